@@ -1,0 +1,141 @@
+// Package why is the closed list of reasons that decisions carry. A reason is
+// set where the decision is taken, by the machine that takes it, and travels
+// with the message or effect; printers only look its words up.
+package why
+
+// Why is the reason of one decision. The zero Why marks a record that is not a
+// decision of ours, such as a message received.
+type Why uint8
+
+// The reasons, grouped by the machine that gives them.
+const (
+	None Why = iota
+
+	// Of a connection.
+	HandshakeDone // what follows a handshake
+	KeepAlive     // nothing was sent for a while
+	TheyAsked     // the answer to a request or a query
+	Duplicate     // a second connection to the same peer
+	SelfConnect   // the other end is this engine
+	WrongPeerID   // not the peer that the tracker promised
+	Protocol      // it broke the protocol
+	Silent        // nothing was heard for too long
+	Useless       // neither side can gain anything
+	Stopping      // the user or the program stops the torrent
+	Banned        // proven to have sent bad data
+
+	// Of the picker and the request window.
+	RandomFirst // one of the first pieces, taken at random
+	Rarest      // the fewest connected peers have it
+	Started     // a piece already begun is finished first
+	Endgame     // every missing block is requested; ask another peer too
+	Duplicated  // another peer delivered it first (cancel)
+	Suspect     // a piece that failed is fetched whole from one peer
+	TimedOut    // asked of another peer, which did not answer in time
+
+	// Of interest and announcing pieces.
+	TheyHaveWhatWeLack
+	NothingWeLack
+	PieceVerified
+	PieceFailed
+
+	// Of the choker.
+	Reciprocation   // it is among those that give us most
+	SeedRate        // it is among those that take fastest from a seed
+	SeedTurn        // a seed's slot goes round
+	Optimistic      // the optimistic unchoke
+	FreeSlot        // a slot is free, nobody better wants it
+	NotInterested   // it no longer wants anything
+	Snubbed         // it has not answered our requests
+	Outbid          // others give more
+	OptimisticEnded // its optimistic turn is over
+
+	// Of looking for peers.
+	NeedPeers
+	Periodic
+	FirstAnnounce
+	Finished
+	Known   // an address we know and are not connected to
+	Retried // tried before, due again
+
+	// Of the DHT.
+	Bootstrap
+	Refresh
+	CloserToTarget // the closest node to the target not yet asked
+	QuestionableNode
+	ToldByPeer // a peer named its node in a PORT message
+	TokenGiven // the node gave a token and is among the closest
+
+	// Of storing.
+	BlockArrived
+	BlocksDiffer // the good copy differs from what this peer sent
+	OnlySender   // every block of the bad piece came from this peer
+
+	count
+)
+
+var texts = [count]struct{ name, words string }{
+	None:               {"", ""},
+	HandshakeDone:      {"handshake-done", "the handshake is done"},
+	KeepAlive:          {"keep-alive", "nothing else was sent for a while"},
+	TheyAsked:          {"they-asked", "it asked for this"},
+	Duplicate:          {"duplicate", "we already have a connection to this peer"},
+	SelfConnect:        {"self", "the other end is this engine"},
+	WrongPeerID:        {"wrong-peer-id", "not the peer that the tracker promised"},
+	Protocol:           {"protocol", "it broke the protocol"},
+	Silent:             {"silent", "nothing was heard from it for too long"},
+	Useless:            {"useless", "neither side has anything the other lacks"},
+	Stopping:           {"stopping", "the torrent is being stopped"},
+	Banned:             {"banned", "it was proven to send bad data"},
+	RandomFirst:        {"random-first", "one of the first pieces, taken at random"},
+	Rarest:             {"rarest", "the rarest piece this peer has"},
+	Started:            {"started", "a piece already begun is finished first"},
+	Endgame:            {"endgame", "all missing blocks are requested, so ask one more peer"},
+	Duplicated:         {"delivered", "another peer delivered it first"},
+	Suspect:            {"suspect", "it failed before, so it comes whole from one peer"},
+	TimedOut:           {"timed-out", "another peer did not answer in time"},
+	TheyHaveWhatWeLack: {"they-have-what-we-lack", "it has pieces that we lack"},
+	NothingWeLack:      {"nothing-we-lack", "it has no piece that we lack"},
+	PieceVerified:      {"piece-verified", "the piece is verified"},
+	PieceFailed:        {"piece-failed", "the piece did not match its hash"},
+	Reciprocation:      {"reciprocation", "it is among those that give us most"},
+	SeedRate:           {"seed-rate", "it takes fastest from this seed"},
+	SeedTurn:           {"seed-turn", "the seed's slots go round"},
+	Optimistic:         {"optimistic", "the optimistic unchoke: give it a chance"},
+	FreeSlot:           {"free-slot", "a slot is free"},
+	NotInterested:      {"not-interested", "it wants nothing from us"},
+	Snubbed:            {"snubbed", "it has not answered our requests"},
+	Outbid:             {"outbid", "others give more"},
+	OptimisticEnded:    {"optimistic-ended", "its optimistic turn is over"},
+	NeedPeers:          {"need-peers", "more peers are wanted"},
+	Periodic:           {"periodic", "it is time again"},
+	FirstAnnounce:      {"first-announce", "the torrent has started"},
+	Finished:           {"finished", "the torrent is complete"},
+	Known:              {"known", "a known address without a connection"},
+	Retried:            {"retried", "it failed before and is due again"},
+	Bootstrap:          {"bootstrap", "the way into the DHT"},
+	Refresh:            {"refresh", "the bucket was quiet for too long"},
+	CloserToTarget:     {"closer", "the closest known node not yet asked"},
+	QuestionableNode:   {"questionable", "is this node still there"},
+	ToldByPeer:         {"told-by-peer", "a peer named its DHT node"},
+	TokenGiven:         {"token", "it is among the closest nodes and gave a token"},
+	BlockArrived:       {"block-arrived", "a block arrived"},
+	BlocksDiffer:       {"blocks-differ", "the good copy differs from what it sent"},
+	OnlySender:         {"only-sender", "it alone sent the bad piece"},
+}
+
+// String gives the short name used in JSON and golden scripts.
+func (w Why) String() string {
+	if w < count {
+		return texts[w].name
+	}
+	return "unknown"
+}
+
+// Words gives the reason as a person says it.
+func (w Why) Words() string {
+	if w < count {
+		return texts[w].words
+	}
+	return "unknown reason"
+}
