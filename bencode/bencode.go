@@ -1,0 +1,103 @@
+// Package bencode decodes and writes bencode, the encoding of torrent files, tracker
+// replies, DHT packets and extension messages (BEP 3).
+//
+// Decoding makes no tree and copies nothing. One pass over the buffer checks it whole and
+// notes where each value begins and ends; a [Value] is a view on one of those spans. So the
+// bytes of a value as they were sent are always at hand ([Value.Raw]), which is what an
+// info-hash or a signature is taken over. Decoding again and encoding afresh would give
+// another hash for the ill-sorted torrents that exist.
+//
+// The decoder is iterative, takes time in proportion to the input and memory in proportion
+// to the number of values, both bounded by [Options]. It holds no state between calls. The
+// values it gives refer to the buffer they came from: it must not change while they are in use.
+package bencode
+
+// Defaults of [Options].
+const (
+	// DefaultMaxDepth is how deep lists and dictionaries may nest. Torrents need 5 levels,
+	// and one for each folder where BEP 52 spells paths as nested dictionaries.
+	DefaultMaxDepth = 100
+
+	// DefaultMaxTokens is how many values, keys included, a document may have: four for
+	// each file of a torrent with 700,000 files.
+	DefaultMaxTokens = 3_000_000
+)
+
+// Kind says what a [Value] is.
+type Kind uint8
+
+// The kinds of BEP 3. Invalid is the kind of an absent value.
+const (
+	Invalid Kind = iota
+	Int
+	String
+	List
+	Dict
+)
+
+// String names the kind as errors do: "integer", "string", "list", "dictionary".
+func (k Kind) String() string {
+	switch k {
+	case Int:
+		return "integer"
+	case String:
+		return "string"
+	case List:
+		return "list"
+	case Dict:
+		return "dictionary"
+	}
+	return "nothing"
+}
+
+// Options are the rules of decoding. The zero value is strict, with the default limits.
+type Options struct {
+	// Lenient tolerates what deployed programs send although BEP 3 forbids it: keys out of
+	// order, leading zeros in integers and string lengths, and negative zero. A key that
+	// occurs twice in a dictionary is refused always: readers that take the first and
+	// readers that take the last would see two different documents.
+	Lenient bool
+
+	// MaxDepth bounds the nesting of lists and dictionaries; 0 means DefaultMaxDepth.
+	MaxDepth int
+
+	// MaxTokens bounds the number of values, keys included; 0 means DefaultMaxTokens.
+	MaxTokens int
+}
+
+// Parse decodes b, which must be one value and nothing else, by the strict rules and the
+// default limits. The error is a [*SyntaxError].
+func Parse(b []byte) (Value, error) {
+	return Options{}.Parse(b)
+}
+
+// Parse decodes b, which must be one value and nothing else. The error is a [*SyntaxError].
+func (o Options) Parse(b []byte) (Value, error) {
+	v, rest, err := o.ParsePrefix(b)
+	if err != nil {
+		return Value{}, err
+	}
+	if len(rest) > 0 {
+		return Value{}, &SyntaxError{Offset: len(b) - len(rest), Msg: "bytes after the end of the value", Err: ErrTrailing}
+	}
+	return v, nil
+}
+
+// ParsePrefix decodes the value at the beginning of b and returns the bytes that follow it:
+// metadata messages carry a block right after their dictionary (BEP 9). The error is a
+// [*SyntaxError].
+func (o Options) ParsePrefix(b []byte) (v Value, rest []byte, err error) {
+	if o.MaxDepth <= 0 {
+		o.MaxDepth = DefaultMaxDepth
+	}
+	if o.MaxTokens <= 0 {
+		o.MaxTokens = DefaultMaxTokens
+	}
+	d := &document{buf: b}
+	d.tokens = d.few[:0]
+	end, serr := d.parse(o)
+	if serr != nil {
+		return Value{}, nil, serr
+	}
+	return Value{d, 0}, b[end:], nil
+}
