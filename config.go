@@ -1,0 +1,182 @@
+package shoal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"time"
+)
+
+// Config is what an Engine is made with. The zero value is usable: every field
+// has a default. It is checked once, by New.
+type Config struct {
+	// Listen is the address for TCP and UDP alike. Port 0 picks a free port,
+	// the same for both. The default is port 6881 on all IPv4 addresses, or a free port
+	// when that one is taken.
+	//
+	// A particular address is also the source of every connection made. A
+	// loopback address keeps the whole engine on the loopback: nothing else is
+	// dialled, sent to or resolved.
+	Listen netip.AddrPort
+
+	// DHT says how the engine takes part in the DHT (BEP 5).
+	DHT DHTConfig
+
+	// Slots is how many peers of a torrent are unchoked at once, the
+	// optimistic one included. Default 8.
+	Slots int
+	// MaxPeers bounds the connections of one torrent. Default 80.
+	MaxPeers int
+	// BufferMiB bounds the memory for blocks on their way to and from disk, in
+	// MiB, for the whole engine. Default 32.
+	BufferMiB int
+	// Workers is how many pieces are hashed and written at the same time. Default: the
+	// number of processors.
+	Workers int
+
+	// Trace, when set, receives every message sent and received and every act,
+	// with its reason, as JSON lines. It is written to by one goroutine.
+	Trace io.Writer
+	// Log receives what an operator may want to know. Default: nothing.
+	Log *slog.Logger
+}
+
+// DHTConfig says how an engine takes part in the DHT.
+type DHTConfig struct {
+	// Off keeps the engine out of the DHT: no UDP socket is opened.
+	Off bool
+	// Nodes are ways into the DHT, "host:port". A torrent's own nodes are used
+	// besides.
+	Nodes []string
+	// PublicNodes says whether the well-known public nodes are asked when
+	// neither Nodes nor a torrent nor the saved table names a way in.
+	PublicNodes bool
+	// StateFile keeps the routing table between runs. Empty: it is not kept.
+	StateFile string
+}
+
+// AddOptions says which torrent is added, and how.
+type AddOptions struct {
+	// Metainfo is the content of a .torrent file.
+	Metainfo []byte
+	// Dir is the folder that holds the torrent's file or folder; default ".".
+	Dir string
+	// Peers are addresses to dial besides those found by other means.
+	Peers []netip.AddrPort
+	// SeedOnly never asks peers for pieces: what is missing stays missing.
+	SeedOnly bool
+}
+
+// Errors that callers choose by. They are found with errors.Is in what the
+// functions of this package return.
+var (
+	// ErrNotTorrent: the bytes are not a torrent that can be honoured.
+	ErrNotTorrent = errors.New("not a usable torrent")
+	// ErrDuplicate: the engine already has this torrent.
+	ErrDuplicate = errors.New("torrent already added")
+	// ErrNoSpace: the file system is full.
+	ErrNoSpace = errors.New("no space left")
+	// ErrStopped: the torrent or the engine was stopped before it was done.
+	ErrStopped = errors.New("stopped")
+	// ErrConfig: a configuration that cannot be.
+	ErrConfig = errors.New("bad configuration")
+)
+
+func (c Config) check() error {
+	switch {
+	case c.Slots < 0, c.MaxPeers < 0, c.BufferMiB < 0, c.Workers < 0:
+		return fmt.Errorf("%w: a negative number", ErrConfig)
+	case c.BufferMiB != 0 && c.BufferMiB < 4:
+		return fmt.Errorf("%w: BufferMiB is %d, at least 4 are needed", ErrConfig, c.BufferMiB)
+	}
+	return nil
+}
+
+// State is what a torrent is doing.
+type State string
+
+// The states, in the order a download passes them.
+const (
+	Checking    State = "checking"    // reading what is already on disk
+	Downloading State = "downloading" // pieces are missing
+	Seeding     State = "seeding"     // complete, serving others
+	Incomplete  State = "incomplete"  // pieces are missing and SeedOnly is set
+	Stopped     State = "stopped"
+	Failed      State = "failed" // Stats.Err says why
+)
+
+// Stats is an immutable snapshot of a torrent, made at most four times a second.
+type Stats struct {
+	At       time.Time
+	Name     string
+	InfoHash string // 40 hex digits
+	State    State
+	Err      error // with Failed
+
+	Size        int64  // bytes of all files
+	Verified    int64  // bytes in verified pieces
+	PieceLength int64  // bytes
+	Pieces      int    // how many there are
+	Have        int    // how many are verified
+	Checked     int    // pieces looked at so far, while Checking
+	Map         []byte // one of 'v' verified, 's' started, 'm' missing for each piece; shared, read only
+
+	Downloaded int64   // payload bytes received in this run, wasted ones included
+	Wasted     int64   // of these, received twice or in failed pieces
+	Uploaded   int64   // payload bytes sent in this run
+	DownRate   float64 // bytes a second
+	UpRate     float64
+
+	Peers      int // connected
+	Seeds      int // of these, complete
+	KnownPeers int // addresses known
+	Unchoked   int // peers that we let download
+	DHTNodes   int // nodes in the engine's routing table
+	Trackers   []TrackerStats
+}
+
+// ETA is how long the rest takes at the present rate; ok is false while that
+// cannot be said.
+func (s Stats) ETA() (d time.Duration, ok bool) {
+	if s.State != Downloading || s.DownRate < 1 {
+		return 0, false
+	}
+	return time.Duration(float64(s.Size-s.Verified) / s.DownRate * float64(time.Second)), true
+}
+
+// TrackerStats is what is known of one tracker of a torrent.
+type TrackerStats struct {
+	URL      string
+	State    string // "waiting", "announcing", "ok", "failed", "unsupported"
+	Err      string // printable
+	Seeds    int    // as the tracker says; -1 when it does not
+	Leechers int
+}
+
+// Event is something a user of the engine may want to know at once.
+type Event struct {
+	At    time.Time
+	Kind  EventKind
+	Piece int            // with PieceVerified and PieceFailed, else -1
+	Peer  netip.AddrPort // with the peer events and Banned
+	Text  string         // what happened, for people; printable
+	Err   error          // with Error
+}
+
+// EventKind names what happened.
+type EventKind string
+
+// The kinds.
+const (
+	EventChecked       EventKind = "checked"        // what lay on disk has been read
+	EventPeerJoined    EventKind = "peer-joined"    // connected, handshake done
+	EventPeerLeft      EventKind = "peer-left"      // disconnected; Text says why
+	EventPieceVerified EventKind = "piece-verified" // and written
+	EventPieceFailed   EventKind = "piece-failed"   // did not match its hash
+	EventBanned        EventKind = "banned"         // a peer proven to have sent bad data
+	EventComplete      EventKind = "complete"       // every file complete, verified and durable
+	EventError         EventKind = "error"
+	EventStopped       EventKind = "stopped"
+)

@@ -1,0 +1,230 @@
+// Package wire is the peer protocol as bytes: the handshake and the messages of
+// BEP 3, PORT of BEP 5 and the handshake of the extension protocol (BEP 10).
+// Encoders append; decoders take a slice that they do not keep. Lengths are
+// checked before anything is sized by them: CheckLength is asked with the five
+// bytes that begin a message, before its body is read.
+package wire
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"shoal/internal/bitfield"
+	"shoal/internal/block"
+)
+
+// ID is the kind of a message: its first byte after the length.
+type ID uint8
+
+// The messages of BEP 3 and BEP 5, and the envelope of BEP 10.
+const (
+	Choke ID = iota
+	Unchoke
+	Interested
+	NotInterested
+	Have
+	Bitfield
+	Request
+	Piece
+	Cancel
+	Port
+	Extended ID = 20
+
+	// KeepAlive is the message of length zero; it has no id on the wire.
+	KeepAlive ID = 255
+)
+
+var names = map[ID]string{
+	Choke: "choke", Unchoke: "unchoke", Interested: "interested", NotInterested: "not interested",
+	Have: "have", Bitfield: "bitfield", Request: "request", Piece: "piece", Cancel: "cancel",
+	Port: "port", Extended: "extended", KeepAlive: "keep-alive",
+}
+
+// String gives the message's name in the field's words.
+func (id ID) String() string {
+	if s, ok := names[id]; ok {
+		return s
+	}
+	return fmt.Sprintf("unknown (%d)", uint8(id))
+}
+
+// Lengths.
+const (
+	// PieceHeader is what stands before the payload of a piece message: the
+	// length, the id, the piece and the begin.
+	PieceHeader = 13
+	// MaxBody bounds every message but bitfield: it leaves room for a piece of
+	// one block and for any extended message that deployed clients send
+	// (metadata 17 KiB, peer exchange a few KiB).
+	MaxBody = 64 << 10
+)
+
+// Errors by which a connection ends.
+var (
+	ErrTooLong = errors.New("message too long")
+	ErrLength  = errors.New("message of a wrong length")
+	ErrRange   = errors.New("message out of range")
+)
+
+// Message is any message but the payload of a piece: one flat value, so that
+// decoding one allocates nothing. Which fields count depends on ID.
+type Message struct {
+	ID     ID
+	Piece  uint32 // have, request, piece, cancel
+	Begin  uint32 // request, piece, cancel
+	Length uint32 // request, piece, cancel
+	Port   uint16 // port
+	Ext    uint8  // extended: 0 is the handshake
+	Body   []byte // bitfield, extended, unknown ids; a view, valid until the next read
+}
+
+// Ref gives the block that a request, piece or cancel is about.
+func (m Message) Ref() block.Ref {
+	return block.Ref{Piece: m.Piece, Begin: m.Begin, Length: m.Length}
+}
+
+// CheckLength says whether a message of id and of length bytes (the id
+// included, as in the length prefix) may be read in a torrent of so many
+// pieces. Known ids must have their exact length; unknown ids, which are
+// skipped, are only bounded. The errors are ErrTooLong and ErrLength.
+func CheckLength(id ID, length, pieces uint32) error {
+	want := uint32(1)
+	switch id {
+	case Choke, Unchoke, Interested, NotInterested:
+	case Have:
+		want = 5
+	case Request, Cancel:
+		want = 13
+	case Port:
+		want = 3
+	case Bitfield:
+		want = 1 + uint32(bitfield.WireLen(pieces))
+	case Piece:
+		// A piece without payload asks for nothing and carries nothing.
+		switch {
+		case length > 9+block.Size:
+			return fmt.Errorf("%w: piece of %d bytes, at most %d are asked for", ErrTooLong, length-9, block.Size)
+		case length < 10:
+			return fmt.Errorf("%w: piece of %d bytes", ErrLength, length)
+		}
+		return nil
+	default:
+		if length > MaxBody {
+			return fmt.Errorf("%w: %s of %d bytes", ErrTooLong, id, length)
+		}
+		if id == Extended && length < 2 {
+			return fmt.Errorf("%w: extended without an id", ErrLength)
+		}
+		return nil
+	}
+	switch {
+	case length > max(want, MaxBody):
+		return fmt.Errorf("%w: %s of %d bytes", ErrTooLong, id, length)
+	case length != want:
+		return fmt.Errorf("%w: %s of %d bytes, not %d", ErrLength, id, length, want)
+	}
+	return nil
+}
+
+// Parse reads a whole message: body is what follows the length prefix, its
+// length approved by CheckLength. An empty body is a keep-alive. For a piece it
+// reads the header; Length is that of the payload that follows it.
+func Parse(body []byte) (Message, error) {
+	if len(body) == 0 {
+		return Message{ID: KeepAlive}, nil
+	}
+	m := Message{ID: ID(body[0])}
+	b := body[1:]
+	var need int
+	switch m.ID {
+	case Have:
+		need = 4
+	case Request, Cancel:
+		need = 12
+	case Piece:
+		need = 8
+	case Port:
+		need = 2
+	case Extended:
+		need = 1
+	}
+	if len(b) < need {
+		return m, fmt.Errorf("%w: %s of %d bytes", ErrLength, m.ID, len(body))
+	}
+	switch m.ID {
+	case Have:
+		m.Piece = binary.BigEndian.Uint32(b)
+	case Request, Cancel:
+		m.Piece = binary.BigEndian.Uint32(b)
+		m.Begin = binary.BigEndian.Uint32(b[4:])
+		m.Length = binary.BigEndian.Uint32(b[8:])
+	case Piece:
+		m.Piece = binary.BigEndian.Uint32(b)
+		m.Begin = binary.BigEndian.Uint32(b[4:])
+		m.Length = uint32(len(b) - 8)
+	case Port:
+		m.Port = binary.BigEndian.Uint16(b)
+	case Extended:
+		m.Ext = b[0]
+		m.Body = b[1:]
+	case Choke, Unchoke, Interested, NotInterested:
+	default: // bitfield, unknown
+		m.Body = b
+	}
+	return m, nil
+}
+
+// AppendKeepAlive appends a message of length zero.
+func AppendKeepAlive(b []byte) []byte { return append(b, 0, 0, 0, 0) }
+
+// AppendSimple appends one of the messages without a body: choke, unchoke,
+// interested, not interested.
+func AppendSimple(b []byte, id ID) []byte { return append(b, 0, 0, 0, 1, byte(id)) }
+
+// AppendHave appends a have.
+func AppendHave(b []byte, piece uint32) []byte {
+	b = append(b, 0, 0, 0, 5, byte(Have))
+	return binary.BigEndian.AppendUint32(b, piece)
+}
+
+// AppendBitfield appends a bitfield.
+func AppendBitfield(b []byte, have *bitfield.Bitfield) []byte {
+	b = binary.BigEndian.AppendUint32(b, uint32(1+bitfield.WireLen(have.Len())))
+	return have.AppendWire(append(b, byte(Bitfield)))
+}
+
+// AppendRequest appends a request.
+func AppendRequest(b []byte, r block.Ref) []byte { return appendRef(b, Request, r) }
+
+// AppendCancel appends a cancel.
+func AppendCancel(b []byte, r block.Ref) []byte { return appendRef(b, Cancel, r) }
+
+func appendRef(b []byte, id ID, r block.Ref) []byte {
+	b = append(b, 0, 0, 0, 13, byte(id))
+	b = binary.BigEndian.AppendUint32(b, r.Piece)
+	b = binary.BigEndian.AppendUint32(b, r.Begin)
+	return binary.BigEndian.AppendUint32(b, r.Length)
+}
+
+// AppendPieceHeader appends what stands before the payload of a piece message.
+func AppendPieceHeader(b []byte, r block.Ref) []byte {
+	b = binary.BigEndian.AppendUint32(b, 9+r.Length)
+	b = append(b, byte(Piece))
+	b = binary.BigEndian.AppendUint32(b, r.Piece)
+	return binary.BigEndian.AppendUint32(b, r.Begin)
+}
+
+// AppendPort appends a PORT message (BEP 5): the UDP port of our DHT node.
+func AppendPort(b []byte, port uint16) []byte {
+	b = append(b, 0, 0, 0, 3, byte(Port))
+	return binary.BigEndian.AppendUint16(b, port)
+}
+
+// AppendExtended appends a message of the extension protocol (BEP 10). ext is
+// the id that the receiver announced; 0 for the handshake.
+func AppendExtended(b []byte, ext uint8, body []byte) []byte {
+	b = binary.BigEndian.AppendUint32(b, uint32(2+len(body)))
+	b = append(b, byte(Extended), ext)
+	return append(b, body...)
+}
