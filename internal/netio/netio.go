@@ -32,7 +32,7 @@ type PacketConn interface {
 	// ReadFrom waits for a datagram and copies it to b. A datagram longer than
 	// b is cut. IPv4 addresses are given in their four-byte form.
 	ReadFrom(b []byte) (int, netip.AddrPort, error)
-	// WriteTo sends one datagram; it never waits for long.
+	// WriteTo sends one datagram; it never waits for long. It keeps no hold on b.
 	WriteTo(b []byte, to netip.AddrPort) error
 	// LocalAddr is the address bound, with its real port.
 	LocalAddr() netip.AddrPort
