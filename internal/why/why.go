@@ -65,6 +65,9 @@ const (
 	QuestionableNode
 	ToldByPeer // a peer named its node in a PORT message
 	TokenGiven // the node gave a token and is among the closest
+	Newcomer   // it asked us something: does it answer, too?
+	Remembered // a node of an earlier run
+	UserAsked  // a command or caller wants exactly this
 
 	// Of storing.
 	BlockArrived
@@ -119,6 +122,9 @@ var texts = [count]struct{ name, words string }{
 	QuestionableNode:   {"questionable", "is this node still there"},
 	ToldByPeer:         {"told-by-peer", "a peer named its DHT node"},
 	TokenGiven:         {"token", "it is among the closest nodes and gave a token"},
+	Newcomer:           {"newcomer", "it asked us: does it answer, too?"},
+	Remembered:         {"remembered", "a node known from an earlier run"},
+	UserAsked:          {"user-asked", "the user asked for it"},
 	BlockArrived:       {"block-arrived", "a block arrived"},
 	BlocksDiffer:       {"blocks-differ", "the good copy differs from what it sent"},
 	OnlySender:         {"only-sender", "it alone sent the bad piece"},
