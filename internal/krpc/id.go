@@ -1,0 +1,46 @@
+package krpc
+
+import (
+	"bytes"
+	"encoding/hex"
+	"math/bits"
+)
+
+// ID names a node, or a target that nodes are measured against: both live in one
+// space of 160 bits (BEP 5).
+type ID [20]byte
+
+// String gives the id as 40 hex digits.
+func (a ID) String() string { return hex.EncodeToString(a[:]) }
+
+// Xor gives the distance of two ids, to be compared as an unsigned number.
+func (a ID) Xor(b ID) ID {
+	for i := range a {
+		a[i] ^= b[i]
+	}
+	return a
+}
+
+// Prefix counts the leading bits that two ids have in common: 160 when they are equal.
+func (a ID) Prefix(b ID) int {
+	for i := range a {
+		if x := a[i] ^ b[i]; x != 0 {
+			return i*8 + bits.LeadingZeros8(x)
+		}
+	}
+	return len(a) * 8
+}
+
+// Compare tells which of two ids is closer to the target a: negative when x is,
+// positive when y is, 0 when they are equal.
+func (a ID) Compare(x, y ID) int {
+	for i := range a {
+		if x[i] != y[i] {
+			return int(x[i]^a[i]) - int(y[i]^a[i])
+		}
+	}
+	return 0
+}
+
+// Less orders ids as numbers; for printing.
+func (a ID) Less(b ID) bool { return bytes.Compare(a[:], b[:]) < 0 }
