@@ -1,0 +1,41 @@
+package metainfo
+
+// Bounds on what is loaded. Each keeps a number from a stranger from sizing something, and
+// lies above what real torrents need.
+const (
+	// MaxSize bounds a torrent file, in bytes. The hashes of MaxPieces take 40 MiB; the
+	// rest is for the list of files. Others stop at 10 MB, which shuts out real archives.
+	MaxSize = 64 << 20
+
+	// MaxPieces bounds the number of pieces, as the widest of the deployed limits does.
+	MaxPieces = 2_097_152
+
+	// MaxPieceLength and MinPieceLength bound a piece, in bytes. Any length in between is
+	// loaded; new torrents get a power of two of at least MinNewPieceLength.
+	MaxPieceLength    = 512 << 20
+	MinPieceLength    = 1
+	MinNewPieceLength = 16 << 10
+
+	// MaxFiles bounds the number of files, pad files included.
+	MaxFiles = 1_000_000
+
+	// MaxPathDepth bounds the elements of a file's path below the torrent's name.
+	MaxPathDepth = 100
+
+	// MaxTrackers and MaxNodes bound what is taken from the lists of those names; what is
+	// beyond is left out with a warning, and so are URLs longer than MaxURL bytes.
+	MaxTrackers = 1000
+	MaxNodes    = 200
+	MaxWebSeeds = 1000
+	MaxURL      = 8 << 10
+
+	// maxTokens leaves ten values for each of MaxFiles files: the decoder takes 16 bytes
+	// for each while a torrent is being parsed.
+	maxTokens = 10 * MaxFiles
+
+	// maxDepth leaves room for the file tree of a hybrid as deep as MaxPathDepth.
+	maxDepth = MaxPathDepth + 20
+
+	// maxWarnings bounds the list of warnings.
+	maxWarnings = 100
+)
