@@ -1,0 +1,62 @@
+package archtest
+
+import (
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// The module is loaded once: parsing is most of the work, and nothing changes it.
+var self = sync.OnceValues(func() (*Module, error) { return Load(filepath.Join("..", "..")) })
+
+func TestImportsGoDownTheFloors(t *testing.T) {
+	none(t, Floors(module(t), Rooms))
+}
+
+func TestDecidingPackagesArePure(t *testing.T) {
+	none(t, Purity(module(t), Rooms))
+}
+
+func TestOrderOfMapsDoesNotShow(t *testing.T) {
+	none(t, MapOrder(module(t), Rooms))
+}
+
+func TestOneDoorToTheNetwork(t *testing.T) {
+	none(t, OneDoor(module(t)))
+}
+
+func TestPackagesAreDocumented(t *testing.T) {
+	none(t, Documented(module(t)))
+}
+
+func TestArchitectureNamesEveryPackage(t *testing.T) {
+	found, err := OnTheMap(module(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	none(t, found)
+}
+
+func TestDependenciesAreDecided(t *testing.T) {
+	found, err := Decided(module(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	none(t, found)
+}
+
+func module(t *testing.T) *Module {
+	t.Helper()
+	m, err := self()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func none(t *testing.T, found []Finding) {
+	t.Helper()
+	for _, f := range found {
+		t.Error(f)
+	}
+}

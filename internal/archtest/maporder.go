@@ -1,0 +1,168 @@
+package archtest
+
+import (
+	"go/ast"
+	"go/build"
+	"go/importer"
+	"go/token"
+	"go/types"
+	"regexp"
+	"slices"
+	"sync"
+)
+
+// unordered matches the remark by which a loop over a map says that its order
+// has no consequence, and why: "// order does not show: the counts are summed".
+var unordered = regexp.MustCompile(`order does not show: *\S`)
+
+const orderAdvice = `the order of a map differs from run to run, so a replay would differ too. ` +
+	`Keep a slice (a map is an index, not a list), sort the keys, or, where no effect, byte, choice or trace depends on the order, ` +
+	`say so on the line above: "// order does not show: REASON"`
+
+// MapOrder finds where a pure package walks through a map, by range or by
+// maps.Keys, Values or All that are not sorted at once, without a remark that
+// its order does not show.
+func MapOrder(m *Module, rooms []Room) []Finding {
+	c := &checker{m: m, std: stdImporter(), done: map[string]*types.Package{}, info: &types.Info{
+		Types: map[ast.Expr]types.TypeAndValue{},
+	}}
+	var found []Finding
+	for _, p := range purePackages(m, rooms) {
+		if _, err := c.check(p.Dir); err != nil {
+			found = append(found, Finding{File: p.Dir, Text: "the types could not be worked out: " + err.Error()})
+			continue
+		}
+		for _, f := range p.Files {
+			found = append(found, mapRanges(m, c.info, f)...)
+			found = append(found, mapIterators(m, f)...)
+		}
+	}
+	return found
+}
+
+func mapRanges(m *Module, info *types.Info, f *File) []Finding {
+	var found []Finding
+	ast.Inspect(f.Syntax, func(n ast.Node) bool {
+		loop, ok := n.(*ast.RangeStmt)
+		if !ok || remarked(m.fset, f, loop.Pos()) {
+			return true
+		}
+		switch t := info.TypeOf(loop.X); {
+		case t == nil || t == types.Typ[types.Invalid]:
+			found = append(found, m.at(f, loop.Pos(), "range over something whose type could not be worked out: does the package compile?"))
+		case isMap(t):
+			found = append(found, m.at(f, loop.Pos(), "range over a map: %s", orderAdvice))
+		}
+		return true
+	})
+	return found
+}
+
+// mapIterators finds uses of package maps that hand out a map's own order.
+func mapIterators(m *Module, f *File) []Finding {
+	sorted := map[token.Pos]bool{} // where a call stands inside slices.Sorted and its kin
+	ast.Inspect(f.Syntax, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok || len(call.Args) == 0 {
+			return true
+		}
+		if fun, ok := call.Fun.(*ast.SelectorExpr); ok && slices.Contains([]string{"Sorted", "SortedFunc", "SortedStableFunc"}, fun.Sel.Name) {
+			sorted[call.Args[0].Pos()] = true
+		}
+		return true
+	})
+	var found []Finding
+	uses(f, func(importPath, name string, pos token.Pos) {
+		gives := slices.Contains([]string{"Keys", "Values", "All", "DeleteFunc"}, name)
+		if importPath == "maps" && gives && !sorted[pos] && !remarked(m.fset, f, pos) {
+			found = append(found, m.at(f, pos, "maps.%s: %s", name, orderAdvice))
+		}
+	})
+	return found
+}
+
+// isMap looks through names, and through type parameters at what they allow.
+func isMap(t types.Type) bool {
+	if p, ok := t.(*types.TypeParam); ok {
+		return isMap(p.Constraint())
+	}
+	switch u := t.Underlying().(type) {
+	case *types.Map:
+		return true
+	case *types.Interface:
+		for e := range u.EmbeddedTypes() {
+			if isMap(e) {
+				return true
+			}
+		}
+	case *types.Union:
+		for term := range u.Terms() {
+			if isMap(term.Type()) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// remarked reports whether the line, or the comment that ends on the line
+// above, says that order does not show.
+func remarked(fset *token.FileSet, f *File, pos token.Pos) bool {
+	line := fset.Position(pos).Line
+	for _, group := range f.Syntax.Comments {
+		first, last := fset.Position(group.Pos()).Line, fset.Position(group.End()).Line
+		if first <= line && line-1 <= last && unordered.MatchString(group.Text()) {
+			return true
+		}
+	}
+	return false
+}
+
+// A checker works out the types of the module's packages, each once.
+type checker struct {
+	m    *Module
+	std  types.Importer
+	done map[string]*types.Package // by folder
+	info *types.Info
+}
+
+// check types the package in a folder. Errors in the source are passed over:
+// the compiler reports those better, and a loop they leave without a type is
+// a finding of its own.
+func (c *checker) check(dir string) (*types.Package, error) {
+	if p, ok := c.done[dir]; ok {
+		return p, nil
+	}
+	var files []*ast.File
+	for _, p := range c.m.Packages {
+		if p.Dir == dir {
+			for _, f := range p.Files {
+				files = append(files, f.Syntax)
+			}
+		}
+	}
+	conf := types.Config{Importer: c, Error: func(error) {}}
+	p, err := conf.Check(c.m.Path+"/"+dir, c.m.fset, files, c.info)
+	if p == nil {
+		return nil, err
+	}
+	c.done[dir] = p
+	return p, nil
+}
+
+// Import serves the type checker: packages of the module from their parsed
+// files, all others from the sources of the standard library.
+func (c *checker) Import(importPath string) (*types.Package, error) {
+	if dir, ok := c.m.local(importPath); ok {
+		return c.check(dir)
+	}
+	return c.std.Import(importPath)
+}
+
+// stdImporter reads the standard library's sources, leaving out the files that
+// need cgo: what pure packages import has none. It is kept, since reading them
+// is most of the work. It is not safe for concurrent use.
+var stdImporter = sync.OnceValue(func() types.Importer {
+	build.Default.CgoEnabled = false
+	return importer.ForCompiler(token.NewFileSet(), "source", nil)
+})

@@ -1,0 +1,2 @@
+// Package bencode is here to be imported.
+package bencode

@@ -1,0 +1,4 @@
+// Command other has no floor.
+package main
+
+func main() {}
