@@ -36,7 +36,7 @@ func (c *packetConn) ReadFrom(b []byte) (int, netip.AddrPort, error) {
 
 func (c *packetConn) WriteTo(b []byte, to netip.AddrPort) error {
 	to = unmap(to)
-	if err := reachable("send", to); err != nil {
+	if err := CheckDestination("send", to); err != nil {
 		return err
 	}
 	if err := c.policy.checkAddr("send", to.Addr()); err != nil {

@@ -34,7 +34,7 @@ type system struct {
 
 func (s *system) Dial(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
 	addr = unmap(addr)
-	if err := reachable("dial", addr); err != nil {
+	if err := CheckDestination("dial", addr); err != nil {
 		return nil, err
 	}
 	if err := s.policy.checkAddr("dial", addr.Addr()); err != nil {
@@ -105,8 +105,9 @@ func (s *system) Resolve(ctx context.Context, host string) ([]netip.Addr, error)
 	return addrs, nil
 }
 
-// reachable refuses destinations that cannot be meant.
-func reachable(op string, to netip.AddrPort) error {
+// CheckDestination refuses with ErrAddress what no Network sends to. It is for
+// those who implement one.
+func CheckDestination(op string, to netip.AddrPort) error {
 	if a := to.Addr(); !a.IsValid() || a.IsUnspecified() || a.IsMulticast() || to.Port() == 0 {
 		return fmt.Errorf("%s %v: %w", op, to, ErrAddress)
 	}
