@@ -1,0 +1,136 @@
+package swarm
+
+import (
+	"net/netip"
+
+	"shoal/internal/announce"
+	"shoal/internal/block"
+	"shoal/internal/why"
+)
+
+// Kind says what an Effect asks for.
+type Kind uint8
+
+// The kinds of effects.
+const (
+	Store         Kind = iota // Block holds Ref: hash and write it; Sums asks for digests
+	Discard                   // Block is not wanted: its buffer is free
+	Forget                    // drop what is held of the unfinished Piece
+	Dial                      // connect to Addr
+	Drop                      // end the connection of Peer; Text says why, for people
+	Announce                  // ask a tracker: Request and the counters
+	FindPeers                 // look Addr-less peers up in the DHT, and announce there
+	Told                      // Addr is a DHT node that a peer named
+	PieceVerified             // Piece is had
+	PieceFailed               // Piece did not match its hash
+	Ban                       // Addr was proven to have sent bad data
+	Complete                  // every piece is verified
+)
+
+var kindNames = [...]string{
+	"store", "discard", "forget", "dial", "drop", "announce", "find peers", "told",
+	"piece verified", "piece failed", "ban", "complete",
+}
+
+// String gives the kind's name as golden scripts print it.
+func (k Kind) String() string { return kindNames[k] }
+
+// Effect is one thing to do. It is a flat value: which fields count depends on
+// Kind.
+type Effect struct {
+	Kind  Kind
+	Why   why.Why
+	Sums  bool
+	Peer  PeerKey
+	Piece uint32
+	Ref   block.Ref
+	Block *block.Block
+	Addr  netip.AddrPort
+	Text  string
+
+	Request                    announce.Request
+	Uploaded, Downloaded, Left int64
+}
+
+// Effects gives what is to be done since the last call, in order. The slice is
+// valid until the next call of any method.
+func (s *Swarm) Effects() []Effect {
+	e := s.effects
+	s.effects = s.effects[:0]
+	return e
+}
+
+func (s *Swarm) effect(e Effect) { s.effects = append(s.effects, e) }
+
+// Out is what goes to one peer: control bytes first, then blocks.
+type Out struct {
+	Bytes   []byte      // whole messages; valid during the call
+	Uploads []block.Ref // blocks to send; valid during the call
+}
+
+// Flush asks for the blocks that are wanted now and hands over what each peer
+// is to be sent. It is called once for a batch of inputs, so that one write
+// carries what the whole batch brought about.
+func (s *Swarm) Flush(f func(PeerKey, Out)) {
+	s.settle()
+	for _, p := range s.dirty {
+		p.dirty = false
+		if p.gone {
+			continue
+		}
+		out := Out{Bytes: p.out, Uploads: p.sending}
+		if len(out.Bytes) > 0 || len(out.Uploads) > 0 {
+			p.lastSent = s.now
+			f(p.key, out)
+		}
+		p.out = p.out[:0]
+		p.sending = p.sending[:0]
+	}
+	s.dirty = s.dirty[:0]
+}
+
+// settle does what is done once for a batch of inputs.
+func (s *Swarm) settle() {
+	if s.stopped {
+		return
+	}
+	if s.rechoke {
+		s.fillSlots()
+	}
+	if s.freed {
+		s.freed = false
+		for _, p := range s.peers {
+			if p != nil && p.hungry {
+				s.touch(p)
+			}
+		}
+	}
+	inEndgame := s.picker.Endgame()
+	for i := 0; i < len(s.dirty); i++ {
+		p := s.dirty[i]
+		if p.gone {
+			continue
+		}
+		s.ask(p)
+		s.offer(p)
+		if !inEndgame && s.picker.Endgame() {
+			// The last free block was just asked for: whoever has room may ask
+			// for a copy.
+			inEndgame = true
+			for _, q := range s.peers {
+				if q != nil && q.hungry {
+					s.touch(q)
+				}
+			}
+		}
+	}
+	s.seek()
+}
+
+// touch puts p on the list of peers to flush.
+func (s *Swarm) touch(p *peer) {
+	if !p.dirty && !p.gone {
+		p.dirty = true
+		s.dirty = append(s.dirty, p)
+	}
+}

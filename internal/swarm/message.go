@@ -1,0 +1,169 @@
+package swarm
+
+import (
+	"fmt"
+
+	"shoal/internal/bitfield"
+	"shoal/internal/block"
+	"shoal/internal/mono"
+	"shoal/internal/trace"
+	"shoal/internal/why"
+	"shoal/internal/wire"
+)
+
+// Message takes one message of a peer. For a piece, b holds the block; it is
+// given on with a Store or a Discard effect. The connection has checked the
+// length of the message and, with Valid, its range.
+func (s *Swarm) Message(now mono.Time, key PeerKey, m wire.Message, b *block.Block) {
+	s.now = now
+	p := s.byKey[key]
+	if p == nil {
+		// Dropped while the message was on its way.
+		if m.ID == wire.Piece {
+			s.effect(Effect{Kind: Discard, Block: b})
+		}
+		return
+	}
+	p.lastHeard = now
+	if s.tracing() {
+		s.noteReceived(p, m)
+	}
+	switch m.ID {
+	case wire.Piece:
+		s.received(p, m, b)
+		s.touch(p)
+	case wire.Request:
+		s.requested(p, m.Ref())
+	case wire.Have:
+		s.theyHave(p, m.Piece)
+	case wire.Bitfield:
+		s.theirBitfield(p, m.Body)
+	case wire.Choke:
+		s.theyChoke(p)
+	case wire.Unchoke:
+		p.choking = false
+		s.touch(p)
+	case wire.Interested:
+		p.interested = true
+		s.rechoke = true
+	case wire.NotInterested:
+		p.interested = false
+		s.rechoke = true
+	case wire.Cancel:
+		p.queue.remove(m.Ref())
+	case wire.Port:
+		if s.searches() && m.Port != 0 {
+			s.effect(Effect{Kind: Told, Addr: addrWithPort(p.addr, m.Port), Why: why.ToldByPeer})
+		}
+	case wire.Extended:
+		s.extended(p, m)
+	case wire.KeepAlive:
+	default:
+		// BEP 3 has no rule; deployed clients skip what they do not know.
+		p.unknown++
+	}
+}
+
+// Valid checks the numbers in a message against the torrent, so that a
+// message out of range ends the connection where it was read.
+func Valid(g interface {
+	PieceSize(uint32) uint32
+	BlockSize(uint32, uint32) uint32
+}, pieces uint32, m wire.Message) error {
+	switch m.ID {
+	case wire.Have, wire.Request, wire.Piece, wire.Cancel:
+	default:
+		return nil
+	}
+	if m.Piece >= pieces {
+		return fmt.Errorf("%w: %s of piece %d of %d", wire.ErrRange, m.ID, m.Piece, pieces)
+	}
+	if m.ID == wire.Have {
+		return nil
+	}
+	size := uint64(g.PieceSize(m.Piece))
+	if m.Length == 0 || uint64(m.Begin)+uint64(m.Length) > size {
+		return fmt.Errorf("%w: %s of %d bytes at %d in a piece of %d", wire.ErrRange, m.ID, m.Length, m.Begin, size)
+	}
+	if m.ID == wire.Request && m.Length > block.Size {
+		return fmt.Errorf("%w: request of %d bytes, at most %d are served", wire.ErrRange, m.Length, block.Size)
+	}
+	// Only whole blocks are asked for, so only whole blocks may come.
+	if m.ID == wire.Piece && (m.Begin%block.Size != 0 || m.Length != g.BlockSize(m.Piece, m.Begin/block.Size)) {
+		return fmt.Errorf("%w: piece with %d bytes at %d is no block", wire.ErrRange, m.Length, m.Begin)
+	}
+	return nil
+}
+
+func (s *Swarm) theyHave(p *peer, piece uint32) {
+	if !p.have.Set(piece) {
+		return
+	}
+	s.picker.PeerHas(piece)
+	if !s.picker.Have(piece) {
+		p.wanted++
+		s.interest(p)
+		s.touch(p)
+	}
+	s.partIfUseless(p)
+}
+
+// theirBitfield takes a bitfield, whenever it comes: deployed clients send it
+// after other messages, or again. Availability stays exact because the old set
+// is taken out as the new one goes in.
+func (s *Swarm) theirBitfield(p *peer, body []byte) {
+	have, err := bitfield.FromWire(body, s.cfg.Geometry.Pieces)
+	if err != nil {
+		s.drop(p, why.Protocol, err.Error())
+		return
+	}
+	s.picker.PeerBits(p.have, have)
+	p.have = have
+	s.recount(p)
+	s.interest(p)
+	s.touch(p)
+	s.partIfUseless(p)
+}
+
+func (s *Swarm) partIfUseless(p *peer) {
+	if s.useless(p) {
+		s.drop(p, why.Useless, "both have every piece")
+	}
+}
+
+// extended takes a message of the extension protocol. Only its handshake means
+// anything yet; a dictionary that does not parse is ignored, as others do.
+func (s *Swarm) extended(p *peer, m wire.Message) {
+	if m.Ext != 0 {
+		p.unknown++
+		return
+	}
+	e, err := wire.ParseExtensions(m.Body)
+	if err != nil {
+		return
+	}
+	p.ext = e
+	if e.Reqq > 0 {
+		p.window.SetMax(int(e.Reqq))
+	}
+}
+
+func (s *Swarm) noteReceived(p *peer, m wire.Message) {
+	r := bare(why.None)
+	switch m.ID {
+	case wire.Have:
+		r = onPiece(why.None, m.Piece)
+	case wire.Request, wire.Cancel, wire.Piece:
+		r = onBlock(why.None, m.Ref())
+	case wire.Bitfield:
+		if have, err := bitfield.FromWire(m.Body, s.cfg.Geometry.Pieces); err == nil {
+			r.Text, r.N = have.String(), int64(have.Count())
+		}
+	case wire.Port:
+		r.N = int64(m.Port)
+	case wire.Extended:
+		s.note(trace.Received, trace.Peer, p, "extension handshake", r)
+		return
+	}
+	s.note(trace.Received, trace.Peer, p, m.ID.String(), r)
+}

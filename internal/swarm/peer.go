@@ -1,0 +1,168 @@
+package swarm
+
+import (
+	"net/netip"
+
+	"shoal/internal/bitfield"
+	"shoal/internal/blame"
+	"shoal/internal/block"
+	"shoal/internal/meter"
+	"shoal/internal/mono"
+	"shoal/internal/picker"
+	"shoal/internal/window"
+	"shoal/internal/wire"
+)
+
+// peer is one remote client with which a connection is open.
+type peer struct {
+	key      PeerKey
+	slot     picker.Peer
+	addr     netip.AddrPort // the other end
+	id       [20]byte
+	dialled  bool // by us
+	reserved wire.Reserved
+	sender   blame.Sender // 0 until its first block
+	fresh    bool         // its address was not seen lately
+
+	// What the remote told us.
+	have       *bitfield.Bitfield
+	choking    bool // it chokes us
+	interested bool // it wants something from us
+	ext        wire.Extensions
+	unknown    int // messages of unknown ids
+
+	// What we told it.
+	choked      bool // we choke it
+	interesting bool // we said that we are interested
+	unchokedAt  mono.Time
+
+	// What we ask of it.
+	wanted   uint32   // pieces it has and we lack
+	requests requests // in flight
+	window   window.Window
+	hungry   bool // it has room, and nothing was left to ask
+	snubbed  bool
+	late     int // requests taken back, whose blocks may still come
+	unasked  int // blocks that were never asked for
+
+	// What it asks of us.
+	queue   uploads
+	flight  int // blocks handed to the writer and not yet sent
+	refused int // requests that could not be served
+
+	// Time and rate.
+	joined    mono.Time
+	lastHeard mono.Time
+	lastSent  mono.Time
+	lastBlock mono.Time // or when requests began to be due
+	down, up  meter.Meter
+
+	// What goes out with the next flush.
+	out     []byte
+	sending []block.Ref
+	dirty   bool
+	gone    bool
+}
+
+// complete reports whether the peer has every piece.
+func (p *peer) complete() bool { return p.have.All() }
+
+// request is one block asked of a peer.
+type request struct {
+	ref block.Ref
+	at  mono.Time
+}
+
+// requests holds the requests in flight, oldest first. Peers answer nearly
+// always in order, so a look-up mostly ends at the first entry.
+type requests struct {
+	items []request
+	head  int
+}
+
+func (q *requests) len() int { return len(q.items) - q.head }
+
+func (q *requests) push(r request) {
+	if q.head > 64 && q.head > len(q.items)/2 {
+		n := copy(q.items, q.items[q.head:])
+		q.items, q.head = q.items[:n], 0
+	}
+	q.items = append(q.items, r)
+}
+
+// take removes the request for ref and gives it.
+func (q *requests) take(ref block.Ref) (request, bool) {
+	live := q.items[q.head:]
+	for i, r := range live {
+		if r.ref == ref {
+			copy(live[1:i+1], live[:i])
+			q.head++
+			if q.head == len(q.items) {
+				q.items, q.head = q.items[:0], 0
+			}
+			return r, true
+		}
+	}
+	return request{}, false
+}
+
+func (q *requests) oldest() (request, bool) {
+	if q.len() == 0 {
+		return request{}, false
+	}
+	return q.items[q.head], true
+}
+
+func (q *requests) live() []request { return q.items[q.head:] }
+
+func (q *requests) clear() { q.items, q.head = q.items[:0], 0 }
+
+// uploads holds the blocks that a peer asked for, oldest first.
+type uploads struct {
+	items []block.Ref
+	head  int
+}
+
+func (q *uploads) len() int { return len(q.items) - q.head }
+
+func (q *uploads) push(r block.Ref) {
+	if q.head > 64 && q.head > len(q.items)/2 {
+		n := copy(q.items, q.items[q.head:])
+		q.items, q.head = q.items[:n], 0
+	}
+	q.items = append(q.items, r)
+}
+
+// pop gives up to n of the oldest, valid until the next push.
+func (q *uploads) pop(n int) []block.Ref {
+	n = min(n, q.len())
+	out := q.items[q.head : q.head+n]
+	q.head += n
+	return out
+}
+
+// remove takes ref out and reports whether it was there.
+func (q *uploads) remove(ref block.Ref) bool {
+	live := q.items[q.head:]
+	for i, r := range live {
+		if r == ref {
+			copy(live[i:], live[i+1:])
+			q.items = q.items[:len(q.items)-1]
+			return true
+		}
+	}
+	return false
+}
+
+// removePiece takes all blocks of a piece out.
+func (q *uploads) removePiece(piece uint32) {
+	kept := q.items[:q.head]
+	for _, r := range q.items[q.head:] {
+		if r.Piece != piece {
+			kept = append(kept, r)
+		}
+	}
+	q.items = kept
+}
+
+func (q *uploads) clear() { q.items, q.head = q.items[:0], 0 }

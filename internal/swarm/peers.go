@@ -1,0 +1,241 @@
+package swarm
+
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+
+	"shoal/internal/bitfield"
+	"shoal/internal/mono"
+	"shoal/internal/peerbook"
+	"shoal/internal/picker"
+	"shoal/internal/trace"
+	"shoal/internal/why"
+	"shoal/internal/window"
+	"shoal/internal/wire"
+)
+
+// Arrival is a connection whose handshakes are done.
+type Arrival struct {
+	Addr      netip.AddrPort // the other end
+	Dialled   bool           // by us, after a Dial effect for Addr
+	Handshake wire.Handshake // theirs
+}
+
+// Joined takes a connection that has done its handshakes. What must not be is
+// dropped: ourselves, a second connection to the same peer, a peer that is not
+// the one promised, one that is banned, one too many. A peer that stays is sent our
+// bitfield, unless we have nothing (BEP 3).
+func (s *Swarm) Joined(now mono.Time, key PeerKey, a Arrival) {
+	s.now = now
+	p := &peer{
+		key: key, addr: a.Addr, id: a.Handshake.PeerID, dialled: a.Dialled,
+		reserved: a.Handshake.Reserved,
+		have:     bitfield.New(s.cfg.Geometry.Pieces),
+		choking:  true, choked: true,
+		fresh:  !s.book.SeenRecently(now, a.Addr),
+		window: window.New(0),
+		joined: now, lastHeard: now, lastSent: now,
+	}
+	expect, dialling := s.dials[a.Addr]
+	if a.Dialled {
+		delete(s.dials, a.Addr)
+	}
+	if s.tracing() {
+		s.note(trace.Received, trace.Peer, p, "handshake", trace.Record{
+			Piece: trace.No, Block: trace.No, Text: wire.ClientName(p.id),
+		})
+	}
+	if a.Dialled || !dialling {
+		s.book.Connected(now, a.Addr)
+	}
+	switch {
+	case s.stopped:
+		s.refuse(p, why.Stopping, "the torrent is stopped")
+	case p.id == s.cfg.PeerID:
+		if a.Dialled {
+			s.book.Self(a.Addr)
+		}
+		s.refuse(p, why.SelfConnect, "this is our own peer id")
+	case a.Dialled && expect.expects && expect.expectID != p.id:
+		// BEP 3: the peer id must be the one the tracker gave.
+		s.refuse(p, why.WrongPeerID, "its peer id is not the one the tracker gave")
+	case s.book.Banned(a.Addr):
+		s.refuse(p, why.Banned, "its address is banned")
+	case s.collapse(p):
+		// The older connection to the same peer was kept.
+	case s.count >= s.cfg.MaxPeers:
+		s.refuse(p, why.Useless, fmt.Sprintf("there are %d peers already", s.count))
+	default:
+		s.welcome(p)
+	}
+}
+
+// collapse decides which of two connections to the same peer stays. Both sides
+// must come to the same answer: of two connections in opposite directions the
+// one that the larger peer id dialled stays; of two in the same direction the
+// older. It reports whether p was the one refused.
+func (s *Swarm) collapse(p *peer) bool {
+	for _, q := range s.peers {
+		if q == nil || q.id != p.id {
+			continue
+		}
+		weLarger := bytes.Compare(s.cfg.PeerID[:], p.id[:]) > 0
+		if p.dialled != q.dialled && p.dialled == weLarger {
+			s.drop(q, why.Duplicate, "another connection to this peer is kept")
+			return false
+		}
+		s.refuse(p, why.Duplicate, "there is a connection to this peer already")
+		return true
+	}
+	return false
+}
+
+// refuse ends a connection that never became a peer of the swarm.
+func (s *Swarm) refuse(p *peer, w why.Why, text string) {
+	p.gone = true
+	s.book.Closed(s.now, p.addr, false)
+	if s.tracing() {
+		s.note(trace.Did, trace.Peer, p, "close", trace.Record{Piece: trace.No, Block: trace.No, Why: w, Text: text})
+	}
+	s.effect(Effect{Kind: Drop, Peer: p.key, Addr: p.addr, Why: w, Text: text})
+}
+
+func (s *Swarm) welcome(p *peer) {
+	p.slot = s.freeSlot()
+	s.peers[p.slot] = p
+	s.byKey[p.key] = p
+	s.count++
+	if s.count == 1 {
+		s.chokeAt = s.now.Add(chokeInterval)
+		s.due(s.chokeAt)
+	}
+	s.due(s.now.Add(keepAliveAfter))
+
+	if have := s.picker.Bitfield(); !have.None() {
+		p.out = wire.AppendBitfield(p.out, have)
+		if s.tracing() {
+			s.note(trace.Sent, trace.Peer, p, "bitfield", trace.Record{
+				Piece: trace.No, Block: trace.No, N: int64(have.Count()), Text: have.String(), Why: why.HandshakeDone,
+			})
+		}
+	}
+	if p.reserved.Extensions() {
+		p.out = wire.AppendExtensions(p.out, wire.Extensions{
+			Client: s.cfg.Client, Reqq: ourReqq, Port: s.cfg.Port, YourIP: p.addr.Addr().Unmap(),
+		})
+		if s.tracing() {
+			s.note(trace.Sent, trace.Peer, p, "extension handshake", trace.Record{
+				Piece: trace.No, Block: trace.No, N: ourReqq, Why: why.HandshakeDone,
+			})
+		}
+	}
+	// BEP 5: PORT follows when both sides set the DHT bit. BEP 27: a private
+	// torrent keeps out of the DHT.
+	if p.reserved.DHT() && s.cfg.DHTPort != 0 && !s.cfg.Private {
+		p.out = wire.AppendPort(p.out, s.cfg.DHTPort)
+		if s.tracing() {
+			s.note(trace.Sent, trace.Peer, p, "port", trace.Record{
+				Piece: trace.No, Block: trace.No, N: int64(s.cfg.DHTPort), Why: why.HandshakeDone,
+			})
+		}
+	}
+	s.touch(p)
+}
+
+func (s *Swarm) freeSlot() picker.Peer {
+	for i, p := range s.peers {
+		if p == nil {
+			return picker.Peer(i)
+		}
+	}
+	s.peers = append(s.peers, nil)
+	return picker.Peer(len(s.peers) - 1)
+}
+
+// Left says that a connection has ended, for whatever reason. After a Drop
+// effect it changes nothing.
+func (s *Swarm) Left(now mono.Time, key PeerKey, reason string) {
+	s.now = now
+	if p := s.byKey[key]; p != nil {
+		if s.tracing() {
+			s.note(trace.Did, trace.Peer, p, "gone", trace.Record{Piece: trace.No, Block: trace.No, Text: reason})
+		}
+		s.remove(p)
+	}
+}
+
+// drop ends a connection and forgets the peer.
+func (s *Swarm) drop(p *peer, w why.Why, text string) {
+	if p.gone {
+		return
+	}
+	if s.tracing() {
+		s.note(trace.Did, trace.Peer, p, "close", trace.Record{Piece: trace.No, Block: trace.No, Why: w, Text: text})
+	}
+	s.effect(Effect{Kind: Drop, Peer: p.key, Addr: p.addr, Why: w, Text: text})
+	s.remove(p)
+}
+
+func (s *Swarm) remove(p *peer) {
+	p.gone = true
+	s.peers[p.slot] = nil
+	delete(s.byKey, p.key)
+	s.count--
+	s.picker.AbandonAll(p.slot)
+	s.picker.PeerBits(p.have, nil)
+	s.freed = true
+	s.rechoke = s.rechoke || !p.choked
+	s.book.Closed(s.now, p.addr, p.down.Total() > 0 || p.up.Total() > 0)
+	if s.count == 0 {
+		s.chokeAt = mono.Never
+	}
+}
+
+// Found takes addresses that a source gave. ids, when not nil, are the peer ids
+// promised, one each; an empty one promises nothing.
+func (s *Swarm) Found(now mono.Time, src peerbook.Source, addrs []netip.AddrPort, ids [][]byte) {
+	s.now = now
+	if s.stopped || (s.cfg.Private && src != peerbook.Manual && src != peerbook.Tracker) {
+		return
+	}
+	for i, a := range addrs {
+		var id []byte
+		if i < len(ids) {
+			id = ids[i]
+		}
+		s.book.Add(now, src, a, id)
+	}
+}
+
+// DialFailed says that a Dial effect came to nothing.
+func (s *Swarm) DialFailed(now mono.Time, addr netip.AddrPort, reason string) {
+	s.now = now
+	if _, ok := s.dials[addr]; !ok {
+		return
+	}
+	delete(s.dials, addr)
+	s.book.Failed(now, addr)
+	if s.tracing() {
+		s.note(trace.Did, trace.Peer, &peer{addr: addr}, "dial failed", trace.Record{Piece: trace.No, Block: trace.No, Text: reason})
+	}
+}
+
+// tickPeer does what is due for one peer and sets its deadlines.
+func (s *Swarm) tickPeer(p *peer) {
+	if s.now >= p.lastHeard.Add(silentAfter) {
+		s.drop(p, why.Silent, fmt.Sprintf("nothing was heard for %v", silentAfter))
+		return
+	}
+	s.due(p.lastHeard.Add(silentAfter))
+	if s.now >= p.lastSent.Add(keepAliveAfter) {
+		p.out = wire.AppendKeepAlive(p.out)
+		p.lastSent = s.now
+		s.touch(p)
+		if s.tracing() {
+			s.note(trace.Sent, trace.Peer, p, "keep-alive", bare(why.KeepAlive))
+		}
+	}
+	s.due(p.lastSent.Add(keepAliveAfter))
+	s.tickRequests(p)
+}

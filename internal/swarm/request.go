@@ -1,0 +1,192 @@
+package swarm
+
+import (
+	"shoal/internal/block"
+	"shoal/internal/picker"
+	"shoal/internal/trace"
+	"shoal/internal/why"
+	"shoal/internal/wire"
+)
+
+// ask fills the request window of p.
+func (s *Swarm) ask(p *peer) {
+	p.hungry = false
+	if p.choking || !p.interesting || !s.wants() {
+		return
+	}
+	room := p.window.Limit() - p.requests.len()
+	if room <= 0 {
+		return
+	}
+	s.scratch.choices = s.picker.Pick(s.now, p.slot, p.have, room, s.scratch.choices[:0])
+	if p.requests.len() == 0 && len(s.scratch.choices) > 0 {
+		p.lastBlock = s.now
+		s.due(s.now.Add(snubAfter))
+	}
+	for _, c := range s.scratch.choices {
+		p.requests.push(request{c.Ref, s.now})
+		p.out = wire.AppendRequest(p.out, c.Ref)
+		if s.tracing() {
+			r := onBlock(c.Why, c.Ref)
+			r.Owners = c.Owners
+			s.note(trace.Sent, trace.Peer, p, "request", r)
+		}
+	}
+	p.window.Sent(s.now, len(s.scratch.choices))
+	p.hungry = len(s.scratch.choices) < room
+}
+
+// cancel takes back one request. Its block may still be on its way.
+func (s *Swarm) cancel(p *peer, ref block.Ref, w why.Why) {
+	if _, ok := p.requests.take(ref); !ok {
+		return
+	}
+	p.late++
+	p.window.Lost(s.now)
+	p.out = wire.AppendCancel(p.out, ref)
+	if s.tracing() {
+		s.note(trace.Sent, trace.Peer, p, "cancel", onBlock(w, ref))
+	}
+	s.touch(p)
+}
+
+// takeBack gives up every request in flight to p, so that others may be asked.
+func (s *Swarm) takeBack(p *peer) {
+	p.late += p.requests.len()
+	p.requests.clear()
+	p.window.Drained(s.now)
+	s.picker.AbandonAll(p.slot)
+	s.freed = true
+}
+
+// tickRequests takes back what a peer does not deliver: everything when no
+// block came for a while (BEP 3, anti-snubbing), a single request when
+// others are answered and it is not.
+func (s *Swarm) tickRequests(p *peer) {
+	oldest, ok := p.requests.oldest()
+	if !ok {
+		return
+	}
+	if s.now >= p.lastBlock.Add(snubAfter) {
+		p.snubbed = true
+		p.window.Snub(s.now)
+		for _, r := range p.requests.live() {
+			p.out = wire.AppendCancel(p.out, r.ref)
+			if s.tracing() {
+				s.note(trace.Sent, trace.Peer, p, "cancel", onBlock(why.Snubbed, r.ref))
+			}
+		}
+		s.takeBack(p)
+		s.touch(p)
+		return
+	}
+	for ok && s.now >= oldest.at.Add(requestTimeout) {
+		s.picker.Abandon(p.slot, oldest.ref)
+		s.freed = true
+		s.cancel(p, oldest.ref, why.TimedOut)
+		oldest, ok = p.requests.oldest()
+	}
+	deadline := p.lastBlock.Add(snubAfter)
+	if ok {
+		deadline = min(deadline, oldest.at.Add(requestTimeout))
+	}
+	s.due(deadline)
+}
+
+// received takes a block.
+func (s *Swarm) received(p *peer, m wire.Message, b *block.Block) {
+	ref := m.Ref()
+	size := int64(ref.Length)
+	p.down.Add(s.now, size)
+	s.down.Add(s.now, size)
+	if p.sender == 0 {
+		p.sender = s.senders.id(p.addr)
+	}
+
+	req, asked := p.requests.take(ref)
+	if asked {
+		p.lastBlock = s.now
+		p.window.Got(s.now, int(ref.Length), req.at)
+		if p.snubbed {
+			p.snubbed = false
+			p.window.Unsnub()
+		}
+	} else if p.late > 0 {
+		// A block that was asked for and taken back, by a choke, a cancel or
+		// a timeout: normal, and welcome while it is missing.
+		p.late--
+	} else {
+		s.waste(b, size)
+		p.unasked++
+		if p.unasked > maxUnasked {
+			s.drop(p, why.Protocol, "it sends blocks that were not asked for")
+		}
+		return
+	}
+
+	var got picker.Got
+	got, _, s.scratch.others = s.picker.Received(p.slot, uint32(p.sender), ref, s.scratch.others[:0])
+	for _, other := range s.scratch.others {
+		if q := s.peers[other]; q != nil && q != p {
+			s.cancel(q, ref, why.Duplicated)
+		}
+	}
+	if got != picker.Wanted {
+		s.waste(b, size)
+		return
+	}
+	s.effect(Effect{Kind: Store, Why: why.BlockArrived, Peer: p.key, Ref: ref, Block: b, Sums: s.ledger.Suspect(ref.Piece)})
+}
+
+// waste counts a block that is not wanted and gives its buffer back.
+func (s *Swarm) waste(b *block.Block, size int64) {
+	s.wasted += size
+	s.effect(Effect{Kind: Discard, Block: b})
+}
+
+// choked takes a choke: without the fast extension it discards every request
+// in flight (BEP 3).
+func (s *Swarm) theyChoke(p *peer) {
+	p.choking = true
+	if p.requests.len() > 0 {
+		s.takeBack(p)
+	}
+}
+
+// interest tells p whether we are interested, when that has changed: at once
+// and both ways.
+func (s *Swarm) interest(p *peer) {
+	interesting := p.wanted > 0 && s.wants()
+	if interesting == p.interesting {
+		return
+	}
+	p.interesting = interesting
+	id, w := wire.Interested, why.TheyHaveWhatWeLack
+	if !interesting {
+		id, w = wire.NotInterested, why.NothingWeLack
+	}
+	p.out = wire.AppendSimple(p.out, id)
+	if s.tracing() {
+		s.note(trace.Sent, trace.Peer, p, id.String(), bare(w))
+	}
+	s.touch(p)
+}
+
+// recount counts what p has and we lack.
+func (s *Swarm) recount(p *peer) {
+	p.wanted = 0
+	have := s.picker.Bitfield()
+	if have.All() {
+		return
+	}
+	for i := range p.have.Pieces() {
+		if !have.Has(i) {
+			p.wanted++
+		}
+	}
+}
+
+// useless reports whether neither side can gain anything from the other.
+func (s *Swarm) useless(p *peer) bool {
+	return p.complete() && (s.picker.Complete() || s.cfg.SeedOnly)
+}

@@ -1,0 +1,133 @@
+package swarm
+
+import (
+	"fmt"
+	"net/netip"
+
+	"shoal/internal/block"
+	"shoal/internal/choker"
+	"shoal/internal/mono"
+	"shoal/internal/trace"
+	"shoal/internal/why"
+	"shoal/internal/wire"
+)
+
+// requested takes a request for a block.
+func (s *Swarm) requested(p *peer, ref block.Ref) {
+	switch {
+	case p.choked, !s.picker.Have(ref.Piece):
+		// Without the fast extension there is no way to say no. Requests that
+		// crossed our choke are normal, an endless row of them is not.
+		p.refused++
+		if p.refused > maxRefused {
+			s.drop(p, why.Protocol, "it keeps asking for what it cannot get")
+		}
+		return
+	case p.queue.len() >= maxUploads:
+		s.drop(p, why.Protocol, fmt.Sprintf("it has more than %d requests waiting, and was told %d", maxUploads, ourReqq))
+		return
+	}
+	if !p.interested {
+		// It forgot to say so; deployed clients serve it all the same.
+		p.interested = true
+	}
+	p.queue.push(ref)
+	s.touch(p)
+}
+
+// offer hands the writer as many of the blocks that p waits for as its window
+// takes.
+func (s *Swarm) offer(p *peer) {
+	n := uploadWindow - p.flight
+	if n <= 0 || p.queue.len() == 0 {
+		return
+	}
+	// Half a window at least: fewer, larger writes.
+	if p.flight > 0 && n < uploadWindow/2 {
+		return
+	}
+	refs := p.queue.pop(n)
+	p.flight += len(refs)
+	p.sending = append(p.sending, refs...)
+	if s.tracing() {
+		for _, r := range refs {
+			s.note(trace.Sent, trace.Peer, p, "piece", onBlock(why.TheyAsked, r))
+		}
+	}
+}
+
+// Sent says that so many blocks of so many bytes in all were written to p.
+func (s *Swarm) Sent(now mono.Time, key PeerKey, blocks int, bytes int64) {
+	s.now = now
+	s.up.Add(now, bytes)
+	p := s.byKey[key]
+	if p == nil {
+		return
+	}
+	p.up.Add(now, bytes)
+	p.flight -= blocks
+	s.touch(p)
+}
+
+// chokeRound is the round of every ten seconds (BEP 3).
+func (s *Swarm) chokeRound() {
+	s.chokeAt = s.now.Add(chokeInterval)
+	s.gatherChokes()
+	s.scratch.changes = s.choker.Round(s.now, !s.wants(), s.scratch.chokes, s.scratch.changes[:0])
+	s.applyChokes()
+}
+
+// fillSlots gives free slots away between the rounds.
+func (s *Swarm) fillSlots() {
+	s.rechoke = false
+	s.gatherChokes()
+	s.scratch.changes = s.choker.Fill(s.now, !s.wants(), s.scratch.chokes, s.scratch.changes[:0])
+	s.applyChokes()
+}
+
+func (s *Swarm) gatherChokes() {
+	s.scratch.chokes = s.scratch.chokes[:0]
+	for _, p := range s.peers {
+		if p == nil {
+			continue
+		}
+		s.scratch.chokes = append(s.scratch.chokes, choker.Peer{
+			Key: uint64(p.key), Interested: p.interested, Unchoked: !p.choked, Snubbed: p.snubbed,
+			Fresh: p.fresh, Down: int64(p.down.Rate(s.now)), Up: int64(p.up.Rate(s.now)),
+			Joined: p.joined, UnchokedAt: p.unchokedAt,
+		})
+	}
+}
+
+func (s *Swarm) applyChokes() {
+	for _, c := range s.scratch.changes {
+		p := s.byKey[PeerKey(c.Key)]
+		if p == nil || p.choked != c.Unchoke {
+			continue
+		}
+		p.choked = !c.Unchoke
+		id := wire.Choke
+		if c.Unchoke {
+			id = wire.Unchoke
+			p.unchokedAt = s.now
+		} else {
+			// BEP 3: what waits is dropped; what the writer has goes out.
+			p.queue.clear()
+		}
+		p.out = wire.AppendSimple(p.out, id)
+		if s.tracing() {
+			s.note(trace.Sent, trace.Peer, p, id.String(), bare(c.Why))
+		}
+		s.touch(p)
+	}
+}
+
+// SetSlots changes how many peers are unchoked at once.
+func (s *Swarm) SetSlots(n int) {
+	s.choker.SetSlots(n)
+	s.rechoke = true
+}
+
+func addrWithPort(a netip.AddrPort, port uint16) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr(), port)
+}

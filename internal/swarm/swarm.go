@@ -1,0 +1,288 @@
+// Package swarm decides what to do for one torrent: whom to dial, what to say to
+// each peer, which blocks to ask for and which to serve (BEP 3), and when to
+// look for more peers. What happened goes in as method calls with the time it
+// happened; what to do comes out as effects and as bytes for each peer.
+//
+// A Swarm is not safe for concurrent use: the torrent loop owns it. It never
+// blocks and never reads a clock. Payload does not enter it: a block.Block is
+// carried through and never looked into. It composes the picker (what to
+// request), the choker (whom to unchoke), the peer book (whom to dial), the
+// announce machine (trackers) and the blame ledger (who lied), and routes
+// between them.
+package swarm
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"time"
+
+	"shoal/internal/announce"
+	"shoal/internal/bitfield"
+	"shoal/internal/blame"
+	"shoal/internal/block"
+	"shoal/internal/choker"
+	"shoal/internal/meter"
+	"shoal/internal/mono"
+	"shoal/internal/peerbook"
+	"shoal/internal/picker"
+	"shoal/internal/trace"
+	"shoal/internal/why"
+	"shoal/metainfo"
+)
+
+// PeerKey names one connection. The engine gives it and never reuses it.
+type PeerKey uint64
+
+// Config is what a Swarm is made with.
+type Config struct {
+	InfoHash [20]byte
+	PeerID   [20]byte // ours
+	Geometry metainfo.Geometry
+	Have     *bitfield.Bitfield // pieces verified at the start; taken over
+	Private  bool               // BEP 27: peers from trackers and the user only
+	SeedOnly bool               // never ask for pieces
+	Tiers    [][]string         // trackers
+
+	Client  string // name and version, for the extension handshake
+	Port    uint16 // where we listen; 0 when we do not
+	DHTPort uint16 // UDP port of our DHT node; 0 when there is none
+
+	Slots    int // unchoked peers, the optimistic one included; default 8
+	MaxPeers int // connections; default 80
+	HalfOpen int // dials at once; default 16
+
+	Trace trace.Func // nil: no trace
+}
+
+// Times by which the swarm acts. README section 4 of the protocol notes gives
+// what deployed clients use.
+const (
+	chokeInterval  = 10 * time.Second // BEP 3
+	keepAliveAfter = 75 * time.Second // deployed clients cut at 120 s
+	silentAfter    = 180 * time.Second
+	snubAfter      = 20 * time.Second // without a block while some are due
+	requestTimeout = 60 * time.Second // of one request while others are answered
+)
+
+// Bounds on what a peer may make us hold or do.
+const (
+	// ourReqq is how many requests we keep for a peer, as we tell it. A peer
+	// that sends twice as many does not listen.
+	ourReqq    = 512
+	maxUploads = 2 * ourReqq
+	// uploadWindow is how many blocks the writer is given at once: enough
+	// for two batches, so that it never waits for the loop.
+	uploadWindow = 32
+	// maxUnasked is how many blocks that were never asked for a peer may send.
+	maxUnasked = 64
+	// maxRefused is how many requests that cannot be served (choked, or for a
+	// piece we do not have) a peer may send before it is dropped.
+	maxRefused = 2048
+)
+
+// Swarm is the state machine of one torrent.
+type Swarm struct {
+	cfg Config
+	rng *rand.Rand
+	now mono.Time // of the latest input
+
+	// The machines it composes.
+	picker   *picker.Picker
+	choker   *choker.Choker
+	book     *peerbook.Book
+	trackers *announce.Machine
+	ledger   blame.Ledger
+	senders  senderTable
+
+	// Peers: by slot, which is their number for the picker, and by key.
+	peers   []*peer // nil where a slot is free
+	byKey   map[PeerKey]*peer
+	dials   map[netip.AddrPort]dial // attempts under way
+	count   int
+	dirty   []*peer // peers with something to flush
+	freed   bool    // blocks became free: ask every peer with room
+	rechoke bool    // a slot may be free
+
+	// Deadlines.
+	next      mono.Time
+	chokeAt   mono.Time
+	search    search
+	started   bool
+	stopped   bool
+	completed bool // the completion has been told
+
+	down, up meter.Meter
+	wasted   int64
+
+	effects []Effect
+	scratch scratch
+}
+
+// scratch holds buffers that are reused from call to call.
+type scratch struct {
+	choices []picker.Choice
+	others  []picker.Peer
+	chokes  []choker.Peer
+	changes []choker.Change
+	senders []blame.Sender
+}
+
+type dial struct {
+	expectID [20]byte
+	expects  bool
+}
+
+// New makes the machine of one torrent. rng is its only source of chance.
+func New(cfg Config, now mono.Time, rng *rand.Rand) *Swarm {
+	if cfg.Slots == 0 {
+		cfg.Slots = 8
+	}
+	if cfg.MaxPeers == 0 {
+		cfg.MaxPeers = 80
+	}
+	if cfg.HalfOpen == 0 {
+		cfg.HalfOpen = 16
+	}
+	if cfg.Have == nil {
+		cfg.Have = bitfield.New(cfg.Geometry.Pieces)
+	}
+	s := &Swarm{
+		cfg:      cfg,
+		rng:      rng,
+		now:      now,
+		picker:   picker.New(picker.Config{Geometry: cfg.Geometry}, cfg.Have, rng),
+		choker:   choker.New(choker.Config{Slots: cfg.Slots}, rng),
+		book:     peerbook.New(peerbook.Config{}, rng),
+		trackers: announce.New(announce.Config{Tiers: cfg.Tiers, Private: cfg.Private}, rng),
+		byKey:    make(map[PeerKey]*peer),
+		dials:    make(map[netip.AddrPort]dial),
+		next:     mono.Never,
+		chokeAt:  mono.Never,
+	}
+	s.completed = s.picker.Complete()
+	s.search.at = mono.Never
+	return s
+}
+
+// Start begins to look for peers.
+func (s *Swarm) Start(now mono.Time) {
+	s.now = now
+	s.started = true
+	s.trackers.Start(now)
+	if s.searches() {
+		s.search.at = now
+	}
+	s.Tick(now)
+}
+
+// Stop ends the torrent: every peer is dropped, nothing more is dialled, and
+// trackers are owed a "stopped", which come as effects.
+func (s *Swarm) Stop(now mono.Time) {
+	s.now = now
+	if s.stopped {
+		return
+	}
+	s.stopped = true
+	for _, p := range s.peers {
+		if p != nil {
+			s.drop(p, why.Stopping, "")
+		}
+	}
+	for _, r := range s.trackers.Stop(now) {
+		s.announce(r)
+	}
+	s.next = mono.Never
+}
+
+// Tick does what is due. It is called at Deadline or later.
+func (s *Swarm) Tick(now mono.Time) {
+	s.now = now
+	if s.stopped || !s.started {
+		return
+	}
+	s.next = mono.Never
+	for _, p := range s.peers {
+		if p != nil {
+			s.tickPeer(p)
+		}
+	}
+	if s.count > 0 {
+		if now >= s.chokeAt {
+			s.chokeRound()
+		}
+		s.due(s.chokeAt)
+	}
+	s.seek()
+}
+
+// Deadline is when Tick is wanted next; mono.Never when nothing is due.
+func (s *Swarm) Deadline() mono.Time { return s.next }
+
+// due makes sure that Tick comes at t or before.
+func (s *Swarm) due(t mono.Time) { s.next = min(s.next, t) }
+
+// Complete reports whether every piece is verified.
+func (s *Swarm) Complete() bool { return s.picker.Complete() }
+
+// Idle reports whether the torrent has no peer and none being dialled.
+func (s *Swarm) Idle() bool { return s.count == 0 && len(s.dials) == 0 }
+
+// PeerCount is the number of peers connected.
+func (s *Swarm) PeerCount() int { return s.count }
+
+// wants reports whether blocks are to be asked for at all.
+func (s *Swarm) wants() bool {
+	return !s.stopped && !s.cfg.SeedOnly && !s.picker.Complete()
+}
+
+// senderTable gives each address that sends blocks a number that outlives its
+// connection, for the blame ledger. Addresses that are not loopback are told
+// apart by IP alone, as bans are.
+type senderTable struct {
+	byAddr map[netip.AddrPort]blame.Sender
+	addrs  []netip.AddrPort
+}
+
+func (t *senderTable) id(addr netip.AddrPort) blame.Sender {
+	if !addr.Addr().IsLoopback() {
+		addr = netip.AddrPortFrom(addr.Addr(), 0)
+	}
+	if id, ok := t.byAddr[addr]; ok {
+		return id
+	}
+	if t.byAddr == nil {
+		t.byAddr = make(map[netip.AddrPort]blame.Sender)
+	}
+	t.addrs = append(t.addrs, addr)
+	id := blame.Sender(len(t.addrs)) // 0 is nobody
+	t.byAddr[addr] = id
+	return id
+}
+
+func (t *senderTable) addr(id blame.Sender) netip.AddrPort { return t.addrs[id-1] }
+
+// note records one line of the trace.
+func (s *Swarm) note(way trace.Way, proto trace.Proto, p *peer, what string, r trace.Record) {
+	r.At, r.Way, r.Proto, r.What, r.InfoHash = s.now, way, proto, what, s.cfg.InfoHash
+	if p != nil {
+		r.Peer = p.addr
+	}
+	s.cfg.Trace(r)
+}
+
+// bare is a record about no piece and no block.
+func bare(w why.Why) trace.Record {
+	return trace.Record{Piece: trace.No, Block: trace.No, Why: w}
+}
+
+// onPiece is a record about a piece.
+func onPiece(w why.Why, piece uint32) trace.Record {
+	return trace.Record{Piece: int64(piece), Block: trace.No, Why: w}
+}
+
+// onBlock is a record about a block.
+func onBlock(w why.Why, r block.Ref) trace.Record {
+	return trace.Record{Piece: int64(r.Piece), Block: int64(r.Index()), N: int64(r.Length), Why: w}
+}
+
+func (s *Swarm) tracing() bool { return s.cfg.Trace != nil }

@@ -1,0 +1,140 @@
+package swarm
+
+import (
+	"fmt"
+	"net/netip"
+
+	"shoal/internal/blame"
+	"shoal/internal/mono"
+	"shoal/internal/trace"
+	"shoal/internal/why"
+	"shoal/internal/wire"
+)
+
+// Checked takes the outcome of hashing a piece. sums are the digests of its
+// blocks as they arrived: always with a failure, else when Store asked for
+// them.
+func (s *Swarm) Checked(now mono.Time, piece uint32, ok bool, sums []blame.Sum) {
+	s.now = now
+	if s.picker.Have(piece) {
+		return
+	}
+	if ok {
+		s.verified(piece, sums)
+	} else {
+		s.failed(piece, sums)
+	}
+}
+
+// Unwritten says that a piece could not be written: nothing of it is had.
+func (s *Swarm) Unwritten(now mono.Time, piece uint32) {
+	s.now = now
+	if !s.picker.Have(piece) {
+		s.picker.Forget(piece)
+		s.freed = true
+	}
+}
+
+func (s *Swarm) verified(piece uint32, sums []blame.Sum) {
+	if s.ledger.Suspect(piece) {
+		for _, sender := range s.ledger.Passed(piece, sums) {
+			s.ban(s.senders.addr(sender), piece, why.BlocksDiffer)
+		}
+	}
+	s.picker.Verified(piece)
+	if s.tracing() {
+		s.note(trace.Did, trace.Torrent, nil, "verified", onPiece(why.None, piece))
+	}
+	s.effect(Effect{Kind: PieceVerified, Piece: piece})
+	complete := s.picker.Complete()
+	for _, p := range s.peers {
+		if p == nil {
+			continue
+		}
+		if p.have.Has(piece) {
+			p.wanted--
+			s.interest(p)
+		} else {
+			p.out = wire.AppendHave(p.out, piece)
+			if s.tracing() {
+				s.note(trace.Sent, trace.Peer, p, "have", onPiece(why.PieceVerified, piece))
+			}
+			s.touch(p)
+		}
+	}
+	if complete {
+		s.complete()
+	}
+}
+
+func (s *Swarm) complete() {
+	if s.completed {
+		return
+	}
+	s.completed = true
+	if s.tracing() {
+		s.note(trace.Did, trace.Torrent, nil, "complete", bare(why.None))
+	}
+	s.effect(Effect{Kind: Complete})
+	s.trackers.Completed(s.now)
+	s.rechoke = true // slots are now given by other rules
+	for _, p := range s.peers {
+		if p != nil && s.useless(p) {
+			s.drop(p, why.Useless, "both have every piece")
+		}
+	}
+}
+
+func (s *Swarm) failed(piece uint32, sums []blame.Sum) {
+	s.scratch.senders = s.scratch.senders[:0]
+	for _, sender := range s.picker.Senders(piece) {
+		s.scratch.senders = append(s.scratch.senders, blame.Sender(sender))
+	}
+	s.picker.Failed(piece)
+	s.freed = true
+	s.wasted += int64(s.cfg.Geometry.PieceSize(piece))
+	if s.tracing() {
+		s.note(trace.Did, trace.Torrent, nil, "failed", onPiece(why.PieceFailed, piece))
+	}
+	s.effect(Effect{Kind: PieceFailed, Piece: piece})
+	if guilty := s.ledger.Failed(piece, s.scratch.senders, sums); guilty != 0 {
+		s.ban(s.senders.addr(guilty), piece, why.OnlySender)
+	}
+}
+
+// ban shuts out an address that was proven to have sent bad data, and drops
+// its connections.
+func (s *Swarm) ban(addr netip.AddrPort, piece uint32, w why.Why) {
+	s.book.Ban(s.now, addr)
+	if s.tracing() {
+		s.note(trace.Did, trace.Torrent, &peer{addr: addr}, "ban", onPiece(w, piece))
+	}
+	s.effect(Effect{Kind: Ban, Addr: addr, Piece: piece, Why: w})
+	for _, p := range s.peers {
+		if p != nil && s.book.Banned(p.addr) {
+			s.drop(p, why.Banned, fmt.Sprintf("it sent bad data in piece %d", piece))
+		}
+	}
+}
+
+// Lost says that a piece that was had turned out to be gone or changed on disk.
+// It is fetched again, and not served.
+func (s *Swarm) Lost(now mono.Time, piece uint32) {
+	s.now = now
+	if !s.picker.Have(piece) {
+		return
+	}
+	s.picker.Lost(piece)
+	s.completed = false
+	for _, p := range s.peers {
+		if p == nil {
+			continue
+		}
+		p.queue.removePiece(piece)
+		if p.have.Has(piece) {
+			p.wanted++
+			s.interest(p)
+		}
+		s.touch(p)
+	}
+}
