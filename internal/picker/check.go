@@ -1,0 +1,224 @@
+package picker
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+
+	"shoal/internal/bitfield"
+)
+
+// CheckInvariants recomputes from scratch what the picker keeps up step by step
+// and reports the first difference. peers yields every connected peer and what
+// it has; with nil, availability is not checked. It is for tests and for the
+// simulator: its cost is that of everything there is.
+//
+//   - a piece is in exactly one state: had, started or free;
+//   - availability is the sum of the peers' sets, and the order is sorted by it;
+//   - a request belongs to one connected peer, which has the piece, and is for a
+//     block that is missing; no peer is asked twice for one block, and no block
+//     is asked of more peers than endgame allows;
+//   - the counts of free blocks are those of the blocks.
+func (p *Picker) CheckInvariants(peers iter.Seq2[Peer, *bitfield.Bitfield]) error {
+	checks := []func() error{p.checkOrder, p.checkSlots, p.checkRequests, p.checkOffered}
+	if peers != nil {
+		checks = append(checks, func() error { return p.checkPeers(peers) })
+	}
+	for _, check := range checks {
+		if err := check(); err != nil {
+			return fmt.Errorf("picker: %w", err)
+		}
+	}
+	return nil
+}
+
+func (p *Picker) checkOrder() error {
+	if got, want := int(p.order.start[p.order.buckets()]), len(p.pieces); got != want {
+		return fmt.Errorf("the last bucket ends at %d of %d", got, want)
+	}
+	for at, i := range p.order.pieces {
+		pc := &p.pieces[i]
+		if pc.pos != uint32(at) {
+			return fmt.Errorf("piece %d is at %d of the order and believes to be at %d", i, at, pc.pos)
+		}
+		taken := p.have.Has(i) || pc.slot != none
+		if p.have.Has(i) && pc.slot != none {
+			return fmt.Errorf("piece %d is had and started", i)
+		}
+		if taken != (uint32(at) < p.order.start[0]) {
+			return fmt.Errorf("piece %d: had or started is %v, its place says otherwise", i, taken)
+		}
+		if !taken && (int(pc.avail) >= p.order.buckets() ||
+			uint32(at) < p.order.start[pc.avail] || uint32(at) >= p.order.start[pc.avail+1]) {
+			return fmt.Errorf("piece %d of availability %d lies in another bucket", i, pc.avail)
+		}
+		if _, failed := p.failures[i]; pc.suspect != failed {
+			return fmt.Errorf("piece %d suspect is %v, a failure kept is %v", i, pc.suspect, failed)
+		}
+		if pc.suspect && p.have.Has(i) {
+			return fmt.Errorf("piece %d is had and suspect", i)
+		}
+	}
+	return nil
+}
+
+func (p *Picker) checkSlots() error {
+	open := make(map[int32]bool)
+	for at, slot := range p.open {
+		if p.slots[slot].openAt != int32(at) || open[slot] {
+			return fmt.Errorf("slot %d is open at two places", slot)
+		}
+		open[slot] = true
+	}
+	var nstarted, busy, busyCount, owned int
+	for i := range p.pieces {
+		slot := p.pieces[i].slot
+		if slot == none {
+			continue
+		}
+		st := &p.slots[slot]
+		if st.piece != uint32(i) {
+			return fmt.Errorf("piece %d has the slot of piece %d", i, st.piece)
+		}
+		if err := st.check(); err != nil {
+			return fmt.Errorf("piece %d: %w", i, err)
+		}
+		if open[slot] != (st.free > 0) || (st.openAt == none) != (st.free == 0) {
+			return fmt.Errorf("piece %d has %d free blocks and open is %v", i, st.free, open[slot])
+		}
+		nstarted++
+		if st.requests > 0 {
+			busy += len(st.blocks)
+			busyCount++
+		}
+		if st.hasOwner {
+			owned++
+		}
+	}
+	if nstarted != p.nstarted || busy != p.busy || busyCount != p.busyCount || owned != p.owned {
+		return fmt.Errorf("counts of started pieces are %d %d %d %d, kept as %d %d %d %d",
+			nstarted, busy, busyCount, owned, p.nstarted, p.busy, p.busyCount, p.owned)
+	}
+	if len(p.freeSlots)+nstarted != len(p.slots) {
+		return fmt.Errorf("%d slots, %d started and %d unused", len(p.slots), nstarted, len(p.freeSlots))
+	}
+	return nil
+}
+
+func (st *started) check() error {
+	var free, received, requests uint32
+	for i := range st.blocks {
+		b := &st.blocks[i]
+		requests += uint32(b.n)
+		switch {
+		case b.received && b.n > 0:
+			return fmt.Errorf("block %d is received and requested", i)
+		case b.received:
+			received++
+		case b.n == 0:
+			free++
+			if uint32(i) < st.cursor {
+				return fmt.Errorf("block %d is free and lies below the cursor at %d", i, st.cursor)
+			}
+		}
+		if b.received != (b.sender != 0) {
+			return fmt.Errorf("block %d: received is %v, sender %d", i, b.received, b.sender)
+		}
+	}
+	if free != st.free || received != st.received || requests != st.requests {
+		return fmt.Errorf("%d free, %d received, %d requests; kept as %d, %d, %d",
+			free, received, requests, st.free, st.received, st.requests)
+	}
+	if received == 0 && requests == 0 {
+		return errors.New("started, with nothing received or requested")
+	}
+	return nil
+}
+
+// checkRequests walks both lists. A request is found in its block, in the list
+// of its peer, and in the list of all.
+func (p *Picker) checkRequests() error {
+	all := make(map[int32]bool)
+	for id, before := p.oldest, int32(none); id != none; id, before = p.requests[id].newer, id {
+		r := &p.requests[id]
+		if all[id] || r.older != before {
+			return errors.New("the list of all requests is broken")
+		}
+		all[id] = true
+		st := &p.slots[r.slot]
+		if p.pieces[st.piece].slot != r.slot {
+			return fmt.Errorf("a request for piece %d, which is not started", st.piece)
+		}
+		b := &st.blocks[r.index]
+		if p.find(b, r.peer) != id {
+			return fmt.Errorf("block %d:%d is requested of peer %d twice, or does not know it", st.piece, r.index, r.peer)
+		}
+		if int(b.n) > p.cfg.EndgameCopies {
+			return fmt.Errorf("block %d:%d is requested of %d peers", st.piece, r.index, b.n)
+		}
+	}
+	listed := 0
+	for peer := range p.peers {
+		q, n := &p.peers[peer], int32(0)
+		for id, before := q.first, int32(none); id != none; id, before = p.requests[id].next, id {
+			if !all[id] || p.requests[id].peer != Peer(peer) || p.requests[id].prev != before {
+				return fmt.Errorf("the list of requests of peer %d is broken", peer)
+			}
+			n++
+		}
+		if n != q.n {
+			return fmt.Errorf("peer %d has %d requests, kept as %d", peer, n, q.n)
+		}
+		listed += int(n)
+	}
+	if listed != len(all) || listed != p.nrequests {
+		return fmt.Errorf("%d requests, %d of peers, kept as %d", len(all), listed, p.nrequests)
+	}
+	return nil
+}
+
+func (p *Picker) checkOffered() error {
+	var offered, orphaned int64
+	for i := range p.pieces {
+		n := p.offeredOf(uint32(i))
+		offered += n
+		if p.pieces[i].avail == 0 {
+			orphaned += n
+		}
+	}
+	if offered != p.offered || orphaned != p.orphaned {
+		return fmt.Errorf("%d blocks on offer, %d of them orphaned; kept as %d, %d",
+			offered, orphaned, p.offered, p.orphaned)
+	}
+	return nil
+}
+
+func (p *Picker) checkPeers(peers iter.Seq2[Peer, *bitfield.Bitfield]) error {
+	avail := make([]int, len(p.pieces))
+	connected := make(map[Peer]bool)
+	for peer, has := range peers {
+		connected[peer] = true
+		for i := range has.Pieces() {
+			avail[i]++
+		}
+		if int(peer) >= len(p.peers) {
+			continue
+		}
+		for id := p.peers[peer].first; id != none; id = p.requests[id].next {
+			if i := p.slots[p.requests[id].slot].piece; !has.Has(i) {
+				return fmt.Errorf("piece %d is requested of peer %d, which lacks it", i, peer)
+			}
+		}
+	}
+	for i, n := range avail {
+		if got := p.Availability(uint32(i)); got != n {
+			return fmt.Errorf("piece %d is had by %d peers, kept as %d", i, n, got)
+		}
+	}
+	for peer := range p.peers {
+		if n := p.peers[peer].n; n > 0 && !connected[Peer(peer)] {
+			return fmt.Errorf("peer %d is not connected and has %d requests", peer, n)
+		}
+	}
+	return nil
+}

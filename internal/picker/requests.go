@@ -1,0 +1,267 @@
+package picker
+
+import (
+	"slices"
+
+	"shoal/internal/bitfield"
+	"shoal/internal/block"
+)
+
+// request is one block asked of one peer. Requests lie in one slab and hang in
+// two lists, both in order of asking: those of their peer, and all.
+type request struct {
+	peer  Peer
+	slot  int32
+	index uint32
+
+	prev, next   int32 // of the same peer; next also chains the unused
+	older, newer int32 // of all
+}
+
+// peerState is what the picker keeps for each handle.
+type peerState struct {
+	n           int32  // requests outstanding
+	first, last int32  // the oldest and newest of them
+	piece       uint32 // the piece it last worked on
+	worked      bool   // whether piece is set
+	sender      uint32 // its identity, known since it sent a block
+	visit       uint64
+
+	// A Pick that found too little need not search again until something
+	// changed: the generation, the set asked about, or the endgame.
+	dry        uint64
+	dryHas     *bitfield.Bitfield
+	dryCount   uint32
+	dryEndgame bool
+}
+
+func (p *Picker) peer(peer Peer) *peerState {
+	for len(p.peers) <= int(peer) {
+		p.peers = append(p.peers, peerState{first: none, last: none})
+	}
+	return &p.peers[peer]
+}
+
+// ask adds a request to the newest end of both lists.
+func (p *Picker) ask(peer Peer, slot int32, index uint32) {
+	id := p.freeRequest
+	if id == none {
+		id = int32(len(p.requests))
+		p.requests = append(p.requests, request{})
+	} else {
+		p.freeRequest = p.requests[id].next
+	}
+	q := &p.peers[peer]
+	p.requests[id] = request{
+		peer: peer, slot: slot, index: index,
+		prev: q.last, next: none, older: p.newest, newer: none,
+	}
+	if q.last == none {
+		q.first = id
+	} else {
+		p.requests[q.last].next = id
+	}
+	q.last = id
+	q.n++
+	if p.newest == none {
+		p.oldest = id
+	} else {
+		p.requests[p.newest].newer = id
+	}
+	p.newest = id
+	p.nrequests++
+
+	st := &p.slots[slot]
+	b := &st.blocks[index]
+	b.copies[b.n] = id
+	b.n++
+	if st.requests == 0 {
+		p.busy += len(st.blocks)
+		p.busyCount++
+	}
+	st.requests++
+	q.piece, q.worked = st.piece, true
+}
+
+// unask removes a request. Whether its block is free now is for the caller.
+func (p *Picker) unask(id int32) {
+	r := p.requests[id]
+	q := &p.peers[r.peer]
+	if r.prev == none {
+		q.first = r.next
+	} else {
+		p.requests[r.prev].next = r.next
+	}
+	if r.next == none {
+		q.last = r.prev
+	} else {
+		p.requests[r.next].prev = r.prev
+	}
+	q.n--
+	if r.older == none {
+		p.oldest = r.newer
+	} else {
+		p.requests[r.older].newer = r.newer
+	}
+	if r.newer == none {
+		p.newest = r.older
+	} else {
+		p.requests[r.newer].older = r.older
+	}
+	p.nrequests--
+
+	st := &p.slots[r.slot]
+	b := &st.blocks[r.index]
+	at := slices.Index(b.copies[:b.n], id)
+	b.n--
+	b.copies[at] = b.copies[b.n]
+	st.requests--
+	if st.requests == 0 {
+		p.busy -= len(st.blocks)
+		p.busyCount--
+	}
+	p.requests[id].next = p.freeRequest
+	p.freeRequest = id
+}
+
+// dropRequests forgets every request for a started piece.
+func (p *Picker) dropRequests(slot int32) {
+	st := &p.slots[slot]
+	for i := range st.blocks {
+		for st.blocks[i].n > 0 {
+			p.unask(st.blocks[i].copies[0])
+		}
+	}
+}
+
+// find gives the request of that block to that peer, or none.
+func (p *Picker) find(b *blockState, peer Peer) int32 {
+	for _, id := range b.copies[:b.n] {
+		if p.requests[id].peer == peer {
+			return id
+		}
+	}
+	return none
+}
+
+// Got says what a received block is to us.
+type Got uint8
+
+// What a received block is.
+const (
+	// Wanted: store it.
+	Wanted Got = iota
+	// Duplicate: it is one of our blocks, but there is nothing to store. It
+	// was received before, the piece is had, or the piece is suspect and this
+	// peer is not the one it is fetched from.
+	Duplicate
+	// Unwanted: no block of this torrent has that place and length.
+	Unwanted
+)
+
+// String gives the name in lower case.
+func (g Got) String() string { return [...]string{"wanted", "duplicate", "unwanted", "?"}[g&3] }
+
+// Received says that peer delivered a block. sender is a lasting identity of
+// the peer, other than 0; Senders gives it back. asked tells whether the block
+// was requested of this peer: one that was not (it came late, after a cancel or
+// a time-out) is wanted all the same while it is missing. The peers that were
+// asked for the same block are appended to dst: each should get a CANCEL, and
+// their requests are removed here.
+func (p *Picker) Received(peer Peer, sender uint32, ref block.Ref, dst []Peer) (got Got, asked bool, others []Peer) {
+	index, ok := p.index(ref)
+	if !ok {
+		return Unwanted, false, dst
+	}
+	if p.have.Has(ref.Piece) {
+		return Duplicate, false, dst
+	}
+	p.peer(peer).sender = sender
+	slot := p.pieces[ref.Piece].slot
+	if slot == none {
+		if p.pieces[ref.Piece].suspect {
+			return Duplicate, false, dst
+		}
+		slot = p.start(ref.Piece)
+	}
+	b := &p.slots[slot].blocks[index]
+	if id := p.find(b, peer); id != none {
+		p.unask(id)
+		asked = true
+	} else if b.received || p.slots[slot].hasOwner && p.slots[slot].owner != peer {
+		return Duplicate, false, dst
+	} else if b.n == 0 {
+		p.useBlock(slot)
+	}
+	for b.n > 0 {
+		dst = append(dst, p.requests[b.copies[0]].peer)
+		p.unask(b.copies[0])
+	}
+	b.received, b.sender = true, sender
+	p.slots[slot].received++
+	return Wanted, asked, dst
+}
+
+// Abandon says that a block will not come from this peer: it was rejected,
+// cancelled or timed out. It reports whether the block was requested of it.
+func (p *Picker) Abandon(peer Peer, ref block.Ref) bool {
+	index, ok := p.index(ref)
+	if !ok || p.pieces[ref.Piece].slot == none {
+		return false
+	}
+	id := p.find(&p.slots[p.pieces[ref.Piece].slot].blocks[index], peer)
+	if id == none {
+		return false
+	}
+	p.abandon(id)
+	return true
+}
+
+// AbandonAll says that nothing more will come from this peer: it choked us
+// without the fast extension (BEP 6), or left. The cost is that of its requests.
+// Its sender identity is kept, since a choked peer may go on; whoever gets the
+// handle next is taken for the same until it sends a block, which matters only
+// to whom a suspect piece is given first.
+func (p *Picker) AbandonAll(peer Peer) {
+	q := p.peer(peer)
+	for q.first != none {
+		p.abandon(q.first)
+	}
+	q.dryHas, q.dry, q.worked = nil, 0, false
+	if p.owned == 0 {
+		return
+	}
+	for i := len(p.open) - 1; i >= 0; i-- {
+		if st := &p.slots[p.open[i]]; st.hasOwner && st.owner == peer {
+			p.disown(p.open[i])
+		}
+	}
+}
+
+func (p *Picker) abandon(id int32) {
+	r := p.requests[id]
+	p.unask(id)
+	p.freeBlock(r.slot, r.index)
+	if st := &p.slots[r.slot]; st.hasOwner && st.owner == r.peer && st.requests == 0 {
+		p.disown(r.slot)
+	}
+	p.settle(r.slot)
+	p.generation++
+}
+
+// Requested is the number of peers that the block is requested of.
+func (p *Picker) Requested(ref block.Ref) int {
+	index, ok := p.index(ref)
+	if !ok || p.pieces[ref.Piece].slot == none {
+		return 0
+	}
+	return int(p.slots[p.pieces[ref.Piece].slot].blocks[index].n)
+}
+
+// RequestsOf is the number of blocks requested of the peer.
+func (p *Picker) RequestsOf(peer Peer) int {
+	if int(peer) >= len(p.peers) {
+		return 0
+	}
+	return int(p.peers[peer].n)
+}
