@@ -72,6 +72,7 @@ var Rooms = []Room{
 	{"internal/sim", Test, true},
 	{"internal/simnet", Test, true},
 	{"internal/archtest", Test, true},
+	{"internal/golden", Test, true},
 	{"internal/storage/storagetest", Test, true},
 	{"internal/netio/netiotest", Test, true},
 	{"interop", Test, true},
