@@ -1,0 +1,72 @@
+# make lists the targets. Everything that a check runs, a person can run by the
+# same name.
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+STATICCHECK := go tool -modfile=tools/go.mod staticcheck
+GOFUMPT := go tool -modfile=tools/go.mod gofumpt
+PLATFORMS := $(foreach os,linux darwin windows freebsd,$(os)/amd64 $(os)/arm64)
+
+# Knobs of some targets, as in: make sim SEEDS=5000
+SEEDS ?= 1000
+SEED ?=
+TRACE ?=
+TIME ?= 30s
+SIZE ?= 256
+
+.DEFAULT_GOAL := help
+.PHONY: help build test sim golden fuzz bench lint interop cross cover clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build ./shoal, without cgo, with its version stamped
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o shoal ./cmd/shoal
+
+test: ## vet, and every test under the race detector; short simulations included
+	go vet ./...
+	go test -race ./...
+
+sim: ## simulate swarms: SEEDS=1000 many of them, or SEED=42 one again, TRACE=1 with what was said
+	go test ./internal/sim -run TestSeeds -count=1 -timeout 0 \
+		$(if $(SEED),-v -seed=$(SEED),-seeds=$(SEEDS)) $(if $(TRACE),-trace)
+
+golden: ## rewrite the golden scripts of all packages; then read the diff
+	@grep -rl --include='*_test.go' --exclude-dir=testdata 'flag.Bool("update"' . | xargs -n1 dirname | sort -u | \
+		xargs -I{} go test {} -count=1 -update
+	@git --no-pager diff --stat -- '*testdata*'
+
+fuzz: ## run every fuzz target in turn, TIME=30s each
+	@set -e; for pkg in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "$$pkg $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(TIME) $$pkg; \
+		done; \
+	done
+
+bench: ## run the benchmarks, with allocations
+	go test -run '^$$' -bench . -benchmem ./...
+
+lint: ## vet, staticcheck, gofumpt and the architecture's own rules
+	go vet ./...
+	go vet -tags interop ./interop
+	$(STATICCHECK) -tags interop ./...
+	@out=$$($(GOFUMPT) -l $$(git ls-files '*.go' ':!*testdata*')); \
+		if [ -n "$$out" ]; then echo "gofumpt would change:"; echo "$$out"; exit 1; fi
+	go test ./internal/archtest
+
+interop: ## download from and seed to other people's clients; needs Linux, root, and those clients; SIZE=256 MiB
+	go test -tags interop -count=1 -v -timeout 25m -exec "$(CURDIR)/interop/alone" ./interop -args -mib=$(SIZE)
+
+cross: ## compile for every platform we care for
+	@set -e; for p in $(PLATFORMS); do \
+		echo "build for $$p"; \
+		CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} go build ./...; \
+	done
+
+cover: ## test coverage of the whole module by the whole module
+	@mkdir -p dist
+	go test -coverpkg=./... -coverprofile=dist/cover.out ./...
+	go tool cover -func=dist/cover.out | tail -n 1
+
+clean: ## remove what the targets above have made
+	rm -rf shoal dist

@@ -1,0 +1,94 @@
+//go:build interop
+
+package interop
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+)
+
+// A client is a program that shares torrents.
+type client interface {
+	fmt.Stringer
+	// dials reports whether it can be told whom to connect to.
+	dials() bool
+	// seed starts it on a job whose folder has the content; it returns when
+	// the client accepts connections and has checked the content.
+	seed(t *testing.T, j job) peer
+	// get starts it on a job whose folder is empty; it returns when the client
+	// accepts connections.
+	get(t *testing.T, j job) peer
+}
+
+// A peer is a client at work on one torrent.
+type peer interface {
+	// complete waits until the client says that it has everything.
+	complete(t *testing.T)
+	// stop ends it.
+	stop()
+}
+
+// A job is one torrent to share.
+type job struct {
+	torrent string // the .torrent file
+	dir     string // where the torrent's folder lies, or will
+	listen  netip.AddrPort
+
+	peers    []netip.AddrPort // whom to connect to, where the client can be told
+	dht      bool
+	dhtNodes []netip.AddrPort // the way into the DHT; the torrent may name more
+}
+
+var clients = []client{libtorrent{}, transmission{}, aria2{}}
+
+// lax reports whether the client leaves out empty files.
+func lax(c client) bool { return c == transmission{} }
+
+var addresses atomic.Uint32
+
+// newAddr gives a loopback address that nobody else has, with a port that
+// nobody else has either: some clients listen on that port of every address.
+func newAddr() netip.AddrPort {
+	n := addresses.Add(1)
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, byte(1 + n/200), byte(1 + n%200)}), uint16(20000+n))
+}
+
+// seedOf starts a client as a seed of the payload, in a folder of its own.
+func seedOf(t *testing.T, c client, p *payload, j job) peer {
+	t.Helper()
+	j.dir = t.TempDir()
+	p.copyTo(t, j.dir)
+	return c.seed(t, j)
+}
+
+// listening reports whether somebody listens there, from the kernel's table,
+// so that nobody sees a connection that says nothing.
+func listening(network string, at netip.AddrPort) bool {
+	table, err := os.ReadFile("/proc/net/" + network)
+	if err != nil {
+		return false
+	}
+	state := map[string]string{"tcp": "0A", "udp": "07"}[network] // listening; bound
+	a := at.Addr().As4()
+	one := fmt.Sprintf("%02X%02X%02X%02X:%04X", a[3], a[2], a[1], a[0], at.Port())
+	all := fmt.Sprintf("00000000:%04X", at.Port())
+	for line := range strings.Lines(string(table)) {
+		f := strings.Fields(line)
+		if len(f) > 3 && f[3] == state && (f[1] == one || f[1] == all) {
+			return true
+		}
+	}
+	return false
+}
+
+func strs(addrs []netip.AddrPort) []string {
+	s := make([]string, 0, len(addrs))
+	for _, a := range addrs {
+		s = append(s, a.String())
+	}
+	return s
+}
