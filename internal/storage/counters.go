@@ -1,0 +1,28 @@
+package storage
+
+import "sync/atomic"
+
+// Counters are the calls made to the file system, for statistics and for tests
+// that count them. One set may be shared by all storages of an engine.
+type Counters struct {
+	reads, writes, opens, syncs, hints atomic.Int64
+	readBytes, writtenBytes            atomic.Int64
+}
+
+// Calls is a snapshot of Counters.
+type Calls struct {
+	Reads, Writes           int64 // vectored calls, one system call each on Linux
+	Opens                   int64 // files opened or created
+	Syncs                   int64 // files and folders
+	Hints                   int64 // write-back started early
+	ReadBytes, WrittenBytes int64
+}
+
+// Snapshot gives the counts up to now.
+func (c *Counters) Snapshot() Calls {
+	return Calls{
+		Reads: c.reads.Load(), Writes: c.writes.Load(), Opens: c.opens.Load(),
+		Syncs: c.syncs.Load(), Hints: c.hints.Load(),
+		ReadBytes: c.readBytes.Load(), WrittenBytes: c.writtenBytes.Load(),
+	}
+}

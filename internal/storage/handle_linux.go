@@ -1,0 +1,89 @@
+package storage
+
+import (
+	"io"
+	"io/fs"
+	"os"
+	"sync"
+	"syscall"
+	"unsafe"
+)
+
+const syncsFolders = true
+
+// maxIOV is the kernel's limit on the buffers of one call (UIO_MAXIOV).
+const maxIOV = 1024
+
+// sfrWrite is SYNC_FILE_RANGE_WRITE: start writing back, do not wait.
+const sfrWrite = 2
+
+// handle is an open file with vectored positional reads and writes.
+type handle struct {
+	file *os.File
+	fd   uintptr // valid while file is open
+}
+
+func newHandle(f *os.File) Handle { return &handle{f, f.Fd()} }
+
+func (h *handle) ReadV(bufs [][]byte, off int64) (int, error) {
+	return vectored(syscall.SYS_PREADV, h.fd, bufs, off, io.EOF)
+}
+
+func (h *handle) WriteV(bufs [][]byte, off int64) (int, error) {
+	return vectored(syscall.SYS_PWRITEV, h.fd, bufs, off, io.ErrShortWrite)
+}
+
+func (h *handle) Stat() (fs.FileInfo, error) { return h.file.Stat() }
+func (h *handle) Sync() error                { return h.file.Sync() }
+func (h *handle) Close() error               { return h.file.Close() }
+
+func (h *handle) StartWrite(off, n int64) {
+	_ = syscall.SyncFileRange(int(h.fd), off, n, sfrWrite) // a hint
+}
+
+// iovecs are the vectors of calls in progress, kept for the next ones.
+var iovecs = sync.Pool{New: func() any { return new([maxIOV]syscall.Iovec) }}
+
+// vectored makes preadv or pwritev calls until all buffers are done. What the
+// kernel left over is asked for again, in a further call; none at all means
+// atEnd.
+func vectored(trap, fd uintptr, bufs [][]byte, off int64, atEnd error) (int, error) {
+	iov := iovecs.Get().(*[maxIOV]syscall.Iovec)
+	defer iovecs.Put(iov)
+	done, first, skip := 0, 0, 0 // skip: bytes of bufs[first] that are done
+	for {
+		n := 0
+		for i, s := first, skip; i < len(bufs) && n < maxIOV; i, s = i+1, 0 {
+			if b := bufs[i][s:]; len(b) > 0 {
+				iov[n].Base = &b[0]
+				iov[n].SetLen(len(b))
+				n++
+			}
+		}
+		if n == 0 {
+			return done, nil
+		}
+		at := uint64(off) + uint64(done)
+		got, _, errno := syscall.Syscall6(trap, fd, uintptr(unsafe.Pointer(iov)), uintptr(n), uintptr(at), uintptr(at>>32), 0)
+		clear(iov[:n]) // keep no buffer alive
+		if errno == syscall.EINTR {
+			continue
+		}
+		if errno != 0 {
+			return done, errno
+		}
+		if got == 0 {
+			return done, atEnd
+		}
+		done += int(got)
+		for rest := int(got); rest > 0; {
+			left := len(bufs[first]) - skip
+			if rest < left {
+				skip += rest
+				break
+			}
+			rest -= left
+			first, skip = first+1, 0
+		}
+	}
+}

@@ -1,0 +1,111 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// folder is an FS over a folder of the operating system.
+type folder struct{ root *os.Root }
+
+// OpenFolder gives the folder at path, which must exist. The path itself may
+// lead over links; nothing below it leads out. Any number of storages may share
+// it.
+func OpenFolder(path string) (FS, error) {
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, fail("open", path, err)
+	}
+	return folder{root}, nil
+}
+
+// Open looks before it opens, so that a link, a pipe or a device is never
+// touched, and compares afterwards, so that swapping the name in between is
+// noticed. os.Root follows links in the folders on the way, as long as they stay
+// inside.
+func (f folder) Open(name string, mode Mode) (Handle, error) {
+	if mode == Create {
+		file, err := f.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+		if err != nil {
+			return nil, refused(err)
+		}
+		return newHandle(file), nil
+	}
+	seen, err := f.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !seen.Mode().IsRegular() {
+		return nil, fmt.Errorf("%w but a %s", ErrUnsafe, noun(seen.Mode()))
+	}
+	flag := os.O_RDONLY
+	if mode == Write {
+		flag = os.O_RDWR
+	}
+	file, err := f.root.OpenFile(name, flag, 0)
+	if err != nil {
+		return nil, refused(err)
+	}
+	opened, err := file.Stat()
+	if err == nil && !os.SameFile(seen, opened) {
+		err = fmt.Errorf("%w: it was replaced while it was opened", ErrUnsafe)
+	}
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return newHandle(file), nil
+}
+
+func noun(m fs.FileMode) string {
+	switch {
+	case m.IsDir():
+		return "folder"
+	case m&fs.ModeSymlink != 0:
+		return "symbolic link"
+	case m&fs.ModeNamedPipe != 0:
+		return "named pipe"
+	default:
+		return "device"
+	}
+}
+
+// refused marks what os.Root itself refuses, a name that would lead out of the
+// folder. It has no error value for that, but is the only one to fail without an
+// error number of the system.
+func refused(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[syscall.Errno](err); ok || errors.Is(err, fs.ErrNotExist) ||
+		errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrClosed) {
+		return err
+	}
+	if pe, ok := err.(*fs.PathError); ok {
+		err = pe.Err
+	}
+	return fmt.Errorf("%w: %w", ErrUnsafe, err)
+}
+
+func (f folder) Mkdir(name string) error { return refused(f.root.Mkdir(name, 0o777)) }
+
+func (f folder) Lstat(name string) (fs.FileInfo, error) {
+	info, err := f.root.Lstat(name)
+	return info, refused(err)
+}
+
+func (f folder) SyncDir(name string) error {
+	if !syncsFolders {
+		return nil
+	}
+	dir, err := f.root.Open(name)
+	if err != nil {
+		return refused(err)
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+func (f folder) Close() error { return f.root.Close() }

@@ -1,0 +1,252 @@
+package storage
+
+import "sync"
+
+// DefaultOpenFiles is the bound on open files when none is given. It is far
+// below what systems allow a process, and enough that torrents of ordinary size
+// never open a file twice.
+const DefaultOpenFiles = 256
+
+// Pool bounds the files that all storages of an engine hold open together. A
+// file stays open after use until its place is needed; the one unused for
+// longest gives way. When all are in use at once, the next user waits: uses are
+// single reads and writes, and nobody holds two.
+type Pool struct {
+	counters Counters
+	max      int
+
+	mu   sync.Mutex // never held during I/O
+	free sync.Cond  // a place came free
+	open int        // places taken, by open files and by files being opened
+	idle list       // open files not in use, oldest first
+}
+
+// NewPool makes a pool of at most max open files; 0 means DefaultOpenFiles.
+func NewPool(max int) *Pool {
+	if max <= 0 {
+		max = DefaultOpenFiles
+	}
+	p := &Pool{max: max}
+	p.free.L = &p.mu
+	p.idle.init()
+	return p
+}
+
+// Counters gives the count of calls made through this pool.
+func (p *Pool) Counters() *Counters { return &p.counters }
+
+// OpenFiles gives the number of files open now.
+func (p *Pool) OpenFiles() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.open
+}
+
+// openFile is an open file and who uses it. All fields are guarded by Pool.mu,
+// but Handle, which the users call.
+type openFile struct {
+	Handle
+	slot     *slot
+	writable bool
+	users    int
+	retired  bool // to be closed by its last user
+	prev     *openFile
+	next     *openFile
+}
+
+// acquire gives the open file of f's entry i, opening it if need be. Each
+// acquire is followed by one release.
+func (p *Pool) acquire(f *Files, i int, mode Mode) (*openFile, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for {
+		s, err := f.slot(i)
+		if err != nil {
+			return nil, err
+		}
+		if o := s.open; o != nil && (o.writable || mode == Read) {
+			p.use(o)
+			return o, nil
+		}
+		// The place is taken before the file is opened, so the bound holds.
+		old, ok := p.place()
+		if !ok {
+			p.free.Wait()
+			continue
+		}
+		p.mu.Unlock()
+		discard(old)
+		h, writable, err := f.open(i, mode)
+		p.mu.Lock()
+		if err == nil {
+			return p.install(s, &openFile{Handle: h, slot: s, writable: writable, users: 1})
+		}
+		// Where the system's limit is lower than ours, give a file back and retry.
+		if KindOf(err) == TooManyFiles {
+			if old = p.victim(); old != nil {
+				p.leave()
+				p.unlocked(func() { discard(old) })
+				p.leave()
+				continue
+			}
+		}
+		p.leave()
+		return nil, err
+	}
+}
+
+// unlocked does something that takes time.
+func (p *Pool) unlocked(do func()) {
+	p.mu.Unlock()
+	defer p.mu.Lock()
+	do()
+}
+
+// place takes a place for one more open file; old must be closed first.
+func (p *Pool) place() (old *openFile, ok bool) {
+	if p.open < p.max {
+		p.open++
+		return nil, true
+	}
+	old = p.victim()
+	return old, old != nil
+}
+
+// victim takes an idle file out of the pool, to be discarded; its place goes to
+// the caller. It is the one unused for longest, but rather a clean one, since a
+// file with unsynced data has to be synced first. Nil when all are in use.
+func (p *Pool) victim() *openFile {
+	var old *openFile
+	for o := p.idle.first(); o != nil; o = p.idle.after(o) {
+		if !o.slot.dirty() {
+			old = o
+			break
+		}
+		if old == nil {
+			old = o
+		}
+	}
+	if old != nil {
+		p.idle.remove(old)
+		old.slot.open = nil
+	}
+	return old
+}
+
+// discard closes a victim. What was written to it is synced before: a handle
+// that is closed takes with it the system's memory of a write that failed.
+func discard(o *openFile) {
+	if o == nil {
+		return
+	}
+	_ = o.slot.files.syncFile(o) // kept in the slot, for the next Sync
+	o.Close()
+}
+
+// install makes o the open file of its slot. Somebody may have been quicker;
+// then theirs is used, if it serves.
+func (p *Pool) install(s *slot, o *openFile) (*openFile, error) {
+	theirs := s.open
+	switch {
+	case s.files.closed:
+		p.finish(o)
+		return nil, ErrClosed
+	case theirs != nil && (theirs.writable || !o.writable):
+		p.use(theirs)
+		p.finish(o)
+		return theirs, nil
+	}
+	s.open = o
+	if theirs != nil { // for reading only: no longer needed
+		p.retire(theirs)
+	}
+	return o, nil
+}
+
+// retire has a file closed by its last user, or now when there is none.
+func (p *Pool) retire(o *openFile) {
+	o.retired = true
+	if o.users == 0 {
+		p.idle.remove(o)
+		p.finish(o)
+	}
+}
+
+// finish closes a file that is in no list, and gives its place back.
+func (p *Pool) finish(o *openFile) {
+	p.unlocked(func() { o.Close() })
+	p.leave()
+}
+
+// use takes an open file into use.
+func (p *Pool) use(o *openFile) {
+	if o.users == 0 {
+		p.idle.remove(o)
+	}
+	o.users++
+}
+
+// release ends a use.
+func (p *Pool) release(o *openFile) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if o.users--; o.users > 0 {
+		return
+	}
+	if o.retired {
+		p.finish(o)
+		return
+	}
+	p.idle.add(o)
+	p.free.Signal()
+}
+
+// leave gives a place back.
+func (p *Pool) leave() {
+	p.open--
+	p.free.Signal()
+}
+
+// close retires all open files of f.
+func (p *Pool) close(f *Files) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f.closed = true // from here on no file of f is opened
+	for _, s := range f.slots {
+		if s == nil || s.open == nil {
+			continue
+		}
+		o := s.open
+		s.open = nil
+		p.retire(o)
+	}
+}
+
+// list is an intrusive ring of open files with a sentinel.
+type list struct{ head openFile }
+
+func (l *list) init() { l.head.prev, l.head.next = &l.head, &l.head }
+
+func (l *list) first() *openFile {
+	if l.head.next == &l.head {
+		return nil
+	}
+	return l.head.next
+}
+
+func (l *list) after(o *openFile) *openFile {
+	if o.next == &l.head {
+		return nil
+	}
+	return o.next
+}
+
+func (l *list) add(o *openFile) {
+	o.prev, o.next = l.head.prev, &l.head
+	o.prev.next, l.head.prev = o, o
+}
+
+func (l *list) remove(o *openFile) {
+	o.prev.next, o.next.prev = o.next, o.prev
+	o.prev, o.next = nil, nil
+}

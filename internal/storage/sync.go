@@ -1,0 +1,97 @@
+package storage
+
+import (
+	"context"
+	"slices"
+)
+
+// Sync implements Storage. One runs at a time; each covers the writes that
+// returned before it began.
+func (f *Files) Sync(ctx context.Context) error {
+	select {
+	case f.syncing <- struct{}{}:
+		defer func() { <-f.syncing }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	f.pool.mu.Lock()
+	files, folders := slices.Clone(f.unsync), slices.Clone(f.names)
+	f.pool.mu.Unlock()
+
+	err := f.syncFiles(ctx, files)
+	f.settle()
+	if err != nil {
+		return err
+	}
+	return f.syncNames(ctx, folders)
+}
+
+// syncFiles syncs all of the files, as far as it can, and gives the first error.
+func (f *Files) syncFiles(ctx context.Context, files []int) (first error) {
+	for _, i := range files {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		o, err := f.pool.acquire(f, i, Write)
+		if err == nil {
+			err = f.syncFile(o)
+			f.pool.release(o)
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// syncFile makes the writes to a file durable, unless they are. A failure stays
+// with the file: the system may forget the data, and report success next time.
+func (f *Files) syncFile(o *openFile) error {
+	s := o.slot
+	f.pool.mu.Lock()
+	upTo, err, clean := s.written, s.failed, !s.dirty()
+	f.pool.mu.Unlock()
+	if clean || err != nil {
+		return err
+	}
+	f.pool.counters.syncs.Add(1)
+	err = fail("sync", f.entries[s.entry].Path, o.Sync())
+	f.pool.mu.Lock()
+	defer f.pool.mu.Unlock()
+	if err != nil {
+		s.failed = err
+		return err
+	}
+	s.synced = max(s.synced, upTo)
+	return nil
+}
+
+// settle forgets the files that have become clean.
+func (f *Files) settle() {
+	f.pool.mu.Lock()
+	defer f.pool.mu.Unlock()
+	f.unsync = slices.DeleteFunc(f.unsync, func(i int) bool {
+		s := f.slots[i]
+		s.listed = s.dirty()
+		return !s.listed
+	})
+}
+
+// syncNames makes new names durable, folder by folder.
+func (f *Files) syncNames(ctx context.Context, folders []string) error {
+	for _, dir := range folders {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		// Off the list first: a name that comes now is synced, or listed again.
+		f.pool.mu.Lock()
+		f.names = slices.DeleteFunc(f.names, func(d string) bool { return d == dir })
+		f.pool.mu.Unlock()
+		f.pool.counters.syncs.Add(1)
+		if err := f.fs.SyncDir(dir); err != nil {
+			f.named(dir)
+			return fail("sync", dir, err)
+		}
+	}
+	return nil
+}
