@@ -1,0 +1,195 @@
+package metainfo
+
+import (
+	"cmp"
+	"crypto/sha1"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"shoal/bencode"
+)
+
+// A Draft is a torrent in the making: its files are known, their hashes not yet.
+//
+//	d, err := metainfo.NewDraft("photos", files, 0)
+//	// read d.Files() end to end in pieces of d.Geometry() and hash each
+//	info, err := d.Info(hashes)
+//	t := &metainfo.Torrent{Info: info, Nodes: nodes}
+//	b, err := t.Encode()
+//
+// The same files and options give the same bytes, and so the same info-hash, wherever and in
+// whatever order the files were found.
+type Draft struct {
+	// Private keeps the torrent to the peers that its trackers give (BEP 27).
+	Private bool
+
+	name     string
+	files    []NewFile
+	single   bool
+	geometry Geometry
+}
+
+// NewFile is a file of a torrent in the making.
+type NewFile struct {
+	Path   []string // elements below the torrent's folder; none for the file of a single-file torrent
+	Length int64    // in bytes
+}
+
+// NewDraft begins a torrent. name is that of the folder with the files; or, when there is
+// one file and its path is empty, that of the file. Names must be UTF-8. pieceLength is a
+// power of two from 16 KiB to 512 MiB, or 0 for [RecommendedPieceLength].
+//
+// The files are sorted by their paths, element by element, as bytes: the order in which BEP
+// 52 has them.
+func NewDraft(name string, files []NewFile, pieceLength int64) (*Draft, error) {
+	d := &Draft{name: name, files: slices.Clone(files)}
+	d.single = len(files) == 1 && len(files[0].Path) == 0
+	slices.SortStableFunc(d.files, func(a, b NewFile) int { return slices.Compare(a.Path, b.Path) })
+	if err := checkElement(name); err != nil {
+		return nil, fmt.Errorf("create torrent: name %s: %w", quote(name), err)
+	}
+	total, err := d.check()
+	if err != nil {
+		return nil, fmt.Errorf("create torrent: %w", err)
+	}
+
+	pieceLength = cmp.Or(pieceLength, RecommendedPieceLength(total))
+	if pieceLength < MinNewPieceLength || pieceLength > MaxPieceLength || pieceLength&(pieceLength-1) != 0 {
+		return nil, fmt.Errorf("create torrent: piece length %d: want a power of two from 16 KiB to 512 MiB", pieceLength)
+	}
+	g, ok := newGeometry(total, pieceLength)
+	if !ok {
+		return nil, fmt.Errorf("create torrent: piece length %d: %d bytes would make more than %d pieces: %w", pieceLength, total, MaxPieces, ErrTooLarge)
+	}
+	d.geometry = g
+	return d, nil
+}
+
+// check looks at the sorted files and adds up their lengths.
+func (d *Draft) check() (total int64, err error) {
+	switch {
+	case len(d.files) == 0:
+		return 0, errors.New("no files")
+	case len(d.files) > MaxFiles:
+		return 0, fmt.Errorf("%d files, more than %d: %w", len(d.files), MaxFiles, ErrTooLarge)
+	}
+	for i, f := range d.files {
+		path := quote(strings.Join(f.Path, "/"))
+		switch {
+		case len(f.Path) == 0 && !d.single:
+			return 0, errors.New("a file without a path among others")
+		case len(f.Path) > MaxPathDepth:
+			return 0, fmt.Errorf("%s: %d folders deep, more than %d: %w", path, len(f.Path), MaxPathDepth, ErrTooLarge)
+		case f.Length < 0:
+			return 0, fmt.Errorf("%s: negative length", path)
+		}
+		for _, elem := range f.Path {
+			if err := checkElement(elem); err != nil {
+				return 0, fmt.Errorf("%s: %w", path, err)
+			}
+		}
+		// In this order what lies in a folder follows its name at once.
+		if i > 0 && isPrefix(d.files[i-1].Path, f.Path) {
+			return 0, fmt.Errorf("%s: there are two of it, or it is a folder and a file", quote(strings.Join(d.files[i-1].Path, "/")))
+		}
+		var ok bool
+		if total, ok = addLength(total, f.Length); !ok {
+			return 0, errors.New("the lengths add up to more than 64 bits hold")
+		}
+	}
+	return total, nil
+}
+
+func isPrefix(prefix, path []string) bool {
+	return len(prefix) <= len(path) && slices.Equal(prefix, path[:len(prefix)])
+}
+
+// checkElement tells names that cannot stand in a torrent. Names that are merely awkward
+// somewhere are let through: others save them under a safe name, and so does this package.
+func checkElement(name string) error {
+	switch {
+	case name == "" || name == "." || name == "..":
+		return errors.New("not the name of a file or folder")
+	case strings.ContainsAny(name, "/\x00"):
+		return errors.New("a name with a slash or NUL in it")
+	case !utf8.ValidString(name):
+		return errors.New("the name is not UTF-8, as names in torrents must be")
+	}
+	return nil
+}
+
+// Files returns the files in the order in which their bytes make up the content.
+func (d *Draft) Files() []NewFile { return slices.Clone(d.files) }
+
+// Geometry returns how the content is cut into pieces.
+func (d *Draft) Geometry() Geometry { return d.geometry }
+
+// Info completes the info dictionary. hashes has the SHA-1 of each piece, end to end.
+func (d *Draft) Info(hashes []byte) (*Info, error) {
+	if want := int(d.geometry.Pieces) * sha1.Size; len(hashes) != want {
+		return nil, fmt.Errorf("create torrent: %d bytes of hashes instead of %d", len(hashes), want)
+	}
+	w := bencode.NewWriter(nil)
+	w.BeginDict()
+	if d.single {
+		w.Key("length")
+		w.Int(d.geometry.Total)
+	} else {
+		w.Key("files")
+		w.BeginList()
+		for _, f := range d.files {
+			writeFile(&w, f)
+		}
+		w.End()
+	}
+	w.Key("name")
+	w.String(d.name)
+	w.Key("piece length")
+	w.Int(int64(d.geometry.PieceLength))
+	w.Key("pieces")
+	w.Bytes(hashes)
+	if d.Private {
+		w.Key("private")
+		w.Int(1)
+	}
+	w.End()
+	// What others would refuse to load must not be made.
+	info, err := ParseInfo(w.Finish())
+	if err != nil {
+		return nil, fmt.Errorf("create torrent: %w", err)
+	}
+	return info, nil
+}
+
+func writeFile(w *bencode.Writer, f NewFile) {
+	w.BeginDict()
+	w.Key("length")
+	w.Int(f.Length)
+	w.Key("path")
+	w.BeginList()
+	for _, elem := range f.Path {
+		w.String(elem)
+	}
+	w.End()
+	w.End()
+}
+
+// RecommendedPieceLength returns a piece length for so many bytes: the least power of two
+// from 16 KiB to 16 MiB with at most 2048 pieces. A piece can be passed on only when it is
+// whole, so beyond 16 MiB pieces grow only to stay at 65,536 of them, which is as many as
+// some clients take.
+func RecommendedPieceLength(total int64) int64 {
+	const (
+		comfortable = 2048
+		most        = 65_536
+		large       = 16 << 20
+	)
+	n := int64(MinNewPieceLength)
+	for n < large && total > n*comfortable || n < MaxPieceLength && total > n*most {
+		n *= 2
+	}
+	return n
+}

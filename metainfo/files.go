@@ -1,0 +1,169 @@
+package metainfo
+
+import (
+	"fmt"
+	"slices"
+	"unicode/utf8"
+
+	"shoal/bencode"
+)
+
+// fileList reads the files of a multi-file torrent and gives each its safe path.
+func (p *infoParser) fileList(list bencode.Value) *Error {
+	if list.Kind() != bencode.List {
+		return wrongKind(p.dict, list, "info.files", bencode.List)
+	}
+	count := list.Len()
+	switch {
+	case count == 0:
+		return refuse(list, "info.files", "no files")
+	case count > MaxFiles:
+		e := refuse(list, "info.files", "%d files, more than %d", count, MaxFiles)
+		e.Err = ErrTooLarge
+		return e
+	}
+	l := &fileLister{
+		infoParser: p,
+		namer:      newNamer(p.Name),
+		text:       string(list.Raw()),
+		base:       list.Offset(),
+	}
+	p.Files = make([]File, 0, count)
+	for v := range list.Items() {
+		if err := l.add(v); err != nil {
+			return err
+		}
+	}
+	l.report()
+	return nil
+}
+
+// fileLister reads the entries of the file list in turn.
+type fileLister struct {
+	*infoParser
+	namer *namer
+
+	// The raw paths are parts of one copy of the whole list, which begins at byte base.
+	text string
+	base int
+
+	// What to warn about.
+	renamed int
+	example File
+	links   int
+}
+
+// add reads one file.
+func (l *fileLister) add(v bencode.Value) *Error {
+	field := func(name string) string { return fmt.Sprintf("info.files[%d]%s", len(l.Files), name) }
+	if v.Kind() != bencode.Dict {
+		return wrongKind(l.dict, v, field(""), bencode.Dict)
+	}
+	length := v.Get("length")
+	n, ok := length.Int()
+	if !ok {
+		return wrongKind(v, length, field(".length"), bencode.Int)
+	}
+	if n < 0 {
+		return refuse(length, field(".length"), "negative length")
+	}
+	f := File{
+		Length:     n,
+		Offset:     l.Length,
+		Pad:        hasAttr(v, "p"),
+		Executable: hasAttr(v, "x"),
+	}
+	if l.Length, ok = addLength(l.Length, n); !ok {
+		return refuse(length, field(".length"), "the lengths add up to more than 64 bits hold")
+	}
+
+	path, name := v.Get("path"), ".path"
+	if u := v.Get("path.utf-8"); isText(u) {
+		path, name = u, ".path.utf-8"
+	}
+	if !f.Pad || path.Exists() { // pad files need no path
+		var err *Error
+		if f.RawPath, err = l.rawPath(v, path, field(name)); err != nil {
+			return err
+		}
+	}
+	if !f.Pad {
+		// Folder by folder, so that the time is in proportion to the input.
+		f.Path = l.namer.path(make([]string, 0, len(f.RawPath)), f.RawPath[1:])
+		if slices.Equal(f.Path[1:], f.RawPath[1:]) {
+			if l.Name == l.RawName {
+				f.RawPath = f.Path
+			}
+		} else if l.renamed++; l.renamed == 1 {
+			l.example = f
+		}
+		if hasAttr(v, "l") {
+			l.links++
+		}
+	}
+	l.Files = append(l.Files, f)
+	return nil
+}
+
+// rawPath reads the elements of a path, and puts the torrent's name in front.
+func (l *fileLister) rawPath(in, v bencode.Value, field string) ([]string, *Error) {
+	if v.Kind() != bencode.List {
+		return nil, wrongKind(in, v, field, bencode.List)
+	}
+	n := v.Len()
+	switch {
+	case n == 0:
+		return nil, refuse(v, field, "a path without elements") // BEP 3: an error case
+	case n > MaxPathDepth:
+		e := refuse(v, field, "%d elements, more than %d", n, MaxPathDepth)
+		e.Err = ErrTooLarge
+		return nil, e
+	}
+	raw := append(make([]string, 0, n+1), l.RawName)
+	for elem := range v.Items() {
+		if elem.Kind() != bencode.String {
+			return nil, wrongKind(v, elem, fmt.Sprintf("%s[%d]", field, len(raw)-1), bencode.String)
+		}
+		end := elem.Offset() + len(elem.Raw()) - l.base
+		raw = append(raw, l.text[end-elem.Len():end])
+	}
+	return raw, nil
+}
+
+// isText reports whether v is a list of UTF-8 strings, with one at least.
+func isText(v bencode.Value) bool {
+	n := 0
+	for item := range v.Items() {
+		b, ok := item.Bytes()
+		if !ok || !utf8.Valid(b) {
+			return false
+		}
+		n++
+	}
+	return n > 0
+}
+
+// report warns about what was changed, in few words however many files it concerns.
+func (l *fileLister) report() {
+	if l.renamed > 0 {
+		l.notes.add("%d of %d paths are saved under other names, to be safe and different everywhere; the first: %s as %s",
+			l.renamed, len(l.Files), quotePath(l.example.RawPath), quotePath(l.example.Path))
+	}
+	if l.links > 0 {
+		l.notes.add("%d symbolic links are saved as plain files", l.links)
+	}
+}
+
+func quotePath(path []string) string {
+	s := ""
+	for i, elem := range path[1:] {
+		if i > 0 {
+			s += "/"
+		}
+		s += elem
+		if len(s) > 1000 { // more than quote prints
+			break
+		}
+	}
+	return quote(s)
+}

@@ -1,0 +1,267 @@
+package metainfo
+
+import (
+	"crypto/sha1"
+	"math"
+	"slices"
+	"strings"
+
+	"shoal/bencode"
+	"shoal/internal/infohash"
+)
+
+// Info is an info dictionary: what the info-hash stands for.
+type Info struct {
+	Name        string // what to save the file or folder as; safe, see SafeName
+	RawName     string // the name as it was sent
+	PieceLength int64  // bytes in every piece but the last
+	Length      int64  // bytes in all files together, pad files included
+	Files       []File // in the order of their bytes; never empty
+	MultiFile   bool   // the files lie in a folder called Name, even if it is only one
+	Private     bool   // peers may come from the trackers only (BEP 27)
+
+	Raw      []byte // the dictionary as it was sent
+	Hash     Hash   // the SHA-1 of Raw
+	Warnings []string
+
+	pieces []byte // the SHA-1 of each piece, end to end
+}
+
+// A File is a part of a torrent's content.
+type File struct {
+	// Path is where to save the file, below the folder that the user chose: safe elements,
+	// the first of which is the name of the torrent. No two files have the same one, and
+	// none is a folder of another. A pad file has no path.
+	Path []string
+
+	// RawPath is the path as it was sent, for showing (with Printable) and for finding
+	// files that another program saved. It must never be joined to a path to write to.
+	RawPath []string
+
+	Length     int64 // in bytes
+	Offset     int64 // of its first byte in the torrent
+	Pad        bool  // zeros between files, part of pieces but never saved (BEP 47)
+	Executable bool  // (BEP 47)
+}
+
+// Geometry returns how the content is cut into pieces and blocks.
+func (i *Info) Geometry() Geometry {
+	return Geometry{i.Length, uint32(i.PieceLength), i.NumPieces()}
+}
+
+// NumPieces returns the number of pieces; 0 when all files are empty.
+func (i *Info) NumPieces() uint32 { return uint32(len(i.pieces) / sha1.Size) }
+
+// PieceHash returns the SHA-1 that a piece must have. The piece must exist.
+func (i *Info) PieceHash(piece uint32) [sha1.Size]byte {
+	at := int(piece) * sha1.Size
+	return [sha1.Size]byte(i.pieces[at : at+sha1.Size])
+}
+
+// ParseInfo reads an info dictionary as peers send it (BEP 9). It is not held against an
+// info-hash: compare Hash. The error is an [*Error], its places counted from the start of raw.
+func ParseInfo(raw []byte) (*Info, error) {
+	if len(raw) > MaxSize {
+		return nil, &Error{Msg: "info dictionary larger than 64 MiB", Err: ErrTooLarge}
+	}
+	v, err := rules.Parse(raw)
+	if err != nil {
+		return nil, notBencode(err)
+	}
+	if v.Kind() != bencode.Dict {
+		return nil, wrongKind(v, v, "info", bencode.Dict)
+	}
+	info, ierr := parseInfo(v)
+	if ierr != nil {
+		return nil, ierr
+	}
+	return info, nil
+}
+
+func parseInfo(v bencode.Value) (*Info, *Error) {
+	hybrid, err := checkVersion(v)
+	if err != nil {
+		return nil, err
+	}
+	raw := v.Raw()
+	p := &infoParser{Info: &Info{Raw: raw, Hash: infohash.Of(raw)}, dict: v}
+	if err := p.name(); err != nil {
+		return nil, err
+	}
+	if err := p.files(); err != nil {
+		return nil, err
+	}
+	if err := p.cut(); err != nil {
+		return nil, err
+	}
+	if hybrid {
+		if err := p.compareTree(v.Get("file tree")); err != nil {
+			return nil, err
+		}
+	}
+	private, ok := v.Get("private").Int()
+	p.Private = ok && private == 1
+	p.Warnings = p.notes
+	return p.Info, nil
+}
+
+// infoParser reads an info dictionary whose version is known.
+type infoParser struct {
+	*Info
+	dict  bencode.Value
+	notes notes
+}
+
+// name reads the suggested name. The info-hash stands in for one of which nothing is left.
+func (p *infoParser) name() *Error {
+	name, ok := textUTF8(p.dict, "name")
+	if !ok {
+		return wrongKind(p.dict, p.dict.Get("name"), "info.name", bencode.String)
+	}
+	p.RawName = name
+	if p.Name = SafeName(name); p.Name == "" {
+		p.Name = p.Hash.String()
+	}
+	if p.Name != name {
+		p.notes.add("the name %s is saved as %s", quote(name), quote(p.Name))
+	}
+	return nil
+}
+
+// files reads the one length of a single file, or the list of many.
+func (p *infoParser) files() *Error {
+	length, list := p.dict.Get("length"), p.dict.Get("files")
+	switch {
+	case length.Exists() && list.Exists():
+		// BEP 3: not both. Whoever takes the one and whoever takes the other would save
+		// different files for one info-hash.
+		return refuse(list, "info.files", "there is info.length as well")
+	case list.Exists():
+		p.MultiFile = true
+		return p.fileList(list)
+	case !length.Exists():
+		return refuse(p.dict, "info", "neither length nor files")
+	}
+	n, ok := length.Int()
+	if !ok {
+		return wrongKind(p.dict, length, "info.length", bencode.Int)
+	}
+	if n < 0 {
+		return refuse(length, "info.length", "negative length")
+	}
+	f := File{Path: []string{p.Name}, RawPath: []string{p.RawName}, Length: n}
+	f.Executable = hasAttr(p.dict, "x")
+	p.Files, p.Length = []File{f}, n
+	return nil
+}
+
+// cut reads the piece length and the hashes, which must be one for each piece.
+func (p *infoParser) cut() *Error {
+	v := p.dict.Get("piece length")
+	n, ok := v.Int()
+	if !ok {
+		return wrongKind(p.dict, v, "info.piece length", bencode.Int)
+	}
+	if n < MinPieceLength || n > MaxPieceLength {
+		return refuse(v, "info.piece length", "%d is not from 1 byte to 512 MiB", n)
+	}
+	g, ok := newGeometry(p.Length, n)
+	if !ok {
+		e := refuse(v, "info.piece length", "%d bytes in pieces of %d make more than %d pieces", p.Length, n, MaxPieces)
+		e.Err = ErrTooLarge
+		return e
+	}
+	hashes := p.dict.Get("pieces")
+	if p.pieces, ok = hashes.Bytes(); !ok {
+		return wrongKind(p.dict, hashes, "info.pieces", bencode.String)
+	}
+	if len(p.pieces) != int(g.Pieces)*sha1.Size {
+		return refuse(hashes, "info.pieces", "%d bytes of hashes instead of %d", len(p.pieces), int(g.Pieces)*sha1.Size)
+	}
+	p.PieceLength = n
+	return nil
+}
+
+// checkVersion looks at the version before anything else, as BEP 52 asks, and reports
+// whether there is a v2 part beside the v1 part.
+func checkVersion(v bencode.Value) (hybrid bool, err *Error) {
+	version := v.Get("meta version")
+	if !version.Exists() {
+		return false, nil
+	}
+	switch n, ok := version.Int(); {
+	case !ok:
+		return false, wrongKind(v, version, "info.meta version", bencode.Int)
+	case n == 1:
+		return false, nil
+	case n != 2:
+		e := refuse(version, "info.meta version", "version %d is not known", n)
+		e.Err = ErrVersion
+		return false, e
+	}
+	if !v.Get("pieces").Exists() {
+		e := refuse(version, "info", "%v", ErrV2Only)
+		e.Err = ErrV2Only
+		return false, e
+	}
+	return true, nil
+}
+
+// compareTree holds the files of a hybrid against its v2 tree: the same lengths in the same
+// order, pad files apart (BEP 52).
+func (p *infoParser) compareTree(tree bencode.Value) *Error {
+	if tree.Kind() != bencode.Dict {
+		return wrongKind(p.dict, tree, "info.file tree", bencode.Dict)
+	}
+	files := slices.DeleteFunc(slices.Clone(p.Files), func(f File) bool { return f.Pad })
+	n := 0
+	err := walkTree(tree, func(v bencode.Value, length int64) *Error {
+		if n == len(files) || files[n].Length != length {
+			return refuse(v, "info.file tree", "the v1 and v2 parts describe different files")
+		}
+		n++
+		return nil
+	})
+	if err == nil && n < len(files) {
+		err = refuse(tree, "info.file tree", "the v1 and v2 parts describe different files")
+	}
+	return err
+}
+
+// walkTree visits the files of a v2 file tree in order. A name whose dictionary has the
+// empty key is a file, others are folders. The decoder has bounded how deep it goes.
+func walkTree(folder bencode.Value, visit func(v bencode.Value, length int64) *Error) *Error {
+	for _, v := range folder.Entries() {
+		if v.Kind() != bencode.Dict {
+			return wrongKind(folder, v, "info.file tree", bencode.Dict)
+		}
+		var err *Error
+		if f := v.Get(""); f.Exists() {
+			length, ok := f.Get("length").Int()
+			if !ok || length < 0 {
+				return refuse(f, "info.file tree", "a file without a length")
+			}
+			err = visit(f, length)
+		} else {
+			err = walkTree(v, visit)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hasAttr reports whether a file, or a single-file torrent, has an attribute (BEP 47).
+func hasAttr(v bencode.Value, attr string) bool {
+	s, _ := v.Get("attr").Text()
+	return strings.Contains(s, attr)
+}
+
+// addLength adds up lengths that are not negative. It is false when the sum has no room.
+func addLength(sum, n int64) (int64, bool) {
+	if n > math.MaxInt64-sum {
+		return 0, false
+	}
+	return sum + n, true
+}

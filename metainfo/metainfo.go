@@ -1,0 +1,271 @@
+// Package metainfo reads, checks and makes torrent files of BitTorrent v1 (BEP 3), with the
+// lists of trackers (BEP 12), DHT nodes (BEP 5) and web seeds (BEP 17, 19), the private flag
+// (BEP 27) and pad files (BEP 47). A hybrid of v1 and v2 (BEP 52) is read by its v1 part.
+//
+// It works on bytes and touches no file. [Parse] reads a torrent file, [ParseInfo] an info
+// dictionary that came from peers, [Draft] makes a new one, [Torrent.Encode] writes a torrent
+// file. [Geometry] is the arithmetic of pieces and blocks.
+//
+// A torrent comes from a stranger. What cannot be honoured is refused with the reason and
+// the place ([*Error]); what is merely odd loads, with a warning where the user should know.
+//
+//   - The info-hash is of the info dictionary as it was sent, so unsorted keys and other
+//     defects that circulate load with the hash that everyone else has. A key that occurs
+//     twice is refused, and so is length beside files: two clients would read two torrents.
+//   - Every number is checked before it sizes anything; see the bounds, from [MaxSize] on.
+//     The hashes must be exactly as many as the pieces.
+//   - Names become safe for every file system, see [SafeName]; no two files of a torrent get
+//     one path, also not where case or the composition of accents is ignored.
+//   - Faults outside info cost the faulty entry, never the torrent.
+//
+// The values returned are not changed by this package afterwards. They refer to the bytes
+// they were parsed from, which must not change either.
+package metainfo
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"shoal/bencode"
+	"shoal/internal/infohash"
+)
+
+// Hash is a v1 info-hash: the SHA-1 of the info dictionary as it was sent.
+type Hash = infohash.Hash
+
+// A Torrent is what a torrent file says.
+type Torrent struct {
+	Info     *Info
+	InfoHash Hash // same as Info.Hash
+
+	// Where to find peers. URLs are not looked into here, beyond being one line of text.
+	Announce     string     // a tracker; the list takes its place when there is one (BEP 12)
+	AnnounceList [][]string // trackers in tiers, none empty, no URL twice
+	Nodes        []string   // DHT nodes as "host:port" or "[IPv6]:port" (BEP 5)
+	URLList      []string   // web seeds (BEP 19)
+	HTTPSeeds    []string   // web seeds of the other kind (BEP 17)
+
+	// What is said about it. Hostile text: show it with Printable.
+	Comment      string
+	CreatedBy    string
+	CreationDate time.Time // UTC, in seconds; zero when not given
+
+	// Other entries of the file, in its order: signatures, piece layers, and what is not
+	// known here. They are kept so that writing the torrent again loses nothing.
+	Unknown []Entry
+
+	// Warnings say what was odd, in words for the user that are safe to print. Those about
+	// the info dictionary come first.
+	Warnings []string
+}
+
+// An Entry is a key of a dictionary and its value as it was sent.
+type Entry struct {
+	Key string
+	Raw []byte
+}
+
+// ID returns the identity of the torrent.
+func (t *Torrent) ID() infohash.ID { return infohash.V1(t.InfoHash) }
+
+// Trackers returns the tiers to announce to: the list where there is one, else the single
+// tracker, else none (BEP 12).
+func (t *Torrent) Trackers() [][]string {
+	switch {
+	case len(t.AnnounceList) > 0:
+		return t.AnnounceList
+	case t.Announce != "":
+		return [][]string{{t.Announce}}
+	}
+	return nil
+}
+
+// Rules of the decoder for all that this package reads.
+var rules = bencode.Options{Lenient: true, MaxDepth: maxDepth, MaxTokens: maxTokens}
+
+// Parse reads a torrent file. The error is an [*Error]. Bytes behind the torrent, as some
+// editors leave them, are ignored with a warning.
+func Parse(b []byte) (*Torrent, error) {
+	if len(b) > MaxSize {
+		return nil, &Error{Msg: "torrent file larger than 64 MiB", Err: ErrTooLarge}
+	}
+	root, rest, err := rules.ParsePrefix(b)
+	if err != nil {
+		return nil, notBencode(err)
+	}
+	if root.Kind() != bencode.Dict {
+		return nil, wrongKind(root, root, "", bencode.Dict)
+	}
+	v := root.Get("info")
+	if v.Kind() != bencode.Dict {
+		return nil, wrongKind(root, v, "info", bencode.Dict)
+	}
+	info, ierr := parseInfo(v)
+	if ierr != nil {
+		return nil, ierr
+	}
+	p := &parser{
+		Torrent: &Torrent{Info: info, InfoHash: info.Hash},
+		notes:   notes(info.Warnings[:len(info.Warnings):len(info.Warnings)]),
+	}
+	for key, v := range root.Entries() {
+		p.entry(string(key), v, root)
+	}
+	if len(rest) > 0 {
+		p.notes.add("%d bytes after the end of the torrent are ignored", len(rest))
+	}
+	p.Warnings = p.notes
+	return p.Torrent, nil
+}
+
+// parser reads what surrounds the info dictionary. Nothing here refuses a torrent.
+type parser struct {
+	*Torrent
+	notes notes
+}
+
+func (p *parser) entry(key string, v, root bencode.Value) {
+	switch key {
+	case "info":
+	case "announce":
+		p.Announce = p.url(v, key)
+	case "announce-list":
+		p.announceList(v)
+	case "nodes":
+		p.nodes(v)
+	case "url-list":
+		p.URLList = p.urls(v, key)
+	case "httpseeds":
+		p.HTTPSeeds = p.urls(v, key)
+	case "comment", "created by":
+		s, ok := textUTF8(root, key)
+		if !ok {
+			p.notes.add("%s is no text and is ignored", key)
+		} else if key == "comment" {
+			p.Comment = s
+		} else {
+			p.CreatedBy = s
+		}
+	case "creation date":
+		p.creationDate(v)
+	default:
+		p.Unknown = append(p.Unknown, Entry{key, v.Raw()})
+	}
+}
+
+// textUTF8 returns the text of a key, or of its twin with ".utf-8" appended, by which old
+// programs gave in UTF-8 what the plain key has in some other character set.
+func textUTF8(dict bencode.Value, key string) (string, bool) {
+	if s, ok := dict.Get(key + ".utf-8").Text(); ok && utf8.ValidString(s) {
+		return s, true
+	}
+	return dict.Get(key).Text()
+}
+
+// url returns the URL in v, or "" when there is none to be used.
+func (p *parser) url(v bencode.Value, field string) string {
+	s, ok := v.Text()
+	s = strings.TrimSpace(s) // many have a line break at the end
+	if !ok {
+		p.notes.add("%s is no text and is ignored", field)
+		return ""
+	}
+	if s == "" {
+		return ""
+	}
+	if err := checkURL(s); err != nil {
+		p.notes.add("%s is ignored: %s: %v", field, quote(s), err)
+		return ""
+	}
+	return s
+}
+
+// checkURL tells what cannot be a URL. Those who connect look closer.
+func checkURL(s string) error {
+	switch {
+	case len(s) > MaxURL:
+		return fmt.Errorf("longer than %d bytes", MaxURL)
+	case s == "" || Printable(s) != s:
+		return errors.New("no URL")
+	}
+	return nil
+}
+
+// announceList reads the tiers. Empty tiers, empty URLs and repeated ones are common and
+// mean nothing.
+func (p *parser) announceList(v bencode.Value) {
+	const field = "announce-list"
+	if v.Kind() != bencode.List {
+		p.notes.add("%s is no list and is ignored", field)
+		return
+	}
+	seen := make(map[string]bool)
+	for tier := range v.Items() {
+		if tier.Kind() != bencode.List {
+			p.notes.add("%s has a tier that is no list; it is ignored", field)
+		}
+		var urls []string
+		for item := range tier.Items() {
+			u := p.url(item, field)
+			if u == "" || seen[u] {
+				continue
+			}
+			if len(seen) == MaxTrackers {
+				p.notes.add("%s has more than %d trackers; the others are ignored", field, MaxTrackers)
+				p.addTier(urls)
+				return
+			}
+			seen[u] = true
+			urls = append(urls, u)
+		}
+		p.addTier(urls)
+	}
+}
+
+func (p *parser) addTier(urls []string) {
+	if len(urls) > 0 {
+		p.AnnounceList = append(p.AnnounceList, urls)
+	}
+}
+
+// urls reads a list of URLs, or a single one.
+func (p *parser) urls(v bencode.Value, field string) []string {
+	if v.Kind() == bencode.String {
+		if u := p.url(v, field); u != "" {
+			return []string{u}
+		}
+		return nil
+	}
+	if v.Kind() != bencode.List {
+		p.notes.add("%s is no list and is ignored", field)
+		return nil
+	}
+	var urls []string
+	for item := range v.Items() {
+		if len(urls) == MaxWebSeeds {
+			p.notes.add("%s has more than %d entries; the others are ignored", field, MaxWebSeeds)
+			break
+		}
+		if u := p.url(item, field); u != "" {
+			urls = append(urls, u)
+		}
+	}
+	return urls
+}
+
+// year9999 ends with the last second that the usual formats can spell.
+const year9999 = 253402300799
+
+func (p *parser) creationDate(v bencode.Value) {
+	n, ok := v.Int()
+	if !ok || n < 0 || n > year9999 {
+		p.notes.add("creation date is no time and is ignored")
+		return
+	}
+	if n > 0 { // 0 is what programs write that do not know
+		p.CreationDate = time.Unix(n, 0).UTC()
+	}
+}

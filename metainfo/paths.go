@@ -1,0 +1,121 @@
+package metainfo
+
+import "strconv"
+
+// A namer gives each file of a torrent a safe path of its own. Folders whose names any file
+// system might take for one are one folder. A file whose path is taken, by a file or by a
+// folder, gets a number in front of its extension: "a.txt", "a (2).txt", "a (3).txt"; so
+// does a folder whose path is taken by a file. Who comes first in the torrent keeps the name,
+// so the same torrent has the same paths everywhere.
+//
+// Its time is in proportion to the elements of all paths: they are kept in four tables with
+// one entry for each name, and a number once tried for a name is not tried again.
+type namer struct {
+	names []string // of the folders; folder 0 is the torrent's root
+
+	folders map[element]int32  // by the element as it is in the torrent
+	taken   map[element]int32  // by fold key: what has the name, a folder or file
+	moved   map[element]int32  // by fold key: folders that had to leave the name to a file
+	last    map[element]uint32 // by fold key of a name as numbered: the number given last
+}
+
+// element is a name within a folder.
+type element struct {
+	folder int32
+	name   string
+}
+
+// file stands in taken for a file; folders stand there by their number.
+const file = -1
+
+// fallback is the name of an element of which nothing is left.
+const fallback = "_"
+
+func newNamer(root string) *namer {
+	return &namer{
+		names:   []string{root},
+		folders: make(map[element]int32),
+		taken:   make(map[element]int32),
+		moved:   make(map[element]int32),
+		last:    make(map[element]uint32),
+	}
+}
+
+// path appends the safe path of a file to dst: the root, and for each element one that is
+// safe. raw has at least one element.
+func (n *namer) path(dst, raw []string) []string {
+	at := int32(0)
+	dst = append(dst, n.names[at])
+	for _, elem := range raw[:len(raw)-1] {
+		at = n.folder(at, elem)
+		dst = append(dst, n.names[at])
+	}
+	return append(dst, n.file(at, raw[len(raw)-1]))
+}
+
+func (n *namer) folder(in int32, raw string) int32 {
+	if at, ok := n.folders[element{in, raw}]; ok {
+		return at
+	}
+	at := n.newFolder(in, safeElement(raw))
+	n.folders[element{in, raw}] = at
+	return at
+}
+
+func (n *namer) newFolder(in int32, name string) int32 {
+	key := element{in, foldKey(name)}
+	at, ok := n.taken[key]
+	if ok && at != file {
+		return at
+	}
+	if ok { // a file has it
+		if at, ok := n.moved[key]; ok {
+			return at
+		}
+	}
+	at = int32(len(n.names))
+	n.names = append(n.names, name)
+	if !ok {
+		n.taken[key] = at
+		return at
+	}
+	n.moved[key] = at
+	n.names[at] = n.number(in, name, at)
+	return at
+}
+
+func (n *namer) file(in int32, raw string) string {
+	name := safeElement(raw)
+	key := element{in, foldKey(name)}
+	if _, ok := n.taken[key]; !ok {
+		n.taken[key] = file
+		return name
+	}
+	return n.number(in, name, file)
+}
+
+// number takes the first free name of the form "name (2).ext". Room for the number is made
+// first, so that all names that would become the same share one count.
+func (n *namer) number(in int32, name string, what int32) string {
+	const room = len(" (4294967295)")
+	stem, ext := splitName(shorten(name, MaxName-room))
+	count := element{in, foldKey(stem) + "\x00" + foldKey(ext)}
+	i := max(n.last[count], 1)
+	for {
+		i++
+		numbered := stem + " (" + strconv.FormatUint(uint64(i), 10) + ")" + ext
+		key := element{in, foldKey(numbered)}
+		if _, ok := n.taken[key]; !ok {
+			n.taken[key] = what
+			n.last[count] = i
+			return numbered
+		}
+	}
+}
+
+func safeElement(raw string) string {
+	if s := SafeName(raw); s != "" {
+		return s
+	}
+	return fallback
+}
