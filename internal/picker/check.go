@@ -196,8 +196,12 @@ func (p *Picker) checkOffered() error {
 func (p *Picker) checkPeers(peers iter.Seq2[Peer, *bitfield.Bitfield]) error {
 	avail := make([]int, len(p.pieces))
 	connected := make(map[Peer]bool)
+	complete := uint32(0)
 	for peer, has := range peers {
 		connected[peer] = true
+		if has.All() {
+			complete++
+		}
 		for i := range has.Pieces() {
 			avail[i]++
 		}
@@ -214,6 +218,9 @@ func (p *Picker) checkPeers(peers iter.Seq2[Peer, *bitfield.Bitfield]) error {
 		if got := p.Availability(uint32(i)); got != n {
 			return fmt.Errorf("piece %d is had by %d peers, kept as %d", i, n, got)
 		}
+	}
+	if p.seeds > complete {
+		return fmt.Errorf("%d peers are counted as seeds, %d are complete", p.seeds, complete)
 	}
 	for peer := range p.peers {
 		if n := p.peers[peer].n; n > 0 && !connected[Peer(peer)] {

@@ -243,7 +243,6 @@ func (p *Picker) Forget(piece uint32) {
 			p.freeBlock(slot, uint32(i))
 		}
 	}
-	p.disown(slot)
 	p.settle(slot)
 	p.generation++
 }
