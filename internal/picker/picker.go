@@ -173,6 +173,9 @@ func New(cfg Config, have *bitfield.Bitfield, rng *rand.Rand) *Picker {
 // Have reports whether the piece is had: verified and not lost since.
 func (p *Picker) Have(piece uint32) bool { return p.have.Has(piece) }
 
+// Started reports whether the piece is begun and not verified. It must exist.
+func (p *Picker) Started(piece uint32) bool { return p.pieces[piece].slot != none }
+
 // HaveCount is the number of pieces had.
 func (p *Picker) HaveCount() uint32 { return p.have.Count() }
 
