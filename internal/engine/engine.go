@@ -1,0 +1,340 @@
+// Package engine is the shell around the deciding packages: it owns the list of
+// torrents, the port that serves them all, the dials and handshakes, the DHT
+// node, the disk workers and the limits that torrents share. For each torrent
+// with something to do it runs one loop, which hands what happened to the swarm
+// and performs what the swarm decided. It decides nothing itself.
+package engine
+
+import (
+	"context"
+	crand "crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"shoal/internal/dhtnode"
+	"shoal/internal/disk"
+	"shoal/internal/mono"
+	"shoal/internal/netio"
+	"shoal/internal/peerconn"
+	"shoal/internal/storage"
+	"shoal/internal/trace"
+	"shoal/internal/trackerclient"
+	"shoal/internal/wire"
+)
+
+// Config is what an Engine is made with. Zero numbers mean the default.
+type Config struct {
+	Network netio.Network
+	Listen  netip.AddrPort // for TCP and UDP; port 0 picks one
+	DHT     *DHTConfig     // nil: no DHT, no UDP socket
+
+	Slots      int   // unchoked peers a torrent; default 8
+	MaxPeers   int   // connections a torrent; default 80
+	HalfOpen   int   // dials at once, all torrents together; default 64
+	Handshakes int   // incoming handshakes at once; default 128
+	Buffers    int64 // bytes for blocks on their way; default 32 MiB
+	Workers    int   // disk workers; default GOMAXPROCS
+
+	Version string // such as "0.1.0"; part of the client name and the peer id
+
+	// Origin is the instant that traces count from; default: the start of the
+	// engine. Engines that share it have comparable traces.
+	Origin time.Time
+	Trace  trace.Func   // called from several goroutines, one at a time
+	Log    *slog.Logger // default: discarded
+}
+
+// DHTConfig is what the DHT node is made with.
+type DHTConfig struct {
+	Nodes       []string // ways in, "host:port"
+	PublicNodes []string // ways in when there are no others
+	StateFile   string   // empty: nothing is kept
+}
+
+// Defaults.
+const (
+	defaultHalfOpen   = 64
+	defaultHandshakes = 128
+	defaultBuffers    = 32 << 20
+	dialTimeout       = 10 * time.Second
+	// farewell bounds what stopping waits for trackers.
+	farewell = 5 * time.Second
+)
+
+// Errors that callers choose by.
+var (
+	ErrDuplicate = errors.New("torrent already added")
+	ErrClosed    = errors.New("the engine is closed")
+	ErrStopped   = errors.New("stopped")
+)
+
+// Engine serves many torrents behind one port.
+type Engine struct {
+	cfg    Config
+	log    *slog.Logger
+	origin time.Time
+	addr   netip.AddrPort
+
+	listener net.Listener
+	node     *dhtnode.Node // nil without DHT
+	disk     *disk.Disk
+	budget   *disk.Budget
+	files    *storage.Pool
+	spares   *peerconn.Spares
+	trackers *trackerclient.Client
+
+	dialSlots   chan struct{} // half-open connections
+	acceptSlots chan struct{} // incoming handshakes
+
+	ctx    context.Context // ends when the engine closes
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // accept loop, handshakes, announces
+
+	traceMu sync.Mutex
+
+	mu       sync.Mutex
+	torrents map[[20]byte]*Torrent
+	order    []*Torrent
+	closed   bool
+}
+
+// New opens the port, joins the DHT and is ready for torrents.
+func New(cfg Config) (*Engine, error) {
+	cfg = withDefaults(cfg)
+	e := &Engine{
+		cfg: cfg, log: cfg.Log, origin: cfg.Origin,
+		budget:      disk.NewBudget(cfg.Buffers),
+		files:       storage.NewPool(0),
+		spares:      new(peerconn.Spares),
+		trackers:    trackerclient.New(trackerclient.Config{Network: cfg.Network, UserAgent: "shoal/" + cfg.Version}),
+		dialSlots:   make(chan struct{}, cfg.HalfOpen),
+		acceptSlots: make(chan struct{}, cfg.Handshakes),
+		torrents:    make(map[[20]byte]*Torrent),
+	}
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	if err := e.open(); err != nil {
+		e.cancel()
+		return nil, err
+	}
+	e.disk = disk.New(disk.Config{Workers: cfg.Workers, Budget: e.budget})
+	e.wg.Add(1)
+	go e.acceptLoop()
+	return e, nil
+}
+
+func withDefaults(cfg Config) Config {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.HalfOpen == 0 {
+		cfg.HalfOpen = defaultHalfOpen
+	}
+	if cfg.Handshakes == 0 {
+		cfg.Handshakes = defaultHandshakes
+	}
+	if cfg.Buffers == 0 {
+		cfg.Buffers = defaultBuffers
+	}
+	if cfg.Origin.IsZero() {
+		cfg.Origin = time.Now()
+	}
+	if cfg.Version == "" {
+		cfg.Version = "0.0.0"
+	}
+	return cfg
+}
+
+// open binds the port for TCP and, when there is to be a DHT node, for UDP.
+func (e *Engine) open() error {
+	if e.cfg.DHT == nil {
+		l, err := e.cfg.Network.Listen(e.cfg.Listen)
+		if err != nil {
+			return fmt.Errorf("listen on %v: %w", e.cfg.Listen, err)
+		}
+		e.listener, e.addr = l, netio.AddrPort(l.Addr())
+		return nil
+	}
+	l, pc, err := netio.ListenBoth(e.cfg.Network, e.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on %v: %w", e.cfg.Listen, err)
+	}
+	e.listener, e.addr = l, netio.AddrPort(l.Addr())
+	node, err := dhtnode.New(dhtnode.Config{
+		Conn: pc, Network: e.cfg.Network,
+		Bootstrap: e.cfg.DHT.Nodes, Fallback: e.cfg.DHT.PublicNodes,
+		StateFile: e.cfg.DHT.StateFile,
+		Trace:     e.traceFunc(), Clock: e.now, Logger: e.log,
+	})
+	if err != nil {
+		l.Close()
+		pc.Close()
+		return fmt.Errorf("start the DHT node: %w", err)
+	}
+	e.node = node
+	return nil
+}
+
+// Addr is the address bound, with its real port.
+func (e *Engine) Addr() netip.AddrPort { return e.addr }
+
+// Node gives the DHT node; nil when there is none.
+func (e *Engine) Node() *dhtnode.Node { return e.node }
+
+// now reads the clock that every deciding package is given.
+func (e *Engine) now() mono.Time { return mono.Start.Add(time.Since(e.origin)) }
+
+// traceFunc gives the trace to those who write to it, one at a time; nil when
+// there is none.
+func (e *Engine) traceFunc() trace.Func {
+	if e.cfg.Trace == nil {
+		return nil
+	}
+	return func(r trace.Record) {
+		e.traceMu.Lock()
+		defer e.traceMu.Unlock()
+		e.cfg.Trace(r)
+	}
+}
+
+// Torrents gives the torrents in the order they were added.
+func (e *Engine) Torrents() []*Torrent {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return append([]*Torrent(nil), e.order...)
+}
+
+// lookup finds the torrent that takes connections for an info-hash.
+func (e *Engine) lookup(infoHash [20]byte) *Torrent {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.torrents[infoHash]
+}
+
+// Close stops every torrent and gives up the port. It waits until nothing is
+// left running; when ctx ends first, farewells to trackers are cut short.
+func (e *Engine) Close(ctx context.Context) error {
+	e.mu.Lock()
+	e.closed = true
+	torrents := append([]*Torrent(nil), e.order...)
+	e.mu.Unlock()
+
+	var wg sync.WaitGroup
+	for _, t := range torrents {
+		wg.Go(func() { t.Stop(ctx) })
+	}
+	wg.Wait()
+	e.cancel()
+	err := e.listener.Close()
+	e.wg.Wait()
+	if e.node != nil {
+		err = errors.Join(err, e.node.Close())
+	}
+	e.trackers.Close()
+	e.disk.Close()
+	return errors.Join(err, e.files.Close())
+}
+
+// acceptLoop takes connections and does their handshakes.
+func (e *Engine) acceptLoop() {
+	defer e.wg.Done()
+	for {
+		nc, err := e.listener.Accept()
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) || e.ctx.Err() != nil {
+				return
+			}
+			// Out of file handles, most likely: others must end first.
+			e.log.Warn("accept failed", "err", err)
+			select {
+			case <-time.After(100 * time.Millisecond):
+			case <-e.ctx.Done():
+				return
+			}
+			continue
+		}
+		select {
+		case e.acceptSlots <- struct{}{}:
+			e.wg.Go(func() {
+				e.handshake(nc)
+				<-e.acceptSlots
+			})
+		default:
+			// Too many at once: whoever is slow to shake hands must not keep
+			// others out for longer than a handshake may take.
+			nc.Close()
+		}
+	}
+}
+
+// handshake matches an accepted connection to a torrent and gives it there.
+func (e *Engine) handshake(nc net.Conn) {
+	stop := context.AfterFunc(e.ctx, func() { nc.Close() })
+	var t *Torrent
+	theirs, err := peerconn.Accept(nc, func(infoHash [20]byte) (wire.Handshake, bool) {
+		if t = e.lookup(infoHash); t == nil || !t.accepts() {
+			return wire.Handshake{}, false
+		}
+		return t.handshake(), true
+	})
+	if err != nil || !stop() {
+		nc.Close()
+		e.log.Debug("handshake failed", "peer", nc.RemoteAddr(), "err", err)
+		return
+	}
+	t.joined(nc, netio.AddrPort(nc.RemoteAddr()), false, theirs)
+}
+
+// dial connects to a peer on behalf of t, waiting for a place among the
+// half-open connections.
+func (e *Engine) dial(ctx context.Context, t *Torrent, addr netip.AddrPort) (net.Conn, wire.Handshake, error) {
+	select {
+	case e.dialSlots <- struct{}{}:
+		defer func() { <-e.dialSlots }()
+	case <-ctx.Done():
+		return nil, wire.Handshake{}, ctx.Err()
+	}
+	dialCtx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	nc, err := e.cfg.Network.Dial(dialCtx, addr)
+	if err != nil {
+		return nil, wire.Handshake{}, err
+	}
+	stop := context.AfterFunc(ctx, func() { nc.Close() })
+	theirs, err := peerconn.Dial(nc, t.handshake())
+	if err == nil && !stop() {
+		err = ctx.Err()
+	}
+	if err != nil {
+		nc.Close()
+		return nil, theirs, err
+	}
+	return nc, theirs, nil
+}
+
+// newRand makes the source of chance of one machine, seeded by the system.
+func newRand() *rand.Rand {
+	var seed [32]byte
+	crand.Read(seed[:]) // never fails
+	return rand.New(rand.NewChaCha8(seed))
+}
+
+// newPeerID makes a peer id (BEP 20), a new one for each torrent and run.
+func newPeerID(version string) (id [20]byte) {
+	n := copy(id[:], wire.PeerIDPrefix(version))
+	crand.Read(id[n:])
+	return id
+}
+
+// randomKey makes the key by which trackers know us again (BEP 7).
+func randomKey() uint32 {
+	var b [4]byte
+	crand.Read(b[:])
+	return binary.BigEndian.Uint32(b[:])
+}

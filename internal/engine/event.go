@@ -1,0 +1,32 @@
+package engine
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Event is something a user may want to know at once.
+type Event struct {
+	At    time.Time
+	Kind  EventKind
+	Piece int
+	Peer  netip.AddrPort
+	Text  string
+	Err   error
+}
+
+// EventKind names what happened.
+type EventKind uint8
+
+// The kinds.
+const (
+	EventChecked EventKind = iota
+	EventPeerJoined
+	EventPeerLeft
+	EventPieceVerified
+	EventPieceFailed
+	EventBanned
+	EventComplete
+	EventError
+	EventStopped
+)

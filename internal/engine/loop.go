@@ -1,0 +1,383 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"shoal/internal/announce"
+	"shoal/internal/mono"
+	"shoal/internal/peerbook"
+	"shoal/internal/peerconn"
+	"shoal/internal/swarm"
+	"shoal/internal/tracker"
+)
+
+// loop owns the swarm: it takes what happened, and performs what was decided.
+// It never waits for anyone but for something to happen.
+func (t *Torrent) loop() {
+	defer t.loops.Done()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		select {
+		case ev := <-t.inbox:
+			t.apply(ev)
+			for n := len(t.inbox); n > 0; n-- {
+				t.apply(<-t.inbox)
+			}
+		case <-timer.C:
+			if t.swarm != nil {
+				t.swarm.Tick(t.e.now())
+			}
+		}
+		if t.swarm != nil {
+			t.swarm.Flush(t.send)
+			t.perform(t.swarm.Effects())
+			t.startArrivals()
+		}
+		if t.ending() {
+			t.shutdown()
+			return
+		}
+		deadline := mono.Never
+		if t.swarm != nil {
+			deadline = t.swarm.Deadline()
+			deadline = min(deadline, t.pub.publish(t.e.now()))
+		}
+		if t.idle() && t.park(deadline) {
+			return
+		}
+		if deadline == mono.Never {
+			timer.Reset(time.Hour)
+		} else {
+			timer.Reset(max(deadline.Sub(t.e.now()), 0))
+		}
+	}
+}
+
+// ending reports whether the torrent is to be shut down.
+func (t *Torrent) ending() bool { return t.errText != nil }
+
+// idle reports whether the loop has no reason to stay.
+func (t *Torrent) idle() bool {
+	return len(t.peers) == 0 && (t.swarm == nil || t.swarm.Idle()) && t.pub.quiet()
+}
+
+// apply hands one event to the swarm: one core call a case.
+func (t *Torrent) apply(ev event) {
+	now := t.e.now()
+	switch ev.kind {
+	case evStart:
+		t.start(now, ev)
+		return
+	case evFailed:
+		t.fail(ev.err)
+		return
+	case evStop:
+		t.fail(ErrStopped)
+		return
+	case evSynced:
+		t.afterSync(ev.err)
+		return
+	}
+	if t.swarm == nil {
+		t.refuse(ev)
+		return
+	}
+	switch ev.kind {
+	case evBatch:
+		key := swarm.PeerKey(ev.batch.Key)
+		for _, it := range ev.batch.Items {
+			t.swarm.Message(now, key, it.Message, it.Block)
+		}
+		ev.batch.Recycle()
+	case evSent:
+		t.swarm.Sent(now, swarm.PeerKey(ev.key), ev.n, ev.bytes)
+	case evChecked:
+		t.checkedPiece(now, ev)
+	case evClosed:
+		t.closed(now, ev)
+	case evJoined:
+		t.arrive(now, ev.arrival)
+	case evDialFailed:
+		t.swarm.DialFailed(now, ev.addr, ev.err.Error())
+	case evFound:
+		t.swarm.Found(now, ev.found.src, ev.found.addrs, ev.found.ids)
+	case evSearched:
+		t.swarm.Searched(now, ev.n)
+	case evAnnounced:
+		t.swarm.Announced(now, *ev.ann)
+	case evUnreadable:
+		t.fail(fmt.Errorf("read piece %d to serve it: %w", ev.n, ev.err))
+	case evWake:
+		t.swarm.Tick(now)
+	}
+}
+
+// refuse gives back what an event holds when there is no swarm to take it.
+func (t *Torrent) refuse(ev event) {
+	switch ev.kind {
+	case evBatch:
+		for _, it := range ev.batch.Items {
+			if it.Block != nil {
+				t.e.budget.Put(it.Block)
+			}
+		}
+		ev.batch.Recycle()
+	case evJoined:
+		ev.arrival.nc.Close()
+	}
+}
+
+// start makes the swarm, once what is on disk is known.
+func (t *Torrent) start(now mono.Time, ev event) {
+	cfg := swarm.Config{
+		InfoHash: t.spec.Meta.InfoHash, PeerID: t.peerID, Geometry: t.geom, Have: ev.have,
+		Private: t.info.Private, SeedOnly: t.spec.SeedOnly,
+		Tiers:  t.spec.Meta.Tiers(),
+		Client: "shoal " + t.e.cfg.Version, Port: t.e.addr.Port(),
+		Slots: t.e.cfg.Slots, MaxPeers: t.e.cfg.MaxPeers,
+		Trace: t.e.traceFunc(),
+	}
+	if t.e.node != nil {
+		cfg.DHTPort = t.e.addr.Port()
+	}
+	t.swarm = swarm.New(cfg, now, newRand())
+	t.swarm.Found(now, peerbook.Manual, t.spec.Peers, nil)
+	t.open.Store(true)
+	t.pub.started()
+	close(t.checked)
+	t.events.send(Event{Kind: EventChecked})
+	if t.swarm.Complete() {
+		t.sync()
+	}
+	t.swarm.Start(now)
+}
+
+// fail ends the torrent: ErrStopped when it was asked for, else for a reason.
+func (t *Torrent) fail(err error) {
+	if t.errText == nil {
+		t.errText = err
+	}
+}
+
+// arrive gives a new connection to the swarm, which may drop it at once; what
+// it keeps is started after its effects are performed.
+func (t *Torrent) arrive(now mono.Time, a *arrival) {
+	t.nextKey++
+	key := t.nextKey
+	t.peers[key] = peerconn.New(uint64(key), a.nc, &t.conn)
+	t.arrivals = append(t.arrivals, key)
+	t.swarm.Joined(now, key, a.Arrival)
+}
+
+func (t *Torrent) startArrivals() {
+	for _, key := range t.arrivals {
+		if c := t.peers[key]; c != nil {
+			c.Start()
+		}
+	}
+	t.arrivals = t.arrivals[:0]
+}
+
+func (t *Torrent) closed(now mono.Time, ev event) {
+	key := swarm.PeerKey(ev.key)
+	delete(t.peers, key)
+	t.swarm.Left(now, key, ev.err.Error())
+}
+
+func (t *Torrent) checkedPiece(now mono.Time, ev event) {
+	r := ev.result
+	if r.Err != nil {
+		t.swarm.Unwritten(now, r.Piece)
+		t.fail(r.Err)
+		return
+	}
+	t.swarm.Checked(now, r.Piece, r.OK, r.Sums)
+}
+
+// send gives a peer's connection what the swarm wrote for it.
+func (t *Torrent) send(key swarm.PeerKey, out swarm.Out) {
+	if c := t.peers[key]; c != nil {
+		c.Send(out.Bytes, out.Uploads)
+	}
+}
+
+// perform does what the swarm decided. Nothing here waits.
+func (t *Torrent) perform(effects []swarm.Effect) {
+	for i := range effects {
+		e := &effects[i]
+		switch e.Kind {
+		case swarm.Store:
+			t.disk.Store(e.Ref, e.Block, e.Sums)
+		case swarm.Discard:
+			t.e.budget.Put(e.Block)
+		case swarm.Forget:
+			t.disk.Forget(e.Piece)
+		case swarm.Drop:
+			if c := t.peers[e.Peer]; c != nil {
+				c.Close(fmt.Errorf("%s", e.Text))
+				delete(t.peers, e.Peer)
+				t.events.send(Event{Kind: EventPeerLeft, Peer: e.Addr, Text: e.Text})
+			}
+		case swarm.Dial:
+			addr := e.Addr
+			t.tasks.Go(func() { t.dial(addr) })
+		case swarm.Announce:
+			a := *e
+			t.tasks.Go(func() { t.announce(a) })
+		case swarm.FindPeers:
+			t.tasks.Go(t.findPeers)
+		case swarm.Told:
+			if t.e.node != nil {
+				t.e.node.Told(e.Addr)
+			}
+		case swarm.PieceVerified:
+			t.pub.have(e.Piece)
+			t.events.send(Event{Kind: EventPieceVerified, Piece: int(e.Piece)})
+		case swarm.PieceFailed:
+			t.events.send(Event{Kind: EventPieceFailed, Piece: int(e.Piece)})
+		case swarm.Ban:
+			t.events.send(Event{Kind: EventBanned, Peer: e.Addr, Text: e.Why.Words()})
+		case swarm.Complete:
+			t.sync()
+		}
+	}
+}
+
+// dial connects to a peer and shakes hands.
+func (t *Torrent) dial(addr netip.AddrPort) {
+	nc, theirs, err := t.e.dial(t.ctx, t, addr)
+	if err != nil {
+		t.post(event{kind: evDialFailed, addr: addr, err: err})
+		return
+	}
+	t.joined(nc, addr, true, theirs)
+}
+
+// findPeers asks the DHT and announces us there.
+func (t *Torrent) findPeers() {
+	holders := t.e.node.Lookup(t.ctx, t.spec.Meta.InfoHash, t.e.addr.Port(), func(addrs []netip.AddrPort) {
+		t.post(event{kind: evFound, found: &found{src: peerbook.DHT, addrs: addrs}})
+	})
+	t.post(event{kind: evSearched, n: holders})
+}
+
+// announce asks one tracker. A farewell outlives the torrent's context, for a
+// short while.
+func (t *Torrent) announce(e swarm.Effect) {
+	ctx := t.ctx
+	if e.Request.Event == tracker.Stopped {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(t.byes, farewell)
+		defer cancel()
+	}
+	resp, err := t.e.trackers.Announce(ctx, e.Request.URL, tracker.Params{
+		InfoHash: t.spec.Meta.InfoHash, PeerID: t.peerID, Port: t.e.addr.Port(),
+		Uploaded: e.Uploaded, Downloaded: e.Downloaded, Left: e.Left,
+		Event: e.Request.Event, NumWant: e.Request.NumWant, Key: t.key, TrackerID: e.Request.TrackerID,
+	})
+	if len(resp.Peers) > 0 {
+		f := &found{src: peerbook.Tracker}
+		for _, p := range resp.Peers {
+			f.addrs = append(f.addrs, p.Addr)
+			f.ids = append(f.ids, p.PromisedID())
+		}
+		t.post(event{kind: evFound, found: f})
+	}
+	r := announce.ResultOf(e.Request, resp, err)
+	t.post(event{kind: evAnnounced, ann: &r})
+}
+
+// sync makes durable what is complete, then says so.
+func (t *Torrent) sync() {
+	if t.syncing || t.synced {
+		return
+	}
+	t.syncing = true
+	t.tasks.Go(func() {
+		t.post(event{kind: evSynced, err: t.disk.Sync(t.ctx)})
+	})
+}
+
+func (t *Torrent) afterSync(err error) {
+	t.syncing = false
+	switch {
+	case errors.Is(err, context.Canceled):
+	case err != nil:
+		t.fail(fmt.Errorf("make the download durable: %w", err))
+	case !t.synced:
+		t.synced = true
+		t.pub.publishNow(t.e.now())
+		close(t.complete)
+		t.events.send(Event{Kind: EventComplete})
+	}
+}
+
+// shutdown ends everything the torrent has running, in the order in which one
+// needs the other, and then the torrent.
+func (t *Torrent) shutdown() {
+	t.open.Store(false)
+	t.cancel()
+	if t.swarm != nil {
+		t.swarm.Stop(t.e.now())
+		t.perform(t.swarm.Effects())
+	}
+	for key, c := range t.peers {
+		c.Close(ErrStopped)
+		delete(t.peers, key)
+	}
+	t.mu.Lock()
+	t.ended = true
+	t.mu.Unlock()
+	close(t.endCh)
+	for _, key := range t.arrivals {
+		delete(t.peers, key)
+	}
+	t.conns.Wait()
+	t.tasks.Wait()
+	t.disk.Close()
+	t.drain()
+	err := t.store.Close()
+	if err != nil && errors.Is(t.errText, ErrStopped) {
+		t.e.log.Warn("close files", "torrent", t.info.Name, "err", err)
+	}
+	t.e.forget(t)
+	t.pub.end(t.errText)
+	t.cutBye()
+	if errors.Is(t.errText, ErrStopped) {
+		t.events.send(Event{Kind: EventStopped})
+	} else {
+		t.events.send(Event{Kind: EventError, Err: t.errText})
+	}
+	close(t.stopped)
+	t.events.close()
+}
+
+// drain gives back what was left in the inbox. Nobody posts any more.
+func (t *Torrent) drain() {
+	for {
+		select {
+		case ev := <-t.inbox:
+			t.refuse(ev)
+		default:
+			return
+		}
+	}
+}
+
+// forget takes a torrent that has ended off the list.
+func (e *Engine) forget(t *Torrent) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.torrents, t.spec.Meta.InfoHash)
+	for i, x := range e.order {
+		if x == t {
+			e.order = append(e.order[:i:i], e.order[i+1:]...)
+			return
+		}
+	}
+}

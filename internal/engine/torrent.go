@@ -1,0 +1,375 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"shoal/internal/announce"
+	"shoal/internal/bitfield"
+	"shoal/internal/block"
+	"shoal/internal/disk"
+	"shoal/internal/mono"
+	"shoal/internal/peerbook"
+	"shoal/internal/peerconn"
+	"shoal/internal/storage"
+	"shoal/internal/swarm"
+	"shoal/internal/wire"
+	"shoal/metainfo"
+)
+
+// Spec says which torrent is added, and how.
+type Spec struct {
+	Meta     *metainfo.Torrent
+	Dir      string // holds the torrent's file or folder
+	Peers    []netip.AddrPort
+	SeedOnly bool
+	// Storage, when set, is used instead of files in Dir. It is closed with
+	// the torrent.
+	Storage storage.Storage
+}
+
+// State is what a torrent is doing.
+type State uint8
+
+// The states.
+const (
+	Checking State = iota
+	Downloading
+	Seeding
+	Incomplete // pieces are missing and none are asked for
+	Stopped
+	Failed
+)
+
+// Torrent is one torrent of an engine.
+type Torrent struct {
+	e      *Engine
+	spec   Spec
+	info   *metainfo.Info
+	geom   metainfo.Geometry
+	peerID [20]byte
+	key    uint32
+
+	ctx    context.Context // ends when the torrent stops
+	cancel context.CancelFunc
+	byes   context.Context // ends when farewells are cut short
+	cutBye context.CancelFunc
+
+	store storage.Storage
+	disk  *disk.Torrent
+	conn  peerconn.Torrent // what connections are given
+
+	conns sync.WaitGroup // readers and writers
+	tasks sync.WaitGroup // check, dials, announces, lookups, syncs
+
+	// The inbox and the loop behind it. A torrent with no peers and nothing to do
+	// has no loop: posting starts it.
+	mu      sync.Mutex
+	inbox   chan event
+	posting int // producers between the check of ended and their send
+	running bool
+	ended   bool
+	endCh   chan struct{} // closed with ended
+	wakeup  *time.Timer   // while there is no loop
+	loops   sync.WaitGroup
+
+	// Owned by the loop.
+	swarm    *swarm.Swarm
+	peers    map[swarm.PeerKey]*peerconn.Conn
+	arrivals []swarm.PeerKey // joined, not started yet
+	nextKey  swarm.PeerKey
+	errText  error
+	synced   bool
+	syncing  bool
+	pub      publisher
+
+	open     atomic.Bool // takes incoming connections
+	checked  chan struct{}
+	complete chan struct{} // every file complete, verified and durable
+	stopped  chan struct{} // nothing is left running
+	stopOnce sync.Once
+	events   broadcaster
+}
+
+// Add adds a torrent and begins to check what is on disk.
+func (e *Engine) Add(spec Spec) (*Torrent, error) {
+	t := &Torrent{
+		e: e, spec: spec, info: spec.Meta.Info,
+		geom:   spec.Meta.Info.Geometry(),
+		peerID: newPeerID(e.cfg.Version), key: randomKey(),
+		endCh:    make(chan struct{}),
+		peers:    make(map[swarm.PeerKey]*peerconn.Conn),
+		checked:  make(chan struct{}),
+		complete: make(chan struct{}),
+		stopped:  make(chan struct{}),
+	}
+	t.ctx, t.cancel = context.WithCancel(e.ctx)
+	t.byes, t.cutBye = context.WithCancel(context.Background())
+	if err := t.openStorage(); err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	var err error
+	switch {
+	case e.closed:
+		err = ErrClosed
+	case e.torrents[spec.Meta.InfoHash] != nil:
+		err = fmt.Errorf("%w: %s", ErrDuplicate, spec.Meta.InfoHash)
+	default:
+		e.torrents[spec.Meta.InfoHash] = t
+		e.order = append(e.order, t)
+	}
+	e.mu.Unlock()
+	if err != nil {
+		t.store.Close()
+		return nil, err
+	}
+	t.disk = e.disk.Open(t.store, t.geom, t.info.PieceHash, t.report)
+	t.conn = peerconn.Torrent{
+		Geometry: t.geom, Buffers: e.budget, Source: t.disk, Spare: e.spares,
+		Deliver:    func(b *peerconn.Batch) bool { return t.post(event{kind: evBatch, batch: b}) },
+		Sent:       func(key uint64, n int, bytes int64) { t.post(event{kind: evSent, key: key, n: n, bytes: bytes}) },
+		Unreadable: func(ref block.Ref, err error) { t.post(event{kind: evUnreadable, n: int(ref.Piece), err: err}) },
+		Closed:     func(key uint64, err error) { t.post(event{kind: evClosed, key: key, err: err}) },
+		Group:      &t.conns,
+	}
+	t.pub.init(t)
+	if e.node != nil && !t.info.Private {
+		for _, n := range spec.Meta.Nodes {
+			e.node.AddBootstrap(n)
+		}
+	}
+	t.tasks.Go(t.check)
+	return t, nil
+}
+
+func (t *Torrent) openStorage() error {
+	if t.spec.Storage != nil {
+		t.store = t.spec.Storage
+		return nil
+	}
+	st, err := storage.OpenTorrent(t.spec.Dir, t.info, t.e.files)
+	if err != nil {
+		return err
+	}
+	t.store = st
+	return nil
+}
+
+// InfoHash gives the torrent's info-hash.
+func (t *Torrent) InfoHash() [20]byte { return t.spec.Meta.InfoHash }
+
+// Info gives the torrent's info dictionary.
+func (t *Torrent) Info() *metainfo.Info { return t.info }
+
+// Dir gives the folder that holds the torrent's file or folder.
+func (t *Torrent) Dir() string { return t.spec.Dir }
+
+// PeerID gives the peer id that this torrent goes by.
+func (t *Torrent) PeerID() [20]byte { return t.peerID }
+
+// check reads what is on disk, then lets the swarm begin.
+func (t *Torrent) check() {
+	have, err := t.disk.Check(t.ctx, func(piece uint32, ok bool) { t.pub.checkedPiece(piece, ok) })
+	if err == nil {
+		err = t.store.Prepare(t.ctx)
+	}
+	switch {
+	case t.ctx.Err() != nil:
+		t.post(event{kind: evStop})
+	case err != nil:
+		t.post(event{kind: evFailed, err: err})
+	default:
+		t.post(event{kind: evStart, have: have})
+	}
+}
+
+// accepts reports whether incoming connections are taken.
+func (t *Torrent) accepts() bool { return t.open.Load() }
+
+// handshake gives what we say first to a peer of this torrent.
+func (t *Torrent) handshake() wire.Handshake {
+	h := wire.Handshake{InfoHash: t.spec.Meta.InfoHash, PeerID: t.peerID}
+	h.Reserved = h.Reserved.WithExtensions()
+	if t.e.node != nil && !t.info.Private {
+		h.Reserved = h.Reserved.WithDHT()
+	}
+	return h
+}
+
+// joined gives a connection with done handshakes to the loop.
+func (t *Torrent) joined(nc net.Conn, addr netip.AddrPort, dialled bool, theirs wire.Handshake) {
+	a := swarm.Arrival{Addr: addr, Dialled: dialled, Handshake: theirs}
+	if !t.post(event{kind: evJoined, arrival: &arrival{a, nc}}) {
+		nc.Close()
+	}
+}
+
+// report takes the outcome of hashing a piece from a disk worker.
+func (t *Torrent) report(r disk.Result) { t.post(event{kind: evChecked, result: r}) }
+
+// Stop stops the torrent and waits until nothing of it is left running. When
+// ctx ends first, farewells to trackers are cut short.
+func (t *Torrent) Stop(ctx context.Context) {
+	t.stopOnce.Do(func() {
+		t.cancel()
+		if !t.post(event{kind: evStop}) {
+			return
+		}
+	})
+	select {
+	case <-t.stopped:
+	case <-ctx.Done():
+		t.cutBye()
+		<-t.stopped
+	}
+}
+
+// Wait waits until every file is complete, verified and durable.
+func (t *Torrent) Wait(ctx context.Context) error {
+	select {
+	case <-t.complete:
+		return nil
+	default:
+	}
+	select {
+	case <-t.complete:
+		return nil
+	case <-t.stopped:
+		return t.Err()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Checked waits until what is on disk is checked.
+func (t *Torrent) Checked(ctx context.Context) error {
+	select {
+	case <-t.checked:
+		return nil
+	case <-t.stopped:
+		return t.Err()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Err says why a stopped torrent is not complete.
+func (t *Torrent) Err() error {
+	if s := t.Stats(); s.State == Failed && s.Err != nil {
+		return s.Err
+	}
+	return ErrStopped
+}
+
+// event is what happened, on its way to the loop. It is small: what is large
+// is behind a pointer.
+type event struct {
+	kind    eventKind
+	n       int
+	key     uint64
+	bytes   int64
+	batch   *peerconn.Batch
+	arrival *arrival
+	found   *found
+	have    *bitfield.Bitfield
+	result  disk.Result
+	addr    netip.AddrPort
+	err     error
+	ann     *announce.Result
+}
+
+type arrival struct {
+	swarm.Arrival
+	nc net.Conn
+}
+
+type found struct {
+	src   peerbook.Source
+	addrs []netip.AddrPort
+	ids   [][]byte
+}
+
+type eventKind uint8
+
+const (
+	evWake eventKind = iota
+	evBatch
+	evSent
+	evClosed
+	evJoined
+	evDialFailed
+	evChecked
+	evFound
+	evSearched
+	evAnnounced
+	evUnreadable
+	evSynced
+	evStart
+	evFailed
+	evStop
+)
+
+// inboxSize bounds what waits for the loop: enough that it always finds a batch
+// of work, few enough that producers feel when it falls behind.
+const inboxSize = 64
+
+// post gives an event to the loop, starting it when there is none. It waits
+// while the inbox is full. False says that the torrent has ended.
+func (t *Torrent) post(ev event) bool {
+	t.mu.Lock()
+	if t.ended {
+		t.mu.Unlock()
+		return false
+	}
+	if !t.running {
+		t.running = true
+		if t.wakeup != nil {
+			t.wakeup.Stop()
+			t.wakeup = nil
+		}
+		t.inbox = make(chan event, inboxSize)
+		t.loops.Add(1)
+		go t.loop()
+	}
+	t.posting++
+	inbox := t.inbox
+	t.mu.Unlock()
+
+	ok := true
+	select {
+	case inbox <- ev:
+	case <-t.endCh:
+		ok = false
+	}
+	t.mu.Lock()
+	t.posting--
+	t.mu.Unlock()
+	return ok
+}
+
+// park ends the loop of a torrent that has nothing to do until deadline. It
+// reports whether it did: something may have been posted meanwhile.
+func (t *Torrent) park(deadline mono.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.posting > 0 || len(t.inbox) > 0 {
+		return false
+	}
+	t.running = false
+	t.inbox = nil
+	if deadline != mono.Never {
+		t.wakeup = time.AfterFunc(max(deadline.Sub(t.e.now()), 0), func() {
+			t.post(event{kind: evWake})
+		})
+	}
+	return true
+}
+
+var errSeedOnly = errors.New("pieces are missing, and only seeding was asked for")

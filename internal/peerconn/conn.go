@@ -1,0 +1,179 @@
+// Package peerconn moves bytes between a peer's socket and a torrent: a reader
+// that turns the stream into wire messages and blocks, a writer that sends what
+// the outbox holds. It decides nothing. A message that may not be is where a
+// connection ends, before its body is read; everything else is the swarm's
+// affair.
+//
+// Each connection has two goroutines. The reader owns the read buffer and the
+// block being filled; the writer owns the upload buffer; the outbox between the
+// torrent loop and the writer is the one lock. Both end when the socket is closed;
+// the torrent waits for them by Torrent.Group.
+package peerconn
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"shoal/internal/block"
+	"shoal/internal/wire"
+	"shoal/metainfo"
+)
+
+// Buffers is where blocks come from: a bounded budget that makes the reader
+// wait while the disk is behind, which is how back pressure reaches the peer.
+type Buffers interface {
+	// TryGet gives a free buffer, or nil when there is none.
+	TryGet() *block.Block
+	// Get waits for a free buffer; nil when done was closed first.
+	Get(done <-chan struct{}) *block.Block
+	// Put gives a buffer back.
+	Put(*block.Block)
+}
+
+// Source is where the blocks that are sent come from.
+type Source interface {
+	// Read fills dst with the blocks one after another. dst is exactly as
+	// long as they are together.
+	Read(refs []block.Ref, dst []byte) error
+}
+
+// Torrent is what a connection needs of the torrent it belongs to.
+type Torrent struct {
+	Geometry metainfo.Geometry
+	Buffers  Buffers
+	Source   Source
+	Spare    *Spares // upload buffers, shared by the engine
+
+	// Deliver hands over what was read. It may wait. False says that the
+	// torrent has ended, and the batch was not taken.
+	Deliver func(*Batch) bool
+	// Sent tells of blocks written to the peer. It may wait.
+	Sent func(key uint64, blocks int, bytes int64)
+	// Unreadable tells of blocks that could not be read from disk.
+	Unreadable func(ref block.Ref, err error)
+	// Closed tells that the connection has ended, and why. It comes once, after
+	// the last Deliver.
+	Closed func(key uint64, err error)
+
+	// Group counts the goroutines of the torrent's connections: their parent
+	// waits for it.
+	Group *sync.WaitGroup
+}
+
+// Conn is one connection whose handshakes are done.
+type Conn struct {
+	key  uint64
+	nc   net.Conn
+	t    *Torrent
+	out  outbox
+	done chan struct{} // closed when the connection ends
+	end  sync.Once
+	err  error // why; set before done is closed
+}
+
+// New takes over nc, which has done its handshakes. key names the connection in
+// what is delivered. What is sent before Start waits in the outbox.
+func New(key uint64, nc net.Conn, t *Torrent) *Conn {
+	c := &Conn{key: key, nc: nc, t: t, done: make(chan struct{})}
+	c.out.wake = make(chan struct{}, 1)
+	return c
+}
+
+// Start begins to read and write. It is called at most once.
+func (c *Conn) Start() {
+	c.t.Group.Add(2)
+	go c.writeLoop()
+	go c.readLoop()
+}
+
+// ErrFlooded says that a peer does not read what it is sent.
+var ErrFlooded = errors.New("the peer does not read what it is sent")
+
+// Send appends control bytes and uploads to what goes out. It never waits.
+// Both slices are copied. A peer that lets more than maxPending bytes pile up
+// is cut off.
+func (c *Conn) Send(control []byte, uploads []block.Ref) {
+	if !c.out.append(control, uploads) {
+		c.Close(ErrFlooded)
+	}
+}
+
+// Close ends the connection for the reason given. It does not wait; what is in
+// the outbox is lost. Later calls change nothing.
+func (c *Conn) Close(reason error) {
+	c.end.Do(func() {
+		c.err = reason
+		close(c.done)
+		c.nc.Close()
+	})
+}
+
+// maxPending bounds the control bytes that wait for a peer to read. A bitfield
+// of the largest torrent has 256 KiB; beyond that come HAVEs of 9 bytes and
+// requests of 17.
+const maxPending = 1 << 20
+
+// outbox is what waits to be sent: the loop appends, the writer swaps.
+type outbox struct {
+	wake chan struct{} // capacity 1: something waits
+
+	mu      sync.Mutex
+	control []byte
+	uploads []block.Ref
+}
+
+func (o *outbox) append(control []byte, uploads []block.Ref) bool {
+	o.mu.Lock()
+	o.control = append(o.control, control...)
+	o.uploads = append(o.uploads, uploads...)
+	ok := len(o.control) <= maxPending
+	o.mu.Unlock()
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+	return ok
+}
+
+// swap gives what waits and leaves the emptied spares in its place.
+func (o *outbox) swap(control []byte, uploads []block.Ref) ([]byte, []block.Ref) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	gotControl, gotUploads := o.control, o.uploads
+	o.control, o.uploads = control[:0], uploads[:0]
+	return gotControl, gotUploads
+}
+
+// Item is one message, with its block when it is a piece.
+type Item struct {
+	Message wire.Message
+	Block   *block.Block
+}
+
+// batchItems bounds the messages of a batch, so that one peer's burst does not
+// hold the loop for long.
+const batchItems = 64
+
+// Batch is what one read brought: a batch is one hand-off, however many
+// messages it holds. Bodies lie in the batch and are valid until Recycle.
+type Batch struct {
+	Key   uint64
+	Items []Item
+
+	bodies []byte
+	home   chan *Batch
+}
+
+// Recycle gives the batch back to its reader. Every Block in it has been taken.
+func (b *Batch) Recycle() {
+	clear(b.Items)
+	b.Items = b.Items[:0]
+	b.bodies = b.bodies[:0]
+	b.home <- b // never waits: there is room for every batch that exists
+}
+
+// writeTimeout is how long one write may take: a peer that reads nothing for so
+// long is gone.
+const writeTimeout = 2 * time.Minute

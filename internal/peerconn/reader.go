@@ -1,0 +1,266 @@
+package peerconn
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"shoal/internal/block"
+	"shoal/internal/swarm"
+	"shoal/internal/wire"
+)
+
+// Read buffers: a small one while little comes, a large one while data flows.
+const (
+	smallBuffer = 4 << 10
+	largeBuffer = 256 << 10
+	// batches is how many a reader has: one being filled, one with the loop.
+	batches = 2
+	// quietReads is how many reads that bring little end the use of a large
+	// buffer.
+	quietReads = 64
+)
+
+// reader turns a stream into batches.
+type reader struct {
+	c    *Conn
+	buf  []byte
+	r, w int // buf[r:w] is not parsed yet
+
+	batch *Batch
+	home  chan *Batch
+
+	// A piece whose payload is being read.
+	piece  wire.Message
+	cur    *block.Block
+	filled int
+
+	skip  int // bytes left of a message of an unknown id
+	quiet int // reads in a row that brought little
+}
+
+func (c *Conn) readLoop() {
+	defer c.t.Group.Done()
+	rd := &reader{c: c, buf: make([]byte, smallBuffer), home: make(chan *Batch, batches)}
+	for range batches {
+		rd.home <- &Batch{Key: c.key, home: rd.home}
+	}
+	err := rd.run()
+	if rd.cur != nil {
+		c.t.Buffers.Put(rd.cur)
+	}
+	c.t.Spare.put(rd.buf)
+	c.Close(err)
+	c.t.Closed(c.key, c.err)
+}
+
+// errEnded says that the torrent takes no more.
+var errEnded = errors.New("the torrent has ended")
+
+func (rd *reader) run() error {
+	for {
+		n, err := rd.read()
+		if n > 0 {
+			if perr := rd.parse(); perr != nil {
+				rd.deliver() // what came before is still true
+				return perr
+			}
+			if !rd.deliver() {
+				return errEnded
+			}
+		}
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				return errors.New("the peer closed the connection")
+			}
+			return err
+		}
+	}
+}
+
+// read gets more of the stream. While the buffer is small, the rest of a block
+// goes straight to where it belongs; a large buffer takes many blocks with one
+// call, which is worth the copy.
+func (rd *reader) read() (int, error) {
+	rd.fit()
+	if rd.cur != nil && rd.r == rd.w && len(rd.buf) == smallBuffer {
+		n, err := rd.c.nc.Read(rd.cur.Data[rd.filled:])
+		rd.filled += n
+		return n, err
+	}
+	n, err := rd.c.nc.Read(rd.buf[rd.w:])
+	rd.w += n
+	return n, err
+}
+
+// fit makes room in the buffer and chooses its size by what flows.
+func (rd *reader) fit() {
+	switch {
+	case rd.r < rd.w && rd.w < len(rd.buf):
+		// A message is cut off, and there is room for more of it.
+	case rd.r < rd.w && rd.r > 0:
+		rd.w = copy(rd.buf, rd.buf[rd.r:rd.w])
+		rd.r = 0
+	case rd.r < rd.w:
+		// A message larger than the buffer: a bitfield. CheckLength bounds it.
+		rd.buf = append(rd.buf, make([]byte, len(rd.buf))...)
+	default:
+		rd.resize()
+		rd.r, rd.w = 0, 0
+	}
+}
+
+// resize chooses the size of an empty buffer.
+func (rd *reader) resize() {
+	switch {
+	case len(rd.buf) == smallBuffer && rd.w == smallBuffer:
+		// The last read filled it to the end: data flows.
+		rd.buf = rd.c.t.Spare.get(largeBuffer)
+		rd.quiet = 0
+	case len(rd.buf) == largeBuffer:
+		if rd.w >= smallBuffer {
+			rd.quiet = 0
+		} else if rd.quiet++; rd.quiet > quietReads {
+			rd.shrink()
+		}
+	case len(rd.buf) != smallBuffer:
+		rd.shrink()
+	}
+}
+
+func (rd *reader) shrink() {
+	rd.c.t.Spare.put(rd.buf)
+	rd.buf = make([]byte, smallBuffer)
+}
+
+// parse turns what is in the buffer into messages.
+func (rd *reader) parse() error {
+	for {
+		if rd.cur != nil {
+			if !rd.fill() {
+				return nil
+			}
+			continue
+		}
+		b := rd.buf[rd.r:rd.w]
+		if rd.skip > 0 {
+			n := min(rd.skip, len(b))
+			rd.skip -= n
+			rd.r += n
+			if rd.skip > 0 {
+				return nil
+			}
+			continue
+		}
+		if len(b) < 4 {
+			return nil
+		}
+		length := binary.BigEndian.Uint32(b)
+		if length == 0 {
+			rd.r += 4
+			rd.add(wire.Message{ID: wire.KeepAlive}, nil)
+			continue
+		}
+		if len(b) < 5 {
+			return nil
+		}
+		id := wire.ID(b[4])
+		g := rd.c.t.Geometry
+		if err := wire.CheckLength(id, length, g.Pieces); err != nil {
+			return fmt.Errorf("bad message: %w", err)
+		}
+		head := 4 + int(length)
+		if id == wire.Piece {
+			head = wire.PieceHeader
+		}
+		if len(b) < head {
+			return nil
+		}
+		m, err := wire.Parse(b[4:head])
+		if err != nil {
+			return fmt.Errorf("bad message: %w", err)
+		}
+		if id == wire.Piece {
+			m.Length = length - 9
+		}
+		if err := swarm.Valid(g, g.Pieces, m); err != nil {
+			return fmt.Errorf("bad message: %w", err)
+		}
+		rd.r += head
+		if id != wire.Piece {
+			rd.add(m, nil)
+			continue
+		}
+		if err := rd.begin(m); err != nil {
+			return err
+		}
+	}
+}
+
+// begin takes a buffer for the payload that follows. Nothing may be kept back
+// while it waits: the buffers may be freed only by what is still in the batch.
+func (rd *reader) begin(m wire.Message) error {
+	b := rd.c.t.Buffers.TryGet()
+	if b == nil {
+		if !rd.deliver() {
+			return errEnded
+		}
+		if b = rd.c.t.Buffers.Get(rd.c.done); b == nil {
+			return errEnded
+		}
+	}
+	b.Data = b.Buf[:m.Length]
+	rd.piece, rd.cur, rd.filled = m, b, 0
+	return nil
+}
+
+// fill copies payload from the buffer to the block and reports whether the
+// block is whole.
+func (rd *reader) fill() bool {
+	n := copy(rd.cur.Data[rd.filled:], rd.buf[rd.r:rd.w])
+	rd.filled += n
+	rd.r += n
+	if rd.filled < len(rd.cur.Data) {
+		return false
+	}
+	m, b := rd.piece, rd.cur
+	rd.cur = nil
+	rd.add(m, b)
+	return true
+}
+
+// add puts a message into the batch, its body copied along.
+func (rd *reader) add(m wire.Message, b *block.Block) {
+	if rd.batch == nil {
+		rd.batch = <-rd.home
+	}
+	if m.Body != nil {
+		at := len(rd.batch.bodies)
+		rd.batch.bodies = append(rd.batch.bodies, m.Body...)
+		m.Body = rd.batch.bodies[at:len(rd.batch.bodies):len(rd.batch.bodies)]
+	}
+	rd.batch.Items = append(rd.batch.Items, Item{m, b})
+	if len(rd.batch.Items) >= batchItems {
+		rd.deliver()
+	}
+}
+
+// deliver hands the batch over. When the torrent has ended its blocks go back.
+func (rd *reader) deliver() bool {
+	b := rd.batch
+	if b == nil {
+		return true
+	}
+	rd.batch = nil
+	if rd.c.t.Deliver(b) {
+		return true
+	}
+	for _, it := range b.Items {
+		if it.Block != nil {
+			rd.c.t.Buffers.Put(it.Block)
+		}
+	}
+	b.Recycle()
+	return false
+}
