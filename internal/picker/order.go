@@ -103,7 +103,7 @@ func (p *Picker) PeerBits(old, new *bitfield.Bitfield) {
 	if old != nil {
 		p.removeBits(old)
 	}
-	p.generation++
+	p.generation++ // a set may have been replaced in place, see isDry
 }
 
 func (p *Picker) addBits(has *bitfield.Bitfield) {
@@ -130,9 +130,6 @@ func (p *Picker) removeBits(has *bitfield.Bitfield) {
 func (p *Picker) PeerHas(piece uint32) {
 	if piece >= p.have.Len() {
 		return
-	}
-	if p.pieces[piece].avail == 0 && p.seeds == 0 {
-		p.generation++ // something nobody had can be asked for now
 	}
 	p.addOne(piece)
 }

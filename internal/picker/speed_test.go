@@ -145,6 +145,27 @@ func BenchmarkPickNothing(b *testing.B) {
 	}
 }
 
+// What was concluded of a set must not outlive it, also when the swarm keeps the
+// bitfield and replaces what is in it.
+func TestBitfieldReplacedInPlace(t *testing.T) {
+	have := bitfield.New(4)
+	p := New(Config{Geometry: uniform{4, 1}}, have, rand.New(rand.NewPCG(1, 1)))
+	p.Verified(0)
+	has := bitfield.New(4)
+	has.Set(0)
+	p.PeerBits(nil, has)
+	if cs := p.Pick(mono.Start, 0, has, 1, nil); len(cs) != 0 {
+		t.Fatalf("%v chosen of a peer that has nothing for us", cs)
+	}
+	old := has.Clone()
+	has.Clear(0)
+	has.Set(1)
+	p.PeerBits(old, has)
+	if cs := p.Pick(mono.Start, 0, has, 1, nil); len(cs) != 1 {
+		t.Errorf("nothing chosen of a peer that has piece 1")
+	}
+}
+
 func BenchmarkPeerHas(b *testing.B) {
 	const pieces = 100000
 	p := New(Config{Geometry: uniform{pieces, 16}}, bitfield.New(pieces), rand.New(rand.NewPCG(1, 1)))

@@ -153,7 +153,6 @@ func (p *Picker) disown(slot int32) {
 	st.hasOwner = false
 	p.owned--
 	p.offer(st.piece, int64(st.free))
-	p.generation++
 }
 
 // contributors gives each sender once, in ascending order, nobody left out.
