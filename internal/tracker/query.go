@@ -12,7 +12,7 @@ import (
 // equal. A fragment is cut off.
 func URL(announce string, p Params) (string, error) {
 	base, _, _ := strings.Cut(announce, "#")
-	if err := check(base); err != nil {
+	if err := CheckURL(base); err != nil {
 		return "", err
 	}
 	b := make([]byte, 0, len(base)+400)
@@ -26,8 +26,8 @@ func URL(announce string, p Params) (string, error) {
 	return string(AppendQuery(b, p)), nil
 }
 
-// check takes URLs that can be sent as they are.
-func check(url string) error {
+// CheckURL gives ErrURL for a URL that cannot be announced to over HTTP as it is.
+func CheckURL(url string) error {
 	if len(url) > MaxURL {
 		return fmt.Errorf("%w: %d bytes long", ErrURL, len(url))
 	}

@@ -1,0 +1,139 @@
+package announce
+
+import (
+	"math/rand/v2"
+	"strings"
+
+	"shoal/internal/mono"
+	"shoal/internal/tracker"
+)
+
+// State says how a tracker is doing.
+type State uint8
+
+// The states of a tracker.
+const (
+	Waiting     State = iota // not asked yet
+	Asking                   // a request is under way
+	Working                  // it answered the last request
+	Failing                  // the last request failed; it is asked again later
+	GivenUp                  // it said never to come back (BEP 31)
+	Unsupported              // its kind of tracker is not spoken here; it is never asked
+)
+
+// String gives the state in a word or two.
+func (s State) String() string {
+	return [...]string{"waiting", "asking", "working", "failing", "given up", "unsupported", "", ""}[s&7]
+}
+
+// TrackerStatus is a tracker as users see it.
+type TrackerStatus struct {
+	URL               string // with its passkey, if it has one
+	State             State
+	Next              mono.Time // when it may be asked next; mono.Never when that is unknown
+	Fails             int       // failures in a row
+	Err               string    // of the last request if it failed; empty otherwise
+	Seeders, Leechers int64     // -1 when not known
+	Peers             int       // how many came with the last answer
+}
+
+// Status gives every tracker in the order of the torrent.
+func (m *Machine) Status() []TrackerStatus {
+	all := make([]TrackerStatus, len(m.trackers))
+	for i, e := range m.trackers {
+		s := e.status
+		s.URL, s.State, s.Fails, s.Next = e.url, e.state, e.fails, mono.Never
+		if e.asking {
+			s.State = Asking
+		}
+		if w := m.asksNext(e); w != nil {
+			s.Next = max(w.due(m.need), e.notBefore)
+		}
+		all[i] = s
+	}
+	return all
+}
+
+// asksNext gives the walk that will ask e in its next round unless another tracker
+// answers first; nil when there is none or a request is under way.
+func (m *Machine) asksNext(e *entry) *walk {
+	if !m.running || e.state == Unsupported || e.state == GivenUp {
+		return nil
+	}
+	if e.walk.asking || e.state != Failing && e.walk.tiers[0][0] != e {
+		return nil
+	}
+	return e.walk
+}
+
+// An entry is one tracker.
+type entry struct {
+	url   string
+	state State
+	walk  *walk // nil when Unsupported
+
+	// The request under way.
+	asking bool
+	event  tracker.Event
+
+	known     bool      // it took our "started": it is owed "stopped"
+	trackerID string    // to be echoed
+	fails     int       // in a row
+	notBefore mono.Time // it is not asked before
+	tried     uint64    // the round of its walk in which it was asked last
+
+	status TrackerStatus // the fields that results set
+}
+
+func newEntry(url string) *entry {
+	e := &entry{url: url}
+	e.status.Seeders, e.status.Leechers = -1, -1
+	if err := tracker.CheckURL(url); err != nil {
+		e.state = Unsupported
+		e.status.Err = err.Error()
+		if scheme, _, ok := strings.Cut(url, "://"); ok && !strings.HasPrefix(strings.ToLower(scheme), "http") {
+			e.status.Err = scheme + " trackers are not supported"
+		}
+	}
+	return e
+}
+
+// reset forgets the last run, but for what it learned of the swarm.
+func (e *entry) reset() {
+	if e.state != Unsupported {
+		status := e.status
+		status.Err = ""
+		*e = entry{url: e.url, walk: e.walk, status: status}
+	}
+}
+
+// failed counts a failure and sets the wait: what the tracker asked for, or longer
+// with each failure in a row.
+func (e *entry) failed(now mono.Time, r Result, rng *rand.Rand) {
+	e.fails++
+	e.state = Failing
+	e.status.Err = r.Err
+	switch {
+	case r.RetryIn == tracker.Never:
+		e.state = GivenUp
+		e.notBefore = mono.Never
+	case r.RetryIn > 0:
+		e.notBefore = now.Add(min(max(r.RetryIn, MinInterval), tracker.MaxInterval))
+	default:
+		e.notBefore = now.Add(backoff(e.fails, rng))
+	}
+}
+
+// answered notes an answer.
+func (e *entry) answered(r Result) {
+	e.known = true
+	e.fails = 0
+	e.notBefore = 0
+	e.state = Working
+	e.status.Err = ""
+	e.status.Peers = r.Peers
+	e.status.Seeders, e.status.Leechers = r.Seeders, r.Leechers
+	if r.TrackerID != "" {
+		e.trackerID = r.TrackerID
+	}
+}
