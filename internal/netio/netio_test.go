@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"runtime"
 	"syscall"
 	"testing"
 
@@ -155,5 +156,31 @@ func TestDatagramsDoNotAllocate(t *testing.T) {
 	})
 	if allocs != 0 {
 		t.Errorf("%v allocations for a datagram there and back", allocs)
+	}
+}
+
+// A chosen source is the address that every stream comes from, and what cannot
+// be reached from it is refused rather than reached from another.
+func TestSource(t *testing.T) {
+	src := netip.MustParseAddr("127.0.0.3")
+	n := netio.New(netio.Policy{Source: src})
+	l, err := n.Listen(netip.MustParseAddrPort("127.0.0.1:0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c, err := n.Dial(t.Context(), netio.AddrPort(l.Addr()))
+	if err != nil {
+		if runtime.GOOS != "linux" {
+			return // only Linux has more than one loopback address by itself
+		}
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if got := netio.AddrPort(c.LocalAddr()).Addr(); got != src {
+		t.Errorf("dialled from %v, want %v", got, src)
+	}
+	if _, err := n.Dial(t.Context(), netip.MustParseAddrPort("[::1]:1")); !errors.Is(err, netio.ErrPolicy) {
+		t.Errorf("dialled IPv6 although an IPv4 source was chosen: %v", err)
 	}
 }

@@ -12,6 +12,10 @@ type Policy struct {
 	// sending to anything but a loopback address is refused, and so is every name
 	// other than localhost, since looking it up would ask another machine.
 	LoopbackOnly bool
+	// Source, when set, is the local address of every stream dialled to an
+	// address of its family. Destinations of the other family are refused, so that
+	// nothing leaves from an address that was not chosen.
+	Source netip.Addr
 }
 
 // ErrPolicy is matched by every error that says the policy forbade something.
@@ -21,12 +25,19 @@ var ErrPolicy = errors.New("forbidden by network policy")
 type PolicyError struct {
 	Op   string // "dial", "listen", "send" or "resolve"
 	Host string // the address or name
+	Rule string // what it goes against
 }
 
 // Error names what was attempted.
 func (e *PolicyError) Error() string {
-	return e.Op + " " + e.Host + ": " + ErrPolicy.Error() + " (loopback only)"
+	return e.Op + " " + e.Host + ": " + ErrPolicy.Error() + " (" + e.Rule + ")"
 }
+
+// The rules a PolicyError names.
+const (
+	ruleLoopback = "loopback only"
+	ruleSource   = "not reached from the chosen address"
+)
 
 // Unwrap gives ErrPolicy.
 func (e *PolicyError) Unwrap() error { return ErrPolicy }
@@ -34,7 +45,7 @@ func (e *PolicyError) Unwrap() error { return ErrPolicy }
 // checkAddr tells whether op may involve a.
 func (p Policy) checkAddr(op string, a netip.Addr) error {
 	if p.LoopbackOnly && !a.Unmap().IsLoopback() {
-		return &PolicyError{Op: op, Host: a.String()}
+		return &PolicyError{Op: op, Host: a.String(), Rule: ruleLoopback}
 	}
 	return nil
 }

@@ -42,6 +42,12 @@ func (s *system) Dial(ctx context.Context, addr netip.AddrPort) (net.Conn, error
 	}
 	d := net.Dialer{KeepAlive: -1}
 	d.SetMultipathTCP(false)
+	if src := s.policy.Source.Unmap(); src.IsValid() {
+		if src.Is4() != addr.Addr().Is4() {
+			return nil, &PolicyError{Op: "dial", Host: addr.String(), Rule: ruleSource}
+		}
+		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(src, 0))
+	}
 	return d.DialContext(ctx, family("tcp", addr.Addr()), addr.String())
 }
 
@@ -85,7 +91,7 @@ func (s *system) Resolve(ctx context.Context, host string) ([]netip.Addr, error)
 	}
 	if s.policy.LoopbackOnly {
 		if !isLocalhost(host) {
-			return nil, &PolicyError{Op: "resolve", Host: host}
+			return nil, &PolicyError{Op: "resolve", Host: host, Rule: ruleLoopback}
 		}
 		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}, nil
 	}

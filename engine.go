@@ -1,0 +1,298 @@
+package shoal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"shoal/internal/announce"
+	"shoal/internal/engine"
+	"shoal/internal/netio"
+	"shoal/internal/storage"
+	"shoal/metainfo"
+)
+
+// Version is the version of this library, as peers and trackers see it.
+const Version = "0.1.0"
+
+// DefaultPort is where an Engine listens when Config.Listen is not set.
+const DefaultPort = 6881
+
+// publicNodes are well-known ways into the public DHT, used only with
+// DHTConfig.PublicNodes.
+var publicNodes = []string{
+	"dht.libtorrent.org:25401",
+	"dht.transmissionbt.com:6881",
+	"router.bittorrent.com:6881",
+}
+
+// Engine serves many torrents behind one port. Its methods are safe for
+// concurrent use.
+type Engine struct {
+	e     *engine.Engine
+	trace *traceWriter
+}
+
+// New makes an engine: its port is open when New returns. The error says what
+// is wrong with the configuration (ErrConfig) or which address could not be
+// bound.
+func New(cfg Config) (*Engine, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	ec := engine.Config{
+		Network: networkFor(cfg.Listen),
+		Listen:  cfg.Listen,
+		Slots:   cfg.Slots, MaxPeers: cfg.MaxPeers,
+		Buffers: int64(cfg.BufferMiB) << 20, Workers: cfg.Workers,
+		Version: Version, Log: cfg.Log,
+	}
+	if !cfg.DHT.Off {
+		ec.DHT = &engine.DHTConfig{Nodes: cfg.DHT.Nodes, StateFile: cfg.DHT.StateFile}
+		if cfg.DHT.PublicNodes {
+			ec.DHT.PublicNodes = publicNodes
+		}
+	}
+	e := &Engine{}
+	if cfg.Trace != nil {
+		e.trace = newTraceWriter(cfg.Trace)
+		ec.Trace = e.trace.record
+	}
+	var err error
+	if cfg.Listen.IsValid() {
+		e.e, err = engine.New(ec)
+	} else {
+		// The port of old, so that a router's rule for it works; or another.
+		all := netip.IPv4Unspecified()
+		ec.Listen = netip.AddrPortFrom(all, DefaultPort)
+		if e.e, err = engine.New(ec); errors.Is(err, syscall.EADDRINUSE) {
+			ec.Listen = netip.AddrPortFrom(all, 0)
+			e.e, err = engine.New(ec)
+		}
+	}
+	if err != nil {
+		if e.trace != nil {
+			e.trace.close()
+		}
+		return nil, err
+	}
+	return e, nil
+}
+
+// networkFor gives the network of an engine that listens on addr: from one
+// address when a particular one was chosen, on the loopback only when that is
+// one.
+func networkFor(listen netip.AddrPort) netio.Network {
+	var p netio.Policy
+	if a := listen.Addr(); a.IsValid() && !a.IsUnspecified() {
+		p.Source = a
+		p.LoopbackOnly = a.Unmap().IsLoopback()
+	}
+	return netio.New(p)
+}
+
+// Addr is the address bound, with its real port.
+func (e *Engine) Addr() netip.AddrPort { return e.e.Addr() }
+
+// Add adds a torrent: what lies in its folder is checked and used, then the
+// rest is fetched. It returns at once. The error is ErrNotTorrent when the
+// metainfo cannot be honoured, saying why and where, or ErrDuplicate.
+func (e *Engine) Add(opt AddOptions) (*Torrent, error) {
+	meta, err := parse(opt.Metainfo)
+	if err != nil {
+		return nil, err
+	}
+	if opt.Dir == "" {
+		opt.Dir = "."
+	}
+	t, err := e.e.Add(engine.Spec{Meta: meta, Dir: opt.Dir, Peers: opt.Peers, SeedOnly: opt.SeedOnly})
+	if err != nil {
+		return nil, publicError(err)
+	}
+	return &Torrent{t: t, meta: meta}, nil
+}
+
+// Torrents gives the torrents in the order they were added.
+func (e *Engine) Torrents() []*Torrent {
+	var out []*Torrent
+	for _, t := range e.e.Torrents() {
+		out = append(out, &Torrent{t: t, meta: t.Meta()})
+	}
+	return out
+}
+
+// Close stops every torrent, says farewell to trackers and gives up the port.
+// When it returns, nothing of the engine is left running and no file is open.
+// When ctx ends first, the farewells are cut short.
+func (e *Engine) Close(ctx context.Context) error {
+	err := e.e.Close(ctx)
+	if e.trace != nil {
+		err = errors.Join(err, e.trace.close())
+	}
+	return err
+}
+
+// Torrent is one torrent of an Engine. Its methods are safe for concurrent use.
+type Torrent struct {
+	t    *engine.Torrent
+	meta *metainfo.Torrent
+}
+
+// Name is the torrent's name, safe for the file system and for showing.
+func (t *Torrent) Name() string { return t.meta.Info.Name }
+
+// InfoHash is the torrent's info-hash, 40 hex digits.
+func (t *Torrent) InfoHash() string { return t.meta.InfoHash.String() }
+
+// Dir is the folder that holds the torrent's file or folder.
+func (t *Torrent) Dir() string { return t.t.Dir() }
+
+// Wait waits until every file is complete, verified and durable. The error is
+// that of ctx, ErrStopped when the torrent was stopped first, or why it failed:
+// ErrNoSpace among others.
+func (t *Torrent) Wait(ctx context.Context) error { return publicError(t.t.Wait(ctx)) }
+
+// Checked waits until what lay on disk at the start is checked, and gives the
+// state of things then.
+func (t *Torrent) Checked(ctx context.Context) (Stats, error) {
+	err := t.t.Checked(ctx)
+	return t.Stats(), publicError(err)
+}
+
+// Stop stops the torrent and waits until nothing of it is left running. What
+// is verified stays on disk and is used when the torrent is added again.
+func (t *Torrent) Stop(ctx context.Context) error {
+	t.t.Stop(ctx)
+	return nil
+}
+
+// Stats gives the latest snapshot. It never waits for the engine.
+func (t *Torrent) Stats() Stats {
+	s := t.t.Stats()
+	w := s.Swarm
+	out := Stats{
+		At: s.At, Name: t.Name(), InfoHash: t.InfoHash(), State: states[s.State], Err: publicError(s.Err),
+		Size: w.Size, Verified: w.Verified, PieceLength: t.meta.Info.PieceLength,
+		Pieces: int(w.Pieces), Have: int(w.Have), Checked: s.Checked, Map: s.Map,
+		Downloaded: w.Downloaded, Wasted: w.Wasted, Uploaded: w.Uploaded,
+		DownRate: w.DownRate, UpRate: w.UpRate,
+		Peers: w.Peers, Seeds: w.Seeds, KnownPeers: w.Known, Unchoked: w.Unchoked, DHTNodes: s.DHT,
+	}
+	for _, tr := range w.Trackers {
+		out.Trackers = append(out.Trackers, trackerStats(tr))
+	}
+	return out
+}
+
+var states = map[engine.State]State{
+	engine.Checking: Checking, engine.Downloading: Downloading, engine.Seeding: Seeding,
+	engine.Incomplete: Incomplete, engine.Stopped: Stopped, engine.Failed: Failed,
+}
+
+func trackerStats(s announce.TrackerStatus) TrackerStats {
+	return TrackerStats{
+		URL: metainfo.Printable(s.URL), State: s.State.String(), Err: metainfo.Printable(s.Err),
+		Seeds: int(s.Seeders), Leechers: int(s.Leechers),
+	}
+}
+
+// Progress yields snapshots, the first at once and then one each interval
+// while things change, until the torrent has stopped or ctx ends.
+func (t *Torrent) Progress(ctx context.Context, every time.Duration) iter.Seq[Stats] {
+	return func(yield func(Stats) bool) {
+		tick := time.NewTicker(max(every, 10*time.Millisecond))
+		defer tick.Stop()
+		var last time.Time
+		var checked int
+		for {
+			s := t.Stats()
+			if s.At != last || s.Checked != checked {
+				last, checked = s.At, s.Checked
+				if !yield(s) {
+					return
+				}
+			}
+			if s.State == Stopped || s.State == Failed {
+				return
+			}
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// Events yields what happens from now on, until the torrent has stopped or ctx
+// ends. A consumer that falls far behind loses the oldest events; Stats and Wait
+// never lie.
+func (t *Torrent) Events(ctx context.Context) iter.Seq[Event] {
+	sub := t.t.Subscribe()
+	return func(yield func(Event) bool) {
+		defer sub.Close()
+		for {
+			select {
+			case e, ok := <-sub.C:
+				if !ok {
+					return
+				}
+				if !yield(Event{
+					At: e.At, Kind: eventKinds[e.Kind], Piece: e.Piece, Peer: e.Peer,
+					Text: metainfo.Printable(e.Text), Err: publicError(e.Err),
+				}) {
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+var eventKinds = map[engine.EventKind]EventKind{
+	engine.EventChecked: EventChecked, engine.EventPeerJoined: EventPeerJoined, engine.EventPeerLeft: EventPeerLeft,
+	engine.EventPieceVerified: EventPieceVerified, engine.EventPieceFailed: EventPieceFailed,
+	engine.EventBanned: EventBanned, engine.EventComplete: EventComplete, engine.EventError: EventError,
+	engine.EventStopped: EventStopped,
+}
+
+// parse reads a torrent file, and says that it is none in a way callers can
+// choose by.
+func parse(b []byte) (*metainfo.Torrent, error) {
+	meta, err := metainfo.Parse(b)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNotTorrent, err)
+	}
+	return meta, nil
+}
+
+// publicError gives an error of the inner packages the sentinel that callers
+// choose by.
+func publicError(err error) error {
+	var sentinel error
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, engine.ErrStopped), errors.Is(err, engine.ErrClosed):
+		sentinel = ErrStopped
+	case errors.Is(err, engine.ErrDuplicate):
+		sentinel = ErrDuplicate
+	case storage.KindOf(err) == storage.NoSpace:
+		sentinel = ErrNoSpace
+	default:
+		return err
+	}
+	return &taggedError{sentinel, err}
+}
+
+// taggedError reads as the inner error and is found by the sentinel too.
+type taggedError struct{ sentinel, err error }
+
+func (e *taggedError) Error() string   { return e.err.Error() }
+func (e *taggedError) Unwrap() []error { return []error{e.sentinel, e.err} }
+

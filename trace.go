@@ -1,0 +1,84 @@
+package shoal
+
+import (
+	"fmt"
+	"io"
+	"sync"
+
+	"shoal/internal/trace"
+)
+
+// traceWriter turns trace records into JSON lines. Those who decide only append
+// to a buffer; one goroutine writes. When writing falls too far behind, records
+// are left out and their number is said.
+type traceWriter struct {
+	w    io.Writer
+	wake chan struct{}
+	done chan struct{}
+
+	mu     sync.Mutex
+	buf    []byte
+	lost   int
+	closed bool
+	err    error
+}
+
+// maxTrace bounds the trace that waits to be written, in bytes.
+const maxTrace = 16 << 20
+
+func newTraceWriter(w io.Writer) *traceWriter {
+	t := &traceWriter{w: w, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	go t.run()
+	return t
+}
+
+func (t *traceWriter) record(r trace.Record) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.closed || t.err != nil:
+		return
+	case len(t.buf) > maxTrace:
+		t.lost++
+		return
+	case t.lost > 0:
+		t.buf = fmt.Appendf(t.buf, "{\"lost_records\":%d}\n", t.lost)
+		t.lost = 0
+	}
+	t.buf = append(r.AppendJSON(t.buf), '\n')
+	select {
+	case t.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (t *traceWriter) run() {
+	defer close(t.done)
+	var spare []byte
+	for range t.wake {
+		t.mu.Lock()
+		out := t.buf
+		t.buf = spare[:0]
+		t.mu.Unlock()
+		if _, err := t.w.Write(out); err != nil {
+			t.mu.Lock()
+			t.err = fmt.Errorf("write the trace: %w", err)
+			t.mu.Unlock()
+		}
+		spare = out
+	}
+}
+
+// close writes what waits and gives the first error of writing.
+func (t *traceWriter) close() error {
+	t.mu.Lock()
+	t.closed = true
+	select {
+	case t.wake <- struct{}{}:
+	default:
+	}
+	close(t.wake)
+	t.mu.Unlock()
+	<-t.done
+	return t.err
+}
