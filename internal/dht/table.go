@@ -119,9 +119,13 @@ func (t *table) answered(now mono.Time, id krpc.ID, addr netip.AddrPort) (c chan
 		switch {
 		case n == nil:
 		case n.id == id && n.addr == addr:
-			n.answered, n.failed = now, 0
-			t.bucketOf(id).changed = now
-			return nothing, 0, nil
+			n.answered, n.failed, n.checking = now, 0, false
+			b := t.bucketOf(id)
+			b.changed = now
+			if len(b.spare) > 0 { // somebody still wants a place: on to the next
+				doubt = b.doubtful(now)
+			}
+			return nothing, 0, doubt
 		case n.addr == addr || n.status(now) == bad: // it has another id now, or is gone
 			t.remove(n)
 			continue
