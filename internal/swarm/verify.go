@@ -54,7 +54,10 @@ func (s *Swarm) verified(piece uint32, sums []blame.Sum) {
 		if p.have.Has(piece) {
 			p.wanted--
 			s.interest(p)
-		} else {
+		}
+		// HAVE goes to those who lack the piece, and to seeds, who learn from
+		// it how far we are and when neither gains any more.
+		if !p.have.Has(piece) || p.complete() {
 			p.out = wire.AppendHave(p.out, piece)
 			if s.tracing() {
 				s.note(trace.Sent, trace.Peer, p, "have", onPiece(why.PieceVerified, piece))
