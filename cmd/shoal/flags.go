@@ -1,0 +1,168 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// The flags' values check themselves, so that a mistake is told as one of usage,
+// with the flag's name, before anything is done.
+
+// sizeFlag is a number of bytes, such as 16KiB, 1M or 262144.
+type sizeFlag int64
+
+func (s *sizeFlag) Type() string { return "SIZE" }
+
+func (s *sizeFlag) String() string {
+	if *s == 0 {
+		return ""
+	}
+	return strconv.FormatInt(int64(*s), 10)
+}
+
+func (s *sizeFlag) Set(text string) error {
+	n, err := parseSize(text)
+	*s = sizeFlag(n)
+	return err
+}
+
+// parseSize reads a number of bytes with an optional unit: B, K, M, G, T (and KB,
+// KiB and so on). All are powers of 1024, since pieces are.
+func parseSize(text string) (int64, error) {
+	t := strings.TrimSpace(text)
+	digits := strings.TrimLeft(t, "0123456789")
+	n, err := strconv.ParseInt(t[:len(t)-len(digits)], 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a size; write it like 262144, 256KiB or 1M", text)
+	}
+	unit := strings.ToUpper(strings.TrimSpace(digits))
+	shift := 0
+	if unit != "" && unit != "B" {
+		shift = 10 * (1 + strings.Index("KMGT", unit[:1]))
+		if rest := unit[1:]; shift == 0 || rest != "" && rest != "B" && rest != "IB" {
+			return 0, fmt.Errorf("%q has an unknown unit; use KiB, MiB, GiB or none", text)
+		}
+	}
+	if n > math.MaxInt64>>shift {
+		return 0, fmt.Errorf("%q is too large", text)
+	}
+	return n << shift, nil
+}
+
+// listenFlag is an address to listen on. An empty host means all IPv4 addresses.
+type listenFlag struct{ netip.AddrPort }
+
+func (l *listenFlag) Type() string { return "ADDR:PORT" }
+
+func (l *listenFlag) String() string {
+	if !l.IsValid() {
+		return ""
+	}
+	return l.AddrPort.String()
+}
+
+func (l *listenFlag) Set(text string) error {
+	if strings.HasPrefix(text, ":") {
+		text = "0.0.0.0" + text
+	}
+	a, err := netip.ParseAddrPort(text)
+	if err != nil {
+		return errors.New("write an IP address and a port, like 0.0.0.0:6881, 127.0.0.1:0 or [::]:6881")
+	}
+	l.AddrPort = a
+	return nil
+}
+
+// peersFlag collects the addresses of peers.
+type peersFlag []netip.AddrPort
+
+func (p *peersFlag) Type() string   { return "ADDR:PORT" }
+func (p *peersFlag) String() string { return "" }
+
+func (p *peersFlag) Set(text string) error {
+	a, err := netip.ParseAddrPort(text)
+	if err != nil || a.Port() == 0 {
+		return errors.New("write the peer's IP address and port, like 192.0.2.7:6881 or [2001:db8::7]:6881")
+	}
+	*p = append(*p, a)
+	return nil
+}
+
+// hostsFlag collects HOST:PORT pairs.
+type hostsFlag []string
+
+func (h *hostsFlag) Type() string   { return "HOST:PORT" }
+func (h *hostsFlag) String() string { return "" }
+
+func (h *hostsFlag) Set(text string) error {
+	if err := checkHostPort(text); err != nil {
+		return err
+	}
+	*h = append(*h, text)
+	return nil
+}
+
+func checkHostPort(text string) error {
+	host, port, err := net.SplitHostPort(text)
+	n, perr := strconv.ParseUint(port, 10, 16)
+	if err != nil || perr != nil || n == 0 || host == "" || strings.ContainsAny(host, " /") {
+		return errors.New("write a host and a port, like router.example:6881 or 192.0.2.7:6881")
+	}
+	return nil
+}
+
+// urlsFlag collects the announce URLs of trackers.
+type urlsFlag []string
+
+func (u *urlsFlag) Type() string   { return "URL" }
+func (u *urlsFlag) String() string { return "" }
+
+func (u *urlsFlag) Set(text string) error {
+	v, err := url.Parse(text)
+	if err != nil || v.Host == "" {
+		return errors.New("write the announce URL, like http://tracker.example/announce")
+	}
+	switch v.Scheme {
+	case "http", "https", "udp":
+	default:
+		return fmt.Errorf("a tracker is reached by http, https or udp, not by %q", v.Scheme)
+	}
+	*u = append(*u, text)
+	return nil
+}
+
+// netFlags are the flags of all commands that take part in swarms.
+type netFlags struct {
+	listen listenFlag
+	peers  peersFlag
+	nodes  hostsFlag
+	noDHT  bool
+	trace  string
+	dir    string
+}
+
+// add gives a command these flags.
+func (n *netFlags) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVarP(&n.dir, "dir", "d", ".", "the folder `DIR` that holds the torrent's file or folder")
+	f.VarP(&n.listen, "listen", "l", "address for TCP and UDP; port 0 picks one (default 0.0.0.0:6881)")
+	f.VarP(&n.peers, "peer", "p", "dial this peer besides those found (repeat for more)")
+	f.Var(&n.nodes, "dht-node", "a way into the DHT (repeat for more)")
+	f.BoolVar(&n.noDHT, "no-dht", false, "take no part in the DHT")
+	f.StringVar(&n.trace, "trace", "", "append every message and its reason to this `FILE`, as JSON lines")
+	cmd.MarkFlagDirname("dir")
+	cmd.PreRunE = func(*cobra.Command, []string) error {
+		if n.noDHT && len(n.nodes) > 0 {
+			return usageErr("leave one of them away", "--no-dht and --dht-node contradict each other")
+		}
+		return nil
+	}
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"shoal/metainfo"
+)
+
+// size gives n bytes in the largest binary unit that keeps it above one, with
+// three figures: 999 B, 1.00 KiB, 16.0 KiB, 123 MiB.
+func size(n int64) string {
+	if n < 1024 {
+		return strconv.FormatInt(n, 10) + " B"
+	}
+	f, unit := float64(n), 0
+	// 1023.5 would print as "1024", so the next unit takes over there.
+	for f >= 1023.5 && unit < len(units)-1 {
+		f /= 1024
+		unit++
+	}
+	return fmt.Sprintf("%s %s", figures(f), units[unit])
+}
+
+var units = []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
+
+// figures prints three figures of f, which is below 1024.
+func figures(f float64) string {
+	switch {
+	case f < 9.995:
+		return strconv.FormatFloat(f, 'f', 2, 64)
+	case f < 99.95:
+		return strconv.FormatFloat(f, 'f', 1, 64)
+	}
+	return strconv.FormatFloat(f, 'f', 0, 64)
+}
+
+func rate(bytesPerSecond float64) string { return size(int64(bytesPerSecond)) + "/s" }
+
+// span gives a duration as people say it: 0.4s, 42s, 3m07s, 5h02m, 3d04h.
+func span(d time.Duration) string {
+	if d < 10*time.Second {
+		return fmt.Sprintf("%.1fs", max(d, 0).Seconds())
+	}
+	s := int64(d.Round(time.Second) / time.Second)
+	switch {
+	case s < 60:
+		return fmt.Sprintf("%ds", s)
+	case s < 3600:
+		return fmt.Sprintf("%dm%02ds", s/60, s%60)
+	case s < 24*3600:
+		return fmt.Sprintf("%dh%02dm", s/3600, s/60%60)
+	case s < 1000*24*3600:
+		return fmt.Sprintf("%dd%02dh", s/86400, s/3600%24)
+	}
+	return "years"
+}
+
+// percent is how much of total is done, rounded down so that 100.0 % is never
+// shown before the end.
+func percent(done, total int64) string {
+	if total <= 0 || done >= total {
+		return "100.0%"
+	}
+	t := int64(float64(done) / float64(total) * 1000)
+	t = min(t, 999)
+	return fmt.Sprintf("%d.%d%%", t/10, t%10)
+}
+
+// count prints n with its noun: 1 piece, 12,345 pieces.
+func count[N int | int64](n N, noun string) string {
+	s := group(int64(n)) + " " + noun
+	if n != 1 {
+		s += "s"
+	}
+	return s
+}
+
+// group sets commas between groups of three digits.
+func group(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// printable makes text from strangers safe for a terminal.
+func printable(s string) string { return metainfo.Printable(s) }
+
+// limit cuts text to n characters.
+func limit(s string, n int) string {
+	if r := []rune(s); len(r) > n {
+		return string(r[:n]) + "…"
+	}
+	return s
+}

@@ -1,0 +1,229 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"shoal"
+)
+
+type torrentEvent struct {
+	InfoHash    string `json:"info_hash"`
+	Name        string `json:"name"`
+	Size        int64  `json:"size"`
+	Files       int    `json:"files"`
+	Pieces      int    `json:"pieces"`
+	PieceLength int64  `json:"piece_length"`
+	Private     bool   `json:"private"`
+	Dir         string `json:"dir"`
+}
+
+type checkedEvent struct {
+	InfoHash      string `json:"info_hash"`
+	Have          int    `json:"have"`
+	Pieces        int    `json:"pieces"`
+	VerifiedBytes int64  `json:"verified_bytes"`
+	Size          int64  `json:"size"`
+}
+
+type completeEvent struct {
+	InfoHash   string  `json:"info_hash"`
+	Name       string  `json:"name"`
+	Seconds    float64 `json:"seconds"`
+	Bytes      int64   `json:"bytes"`
+	Downloaded int64   `json:"downloaded"`
+	Wasted     int64   `json:"wasted"`
+	Uploaded   int64   `json:"uploaded"`
+	Dir        string  `json:"dir"`
+	Path       string  `json:"path"`
+}
+
+func getCommand(out *output) *cobra.Command {
+	var n netFlags
+	seed := false
+	cmd := &cobra.Command{
+		Use:   "get SOURCE [--dir DIR]",
+		Short: "Get the files of a torrent",
+		Long: `Get the files of a torrent from other people's clients, and verify every piece.
+It ends when all files are complete, verified and safe on disk. What already
+lies in the folder is checked and used, so after Ctrl-C or a crash the same
+command goes on where it was.
+
+Peers are found through the torrent's trackers, through the DHT, and by --peer.
+Without --dht-node, the way into the DHT is the torrent's own nodes, the nodes
+known from earlier runs, and the well-known public ones. An address of the
+loopback (--listen 127.0.0.1:0) keeps all traffic on this machine.`,
+		Example: `  shoal get debian.torrent --dir ~/Downloads
+  shoal get debian.torrent --seed
+  shoal get debian.torrent --peer 192.0.2.7:6881 --no-dht
+  shoal get debian.torrent --json | jq 'select(.event=="complete")'`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return get(cmd.Context(), out, args[0], n, seed)
+		},
+	}
+	n.add(cmd)
+	cmd.Flags().BoolVar(&seed, "seed", false, "go on as a seed when complete, until Ctrl-C")
+	sources(cmd, 1)
+	addJSON(cmd)
+	return cmd
+}
+
+func get(ctx context.Context, out *output, name string, n netFlags, seed bool) (err error) {
+	src, err := readSource(name)
+	if err != nil {
+		return err
+	}
+	start := out.now()
+	s, err := openSession(out, n)
+	if err != nil {
+		return err
+	}
+	d := &download{session: s, src: src, dir: n.dir, start: start}
+	if err = d.begin(n); err == nil {
+		err = d.run(ctx, seed)
+	}
+	// A stop that is not clean matters less than what went wrong before.
+	if cerr := s.close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+// A download is one run of get.
+type download struct {
+	*session
+	src     source
+	dir     string
+	start   time.Time
+	torrent *shoal.Torrent
+}
+
+func (d *download) what() string { return "get " + d.src.name() }
+
+// begin adds the torrent and says what it is.
+func (d *download) begin(n netFlags) error {
+	t, err := d.engine.Add(shoal.AddOptions{Metainfo: d.src.raw, Dir: d.dir, Peers: n.peers})
+	if err != nil {
+		return fail(d.what(), err)
+	}
+	d.torrent = t
+	m, info := d.src.meta, d.src.meta.Info
+	d.out.say("%s  %s in %s, %s of %s", d.src.name(), size(info.Length), count(saved(info.Files), "file"),
+		count(int(info.NumPieces()), "piece"), size(info.PieceLength))
+	d.out.event("torrent", torrentEvent{
+		t.InfoHash(), t.Name(), info.Length, saved(info.Files), int(info.NumPieces()), info.PieceLength, info.Private, t.Dir(),
+	})
+	if (n.noDHT || info.Private) && len(m.Trackers()) == 0 && len(n.peers) == 0 {
+		d.out.warn("no way to find peers: the torrent names no tracker, the DHT is out, and no --peer was given; peers must come by themselves")
+	}
+	return nil
+}
+
+// run waits for the torrent, and goes on as a seed when asked to.
+func (d *download) run(ctx context.Context, seed bool) error {
+	w := watch(d.out, d.torrent)
+	defer w.stop()
+	checked, err := d.torrent.Checked(ctx)
+	if err == nil {
+		d.checked(checked)
+		err = d.torrent.Wait(ctx)
+	}
+	if err != nil {
+		w.stop()
+		return d.failed(ctx, err)
+	}
+	if !seed {
+		w.stop()
+		d.complete()
+		return nil
+	}
+	d.complete()
+	d.out.say("seeding until Ctrl-C")
+	if err := ended(ctx, d.torrent); err != nil {
+		w.stop()
+		return fail("seed "+d.src.name(), err)
+	}
+	w.stop()
+	if stopSignal(ctx) != syscall.SIGTERM {
+		return &failure{exitInterrupted, context.Cause(ctx), "the files are complete; shoal seed goes on sharing them"}
+	}
+	d.complete() // the last event: it ended as it should
+	return nil
+}
+
+func (d *download) checked(s shoal.Stats) {
+	if s.Have > 0 {
+		d.out.say("checked: %s of %s here already, %s of %s", group(int64(s.Have)), count(s.Pieces, "piece"), size(s.Verified), size(s.Size))
+	}
+	d.out.event("checked", checkedEvent{s.InfoHash, s.Have, s.Pieces, s.Verified, s.Size})
+}
+
+func (d *download) complete() {
+	s, took := d.torrent.Stats(), d.out.now().Sub(d.start)
+	path := filepath.Join(d.torrent.Dir(), d.torrent.Name())
+	if s.Downloaded > 0 {
+		text := fmt.Sprintf("complete: %s in %s, %s on average", size(s.Downloaded), span(took), rate(float64(s.Downloaded)/took.Seconds()))
+		if s.Wasted > 0 {
+			text += ", " + size(s.Wasted) + " of it in vain"
+		}
+		d.out.say("%s", text)
+	} else {
+		d.out.say("complete: every piece was here already")
+	}
+	d.out.say("saved as %s", printable(path))
+	d.out.event("complete", completeEvent{
+		s.InfoHash, d.torrent.Name(), seconds(took), s.Size, s.Downloaded, s.Wasted, s.Uploaded, d.torrent.Dir(), path,
+	})
+}
+
+// failed tells an interruption from a failure.
+func (d *download) failed(ctx context.Context, err error) error {
+	if stopSignal(ctx) == nil {
+		return fail(d.what(), err)
+	}
+	s := d.torrent.Stats()
+	return &failure{
+		exitInterrupted, fmt.Errorf("%s: %w", d.what(), context.Cause(ctx)),
+		fmt.Sprintf("%s is verified and kept; the same command goes on from there", percent(s.Verified, s.Size)),
+	}
+}
+
+// ended waits until ctx ends, which is the normal end of a seed and gives nil, or
+// until all torrents have failed.
+func ended(ctx context.Context, torrents ...*shoal.Torrent) error {
+	all := make(chan error, 1)
+	go func() {
+		var errs []error
+		for _, t := range torrents {
+			for range t.Progress(ctx, time.Minute) { // ends when the torrent does
+			}
+			errs = append(errs, t.Stats().Err)
+		}
+		all <- errors.Join(errs...)
+	}()
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-all:
+		if ctx.Err() != nil {
+			return nil
+		}
+		return cmpErr(err)
+	}
+}
+
+// cmpErr gives a reason where a torrent stopped without one.
+func cmpErr(err error) error {
+	if err == nil {
+		return shoal.ErrStopped
+	}
+	return err
+}
+
+func seconds(d time.Duration) float64 { return d.Round(time.Millisecond).Seconds() }

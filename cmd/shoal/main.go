@@ -1,0 +1,23 @@
+// Command shoal gets torrents from other people's clients and shares them, makes
+// and checks .torrent files, asks the DHT, and shows a whole swarm at work.
+//
+// The commands parse flags, call package shoal and say what happens; what is
+// decided about peers, pieces and nodes is decided there. Every command can
+// speak to a person at a terminal, to a file, or (--json) to a program.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() {
+	signals := make(chan os.Signal, 2) // two: the first stops, the second stops now
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	os.Exit(run(context.Background(), os.Args[1:], env{
+		stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, signals: signals, now: time.Now,
+	}))
+}

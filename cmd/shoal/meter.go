@@ -1,0 +1,106 @@
+package main
+
+import "time"
+
+// How often something is told while it goes on.
+const (
+	redrawEvery = 200 * time.Millisecond // a terminal; more often nobody can read
+	eventEvery  = time.Second            // JSON
+	lineEvery   = 10 * time.Second       // plain lines, which also come at every tenth of the way
+)
+
+// A pace decides when the next word about a job is due.
+type pace struct {
+	out   *output
+	last  time.Time
+	tenth int64
+}
+
+// due reports whether to speak now, with done of total behind us. Plain lines
+// come at every tenth of the way, and every ten seconds when that takes longer;
+// the end is never due, since another line tells it.
+func (p *pace) due(now time.Time, done, total int64) bool {
+	tenth := int64(0)
+	if total > 0 {
+		tenth = int64(float64(done) / float64(total) * 10)
+	}
+	every := lineEvery
+	switch {
+	case p.out.live():
+		every = redrawEvery
+	case p.out.json:
+		every = eventEvery
+	case done >= total:
+		return false
+	case tenth > p.tenth:
+		p.last, p.tenth = now, tenth
+		return true
+	}
+	if p.last.IsZero() && !p.out.live() && !p.out.json {
+		p.last = now // the start was told, too
+		return false
+	}
+	if now.Sub(p.last) < every {
+		return false
+	}
+	p.last, p.tenth = now, tenth
+	return true
+}
+
+// A meter shows how far reading files has come, with a bar where there is a
+// terminal.
+type meter struct {
+	out   *output
+	what  string // "hashing", "checking"
+	pace  pace
+	start time.Time
+}
+
+func newMeter(out *output, what string) *meter {
+	return &meter{out: out, what: what, pace: pace{out: out}, start: out.now()}
+}
+
+// show is called as often as one likes; event is called when a JSON event is due.
+func (m *meter) show(done, total int64, event func()) {
+	now := m.out.now()
+	if !m.pace.due(now, done, total) {
+		return
+	}
+	speed := 0.0
+	if t := now.Sub(m.start).Seconds(); t > 0.1 {
+		speed = float64(done) / t
+	}
+	event()
+	if m.out.live() {
+		m.out.draw(func(width int, g glyphs, c colours) []string {
+			tail := size(done) + " of " + size(total)
+			if speed > 0 {
+				tail += "  " + rate(speed)
+			}
+			return []string{barLine(m.what, done, total, tail, width, g, c)}
+		})
+		return
+	}
+	m.out.say("%s  %s  %s of %s", m.what, percent(done, total), size(done), size(total))
+}
+
+// barLine lays out what, a percentage, a bar that takes the room that is left, and
+// what follows it. A line too narrow for a bar goes without.
+func barLine(what string, done, total int64, tail string, width int, g glyphs, c colours) string {
+	head := what + " " + pad(percent(done, total), 6)
+	room := width - len(head) - runes(tail) - 4
+	if room < 8 {
+		return head + "  " + tail
+	}
+	return head + "  " + bar(done, total, min(room, 60), g, c) + "  " + tail
+}
+
+func runes(s string) int { return len([]rune(s)) }
+
+// pad puts spaces before s until it takes n cells.
+func pad(s string, n int) string {
+	for runes(s) < n {
+		s = " " + s
+	}
+	return s
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// output is where a command says what happens, in one of three forms: to a
+// person at a terminal (lines, and an area redrawn in place), to a file or pipe
+// (lines alone), or to a program (JSON lines, docs/json.md). A command states
+// each thing for people with say and for programs with event; the form that is
+// not in use stays silent. Safe for concurrent use.
+type output struct {
+	json bool
+	now  func() time.Time
+
+	mu     sync.Mutex
+	out    io.Writer
+	errs   io.Writer
+	screen *screen // nil when out is not a terminal, or with json
+	ended  bool    // nothing is written any more
+}
+
+// live reports whether there is an area that can be redrawn.
+func (o *output) live() bool { return o.screen != nil }
+
+// say prints a line for people.
+func (o *output) say(format string, a ...any) {
+	if o.json {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.print(o.out, fmt.Sprintf(format, a...))
+}
+
+// warn prints a line for people on the error stream, and a warning event.
+func (o *output) warn(format string, a ...any) {
+	line := fmt.Sprintf(format, a...)
+	o.event("warning", warningEvent{line})
+	o.note("shoal: " + line)
+}
+
+// note prints a line on the error stream, whatever the form.
+func (o *output) note(line string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.print(o.errs, line)
+}
+
+func (o *output) print(w io.Writer, line string) {
+	if o.ended {
+		return
+	}
+	if o.screen != nil {
+		o.screen.clear()
+	}
+	io.WriteString(w, line+"\n")
+}
+
+// draw replaces the area at the bottom of the terminal. lines is called with the
+// cells a line may take, and only where there is a terminal.
+func (o *output) draw(lines func(width int, g glyphs, c colours) []string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.screen != nil && !o.ended {
+		o.screen.draw(lines(o.screen.width()-1, o.screen.glyphs, o.screen.colour))
+	}
+}
+
+// clear takes the area away.
+func (o *output) clear() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.screen != nil {
+		o.screen.clear()
+	}
+}
+
+// end takes the area away and silences whoever is still running.
+func (o *output) end() {
+	o.clear()
+	o.mu.Lock()
+	o.ended = true
+	o.mu.Unlock()
+}
+
+// event writes one JSON line: the event's name, the time, and the fields of a
+// struct (nil for none).
+func (o *output) event(name string, fields any) {
+	if !o.json {
+		return
+	}
+	b := fmt.Appendf(nil, `{"event":%q,"time":%q`, name, o.now().UTC().Format("2006-01-02T15:04:05.000Z"))
+	if fields != nil {
+		var buf bytes.Buffer
+		enc := json.NewEncoder(&buf)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(fields); err != nil {
+			panic("event that is not JSON: " + err.Error()) // our own types
+		}
+		if body := bytes.TrimSpace(buf.Bytes()); len(body) > len("{}") {
+			b = append(append(b, ','), body[1:len(body)-1]...)
+		}
+	}
+	b = append(seen(b), "}\n"...)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.ended {
+		o.out.Write(b)
+	}
+}
+
+// seen escapes what a terminal could act on or a reader could not see, so that a
+// JSON line with a hostile name in it can be looked at. Such characters stand
+// only inside strings.
+func seen(b []byte) []byte {
+	if !bytes.ContainsFunc(b, func(r rune) bool { return !safe(r) }) {
+		return b
+	}
+	out := make([]byte, 0, len(b)+16)
+	for _, r := range string(b) {
+		switch {
+		case safe(r):
+			out = utf8.AppendRune(out, r)
+		case r > 0xffff:
+			hi, lo := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, hi, lo)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+	}
+	return out
+}
+
+// safe reports whether a rune can be shown as it is. Controls, and the format
+// characters that turn text around or hide in it, are not.
+func safe(r rune) bool { return unicode.IsPrint(r) }
+
+// failed tells why a command failed: on the error stream, and as the last event.
+func (o *output) failed(f *failure) {
+	msg := printable(f.err.Error())
+	o.event("error", errorEvent{Code: codeNames[f.code], Exit: f.code, Message: msg, Hint: printable(f.hint)})
+	text := "shoal: " + msg
+	if f.hint != "" {
+		text += "\n       " + strings.ReplaceAll(printable(f.hint), "\n", "\n       ")
+	}
+	o.note(text)
+}
+
+type warningEvent struct {
+	Message string `json:"message"`
+}
+
+type errorEvent struct {
+	Code    string `json:"code"`
+	Exit    int    `json:"exit"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}

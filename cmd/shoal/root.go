@@ -1,0 +1,113 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set when a release is linked: -ldflags "-X main.version=v1.2.3".
+var version string
+
+func rootCommand(out *output, e env) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "shoal",
+		Short: "Get and share files with BitTorrent",
+		Long: `shoal gets the files of a torrent from other people's clients, verifies every
+piece, and shares them in turn. A torrent needs no tracker: the DHT finds peers.`,
+		Example: `  shoal get debian.torrent --dir ~/Downloads
+  shoal create photos/ -o photos.torrent --node 192.0.2.7:6881
+  shoal seed photos.torrent
+  shoal lab`,
+		SilenceErrors: true, // run tells them, in the form that is in use
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
+			// Only now are the flags known for what they are, and not as values of others.
+			f := cmd.Flag("json")
+			out.json = f != nil && f.Value.String() == "true"
+			if !out.json {
+				out.screen = openScreen(e.stdout, e.getenv)
+			}
+		},
+		Run: func(cmd *cobra.Command, _ []string) { cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageErr("see: "+cmd.CommandPath()+" --help", "%w", err)
+	})
+	root.AddCommand(
+		createCommand(out), showCommand(out), getCommand(out), seedCommand(out),
+		verifyCommand(out), dhtCommand(out), labCommand(out, e), versionCommand(e),
+		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitCodesHelp},
+	)
+	return root
+}
+
+func versionCommand(e env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		Run: func(*cobra.Command, []string) {
+			fmt.Fprintf(e.stdout, "shoal %s (%s, %s/%s)\n", versionText(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		},
+	}
+}
+
+// versionText is the version of a release, else what the build knows of itself.
+func versionText() string {
+	if version != "" {
+		return version
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	if v != "" && v != "(devel)" {
+		return v
+	}
+	var revision, modified string
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			revision = s.Value[:min(12, len(s.Value))]
+		case "vcs.modified":
+			if s.Value == "true" {
+				modified = "+changes"
+			}
+		}
+	}
+	if revision == "" {
+		return "devel"
+	}
+	return "devel-" + revision + modified
+}
+
+// addJSON gives a command its --json flag.
+func addJSON(cmd *cobra.Command) {
+	cmd.Flags().Bool("json", false, "print JSON, one object a line (docs/json.md)")
+}
+
+// sources checks that at least one source was named, and completes their names.
+func sources(cmd *cobra.Command, most int) {
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) == 0:
+			return usageErr("see: "+cmd.CommandPath()+" --help", "%s: no source; name a .torrent file", cmd.Name())
+		case most > 0 && len(args) > most:
+			return usageErr("see: "+cmd.CommandPath()+" --help", "%s takes one source, not %d: %s",
+				cmd.Name(), len(args), strings.Join(args, " "))
+		}
+		return nil
+	}
+	cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if most > 0 && len(args) >= most {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return []string{"torrent"}, cobra.ShellCompDirectiveFilterFileExt
+	}
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	"shoal"
+)
+
+// env is the world that a run sees.
+type env struct {
+	stdout, stderr io.Writer
+	getenv         func(string) string
+	signals        <-chan os.Signal // nil: none will come
+	now            func() time.Time
+}
+
+// stopNotice is how long a clean stop may take before a person is told that a
+// second Ctrl-C ends it.
+const stopNotice = 400 * time.Millisecond
+
+// run executes one command line and gives its exit code. The first signal
+// cancels the command, which then stops cleanly; after the second, run returns
+// at once, whatever is still going on.
+func run(ctx context.Context, args []string, e env) int {
+	out := &output{
+		// Mistakes in the flags must be told in JSON too, so the flag is looked
+		// for before it is parsed.
+		json: slices.Contains(args, "--json"),
+		out:  e.stdout, errs: e.stderr, now: e.now,
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+
+	done := make(chan error, 1)
+	go func() { done <- execute(ctx, args, out, e) }()
+
+	var notice <-chan time.Time
+	stopping := false
+	for {
+		select {
+		case err := <-done:
+			return finish(ctx, out, err)
+		case sig := <-e.signals:
+			if stopping {
+				return finish(ctx, out, &failure{
+					exitInterrupted, errors.New("stopped at once by the second signal"),
+					"what was verified is kept; the same command goes on from there",
+				})
+			}
+			stopping = true
+			cancel(interrupted{sig})
+			notice = time.After(stopNotice)
+		case <-notice:
+			out.note("shoal: stopping; Ctrl-C again stops at once")
+		}
+	}
+}
+
+// finish says how a command ended, and gives its exit code.
+func finish(ctx context.Context, out *output, err error) int {
+	defer out.end()
+	out.clear()
+	if err == nil {
+		return exitDone
+	}
+	var f *failure
+	stopped := stopSignal(ctx) != nil
+	switch {
+	case errors.As(err, &f) && !(stopped && f.code == exitFailed && cancelled(err)):
+	case stopped:
+		f = &failure{exitInterrupted, context.Cause(ctx), "the same command starts again"}
+	default:
+		// Commands give a failure; what is left are the flag parser's errors.
+		f = &failure{exitUsage, err, "see: shoal --help"}
+	}
+	out.failed(f)
+	return f.code
+}
+
+// execute parses the command line and does what it says.
+func execute(ctx context.Context, args []string, out *output, e env) error {
+	root := rootCommand(out, e)
+	root.SetArgs(args)
+	root.SetOut(e.stdout)
+	root.SetErr(e.stderr)
+	return root.ExecuteContext(ctx)
+}
+
+// cancelled reports whether err is no more than the end of a context.
+func cancelled(err error) bool {
+	var i interrupted
+	return errors.Is(err, context.Canceled) || errors.Is(err, shoal.ErrStopped) || errors.As(err, &i)
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"shoal"
+)
+
+type upEvent struct {
+	Addr     string `json:"addr"`
+	Torrents int    `json:"torrents"`
+	Complete int    `json:"complete"`
+	Partial  int    `json:"partial"`
+}
+
+type seededEvent struct {
+	Torrents int     `json:"torrents"`
+	Uploaded int64   `json:"uploaded"`
+	Seconds  float64 `json:"seconds"`
+}
+
+func seedCommand(out *output) *cobra.Command {
+	var n netFlags
+	cmd := &cobra.Command{
+		Use:   "seed SOURCE... [--dir DIR]",
+		Short: "Share the files of torrents that are on disk",
+		Long: `Share the files of torrents that are on disk already. They are checked first;
+then a line "up" says that all are being shared. A folder as a SOURCE means all
+.torrent files in it. --dir is where the files of the torrents are.
+
+Nothing is downloaded: a torrent that lacks pieces shares those it has. It
+fails when there is nothing at all to share. It runs until Ctrl-C or SIGTERM.`,
+		Example: `  shoal seed photos.torrent --dir ~/Pictures
+  shoal seed ~/torrents/ --dir ~/Downloads
+  shoal seed photos.torrent --listen 0.0.0.0:7000 --json`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return seed(cmd.Context(), out, args, n)
+		},
+	}
+	n.add(cmd)
+	sources(cmd, 0)
+	addJSON(cmd)
+	return cmd
+}
+
+func seed(ctx context.Context, out *output, names []string, n netFlags) error {
+	srcs, err := readSources(out, names)
+	if err != nil {
+		return err
+	}
+	start := out.now()
+	s, err := openSession(out, n)
+	if err != nil {
+		return err
+	}
+	sh := &sharing{session: s}
+	if err = sh.begin(srcs, n); err == nil {
+		err = sh.run(ctx)
+	}
+	if cerr := s.close(); err == nil {
+		err = cerr
+	}
+	if err == nil { // SIGTERM, by which services are ended
+		sent := sh.sent()
+		out.say("stopped: %s sent", size(sent))
+		out.event("complete", seededEvent{len(sh.torrents), sent, seconds(out.now().Sub(start))})
+	}
+	return err
+}
+
+// A sharing is one run of seed.
+type sharing struct {
+	*session
+	torrents []*shoal.Torrent
+}
+
+// begin adds the torrents. The same one twice is told and passed over.
+func (sh *sharing) begin(srcs []source, n netFlags) error {
+	for _, src := range srcs {
+		t, err := sh.engine.Add(shoal.AddOptions{Metainfo: src.raw, Dir: n.dir, Peers: n.peers, SeedOnly: true})
+		if errors.Is(err, shoal.ErrDuplicate) {
+			sh.out.warn("passed over: %s is the same torrent as one named before", printable(src.path))
+			continue
+		}
+		if err != nil {
+			return fail("seed "+src.name(), err)
+		}
+		sh.torrents = append(sh.torrents, t)
+		info := src.meta.Info
+		sh.out.event("torrent", torrentEvent{
+			t.InfoHash(), t.Name(), info.Length, saved(info.Files), int(info.NumPieces()), info.PieceLength, info.Private, t.Dir(),
+		})
+	}
+	return nil
+}
+
+// run checks all torrents, says what they have, and shares them until the end.
+func (sh *sharing) run(ctx context.Context) error {
+	w := watch(sh.out, sh.torrents...)
+	defer w.stop()
+	up := upEvent{Addr: sh.engine.Addr().String(), Torrents: len(sh.torrents)}
+	var lacking error // of the last torrent that has nothing
+	for _, t := range sh.torrents {
+		s, err := t.Checked(ctx)
+		if stopSignal(ctx) != nil {
+			return sh.stopped(ctx, true)
+		}
+		if err == nil {
+			sh.out.event("checked", checkedEvent{s.InfoHash, s.Have, s.Pieces, s.Verified, s.Size})
+		}
+		switch {
+		case err != nil:
+			lacking = fail("seed "+printable(t.Name()), err)
+			sh.out.warn("%s", printable(lacking.Error()))
+		case s.Have == s.Pieces:
+			up.Complete++
+			sh.out.say("seeding %s  %s", printable(t.Name()), size(s.Size))
+		case s.Have > 0:
+			up.Partial++
+			sh.out.warn("%s lacks %s of %s and shares the others; shoal verify says which files, shoal get fetches them",
+				printable(t.Name()), group(int64(s.Pieces-s.Have)), count(s.Pieces, "piece"))
+		default:
+			lacking = nothing(t)
+			sh.out.warn("%s", printable(lacking.Error()))
+		}
+	}
+	if up.Complete+up.Partial == 0 {
+		return lacking
+	}
+	sh.out.say("up: %s at %s", count(up.Complete+up.Partial, "torrent"), up.Addr)
+	sh.out.event("up", up)
+	if err := ended(ctx, sh.torrents...); err != nil {
+		return fail("seed", err)
+	}
+	w.stop()
+	return sh.stopped(ctx, false)
+}
+
+// nothing is the failure of a torrent of which no piece is there.
+func nothing(t *shoal.Torrent) error {
+	return &failure{
+		exitFailed,
+		fmt.Errorf("seed %s: none of its pieces is in %s", printable(t.Name()), printable(filepath.Join(t.Dir(), t.Name()))),
+		"name the folder that holds it with --dir, or fetch it with shoal get",
+	}
+}
+
+// stopped tells how a signal ended the sharing: SIGTERM is the normal end of a
+// seed that is up.
+func (sh *sharing) stopped(ctx context.Context, early bool) error {
+	if !early && stopSignal(ctx) == syscall.SIGTERM {
+		return nil
+	}
+	return &failure{
+		exitInterrupted, fmt.Errorf("seed: %w", context.Cause(ctx)),
+		fmt.Sprintf("%s sent; the same command seeds again", size(sh.sent())),
+	}
+}
+
+func (sh *sharing) sent() (n int64) {
+	for _, t := range sh.torrents {
+		n += t.Stats().Uploaded
+	}
+	return n
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"shoal"
+)
+
+// closeWithin bounds a clean stop: trackers are told, peers too, files closed. A
+// tracker that does not answer must not hold a person up.
+const closeWithin = 5 * time.Second
+
+// A session is an engine for the length of one command.
+type session struct {
+	out    *output
+	engine *shoal.Engine
+	trace  *traceFile // nil when none is kept
+}
+
+type listeningEvent struct {
+	Addr string `json:"addr"`
+}
+
+// openSession makes the engine that the flags ask for.
+func openSession(out *output, n netFlags) (*session, error) {
+	cfg := n.config()
+	s := &session{out: out}
+	var err error
+	if n.trace != "" {
+		if s.trace, err = openTrace(n.trace); err != nil {
+			return nil, fail("open the trace file", err)
+		}
+		cfg.Trace = s.trace
+	}
+	if s.engine, err = shoal.New(cfg); err != nil {
+		s.trace.close()
+		what := "start"
+		if n.listen.IsValid() {
+			what = "listen on " + n.listen.String()
+		}
+		return nil, fail(what, err)
+	}
+	addr := s.engine.Addr().String()
+	out.say("listening on %s", addr)
+	out.event("listening", listeningEvent{addr})
+	return s, nil
+}
+
+// close stops all torrents and writes out the trace. It is given its own time,
+// since it comes after an interruption, too.
+func (s *session) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
+	defer cancel()
+	err := s.engine.Close(ctx)
+	if terr := s.trace.close(); terr != nil {
+		return fail("write the trace", terr)
+	}
+	if err != nil {
+		return fail("stop cleanly", err)
+	}
+	return nil
+}
+
+// config turns the flags into the engine's configuration. A loopback address
+// stays alone: no public nodes, and no table of nodes from other runs.
+func (n netFlags) config() shoal.Config {
+	cfg := shoal.Config{Listen: n.listen.AddrPort}
+	cfg.DHT.Off = n.noDHT
+	cfg.DHT.Nodes = n.nodes
+	if alone := n.listen.IsValid() && n.listen.Addr().Unmap().IsLoopback(); !alone && !n.noDHT {
+		cfg.DHT.PublicNodes = len(n.nodes) == 0
+		cfg.DHT.StateFile = stateFile()
+	}
+	return cfg
+}
+
+// stateFile is where the DHT's routing table is kept between runs, so that the
+// next one starts with nodes it knows. Without a place for it, it is not kept.
+func stateFile() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	dir = filepath.Join(dir, "shoal")
+	if os.MkdirAll(dir, 0o700) != nil {
+		return ""
+	}
+	return filepath.Join(dir, "dht.dat")
+}
+
+// A traceFile buffers the trace, and can be closed while the engine still writes,
+// which happens when a second Ctrl-C stops everything at once.
+type traceFile struct {
+	mu  sync.Mutex
+	f   *os.File
+	w   *bufio.Writer
+	err error // the first; what comes after it is dropped
+}
+
+// openTrace opens a file to append to: a run that goes on where another one was
+// interrupted goes on with its trace, and nothing is ever lost.
+func openTrace(name string) (*traceFile, error) {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	return &traceFile{f: f, w: bufio.NewWriterSize(f, 64<<10)}, nil
+}
+
+func (t *traceFile) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.f == nil {
+		return 0, os.ErrClosed
+	}
+	n, err := t.w.Write(b)
+	if t.err == nil {
+		t.err = err
+	}
+	return n, err
+}
+
+// close writes out what is buffered. It may be called again, and on nil.
+func (t *traceFile) close() error {
+	if t == nil {
+		return nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.f == nil {
+		return nil
+	}
+	if err := t.w.Flush(); t.err == nil {
+		t.err = err
+	}
+	if err := t.f.Close(); t.err == nil {
+		t.err = err
+	}
+	t.f = nil
+	return t.err
+}

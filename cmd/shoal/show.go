@@ -1,0 +1,192 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"shoal/metainfo"
+)
+
+// Bounds of what show prints for people; --json has everything.
+const (
+	shownFiles   = 200
+	shownURLs    = 50
+	shownLetters = 2000 // of a comment
+)
+
+type showEvent struct {
+	File         string      `json:"file"`
+	Name         string      `json:"name"`
+	InfoHash     string      `json:"info_hash"`
+	Size         int64       `json:"size"`
+	PieceLength  int64       `json:"piece_length"`
+	Pieces       int         `json:"pieces"`
+	Private      bool        `json:"private"`
+	MultiFile    bool        `json:"multi_file"`
+	Trackers     [][]string  `json:"trackers"`
+	Nodes        []string    `json:"nodes"`
+	WebSeeds     []string    `json:"web_seeds"`
+	Comment      string      `json:"comment,omitempty"`
+	CreatedBy    string      `json:"created_by,omitempty"`
+	CreationDate string      `json:"creation_date,omitempty"`
+	Warnings     []string    `json:"warnings"`
+	Files        []fileEntry `json:"files"`
+}
+
+type fileEntry struct {
+	Path       string `json:"path"`
+	Size       int64  `json:"size"`
+	Offset     int64  `json:"offset"`
+	Executable bool   `json:"executable,omitempty"`
+	Pad        bool   `json:"pad,omitempty"`
+}
+
+func showCommand(out *output) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "show FILE",
+		Short: "Print what a .torrent file says",
+		Long: `Print what a .torrent file says: its name, info-hash, files, trackers and nodes.
+Names are shown as the files will be called; they are made safe for the file
+system and the terminal.`,
+		Example: `  shoal show debian.torrent
+  shoal show debian.torrent --json`,
+		RunE: func(_ *cobra.Command, args []string) error {
+			src, err := readSource(args[0])
+			if err != nil {
+				return err
+			}
+			show(out, src)
+			return nil
+		},
+	}
+	sources(cmd, 1)
+	addJSON(cmd)
+	return cmd
+}
+
+func show(out *output, src source) {
+	m, info := src.meta, src.meta.Info
+	files := info.Files
+	row := func(what, format string, a ...any) {
+		out.say("%s", strings.TrimRight(fmt.Sprintf("%-11s %s", what, fmt.Sprintf(format, a...)), " "))
+	}
+	row("name", "%s", src.name())
+	row("info-hash", "%s", m.InfoHash)
+	exact := ""
+	if info.Length >= 1024 {
+		exact = " (" + group(info.Length) + " bytes)"
+	}
+	row("size", "%s%s in %s", size(info.Length), exact, count(saved(files), "file"))
+	row("pieces", "%s of %s", group(int64(info.NumPieces())), size(info.PieceLength))
+	if info.Private {
+		row("private", "yes: peers come from its trackers alone")
+	}
+	shown := 0
+	for i, tier := range m.Trackers() {
+		for _, u := range tier {
+			if shown++; shown <= shownURLs {
+				row("tracker", "%s (tier %d)", printable(u), i+1)
+			}
+		}
+	}
+	more(row, shown, shownURLs, "tracker")
+	for _, n := range m.Nodes[:min(len(m.Nodes), shownURLs)] {
+		row("node", "%s", printable(n))
+	}
+	more(row, len(m.Nodes), shownURLs, "node")
+	seeds := webSeeds(m)
+	for _, u := range seeds[:min(len(seeds), shownURLs)] {
+		row("web seed", "%s", printable(u))
+	}
+	more(row, len(seeds), shownURLs, "web seed")
+	if m.Comment != "" {
+		row("comment", "%s", limit(printable(m.Comment), shownLetters))
+	}
+	if m.CreatedBy != "" {
+		row("created by", "%s", limit(printable(m.CreatedBy), shownLetters))
+	}
+	if !m.CreationDate.IsZero() {
+		row("created", "%s", m.CreationDate.Format("2006-01-02 15:04:05 UTC"))
+	}
+	for _, w := range m.Warnings {
+		row("warning", "%s", printable(w))
+	}
+	row("files", "")
+	for _, line := range tree(files, shownFiles) {
+		out.say("%s", line)
+	}
+	out.event("complete", describe(src))
+}
+
+func more(row func(what, format string, a ...any), n, shown int, noun string) {
+	if n > shown {
+		row("", "and %s; --json lists all", count(n-shown, "more "+noun))
+	}
+}
+
+func webSeeds(m *metainfo.Torrent) []string {
+	return append(append([]string{}, m.URLList...), m.HTTPSeeds...)
+}
+
+// saved counts the files that will lie on disk: all but padding.
+func saved(files []metainfo.File) int {
+	n := 0
+	for _, f := range files {
+		if !f.Pad {
+			n++
+		}
+	}
+	return n
+}
+
+// tree lays the files out with their sizes in front, where they align whatever
+// script the names are in, and names indented below their folders.
+func tree(files []metainfo.File, most int) []string {
+	const blank = "            "
+	var lines []string
+	var at []string // the folder that the last line was in
+	shown := 0
+	for _, f := range files {
+		if f.Pad {
+			continue
+		}
+		if shown++; shown > most {
+			continue
+		}
+		folder := f.Path[:len(f.Path)-1]
+		same := 0
+		for same < len(at) && same < len(folder) && at[same] == folder[same] {
+			same++
+		}
+		for i := same; i < len(folder); i++ {
+			lines = append(lines, blank+strings.Repeat("  ", i)+printable(folder[i])+"/")
+		}
+		at = folder
+		lines = append(lines, fmt.Sprintf("%10s  %s%s", size(f.Length), strings.Repeat("  ", len(folder)), printable(f.Path[len(folder)])))
+	}
+	if shown > most {
+		lines = append(lines, blank+"and "+count(shown-most, "more file")+"; --json lists all")
+	}
+	return lines
+}
+
+func describe(src source) showEvent {
+	m, info := src.meta, src.meta.Info
+	e := showEvent{
+		File: src.path, Name: info.Name, InfoHash: m.InfoHash.String(), Size: info.Length,
+		PieceLength: info.PieceLength, Pieces: int(info.NumPieces()),
+		Private: info.Private, MultiFile: info.MultiFile,
+		Trackers: append([][]string{}, m.Trackers()...), Nodes: append([]string{}, m.Nodes...), WebSeeds: webSeeds(m),
+		Comment: m.Comment, CreatedBy: m.CreatedBy,
+		Warnings: append([]string{}, m.Warnings...),
+	}
+	if !m.CreationDate.IsZero() {
+		e.CreationDate = m.CreationDate.Format("2006-01-02T15:04:05Z")
+	}
+	for _, f := range info.Files {
+		e.Files = append(e.Files, fileEntry{strings.Join(f.Path, "/"), f.Length, f.Offset, f.Executable, f.Pad})
+	}
+	return e
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"shoal"
+)
+
+type verifiedEvent struct {
+	Name          string      `json:"name"`
+	InfoHash      string      `json:"info_hash"`
+	Dir           string      `json:"dir"`
+	Size          int64       `json:"size"`
+	VerifiedBytes int64       `json:"verified_bytes"`
+	Pieces        int         `json:"pieces"`
+	Have          int         `json:"have"`
+	Complete      bool        `json:"complete"`
+	Files         []fileState `json:"files"`
+}
+
+type fileState struct {
+	Path          string `json:"path"`
+	Size          int64  `json:"size"`
+	VerifiedBytes int64  `json:"verified_bytes"`
+	Missing       bool   `json:"missing"`
+}
+
+type secondsEvent struct {
+	Seconds float64 `json:"seconds"`
+}
+
+func verifyCommand(out *output) *cobra.Command {
+	dir := "."
+	cmd := &cobra.Command{
+		Use:   "verify SOURCE [--dir DIR]",
+		Short: "Check the files on disk against a torrent",
+		Long: `Read the files of a torrent and check every piece against its hash. The exit
+code is 0 when all of them are complete and good, else 1, with what is missing
+or does not match. Nothing is changed on disk.`,
+		Example: `  shoal verify debian.torrent --dir ~/Downloads`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return verify(cmd.Context(), out, args[0], dir)
+		},
+	}
+	cmd.Flags().StringVarP(&dir, "dir", "d", ".", "the folder `DIR` that holds the torrent's file or folder")
+	cmd.MarkFlagDirname("dir")
+	sources(cmd, 1)
+	addJSON(cmd)
+	return cmd
+}
+
+func verify(ctx context.Context, out *output, name, dir string) error {
+	src, err := readSource(name)
+	if err != nil {
+		return err
+	}
+	what := fmt.Sprintf("verify %s in %s", src.name(), printable(dir))
+	start := out.now()
+	m := newMeter(out, "checking")
+	length := src.meta.Info.PieceLength
+	r, err := shoal.Verify(ctx, src.raw, dir, func(done, total int) {
+		bytes := min(int64(done)*length, src.meta.Info.Length)
+		m.show(bytes, src.meta.Info.Length, func() {
+			out.event("progress", hashingEvent{bytes, src.meta.Info.Length})
+		})
+	})
+	out.clear()
+	if err != nil {
+		return fail(what, err)
+	}
+	took := out.now().Sub(start)
+	report(out, r, dir)
+	if !r.Complete {
+		return &failure{
+			exitFailed, fmt.Errorf("%s: %s", what, lack(r)),
+			fmt.Sprintf("fetch what is missing with: shoal get %s --dir %s", printable(name), printable(dir)),
+		}
+	}
+	out.say("%s is complete: %s, %s, checked in %s", src.name(), size(r.Size), count(r.Pieces, "piece"), span(took))
+	out.event("complete", secondsEvent{seconds(took)})
+	return nil
+}
+
+// report tells the state of each file.
+func report(out *output, r shoal.VerifyResult, dir string) {
+	e := verifiedEvent{
+		Name: r.Name, InfoHash: r.InfoHash, Dir: dir, Size: r.Size, VerifiedBytes: r.Verified,
+		Pieces: r.Pieces, Have: r.Good, Complete: r.Complete, Files: []fileState{},
+	}
+	for i, f := range r.Files {
+		e.Files = append(e.Files, fileState{f.Path, f.Size, f.Verified, f.Missing})
+		if i == shownFiles {
+			out.say("and %s; --json lists all", count(len(r.Files)-shownFiles, "more file"))
+		}
+		if i < shownFiles {
+			out.say("%s  %10s  %s", verdict(f), size(f.Size), printable(filepath.ToSlash(f.Path)))
+		}
+	}
+	out.event("verified", e)
+}
+
+func verdict(f shoal.FileState) string {
+	switch {
+	case f.Missing:
+		return "missing  "
+	case f.Verified == f.Size:
+		return "good     "
+	case f.Verified == 0:
+		return "bad      "
+	}
+	return fmt.Sprintf("%6s ok", percent(f.Verified, f.Size))
+}
+
+// lack says what keeps a torrent from being complete.
+func lack(r shoal.VerifyResult) error {
+	missing := 0
+	for _, f := range r.Files {
+		if f.Missing {
+			missing++
+		}
+	}
+	s := fmt.Sprintf("%s of %s missing or bad", group(int64(r.Pieces-r.Good)), count(r.Pieces, "piece"))
+	if missing > 0 {
+		s += fmt.Sprintf(", %s not there", count(missing, "file"))
+	}
+	return errors.New(s)
+}
