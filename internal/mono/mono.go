@@ -20,9 +20,10 @@ const Never Time = math.MaxInt64
 // "at the very beginning" stay apart.
 const Start Time = Time(time.Second)
 
-// Add gives the instant d later. Adding to Never stays Never.
+// Add gives the instant d later. Adding to Never stays Never, and what would
+// lie beyond it is Never.
 func (t Time) Add(d time.Duration) Time {
-	if t == Never {
+	if t == Never || d > 0 && t > Never-Time(d) {
 		return Never
 	}
 	return t + Time(d)

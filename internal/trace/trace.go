@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"net/netip"
 	"strconv"
+	"unicode"
 	"unicode/utf8"
 
 	"shoal/internal/mono"
@@ -115,14 +116,17 @@ func number(b []byte, key string, n int64) []byte {
 	return strconv.AppendInt(b, n, 10)
 }
 
-// field appends a string, escaping what JSON and terminals cannot take.
+// field appends a string, escaping what JSON cannot take. What a terminal or a
+// reader could be misled by (controls, line separators, marks that turn the
+// direction of text, bytes that are no UTF-8) becomes a question mark: much of
+// the text comes from strangers.
 func field(b []byte, key, s string) []byte {
 	b = append(append(append(b, `,"`...), key...), `":"`...)
 	for _, c := range s {
 		switch {
 		case c == '"' || c == '\\':
 			b = append(b, '\\', byte(c))
-		case c < 0x20 || c == 0x7f || c == utf8.RuneError:
+		case !unicode.IsPrint(c) || c == utf8.RuneError:
 			b = append(b, '?')
 		default:
 			b = utf8.AppendRune(b, c)

@@ -8,33 +8,43 @@ import (
 )
 
 // Extensions is what a peer says in the handshake of the extension protocol
-// (BEP 10). Keys that are absent or of a wrong type are zero; a later handshake
-// adds to an earlier one.
+// (BEP 10). Keys that are absent or of a wrong type are zero.
 type Extensions struct {
-	Client    string     // "v": name and version, as the peer says
-	Reqq      uint32     // "reqq": how many requests it keeps for us; 0 when not said
-	Port      uint16     // "p": the port it listens on; 0 when not said
-	YourIP    netip.Addr // "yourip": our address as it sees us; one vote, never truth
-	UploadTo  bool       // "upload_only" (BEP 21): it wants nothing
-	MetaBytes int64      // "metadata_size" (BEP 9); 0 when not said
+	Client     string     // "v": name and version, the peer's bytes; printers clean them
+	Reqq       uint32     // "reqq": how many requests it keeps for us; 0 when not said
+	Port       uint16     // "p": the port it listens on; 0 when not said
+	YourIP     netip.Addr // "yourip": our address as it sees us; one vote, never truth
+	UploadOnly bool       // "upload_only" (BEP 21): it wants nothing
+	MetaBytes  int64      // "metadata_size" (BEP 9); 0 when not said
 }
 
 // maxClient bounds the client name that is kept of a peer.
 const maxClient = 64
 
+// maxReqq bounds what a peer may claim to keep: far more than is ever asked.
+const maxReqq = 1 << 16
+
 // ParseExtensions reads the dictionary of an extension handshake. Bytes after
 // the dictionary are ignored, as deployed clients do.
 func ParseExtensions(body []byte) (Extensions, error) {
+	var e Extensions
+	err := e.Update(body)
+	return e, err
+}
+
+// Update reads a further extension handshake of the same peer. It adds to what
+// was said before (BEP 10): keys that are absent or unusable change nothing. A
+// dictionary that does not parse changes nothing either, and is an error.
+func (e *Extensions) Update(body []byte) error {
 	v, _, err := bencode.Options{Lenient: true, MaxDepth: 8, MaxTokens: 1024}.ParsePrefix(body)
 	if err != nil {
-		return Extensions{}, fmt.Errorf("extension handshake: %w", err)
+		return fmt.Errorf("extension handshake: %w", err)
 	}
-	var e Extensions
 	if s, ok := v.Get("v").Bytes(); ok {
 		e.Client = string(s[:min(len(s), maxClient)])
 	}
 	if n, ok := v.Get("reqq").Int(); ok && n > 0 {
-		e.Reqq = uint32(min(n, 1<<16))
+		e.Reqq = uint32(min(n, maxReqq))
 	}
 	if n, ok := v.Get("p").Int(); ok && n > 0 && n <= 65535 {
 		e.Port = uint16(n)
@@ -45,12 +55,12 @@ func ParseExtensions(body []byte) (Extensions, error) {
 		}
 	}
 	if n, ok := v.Get("upload_only").Int(); ok {
-		e.UploadTo = n != 0
+		e.UploadOnly = n != 0
 	}
 	if n, ok := v.Get("metadata_size").Int(); ok && n > 0 {
 		e.MetaBytes = n
 	}
-	return e, nil
+	return nil
 }
 
 // AppendExtensions appends an extension handshake as a whole message. The

@@ -14,8 +14,8 @@ import (
 	"shoal/internal/block"
 )
 
-// ID is the kind of a message: its first byte after the length.
-type ID uint8
+// ID is the kind of a message: its first byte after the length, or KeepAlive.
+type ID uint16
 
 // The messages of BEP 3 and BEP 5, and the envelope of BEP 10.
 const (
@@ -31,8 +31,9 @@ const (
 	Port
 	Extended ID = 20
 
-	// KeepAlive is the message of length zero; it has no id on the wire.
-	KeepAlive ID = 255
+	// KeepAlive is the message of length zero. It has no id on the wire, so its
+	// number is one that no byte can hold.
+	KeepAlive ID = 256
 )
 
 var names = map[ID]string{
@@ -46,7 +47,7 @@ func (id ID) String() string {
 	if s, ok := names[id]; ok {
 		return s
 	}
-	return fmt.Sprintf("unknown (%d)", uint8(id))
+	return fmt.Sprintf("unknown (%d)", uint16(id))
 }
 
 // Lengths.

@@ -1,0 +1,199 @@
+package wire
+
+import "strings"
+
+// Code is the two letters by which other clients know shoal from its peer id.
+// They are in none of the lists that deployed clients read (BEP 20).
+const Code = "SO"
+
+// unknownClient is the name of whoever cannot be told from its peer id.
+const unknownClient = "unknown client"
+
+// PeerIDPrefix gives the eight bytes that begin our peer ids, in the style of
+// BEP 20: "-SO", major, minor and patch of version and a zero, "-". Version is
+// as in "v1.2.3" or "1.2.3-7-gabc"; what is not a number counts as 0, and a
+// number above nine is a letter as others write it (10 is A).
+func PeerIDPrefix(version string) string {
+	digits := [4]byte{'0', '0', '0', '0'}
+	version = strings.TrimPrefix(version, "v")
+	for i := range 3 {
+		number, rest, more := strings.Cut(version, ".")
+		end, n := 0, 0
+		for end < len(number) && isDigit(number[end]) {
+			n = min(n*10+int(number[end]-'0'), maxDigit)
+			end++
+		}
+		digits[i] = alphabet[n]
+		if !more || end < len(number) {
+			break
+		}
+		version = rest
+	}
+	return "-" + Code + string(digits[:]) + "-"
+}
+
+// ClientName gives the client and version that a peer id claims, as in
+// "qBittorrent 4.6.1", or "unknown client". It is for display only: a peer id is
+// what a stranger says, and never changes what is done. Whatever the id, the
+// name is made of letters, digits and a few signs of our own.
+func ClientName(id [20]byte) string {
+	for _, read := range [...]func([20]byte) (string, bool){
+		dotted, azureus, dashed, special, shadow,
+	} {
+		if name, ok := read(id); ok {
+			return name
+		}
+	}
+	return unknownClient
+}
+
+// alphabet is how one letter stands for a number in the styles of Azureus and
+// Shadow; Shadow's has two more, '.' and '-', which no version uses.
+const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// maxDigit is the greatest number that is written in a version of our own.
+const maxDigit = len(alphabet) - 1
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+// azureus reads "-XX1234-". The fourth digit is a build or a mark of unfinished
+// versions: it is told only when it is a number and not zero.
+func azureus(id [20]byte) (string, bool) {
+	if id[0] != '-' {
+		return "", false
+	}
+	code := string(id[1:3])
+	name, ok := azureusNames[code]
+	// FlashGet leaves the last dash out.
+	if !ok || id[7] != '-' && code != "FG" {
+		return "", false
+	}
+	var v []byte
+	for i, c := range id[3:7] {
+		n := strings.IndexByte(alphabet, c)
+		switch {
+		case i == 3 && (c == '0' || !isDigit(c)):
+			continue
+		case n < 0:
+			return name, true
+		case i > 0:
+			v = append(v, '.')
+		}
+		v = appendNumber(v, n)
+	}
+	return name + " " + string(v), true
+}
+
+// dotted reads "-XX1.2.3-", of any length: MLdonkey and rain.
+func dotted(id [20]byte) (string, bool) {
+	name, ok := map[string]string{"-ML": "MLDonkey", "-RN": "rain"}[string(id[:3])]
+	if !ok {
+		return "", false
+	}
+	v, _, closed := strings.Cut(string(id[3:]), "-")
+	if !closed || strings.Trim(v, "0123456789.") != "" || v == "" {
+		return name, true
+	}
+	return name + " " + v, true
+}
+
+// dashed reads "M4-20-8-": Mainline, Queen Bee and, with a digit, aria2.
+func dashed(id [20]byte) (string, bool) {
+	var name string
+	s := string(id[:])
+	switch {
+	case strings.HasPrefix(s, "A2-"):
+		name, s = "aria2", s[3:]
+	case s[0] == 'M' && isDigit(s[1]):
+		name, s = "Mainline", s[1:]
+	case s[0] == 'Q' && isDigit(s[1]):
+		name, s = "Queen Bee", s[1:]
+	default:
+		return "", false
+	}
+	var v []byte
+	for i := range 3 {
+		number, rest, ok := strings.Cut(s, "-")
+		if !ok || number == "" || len(number) > 3 || strings.Trim(number, "0123456789") != "" {
+			return "", false
+		}
+		if i > 0 {
+			v = append(v, '.')
+		}
+		v = append(v, number...)
+		s = rest
+	}
+	return name + " " + string(v), true
+}
+
+// shadow reads "S58B-----": a letter, up to five digits filled up with dashes,
+// three dashes.
+func shadow(id [20]byte) (string, bool) {
+	name, ok := shadowNames[id[0]]
+	if !ok || string(id[6:9]) != "---" {
+		return "", false
+	}
+	var v []byte
+	for i, c := range strings.TrimRight(string(id[1:6]), "-") {
+		n := strings.IndexRune(alphabet, c)
+		if n < 0 {
+			return "", false
+		}
+		if i > 0 {
+			v = append(v, '.')
+		}
+		v = appendNumber(v, n)
+	}
+	if len(v) == 0 {
+		return "", false
+	}
+	return name + " " + string(v), true
+}
+
+// special reads the ids that follow a fashion of their own.
+func special(id [20]byte) (string, bool) {
+	s := string(id[:])
+	switch {
+	case strings.HasPrefix(s, "exbc") || strings.HasPrefix(s, "FUTB"):
+		name := "BitComet"
+		if s[6:10] == "LORD" {
+			name = "BitLord"
+		}
+		v := append(appendNumber(nil, int(s[4])), '.', '0'+s[5]/10%10, '0'+s[5]%10)
+		return name + " " + string(v), true
+	case strings.HasPrefix(s, "XBT") && isDigit(s[3]) && isDigit(s[4]) && isDigit(s[5]):
+		name := "XBT"
+		if s[6] == 'd' {
+			name = "XBT debug"
+		}
+		return name + " " + s[3:4] + "." + s[4:5] + "." + s[5:6], true
+	case strings.HasPrefix(s, "OP") && strings.Trim(s[2:6], "0123456789") == "" &&
+		strings.Trim(s[6:], "0123456789abcdef") == "":
+		return "Opera build " + s[2:6], true
+	case strings.HasPrefix(s, "TIX") && strings.Trim(s[3:7], "0123456789") == "":
+		return "Tixati " + strings.TrimPrefix(s[3:5], "0") + "." + s[5:7], true
+	case strings.HasPrefix(s, "AZ2500BT"):
+		return "BitTyrant 1.1", true
+	case strings.HasPrefix(s, "346------"):
+		return "TorrenTopia 1.90", true
+	case strings.HasPrefix(s, "-BOW"):
+		return "Bits on Wheels", true
+	case strings.HasPrefix(s, "-G3"):
+		return "G3 Torrent", true
+	case s[2:4] == "BS" && s[0] == 0 && (s[1] == 2 || s[1] == 3):
+		return "BitSpirit " + string('0'+s[1]), true
+	case s[2:4] == "RS" && isDigit(s[0]) && isDigit(s[1]):
+		return "Rufus " + s[:1] + "." + s[1:2], true
+	}
+	return "", false
+}
+
+func appendNumber(b []byte, n int) []byte {
+	if n >= 100 {
+		b = append(b, '0'+byte(n/100))
+	}
+	if n >= 10 {
+		b = append(b, '0'+byte(n/10%10))
+	}
+	return append(b, '0'+byte(n%10))
+}
