@@ -1,0 +1,122 @@
+// Package lens turns the record of a run into what a person reads: a
+// conversation in the field's words, a line for each message, with the reason
+// that the deciding machine gave. It invents nothing: a line without a reason
+// had none.
+package lens
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"unicode/utf8"
+
+	"shoal/internal/trace"
+	"shoal/internal/why"
+)
+
+// Line is one line of a conversation.
+type Line struct {
+	Seconds float64 // since the run began
+	From    string  // who speaks or acts
+	To      string  // who is spoken to; empty for an act
+	Proto   string
+	What    string // the message or act, in words
+	Why     string // the reason in words; empty when there is none
+}
+
+// Conversation knows who is who.
+type Conversation struct {
+	// Name gives the name of an address, or its text when it has none.
+	Name func(netip.AddrPort) string
+	// Owners names the connected peers of who that have a piece; nil when
+	// nobody keeps count.
+	Owners func(who string, piece int64) []string
+}
+
+// Line puts a record of who into words.
+func (c Conversation) Line(who string, r trace.Record) Line {
+	l := Line{Seconds: r.At.Seconds(), Proto: r.Proto.String(), What: What(r), Why: c.reason(who, r)}
+	other := ""
+	if r.Peer.IsValid() {
+		other = c.Name(r.Peer)
+	}
+	switch r.Way {
+	case trace.Sent:
+		l.From, l.To = who, other
+	case trace.Received:
+		l.From, l.To = other, who
+	default:
+		l.From = who
+		if other != "" {
+			l.What += " " + other
+		}
+	}
+	return l
+}
+
+// What puts the message or act of a record into words.
+func What(r trace.Record) string {
+	var b strings.Builder
+	b.WriteString(r.What)
+	if r.Piece != trace.No {
+		if r.What == "request" || r.What == "cancel" || r.What == "piece" {
+			if r.What != "piece" {
+				b.WriteString(" piece")
+			}
+			fmt.Fprintf(&b, " %d, block %d", r.Piece, r.Block)
+		} else {
+			fmt.Fprintf(&b, " piece %d", r.Piece)
+		}
+	}
+	switch r.What {
+	case "bitfield":
+		return "bitfield " + r.Text
+	case "port":
+		return fmt.Sprintf("port %d", r.N)
+	}
+	if r.Text != "" {
+		b.WriteString(": ")
+		b.WriteString(r.Text)
+	}
+	return b.String()
+}
+
+// reason puts the Why of a record into words, with names where they help.
+func (c Conversation) reason(who string, r trace.Record) string {
+	if r.Why != why.Rarest {
+		return r.Why.Words()
+	}
+	if c.Owners != nil {
+		if owners := c.Owners(who, r.Piece); len(owners) == int(r.Owners) && len(owners) > 0 {
+			if len(owners) == 1 {
+				return "rarest: only " + owners[0] + " has it"
+			}
+			return "rarest: " + strings.Join(owners, " and ") + " have it"
+		}
+	}
+	if r.Owners == 1 {
+		return "rarest: one peer has it"
+	}
+	return fmt.Sprintf("rarest: %d peers have it", r.Owners)
+}
+
+// String aligns the line: time, who to whom, what, why.
+func (l Line) String() string {
+	who := l.From
+	if l.To != "" {
+		who += " → " + l.To
+	}
+	s := fmt.Sprintf("%7.3f  %s  %s", l.Seconds, pad(who, 9), l.What)
+	if l.Why != "" {
+		s = pad(s, 62) + "  " + l.Why
+	}
+	return s
+}
+
+// pad fills s with spaces to n characters.
+func pad(s string, n int) string {
+	if missing := n - utf8.RuneCountInString(s); missing > 0 {
+		return s + strings.Repeat(" ", missing)
+	}
+	return s
+}
