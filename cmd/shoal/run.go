@@ -27,6 +27,10 @@ const stopNotice = 400 * time.Millisecond
 // cancels the command, which then stops cleanly; after the second, run returns
 // at once, whatever is still going on.
 func run(ctx context.Context, args []string, e env) int {
+	return runWith(ctx, args, e, execute)
+}
+
+func runWith(ctx context.Context, args []string, e env, execute func(context.Context, []string, *output, env) error) int {
 	out := &output{
 		// Mistakes in the flags must be told in JSON too, so the flag is looked
 		// for before it is parsed.

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"shoal/internal/golden"
+)
+
+// then is the time of all scripts.
+var then = time.Date(2026, 5, 4, 3, 2, 1, 987654321, time.UTC)
+
+// command runs one command line in this process, as a script or a person would
+// see it, and gives both streams and the exit code.
+func command(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = run(t.Context(), args, env{
+		stdout: &out, stderr: &errs,
+		getenv: func(string) string { return "" },
+		now:    func() time.Time { return then },
+	})
+	return out.String(), errs.String(), code
+}
+
+// TestScripts plays testdata/scripts. Each starts in a folder of its own that
+// holds the torrents of testdata/torrents. A line that begins with "shoal" is a
+// command line; its answer is what goes to standard output, then what goes to
+// standard error, marked with "!", then the exit code if it is not 0. Other
+// commands make files:
+//
+//	write NAME SIZE    a file of that size, always the same
+//	damage NAME AT     change one byte
+//	remove NAME        a file or folder
+//	cut NAME SIZE      make it shorter
+func TestScripts(t *testing.T) {
+	torrents, err := filepath.Abs("testdata/torrents")
+	if err != nil {
+		t.Fatal(err)
+	}
+	scripts, err := filepath.Abs("testdata/scripts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden.Run(t, filepath.Join(scripts, "*.txt"), func(t *testing.T) func(string) string {
+		dir := t.TempDir()
+		if err := os.CopyFS(dir, os.DirFS(torrents)); err != nil {
+			t.Fatal(err)
+		}
+		t.Chdir(dir)
+		return func(line string) string {
+			words := strings.Fields(line)
+			if words[0] != "shoal" {
+				return files(t, words)
+			}
+			stdout, stderr, code := command(t, words[1:]...)
+			var b strings.Builder
+			b.WriteString(stdout)
+			for l := range strings.Lines(stderr) {
+				b.WriteString("! " + l)
+			}
+			if code != 0 {
+				fmt.Fprintf(&b, "[exit %d]\n", code)
+			}
+			return b.String()
+		}
+	})
+}
+
+// files makes and changes files, as a script asks.
+func files(t *testing.T, words []string) string {
+	t.Helper()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	number := func() int {
+		n, err := strconv.Atoi(words[2])
+		must(err)
+		return n
+	}
+	name := words[1]
+	switch words[0] {
+	case "write":
+		must(os.MkdirAll(filepath.Dir(name), 0o777))
+		must(os.WriteFile(name, content(number()), 0o666))
+	case "damage":
+		b, err := os.ReadFile(name)
+		must(err)
+		b[number()] ^= 1
+		must(os.WriteFile(name, b, 0o666))
+	case "remove":
+		must(os.RemoveAll(name))
+	case "cut":
+		must(os.Truncate(name, int64(number())))
+	default:
+		t.Fatalf("unknown command %q", words[0])
+	}
+	return ""
+}
+
+// content gives n bytes that repeat at no piece length.
+func content(n int) []byte {
+	b := make([]byte, n)
+	x := uint32(1)
+	for i := range b {
+		x = x*1664525 + 1013904223
+		b[i] = byte(x >> 24)
+	}
+	return b
+}
+
+// The first signal cancels the command, the second ends the run whatever the
+// command does.
+func TestSecondSignal(t *testing.T) {
+	var out, errs bytes.Buffer
+	signals := make(chan os.Signal, 2)
+	stuck := make(chan struct{})
+	started := make(chan struct{})
+	e := env{stdout: &out, stderr: &errs, getenv: os.Getenv, signals: signals, now: time.Now}
+	done := make(chan int)
+	go func() {
+		done <- runWith(context.Background(), []string{"--json"}, e, func(ctx context.Context, _ []string, out *output, _ env) error {
+			close(started)
+			<-ctx.Done()
+			<-stuck // a tracker that does not answer, a disk that hangs
+			out.say("nobody hears this")
+			return nil
+		})
+	}()
+	<-started
+	signals <- os.Interrupt
+	signals <- os.Interrupt
+	if code := <-done; code != exitInterrupted {
+		t.Errorf("exit code %d", code)
+	}
+	close(stuck)
+	if !strings.Contains(errs.String(), "stopped at once") || !strings.Contains(out.String(), `"event":"error"`) {
+		t.Errorf("said %q and %q", out.String(), errs.String())
+	}
+}
+
+// A command that stops cleanly after one signal ends with 130, whatever form its
+// error has.
+func TestOneSignal(t *testing.T) {
+	for name, err := range map[string]func(context.Context) error{
+		"the context's error":  func(ctx context.Context) error { return ctx.Err() },
+		"its cause":            context.Cause,
+		"wrapped in a failure": func(ctx context.Context) error { return fail("hash x", ctx.Err()) },
+	} {
+		var errs bytes.Buffer
+		signals := make(chan os.Signal, 1)
+		signals <- os.Interrupt
+		e := env{stdout: &bytes.Buffer{}, stderr: &errs, getenv: os.Getenv, signals: signals, now: time.Now}
+		code := runWith(t.Context(), nil, e, func(ctx context.Context, _ []string, _ *output, _ env) error {
+			<-ctx.Done()
+			return err(ctx)
+		})
+		if want := "shoal: interrupted by Ctrl-C\n"; code != exitInterrupted || !strings.HasPrefix(errs.String(), want) {
+			t.Errorf("%s: exit code %d, said %q", name, code, errs.String())
+		}
+	}
+}
