@@ -30,6 +30,7 @@ type Files struct {
 	pool    *Pool
 	entries []Entry
 	size    int64
+	closeFS bool // the folder is closed with the storage
 
 	// Guarded by pool.mu.
 	slots  []*slot          // by entry; nil until first used
@@ -417,6 +418,8 @@ func (f *Files) State() ([]FileState, error) {
 
 // Close implements Storage.
 func (f *Files) Close() error {
-	f.pool.close(f)
+	if f.pool.close(f) && f.closeFS {
+		return f.fs.Close()
+	}
 	return nil
 }

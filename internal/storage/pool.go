@@ -19,6 +19,8 @@ type Pool struct {
 	free sync.Cond  // a place came free
 	open int        // places taken, by open files and by files being opened
 	idle list       // open files not in use, oldest first
+
+	folders map[string]*sharedFolder // by path
 }
 
 // NewPool makes a pool of at most max open files; 0 means DefaultOpenFiles.
@@ -207,10 +209,13 @@ func (p *Pool) leave() {
 	p.free.Signal()
 }
 
-// close retires all open files of f.
-func (p *Pool) close(f *Files) {
+// close retires all open files of f. It reports whether f was open before.
+func (p *Pool) close(f *Files) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if f.closed {
+		return false
+	}
 	f.closed = true // from here on no file of f is opened
 	for _, s := range f.slots {
 		if s == nil || s.open == nil {
@@ -220,6 +225,7 @@ func (p *Pool) close(f *Files) {
 		s.open = nil
 		p.retire(o)
 	}
+	return true
 }
 
 // list is an intrusive ring of open files with a sentinel.

@@ -1,0 +1,279 @@
+package disk
+
+import (
+	"context"
+	"crypto/sha1"
+	"errors"
+	"fmt"
+	"sync"
+
+	"shoal/internal/block"
+	"shoal/internal/storage"
+	"shoal/metainfo"
+)
+
+// ErrClosed is returned after Torrent.Close.
+var ErrClosed = errors.New("disk: torrent closed")
+
+// Result is the outcome of a piece whose blocks have all been stored, or that
+// could not be written.
+type Result struct {
+	Piece uint32
+	OK    bool  // it matches its hash, and is written: it can be served
+	Err   error // of the file system; then nothing is known of the piece
+
+	// Sums are the SHA-1 of each block as it was received, when the piece does
+	// not match or Store was told to give them. Nil when they could not be
+	// had, since a block written early could not be read back.
+	Sums [][sha1.Size]byte
+}
+
+// Torrent is one torrent's way to the disk. Its methods may be called from
+// several goroutines.
+type Torrent struct {
+	d      *Disk
+	st     storage.Storage
+	geom   metainfo.Geometry
+	hash   func(piece uint32) [sha1.Size]byte
+	report func(Result)
+	done   chan struct{} // closed by Close
+
+	// Guarded by Disk.mu.
+	table  *[tableSize]*piece // unfinished pieces, in chains by index; nil before the first
+	spare  *piece             // finished ones, their memory to be used again
+	spares int
+	busy   int       // workers, reads, checks and syncs in progress
+	quiet  sync.Cond // busy became zero
+	closed bool
+}
+
+// Open begins to work for a torrent. The storage stays the caller's, to be
+// closed after Close. pieceHash gives the SHA-1 that a piece must have.
+//
+// report is called by workers, with no lock held, once for each piece that was
+// stored completely or failed. It may wait, and then so does the worker; it must
+// return when the torrent has ended, so that Close can.
+func (d *Disk) Open(st storage.Storage, geom metainfo.Geometry, pieceHash func(piece uint32) [sha1.Size]byte, report func(Result)) *Torrent {
+	t := &Torrent{d: d, st: st, geom: geom, hash: pieceHash, report: report, done: make(chan struct{})}
+	t.quiet.L = &d.mu
+	return t
+}
+
+// Store takes a block of an unfinished piece, and its buffer. It never waits and
+// allocates nothing once it has been busy for a while. A block that the piece
+// has already is dropped. With sums the Result has the SHA-1 of each block.
+//
+// After a Result that is not OK, or a Forget, the piece begins anew with the
+// blocks stored from then on. Blocks that were stored between a failed write and
+// the handling of its Result are kept: Forget drops them.
+func (t *Torrent) Store(ref block.Ref, b *block.Block, sums bool) {
+	d := t.d
+	d.mu.Lock()
+	d.stats.Blocks++
+	i := ref.Index()
+	if t.closed || ref.Begin%blockSize != 0 || ref.Length == 0 ||
+		ref.Length != t.geom.BlockSize(ref.Piece, i) || len(b.Data) != int(ref.Length) {
+		d.stats.Rejected++
+		d.mu.Unlock()
+		d.budget.Put(b)
+		return
+	}
+	p := t.find(ref.Piece)
+	if p == nil {
+		p = t.begin(ref.Piece)
+		t.insert(p)
+	} else if p.forgotten {
+		if p.successor == nil {
+			p.successor = t.begin(ref.Piece)
+			p.successor.phase = waiting
+		}
+		p = p.successor
+	}
+	if p.state[i] != absent {
+		d.stats.Duplicates++
+		d.mu.Unlock()
+		d.budget.Put(b)
+		return
+	}
+	p.add(i, b, sums)
+	if p.phase == resting {
+		d.settle(p)
+	}
+	d.mu.Unlock()
+}
+
+// settle puts a piece that no worker has where it belongs: to the ready queue,
+// or to those that wait for blocks. The disk is locked.
+func (d *Disk) settle(p *piece) {
+	switch {
+	case p.due():
+		if p.q != nil {
+			d.resting.remove(p)
+		}
+		p.phase = queued
+		d.ready.push(p)
+		d.wakeOne()
+		return
+	case p.q == nil && p.held > 0:
+		d.resting.push(p)
+	}
+	if d.short() {
+		d.wakeOne()
+	}
+}
+
+// Forget drops what is held of an unfinished piece. No Result comes of blocks
+// stored before, but one that is under way.
+func (t *Torrent) Forget(piece uint32) {
+	t.d.mu.Lock()
+	defer t.d.mu.Unlock()
+	if p := t.find(piece); p != nil {
+		t.forget(p)
+	}
+}
+
+// forget drops a piece, or has its worker do so. The disk is locked.
+func (t *Torrent) forget(p *piece) {
+	if s := p.successor; s != nil {
+		p.successor = nil
+		s.release()
+		t.recycle(s)
+	}
+	if p.phase == running {
+		p.forgotten = true
+		return
+	}
+	if p.q != nil {
+		p.q.remove(p)
+	}
+	t.remove(p)
+	p.release()
+	t.recycle(p)
+}
+
+// enter begins something that Close waits for.
+func (t *Torrent) enter() error {
+	t.d.mu.Lock()
+	defer t.d.mu.Unlock()
+	if t.closed {
+		return ErrClosed
+	}
+	t.busy++
+	return nil
+}
+
+// leave ends it.
+func (t *Torrent) leave() {
+	t.d.mu.Lock()
+	defer t.d.mu.Unlock()
+	t.left()
+}
+
+func (t *Torrent) left() {
+	if t.busy--; t.busy == 0 {
+		t.quiet.Broadcast()
+	}
+}
+
+// Sync makes durable every piece that was reported OK before.
+func (t *Torrent) Sync(ctx context.Context) error {
+	if err := t.enter(); err != nil {
+		return err
+	}
+	defer t.leave()
+	return t.st.Sync(ctx)
+}
+
+// Close drops what is unfinished and waits until nobody works for the torrent.
+// Blocks stored afterwards are dropped.
+func (t *Torrent) Close() {
+	t.d.mu.Lock()
+	defer t.d.mu.Unlock()
+	if !t.closed {
+		t.closed = true
+		close(t.done)
+	}
+	if t.table != nil {
+		for _, p := range t.table {
+			for p != nil {
+				next := p.chain
+				t.forget(p)
+				p = next
+			}
+		}
+	}
+	for t.busy > 0 {
+		t.quiet.Wait()
+	}
+	t.spare, t.spares = nil, 0
+}
+
+// Read reads blocks for upload, one after another into dst, which is as long as
+// they are together. Blocks that follow each other in the torrent are read with
+// one call.
+func (t *Torrent) Read(refs []block.Ref, dst []byte) error {
+	if err := t.enter(); err != nil {
+		return err
+	}
+	defer t.leave()
+	for len(refs) > 0 {
+		run, length, err := t.contiguous(refs)
+		if err != nil {
+			return err
+		}
+		if length > len(dst) {
+			return fmt.Errorf("disk: %d bytes of blocks into a buffer of %d", length, len(dst))
+		}
+		off := t.geom.Offset(refs[0].Piece, refs[0].Begin)
+		if n, err := t.st.ReadAt(dst[:length], off); n < length {
+			return err
+		}
+		refs, dst = refs[run:], dst[length:]
+	}
+	return nil
+}
+
+// ReadV is Read into one buffer for each block, each as long as its block.
+func (t *Torrent) ReadV(refs []block.Ref, dst [][]byte) error {
+	if len(refs) != len(dst) {
+		return fmt.Errorf("disk: %d blocks into %d buffers", len(refs), len(dst))
+	}
+	for i, r := range refs {
+		if len(dst[i]) != int(r.Length) {
+			return fmt.Errorf("disk: block of %d bytes into a buffer of %d", r.Length, len(dst[i]))
+		}
+	}
+	if err := t.enter(); err != nil {
+		return err
+	}
+	defer t.leave()
+	for len(refs) > 0 {
+		run, _, err := t.contiguous(refs)
+		if err != nil {
+			return err
+		}
+		if err := t.st.ReadV(dst[:run], t.geom.Offset(refs[0].Piece, refs[0].Begin)); err != nil {
+			return err
+		}
+		refs, dst = refs[run:], dst[run:]
+	}
+	return nil
+}
+
+// contiguous gives how many of refs, from the first, follow each other in the
+// torrent, and their length together.
+func (t *Torrent) contiguous(refs []block.Ref) (run, length int, err error) {
+	end := t.geom.Offset(refs[0].Piece, refs[0].Begin)
+	for _, r := range refs {
+		if !t.geom.Valid(r.Piece, r.Begin, r.Length) {
+			return 0, 0, fmt.Errorf("disk: no block %v of %d bytes", r, r.Length)
+		}
+		if t.geom.Offset(r.Piece, r.Begin) != end {
+			break
+		}
+		end += int64(r.Length)
+		run++
+		length += int(r.Length)
+	}
+	return run, length, nil
+}

@@ -1,0 +1,83 @@
+package storage
+
+import (
+	"path"
+
+	"shoal/metainfo"
+)
+
+// Entries lays out the files of a torrent, as its info dictionary names them.
+func Entries(info *metainfo.Info) []Entry {
+	entries := make([]Entry, len(info.Files))
+	for i, f := range info.Files {
+		entries[i] = Entry{Path: path.Join(f.Path...), Length: f.Length, Offset: f.Offset, Pad: f.Pad}
+	}
+	return entries
+}
+
+// OpenTorrent gives the storage of a torrent in the folder dir, which must
+// exist: a folder that is not there may be a volume that is not mounted. All
+// torrents of a pool in the same folder share one handle on it.
+func OpenTorrent(dir string, info *metainfo.Info, pool *Pool) (*Files, error) {
+	folder, err := pool.folder(dir)
+	if err != nil {
+		return nil, err
+	}
+	f, err := New(Entries(info), Config{FS: folder, Pool: pool})
+	if err != nil {
+		folder.Close()
+		return nil, err
+	}
+	f.closeFS = true
+	return f, nil
+}
+
+// sharedFolder is an FS that several storages use. Each Close gives up one use.
+type sharedFolder struct {
+	FS
+	pool *Pool
+	dir  string
+	uses int // guarded by Pool.mu
+}
+
+// folder opens the folder at dir, or shares it with those who have it open.
+func (p *Pool) folder(dir string) (FS, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if f := p.folders[dir]; f != nil {
+		f.uses++
+		return f, nil
+	}
+	var fsys FS
+	var err error
+	p.unlocked(func() { fsys, err = OpenFolder(dir) })
+	if err != nil {
+		return nil, err
+	}
+	if f := p.folders[dir]; f != nil { // somebody was quicker
+		p.unlocked(func() { fsys.Close() })
+		f.uses++
+		return f, nil
+	}
+	if p.folders == nil {
+		p.folders = make(map[string]*sharedFolder)
+	}
+	f := &sharedFolder{FS: fsys, pool: p, dir: dir, uses: 1}
+	p.folders[dir] = f
+	return f, nil
+}
+
+// Close implements FS.
+func (f *sharedFolder) Close() error {
+	f.pool.mu.Lock()
+	f.uses--
+	last := f.uses == 0
+	if last {
+		delete(f.pool.folders, f.dir)
+	}
+	f.pool.mu.Unlock()
+	if last {
+		return f.FS.Close()
+	}
+	return nil
+}
