@@ -202,3 +202,13 @@ func output(t *testing.T, program string, args ...string) string {
 	}
 	return p.text()
 }
+
+// eventually waits for a condition.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !holds(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("after %v: still not so: %s", patience, what)
+		}
+	}
+}

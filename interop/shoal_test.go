@@ -3,7 +3,6 @@
 package interop
 
 import (
-	"net/netip"
 	"testing"
 )
 
@@ -72,5 +71,3 @@ func (shoalClient) create(t *testing.T, p *payload, out string, more ...string) 
 	t.Helper()
 	output(t, shoal, append([]string{"create", p.path(), "-o", out}, more...)...)
 }
-
-func nodes(of ...netip.AddrPort) []netip.AddrPort { return of }

@@ -10,12 +10,13 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 )
 
-// transmission is transmission-daemon, driven by its RPC.
+// transmission is transmission-daemon, driven by its RPC. It refuses loopback
+// addresses that it learns from trackers, peers and the DHT, so here it is
+// always the one that is connected to.
 type transmission struct{}
 
 func (transmission) String() string { return "transmission" }
@@ -37,7 +38,7 @@ func (transmission) get(t *testing.T, j job) peer {
 		"rpc-whitelist-enabled": false, "rpc-host-whitelist-enabled": false, "rpc-authentication-required": false,
 		"bind-address-ipv4": j.listen.Addr().String(), "peer-port": j.listen.Port(),
 		"peer-port-random-on-start": false, "port-forwarding-enabled": false,
-		"dht-enabled": j.dht, "lpd-enabled": false, "utp-enabled": j.dht, "pex-enabled": true,
+		"dht-enabled": false, "lpd-enabled": false, "utp-enabled": false, "pex-enabled": true,
 		"encryption": 0, "blocklist-enabled": false, "download-dir": j.dir, "incomplete-dir-enabled": false,
 		"rename-partial-files": false, "download-queue-enabled": false, "queue-stalled-enabled": false,
 		"ratio-limit-enabled": false, "message-level": 2,
@@ -45,9 +46,6 @@ func (transmission) get(t *testing.T, j job) peer {
 	text, err := json.Marshal(settings)
 	if err == nil {
 		err = os.WriteFile(filepath.Join(conf, "settings.json"), text, 0o644)
-	}
-	if err == nil {
-		err = os.WriteFile(filepath.Join(conf, "dht.bootstrap"), []byte(bootstrap(j.dhtNodes)), 0o644)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -64,15 +62,6 @@ func (transmission) get(t *testing.T, j job) peer {
 	return p
 }
 
-// bootstrap is Transmission's file of nodes to begin with: "address port" lines.
-func bootstrap(nodes []netip.AddrPort) string {
-	var b strings.Builder
-	for _, n := range nodes {
-		fmt.Fprintf(&b, "%s %d\n", n.Addr(), n.Port())
-	}
-	return b.String()
-}
-
 type transmissionPeer struct {
 	*process
 	url   string
@@ -85,9 +74,9 @@ func (p *transmissionPeer) complete(t *testing.T) {
 	p.until(t, "complete", func() bool {
 		var got struct {
 			Torrents []struct {
-				HaveValid  int64 `json:"haveValid"`
-				Size       int64 `json:"sizeWhenDone"`
-				Status     int   `json:"status"`
+				HaveValid int64 `json:"haveValid"`
+				Size      int64 `json:"sizeWhenDone"`
+				Status    int   `json:"status"`
 			} `json:"torrents"`
 		}
 		err := p.call("torrent-get", map[string]any{"fields": []string{"haveValid", "sizeWhenDone", "status"}}, &got)
