@@ -1,0 +1,169 @@
+package dhtnode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"shoal/bencode"
+	"shoal/internal/krpc"
+	"shoal/internal/mono"
+)
+
+// state is what a node keeps from run to run: a bencoded dictionary of `id` and the
+// compact `nodes` and `nodes6`.
+type state struct {
+	id    krpc.ID
+	nodes []krpc.Node
+}
+
+// maxState bounds the file in bytes and nodes: a table holds a few hundred.
+const (
+	maxState = 64 << 10
+	maxSaved = 1000
+)
+
+// load reads the state file. Whatever is wrong with it, the node starts: a torn or foreign
+// file is left aside with a word in the log, and overwritten by the next save.
+func (n *Node) load() state {
+	if n.cfg.StateFile == "" {
+		return state{}
+	}
+	s, err := readState(n.cfg.StateFile)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		n.log.Warn("DHT state not used", "err", err)
+	}
+	return s
+}
+
+func readState(name string) (state, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return state{}, fmt.Errorf("read the DHT state: %w", err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxState+1))
+	if err != nil {
+		return state{}, fmt.Errorf("read the DHT state: %w", err)
+	}
+	s, err := parseState(b)
+	if err != nil {
+		return state{}, fmt.Errorf("read the DHT state %s: %w", name, err)
+	}
+	return s, nil
+}
+
+func parseState(b []byte) (s state, err error) {
+	if len(b) > maxState {
+		return state{}, fmt.Errorf("larger than %d bytes", maxState)
+	}
+	v, err := bencode.Parse(b)
+	if err != nil {
+		return state{}, err
+	}
+	id, _ := v.Get("id").Bytes()
+	if len(id) != len(s.id) {
+		return state{}, errors.New("no id")
+	}
+	s.id = krpc.ID(id)
+	for _, list := range []struct {
+		key  string
+		size int
+	}{{"nodes", krpc.Node4}, {"nodes6", krpc.Node6}} {
+		b, _ := v.Get(list.key).Bytes()
+		if len(b)%list.size != 0 {
+			return state{}, fmt.Errorf("%s is not whole", list.key)
+		}
+		for ; len(b) > 0 && len(s.nodes) < maxSaved; b = b[list.size:] {
+			s.nodes, _ = krpc.AppendNodes(s.nodes, b[:list.size], list.size)
+		}
+	}
+	return s, nil
+}
+
+func (s state) encode() []byte {
+	var four, six []byte
+	for _, node := range s.nodes[:min(len(s.nodes), maxSaved)] {
+		if node.Addr.Addr().Is4() {
+			four = krpc.AppendNode(four, node)
+		} else {
+			six = krpc.AppendNode(six, node)
+		}
+	}
+	w := bencode.NewWriter(nil)
+	w.BeginDict()
+	w.Key("id")
+	w.Bytes(s.id[:])
+	w.Key("nodes")
+	w.Bytes(four)
+	w.Key("nodes6")
+	w.Bytes(six)
+	w.End()
+	return w.Finish()
+}
+
+// snapshot is the state to save; of the loop, or after its end. While no node is good the
+// ones loaded stay: being offline for an evening must not cost the way back.
+func (n *Node) snapshot(now mono.Time) state {
+	s := state{id: n.machine.ID(), nodes: n.machine.Nodes(nil, now)}
+	if len(s.nodes) == 0 {
+		s.nodes = n.saved
+	}
+	return s
+}
+
+// saveNow asks the loop for the state and writes it.
+func (n *Node) saveNow(ctx context.Context) {
+	if n.cfg.StateFile == "" {
+		return
+	}
+	got := make(chan state, 1)
+	if n.do(ctx, func(now mono.Time) { got <- n.snapshot(now) }) != nil {
+		return
+	}
+	select {
+	case s := <-got:
+		if err := n.save(s); err != nil {
+			n.log.Warn("DHT state not saved", "err", err)
+		}
+	case <-n.ended:
+	}
+}
+
+// save writes the state so that the file is always a whole one, the old or the new: to a
+// file beside it, which is then synced and moved over it.
+func (n *Node) save(s state) error {
+	if n.cfg.StateFile == "" {
+		return nil
+	}
+	name := n.cfg.StateFile
+	if err := write(name+".new", s.encode()); err != nil {
+		return fmt.Errorf("save the DHT state: %w", err)
+	}
+	if err := os.Rename(name+".new", name); err != nil {
+		return fmt.Errorf("save the DHT state: %w", err)
+	}
+	// The move is durable once the folder is synced. Some systems cannot do that; then a
+	// power cut may bring the old file back, which is as good.
+	if d, err := os.Open(filepath.Dir(name)); err == nil {
+		d.Sync()
+		d.Close()
+	}
+	return nil
+}
+
+func write(name string, b []byte) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
