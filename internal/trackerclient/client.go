@@ -1,0 +1,178 @@
+// Package trackerclient performs announces to HTTP and HTTPS trackers (BEP 3): it
+// resolves the tracker's name, connects, asks, follows redirects and reads the reply,
+// all within one deadline and within bounds, through the one door to the network.
+//
+// Torrents are written by strangers, and so are the URLs in them. Requests therefore
+// go to hosts of this machine or the local network only where a tracker would live,
+// and never because a tracker on the internet sent us there.
+//
+// An exchange is straight-line code on one connection that is closed at its end: it
+// uses no environment, no proxy, no cookies, no idle connections, and starts no
+// goroutine that outlives the call.
+package trackerclient
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"shoal/internal/netio"
+	"shoal/internal/tracker"
+)
+
+const (
+	// DefaultTimeout bounds an announce from its first look-up to its last byte.
+	DefaultTimeout = 30 * time.Second
+
+	maxRedirects = 5
+	maxAddresses = 4                // of a tracker's name are tried
+	dialTimeout  = 10 * time.Second // for each of them
+	namesTimeout = 5 * time.Second  // for all peers given by name
+)
+
+// Client performs announces. Its fields are set before the first one and not changed
+// after; it may then be used by many goroutines at once. It holds nothing to close.
+type Client struct {
+	Network   netio.Network
+	UserAgent string         // a header line's worth of printable ASCII
+	Timeout   time.Duration  // of a whole announce; 0 means DefaultTimeout
+	RootCAs   *x509.CertPool // whose certificates are trusted; nil means those of the system
+}
+
+// Announce tells the tracker p and gives its answer. Peers given by name are resolved:
+// every peer of the response has an address.
+//
+// The error is an *Error; it holds a *tracker.FailureError when the tracker said no, a
+// *StatusError when an HTTP status did, ErrForbidden when the URL leads where it must
+// not. RetryIn tells when the other side wants to be asked again.
+func (c *Client) Announce(ctx context.Context, announceURL string, p tracker.Params) (tracker.Response, error) {
+	full, err := tracker.URL(announceURL, p)
+	if err != nil {
+		return tracker.Response{}, &Error{Host: hostOf(announceURL), Op: "read the announce URL", Err: err}
+	}
+	timeout := c.Timeout
+	if timeout <= 0 {
+		timeout = DefaultTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	body, err := c.fetch(ctx, full)
+	if err != nil {
+		return tracker.Response{}, err
+	}
+	r, err := tracker.ParseResponse(body)
+	if err != nil {
+		return tracker.Response{}, &Error{Host: hostOf(announceURL), Op: "read the reply", Err: err}
+	}
+	r.Peers = c.resolvePeers(ctx, r.Peers)
+	return r, nil
+}
+
+// fetch gets a URL, following redirects.
+func (c *Client) fetch(ctx context.Context, rawURL string) ([]byte, error) {
+	to, err := parseTarget(rawURL)
+	if err != nil {
+		return nil, &Error{Host: hostOf(rawURL), Op: "read the announce URL", Err: err}
+	}
+	public := false // an answer came from the internet
+	for range maxRedirects + 1 {
+		addrs, err := c.Network.Resolve(ctx, to.host)
+		if err != nil {
+			return nil, &Error{Host: to.authority, Op: "resolve", Err: cause(ctx, err)}
+		}
+		addrs = permitted(to, addrs, public)
+		if len(addrs) == 0 {
+			return nil, &Error{Host: to.authority, Op: "connect", Err: ErrForbidden}
+		}
+		reply, err := c.get(ctx, to, addrs)
+		if err != nil {
+			return nil, err
+		}
+		if reply.location == "" {
+			return reply.body, nil
+		}
+		public = public || !isLocal(reply.from)
+		if to, err = to.redirect(reply.location); err != nil {
+			return nil, &Error{Host: reply.host, Op: "follow a redirect", Err: err}
+		}
+	}
+	return nil, &Error{Host: to.authority, Op: "follow redirects", Err: ErrRedirects}
+}
+
+// resolvePeers turns peers given by name into peers with an address. A name that does
+// not resolve in time is left out.
+func (c *Client) resolvePeers(ctx context.Context, peers []tracker.Peer) []tracker.Peer {
+	ctx, cancel := context.WithTimeout(ctx, namesTimeout)
+	defer cancel()
+	resolved := peers[:0]
+	for _, p := range peers {
+		if p.Host != "" {
+			addrs, err := c.Network.Resolve(ctx, p.Host)
+			if err != nil || len(addrs) == 0 {
+				continue
+			}
+			p.Addr = netip.AddrPortFrom(addrs[0], p.Port)
+			p.Host, p.Port = "", 0
+		}
+		resolved = append(resolved, p)
+	}
+	return resolved
+}
+
+// What may be wrong with an announce, besides what the network and the tracker say.
+var (
+	ErrForbidden = errors.New("the URL leads to a local address where no tracker would be")
+	ErrRedirects = fmt.Errorf("more than %d redirects", maxRedirects)
+	ErrTooLong   = errors.New("the reply is too long")
+	ErrReply     = errors.New("not a well-formed HTTP reply")
+)
+
+// Error says what was attempted with which tracker. It names the host alone: paths and
+// queries hold passkeys.
+type Error struct {
+	Host string // with its port if the URL has one
+	Op   string
+	Err  error
+}
+
+// Error gives the whole story.
+func (e *Error) Error() string {
+	return fmt.Sprintf("announce to %s: %s: %v", e.Host, e.Op, e.Err)
+}
+
+// Unwrap gives what went wrong.
+func (e *Error) Unwrap() error { return e.Err }
+
+// A StatusError is a reply with an HTTP status that is not a success.
+type StatusError struct {
+	Code    int
+	RetryIn time.Duration // by its Retry-After; 0 when it has none
+}
+
+// Error gives the status.
+func (e *StatusError) Error() string { return fmt.Sprintf("HTTP status %d", e.Code) }
+
+// RetryIn gives the wait that the tracker asked for with err: 0 when it did not,
+// tracker.Never when it wants to be left alone.
+func RetryIn(err error) time.Duration {
+	var failure *tracker.FailureError
+	var status *StatusError
+	switch {
+	case errors.As(err, &failure):
+		return failure.RetryIn
+	case errors.As(err, &status):
+		return status.RetryIn
+	}
+	return 0
+}
+
+// cause prefers the reason why ctx ended to what the end brought about.
+func cause(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}

@@ -1,0 +1,210 @@
+package trackerclient
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"shoal/internal/tracker"
+)
+
+// A target is a URL taken apart as far as an exchange needs. The path and query are
+// kept byte for byte.
+type target struct {
+	secure    bool
+	authority string // host and port as written, for the Host header
+	host      string // without brackets and port
+	port      uint16
+	path      string // path and query; begins with a slash
+	user      *url.Userinfo
+}
+
+// parseTarget reads a URL that tracker.CheckURL takes.
+func parseTarget(raw string) (target, error) {
+	if err := tracker.CheckURL(raw); err != nil {
+		return target{}, err
+	}
+	scheme, rest, _ := strings.Cut(raw, "://")
+	end := strings.IndexAny(rest, "/?#")
+	if end < 0 {
+		end = len(rest)
+	}
+	// Only this much is left to package url: paths that it would not take exist.
+	u, err := url.Parse(strings.ToLower(scheme) + "://" + rest[:end])
+	if err != nil {
+		var ue *url.Error
+		if errors.As(err, &ue) {
+			err = ue.Err // without the URL
+		}
+		return target{}, fmt.Errorf("%w: %w", tracker.ErrURL, err)
+	}
+	t := target{secure: u.Scheme == "https", authority: u.Host, host: u.Hostname(), user: u.User, port: 80}
+	if t.secure {
+		t.port = 443
+	}
+	if p := u.Port(); p != "" {
+		n, err := strconv.ParseUint(p, 10, 16)
+		if err != nil || n == 0 {
+			return target{}, fmt.Errorf("%w: no such port", tracker.ErrURL)
+		}
+		t.port = uint16(n)
+	}
+	if err := checkHost(t.host); err != nil {
+		return target{}, err
+	}
+	t.path, _, _ = strings.Cut(rest[end:], "#")
+	if !strings.HasPrefix(t.path, "/") {
+		t.path = "/" + t.path
+	}
+	t.path = escapeHigh(t.path)
+	return t, nil
+}
+
+// checkHost takes host names in ASCII and addresses. A name in another alphabet can
+// be made to look like one that it is not; those who need it write it in punycode.
+func checkHost(host string) error {
+	if host == "" || len(host) > 253 {
+		return fmt.Errorf("%w: a host name of %d bytes", tracker.ErrURL, len(host))
+	}
+	for i := range len(host) {
+		switch c := host[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9',
+			c == '-', c == '.', c == '_', c == ':', c == '%': // the last two in IPv6 addresses
+		default:
+			return fmt.Errorf("%w: the host is not written in plain ASCII", tracker.ErrURL)
+		}
+	}
+	return nil
+}
+
+// escapeHigh writes bytes beyond ASCII as percent and two digits; a request line
+// cannot hold them as they are.
+func escapeHigh(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		if s[i] < 0x80 {
+			b.WriteByte(s[i])
+		} else {
+			fmt.Fprintf(&b, "%%%02X", s[i])
+		}
+	}
+	return b.String()
+}
+
+// url gives the target in text, with its credentials.
+func (t target) url() string {
+	scheme, user := "http", ""
+	if t.secure {
+		scheme = "https"
+	}
+	if t.user != nil {
+		user = t.user.String() + "@"
+	}
+	return scheme + "://" + user + t.authority + t.path
+}
+
+// redirect gives where a Location of t leads. Credentials go along within the same
+// origin only, and none are taken from a redirect.
+func (t target) redirect(location string) (target, error) {
+	bare := t
+	bare.user = nil
+	base, err := url.Parse(bare.url())
+	if err != nil { // an odd path: relative locations start from the root
+		bare.path = "/"
+		if base, err = url.Parse(bare.url()); err != nil {
+			return target{}, tracker.ErrURL
+		}
+	}
+	ref, err := url.Parse(location)
+	if err != nil {
+		return target{}, fmt.Errorf("%w in a redirect", tracker.ErrURL)
+	}
+	to, err := parseTarget(base.ResolveReference(ref).String())
+	if err != nil {
+		return target{}, err
+	}
+	to.user = nil
+	if to.secure == t.secure && strings.EqualFold(to.host, t.host) && to.port == t.port {
+		to.user = t.user
+	}
+	return to, nil
+}
+
+// permitted gives the addresses of t that may be asked. Hosts of this machine and of
+// local networks serve more than trackers, and trust whoever reaches them; so they are
+// asked only where trackers live, at a path that begins with /announce, and not at
+// all once an answer came from the internet. The addresses given are those that are
+// dialled: a name cannot lead elsewhere after this check.
+func permitted(t target, addrs []netip.Addr, public bool) []netip.Addr {
+	local := !public && isAnnounce(t.path)
+	var ok []netip.Addr
+	for _, a := range addrs {
+		if a = a.Unmap(); local || !isLocal(a) {
+			ok = append(ok, a)
+		}
+	}
+	return ok[:min(len(ok), maxAddresses)]
+}
+
+// isAnnounce reports whether a path begins with /announce and stays below it, however
+// the server understands it.
+func isAnnounce(path string) bool {
+	path, _, _ = strings.Cut(path, "?")
+	path = strings.ToLower(path)
+	for _, climb := range []string{"..", "%2e", `\`, "%5c"} {
+		if strings.Contains(path, climb) {
+			return false
+		}
+	}
+	return strings.HasPrefix(path, "/announce")
+}
+
+// localPrefixes are the addresses that do not lead to the internet, besides those
+// that netip knows: this network, carrier-grade NAT, benchmarking, and old site-local.
+var localPrefixes = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"),
+	netip.MustParsePrefix("100.64.0.0/10"),
+	netip.MustParsePrefix("198.18.0.0/15"),
+	netip.MustParsePrefix("fec0::/10"),
+}
+
+// nat64 holds an IPv4 address in the last four bytes (RFC 6052).
+var nat64 = netip.MustParsePrefix("64:ff9b::/96")
+
+// isLocal reports whether a belongs to this machine or a network near it.
+func isLocal(a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
+	if nat64.Contains(a) {
+		b := a.As16()
+		a = netip.AddrFrom4([4]byte(b[12:]))
+	}
+	if a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsUnspecified() || a.IsMulticast() {
+		return true
+	}
+	for _, p := range localPrefixes {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// hostOf gives the host of a URL for messages, whatever state the URL is in.
+func hostOf(raw string) string {
+	_, rest, ok := strings.Cut(raw, "://")
+	if !ok {
+		return "tracker"
+	}
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		rest = rest[:end]
+	}
+	rest = rest[strings.LastIndexByte(rest, '@')+1:]
+	if h, _, err := net.SplitHostPort(rest); err == nil && checkHost(h) != nil || err != nil && checkHost(strings.Trim(rest, "[]")) != nil {
+		return "tracker"
+	}
+	return rest
+}
