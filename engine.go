@@ -295,4 +295,3 @@ type taggedError struct{ sentinel, err error }
 
 func (e *taggedError) Error() string   { return e.err.Error() }
 func (e *taggedError) Unwrap() []error { return []error{e.sentinel, e.err} }
-

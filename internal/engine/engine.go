@@ -18,7 +18,6 @@ import (
 	"sync"
 	"time"
 
-	"shoal/internal/dhtnode"
 	"shoal/internal/disk"
 	"shoal/internal/mono"
 	"shoal/internal/netio"
@@ -83,7 +82,7 @@ type Engine struct {
 	addr   netip.AddrPort
 
 	listener net.Listener
-	node     *dhtnode.Node // nil without DHT
+	node     node // nil without DHT
 	disk     *disk.Disk
 	budget   *disk.Budget
 	files    *storage.Pool
@@ -113,7 +112,7 @@ func New(cfg Config) (*Engine, error) {
 		budget:      disk.NewBudget(cfg.Buffers),
 		files:       storage.NewPool(0),
 		spares:      new(peerconn.Spares),
-		trackers:    trackerclient.New(trackerclient.Config{Network: cfg.Network, UserAgent: "shoal/" + cfg.Version}),
+		trackers:    &trackerclient.Client{Network: cfg.Network, UserAgent: "shoal/" + cfg.Version},
 		dialSlots:   make(chan struct{}, cfg.HalfOpen),
 		acceptSlots: make(chan struct{}, cfg.Handshakes),
 		torrents:    make(map[[20]byte]*Torrent),
@@ -166,12 +165,7 @@ func (e *Engine) open() error {
 		return fmt.Errorf("listen on %v: %w", e.cfg.Listen, err)
 	}
 	e.listener, e.addr = l, netio.AddrPort(l.Addr())
-	node, err := dhtnode.New(dhtnode.Config{
-		Conn: pc, Network: e.cfg.Network,
-		Bootstrap: e.cfg.DHT.Nodes, Fallback: e.cfg.DHT.PublicNodes,
-		StateFile: e.cfg.DHT.StateFile,
-		Trace:     e.traceFunc(), Clock: e.now, Logger: e.log,
-	})
+	node, err := e.openNode(pc)
 	if err != nil {
 		l.Close()
 		pc.Close()
@@ -183,9 +177,6 @@ func (e *Engine) open() error {
 
 // Addr is the address bound, with its real port.
 func (e *Engine) Addr() netip.AddrPort { return e.addr }
-
-// Node gives the DHT node; nil when there is none.
-func (e *Engine) Node() *dhtnode.Node { return e.node }
 
 // now reads the clock that every deciding package is given.
 func (e *Engine) now() mono.Time { return mono.Start.Add(time.Since(e.origin)) }
@@ -236,9 +227,8 @@ func (e *Engine) Close(ctx context.Context) error {
 	if e.node != nil {
 		err = errors.Join(err, e.node.Close())
 	}
-	e.trackers.Close()
 	e.disk.Close()
-	return errors.Join(err, e.files.Close())
+	return err
 }
 
 // acceptLoop takes connections and does their handshakes.

@@ -13,6 +13,7 @@ import (
 	"shoal/internal/peerconn"
 	"shoal/internal/swarm"
 	"shoal/internal/tracker"
+	"shoal/internal/trackerclient"
 )
 
 // loop owns the swarm: it takes what happened, and performs what was decided.
@@ -137,7 +138,7 @@ func (t *Torrent) start(now mono.Time, ev event) {
 	cfg := swarm.Config{
 		InfoHash: t.spec.Meta.InfoHash, PeerID: t.peerID, Geometry: t.geom, Have: ev.have,
 		Private: t.info.Private, SeedOnly: t.spec.SeedOnly,
-		Tiers:  t.spec.Meta.Tiers(),
+		Tiers:  t.spec.Meta.Trackers(),
 		Client: "shoal " + t.e.cfg.Version, Port: t.e.addr.Port(),
 		Slots: t.e.cfg.Slots, MaxPeers: t.e.cfg.MaxPeers,
 		Trace: t.e.traceFunc(),
@@ -148,7 +149,6 @@ func (t *Torrent) start(now mono.Time, ev event) {
 	t.swarm = swarm.New(cfg, now, newRand())
 	t.swarm.Found(now, peerbook.Manual, t.spec.Peers, nil)
 	t.open.Store(true)
-	t.pub.started()
 	close(t.checked)
 	t.events.send(Event{Kind: EventChecked})
 	if t.swarm.Complete() {
@@ -236,7 +236,6 @@ func (t *Torrent) perform(effects []swarm.Effect) {
 				t.e.node.Told(e.Addr)
 			}
 		case swarm.PieceVerified:
-			t.pub.have(e.Piece)
 			t.events.send(Event{Kind: EventPieceVerified, Piece: int(e.Piece)})
 		case swarm.PieceFailed:
 			t.events.send(Event{Kind: EventPieceFailed, Piece: int(e.Piece)})
@@ -280,16 +279,40 @@ func (t *Torrent) announce(e swarm.Effect) {
 		Uploaded: e.Uploaded, Downloaded: e.Downloaded, Left: e.Left,
 		Event: e.Request.Event, NumWant: e.Request.NumWant, Key: t.key, TrackerID: e.Request.TrackerID,
 	})
-	if len(resp.Peers) > 0 {
-		f := &found{src: peerbook.Tracker}
-		for _, p := range resp.Peers {
-			f.addrs = append(f.addrs, p.Addr)
-			f.ids = append(f.ids, p.PromisedID())
-		}
+	if f := trackerPeers(resp.Peers); len(f.addrs) > 0 {
 		t.post(event{kind: evFound, found: f})
 	}
-	r := announce.ResultOf(e.Request, resp, err)
+	r := announceResult(e.Request, resp, err)
 	t.post(event{kind: evAnnounced, ann: &r})
+}
+
+// trackerPeers gives the addresses of a reply, each with the peer id that was
+// promised, if one was.
+func trackerPeers(peers []tracker.Peer) *found {
+	f := &found{src: peerbook.Tracker}
+	for _, p := range peers {
+		var id []byte
+		if p.HasID {
+			id = p.ID[:]
+		}
+		f.addrs = append(f.addrs, p.Addr)
+		f.ids = append(f.ids, id)
+	}
+	return f
+}
+
+// announceResult turns a tracker's reply into what the announce machine takes.
+func announceResult(req announce.Request, resp tracker.Response, err error) announce.Result {
+	r := announce.Result{
+		URL: req.URL, Event: req.Event,
+		Interval: resp.Interval, MinInterval: resp.MinInterval, TrackerID: resp.TrackerID,
+		Peers: len(resp.Peers), Seeders: resp.Seeders, Leechers: resp.Leechers,
+	}
+	if err != nil {
+		r.Err = err.Error()
+		r.RetryIn = trackerclient.RetryIn(err)
+	}
+	return r
 }
 
 // sync makes durable what is complete, then says so.

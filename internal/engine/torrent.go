@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -167,6 +166,9 @@ func (t *Torrent) InfoHash() [20]byte { return t.spec.Meta.InfoHash }
 
 // Info gives the torrent's info dictionary.
 func (t *Torrent) Info() *metainfo.Info { return t.info }
+
+// Meta gives the torrent file's content.
+func (t *Torrent) Meta() *metainfo.Torrent { return t.spec.Meta }
 
 // Dir gives the folder that holds the torrent's file or folder.
 func (t *Torrent) Dir() string { return t.spec.Dir }
@@ -371,5 +373,3 @@ func (t *Torrent) park(deadline mono.Time) bool {
 	}
 	return true
 }
-
-var errSeedOnly = errors.New("pieces are missing, and only seeding was asked for")

@@ -42,9 +42,7 @@ func (s *Swarm) Joined(now mono.Time, key PeerKey, a Arrival) {
 		delete(s.dials, a.Addr)
 	}
 	if s.tracing() {
-		s.note(trace.Received, trace.Peer, p, "handshake", trace.Record{
-			Piece: trace.No, Block: trace.No, Text: wire.ClientName(p.id),
-		})
+		s.noteHandshakes(p, expect.why)
 	}
 	if a.Dialled || !dialling {
 		s.book.Connected(now, a.Addr)
@@ -69,6 +67,19 @@ func (s *Swarm) Joined(now mono.Time, key PeerKey, a Arrival) {
 	default:
 		s.welcome(p)
 	}
+}
+
+// noteHandshakes records both handshakes, in the order in which they were sent:
+// whoever dialled spoke first.
+func (s *Swarm) noteHandshakes(p *peer, dialled why.Why) {
+	theirs := trace.Record{Piece: trace.No, Block: trace.No, Text: wire.ClientName(p.id)}
+	if !p.dialled {
+		s.note(trace.Received, trace.Peer, p, "handshake", theirs)
+		s.note(trace.Sent, trace.Peer, p, "handshake", bare(why.TheyAsked))
+		return
+	}
+	s.note(trace.Sent, trace.Peer, p, "handshake", bare(dialled))
+	s.note(trace.Received, trace.Peer, p, "handshake", theirs)
 }
 
 // collapse decides which of two connections to the same peer stays. Both sides

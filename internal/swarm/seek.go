@@ -97,7 +97,7 @@ func (s *Swarm) dialMore() {
 			s.due(s.book.Deadline())
 			return
 		}
-		s.dials[c.Addr] = dial{expectID: c.ExpectID, expects: c.HasID}
+		s.dials[c.Addr] = dial{expectID: c.ExpectID, expects: c.HasID, why: c.Why}
 		if s.tracing() {
 			s.note(trace.Did, trace.Peer, &peer{addr: c.Addr}, "dial", bare(c.Why))
 		}

@@ -130,6 +130,7 @@ type scratch struct {
 type dial struct {
 	expectID [20]byte
 	expects  bool
+	why      why.Why
 }
 
 // New makes the machine of one torrent. rng is its only source of chance.

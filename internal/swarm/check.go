@@ -1,0 +1,122 @@
+package swarm
+
+import (
+	"errors"
+	"fmt"
+
+	"shoal/internal/bitfield"
+	"shoal/internal/block"
+	"shoal/internal/picker"
+)
+
+// CheckInvariants recomputes from scratch what the swarm keeps up step by step
+// and gives the first difference. It is for tests and the simulator, to be
+// called after a Flush; its cost is that of everything there is.
+//
+//   - slots, keys and counts name the same peers, no more than allowed, none of
+//     them useless, ourselves or there twice;
+//   - we ask only peers that have unchoked us, only for blocks of pieces that
+//     they have and we lack, never for one twice, and the picker knows each
+//     request; no peer is asked more than it keeps;
+//   - we are interested exactly in those that have what we lack;
+//   - only unchoked peers have requests waiting, for pieces that we have, and no
+//     more are unchoked than there are slots;
+//   - the picker's own invariants, availability the sum of the peers' sets.
+func (s *Swarm) CheckInvariants() error {
+	if len(s.dirty) > 0 {
+		return errors.New("not flushed")
+	}
+	count, unchoked, requests := 0, 0, 0
+	for i, p := range s.peers {
+		if p == nil {
+			continue
+		}
+		count++
+		if !p.choked {
+			unchoked++
+		}
+		requests += p.requests.len()
+		if p.slot != picker.Peer(i) || s.byKey[p.key] != p || p.gone {
+			return fmt.Errorf("peer %d in slot %d is not the one by its key", p.key, i)
+		}
+		if err := s.checkPeer(p); err != nil {
+			return fmt.Errorf("peer %d at %v: %w", p.key, p.addr, err)
+		}
+		for _, q := range s.peers[:i] {
+			if q != nil && q.id == p.id {
+				return fmt.Errorf("peers %d and %d are the same", q.key, p.key)
+			}
+		}
+	}
+	switch {
+	case count != s.count || count != len(s.byKey):
+		return fmt.Errorf("%d peers, counted %d, by key %d", count, s.count, len(s.byKey))
+	case count > s.cfg.MaxPeers:
+		return fmt.Errorf("%d peers, at most %d", count, s.cfg.MaxPeers)
+	case len(s.dials) > s.cfg.HalfOpen:
+		return fmt.Errorf("%d dials at once, at most %d", len(s.dials), s.cfg.HalfOpen)
+	case unchoked > s.cfg.Slots:
+		return fmt.Errorf("%d unchoked, %d slots", unchoked, s.cfg.Slots)
+	case requests != s.picker.Stats().Requests:
+		return fmt.Errorf("%d requests in flight, the picker knows %d", requests, s.picker.Stats().Requests)
+	case count > 0 && s.Deadline() > s.now.Add(keepAliveAfter):
+		return errors.New("peers, and no deadline before a keep-alive is due")
+	}
+	return s.picker.CheckInvariants(func(yield func(picker.Peer, *bitfield.Bitfield) bool) {
+		for i, p := range s.peers {
+			if p != nil && !yield(picker.Peer(i), p.have) {
+				return
+			}
+		}
+	})
+}
+
+func (s *Swarm) checkPeer(p *peer) error {
+	if p.id == s.cfg.PeerID {
+		return errors.New("it is ourselves")
+	}
+	if s.useless(p) {
+		return errors.New("it is useless, and still connected")
+	}
+	if p.choking && p.requests.len() > 0 {
+		return fmt.Errorf("it chokes us, and is asked for %d blocks", p.requests.len())
+	}
+	if n, m := p.requests.len(), p.window.Outstanding(); n != m {
+		return fmt.Errorf("%d requests in flight, in the window %d", n, m)
+	}
+	if reqq := p.ext.Reqq; reqq > 0 && p.requests.len() > int(reqq) {
+		return fmt.Errorf("%d requests in flight, it keeps %d", p.requests.len(), reqq)
+	}
+	seen := make(map[block.Ref]bool)
+	for _, r := range p.requests.live() {
+		if !p.have.Has(r.ref.Piece) || s.picker.Have(r.ref.Piece) || seen[r.ref] {
+			return fmt.Errorf("asked for %v: it has the piece is %v, we have it is %v, asked twice is %v",
+				r.ref, p.have.Has(r.ref.Piece), s.picker.Have(r.ref.Piece), seen[r.ref])
+		}
+		seen[r.ref] = true
+	}
+	var wanted uint32
+	for i := range p.have.Pieces() {
+		if !s.picker.Have(i) {
+			wanted++
+		}
+	}
+	if wanted != p.wanted {
+		return fmt.Errorf("it has %d pieces that we lack, counted %d", wanted, p.wanted)
+	}
+	if want := wanted > 0 && s.wants(); want != p.interesting {
+		return fmt.Errorf("it has %d pieces that we lack, and interesting is %v", wanted, p.interesting)
+	}
+	if p.choked && p.queue.len() > 0 {
+		return fmt.Errorf("choked, and %d requests wait", p.queue.len())
+	}
+	for _, r := range p.queue.items[p.queue.head:] {
+		if !s.picker.Have(r.Piece) {
+			return fmt.Errorf("it waits for %v, which we do not have", r)
+		}
+	}
+	if p.flight < 0 || p.flight > uploadWindow {
+		return fmt.Errorf("%d blocks are with the writer", p.flight)
+	}
+	return nil
+}
