@@ -40,7 +40,7 @@ func rate(bytesPerSecond float64) string { return size(int64(bytesPerSecond)) + 
 
 // span gives a duration as people say it: 0.4s, 42s, 3m07s, 5h02m, 3d04h.
 func span(d time.Duration) string {
-	if d < 10*time.Second {
+	if d < 10*time.Second && d%time.Second != 0 {
 		return fmt.Sprintf("%.1fs", max(d, 0).Seconds())
 	}
 	s := int64(d.Round(time.Second) / time.Second)

@@ -36,7 +36,7 @@ func TestPercent(t *testing.T) {
 
 func TestSpan(t *testing.T) {
 	for d, want := range map[time.Duration]string{
-		-time.Second: "0.0s", 350 * time.Millisecond: "0.3s", 42 * time.Second: "42s", 187 * time.Second: "3m07s",
+		-time.Millisecond: "0.0s", 7 * time.Second: "7s", 350 * time.Millisecond: "0.3s", 42 * time.Second: "42s", 187 * time.Second: "3m07s",
 		5*time.Hour + 2*time.Minute: "5h02m", 76 * time.Hour: "3d04h", 1 << 62: "years",
 	} {
 		if got := span(d); got != want {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"syscall"
@@ -145,7 +144,7 @@ func (d *download) run(ctx context.Context, seed bool) error {
 	}
 	d.complete()
 	d.out.say("seeding until Ctrl-C")
-	if err := ended(ctx, d.torrent); err != nil {
+	if err := ended(ctx, d.out, d.torrent); err != nil {
 		w.stop()
 		return fail("seed "+d.src.name(), err)
 	}
@@ -195,35 +194,36 @@ func (d *download) failed(ctx context.Context, err error) error {
 }
 
 // ended waits until ctx ends, which is the normal end of a seed and gives nil, or
-// until all torrents have failed.
-func ended(ctx context.Context, torrents ...*shoal.Torrent) error {
-	all := make(chan error, 1)
-	go func() {
-		var errs []error
+// until no torrent is left that has not failed. A torrent that fails on the way is
+// told, the others go on.
+func ended(ctx context.Context, out *output, torrents ...*shoal.Torrent) error {
+	tick := time.NewTicker(eventEvery)
+	defer tick.Stop()
+	gone := make(map[*shoal.Torrent]bool)
+	for first := true; ; first = false {
+		err := shoal.ErrStopped
 		for _, t := range torrents {
-			for range t.Progress(ctx, time.Minute) { // ends when the torrent does
+			s := t.Stats()
+			if gone[t] || s.State != shoal.Failed && s.State != shoal.Stopped {
+				continue
 			}
-			errs = append(errs, t.Stats().Err)
+			gone[t] = true
+			if s.Err != nil {
+				err = s.Err
+			}
+			if !first && len(torrents) > 1 { // what failed before was told then
+				out.warn("%s: %s", printable(t.Name()), printable(err.Error()))
+			}
 		}
-		all <- errors.Join(errs...)
-	}()
-	select {
-	case <-ctx.Done():
-		return nil
-	case err := <-all:
-		if ctx.Err() != nil {
+		if len(gone) == len(torrents) {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
 			return nil
 		}
-		return cmpErr(err)
 	}
-}
-
-// cmpErr gives a reason where a torrent stopped without one.
-func cmpErr(err error) error {
-	if err == nil {
-		return shoal.ErrStopped
-	}
-	return err
 }
 
 func seconds(d time.Duration) float64 { return d.Round(time.Millisecond).Seconds() }

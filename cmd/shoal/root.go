@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"shoal"
 )
 
 // version is set when a release is linked: -ldflags "-X main.version=v1.2.3".
@@ -82,9 +84,9 @@ func versionText() string {
 		}
 	}
 	if revision == "" {
-		return "devel"
+		return shoal.Version + "-devel"
 	}
-	return "devel-" + revision + modified
+	return shoal.Version + "-devel-" + revision + modified
 }
 
 // addJSON gives a command its --json flag.

@@ -135,7 +135,7 @@ func (sh *sharing) run(ctx context.Context) error {
 	}
 	sh.out.say("up: %s at %s", count(up.Complete+up.Partial, "torrent"), up.Addr)
 	sh.out.event("up", up)
-	if err := ended(ctx, sh.torrents...); err != nil {
+	if err := ended(ctx, sh.out, sh.torrents...); err != nil {
 		return fail("seed", err)
 	}
 	w.stop()

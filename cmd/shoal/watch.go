@@ -22,6 +22,7 @@ type watcher struct {
 
 	// What has been said. Owned by the ticking goroutine.
 	pace     pace
+	checking bool
 	told     map[string]shoal.Stats // by info-hash
 	trackers map[string]string      // state and error, by info-hash and URL
 	uploaded int64
@@ -35,8 +36,9 @@ func watch(out *output, torrents ...*shoal.Torrent) *watcher {
 		told: make(map[string]shoal.Stats), trackers: make(map[string]string),
 	}
 	for _, t := range torrents {
+		events := t.Events(ctx) // from here on, not from when the goroutine runs
 		w.wg.Go(func() {
-			for e := range t.Events(ctx) {
+			for e := range events {
 				w.event(t, e)
 			}
 		})
@@ -169,7 +171,7 @@ func (w *watcher) changes(s shoal.Stats) {
 	if !w.out.json {
 		return
 	}
-	if last, ok := w.told[s.InfoHash]; !ok || !last.At.Equal(s.At) {
+	if last, ok := w.told[s.InfoHash]; !ok || !last.At.Equal(s.At) || last.Checked != s.Checked {
 		w.told[s.InfoHash] = s
 		w.out.event("progress", progressOf(s))
 	}
@@ -215,8 +217,11 @@ const seedingEvery = time.Minute
 func (w *watcher) line(all []shoal.Stats) {
 	sum, doing := total(all)
 	now := w.out.now()
+	if checking := doing[shoal.Checking] > 0; checking != w.checking {
+		w.checking, w.pace = checking, pace{out: w.out} // another job, counted from its start
+	}
 	switch {
-	case doing[shoal.Checking] > 0:
+	case w.checking:
 		if done := checkedBytes(sum); w.pace.due(now, done, sum.Size) {
 			w.out.say("checking  %s  %s of %s", percent(done, sum.Size), size(done), size(sum.Size))
 		}
@@ -251,7 +256,7 @@ func traffic(s shoal.Stats, g glyphs) string {
 		text += " (" + count(s.Seeds, "seed") + ")"
 	}
 	if d, ok := s.ETA(); ok {
-		text += "  ETA " + span(d)
+		text += "  ETA " + span(max(d.Round(time.Second), time.Second))
 	}
 	if s.UpRate >= 1 {
 		text += "  " + g.up + " " + rate(s.UpRate)
