@@ -30,6 +30,9 @@ func (c *Choker) Round(now mono.Time, seeding bool, peers []Peer, dst []Change) 
 // while a slot is free. Peers that have lost interest make room; others are not
 // choked, unless there are more of them than slots.
 func (c *Choker) Fill(now mono.Time, seeding bool, peers []Peer, dst []Change) []Change {
+	if c.settled(peers) {
+		return dst
+	}
 	r := c.begin(now, seeding, peers)
 	best := byDown
 	if seeding {
@@ -42,6 +45,22 @@ func (c *Choker) Fill(now mono.Time, seeding bool, peers []Peer, dst []Change) [
 	r.shareRest(why.FreeSlot)
 	r.keepIdle()
 	return r.changes(dst)
+}
+
+// settled reports at little cost that Fill would change nothing.
+func (c *Choker) settled(peers []Peer) bool {
+	busy, idle, waiting := 0, 0, 0
+	for i := range peers {
+		switch p := &peers[i]; {
+		case p.Unchoked && p.Interested:
+			busy++
+		case p.Unchoked:
+			idle++
+		case p.Interested:
+			waiting++
+		}
+	}
+	return busy+idle <= c.slots && (waiting == 0 || busy == c.slots)
 }
 
 // round is one decision in the making. Slots are given by take, one after the
@@ -73,11 +92,7 @@ func (c *Choker) begin(now mono.Time, seeding bool, peers []Peer) *round {
 	c.chosen = c.chosen[:0]
 	c.states = slices.Grow(c.states[:0], len(peers))[:len(peers)]
 	clear(c.states)
-	before := c.favourite
-	if seeding {
-		c.favourite = 0
-	}
-	c.round = round{c, now, seeding, peers, before}
+	c.round = round{c, now, seeding, peers, c.favourite}
 	return &c.round
 }
 
@@ -161,11 +176,9 @@ func (r *round) optimistic() {
 		r.favourite, r.turns = r.peers[i].Key, 0
 		return
 	}
-	if was < 0 || r.states[was] == rewarded {
-		r.favourite = 0
-		return
+	if was >= 0 {
+		r.take(was, hasSlot, why.None) // nobody else wants the turn
 	}
-	r.take(was, hasSlot, why.None) // nobody else wants the turn
 }
 
 // draw gives a choked and interested peer at random, or -1.
