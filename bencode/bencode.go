@@ -18,8 +18,8 @@ const (
 	// and one for each folder where BEP 52 spells paths as nested dictionaries.
 	DefaultMaxDepth = 100
 
-	// DefaultMaxTokens is how many values, keys included, a document may have: four for
-	// each file of a torrent with 700,000 files.
+	// DefaultMaxTokens is how many values, keys included, a document may have. A file of a
+	// torrent takes seven or eight, so this is a torrent of some 400,000 files.
 	DefaultMaxTokens = 3_000_000
 )
 

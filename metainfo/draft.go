@@ -45,6 +45,12 @@ type NewFile struct {
 // The files are sorted by their paths, element by element, as bytes: the order in which BEP
 // 52 has them.
 func NewDraft(name string, files []NewFile, pieceLength int64) (*Draft, error) {
+	if len(files) == 0 {
+		return nil, errors.New("create torrent: no files")
+	}
+	if len(files) > MaxFiles {
+		return nil, fmt.Errorf("create torrent: %d files, more than %d: %w", len(files), MaxFiles, ErrTooLarge)
+	}
 	d := &Draft{name: name, files: slices.Clone(files)}
 	d.single = len(files) == 1 && len(files[0].Path) == 0
 	slices.SortStableFunc(d.files, func(a, b NewFile) int { return slices.Compare(a.Path, b.Path) })
@@ -70,26 +76,9 @@ func NewDraft(name string, files []NewFile, pieceLength int64) (*Draft, error) {
 
 // check looks at the sorted files and adds up their lengths.
 func (d *Draft) check() (total int64, err error) {
-	switch {
-	case len(d.files) == 0:
-		return 0, errors.New("no files")
-	case len(d.files) > MaxFiles:
-		return 0, fmt.Errorf("%d files, more than %d: %w", len(d.files), MaxFiles, ErrTooLarge)
-	}
 	for i, f := range d.files {
-		path := quote(strings.Join(f.Path, "/"))
-		switch {
-		case len(f.Path) == 0 && !d.single:
-			return 0, errors.New("a file without a path among others")
-		case len(f.Path) > MaxPathDepth:
-			return 0, fmt.Errorf("%s: %d folders deep, more than %d: %w", path, len(f.Path), MaxPathDepth, ErrTooLarge)
-		case f.Length < 0:
-			return 0, fmt.Errorf("%s: negative length", path)
-		}
-		for _, elem := range f.Path {
-			if err := checkElement(elem); err != nil {
-				return 0, fmt.Errorf("%s: %w", path, err)
-			}
+		if err := d.checkFile(f); err != nil {
+			return 0, fmt.Errorf("%s: %w", quote(strings.Join(f.Path, "/")), err)
 		}
 		// In this order what lies in a folder follows its name at once.
 		if i > 0 && isPrefix(d.files[i-1].Path, f.Path) {
@@ -101,6 +90,23 @@ func (d *Draft) check() (total int64, err error) {
 		}
 	}
 	return total, nil
+}
+
+func (d *Draft) checkFile(f NewFile) error {
+	switch {
+	case len(f.Path) == 0 && !d.single:
+		return errors.New("a file without a path among others")
+	case len(f.Path) > MaxPathDepth:
+		return fmt.Errorf("%d folders deep, more than %d: %w", len(f.Path), MaxPathDepth, ErrTooLarge)
+	case f.Length < 0:
+		return errors.New("negative length")
+	}
+	for _, elem := range f.Path {
+		if err := checkElement(elem); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func isPrefix(prefix, path []string) bool {
@@ -132,7 +138,18 @@ func (d *Draft) Info(hashes []byte) (*Info, error) {
 	if want := int(d.geometry.Pieces) * sha1.Size; len(hashes) != want {
 		return nil, fmt.Errorf("create torrent: %d bytes of hashes instead of %d", len(hashes), want)
 	}
-	w := bencode.NewWriter(nil)
+	// What others would refuse to load must not be made. This size leaves out the frame of
+	// each entry; ParseInfo looks at the whole.
+	size := len(hashes) + len(d.name)
+	for _, f := range d.files {
+		for _, elem := range f.Path {
+			size += len(elem)
+		}
+	}
+	if size > MaxSize {
+		return nil, fmt.Errorf("create torrent: %d bytes of names and hashes, more than 64 MiB: %w", size, ErrTooLarge)
+	}
+	w := bencode.NewWriter(make([]byte, 0, size+size/8+256))
 	w.BeginDict()
 	if d.single {
 		w.Key("length")
@@ -156,7 +173,6 @@ func (d *Draft) Info(hashes []byte) (*Info, error) {
 		w.Int(1)
 	}
 	w.End()
-	// What others would refuse to load must not be made.
 	info, err := ParseInfo(w.Finish())
 	if err != nil {
 		return nil, fmt.Errorf("create torrent: %w", err)

@@ -60,7 +60,14 @@ func (t *Torrent) Encode() ([]byte, error) {
 	}
 	slices.SortFunc(entries, func(a, b Entry) int { return cmp.Compare(a.Key, b.Key) })
 
-	w := bencode.NewWriter(nil)
+	size := len("de")
+	for _, e := range entries {
+		size += len(bencode.AppendString(nil, e.Key)) + len(e.Raw)
+	}
+	if size > MaxSize {
+		return nil, fmt.Errorf("encode torrent: %d bytes, more than 64 MiB: %w", size, ErrTooLarge)
+	}
+	w := bencode.NewWriter(make([]byte, 0, size))
 	w.BeginDict()
 	for i, e := range entries {
 		if i > 0 && e.Key == entries[i-1].Key {
@@ -70,11 +77,7 @@ func (t *Torrent) Encode() ([]byte, error) {
 		w.Raw(e.Raw)
 	}
 	w.End()
-	b := w.Finish()
-	if len(b) > MaxSize {
-		return nil, fmt.Errorf("encode torrent: %d bytes, more than 64 MiB: %w", len(b), ErrTooLarge)
-	}
-	return b, nil
+	return w.Finish(), nil
 }
 
 // check holds the fields against what Parse would take.

@@ -53,19 +53,23 @@ type fileLister struct {
 	links   int
 }
 
+// field names a part of the file that is being read.
+func (l *fileLister) field(part string) string {
+	return fmt.Sprintf("info.files[%d]%s", len(l.Files), part)
+}
+
 // add reads one file.
 func (l *fileLister) add(v bencode.Value) *Error {
-	field := func(name string) string { return fmt.Sprintf("info.files[%d]%s", len(l.Files), name) }
 	if v.Kind() != bencode.Dict {
-		return wrongKind(l.dict, v, field(""), bencode.Dict)
+		return wrongKind(l.dict, v, l.field(""), bencode.Dict)
 	}
 	length := v.Get("length")
 	n, ok := length.Int()
 	if !ok {
-		return wrongKind(v, length, field(".length"), bencode.Int)
+		return wrongKind(v, length, l.field(".length"), bencode.Int)
 	}
 	if n < 0 {
-		return refuse(length, field(".length"), "negative length")
+		return refuse(length, l.field(".length"), "negative length")
 	}
 	f := File{
 		Length:     n,
@@ -74,7 +78,7 @@ func (l *fileLister) add(v bencode.Value) *Error {
 		Executable: hasAttr(v, "x"),
 	}
 	if l.Length, ok = addLength(l.Length, n); !ok {
-		return refuse(length, field(".length"), "the lengths add up to more than 64 bits hold")
+		return refuse(length, l.field(".length"), "the lengths add up to more than 64 bits hold")
 	}
 
 	path, name := v.Get("path"), ".path"
@@ -83,12 +87,11 @@ func (l *fileLister) add(v bencode.Value) *Error {
 	}
 	if !f.Pad || path.Exists() { // pad files need no path
 		var err *Error
-		if f.RawPath, err = l.rawPath(v, path, field(name)); err != nil {
+		if f.RawPath, err = l.rawPath(v, path, name); err != nil {
 			return err
 		}
 	}
 	if !f.Pad {
-		// Folder by folder, so that the time is in proportion to the input.
 		f.Path = l.namer.path(make([]string, 0, len(f.RawPath)), f.RawPath[1:])
 		if slices.Equal(f.Path[1:], f.RawPath[1:]) {
 			if l.Name == l.RawName {
@@ -106,23 +109,23 @@ func (l *fileLister) add(v bencode.Value) *Error {
 }
 
 // rawPath reads the elements of a path, and puts the torrent's name in front.
-func (l *fileLister) rawPath(in, v bencode.Value, field string) ([]string, *Error) {
+func (l *fileLister) rawPath(in, v bencode.Value, name string) ([]string, *Error) {
 	if v.Kind() != bencode.List {
-		return nil, wrongKind(in, v, field, bencode.List)
+		return nil, wrongKind(in, v, l.field(name), bencode.List)
 	}
 	n := v.Len()
 	switch {
 	case n == 0:
-		return nil, refuse(v, field, "a path without elements") // BEP 3: an error case
+		return nil, refuse(v, l.field(name), "a path without elements") // BEP 3: an error case
 	case n > MaxPathDepth:
-		e := refuse(v, field, "%d elements, more than %d", n, MaxPathDepth)
+		e := refuse(v, l.field(name), "%d elements, more than %d", n, MaxPathDepth)
 		e.Err = ErrTooLarge
 		return nil, e
 	}
 	raw := append(make([]string, 0, n+1), l.RawName)
 	for elem := range v.Items() {
 		if elem.Kind() != bencode.String {
-			return nil, wrongKind(v, elem, fmt.Sprintf("%s[%d]", field, len(raw)-1), bencode.String)
+			return nil, wrongKind(v, elem, l.field(fmt.Sprintf("%s[%d]", name, len(raw)-1)), bencode.String)
 		}
 		end := elem.Offset() + len(elem.Raw()) - l.base
 		raw = append(raw, l.text[end-elem.Len():end])

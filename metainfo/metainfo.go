@@ -188,7 +188,7 @@ func checkURL(s string) error {
 	switch {
 	case len(s) > MaxURL:
 		return fmt.Errorf("longer than %d bytes", MaxURL)
-	case s == "" || Printable(s) != s:
+	case s == "" || s != strings.TrimSpace(s) || s != Printable(s):
 		return errors.New("no URL")
 	}
 	return nil

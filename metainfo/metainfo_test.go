@@ -256,7 +256,6 @@ func TestRefused(t *testing.T) {
 		{info("d6:lengthi1e4:name1:n12:piece lengthi1e6:pieces19:1234567890123456789e"), "info.pieces: 19 bytes of hashes instead of 20", "19:", nil},
 		{info("d6:lengthi1e4:name1:n12:piece lengthi1ee"), "info.pieces: missing", "d6:length", nil},
 		{info("d6:lengthi1e4:namei7e12:piece lengthi1e6:pieces20:" + hash1 + "e"), "info.name: integer instead of string", "i7e", nil},
-		{strings.Repeat("0", MaxSize+1), "torrent file larger than 64 MiB", "000", ErrTooLarge},
 	} {
 		_, err := Parse([]byte(c.in))
 		checkRefused(t, err, []byte(c.in), place{c.reason, c.at})
@@ -264,7 +263,11 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%.80q: error %v is not %v", c.in, err, c.err)
 		}
 	}
-	if _, err := ParseInfo(make([]byte, MaxSize+1)); !errors.Is(err, ErrTooLarge) {
+	large := make([]byte, MaxSize+1)
+	if _, err := Parse(large); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("file over the limit: %v", err)
+	}
+	if _, err := ParseInfo(large); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("info dictionary over the limit: %v", err)
 	}
 	if _, err := ParseInfo([]byte("le")); err == nil || err.Error() != "torrent refused: info: list instead of dictionary (at byte 0)" {

@@ -138,10 +138,8 @@ func shorten(name string, n int) string {
 func reserved(name string) bool {
 	base, _, _ := strings.Cut(name, ".")
 	base = strings.TrimRight(base, " ")
-	switch len(base) {
-	case 3, 4, 5, 6, 7: // superscript digits take two bytes
-	default:
-		return false
+	if len(base) < len("CON") || len(base) > len("CONOUT$") || !strings.ContainsRune("CPANLcpanl", rune(base[0])) {
+		return false // most names, at no cost
 	}
 	switch base = strings.ToUpper(base); base {
 	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$":
