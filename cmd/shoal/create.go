@@ -33,7 +33,7 @@ func createCommand(out *output) *cobra.Command {
 	var (
 		o      shoal.CreateOptions
 		file   string
-		length sizeFlag
+		length pieceLengthFlag
 		urls   urlsFlag
 		nodes  hostsFlag
 	)
@@ -58,7 +58,7 @@ the DHT nodes that a client knows.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.Path, o.PieceLength, o.Trackers, o.Nodes = args[0], int64(length), urls, nodes
+			o.Path, o.PieceLength, o.Trackers, o.Nodes = args[0], int64(length.sizeFlag), urls, nodes
 			return create(cmd.Context(), out, o, file)
 		},
 	}
@@ -81,6 +81,9 @@ func create(ctx context.Context, out *output, o shoal.CreateOptions, file string
 		return usageErr("name a tracker with --tracker, or leave --private away",
 			"%s: a private torrent without a tracker has no way to find peers", what)
 	}
+	if st, err := os.Stat(filepath.Dir(file)); err != nil || !st.IsDir() { // known before an hour of hashing
+		return &failure{exitFailed, fmt.Errorf("write %s: there is no such folder", printable(file)), "name another file with -o, or make the folder"}
+	}
 	m := newMeter(out, "hashing")
 	o.Progress = func(done, total int64) {
 		m.show(done, total, func() { out.event("progress", hashingEvent{done, total}) })
@@ -90,9 +93,16 @@ func create(ctx context.Context, out *output, o shoal.CreateOptions, file string
 	out.clear()
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return &failure{exitSource, fmt.Errorf("%s: %w", what, err), "name a file or a folder that exists"}
+		return sourceErr("name a file or a folder that exists", "%s: there is no such file or folder", what)
 	case err != nil:
 		return fail(what, err)
+	}
+	for i, w := range made.Warnings {
+		if i == shownWarnings {
+			out.warn("and %s", count(len(made.Warnings)-i, "more warning"))
+			break
+		}
+		out.warn("%s", printable(w))
 	}
 	if file == "" {
 		file = made.Name + ".torrent"

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"syscall"
 
 	"shoal"
@@ -71,7 +72,10 @@ func fail(what string, err error) error {
 	if err == nil || errors.As(err, &f) {
 		return err
 	}
-	f = &failure{code: exitFailed, err: fmt.Errorf("%s: %w", what, err)}
+	f = &failure{code: exitFailed, err: err}
+	if !strings.HasPrefix(err.Error(), what) { // the library may have said so already
+		f.err = fmt.Errorf("%s: %w", what, err)
+	}
 	switch {
 	case errors.Is(err, shoal.ErrNoSpace), errors.Is(err, syscall.ENOSPC):
 		f.code = exitNoSpace

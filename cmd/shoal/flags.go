@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"shoal/metainfo"
 )
 
 // The flags' values check themselves, so that a mistake is told as one of usage,
@@ -32,6 +34,19 @@ func (s *sizeFlag) Set(text string) error {
 	n, err := parseSize(text)
 	*s = sizeFlag(n)
 	return err
+}
+
+// pieceLengthFlag is a size that a piece may have.
+type pieceLengthFlag struct{ sizeFlag }
+
+func (p *pieceLengthFlag) Set(text string) error {
+	if err := p.sizeFlag.Set(text); err != nil {
+		return err
+	}
+	if n := int64(p.sizeFlag); n < 16<<10 || n > metainfo.MaxPieceLength || n&(n-1) != 0 {
+		return errors.New("a piece has a power of two of bytes, from 16KiB to 512MiB")
+	}
+	return nil
 }
 
 // parseSize reads a number of bytes with an optional unit: B, K, M, G, T (and KB,

@@ -71,3 +71,13 @@ func TestParseSize(t *testing.T) {
 		}
 	}
 }
+
+func TestQuoted(t *testing.T) {
+	for name, want := range map[string]string{
+		"a.torrent": "a.torrent", "": "''", "my film": "'my film'", "it's": `'it'\''s'`, "$(x)": "'$(x)'", "ä": "'ä'",
+	} {
+		if got := quoted(name); got != want {
+			t.Errorf("quoted(%q) = %s, want %s", name, got, want)
+		}
+	}
+}

@@ -6,7 +6,8 @@ import "time"
 const (
 	redrawEvery = 200 * time.Millisecond // a terminal; more often nobody can read
 	eventEvery  = time.Second            // JSON
-	lineEvery   = 10 * time.Second       // plain lines, which also come at every tenth of the way
+	lineEvery   = 10 * time.Second       // plain lines, which also come at every tenth of the way,
+	lineAtMost  = time.Second            // but not more often than this: a short job goes without
 )
 
 // A pace decides when the next word about a job is due.
@@ -32,13 +33,11 @@ func (p *pace) due(now time.Time, done, total int64) bool {
 		every = eventEvery
 	case done >= total:
 		return false
-	case tenth > p.tenth:
-		p.last, p.tenth = now, tenth
-		return true
-	}
-	if p.last.IsZero() && !p.out.live() && !p.out.json {
+	case p.last.IsZero():
 		p.last = now // the start was told, too
 		return false
+	case tenth > p.tenth:
+		every = lineAtMost
 	}
 	if now.Sub(p.last) < every {
 		return false

@@ -11,9 +11,10 @@ import (
 
 // Bounds of what show prints for people; --json has everything.
 const (
-	shownFiles   = 200
-	shownURLs    = 50
-	shownLetters = 2000 // of a comment
+	shownFiles    = 200
+	shownURLs     = 50
+	shownWarnings = 20
+	shownLetters  = 2000 // of a comment
 )
 
 type showEvent struct {

@@ -78,7 +78,7 @@ func verify(ctx context.Context, out *output, name, dir string) error {
 	if !r.Complete {
 		return &failure{
 			exitFailed, fmt.Errorf("%s: %s", what, lack(r)),
-			fmt.Sprintf("fetch what is missing with: shoal get %s --dir %s", printable(name), printable(dir)),
+			fmt.Sprintf("fetch what is missing with: shoal get %s --dir %s", quoted(name), quoted(dir)),
 		}
 	}
 	out.say("%s is complete: %s, %s, checked in %s", src.name(), size(r.Size), count(r.Pieces, "piece"), span(took))
