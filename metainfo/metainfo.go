@@ -16,7 +16,7 @@
 //     The hashes must be exactly as many as the pieces.
 //   - Names become safe for every file system, see [SafeName]; no two files of a torrent get
 //     one path, also not where case or the composition of accents is ignored.
-//   - Faults outside info cost the faulty entry, never the torrent.
+//   - A fault in an entry beside info costs that entry, never the torrent.
 //
 // The values returned are not changed by this package afterwards. They refer to the bytes
 // they were parsed from, which must not change either.

@@ -25,8 +25,8 @@ type element struct {
 	name   string
 }
 
-// file stands in taken for a file; folders stand there by their number.
-const file = -1
+// isFile stands in taken for a file; folders stand there by their number.
+const isFile = -1
 
 // fallback is the name of an element of which nothing is left.
 const fallback = "_"
@@ -65,7 +65,7 @@ func (n *namer) folder(in int32, raw string) int32 {
 func (n *namer) newFolder(in int32, name string) int32 {
 	key := element{in, foldKey(name)}
 	at, ok := n.taken[key]
-	if ok && at != file {
+	if ok && at != isFile {
 		return at
 	}
 	if ok { // a file has it
@@ -88,10 +88,10 @@ func (n *namer) file(in int32, raw string) string {
 	name := safeElement(raw)
 	key := element{in, foldKey(name)}
 	if _, ok := n.taken[key]; !ok {
-		n.taken[key] = file
+		n.taken[key] = isFile
 		return name
 	}
-	return n.number(in, name, file)
+	return n.number(in, name, isFile)
 }
 
 // number takes the first free name of the form "name (2).ext". Room for the number is made
