@@ -18,6 +18,7 @@ import (
 	"sync"
 	"time"
 
+	"shoal/internal/dhtnode"
 	"shoal/internal/disk"
 	"shoal/internal/mono"
 	"shoal/internal/netio"
@@ -82,7 +83,7 @@ type Engine struct {
 	addr   netip.AddrPort
 
 	listener net.Listener
-	node     node // nil without DHT
+	node     *dhtnode.Node // nil without DHT
 	disk     *disk.Disk
 	budget   *disk.Budget
 	files    *storage.Pool
@@ -165,7 +166,12 @@ func (e *Engine) open() error {
 		return fmt.Errorf("listen on %v: %w", e.cfg.Listen, err)
 	}
 	e.listener, e.addr = l, netio.AddrPort(l.Addr())
-	node, err := e.openNode(pc)
+	node, err := dhtnode.New(dhtnode.Config{
+		Conn: pc, Network: e.cfg.Network,
+		Bootstrap: e.cfg.DHT.Nodes, Fallback: e.cfg.DHT.PublicNodes,
+		StateFile: e.cfg.DHT.StateFile,
+		Trace:     e.traceFunc(), Clock: e.now, Logger: e.log,
+	})
 	if err != nil {
 		l.Close()
 		pc.Close()
@@ -174,6 +180,9 @@ func (e *Engine) open() error {
 	e.node = node
 	return nil
 }
+
+// Node gives the DHT node; nil when there is none.
+func (e *Engine) Node() *dhtnode.Node { return e.node }
 
 // Addr is the address bound, with its real port.
 func (e *Engine) Addr() netip.AddrPort { return e.addr }

@@ -88,7 +88,7 @@ func (p *publisher) publishNow(now mono.Time) {
 	p.last, p.pending = now, false
 	s := &Stats{At: time.Now(), Checked: int(p.t.geom.Pieces)}
 	if p.t.e.node != nil {
-		s.DHT = p.t.e.node.Count()
+		s.DHT = p.t.e.node.Stats().Nodes
 	}
 	s.Swarm = p.t.swarm.Stats(now)
 	s.Map = p.t.swarm.AppendMap(make([]byte, 0, p.t.geom.Pieces))

@@ -1,0 +1,145 @@
+package shoal
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"shoal/internal/dhtnode"
+	"shoal/internal/krpc"
+	"shoal/internal/netio"
+)
+
+// DHT is a node of the DHT (BEP 5) without torrents, for looking around.
+type DHT struct {
+	node    *dhtnode.Node
+	network netio.Network
+	trace   *traceWriter
+}
+
+// DHTNode is a node that another one told of.
+type DHTNode struct {
+	ID   string // 40 hex digits
+	Addr netip.AddrPort
+}
+
+// PingResult is a node's answer to a ping.
+type PingResult struct {
+	ID   string // 40 hex digits
+	Addr netip.AddrPort
+	RTT  time.Duration
+}
+
+// OpenDHT starts a node. Of cfg it uses Listen, by default a free port, DHT,
+// Trace and Log.
+func OpenDHT(cfg Config) (*DHT, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	d := &DHT{network: networkFor(cfg.Listen)}
+	listen := cfg.Listen
+	if !listen.IsValid() {
+		listen = netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
+	}
+	pc, err := d.network.ListenPacket(listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %v: %w", listen, err)
+	}
+	nc := dhtnode.Config{
+		Conn: pc, Network: d.network, Bootstrap: cfg.DHT.Nodes,
+		StateFile: cfg.DHT.StateFile, Logger: cfg.Log,
+	}
+	if cfg.DHT.PublicNodes {
+		nc.Fallback = publicNodes
+	}
+	if cfg.Trace != nil {
+		d.trace = newTraceWriter(cfg.Trace)
+		nc.Trace = d.trace.record
+	}
+	if d.node, err = dhtnode.New(nc); err != nil {
+		pc.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// Addr is the address bound, with its real port.
+func (d *DHT) Addr() netip.AddrPort { return d.node.LocalAddr() }
+
+// Close ends the node and waits until nothing of it is left running.
+func (d *DHT) Close() error {
+	err := d.node.Close()
+	if d.trace != nil {
+		d.trace.close()
+	}
+	return err
+}
+
+// Ping asks the node at hostport whether it is there.
+func (d *DHT) Ping(ctx context.Context, hostport string) (PingResult, error) {
+	addr, err := d.resolve(ctx, hostport)
+	if err != nil {
+		return PingResult{}, fmt.Errorf("ping %s: %w", hostport, err)
+	}
+	a, err := d.node.Ping(ctx, addr)
+	if err != nil {
+		return PingResult{}, fmt.Errorf("ping %s: %w", hostport, err)
+	}
+	return PingResult{ID: a.ID.String(), Addr: addr, RTT: a.Took}, nil
+}
+
+// FindNode gives the nodes closest to target, 40 hex digits, closest first.
+func (d *DHT) FindNode(ctx context.Context, target string) ([]DHTNode, error) {
+	id, err := parseID(target)
+	if err != nil {
+		return nil, err
+	}
+	f, err := d.node.Closest(ctx, krpc.ID(id))
+	if err != nil {
+		return nil, fmt.Errorf("find nodes close to %s: %w", target, err)
+	}
+	var out []DHTNode
+	for _, n := range f.Nodes {
+		out = append(out, DHTNode{ID: n.ID.String(), Addr: n.Addr})
+	}
+	return out, nil
+}
+
+// GetPeers gives the peers that the DHT knows for an info-hash, 40 hex digits.
+func (d *DHT) GetPeers(ctx context.Context, infoHash string) ([]netip.AddrPort, error) {
+	id, err := parseID(infoHash)
+	if err != nil {
+		return nil, err
+	}
+	var out []netip.AddrPort
+	d.node.Lookup(ctx, id, 0, func(addrs []netip.AddrPort) { out = append(out, addrs...) })
+	return out, ctx.Err()
+}
+
+// resolve gives the first address of "host:port".
+func (d *DHT) resolve(ctx context.Context, hostport string) (netip.AddrPort, error) {
+	host, portText, err := net.SplitHostPort(hostport)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	port, err := strconv.ParseUint(portText, 10, 16)
+	if err != nil || port == 0 {
+		return netip.AddrPort{}, fmt.Errorf("%q is not a port", portText)
+	}
+	addrs, err := d.network.Resolve(ctx, host)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	return netip.AddrPortFrom(addrs[0], uint16(port)), nil
+}
+
+func parseID(s string) (id [20]byte, err error) {
+	if n, err := hex.Decode(id[:], []byte(s)); len(s) != 40 || n != 20 || err != nil {
+		return id, fmt.Errorf("%q is not 40 hex digits", s)
+	}
+	return id, nil
+}
