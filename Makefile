@@ -31,8 +31,7 @@ sim: ## simulate swarms: SEEDS=1000 many of them, or SEED=42 one again, TRACE=1 
 		$(if $(SEED),-v -seed=$(SEED),-seeds=$(SEEDS)) $(if $(TRACE),-trace)
 
 golden: ## rewrite the golden scripts of all packages; then read the diff
-	@grep -rl --include='*_test.go' --exclude-dir=testdata 'flag.Bool("update"' . | xargs -n1 dirname | sort -u | \
-		xargs -I{} go test {} -count=1 -update
+	go test -count=1 $$(grep -rl --include='*_test.go' --exclude-dir=testdata '"shoal/internal/golden"' . | xargs -n1 dirname | sort -u) -update
 	@git --no-pager diff --stat -- '*testdata*'
 
 fuzz: ## run every fuzz target in turn, TIME=30s each

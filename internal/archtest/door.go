@@ -17,7 +17,8 @@ const doorAdvice = "only " + Door + " opens sockets and looks names up, so that 
 // network by themselves.
 var openers = map[string][]string{
 	"net": {
-		"Dial*", "Listen*", "Resolve*", "Lookup*", "Resolver", "DefaultResolver",
+		"Dial*", "Listen", "ListenConfig", "ListenIP", "ListenMulticast*", "ListenPacket", "ListenTCP", "ListenUDP",
+		"ListenUnix*", "Resolve*", "Lookup*", "Resolver", "DefaultResolver",
 		"FileConn", "FileListener", "FilePacketConn",
 	},
 	"net/http": {

@@ -73,6 +73,7 @@ var Rooms = []Room{
 	{"internal/simnet", Test, true},
 	{"internal/archtest", Test, true},
 	{"internal/golden", Test, true},
+	{"internal/golden", Test, true},
 	{"internal/storage/storagetest", Test, true},
 	{"internal/netio/netiotest", Test, true},
 	{"interop", Test, true},

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// pureImports are the packages of the standard library that a pure package may
+// pureImports are the packages from outside the module that a pure package may
 // import: they compute, and neither keep time nor reach outside the process.
-// What is not here is not allowed, so that a new package of the standard
-// library is judged before it is used.
+// What is not here is not allowed, so that a new one is judged before it is
+// used.
 var pureImports = []string{
 	"bytes", "cmp", "container/heap", "container/list", "container/ring", "encoding",
 	"encoding/base32", "encoding/base64", "encoding/binary", "encoding/hex",
@@ -18,6 +18,8 @@ var pureImports = []string{
 	"crypto/sha256", "crypto/subtle", "io", "iter", "maps", "math", "math/big", "math/bits", "math/rand/v2",
 	"net/netip", "net/url", "path", "slices", "sort", "strconv", "strings",
 	"time", "unicode", "unicode/utf16", "unicode/utf8",
+
+	"golang.org/x/text/cases", "golang.org/x/text/unicode/norm", // tables of Unicode
 }
 
 // reasons say why a forbidden import is forbidden; others get the general one.

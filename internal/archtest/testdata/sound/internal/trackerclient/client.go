@@ -15,3 +15,6 @@ func New() *http.Client {
 		DialContext: func(_ context.Context, _, addr string) (net.Conn, error) { return netio.Dial(addr) },
 	}}
 }
+
+// Serve serves on a listener that it is given.
+func Serve(l net.Listener, h http.Handler) error { return (&http.Server{Handler: h}).Serve(l) }
