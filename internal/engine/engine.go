@@ -35,7 +35,7 @@ type Config struct {
 	Listen  netip.AddrPort // for TCP and UDP; port 0 picks one
 	DHT     *DHTConfig     // nil: no DHT, no UDP socket
 
-	Slots      int   // unchoked peers a torrent; default 8
+	Slots      int   // unchoked peers a torrent; default 8; NoSlots: none
 	MaxPeers   int   // connections a torrent; default 80
 	HalfOpen   int   // dials at once, all torrents together; default 64
 	Handshakes int   // incoming handshakes at once; default 128
@@ -57,6 +57,9 @@ type DHTConfig struct {
 	PublicNodes []string // ways in when there are no others
 	StateFile   string   // empty: nothing is kept
 }
+
+// NoSlots as Config.Slots unchokes nobody until SetSlots says otherwise.
+const NoSlots = -1
 
 // Defaults.
 const (

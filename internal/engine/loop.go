@@ -113,6 +113,8 @@ func (t *Torrent) apply(ev event) {
 		t.swarm.Announced(now, *ev.ann)
 	case evUnreadable:
 		t.fail(fmt.Errorf("read piece %d to serve it: %w", ev.n, ev.err))
+	case evSlots:
+		t.swarm.SetSlots(ev.n)
 	case evWake:
 		t.swarm.Tick(now)
 	}

@@ -233,6 +233,9 @@ func (t *Torrent) Stop(ctx context.Context) {
 	}
 }
 
+// SetSlots changes how many peers are unchoked at once.
+func (t *Torrent) SetSlots(n int) { t.post(event{kind: evSlots, n: n}) }
+
 // Wait waits until every file is complete, verified and durable.
 func (t *Torrent) Wait(ctx context.Context) error {
 	select {
@@ -313,6 +316,7 @@ const (
 	evAnnounced
 	evUnreadable
 	evSynced
+	evSlots
 	evStart
 	evFailed
 	evStop

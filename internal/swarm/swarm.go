@@ -47,7 +47,7 @@ type Config struct {
 	Port    uint16 // where we listen; 0 when we do not
 	DHTPort uint16 // UDP port of our DHT node; 0 when there is none
 
-	Slots    int // unchoked peers, the optimistic one included; default 8
+	Slots    int // unchoked peers, the optimistic one included; default 8, negative: none
 	MaxPeers int // connections; default 80
 	HalfOpen int // dials at once; default 16
 
@@ -159,6 +159,9 @@ func New(cfg Config, now mono.Time, rng *rand.Rand) *Swarm {
 		dials:    make(map[netip.AddrPort]dial),
 		next:     mono.Never,
 		chokeAt:  mono.Never,
+	}
+	if cfg.Slots < 0 {
+		s.choker.SetSlots(0)
 	}
 	s.completed = s.picker.Complete()
 	s.search.at = mono.Never
