@@ -1,0 +1,398 @@
+package sim
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"shoal/internal/block"
+	"shoal/internal/mono"
+	"shoal/internal/swarm"
+	"shoal/internal/wire"
+)
+
+// Times of connections, as the shell has them.
+const (
+	dialTimeout      = 15 * time.Second
+	handshakeTimeout = 10 * time.Second
+)
+
+// burst is how many blocks a writer sends before it says so.
+const burst = 16
+
+// party is whoever has an end of a connection: a node or an actor.
+type party interface {
+	host() netip.Addr
+	lag() time.Duration // from here to the middle of the network
+	line() *uplink
+	handshake() wire.Handshake
+	// arrived takes an end whose other side has said its handshake.
+	arrived(e *end, h wire.Handshake)
+	// take gives one message; tag is the payload of a piece. turn follows a run.
+	take(e *end, m wire.Message, tag uint64)
+	turn(e *end)
+	// tag gives the payload of a block as it is sent now.
+	tag(ref block.Ref) uint64
+	// stalled reports whether blocks do not leave any more.
+	stalled() bool
+	sent(e *end, blocks int, bytes int64)
+	// lost says that the end was closed from outside or by broken protocol.
+	lost(e *end, reason string)
+}
+
+// end is one side of a connection. It is read and written by its owner; what is
+// written waits for its turn on the owner's uplink, control bytes before blocks.
+type end struct {
+	w       *World
+	owner   party
+	other   *end
+	remote  netip.AddrPort // the other side, as the owner sees it
+	dialled bool
+	key     swarm.PeerKey // given by a node
+	watch   *witness      // of a node
+
+	// onShake, of an end that was dialled, takes the handshake or what went
+	// wrong before it.
+	onShake func(h wire.Handshake, problem string)
+
+	shaken bool // their handshake is in
+	closed bool
+	void   bool // what is sent from here vanishes
+
+	// Outbox.
+	control []byte
+	uploads []block.Ref
+	queued  bool // on the uplink
+	written int  // blocks since sent was called
+	bytes   int64
+
+	// In flight and arriving.
+	last mono.Time // arrival of the latest frame on its way from here
+	in   []byte
+	tags []uint64
+}
+
+// dial connects a party to an address. done gets the end whose handshakes are
+// over, or nil and what went wrong; the party's arrived is not called for it.
+func (w *World) dial(from party, to netip.AddrPort, done func(e *end, h wire.Handshake, problem string)) {
+	target := w.doors[to]
+	if target == nil {
+		// Nobody has ever been there, or who was is gone without a word.
+		w.after(dialTimeout, func() { done(nil, wire.Handshake{}, "no answer") })
+		return
+	}
+	delay := w.trip(from, target)
+	if w.parted(from, target) {
+		w.after(dialTimeout, func() { done(nil, wire.Handshake{}, "no answer") })
+		return
+	}
+	w.after(2*delay, func() {
+		if w.doors[to] != target {
+			done(nil, wire.Handshake{}, "refused")
+			return
+		}
+		a := w.connect(from, target, to)
+		a.onShake = func(h wire.Handshake, problem string) {
+			if problem != "" {
+				done(nil, h, problem)
+				return
+			}
+			done(a, h, "")
+		}
+	})
+}
+
+// connect makes a connection, with the dialler's handshake on its way, and gives
+// the dialler's end.
+func (w *World) connect(from, to party, at netip.AddrPort) *end {
+	w.ports++
+	a := &end{w: w, owner: from, remote: at, dialled: true}
+	b := &end{w: w, owner: to, remote: netip.AddrPortFrom(from.host(), uint16(20000+w.ports%40000))}
+	a.other, b.other = b, a
+	a.write(wire.AppendHandshake(nil, from.handshake()), nil)
+	deadline := func(e *end) {
+		w.after(handshakeTimeout, func() {
+			if !e.shaken {
+				e.cut("the handshake took too long")
+			}
+		})
+	}
+	deadline(a)
+	deadline(b)
+	return a
+}
+
+// trip is how long something takes from one to the other, this time.
+func (w *World) trip(from, to party) time.Duration {
+	d := from.lag() + to.lag()
+	return d + time.Duration(w.net.Int64N(int64(d)/8+1))
+}
+
+// parted reports whether a partition lies between two hosts.
+func (w *World) parted(a, b party) bool {
+	return w.healsAt > w.now && w.island[a.host()] != w.island[b.host()]
+}
+
+// write puts control bytes and blocks into the outbox.
+func (e *end) write(control []byte, uploads []block.Ref) {
+	if e.closed {
+		return
+	}
+	e.control = append(e.control, control...)
+	e.uploads = append(e.uploads, uploads...)
+	e.owner.line().ready(e.w, e)
+}
+
+// hasWork reports whether something can leave.
+func (e *end) hasWork() bool {
+	return !e.closed && (len(e.control) > 0 || len(e.uploads) > 0 && !e.owner.stalled())
+}
+
+// uplink is what a host can send, shared by its connections in turn.
+type uplink struct {
+	rate int64 // bytes a second; 0 is without bound
+	busy bool
+	turn []*end
+}
+
+func (u *uplink) ready(w *World, e *end) {
+	if !e.queued && e.hasWork() {
+		e.queued = true
+		u.turn = append(u.turn, e)
+	}
+	u.pump(w)
+}
+
+// pump begins to send the next frame: all control bytes of an end, or a block.
+func (u *uplink) pump(w *World) {
+	for !u.busy && len(u.turn) > 0 {
+		e := u.turn[0]
+		u.turn = u.turn[1:]
+		e.queued = false
+		if !e.hasWork() {
+			continue
+		}
+		u.busy = true
+		var f frame
+		size := len(e.control)
+		if size > 0 {
+			f.bytes = append(f.bytes, e.control...)
+			e.control = e.control[:0]
+		} else {
+			ref := e.uploads[0]
+			e.uploads = e.uploads[1:]
+			f.block, f.tag = true, e.owner.tag(ref)
+			f.bytes = wire.AppendPieceHeader(nil, ref)
+			f.length = int64(ref.Length)
+			size = len(f.bytes) + int(ref.Length)
+		}
+		var took time.Duration
+		if u.rate > 0 {
+			took = time.Duration(int64(size) * int64(time.Second) / u.rate)
+		}
+		w.after(took, func() {
+			u.busy = false
+			e.depart(f)
+			u.ready(w, e)
+		})
+	}
+}
+
+// frame is what is sent at once: whole messages, or the header and tag of a block.
+type frame struct {
+	bytes  []byte
+	block  bool
+	tag    uint64
+	length int64
+}
+
+// depart puts a frame on its way, and says so for blocks.
+func (e *end) depart(f frame) {
+	if e.closed {
+		return
+	}
+	if f.block {
+		e.written++
+		e.bytes += f.length
+	}
+	w, to := e.w, e.other
+	if !e.void {
+		arrival := w.now.Add(w.trip(e.owner, to.owner))
+		if w.parted(e.owner, to.owner) {
+			// What is lost is sent again until it gets through.
+			arrival = w.healsAt.Add(w.trip(e.owner, to.owner))
+		}
+		// A stream keeps its order, and may come in parts.
+		parts := [][]byte{f.bytes}
+		if n := len(f.bytes); !f.block && n > 1 && w.net.IntN(8) == 0 {
+			cut := 1 + w.net.IntN(n-1)
+			parts = [][]byte{f.bytes[:cut], f.bytes[cut:]}
+		}
+		for i, part := range parts {
+			e.last = max(e.last, arrival)
+			w.at(e.last, func() { to.receive(part, f.block, f.tag) })
+			if i+1 < len(parts) {
+				arrival = e.last.Add(time.Duration(w.net.Int64N(int64(50 * time.Millisecond))))
+			}
+		}
+	}
+	if e.written > 0 && (e.written == burst || len(e.uploads) == 0) {
+		blocks, bytes := e.written, e.bytes
+		e.written, e.bytes = 0, 0
+		e.owner.sent(e, blocks, bytes)
+	}
+}
+
+// receive reads what arrived, as a connection does.
+func (e *end) receive(b []byte, isBlock bool, tag uint64) {
+	if e.closed {
+		return
+	}
+	e.in = append(e.in, b...)
+	if isBlock {
+		e.tags = append(e.tags, tag)
+	}
+	if !e.shaken && !e.shake() || e.closed {
+		return
+	}
+	if err := e.parse(); err != nil {
+		e.cut(err.Error())
+		return
+	}
+	if !e.closed {
+		e.owner.turn(e)
+	}
+}
+
+// shake reads the other's handshake, and reports whether it is in.
+func (e *end) shake() bool {
+	if !wire.CouldBeHandshake(e.in) {
+		e.cut("not a BitTorrent handshake")
+		return false
+	}
+	if len(e.in) < wire.HandshakeLen {
+		return false
+	}
+	h, err := wire.ParseHandshake(e.in)
+	if err != nil || h.InfoHash != e.w.InfoHash {
+		e.cut("another torrent")
+		return false
+	}
+	e.in = e.in[:copy(e.in, e.in[wire.HandshakeLen:])]
+	e.shaken = true
+	if !e.dialled {
+		e.write(wire.AppendHandshake(nil, e.owner.handshake()), nil)
+	}
+	if e.onShake != nil {
+		e.onShake(h, "")
+	} else {
+		e.owner.arrived(e, h)
+	}
+	return true
+}
+
+// parse takes the whole messages out of what is in.
+func (e *end) parse() error {
+	g := e.w.Geometry
+	read := 0
+	defer func() { e.in = e.in[:copy(e.in, e.in[min(read, len(e.in)):])] }()
+	for !e.closed {
+		b := e.in[read:]
+		if len(b) < 4 {
+			return nil
+		}
+		length := binary.BigEndian.Uint32(b)
+		if length == 0 {
+			read += 4
+			e.owner.take(e, wire.Message{ID: wire.KeepAlive}, 0)
+			continue
+		}
+		if len(b) < 5 {
+			return nil
+		}
+		id := wire.ID(b[4])
+		if err := wire.CheckLength(id, length, g.Pieces); err != nil {
+			return fmt.Errorf("bad message: %w", err)
+		}
+		head := 4 + int(length)
+		if id == wire.Piece {
+			head = wire.PieceHeader
+		}
+		if len(b) < head {
+			return nil
+		}
+		m, err := wire.Parse(b[4:head])
+		if err != nil {
+			return fmt.Errorf("bad message: %w", err)
+		}
+		var tag uint64
+		if id == wire.Piece {
+			m.Length = length - 9
+			if len(e.tags) == 0 {
+				return nil // the payload is still on its way
+			}
+			tag, e.tags = e.tags[0], e.tags[1:]
+		}
+		if err := swarm.Valid(g, g.Pieces, m); err != nil {
+			return fmt.Errorf("bad message: %w", err)
+		}
+		read += head
+		e.owner.take(e, m, tag)
+	}
+	return nil
+}
+
+// close ends the connection from this side. The other hears of it once what is on
+// its way has arrived.
+func (e *end) close() {
+	if e.closed {
+		return
+	}
+	e.closed = true
+	e.control, e.uploads = nil, nil
+	to := e.other
+	if to.closed || e.void {
+		return
+	}
+	arrival := max(e.w.now.Add(e.w.trip(e.owner, to.owner)), e.last)
+	if e.w.parted(e.owner, to.owner) {
+		arrival = max(arrival, e.w.healsAt)
+	}
+	e.w.at(arrival, func() { to.gone("closed by the other side") })
+}
+
+// cut closes the end and tells its owner.
+func (e *end) cut(reason string) {
+	if !e.closed {
+		e.close()
+		e.tell(reason)
+	}
+}
+
+// gone is a close that came from outside.
+func (e *end) gone(reason string) {
+	if !e.closed {
+		e.closed = true
+		e.control, e.uploads = nil, nil
+		e.tell(reason)
+	}
+}
+
+func (e *end) tell(reason string) {
+	if e.onShake != nil && !e.shaken {
+		e.onShake(wire.Handshake{}, reason)
+		return
+	}
+	e.owner.lost(e, reason)
+}
+
+// reset breaks the connection for both sides at once.
+func (e *end) reset() {
+	other := e.other
+	e.gone("connection reset")
+	other.gone("connection reset")
+}
+
+// silence lets everything that is sent from now on vanish, both ways.
+func (e *end) silence() { e.void, e.other.void = true, true }

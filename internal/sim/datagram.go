@@ -1,0 +1,93 @@
+package sim
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+
+	"shoal/internal/dht"
+	"shoal/internal/krpc"
+	"shoal/internal/mono"
+	"shoal/internal/peerbook"
+	"shoal/internal/trace"
+)
+
+// startDHT makes the DHT node that shares the host's address.
+func (n *Node) startDHT() {
+	w := n.w
+	w.sockets[n.addr] = n
+	n.nodeDue, n.lookup = mono.Never, 0
+	n.node = dht.New(dht.Config{
+		Local: n.addr,
+		Trace: func(r trace.Record) { w.record(n, r) },
+	}, w.now, rand.New(rand.NewPCG(w.Seed, streamNode+uint64(n.number)<<8+uint64(n.life)+128)))
+}
+
+// Bootstrap names nodes as ways into the DHT.
+func (n *Node) Bootstrap(others ...*Node) {
+	for _, o := range others {
+		n.node.AddBootstrap(n.w.now, o.addr)
+		n.stepDHT()
+	}
+}
+
+func (n *Node) findPeers() {
+	n.lookup = n.node.Lookup(n.w.now, krpc.ID(n.w.InfoHash), dht.Announce{Enabled: true, Port: n.addr.Port()})
+	n.w.after(0, n.stepDHT)
+}
+
+func (n *Node) told(addr netip.AddrPort) {
+	n.node.Told(n.w.now, addr)
+	n.w.after(0, n.stepDHT)
+}
+
+// stepDHT performs what the DHT node decided.
+func (n *Node) stepDHT() {
+	if !n.up {
+		return
+	}
+	w := n.w
+	for _, e := range n.node.Effects() {
+		switch e.Kind {
+		case dht.Send:
+			n.datagram(e.To, e.Bytes)
+		case dht.Peers:
+			addrs := slices.Clone(e.Addrs)
+			w.after(0, func() { n.Found(peerbook.DHT, addrs...) })
+		case dht.LookupDone:
+			if e.Lookup == n.lookup {
+				holders := e.Result.Announced
+				w.after(0, func() { n.input(func(now mono.Time) { n.swarm.Searched(now, holders) }) })
+			}
+		}
+	}
+	at := n.node.Deadline()
+	if at != n.nodeDue && at != mono.Never {
+		life := n.life
+		w.at(at, func() {
+			if n.up && n.life == life && n.nodeDue == at {
+				n.nodeDue = 0
+				n.node.Tick(w.now)
+				n.stepDHT()
+			}
+		})
+	}
+	n.nodeDue = at
+}
+
+// datagram sends a packet: it may be lost, and never arrives twice.
+func (n *Node) datagram(to netip.AddrPort, b []byte) {
+	w := n.w
+	lost := w.loss > 0 && w.net.Float64() < w.loss
+	o := w.sockets[to]
+	if lost || o == nil || w.parted(n, o) {
+		return
+	}
+	b = slices.Clone(b)
+	w.after(w.trip(n, o), func() {
+		if o.up && w.sockets[to] == o {
+			o.node.Packet(w.now, n.addr, b)
+			o.stepDHT()
+		}
+	})
+}

@@ -1,0 +1,445 @@
+package sim
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"time"
+
+	"shoal/internal/bitfield"
+	"shoal/internal/block"
+	"shoal/internal/dht"
+	"shoal/internal/mono"
+	"shoal/internal/peerbook"
+	"shoal/internal/swarm"
+	"shoal/internal/trace"
+	"shoal/internal/why"
+	"shoal/internal/wire"
+)
+
+// Spec is what a node is like. The zero Spec is an honest peer with nothing and
+// without bounds.
+type Spec struct {
+	Name string
+	Have *bitfield.Bitfield // nil: nothing; see World.Full
+	Up   int64              // bytes a second; 0: without bound
+	Lag  time.Duration      // from here to the middle of the network
+
+	Slots, MaxPeers, HalfOpen int // as in swarm.Config
+	SeedOnly, Private         bool
+	DHT                       bool
+	Tracker                   bool
+
+	DiskDelay time.Duration // of hashing and writing a piece
+
+	// Misbehaviour. A node with any of it is not honest: nothing is asked of it
+	// but that its swarm keep its own invariants.
+	Lie        func(block.Ref) bool // sends wrong content for these blocks
+	StallAfter int64                // sends no blocks after so many; 0: never stalls
+	Selfish    bool                 // never unchokes anybody
+	// Twist changes what is sent to a peer, or nil to send nothing.
+	Twist func(to *Conn, control []byte) []byte
+}
+
+// Node is an engine reduced to what a swarm needs: it performs the effects of a
+// swarm with virtual connections, a virtual disk and a virtual DHT node.
+type Node struct {
+	w      *World
+	number int
+	spec   Spec
+	addr   netip.AddrPort
+	id     [20]byte
+	rng    *rand.Rand
+
+	swarm  *swarm.Swarm
+	up     bool
+	life   int // how many times it was started
+	due    mono.Time
+	disk   disk
+	uplink uplink
+	ends   []*end // open, in the order in which they came
+	keys   swarm.PeerKey
+	blocks int64 // sent, for StallAfter
+	regret int   // pieces that went bad on disk
+	look   int   // events since its invariants were looked at
+	buffer int   // blocks given to the swarm and not yet given back
+
+	node    *dht.Machine
+	nodeDue mono.Time
+	lookup  dht.LookupID
+
+	// What happened to it, for scenarios to judge.
+	Banned    map[netip.Addr]bool
+	Drops     map[why.Why]int
+	Dials     int
+	Failed    int // pieces
+	Completed mono.Time
+}
+
+// Conn is a node's view of a connection, for Twist.
+type Conn = end
+
+// Full gives a set of all pieces, for a seed.
+func (w *World) Full() *bitfield.Bitfield {
+	have := bitfield.New(w.Geometry.Pieces)
+	have.SetAll()
+	return have
+}
+
+// Some gives each piece with a chance of so many percent.
+func (w *World) Some(percent int) *bitfield.Bitfield {
+	have := bitfield.New(w.Geometry.Pieces)
+	for i := range w.Geometry.Pieces {
+		if w.chance.IntN(100) < percent {
+			have.Set(i)
+		}
+	}
+	return have
+}
+
+// Add makes a node and starts it.
+func (w *World) Add(spec Spec) *Node {
+	n := &Node{
+		w: w, number: len(w.nodes), spec: spec, addr: w.address(),
+		Banned: make(map[netip.Addr]bool), Drops: make(map[why.Why]int),
+	}
+	if n.spec.Name == "" {
+		n.spec.Name = fmt.Sprintf("N%d", n.number)
+	}
+	if n.spec.Lag == 0 {
+		n.spec.Lag = 10 * time.Millisecond
+	}
+	n.uplink.rate = spec.Up
+	n.disk = disk{n: n, verified: bitfield.New(w.Geometry.Pieces), parts: make(map[uint32]*part)}
+	if spec.Have != nil {
+		n.disk.verified = spec.Have.Clone()
+	}
+	w.nodes = append(w.nodes, n)
+	n.Start()
+	return n
+}
+
+// Start brings a node up, with what it has on disk and under a new peer id.
+func (n *Node) Start() {
+	w := n.w
+	n.rng = rand.New(rand.NewPCG(w.Seed, streamNode+uint64(n.number)<<8+uint64(n.life)))
+	n.life++
+	copy(n.id[:], wire.PeerIDPrefix("v0.1.0"))
+	for i := 8; i < 20; i++ {
+		n.id[i] = 'a' + byte(n.rng.IntN(26))
+	}
+	n.up, n.due = true, mono.Never
+	n.disk.open()
+	cfg := swarm.Config{
+		InfoHash: w.InfoHash, PeerID: n.id, Geometry: w.Geometry, Have: n.disk.verified.Clone(),
+		Private: n.spec.Private, SeedOnly: n.spec.SeedOnly, Client: "shoal 0.1.0", Port: n.addr.Port(),
+		Slots: n.spec.Slots, MaxPeers: n.spec.MaxPeers, HalfOpen: n.spec.HalfOpen,
+		Trace: func(r trace.Record) { w.record(n, r) },
+	}
+	if n.spec.Tracker && w.tracker != nil {
+		cfg.Tiers = [][]string{{w.tracker.URL}}
+	}
+	w.doors[n.addr] = n
+	if n.spec.DHT {
+		cfg.DHTPort = n.addr.Port()
+		n.startDHT()
+	}
+	n.swarm = swarm.New(cfg, w.now, n.rng)
+	if n.spec.Selfish {
+		n.swarm.SetSlots(0)
+	}
+	n.swarm.Start(w.now)
+	n.step()
+}
+
+// Stop ends a node in good order.
+func (n *Node) Stop() {
+	if !n.up {
+		return
+	}
+	n.swarm.Stop(n.w.now)
+	n.perform(n.swarm.Effects())
+	n.down()
+}
+
+// Crash ends a node without a word: silently, or with its connections reset.
+func (n *Node) Crash(silent bool) {
+	if !n.up {
+		return
+	}
+	for _, e := range append([]*end(nil), n.ends...) {
+		if silent {
+			e.silence()
+			e.closed = true
+		} else {
+			e.reset()
+		}
+	}
+	n.down()
+}
+
+func (n *Node) down() {
+	n.up = false
+	n.ends = nil
+	n.due, n.nodeDue = mono.Never, mono.Never
+	n.disk.close()
+	delete(n.w.doors, n.addr)
+	delete(n.w.sockets, n.addr)
+}
+
+// honest reports whether everything is to be expected of the node.
+func (n *Node) honest() bool {
+	return n.spec.Lie == nil && n.spec.StallAfter == 0 && !n.spec.Selfish && n.spec.Twist == nil
+}
+
+// Knows tells a node of other nodes, as a user would.
+func (n *Node) Knows(others ...*Node) {
+	for _, o := range others {
+		n.Found(peerbook.Manual, o.addr)
+	}
+}
+
+// Found tells a node of an address.
+func (n *Node) Found(src peerbook.Source, addrs ...netip.AddrPort) {
+	n.input(func(now mono.Time) { n.swarm.Found(now, src, addrs, nil) })
+}
+
+// Connect makes a connection to another node without a dial of the swarm's own.
+func (n *Node) Connect(o *Node) {
+	e := n.w.connect(n, o, o.addr)
+	e.onShake = func(h wire.Handshake, problem string) {
+		if problem == "" {
+			n.joined(e, h)
+		}
+	}
+}
+
+// input gives something to the swarm, and performs what comes of it.
+func (n *Node) input(f func(now mono.Time)) {
+	if n.up {
+		f(n.w.now)
+		n.step()
+	}
+}
+
+// step is what the loop of a torrent does after each batch of inputs.
+func (n *Node) step() {
+	if !n.up {
+		return
+	}
+	n.swarm.Flush(n.deliver)
+	n.perform(n.swarm.Effects())
+	if n.buffer != 0 {
+		n.w.failf("%s: %d blocks were neither stored nor given back", n.spec.Name, n.buffer)
+	}
+	n.arm()
+	if n.look++; n.look >= n.w.Every {
+		n.look = 0
+		n.check()
+	}
+}
+
+func (n *Node) check() {
+	if err := n.swarm.CheckInvariants(); err != nil {
+		n.w.failf("%s: %w", n.spec.Name, err)
+	}
+}
+
+// arm plans the tick for the deadline.
+func (n *Node) arm() {
+	at := n.swarm.Deadline()
+	if at == n.due || at == mono.Never {
+		n.due = at
+		return
+	}
+	n.due = at
+	n.w.at(at, func() {
+		if !n.up || n.due != at {
+			return
+		}
+		n.due = 0
+		n.swarm.Tick(n.w.now)
+		n.step()
+		if d := n.swarm.Deadline(); n.up && d <= n.w.now {
+			n.w.failf("%s: a tick left a deadline that is over by %v", n.spec.Name, n.w.now.Sub(d))
+		}
+	})
+}
+
+// deliver hands what the swarm wrote to a connection.
+func (n *Node) deliver(key swarm.PeerKey, out swarm.Out) {
+	e := n.end(key)
+	if e == nil {
+		n.w.failf("%s: bytes for connection %d, which is closed", n.spec.Name, key)
+		return
+	}
+	if err := e.watch.wrote(out); err != nil {
+		n.w.failf("%s to %v: %w", n.spec.Name, e.remote, err)
+	}
+	control := out.Bytes
+	if n.spec.Twist != nil {
+		control = n.spec.Twist(e, control)
+	}
+	e.write(control, out.Uploads)
+}
+
+// perform does what the swarm decided.
+func (n *Node) perform(effects []swarm.Effect) {
+	for i := range effects {
+		e := effects[i]
+		switch e.Kind {
+		case swarm.Store:
+			n.buffer--
+			if c := n.end(e.Peer); c != nil {
+				if err := c.watch.stored(e.Ref); err != nil {
+					n.w.failf("%s from %v: %w", n.spec.Name, e.Addr, err)
+				}
+			}
+			n.disk.store(e.Ref, binary.BigEndian.Uint64(e.Block.Data), e.Sums)
+		case swarm.Discard:
+			n.buffer--
+		case swarm.Forget:
+			n.disk.forget(e.Piece)
+		case swarm.Dial:
+			n.dial(e.Addr)
+		case swarm.Drop:
+			n.Drops[e.Why]++
+			if c := n.end(e.Peer); c != nil {
+				n.remove(c)
+				c.close()
+			}
+		case swarm.Announce:
+			if n.w.tracker != nil {
+				n.w.tracker.announce(n, e)
+			}
+		case swarm.FindPeers:
+			n.findPeers()
+		case swarm.Told:
+			n.told(e.Addr)
+		case swarm.PieceFailed:
+			n.Failed++
+		case swarm.Ban:
+			n.Banned[e.Addr.Addr()] = true
+		case swarm.Complete:
+			n.Completed = n.w.now
+			if !n.disk.verified.All() {
+				n.w.failf("%s believes to be complete with %v", n.spec.Name, n.disk.verified)
+			}
+		}
+	}
+}
+
+func (n *Node) dial(addr netip.AddrPort) {
+	n.Dials++
+	life := n.life
+	n.w.dial(n, addr, func(e *end, h wire.Handshake, problem string) {
+		switch {
+		case !n.up || n.life != life:
+			if e != nil {
+				e.close()
+			}
+		case problem != "":
+			n.input(func(now mono.Time) { n.swarm.DialFailed(now, addr, problem) })
+		default:
+			n.joined(e, h)
+		}
+	})
+}
+
+// joined gives a connection whose handshakes are over to the swarm.
+func (n *Node) joined(e *end, h wire.Handshake) {
+	if !n.up {
+		e.close()
+		return
+	}
+	n.keys++
+	e.key = n.keys
+	e.watch = newWitness(n, e)
+	n.ends = append(n.ends, e)
+	n.swarm.Joined(n.w.now, e.key, swarm.Arrival{Addr: e.remote, Dialled: e.dialled, Handshake: h})
+	n.step()
+}
+
+func (n *Node) end(key swarm.PeerKey) *end {
+	for _, e := range n.ends {
+		if e.key == key {
+			return e
+		}
+	}
+	return nil
+}
+
+func (n *Node) remove(e *end) {
+	for i, x := range n.ends {
+		if x == e {
+			n.ends = append(n.ends[:i], n.ends[i+1:]...)
+			return
+		}
+	}
+}
+
+// The node as a party.
+
+func (n *Node) host() netip.Addr   { return n.addr.Addr() }
+func (n *Node) lag() time.Duration { return n.spec.Lag }
+func (n *Node) line() *uplink      { return &n.uplink }
+func (n *Node) stalled() bool      { return n.spec.StallAfter > 0 && n.blocks >= n.spec.StallAfter }
+func (n *Node) handshake() wire.Handshake {
+	h := wire.Handshake{InfoHash: n.w.InfoHash, PeerID: n.id}
+	h.Reserved = h.Reserved.WithExtensions()
+	if n.spec.DHT {
+		h.Reserved = h.Reserved.WithDHT()
+	}
+	return h
+}
+
+func (n *Node) arrived(e *end, h wire.Handshake) { n.joined(e, h) }
+
+// taken is a block on its way through the swarm: its data is its tag.
+type taken struct {
+	block.Block
+	data [8]byte
+}
+
+func (n *Node) take(e *end, m wire.Message, tag uint64) {
+	if !n.up {
+		return
+	}
+	var b *block.Block
+	if m.ID == wire.Piece {
+		t := new(taken)
+		binary.BigEndian.PutUint64(t.data[:], tag)
+		t.Data = t.data[:]
+		b = &t.Block
+		n.buffer++
+	}
+	e.watch.heard(m)
+	n.swarm.Message(n.w.now, e.key, m, b)
+}
+
+func (n *Node) turn(*end) { n.step() }
+
+func (n *Node) tag(ref block.Ref) uint64 {
+	n.blocks++
+	if n.spec.Lie != nil && n.spec.Lie(ref) {
+		return uint64(n.number+1)<<32 | uint64(n.blocks)
+	}
+	return 0
+}
+
+func (n *Node) sent(e *end, blocks int, bytes int64) {
+	n.input(func(now mono.Time) { n.swarm.Sent(now, e.key, blocks, bytes) })
+}
+
+func (n *Node) lost(e *end, reason string) {
+	n.remove(e)
+	n.input(func(now mono.Time) { n.swarm.Left(now, e.key, reason) })
+}
+
+func (n *Node) standing() string {
+	s := n.swarm.Stats(n.w.now)
+	return fmt.Sprintf("%-8s up=%v honest=%v have %d/%d, %d started, %d peers (%d dialling, %d known), %d requests, down %d up %d wasted %d, deadline %.1f",
+		n.spec.Name, n.up, n.honest(), s.Have, s.Pieces, s.Started, s.Peers, s.Dialling, s.Known, s.Requests,
+		s.Downloaded, s.Uploaded, s.Wasted, n.swarm.Deadline().Seconds())
+}

@@ -1,0 +1,222 @@
+package sim
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"shoal/internal/bitfield"
+	"shoal/internal/block"
+	"shoal/internal/mono"
+	"shoal/internal/swarm"
+	"shoal/internal/wire"
+)
+
+// silence is what deployed clients take before they cut: 120 s. What a swarm
+// writes must keep well below.
+const silence = 100 * time.Second
+
+// witness watches one connection of a node from outside: it sees the bytes that
+// pass and knows nothing of how the swarm decides. It holds the swarm to BEP 3.
+type witness struct {
+	n *Node
+	e *end
+
+	// What we said.
+	said       int // messages
+	bitfield   bool
+	unchoked   bool
+	interested bool
+	have       *bitfield.Bitfield
+	lastWrote  mono.Time
+
+	// What they said.
+	unchokedUs bool
+	theirs     *bitfield.Bitfield
+	reqq       uint32
+
+	asked  map[block.Ref]bool // by us, and not answered
+	late   map[block.Ref]int  // by us, taken back or choked away; may still come
+	theyed map[block.Ref]int  // by them, and not answered
+	came   map[block.Ref]int  // blocks that came and were asked for
+}
+
+func newWitness(n *Node, e *end) *witness {
+	return &witness{
+		n: n, e: e, lastWrote: n.w.now,
+		have: bitfield.New(n.w.Geometry.Pieces), theirs: bitfield.New(n.w.Geometry.Pieces),
+		asked: make(map[block.Ref]bool), late: make(map[block.Ref]int), theyed: make(map[block.Ref]int), came: make(map[block.Ref]int),
+	}
+}
+
+// heard takes a message of theirs, before the swarm does.
+func (x *witness) heard(m wire.Message) {
+	switch m.ID {
+	case wire.Choke:
+		x.unchokedUs = false
+		// order does not show: each entry is moved by itself
+		for ref := range x.asked {
+			x.late[ref]++
+		}
+		clear(x.asked)
+	case wire.Unchoke:
+		x.unchokedUs = true
+	case wire.Have:
+		x.theirs.Set(m.Piece)
+	case wire.Bitfield:
+		if b, err := bitfield.FromWire(m.Body, x.theirs.Len()); err == nil {
+			x.theirs = b
+		}
+	case wire.Request:
+		if x.unchoked {
+			x.theyed[m.Ref()]++
+		}
+	case wire.Cancel:
+		x.theyed[m.Ref()] = 0
+	case wire.Extended:
+		if m.Ext == 0 {
+			var ext wire.Extensions
+			if ext.Update(m.Body) == nil && ext.Reqq > 0 {
+				x.reqq = ext.Reqq
+			}
+		}
+	case wire.Piece:
+		ref := m.Ref()
+		switch {
+		case x.asked[ref]:
+			delete(x.asked, ref)
+			x.came[ref]++
+		case x.late[ref] > 0:
+			x.late[ref]--
+			x.came[ref]++
+		}
+	}
+}
+
+// stored judges that the swarm kept a block.
+func (x *witness) stored(ref block.Ref) error {
+	if x.came[ref] == 0 {
+		return fmt.Errorf("block %v was kept and never asked for", ref)
+	}
+	return nil
+}
+
+// wrote judges what our swarm says: messages first, then blocks.
+func (x *witness) wrote(out swarm.Out) error {
+	if gap := x.n.w.now.Sub(x.lastWrote); gap > silence {
+		return fmt.Errorf("nothing was said for %v", gap)
+	}
+	x.lastWrote = x.n.w.now
+	b := out.Bytes
+	for len(b) > 0 {
+		if len(b) < 4 || uint64(len(b)) < 4+uint64(binary.BigEndian.Uint32(b)) {
+			return fmt.Errorf("half a message: %x", b)
+		}
+		body := b[4 : 4+binary.BigEndian.Uint32(b)]
+		b = b[4+len(body):]
+		if len(body) > 0 {
+			if err := wire.CheckLength(wire.ID(body[0]), uint32(len(body)), x.have.Len()); err != nil {
+				return err
+			}
+		}
+		m, err := wire.Parse(body)
+		if err != nil {
+			return err
+		}
+		if err := swarm.Valid(x.n.w.Geometry, x.have.Len(), m); err != nil {
+			return err
+		}
+		if err := x.judge(m); err != nil {
+			return fmt.Errorf("%s: %w", m.ID, err)
+		}
+		x.said++
+	}
+	for _, ref := range out.Uploads {
+		switch {
+		case !x.unchoked:
+			return fmt.Errorf("block %v to a peer that is choked", ref)
+		case !x.n.disk.verified.Has(ref.Piece):
+			return fmt.Errorf("block %v of a piece that is not verified", ref)
+		case x.theyed[ref] == 0:
+			return fmt.Errorf("block %v was not asked for, or taken back", ref)
+		}
+		x.theyed[ref]--
+	}
+	return nil
+}
+
+func (x *witness) judge(m wire.Message) error {
+	switch m.ID {
+	case wire.Choke, wire.Unchoke:
+		unchoke := m.ID == wire.Unchoke
+		if x.unchoked == unchoke {
+			return errors.New("said twice")
+		}
+		x.unchoked = unchoke
+		if !unchoke {
+			clear(x.theyed)
+		}
+	case wire.Interested, wire.NotInterested:
+		interested := m.ID == wire.Interested
+		if x.interested == interested {
+			return errors.New("said twice")
+		}
+		x.interested = interested
+		if interested && !x.theirs.HasAny(x.n.disk.verified) {
+			return errors.New("they have nothing that we lack")
+		}
+	case wire.Bitfield:
+		if x.said > 0 {
+			return errors.New("it is not the first message")
+		}
+		have, err := bitfield.FromWire(m.Body, x.have.Len())
+		if err != nil {
+			return err
+		}
+		if have.None() || have.HasAny(x.n.disk.verified) {
+			return fmt.Errorf("says %v, verified are %v", have, x.n.disk.verified)
+		}
+		x.have = have
+	case wire.Have:
+		if !x.n.disk.verified.Has(m.Piece) {
+			return fmt.Errorf("piece %d is not verified", m.Piece)
+		}
+		if !x.have.Set(m.Piece) && x.n.regret == 0 {
+			return fmt.Errorf("piece %d was announced before", m.Piece)
+		}
+	case wire.Request:
+		ref := m.Ref()
+		switch {
+		case !x.unchokedUs:
+			return fmt.Errorf("%v, and they choke us", ref)
+		case !x.interested:
+			return fmt.Errorf("%v, and we never said that we are interested", ref)
+		case !x.theirs.Has(ref.Piece):
+			return fmt.Errorf("%v, which they do not have", ref)
+		case x.n.disk.verified.Has(ref.Piece):
+			return fmt.Errorf("%v, which we have", ref)
+		case x.asked[ref]:
+			return fmt.Errorf("%v is asked twice", ref)
+		}
+		x.asked[ref] = true
+		if x.reqq > 0 && len(x.asked) > int(x.reqq) {
+			return fmt.Errorf("%d requests, they keep %d", len(x.asked), x.reqq)
+		}
+	case wire.Cancel:
+		ref := m.Ref()
+		if !x.asked[ref] {
+			return fmt.Errorf("%v was not asked", ref)
+		}
+		delete(x.asked, ref)
+		x.late[ref]++
+	case wire.Port:
+		if x.n.spec.Private || !x.n.spec.DHT {
+			return errors.New("there is no DHT node to name")
+		}
+	case wire.Extended, wire.KeepAlive:
+	default:
+		return errors.New("it is none of ours")
+	}
+	return nil
+}
