@@ -65,8 +65,8 @@ func (m *Machine) answer(now mono.Time, from netip.AddrPort) {
 			return p != from && reachOf(p.Addr()) >= reachOf(from.Addr())
 		})
 		if m.store.takes(m.in.Target) {
-			token := m.tokens.give(now, from.Addr(), m.in.Target)
-			out.Token = token[:]
+			m.token = m.tokens.give(now, from.Addr(), m.in.Target)
+			out.Token = m.token[:]
 		}
 	case krpc.AnnouncePeer:
 		if !m.tokens.check(now, from.Addr(), m.in.Target, m.in.Token) {
@@ -81,6 +81,7 @@ func (m *Machine) answer(now mono.Time, from netip.AddrPort) {
 			m.refuse(now, from, krpc.ServerError, "no room")
 			return
 		}
+		m.effects = append(m.effects, Effect{Kind: Announced, Hash: m.in.Target, Addrs: m.keepAddrs([]netip.AddrPort{peer})})
 	}
 	out.Kind, out.ID, out.IP = krpc.Reply, m.id, from
 	m.reply(now, from)

@@ -85,6 +85,7 @@ type Machine struct {
 	in, out krpc.Message
 	near    []*node
 	version []byte
+	token   [tokenSize]byte
 
 	stats Stats
 }

@@ -21,6 +21,9 @@ const (
 	LookupDone
 	// QueryDone ends a single query: Query, To, Nodes, Addrs, Result.
 	QueryDone
+	// Announced says that a peer was announced to us: Hash, Addrs (one). Who shares that
+	// torrent learns of it at once; where we are the only other node, in no other way.
+	Announced
 )
 
 // LookupID and QueryID name what the caller asked for; they are never 0.
@@ -37,6 +40,7 @@ type Effect struct {
 	Why    why.Why
 	Lookup LookupID
 	Query  QueryID
+	Hash   krpc.ID
 	Addrs  []netip.AddrPort
 	Nodes  []krpc.Node
 	Result Result

@@ -308,6 +308,8 @@ func (s *script) effects() {
 			if len(msg.Token) > 0 && msg.Kind == krpc.Reply {
 				s.token = string(msg.Token)
 			}
+		case Announced:
+			s.line("announced to us: %x %v", e.Hash[:2], e.Addrs)
 		case Peers:
 			s.line("peers %v", e.Addrs)
 		case LookupDone:

@@ -380,7 +380,7 @@ func TestHoursOfChurn(t *testing.T) {
 		delete(n.byAddr, gone.addr) // it falls silent
 		n.machines = slices.DeleteFunc(n.machines, func(m *machine) bool { return m == gone })
 		n.others[netip.AddrPortFrom(gone.addr.Addr(), 1)] = nil // its address is not given again
-		gone.due = 0 // and does nothing any more
+		gone.due = 0                                            // and does nothing any more
 		newcomer := n.join(Config{})
 		newcomer.AddBootstrap(n.now, n.machines[n.rng.IntN(len(n.machines)-1)].addr)
 		n.after(newcomer)

@@ -50,6 +50,10 @@ type Config struct {
 	// ReadOnly is for who cannot be reached: it asks and does not answer (BEP 43).
 	ReadOnly bool
 
+	// Announced, if set, is called by the loop when another announced a peer to us. It must
+	// not wait.
+	Announced func(hash [20]byte, peer netip.AddrPort)
+
 	Trace  trace.Func       // called by the loop
 	Logger *slog.Logger     // default: nothing is logged
 	Clock  func() mono.Time // default: a clock of the node's own
@@ -239,6 +243,10 @@ func (n *Node) perform() {
 		case dht.Peers:
 			if s := n.searches[e.Lookup]; s != nil {
 				s.put(e.Addrs)
+			}
+		case dht.Announced:
+			if n.cfg.Announced != nil {
+				n.cfg.Announced(e.Hash, e.Addrs[0])
 			}
 		case dht.LookupDone:
 			if s := n.searches[e.Lookup]; s != nil {

@@ -109,6 +109,27 @@ func TestAnnounceAndFind(t *testing.T) {
 	})
 }
 
+// Of two nodes alone the one that was there first has nobody to announce to. It learns of
+// the other's peer when that is announced to it.
+func TestAnnouncedToUs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		heard := make(chan netip.AddrPort, 1)
+		first := w.node(Config{Announced: func(h [20]byte, peer netip.AddrPort) {
+			if h == hash {
+				heard <- peer
+			}
+		}})
+		second := w.node(Config{Bootstrap: []string{first.LocalAddr().String()}})
+		if holders := second.Lookup(t.Context(), hash, 7000, nil); holders != 1 {
+			t.Errorf("announced to %d nodes", holders)
+		}
+		if peer := <-heard; peer != netip.MustParseAddrPort("10.0.0.2:7000") {
+			t.Errorf("heard of %s", peer)
+		}
+	})
+}
+
 // Single queries: who is there, whom it knows, what it keeps.
 func TestQueries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
