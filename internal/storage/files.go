@@ -36,7 +36,7 @@ type Files struct {
 	slots  []*slot          // by entry; nil until first used
 	unsync []int            // entries written to since they were last seen clean
 	names  []string         // folders with names that are not synced
-	ids    map[fileID]int32 // entries by what they are on disk, to notice two that are one
+	ids    map[fileID]int32 // entries written to, by what they are on disk
 	closed bool
 
 	syncing chan struct{} // holds a token while a Sync runs
@@ -279,11 +279,14 @@ func (f *Files) open(i int, mode Mode) (h Handle, writable bool, err error) {
 		return nil, false, fail("open", name, err)
 	}
 	f.pool.counters.opens.Add(1)
+	if mode == Read {
+		return h, false, nil
+	}
 	if err := f.claim(i, h); err != nil {
 		h.Close()
 		return nil, false, fail("open", name, err)
 	}
-	return h, mode != Read, nil
+	return h, true, nil
 }
 
 // create makes a file, and the folders on the way to it.
@@ -328,8 +331,8 @@ func (f *Files) named(dir string) {
 	}
 }
 
-// claim refuses a file that is another entry of the torrent as well, by a link:
-// the two would overwrite each other.
+// claim refuses to write to a file that is another entry of the torrent as well,
+// by a link: the two would overwrite each other. Reading such files is harmless.
 func (f *Files) claim(i int, h Handle) error {
 	if len(f.entries) == 1 {
 		return nil
@@ -338,31 +341,45 @@ func (f *Files) claim(i int, h Handle) error {
 	if err != nil {
 		return err
 	}
-	id, ok := identify(info)
+	id, links, ok := identify(info)
 	if !ok {
 		return nil
 	}
+	if links > 1 { // rare: look at them all
+		for j := range f.entries {
+			if err := f.differs(i, j, id); err != nil {
+				return err
+			}
+		}
+	}
+	// A folder that is a link to another one inside shows no second link.
 	f.pool.mu.Lock()
-	if f.ids == nil {
-		f.ids = make(map[fileID]int32)
-	}
 	other, taken := f.ids[id]
-	if !taken {
-		f.ids[id] = int32(i)
-	}
 	f.pool.mu.Unlock()
-	if !taken || other == int32(i) {
-		return nil
-	}
-	// The other may be gone, and its identity given to this one.
-	if info, err := f.fs.Lstat(f.entries[other].Path); err == nil {
-		if now, ok := identify(info); ok && now == id {
-			return fmt.Errorf("%w: it is the same file as %s", ErrUnsafe, f.entries[other].Path)
+	if taken {
+		if err := f.differs(i, int(other), id); err != nil {
+			return err
 		}
 	}
 	f.pool.mu.Lock()
+	defer f.pool.mu.Unlock()
+	if f.ids == nil {
+		f.ids = make(map[fileID]int32)
+	}
 	f.ids[id] = int32(i)
-	f.pool.mu.Unlock()
+	return nil
+}
+
+// differs fails when entry j, which is not i, is the file id too. What has the
+// identity of a file that is gone may be a new one.
+func (f *Files) differs(i, j int, id fileID) error {
+	if e := f.entries[j]; j != i && !e.Pad {
+		if info, err := f.fs.Lstat(e.Path); err == nil {
+			if other, _, ok := identify(info); ok && other == id {
+				return fmt.Errorf("%w: it is the same file as %s", ErrUnsafe, e.Path)
+			}
+		}
+	}
 	return nil
 }
 
@@ -383,7 +400,10 @@ func (f *Files) Prepare(ctx context.Context) error {
 			made = dir
 		}
 		if e.Length == 0 {
-			o, err := f.pool.acquire(f, i, Create)
+			o, err := f.pool.acquire(f, i, Read) // it may be there, and not be writable
+			if KindOf(err) == Missing {
+				o, err = f.pool.acquire(f, i, Create)
+			}
 			if err != nil {
 				return err
 			}

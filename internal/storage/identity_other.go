@@ -8,4 +8,4 @@ import "io/fs"
 // not tell it with a file's other attributes.
 type fileID struct{}
 
-func identify(fs.FileInfo) (fileID, bool) { return fileID{}, false }
+func identify(fs.FileInfo) (id fileID, links uint64, ok bool) { return fileID{}, 0, false }

@@ -10,10 +10,11 @@ import (
 // fileID is what makes a file the same file under two names.
 type fileID struct{ device, inode uint64 }
 
-func identify(info fs.FileInfo) (fileID, bool) {
+// identify gives a file's identity, and the number of names it has.
+func identify(info fs.FileInfo) (id fileID, links uint64, ok bool) {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
-		return fileID{}, false
+		return fileID{}, 0, false
 	}
-	return fileID{uint64(st.Dev), uint64(st.Ino)}, true
+	return fileID{uint64(st.Dev), uint64(st.Ino)}, uint64(st.Nlink), true
 }
