@@ -226,7 +226,9 @@ func fill(b []byte, rng *rand.Rand) {
 // did leaves a record of something other than a message.
 func (m *Machine) did(now mono.Time, what string, peer netip.AddrPort, w why.Why, text string) {
 	if m.cfg.Trace != nil {
-		m.cfg.Trace(trace.Record{At: now, Proto: trace.DHT, Way: trace.Did, Peer: peer, What: what,
-			Piece: trace.No, Block: trace.No, Why: w, Text: text})
+		m.cfg.Trace(trace.Record{
+			At: now, Proto: trace.DHT, Way: trace.Did, Peer: peer, What: what,
+			Piece: trace.No, Block: trace.No, Why: w, Text: text,
+		})
 	}
 }

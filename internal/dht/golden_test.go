@@ -227,8 +227,10 @@ func (s *script) packet(from string, w []string) {
 		s.m.Packet(s.now, s.addrs[from], []byte(plain[0]))
 		return
 	default:
-		p.Method = map[string]krpc.Method{"ping": krpc.Ping, "find_node": krpc.FindNode, "get_peers": krpc.GetPeers,
-			"announce_peer": krpc.AnnouncePeer}[w[0]]
+		p.Method = map[string]krpc.Method{
+			"ping": krpc.Ping, "find_node": krpc.FindNode, "get_peers": krpc.GetPeers,
+			"announce_peer": krpc.AnnouncePeer,
+		}[w[0]]
 		p.Name = []byte(w[0])
 		if len(plain) > 0 {
 			p.Target, p.HasTarget = parseID(plain[0]), true

@@ -346,8 +346,10 @@ func (m *Machine) close(now mono.Time, l *lookup) {
 				continue
 			}
 			m.out.Port, m.out.ImpliedPort, m.out.Token = l.announce.Port, l.announce.Implied, c.token
-			m.ask(now, query{to: c.Addr, id: c.ID, known: true, method: krpc.AnnouncePeer, target: l.target,
-				purpose: forAnnounce, lookup: l}, why.TokenGiven)
+			m.ask(now, query{
+				to: c.Addr, id: c.ID, known: true, method: krpc.AnnouncePeer, target: l.target,
+				purpose: forAnnounce, lookup: l,
+			}, why.TokenGiven)
 			l.storing++
 			if n++; n == K {
 				break

@@ -214,8 +214,10 @@ func FuzzPackets(f *testing.F) {
 	f.Fuzz(func(t *testing.T, seed uint64, a, b []byte) {
 		rng := rand.New(rand.NewPCG(seed, 0))
 		n := newNetwork(t, seed, 0)
-		m := &machine{Machine: New(Config{}, n.now, rng), addr: n.address(), due: mono.Never,
-			found: map[LookupID]map[netip.AddrPort]bool{}, done: map[LookupID]Result{}}
+		m := &machine{
+			Machine: New(Config{}, n.now, rng), addr: n.address(), due: mono.Never,
+			found: map[LookupID]map[netip.AddrPort]bool{}, done: map[LookupID]Result{},
+		}
 		know(m.Machine, n.now, 20)
 		m.AddBootstrap(n.now, peer(1))
 		m.Lookup(n.now, krpc.ID{7}, Announce{Enabled: true, Port: 1})

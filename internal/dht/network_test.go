@@ -67,8 +67,10 @@ func (e *events) Pop() any {
 }
 
 func newNetwork(t testing.TB, seed uint64, loss float64) *network {
-	return &network{t: t, rng: rand.New(rand.NewPCG(seed, 0)), now: mono.Start, loss: loss, delay: 150 * time.Millisecond,
-		others: map[netip.AddrPort]liar{}, byAddr: map[netip.AddrPort]*machine{}, claimed: map[krpc.Node]bool{}}
+	return &network{
+		t: t, rng: rand.New(rand.NewPCG(seed, 0)), now: mono.Start, loss: loss, delay: 150 * time.Millisecond,
+		others: map[netip.AddrPort]liar{}, byAddr: map[netip.AddrPort]*machine{}, claimed: map[krpc.Node]bool{},
+	}
 }
 
 // address gives every participant an address of its own.
@@ -79,8 +81,10 @@ func (n *network) address() netip.AddrPort {
 
 func (n *network) join(cfg Config) *machine {
 	cfg.Trace = n.record
-	m := &machine{Machine: New(cfg, n.now, rand.New(rand.NewPCG(n.rng.Uint64(), 1))), addr: n.address(),
-		found: map[LookupID]map[netip.AddrPort]bool{}, done: map[LookupID]Result{}, due: mono.Never}
+	m := &machine{
+		Machine: New(cfg, n.now, rand.New(rand.NewPCG(n.rng.Uint64(), 1))), addr: n.address(),
+		found: map[LookupID]map[netip.AddrPort]bool{}, done: map[LookupID]Result{}, due: mono.Never,
+	}
 	n.machines = append(n.machines, m)
 	n.byAddr[m.addr] = m
 	return m

@@ -288,8 +288,10 @@ func (m *Machine) keepAddrs(list []netip.AddrPort) []netip.AddrPort {
 
 // said records a message.
 func (m *Machine) said(now mono.Time, way trace.Way, peer netip.AddrPort, what string, target krpc.ID, n int, w why.Why, text string) {
-	m.cfg.Trace(trace.Record{At: now, Proto: trace.DHT, Way: way, InfoHash: target, Peer: peer, What: what,
-		Piece: trace.No, Block: trace.No, N: int64(n), Why: w, Text: text})
+	m.cfg.Trace(trace.Record{
+		At: now, Proto: trace.DHT, Way: way, InfoHash: target, Peer: peer, What: what,
+		Piece: trace.No, Block: trace.No, N: int64(n), Why: w, Text: text,
+	})
 }
 
 func (m *Machine) traceReply(now mono.Time, from netip.AddrPort, q *query) {

@@ -33,8 +33,10 @@ type stored struct {
 }
 
 func newStore(maxHashes, maxPeers int) store {
-	return store{maxHashes: maxHashes, maxPeers: maxPeers, next: mono.Never,
-		byHash: map[krpc.ID]*kept{}, perIP: map[netip.Addr]int{}}
+	return store{
+		maxHashes: maxHashes, maxPeers: maxPeers, next: mono.Never,
+		byHash: map[krpc.ID]*kept{}, perIP: map[netip.Addr]int{},
+	}
 }
 
 // takes reports whether a peer could be announced for an info-hash: while it could not,

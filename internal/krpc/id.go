@@ -1,7 +1,6 @@
 package krpc
 
 import (
-	"bytes"
 	"encoding/hex"
 	"math/bits"
 )
@@ -41,6 +40,3 @@ func (a ID) Compare(x, y ID) int {
 	}
 	return 0
 }
-
-// Less orders ids as numbers; for printing.
-func (a ID) Less(b ID) bool { return bytes.Compare(a[:], b[:]) < 0 }
