@@ -37,7 +37,7 @@ func start(t *testing.T, args ...string) *running {
 		t: t, name: strings.Join(args, " "), signals: make(chan os.Signal, 2),
 		done: make(chan struct{}), news: make(chan struct{}),
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // a test that hangs tells what it saw
 	go func() {
 		defer close(r.done)
 		r.code = run(ctx, append(args, "--json"), env{

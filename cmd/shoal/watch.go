@@ -164,7 +164,7 @@ func (w *watcher) changes(s shoal.Stats) {
 		}
 		w.trackers[key] = now
 		w.out.event("tracker", trackerEvent{s.InfoHash, t.URL, t.State, t.Err})
-		if t.State == "failed" || t.State == "unsupported" {
+		if t.Err != "" || t.State == "unsupported" {
 			w.out.say("tracker %s: %s", printable(t.URL), printable(orElse(t.Err, t.State)))
 		}
 	}
