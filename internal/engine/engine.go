@@ -106,6 +106,7 @@ type Engine struct {
 	torrents map[[20]byte]*Torrent
 	order    []*Torrent
 	closed   bool
+	closedCh chan struct{} // closed when nothing is left running
 }
 
 // New opens the port, joins the DHT and is ready for torrents.
@@ -120,6 +121,7 @@ func New(cfg Config) (*Engine, error) {
 		dialSlots:   make(chan struct{}, cfg.HalfOpen),
 		acceptSlots: make(chan struct{}, cfg.Handshakes),
 		torrents:    make(map[[20]byte]*Torrent),
+		closedCh:    make(chan struct{}),
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	if err := e.open(); err != nil {
@@ -224,9 +226,15 @@ func (e *Engine) lookup(infoHash [20]byte) *Torrent {
 // left running; when ctx ends first, farewells to trackers are cut short.
 func (e *Engine) Close(ctx context.Context) error {
 	e.mu.Lock()
+	again := e.closed
 	e.closed = true
 	torrents := append([]*Torrent(nil), e.order...)
 	e.mu.Unlock()
+	if again {
+		<-e.closedCh
+		return nil
+	}
+	defer close(e.closedCh)
 
 	var wg sync.WaitGroup
 	for _, t := range torrents {

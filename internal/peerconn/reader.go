@@ -28,6 +28,9 @@ type reader struct {
 	buf  []byte
 	r, w int // buf[r:w] is not parsed yet
 
+	small []byte // what buf is while little comes
+	ahead *ahead // nil where there is no vectored read
+
 	batch *Batch
 	home  chan *Batch
 
@@ -42,17 +45,29 @@ type reader struct {
 
 func (c *Conn) readLoop() {
 	defer c.t.Group.Done()
-	rd := &reader{c: c, buf: make([]byte, smallBuffer), home: make(chan *Batch, batches)}
-	for range batches {
-		rd.home <- &Batch{Key: c.key, home: rd.home}
-	}
+	rd := newReader(c)
 	err := rd.run()
 	if rd.cur != nil {
 		c.t.Buffers.Put(rd.cur)
 	}
+	if rd.ahead != nil {
+		rd.ahead.release()
+	}
 	c.t.Spare.put(rd.buf)
 	c.Close(err)
 	c.t.Closed(c.key, c.err)
+}
+
+func newReader(c *Conn) *reader {
+	rd := &reader{c: c, small: make([]byte, smallBuffer), home: make(chan *Batch, batches)}
+	rd.buf = rd.small
+	for range batches {
+		rd.home <- &Batch{Key: c.key, home: rd.home}
+	}
+	if rv := newReadv(c.nc); rv != nil {
+		rd.ahead = &ahead{rd: rd, readv: rv}
+	}
+	return rd
 }
 
 // errEnded says that the torrent takes no more.
@@ -79,14 +94,21 @@ func (rd *reader) run() error {
 	}
 }
 
-// read gets more of the stream. While the buffer is small, the rest of a block
-// goes straight to where it belongs; a large buffer takes many blocks with one
-// call, which is worth the copy.
+// read gets more of the stream. While little comes, the rest of a block goes
+// straight to where it belongs. While data flows, so do many blocks with one call;
+// where that cannot be had, a large buffer takes them, which is worth the copy.
 func (rd *reader) read() (int, error) {
 	rd.fit()
+	if rd.ahead != nil && rd.ahead.ready() {
+		return rd.ahead.read()
+	}
 	if rd.cur != nil && rd.r == rd.w && len(rd.buf) == smallBuffer {
-		n, err := rd.c.nc.Read(rd.cur.Data[rd.filled:])
+		rest := rd.cur.Data[rd.filled:]
+		n, err := rd.c.nc.Read(rest)
 		rd.filled += n
+		if n == len(rest) && n >= block.Size/2 && rd.ahead != nil {
+			rd.ahead.flows()
+		}
 		return n, err
 	}
 	n, err := rd.c.nc.Read(rd.buf[rd.w:])
@@ -116,9 +138,13 @@ func (rd *reader) resize() {
 	switch {
 	case len(rd.buf) == smallBuffer && rd.w == smallBuffer:
 		// The last read filled it to the end: data flows.
+		if rd.ahead != nil {
+			rd.ahead.flows()
+			return
+		}
 		rd.buf = rd.c.t.Spare.get(largeBuffer)
 		rd.quiet = 0
-	case len(rd.buf) == largeBuffer:
+	case len(rd.buf) == largeBuffer && rd.ahead == nil:
 		if rd.w >= smallBuffer {
 			rd.quiet = 0
 		} else if rd.quiet++; rd.quiet > quietReads {
@@ -131,7 +157,7 @@ func (rd *reader) resize() {
 
 func (rd *reader) shrink() {
 	rd.c.t.Spare.put(rd.buf)
-	rd.buf = make([]byte, smallBuffer)
+	rd.buf = rd.small
 }
 
 // parse turns what is in the buffer into messages.
@@ -224,10 +250,15 @@ func (rd *reader) fill() bool {
 	if rd.filled < len(rd.cur.Data) {
 		return false
 	}
+	rd.whole()
+	return true
+}
+
+// whole puts the block that is being read, now whole, into the batch.
+func (rd *reader) whole() {
 	m, b := rd.piece, rd.cur
 	rd.cur = nil
 	rd.add(m, b)
-	return true
 }
 
 // add puts a message into the batch, its body copied along.

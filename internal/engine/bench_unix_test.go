@@ -1,0 +1,134 @@
+//go:build unix
+
+package engine
+
+import (
+	"bufio"
+	"crypto/sha1"
+	"encoding/binary"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"shoal/internal/bitfield"
+	"shoal/internal/block"
+	"shoal/internal/netio"
+	"shoal/internal/peerconn"
+	"shoal/internal/wire"
+	"shoal/metainfo"
+)
+
+// benchContent is a torrent of one file whose pieces are all alike, so that
+// making it costs nothing.
+func benchContent(b *testing.B, size, pieceLength int64) (*metainfo.Torrent, []byte) {
+	b.Helper()
+	piece := make([]byte, pieceLength)
+	for i := range piece {
+		piece[i] = byte(i * i >> 7)
+	}
+	draft, err := metainfo.NewDraft("bench.bin", []metainfo.NewFile{{Length: size}}, pieceLength)
+	if err != nil {
+		b.Fatal(err)
+	}
+	sum := sha1.Sum(piece)
+	var hashes []byte
+	for range size / pieceLength {
+		hashes = append(hashes, sum[:]...)
+	}
+	info, err := draft.Info(hashes)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return &metainfo.Torrent{Info: info, InfoHash: info.Hash}, piece
+}
+
+// serve is the leanest seed: it answers every request from memory.
+func serve(b *testing.B, nc net.Conn, meta *metainfo.Torrent, piece []byte) {
+	var id [20]byte
+	copy(id[:], "-XX0001-bench-seeder")
+	if _, err := peerconn.Dial(nc, wire.Handshake{InfoHash: meta.InfoHash, PeerID: id}); err != nil {
+		b.Error(err)
+		return
+	}
+	all := bitfield.New(meta.Info.NumPieces())
+	all.SetAll()
+	nc.Write(wire.AppendSimple(wire.AppendBitfield(nil, all), wire.Unchoke))
+	r := bufio.NewReaderSize(nc, 64<<10)
+	var headers [64 * wire.PieceHeader]byte
+	var bufs net.Buffers
+	var head [17]byte
+	for {
+		hs := headers[:0]
+		bufs = bufs[:0]
+		for len(bufs) < 128 {
+			if len(bufs) > 0 && r.Buffered() < 17 {
+				break
+			}
+			if _, err := io.ReadFull(r, head[:4]); err != nil {
+				return
+			}
+			n := binary.BigEndian.Uint32(head[:])
+			if n != 13 {
+				io.CopyN(io.Discard, r, int64(n))
+				continue
+			}
+			if _, err := io.ReadFull(r, head[4:]); err != nil {
+				return
+			}
+			ref := block.Ref{
+				Piece: binary.BigEndian.Uint32(head[5:]), Begin: binary.BigEndian.Uint32(head[9:]),
+				Length: binary.BigEndian.Uint32(head[13:]),
+			}
+			if wire.ID(head[4]) != wire.Request {
+				continue
+			}
+			at := len(hs)
+			hs = wire.AppendPieceHeader(hs, ref)
+			bufs = append(bufs, hs[at:], piece[ref.Begin:ref.Begin+ref.Length])
+		}
+		out := bufs
+		if _, err := out.WriteTo(nc); err != nil {
+			return
+		}
+	}
+}
+
+// BenchmarkDownload fetches 256 MiB from the leanest seed over a real socket
+// into real files. CPU is of both sides.
+func BenchmarkDownload(b *testing.B) {
+	const size, pieceLength = 256 << 20, 1 << 20
+	meta, piece := benchContent(b, size, pieceLength)
+	b.SetBytes(size)
+	b.ReportAllocs()
+	var before, after syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &before)
+	for b.Loop() {
+		dir := b.TempDir()
+		e := loopback(b, Config{})
+		t := add(b, e, Spec{Meta: meta, Dir: dir})
+		if err := t.Checked(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		nc, err := netio.New(netio.Policy{LoopbackOnly: true}).Dial(b.Context(), e.Addr())
+		if err != nil {
+			b.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		wg.Go(func() { serve(b, nc, meta, piece) })
+		wait(b, t)
+		nc.Close()
+		wg.Wait()
+		e.Close(b.Context())
+		b.StopTimer()
+		os.Remove(filepath.Join(dir, "bench.bin"))
+		b.StartTimer()
+	}
+	syscall.Getrusage(syscall.RUSAGE_SELF, &after)
+	cpu := time.Duration(after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano())
+	b.ReportMetric(cpu.Seconds()/float64(b.N)/(size/float64(1<<30)), "cpu-s/GiB")
+}

@@ -1,0 +1,198 @@
+package peerconn
+
+import (
+	"encoding/binary"
+	"io"
+
+	"shoal/internal/block"
+	"shoal/internal/swarm"
+	"shoal/internal/wire"
+)
+
+// aheadBlocks is how many blocks one call may bring: 15 with their headers fit
+// the large buffer, which they are spilled to when the guess was wrong.
+const aheadBlocks = 15
+
+// ahead reads blocks straight to where they belong, many with one call, on the
+// guess that what follows a block is the header of another whole one. While
+// data flows the guess is nearly always right, and payload is then copied once,
+// out of the kernel. Where it is wrong, what came is put back in line and read
+// the ordinary way.
+//
+// Blocks are taken for the guess only while there is something to read, and only
+// when they are free: a connection that waits for its peer holds none.
+type ahead struct {
+	rd    *reader
+	readv readv
+
+	spare []*block.Block // taken, not used yet
+	heads [aheadBlocks][wire.PieceHeader]byte
+	vec   [2*aheadBlocks + 1][]byte
+	begun int // bytes of the first header that came with an earlier call
+	last  int // bytes of the latest call
+	quiet int // calls in a row that brought little
+	on    bool
+}
+
+// readv is a vectored read from a socket. It calls prepare when there may be
+// something to read, fills what that gives with one call, and calls again when
+// there was nothing after all, having called idle.
+type readv interface {
+	read(prepare func() [][]byte, idle func()) (int, error)
+}
+
+// flows begins to guess: much came with one call.
+func (a *ahead) flows() {
+	a.on, a.quiet, a.last = true, 0, block.Size
+}
+
+// ready reports whether the stream is at a place where the guess can begin:
+// inside a block, or in front of a message with no more of it read than fits a
+// header.
+func (a *ahead) ready() bool {
+	return a.on && a.rd.skip == 0 && len(a.rd.buf) == smallBuffer &&
+		(a.rd.cur != nil && a.rd.r == a.rd.w || a.rd.cur == nil && a.rd.w-a.rd.r < wire.PieceHeader)
+}
+
+// prepare gives the places to read to, in the order of the stream.
+func (a *ahead) prepare() [][]byte {
+	vec := a.vec[:0]
+	if rd := a.rd; rd.cur != nil {
+		vec = append(vec, rd.cur.Data[rd.filled:])
+	}
+	for want := min(a.last/block.Size+2, aheadBlocks); len(a.spare) < want; {
+		b := a.rd.c.t.Buffers.TryGet()
+		if b == nil {
+			break
+		}
+		a.spare = append(a.spare, b)
+	}
+	for i, b := range a.spare {
+		head := a.heads[i][:]
+		if i == 0 {
+			head = head[a.begun:]
+		}
+		vec = append(vec, head, b.Buf[:block.Size])
+	}
+	if len(vec) == 0 {
+		// No buffer is free. The header alone can be read all the same.
+		vec = append(vec, a.heads[0][a.begun:])
+	}
+	return vec
+}
+
+// release gives back what was taken for the guess.
+func (a *ahead) release() {
+	for i, b := range a.spare {
+		a.rd.c.t.Buffers.Put(b)
+		a.spare[i] = nil
+	}
+	a.spare = a.spare[:0]
+}
+
+// read reads by the guess. What came is in rd.cur, in the batch, and, as far as
+// the guess was wrong, in rd.buf.
+func (a *ahead) read() (int, error) {
+	rd := a.rd
+	a.begun = copy(a.heads[0][:], rd.buf[rd.r:rd.w])
+	rd.r, rd.w = 0, 0
+	n, err := a.readv.read(a.prepare, a.release)
+	clear(a.vec[:])
+	a.last = n
+	if n >= block.Size {
+		a.quiet = 0
+	} else if a.quiet++; a.quiet > quietReads {
+		a.on = false
+	}
+	a.sort(n)
+	if !a.on || err != nil {
+		a.release()
+	}
+	return n, err
+}
+
+// sort makes messages of n bytes that were read.
+func (a *ahead) sort(n int) {
+	rd := a.rd
+	if rd.cur != nil {
+		k := min(n, len(rd.cur.Data)-rd.filled)
+		rd.filled += k
+		n -= k
+		if rd.filled < len(rd.cur.Data) {
+			return
+		}
+		rd.whole()
+	}
+	used := 0
+	for begun := a.begun; n+begun > 0; begun = 0 {
+		head := a.heads[used][:]
+		if n+begun < len(head) || len(a.spare) == 0 {
+			rd.w = copy(rd.buf, head[:begun+n])
+			break
+		}
+		n -= len(head) - begun
+		m, ok := a.guessed(head)
+		if !ok {
+			a.spill(used, n)
+			break
+		}
+		b := a.spare[used]
+		used++
+		k := min(n, block.Size)
+		b.Data = b.Buf[:block.Size]
+		rd.piece, rd.cur, rd.filled = m, b, k
+		n -= k
+		if k == block.Size {
+			rd.whole()
+		}
+	}
+	a.begun = 0
+	kept := copy(a.spare, a.spare[used:])
+	clear(a.spare[kept:])
+	a.spare = a.spare[:kept]
+}
+
+// guessed reads a header and reports whether it is that of a whole block.
+func (a *ahead) guessed(head []byte) (wire.Message, bool) {
+	if binary.BigEndian.Uint32(head) != 9+block.Size || wire.ID(head[4]) != wire.Piece {
+		return wire.Message{}, false
+	}
+	m, err := wire.Parse(head[4:])
+	m.Length = block.Size
+	g := a.rd.c.t.Geometry
+	return m, err == nil && swarm.Valid(g, g.Pieces, m) == nil
+}
+
+// spill puts a header that was not the one expected, and the n bytes that came
+// after it, in line in the reader's buffer.
+func (a *ahead) spill(at, n int) {
+	rd := a.rd
+	if n+wire.PieceHeader > len(rd.buf) {
+		rd.buf = rd.c.t.Spare.get(largeBuffer)
+	}
+	rd.w = copy(rd.buf, a.heads[at][:])
+	for n > 0 {
+		for _, part := range [2][]byte{a.spare[at].Buf[:block.Size], a.part(at + 1)} {
+			k := copy(rd.buf[rd.w:], part[:min(n, len(part))])
+			rd.w += k
+			n -= k
+		}
+		at++
+	}
+}
+
+// part gives a header, or nothing behind the last one.
+func (a *ahead) part(at int) []byte {
+	if at < aheadBlocks {
+		return a.heads[at][:]
+	}
+	return nil
+}
+
+// eof turns the end of a stream into io.EOF, as Read does.
+func eof(n int, err error) error {
+	if n == 0 && err == nil {
+		return io.EOF
+	}
+	return err
+}
