@@ -32,6 +32,16 @@ type ahead struct {
 	last  int // bytes of the latest call
 	quiet int // calls in a row that brought little
 	on    bool
+
+	// Its own methods as values, made once.
+	prepareFunc func() [][]byte
+	releaseFunc func()
+}
+
+func newAhead(rd *reader, rv readv) *ahead {
+	a := &ahead{rd: rd, readv: rv}
+	a.prepareFunc, a.releaseFunc = a.prepare, a.release
+	return a
 }
 
 // readv is a vectored read from a socket. It calls prepare when there may be
@@ -96,7 +106,7 @@ func (a *ahead) read() (int, error) {
 	rd := a.rd
 	a.begun = copy(a.heads[0][:], rd.buf[rd.r:rd.w])
 	rd.r, rd.w = 0, 0
-	n, err := a.readv.read(a.prepare, a.release)
+	n, err := a.readv.read(a.prepareFunc, a.releaseFunc)
 	clear(a.vec[:])
 	a.last = n
 	if n >= block.Size {
@@ -159,8 +169,7 @@ func (a *ahead) guessed(head []byte) (wire.Message, bool) {
 	}
 	m, err := wire.Parse(head[4:])
 	m.Length = block.Size
-	g := a.rd.c.t.Geometry
-	return m, err == nil && swarm.Valid(g, g.Pieces, m) == nil
+	return m, err == nil && swarm.Valid(a.rd.c.t.Geometry, m) == nil
 }
 
 // spill puts a header that was not the one expected, and the n bytes that came

@@ -65,7 +65,7 @@ func newReader(c *Conn) *reader {
 		rd.home <- &Batch{Key: c.key, home: rd.home}
 	}
 	if rv := newReadv(c.nc); rv != nil {
-		rd.ahead = &ahead{rd: rd, readv: rv}
+		rd.ahead = newAhead(rd, rv)
 	}
 	return rd
 }
@@ -210,7 +210,7 @@ func (rd *reader) parse() error {
 		if id == wire.Piece {
 			m.Length = length - 9
 		}
-		if err := swarm.Valid(g, g.Pieces, m); err != nil {
+		if err := swarm.Valid(g, m); err != nil {
 			return fmt.Errorf("bad message: %w", err)
 		}
 		rd.r += head

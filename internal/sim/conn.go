@@ -37,6 +37,8 @@ type party interface {
 	// stalled reports whether blocks do not leave any more.
 	stalled() bool
 	sent(e *end, blocks int, bytes int64)
+	// deaf parties take connections and do nothing with them.
+	deaf() bool
 	// lost says that the end was closed from outside or by broken protocol.
 	lost(e *end, reason string)
 }
@@ -59,6 +61,7 @@ type end struct {
 	shaken bool // their handshake is in
 	closed bool
 	void   bool // what is sent from here vanishes
+	deaf   bool // what arrives is not read
 
 	// Outbox.
 	control []byte
@@ -110,6 +113,7 @@ func (w *World) connect(from, to party, at netip.AddrPort) *end {
 	a := &end{w: w, owner: from, remote: at, dialled: true}
 	b := &end{w: w, owner: to, remote: netip.AddrPortFrom(from.host(), uint16(20000+w.ports%40000))}
 	a.other, b.other = b, a
+	b.deaf = to.deaf()
 	a.write(wire.AppendHandshake(nil, from.handshake()), nil)
 	deadline := func(e *end) {
 		w.after(handshakeTimeout, func() {
@@ -246,7 +250,7 @@ func (e *end) depart(f frame) {
 
 // receive reads what arrived, as a connection does.
 func (e *end) receive(b []byte, isBlock bool, tag uint64) {
-	if e.closed {
+	if e.closed || e.deaf {
 		return
 	}
 	e.in = append(e.in, b...)
@@ -334,7 +338,7 @@ func (e *end) parse() error {
 			}
 			tag, e.tags = e.tags[0], e.tags[1:]
 		}
-		if err := swarm.Valid(g, g.Pieces, m); err != nil {
+		if err := swarm.Valid(g, m); err != nil {
 			return fmt.Errorf("bad message: %w", err)
 		}
 		read += head

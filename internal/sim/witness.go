@@ -124,7 +124,7 @@ func (x *witness) wrote(out swarm.Out) error {
 		if err != nil {
 			return err
 		}
-		if err := swarm.Valid(x.n.w.Geometry, x.have.Len(), m); err != nil {
+		if err := swarm.Valid(x.n.w.Geometry, m); err != nil {
 			return err
 		}
 		if err := x.judge(m); err != nil {

@@ -9,6 +9,7 @@ import (
 	"shoal/internal/trace"
 	"shoal/internal/why"
 	"shoal/internal/wire"
+	"shoal/metainfo"
 )
 
 // Message takes one message of a peer. For a piece, b holds the block; it is
@@ -66,17 +67,14 @@ func (s *Swarm) Message(now mono.Time, key PeerKey, m wire.Message, b *block.Blo
 
 // Valid checks the numbers in a message against the torrent, so that a
 // message out of range ends the connection where it was read.
-func Valid(g interface {
-	PieceSize(uint32) uint32
-	BlockSize(uint32, uint32) uint32
-}, pieces uint32, m wire.Message) error {
+func Valid(g metainfo.Geometry, m wire.Message) error {
 	switch m.ID {
 	case wire.Have, wire.Request, wire.Piece, wire.Cancel:
 	default:
 		return nil
 	}
-	if m.Piece >= pieces {
-		return fmt.Errorf("%w: %s of piece %d of %d", wire.ErrRange, m.ID, m.Piece, pieces)
+	if m.Piece >= g.Pieces {
+		return fmt.Errorf("%w: %s of piece %d of %d", wire.ErrRange, m.ID, m.Piece, g.Pieces)
 	}
 	if m.ID == wire.Have {
 		return nil
