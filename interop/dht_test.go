@@ -32,7 +32,7 @@ func TestGetThroughDHTOfLibtorrent(t *testing.T) {
 	// One torrent names a node, made by shoal; the other names none.
 	named, unnamed := filepath.Join(t.TempDir(), "named.torrent"), filepath.Join(t.TempDir(), "unnamed.torrent")
 	shoalClient{}.create(t, p, named, "--node", dht[5].String(), "--comment", "named")
-	libtorrent{}.create(t, p, unnamed, 512<<10, netip.AddrPort{})
+	unnamedHash := libtorrent{}.create(t, p, unnamed, 512<<10, netip.AddrPort{})
 
 	for torrent, entry := range map[string][]netip.AddrPort{named: nil, unnamed: dht[6:7]} {
 		t.Run(strings.TrimSuffix(filepath.Base(torrent), ".torrent"), func(t *testing.T) {
@@ -45,6 +45,28 @@ func TestGetThroughDHTOfLibtorrent(t *testing.T) {
 			p.arrived(t, dir, false)
 		})
 	}
+
+	t.Run("shoal asks", func(t *testing.T) {
+		seed := newAddr()
+		seedOf(t, libtorrent{}, p, job{torrent: unnamed, listen: seed, dht: true, dhtNodes: dht[3:4]})
+		awaitAnnounced(t, nodes, seed)
+		ask := func(args ...string) *process {
+			p := start(t, "shoal dht", shoal, append([]string{"dht", "--json", "--listen", newAddr().String()}, args...)...)
+			if code := p.exit(t); code != 0 {
+				t.Fatalf("%v: exit code %d", args, code)
+			}
+			return p
+		}
+		if e := ask("ping", dht[4].String()).await(t, "complete"); e["addr"] != dht[4].String() {
+			t.Errorf("ping %v was answered by %v", dht[4], e["addr"])
+		}
+		if e := ask("find-node", unnamedHash, "--dht-node", dht[5].String()).await(t, "complete"); e.number("found") != dhtSize {
+			t.Errorf("find-node found %d nodes, want the %d closest", e.number("found"), dhtSize)
+		}
+		ask("get-peers", unnamedHash, "--dht-node", dht[6].String()).awaitFrom(t, 0, "finds the seed", func(e event) bool {
+			return e.is("peer") && e["addr"] == seed.String()
+		})
+	})
 
 	// The other way: shoal seeds and announces itself, libtorrent finds it.
 	t.Run("shoal is found", func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"strings"
 	"testing"
 )
 
@@ -96,12 +97,12 @@ func (p ltPeer) tell(t *testing.T, order string) {
 	}
 }
 
-// create has libtorrent make a torrent of the payload.
-func (libtorrent) create(t *testing.T, p *payload, out string, pieceLength int, node netip.AddrPort) {
+// create has libtorrent make a torrent of the payload, and gives its info-hash.
+func (libtorrent) create(t *testing.T, p *payload, out string, pieceLength int, node netip.AddrPort) string {
 	t.Helper()
 	args := []string{"ltclient.py", "create", p.path(), out, fmt.Sprint(pieceLength)}
 	if node.IsValid() {
 		args = append(args, node.String())
 	}
-	output(t, python, args...)
+	return strings.TrimSpace(output(t, python, args...))
 }

@@ -21,9 +21,8 @@ var (
 
 // patience is how long any single thing may take: a client to start, a torrent
 // to arrive. It is far beyond what is needed, so that only what hangs meets it.
-const patience = 3 * time.Minute
+var patience = flag.Duration("patience", 3*time.Minute, "how long to wait for any single thing")
 
-// The torrent that most cases share, made once.
 var (
 	shoal   string // the command under test
 	scratch string // folder of everything that outlives a single test

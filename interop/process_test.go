@@ -111,8 +111,8 @@ func (p *process) exit(t *testing.T) int {
 	t.Helper()
 	select {
 	case <-p.done:
-	case <-time.After(patience):
-		t.Fatalf("%s has not ended after %v", p.name, patience)
+	case <-time.After(*patience):
+		t.Fatalf("%s has not ended after %v", p.name, *patience)
 	}
 	var bad *exec.ExitError
 	if p.err != nil && !errors.As(p.err, &bad) {
@@ -160,7 +160,7 @@ func (p *process) awaitFrom(t *testing.T, from int, what string, wanted func(eve
 // until waits for a condition, as long as the program runs.
 func (p *process) until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(patience); !holds(); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(*patience); !holds(); time.Sleep(20 * time.Millisecond) {
 		select {
 		case <-p.done:
 			if holds() {
@@ -170,7 +170,7 @@ func (p *process) until(t *testing.T, what string, holds func() bool) {
 		default:
 		}
 		if time.Now().After(end) {
-			t.Fatalf("%s, after %v: still not %s", p.name, patience, what)
+			t.Fatalf("%s, after %v: still not %s", p.name, *patience, what)
 		}
 	}
 }
@@ -206,9 +206,9 @@ func output(t *testing.T, program string, args ...string) string {
 // eventually waits for a condition.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(patience); !holds(); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(*patience); !holds(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("after %v: still not so: %s", patience, what)
+			t.Fatalf("after %v: still not so: %s", *patience, what)
 		}
 	}
 }

@@ -59,6 +59,8 @@ func brokenOff(t *testing.T, p *payload, torrent string, breakOff func(shoalPeer
 		t.Fatalf("all of the torrent was sent before it could be broken off")
 	}
 
+	verified := first.verified()
+
 	j.listen = newAddr()
 	second := shoalClient{}.run(t, "get", j)
 	second.complete(t)
@@ -67,11 +69,17 @@ func brokenOff(t *testing.T, p *payload, torrent string, breakOff func(shoalPeer
 	// Sent twice may be what was under way when it broke off: the requests of
 	// one connection and the pieces that were not whole, and, after a kill,
 	// what was verified since the state was last saved.
-	after := seed.stats(t, 0).number("uploaded")
 	const bound = 24 << 20
+	after := seed.stats(t, 0).number("uploaded")
 	if twice := after - p.size; twice > bound {
 		t.Errorf("%d bytes were sent twice, more than %d: %d before it broke off and %d after, of %d",
 			twice, bound, before, after-before, p.size)
 	}
-	t.Logf("sent %d before it broke off and %d after, of %d: %d twice", before, after-before, p.size, after-p.size)
+	// And nothing of what was said to be verified is fetched again.
+	again := second.await(t, "complete").number("downloaded")
+	if again+verified > p.size+bound {
+		t.Errorf("%d bytes were verified when it broke off, and %d fetched after, of %d", verified, again, p.size)
+	}
+	t.Logf("of %d bytes, %d were sent before it broke off, of which it had called %d verified; %d after",
+		p.size, before, verified, after-before)
 }

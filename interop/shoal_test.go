@@ -71,3 +71,15 @@ func (shoalClient) create(t *testing.T, p *payload, out string, more ...string) 
 	t.Helper()
 	output(t, shoal, append([]string{"create", p.path(), "-o", out}, more...)...)
 }
+
+// verified gives the bytes that the last report of progress called verified.
+func (p shoalPeer) verified() (n int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, e := range p.events {
+		if e.is("progress") {
+			n = e.number("verified")
+		}
+	}
+	return n
+}
