@@ -230,17 +230,17 @@ func (e *Engine) Close(ctx context.Context) error {
 	e.closed = true
 	torrents := append([]*Torrent(nil), e.order...)
 	e.mu.Unlock()
-	if again {
-		<-e.closedCh
-		return nil
-	}
-	defer close(e.closedCh)
 
 	var wg sync.WaitGroup
 	for _, t := range torrents {
 		wg.Go(func() { t.Stop(ctx) })
 	}
 	wg.Wait()
+	if again {
+		<-e.closedCh
+		return nil
+	}
+	defer close(e.closedCh)
 	e.cancel()
 	err := e.listener.Close()
 	e.wg.Wait()
@@ -293,7 +293,8 @@ func (e *Engine) handshake(nc net.Conn) {
 		}
 		return t.handshake(), true
 	})
-	if err != nil || !stop() {
+	// Whether or not it went well, e.ctx is to forget the connection.
+	if ours := stop(); err != nil || !ours {
 		nc.Close()
 		e.log.Debug("handshake failed", "peer", nc.RemoteAddr(), "err", err)
 		return
@@ -318,7 +319,7 @@ func (e *Engine) dial(ctx context.Context, t *Torrent, addr netip.AddrPort) (net
 	}
 	stop := context.AfterFunc(ctx, func() { nc.Close() })
 	theirs, err := peerconn.Dial(nc, t.handshake())
-	if err == nil && !stop() {
+	if ours := stop(); err == nil && !ours {
 		err = ctx.Err()
 	}
 	if err != nil {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -83,6 +84,10 @@ func (t *Torrent) apply(ev event) {
 	case evSynced:
 		t.afterSync(ev.err)
 		return
+	case evSlots:
+		if t.slots = ev.n; ev.n <= 0 {
+			t.slots = NoSlots
+		}
 	}
 	if t.swarm == nil {
 		t.refuse(ev)
@@ -142,7 +147,7 @@ func (t *Torrent) start(now mono.Time, ev event) {
 		Private: t.info.Private, SeedOnly: t.spec.SeedOnly,
 		Tiers:  t.spec.Meta.Trackers(),
 		Client: "shoal " + t.e.cfg.Version, Port: t.e.addr.Port(),
-		Slots: t.e.cfg.Slots, MaxPeers: t.e.cfg.MaxPeers,
+		Slots: t.slots, MaxPeers: t.e.cfg.MaxPeers,
 		Trace: t.e.traceFunc(),
 	}
 	if t.e.node != nil {
@@ -171,15 +176,17 @@ func (t *Torrent) fail(err error) {
 func (t *Torrent) arrive(now mono.Time, a *arrival) {
 	t.nextKey++
 	key := t.nextKey
-	t.peers[key] = peerconn.New(uint64(key), a.nc, &t.conn)
+	t.peers[key] = &link{conn: peerconn.New(uint64(key), a.nc, &t.conn), addr: a.Addr}
 	t.arrivals = append(t.arrivals, key)
 	t.swarm.Joined(now, key, a.Arrival)
 }
 
 func (t *Torrent) startArrivals() {
 	for _, key := range t.arrivals {
-		if c := t.peers[key]; c != nil {
-			c.Start()
+		if l := t.peers[key]; l != nil {
+			l.started = true
+			l.conn.Start()
+			t.events.send(Event{Kind: EventPeerJoined, Peer: l.addr})
 		}
 	}
 	t.arrivals = t.arrivals[:0]
@@ -187,8 +194,28 @@ func (t *Torrent) startArrivals() {
 
 func (t *Torrent) closed(now mono.Time, ev event) {
 	key := swarm.PeerKey(ev.key)
-	delete(t.peers, key)
+	t.parted(key, ev.err)
 	t.swarm.Left(now, key, ev.err.Error())
+}
+
+// parted forgets a connection that has ended, and tells who saw it begin.
+func (t *Torrent) parted(key swarm.PeerKey, reason error) {
+	l := t.peers[key]
+	if l == nil {
+		return
+	}
+	delete(t.peers, key)
+	if l.started {
+		t.events.send(Event{Kind: EventPeerLeft, Peer: l.addr, Text: reason.Error()})
+	}
+}
+
+// part ends a connection.
+func (t *Torrent) part(key swarm.PeerKey, reason error) {
+	if l := t.peers[key]; l != nil {
+		l.conn.Close(reason)
+		t.parted(key, reason)
+	}
 }
 
 func (t *Torrent) checkedPiece(now mono.Time, ev event) {
@@ -203,8 +230,8 @@ func (t *Torrent) checkedPiece(now mono.Time, ev event) {
 
 // send gives a peer's connection what the swarm wrote for it.
 func (t *Torrent) send(key swarm.PeerKey, out swarm.Out) {
-	if c := t.peers[key]; c != nil {
-		c.Send(out.Bytes, out.Uploads)
+	if l := t.peers[key]; l != nil {
+		l.conn.Send(out.Bytes, out.Uploads)
 	}
 }
 
@@ -220,11 +247,7 @@ func (t *Torrent) perform(effects []swarm.Effect) {
 		case swarm.Forget:
 			t.disk.Forget(e.Piece)
 		case swarm.Drop:
-			if c := t.peers[e.Peer]; c != nil {
-				c.Close(fmt.Errorf("%s", e.Text))
-				delete(t.peers, e.Peer)
-				t.events.send(Event{Kind: EventPeerLeft, Peer: e.Addr, Text: e.Text})
-			}
+			t.part(e.Peer, errors.New(cmp.Or(e.Text, e.Why.Words())))
 		case swarm.Dial:
 			addr := e.Addr
 			t.tasks.Go(func() { t.dial(addr) })
@@ -351,17 +374,13 @@ func (t *Torrent) shutdown() {
 		t.swarm.Stop(t.e.now())
 		t.perform(t.swarm.Effects())
 	}
-	for key, c := range t.peers {
-		c.Close(ErrStopped)
-		delete(t.peers, key)
+	for key := range t.peers {
+		t.part(key, ErrStopped)
 	}
 	t.mu.Lock()
 	t.ended = true
 	t.mu.Unlock()
 	close(t.endCh)
-	for _, key := range t.arrivals {
-		delete(t.peers, key)
-	}
 	t.conns.Wait()
 	t.tasks.Wait()
 	t.disk.Close()
@@ -378,12 +397,18 @@ func (t *Torrent) shutdown() {
 	} else {
 		t.events.send(Event{Kind: EventError, Err: t.errText})
 	}
-	close(t.stopped)
 	t.events.close()
+	close(t.stopped)
 }
 
-// drain gives back what was left in the inbox. Nobody posts any more.
+// drain gives back what was left in the inbox, once the last who was posting
+// has seen the end.
 func (t *Torrent) drain() {
+	t.mu.Lock()
+	for t.posting > 0 {
+		t.posted.Wait()
+	}
+	t.mu.Unlock()
 	for {
 		select {
 		case ev := <-t.inbox:

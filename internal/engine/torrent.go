@@ -29,7 +29,7 @@ type Spec struct {
 	Peers    []netip.AddrPort
 	SeedOnly bool
 	// Storage, when set, is used instead of files in Dir. It is closed with
-	// the torrent.
+	// the torrent, and when Add fails.
 	Storage storage.Storage
 }
 
@@ -71,7 +71,8 @@ type Torrent struct {
 	// has no loop: posting starts it.
 	mu      sync.Mutex
 	inbox   chan event
-	posting int // producers between the check of ended and their send
+	posting int       // producers between the check of ended and their send
+	posted  sync.Cond // posting became 0 after the end
 	running bool
 	ended   bool
 	endCh   chan struct{} // closed with ended
@@ -80,9 +81,10 @@ type Torrent struct {
 
 	// Owned by the loop.
 	swarm    *swarm.Swarm
-	peers    map[swarm.PeerKey]*peerconn.Conn
+	peers    map[swarm.PeerKey]*link
 	arrivals []swarm.PeerKey // joined, not started yet
 	nextKey  swarm.PeerKey
+	slots    int // chosen by SetSlots before the swarm was there
 	errText  error
 	synced   bool
 	syncing  bool
@@ -103,30 +105,17 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 		geom:   spec.Meta.Info.Geometry(),
 		peerID: newPeerID(e.cfg.Version), key: randomKey(),
 		endCh:    make(chan struct{}),
-		peers:    make(map[swarm.PeerKey]*peerconn.Conn),
+		peers:    make(map[swarm.PeerKey]*link),
+		slots:    e.cfg.Slots,
 		checked:  make(chan struct{}),
 		complete: make(chan struct{}),
 		stopped:  make(chan struct{}),
 	}
+	t.posted.L = &t.mu
 	t.ctx, t.cancel = context.WithCancel(e.ctx)
 	t.byes, t.cutBye = context.WithCancel(context.Background())
 	if err := t.openStorage(); err != nil {
-		return nil, err
-	}
-	e.mu.Lock()
-	var err error
-	switch {
-	case e.closed:
-		err = ErrClosed
-	case e.torrents[spec.Meta.InfoHash] != nil:
-		err = fmt.Errorf("%w: %s", ErrDuplicate, spec.Meta.InfoHash)
-	default:
-		e.torrents[spec.Meta.InfoHash] = t
-		e.order = append(e.order, t)
-	}
-	e.mu.Unlock()
-	if err != nil {
-		t.store.Close()
+		t.giveUp()
 		return nil, err
 	}
 	t.disk = e.disk.Open(t.store, t.geom, t.info.PieceHash, t.report)
@@ -139,13 +128,41 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 		Group:      &t.conns,
 	}
 	t.pub.init(t)
+	if err := e.enlist(t); err != nil {
+		t.disk.Close()
+		t.store.Close()
+		t.giveUp()
+		return nil, err
+	}
 	if e.node != nil && !t.info.Private {
 		for _, n := range spec.Meta.Nodes {
 			e.node.AddBootstrap(n)
 		}
 	}
-	t.tasks.Go(t.check)
 	return t, nil
+}
+
+// enlist puts a torrent that is ready on the list, where connections find it
+// and Close does, and lets it begin.
+func (e *Engine) enlist(t *Torrent) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.closed:
+		return ErrClosed
+	case e.torrents[t.spec.Meta.InfoHash] != nil:
+		return fmt.Errorf("%w: %s", ErrDuplicate, t.spec.Meta.InfoHash)
+	}
+	e.torrents[t.spec.Meta.InfoHash] = t
+	e.order = append(e.order, t)
+	t.tasks.Go(t.check)
+	return nil
+}
+
+// giveUp ends the contexts of a torrent.
+func (t *Torrent) giveUp() {
+	t.cancel()
+	t.cutBye()
 }
 
 func (t *Torrent) openStorage() error {
@@ -221,9 +238,7 @@ func (t *Torrent) report(r disk.Result) { t.post(event{kind: evChecked, result: 
 func (t *Torrent) Stop(ctx context.Context) {
 	t.stopOnce.Do(func() {
 		t.cancel()
-		if !t.post(event{kind: evStop}) {
-			return
-		}
+		t.post(event{kind: evStop})
 	})
 	select {
 	case <-t.stopped:
@@ -231,6 +246,7 @@ func (t *Torrent) Stop(ctx context.Context) {
 		t.cutBye()
 		<-t.stopped
 	}
+	t.loops.Wait() // the last lines of it
 }
 
 // SetSlots changes how many peers are unchoked at once.
@@ -288,6 +304,13 @@ type event struct {
 	addr    netip.AddrPort
 	err     error
 	ann     *announce.Result
+}
+
+// link is a connection to a peer, as the loop knows it.
+type link struct {
+	conn    *peerconn.Conn
+	addr    netip.AddrPort
+	started bool
 }
 
 type arrival struct {
@@ -356,6 +379,9 @@ func (t *Torrent) post(ev event) bool {
 	}
 	t.mu.Lock()
 	t.posting--
+	if t.posting == 0 && t.ended {
+		t.posted.Broadcast()
+	}
 	t.mu.Unlock()
 	return ok
 }
