@@ -184,7 +184,7 @@ func (w *watcher) run(ops []byte) error {
 }
 
 func TestRandomOperations(t *testing.T) {
-	for seed := range uint64(100) {
+	for seed := range uint64(40) {
 		rng := rand.New(rand.NewPCG(seed, 5))
 		ops := make([]byte, 3*1500)
 		for i := range ops {
@@ -210,7 +210,7 @@ func FuzzOperations(f *testing.F) {
 func TestFloods(t *testing.T) {
 	b := New(Config{}, rand.New(rand.NewPCG(1, 1)))
 	now := mono.Start
-	for i := range uint32(20000) {
+	for i := range uint32(6000) {
 		addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{81, byte(i >> 16), byte(i >> 8), byte(i)}), 6881)
 		b.Add(now, PEX, addr, nil)
 		b.Ban(now, netip.AddrPortFrom(netip.AddrFrom4([4]byte{82, byte(i >> 16), byte(i >> 8), byte(i)}), 1))
@@ -224,7 +224,7 @@ func TestFloods(t *testing.T) {
 	if err := b.CheckInvariants(); err != nil {
 		t.Error(err)
 	}
-	if b.Banned(addrPort("82.0.0.0:1")) || !b.Banned(addrPort("82.0.78.31:1")) {
+	if b.Banned(addrPort("82.0.0.0:1")) || !b.Banned(addrPort("82.0.23.111:1")) {
 		t.Error("the newest bans are kept, not the oldest")
 	}
 	if !b.Add(now, Tracker, addrPort("203.0.113.1:6881"), nil) {

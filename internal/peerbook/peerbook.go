@@ -171,9 +171,6 @@ func (b *Book) firstDue(now mono.Time, src Source, addr netip.AddrPort) mono.Tim
 // namedAgain gives an address another chance: at once when the user names it,
 // and one that was given up when it is named long after.
 func (b *Book) namedAgain(now mono.Time, src Source, e *entry) {
-	if e.state != idle {
-		return
-	}
 	switch {
 	case src == Manual && e.sources&Manual == 0:
 		e.failures, e.due = 0, now

@@ -2,6 +2,7 @@ package window
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -293,5 +294,74 @@ func BenchmarkGot(b *testing.B) {
 		now = now.Add(20 * time.Microsecond)
 		w.Got(now, block.Size, now.Add(-2*time.Second))
 		w.Sent(now, 1)
+	}
+}
+
+// A lost request ends slow start; and what little is known by then, such as a
+// batch that arrived at one instant, does not throw the limit down.
+func TestLost(t *testing.T) {
+	w, now := New(0), mono.Start
+	w.Sent(now, 8)
+	for range 3 {
+		w.Got(now, block.Size, now)
+	}
+	if got := w.Limit(); got != 11 {
+		t.Fatalf("three blocks in slow start: limit %d, want 11", got)
+	}
+	w.Lost(now)
+	w.Got(now, block.Size, now)
+	if got := w.Limit(); got != 11 {
+		t.Errorf("after a loss at the same instant: limit %d, want 11", got)
+	}
+	if got := w.Outstanding(); got != 3 {
+		t.Errorf("eight sent, four got, one lost: %d outstanding, want 3", got)
+	}
+	w.Sent(now, 8)
+	w.Got(now.Add(500*time.Millisecond), block.Size, now)
+	if got, want := w.Limit(), 9; got != want { // 4 x 3/3.5 + 1 blocks in half a second
+		t.Errorf("after a loss the limit is %d, want %d by the rate", got, want)
+	}
+}
+
+// A snubbed peer that answers again is measured anew.
+func TestUnsnubForgetsTheRate(t *testing.T) {
+	var w Window
+	p := &pipe{delay: 50 * time.Millisecond, rate: 4 << 20, now: mono.Start}
+	p.run(&w, 5*time.Second)
+	w.Snub(p.now)
+	w.Unsnub()
+	if got := w.Rate(); got != 0 {
+		t.Errorf("rate %d, want none", got)
+	}
+}
+
+// A request cannot have been sent after its block came; if the caller says so,
+// the delay is none.
+func TestTimesOutOfOrder(t *testing.T) {
+	var w Window
+	now := mono.Start.Add(time.Hour)
+	w.Sent(now, 20)
+	for range 10 {
+		w.Got(now, block.Size, now.Add(time.Minute))
+		now = now.Add(10 * time.Millisecond)
+	}
+	w.Lost(now.Add(-time.Minute))
+	w.Got(now, block.Size, now.Add(-2*time.Second))
+	if got := w.Limit(); got < 10 || got > DefaultMax {
+		t.Errorf("limit %d", got)
+	}
+}
+
+func TestScale(t *testing.T) {
+	for _, c := range []struct{ a, b, c, want int64 }{
+		{7, 3, 2, 10},
+		{0, math.MaxInt64, 1, 0},
+		{math.MaxInt64, 1000, 1000, math.MaxInt64},
+		{math.MaxInt64, math.MaxInt64, 1, math.MaxInt64},
+		{math.MaxInt64, 3, 2, math.MaxInt64},
+	} {
+		if got := scale(c.a, c.b, c.c); got != c.want {
+			t.Errorf("%d x %d / %d = %d, want %d", c.a, c.b, c.c, got, c.want)
+		}
 	}
 }
