@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
@@ -496,10 +497,8 @@ func TestCloseWhileBusy(t *testing.T) {
 		r.torrent.Close()
 		close(closed)
 	}()
-	for r.disk.Stats().Pieces > 3 { // Close has begun: all but the workers' are gone
-		if r.torrent.Read(nil, nil) != nil {
-			continue
-		}
+	for r.disk.Stats().Pieces > 3 { // until Close has begun: all but the workers' are gone
+		runtime.Gosched()
 	}
 	select {
 	case <-closed:
@@ -533,14 +532,10 @@ func second(_ *bitfield.Bitfield, err error) error { return err }
 func TestReportMayWait(t *testing.T) {
 	c := single(block.Size, 8*block.Size)
 	r := newRig(t, c, 64, nil)
-	release := make(chan bool)
-	var mu sync.Mutex
-	reported := 0
-	slow := r.disk.Open(memory(t, c), c.geom, c.hash, func(disk.Result) {
+	release, reported := make(chan bool), make(chan disk.Result, 8)
+	slow := r.disk.Open(memory(t, c), c.geom, c.hash, func(res disk.Result) {
 		<-release
-		mu.Lock()
-		defer mu.Unlock()
-		reported++
+		reported <- res
 	})
 	own := *r
 	own.torrent = slow
@@ -549,12 +544,9 @@ func TestReportMayWait(t *testing.T) {
 	r.complete(r.await(8))
 	own.send(c.refs()[1:], nil) // Store does not wait
 	close(release)
-	for {
-		mu.Lock()
-		n := reported
-		mu.Unlock()
-		if n == 8 {
-			break
+	for range 8 {
+		if res := <-reported; !res.OK {
+			t.Errorf("result %+v", res)
 		}
 	}
 	slow.Close()
@@ -570,9 +562,11 @@ func TestRead(t *testing.T) {
 	must(t, hooked.WriteV([][]byte{c.data}, 0))
 	r := newRig(t, c, 4, hooked)
 	refs := []block.Ref{
-		{Piece: 0, Begin: 0, Length: block.Size}, {Piece: 0, Begin: block.Size, Length: block.Size},
-		{Piece: 0, Begin: 2 * block.Size, Length: block.Size}, {Piece: 1, Begin: 0, Length: 100}, // runs on in the next piece
-		{Piece: 1, Begin: 5, Length: 7}, // any range can be asked for
+		{Piece: 0, Begin: 0, Length: block.Size},
+		{Piece: 0, Begin: block.Size, Length: block.Size},
+		{Piece: 0, Begin: 2 * block.Size, Length: block.Size},
+		{Piece: 1, Begin: 0, Length: 100}, // runs on in the next piece
+		{Piece: 1, Begin: 5, Length: 7},   // any range can be asked for
 		{Piece: 0, Begin: 1, Length: 3},
 	}
 	var want []byte
@@ -605,9 +599,14 @@ func TestRead(t *testing.T) {
 // too short or missing, and reads nothing of those that can't be complete.
 func TestCheck(t *testing.T) {
 	entries := []storage.Entry{
-		{Path: "d/right", Length: 100000}, {Path: "d/wrong", Length: 100000}, {Path: "d/missing", Length: 100000},
-		{Path: "d/longer", Length: 100000}, {Path: "d/empty", Length: 0}, {Path: "pad", Length: 5000, Pad: true},
-		{Path: "d/short", Length: 100000}, {Path: "d/tail", Length: 70000},
+		{Path: "d/right", Length: 100000},
+		{Path: "d/wrong", Length: 100000},
+		{Path: "d/missing", Length: 100000},
+		{Path: "d/longer", Length: 100000},
+		{Path: "d/empty", Length: 0},
+		{Path: "pad", Length: 5000, Pad: true},
+		{Path: "d/short", Length: 100000},
+		{Path: "d/tail", Length: 70000},
 	}
 	for _, pieceLength := range []uint32{1000, 16384, 40000, 1 << 20} {
 		c := newContent(pieceLength, entries...)
@@ -714,8 +713,8 @@ func TestCheckFailures(t *testing.T) {
 	go func() { done <- second(r.torrent.Check(context.Background(), nil)) }()
 	<-started
 	go r.torrent.Close()
-	for r.torrent.Read(nil, nil) == nil {
-		continue // until Close has begun
+	for r.torrent.Read(nil, nil) == nil { // until Close has begun
+		runtime.Gosched()
 	}
 	close(release)
 	if err := <-done; !errors.Is(err, disk.ErrClosed) {
