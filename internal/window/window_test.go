@@ -203,7 +203,7 @@ func TestSnub(t *testing.T) {
 }
 
 func TestSetMax(t *testing.T) {
-	for _, c := range []struct{ reqq, want int }{{-5, 1}, {0, 1}, {1, 1}, {5, 5}, {8, 8}, {250, 8}, {1 << 40, 8}} {
+	for _, c := range []struct{ reqq, want int }{{-5, 1}, {0, 1}, {1, 1}, {5, 5}, {8, 8}, {250, 8}, {1 << 30, 8}} {
 		var w Window
 		w.SetMax(c.reqq)
 		if got := w.Limit(); got != c.want {
