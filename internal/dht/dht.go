@@ -137,8 +137,8 @@ func (m *Machine) Tick(now mono.Time) {
 	m.run(now)
 }
 
-// Deadline is when Tick has something to do; mono.Never when only a datagram or the
-// caller can bring news.
+// Deadline is when Tick has something to do, which may be past already; mono.Never when
+// only a datagram or the caller can bring news.
 func (m *Machine) Deadline() mono.Time {
 	at := mono.Earliest(m.queryDeadline(), m.upkeepDeadline(), m.store.deadline())
 	for _, l := range m.lookups {

@@ -86,7 +86,7 @@ const (
 	peerLife = 45 * time.Minute
 	// sweepEvery is how often peers that are over are looked for.
 	sweepEvery = time.Minute
-	// portsPerIP bounds how many ports of an address are kept for one info-hash, hashesPerIP
+	// portsPerIP bounds how many ports of an address are kept for one info-hash, peersPerIP
 	// how many peers of an address altogether. Loopback is under neither.
 	portsPerIP, peersPerIP = 4, 1000
 )

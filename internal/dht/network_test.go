@@ -348,7 +348,7 @@ func (n *network) announceAndFind(announcers int) (found, all int) {
 // A DHT on lossless links, joined through one node: everybody finds everything.
 func TestEveryoneFindsEveryone(t *testing.T) {
 	n := newNetwork(t, 1, 0)
-	n.populate(150, 0)
+	n.populate(100, 0)
 	n.run(time.Minute)
 	for _, m := range n.machines {
 		if s := m.Stats(n.now); s.Good < K {
@@ -363,7 +363,7 @@ func TestEveryoneFindsEveryone(t *testing.T) {
 // With packets lost and a quarter of the nodes lying, nearly every lookup still succeeds,
 // and the invariants hold throughout.
 func TestLossAndLiars(t *testing.T) {
-	for seed := range uint64(4) {
+	for seed := range uint64(3) {
 		n := newNetwork(t, seed, 0.03)
 		n.populate(60, 20)
 		n.run(2 * time.Minute)
@@ -379,7 +379,7 @@ func TestHoursOfChurn(t *testing.T) {
 	n := newNetwork(t, 5, 0.01)
 	n.populate(25, 0)
 	n.run(time.Minute)
-	for hour := range 6 {
+	for hour := range 3 {
 		gone := n.machines[1+n.rng.IntN(len(n.machines)-1)]
 		delete(n.byAddr, gone.addr) // it falls silent
 		n.machines = slices.DeleteFunc(n.machines, func(m *machine) bool { return m == gone })
