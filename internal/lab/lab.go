@@ -40,7 +40,7 @@ type Options struct {
 // The shape of the torrent.
 const (
 	pieces      = 3
-	pieceLength = 32 << 10 // two blocks
+	pieceLength = 64 << 10 // four blocks
 	size        = pieces*pieceLength - 5000
 	nodes       = 8
 	name        = "lab.bin"
@@ -134,7 +134,7 @@ func (l *lab) run() error {
 		return err
 	}
 
-	l.watcher.say("A joins: it has the .torrent file and nothing else, and knows one node, N1; B and C unchoke nobody until A knows both")
+	l.watcher.say("A joins: it has the .torrent file and nothing else, and knows one node, N1; B unchokes it when it knows what both have, then C")
 	if err := l.startPeer("A", 0, nil); err != nil {
 		return err
 	}
@@ -144,6 +144,9 @@ func (l *lab) run() error {
 		return err
 	}
 	l.shares["B"].SetSlots(4)
+	if err := l.watcher.await(l.ctx, "A to ask for a block", func(s *Summary) bool { return s.asked }); err != nil {
+		return err
+	}
 	l.shares["C"].SetSlots(4)
 	if err := l.shares["A"].Wait(l.ctx); err != nil {
 		return fmt.Errorf("wait for A to complete: %w", err)

@@ -48,6 +48,7 @@ type Summary struct {
 	Seconds   float64           `json:"seconds"`
 
 	announced map[string]int
+	asked     bool // A has sent its first request
 	parted    bool
 }
 
@@ -107,7 +108,6 @@ type watcher struct {
 	has     map[string]map[string][]byte // who knows that whom has which pieces: '1' or '0'
 	spoke   map[[2]string]int            // peer messages from whom to whom since the handshake
 	haves   map[string]map[int64]bool
-	asked   bool // A has sent its first request
 }
 
 // inOrder is how long a record waits for one that is older.
@@ -336,8 +336,8 @@ func (w *watcher) takePeer(who, other string, r trace.Record) {
 			s.HaveToC = w.haves["C"][2]
 		}
 	case "request":
-		if who == "A" && r.Way == trace.Sent && !w.asked {
-			w.asked = true
+		if who == "A" && r.Way == trace.Sent && !s.asked {
+			s.asked = true
 			s.RarestFirst = r.Piece == 2 && other == "B" && r.Why == why.Rarest && r.Owners == 1
 		}
 	case "piece":
@@ -394,16 +394,24 @@ func (w *watcher) print(h heard) {
 		w.printJSON(h)
 		return
 	}
-	if r.Way == trace.Received {
+	if r.Way == trace.Received || r.Proto == trace.DHT && !w.worthSaying(h) {
 		return
 	}
-	if r.Proto == trace.DHT {
-		toA := r.Peer.IsValid() && w.conv.Name(r.Peer) == "A"
-		if h.who != "A" && !toA && r.What != "announce_peer" {
-			return
-		}
-	}
 	fmt.Fprintln(w.opt.Out, w.conv.Line(h.who, r))
+}
+
+// worthSaying picks what a reader wants of the DHT: what A asks and is told, and
+// that others announce themselves. That nodes ping newcomers is left out.
+func (w *watcher) worthSaying(h heard) bool {
+	r := h.record
+	if r.Way == trace.Did {
+		return h.who == "A" && r.What == "look for peers"
+	}
+	if strings.HasPrefix(r.What, "ping") {
+		return false
+	}
+	toA := r.Peer.IsValid() && w.conv.Name(r.Peer) == "A"
+	return h.who == "A" || toA || r.What == "announce_peer"
 }
 
 func (w *watcher) printJSON(h heard) {

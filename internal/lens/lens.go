@@ -47,11 +47,23 @@ func (c Conversation) Line(who string, r trace.Record) Line {
 		l.From, l.To = other, who
 	default:
 		l.From = who
-		if other != "" {
-			l.What += " " + other
-		}
+		l.What = act(r, other)
 	}
 	return l
+}
+
+// act puts what somebody did into words: "close B: both have every piece".
+func act(r trace.Record, other string) string {
+	if other == "" {
+		return What(r)
+	}
+	text := r.Text
+	r.Text = ""
+	what := What(r) + " " + other
+	if text != "" {
+		what += ": " + text
+	}
+	return what
 }
 
 // What puts the message or act of a record into words.

@@ -71,6 +71,8 @@ type Conn struct {
 	done chan struct{} // closed when the connection ends
 	end  sync.Once
 	err  error // why; set before done is closed
+
+	started bool // Start was called; owned by whoever calls Start and Finish
 }
 
 // New takes over nc, which has done its handshakes. key names the connection in
@@ -83,6 +85,7 @@ func New(key uint64, nc net.Conn, t *Torrent) *Conn {
 
 // Start begins to read and write. It is called at most once.
 func (c *Conn) Start() {
+	c.started = true
 	c.t.Group.Add(2)
 	go c.writeLoop()
 	go c.readLoop()
@@ -110,6 +113,31 @@ func (c *Conn) Close(reason error) {
 	})
 }
 
+// Finish ends the connection for the reason given, once what waits is sent or
+// finishTimeout has passed. It does not wait. It is called by whoever calls
+// Start.
+func (c *Conn) Finish(reason error) {
+	if !c.started {
+		c.Close(reason)
+		return
+	}
+	c.out.finish(reason)
+	c.nc.SetWriteDeadline(time.Now().Add(finishTimeout))
+}
+
+// deadline gives the next write its time.
+func (c *Conn) deadline() error {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	if c.out.last != nil {
+		return nil // Finish has set it
+	}
+	return c.nc.SetWriteDeadline(time.Now().Add(writeTimeout))
+}
+
+// finishTimeout is how long the last words to a peer may take.
+const finishTimeout = 5 * time.Second
+
 // maxPending bounds the control bytes that wait for a peer to read. A bitfield
 // of the largest torrent has 256 KiB; beyond that come HAVEs of 9 bytes and
 // requests of 17.
@@ -122,6 +150,27 @@ type outbox struct {
 	mu      sync.Mutex
 	control []byte
 	uploads []block.Ref
+	last    error // set: nothing comes after what waits
+}
+
+func (o *outbox) finish(reason error) {
+	o.mu.Lock()
+	o.last = reason
+	o.mu.Unlock()
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}
+
+// finished gives the reason to end when nothing waits any more, else nil.
+func (o *outbox) finished() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.control) > 0 || len(o.uploads) > 0 {
+		return nil
+	}
+	return o.last
 }
 
 func (o *outbox) append(control []byte, uploads []block.Ref) bool {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 
 	"shoal/internal/block"
 	"shoal/internal/swarm"
@@ -86,12 +87,22 @@ func (rd *reader) run() error {
 			}
 		}
 		if err != nil {
-			if errors.Is(err, io.EOF) {
-				return errors.New("the peer closed the connection")
-			}
-			return err
+			return ended(err)
 		}
 	}
+}
+
+// ended says in a few words why a stream has ended: without the addresses, which
+// whoever reads it knows.
+func ended(err error) error {
+	var op *net.OpError
+	switch {
+	case errors.Is(err, io.EOF):
+		return errors.New("the peer closed the connection")
+	case errors.As(err, &op):
+		return op.Err
+	}
+	return err
 }
 
 // read gets more of the stream. While little comes, the rest of a block goes

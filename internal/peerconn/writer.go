@@ -3,7 +3,6 @@ package peerconn
 import (
 	"net"
 	"sync"
-	"time"
 
 	"shoal/internal/block"
 	"shoal/internal/wire"
@@ -36,7 +35,11 @@ func (c *Conn) writeLoop() {
 			w.release()
 			return
 		}
-		if err := w.drain(); err != nil {
+		err := w.drain()
+		if err == nil {
+			err = c.out.finished()
+		}
+		if err != nil {
 			c.Close(err)
 			w.release()
 			return
@@ -91,7 +94,7 @@ func (w *writer) send(control []byte, refs []block.Ref) error {
 			payload = payload[r.Length:]
 		}
 	}
-	if err := w.c.nc.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+	if err := w.c.deadline(); err != nil {
 		return err
 	}
 	w.bufs = vec

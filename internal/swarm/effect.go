@@ -17,7 +17,7 @@ const (
 	Discard                   // Block is not wanted: its buffer is free
 	Forget                    // drop what is held of the unfinished Piece
 	Dial                      // connect to Addr
-	Drop                      // end the connection of Peer; Text says why, for people
+	Drop                      // end the connection of Peer, once what was flushed is sent; Text says why
 	Announce                  // ask a tracker: Request and the counters
 	FindPeers                 // look Addr-less peers up in the DHT, and announce there
 	Told                      // Addr is a DHT node that a peer named
@@ -87,6 +87,11 @@ func (s *Swarm) Flush(f func(PeerKey, Out)) {
 		p.sending = p.sending[:0]
 	}
 	s.dirty = s.dirty[:0]
+	// What was said last, our last HAVE among it, is on its way.
+	for _, p := range s.parting {
+		s.drop(p, why.Useless, "both have every piece")
+	}
+	s.parting = s.parting[:0]
 }
 
 // settle does what is done once for a batch of inputs.

@@ -123,9 +123,11 @@ func (s *Swarm) theirBitfield(p *peer, body []byte) {
 	s.partIfUseless(p)
 }
 
+// partIfUseless ends the connection with a peer that has nothing to give and
+// nothing to take.
 func (s *Swarm) partIfUseless(p *peer) {
 	if s.useless(p) {
-		s.drop(p, why.Useless, "both have every piece")
+		s.parting = append(s.parting, p)
 	}
 }
 

@@ -100,6 +100,7 @@ type Swarm struct {
 	dials   map[netip.AddrPort]dial // attempts under way
 	count   int
 	dirty   []*peer // peers with something to flush
+	parting []*peer // neither side gains any more: dropped after the flush
 	freed   bool    // blocks became free: ask every peer with room
 	rechoke bool    // a slot may be free
 

@@ -82,8 +82,8 @@ func (s *Swarm) complete() {
 	s.trackers.Completed(s.now)
 	s.rechoke = true // slots are now given by other rules
 	for _, p := range s.peers {
-		if p != nil && s.useless(p) {
-			s.drop(p, why.Useless, "both have every piece")
+		if p != nil {
+			s.partIfUseless(p)
 		}
 	}
 }
