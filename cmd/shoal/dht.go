@@ -42,7 +42,7 @@ func dhtCommand(out *output) *cobra.Command {
 		Use:   "dht",
 		Short: "Ask the DHT: ping, find-node, get-peers",
 		Long: `Ask the DHT (BEP 5) without taking part in any torrent. The way in is --dht-node,
-else the nodes known from earlier runs and the well-known public ones.`,
+else the well-known public nodes.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -52,7 +52,7 @@ else the nodes known from earlier runs and the well-known public ones.`,
 		},
 	}
 	f := cmd.PersistentFlags()
-	f.VarP(&n.listen, "listen", "l", "UDP address; port 0 picks one (default 0.0.0.0:6881)")
+	f.VarP(&n.listen, "listen", "l", "UDP address (default a free port on 0.0.0.0)")
 	f.Var(&n.nodes, "dht-node", "a way into the DHT (repeat for more)")
 	f.Bool("json", false, "print JSON, one object a line (docs/json.md)")
 

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"shoal/internal/golden"
 )
 
@@ -167,6 +169,44 @@ func TestOneSignal(t *testing.T) {
 		})
 		if want := "shoal: interrupted by Ctrl-C\n"; code != exitInterrupted || !strings.HasPrefix(errs.String(), want) {
 			t.Errorf("%s: exit code %d, said %q", name, code, errs.String())
+		}
+	}
+}
+
+// What the flags mean for the DHT: where its table is kept, and whether public
+// nodes may be asked.
+func TestDHTConfig(t *testing.T) {
+	cache := t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", cache)
+	t.Setenv("HOME", cache)         // macOS
+	t.Setenv("LocalAppData", cache) // Windows
+	for _, c := range []struct {
+		flags  []string
+		file   string
+		public bool
+	}{
+		{nil, "dht.dat", true},
+		{[]string{"--listen", "0.0.0.0:6881"}, "dht.dat", true},
+		{[]string{"--listen", ":7000"}, "dht-7000.dat", true},
+		{[]string{"--listen", "[::]:0"}, "", true},
+		{[]string{"--dht-node", "192.0.2.1:6881"}, "dht.dat", false},
+		{[]string{"--no-dht"}, "", false},
+		{[]string{"--listen", "127.0.0.1:6881"}, "", false},
+		{[]string{"--listen", "[::1]:0"}, "", false},
+		{[]string{"--listen", "[::ffff:127.0.0.1]:6881"}, "", false},
+	} {
+		var n netFlags
+		cmd := &cobra.Command{}
+		n.add(cmd)
+		if err := cmd.ParseFlags(c.flags); err != nil {
+			t.Fatal(err)
+		}
+		file, public := n.stateFile(), n.config().DHT.PublicNodes
+		if file != "" {
+			file = filepath.Base(file)
+		}
+		if file != c.file || public != c.public {
+			t.Errorf("%v: table %q, public nodes %v; want %q, %v", c.flags, file, public, c.file, c.public)
 		}
 	}
 }

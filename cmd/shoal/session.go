@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -29,6 +30,7 @@ type listeningEvent struct {
 // openSession makes the engine that the flags ask for.
 func openSession(out *output, n netFlags) (*session, error) {
 	cfg := n.config()
+	cfg.DHT.StateFile = n.stateFile()
 	s := &session{out: out}
 	var err error
 	if n.trace != "" {
@@ -72,16 +74,24 @@ func (n netFlags) config() shoal.Config {
 	cfg := shoal.Config{Listen: n.listen.AddrPort}
 	cfg.DHT.Off = n.noDHT
 	cfg.DHT.Nodes = n.nodes
-	if alone := n.listen.IsValid() && n.listen.Addr().Unmap().IsLoopback(); !alone && !n.noDHT {
-		cfg.DHT.PublicNodes = len(n.nodes) == 0
-		cfg.DHT.StateFile = stateFile()
-	}
+	cfg.DHT.PublicNodes = len(n.nodes) == 0 && !n.noDHT && !n.loopback()
 	return cfg
 }
 
-// stateFile is where the DHT's routing table is kept between runs, so that the
-// next one starts with nodes it knows. Without a place for it, it is not kept.
-func stateFile() string {
+func (n netFlags) loopback() bool { return n.listen.IsValid() && n.listen.Addr().Unmap().IsLoopback() }
+
+// stateFile is where the DHT's table is kept between runs, so that the next one
+// starts with nodes it knows; empty when it is not kept. It holds a node's id,
+// too, and a node is known by its id and address: so each port has its own file,
+// and a port that is new every time has none.
+func (n netFlags) stateFile() string {
+	name := "dht.dat"
+	switch {
+	case n.noDHT, n.loopback(), n.listen.IsValid() && n.listen.Port() == 0:
+		return ""
+	case n.listen.IsValid() && n.listen.Port() != shoal.DefaultPort:
+		name = fmt.Sprintf("dht-%d.dat", n.listen.Port())
+	}
 	dir, err := os.UserCacheDir()
 	if err != nil {
 		return ""
@@ -90,7 +100,7 @@ func stateFile() string {
 	if os.MkdirAll(dir, 0o700) != nil {
 		return ""
 	}
-	return filepath.Join(dir, "dht.dat")
+	return filepath.Join(dir, name)
 }
 
 // A traceFile buffers the trace, and can be closed while the engine still writes,
