@@ -114,7 +114,7 @@ func (w *World) connect(from, to party, at netip.AddrPort) *end {
 	b := &end{w: w, owner: to, remote: netip.AddrPortFrom(from.host(), uint16(20000+w.ports%40000))}
 	a.other, b.other = b, a
 	b.deaf = to.deaf()
-	a.write(wire.AppendHandshake(nil, from.handshake()), nil)
+	a.greet()
 	deadline := func(e *end) {
 		w.after(handshakeTimeout, func() {
 			if !e.shaken {
@@ -126,6 +126,9 @@ func (w *World) connect(from, to party, at netip.AddrPort) *end {
 	deadline(b)
 	return a
 }
+
+// greet says our handshake. It is sent and done before anything else is decided.
+func (e *end) greet() { e.depart(frame{bytes: wire.AppendHandshake(nil, e.owner.handshake())}) }
 
 // trip is how long something takes from one to the other, this time.
 func (w *World) trip(from, to party) time.Duration {
@@ -286,7 +289,7 @@ func (e *end) shake() bool {
 	e.in = e.in[:copy(e.in, e.in[wire.HandshakeLen:])]
 	e.shaken = true
 	if !e.dialled {
-		e.write(wire.AppendHandshake(nil, e.owner.handshake()), nil)
+		e.greet()
 	}
 	if e.onShake != nil {
 		e.onShake(h, "")

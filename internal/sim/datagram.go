@@ -66,7 +66,7 @@ func (n *Node) stepDHT() {
 		life := n.life
 		w.at(at, func() {
 			if n.up && n.life == life && n.nodeDue == at {
-				n.nodeDue = 0
+				n.nodeDue = unarmed
 				n.node.Tick(w.now)
 				n.stepDHT()
 			}

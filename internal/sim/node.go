@@ -258,7 +258,7 @@ func (n *Node) arm() {
 		if !n.up || n.due != at {
 			return
 		}
-		n.due = 0
+		n.due = unarmed
 		n.swarm.Tick(n.w.now)
 		n.step()
 		if d := n.swarm.Deadline(); n.up && d <= n.w.now {
@@ -385,6 +385,8 @@ func (n *Node) host() netip.Addr   { return n.addr.Addr() }
 func (n *Node) lag() time.Duration { return n.spec.Lag }
 func (n *Node) line() *uplink      { return &n.uplink }
 func (n *Node) stalled() bool      { return n.spec.StallAfter > 0 && n.blocks >= n.spec.StallAfter }
+func (n *Node) deaf() bool         { return false }
+
 func (n *Node) handshake() wire.Handshake {
 	h := wire.Handshake{InfoHash: n.w.InfoHash, PeerID: n.id}
 	h.Reserved = h.Reserved.WithExtensions()
@@ -443,3 +445,6 @@ func (n *Node) standing() string {
 		n.spec.Name, n.up, n.honest(), s.Have, s.Pieces, s.Started, s.Peers, s.Dialling, s.Known, s.Requests,
 		s.Downloaded, s.Uploaded, s.Wasted, n.swarm.Deadline().Seconds())
 }
+
+// unarmed is a deadline that no machine has.
+const unarmed mono.Time = -1

@@ -205,11 +205,15 @@ func (x *witness) judge(m wire.Message) error {
 		}
 	case wire.Cancel:
 		ref := m.Ref()
-		if !x.asked[ref] {
+		switch {
+		case x.asked[ref]:
+			delete(x.asked, ref)
+			x.late[ref]++
+		case x.late[ref] == 0:
+			// A choke that came in the same moment as the reason to cancel has
+			// taken it back already.
 			return fmt.Errorf("%v was not asked", ref)
 		}
-		delete(x.asked, ref)
-		x.late[ref]++
 	case wire.Port:
 		if x.n.spec.Private || !x.n.spec.DHT {
 			return errors.New("there is no DHT node to name")

@@ -39,7 +39,8 @@ type World struct {
 	faults *rand.Rand // what goes wrong, and when
 	chance *rand.Rand // what a scenario draws
 
-	nodes []*Node
+	nodes  []*Node
+	actors []*Actor
 
 	doors   map[netip.AddrPort]party // who accepts connections at an address
 	sockets map[netip.AddrPort]*Node // whose DHT node is at an address

@@ -110,18 +110,30 @@ func (s *Swarm) settle() {
 			}
 		}
 	}
-	inEndgame := s.picker.Endgame()
+	// A snubbed peer comes last: if it could take back at once what was just
+	// taken from it, two silent peers would keep the last block from all others.
+	s.askDirty(false)
+	if s.askDirty(true) {
+		s.askDirty(false)
+	}
+	s.seek()
+}
+
+// askDirty asks and serves those peers to flush that are snubbed, or those that
+// are not. It reports whether the endgame began with it.
+func (s *Swarm) askDirty(snubbed bool) (endgame bool) {
+	before := s.picker.Endgame()
 	for i := 0; i < len(s.dirty); i++ {
 		p := s.dirty[i]
-		if p.gone {
+		if p.gone || p.snubbed != snubbed {
 			continue
 		}
 		s.ask(p)
 		s.offer(p)
-		if !inEndgame && s.picker.Endgame() {
+		if !before && !endgame && s.picker.Endgame() {
 			// The last free block was just asked for: whoever has room may ask
 			// for a copy.
-			inEndgame = true
+			endgame = true
 			for _, q := range s.peers {
 				if q != nil && q.hungry {
 					s.touch(q)
@@ -129,7 +141,7 @@ func (s *Swarm) settle() {
 			}
 		}
 	}
-	s.seek()
+	return endgame
 }
 
 // touch puts p on the list of peers to flush.

@@ -115,6 +115,7 @@ func (s *Swarm) theirBitfield(p *peer, body []byte) {
 		s.drop(p, why.Protocol, err.Error())
 		return
 	}
+	s.withdrawn(p, have)
 	s.picker.PeerBits(p.have, have)
 	p.have = have
 	s.recount(p)
@@ -125,6 +126,20 @@ func (s *Swarm) theirBitfield(p *peer, body []byte) {
 
 // partIfUseless ends the connection with a peer that has nothing to give and
 // nothing to take.
+// withdrawn takes back what was asked of pieces that a peer says it has no more.
+func (s *Swarm) withdrawn(p *peer, have *bitfield.Bitfield) {
+	for i := 0; i < p.requests.len(); {
+		ref := p.requests.live()[i].ref
+		if have.Has(ref.Piece) {
+			i++
+			continue
+		}
+		s.picker.Abandon(p.slot, ref)
+		s.freed = true
+		s.cancel(p, ref, why.Withdrawn)
+	}
+}
+
 func (s *Swarm) partIfUseless(p *peer) {
 	if s.useless(p) {
 		s.parting = append(s.parting, p)

@@ -42,8 +42,8 @@ type peer struct {
 	window   window.Window
 	hungry   bool // it has room, and nothing was left to ask
 	snubbed  bool
-	late     int // requests taken back, whose blocks may still come
-	unasked  int // blocks that were never asked for
+	late     requests // taken back; their blocks may still come
+	unasked  int      // blocks that were never asked for
 
 	// What it asks of us.
 	queue   uploads
@@ -73,7 +73,7 @@ type request struct {
 	at  mono.Time
 }
 
-// requests holds the requests in flight, oldest first. Peers answer nearly
+// requests holds requests, oldest first. Peers answer nearly
 // always in order, so a look-up mostly ends at the first entry.
 type requests struct {
 	items []request
@@ -111,6 +111,13 @@ func (q *requests) oldest() (request, bool) {
 		return request{}, false
 	}
 	return q.items[q.head], true
+}
+
+// pop removes the oldest.
+func (q *requests) pop() {
+	if q.head++; q.head == len(q.items) {
+		q.clear()
+	}
 }
 
 func (q *requests) live() []request { return q.items[q.head:] }

@@ -38,10 +38,11 @@ func (s *Swarm) ask(p *peer) {
 
 // cancel takes back one request. Its block may still be on its way.
 func (s *Swarm) cancel(p *peer, ref block.Ref, w why.Why) {
-	if _, ok := p.requests.take(ref); !ok {
+	r, ok := p.requests.take(ref)
+	if !ok {
 		return
 	}
-	p.late++
+	p.expectLate(r)
 	p.window.Lost(s.now)
 	p.out = wire.AppendCancel(p.out, ref)
 	if s.tracing() {
@@ -50,9 +51,20 @@ func (s *Swarm) cancel(p *peer, ref block.Ref, w why.Why) {
 	s.touch(p)
 }
 
+// expectLate remembers a request that was taken back, for a while: the oldest is
+// forgotten when there are more than a peer could have on its way to us.
+func (p *peer) expectLate(r request) {
+	if p.late.len() >= maxLate {
+		p.late.pop()
+	}
+	p.late.push(r)
+}
+
 // takeBack gives up every request in flight to p, so that others may be asked.
 func (s *Swarm) takeBack(p *peer) {
-	p.late += p.requests.len()
+	for _, r := range p.requests.live() {
+		p.expectLate(r)
+	}
 	p.requests.clear()
 	p.window.Drained(s.now)
 	s.picker.AbandonAll(p.slot)
@@ -111,11 +123,7 @@ func (s *Swarm) received(p *peer, m wire.Message, b *block.Block) {
 			p.snubbed = false
 			p.window.Unsnub()
 		}
-	} else if p.late > 0 {
-		// A block that was asked for and taken back, by a choke, a cancel or
-		// a timeout: normal, and welcome while it is missing.
-		p.late--
-	} else {
+	} else if _, late := p.late.take(ref); !late {
 		s.waste(b, size)
 		p.unasked++
 		if p.unasked > maxUnasked {
@@ -124,6 +132,8 @@ func (s *Swarm) received(p *peer, m wire.Message, b *block.Block) {
 		return
 	}
 
+	// A block that was asked for and taken back, by a choke, a cancel or a
+	// timeout, is normal, and welcome while it is missing.
 	var got picker.Got
 	got, _, s.scratch.others = s.picker.Received(p.slot, uint32(p.sender), ref, s.scratch.others[:0])
 	for _, other := range s.scratch.others {

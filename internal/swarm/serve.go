@@ -124,6 +124,7 @@ func (s *Swarm) applyChokes() {
 
 // SetSlots changes how many peers are unchoked at once.
 func (s *Swarm) SetSlots(n int) {
+	s.cfg.Slots = n
 	s.choker.SetSlots(n)
 	s.rechoke = true
 }

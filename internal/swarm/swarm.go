@@ -27,6 +27,7 @@ import (
 	"shoal/internal/picker"
 	"shoal/internal/trace"
 	"shoal/internal/why"
+	"shoal/internal/window"
 	"shoal/metainfo"
 )
 
@@ -75,6 +76,9 @@ const (
 	uploadWindow = 32
 	// maxUnasked is how many blocks that were never asked for a peer may send.
 	maxUnasked = 64
+	// maxLate is how many requests that were taken back are remembered of a
+	// peer: the most that are ever asked of one.
+	maxLate = window.HardMax
 	// maxRefused is how many requests that cannot be served (choked, or for a
 	// piece we do not have) a peer may send before it is dropped.
 	maxRefused = 2048

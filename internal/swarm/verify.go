@@ -108,6 +108,9 @@ func (s *Swarm) failed(piece uint32, sums []blame.Sum) {
 // ban shuts out an address that was proven to have sent bad data, and drops
 // its connections.
 func (s *Swarm) ban(addr netip.AddrPort, piece uint32, w why.Why) {
+	if s.book.Banned(addr) {
+		return // for another piece, which was under way
+	}
 	s.book.Ban(s.now, addr)
 	if s.tracing() {
 		s.note(trace.Did, trace.Torrent, &peer{addr: addr}, "ban", onPiece(w, piece))

@@ -32,6 +32,7 @@ const (
 	Duplicated  // another peer delivered it first (cancel)
 	Suspect     // a piece that failed is fetched whole from one peer
 	TimedOut    // asked of another peer, which did not answer in time
+	Withdrawn   // it says now that it does not have the piece
 
 	// Of interest and announcing pieces.
 	TheyHaveWhatWeLack
@@ -97,6 +98,7 @@ var texts = [count]struct{ name, words string }{
 	Duplicated:         {"delivered", "another peer delivered it first"},
 	Suspect:            {"suspect", "it failed before, so it comes whole from one peer"},
 	TimedOut:           {"timed-out", "another peer did not answer in time"},
+	Withdrawn:          {"withdrawn", "it does not have the piece any more"},
 	TheyHaveWhatWeLack: {"they-have-what-we-lack", "it has pieces that we lack"},
 	NothingWeLack:      {"nothing-we-lack", "it has no piece that we lack"},
 	PieceVerified:      {"piece-verified", "the piece is verified"},
