@@ -31,11 +31,11 @@ type world struct {
 
 // bubble runs a test in a world of its own. A goroutine that is left behind is a
 // deadlock, which fails the test.
-func bubble(t *testing.T, f func(w *world)) {
+func bubble(t *testing.T, f func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t, simnet.New(simnet.Options{Link: simnet.Link{Delay: 5 * time.Millisecond}})}
-		f(w)
+		f(t, w)
 	})
 }
 
