@@ -22,6 +22,7 @@ import (
 	"shoal/internal/disk"
 	"shoal/internal/mono"
 	"shoal/internal/netio"
+	"shoal/internal/peerbook"
 	"shoal/internal/peerconn"
 	"shoal/internal/storage"
 	"shoal/internal/trace"
@@ -175,6 +176,8 @@ func (e *Engine) open() error {
 		Conn: pc, Network: e.cfg.Network,
 		Bootstrap: e.cfg.DHT.Nodes, Fallback: e.cfg.DHT.PublicNodes,
 		StateFile: e.cfg.DHT.StateFile,
+		Version:   wire.Code + string(nodeVersion(e.cfg.Version)),
+		Announced: e.announcedTo,
 		Trace:     e.traceFunc(), Clock: e.now, Logger: e.log,
 	})
 	if err != nil {
@@ -184,6 +187,21 @@ func (e *Engine) open() error {
 	}
 	e.node = node
 	return nil
+}
+
+// announcedTo hears from our own DHT node that a peer announced itself for a
+// torrent: when it is one of ours, that peer need not be looked for. It must not
+// wait: a hint that finds the loop busy is lost.
+func (e *Engine) announcedTo(infoHash [20]byte, peer netip.AddrPort) {
+	if t := e.lookup(infoHash); t != nil && t.accepts() {
+		t.hint(event{kind: evFound, found: &found{src: peerbook.DHT, addrs: []netip.AddrPort{peer}}})
+	}
+}
+
+// nodeVersion gives the two bytes that follow our letters in DHT messages.
+func nodeVersion(version string) []byte {
+	prefix := wire.PeerIDPrefix(version) // "-SO0120-"
+	return []byte{prefix[3], prefix[4]}
 }
 
 // Node gives the DHT node; nil when there is none.

@@ -386,6 +386,18 @@ func (t *Torrent) post(ev event) bool {
 	return ok
 }
 
+// hint gives an event to the loop unless that would wait.
+func (t *Torrent) hint(ev event) {
+	t.mu.Lock()
+	busy := t.running && len(t.inbox) == cap(t.inbox)
+	t.mu.Unlock()
+	if !busy {
+		// Another producer may take the last place in between; the loop, which
+		// never waits for this goroutine, will soon make room.
+		t.post(ev)
+	}
+}
+
 // park ends the loop of a torrent that has nothing to do until deadline. It
 // reports whether it did: something may have been posted meanwhile.
 func (t *Torrent) park(deadline mono.Time) bool {

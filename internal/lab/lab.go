@@ -106,7 +106,7 @@ type lab struct {
 
 	mu    sync.Mutex
 	names map[netip.AddrPort]string
-	apart bool // B and C cannot reach each other yet
+	apart bool // B and C cannot dial yet
 }
 
 func (l *lab) run() error {
@@ -121,7 +121,7 @@ func (l *lab) run() error {
 		return err
 	}
 
-	l.watcher.say("B, a seed, and C, with pieces 0 and 1, join and announce themselves; no road leads from one to the other yet")
+	l.watcher.say("B, a seed, and C, with pieces 0 and 1, join and announce themselves; until A is complete they can be reached and cannot dial")
 	if err := l.startPeer("B", 1, l.data); err != nil {
 		return err
 	}
@@ -151,7 +151,7 @@ func (l *lab) run() error {
 	if err := l.shares["A"].Wait(l.ctx); err != nil {
 		return fmt.Errorf("wait for A to complete: %w", err)
 	}
-	l.watcher.say("A is complete, and a seed without a restart; the road between B and C opens")
+	l.watcher.say("A is complete, and a seed without a restart; B and C may dial again")
 	l.mu.Lock()
 	l.apart = false
 	l.mu.Unlock()
@@ -328,20 +328,20 @@ func (l *lab) name(addr netip.AddrPort) string {
 }
 
 // road is a peer's network: it learns who the addresses that are dialled from
-// belong to, and keeps B and C apart until A is complete.
+// belong to. It keeps B and C from dialling, each other and A, until A is
+// complete, so that the story is A's and C still lacks a piece when A comes.
 type road struct {
 	netio.Network
 	who string
 	lab *lab
 }
 
-var errApart = errors.New("no road between B and C yet")
+var errApart = errors.New("no road yet")
 
 func (r *road) Dial(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
 	l := r.lab
-	other := l.name(addr)
 	l.mu.Lock()
-	apart := l.apart && r.who != "A" && other != "A"
+	apart := l.apart && r.who != "A"
 	l.mu.Unlock()
 	if apart {
 		return nil, errApart

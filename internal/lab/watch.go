@@ -90,7 +90,8 @@ func (s *Summary) facts() []fact {
 type heard struct {
 	who    string
 	record trace.Record
-	note   string // instead of a record
+	line   lens.Line // in words, put when it was heard: later others may have the piece
+	note   string    // instead of a record
 }
 
 // watcher collects the records of all, prints them in order of time, and reads
@@ -208,6 +209,7 @@ func (w *watcher) run() {
 				continue
 			}
 			w.take(h)
+			h.line = w.conv.Line(h.who, h.record)
 			waiting = append(waiting, h)
 		case <-tick.C:
 			flush(time.Since(w.start).Seconds() - inOrder.Seconds())
@@ -397,7 +399,7 @@ func (w *watcher) print(h heard) {
 	if r.Way == trace.Received || r.Proto == trace.DHT && !w.worthSaying(h) {
 		return
 	}
-	fmt.Fprintln(w.opt.Out, w.conv.Line(h.who, r))
+	fmt.Fprintln(w.opt.Out, h.line)
 }
 
 // worthSaying picks what a reader wants of the DHT: what A asks and is told, and
@@ -418,7 +420,7 @@ func (w *watcher) printJSON(h heard) {
 	if h.record.Way == trace.Received {
 		return
 	}
-	l := w.conv.Line(h.who, h.record)
+	l := h.line
 	b, err := json.Marshal(struct {
 		Event string  `json:"event"`
 		Time  float64 `json:"time"`

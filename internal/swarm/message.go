@@ -6,6 +6,7 @@ import (
 	"shoal/internal/bitfield"
 	"shoal/internal/block"
 	"shoal/internal/mono"
+	"shoal/internal/peerbook"
 	"shoal/internal/trace"
 	"shoal/internal/why"
 	"shoal/internal/wire"
@@ -153,13 +154,15 @@ func (s *Swarm) extended(p *peer, m wire.Message) {
 		p.unknown++
 		return
 	}
-	e, err := wire.ParseExtensions(m.Body)
-	if err != nil {
-		return
+	if p.ext.Update(m.Body) == nil && p.ext.Reqq > 0 {
+		p.window.SetMax(int(p.ext.Reqq))
 	}
-	p.ext = e
-	if e.Reqq > 0 {
-		p.window.SetMax(int(e.Reqq))
+	if e.Port != 0 && !p.dialled && !p.listens.IsValid() {
+		// It dialled us. Now we know its address as others would give it, and
+		// need not dial it.
+		p.listens = addrWithPort(p.addr, e.Port)
+		s.book.Add(s.now, peerbook.Incoming, p.listens, nil)
+		s.book.Connected(s.now, p.listens)
 	}
 }
 

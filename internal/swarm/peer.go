@@ -18,6 +18,7 @@ type peer struct {
 	key      PeerKey
 	slot     picker.Peer
 	addr     netip.AddrPort // the other end
+	listens  netip.AddrPort // where it says it listens, when it dialled us; else invalid
 	id       [20]byte
 	dialled  bool // by us
 	reserved wire.Reserved
@@ -35,6 +36,7 @@ type peer struct {
 	choked      bool // we choke it
 	interesting bool // we said that we are interested
 	unchokedAt  mono.Time
+	chokedAt    mono.Time // again, after an unchoke
 
 	// What we ask of it.
 	wanted   uint32   // pieces it has and we lack

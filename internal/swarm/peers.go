@@ -197,7 +197,11 @@ func (s *Swarm) remove(p *peer) {
 	s.picker.PeerBits(p.have, nil)
 	s.freed = true
 	s.rechoke = s.rechoke || !p.choked
-	s.book.Closed(s.now, p.addr, p.down.Total() > 0 || p.up.Total() > 0)
+	useful := p.down.Total() > 0 || p.up.Total() > 0
+	s.book.Closed(s.now, p.addr, useful)
+	if p.listens.IsValid() {
+		s.book.Closed(s.now, p.listens, useful)
+	}
 	if s.count == 0 {
 		s.chokeAt = mono.Never
 	}

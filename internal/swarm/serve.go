@@ -94,7 +94,7 @@ func (s *Swarm) gatherChokes() {
 		s.scratch.chokes = append(s.scratch.chokes, choker.Peer{
 			Key: uint64(p.key), Interested: p.interested, Unchoked: !p.choked, Snubbed: p.snubbed,
 			Fresh: p.fresh, Down: int64(p.down.Rate(s.now)), Up: int64(p.up.Rate(s.now)),
-			Joined: p.joined, UnchokedAt: p.unchokedAt,
+			Joined: p.joined, UnchokedAt: p.unchokedAt, ChokedAt: p.chokedAt,
 		})
 	}
 }
@@ -113,6 +113,7 @@ func (s *Swarm) applyChokes() {
 		} else {
 			// BEP 3: what waits is dropped; what the writer has goes out.
 			p.queue.clear()
+			p.chokedAt = s.now
 		}
 		p.out = wire.AppendSimple(p.out, id)
 		if s.tracing() {

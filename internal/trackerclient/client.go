@@ -17,9 +17,11 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"shoal/internal/netio"
+	"shoal/internal/peerbook"
 	"shoal/internal/tracker"
 )
 
@@ -59,7 +61,7 @@ func (c *Client) Announce(ctx context.Context, announceURL string, p tracker.Par
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	body, err := c.fetch(ctx, full)
+	body, from, err := c.fetch(ctx, full)
 	if err != nil {
 		return tracker.Response{}, err
 	}
@@ -67,39 +69,41 @@ func (c *Client) Announce(ctx context.Context, announceURL string, p tracker.Par
 	if err != nil {
 		return tracker.Response{}, &Error{Host: hostOf(announceURL), Op: "read the reply", Err: err}
 	}
-	r.Peers = c.resolvePeers(ctx, r.Peers)
+	r.Peers = slices.DeleteFunc(c.resolvePeers(ctx, r.Peers), func(p tracker.Peer) bool {
+		return !peerbook.Credible(from, p.Addr.Addr())
+	})
 	return r, nil
 }
 
-// fetch gets a URL, following redirects.
-func (c *Client) fetch(ctx context.Context, rawURL string) ([]byte, error) {
+// fetch gets a URL, following redirects, and says which address answered.
+func (c *Client) fetch(ctx context.Context, rawURL string) ([]byte, netip.Addr, error) {
 	to, err := parseTarget(rawURL)
 	if err != nil {
-		return nil, &Error{Host: hostOf(rawURL), Op: "read the announce URL", Err: err}
+		return nil, netip.Addr{}, &Error{Host: hostOf(rawURL), Op: "read the announce URL", Err: err}
 	}
 	public := false // an answer came from the internet
 	for range maxRedirects + 1 {
 		addrs, err := c.Network.Resolve(ctx, to.host)
 		if err != nil {
-			return nil, &Error{Host: to.authority, Op: "resolve", Err: cause(ctx, err)}
+			return nil, netip.Addr{}, &Error{Host: to.authority, Op: "resolve", Err: cause(ctx, err)}
 		}
 		addrs = permitted(to, addrs, public)
 		if len(addrs) == 0 {
-			return nil, &Error{Host: to.authority, Op: "connect", Err: ErrForbidden}
+			return nil, netip.Addr{}, &Error{Host: to.authority, Op: "connect", Err: ErrForbidden}
 		}
 		reply, err := c.get(ctx, to, addrs)
 		if err != nil {
-			return nil, err
+			return nil, netip.Addr{}, err
 		}
 		if reply.location == "" {
-			return reply.body, nil
+			return reply.body, reply.from, nil
 		}
 		public = public || !isLocal(reply.from)
 		if to, err = to.redirect(reply.location); err != nil {
-			return nil, &Error{Host: reply.host, Op: "follow a redirect", Err: err}
+			return nil, netip.Addr{}, &Error{Host: reply.host, Op: "follow a redirect", Err: err}
 		}
 	}
-	return nil, &Error{Host: to.authority, Op: "follow redirects", Err: ErrRedirects}
+	return nil, netip.Addr{}, &Error{Host: to.authority, Op: "follow redirects", Err: ErrRedirects}
 }
 
 // resolvePeers turns peers given by name into peers with an address. A name that does
