@@ -99,8 +99,9 @@ type download struct {
 	*session
 	src     source
 	dir     string
-	start   time.Time
 	torrent *shoal.Torrent
+
+	start, checkedAt time.Time // of the command, and of fetching
 }
 
 func (d *download) what() string { return "get " + d.src.name() }
@@ -157,6 +158,7 @@ func (d *download) run(ctx context.Context, seed bool) error {
 }
 
 func (d *download) checked(s shoal.Stats) {
+	d.checkedAt = d.out.now()
 	if s.Have > 0 {
 		d.out.say("checked: %s of %s here already, %s of %s", group(int64(s.Have)), count(s.Pieces, "piece"), size(s.Verified), size(s.Size))
 	}
@@ -166,15 +168,16 @@ func (d *download) checked(s shoal.Stats) {
 func (d *download) complete() {
 	s, took := d.torrent.Stats(), d.out.now().Sub(d.start)
 	path := filepath.Join(d.torrent.Dir(), d.torrent.Name())
+	text := "complete: " + size(s.Size) + ", all of it here already"
 	if s.Downloaded > 0 {
-		text := fmt.Sprintf("complete: %s in %s, %s on average", size(s.Downloaded), span(took), rate(float64(s.Downloaded)/took.Seconds()))
-		if s.Wasted > 0 {
-			text += ", " + size(s.Wasted) + " of it in vain"
-		}
-		d.out.say("%s", text)
-	} else {
-		d.out.say("complete: every piece was here already")
+		fetching := d.out.now().Sub(d.checkedAt)
+		text = fmt.Sprintf("complete: %s, %s fetched in %s, %s on average", size(s.Size), size(s.Downloaded),
+			span(fetching), rate(float64(s.Downloaded)/max(fetching.Seconds(), 0.001)))
 	}
+	if s.Wasted > 0 {
+		text += ", " + size(s.Wasted) + " of it in vain"
+	}
+	d.out.say("%s", text)
 	d.out.say("saved as %s", printable(path))
 	d.out.event("complete", completeEvent{
 		s.InfoHash, d.torrent.Name(), seconds(took), s.Size, s.Downloaded, s.Wasted, s.Uploaded, d.torrent.Dir(), path,

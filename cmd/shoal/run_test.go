@@ -12,9 +12,14 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/goleak"
 
 	"shoal/internal/golden"
 )
+
+// After all commands have ended nothing is left running: engines are closed
+// whatever a command ended by.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // then is the time of all scripts.
 var then = time.Date(2026, 5, 4, 3, 2, 1, 987654321, time.UTC)

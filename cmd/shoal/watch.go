@@ -276,7 +276,7 @@ func lines(all []shoal.Stats, width int, g glyphs, c colours) []string {
 	case doing[shoal.Checking] > 0:
 		done := checkedBytes(sum)
 		out := []string{barLine("checking", done, sum.Size, size(done)+" of "+size(sum.Size), width, g, c)}
-		if len(all) == 1 {
+		if len(all) == 1 && len(all[0].Map) > 0 {
 			out = append(out, pieceMap(all[0].Map, width, g, c))
 		}
 		return out

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// Every example in the help texts is a command line that is taken, and every
+// command has some.
+func TestHelpExamples(t *testing.T) {
+	var visit func(cmd *cobra.Command)
+	visit = func(cmd *cobra.Command) {
+		if cmd.Example == "" && cmd.Runnable() && !cmd.HasSubCommands() && cmd.Name() != "version" && cmd.Name() != "help" {
+			t.Errorf("%s has no example", cmd.CommandPath())
+		}
+		for line := range strings.Lines(cmd.Example) {
+			line, _, _ = strings.Cut(strings.TrimSpace(line), " | ")
+			words := shellWords(line)
+			if words[0] != "shoal" {
+				t.Errorf("%s: the example %q is of another program", cmd.CommandPath(), line)
+				continue
+			}
+			root := rootCommand(&output{}, env{})
+			found, args, err := root.Find(words[1:])
+			if err == nil {
+				err = found.ParseFlags(args)
+			}
+			if err == nil {
+				err = found.ValidateArgs(found.Flags().Args())
+			}
+			if err != nil || found == root {
+				t.Errorf("%s: the example %q is not taken: %v", cmd.CommandPath(), line, err)
+			}
+		}
+		for _, sub := range cmd.Commands() {
+			visit(sub)
+		}
+	}
+	visit(rootCommand(&output{}, env{}))
+}
+
+// shellWords splits as a shell does, as far as the examples need it.
+func shellWords(line string) []string {
+	var words []string
+	for _, m := range regexp.MustCompile(`"([^"]*)"|\S+`).FindAllStringSubmatch(line, -1) {
+		if m[1] != "" {
+			m[0] = m[1]
+		}
+		words = append(words, m[0])
+	}
+	return words
+}
+
+// The table of exit codes is the same in the help, in docs/exit-codes.md and in
+// the source.
+func TestExitCodes(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/exit-codes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := make(map[int]string)
+	for _, m := range regexp.MustCompile(`(?m)^\| (\d+) \| (.*) \|$`).FindAllStringSubmatch(string(doc), -1) {
+		n, _ := strconv.Atoi(m[1])
+		documented[n] = strings.ReplaceAll(m[2], "`", "")
+	}
+	helped := make(map[int]string)
+	last := -1
+	for line := range strings.Lines(exitCodesHelp) {
+		if m := regexp.MustCompile(`^ +(\d+)   (.*)\n$`).FindStringSubmatch(line); m != nil {
+			last, _ = strconv.Atoi(m[1])
+			helped[last] = m[2]
+		} else if rest, ok := strings.CutPrefix(line, "        "); ok && last >= 0 {
+			helped[last] += " " + strings.TrimSpace(rest)
+		}
+	}
+	for _, code := range []int{exitDone, exitFailed, exitUsage, exitSource, exitNoSpace, exitInterrupted} {
+		if documented[code] == "" || documented[code] != helped[code] {
+			t.Errorf("%d is %q in the document and %q in the help", code, documented[code], helped[code])
+		}
+		if code != exitDone && !strings.Contains(string(doc), "`"+codeNames[code]+"`") {
+			t.Errorf("the document lacks the word %q", codeNames[code])
+		}
+	}
+	if len(documented) != len(helped) || len(helped) != len(codeNames)+1 {
+		t.Errorf("%d codes in the document, %d in the help, %d in the source", len(documented), len(helped), len(codeNames)+1)
+	}
+}
