@@ -125,8 +125,6 @@ func (s *Swarm) theirBitfield(p *peer, body []byte) {
 	s.partIfUseless(p)
 }
 
-// partIfUseless ends the connection with a peer that has nothing to give and
-// nothing to take.
 // withdrawn takes back what was asked of pieces that a peer says it has no more.
 func (s *Swarm) withdrawn(p *peer, have *bitfield.Bitfield) {
 	for i := 0; i < p.requests.len(); {
@@ -141,6 +139,8 @@ func (s *Swarm) withdrawn(p *peer, have *bitfield.Bitfield) {
 	}
 }
 
+// partIfUseless ends the connection with a peer that has nothing to give and
+// nothing to take.
 func (s *Swarm) partIfUseless(p *peer) {
 	if s.useless(p) {
 		s.parting = append(s.parting, p)
@@ -157,10 +157,11 @@ func (s *Swarm) extended(p *peer, m wire.Message) {
 	if p.ext.Update(m.Body) == nil && p.ext.Reqq > 0 {
 		p.window.SetMax(int(p.ext.Reqq))
 	}
-	if e.Port != 0 && !p.dialled && !p.listens.IsValid() {
+	s.partIfUseless(p)
+	if p.ext.Port != 0 && !p.dialled && !p.listens.IsValid() {
 		// It dialled us. Now we know its address as others would give it, and
 		// need not dial it.
-		p.listens = addrWithPort(p.addr, e.Port)
+		p.listens = addrWithPort(p.addr, p.ext.Port)
 		s.book.Add(s.now, peerbook.Incoming, p.listens, nil)
 		s.book.Connected(s.now, p.listens)
 	}

@@ -131,16 +131,7 @@ func (s *Swarm) welcome(p *peer) {
 			})
 		}
 	}
-	if p.reserved.Extensions() {
-		p.out = wire.AppendExtensions(p.out, wire.Extensions{
-			Client: s.cfg.Client, Reqq: ourReqq, Port: s.cfg.Port, YourIP: p.addr.Addr().Unmap(),
-		})
-		if s.tracing() {
-			s.note(trace.Sent, trace.Peer, p, "extension handshake", trace.Record{
-				Piece: trace.No, Block: trace.No, N: ourReqq, Why: why.HandshakeDone,
-			})
-		}
-	}
+	s.sayExtensions(p, why.HandshakeDone)
 	// BEP 5: PORT follows when both sides set the DHT bit. BEP 27: a private
 	// torrent keeps out of the DHT.
 	if p.reserved.DHT() && s.cfg.DHTPort != 0 && !s.cfg.Private {
@@ -152,6 +143,24 @@ func (s *Swarm) welcome(p *peer) {
 		}
 	}
 	s.touch(p)
+}
+
+// sayExtensions sends the handshake of the extension protocol (BEP 10), at first
+// and whenever it changes whether we want anything (BEP 21). Since a HAVE goes
+// only to those that lack the piece, a peer may not know that we are complete.
+func (s *Swarm) sayExtensions(p *peer, w why.Why) {
+	if !p.reserved.Extensions() {
+		return
+	}
+	p.out = wire.AppendExtensions(p.out, wire.Extensions{
+		Client: s.cfg.Client, Reqq: ourReqq, Port: s.cfg.Port, UploadOnly: !s.wants(), YourIP: p.addr.Addr().Unmap(),
+	})
+	s.touch(p)
+	if s.tracing() {
+		s.note(trace.Sent, trace.Peer, p, "extension handshake", trace.Record{
+			Piece: trace.No, Block: trace.No, N: ourReqq, Why: w,
+		})
+	}
 }
 
 func (s *Swarm) freeSlot() picker.Peer {

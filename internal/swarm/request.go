@@ -198,5 +198,5 @@ func (s *Swarm) recount(p *peer) {
 
 // useless reports whether neither side can gain anything from the other.
 func (s *Swarm) useless(p *peer) bool {
-	return p.complete() && (s.picker.Complete() || s.cfg.SeedOnly)
+	return (p.complete() || p.ext.UploadOnly) && (s.picker.Complete() || s.cfg.SeedOnly)
 }

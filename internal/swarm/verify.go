@@ -83,6 +83,7 @@ func (s *Swarm) complete() {
 	s.rechoke = true // slots are now given by other rules
 	for _, p := range s.peers {
 		if p != nil {
+			s.sayExtensions(p, why.Finished)
 			s.partIfUseless(p)
 		}
 	}
@@ -130,11 +131,15 @@ func (s *Swarm) Lost(now mono.Time, piece uint32) {
 	if !s.picker.Have(piece) {
 		return
 	}
+	wasComplete := s.picker.Complete()
 	s.picker.Lost(piece)
 	s.completed = false
 	for _, p := range s.peers {
 		if p == nil {
 			continue
+		}
+		if wasComplete {
+			s.sayExtensions(p, why.PieceFailed)
 		}
 		p.queue.removePiece(piece)
 		if p.have.Has(piece) {

@@ -66,6 +66,11 @@ func (e *Extensions) Update(body []byte) error {
 // AppendExtensions appends an extension handshake as a whole message. The
 // dictionary m is empty: it says that no extension message is understood.
 func AppendExtensions(b []byte, e Extensions) []byte {
+	// It is said in both cases, so that a later handshake can take it back.
+	uploadOnly := int64(0)
+	if e.UploadOnly {
+		uploadOnly = 1
+	}
 	var buf [256]byte
 	w := bencode.NewWriter(buf[:0])
 	w.BeginDict()
@@ -78,6 +83,8 @@ func AppendExtensions(b []byte, e Extensions) []byte {
 	}
 	w.Key("reqq")
 	w.Int(int64(e.Reqq))
+	w.Key("upload_only")
+	w.Int(uploadOnly)
 	w.Key("v")
 	w.String(e.Client)
 	if e.YourIP.IsValid() {

@@ -99,13 +99,13 @@ func TestCouldBeHandshake(t *testing.T) {
 }
 
 func TestExtensions(t *testing.T) {
-	want := Extensions{Client: "shoal 0.1.0", Reqq: 512, Port: 6881, YourIP: netip.MustParseAddr("192.0.2.7")}
+	want := Extensions{Client: "shoal 0.1.0", Reqq: 512, Port: 6881, UploadOnly: true, YourIP: netip.MustParseAddr("192.0.2.7")}
 	m, err := read(AppendExtensions(nil, want), 0)
 	if err != nil || m.ID != Extended || m.Ext != 0 {
 		t.Fatalf("%+v, %v", m, err)
 	}
 	// Keys in order, and an m that says: no extension messages.
-	if s := string(m.Body); !strings.HasPrefix(s, "d1:mde1:pi6881e4:reqqi512e1:v") {
+	if s := string(m.Body); !strings.HasPrefix(s, "d1:mde1:pi6881e4:reqqi512e11:upload_onlyi1e1:v") {
 		t.Errorf("%q", s)
 	}
 	got, err := ParseExtensions(append(m.Body, "bytes after it"...))
