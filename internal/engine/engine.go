@@ -129,7 +129,7 @@ func New(cfg Config) (*Engine, error) {
 		e.cancel()
 		return nil, err
 	}
-	e.disk = disk.New(disk.Config{Workers: cfg.Workers, Budget: e.budget})
+	e.disk = disk.New(disk.Config{Workers: cfg.Workers, Budget: e.budget, Counters: e.files.Counters()})
 	e.wg.Add(1)
 	go e.acceptLoop()
 	return e, nil

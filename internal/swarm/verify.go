@@ -31,6 +31,7 @@ func (s *Swarm) Unwritten(now mono.Time, piece uint32) {
 	s.now = now
 	if !s.picker.Have(piece) {
 		s.picker.Forget(piece)
+		s.effect(Effect{Kind: Forget, Piece: piece})
 		s.freed = true
 	}
 }
@@ -100,6 +101,8 @@ func (s *Swarm) failed(piece uint32, sums []blame.Sum) {
 	if s.tracing() {
 		s.note(trace.Did, trace.Torrent, nil, "failed", onPiece(why.PieceFailed, piece))
 	}
+	// Blocks that came while it was hashed belong to no copy.
+	s.effect(Effect{Kind: Forget, Piece: piece})
 	s.effect(Effect{Kind: PieceFailed, Piece: piece})
 	if guilty := s.ledger.Failed(piece, s.scratch.senders, sums); guilty != 0 {
 		s.ban(s.senders.addr(guilty), piece, why.OnlySender)
