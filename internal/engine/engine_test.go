@@ -42,7 +42,12 @@ func add(t testing.TB, e *Engine, spec Spec) *Torrent {
 
 func wait(t testing.TB, tor *Torrent) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	waitFor(t, tor, time.Minute)
+}
+
+func waitFor(t testing.TB, tor *Torrent, d time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), d)
 	defer cancel()
 	if err := tor.Wait(ctx); err != nil {
 		t.Fatalf("wait: %v; state: %+v", err, tor.Stats())

@@ -194,27 +194,33 @@ func (t *Torrent) startArrivals() {
 
 func (t *Torrent) closed(now mono.Time, ev event) {
 	key := swarm.PeerKey(ev.key)
-	t.parted(key, ev.err)
+	if l := t.peers[key]; l != nil {
+		t.parted(l, ev.err)
+		delete(t.peers, key)
+	}
 	t.swarm.Left(now, key, ev.err.Error())
 }
 
-// parted forgets a connection that has ended, and tells who saw it begin.
-func (t *Torrent) parted(key swarm.PeerKey, reason error) {
+// part ends a connection once what it was given is sent. One that was never
+// started will not tell of its end.
+func (t *Torrent) part(key swarm.PeerKey, reason error) {
 	l := t.peers[key]
 	if l == nil {
 		return
 	}
-	delete(t.peers, key)
+	l.conn.Finish(reason)
 	if l.started {
-		t.events.send(Event{Kind: EventPeerLeft, Peer: l.addr, Text: reason.Error()})
+		t.parted(l, reason)
+	} else {
+		delete(t.peers, key)
 	}
 }
 
-// part ends a connection.
-func (t *Torrent) part(key swarm.PeerKey, reason error) {
-	if l := t.peers[key]; l != nil {
-		l.conn.Close(reason)
-		t.parted(key, reason)
+// parted tells, once, whoever saw a peer join that it is gone.
+func (t *Torrent) parted(l *link, reason error) {
+	if !l.left {
+		l.left = true
+		t.events.send(Event{Kind: EventPeerLeft, Peer: l.addr, Text: reason.Error()})
 	}
 }
 
@@ -374,8 +380,12 @@ func (t *Torrent) shutdown() {
 		t.swarm.Stop(t.e.now())
 		t.perform(t.swarm.Effects())
 	}
-	for key := range t.peers {
-		t.part(key, ErrStopped)
+	for key, l := range t.peers {
+		l.conn.Close(ErrStopped)
+		if l.started {
+			t.parted(l, ErrStopped)
+		}
+		delete(t.peers, key)
 	}
 	t.mu.Lock()
 	t.ended = true

@@ -311,6 +311,7 @@ type link struct {
 	conn    *peerconn.Conn
 	addr    netip.AddrPort
 	started bool
+	left    bool // it ends: only its last words are still on their way
 }
 
 type arrival struct {

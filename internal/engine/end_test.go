@@ -1,0 +1,312 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"shoal/internal/storage"
+	"shoal/internal/storage/storagetest"
+)
+
+// Close in the middle of a check: it ends within a read or two, and whoever waits
+// is told.
+func TestCloseWhileChecking(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		c := makeContent(t, "checking", 256<<10, 8<<20)
+		e := w.engine(1, Config{Workers: 1})
+		st := hooked(c.on(t, c.memory(t)), func() error { time.Sleep(time.Second); return nil }, nil)
+		l := add(t, e, Spec{Meta: c.meta, Storage: st})
+		time.Sleep(10500 * time.Millisecond)
+		if s := l.Stats(); s.State != Checking || s.Checked == 0 || uint32(s.Checked) != s.Swarm.Have {
+			t.Errorf("while checking: %+v", s)
+		}
+		start := time.Now()
+		if err := e.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if d := time.Since(start); d > 2*time.Second {
+			t.Errorf("closing took %v", d)
+		}
+		if err := l.Wait(t.Context()); !errors.Is(err, ErrStopped) {
+			t.Errorf("wait: %v", err)
+		}
+		if err := l.Checked(t.Context()); !errors.Is(err, ErrStopped) {
+			t.Errorf("checked: %v", err)
+		}
+		if s := l.Stats(); s.State != Stopped {
+			t.Errorf("afterwards: %+v", s)
+		}
+	})
+}
+
+// Close and Stop may be called again, and at the same time.
+func TestEndIsIdempotent(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		c := makeContent(t, "end", 16<<10, 200_000)
+		seed := w.engine(1, Config{})
+		s := w.seed(seed, c)
+		e := w.engine(2, Config{})
+		l, _ := w.leech(e, c, seed.Addr())
+		time.Sleep(50 * time.Millisecond) // in the middle of it
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() { l.Stop(t.Context()) })
+			wg.Go(func() {
+				if err := e.Close(t.Context()); err != nil {
+					t.Errorf("close: %v", err)
+				}
+			})
+			wg.Go(func() { s.Stop(t.Context()) })
+		}
+		wg.Wait()
+		l.Stop(t.Context())
+		if l.Stats().State != Stopped || s.Stats().State != Stopped {
+			t.Errorf("states %v and %v", l.Stats().State, s.Stats().State)
+		}
+		if _, err := e.Add(Spec{Meta: c.meta, Storage: c.on(t, storage.NewMemFS())}); !errors.Is(err, ErrClosed) {
+			t.Errorf("add to a closed engine: %v", err)
+		}
+		l.SetSlots(3) // too late, and harmless
+	})
+}
+
+// Torrents that are added while the engine closes either join it in that or are refused.
+func TestAddWhileClosing(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		var contents []content
+		for _, name := range strings.Split("abcdefghijklmnop", "") {
+			contents = append(contents, makeContent(t, name, 16<<10, 30_000))
+		}
+		for range 10 {
+			e, err := New(Config{Network: w.net.Host(hostAddr(9)), Listen: at(9)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var wg sync.WaitGroup
+			for _, c := range contents {
+				wg.Go(func() {
+					l, err := e.Add(Spec{Meta: c.meta, Storage: c.on(t, c.memory(t))})
+					if err == nil {
+						l.Stats()
+						err = l.Wait(t.Context())
+						if err == nil {
+							<-l.stopped
+							return
+						}
+					}
+					if !errors.Is(err, ErrClosed) && !errors.Is(err, ErrStopped) {
+						t.Errorf("add: %v", err)
+					}
+				})
+			}
+			if err := e.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+			wg.Wait()
+			e.clean(t)
+		}
+	})
+}
+
+// The same torrent twice is refused; the first carries on.
+func TestDuplicateTorrent(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		c := makeContent(t, "twice", 16<<10, 50_000)
+		e := w.engine(1, Config{})
+		s := w.seed(e, c)
+		for range 3 {
+			if _, err := e.Add(Spec{Meta: c.meta, Storage: c.on(t, storage.NewMemFS())}); !errors.Is(err, ErrDuplicate) {
+				t.Errorf("add again: %v", err)
+			}
+		}
+		if _, err := e.Add(Spec{Meta: c.meta, Dir: t.TempDir() + "/not there"}); storage.KindOf(err) != storage.Missing {
+			t.Errorf("add in a folder that is not there: %v", err)
+		}
+		if n := len(e.Torrents()); n != 1 || e.Torrents()[0] != s {
+			t.Errorf("%d torrents on the list", n)
+		}
+		// Stopped, it may be added again.
+		s.Stop(t.Context())
+		w.seed(e, c)
+	})
+}
+
+// A full disk ends the download with a reason to choose by, and claims nothing
+// that is not there.
+func TestNoSpace(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		c := makeContent(t, "full", 32<<10, 1<<20)
+		seed := w.engine(1, Config{})
+		w.seed(seed, c)
+		e := w.engine(2, Config{})
+		fsys := storage.NewMemFS()
+		var writes atomic.Int32
+		faulty := &storagetest.Faulty{FS: fsys, Fail: func(call storagetest.Call) error {
+			if call.Op == "write" && writes.Add(1) > 7 {
+				return syscall.ENOSPC
+			}
+			return nil
+		}}
+		l := add(t, e, Spec{Meta: c.meta, Storage: c.on(t, faulty), Peers: []netip.AddrPort{seed.Addr()}})
+		events := watch(t, l)
+		err := l.Wait(t.Context())
+		var se *storage.Error
+		if storage.KindOf(err) != storage.NoSpace || !errors.As(err, &se) || !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("wait: %v", err)
+		}
+		synctest.Wait()
+		s := l.Stats()
+		if s.State != Failed || storage.KindOf(s.Err) != storage.NoSpace || s.Swarm.Have > 7 || s.Swarm.Peers != 0 {
+			t.Errorf("state %+v", s)
+		}
+		got := events()
+		if last := got[len(got)-1]; last.Kind != EventError || storage.KindOf(last.Err) != storage.NoSpace {
+			t.Errorf("the last event is %+v", last)
+		}
+		if len(kinds(got, EventComplete)) != 0 || len(kinds(got, EventPieceVerified)) != int(s.Swarm.Have) {
+			t.Errorf("events %+v", got)
+		}
+		st := c.on(t, fsys)
+		defer st.Close()
+		for i, state := range s.Map {
+			if state != 'v' {
+				continue
+			}
+			piece := make([]byte, len(c.piece(uint32(i))))
+			if _, err := st.ReadAt(piece, int64(i)*32<<10); err != nil || !slices.Equal(piece, c.piece(uint32(i))) {
+				t.Errorf("piece %d is claimed and is not there (%v)", i, err)
+			}
+		}
+		// Space was made: the same torrent goes on.
+		l = add(t, e, Spec{Meta: c.meta, Storage: c.on(t, fsys), Peers: []netip.AddrPort{seed.Addr()}})
+		wait(t, l)
+		c.in(t, fsys)
+	})
+}
+
+// What cannot be made durable is not complete.
+func TestSyncFails(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		c := makeContent(t, "durable", 16<<10, 100_000)
+		seed := w.engine(1, Config{})
+		w.seed(seed, c)
+		st := &storagetest.Hooked{
+			Storage:    c.on(t, storage.NewMemFS()),
+			BeforeSync: func() error { return &storage.Error{Op: "sync", Path: "x", Kind: storage.IO, Err: syscall.EIO} },
+		}
+		l := add(t, w.engine(2, Config{}), Spec{Meta: c.meta, Storage: st, Peers: []netip.AddrPort{seed.Addr()}})
+		events := watch(t, l)
+		if err := l.Wait(t.Context()); storage.KindOf(err) != storage.IO {
+			t.Errorf("wait: %v", err)
+		}
+		synctest.Wait()
+		if len(kinds(events(), EventComplete)) != 0 {
+			t.Error("the completion was told")
+		}
+	})
+}
+
+// What fails while it is checked fails that torrent with its reason.
+func TestCheckFails(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		c := makeContent(t, "broken", 16<<10, 100_000)
+		bad := &storage.Error{Op: "read", Path: "x", Kind: storage.IO, Err: syscall.EIO}
+		l := add(t, w.engine(1, Config{}), Spec{Meta: c.meta, Storage: hooked(c.on(t, c.memory(t)), func() error { return bad }, nil)})
+		events := watch(t, l)
+		if err := l.Checked(t.Context()); !errors.Is(err, bad) {
+			t.Errorf("checked: %v", err)
+		}
+		synctest.Wait()
+		if s, all := l.Stats(), events(); s.State != Failed || len(all) != 1 || all[0].Kind != EventError {
+			t.Errorf("state %+v, events %+v", s, all)
+		}
+	})
+}
+
+// A disk that fails under one torrent fails that one; the others, of the same engine
+// and with the same peer, are unharmed.
+func TestReadFailsWhileServing(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		bad, good := makeContent(t, "bad", 16<<10, 300_000), makeContent(t, "good", 16<<10, 300_000)
+		e := w.engine(1, Config{})
+		var broken atomic.Bool
+		s := add(t, e, Spec{Meta: bad.meta, Storage: hooked(bad.on(t, bad.memory(t)), func() error {
+			if broken.Load() {
+				return &storage.Error{Op: "read", Path: "bad/part/a", Kind: storage.IO, Err: syscall.EIO}
+			}
+			return nil
+		}, nil)})
+		wait(t, s)
+		other := w.seed(e, good)
+		broken.Store(true)
+
+		leech := w.engine(2, Config{})
+		x, _ := w.leech(leech, bad, e.Addr())
+		y, fsys := w.leech(leech, good, e.Addr())
+		wait(t, y)
+		good.in(t, fsys)
+		<-s.stopped
+		if st := s.Stats(); st.State != Failed || storage.KindOf(st.Err) != storage.IO || !strings.Contains(st.Err.Error(), "bad/part/a") {
+			t.Errorf("the torrent that cannot be read: %v, %v", st.State, st.Err)
+		}
+		if st := other.Stats(); st.State != Seeding {
+			t.Errorf("the other one: %+v", st)
+		}
+		if st := x.Stats(); st.State != Downloading || st.Swarm.Have != 0 {
+			t.Errorf("who asked for it: %+v", st)
+		}
+	})
+}
+
+// A torrent that is stopped gives its place and its files up at once, while others
+// of the engine go on; and it may be stopped before, during and after everything.
+func TestStopAtAnyMoment(t *testing.T) {
+	for _, after := range []time.Duration{0, 1, 10, 20, 30, 50, 100, 500, 3000} {
+		bubble(t, func(t *testing.T, w *world) {
+			c := makeContent(t, "moment", 32<<10, 500_000)
+			seed := w.engine(1, Config{})
+			w.seed(seed, c)
+			w.net.SetLink(hostAddr(1), hostAddr(2), slow)
+			dir := t.TempDir()
+			e := w.engine(2, Config{})
+			l := add(t, e, Spec{Meta: c.meta, Dir: dir, Peers: []netip.AddrPort{seed.Addr()}})
+			time.Sleep(after * time.Millisecond)
+			start := time.Now()
+			l.Stop(t.Context())
+			if d := time.Since(start); d != 0 {
+				t.Errorf("after %d ms stopping took %v", after, d)
+			}
+			e.clean(t)
+			if s := l.Stats(); s.State != Stopped || s.Swarm.Peers != 0 {
+				t.Errorf("after %d ms: %+v", after, s)
+			}
+			l = add(t, e, Spec{Meta: c.meta, Dir: dir, Peers: []netip.AddrPort{seed.Addr()}})
+			wait(t, l)
+			c.same(t, dir)
+		})
+	}
+}
+
+// A context that ends makes Wait return, and nothing else.
+func TestWaitIsNotStop(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		l, _ := w.leech(w.engine(1, Config{}), makeContent(t, "wait", 16<<10, 5000))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := l.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("wait: %v", err)
+		}
+		if s := l.Stats(); s.State != Downloading {
+			t.Errorf("state %+v", s)
+		}
+	})
+}
