@@ -20,6 +20,10 @@ const (
 	// if it is still named by others than peers.
 	forgiveAfter = 30 * time.Minute
 
+	// partedFor is how long an address is left alone whose peer has everything,
+	// as we do: it may have become another peer, or another may need us there.
+	partedFor = 30 * time.Minute
+
 	// patientRetry is the first pause for an address that the user named, or on
 	// this machine; it doubles up to patientMost.
 	patientRetry = time.Second
@@ -69,7 +73,7 @@ func (b *Book) Next(now mono.Time) (Candidate, bool) {
 	if e.tried {
 		c.Why = why.Retried
 	}
-	e.state, e.tried = dialling, true
+	e.state, e.tried, e.parted = dialling, true, false
 	b.stale = true
 	return c, true
 }
@@ -130,6 +134,25 @@ func (b *Book) Closed(now mono.Time, addr netip.AddrPort, useful bool) {
 		b.rest(now, e)
 	default:
 		b.failed(now, e)
+	}
+}
+
+// Parted says, after Closed, that the connection ended because neither side could
+// gain anything: the address is left alone for long, whoever named it.
+func (b *Book) Parted(now mono.Time, addr netip.AddrPort) {
+	if e := b.find(addr); e != nil && e.state == idle {
+		e.parted, e.failures, e.due = true, 0, now.Add(partedFor)
+		b.stale = true
+	}
+}
+
+// Recall says that we lack something again: those we parted from may be dialled.
+func (b *Book) Recall(now mono.Time) {
+	for i := range b.entries {
+		if e := &b.entries[i]; e.parted && e.state == idle {
+			e.parted, e.due = false, now
+			b.stale = true
+		}
 	}
 }
 

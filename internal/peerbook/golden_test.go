@@ -70,6 +70,10 @@ func (m *machine) answer(words []string) string {
 		m.b.Failed(m.now, addrPort(args[0]))
 	case "closed":
 		m.b.Closed(m.now, addrPort(args[0]), len(args) == 2)
+	case "parted":
+		m.b.Parted(m.now, addrPort(args[0]))
+	case "recall":
+		m.b.Recall(m.now)
 	case "ban":
 		m.b.Ban(m.now, addrPort(args[0]))
 	case "self":

@@ -109,6 +109,7 @@ type entry struct {
 	state    state
 	tried    bool      // dialled at least once
 	useful   bool      // a connection to it moved data
+	parted   bool      // its connection ended because neither side could gain anything
 	failures uint8     // since it was last useful
 	due      mono.Time // when it may be dialled again; Never: given up
 	failedAt mono.Time // when it last failed

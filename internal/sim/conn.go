@@ -58,7 +58,8 @@ type end struct {
 	// wrong before it.
 	onShake func(h wire.Handshake, problem string)
 
-	shaken bool // their handshake is in
+	since  mono.Time // when it was made
+	shaken bool      // their handshake is in
 	closed bool
 	void   bool // what is sent from here vanishes
 	deaf   bool // what arrives is not read
@@ -110,8 +111,8 @@ func (w *World) dial(from party, to netip.AddrPort, done func(e *end, h wire.Han
 // the dialler's end.
 func (w *World) connect(from, to party, at netip.AddrPort) *end {
 	w.ports++
-	a := &end{w: w, owner: from, remote: at, dialled: true}
-	b := &end{w: w, owner: to, remote: netip.AddrPortFrom(from.host(), uint16(20000+w.ports%40000))}
+	a := &end{w: w, since: w.now, owner: from, remote: at, dialled: true}
+	b := &end{w: w, since: w.now, owner: to, remote: netip.AddrPortFrom(from.host(), uint16(20000+w.ports%40000))}
 	a.other, b.other = b, a
 	b.deaf = to.deaf()
 	a.greet()
@@ -244,7 +245,7 @@ func (e *end) depart(f frame) {
 			}
 		}
 	}
-	if e.written > 0 && (e.written == burst || len(e.uploads) == 0) {
+	if f.block && (e.written == burst || len(e.uploads) == 0) {
 		blocks, bytes := e.written, e.bytes
 		e.written, e.bytes = 0, 0
 		e.owner.sent(e, blocks, bytes)
@@ -355,6 +356,10 @@ func (e *end) parse() error {
 func (e *end) close() {
 	if e.closed {
 		return
+	}
+	if e.shaken && len(e.control) > 0 {
+		// Last words are sent before a connection ends.
+		e.depart(frame{bytes: e.control})
 	}
 	e.closed = true
 	e.control, e.uploads = nil, nil

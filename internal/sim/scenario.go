@@ -419,6 +419,65 @@ var Scenarios = []Scenario{
 		},
 	},
 	{
+		Name: "peace", Story: "When everybody has everything, connections end, and hardly anybody dials any more.",
+		Pieces: 6, Blocks: 2,
+		Play: func(w *World) error {
+			all := w.group(6, Spec{Name: "L", Up: 50 * kb, Have: w.Some(40)})
+			all = append(all, w.Add(Spec{Name: "S", Up: 50 * kb, Have: w.Full()}))
+			introduce(all...)
+			if err := w.within(3, 30*time.Second); err != nil {
+				return err
+			}
+			if err := w.Run(time.Minute, nil); err != nil {
+				return err
+			}
+			before := 0
+			for _, n := range all {
+				if before += n.Dials; len(n.ends) > 0 {
+					return fmt.Errorf("%s still has connections: %s", n.spec.Name, n.standing())
+				}
+			}
+			if err := w.Run(2*time.Hour, nil); err != nil {
+				return err
+			}
+			dials := -before
+			for _, n := range all {
+				dials += n.Dials
+			}
+			// Each address is tried every half hour by those that know it.
+			if most := 5 * len(all) * (len(all) - 1); dials > most {
+				return fmt.Errorf("%d dials in two hours, at most %d are of use", dials, most)
+			}
+			return nil
+		},
+	},
+	{
+		Name: "known-twice", Story: "Nobody can complete, and everybody has dialled everybody: connections stay as they are.",
+		Pieces: 6, Blocks: 2,
+		Play: func(w *World) error {
+			closed := w.Add(Spec{Name: "X", Have: w.Full(), Selfish: true})
+			all := append(w.group(6, Spec{Name: "L"}), closed)
+			introduce(all...)
+			if err := w.Run(time.Minute, nil); err != nil {
+				return err
+			}
+			before := 0
+			for _, n := range all {
+				before += n.Dials
+			}
+			if err := w.Run(time.Hour, nil); err != nil {
+				return err
+			}
+			for _, n := range all {
+				before -= n.Dials
+			}
+			if before != 0 {
+				return fmt.Errorf("%d dials to peers that are connected already", -before)
+			}
+			return nil
+		},
+	},
+	{
 		Name: "self", Story: "The tracker names a node to itself, as trackers do: it is dialled once and never again.",
 		Pieces: 4, Blocks: 2,
 		Play: func(w *World) error {

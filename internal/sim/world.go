@@ -236,3 +236,18 @@ func (w *World) record(n *Node, r trace.Record) {
 		w.Trace(n, r)
 	}
 }
+
+// nameOf gives the name of who is at an address.
+func (w *World) nameOf(a netip.AddrPort) string {
+	for _, n := range w.nodes {
+		if n.addr.Addr() == a.Addr() {
+			return n.spec.Name
+		}
+	}
+	for _, x := range w.actors {
+		if x.addr.Addr() == a.Addr() {
+			return x.Name
+		}
+	}
+	return a.String()
+}

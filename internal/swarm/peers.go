@@ -94,12 +94,32 @@ func (s *Swarm) collapse(p *peer) bool {
 		weLarger := bytes.Compare(s.cfg.PeerID[:], p.id[:]) > 0
 		if p.dialled != q.dialled && p.dialled == weLarger {
 			s.drop(q, why.Duplicate, "another connection to this peer is kept")
+			s.sameAs(p, q)
 			return false
 		}
 		s.refuse(p, why.Duplicate, "there is a connection to this peer already")
+		s.sameAs(q, p)
 		return true
 	}
 	return false
+}
+
+// sameAs takes note that the address of a connection that was given up is where
+// kept listens, too: there is no need to dial it while kept is there.
+func (s *Swarm) sameAs(kept, other *peer) {
+	if kept.dialled {
+		s.book.Connected(s.now, kept.addr)
+	}
+	addr := other.listens
+	if other.dialled {
+		addr = other.addr
+	}
+	switch {
+	case !addr.IsValid() || kept.dialled && kept.addr == addr:
+	case !kept.listens.IsValid() || kept.listens == addr:
+		kept.listens = addr
+		s.book.Connected(s.now, addr)
+	}
 }
 
 // refuse ends a connection that never became a peer of the swarm.
@@ -207,9 +227,13 @@ func (s *Swarm) remove(p *peer) {
 	s.freed = true
 	s.rechoke = s.rechoke || !p.choked
 	useful := p.down.Total() > 0 || p.up.Total() > 0
-	s.book.Closed(s.now, p.addr, useful)
-	if p.listens.IsValid() {
-		s.book.Closed(s.now, p.listens, useful)
+	for _, addr := range [...]netip.AddrPort{p.addr, p.listens} {
+		if addr.IsValid() {
+			s.book.Closed(s.now, addr, useful)
+			if s.useless(p) {
+				s.book.Parted(s.now, addr)
+			}
+		}
 	}
 	if s.count == 0 {
 		s.chokeAt = mono.Never

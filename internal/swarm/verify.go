@@ -137,6 +137,7 @@ func (s *Swarm) Lost(now mono.Time, piece uint32) {
 	wasComplete := s.picker.Complete()
 	s.picker.Lost(piece)
 	s.completed = false
+	s.book.Recall(s.now)
 	for _, p := range s.peers {
 		if p == nil {
 			continue
