@@ -1,9 +1,6 @@
 package main
 
 import (
-	"context"
-	"errors"
-
 	"github.com/spf13/cobra"
 
 	"shoal/internal/lab"
@@ -25,11 +22,12 @@ loopback, and nothing is left behind unless --keep names a folder for it.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.JSON = out.json
 			o.Color = out.live() && out.screen.colour != colours{}
-			err := lab.Run(cmd.Context(), o)
-			if errors.Is(err, context.Canceled) && stopSignal(cmd.Context()) != nil {
-				return context.Cause(cmd.Context())
+			begun := out.now()
+			if err := lab.Run(cmd.Context(), o); err != nil {
+				return fail("run the lab", err)
 			}
-			return fail("run the lab", err)
+			out.event("complete", secondsEvent{seconds(out.now().Sub(begun))})
+			return nil
 		},
 	}
 	cmd.Flags().StringVar(&o.Keep, "keep", "", "keep the torrent, the files and the traces in this folder, `DIR`")

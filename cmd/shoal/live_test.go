@@ -365,6 +365,14 @@ func TestPortTaken(t *testing.T) {
 	}
 }
 
+// The lab shows a swarm at work, and what it leaves is its summary.
+func TestLab(t *testing.T) {
+	r := start(t, "lab", "--keep", t.TempDir())
+	r.finish(exitDone, "complete")
+	r.await("message", func(e map[string]any) bool { return e["from"] == "A" && e["to"] == "B" && e["why"] != nil })
+	r.await("summary", func(e map[string]any) bool { return e["files_match"] == true && e["rarest_first"] == true })
+}
+
 // Peers find each other through the DHT alone, and the DHT can be asked.
 func TestDHT(t *testing.T) {
 	other := newShare(t)
