@@ -14,7 +14,7 @@ TIME ?= 30s
 SIZE ?= 256
 
 .DEFAULT_GOAL := help
-.PHONY: help build test sim golden fuzz bench lint interop cross cover clean
+.PHONY: help build test sim golden fuzz bench fmt lint interop cross cover clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,7 +28,7 @@ test: ## vet, and every test under the race detector; short simulations included
 
 sim: ## simulate swarms: SEEDS=1000 many of them, or SEED=42 one again, TRACE=1 with what was said
 	go test ./internal/sim -run TestSeeds -count=1 -timeout 0 \
-		$(if $(SEED),-v -seed=$(SEED),-seeds=$(SEEDS)) $(if $(TRACE),-trace)
+		$(if $(SEED),-v -seed=$(SEED),-seeds=$(SEEDS)) $(if $(TRACE),-show)
 
 golden: ## rewrite the golden scripts of all packages; then read the diff
 	go test -count=1 $$(grep -rl --include='*_test.go' --exclude-dir=testdata '"shoal/internal/golden"' . | xargs -n1 dirname | sort -u) -update
@@ -44,6 +44,9 @@ fuzz: ## run every fuzz target in turn, TIME=30s each
 
 bench: ## run the benchmarks, with allocations
 	go test -run '^$$' -bench . -benchmem ./...
+
+fmt: ## format the sources as lint wants them
+	$(GOFUMPT) -w $$(git ls-files '*.go' ':!*testdata*')
 
 lint: ## vet, staticcheck, gofumpt and the architecture's own rules
 	go vet ./...

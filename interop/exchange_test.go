@@ -18,8 +18,11 @@ func TestClientsAmongThemselves(t *testing.T) {
 	torrent := filepath.Join(t.TempDir(), "small.torrent")
 	libtorrent{}.create(t, p, torrent, 32<<10, netip.AddrPort{})
 	for _, pair := range [][2]client{
-		{libtorrent{}, libtorrent{}}, {libtorrent{}, aria2{}}, {libtorrent{}, transmission{}},
-		{aria2{}, libtorrent{}}, {transmission{}, libtorrent{}},
+		{libtorrent{}, libtorrent{}},
+		{libtorrent{}, aria2{}},
+		{libtorrent{}, transmission{}},
+		{aria2{}, libtorrent{}},
+		{transmission{}, libtorrent{}},
 	} {
 		t.Run(pair[0].String()+" to "+pair[1].String(), func(t *testing.T) {
 			exchange(t, p, torrent, pair[:1], pair[1:])
