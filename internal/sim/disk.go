@@ -101,7 +101,6 @@ func (d *disk) forget(piece uint32) { delete(d.parts, piece) }
 // Lose has a piece go bad, as a look at the disk would find.
 func (n *Node) Lose(piece uint32) {
 	if n.disk.verified.Clear(piece) {
-		n.regret++
 		n.input(func(now mono.Time) { n.swarm.Lost(now, piece) })
 	}
 }

@@ -23,7 +23,7 @@ func Mix(seed uint64) Scenario {
 	blocks := 1 + uint32(seed*40503>>5%6)
 	return Scenario{
 		Name: "mix", Story: "whatever the seed brings",
-		Pieces: pieces, Blocks: min(blocks, 120/pieces+1),
+		Pieces: pieces, Blocks: min(blocks, 240/pieces+1),
 		Play: func(w *World) error { return (&mix{w: w}).play() },
 	}
 }
@@ -34,6 +34,7 @@ type mix struct {
 	honest []*Node
 	bad    []*Node
 	actors []*Actor
+	others int // how many peers are not honest
 	way    int // how peers find each other
 	over   bool
 }
@@ -81,7 +82,9 @@ func (m *mix) spec(name string) Spec {
 		s.Slots = 1 + m.dice(4)
 	}
 	if m.dice(5) == 0 {
-		s.MaxPeers = 3 + m.dice(5)
+		// Room for two honest ones beside all others: a node whose connections
+		// are all taken by peers that give nothing is helpless.
+		s.MaxPeers = 2 + m.dice(5) + m.others
 	}
 	s.Tracker, s.DHT = m.way == byTracker, m.way == byDHT
 	return s
@@ -91,10 +94,12 @@ func (m *mix) spec(name string) Spec {
 func (m *mix) people() {
 	w := m.w
 	m.way = m.dice(ways)
+	misfits, actors := max(0, m.dice(6)-2), max(0, m.dice(5)-2)
+	m.others = misfits + actors
 	if m.way == byTracker {
 		w.AddTracker().Interval = time.Minute
 	}
-	for i := range 2 + m.dice(6) {
+	for i := range 2 + m.dice(9) {
 		s := m.spec(fmt.Sprintf("L%d", i))
 		if m.dice(2) == 0 {
 			s.Have = w.Some(m.dice(60))
@@ -106,10 +111,10 @@ func (m *mix) people() {
 		s.Have, s.SeedOnly = w.Full(), m.dice(2) == 0
 		m.honest = append(m.honest, w.Add(s))
 	}
-	for i := range max(0, m.dice(6)-2) {
+	for i := range misfits {
 		m.bad = append(m.bad, w.Add(m.misfit(fmt.Sprintf("X%d", i))))
 	}
-	for range max(0, m.dice(5)-2) {
+	for range actors {
 		m.actors = append(m.actors, w.Cast(cast[m.dice(len(cast))]()))
 	}
 	all := append(append([]*Node(nil), m.honest...), m.bad...)

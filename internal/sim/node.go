@@ -61,7 +61,6 @@ type Node struct {
 	ends   []*end // open, in the order in which they came
 	keys   swarm.PeerKey
 	blocks int64 // sent, for StallAfter
-	regret int   // pieces that went bad on disk
 	look   int   // events since its invariants were looked at
 	buffer int   // blocks given to the swarm and not yet given back
 

@@ -182,7 +182,7 @@ func (x *witness) judge(m wire.Message) error {
 		if !x.n.disk.verified.Has(m.Piece) {
 			return fmt.Errorf("piece %d is not verified", m.Piece)
 		}
-		if !x.have.Set(m.Piece) && x.n.regret == 0 {
+		if !x.have.Set(m.Piece) {
 			return fmt.Errorf("piece %d was announced before", m.Piece)
 		}
 	case wire.Request:

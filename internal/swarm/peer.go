@@ -163,15 +163,4 @@ func (q *uploads) remove(ref block.Ref) bool {
 	return false
 }
 
-// removePiece takes all blocks of a piece out.
-func (q *uploads) removePiece(piece uint32) {
-	kept := q.items[:q.head]
-	for _, r := range q.items[q.head:] {
-		if r.Piece != piece {
-			kept = append(kept, r)
-		}
-	}
-	q.items = kept
-}
-
 func (q *uploads) clear() { q.items, q.head = q.items[:0], 0 }

@@ -128,28 +128,20 @@ func (s *Swarm) ban(addr netip.AddrPort, piece uint32, w why.Why) {
 }
 
 // Lost says that a piece that was had turned out to be gone or changed on disk.
-// It is fetched again, and not served.
+// It is fetched again, and not served. BEP 3 has no message to take a HAVE back,
+// and peers that believe we have the piece do not tell us that they have it: so
+// every connection begins anew.
 func (s *Swarm) Lost(now mono.Time, piece uint32) {
 	s.now = now
 	if !s.picker.Have(piece) {
 		return
 	}
-	wasComplete := s.picker.Complete()
 	s.picker.Lost(piece)
 	s.completed = false
-	s.book.Recall(s.now)
 	for _, p := range s.peers {
-		if p == nil {
-			continue
+		if p != nil {
+			s.drop(p, why.PieceFailed, fmt.Sprintf("we no longer have piece %d", piece))
 		}
-		if wasComplete {
-			s.sayExtensions(p, why.PieceFailed)
-		}
-		p.queue.removePiece(piece)
-		if p.have.Has(piece) {
-			p.wanted++
-			s.interest(p)
-		}
-		s.touch(p)
 	}
+	s.book.Recall(now)
 }
