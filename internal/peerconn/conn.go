@@ -191,8 +191,18 @@ func (o *outbox) swap(control []byte, uploads []block.Ref) ([]byte, []block.Ref)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	gotControl, gotUploads := o.control, o.uploads
-	o.control, o.uploads = control[:0], uploads[:0]
+	o.control, o.uploads = emptied(control), uploads[:0]
 	return gotControl, gotUploads
+}
+
+// emptied gives a buffer to be used again, unless it has become large: bitfields
+// are the exception, and not every connection is to keep the room of one.
+func emptied(b []byte) []byte {
+	const most = 16 << 10
+	if cap(b) > most {
+		return nil
+	}
+	return b[:0]
 }
 
 // Item is one message, with its block when it is a piece.
@@ -219,7 +229,7 @@ type Batch struct {
 func (b *Batch) Recycle() {
 	clear(b.Items)
 	b.Items = b.Items[:0]
-	b.bodies = b.bodies[:0]
+	b.bodies = emptied(b.bodies)
 	b.home <- b // never waits: there is room for every batch that exists
 }
 

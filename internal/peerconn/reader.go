@@ -137,11 +137,26 @@ func (rd *reader) fit() {
 		rd.r = 0
 	case rd.r < rd.w:
 		// A message larger than the buffer: a bitfield. CheckLength bounds it.
-		rd.buf = append(rd.buf, make([]byte, len(rd.buf))...)
+		rd.grow()
 	default:
 		rd.resize()
 		rd.r, rd.w = 0, 0
 	}
+}
+
+// grow doubles a full buffer. Those of the large size come from the spares and go
+// back there, so that all of them are counted.
+func (rd *reader) grow() {
+	n := 2 * len(rd.buf)
+	var larger []byte
+	if n == largeBuffer {
+		larger = rd.c.t.Spare.get(n)
+	} else {
+		larger = make([]byte, n)
+	}
+	copy(larger, rd.buf)
+	rd.c.t.Spare.put(rd.buf)
+	rd.buf = larger
 }
 
 // resize chooses the size of an empty buffer.
