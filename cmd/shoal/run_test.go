@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,7 +20,7 @@ import (
 
 // After all commands have ended nothing is left running: engines are closed
 // whatever a command ended by.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(everyExample{m}) }
 
 // then is the time of all scripts.
 var then = time.Date(2026, 5, 4, 3, 2, 1, 987654321, time.UTC)
@@ -69,6 +70,12 @@ func TestScripts(t *testing.T) {
 			}
 			stdout, stderr, code := command(t, words[1:]...)
 			var b strings.Builder
+			for l := range strings.Lines(stdout) {
+				var e map[string]any
+				if json.Unmarshal([]byte(l), &e) == nil {
+					checkDocumented(t, strings.Join(words[1:], " "), e)
+				}
+			}
 			b.WriteString(stdout)
 			for l := range strings.Lines(stderr) {
 				b.WriteString("! " + l)

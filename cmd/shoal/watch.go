@@ -19,6 +19,7 @@ type watcher struct {
 
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
+	ending sync.Once
 
 	// What has been said. Owned by the ticking goroutine.
 	pace     pace
@@ -62,11 +63,17 @@ func watch(out *output, torrents ...*shoal.Torrent) *watcher {
 	return w
 }
 
-// stop ends the telling; nothing comes from it afterwards.
+// stop tells what has changed since the last look, and ends the telling; nothing
+// comes from it afterwards. It may be called again.
 func (w *watcher) stop() {
-	w.cancel()
-	w.wg.Wait()
-	w.out.clear()
+	w.ending.Do(func() {
+		w.cancel()
+		w.wg.Wait()
+		for _, t := range w.torrents {
+			w.changes(t.Stats())
+		}
+		w.out.clear()
+	})
 }
 
 type peerEvent struct {
