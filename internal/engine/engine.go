@@ -194,7 +194,7 @@ func (e *Engine) open() error {
 // wait: a hint that finds the loop busy is lost.
 func (e *Engine) announcedTo(infoHash [20]byte, peer netip.AddrPort) {
 	if t := e.lookup(infoHash); t != nil && t.accepts() {
-		t.hint(event{kind: evFound, found: &found{src: peerbook.DHT, addrs: []netip.AddrPort{peer}}})
+		t.hint(event{kind: evFound, with: &found{src: peerbook.DHT, addrs: []netip.AddrPort{peer}}})
 	}
 }
 

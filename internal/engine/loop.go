@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"shoal/internal/announce"
+	"shoal/internal/bitfield"
+	"shoal/internal/disk"
 	"shoal/internal/mono"
 	"shoal/internal/peerbook"
 	"shoal/internal/peerconn"
@@ -73,19 +75,20 @@ func (t *Torrent) apply(ev event) {
 	now := t.e.now()
 	switch ev.kind {
 	case evStart:
-		t.start(now, ev)
+		t.start(now, ev.with.(*bitfield.Bitfield))
 		return
 	case evFailed:
-		t.fail(ev.err)
+		t.fail(ev.with.(error))
 		return
 	case evStop:
 		t.fail(ErrStopped)
 		return
 	case evSynced:
-		t.afterSync(ev.err)
+		err, _ := ev.with.(error)
+		t.afterSync(err)
 		return
 	case evSlots:
-		if t.slots = ev.n; ev.n <= 0 {
+		if t.slots = int(ev.n); ev.n <= 0 {
 			t.slots = NoSlots
 		}
 	}
@@ -101,25 +104,27 @@ func (t *Torrent) apply(ev event) {
 		}
 		ev.batch.Recycle()
 	case evSent:
-		t.swarm.Sent(now, swarm.PeerKey(ev.key), ev.n, ev.bytes)
+		t.swarm.Sent(now, swarm.PeerKey(ev.key), int(ev.n), ev.bytes)
 	case evChecked:
-		t.checkedPiece(now, ev)
+		t.checkedPiece(now, ev.with.(*disk.Result))
 	case evClosed:
-		t.closed(now, ev)
+		t.closed(now, swarm.PeerKey(ev.key), ev.with.(error))
 	case evJoined:
-		t.arrive(now, ev.arrival)
+		t.arrive(now, ev.with.(*arrival))
 	case evDialFailed:
-		t.swarm.DialFailed(now, ev.addr, ev.err.Error())
+		f := ev.with.(*failure)
+		t.swarm.DialFailed(now, f.addr, f.err.Error())
 	case evFound:
-		t.swarm.Found(now, ev.found.src, ev.found.addrs, ev.found.ids)
+		f := ev.with.(*found)
+		t.swarm.Found(now, f.src, f.addrs, f.ids)
 	case evSearched:
-		t.swarm.Searched(now, ev.n)
+		t.swarm.Searched(now, int(ev.n))
 	case evAnnounced:
-		t.swarm.Announced(now, *ev.ann)
+		t.swarm.Announced(now, *ev.with.(*announce.Result))
 	case evUnreadable:
-		t.fail(fmt.Errorf("read piece %d to serve it: %w", ev.n, ev.err))
+		t.fail(fmt.Errorf("read piece %d to serve it: %w", ev.n, ev.with.(error)))
 	case evSlots:
-		t.swarm.SetSlots(ev.n)
+		t.swarm.SetSlots(int(ev.n))
 	case evWake:
 		t.swarm.Tick(now)
 	}
@@ -136,14 +141,14 @@ func (t *Torrent) refuse(ev event) {
 		}
 		ev.batch.Recycle()
 	case evJoined:
-		ev.arrival.nc.Close()
+		ev.with.(*arrival).nc.Close()
 	}
 }
 
 // start makes the swarm, once what is on disk is known.
-func (t *Torrent) start(now mono.Time, ev event) {
+func (t *Torrent) start(now mono.Time, have *bitfield.Bitfield) {
 	cfg := swarm.Config{
-		InfoHash: t.spec.Meta.InfoHash, PeerID: t.peerID, Geometry: t.geom, Have: ev.have,
+		InfoHash: t.spec.Meta.InfoHash, PeerID: t.peerID, Geometry: t.geom, Have: have,
 		Private: t.info.Private, SeedOnly: t.spec.SeedOnly,
 		Tiers:  t.spec.Meta.Trackers(),
 		Client: "shoal " + t.e.cfg.Version, Port: t.e.addr.Port(),
@@ -192,13 +197,12 @@ func (t *Torrent) startArrivals() {
 	t.arrivals = t.arrivals[:0]
 }
 
-func (t *Torrent) closed(now mono.Time, ev event) {
-	key := swarm.PeerKey(ev.key)
+func (t *Torrent) closed(now mono.Time, key swarm.PeerKey, reason error) {
 	if l := t.peers[key]; l != nil {
-		t.parted(l, ev.err)
+		t.parted(l, reason)
 		delete(t.peers, key)
 	}
-	t.swarm.Left(now, key, ev.err.Error())
+	t.swarm.Left(now, key, reason.Error())
 }
 
 // part ends a connection once what it was given is sent. One that was never
@@ -224,8 +228,7 @@ func (t *Torrent) parted(l *link, reason error) {
 	}
 }
 
-func (t *Torrent) checkedPiece(now mono.Time, ev event) {
-	r := ev.result
+func (t *Torrent) checkedPiece(now mono.Time, r *disk.Result) {
 	if r.Err != nil {
 		t.swarm.Unwritten(now, r.Piece)
 		t.fail(r.Err)
@@ -282,7 +285,7 @@ func (t *Torrent) perform(effects []swarm.Effect) {
 func (t *Torrent) dial(addr netip.AddrPort) {
 	nc, theirs, err := t.e.dial(t.ctx, t, addr)
 	if err != nil {
-		t.post(event{kind: evDialFailed, addr: addr, err: err})
+		t.post(event{kind: evDialFailed, with: &failure{addr, err}})
 		return
 	}
 	t.joined(nc, addr, true, theirs)
@@ -291,9 +294,9 @@ func (t *Torrent) dial(addr netip.AddrPort) {
 // findPeers asks the DHT and announces us there.
 func (t *Torrent) findPeers() {
 	holders := t.e.node.Lookup(t.ctx, t.spec.Meta.InfoHash, t.e.addr.Port(), func(addrs []netip.AddrPort) {
-		t.post(event{kind: evFound, found: &found{src: peerbook.DHT, addrs: addrs}})
+		t.post(event{kind: evFound, with: &found{src: peerbook.DHT, addrs: addrs}})
 	})
-	t.post(event{kind: evSearched, n: holders})
+	t.post(event{kind: evSearched, n: int32(holders)})
 }
 
 // announce asks one tracker. A farewell outlives the torrent's context, for a
@@ -311,10 +314,10 @@ func (t *Torrent) announce(e swarm.Effect) {
 		Event: e.Request.Event, NumWant: e.Request.NumWant, Key: t.key, TrackerID: e.Request.TrackerID,
 	})
 	if f := trackerPeers(resp.Peers); len(f.addrs) > 0 {
-		t.post(event{kind: evFound, found: f})
+		t.post(event{kind: evFound, with: f})
 	}
 	r := announceResult(e.Request, resp, err)
-	t.post(event{kind: evAnnounced, ann: &r})
+	t.post(event{kind: evAnnounced, with: &r})
 }
 
 // trackerPeers gives the addresses of a reply, each with the peer id that was
@@ -353,7 +356,7 @@ func (t *Torrent) sync() {
 	}
 	t.syncing = true
 	t.tasks.Go(func() {
-		t.post(event{kind: evSynced, err: t.disk.Sync(t.ctx)})
+		t.post(event{kind: evSynced, with: t.disk.Sync(t.ctx)})
 	})
 }
 

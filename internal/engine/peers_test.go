@@ -84,7 +84,7 @@ func TestSlowHandshakesEnd(t *testing.T) {
 		start := time.Now()
 		var slow []net.Conn
 		for n := range byte(3) {
-			nc, err := w.net.Host(hostAddr(100 + n)).Dial(t.Context(), e.Addr())
+			nc, err := w.net.Host(hostAddr(100+n)).Dial(t.Context(), e.Addr())
 			if err != nil {
 				t.Fatal(err)
 			}

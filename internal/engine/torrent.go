@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"shoal/internal/announce"
-	"shoal/internal/bitfield"
 	"shoal/internal/block"
 	"shoal/internal/disk"
 	"shoal/internal/mono"
@@ -122,9 +120,9 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 	t.conn = peerconn.Torrent{
 		Geometry: t.geom, Buffers: e.budget, Source: t.disk, Spare: e.spares,
 		Deliver:    func(b *peerconn.Batch) bool { return t.post(event{kind: evBatch, batch: b}) },
-		Sent:       func(key uint64, n int, bytes int64) { t.post(event{kind: evSent, key: key, n: n, bytes: bytes}) },
-		Unreadable: func(ref block.Ref, err error) { t.post(event{kind: evUnreadable, n: int(ref.Piece), err: err}) },
-		Closed:     func(key uint64, err error) { t.post(event{kind: evClosed, key: key, err: err}) },
+		Sent:       func(key uint64, n int, bytes int64) { t.post(event{kind: evSent, key: key, n: int32(n), bytes: bytes}) },
+		Unreadable: func(ref block.Ref, err error) { t.post(event{kind: evUnreadable, n: int32(ref.Piece), with: err}) },
+		Closed:     func(key uint64, err error) { t.post(event{kind: evClosed, key: key, with: err}) },
 		Group:      &t.conns,
 	}
 	t.pub.init(t)
@@ -203,9 +201,9 @@ func (t *Torrent) check() {
 	case t.ctx.Err() != nil:
 		t.post(event{kind: evStop})
 	case err != nil:
-		t.post(event{kind: evFailed, err: err})
+		t.post(event{kind: evFailed, with: err})
 	default:
-		t.post(event{kind: evStart, have: have})
+		t.post(event{kind: evStart, with: have})
 	}
 }
 
@@ -225,13 +223,13 @@ func (t *Torrent) handshake() wire.Handshake {
 // joined gives a connection with done handshakes to the loop.
 func (t *Torrent) joined(nc net.Conn, addr netip.AddrPort, dialled bool, theirs wire.Handshake) {
 	a := swarm.Arrival{Addr: addr, Dialled: dialled, Handshake: theirs}
-	if !t.post(event{kind: evJoined, arrival: &arrival{a, nc}}) {
+	if !t.post(event{kind: evJoined, with: &arrival{a, nc}}) {
 		nc.Close()
 	}
 }
 
 // report takes the outcome of hashing a piece from a disk worker.
-func (t *Torrent) report(r disk.Result) { t.post(event{kind: evChecked, result: r}) }
+func (t *Torrent) report(r disk.Result) { t.post(event{kind: evChecked, with: &r}) }
 
 // Stop stops the torrent and waits until nothing of it is left running. When
 // ctx ends first, farewells to trackers are cut short.
@@ -250,7 +248,7 @@ func (t *Torrent) Stop(ctx context.Context) {
 }
 
 // SetSlots changes how many peers are unchoked at once.
-func (t *Torrent) SetSlots(n int) { t.post(event{kind: evSlots, n: n}) }
+func (t *Torrent) SetSlots(n int) { t.post(event{kind: evSlots, n: int32(n)}) }
 
 // Wait waits until every file is complete, verified and durable.
 func (t *Torrent) Wait(ctx context.Context) error {
@@ -289,21 +287,15 @@ func (t *Torrent) Err() error {
 	return ErrStopped
 }
 
-// event is what happened, on its way to the loop. It is small: what is large
-// is behind a pointer.
+// event is what happened, on its way to the loop. It is small, since an inbox
+// holds many; what seldom comes is behind with.
 type event struct {
-	kind    eventKind
-	n       int
-	key     uint64
-	bytes   int64
-	batch   *peerconn.Batch
-	arrival *arrival
-	found   *found
-	have    *bitfield.Bitfield
-	result  disk.Result
-	addr    netip.AddrPort
-	err     error
-	ann     *announce.Result
+	kind  eventKind
+	n     int32
+	key   uint64
+	bytes int64
+	batch *peerconn.Batch
+	with  any // what the kind says
 }
 
 // link is a connection to a peer, as the loop knows it.
@@ -325,24 +317,30 @@ type found struct {
 	ids   [][]byte
 }
 
+// failure is an address that could not be dialled, and why.
+type failure struct {
+	addr netip.AddrPort
+	err  error
+}
+
 type eventKind uint8
 
 const (
-	evWake eventKind = iota
-	evBatch
-	evSent
-	evClosed
-	evJoined
-	evDialFailed
-	evChecked
-	evFound
-	evSearched
-	evAnnounced
-	evUnreadable
-	evSynced
-	evSlots
-	evStart
-	evFailed
+	evWake       eventKind = iota
+	evBatch                // batch
+	evSent                 // key, n blocks, bytes
+	evClosed               // key, with error
+	evJoined               // with *arrival
+	evDialFailed           // with *failure
+	evChecked              // with *disk.Result
+	evFound                // with *found
+	evSearched             // n holders
+	evAnnounced            // with *announce.Result
+	evUnreadable           // piece n, with error
+	evSynced               // with error, or nothing
+	evSlots                // n
+	evStart                // with *bitfield.Bitfield
+	evFailed               // with error
 	evStop
 )
 
