@@ -27,6 +27,7 @@ type output struct {
 	errs   io.Writer
 	screen *screen // nil when out is not a terminal, or with json
 	ended  bool    // nothing is written any more
+	last   []func()
 }
 
 // live reports whether there is an area that can be redrawn.
@@ -85,12 +86,23 @@ func (o *output) clear() {
 	}
 }
 
+// atEnd has f called when the output ends, whatever else is still running then.
+func (o *output) atEnd(f func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.last = append(o.last, f)
+}
+
 // end takes the area away and silences whoever is still running.
 func (o *output) end() {
 	o.clear()
 	o.mu.Lock()
 	o.ended = true
+	last := o.last
 	o.mu.Unlock()
+	for _, f := range last {
+		f()
+	}
 }
 
 // event writes one JSON line: the event's name, the time, and the fields of a

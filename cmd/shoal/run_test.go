@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -134,9 +135,10 @@ func content(n int) []byte {
 }
 
 // The first signal cancels the command, the second ends the run whatever the
-// command does.
+// command does, and loses nothing that was traced.
 func TestSecondSignal(t *testing.T) {
 	var out, errs bytes.Buffer
+	trace := filepath.Join(t.TempDir(), "trace.jsonl")
 	signals := make(chan os.Signal, 2)
 	stuck := make(chan struct{})
 	started := make(chan struct{})
@@ -144,6 +146,12 @@ func TestSecondSignal(t *testing.T) {
 	done := make(chan int)
 	go func() {
 		done <- runWith(context.Background(), []string{"--json"}, e, func(ctx context.Context, _ []string, out *output, _ env) error {
+			s, err := openSession(out, netFlags{listen: listenFlag{netip.MustParseAddrPort("127.0.0.1:0")}, noDHT: true, trace: trace})
+			if err != nil {
+				t.Error(err)
+			}
+			defer s.close()
+			s.trace.Write([]byte("the last words\n"))
 			close(started)
 			<-ctx.Done()
 			<-stuck // a tracker that does not answer, a disk that hangs
@@ -156,6 +164,9 @@ func TestSecondSignal(t *testing.T) {
 	signals <- os.Interrupt
 	if code := <-done; code != exitInterrupted {
 		t.Errorf("exit code %d", code)
+	}
+	if b, err := os.ReadFile(trace); string(b) != "the last words\n" {
+		t.Errorf("the trace has %q, %v", b, err)
 	}
 	close(stuck)
 	if !strings.Contains(errs.String(), "stopped at once") || !strings.Contains(out.String(), `"event":"error"`) {

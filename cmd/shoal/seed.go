@@ -133,7 +133,8 @@ func (sh *sharing) run(ctx context.Context) error {
 	if up.Complete+up.Partial == 0 {
 		return lacking
 	}
-	sh.out.say("up: %s at %s", count(up.Complete+up.Partial, "torrent"), up.Addr)
+	sh.out.say("%s at %s", count(up.Complete+up.Partial, "torrent"), up.Addr)
+	sh.out.say("up") // alone on its line, so that it can be waited for
 	sh.out.event("up", up)
 	if err := ended(ctx, sh.out, sh.torrents...); err != nil {
 		return fail("seed", err)

@@ -38,6 +38,7 @@ func openSession(out *output, n netFlags) (*session, error) {
 			return nil, fail("open the trace file", err)
 		}
 		cfg.Trace = s.trace
+		out.atEnd(func() { s.trace.close() }) // also when a second Ctrl-C stops at once
 	}
 	if s.engine, err = shoal.New(cfg); err != nil {
 		s.trace.close()
