@@ -1,0 +1,91 @@
+package lens
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"shoal/internal/mono"
+	"shoal/internal/trace"
+	"shoal/internal/why"
+)
+
+var (
+	a = netip.MustParseAddrPort("127.0.0.1:1")
+	b = netip.MustParseAddrPort("127.0.0.1:2")
+)
+
+func conversation(owners ...string) Conversation {
+	return Conversation{
+		Name: func(addr netip.AddrPort) string {
+			switch addr {
+			case a:
+				return "A"
+			case b:
+				return "B"
+			}
+			return addr.String()
+		},
+		Owners: func(string, int64) []string { return owners },
+	}
+}
+
+// Each record is said in the field's words: from whom, to whom, what and why.
+func TestLine(t *testing.T) {
+	no := trace.Record{Piece: trace.No, Block: trace.No}
+	with := func(r trace.Record, f func(*trace.Record)) trace.Record { f(&r); return r }
+	block := trace.Record{At: mono.Start + 412e6, Proto: trace.Peer, Way: trace.Sent, Peer: b, What: "request", Piece: 2, Block: 0, Why: why.Rarest, Owners: 1}
+
+	for _, c := range []struct {
+		name   string
+		owners []string
+		record trace.Record
+		want   string
+	}{
+		{"a request, with who else has the piece", []string{"B"}, block, "0.412 | A → B | request piece 2, block 0 | rarest: only B has it"},
+		{"two have it", []string{"B", "C"}, with(block, func(r *trace.Record) { r.Owners = 2 }), "0.412 | A → B | request piece 2, block 0 | rarest: B and C have it"},
+		{"names that do not fit the count are not used", []string{"B", "C"}, block, "0.412 | A → B | request piece 2, block 0 | rarest: one peer has it"},
+		{"a count without names", nil, with(block, func(r *trace.Record) { r.Owners = 7 }), "0.412 | A → B | request piece 2, block 0 | rarest: 7 peers have it"},
+		{"a block", nil, with(block, func(r *trace.Record) { r.What, r.Why = "piece", why.TheyAsked }), "0.412 | A → B | piece 2, block 0 | it asked for this"},
+		{"a have", nil, with(block, func(r *trace.Record) { r.What, r.Block, r.Why = "have", trace.No, why.PieceVerified }), "0.412 | A → B | have piece 2 | the piece is verified"},
+		{"received: the other speaks", nil, with(no, func(r *trace.Record) {
+			r.Proto, r.Way, r.Peer, r.What, r.Text = trace.Peer, trace.Received, b, "bitfield", "110"
+		}), "-1.000 | B → A | bitfield 110 | "},
+		{"a port", nil, with(no, func(r *trace.Record) { r.Way, r.Peer, r.What, r.N = trace.Sent, b, "port", 6881 }), "-1.000 | A → B | port 6881 | "},
+		{"an act upon somebody", nil, with(no, func(r *trace.Record) {
+			r.Peer, r.What, r.Text, r.Why = b, "close", "both have every piece", why.Useless
+		}), "-1.000 | A | close B: both have every piece | neither side has anything the other lacks"},
+		{"an act of one's own", nil, with(no, func(r *trace.Record) { r.What, r.Piece = "verified", 2 }), "-1.000 | A | verified piece 2 | "},
+		{"an address without a name", nil, with(no, func(r *trace.Record) {
+			r.Way, r.Peer, r.What, r.Why = trace.Sent, netip.MustParseAddrPort("127.0.0.1:9"), "ping", why.Newcomer
+		}), "-1.000 | A → 127.0.0.1:9 | ping | " + why.Newcomer.Words()},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := conversation(c.owners...).Line("A", c.record)
+			who := l.From
+			if l.To != "" {
+				who += " → " + l.To
+			}
+			got := strings.Join([]string{strings.TrimSpace(l.String()[:7]), who, l.What, l.Why}, " | ")
+			if got != c.want {
+				t.Errorf("got  %s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
+
+// Lines stand in columns, also when a name is not of one byte a character.
+func TestColumns(t *testing.T) {
+	for _, l := range []Line{
+		{Seconds: 1, From: "A", To: "B", What: "interested", Why: "reason"},
+		{Seconds: 12.5, From: "N10", To: "Ä", What: "find_node", Why: "reason"},
+	} {
+		s := []rune(l.String())
+		if got := string(s[9:12]); !strings.HasPrefix(l.From, got[:1]) {
+			t.Errorf("%q: the speaker is not in column 9", string(s))
+		}
+		if got := strings.Index(string(s), "reason"); len([]rune(string(s)[:got])) != 64 {
+			t.Errorf("%q: the reason is in column %d, not 64", string(s), len([]rune(string(s)[:got])))
+		}
+	}
+}
