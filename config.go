@@ -149,7 +149,7 @@ func (s Stats) ETA() (d time.Duration, ok bool) {
 // TrackerStats is what is known of one tracker of a torrent.
 type TrackerStats struct {
 	URL      string
-	State    string // "waiting", "announcing", "ok", "failed", "unsupported"
+	State    string // "waiting", "asking", "working", "failing", "given up", "unsupported"
 	Err      string // printable
 	Seeds    int    // as the tracker says; -1 when it does not
 	Leechers int

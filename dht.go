@@ -52,6 +52,8 @@ func OpenDHT(cfg Config) (*DHT, error) {
 	nc := dhtnode.Config{
 		Conn: pc, Network: d.network, Bootstrap: cfg.DHT.Nodes,
 		StateFile: cfg.DHT.StateFile, Logger: cfg.Log,
+		// It will be gone in a moment: others need not remember it (BEP 43).
+		ReadOnly: true,
 	}
 	if cfg.DHT.PublicNodes {
 		nc.Fallback = publicNodes

@@ -71,6 +71,10 @@ func New(cfg Config) (*Engine, error) {
 		ec.Listen = netip.AddrPortFrom(all, DefaultPort)
 		if e.e, err = engine.New(ec); errors.Is(err, syscall.EADDRINUSE) {
 			ec.Listen = netip.AddrPortFrom(all, 0)
+			if ec.DHT != nil {
+				// Whoever has the port has the node's table, too.
+				ec.DHT.StateFile = ""
+			}
 			e.e, err = engine.New(ec)
 		}
 	}
