@@ -89,7 +89,11 @@ func (s *Swarm) Flush(f func(PeerKey, Out)) {
 	s.dirty = s.dirty[:0]
 	// What was said last, our last HAVE among it, is on its way.
 	for _, p := range s.parting {
-		s.drop(p, why.Useless, "both have every piece")
+		text := "neither side wants anything"
+		if p.complete() && s.picker.Complete() {
+			text = "both have every piece"
+		}
+		s.drop(p, why.Useless, text)
 	}
 	s.parting = s.parting[:0]
 }

@@ -31,7 +31,7 @@ const (
 	Endgame     // every missing block is requested; ask another peer too
 	Duplicated  // another peer delivered it first (cancel)
 	Suspect     // a piece that failed is fetched whole from one peer
-	TimedOut    // asked of another peer, which did not answer in time
+	TimedOut    // asked of this peer, which did not answer in time
 	Withdrawn   // it says now that it does not have the piece
 
 	// Of interest and announcing pieces.
@@ -49,7 +49,7 @@ const (
 	NotInterested   // it no longer wants anything
 	Snubbed         // it has not answered our requests
 	Outbid          // others give more
-	OptimisticEnded // its optimistic turn is over
+	OptimisticEnded // its turn is over, as the optimistic unchoke or in a free slot
 
 	// Of looking for peers.
 	NeedPeers
@@ -97,7 +97,7 @@ var texts = [count]struct{ name, words string }{
 	Endgame:            {"endgame", "all missing blocks are requested, so ask one more peer"},
 	Duplicated:         {"delivered", "another peer delivered it first"},
 	Suspect:            {"suspect", "it failed before, so it comes whole from one peer"},
-	TimedOut:           {"timed-out", "another peer did not answer in time"},
+	TimedOut:           {"timed-out", "it did not answer this in time"},
 	Withdrawn:          {"withdrawn", "it does not have the piece any more"},
 	TheyHaveWhatWeLack: {"they-have-what-we-lack", "it has pieces that we lack"},
 	NothingWeLack:      {"nothing-we-lack", "it has no piece that we lack"},
@@ -111,7 +111,7 @@ var texts = [count]struct{ name, words string }{
 	NotInterested:      {"not-interested", "it wants nothing from us"},
 	Snubbed:            {"snubbed", "it has not answered our requests"},
 	Outbid:             {"outbid", "others give more"},
-	OptimisticEnded:    {"optimistic-ended", "its optimistic turn is over"},
+	OptimisticEnded:    {"optimistic-ended", "its turn is over"},
 	NeedPeers:          {"need-peers", "more peers are wanted"},
 	Periodic:           {"periodic", "it is time again"},
 	FirstAnnounce:      {"first-announce", "the torrent has started"},
