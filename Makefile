@@ -12,6 +12,7 @@ SEED ?=
 TRACE ?=
 TIME ?= 30s
 SIZE ?= 256
+RACE ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help build test sim golden fuzz bench fmt lint interop cross cover clean
@@ -56,8 +57,8 @@ lint: ## vet, staticcheck, gofumpt and the architecture's own rules
 		if [ -n "$$out" ]; then echo "gofumpt would change:"; echo "$$out"; exit 1; fi
 	go test ./internal/archtest
 
-interop: ## download from and seed to other people's clients; needs Linux, root, and those clients; SIZE=256 MiB
-	go test -tags interop -count=1 -v -timeout 25m -exec "$(CURDIR)/interop/alone" ./interop -args -mib=$(SIZE)
+interop: ## download from and seed to other people's clients; needs Linux and root; SIZE=256 MiB, RACE=1
+	go test -tags interop -count=1 -v -timeout 25m -exec "$(CURDIR)/interop/alone" ./interop -args -mib=$(SIZE) $(if $(RACE),-raced)
 
 cross: ## compile for every platform we care for
 	@set -e; for p in $(PLATFORMS); do \

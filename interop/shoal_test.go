@@ -3,6 +3,7 @@
 package interop
 
 import (
+	"strings"
 	"testing"
 )
 
@@ -38,6 +39,14 @@ func (shoalClient) run(t *testing.T, verb string, j job, more ...string) shoalPe
 		args = append(args, "--dht-node", a.String())
 	}
 	p := shoalPeer{start(t, "shoal "+verb, shoal, append(args, more...)...)}
+	t.Cleanup(func() {
+		p.stop()
+		for _, bad := range []string{"panic:", "fatal error:", "DATA RACE"} {
+			if strings.Contains(p.text(), bad) {
+				t.Errorf("%s: %s", p.name, bad)
+			}
+		}
+	})
 	p.until(t, "listening", func() bool { return listening("tcp", j.listen) || p.over() })
 	return p
 }
