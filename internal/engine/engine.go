@@ -68,6 +68,8 @@ const (
 	defaultHandshakes = 128
 	defaultBuffers    = 32 << 20
 	dialTimeout       = 10 * time.Second
+	// maxAnnounces bounds the announces under way, each with a socket of its own.
+	maxAnnounces = 64
 	// farewell bounds what stopping waits for trackers.
 	farewell = 5 * time.Second
 )
@@ -96,6 +98,7 @@ type Engine struct {
 
 	dialSlots   chan struct{} // half-open connections
 	acceptSlots chan struct{} // incoming handshakes
+	askSlots    chan struct{} // announces under way
 
 	ctx    context.Context // ends when the engine closes
 	cancel context.CancelFunc
@@ -121,6 +124,7 @@ func New(cfg Config) (*Engine, error) {
 		trackers:    &trackerclient.Client{Network: cfg.Network, UserAgent: "shoal/" + cfg.Version},
 		dialSlots:   make(chan struct{}, cfg.HalfOpen),
 		acceptSlots: make(chan struct{}, cfg.Handshakes),
+		askSlots:    make(chan struct{}, maxAnnounces),
 		torrents:    make(map[[20]byte]*Torrent),
 		closedCh:    make(chan struct{}),
 	}

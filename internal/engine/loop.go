@@ -308,7 +308,7 @@ func (t *Torrent) announce(e swarm.Effect) {
 		ctx, cancel = context.WithTimeout(t.byes, farewell)
 		defer cancel()
 	}
-	resp, err := t.e.trackers.Announce(ctx, e.Request.URL, tracker.Params{
+	resp, err := t.e.ask(ctx, e.Request.URL, tracker.Params{
 		InfoHash: t.spec.Meta.InfoHash, PeerID: t.peerID, Port: t.e.addr.Port(),
 		Uploaded: e.Uploaded, Downloaded: e.Downloaded, Left: e.Left,
 		Event: e.Request.Event, NumWant: e.Request.NumWant, Key: t.key, TrackerID: e.Request.TrackerID,
@@ -318,6 +318,17 @@ func (t *Torrent) announce(e swarm.Effect) {
 	}
 	r := announceResult(e.Request, resp, err)
 	t.post(event{kind: evAnnounced, with: &r})
+}
+
+// ask announces to a tracker when there is a place among the announces under way.
+func (e *Engine) ask(ctx context.Context, url string, p tracker.Params) (tracker.Response, error) {
+	select {
+	case e.askSlots <- struct{}{}:
+		defer func() { <-e.askSlots }()
+		return e.trackers.Announce(ctx, url, p)
+	case <-ctx.Done():
+		return tracker.Response{Seeders: -1, Leechers: -1}, ctx.Err()
+	}
 }
 
 // trackerPeers gives the addresses of a reply, each with the peer id that was
