@@ -1,0 +1,156 @@
+package shoal_test
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"shoal"
+)
+
+// What docs/bep.md names as shown by a test is: every test function and every
+// file exists.
+func TestBEPTable(t *testing.T) {
+	text, err := os.ReadFile("docs/bep.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := testFunctions(t)
+	quoted := regexp.MustCompile("`([^`]+)`")
+	function := regexp.MustCompile(`^(Test|Fuzz)[A-Z]\w*$`)
+	n := 0
+	for _, m := range quoted.FindAllStringSubmatch(string(text), -1) {
+		switch name := m[1]; {
+		case function.MatchString(name):
+			n++
+			if !tests[name] {
+				t.Errorf("no test is called %s", name)
+			}
+		case strings.Contains(name, "/"):
+			if _, err := os.Stat(filepath.FromSlash(name)); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if n == 0 {
+		t.Error("no test is named")
+	}
+}
+
+// testFunctions gives the names of all tests of the module.
+func testFunctions(t *testing.T) map[string]bool {
+	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
+	names := make(map[string]bool)
+	walk(t, "_test.go", func(path string, text []byte) {
+		for _, m := range declared.FindAllSubmatch(text, -1) {
+			names[string(m[1])] = true
+		}
+	})
+	return names
+}
+
+// Links between documents lead somewhere.
+func TestLinks(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#]+)(#[^)]*)?\)`)
+	walk(t, ".md", func(path string, text []byte) {
+		for _, m := range link.FindAllSubmatch(text, -1) {
+			to := string(m[1])
+			if strings.Contains(to, "://") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(filepath.Dir(path), filepath.FromSlash(to))); err != nil {
+				t.Errorf("%s: %v", path, err)
+			}
+		}
+	})
+}
+
+// walk visits the files of the module whose names end as given.
+func walk(t *testing.T, suffix string, visit func(path string, text []byte)) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == "testdata" || d.Name() == "dist" || path != "." && strings.HasPrefix(d.Name(), ".")):
+			return filepath.SkipDir
+		case d.IsDir() || !strings.HasSuffix(path, suffix):
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		visit(path, text)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// download gets a torrent into a folder and tells how it gets on. It is the
+// program that the README shows.
+func download(ctx context.Context, config shoal.Config, torrentFile []byte, dir string) error {
+	engine, err := shoal.New(config)
+	if err != nil {
+		return err
+	}
+	defer engine.Close(context.Background())
+	t, err := engine.Add(shoal.AddOptions{Metainfo: torrentFile, Dir: dir})
+	if err != nil {
+		return err
+	}
+	for s := range t.Progress(ctx, time.Second) {
+		fmt.Printf("%s: %d of %d bytes, %d peers\n", s.Name, s.Verified, s.Size, s.Peers)
+		if s.State == shoal.Seeding {
+			break
+		}
+	}
+	return t.Wait(ctx) // until every file is complete, verified and durable
+}
+
+// The README shows the program above, and it does what it says, knowing nothing
+// but one node of the DHT.
+func TestReadmeProgram(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, _ := strings.Cut(string(readme), "```go\n")
+	block, _, shown := strings.Cut(block, "```")
+	source, err := os.ReadFile("docs_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !shown || !strings.Contains(string(source), block) {
+		t.Errorf("docs_test.go does not have what the README shows:\n%s", block)
+	}
+
+	from, metainfo := shared()
+	defer os.RemoveAll(from)
+	seeder, err := shoal.New(shoal.Config{Listen: anyPort})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer seeder.Close(t.Context())
+	if _, err := seeder.Add(shoal.AddOptions{Metainfo: metainfo, Dir: from}); err != nil {
+		t.Fatal(err)
+	}
+	to := t.TempDir()
+	config := shoal.Config{Listen: anyPort, DHT: shoal.DHTConfig{Nodes: []string{seeder.Addr().String()}}}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := download(ctx, config, metainfo, to); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := os.ReadFile(filepath.Join(to, "hello.txt")); err != nil || string(b) != "hello, swarm\n" {
+		t.Errorf("downloaded %q, %v", b, err)
+	}
+}
