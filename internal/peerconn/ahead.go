@@ -100,6 +100,19 @@ func (a *ahead) release() {
 	a.spare = a.spare[:0]
 }
 
+// take gives one of the buffers taken for the guess, when it was wrong; nil when
+// there is none.
+func (a *ahead) take() *block.Block {
+	last := len(a.spare) - 1
+	if last < 0 {
+		return nil
+	}
+	b := a.spare[last]
+	a.spare[last] = nil
+	a.spare = a.spare[:last]
+	return b
+}
+
 // read reads by the guess. What came is in rd.cur, in the batch, and, as far as
 // the guess was wrong, in rd.buf.
 func (a *ahead) read() (int, error) {

@@ -253,7 +253,7 @@ func (rd *reader) parse() error {
 // begin takes a buffer for the payload that follows. Nothing may be kept back
 // while it waits: the buffers may be freed only by what is still in the batch.
 func (rd *reader) begin(m wire.Message) error {
-	b := rd.c.t.Buffers.TryGet()
+	b := rd.free()
 	if b == nil {
 		if !rd.deliver() {
 			return errEnded
@@ -265,6 +265,17 @@ func (rd *reader) begin(m wire.Message) error {
 	b.Data = b.Buf[:m.Length]
 	rd.piece, rd.cur, rd.filled = m, b, 0
 	return nil
+}
+
+// free gives a buffer that need not be waited for: first of those that were taken
+// for a guess, since whoever waits must hold none.
+func (rd *reader) free() *block.Block {
+	if rd.ahead != nil {
+		if b := rd.ahead.take(); b != nil {
+			return b
+		}
+	}
+	return rd.c.t.Buffers.TryGet()
 }
 
 // fill copies payload from the buffer to the block and reports whether the

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -181,7 +182,7 @@ type script struct {
 }
 
 func newScript(hang bool, chunks ...[]byte) *script {
-	return &script{chunks: chunks, hang: hang, done: make(chan struct{})}
+	return &script{chunks: slices.Clone(chunks), hang: hang, done: make(chan struct{})}
 }
 
 // split cuts a stream into chunks of n bytes.
