@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -13,8 +14,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"shoal/internal/netio"
 	"shoal/internal/storage"
 	"shoal/internal/storage/storagetest"
+	"shoal/internal/wire"
 )
 
 // Close in the middle of a check: it ends within a read or two, and whoever waits
@@ -308,5 +311,97 @@ func TestWaitIsNotStop(t *testing.T) {
 		if s := l.Stats(); s.State != Downloading {
 			t.Errorf("state %+v", s)
 		}
+	})
+}
+
+// A port that is taken is told of by name, and nothing is left of the attempt.
+func TestPortIsTaken(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.engine(1, Config{DHT: &DHTConfig{}})
+		for _, cfg := range []Config{{}, {DHT: &DHTConfig{}}} {
+			cfg.Network, cfg.Listen = w.net.Host(hostAddr(1)), at(1)
+			if _, err := New(cfg); !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), "10.0.0.1:6881") {
+				t.Errorf("listen on a port that is taken: %v", err)
+			}
+		}
+		cfg := Config{Network: w.net.Host(hostAddr(2)), Listen: at(2), DHT: &DHTConfig{Nodes: []string{"no port"}}}
+		if _, err := New(cfg); err == nil {
+			t.Error("a way into the DHT without a port is taken")
+		}
+		w.engine(2, Config{DHT: &DHTConfig{}}) // the port is free again
+	})
+}
+
+// A download that is stopped while blocks pour in gives every one of them back,
+// wherever it was on its way.
+func TestStopInFullFlow(t *testing.T) {
+	c := makeContent(t, "flow", 16<<10, 1<<20)
+	for round := range 6 {
+		bubble(t, func(t *testing.T, w *world) {
+			var peers []netip.AddrPort
+			for n := byte(10); n < 13; n++ {
+				w.net.SetLink(hostAddr(n), hostAddr(1), zero)
+				w.seed(w.engine(n, Config{}), c)
+				peers = append(peers, at(n))
+			}
+			e := w.engine(1, Config{Buffers: int64(1+round) * 64 << 10})
+			l, _ := w.leech(e, c, peers...)
+			sub := l.Subscribe()
+			for pieces := 0; pieces < 8*round; {
+				if ev := <-sub.C; ev.Kind == EventPieceVerified {
+					pieces++
+				}
+			}
+			l.Stop(t.Context())
+			e.clean(t)
+		})
+	}
+}
+
+// flaky is a network whose listeners fail a few times before they work.
+type flaky struct {
+	netio.Network
+	left atomic.Int32
+}
+
+func (f *flaky) Listen(addr netip.AddrPort) (net.Listener, error) {
+	l, err := f.Network.Listen(addr)
+	return &flakyListener{l, f}, err
+}
+
+type flakyListener struct {
+	net.Listener
+	f *flaky
+}
+
+func (l *flakyListener) Accept() (net.Conn, error) {
+	if l.f.left.Add(-1) >= 0 {
+		return nil, syscall.EMFILE
+	}
+	return l.Listener.Accept()
+}
+
+// A system that has run out of file handles for a while is outlived.
+func TestAcceptFailsForAWhile(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		c := makeContent(t, "handles", 16<<10, 5000)
+		f := &flaky{Network: w.net.Host(hostAddr(1))}
+		f.left.Store(30)
+		e, err := New(Config{Network: f, Listen: at(1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.seed(e, c)
+		p := w.connect(2, e.Addr(), c)
+		p.until(wire.Bitfield)
+		p.nc.Close()
+		// And it can be closed while it lasts.
+		f.left.Store(1 << 30)
+		p = w.connect(2, e.Addr(), c) // wakes the listener once more
+		time.Sleep(time.Second)
+		if err := e.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		p.ended()
 	})
 }

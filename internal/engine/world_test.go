@@ -71,6 +71,9 @@ func (e *Engine) clean(t testing.TB) {
 	if n := e.budget.InUse(); n != 0 {
 		t.Errorf("%d block buffers were not given back", n)
 	}
+	if n := e.spares.Bytes(); n < 0 || n > 2<<20 {
+		t.Errorf("%d bytes of large buffers are kept", n)
+	}
 	if n := e.files.OpenFiles(); n != 0 {
 		t.Errorf("%d files are open", n)
 	}

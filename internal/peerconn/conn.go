@@ -6,8 +6,15 @@
 //
 // Each connection has two goroutines. The reader owns the read buffer and the
 // block being filled; the writer owns the upload buffer; the outbox between the
-// torrent loop and the writer is the one lock. Both end when the socket is closed;
-// the torrent waits for them by Torrent.Group.
+// torrent loop and the writer is the one lock. A batch that was delivered, and every
+// block in it, belongs to the torrent; when it is refused, the reader gives them back.
+// Whoever waits for a block buffer holds none.
+//
+// A connection ends when either side closes it, when a message may not be, when a
+// write takes too long or too much waits to be written, and when the torrent takes no
+// more. Close ends it at once, Finish when what waits is sent. Both goroutines end
+// with the socket, and give back every buffer; then the reader tells the reason, once
+// and last of all. The torrent waits for them by Torrent.Group.
 package peerconn
 
 import (
