@@ -17,11 +17,12 @@ import (
 //     them useless, ourselves or there twice;
 //   - we ask only peers that have unchoked us, only for blocks of pieces that
 //     they have and we lack, never for one twice, and the picker knows each
-//     request; no peer is asked more than it keeps;
+//     request;
 //   - we are interested exactly in those that have what we lack;
 //   - only unchoked peers have requests waiting, for pieces that we have, and no
 //     more are unchoked than there are slots;
-//   - the picker's own invariants, availability the sum of the peers' sets.
+//   - the peer book's own invariants, and the picker's: availability is the sum
+//     of the peers' sets.
 func (s *Swarm) CheckInvariants() error {
 	if len(s.dirty) > 0 {
 		return errors.New("not flushed")
@@ -62,6 +63,9 @@ func (s *Swarm) CheckInvariants() error {
 	case count > 0 && s.Deadline() > s.now.Add(keepAliveAfter):
 		return errors.New("peers, and no deadline before a keep-alive is due")
 	}
+	if err := s.book.CheckInvariants(); err != nil {
+		return err
+	}
 	return s.picker.CheckInvariants(func(yield func(picker.Peer, *bitfield.Bitfield) bool) {
 		for i, p := range s.peers {
 			if p != nil && !yield(picker.Peer(i), p.have) {
@@ -83,9 +87,6 @@ func (s *Swarm) checkPeer(p *peer) error {
 	}
 	if n, m := p.requests.len(), p.window.Outstanding(); n != m {
 		return fmt.Errorf("%d requests in flight, in the window %d", n, m)
-	}
-	if reqq := p.ext.Reqq; reqq > 0 && p.requests.len() > int(reqq) {
-		return fmt.Errorf("%d requests in flight, it keeps %d", p.requests.len(), reqq)
 	}
 	seen := make(map[block.Ref]bool)
 	for _, r := range p.requests.live() {
