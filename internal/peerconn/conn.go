@@ -13,8 +13,8 @@
 // A connection ends when either side closes it, when a message may not be, when a
 // write takes too long or too much waits to be written, and when the torrent takes no
 // more. Close ends it at once, Finish when what waits is sent. Both goroutines end
-// with the socket, and give back every buffer; then the reader tells the reason, once
-// and last of all. The torrent waits for them by Torrent.Group.
+// with the socket, and give back every buffer; the reader tells the reason, once and
+// after its last batch. The torrent waits for both by Torrent.Group.
 package peerconn
 
 import (
