@@ -35,10 +35,10 @@ func TestOrder(t *testing.T) {
 	if b.Sub(a) != time.Minute || a.Sub(b) != -time.Minute {
 		t.Error(b.Sub(a))
 	}
-	if (Time)(0).After(Start) || !Never.After(b) {
+	if Time(0).After(Start) || !Never.After(b) {
 		t.Error("not set is before everything, never after everything")
 	}
-	if a.IsZero() || !(Time)(0).IsZero() {
+	if a.IsZero() || !Time(0).IsZero() {
 		t.Error("the first instant is not the instant that is not set")
 	}
 	if s := b.Seconds(); s != 60 {

@@ -25,7 +25,6 @@ type witness struct {
 
 	// What we said.
 	said       int // messages
-	bitfield   bool
 	unchoked   bool
 	interested bool
 	have       *bitfield.Bitfield
