@@ -219,7 +219,7 @@ func (e *Engine) open() error {
 // torrent: when it is one of ours, that peer need not be looked for. It must not
 // wait: a hint that finds the loop busy is lost.
 func (e *Engine) announcedTo(infoHash [20]byte, peer netip.AddrPort) {
-	if t := e.lookup(infoHash); t != nil && t.accepts() {
+	if t := e.lookup(infoHash); t != nil && t.accepts() && !t.info.Private {
 		t.hint(event{kind: evFound, with: &found{src: peerbook.DHT, addrs: []netip.AddrPort{peer}}})
 	}
 }
