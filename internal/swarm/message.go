@@ -155,7 +155,9 @@ func (s *Swarm) extended(p *peer, m wire.Message) {
 		return
 	}
 	if p.ext.Update(m.Body) == nil && p.ext.Reqq > 0 {
-		p.window.SetMax(int(p.ext.Reqq))
+		// Some drop a request without a word when they have exactly as many as
+		// they said.
+		p.window.SetMax(int(p.ext.Reqq - p.ext.Reqq/8))
 	}
 	s.partIfUseless(p)
 	if p.ext.Port != 0 && !p.dialled && !p.listens.IsValid() {

@@ -71,8 +71,9 @@ func (p *peer) complete() bool { return p.have.All() }
 
 // request is one block asked of a peer.
 type request struct {
-	ref block.Ref
-	at  mono.Time
+	ref    block.Ref
+	at     mono.Time
+	passed int // later requests that were answered before it
 }
 
 // requests holds requests, oldest first. Peers answer nearly
@@ -97,6 +98,9 @@ func (q *requests) take(ref block.Ref) (request, bool) {
 	live := q.items[q.head:]
 	for i, r := range live {
 		if r.ref == ref {
+			for j := range live[:i] {
+				live[j].passed++
+			}
 			copy(live[1:i+1], live[:i])
 			q.head++
 			if q.head == len(q.items) {

@@ -2,6 +2,7 @@ package swarm
 
 import (
 	"shoal/internal/block"
+	"shoal/internal/mono"
 	"shoal/internal/picker"
 	"shoal/internal/trace"
 	"shoal/internal/why"
@@ -24,7 +25,7 @@ func (s *Swarm) ask(p *peer) {
 		s.due(s.now.Add(snubAfter))
 	}
 	for _, c := range s.scratch.choices {
-		p.requests.push(request{c.Ref, s.now})
+		p.requests.push(request{ref: c.Ref, at: s.now})
 		p.out = wire.AppendRequest(p.out, c.Ref)
 		if s.tracing() {
 			r := onBlock(c.Why, c.Ref)
@@ -92,7 +93,7 @@ func (s *Swarm) tickRequests(p *peer) {
 		s.touch(p)
 		return
 	}
-	for ok && s.now >= oldest.at.Add(requestTimeout) {
+	for ok && s.now >= oldest.overdue() {
 		s.picker.Abandon(p.slot, oldest.ref)
 		s.freed = true
 		s.cancel(p, oldest.ref, why.TimedOut)
@@ -100,9 +101,19 @@ func (s *Swarm) tickRequests(p *peer) {
 	}
 	deadline := p.lastBlock.Add(snubAfter)
 	if ok {
-		deadline = min(deadline, oldest.at.Add(requestTimeout))
+		deadline = min(deadline, oldest.overdue())
 	}
 	s.due(deadline)
+}
+
+// overdue is when a request counts as lost. Without the fast extension a peer
+// that keeps fewer requests than we sent drops one without a word; the sign is
+// that it answers many later ones.
+func (r request) overdue() mono.Time {
+	if r.passed >= passedBy {
+		return r.at.Add(passedTimeout)
+	}
+	return r.at.Add(requestTimeout)
 }
 
 // received takes a block.
@@ -119,6 +130,9 @@ func (s *Swarm) received(p *peer, m wire.Message, b *block.Block) {
 	if asked {
 		p.lastBlock = s.now
 		p.window.Got(s.now, int(ref.Length), req.at)
+		if oldest, ok := p.requests.oldest(); ok && oldest.passed == passedBy {
+			s.due(oldest.overdue())
+		}
 		if p.snubbed {
 			p.snubbed = false
 			p.window.Unsnub()

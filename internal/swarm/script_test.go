@@ -126,10 +126,15 @@ func (d *driver) do(verb string, args []string) {
 			d.block(args[0], ref)
 		}
 	case "serve":
-		// A peer delivers the oldest of what it was asked for.
+		// A peer delivers the oldest of what it was asked for; "but-one" leaves
+		// the very oldest out.
 		n, refs := int(d.number(args[1])), []request(nil)
 		if p := d.s.byKey[d.keys[args[0]]]; p != nil {
 			refs = slices.Clone(p.requests.live())
+		}
+		butOne := len(args) == 3 && args[2] == "but-one"
+		if butOne && len(refs) > 0 {
+			refs = refs[1:]
 		}
 		if len(refs) < n {
 			d.say("%s is not asked for so much", args[0])
@@ -138,7 +143,7 @@ func (d *driver) do(verb string, args []string) {
 		refs = refs[:n]
 		for _, r := range refs {
 			text := r.ref.String()
-			if len(args) == 3 {
+			if len(args) == 3 && !butOne {
 				text += "!"
 			}
 			d.block(args[0], text)

@@ -63,14 +63,19 @@ const (
 	silentAfter    = 180 * time.Second
 	snubAfter      = 20 * time.Second // without a block while some are due
 	requestTimeout = 60 * time.Second // of one request while others are answered
+	passedTimeout  = 2 * time.Second  // of one that passedBy later ones overtook
+	passedBy       = 32
 )
 
 // Bounds on what a peer may make us hold or do.
 const (
-	// ourReqq is how many requests we keep for a peer, as we tell it. A peer
-	// that sends twice as many does not listen.
-	ourReqq    = 512
-	maxUploads = 2 * ourReqq
+	// ourReqq is how many requests we keep for a peer, as we tell it. Some
+	// clients send so many a second and no more, so it is as large as others
+	// have it.
+	ourReqq = 2000
+	// maxUploads leaves room for requests that crossed our answers. A peer that
+	// sends more does not listen.
+	maxUploads = ourReqq + ourReqq/4
 	// uploadWindow is how many blocks the writer is given at once: enough
 	// for two batches, so that it never waits for the loop.
 	uploadWindow = 32
