@@ -249,6 +249,21 @@ func (b *Book) remove(i int) {
 	b.stale = true
 }
 
+// States counts the addresses in each state; for tests and the simulator.
+func (b *Book) States() (resting, beingDialled, inUse int) {
+	for i := range b.entries {
+		switch b.entries[i].state {
+		case idle:
+			resting++
+		case dialling:
+			beingDialled++
+		case connected:
+			inUse++
+		}
+	}
+	return resting, beingDialled, inUse
+}
+
 // CheckInvariants reports what is wrong with the book's own records; for tests
 // and the simulator.
 func (b *Book) CheckInvariants() error {

@@ -84,6 +84,20 @@ func (w *World) within(factor float64, slack time.Duration) error {
 	return w.Complete(limit)
 }
 
+// wasted holds that no more than so many percent of what came was thrown away.
+func (w *World) wasted(percent int64) error {
+	var down, waste int64
+	for _, n := range w.nodes {
+		s := n.swarm.Stats(w.now)
+		down += s.Downloaded
+		waste += s.Wasted
+	}
+	if 100*waste > percent*down {
+		return fmt.Errorf("%d bytes of %d were thrown away, more than %d %%", waste, down, percent)
+	}
+	return nil
+}
+
 // audit looks at everybody once more when all is over.
 func (w *World) audit() error {
 	for _, n := range w.nodes {
@@ -130,7 +144,7 @@ var Scenarios = []Scenario{
 			if up := seed.swarm.Stats(w.now).Uploaded; up > 5*w.Geometry.Total {
 				return fmt.Errorf("the seed sent %d bytes of a torrent of %d: peers do not share", up, w.Geometry.Total)
 			}
-			return nil
+			return w.wasted(15)
 		},
 	},
 	{
@@ -329,7 +343,10 @@ var Scenarios = []Scenario{
 			w.Every = 2000
 			seed := w.Add(Spec{Name: "S", Have: w.Full(), Up: 50 * mb})
 			introduce(append(w.group(2, Spec{Name: "L", Up: 50 * mb}), seed)...)
-			return w.within(3, 20*time.Second)
+			if err := w.within(3, 20*time.Second); err != nil {
+				return err
+			}
+			return w.wasted(3)
 		},
 	},
 	{

@@ -63,7 +63,7 @@ func (s *Swarm) CheckInvariants() error {
 	case count > 0 && s.Deadline() > s.now.Add(keepAliveAfter):
 		return errors.New("peers, and no deadline before a keep-alive is due")
 	}
-	if err := s.book.CheckInvariants(); err != nil {
+	if err := s.checkBook(); err != nil {
 		return err
 	}
 	return s.picker.CheckInvariants(func(yield func(picker.Peer, *bitfield.Bitfield) bool) {
@@ -73,6 +73,28 @@ func (s *Swarm) CheckInvariants() error {
 			}
 		}
 	})
+}
+
+// checkBook looks for addresses that the book believes to be in use and that are
+// not: they would never be dialled again.
+func (s *Swarm) checkBook() error {
+	_, dialling, connected := s.book.States()
+	if dialling > len(s.dials) {
+		return fmt.Errorf("the book has %d addresses being dialled, there are %d dials", dialling, len(s.dials))
+	}
+	most := 0
+	for _, p := range s.peers {
+		if p != nil {
+			most++
+			if p.listens.IsValid() && p.listens != p.addr {
+				most++
+			}
+		}
+	}
+	if connected > most {
+		return fmt.Errorf("the book has %d addresses in use, peers have %d", connected, most)
+	}
+	return s.book.CheckInvariants()
 }
 
 func (s *Swarm) checkPeer(p *peer) error {
