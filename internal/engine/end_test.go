@@ -17,6 +17,8 @@ import (
 	"shoal/internal/netio"
 	"shoal/internal/storage"
 	"shoal/internal/storage/storagetest"
+	"shoal/internal/trace"
+	"shoal/internal/why"
 	"shoal/internal/wire"
 )
 
@@ -403,5 +405,36 @@ func TestAcceptFailsForAWhile(t *testing.T) {
 			t.Error(err)
 		}
 		p.ended()
+	})
+}
+
+// A reader whose every batch is in the inbox waits for one of them, and the end must not
+// wait for the reader first. The trace holds the loop up at the worst moment.
+func TestStopWithBatchesWaiting(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		c := makeContent(t, "waiting", 16<<10, 100_000)
+		e := w.engine(1, Config{Trace: func(r trace.Record) {
+			if r.What == "close" && r.Why == why.Stopping {
+				time.Sleep(time.Second)
+			}
+		}})
+		l, _ := w.leech(e, c)
+		if err := l.Checked(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		p := w.connect(2, e.Addr(), c)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for {
+				time.Sleep(10 * time.Millisecond)
+				if _, err := p.nc.Write(wire.AppendHave(nil, 1)); err != nil {
+					return
+				}
+			}
+		})
+		time.Sleep(time.Second)
+		l.Stop(t.Context())
+		wg.Wait()
+		p.nc.Close()
 	})
 }

@@ -405,10 +405,10 @@ func (t *Torrent) shutdown() {
 	t.ended = true
 	t.mu.Unlock()
 	close(t.endCh)
+	t.drain() // readers may wait for the batches in it
 	t.conns.Wait()
 	t.tasks.Wait()
 	t.disk.Close()
-	t.drain()
 	err := t.store.Close()
 	if err != nil && errors.Is(t.errText, ErrStopped) {
 		t.e.log.Warn("close files", "torrent", t.info.Name, "err", err)
