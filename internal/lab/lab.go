@@ -74,13 +74,24 @@ func Watch(ctx context.Context, opt Options) (*Summary, error) {
 		}
 		defer os.RemoveAll(tmp)
 		dir = tmp
+	} else if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, fmt.Errorf("lab: make the folder to keep: %w", err)
+	}
+	var kept io.Writer
+	if opt.Keep != "" {
+		f, err := os.Create(filepath.Join(dir, "trace.jsonl"))
+		if err != nil {
+			return nil, fmt.Errorf("lab: keep the trace: %w", err)
+		}
+		defer f.Close()
+		kept = f
 	}
 	l := &lab{
 		ctx: ctx, dir: dir, origin: time.Now(),
 		names: make(map[netip.AddrPort]string),
 		apart: true,
 	}
-	l.watcher = newWatcher(opt, l.name)
+	l.watcher = newWatcher(opt, l.origin, kept, l.name)
 	defer l.close()
 	err := l.run()
 	l.close()

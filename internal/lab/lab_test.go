@@ -43,7 +43,7 @@ func TestFacts(t *testing.T) {
 // With --json each line is an object, the last the facts; with --keep the
 // torrent and the peers' files stay.
 func TestJSONAndKeep(t *testing.T) {
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "new")
 	var out bytes.Buffer
 	if err := Run(t.Context(), Options{Out: &out, JSON: true, Keep: dir}); err != nil {
 		t.Fatal(err)
@@ -62,7 +62,7 @@ func TestJSONAndKeep(t *testing.T) {
 	if last["event"] != "summary" || last["files_match"] != true {
 		t.Errorf("the last line is no summary: %v", last)
 	}
-	for _, path := range []string{name + ".torrent", "A/" + name, "B/" + name, "C/" + name} {
+	for _, path := range []string{name + ".torrent", "trace.jsonl", "A/" + name, "B/" + name, "C/" + name} {
 		if _, err := os.Stat(filepath.Join(dir, path)); err != nil {
 			t.Error(err)
 		}

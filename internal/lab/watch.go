@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"shoal/internal/lens"
+	"shoal/internal/mono"
 	"shoal/internal/trace"
 	"shoal/internal/why"
 	"shoal/metainfo"
@@ -102,6 +103,7 @@ type watcher struct {
 	in    chan heard
 	done  chan struct{}
 	start time.Time
+	kept  io.Writer // nil: the trace is not kept
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced when the summary has grown
@@ -114,9 +116,9 @@ type watcher struct {
 // inOrder is how long a record waits for one that is older.
 const inOrder = 40 * time.Millisecond
 
-func newWatcher(opt Options, name func(netip.AddrPort) string) *watcher {
+func newWatcher(opt Options, origin time.Time, kept io.Writer, name func(netip.AddrPort) string) *watcher {
 	w := &watcher{
-		opt: opt, in: make(chan heard, 4096), done: make(chan struct{}), start: time.Now(),
+		opt: opt, kept: kept, in: make(chan heard, 4096), done: make(chan struct{}), start: origin,
 		changed: make(chan struct{}),
 		has:     make(map[string]map[string][]byte),
 		spoke:   make(map[[2]string]int),
@@ -138,7 +140,8 @@ func (w *watcher) hear(who string) trace.Func {
 
 // say adds a line of the lab itself.
 func (w *watcher) say(format string, args ...any) {
-	w.in <- heard{note: fmt.Sprintf(format, args...)}
+	at := mono.Start.Add(time.Since(w.start))
+	w.in <- heard{note: fmt.Sprintf(format, args...), record: trace.Record{At: at}}
 }
 
 // begin tells what the torrent is.
@@ -191,7 +194,11 @@ func (w *watcher) run() {
 		})
 		n := 0
 		for n < len(waiting) && (waiting[n].record.At.Seconds() < before) {
-			w.print(waiting[n])
+			if h := waiting[n]; h.note != "" {
+				w.printNote(h)
+			} else {
+				w.print(h)
+			}
 			n++
 		}
 		waiting = slices.Delete(waiting, 0, n)
@@ -203,18 +210,27 @@ func (w *watcher) run() {
 				flush(1e18)
 				return
 			}
-			if h.note != "" {
-				flush(1e18)
-				w.printNote(h.note)
-				continue
+			if h.note == "" {
+				w.take(h)
+				w.keep(h)
+				h.line = w.conv.Line(h.who, h.record)
 			}
-			w.take(h)
-			h.line = w.conv.Line(h.who, h.record)
 			waiting = append(waiting, h)
 		case <-tick.C:
 			flush(time.Since(w.start).Seconds() - inOrder.Seconds())
 		}
 	}
+}
+
+// keep writes a record to the trace that --keep asks for: the same JSON lines
+// as a run's --trace, with who recorded it.
+func (w *watcher) keep(h heard) {
+	if w.kept == nil {
+		return
+	}
+	b := append([]byte(`{"who":"`), h.who...)
+	b = append(append(b, `",`...), h.record.AppendJSON(nil)[1:]...)
+	w.kept.Write(append(b, '\n'))
 }
 
 // finish waits for the last line and prints the facts.
@@ -399,7 +415,11 @@ func (w *watcher) print(h heard) {
 	if r.Way == trace.Received || r.Proto == trace.DHT && !w.worthSaying(h) {
 		return
 	}
-	fmt.Fprintln(w.opt.Out, h.line)
+	line := h.line.String()
+	if at := strings.LastIndex(line, h.line.Why); w.opt.Color && h.line.Why != "" {
+		line = line[:at] + "\x1b[2m" + line[at:] + "\x1b[0m"
+	}
+	fmt.Fprintln(w.opt.Out, line)
 }
 
 // worthSaying picks what a reader wants of the DHT: what A asks and is told, and
@@ -435,8 +455,8 @@ func (w *watcher) printJSON(h heard) {
 	}
 }
 
-func (w *watcher) printNote(note string) {
-	seconds := time.Since(w.start).Seconds()
+func (w *watcher) printNote(h heard) {
+	seconds, note := h.record.At.Seconds(), h.note
 	if w.opt.JSON {
 		b, err := json.Marshal(struct {
 			Event string  `json:"event"`
@@ -448,5 +468,5 @@ func (w *watcher) printNote(note string) {
 		}
 		return
 	}
-	io.WriteString(w.opt.Out, fmt.Sprintf("\n%7.3f  — %s\n", seconds, note))
+	fmt.Fprintf(w.opt.Out, "\n%7.3f  — %s\n", seconds, note)
 }
