@@ -154,17 +154,15 @@ func (q *uploads) pop(n int) []block.Ref {
 	return out
 }
 
-// remove takes ref out and reports whether it was there.
-func (q *uploads) remove(ref block.Ref) bool {
-	live := q.items[q.head:]
-	for i, r := range live {
-		if r == ref {
-			copy(live[i:], live[i+1:])
-			q.items = q.items[:len(q.items)-1]
-			return true
+// remove takes ref out, however often it was asked for.
+func (q *uploads) remove(ref block.Ref) {
+	kept := q.items[:q.head]
+	for _, r := range q.items[q.head:] {
+		if r != ref {
+			kept = append(kept, r)
 		}
 	}
-	return false
+	q.items = kept
 }
 
 func (q *uploads) clear() { q.items, q.head = q.items[:0], 0 }
