@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -10,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"shoal"
+	"shoal/metainfo"
 )
 
 type torrentEvent struct {
@@ -106,8 +110,26 @@ type download struct {
 
 func (d *download) what() string { return "get " + d.src.name() }
 
+// makeFolder makes the download folder when only its last part is missing. More
+// is not made: where the folder above is missing too, a volume may not be there.
+func (d *download) makeFolder() error {
+	err := os.Mkdir(d.dir, 0o777)
+	switch {
+	case err == nil:
+		d.out.say("made the folder %s", metainfo.Printable(d.dir))
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		return &failure{exitFailed, fmt.Errorf("%s: make the folder %s: the folder above it does not exist", d.what(), d.dir),
+			"if it is on a volume, attach that; else make the folder, or name another with --dir"}
+	}
+	return nil // it is there, or using it will say what is wrong
+}
+
 // begin adds the torrent and says what it is.
 func (d *download) begin(n netFlags) error {
+	if err := d.makeFolder(); err != nil {
+		return err
+	}
 	t, err := d.engine.Add(shoal.AddOptions{Metainfo: d.src.raw, Dir: d.dir, Peers: n.peers})
 	if err != nil {
 		return fail(d.what(), err)

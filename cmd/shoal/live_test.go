@@ -252,6 +252,22 @@ func checkTrace(t *testing.T, name string) {
 	}
 }
 
+// A folder that is not there is made, but not one in a folder that is not there
+// either: that may be a volume which is not attached.
+func TestGetMakesItsFolder(t *testing.T) {
+	s := newShare(t)
+	_, addr := seedFrom(t, s.dir, s.torrent, "--no-dht")
+	fresh := filepath.Join(t.TempDir(), "new")
+	start(t, "get", s.torrent, "--dir", fresh, "--peer", addr, "--no-dht", "--listen", "127.0.0.1:0").finish(exitDone, "complete")
+	s.sameFiles(t, fresh)
+
+	volume := filepath.Join(t.TempDir(), "volume")
+	start(t, "get", s.torrent, "--dir", filepath.Join(volume, "new"), "--no-dht", "--listen", "127.0.0.1:0").finish(exitFailed, "error")
+	if _, err := os.Stat(volume); !os.IsNotExist(err) {
+		t.Errorf("the folder above was made: %v", err)
+	}
+}
+
 // A download that was interrupted goes on where it was.
 func TestResume(t *testing.T) {
 	s := newShare(t)
