@@ -119,8 +119,10 @@ func (d *download) makeFolder() error {
 		d.out.say("made the folder %s", metainfo.Printable(d.dir))
 		return nil
 	case errors.Is(err, fs.ErrNotExist):
-		return &failure{exitFailed, fmt.Errorf("%s: make the folder %s: the folder above it does not exist", d.what(), d.dir),
-			"if it is on a volume, attach that; else make the folder, or name another with --dir"}
+		return &failure{
+			exitFailed, fmt.Errorf("%s: make the folder %s: the folder above it does not exist", d.what(), d.dir),
+			"if it is on a volume, attach that; else make the folder, or name another with --dir",
+		}
 	}
 	return nil // it is there, or using it will say what is wrong
 }

@@ -56,7 +56,6 @@ type rig struct {
 	mu         sync.Mutex
 	items      []got
 	batches    []int // how many items each brought
-	refused    bool
 	sent       []int // blocks, for each call
 	sentBytes  int64
 	unreadable []error

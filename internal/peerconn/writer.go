@@ -90,7 +90,7 @@ func (w *writer) send(control []byte, refs []block.Ref) error {
 		for _, r := range refs {
 			at := len(headers)
 			headers = wire.AppendPieceHeader(headers, r)
-			vec = append(vec, headers[at:len(headers)], payload[:r.Length])
+			vec = append(vec, headers[at:], payload[:r.Length])
 			payload = payload[r.Length:]
 		}
 	}

@@ -86,8 +86,10 @@ func TestURL(t *testing.T) {
 		{"http://t.example/a?", "http://t.example/a?" + query + "&event=started&numwant=50&compact=1&no_peer_id=1" + end, func(p *Params) { p.Event = Started }},
 		{"http://t.example?x&", "http://t.example?x&" + query + "&event=stopped&numwant=0&compact=1&no_peer_id=1" + end, func(p *Params) { p.Event = Stopped; p.NumWant = 0 }},
 		{"http://t.example/a#here", "http://t.example/a?" + query + "&compact=0" + end, func(p *Params) { p.NumWant = -1; p.Dictionary = true }},
-		{"http://t.example/", "http://t.example/?" + strings.Replace(query, "left=3", "left=0", 1) + "&event=completed&numwant=50&compact=1&no_peer_id=1&key=0000BEEF",
-			func(p *Params) { p.Left = -3; p.Event = Completed; p.TrackerID = "" }},
+		{
+			"http://t.example/", "http://t.example/?" + strings.Replace(query, "left=3", "left=0", 1) + "&event=completed&numwant=50&compact=1&no_peer_id=1&key=0000BEEF",
+			func(p *Params) { p.Left = -3; p.Event = Completed; p.TrackerID = "" },
+		},
 	} {
 		q := p
 		if c.change != nil {

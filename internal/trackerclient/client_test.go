@@ -41,7 +41,6 @@ type world struct {
 	net    *simnet.Net
 	client *Client
 	wg     sync.WaitGroup
-	ends   []io.Closer
 
 	mu  sync.Mutex
 	log []string // requests as they came: host, target
