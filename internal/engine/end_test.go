@@ -225,7 +225,10 @@ func TestCheckFails(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		c := makeContent(t, "broken", 16<<10, 100_000)
 		bad := &storage.Error{Op: "read", Path: "x", Kind: storage.IO, Err: syscall.EIO}
-		l := add(t, w.engine(1, Config{}), Spec{Meta: c.meta, Storage: hooked(c.on(t, c.memory(t)), func() error { return bad }, nil)})
+		l := add(t, w.engine(1, Config{}), Spec{Meta: c.meta, Storage: hooked(c.on(t, c.memory(t)), func() error {
+			time.Sleep(time.Second)
+			return bad
+		}, nil)})
 		events := watch(t, l)
 		if err := l.Checked(t.Context()); !errors.Is(err, bad) {
 			t.Errorf("checked: %v", err)
