@@ -1,0 +1,347 @@
+// Package crashfs is a file system in memory that forgets what was not synced, as
+// a machine does that loses power: the crashing and faulty twin of storage.FS and
+// resume.FS. It promises no more than POSIX does. The data of a file is durable
+// when the file was synced; a name is durable when its folder was; a rename happens
+// wholly or not at all. Anything else may be on the device after a crash, or not,
+// sector by sector, name by name, in any order.
+//
+// It counts its calls. A test stops it at the n-th call, for every n, crashes it,
+// and looks what is left; or has the n-th call fail. A write that the stop falls
+// into is half done. A sync that fails leaves what it should have written
+// readable, takes it for written, and loses it at the next loss of power, as the
+// page caches of real systems do.
+//
+// A FS is shared by all that use it, and may be used from several goroutines.
+package crashfs
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+	"sync"
+	"time"
+
+	"shoal/internal/storage"
+)
+
+// ErrStopped is returned by every call from that on at which the process stopped.
+var ErrStopped = errors.New("the process has stopped")
+
+// FS is the file system. Its zero value is of no use; New makes one.
+type FS struct {
+	now func() time.Time
+
+	mu    sync.Mutex
+	root  *node
+	inode uint64 // of the last node
+	epoch int    // counts crashes: handles do not survive one
+	calls int
+	stop  int              // the call that the process stops at; 0 for none
+	fail  func(Call) error // nil for none
+}
+
+// Call is one call to the file system.
+type Call struct {
+	N    int    // counts from 1, since the last crash
+	Op   string // open, create, mkdir, lstat, syncdir, rename, remove, list, read, write, stat, sync
+	Name string
+}
+
+// node is a file or a folder.
+type node struct {
+	inode  uint64
+	folder bool
+
+	// A file: what is read, what is on the device, and the sectors in between.
+	data     []byte
+	modified time.Time
+	durable  []byte
+	wasTime  time.Time // the time that is on the device
+	dirty    []write   // since the last sync, oldest first
+
+	// A folder: the names that are seen, those on the device, and the changes.
+	names map[string]*node
+	kept  map[string]*node
+	moves []move
+}
+
+// write is one write to a file, as it went to the page cache.
+type write struct {
+	off  int64
+	data []byte
+}
+
+// move is one change of a folder's names: remove from, and let to be node.
+type move struct {
+	from, to string
+	node     *node
+}
+
+// New makes an empty file system. now gives the times of files; nil means
+// time.Now.
+func New(now func() time.Time) *FS {
+	if now == nil {
+		now = time.Now
+	}
+	f := &FS{now: now}
+	f.root = f.node(true)
+	return f
+}
+
+func (f *FS) node(folder bool) *node {
+	f.inode++
+	n := &node{inode: f.inode, folder: folder, modified: f.now()}
+	n.wasTime = n.modified
+	if folder {
+		n.names, n.kept = map[string]*node{}, map[string]*node{}
+	}
+	return n
+}
+
+// StopAt has the process stop at the n-th call from now; 0 for never.
+func (f *FS) StopAt(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls, f.stop = 0, n
+}
+
+// FailWhen has calls fail for which fail gives an error; nil for none. A write that
+// fails is half done. It is asked under a lock and may keep state.
+func (f *FS) FailWhen(fail func(Call) error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls, f.fail = 0, fail
+}
+
+// Calls gives the number of calls since StopAt, FailWhen or a crash.
+func (f *FS) Calls() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.calls
+}
+
+// Stopped reports whether the process has stopped.
+func (f *FS) Stopped() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.stop > 0 && f.calls >= f.stop
+}
+
+// call counts a call. f.mu is held.
+func (f *FS) call(op, name string, epoch int) error {
+	f.calls++
+	if f.stop > 0 && f.calls >= f.stop || epoch != f.epoch {
+		return &fs.PathError{Op: op, Path: name, Err: ErrStopped}
+	}
+	if f.fail != nil {
+		if err := f.fail(Call{f.calls, op, name}); err != nil {
+			return &fs.PathError{Op: op, Path: name, Err: err}
+		}
+	}
+	return nil
+}
+
+// Folder gives a folder of the file system by its path, made durably if it is not
+// there. It counts no call. Like every handle it ends with a crash.
+func (f *FS) Folder(name string) *Folder {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	at := f.root
+	for _, part := range parts(name) {
+		next := at.names[part]
+		if next == nil {
+			next = f.node(true)
+			at.names[part], at.kept[part] = next, next
+		}
+		at = next
+	}
+	return &Folder{f, at, name, f.epoch}
+}
+
+func parts(name string) []string {
+	if name = path.Clean(name); name == "." {
+		return nil
+	}
+	return strings.Split(name, "/")
+}
+
+// Folder is a folder of the file system: a storage.FS and a resume.FS.
+type Folder struct {
+	fs    *FS
+	node  *node
+	name  string
+	epoch int
+}
+
+// find gives the node of a name below the folder, nil when there is none.
+func (d *Folder) find(name string) *node {
+	at := d.node
+	for _, part := range parts(name) {
+		if at == nil || !at.folder {
+			return nil
+		}
+		at = at.names[part]
+	}
+	return at
+}
+
+// parent gives the folder that a name is to be made in.
+func (d *Folder) parent(name string) (*node, error) {
+	switch p := d.find(path.Dir(name)); {
+	case p == nil:
+		return nil, fmt.Errorf("create %s: %w", name, fs.ErrNotExist)
+	case !p.folder:
+		return nil, fmt.Errorf("create %s: %w: a file is in the way", name, storage.ErrUnsafe)
+	default:
+		return p, nil
+	}
+}
+
+func (p *node) move(from, to string, n *node) {
+	delete(p.names, from)
+	if to != "" {
+		p.names[to] = n
+	}
+	p.moves = append(p.moves, move{from, to, n})
+}
+
+// begin locks, and counts the call; the caller unlocks.
+func (d *Folder) begin(op, name string) error {
+	d.fs.mu.Lock()
+	return d.fs.call(op, path.Join(d.name, name), d.epoch)
+}
+
+// Open implements storage.FS.
+func (d *Folder) Open(name string, mode storage.Mode) (storage.Handle, error) {
+	op := "open"
+	if mode == storage.Create {
+		op = "create"
+	}
+	err := d.begin(op, name)
+	defer d.fs.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	n := d.find(name)
+	switch {
+	case n != nil && mode == storage.Create:
+		return nil, fmt.Errorf("create %s: %w", name, fs.ErrExist)
+	case n != nil && n.folder:
+		return nil, fmt.Errorf("open %s: %w but a folder", name, storage.ErrUnsafe)
+	case n == nil && mode != storage.Create:
+		return nil, fmt.Errorf("open %s: %w", name, fs.ErrNotExist)
+	case n == nil:
+		p, err := d.parent(name)
+		if err != nil {
+			return nil, err
+		}
+		n = d.fs.node(false)
+		p.move("", path.Base(name), n)
+	}
+	return &handle{d, n, name}, nil
+}
+
+// Mkdir implements storage.FS.
+func (d *Folder) Mkdir(name string) error {
+	err := d.begin("mkdir", name)
+	defer d.fs.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	if d.find(name) != nil {
+		return fmt.Errorf("create %s: %w", name, fs.ErrExist)
+	}
+	p, err := d.parent(name)
+	if err != nil {
+		return err
+	}
+	p.move("", path.Base(name), d.fs.node(true))
+	return nil
+}
+
+// Lstat implements storage.FS.
+func (d *Folder) Lstat(name string) (fs.FileInfo, error) {
+	err := d.begin("lstat", name)
+	defer d.fs.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	n := d.find(name)
+	if n == nil {
+		return nil, fmt.Errorf("look up %s: %w", name, fs.ErrNotExist)
+	}
+	return n.info(name), nil
+}
+
+// SyncDir implements storage.FS. When it fails, the names may be there or not.
+func (d *Folder) SyncDir(name string) error {
+	err := d.begin("syncdir", name)
+	defer d.fs.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	n := d.find(name)
+	if n == nil || !n.folder {
+		return fmt.Errorf("sync %s: %w", name, fs.ErrNotExist)
+	}
+	for _, m := range n.moves {
+		m.apply(n.kept)
+	}
+	n.moves = nil
+	return nil
+}
+
+func (m move) apply(names map[string]*node) {
+	delete(names, m.from)
+	if m.to != "" {
+		names[m.to] = m.node
+	}
+}
+
+// Rename implements resume.FS.
+func (d *Folder) Rename(from, to string) error {
+	err := d.begin("rename", from)
+	defer d.fs.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	n, p := d.find(from), d.find(path.Dir(from))
+	if n == nil || path.Dir(from) != path.Dir(to) {
+		return fmt.Errorf("rename %s: %w", from, fs.ErrNotExist)
+	}
+	p.move(path.Base(from), path.Base(to), n)
+	return nil
+}
+
+// Remove implements resume.FS.
+func (d *Folder) Remove(name string) error {
+	err := d.begin("remove", name)
+	defer d.fs.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	if d.find(name) == nil {
+		return fmt.Errorf("remove %s: %w", name, fs.ErrNotExist)
+	}
+	d.find(path.Dir(name)).move(path.Base(name), "", nil)
+	return nil
+}
+
+// List implements resume.FS.
+func (d *Folder) List() ([]string, error) {
+	err := d.begin("list", ".")
+	defer d.fs.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for name := range d.node.names {
+		names = append(names, name)
+	}
+	return names, nil
+}
+
+// Close implements storage.FS.
+func (d *Folder) Close() error { return nil }

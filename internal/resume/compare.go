@@ -1,0 +1,91 @@
+package resume
+
+import (
+	"time"
+
+	"shoal/internal/bitfield"
+)
+
+// Verdict is what a journal is worth, given how the files lie on disk now.
+type Verdict struct {
+	Trusted *bitfield.Bitfield // claimed, and the files are as they were: no need to hash
+	Doubt   *bitfield.Bitfield // may be there, or be spoilt: to be hashed before anything is said of them
+
+	// Missing are the files that were there and are not; what was claimed of them
+	// is in neither set. FolderGone says that the folder is another one than it was,
+	// and holds none of the files: a volume that is not mounted. With either, nothing
+	// is to be written and the journal is left alone until they are back, or the
+	// user wants it otherwise.
+	Missing    []int
+	FolderGone bool
+
+	Changed []int // files that somebody else made, replaced, cut or edited
+}
+
+// A write whose end was not noted has set the file's time soon after it was noted
+// to begin. The time of files is that of the last tick of the system's clock, so
+// it may even be a little earlier.
+const (
+	slackBefore = 20 * time.Millisecond
+	slackAfter  = 25 * time.Millisecond
+)
+
+// Compare tells which claims still hold. A file that is as it was noted last
+// vouches for its pieces. So does one that only our own unfinished work has
+// changed: in the same run of the system the write whose end was not noted, told
+// by its time; after a loss of power, whatever is older than the start of the
+// system, since the last notes may be lost. The pieces of any other file that is
+// there are in doubt, claimed or not, as are those that were written and not
+// claimed yet. When the journal was damaged, all are.
+func (lo *Loaded) Compare(now Seen) Verdict {
+	l, st := lo.lay, lo.st
+	v := Verdict{Trusted: st.have.Clone(), Doubt: st.doubt.Clone()}
+	lost := bitfield.New(l.Geometry.Pieces)
+	anyThere := false
+	for i := range l.Files {
+		if !kept(&l.Files[i]) {
+			continue
+		}
+		was, is := st.files[i], now.Files[i]
+		if !lo.same && !st.clean {
+			was.Exists = st.safe[i].Exists // what came after may be lost
+		}
+		anyThere = anyThere || is.Exists
+		switch {
+		case !is.Exists && was.Exists:
+			v.Missing = append(v.Missing, i)
+			l.mark(lost, i)
+		case !is.Exists, is.same(st.files[i]), lo.ours(i, is):
+		default:
+			v.Changed = append(v.Changed, i)
+			l.mark(v.Doubt, i)
+		}
+	}
+	v.FolderGone = !now.Folder.Exists || lo.Found && st.folder.Exists && !anyThere && !st.folder.sameFile(now.Folder)
+	without(v.Doubt, lost)
+	without(v.Trusted, lost)
+	without(v.Trusted, v.Doubt)
+	return v
+}
+
+// ours reports whether a change of file i can only have been our own doing.
+func (lo *Loaded) ours(i int, is Identity) bool {
+	st, e := lo.st, &lo.lay.Files[i]
+	if st.clean {
+		return false
+	}
+	if !lo.same {
+		safe := st.safe[i]
+		return safe.sameFile(is) && is.Size >= safe.Size && is.ModTime >= safe.ModTime &&
+			is.ModTime <= lo.boot.Start.UnixNano()
+	}
+	w := st.open
+	if w.n == 0 || w.off >= e.Offset+e.Length || w.off+w.n <= e.Offset {
+		return false
+	}
+	was := st.files[i]
+	end := min(w.off+w.n, e.Offset+e.Length) - e.Offset // of the write, in the file
+	return (was.sameFile(is) || !was.Exists) &&
+		is.Size >= was.Size && is.Size <= max(was.Size, end) &&
+		is.ModTime >= w.at-int64(slackBefore) && is.ModTime <= w.at+int64(slackAfter)
+}

@@ -1,0 +1,107 @@
+package resume_test
+
+import (
+	"fmt"
+	"testing"
+
+	"shoal/internal/crashfs"
+)
+
+// The process, or the system, stops at every call to the file system in turn,
+// with unsynced data and names kept, dropped, reordered and torn. What is reported
+// as had then verifies; what was reported durable is still had, and not hashed
+// again; and the download goes on to its end, which outlives another loss of
+// power.
+func TestCrashAtEveryCall(t *testing.T) {
+	for _, mode := range crashfs.Modes() {
+		t.Run(mode.String(), func(t *testing.T) {
+			t.Parallel()
+			seeds := uint64(1)
+			if mode == crashfs.Torn {
+				seeds = 4
+			}
+			n := 0
+			for stopped := true; stopped; {
+				n++
+				for seed := range seeds {
+					w := newWorld()
+					w.fs.StopAt(n)
+					err := w.run()
+					stopped = w.fs.Stopped()
+					if !stopped && err != nil {
+						t.Fatalf("without a stop: %v", err)
+					}
+					w.afterStop(t, fmt.Sprintf("stopped at call %d, seed %d", n, seed), mode, seed)
+				}
+				if t.Failed() {
+					return
+				}
+			}
+			t.Logf("stopped at each of %d calls", n-1)
+		})
+	}
+}
+
+func (w *world) afterStop(t *testing.T, when string, mode crashfs.Mode, seed uint64) {
+	t.Helper()
+	durable, written := w.durable.Clone(), w.written.Clone()
+	w.crash(mode, seed)
+	p := w.verify(t)
+	for i := range durable.Pieces() {
+		if !p.verdict.Trusted.Has(i) {
+			t.Errorf("piece %d was reported durable, and is not had", i)
+		}
+	}
+	for i := range p.verdict.Doubt.Pieces() {
+		// A file that came to be since the last commit is one that nobody vouches
+		// for; it is short.
+		if !written.Has(i) && (mode == crashfs.Kill || len(p.verdict.Changed) == 0) {
+			t.Errorf("piece %d is hashed again, and was never written", i)
+		}
+	}
+	if t.Failed() {
+		t.Fatalf("%s: durable %v, written %v, trusted %v, doubt %v, changed files %v, missing %v", when,
+			list(durable), list(written), list(p.verdict.Trusted), list(p.verdict.Doubt), p.verdict.Changed, p.verdict.Missing)
+	}
+	if err := p.download(); err != nil {
+		t.Fatalf("%s: going on: %v", when, err)
+	}
+	w.crash(crashfs.Lost, seed)
+	p = w.verify(t)
+	if !p.verdict.Trusted.All() {
+		t.Fatalf("%s: went on to the end, lost power, and trusts only %v; changed files %v, missing %v", when,
+			list(p.verdict.Trusted), p.verdict.Changed, p.verdict.Missing)
+	}
+}
+
+// A stop while what a stop left is being put in order.
+func TestCrashTwice(t *testing.T) {
+	for _, first := range crashfs.Modes() {
+		t.Run(first.String(), func(t *testing.T) {
+			t.Parallel()
+			for n := 1; ; n += 7 {
+				w := newWorld()
+				w.fs.StopAt(n)
+				_ = w.run()
+				if !w.fs.Stopped() {
+					return
+				}
+				for again := 1; ; again += 5 {
+					// The file system after the first stop is made anew each time.
+					w = newWorld()
+					w.fs.StopAt(n)
+					_ = w.run()
+					w.crash(first, 1)
+					w.fs.StopAt(again)
+					_ = w.run()
+					stopped := w.fs.Stopped()
+					second := crashfs.Modes()[again%len(crashfs.Modes())]
+					w.afterStop(t, fmt.Sprintf("stopped at call %d, then %d: %v", n, again, second), second, 2)
+					if !stopped {
+						break
+					}
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,112 @@
+package resume
+
+import (
+	"errors"
+	"sync"
+
+	"shoal/internal/storage"
+)
+
+// ErrChanged is the cause of a write's failure when its file is not as we left it:
+// somebody else has made, replaced, cut or edited it. All of the file's pieces are
+// in doubt then. The storage is to be opened again, since it may hold the file that
+// was replaced; what the journal's Loaded says is to be compared with what is there
+// and the doubt resolved, as at a start.
+var ErrChanged = errors.New("changed by another program")
+
+// Guard is a torrent's storage with its journal beside it: no write goes unnoted,
+// none goes over a claim, and none into a file that somebody else has changed. It
+// writes one thing at a time; file systems do so for one file anyway.
+type Guard struct {
+	storage.Storage
+	fs   storage.FS
+	j    *Journal
+	late bool
+
+	mu sync.Mutex
+}
+
+// NewGuard gives st, whose files lie in the folder fsys, the journal j. With late a
+// change of a file's time alone says nothing while we write to it: file systems
+// over a network set it when they have written, not when we have (see LateTimes).
+func NewGuard(st storage.Storage, fsys storage.FS, j *Journal, late bool) *Guard {
+	return &Guard{Storage: st, fs: fsys, j: j, late: late}
+}
+
+// WriteV implements storage.Storage.
+func (g *Guard) WriteV(bufs [][]byte, off int64) error {
+	var n int64
+	for _, b := range bufs {
+		n += int64(len(b))
+	}
+	if n == 0 || off < 0 || n > g.Size()-off {
+		return g.Storage.WriteV(bufs, off) // it knows what to say
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	first, last := g.j.lay.touched(off, n)
+	before, err := g.before(first, last)
+	if err != nil {
+		return err
+	}
+	if err := g.j.begin(off, n); err != nil {
+		return err
+	}
+	err = g.Storage.WriteV(bufs, off)
+	return errors.Join(err, g.after(first, last, before))
+}
+
+// before sees the files before a write; they are as they were left.
+func (g *Guard) before(first, last int) ([]Identity, error) {
+	ids := make([]Identity, last-first)
+	for k := range ids {
+		e := &g.j.lay.Files[first+k]
+		if !kept(e) {
+			continue
+		}
+		id, err := look(g.fs, e.Path)
+		if err != nil {
+			return nil, err
+		}
+		was := g.j.noted(first + k)
+		if g.late && id.sameFile(was) && id.Size >= was.Size {
+			id.ModTime = was.ModTime
+		}
+		if !id.same(was) {
+			return nil, g.spoilt(first + k)
+		}
+		ids[k] = id
+	}
+	return ids, nil
+}
+
+// after notes what the files look like after a write, whether it went well or not.
+// A file that was replaced meanwhile is not the one that was written to.
+func (g *Guard) after(first, last int, before []Identity) error {
+	ids := make([]Identity, last-first)
+	for k := range ids {
+		e := &g.j.lay.Files[first+k]
+		if !kept(e) {
+			continue
+		}
+		var err error
+		if ids[k], err = look(g.fs, e.Path); err != nil {
+			return err
+		}
+		if before[k].Exists && !before[k].sameFile(ids[k]) {
+			return g.spoilt(first + k)
+		}
+	}
+	return g.j.end(first, ids)
+}
+
+// spoilt puts the pieces of a file in doubt, durably.
+func (g *Guard) spoilt(i int) error {
+	e := &g.j.lay.Files[i]
+	var pieces []uint32
+	first, last := g.j.lay.pieces(e.Offset, e.Length)
+	for p := first; p < last; p++ {
+		pieces = append(pieces, p)
+	}
+	return errors.Join(&storage.Error{Op: "write", Path: e.Path, Kind: storage.Other, Err: ErrChanged}, g.j.Distrust(pieces...))
+}

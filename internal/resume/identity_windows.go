@@ -1,0 +1,16 @@
+package resume
+
+import (
+	"io/fs"
+	"syscall"
+)
+
+// fileID takes the time of creation for the number of the file: the attributes of
+// a name do not tell the real one, and a file that replaces another is younger.
+func fileID(info fs.FileInfo) (device, inode uint64) {
+	data, ok := info.Sys().(*syscall.Win32FileAttributeData)
+	if !ok {
+		return 0, 0
+	}
+	return 0, uint64(data.CreationTime.Nanoseconds())
+}

@@ -1,0 +1,89 @@
+package resume
+
+import (
+	"encoding/hex"
+	"sort"
+
+	"shoal/internal/bitfield"
+	"shoal/internal/storage"
+	"shoal/metainfo"
+)
+
+// Layout is what a journal has to know of its torrent.
+type Layout struct {
+	InfoHash [20]byte
+	Geometry metainfo.Geometry
+	Files    []storage.Entry // in the order of the span, without gaps
+}
+
+// LayoutOf gives the layout of a torrent.
+func LayoutOf(infoHash [20]byte, info *metainfo.Info) Layout {
+	return Layout{InfoHash: infoHash, Geometry: info.Geometry(), Files: storage.Entries(info)}
+}
+
+// FileName is the name of the torrent's journal in the folder of state.
+func (l *Layout) FileName() string { return hex.EncodeToString(l.InfoHash[:]) + suffix }
+
+const (
+	suffix    = ".journal"
+	newSuffix = ".new" // behind the name, while a version is being written
+)
+
+// kept reports whether the file's identity is kept: whether it can hold bytes of
+// a piece.
+func kept(e *storage.Entry) bool { return !e.Pad && e.Length > 0 }
+
+// touched gives the files, from first to before last, that a range of the span
+// lies in, with those of no bytes in between.
+func (l *Layout) touched(off, n int64) (first, last int) {
+	first = sort.Search(len(l.Files), func(i int) bool { return l.Files[i].Offset+l.Files[i].Length > off })
+	last = first
+	for last < len(l.Files) && l.Files[last].Offset < off+n {
+		last++
+	}
+	return first, last
+}
+
+// pieces gives the pieces, from first to before last, that a range of the span
+// lies in.
+func (l *Layout) pieces(off, n int64) (first, last uint32) {
+	if n <= 0 {
+		return 0, 0
+	}
+	size := int64(l.Geometry.PieceLength)
+	return uint32(off / size), uint32((off + n + size - 1) / size)
+}
+
+// mark puts the pieces that touch file i in.
+func (l *Layout) mark(set *bitfield.Bitfield, i int) {
+	first, last := l.pieces(l.Files[i].Offset, l.Files[i].Length)
+	for p := first; p < last; p++ {
+		set.Set(p)
+	}
+}
+
+// filesOf reports for each file whether a piece of the set touches it.
+func (l *Layout) filesOf(set *bitfield.Bitfield) []bool {
+	in := make([]bool, len(l.Files))
+	for p := range set.Pieces() {
+		first, last := l.touched(l.Geometry.Offset(p, 0), int64(l.Geometry.PieceSize(p)))
+		for i := first; i < last; i++ {
+			in[i] = kept(&l.Files[i])
+		}
+	}
+	return in
+}
+
+// union puts all pieces of from into set.
+func union(set, from *bitfield.Bitfield) {
+	for p := range from.Pieces() {
+		set.Set(p)
+	}
+}
+
+// without takes all pieces of gone out of set.
+func without(set, gone *bitfield.Bitfield) {
+	for p := range gone.Pieces() {
+		set.Clear(p)
+	}
+}

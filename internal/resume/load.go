@@ -1,0 +1,139 @@
+package resume
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"shoal/internal/bitfield"
+	"shoal/internal/storage"
+)
+
+// Loaded is what a journal said when it was opened.
+type Loaded struct {
+	Found bool // there was a journal, whatever it was worth
+	Clean bool // the torrent was closed in order
+	Torn  bool // the last records were cut short by a loss of power, and are gone
+
+	// Damaged says what is wrong with a journal that something else than a stop
+	// has changed; then nothing of it counts. Empty when all is well.
+	Damaged string
+
+	Dir  string             // the folder that held the files
+	Have *bitfield.Bitfield // claimed: verified, and durable; whether it still holds, Compare says
+
+	lay  *Layout
+	st   *state
+	boot Boot
+	same bool // no loss of power since
+}
+
+// Unsynced reports that a sync of the files failed: what they read as may not be
+// what the device holds. Adopt sees to it that what is claimed anew is written
+// once more.
+func (lo *Loaded) Unsynced() bool { return lo.st.unsynced }
+
+// maxFile bounds a journal that is read: a snapshot of the torrent and the records
+// up to the next one, generously.
+func maxFile(l *Layout) int64 {
+	const identity, fixed = 64, maxDir + 4096
+	snapshot := fixed + 2*int64(bitfield.WireLen(l.Geometry.Pieces)) + 2*identity*int64(len(l.Files))
+	return 4 * (snapshot + logLimit)
+}
+
+// load reads a journal. Errors are of the file system; whatever the file holds is
+// told in Loaded.
+func load(fsys FS, l *Layout, boot Boot) (*Loaded, *state, file, error) {
+	lo := &Loaded{lay: l, boot: boot, Clean: true}
+	b, err := readFile(fsys, l.FileName(), maxFile(l))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		lo.st, lo.same = newState(l), true
+		lo.Have = lo.st.have.Clone()
+		return lo, newState(l), file{renew: true}, nil
+	case errors.Is(err, errLarge):
+		lo.Damaged = errLarge.Error()
+	case err != nil:
+		return nil, nil, file{}, fmt.Errorf("read the journal: %w", err)
+	}
+	lo.Found = true
+	var f file
+	if lo.Damaged == "" {
+		f = lo.decode(b)
+	}
+	if lo.Damaged != "" {
+		lo.st, lo.Clean, f = newState(l), false, file{renew: true}
+		lo.st.doubt.SetAll()
+	}
+	lo.Have = lo.st.have.Clone()
+	return lo, lo.st.clone(), f, nil
+}
+
+// decode reads the records.
+func (lo *Loaded) decode(b []byte) file {
+	l := lo.lay
+	first, err := parseRecord(b, &l.InfoHash)
+	if err == nil && (first.kind != kindSnapshot || first.seq != 0) {
+		err = errors.New("it does not begin with a snapshot")
+	}
+	if err == nil {
+		lo.st, err = parseSnapshot(first.payload, l)
+	}
+	if err != nil {
+		lo.Damaged = err.Error()
+		return file{}
+	}
+	lo.same = lo.boot.same(lo.st.boot)
+	at, seq := first.size, uint64(1)
+	for at < len(b) {
+		r, err := parseRecord(b[at:], &l.InfoHash)
+		if err == nil && (r.seq != seq || !lo.st.apply(r, l)) {
+			lo.Damaged = fmt.Sprintf("record %d at byte %d is ill-formed", seq, at)
+			return file{}
+		}
+		if err != nil {
+			// In the same run of the system a stop can't lose what was written,
+			// only end in the middle of it.
+			if lo.same && !errors.Is(err, errShort) || vouchedFor(b, at, &l.InfoHash, lo.same) {
+				lo.Damaged = fmt.Sprintf("record %d at byte %d: %v", seq, at, err)
+				return file{}
+			}
+			lo.Torn = true
+			break
+		}
+		at, seq = at+r.size, seq+1
+	}
+	lo.Clean = lo.st.clean
+	lo.Dir = lo.st.dir
+	return file{end: int64(at), base: int64(first.size), seq: seq, synced: int64(first.size), renew: lo.Torn || lo.st.boot != lo.boot.ID}
+}
+
+var errLarge = errors.New("it is too long for this torrent")
+
+func readFile(fsys FS, name string, max int64) ([]byte, error) {
+	h, err := fsys.Open(name, storage.Read)
+	if err != nil {
+		return nil, err
+	}
+	defer h.Close()
+	info, err := h.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > max {
+		return nil, errLarge
+	}
+	b := make([]byte, info.Size())
+	if _, err := h.ReadV([][]byte{b}, 0); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+func (s *state) clone() *state {
+	c := *s
+	c.have, c.doubt = s.have.Clone(), s.doubt.Clone()
+	c.files = append([]Identity(nil), s.files...)
+	c.safe = append([]Identity(nil), s.safe...)
+	return &c
+}
