@@ -40,14 +40,14 @@ func (p *Picker) Pick(now mono.Time, peer Peer, has *bitfield.Bitfield, n int, d
 		for ; n > 0 && st.free > 0; n-- {
 			index := st.nextFree()
 			p.useBlock(slot)
-			p.ask(peer, slot, index)
+			p.ask(now, peer, slot, index)
 			dst = append(dst, Choice{p.ref(st.piece, index), reason, owners})
 		}
 	}
 	if n > 0 && p.Endgame() {
-		n, dst = p.duplicate(peer, has, n, dst)
+		n, dst = p.duplicate(now, peer, has, n, dst)
 	}
-	if n > 0 && p.owned == 0 && !p.full() {
+	if n > 0 && p.owned == 0 && !p.full() && !(p.Endgame() && p.cfg.EndgameAfter > 0) {
 		q.dry, q.dryHas, q.dryCount, q.dryEndgame = p.generation, has, has.Count(), p.Endgame()
 	}
 	return dst
@@ -202,19 +202,20 @@ func (p *Picker) chooseHeldTooLong(now mono.Time, has *bitfield.Bitfield) int32 
 // First comes the peer that has kept us waiting longest; of its requests the
 // newest, since it will get to that one last. So a peer that has stalled is
 // replaced first, and two that both send meet in the middle of what is left
-// instead of sending the same blocks.
-func (p *Picker) duplicate(peer Peer, has *bitfield.Bitfield, n int, dst []Choice) (int, []Choice) {
+// instead of sending the same blocks. A request that is too young is left to the
+// peer that has it: most likely its block is on the way.
+func (p *Picker) duplicate(now mono.Time, peer Peer, has *bitfield.Bitfield, n int, dst []Choice) (int, []Choice) {
 	if p.cfg.EndgameCopies == 1 {
 		return n, dst
 	}
 	p.visit++
 	p.peers[peer].visit = p.visit
 	last := p.newest // what this call adds is not looked at
-	for id := p.oldest; n > 0 && id != none; id = p.requests[id].newer {
+	for id := p.oldest; n > 0 && id != none && p.ripe(id) <= now; id = p.requests[id].newer {
 		q := &p.peers[p.requests[id].peer]
 		if q.visit != p.visit {
 			q.visit = p.visit
-			n, dst = p.duplicateOf(q, peer, has, n, dst)
+			n, dst = p.duplicateOf(now, q, peer, has, n, dst)
 		}
 		if id == last {
 			break
@@ -223,17 +224,31 @@ func (p *Picker) duplicate(peer Peer, has *bitfield.Bitfield, n int, dst []Choic
 	return n, dst
 }
 
-func (p *Picker) duplicateOf(q *peerState, peer Peer, has *bitfield.Bitfield, n int, dst []Choice) (int, []Choice) {
+func (p *Picker) duplicateOf(now mono.Time, q *peerState, peer Peer, has *bitfield.Bitfield, n int, dst []Choice) (int, []Choice) {
 	for id := q.last; n > 0 && id != none; id = p.requests[id].prev {
 		r := p.requests[id]
 		st := &p.slots[r.slot]
 		b := &st.blocks[r.index]
-		if int(b.n) >= p.cfg.EndgameCopies || !has.Has(st.piece) || p.pieces[st.piece].suspect || p.find(b, peer) != none {
+		if p.ripe(id) > now || int(b.n) >= p.cfg.EndgameCopies || !has.Has(st.piece) || p.pieces[st.piece].suspect || p.find(b, peer) != none {
 			continue
 		}
-		p.ask(peer, r.slot, r.index)
+		p.ask(now, peer, r.slot, r.index)
 		dst = append(dst, Choice{p.ref(st.piece, r.index), why.Endgame, int32(p.Availability(st.piece))})
 		n--
 	}
 	return n, dst
+}
+
+// ripe is when a request is old enough for its block to be asked of another peer.
+func (p *Picker) ripe(id int32) mono.Time { return p.requests[id].at.Add(p.cfg.EndgameAfter) }
+
+// NextRipe is when the next request becomes old enough for its block to be asked
+// of another peer in endgame; mono.Never when all are, or there are none.
+func (p *Picker) NextRipe(now mono.Time) mono.Time {
+	for id := p.oldest; id != none; id = p.requests[id].newer {
+		if t := p.ripe(id); t > now {
+			return t
+		}
+	}
+	return mono.Never
 }

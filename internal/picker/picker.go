@@ -20,6 +20,7 @@ package picker
 
 import (
 	"math/rand/v2"
+	"time"
 
 	"shoal/internal/bitfield"
 	"shoal/internal/block"
@@ -65,6 +66,10 @@ type Config struct {
 	// EndgameCopies is the number of peers that one block may be asked of at
 	// once in endgame. Default 2, at most 3; 1 turns endgame off.
 	EndgameCopies int
+
+	// EndgameAfter is how old a request must be before its block is asked of
+	// another peer, too. Default 0.
+	EndgameAfter time.Duration
 
 	// MaxStarted bounds the pieces being fetched at once, in blocks: at the
 	// bound peers are given blocks of started pieces only. What is in progress

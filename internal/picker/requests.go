@@ -5,6 +5,7 @@ import (
 
 	"shoal/internal/bitfield"
 	"shoal/internal/block"
+	"shoal/internal/mono"
 )
 
 // request is one block asked of one peer. Requests lie in one slab and hang in
@@ -13,6 +14,7 @@ type request struct {
 	peer  Peer
 	slot  int32
 	index uint32
+	at    mono.Time
 
 	prev, next   int32 // of the same peer; next also chains the unused
 	older, newer int32 // of all
@@ -43,7 +45,7 @@ func (p *Picker) peer(peer Peer) *peerState {
 }
 
 // ask adds a request to the newest end of both lists.
-func (p *Picker) ask(peer Peer, slot int32, index uint32) {
+func (p *Picker) ask(now mono.Time, peer Peer, slot int32, index uint32) {
 	id := p.freeRequest
 	if id == none {
 		id = int32(len(p.requests))
@@ -53,7 +55,7 @@ func (p *Picker) ask(peer Peer, slot int32, index uint32) {
 	}
 	q := &p.peers[peer]
 	p.requests[id] = request{
-		peer: peer, slot: slot, index: index,
+		peer: peer, slot: slot, index: index, at: now,
 		prev: q.last, next: none, older: p.newest, newer: none,
 	}
 	if q.last == none {

@@ -120,6 +120,9 @@ func (s *Swarm) settle() {
 	if s.askDirty(true) {
 		s.askDirty(false)
 	}
+	if s.wants() && s.picker.Endgame() {
+		s.due(s.picker.NextRipe(s.now))
+	}
 	s.seek()
 }
 
