@@ -3,6 +3,7 @@ package crashfs
 import (
 	"bytes"
 	"math/rand/v2"
+	"path"
 	"slices"
 )
 
@@ -120,4 +121,17 @@ func (n *node) crashFile(mode Mode, rng *rand.Rand) {
 		n.modified = n.wasTime
 	}
 	n.data, n.durable, n.wasTime, n.dirty = data, bytes.Clone(data), n.modified, nil
+}
+
+// Spoil changes a byte of a file on the device, and nobody is told: the file's
+// time is what it was. It counts no call.
+func (f *FS) Spoil(name string, off int64) {
+	d := f.Folder(path.Dir(name))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := d.find(path.Base(name))
+	n.data[off] ^= 0xff
+	if off < int64(len(n.durable)) {
+		n.durable[off] ^= 0xff
+	}
 }

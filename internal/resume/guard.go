@@ -1,9 +1,11 @@
 package resume
 
 import (
+	"context"
 	"errors"
 	"sync"
 
+	"shoal/internal/bitfield"
 	"shoal/internal/storage"
 )
 
@@ -31,6 +33,34 @@ type Guard struct {
 // over a network set it when they have written, not when we have (see LateTimes).
 func NewGuard(st storage.Storage, fsys storage.FS, j *Journal, late bool) *Guard {
 	return &Guard{Storage: st, fs: fsys, j: j, late: late}
+}
+
+// Adopt says what is there, before the first write: the pieces that Compare trusts,
+// or that were hashed since and match, and how the files were seen before any of
+// that. When it returns nil all of it is claimed and durable, and everything else
+// is forgotten. It writes nothing when the journal says so already. Nothing else may
+// write to the files meanwhile.
+func (g *Guard) Adopt(ctx context.Context, seen Seen, have *bitfield.Bitfield) error {
+	again, err := g.j.adopt(ctx, g.fs, seen, have)
+	if err != nil || again.None() {
+		return err
+	}
+	buf := make([]byte, g.j.lay.Geometry.PieceLength)
+	for p := range again.Pieces() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		b, off := buf[:g.j.lay.Geometry.PieceSize(p)], g.j.lay.Geometry.Offset(p, 0)
+		if n, err := g.ReadAt(b, off); n < len(b) {
+			return err
+		}
+		if err := g.WriteV([][]byte{b}, off); err != nil {
+			return err
+		}
+		g.j.Verified(p)
+	}
+	_, err = g.j.Commit(ctx, g.Sync)
+	return err
 }
 
 // WriteV implements storage.Storage.

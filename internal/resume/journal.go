@@ -18,7 +18,7 @@ import (
 // is written: 10,000 pieces or so, read in a millisecond.
 const logLimit = 1 << 20
 
-// ErrNotAdopted is returned for a write or a commit before Adopt: a mistake of the
+// ErrNotAdopted is returned for a write or a commit before Guard.Adopt: a mistake of the
 // caller, who has not said yet what is there.
 var ErrNotAdopted = errors.New("resume: nothing is adopted yet")
 
@@ -102,22 +102,33 @@ func (j *Journal) Loaded() *Loaded {
 	}
 }
 
-// Adopt says what is there: the pieces that are trusted or were hashed and match,
+// adopt says what is there: the pieces that are trusted or were hashed and match,
 // and how the files were seen before any of that. Everything else is forgotten.
 // It makes durable what is new of that, since whoever wrote it may not have; then
 // it claims the pieces. It writes nothing when nothing has changed.
-// Nothing else may write to the files meanwhile.
-func (j *Journal) Adopt(ctx context.Context, data storage.FS, seen Seen, have *bitfield.Bitfield) error {
+//
+// The pieces it gives are not claimed yet: we wrote them, and no sync is known to
+// have covered them. After a sync that failed the system may take pages for clean
+// that never reached the device, and would not write them: so the bytes have to be
+// written once more.
+func (j *Journal) adopt(ctx context.Context, data storage.FS, seen Seen, have *bitfield.Bitfield) (again *bitfield.Bitfield, err error) {
 	j.turn.Lock()
 	defer j.turn.Unlock()
 	j.mu.Lock()
-	fresh, again := have.Clone(), j.st.unsynced
+	sure, fresh := have.Clone(), have.Clone()
+	again = bitfield.New(have.Len())
 	without(fresh, j.st.have)
+	for p := range fresh.Pieces() {
+		if j.st.doubt.Has(p) {
+			again.Set(p)
+		}
+	}
+	without(fresh, again)
+	without(sure, again)
 	durable := slices.Clone(j.st.safe)
 	j.mu.Unlock()
-	seen.Files = slices.Clone(seen.Files)
-	if err := harden(ctx, data, &j.lay, fresh, again, seen.Files, durable); err != nil {
-		return &SyncError{err}
+	if err := harden(ctx, data, &j.lay, fresh, seen.Files, durable); err != nil {
+		return nil, &SyncError{err}
 	}
 
 	j.mu.Lock()
@@ -127,24 +138,24 @@ func (j *Journal) Adopt(ctx context.Context, data storage.FS, seen Seen, have *b
 	j.readyMu.Unlock()
 	st := &state{
 		boot: j.cfg.Boot.ID, dir: j.cfg.Dir, folder: seen.Folder,
-		have: have.Clone(), doubt: bitfield.New(have.Len()),
-		files: seen.Files, safe: slices.Clone(seen.Files), clean: true,
+		have: sure, doubt: again.Clone(),
+		files: slices.Clone(seen.Files), safe: slices.Clone(seen.Files), clean: true,
 	}
 	old := j.st
 	j.st, j.changed, j.adopted = st, nil, true
 	switch {
 	case j.file.end > 0 && old.says(st):
-		return nil
+		return again, nil
 	case j.file.end == 0 && have.None(): // nothing worth a file yet
-		return nil
+		return again, nil
 	}
 	j.file.renew = true
-	return j.writeVersion()
+	return again, j.writeVersion()
 }
 
 // says reports whether what the journal says is what is to be said.
 func (s *state) says(want *state) bool {
-	return s.clean && !s.unsynced && s.doubt.None() && s.dir == want.dir &&
+	return s.clean && s.doubt.None() && s.dir == want.dir &&
 		s.folder.sameFile(want.folder) && s.have.Count() == want.have.Count() && !want.have.HasAny(s.have) &&
 		sameAll(s.files, want.files) && sameAll(s.safe, want.safe)
 }
@@ -249,9 +260,6 @@ func (j *Journal) notSynced(ctx context.Context, changed []int, err error) ([]ui
 	pieces := j.taken
 	j.taken = nil
 	j.readyMu.Unlock()
-	j.st.unsynced = true
-	j.file.renew = true
-	_ = j.writeVersion() // else the next one; without it the pieces are unclaimed all the same
 	return pieces, &SyncError{err}
 }
 

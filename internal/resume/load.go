@@ -28,11 +28,6 @@ type Loaded struct {
 	same bool // no loss of power since
 }
 
-// Unsynced reports that a sync of the files failed: what they read as may not be
-// what the device holds. Adopt sees to it that what is claimed anew is written
-// once more.
-func (lo *Loaded) Unsynced() bool { return lo.st.unsynced }
-
 // maxFile bounds a journal that is read: a snapshot of the torrent and the records
 // up to the next one, generously.
 func maxFile(l *Layout) int64 {
@@ -61,12 +56,15 @@ func load(fsys FS, l *Layout, boot Boot) (*Loaded, *state, file, error) {
 	if lo.Damaged == "" {
 		f = lo.decode(b)
 	}
+	st := newState(l)
 	if lo.Damaged != "" {
 		lo.st, lo.Clean, f = newState(l), false, file{renew: true}
 		lo.st.doubt.SetAll()
+	} else {
+		st = lo.st.clone()
 	}
 	lo.Have = lo.st.have.Clone()
-	return lo, lo.st.clone(), f, nil
+	return lo, st, f, nil
 }
 
 // decode reads the records.

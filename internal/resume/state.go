@@ -25,8 +25,7 @@ type state struct {
 	safe  []Identity         // as they were before the last commit synced them
 	open  write              // the write in progress; of no length when there is none
 
-	clean    bool // nothing was noted since everything was durable
-	unsynced bool // a sync failed: what the page cache holds may not be on the device
+	clean bool // nothing was noted since everything was durable
 }
 
 // write is a write to the files.
@@ -47,7 +46,6 @@ func newState(l *Layout) *state {
 // The flags of a snapshot.
 const (
 	flagClean = 1 << iota
-	flagUnsynced
 	flagDoubt // the pieces in doubt follow
 	flagOpen  // the write in progress follows
 	flagSafe  // the files before the last commit follow
@@ -64,7 +62,6 @@ func (s *state) appendSnapshot(b []byte, l *Layout) []byte {
 		return on
 	}
 	set(flagClean, s.clean)
-	set(flagUnsynced, s.unsynced)
 	doubt, open := set(flagDoubt, !s.doubt.None()), set(flagOpen, s.open.n > 0)
 	differ := set(flagSafe, !sameAll(s.files, s.safe))
 
@@ -132,7 +129,7 @@ func parseSnapshot(payload []byte, l *Layout) (*state, error) {
 		return nil, fmt.Errorf("it is of another torrent")
 	}
 	s := newState(l)
-	s.clean, s.unsynced = flags&flagClean != 0, flags&flagUnsynced != 0
+	s.clean = flags&flagClean != 0
 	s.boot = string(in.bytes(int(in.uint(maxBootID))))
 	s.dir = string(in.bytes(int(in.uint(maxDir))))
 	s.folder = in.identity()

@@ -33,21 +33,26 @@ type world struct {
 	pieces  int                // to be written by a run; the rest is left
 }
 
+// newWorld is a small torrent: a few files, odd borders, a pad.
 func newWorld() *world {
-	entries := storagetest.Lay(
+	return newWorldOf(pieceLength,
 		storage.Entry{Path: "t/a", Length: 5000},
 		storage.Entry{Path: "t/empty", Length: 0},
 		storage.Entry{Path: "t/x/b", Length: 100},
 		storage.Entry{Path: "t/pad", Length: 20, Pad: true},
 		storage.Entry{Path: "t/x/c", Length: 9000},
 	)
+}
+
+func newWorldOf(pieceLength uint32, files ...storage.Entry) *world {
+	entries := storagetest.Lay(files...)
 	total := entries[len(entries)-1].Offset + entries[len(entries)-1].Length
 	w := &world{
 		at:    time.Unix(1_700_000_000, 0),
 		lay:   resume.Layout{InfoHash: [20]byte{1, 2, 3}, Files: entries},
 		limit: 400,
 	}
-	w.lay.Geometry = metainfo.Geometry{Total: total, PieceLength: pieceLength, Pieces: uint32((total + pieceLength - 1) / pieceLength)}
+	w.lay.Geometry = metainfo.Geometry{Total: total, PieceLength: pieceLength, Pieces: uint32((total + int64(pieceLength) - 1) / int64(pieceLength))}
 	w.data = storagetest.Expect(entries, storagetest.Random(7, total))
 	w.fs = crashfs.New(w.now)
 	w.boot = resume.Boot{ID: "first run", Start: w.at}
@@ -63,7 +68,7 @@ func (w *world) now() time.Time {
 }
 
 func (w *world) piece(p uint32) []byte {
-	return w.data[int64(p)*pieceLength:][:w.lay.Geometry.PieceSize(p)]
+	return w.data[w.lay.Geometry.Offset(p, 0):][:w.lay.Geometry.PieceSize(p)]
 }
 
 // crash ends the process, or the system too.
@@ -118,11 +123,12 @@ func (p *process) start() error {
 			p.have.Set(i)
 		}
 	}
-	if err := p.j.Adopt(context.Background(), p.dataDir, seen, p.have); err != nil {
+	p.guard = resume.NewGuard(p.st, p.dataDir, p.j, false)
+	union(p.written, p.verdict.Doubt)
+	if err := p.guard.Adopt(context.Background(), seen, p.have); err != nil {
 		return err
 	}
 	p.written = bitfield.New(p.lay.Geometry.Pieces)
-	p.guard = resume.NewGuard(p.st, p.dataDir, p.j, false)
 	// What was hashed and adopted is durable now.
 	for i := range p.have.Pieces() {
 		p.durable.Set(i)
@@ -246,6 +252,12 @@ func (w *world) verify(t *testing.T) *process {
 		}
 	}
 	return p
+}
+
+func union(set, from *bitfield.Bitfield) {
+	for i := range from.Pieces() {
+		set.Set(i)
+	}
 }
 
 // list gives the pieces of a set, for messages.
