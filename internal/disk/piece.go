@@ -24,7 +24,7 @@ type phase uint8
 const (
 	resting phase = iota // nobody; it waits for blocks
 	queued               // the ready queue
-	running              // a worker
+	running              // a worker, or the one that writes will take it
 	waiting              // nobody; the forgotten one before it has a worker still
 )
 
@@ -47,9 +47,10 @@ type piece struct {
 	digest hash.Hash
 
 	phase     phase
-	relieve   bool // give up all buffers
-	sums      bool // report the SHA-1 of each block
-	forgotten bool // drop it as soon as the worker lets go
+	relieve   bool              // give up all buffers
+	sums      bool              // report the SHA-1 of each block
+	forgotten bool              // drop it as soon as the worker lets go
+	sumsFound [][sha1.Size]byte // to be reported once it is written
 
 	successor *piece // begun after this one was forgotten; it has to wait
 

@@ -39,12 +39,14 @@ type Torrent struct {
 	done   chan struct{} // closed by Close
 
 	// Guarded by Disk.mu.
-	table  *[tableSize]*piece // unfinished pieces, in chains by index; nil before the first
-	spare  *piece             // finished ones, their memory to be used again
-	spares int
-	busy   int       // workers, reads, checks and syncs in progress
-	quiet  sync.Cond // busy became zero
-	closed bool
+	table   *[tableSize]*piece // unfinished pieces, in chains by index; nil before the first
+	spare   *piece             // finished ones, their memory to be used again
+	spares  int
+	busy    int       // workers, reads, checks and syncs in progress
+	writing bool      // a worker writes finished pieces
+	toWrite queue     // those that it takes next
+	quiet   sync.Cond // busy became zero
+	closed  bool
 }
 
 // Open begins to work for a torrent. The storage stays the caller's, to be

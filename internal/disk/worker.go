@@ -153,12 +153,35 @@ func (w *worker) finish(p *piece) {
 		r.Sums = w.sums(p)
 	}
 	w.d.mu.Lock()
-	if r.OK {
-		if err := w.write(p, p.clean, p.n); err != nil {
-			r = Result{Err: err}
-		}
+	if !r.OK {
+		w.end(p, r)
+		return
 	}
-	w.end(p, r)
+	p.sumsFound = r.Sums
+	w.store(p)
+}
+
+// store writes a piece that is right, and reports. One worker of a torrent writes
+// at a time: a file takes one write after another all the same, and a second
+// worker would burn its core waiting in the kernel. It hashes instead, and
+// leaves its piece to the one that writes.
+func (w *worker) store(p *piece) {
+	t := p.t
+	if t.writing {
+		t.toWrite.push(p)
+		return
+	}
+	t.writing = true
+	for ; p != nil; p = t.toWrite.pop() {
+		r := Result{OK: true, Sums: p.sumsFound}
+		if !p.forgotten {
+			if err := w.write(p, p.clean, p.n); err != nil {
+				r = Result{Err: err}
+			}
+		}
+		w.end(p, r)
+	}
+	t.writing = false
 }
 
 // sums gives the SHA-1 of each block; nil when one can't be read back.
