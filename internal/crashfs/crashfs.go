@@ -7,7 +7,7 @@
 //
 // It counts its calls. A test stops it at the n-th call, for every n, crashes it,
 // and looks what is left; or has the n-th call fail. A write that the stop falls
-// into is half done. A sync that fails leaves what it should have written
+// into is half done; one that fails is half done, or all of it. A sync that fails leaves what it should have written
 // readable, takes it for written, and loses it at the next loss of power, as the
 // page caches of real systems do.
 //
@@ -107,8 +107,7 @@ func (f *FS) StopAt(n int) {
 	f.calls, f.stop = 0, n
 }
 
-// FailWhen has calls fail for which fail gives an error; nil for none. A write that
-// fails is half done. It is asked under a lock and may keep state.
+// FailWhen has calls fail for which fail gives an error; nil for none. It is asked under a lock and may keep state.
 func (f *FS) FailWhen(fail func(Call) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -10,6 +10,7 @@ import (
 	"shoal/internal/crashfs"
 	"shoal/internal/resume"
 	"shoal/internal/storage"
+	"shoal/internal/storage/storagetest"
 )
 
 // edit writes to a file behind our back.
@@ -190,7 +191,7 @@ func TestFilesOfOthers(t *testing.T) {
 }
 
 // Somebody changes a file while we write to it: the write fails, and the file's
-// pieces are in doubt, durably.
+// pieces are in doubt.
 func TestChangedWhileRunning(t *testing.T) {
 	for name, change := range map[string]func(t *testing.T, w *world){
 		"edited":   func(t *testing.T, w *world) { w.edit(t, "t/a", 1500, []byte{0}) },
@@ -287,5 +288,117 @@ func TestWritesNothingNew(t *testing.T) {
 	must(t, err)
 	if len(names) != 0 {
 		t.Errorf("after its removal there are %v", names)
+	}
+}
+
+// What is verified and then written to again, before the commit or while it syncs,
+// is not claimed.
+func TestWrittenAgain(t *testing.T) {
+	w := newWorld()
+	p, err := w.open()
+	must(t, err)
+	must(t, p.start())
+	for i := range uint32(4) {
+		must(t, p.write(i))
+	}
+	must(t, p.spoil(1))
+	pieces, err := p.j.Commit(t.Context(), func(ctx context.Context) error {
+		return errors.Join(p.guard.Sync(ctx), p.spoil(2))
+	})
+	must(t, err)
+	if fmt.Sprint(pieces) != "[0 3]" {
+		t.Errorf("claimed are %v, want 0 and 3", pieces)
+	}
+	if lo := reopen(t, w); fmt.Sprint(list(lo.Have)) != "[0 3]" {
+		t.Errorf("%v is claimed, want 0 and 3", list(lo.Have))
+	}
+}
+
+// A file is edited after a clean end, and then the system is restarted: that it
+// was before does not make it ours.
+func TestEditedBeforeRestart(t *testing.T) {
+	w := newWorld()
+	must(t, w.run())
+	w.edit(t, "t/a", 1, []byte{0xff})
+	w.crash(crashfs.Kill, 0)
+	w.boot = resume.Boot{ID: "second run", Start: w.now()}
+	p, err := w.open()
+	must(t, err)
+	must(t, p.start())
+	if fmt.Sprint(list(p.verdict.Doubt)) != "[0 1 2 3 4]" || p.have.Has(0) {
+		t.Errorf("in doubt %v, had %v", list(p.verdict.Doubt), list(p.have))
+	}
+}
+
+// hook has something happen in the middle of the next write, before the data.
+func (p *process) hook(do func() error) {
+	p.guard = resume.NewGuard(&storagetest.Hooked{Storage: p.st, BeforeWrite: func(int64, int64) error {
+		now := do
+		do = func() error { return nil }
+		return now()
+	}}, p.dataDir, p.j, false)
+}
+
+// A file that is replaced between our look and our write is not the one written to.
+func TestReplacedInTheMiddle(t *testing.T) {
+	w := newWorld()
+	p, err := w.open()
+	must(t, err)
+	must(t, p.start())
+	must(t, p.write(0))
+	p.hook(func() error { w.replace(t, "t/a", 5000); return nil })
+	if err := p.write(1); !errors.Is(err, resume.ErrChanged) {
+		t.Fatalf("write: %v", err)
+	}
+	p.lo = p.j.Loaded()
+	must(t, p.start())
+	if !p.have.None() {
+		t.Errorf("had are %v, of a file that is empty", list(p.have))
+	}
+}
+
+// A new version of the journal that is written in the middle of a write knows of it.
+func TestCommitInTheMiddle(t *testing.T) {
+	w := newWorld()
+	w.limit = 0
+	p, err := w.open()
+	must(t, err)
+	must(t, p.start())
+	must(t, p.write(0))
+	p.hook(func() error { return p.commit() })
+	if err := p.guard.WriteV([][]byte{w.piece(1)}, w.lay.Geometry.Offset(1, 0)); err != nil {
+		t.Fatal(err)
+	}
+	must(t, p.write(3))
+	p.hook(func() error {
+		err := p.commit()
+		w.fs.StopAt(2)
+		return err
+	})
+	_ = p.write(4)
+	w.crash(crashfs.Kill, 0)
+	if p := w.verify(t); fmt.Sprint(list(p.verdict.Trusted)) != "[0 3]" || fmt.Sprint(list(p.verdict.Doubt)) != "[1 4]" {
+		t.Errorf("trusted %v, in doubt %v; want 0 and 3, 1 and 4", list(p.verdict.Trusted), list(p.verdict.Doubt))
+	}
+}
+
+// A commit that is broken off is made up for by the next.
+func TestCommitBrokenOff(t *testing.T) {
+	w := newWorld()
+	p, err := w.open()
+	must(t, err)
+	must(t, p.start())
+	must(t, p.write(0))
+	ctx, cancel := context.WithCancel(t.Context())
+	if _, err := p.j.Commit(ctx, func(ctx context.Context) error { cancel(); return ctx.Err() }); !errors.Is(err, context.Canceled) {
+		t.Fatalf("commit: %v", err)
+	}
+	must(t, p.write(7))
+	must(t, p.commit())
+	must(t, p.write(1))
+	must(t, p.write(3))
+	w.crash(crashfs.Oldest, 0)
+	if p := w.verify(t); fmt.Sprint(list(p.verdict.Trusted)) != "[0 7]" || fmt.Sprint(list(p.verdict.Doubt)) != "[1]" {
+		t.Errorf("trusted %v, in doubt %v; want 0 and 7, 1", list(p.verdict.Trusted), list(p.verdict.Doubt))
 	}
 }

@@ -3,8 +3,10 @@ package resume_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"shoal/internal/crashfs"
+	"shoal/internal/resume"
 )
 
 // The process, or the system, stops at every call to the file system in turn,
@@ -25,6 +27,7 @@ func TestCrashAtEveryCall(t *testing.T) {
 				n++
 				for seed := range seeds {
 					w := newWorld()
+					w.slow(100 * time.Millisecond)
 					w.fs.StopAt(n)
 					err := w.run()
 					stopped = w.fs.Stopped()
@@ -40,6 +43,19 @@ func TestCrashAtEveryCall(t *testing.T) {
 			t.Logf("stopped at each of %d calls", n-1)
 		})
 	}
+}
+
+// slow has every sync take a while. Enough files stay open that no write waits for
+// the sync of another file: its time would not be told from somebody else's then,
+// and the file be hashed again.
+func (w *world) slow(d time.Duration) {
+	w.openFiles = 8
+	w.fs.FailWhen(func(c crashfs.Call) error {
+		if c.Op == "sync" {
+			w.at = w.at.Add(d)
+		}
+		return nil
+	})
 }
 
 func (w *world) afterStop(t *testing.T, when string, mode crashfs.Mode, seed uint64) {
@@ -100,6 +116,41 @@ func TestCrashTwice(t *testing.T) {
 					if !stopped {
 						break
 					}
+				}
+			}
+		})
+	}
+}
+
+// A stop in a run of the system that found a journal in order of the run before,
+// or one with the first half of a record behind it.
+func TestCrashAfterRestart(t *testing.T) {
+	for _, torn := range []bool{false, true} {
+		t.Run(fmt.Sprintf("torn %v", torn), func(t *testing.T) {
+			for n, stopped := 1, true; stopped; n++ {
+				for _, mode := range crashfs.Modes() {
+					w := newWorld()
+					w.pieces = 7
+					must(t, w.run())
+					w.pieces = int(w.lay.Geometry.Pieces)
+					if w.crash(crashfs.Lost, 0); torn {
+						w.put(t, append(w.journal(t), "SRJ1\x00\x00\x01\x00 and what is as long as a record is, and longer; but then cut off, all of it being noise"...))
+						boot := w.boot
+						w.boot = resume.Boot{ID: "first run"} // which it was written in
+						p, err := w.open()
+						must(t, err)
+						if !p.lo.Torn {
+							t.Fatalf("it says %q", p.lo.Damaged)
+						}
+						if n%2 == 0 {
+							w.boot = boot
+						}
+					}
+					w.slow(100 * time.Millisecond)
+					w.fs.StopAt(n)
+					_ = w.run()
+					stopped = w.fs.Stopped()
+					w.afterStop(t, fmt.Sprintf("stopped at call %d, %v", n, mode), mode, 0)
 				}
 			}
 		})

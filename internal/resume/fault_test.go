@@ -106,6 +106,44 @@ func (w *world) afterFault(t *testing.T, when string, mode crashfs.Mode) {
 	}
 }
 
+// Each write to the journal fails, having written half of the record or all of it,
+// and the process goes on without looking back. The journal is whole after a kill.
+func TestJournalWriteFails(t *testing.T) {
+	for n, failed := 1, true; failed; n++ {
+		failed = false
+		w := newWorld()
+		w.limit = 1 << 20
+		p, err := w.open()
+		must(t, err)
+		must(t, p.start())
+		seen := 0
+		w.fs.FailWhen(func(c crashfs.Call) error {
+			if c.Op == "write" && c.Name == w.lay.FileName() {
+				if seen++; seen == n {
+					failed = true
+					return syscall.ENOSPC
+				}
+			}
+			return nil
+		})
+		for i := range w.lay.Geometry.Pieces {
+			for errors.Is(p.write(i), syscall.ENOSPC) {
+			}
+			if i%4 == 3 && p.commit() != nil {
+				must(t, p.write(i)) // and no second commit: a short record follows a long one
+			}
+		}
+		_ = p.commit()
+		w.crash(crashfs.Kill, 0)
+		p, err = w.open()
+		must(t, err)
+		if p.lo.Damaged != "" || p.lo.Torn {
+			t.Fatalf("write %d to the journal failed: damage %q, torn %v", n, p.lo.Damaged, p.lo.Torn)
+		}
+		w.verify(t)
+	}
+}
+
 // A sync of the files that fails puts the pieces of that group in doubt, and the
 // caller is told which.
 func TestFailedSync(t *testing.T) {

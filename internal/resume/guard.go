@@ -130,13 +130,8 @@ func (g *Guard) after(first, last int, before []Identity) error {
 	return g.j.end(first, ids)
 }
 
-// spoilt puts the pieces of a file in doubt, durably.
+// spoilt says that a file is not as we left it. What is noted of it stays as it is,
+// so that its pieces are in doubt for whoever compares.
 func (g *Guard) spoilt(i int) error {
-	e := &g.j.lay.Files[i]
-	var pieces []uint32
-	first, last := g.j.lay.pieces(e.Offset, e.Length)
-	for p := first; p < last; p++ {
-		pieces = append(pieces, p)
-	}
-	return errors.Join(&storage.Error{Op: "write", Path: e.Path, Kind: storage.Other, Err: ErrChanged}, g.j.Distrust(pieces...))
+	return &storage.Error{Op: "write", Path: g.j.lay.Files[i].Path, Kind: storage.Other, Err: ErrChanged}
 }

@@ -13,7 +13,7 @@ import (
 type Loaded struct {
 	Found bool // there was a journal, whatever it was worth
 	Clean bool // the torrent was closed in order
-	Torn  bool // the last records were cut short by a loss of power, and are gone
+	Torn  bool // the last records were cut short by a stop, and are gone
 
 	// Damaged says what is wrong with a journal that something else than a stop
 	// has changed; then nothing of it counts. Empty when all is well.
@@ -90,9 +90,9 @@ func (lo *Loaded) decode(b []byte) file {
 			return file{}
 		}
 		if err != nil {
-			// In the same run of the system a stop can't lose what was written,
-			// only end in the middle of it.
-			if lo.same && !errors.Is(err, errShort) || vouchedFor(b, at, &l.InfoHash, lo.same) {
+			// A stop cuts off what was not durable. In the same run of the system
+			// it only ends in the middle of the last record.
+			if vouchedFor(b, at, &l.InfoHash, lo.same) {
 				lo.Damaged = fmt.Sprintf("record %d at byte %d: %v", seq, at, err)
 				return file{}
 			}

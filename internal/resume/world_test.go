@@ -31,6 +31,8 @@ type world struct {
 	written *bitfield.Bitfield // written to since the last Adopt
 	durable *bitfield.Bitfield // reported durable, and not given up since
 	pieces  int                // to be written by a run; the rest is left
+
+	openFiles int // at once
 }
 
 // newWorld is a small torrent: a few files, odd borders, a pad.
@@ -50,7 +52,7 @@ func newWorldOf(pieceLength uint32, files ...storage.Entry) *world {
 	w := &world{
 		at:    time.Unix(1_700_000_000, 0),
 		lay:   resume.Layout{InfoHash: [20]byte{1, 2, 3}, Files: entries},
-		limit: 400,
+		limit: 400, openFiles: 2,
 	}
 	w.lay.Geometry = metainfo.Geometry{Total: total, PieceLength: pieceLength, Pieces: uint32((total + int64(pieceLength) - 1) / int64(pieceLength))}
 	w.data = storagetest.Expect(entries, storagetest.Random(7, total))
@@ -113,7 +115,7 @@ func (p *process) start() error {
 		return err
 	}
 	p.verdict = p.lo.Compare(seen)
-	p.st, err = storage.New(p.lay.Files, storage.Config{FS: p.dataDir, Pool: storage.NewPool(2)})
+	p.st, err = storage.New(p.lay.Files, storage.Config{FS: p.dataDir, Pool: storage.NewPool(p.openFiles)})
 	if err != nil {
 		return err
 	}
@@ -184,8 +186,17 @@ func (p *process) distrust(i uint32) error {
 	return p.j.Distrust(i)
 }
 
+// spoil writes something else to a piece that may be had, and tells nobody: the
+// claim has to be withdrawn all the same.
+func (p *process) spoil(i uint32) error {
+	p.have.Clear(i)
+	p.durable.Clear(i)
+	p.written.Set(i)
+	return p.guard.WriteV([][]byte{make([]byte, len(p.piece(i)))}, p.lay.Geometry.Offset(i, 0))
+}
+
 // download writes what is missing, and commits now and then. One piece is given up
-// on the way. The first error ends it.
+// on the way, and one is spoilt. The first error ends it.
 func (p *process) download() error {
 	n := 0
 	for i := range uint32(p.pieces) {
@@ -205,6 +216,12 @@ func (p *process) download() error {
 				return err
 			}
 			if err := p.write(3); err != nil {
+				return err
+			}
+			if err := p.spoil(4); err != nil {
+				return err
+			}
+			if err := p.write(4); err != nil {
 				return err
 			}
 		}
