@@ -11,7 +11,7 @@ type Counters struct {
 
 // Calls is a snapshot of Counters.
 type Calls struct {
-	Reads, Writes           int64 // vectored calls, one system call each on Linux
+	Reads, Writes           int64 // vectored calls; on Linux one system call each, or for a write one for every 32 KiB
 	Opens                   int64 // files opened or created
 	Syncs                   int64 // files and folders
 	Hints                   int64 // write-back started early

@@ -14,6 +14,12 @@ const syncsFolders = true
 // maxIOV is the kernel's limit on the buffers of one call (UIO_MAXIOV).
 const maxIOV = 1024
 
+// writeIOV is how many buffers one write takes: two blocks, 32 KiB. The page cache
+// gives a write of this size small folios, from pages that were in use a moment
+// ago; for a larger one it looks for a large free range, which on a virtual
+// machine is often memory that the host has yet to provide (decision 0044).
+const writeIOV = 2
+
 // sfrWrite is SYNC_FILE_RANGE_WRITE: start writing back, do not wait.
 const sfrWrite = 2
 
@@ -26,11 +32,11 @@ type handle struct {
 func newHandle(f *os.File) Handle { return &handle{f, f.Fd()} }
 
 func (h *handle) ReadV(bufs [][]byte, off int64) (int, error) {
-	return vectored(syscall.SYS_PREADV, h.fd, bufs, off, io.EOF)
+	return vectored(syscall.SYS_PREADV, h.fd, bufs, maxIOV, off, io.EOF)
 }
 
 func (h *handle) WriteV(bufs [][]byte, off int64) (int, error) {
-	return vectored(syscall.SYS_PWRITEV, h.fd, bufs, off, io.ErrShortWrite)
+	return vectored(syscall.SYS_PWRITEV, h.fd, bufs, writeIOV, off, io.ErrShortWrite)
 }
 
 func (h *handle) Stat() (fs.FileInfo, error) { return h.file.Stat() }
@@ -45,15 +51,15 @@ func (h *handle) StartWrite(off, n int64) {
 var iovecs = sync.Pool{New: func() any { return new([maxIOV]syscall.Iovec) }}
 
 // vectored makes preadv or pwritev calls until all buffers are done. What the
-// kernel left over is asked for again, in a further call; none at all means
-// atEnd.
-func vectored(trap, fd uintptr, bufs [][]byte, off int64, atEnd error) (int, error) {
+// kernel left over is asked for again, in a further call, as is what is beyond
+// most buffers; none at all means atEnd.
+func vectored(trap, fd uintptr, bufs [][]byte, most int, off int64, atEnd error) (int, error) {
 	iov := iovecs.Get().(*[maxIOV]syscall.Iovec)
 	defer iovecs.Put(iov)
 	done, first, skip := 0, 0, 0 // skip: bytes of bufs[first] that are done
 	for {
 		n := 0
-		for i, s := first, skip; i < len(bufs) && n < maxIOV; i, s = i+1, 0 {
+		for i, s := first, skip; i < len(bufs) && n < most; i, s = i+1, 0 {
 			if b := bufs[i][s:]; len(b) > 0 {
 				iov[n].Base = &b[0]
 				iov[n].SetLen(len(b))
