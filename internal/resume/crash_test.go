@@ -122,18 +122,24 @@ func TestCrashTwice(t *testing.T) {
 	}
 }
 
-// A stop in a run of the system that found a journal in order of the run before,
-// or one with the first half of a record behind it.
+// A stop in a process that found a journal in order, of this run of the system or
+// the one before, or one with the first half of a record behind it.
 func TestCrashAfterRestart(t *testing.T) {
-	for _, torn := range []bool{false, true} {
-		t.Run(fmt.Sprintf("torn %v", torn), func(t *testing.T) {
+	for _, before := range []string{"closed", "and restarted", "and torn"} {
+		t.Run(before, func(t *testing.T) {
+			t.Parallel()
 			for n, stopped := 1, true; stopped; n++ {
-				for _, mode := range crashfs.Modes() {
+				for _, mode := range []crashfs.Mode{crashfs.Kill, crashfs.Modes()[n%len(crashfs.Modes())]} {
 					w := newWorld()
 					w.pieces = 7
 					must(t, w.run())
 					w.pieces = int(w.lay.Geometry.Pieces)
-					if w.crash(crashfs.Lost, 0); torn {
+					if before == "closed" {
+						w.crash(crashfs.Kill, 0)
+					} else {
+						w.crash(crashfs.Lost, 0)
+					}
+					if before == "and torn" {
 						w.put(t, append(w.journal(t), "SRJ1\x00\x00\x01\x00 and what is as long as a record is, and longer; but then cut off, all of it being noise"...))
 						boot := w.boot
 						w.boot = resume.Boot{ID: "first run"} // which it was written in

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha1"
 	"errors"
-	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -24,7 +23,6 @@ type download struct {
 
 	mu      sync.Mutex
 	durable *bitfield.Bitfield
-	failed  error
 }
 
 func (d *download) run(t *testing.T) {
@@ -151,7 +149,7 @@ func TestDownloadCrashes(t *testing.T) {
 					}
 				})
 				if t.Failed() {
-					t.Fatal(fmt.Sprintf("stopped at call %d", n))
+					t.Fatalf("stopped at call %d", n)
 				}
 			}
 		})

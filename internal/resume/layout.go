@@ -74,13 +74,6 @@ func (l *Layout) filesOf(set *bitfield.Bitfield) []bool {
 	return in
 }
 
-// union puts all pieces of from into set.
-func union(set, from *bitfield.Bitfield) {
-	for p := range from.Pieces() {
-		set.Set(p)
-	}
-}
-
 // without takes all pieces of gone out of set.
 func without(set, gone *bitfield.Bitfield) {
 	for p := range gone.Pieces() {
