@@ -174,7 +174,8 @@ func (k *Committer) commit() error {
 
 // Close ends the committer and the journal. In order, everything verified is
 // claimed first, as far as ctx allows; the torrent's files are not written to any
-// more. Otherwise what is not claimed yet is left to the next start.
+// more; nil says that everything is durable, and no Report does. Otherwise what is
+// not claimed yet is left to the next start.
 func (k *Committer) Close(ctx context.Context, inOrder bool) error {
 	k.mu.Lock()
 	k.closed = true

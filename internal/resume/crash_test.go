@@ -95,14 +95,14 @@ func TestCrashTwice(t *testing.T) {
 	for _, first := range crashfs.Modes() {
 		t.Run(first.String(), func(t *testing.T) {
 			t.Parallel()
-			for n := 1; ; n += 11 {
+			for n := 1; ; n += 17 {
 				w := newWorld()
 				w.fs.StopAt(n)
 				_ = w.run()
 				if !w.fs.Stopped() {
 					return
 				}
-				for again := 1; ; again += 7 {
+				for again := 1; ; again += 9 {
 					// The file system after the first stop is made anew each time.
 					w = newWorld()
 					w.fs.StopAt(n)

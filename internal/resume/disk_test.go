@@ -121,6 +121,7 @@ func (d *download) stopped(t *testing.T, err error) bool {
 func TestDownloadCrashes(t *testing.T) {
 	for _, mode := range crashfs.Modes() {
 		t.Run(mode.String(), func(t *testing.T) {
+			t.Parallel()
 			for n, stopped := 1, true; stopped; n++ {
 				synctest.Test(t, func(t *testing.T) {
 					w := newWorldOf(8<<10,
