@@ -28,7 +28,7 @@ type world struct {
 	data []byte // what the torrent holds
 
 	limit   int64              // of the journal's records
-	written *bitfield.Bitfield // written to since the last Adopt
+	written *bitfield.Bitfield // written to or given up since the last Adopt
 	durable *bitfield.Bitfield // reported durable, and not given up since
 	pieces  int                // to be written by a run; the rest is left
 
@@ -177,12 +177,13 @@ func (p *process) commit() error {
 	return err
 }
 
-// give up a piece that was had, as one that was found spoilt.
+// distrust gives up a piece that was had, as one that was found spoilt.
 func (p *process) distrust(i uint32) error {
 	if !p.have.Clear(i) {
 		return nil
 	}
 	p.durable.Clear(i)
+	p.written.Set(i) // it is in doubt from here on
 	return p.j.Distrust(i)
 }
 
