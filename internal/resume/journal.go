@@ -350,11 +350,13 @@ func (j *Journal) Close(ctx context.Context, sync func(context.Context) error) e
 	return j.writeVersion()
 }
 
-// Rest closes the file until it is needed again.
+// Rest closes the file until it is needed again; not while a Commit needs it.
 func (j *Journal) Rest() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.letGo()
+	if j.syncing == nil {
+		j.letGo()
+	}
 }
 
 // Remove removes the journal of a torrent that is given up.

@@ -32,6 +32,8 @@ type world struct {
 	durable *bitfield.Bitfield // reported durable, and not given up since
 	pieces  int                // to be written by a run; the rest is left
 
+	lostPower bool // since the last Adopt
+
 	openFiles int // at once
 }
 
@@ -78,6 +80,7 @@ func (w *world) crash(mode crashfs.Mode, seed uint64) {
 	w.fs.Crash(mode, rand.New(rand.NewPCG(seed, 0)))
 	w.at = w.at.Add(time.Second)
 	if mode != crashfs.Kill {
+		w.lostPower = true
 		w.at = w.at.Add(time.Minute)
 		w.boot = resume.Boot{ID: "run of " + w.at.String(), Start: w.at}
 	}
@@ -130,7 +133,7 @@ func (p *process) start() error {
 	if err := p.guard.Adopt(context.Background(), seen, p.have); err != nil {
 		return err
 	}
-	p.written = bitfield.New(p.lay.Geometry.Pieces)
+	p.written, p.lostPower = bitfield.New(p.lay.Geometry.Pieces), false
 	// What was hashed and adopted is durable now.
 	for i := range p.have.Pieces() {
 		p.durable.Set(i)
