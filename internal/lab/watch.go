@@ -92,6 +92,7 @@ type heard struct {
 	who    string
 	record trace.Record
 	line   lens.Line // in words, put when it was heard: later others may have the piece
+	shown  bool      // it is said once: by who sent it, but for handshakes
 	note   string    // instead of a record
 }
 
@@ -111,6 +112,7 @@ type watcher struct {
 	has     map[string]map[string][]byte // who knows that whom has which pieces: '1' or '0'
 	spoke   map[[2]string]int            // peer messages from whom to whom since the handshake
 	haves   map[string]map[int64]bool
+	dials   map[[2]string]why.Why // whom A dialled, and why
 }
 
 // inOrder is how long a record waits for one that is older.
@@ -123,6 +125,7 @@ func newWatcher(opt Options, origin time.Time, kept io.Writer, name func(netip.A
 		has:     make(map[string]map[string][]byte),
 		spoke:   make(map[[2]string]int),
 		haves:   make(map[string]map[int64]bool),
+		dials:   make(map[[2]string]why.Why),
 	}
 	w.sum = Summary{
 		Nodes: nodes, BitfieldsAtOnce: true, NoBitfieldOfA: true, EveryReasonIsSaid: true,
@@ -213,6 +216,7 @@ func (w *watcher) run() {
 			if h.note == "" {
 				w.take(h)
 				w.keep(h)
+				h.record, h.shown = w.once(h.who, h.record)
 				h.line = w.conv.Line(h.who, h.record)
 			}
 			waiting = append(waiting, h)
@@ -312,6 +316,9 @@ func (w *watcher) takeDHT(who string, r trace.Record) {
 func (w *watcher) takePeer(who, other string, r trace.Record) {
 	s := &w.sum
 	if r.Way == trace.Did {
+		if r.What == "dial" && who == "A" { // the dials of the others fail until A is done
+			w.dials[[2]string{who, other}] = r.Why
+		}
 		if r.What == "close" && r.Why == why.Useless {
 			s.parted = true
 		}
@@ -404,6 +411,27 @@ func (w *watcher) owners(who string, piece int64) []string {
 	return out
 }
 
+// once reports whether a record is the one of the two about a message that is
+// shown: its sender's. Of handshakes it is whoever was dialled that records both
+// as they come, since a dialler knows of its connection only when both are done;
+// the reason of the first is that of the dial.
+func (w *watcher) once(who string, r trace.Record) (trace.Record, bool) {
+	if r.Proto != trace.Peer || r.What != "handshake" {
+		return r, r.Way != trace.Received
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	other := w.conv.Name(r.Peer)
+	if reason, dialled := w.dials[[2]string{other, who}]; dialled {
+		if r.Way == trace.Received {
+			r.Why, r.Text = reason, ""
+		}
+		return r, true
+	}
+	_, dialled := w.dials[[2]string{who, other}]
+	return r, !dialled && r.Way == trace.Sent
+}
+
 // print prints a record as its sender saw it: what both sides saw comes once.
 // Of the DHT it shows what concerns A, and that others announce themselves.
 func (w *watcher) print(h heard) {
@@ -412,7 +440,7 @@ func (w *watcher) print(h heard) {
 		w.printJSON(h)
 		return
 	}
-	if r.Way == trace.Received || r.Proto == trace.DHT && !w.worthSaying(h) {
+	if !h.shown || r.Proto == trace.DHT && !w.worthSaying(h) {
 		return
 	}
 	line := h.line.String()
@@ -437,7 +465,7 @@ func (w *watcher) worthSaying(h heard) bool {
 }
 
 func (w *watcher) printJSON(h heard) {
-	if h.record.Way == trace.Received {
+	if !h.shown {
 		return
 	}
 	l := h.line
