@@ -63,8 +63,12 @@ func main() {
 func choose(lines []string, match *regexp.Regexp) (shown [][]run) {
 	skipped := 0
 	for _, line := range lines {
-		if !match.MatchString(line) {
-			if line != "" {
+		text := ""
+		for _, r := range parse(line) {
+			text += r.text
+		}
+		if !match.MatchString(text) {
+			if text != "" {
 				skipped++
 			}
 			continue
