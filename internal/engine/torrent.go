@@ -391,8 +391,8 @@ func (t *Torrent) hint(ev event) {
 	busy := t.running && len(t.inbox) == cap(t.inbox)
 	t.mu.Unlock()
 	if !busy {
-		// Another producer may take the last place in between; the loop, which
-		// never waits for this goroutine, will soon make room.
+		// Another producer may take the last place in between. Then this waits a
+		// moment: the loop, which never waits for anybody, makes room.
 		t.post(ev)
 	}
 }

@@ -120,11 +120,7 @@ func (r request) overdue() mono.Time {
 func (s *Swarm) received(p *peer, m wire.Message, b *block.Block) {
 	ref := m.Ref()
 	size := int64(ref.Length)
-	p.down.Add(s.now, size)
 	s.down.Add(s.now, size)
-	if p.sender == 0 {
-		p.sender = s.senders.id(p.addr)
-	}
 
 	req, asked := p.requests.take(ref)
 	if asked {
@@ -148,6 +144,13 @@ func (s *Swarm) received(p *peer, m wire.Message, b *block.Block) {
 
 	// A block that was asked for and taken back, by a choke, a cancel or a
 	// timeout, is normal, and welcome while it is missing.
+	p.down.Add(s.now, size) // what was never asked for earns no unchoke
+
+	// Only who sends what we asked for is remembered, so that strangers cannot
+	// make the table grow.
+	if p.sender == 0 {
+		p.sender = s.senders.id(p.addr)
+	}
 	var got picker.Got
 	got, _, s.scratch.others = s.picker.Received(p.slot, uint32(p.sender), ref, s.scratch.others[:0])
 	for _, other := range s.scratch.others {
