@@ -94,8 +94,9 @@ type Machine struct {
 	state State
 	mode  Mode
 
-	acting Act // under way
-	next   Act // due at at
+	acting Act  // under way
+	trying bool // pieces are being written again, as Retried told
+	next   Act  // due at at
 	at     mono.Time
 	asked  Act // to be given out by Next
 
@@ -138,7 +139,7 @@ func (m *Machine) Tick(now mono.Time) {
 
 // act gives out an act.
 func (m *Machine) act(now mono.Time, a Act) {
-	m.acting, m.asked, m.next = a, a, Nothing
+	m.acting, m.asked, m.next, m.trying = a, a, Nothing, false
 	if a == Open {
 		m.opened = now
 		m.mode = Out
@@ -161,7 +162,7 @@ func (m *Machine) later(now mono.Time, a Act) {
 
 // Settled tells how an Open or a Settle ended.
 func (m *Machine) Settled(now mono.Time, o Outcome) {
-	m.acting = Nothing
+	m.acting, m.next = Nothing, Nothing
 	if m.spoilt {
 		m.spoilt = false
 		m.Spoilt(now)
@@ -187,10 +188,10 @@ func (m *Machine) Unwritten(now mono.Time) {
 	switch {
 	case m.mode == Out || m.acting == Open || m.acting == Settle:
 		return // it is looked at anyway
-	case m.state == Held && m.acting == Nothing:
+	case m.state == Held && m.acting == Nothing && !m.trying:
 		return // a try is due already
 	}
-	m.acting = Nothing
+	m.acting, m.trying = Nothing, false
 	m.state, m.mode = Held, Serve
 	m.later(now, Retry)
 }
@@ -198,17 +199,23 @@ func (m *Machine) Unwritten(now mono.Time) {
 // Written says that a write went well.
 func (m *Machine) Written() {
 	if m.state == Held && (m.next == Retry || m.acting == Retry) {
-		m.acting, m.next = Nothing, Nothing
+		m.acting, m.next, m.trying = Nothing, Nothing, false
 		m.state, m.mode = Ready, Run
 	}
 }
 
-// Retried tells how many pieces are being written again. When there are none, the
-// next write will tell whether the files take it.
-func (m *Machine) Retried(pieces int) {
-	if m.acting == Retry && pieces == 0 {
+// Retried tells how many pieces are being written again: how that goes, Written and
+// Unwritten tell. When there are none, the next write will tell whether the files
+// take it.
+func (m *Machine) Retried(now mono.Time, pieces int) {
+	switch {
+	case m.acting != Retry:
+	case pieces == 0:
 		m.acting = Nothing
 		m.state, m.mode = Ready, Run
+	default:
+		m.acting, m.trying = Nothing, true
+		m.next, m.at = Retry, now.Add(lastTry) // should nobody tell
 	}
 }
 

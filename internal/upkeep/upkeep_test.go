@@ -66,9 +66,9 @@ func input(t *testing.T, m *Machine, now mono.Time, what string) {
 	case "written":
 		m.Written()
 	case "retried 1":
-		m.Retried(1)
+		m.Retried(now, 1)
 	case "retried 0":
-		m.Retried(0)
+		m.Retried(now, 0)
 	case "spoilt":
 		m.Spoilt(now)
 	default:
@@ -102,7 +102,7 @@ func FuzzMachine(f *testing.F) {
 				m.Spoilt(now)
 			case 7:
 				if under == Retry {
-					m.Retried(int(b >> 4 & 1))
+					m.Retried(now, int(b>>4&1))
 					under = Nothing
 				}
 			}
