@@ -18,21 +18,71 @@ var ErrChanged = errors.New("changed by another program")
 
 // Guard is a torrent's storage with its journal beside it: no write goes unnoted,
 // none goes over a claim, and none into a file that somebody else has changed. It
-// writes one thing at a time; file systems do so for one file anyway.
+// writes one thing at a time; file systems do so for one file anyway. Nor does it give
+// out bytes of a file that is not as we left it: each read is judged by how the open
+// file looks when it is done.
 type Guard struct {
 	storage.Storage
 	fs   storage.FS
 	j    *Journal
 	late bool
 
-	mu sync.Mutex
+	mu sync.Mutex // held for a write
+
+	writeMu     sync.Mutex
+	first, last int // files that are being written to
 }
 
 // NewGuard gives st, whose files lie in the folder fsys, the journal j. With late a
 // change of a file's time alone says nothing while we write to it: file systems
 // over a network set it when they have written, not when we have (see LateTimes).
 func NewGuard(st storage.Storage, fsys storage.FS, j *Journal, late bool) *Guard {
-	return &Guard{Storage: st, fs: fsys, j: j, late: late}
+	g := &Guard{Storage: st, fs: fsys, j: j, late: late}
+	if c, ok := st.(interface {
+		CheckReads(func(int, storage.Handle) error)
+	}); ok {
+		c.CheckReads(g.judge)
+	}
+	return g
+}
+
+// judge tells whether a file that was read from is as we left it. What is written to
+// at the same time can't be judged; the next write will.
+func (g *Guard) judge(i int, h storage.Handle) error {
+	if g.asLeft(i, h) || g.writing(i) {
+		return nil
+	}
+	// A write may have ended just now: look again, with none in progress.
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.asLeft(i, h) {
+		return nil
+	}
+	return ErrChanged
+}
+
+func (g *Guard) asLeft(i int, h storage.Handle) bool {
+	id, err := identityOf(h)
+	if err != nil {
+		return false
+	}
+	was, adopted := g.j.left(i)
+	if g.late && id.sameFile(was) && id.Size >= was.Size {
+		return true
+	}
+	return !adopted || id.same(was)
+}
+
+func (g *Guard) writing(i int) bool {
+	g.writeMu.Lock()
+	defer g.writeMu.Unlock()
+	return g.first <= i && i < g.last
+}
+
+func (g *Guard) setWriting(first, last int) {
+	g.writeMu.Lock()
+	defer g.writeMu.Unlock()
+	g.first, g.last = first, last
 }
 
 // Adopt says what is there, before the first write: the pieces that Compare trusts,
@@ -82,6 +132,8 @@ func (g *Guard) WriteV(bufs [][]byte, off int64) error {
 	if err := g.j.begin(off, n); err != nil {
 		return err
 	}
+	g.setWriting(first, last)
+	defer g.setWriting(0, 0)
 	err = g.Storage.WriteV(bufs, off)
 	return errors.Join(err, g.after(first, last, before))
 }

@@ -62,6 +62,23 @@ func look(fsys storage.FS, name string) (Identity, error) {
 	if err != nil {
 		return Identity{}, fmt.Errorf("look up %s: %w", name, err)
 	}
+	return identityFrom(info), nil
+}
+
+// identityOf gives the identity of an open file.
+func identityOf(h storage.Handle) (Identity, error) {
+	if s, ok := h.(storage.Stamper); ok {
+		st, err := s.Stamp()
+		return Identity{Exists: true, Device: st.Device, Inode: st.Inode, Size: st.Size, ModTime: st.ModTime}, err
+	}
+	info, err := h.Stat()
+	if err != nil {
+		return Identity{}, err
+	}
+	return identityFrom(info), nil
+}
+
+func identityFrom(info fs.FileInfo) Identity {
 	id := Identity{Exists: true, Size: info.Size(), ModTime: info.ModTime().UnixNano()}
 	if own, ok := info.(interface{ FileID() (device, inode uint64) }); ok { // a twin of the system
 		id.Device, id.Inode = own.FileID()
@@ -71,5 +88,5 @@ func look(fsys storage.FS, name string) (Identity, error) {
 	if !info.Mode().IsRegular() {
 		id.Size = -1
 	}
-	return id, nil
+	return id
 }

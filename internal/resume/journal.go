@@ -50,7 +50,8 @@ type Journal struct {
 
 	turn sync.Mutex // held for a whole Commit, Adopt, Distrust or Close
 
-	mu      sync.Mutex // never held while files are synced, but for those of the journal
+	mu      sync.Mutex   // never held while files are synced, but for those of the journal
+	idMu    sync.RWMutex // held, with mu, while st is replaced, or the identities in it change
 	st      *state
 	file    file
 	handle  storage.Handle // nil when the file is not open
@@ -76,7 +77,9 @@ type file struct {
 }
 
 // Open opens a torrent's journal, and tells what it says. There may be none; then
-// it comes to be with the first claim or write.
+// it comes to be with the first claim or write. With no folder of state the journal
+// is kept in memory alone: it vouches for nothing at the next start, and for all that
+// happens until then.
 func Open(fsys FS, lay Layout, c Config) (*Journal, *Loaded, error) {
 	if c.Now == nil {
 		c.Now = time.Now
@@ -127,8 +130,10 @@ func (j *Journal) adopt(ctx context.Context, data storage.FS, seen Seen, have *b
 	without(sure, again)
 	durable := slices.Clone(j.st.safe)
 	j.mu.Unlock()
-	if err := harden(ctx, data, &j.lay, fresh, seen.Files, durable); err != nil {
-		return nil, &SyncError{err}
+	if j.fs != nil { // else nothing is said to anybody who comes later
+		if err := harden(ctx, data, &j.lay, fresh, seen.Files, durable); err != nil {
+			return nil, &SyncError{err}
+		}
 	}
 
 	j.mu.Lock()
@@ -142,7 +147,9 @@ func (j *Journal) adopt(ctx context.Context, data storage.FS, seen Seen, have *b
 		files: slices.Clone(seen.Files), safe: slices.Clone(seen.Files), clean: true,
 	}
 	old := j.st
+	j.idMu.Lock()
 	j.st, j.changed, j.adopted = st, nil, true
+	j.idMu.Unlock()
 	switch {
 	case j.file.end > 0 && old.says(st):
 		return again, nil
@@ -270,6 +277,9 @@ func (j *Journal) claim(pieces []uint32, changed []int) error {
 	if j.file.renew || j.file.end-j.file.base > j.limit {
 		j.file.renew = true
 		return j.writeVersion()
+	}
+	if j.fs == nil {
+		return nil
 	}
 	err := j.append(kindCommit, func(b []byte) []byte {
 		b = binary.AppendUvarint(b, uint64(len(pieces)))

@@ -40,7 +40,11 @@ func maxFile(l *Layout) int64 {
 // told in Loaded.
 func load(fsys FS, l *Layout, boot Boot) (*Loaded, *state, file, error) {
 	lo := &Loaded{lay: l, boot: boot, Clean: true}
-	b, err := readFile(fsys, l.FileName(), maxFile(l))
+	var b []byte
+	err := fs.ErrNotExist
+	if fsys != nil {
+		b, err = readFile(fsys, l.FileName(), maxFile(l))
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		lo.st, lo.same = newState(l), true

@@ -43,9 +43,11 @@ func (j *Journal) begin(off, n int64) error {
 	}
 	// From here on a loss of power may leave files that differ from what is noted;
 	// that it is not foul play has to be durable.
-	if err := j.handle.Sync(); err != nil {
-		j.file.renew = true
-		return err
+	if j.fs != nil {
+		if err := j.handle.Sync(); err != nil {
+			j.file.renew = true
+			return err
+		}
 	}
 	j.file.synced = j.file.end
 	j.st.open.at = j.cfg.Now().UnixNano()
@@ -57,6 +59,7 @@ func (j *Journal) end(first int, ids []Identity) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	var files []int
+	j.idMu.Lock()
 	for k, id := range ids {
 		if i := first + k; kept(&j.lay.Files[i]) {
 			j.st.files[i] = id
@@ -64,8 +67,16 @@ func (j *Journal) end(first int, ids []Identity) error {
 			files = append(files, i)
 		}
 	}
+	j.idMu.Unlock()
 	j.st.open = write{}
 	return j.append(kindEnd, func(b []byte) []byte { return appendChanged(b, files, j.st.files) })
+}
+
+// left gives a file's identity as we left it; adopted tells whether that is known.
+func (j *Journal) left(i int) (id Identity, adopted bool) {
+	j.idMu.RLock()
+	defer j.idMu.RUnlock()
+	return j.st.files[i], j.adopted
 }
 
 // noted gives a file's identity as last noted.
@@ -89,6 +100,9 @@ func (j *Journal) append(k kind, fill func([]byte) []byte) (err error) {
 	if j.file.renew {
 		return j.writeVersion()
 	}
+	if j.fs == nil {
+		return nil
+	}
 	defer func() { j.file.renew = j.file.renew || err != nil }()
 	name := j.lay.FileName()
 	if j.handle == nil {
@@ -109,6 +123,10 @@ func (j *Journal) append(k kind, fill func([]byte) []byte) (err error) {
 // writeVersion writes all that is known to a new file and puts it in the place of
 // the old one, durably. j.mu is held.
 func (j *Journal) writeVersion() error {
+	if j.fs == nil {
+		j.file = file{base: 1, end: 1, synced: 1, seq: 1}
+		return nil
+	}
 	name := j.lay.FileName()
 	b := appendRecord(nil, &j.lay.InfoHash, kindSnapshot, 0, 0, func(b []byte) []byte {
 		j.st.boot, j.st.dir = j.cfg.Boot.ID, j.cfg.Dir

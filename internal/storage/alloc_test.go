@@ -27,3 +27,27 @@ func TestNoAllocation(t *testing.T) {
 		t.Errorf("%v allocations for two vectors and a read, want none", n)
 	}
 }
+
+// Judging a read costs none either.
+func TestCheckedReadsDoNotAllocate(t *testing.T) {
+	st := open(t, folder(t, t.TempDir()), storage.NewPool(0), storagetest.Lay(storage.Entry{Path: "a", Length: 100000}))
+	bufs := [][]byte{make([]byte, 16384)}
+	if err := st.WriteV(bufs, 0); err != nil {
+		t.Fatal(err)
+	}
+	st.CheckReads(func(_ int, h storage.Handle) error {
+		if s, ok := h.(storage.Stamper); ok {
+			_, err := s.Stamp()
+			return err
+		}
+		return nil
+	})
+	n := testing.AllocsPerRun(100, func() {
+		if err := st.ReadV(bufs, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	if n != 0 {
+		t.Errorf("%v allocations for a read that is judged, want none", n)
+	}
+}

@@ -30,7 +30,8 @@ type Files struct {
 	pool    *Pool
 	entries []Entry
 	size    int64
-	closeFS bool // the folder is closed with the storage
+	closeFS bool                            // the folder is closed with the storage
+	check   func(entry int, h Handle) error // of what was read; nil for none
 
 	// Guarded by pool.mu.
 	slots  []*slot          // by entry; nil until first used
@@ -205,6 +206,11 @@ func (f *Files) readFile(i int, bufs [][]byte, off, n int64) (int64, error) {
 		return 0, err
 	}
 	got, err := o.ReadV(bufs, off)
+	if err == nil && f.check != nil {
+		if err = f.check(i, o.Handle); err != nil {
+			got = 0
+		}
+	}
 	f.pool.release(o)
 	f.pool.counters.reads.Add(1)
 	f.pool.counters.readBytes.Add(int64(got))

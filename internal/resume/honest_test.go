@@ -1,0 +1,111 @@
+package resume_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"shoal/internal/bitfield"
+	"shoal/internal/resume"
+	"shoal/internal/storage"
+)
+
+// honest is a torrent of one file on a real disk, adopted whole, with a journal that is
+// kept in memory alone.
+func honest(t *testing.T) (w *world, g *resume.Guard, path string) {
+	t.Helper()
+	w = newWorldOf(pieceLength, storage.Entry{Path: "f", Length: 20_000})
+	dir := t.TempDir()
+	path = filepath.Join(dir, "f")
+	must(t, os.WriteFile(path, w.data, 0o666))
+	data, err := storage.OpenFolder(dir)
+	must(t, err)
+	t.Cleanup(func() { data.Close() })
+	st, err := storage.New(w.lay.Files, storage.Config{FS: data, Pool: storage.NewPool(2)})
+	must(t, err)
+	t.Cleanup(func() { st.Close() })
+	j, _, err := resume.Open(nil, w.lay, resume.Config{Dir: dir, Boot: w.boot})
+	must(t, err)
+	seen, err := resume.Look(data, w.lay.Files)
+	must(t, err)
+	all := bitfield.New(w.lay.Geometry.Pieces)
+	all.SetAll()
+	g = resume.NewGuard(st, data, j, false)
+	must(t, g.Adopt(t.Context(), seen, all))
+	return w, g, path
+}
+
+// Whatever somebody else does to a file, its bytes are not given out once it is done.
+func TestBytesOfAnotherAreNotRead(t *testing.T) {
+	later := time.Now().Add(time.Hour)
+	for name, change := range map[string]func(path string) error{
+		"edited": func(path string) error {
+			f, err := os.OpenFile(path, os.O_WRONLY, 0)
+			if err != nil {
+				return err
+			}
+			_, err = f.WriteAt([]byte{1, 2, 3}, 5000)
+			return errors.Join(err, f.Close(), os.Chtimes(path, later, later))
+		},
+		"cut":      func(path string) error { return os.Truncate(path, 12_000) },
+		"extended": func(path string) error { return os.Truncate(path, 30_000) },
+		"touched":  func(path string) error { return os.Chtimes(path, later, later) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, g, path := honest(t)
+			buf := make([]byte, pieceLength)
+			read := func() error { _, err := g.ReadAt(buf, 4096); return err }
+			must(t, read())
+			must(t, change(path))
+			if err := read(); !errors.Is(err, resume.ErrChanged) {
+				t.Errorf("read: %v", err)
+			}
+			if err := g.ReadV([][]byte{buf}, 4096); !errors.Is(err, resume.ErrChanged) {
+				t.Errorf("read into buffers: %v", err)
+			}
+		})
+	}
+}
+
+// Our own writes are no alarm, however they fall with reads of the same file.
+func TestOwnWritesAreNoAlarm(t *testing.T) {
+	w, g, _ := honest(t)
+	var wg sync.WaitGroup
+	for r := range 4 {
+		wg.Go(func() {
+			buf := make([]byte, pieceLength)
+			for range 300 {
+				if _, err := g.ReadAt(buf, int64(r)*pieceLength); err != nil {
+					t.Errorf("read: %v", err)
+					return
+				}
+			}
+		})
+	}
+	for range 300 {
+		if err := g.WriteV([][]byte{w.data[:pieceLength]}, 0); err != nil {
+			t.Errorf("write: %v", err)
+		}
+	}
+	wg.Wait()
+}
+
+// With no folder of state everything works, and nothing is kept.
+func TestInMemoryAlone(t *testing.T) {
+	w, g, _ := honest(t)
+	j, lo, err := resume.Open(nil, w.lay, resume.Config{Boot: w.boot})
+	must(t, err)
+	if lo.Found || !lo.Have.None() || lo.Damaged != "" {
+		t.Errorf("a journal of nothing says %+v", lo)
+	}
+	must(t, g.WriteV([][]byte{w.data[:pieceLength]}, 0))
+	if err := j.Close(t.Context(), g.Sync); err != nil {
+		t.Errorf("close: %v", err)
+	}
+	if _, err := j.Commit(t.Context(), g.Sync); err != nil {
+		t.Errorf("commit: %v", err)
+	}
+}
