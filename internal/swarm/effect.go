@@ -100,7 +100,7 @@ func (s *Swarm) Flush(f func(PeerKey, Out)) {
 
 // settle does what is done once for a batch of inputs.
 func (s *Swarm) settle() {
-	if s.stopped {
+	if s.idle() {
 		return
 	}
 	if s.rechoke {

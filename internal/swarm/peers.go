@@ -50,6 +50,8 @@ func (s *Swarm) Joined(now mono.Time, key PeerKey, a Arrival) {
 	switch {
 	case s.stopped:
 		s.refuse(p, why.Stopping, "the torrent is stopped")
+	case s.suspended:
+		s.refuse(p, why.FilesOut, "")
 	case p.id == s.cfg.PeerID:
 		if a.Dialled {
 			s.book.Self(a.Addr)

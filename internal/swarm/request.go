@@ -12,6 +12,10 @@ import (
 // ask fills the request window of p.
 func (s *Swarm) ask(p *peer) {
 	p.hungry = false
+	if s.held {
+		p.hungry = true
+		return
+	}
 	if p.choking || !p.interesting || !s.wants() {
 		return
 	}
@@ -142,6 +146,10 @@ func (s *Swarm) received(p *peer, m wire.Message, b *block.Block) {
 		return
 	}
 
+	if s.held {
+		s.waste(b, size)
+		return
+	}
 	// A block that was asked for and taken back, by a choke, a cancel or a
 	// timeout, is normal, and welcome while it is missing.
 	p.down.Add(s.now, size) // what was never asked for earns no unchoke

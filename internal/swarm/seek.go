@@ -59,7 +59,7 @@ func (s *Swarm) needPeers() bool {
 
 // seek looks for peers and dials those known.
 func (s *Swarm) seek() {
-	if s.stopped || !s.started {
+	if s.idle() || !s.started {
 		return
 	}
 	s.trackers.NeedPeers(s.now, s.needPeers())

@@ -123,6 +123,8 @@ type Swarm struct {
 	search    search
 	started   bool
 	stopped   bool
+	held      bool // the files take nothing
+	suspended bool // the files can't be used
 	completed bool // the completion has been told
 
 	down, up meter.Meter
@@ -215,10 +217,10 @@ func (s *Swarm) Stop(now mono.Time) {
 // Tick does what is due. It is called at Deadline or later.
 func (s *Swarm) Tick(now mono.Time) {
 	s.now = now
-	if s.stopped || !s.started {
+	s.next = mono.Never
+	if s.idle() || !s.started {
 		return
 	}
-	s.next = mono.Never
 	for _, p := range s.peers {
 		if p != nil {
 			s.tickPeer(p)
@@ -250,7 +252,7 @@ func (s *Swarm) Idle() bool { return s.count == 0 && len(s.dials) == 0 }
 
 // wants reports whether blocks are to be asked for at all.
 func (s *Swarm) wants() bool {
-	return !s.stopped && !s.cfg.SeedOnly && !s.picker.Complete()
+	return !s.idle() && !s.cfg.SeedOnly && !s.picker.Complete()
 }
 
 // senderTable gives each address that sends blocks a number that outlives its

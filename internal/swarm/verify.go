@@ -42,6 +42,11 @@ func (s *Swarm) verified(piece uint32, sums []blame.Sum) {
 			s.ban(s.senders.addr(sender), piece, why.BlocksDiffer)
 		}
 	}
+	s.had(piece)
+}
+
+// had takes a piece as ours.
+func (s *Swarm) had(piece uint32) {
 	s.picker.Verified(piece)
 	if s.tracing() {
 		s.note(trace.Did, trace.Torrent, nil, "verified", onPiece(why.None, piece))

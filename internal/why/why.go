@@ -23,6 +23,7 @@ const (
 	Useless       // neither side can gain anything
 	Stopping      // the user or the program stops the torrent
 	Banned        // proven to have sent bad data
+	FilesOut      // the torrent's files can't be used now
 
 	// Of the picker and the request window.
 	RandomFirst // one of the first pieces, taken at random
@@ -91,6 +92,7 @@ var texts = [count]struct{ name, words string }{
 	Useless:            {"useless", "neither side has anything the other lacks"},
 	Stopping:           {"stopping", "the torrent is being stopped"},
 	Banned:             {"banned", "it was proven to send bad data"},
+	FilesOut:           {"files-out", "the torrent's files can't be used now"},
 	RandomFirst:        {"random-first", "one of the first pieces, taken at random"},
 	Rarest:             {"rarest", "the rarest piece this peer has"},
 	Started:            {"started", "a piece already begun is finished first"},

@@ -1,0 +1,105 @@
+package swarm
+
+import (
+	"shoal/internal/mono"
+	"shoal/internal/trace"
+	"shoal/internal/why"
+	"shoal/internal/wire"
+)
+
+// Hold says that the torrent's files take nothing at the moment, or take it again.
+// While it lasts nothing is asked for, what is on its way is taken back, and what
+// comes all the same is dropped: peers are kept, and served what is had.
+func (s *Swarm) Hold(now mono.Time, on bool) {
+	s.now = now
+	if s.held == on || s.stopped {
+		return
+	}
+	s.held = on
+	if s.tracing() {
+		s.note(trace.Did, trace.Torrent, nil, onOff(on, "hold", "go on"), bare(why.FilesOut))
+	}
+	for _, p := range s.peers {
+		if p == nil {
+			continue
+		}
+		if !on {
+			p.hungry = true
+			continue
+		}
+		for _, r := range p.requests.live() {
+			p.out = wire.AppendCancel(p.out, r.ref)
+			if s.tracing() {
+				s.note(trace.Sent, trace.Peer, p, "cancel", onBlock(why.FilesOut, r.ref))
+			}
+			s.touch(p)
+		}
+		s.takeBack(p)
+	}
+	s.freed = true
+}
+
+// Suspend says that the torrent's files are not to be used at all, or again. While
+// it lasts the swarm is empty: every peer is dropped, none is taken, dialled or
+// looked for, and trackers are told that we are gone. What is had is remembered.
+// What was begun is not: its blocks are lost.
+func (s *Swarm) Suspend(now mono.Time, on bool) {
+	s.now = now
+	if s.suspended == on || s.stopped {
+		return
+	}
+	s.suspended = on
+	if s.tracing() {
+		s.note(trace.Did, trace.Torrent, nil, onOff(on, "suspend", "resume"), bare(why.FilesOut))
+	}
+	if !on {
+		if s.started {
+			s.trackers.Start(now)
+			s.search = search{at: mono.Never, running: s.search.running}
+			if s.searches() {
+				s.search.at = now
+			}
+			s.book.Recall(now)
+			s.next = mono.Never
+			s.Tick(now)
+		}
+		return
+	}
+	for _, p := range s.peers {
+		if p != nil {
+			s.drop(p, why.FilesOut, "")
+		}
+	}
+	s.parting = s.parting[:0]
+	for i := range s.cfg.Geometry.Pieces {
+		if s.picker.Started(i) {
+			s.picker.Forget(i)
+			s.effect(Effect{Kind: Forget, Piece: i})
+		}
+	}
+	for _, r := range s.trackers.Stop(now) {
+		s.announce(r)
+	}
+	s.next = mono.Never
+}
+
+// Regained says that a piece is had after all, without having been fetched: it was
+// on disk, and could not be read before.
+func (s *Swarm) Regained(now mono.Time, piece uint32) {
+	s.now = now
+	if s.picker.Have(piece) {
+		return
+	}
+	s.effect(Effect{Kind: Forget, Piece: piece})
+	s.had(piece)
+}
+
+// idle reports whether nothing is to be done at all.
+func (s *Swarm) idle() bool { return s.stopped || s.suspended }
+
+func onOff(on bool, yes, no string) string {
+	if on {
+		return yes
+	}
+	return no
+}
