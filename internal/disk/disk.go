@@ -50,6 +50,7 @@ type Stats struct {
 	Allocated     int64 // block buffers taken from the system; beside them each worker may have two of 256 KiB
 	Pieces        int   // unfinished, in memory
 	Held          int   // block buffers that unfinished pieces hold
+	Stalled       int   // of those, in pieces that could not be written
 	Queued        int   // pieces waiting for a worker
 
 	Blocks     int64 // stored

@@ -50,6 +50,8 @@ type piece struct {
 	relieve   bool              // give up all buffers
 	sums      bool              // report the SHA-1 of each block
 	forgotten bool              // drop it as soon as the worker lets go
+	verified  bool              // it matches its hash
+	stalled   bool              // and could not be written
 	sumsFound [][sha1.Size]byte // to be reported once it is written
 
 	successor *piece // begun after this one was forgotten; it has to wait

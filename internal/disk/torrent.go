@@ -20,7 +20,11 @@ var ErrClosed = errors.New("disk: torrent closed")
 type Result struct {
 	Piece uint32
 	OK    bool  // it matches its hash, and is written: it can be served
-	Err   error // of the file system; then nothing is known of the piece
+	Err   error // of the file system; then nothing is known of the piece, unless it is stalled
+
+	// Stalled, with Err, says that the piece matches its hash, is kept in memory,
+	// and is written again by Retry; another Result follows.
+	Stalled bool
 
 	// Sums are the SHA-1 of each block as it was received, when the piece does
 	// not match or Store was told to give them. Nil when they could not be
@@ -45,6 +49,9 @@ type Torrent struct {
 	busy    int       // workers, reads, checks and syncs in progress
 	writing bool      // a worker writes finished pieces
 	toWrite queue     // those that it takes next
+	stalled queue     // verified pieces that could not be written
+	kept    uint32    // blocks that they hold
+	broken  error     // why; nothing is written until Retry
 	quiet   sync.Cond // busy became zero
 	closed  bool
 }
@@ -145,12 +152,57 @@ func (t *Torrent) forget(p *piece) {
 		p.forgotten = true
 		return
 	}
+	if p.stalled {
+		t.unstall(p)
+	}
 	if p.q != nil {
 		p.q.remove(p)
 	}
 	t.remove(p)
 	p.release()
 	t.recycle(p)
+}
+
+// Retry has the stalled pieces written again, and gives their number. Each ends in
+// another Result. Until it is called nothing more is written for the torrent once a
+// write has failed: pieces that are verified meanwhile stall too, or fail where too
+// many are kept already.
+func (t *Torrent) Retry() (pieces int) {
+	d := t.d
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	t.broken = nil
+	pieces = t.stalled.n
+	for p := t.stalled.pop(); p != nil; p = t.stalled.pop() {
+		t.unstall(p)
+		p.phase = queued
+		d.ready.push(p)
+	}
+	d.wakeOne()
+	return pieces
+}
+
+// unstall takes a stalled piece's blocks out of the count. The disk is locked.
+func (t *Torrent) unstall(p *piece) {
+	p.stalled = false
+	t.kept -= p.held
+	t.d.stats.Stalled -= int(p.held)
+}
+
+// stall keeps a verified piece that could not be written, if it is of a kind that
+// passes and there is room: a share of the buffers, since whoever can write needs the
+// rest. The disk is locked.
+func (t *Torrent) stall(p *piece, err error) bool {
+	limit := uint32(t.d.budget.limit)
+	room := t.kept+p.held <= limit/8 || t.kept == 0 && p.held <= limit/4
+	if t.closed || p.forgotten || !room || uint32(t.d.stats.Stalled)+p.held > limit/2 || errors.Is(err, storage.ErrClosed) || errors.Is(err, storage.ErrRange) {
+		return false
+	}
+	p.phase, p.stalled = resting, true
+	t.kept += p.held
+	t.d.stats.Stalled += int(p.held)
+	t.stalled.push(p)
+	return true
 }
 
 // enter begins something that Close waits for.

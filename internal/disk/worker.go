@@ -24,6 +24,10 @@ func (w *worker) run(p *piece) {
 	t := p.t
 	p.phase = running
 	t.busy++
+	if p.verified { // it could not be written before
+		w.store(p)
+		return
+	}
 	for !p.forgotten {
 		if p.front > p.cursor && (p.relieve || p.due()) {
 			if err := w.hash(p); err != nil {
@@ -157,7 +161,7 @@ func (w *worker) finish(p *piece) {
 		w.end(p, r)
 		return
 	}
-	p.sumsFound = r.Sums
+	p.verified, p.sumsFound = true, r.Sums
 	w.store(p)
 }
 
@@ -175,7 +179,16 @@ func (w *worker) store(p *piece) {
 	for ; p != nil; p = t.toWrite.pop() {
 		r := Result{OK: true, Sums: p.sumsFound}
 		if !p.forgotten {
-			if err := w.write(p, p.clean, p.n); err != nil {
+			err := t.broken
+			if err == nil {
+				err = w.write(p, p.clean, p.n)
+				t.broken = err
+			}
+			if err != nil && t.stall(p, err) {
+				w.told(p, Result{Piece: p.index, Err: err, Stalled: true})
+				continue
+			}
+			if err != nil {
 				r = Result{Err: err}
 			}
 		}
@@ -205,6 +218,15 @@ func (w *worker) end(p *piece, r Result) {
 		t.report(r)
 		w.d.mu.Lock()
 	}
+	t.left()
+}
+
+// told reports on a piece that somebody else may have by now.
+func (w *worker) told(p *piece, r Result) {
+	t := p.t
+	w.d.mu.Unlock()
+	t.report(r)
+	w.d.mu.Lock()
 	t.left()
 }
 
