@@ -36,6 +36,11 @@ type Config struct {
 	// number of processors.
 	Workers int
 
+	// StateDir is a folder where the engine keeps what must survive a restart: for each
+	// torrent a journal of the pieces that are verified and durable. It is made when it
+	// is missing. With it a start checks only what is in doubt; without it, everything.
+	StateDir string
+
 	// Trace, when set, receives every message sent and received and every act,
 	// with its reason, as JSON lines. It is written to by one goroutine.
 	Trace io.Writer
@@ -67,6 +72,10 @@ type AddOptions struct {
 	Peers []netip.AddrPort
 	// SeedOnly never asks peers for pieces: what is missing stays missing.
 	SeedOnly bool
+	// Anew has files fetched again that were here and are not. Without it a torrent
+	// whose files are gone altogether is Missing, and waits for them: the volume
+	// they are on may not be mounted.
+	Anew bool
 }
 
 // Errors that callers choose by. They are found with errors.Is in what the
@@ -103,6 +112,8 @@ const (
 	Downloading State = "downloading" // pieces are missing
 	Seeding     State = "seeding"     // complete, serving others
 	Incomplete  State = "incomplete"  // pieces are missing and SeedOnly is set
+	Held        State = "held"        // the files take nothing, or can't be read in part: Stats.Err says why; what is had is served, and it goes on by itself
+	Missing     State = "missing"     // the files were here and are not; it goes on when they are back
 	Stopped     State = "stopped"
 	Failed      State = "failed" // Stats.Err says why
 )
@@ -113,7 +124,7 @@ type Stats struct {
 	Name     string
 	InfoHash string // 40 hex digits
 	State    State
-	Err      error // with Failed
+	Err      error // with Failed, Held and Missing
 
 	Size        int64  // bytes of all files
 	Verified    int64  // bytes in verified pieces
@@ -121,6 +132,7 @@ type Stats struct {
 	Pieces      int    // how many there are
 	Have        int    // how many are verified
 	Checked     int    // pieces looked at so far, while Checking
+	Hashed      int    // pieces that were in doubt when the files were last looked at, and were hashed
 	Map         []byte // one of 'v' verified, 's' started, 'm' missing for each piece; shared, read only
 
 	Downloaded int64   // payload bytes received in this run, wasted ones included
@@ -162,7 +174,7 @@ type Event struct {
 	Piece int            // with PieceVerified and PieceFailed, else -1
 	Peer  netip.AddrPort // with the peer events and Banned
 	Text  string         // what happened, for people; printable
-	Err   error          // with Error
+	Err   error          // with Error and Held
 }
 
 // EventKind names what happened.
@@ -176,6 +188,9 @@ const (
 	EventPieceVerified EventKind = "piece-verified" // and written
 	EventPieceFailed   EventKind = "piece-failed"   // did not match its hash
 	EventBanned        EventKind = "banned"         // a peer proven to have sent bad data
+	EventFiles         EventKind = "files"          // Text: what somebody else did to the files, or what is wrong with them
+	EventHeld          EventKind = "held"           // the files take nothing, or are not there: Err says why; it is tried again
+	EventGoesOn        EventKind = "goes-on"        // what held it up is over
 	EventComplete      EventKind = "complete"       // every file complete, verified and durable
 	EventError         EventKind = "error"
 	EventStopped       EventKind = "stopped"

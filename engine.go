@@ -49,7 +49,8 @@ func New(cfg Config) (*Engine, error) {
 		Listen:  cfg.Listen,
 		Slots:   cfg.Slots, MaxPeers: cfg.MaxPeers,
 		Buffers: int64(cfg.BufferMiB) << 20, Workers: cfg.Workers,
-		Version: Version, Log: cfg.Log,
+		StateDir: cfg.StateDir,
+		Version:  Version, Log: cfg.Log,
 	}
 	if !cfg.DHT.Off {
 		ec.DHT = &engine.DHTConfig{Nodes: cfg.DHT.Nodes, StateFile: cfg.DHT.StateFile}
@@ -113,7 +114,7 @@ func (e *Engine) Add(opt AddOptions) (*Torrent, error) {
 	if opt.Dir == "" {
 		opt.Dir = "."
 	}
-	t, err := e.e.Add(engine.Spec{Meta: meta, Dir: opt.Dir, Peers: opt.Peers, SeedOnly: opt.SeedOnly})
+	t, err := e.e.Add(engine.Spec{Meta: meta, Dir: opt.Dir, Peers: opt.Peers, SeedOnly: opt.SeedOnly, Anew: opt.Anew})
 	if err != nil {
 		return nil, publicError(err)
 	}
@@ -160,8 +161,11 @@ func (t *Torrent) Dir() string { return t.t.Dir() }
 // ErrNoSpace among others.
 func (t *Torrent) Wait(ctx context.Context) error { return publicError(t.t.Wait(ctx)) }
 
+// FetchAnew has a torrent that is Missing fetched again, as AddOptions.Anew does.
+func (t *Torrent) FetchAnew() { t.t.FetchAnew() }
+
 // Checked waits until what lay on disk at the start is checked, and gives the
-// state of things then.
+// state of things then: also Missing or Held, when nothing could be read.
 func (t *Torrent) Checked(ctx context.Context) (Stats, error) {
 	err := t.t.Checked(ctx)
 	return t.Stats(), publicError(err)
@@ -181,7 +185,7 @@ func (t *Torrent) Stats() Stats {
 	out := Stats{
 		At: s.At, Name: t.Name(), InfoHash: t.InfoHash(), State: states[s.State], Err: publicError(s.Err),
 		Size: w.Size, Verified: w.Verified, PieceLength: t.meta.Info.PieceLength,
-		Pieces: int(w.Pieces), Have: int(w.Have), Checked: s.Checked, Map: s.Map,
+		Pieces: int(w.Pieces), Have: int(w.Have), Checked: s.Checked, Hashed: s.Hashed, Map: s.Map,
 		Downloaded: w.Downloaded, Wasted: w.Wasted, Uploaded: w.Uploaded,
 		DownRate: w.DownRate, UpRate: w.UpRate,
 		Peers: w.Peers, Seeds: w.Seeds, KnownPeers: w.Known, Unchoked: w.Unchoked, DHTNodes: s.DHT,
@@ -194,7 +198,8 @@ func (t *Torrent) Stats() Stats {
 
 var states = map[engine.State]State{
 	engine.Checking: Checking, engine.Downloading: Downloading, engine.Seeding: Seeding,
-	engine.Incomplete: Incomplete, engine.Stopped: Stopped, engine.Failed: Failed,
+	engine.Incomplete: Incomplete, engine.Held: Held, engine.Missing: Missing,
+	engine.Stopped: Stopped, engine.Failed: Failed,
 }
 
 func trackerStats(s announce.TrackerStatus) TrackerStats {
@@ -261,7 +266,8 @@ func (t *Torrent) Events(ctx context.Context) iter.Seq[Event] {
 var eventKinds = map[engine.EventKind]EventKind{
 	engine.EventChecked: EventChecked, engine.EventPeerJoined: EventPeerJoined, engine.EventPeerLeft: EventPeerLeft,
 	engine.EventPieceVerified: EventPieceVerified, engine.EventPieceFailed: EventPieceFailed,
-	engine.EventBanned: EventBanned, engine.EventComplete: EventComplete, engine.EventError: EventError,
+	engine.EventBanned: EventBanned, engine.EventFiles: EventFiles, engine.EventHeld: EventHeld,
+	engine.EventGoesOn: EventGoesOn, engine.EventComplete: EventComplete, engine.EventError: EventError,
 	engine.EventStopped: EventStopped,
 }
 

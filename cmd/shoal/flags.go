@@ -162,6 +162,7 @@ type netFlags struct {
 	noDHT  bool
 	trace  string
 	dir    string
+	state  string
 }
 
 // add gives a command these flags.
@@ -173,7 +174,9 @@ func (n *netFlags) add(cmd *cobra.Command) {
 	f.Var(&n.nodes, "dht-node", "a way into the DHT (repeat for more)")
 	f.BoolVar(&n.noDHT, "no-dht", false, "take no part in the DHT")
 	f.StringVar(&n.trace, "trace", "", "append every message and its reason to this `FILE`, as JSON lines")
+	f.StringVar(&n.state, "state", "", "the folder `DIR` for what must survive a restart; none: keep nothing (default the user's state folder)")
 	cmd.MarkFlagDirname("dir")
+	cmd.MarkFlagDirname("state")
 	cmd.PreRunE = func(*cobra.Command, []string) error {
 		if n.noDHT && len(n.nodes) > 0 {
 			return usageErr("leave one of them away", "--no-dht and --dht-node contradict each other")

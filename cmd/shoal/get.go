@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
@@ -33,6 +34,11 @@ type checkedEvent struct {
 	Pieces        int    `json:"pieces"`
 	VerifiedBytes int64  `json:"verified_bytes"`
 	Size          int64  `json:"size"`
+	Hashed        int    `json:"hashed"`
+}
+
+func checkedOf(s shoal.Stats) checkedEvent {
+	return checkedEvent{s.InfoHash, s.Have, s.Pieces, s.Verified, s.Size, s.Hashed}
 }
 
 type completeEvent struct {
@@ -49,7 +55,7 @@ type completeEvent struct {
 
 func getCommand(out *output) *cobra.Command {
 	var n netFlags
-	seed := false
+	var o getFlags
 	cmd := &cobra.Command{
 		Use:   "get SOURCE [--dir DIR]",
 		Short: "Get the files of a torrent",
@@ -67,17 +73,26 @@ loopback (--listen 127.0.0.1:0) keeps all traffic on this machine.`,
   shoal get debian.torrent --peer 192.0.2.7:6881 --no-dht
   shoal get debian.torrent --json | jq 'select(.event=="complete")'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return get(cmd.Context(), out, args[0], n, seed)
+			return get(cmd.Context(), out, args[0], n, o)
 		},
 	}
 	n.add(cmd)
-	cmd.Flags().BoolVar(&seed, "seed", false, "go on as a seed when complete, until Ctrl-C")
+	cmd.Flags().BoolVar(&o.seed, "seed", false, "go on as a seed when complete, until Ctrl-C")
+	cmd.Flags().BoolVar(&o.anew, "anew", false, "fetch files again that were here and are gone")
+	cmd.Flags().DurationVar(&o.wait, "wait", 10*time.Minute, "how `LONG` to wait for a full disk or a missing volume, then fail")
 	sources(cmd, 1)
 	addJSON(cmd)
 	return cmd
 }
 
-func get(ctx context.Context, out *output, name string, n netFlags, seed bool) (err error) {
+// getFlags are the flags of get alone.
+type getFlags struct {
+	seed bool
+	anew bool
+	wait time.Duration
+}
+
+func get(ctx context.Context, out *output, name string, n netFlags, o getFlags) (err error) {
 	src, err := readSource(name)
 	if err != nil {
 		return err
@@ -87,9 +102,9 @@ func get(ctx context.Context, out *output, name string, n netFlags, seed bool) (
 	if err != nil {
 		return err
 	}
-	d := &download{session: s, src: src, dir: n.dir, start: start}
+	d := &download{session: s, src: src, dir: n.dir, start: start, anew: o.anew, patience: o.wait}
 	if err = d.begin(n); err == nil {
-		err = d.run(ctx, seed)
+		err = d.run(ctx, o.seed)
 	}
 	// A stop that is not clean matters less than what went wrong before.
 	if cerr := s.close(); err == nil {
@@ -101,9 +116,11 @@ func get(ctx context.Context, out *output, name string, n netFlags, seed bool) (
 // A download is one run of get.
 type download struct {
 	*session
-	src     source
-	dir     string
-	torrent *shoal.Torrent
+	src      source
+	dir      string
+	anew     bool
+	patience time.Duration // with files that take nothing
+	torrent  *shoal.Torrent
 
 	start, checkedAt time.Time // of the command, and of fetching
 }
@@ -132,7 +149,7 @@ func (d *download) begin(n netFlags) error {
 	if err := d.makeFolder(); err != nil {
 		return err
 	}
-	t, err := d.engine.Add(shoal.AddOptions{Metainfo: d.src.raw, Dir: d.dir, Peers: n.peers})
+	t, err := d.engine.Add(shoal.AddOptions{Metainfo: d.src.raw, Dir: d.dir, Peers: n.peers, Anew: d.anew})
 	if err != nil {
 		return fail(d.what(), err)
 	}
@@ -154,9 +171,13 @@ func (d *download) run(ctx context.Context, seed bool) error {
 	w := watch(d.out, d.torrent)
 	defer w.stop()
 	checked, err := d.torrent.Checked(ctx)
+	if err == nil && checked.State == shoal.Missing {
+		w.stop()
+		return d.missing(checked)
+	}
 	if err == nil {
 		d.checked(checked)
-		err = d.torrent.Wait(ctx)
+		err = d.wait(ctx)
 	}
 	if err != nil {
 		w.stop()
@@ -181,12 +202,66 @@ func (d *download) run(ctx context.Context, seed bool) error {
 	return nil
 }
 
+// missing is the failure of a torrent whose files were here and are not. Whoever
+// starts a command can say at once what is to be done.
+func (d *download) missing(s shoal.Stats) error {
+	return &failure{
+		exitFailed, fmt.Errorf("%s: %w", d.what(), s.Err),
+		"if they are on a volume, attach that and run it again; to have them fetched anew, add --anew",
+	}
+}
+
+// wait waits for the torrent. What its files can't take now they may take later,
+// once somebody has made room or brought a volume back: that is waited for, too, but
+// not for ever.
+func (d *download) wait(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer close(done)
+	wg.Go(func() {
+		tick := time.NewTicker(min(eventEvery, max(d.patience, eventEvery/20)))
+		defer tick.Stop()
+		var since time.Time
+		for {
+			select {
+			case <-tick.C:
+			case <-done:
+				return
+			}
+			s, now := d.torrent.Stats(), d.out.now()
+			switch {
+			case s.State != shoal.Held && s.State != shoal.Missing:
+				since = time.Time{}
+			case since.IsZero():
+				since = now
+			}
+			if !since.IsZero() && now.Sub(since) >= d.patience {
+				cancel(&gaveUp{s.Err})
+				return
+			}
+		}
+	})
+	err := d.torrent.Wait(ctx)
+	if g, ok := errors.AsType[*gaveUp](context.Cause(ctx)); ok && err != nil {
+		return g.err
+	}
+	return err
+}
+
+// gaveUp is why a wait ended before the torrent was complete.
+type gaveUp struct{ err error }
+
+func (g *gaveUp) Error() string { return g.err.Error() }
+
 func (d *download) checked(s shoal.Stats) {
 	d.checkedAt = d.out.now()
 	if s.Have > 0 {
 		d.out.say("checked: %s of %s here already, %s of %s", group(int64(s.Have)), count(s.Pieces, "piece"), size(s.Verified), size(s.Size))
 	}
-	d.out.event("checked", checkedEvent{s.InfoHash, s.Have, s.Pieces, s.Verified, s.Size})
+	d.out.event("checked", checkedOf(s))
 }
 
 func (d *download) complete() {

@@ -130,7 +130,15 @@ type everyExample struct{ m *testing.M }
 
 // Run runs the tests, and then looks back.
 func (e everyExample) Run() int {
+	home, err := os.MkdirTemp("", "shoal") // nothing of the user's is touched
+	if err != nil {
+		panic(err)
+	}
+	for _, name := range []string{"HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "LocalAppData"} {
+		os.Setenv(name, home)
+	}
 	code := e.m.Run()
+	os.RemoveAll(home)
 	for _, only := range []string{"test.run", "test.skip", "test.list"} {
 		if flag.Lookup(only).Value.String() != "" {
 			return code

@@ -303,8 +303,9 @@ func TestResume(t *testing.T) {
 	s.sameFiles(t, dir)
 }
 
-// A seed whose files are damaged behind its back is found out, and the torrent
-// completes from another one.
+// A seed whose files are damaged behind its back, with the time of change set back,
+// serves what it has not noticed. It is found out, and the torrent completes from
+// another one.
 func TestBadSeed(t *testing.T) {
 	s := newShare(t)
 	bad := t.TempDir()
@@ -312,7 +313,15 @@ func TestBadSeed(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, addr := seedFrom(t, bad, s.torrent, "--no-dht")
-	files(t, []string{"damage", filepath.Join(bad, "files", "one.bin"), "123456"})
+	one := filepath.Join(bad, "files", "one.bin")
+	before, err := os.Stat(one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files(t, []string{"damage", one, "123456"})
+	if err := os.Chtimes(one, before.ModTime(), before.ModTime()); err != nil {
+		t.Fatal(err)
+	}
 
 	dir := t.TempDir()
 	_, good := seedFrom(t, s.dir, s.torrent, "--no-dht")
@@ -327,6 +336,24 @@ func TestBadSeed(t *testing.T) {
 	start(t, "get", s.torrent, "--dir", dir, "--no-dht", "--listen", "127.0.0.1:0", "--peer", addr, "--peer", good).
 		finish(exitDone, "complete")
 	s.sameFiles(t, dir)
+}
+
+// Damage that shows is noticed by the seed itself: it does not give out a bad byte.
+func TestDamageIsNotServed(t *testing.T) {
+	s := newShare(t)
+	seed, addr := seedFrom(t, s.dir, s.torrent, "--no-dht")
+	files(t, []string{"damage", filepath.Join(s.dir, "files", "one.bin"), "123456"})
+
+	dir := t.TempDir()
+	r := start(t, "get", s.torrent, "--dir", dir, "--no-dht", "--listen", "127.0.0.1:0", "--peer", addr)
+	seed.await("files", func(e map[string]any) bool { return strings.Contains(e["text"].(string), "one.bin") })
+	seed.await("goes-on", nil)
+	r.await("progress", func(e map[string]any) bool { return e["have"] == e["pieces"].(float64)-1 })
+	r.signals <- os.Interrupt
+	r.finish(exitInterrupted, "error")
+	if text := r.text(); strings.Contains(text, "piece-failed") {
+		t.Errorf("a bad piece was served:\n%s", text)
+	}
 }
 
 // A folder of torrents is seeded as a whole; what cannot be is told.

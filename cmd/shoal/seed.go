@@ -112,11 +112,14 @@ func (sh *sharing) run(ctx context.Context) error {
 			return sh.stopped(ctx, true)
 		}
 		if err == nil {
-			sh.out.event("checked", checkedEvent{s.InfoHash, s.Have, s.Pieces, s.Verified, s.Size})
+			sh.out.event("checked", checkedOf(s))
 		}
 		switch {
 		case err != nil:
 			lacking = fail("seed "+printable(t.Name()), err)
+			sh.out.warn("%s", printable(lacking.Error()))
+		case s.State == shoal.Missing || s.State == shoal.Held && s.Have == 0:
+			lacking = fail("seed "+printable(t.Name()), s.Err)
 			sh.out.warn("%s", printable(lacking.Error()))
 		case s.Have == s.Pieces:
 			up.Complete++

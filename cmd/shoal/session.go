@@ -30,9 +30,12 @@ type listeningEvent struct {
 // openSession makes the engine that the flags ask for.
 func openSession(out *output, n netFlags) (*session, error) {
 	cfg := n.config()
-	cfg.DHT.StateFile = n.stateFile()
-	s := &session{out: out}
 	var err error
+	cfg.DHT.StateFile = n.stateFile()
+	if cfg.StateDir, err = n.stateDir(); err != nil {
+		return nil, fail("find the folder of state", err)
+	}
+	s := &session{out: out}
 	if n.trace != "" {
 		if s.trace, err = openTrace(n.trace); err != nil {
 			return nil, fail("open the trace file", err)
@@ -80,6 +83,17 @@ func (n netFlags) config() shoal.Config {
 }
 
 func (n netFlags) loopback() bool { return n.listen.IsValid() && n.listen.Addr().Unmap().IsLoopback() }
+
+// stateDir is where journals are kept; empty when nothing is.
+func (n netFlags) stateDir() (string, error) {
+	switch n.state {
+	case "":
+		return defaultStateDir()
+	case "none":
+		return "", nil
+	}
+	return n.state, nil
+}
 
 // stateFile is where the DHT's table is kept between runs, so that the next one
 // starts with nodes it knows; empty when it is not kept. It holds a node's id,

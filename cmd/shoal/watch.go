@@ -100,7 +100,27 @@ func (w *watcher) event(t *shoal.Torrent, e shoal.Event) {
 	case shoal.EventPieceFailed:
 		w.out.event(string(e.Kind), pieceEvent{t.InfoHash(), e.Piece, e.Text})
 		w.out.say("piece %d did not match its hash and is fetched again", e.Piece)
+	case shoal.EventFiles:
+		w.out.event(string(e.Kind), filesEvent{t.InfoHash(), e.Text})
+		w.out.say("%s: %s", printable(t.Name()), printable(e.Text))
+	case shoal.EventHeld:
+		w.out.event(string(e.Kind), heldEvent{t.InfoHash(), string(t.Stats().State), e.Text})
+		w.out.say("%s waits: %s", printable(t.Name()), printable(e.Text))
+	case shoal.EventGoesOn:
+		w.out.event(string(e.Kind), filesEvent{t.InfoHash(), ""})
+		w.out.say("%s goes on", printable(t.Name()))
 	}
+}
+
+type filesEvent struct {
+	InfoHash string `json:"info_hash"`
+	Text     string `json:"text,omitempty"`
+}
+
+type heldEvent struct {
+	InfoHash string `json:"info_hash"`
+	State    string `json:"state"`
+	Text     string `json:"text"`
 }
 
 type progressEvent struct {

@@ -46,6 +46,7 @@ import (
 	"shoal/internal/netio"
 	"shoal/internal/peerbook"
 	"shoal/internal/peerconn"
+	"shoal/internal/resume"
 	"shoal/internal/storage"
 	"shoal/internal/trace"
 	"shoal/internal/trackerclient"
@@ -64,6 +65,10 @@ type Config struct {
 	Handshakes int   // incoming handshakes at once; default 128
 	Buffers    int64 // bytes for blocks on their way; default 32 MiB
 	Workers    int   // disk workers; default GOMAXPROCS
+
+	// StateDir is where the journals of verified pieces are kept, so that a start
+	// checks only what is in doubt. Empty: everything is checked at each start.
+	StateDir string
 
 	Version string // such as "0.1.0"; part of the client name and the peer id
 
@@ -94,6 +99,11 @@ const (
 	maxAnnounces = 64
 	// farewell bounds what stopping waits for trackers.
 	farewell = 5 * time.Second
+	// lastClaims bounds what stopping waits for the disk: what is not claimed by then
+	// is checked at the next start.
+	lastClaims = 30 * time.Second
+	// openingTasks is how many torrents are looked at at once.
+	openingTasks = 8
 )
 
 // Errors that callers choose by.
@@ -121,6 +131,13 @@ type Engine struct {
 	dialSlots   chan struct{} // half-open connections
 	acceptSlots chan struct{} // incoming handshakes
 	askSlots    chan struct{} // announces under way
+	checkSlots  chan struct{} // long checks
+	openings    queue         // torrents to be opened and checked
+	adoptions   queue         // seeds whose pieces are to be claimed
+
+	boot     resume.Boot
+	stateMu  sync.Mutex
+	journals map[string]resume.FS // by download folder
 
 	ctx    context.Context // ends when the engine closes
 	cancel context.CancelFunc
@@ -147,6 +164,10 @@ func New(cfg Config) (*Engine, error) {
 		dialSlots:   make(chan struct{}, cfg.HalfOpen),
 		acceptSlots: make(chan struct{}, cfg.Handshakes),
 		askSlots:    make(chan struct{}, maxAnnounces),
+		checkSlots:  make(chan struct{}, longChecks),
+		openings:    queue{max: openingTasks},
+		adoptions:   queue{max: 1},
+		boot:        resume.ThisBoot(),
 		torrents:    make(map[[20]byte]*Torrent),
 		closedCh:    make(chan struct{}),
 	}
@@ -291,8 +312,10 @@ func (e *Engine) Close(ctx context.Context) error {
 	if e.node != nil {
 		err = errors.Join(err, e.node.Close())
 	}
+	e.openings.done.Wait()
+	e.adoptions.done.Wait()
 	e.disk.Close()
-	return err
+	return errors.Join(err, e.closeState())
 }
 
 // acceptLoop takes connections and does their handshakes.

@@ -26,6 +26,9 @@ const (
 	EventPieceVerified
 	EventPieceFailed
 	EventBanned
+	EventFiles  // Text: what somebody else did to the files, or what is wrong with them
+	EventHeld   // Err: the files take nothing, or are not there; it is tried again
+	EventGoesOn // what held it up is over
 	EventComplete
 	EventError
 	EventStopped

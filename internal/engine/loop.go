@@ -14,9 +14,11 @@ import (
 	"shoal/internal/mono"
 	"shoal/internal/peerbook"
 	"shoal/internal/peerconn"
+	"shoal/internal/resume"
 	"shoal/internal/swarm"
 	"shoal/internal/tracker"
 	"shoal/internal/trackerclient"
+	"shoal/internal/upkeep"
 )
 
 // loop owns the swarm: it takes what happened, and performs what was decided.
@@ -33,10 +35,9 @@ func (t *Torrent) loop() {
 				t.apply(<-t.inbox)
 			}
 		case <-timer.C:
-			if t.swarm != nil {
-				t.swarm.Tick(t.e.now())
-			}
+			t.tick(t.e.now())
 		}
+		t.maintain(t.e.now())
 		if t.swarm != nil {
 			t.swarm.Flush(t.send)
 			t.perform(t.swarm.Effects())
@@ -46,10 +47,9 @@ func (t *Torrent) loop() {
 			t.shutdown()
 			return
 		}
-		deadline := mono.Never
+		deadline := min(t.upkeep.Deadline(), t.pub.publish(t.e.now()))
 		if t.swarm != nil {
-			deadline = t.swarm.Deadline()
-			deadline = min(deadline, t.pub.publish(t.e.now()))
+			deadline = min(deadline, t.swarm.Deadline())
 		}
 		if t.idle() && t.park(deadline) {
 			return
@@ -59,6 +59,14 @@ func (t *Torrent) loop() {
 		} else {
 			timer.Reset(max(deadline.Sub(t.e.now()), 0))
 		}
+	}
+}
+
+// tick does what is due.
+func (t *Torrent) tick(now mono.Time) {
+	t.upkeep.Tick(now)
+	if t.swarm != nil {
+		t.swarm.Tick(now)
 	}
 }
 
@@ -74,18 +82,27 @@ func (t *Torrent) idle() bool {
 func (t *Torrent) apply(ev event) {
 	now := t.e.now()
 	switch ev.kind {
-	case evStart:
-		t.start(now, ev.with.(*bitfield.Bitfield))
-		return
-	case evFailed:
-		t.fail(ev.with.(error))
+	case evSettled:
+		t.afterSettle(now, ev.with.(*settled))
 		return
 	case evStop:
 		t.fail(ErrStopped)
 		return
+	case evWake:
+		t.tick(now)
+		return
+	case evAnew:
+		t.anew.Store(true)
+		t.upkeep.Hurry(now)
+		return
+	case evSpoilt:
+		if ev.n == t.gen {
+			t.spoilt(now, ev.with.(error))
+		}
+		return
 	case evSynced:
 		err, _ := ev.with.(error)
-		t.afterSync(err)
+		t.afterSync(now, ev.n, err)
 		return
 	case evSlots:
 		if t.slots = int(ev.n); ev.n <= 0 {
@@ -106,7 +123,7 @@ func (t *Torrent) apply(ev event) {
 	case evSent:
 		t.swarm.Sent(now, swarm.PeerKey(ev.key), int(ev.n), ev.bytes)
 	case evChecked:
-		t.checkedPiece(now, ev.with.(*disk.Result))
+		t.checkedPiece(now, ev.n, ev.with.(*disk.Result))
 	case evClosed:
 		t.closed(now, swarm.PeerKey(ev.key), ev.with.(error))
 	case evJoined:
@@ -122,11 +139,9 @@ func (t *Torrent) apply(ev event) {
 	case evAnnounced:
 		t.swarm.Announced(now, *ev.with.(*announce.Result))
 	case evUnreadable:
-		t.fail(fmt.Errorf("read piece %d to serve it: %w", ev.n, ev.with.(error)))
+		t.unreadable(now, uint32(ev.n), ev.with.(error))
 	case evSlots:
 		t.swarm.SetSlots(int(ev.n))
-	case evWake:
-		t.swarm.Tick(now)
 	}
 }
 
@@ -142,6 +157,8 @@ func (t *Torrent) refuse(ev event) {
 		ev.batch.Recycle()
 	case evJoined:
 		ev.with.(*arrival).nc.Close()
+	case evSettled:
+		t.cur = ev.with.(*settled).o // to be closed at the end
 	}
 }
 
@@ -159,13 +176,11 @@ func (t *Torrent) start(now mono.Time, have *bitfield.Bitfield) {
 		cfg.DHTPort = t.e.addr.Port()
 	}
 	t.swarm = swarm.New(cfg, now, newRand())
+	t.had.set(have)
 	t.swarm.Found(now, peerbook.Manual, t.spec.Peers, nil)
+	t.mode = upkeep.Run // as a swarm begins
 	t.open.Store(true)
-	close(t.checked)
-	t.events.send(Event{Kind: EventChecked})
-	if t.swarm.Complete() {
-		t.sync()
-	}
+	t.lookedAt()
 	t.swarm.Start(now)
 }
 
@@ -228,13 +243,42 @@ func (t *Torrent) parted(l *link, reason error) {
 	}
 }
 
-func (t *Torrent) checkedPiece(now mono.Time, r *disk.Result) {
-	if r.Err != nil {
+// checkedPiece takes the outcome of a piece. What an opening tells that is gone
+// does not count: the piece was looked at since.
+func (t *Torrent) checkedPiece(now mono.Time, gen int32, r *disk.Result) {
+	switch {
+	case gen != t.gen:
 		t.swarm.Unwritten(now, r.Piece)
-		t.fail(r.Err)
-		return
+	case r.Err == nil:
+		t.swarm.Checked(now, r.Piece, r.OK, r.Sums)
+		if r.OK {
+			t.had.add(r.Piece)
+			t.upkeep.Written()
+			if t.cur.committer != nil {
+				t.cur.committer.Verified(r.Piece)
+			}
+		}
+	case errors.Is(r.Err, resume.ErrChanged):
+		t.swarm.Unwritten(now, r.Piece)
+		t.spoilt(now, r.Err)
+	default:
+		if !r.Stalled { // else it is written again
+			t.swarm.Unwritten(now, r.Piece)
+		}
+		t.unwritten(now, r.Err)
 	}
-	t.swarm.Checked(now, r.Piece, r.OK, r.Sums)
+}
+
+// unreadable takes a read for a peer that failed. What was changed is found by how
+// the files look; where the device failed, the piece is read again.
+func (t *Torrent) unreadable(now mono.Time, piece uint32, err error) {
+	switch {
+	case errors.Is(err, disk.ErrClosed):
+	case errors.Is(err, resume.ErrChanged):
+		t.spoilt(now, err)
+	default:
+		t.spoilt(now, fmt.Errorf("read piece %d to serve it: %w", piece, err), piece)
+	}
 }
 
 // send gives a peer's connection what the swarm wrote for it.
@@ -250,11 +294,17 @@ func (t *Torrent) perform(effects []swarm.Effect) {
 		e := &effects[i]
 		switch e.Kind {
 		case swarm.Store:
-			t.disk.Store(e.Ref, e.Block, e.Sums)
+			if t.cur == nil {
+				t.e.budget.Put(e.Block)
+				continue
+			}
+			t.cur.disk.Store(e.Ref, e.Block, e.Sums)
 		case swarm.Discard:
 			t.e.budget.Put(e.Block)
 		case swarm.Forget:
-			t.disk.Forget(e.Piece)
+			if t.cur != nil {
+				t.cur.disk.Forget(e.Piece)
+			}
 		case swarm.Drop:
 			t.part(e.Peer, errors.New(cmp.Or(e.Text, e.Why.Words())))
 		case swarm.Dial:
@@ -362,25 +412,39 @@ func announceResult(req announce.Request, resp tracker.Response, err error) anno
 
 // sync makes durable what is complete, then says so.
 func (t *Torrent) sync() {
-	if t.syncing || t.synced {
+	if t.syncing || t.synced || t.cur == nil {
 		return
 	}
 	t.syncing = true
+	o := t.cur
 	t.tasks.Go(func() {
-		t.post(event{kind: evSynced, with: t.disk.Sync(t.ctx)})
+		t.post(event{kind: evSynced, n: o.gen, with: o.sync(t.ctx)})
 	})
 }
 
-func (t *Torrent) afterSync(err error) {
+func (t *Torrent) afterSync(now mono.Time, gen int32, err error) {
 	t.syncing = false
 	switch {
-	case errors.Is(err, context.Canceled):
-	case err != nil:
+	case gen != t.gen || t.cur == nil:
+		// It is looked at anew, and synced after that.
+		if t.cur != nil && t.swarm.Complete() {
+			t.sync()
+		}
+	case errors.Is(err, context.Canceled), errors.As(err, new(*resume.SyncError)):
+		// The end, or told of by the committer.
+	case err != nil && t.spec.Storage != nil:
+		// Its syncs fail from now on, and it can't be opened again.
 		t.fail(fmt.Errorf("make the download durable: %w", err))
-	case !t.synced:
+	case err != nil:
+		t.spoilt(now, fmt.Errorf("make the download durable: %w", err))
+	case !t.synced && t.swarm.Complete():
 		t.synced = true
-		t.pub.publishNow(t.e.now())
-		close(t.complete)
+		t.pub.publishNow(now)
+		select {
+		case <-t.complete: // it was, before something was lost
+		default:
+			close(t.complete)
+		}
 		t.events.send(Event{Kind: EventComplete})
 	}
 }
@@ -408,11 +472,7 @@ func (t *Torrent) shutdown() {
 	t.drain() // readers may wait for the batches in it
 	t.conns.Wait()
 	t.tasks.Wait()
-	t.disk.Close()
-	err := t.store.Close()
-	if err != nil && errors.Is(t.errText, ErrStopped) {
-		t.e.log.Warn("close files", "torrent", t.info.Name, "err", err)
-	}
+	t.closeFiles()
 	t.e.forget(t)
 	t.pub.end(t.errText)
 	t.cutBye()
@@ -423,6 +483,25 @@ func (t *Torrent) shutdown() {
 	}
 	t.events.close()
 	close(t.stopped)
+}
+
+// closeFiles claims what is verified and gives the files up. Nobody uses them any
+// more.
+func (t *Torrent) closeFiles() {
+	ctx, cancel := context.WithTimeout(context.Background(), lastClaims)
+	defer cancel()
+	var err error
+	if t.cur != nil {
+		t.source.set(nil)
+		err = t.cur.close(ctx, true)
+		t.cur = nil
+	}
+	if t.spec.Storage != nil {
+		err = errors.Join(err, t.spec.Storage.Close())
+	}
+	if err != nil && errors.Is(t.errText, ErrStopped) {
+		t.e.log.Warn("close files", "torrent", t.info.Name, "err", err)
+	}
 }
 
 // drain gives back what was left in the inbox, once the last who was posting

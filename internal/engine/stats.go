@@ -5,16 +5,19 @@ import (
 	"sync/atomic"
 	"time"
 
+	"shoal/internal/bitfield"
 	"shoal/internal/mono"
 	"shoal/internal/swarm"
+	"shoal/internal/upkeep"
 )
 
 // Stats is an immutable snapshot of a torrent.
 type Stats struct {
 	At      time.Time
 	State   State
-	Err     error // with Failed
+	Err     error // with Failed, Held and Missing
 	Checked int   // pieces looked at so far
+	Hashed  int   // pieces that were in doubt at the last look
 	Swarm   swarm.Stats
 	Map     []byte // 'v', 's' or 'm' for each piece; shared, not to be changed
 	DHT     int    // nodes in the routing table
@@ -47,6 +50,7 @@ type publisher struct {
 
 	// While checking, counted by the workers.
 	looked, found, bytes atomic.Int64
+	doubt                atomic.Int64 // of the latest check
 
 	last    mono.Time
 	pending bool // something changed since last
@@ -59,6 +63,19 @@ func (p *publisher) init(t *Torrent) {
 		At: time.Now(), State: Checking,
 		Swarm: swarm.Stats{Size: t.geom.Total, Pieces: t.geom.Pieces},
 	})
+}
+
+// beginCheck begins to count a check: of these pieces, the others are known. Nil
+// means all.
+func (p *publisher) beginCheck(doubt *bitfield.Bitfield) {
+	p.found.Store(0)
+	p.bytes.Store(0)
+	known := int64(0)
+	if doubt != nil {
+		known = int64(p.t.geom.Pieces - doubt.Count())
+	}
+	p.looked.Store(known)
+	p.doubt.Store(int64(p.t.geom.Pieces) - known)
 }
 
 // checkedPiece counts one piece looked at; it is called by disk workers.
@@ -86,12 +103,36 @@ func (p *publisher) publish(now mono.Time) mono.Time {
 
 func (p *publisher) publishNow(now mono.Time) {
 	p.last, p.pending = now, false
-	s := &Stats{At: time.Now(), Checked: int(p.t.geom.Pieces)}
+	s := &Stats{At: time.Now(), Checked: int(p.t.geom.Pieces), Hashed: int(p.doubt.Load())}
+	if p.t.swarm == nil {
+		s.Swarm = swarm.Stats{Size: p.t.geom.Total, Pieces: p.t.geom.Pieces}
+		p.state(s)
+		p.latest.Store(s)
+		return
+	}
 	if p.t.e.node != nil {
 		s.DHT = p.t.e.node.Stats().Nodes
 	}
 	s.Swarm = p.t.swarm.Stats(now)
 	s.Map = p.t.swarm.AppendMap(make([]byte, 0, p.t.geom.Pieces))
+	p.state(s)
+	p.flowing = s.Swarm.DownRate > 0 || s.Swarm.UpRate > 0
+	p.latest.Store(s)
+}
+
+// state says what the torrent is doing.
+func (p *publisher) state(s *Stats) {
+	switch p.t.upkeep.State() {
+	case upkeep.Opening:
+		s.State, s.Checked = Checking, int(p.looked.Load())
+		return
+	case upkeep.Held:
+		s.State, s.Err = Held, p.t.cause
+		return
+	case upkeep.Missing:
+		s.State, s.Err = Missing, p.t.cause
+		return
+	}
 	switch {
 	case p.t.swarm.Complete():
 		s.State = Seeding
@@ -100,8 +141,6 @@ func (p *publisher) publishNow(now mono.Time) {
 	default:
 		s.State = Downloading
 	}
-	p.flowing = s.Swarm.DownRate > 0 || s.Swarm.UpRate > 0
-	p.latest.Store(s)
 }
 
 // quiet reports whether the latest snapshot will stay true without the loop.
@@ -126,8 +165,12 @@ func (p *publisher) end(err error) {
 type broadcaster struct {
 	mu     sync.Mutex
 	subs   map[*Subscription]struct{}
+	early  []Event // what was said of the files before anybody listened
 	closed bool
 }
+
+// earlyEvents bounds them: what a check says of many files is much the same.
+const earlyEvents = 32
 
 // Subscription receives the events of a torrent from Subscribe on.
 type Subscription struct {
@@ -138,12 +181,17 @@ type Subscription struct {
 // eventBuffer is how many events a listener may fall behind.
 const eventBuffer = 256
 
-// Subscribe begins to listen.
+// Subscribe begins to listen. The first who does is also told what was said of the
+// files before.
 func (t *Torrent) Subscribe() *Subscription {
 	b := &t.events
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := &Subscription{b: b, C: make(chan Event, eventBuffer)}
+	for _, e := range b.early {
+		s.C <- e
+	}
+	b.early = nil
 	if b.closed {
 		close(s.C)
 		return s
@@ -166,6 +214,12 @@ func (b *broadcaster) send(e Event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e.At = time.Now()
+	switch e.Kind {
+	case EventFiles, EventHeld, EventGoesOn:
+		if b.subs == nil && len(b.early) < earlyEvents {
+			b.early = append(b.early, e)
+		}
+	}
 	for s := range b.subs {
 		for {
 			select {

@@ -10,12 +10,12 @@ import (
 	"time"
 
 	"shoal/internal/block"
-	"shoal/internal/disk"
 	"shoal/internal/mono"
 	"shoal/internal/peerbook"
 	"shoal/internal/peerconn"
 	"shoal/internal/storage"
 	"shoal/internal/swarm"
+	"shoal/internal/upkeep"
 	"shoal/internal/wire"
 	"shoal/metainfo"
 )
@@ -26,9 +26,15 @@ type Spec struct {
 	Dir      string // holds the torrent's file or folder
 	Peers    []netip.AddrPort
 	SeedOnly bool
+	// Anew has files fetched again that were here and are not. Without it a torrent
+	// whose files are gone altogether waits for them: nothing is made in an empty
+	// mount point.
+	Anew bool
 	// Storage, when set, is used instead of files in Dir. It is closed with
-	// the torrent, and when Add fails.
+	// the torrent, and when Add fails. It is checked whole at each start.
 	Storage storage.Storage
+	// Open, when set, opens the files instead of storage.OpenTorrent.
+	Open func() (*storage.Files, error)
 }
 
 // State is what a torrent is doing.
@@ -40,6 +46,8 @@ const (
 	Downloading
 	Seeding
 	Incomplete // pieces are missing and none are asked for
+	Held       // the files take nothing or can't be read in part: Err says why; what is had is served
+	Missing    // the files were there and are not
 	Stopped
 	Failed
 )
@@ -58,12 +66,14 @@ type Torrent struct {
 	byes   context.Context // ends when farewells are cut short
 	cutBye context.CancelFunc
 
-	store storage.Storage
-	disk  *disk.Torrent
-	conn  peerconn.Torrent // what connections are given
+	dir    string           // absolute
+	source source           // what connections read from
+	had    had              // pieces, for readers
+	anew   atomic.Bool      // files that are gone are fetched again
+	conn   peerconn.Torrent // what connections are given
 
 	conns sync.WaitGroup // readers and writers
-	tasks sync.WaitGroup // check, dials, announces, lookups, syncs
+	tasks sync.WaitGroup // openings, dials, announces, lookups, syncs
 
 	// The inbox and the loop behind it. A torrent with no peers and nothing to do
 	// has no loop: posting starts it.
@@ -83,6 +93,14 @@ type Torrent struct {
 	arrivals []swarm.PeerKey // joined, not started yet
 	nextKey  swarm.PeerKey
 	slots    int // chosen by SetSlots before the swarm was there
+	upkeep   upkeep.Machine
+	cur      *opening     // of the files; nil while they are being opened, and while they can't be
+	gen      int32        // of the latest opening
+	mode     upkeep.Mode  // as the swarm was told
+	state    upkeep.State // as listeners were told
+	held     bool         // they were told of a failure
+	cause    error        // of a failure
+	doubts   []uint32     // pieces to be hashed at the next opening, whatever the journal says
 	errText  error
 	synced   bool
 	syncing  bool
@@ -112,13 +130,13 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 	t.posted.L = &t.mu
 	t.ctx, t.cancel = context.WithCancel(e.ctx)
 	t.byes, t.cutBye = context.WithCancel(context.Background())
-	if err := t.openStorage(); err != nil {
+	t.anew.Store(spec.Anew)
+	if err := t.firstLook(); err != nil {
 		t.giveUp()
 		return nil, err
 	}
-	t.disk = e.disk.Open(t.store, t.geom, t.info.PieceHash, t.report)
 	t.conn = peerconn.Torrent{
-		Geometry: t.geom, Buffers: e.budget, Source: t.disk, Spare: e.spares,
+		Geometry: t.geom, Buffers: e.budget, Source: &t.source, Spare: e.spares,
 		Deliver:    func(b *peerconn.Batch) bool { return t.post(event{kind: evBatch, batch: b}) },
 		Sent:       func(key uint64, n int, bytes int64) { t.post(event{kind: evSent, key: key, n: int32(n), bytes: bytes}) },
 		Unreadable: func(ref block.Ref, err error) { t.post(event{kind: evUnreadable, n: int32(ref.Piece), with: err}) },
@@ -127,8 +145,9 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 	}
 	t.pub.init(t)
 	if err := e.enlist(t); err != nil {
-		t.disk.Close()
-		t.store.Close()
+		if spec.Storage != nil {
+			spec.Storage.Close()
+		}
 		t.giveUp()
 		return nil, err
 	}
@@ -153,7 +172,7 @@ func (e *Engine) enlist(t *Torrent) error {
 	}
 	e.torrents[t.spec.Meta.InfoHash] = t
 	e.order = append(e.order, t)
-	t.tasks.Go(t.check)
+	t.openFirst()
 	return nil
 }
 
@@ -161,19 +180,6 @@ func (e *Engine) enlist(t *Torrent) error {
 func (t *Torrent) giveUp() {
 	t.cancel()
 	t.cutBye()
-}
-
-func (t *Torrent) openStorage() error {
-	if t.spec.Storage != nil {
-		t.store = t.spec.Storage
-		return nil
-	}
-	st, err := storage.OpenTorrent(t.spec.Dir, t.info, t.e.files)
-	if err != nil {
-		return err
-	}
-	t.store = st
-	return nil
 }
 
 // InfoHash gives the torrent's info-hash.
@@ -190,22 +196,6 @@ func (t *Torrent) Dir() string { return t.spec.Dir }
 
 // PeerID gives the peer id that this torrent goes by.
 func (t *Torrent) PeerID() [20]byte { return t.peerID }
-
-// check reads what is on disk, then lets the swarm begin.
-func (t *Torrent) check() {
-	have, err := t.disk.Check(t.ctx, func(piece uint32, ok bool) { t.pub.checkedPiece(piece, ok) })
-	if err == nil {
-		err = t.store.Prepare(t.ctx)
-	}
-	switch {
-	case t.ctx.Err() != nil:
-		t.post(event{kind: evStop})
-	case err != nil:
-		t.post(event{kind: evFailed, with: err})
-	default:
-		t.post(event{kind: evStart, with: have})
-	}
-}
 
 // accepts reports whether incoming connections are taken.
 func (t *Torrent) accepts() bool { return t.open.Load() }
@@ -228,9 +218,6 @@ func (t *Torrent) joined(nc net.Conn, addr netip.AddrPort, dialled bool, theirs 
 	}
 }
 
-// report takes the outcome of hashing a piece from a disk worker.
-func (t *Torrent) report(r disk.Result) { t.post(event{kind: evChecked, with: &r}) }
-
 // Stop stops the torrent and waits until nothing of it is left running. When
 // ctx ends first, farewells to trackers are cut short.
 func (t *Torrent) Stop(ctx context.Context) {
@@ -246,6 +233,9 @@ func (t *Torrent) Stop(ctx context.Context) {
 	}
 	t.loops.Wait() // the last lines of it
 }
+
+// FetchAnew has files fetched again that were here and are not.
+func (t *Torrent) FetchAnew() { t.post(event{kind: evAnew}) }
 
 // SetSlots changes how many peers are unchoked at once.
 func (t *Torrent) SetSlots(n int) { t.post(event{kind: evSlots, n: int32(n)}) }
@@ -332,15 +322,16 @@ const (
 	evClosed               // key, with error
 	evJoined               // with *arrival
 	evDialFailed           // with *failure
-	evChecked              // with *disk.Result
+	evChecked              // of opening n, with *disk.Result
 	evFound                // with *found
 	evSearched             // n holders
 	evAnnounced            // with *announce.Result
 	evUnreadable           // piece n, with error
-	evSynced               // with error, or nothing
+	evSpoilt               // opening n, with error
+	evSettled              // with *settled
+	evSynced               // of opening n, with error, or nothing
+	evAnew                 // files that are gone are to be fetched again
 	evSlots                // n
-	evStart                // with *bitfield.Bitfield
-	evFailed               // with error
 	evStop
 )
 

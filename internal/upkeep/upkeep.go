@@ -151,7 +151,7 @@ func (m *Machine) act(now mono.Time, a Act) {
 
 // later has an act follow when its time has come, which is later with each failure.
 func (m *Machine) later(now mono.Time, a Act) {
-	if m.wait == 0 || now > m.since.Add(m.wait+calm) {
+	if m.calm(now) {
 		m.wait = firstTry
 	} else {
 		m.wait = min(2*m.wait, lastTry)
@@ -159,6 +159,16 @@ func (m *Machine) later(now mono.Time, a Act) {
 	m.since = now
 	m.next, m.at = a, now.Add(m.wait)
 }
+
+// Hurry has what is due later done now: somebody says that things have changed.
+func (m *Machine) Hurry(now mono.Time) {
+	if m.acting == Nothing && m.next != Nothing {
+		m.act(now, m.next)
+	}
+}
+
+// calm reports whether all was well for a while.
+func (m *Machine) calm(now mono.Time) bool { return m.wait == 0 || now > m.since.Add(m.wait+calm) }
 
 // Settled tells how an Open or a Settle ended.
 func (m *Machine) Settled(now mono.Time, o Outcome) {
@@ -221,7 +231,7 @@ func (m *Machine) Retried(now mono.Time, pieces int) {
 
 // Spoilt says that what the files hold is in doubt: they could not be read or
 // synced, or somebody else has changed them. They are opened anew: at once, unless
-// they were opened a moment ago.
+// that was done a moment ago for the same reason.
 func (m *Machine) Spoilt(now mono.Time) {
 	switch m.acting {
 	case Open:
@@ -233,7 +243,8 @@ func (m *Machine) Spoilt(now mono.Time) {
 	}
 	m.acting = Nothing
 	m.state, m.mode = Opening, Out
-	if now >= m.opened.Add(firstTry) {
+	if m.calm(now) || now >= m.opened.Add(firstTry) {
+		m.since, m.wait = now, firstTry/2
 		m.act(now, Open)
 		return
 	}

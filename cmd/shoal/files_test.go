@@ -1,0 +1,84 @@
+package main
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"shoal"
+)
+
+// What the files of a torrent do is told as it happens, and so is what was done
+// to them while nobody looked.
+func TestFilesAreToldOf(t *testing.T) {
+	s := newShare(t)
+	_, addr := seedFrom(t, s.dir, s.torrent, "--no-dht")
+	dir, state := t.TempDir(), t.TempDir()
+	get := func(more ...string) *running {
+		return start(t, append([]string{"get", s.torrent, "--dir", dir, "--state", state, "--no-dht",
+			"--listen", "127.0.0.1:0", "--peer", addr}, more...)...)
+	}
+	get().finish(exitDone, "complete")
+	again := get()
+	again.finish(exitDone, "complete")
+	if e := again.await("checked", nil); number(t, e, "hashed") != 0 {
+		t.Errorf("what was complete was hashed again: %v", e)
+	}
+
+	path := filepath.Join(dir, "files", "one.bin")
+	edited, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	edited[0] ^= 1
+	if err := os.WriteFile(path, edited, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	r := get()
+	r.await("files", func(e map[string]any) bool { return e["text"] != "" })
+	r.finish(exitDone, "complete")
+	s.sameFiles(t, dir)
+
+	// Something else stands in its place, and nobody takes it away in time.
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(path, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	r = get("--wait", "0s")
+	r.await("held", nil)
+	r.finish(exitFailed, "error")
+
+	// Gone altogether, and then fetched again because somebody says so.
+	if err := os.RemoveAll(filepath.Join(dir, "files")); err != nil {
+		t.Fatal(err)
+	}
+	get().finish(exitFailed, "error")
+	get("--anew").finish(exitDone, "complete")
+}
+
+// When it is over that is told, too.
+func TestGoesOnIsTold(t *testing.T) {
+	s := newShare(t)
+	r := &running{t: t, name: "get", news: make(chan struct{})}
+	out := &output{json: true, now: time.Now, out: r, errs: &r.stderr}
+	e, err := shoal.New(shoal.Config{Listen: netip.MustParseAddrPort("127.0.0.1:0"), DHT: shoal.DHTConfig{Off: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close(t.Context())
+	meta, err := os.ReadFile(s.torrent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tor, err := e.Add(shoal.AddOptions{Metainfo: meta, Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &watcher{out: out}
+	w.event(tor, shoal.Event{Kind: shoal.EventGoesOn})
+	r.await("goes-on", nil)
+}

@@ -1,0 +1,254 @@
+package engine
+
+import (
+	"errors"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"shoal/internal/storage"
+	"shoal/internal/storage/storagetest"
+)
+
+// kept is a torrent in a real folder, with a journal, from one engine to the next.
+type kept struct {
+	*world
+	c          content
+	dir, state string
+	seed       *Engine
+}
+
+func (w *world) kept(c content) *kept {
+	w.t.Helper()
+	k := &kept{w, c, filepath.Join(w.t.TempDir(), "downloads"), w.t.TempDir(), w.engine(100, Config{})}
+	if err := os.Mkdir(k.dir, 0o777); err != nil {
+		w.t.Fatal(err)
+	}
+	w.seed(k.seed, c)
+	return k
+}
+
+// run starts host n with the torrent.
+func (k *kept) run(n byte, change func(*Spec)) (*Engine, *Torrent) {
+	k.t.Helper()
+	e := k.engine(n, Config{StateDir: k.state})
+	spec := Spec{Meta: k.c.meta, Dir: k.dir, Peers: []netip.AddrPort{k.seed.Addr()}}
+	if change != nil {
+		change(&spec)
+	}
+	return e, add(k.t, e, spec)
+}
+
+// checked waits until a torrent has looked at its files.
+func checkedNow(t *testing.T, l *Torrent) *Stats {
+	t.Helper()
+	if err := l.Checked(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Wait()
+	return l.Stats()
+}
+
+// download gets the torrent and closes the engine again.
+func (k *kept) download() {
+	k.t.Helper()
+	e, l := k.run(1, nil)
+	wait(k.t, l)
+	if err := e.Close(k.t.Context()); err != nil {
+		k.t.Fatal(err)
+	}
+	k.c.same(k.t, k.dir)
+}
+
+// What was reported durable is had at the next start, and nothing is hashed for it.
+func TestStartHashesNothing(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		k := w.kept(makeContent(t, "kept", 16<<10, 300_000))
+		k.download()
+		_, l := k.run(2, nil)
+		wait(t, l)
+		if s := l.Stats(); s.State != Seeding || s.Hashed != 0 || s.Swarm.Downloaded != 0 {
+			t.Errorf("after a restart: %+v", s)
+		}
+	})
+}
+
+// A file that was edited while we were away is noticed; it alone is hashed, and what
+// is wrong in it fetched again.
+func TestEditWhileAway(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		k := w.kept(makeContent(t, "edited", 16<<10, 90_000, 160_000, 50_000))
+		k.download()
+		var path string
+		for name, data := range k.c.files { // the largest
+			if path == "" || len(data) > len(k.c.files[path]) {
+				path = name
+			}
+		}
+		full := filepath.Join(k.dir, path)
+		data, err := os.ReadFile(full)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data[len(data)/2] ^= 1
+		if err := os.WriteFile(full, data, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		_, l := k.run(2, nil)
+		events := watch(t, l)
+		wait(t, l)
+		s := l.Stats()
+		if most := len(data)/(16<<10) + 2; s.Hashed == 0 || s.Hashed > most || s.Swarm.Downloaded > 16<<10 {
+			t.Errorf("%d pieces were hashed (at most %d are in it), %d bytes fetched", s.Hashed, most, s.Swarm.Downloaded)
+		}
+		synctest.Wait()
+		if told := kinds(events(), EventFiles); len(told) > 1 || len(told) == 1 && !strings.Contains(told[0].Text, path) {
+			t.Errorf("told: %+v", told)
+		}
+		k.c.same(t, k.dir)
+	})
+}
+
+// A folder that is gone is a state, not an empty download: nothing is made in its
+// place, and when it is back the torrent goes on by itself without hashing anything.
+func TestFolderIsGone(t *testing.T) {
+	for name, stand := range map[string]func(t *testing.T, dir string){
+		"not there":                       func(*testing.T, string) {},
+		"an empty mount point":            func(t *testing.T, dir string) { mkdir(t, dir) },
+		"a mount point with a lost+found": func(t *testing.T, dir string) { mkdir(t, dir); mkdir(t, filepath.Join(dir, "lost+found")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				k := w.kept(makeContent(t, "volume", 16<<10, 300_000))
+				k.download()
+				away := k.dir + " away"
+				if err := os.Rename(k.dir, away); err != nil {
+					t.Fatal(err)
+				}
+				stand(t, k.dir)
+				_, l := k.run(2, nil)
+				events := watch(t, l)
+				if s := checkedNow(t, l); s.State != Missing || !errors.Is(s.Err, errNotThere) {
+					t.Fatalf("with no folder: %+v", s)
+				}
+				time.Sleep(time.Minute)
+				if s := l.Stats(); s.State != Missing {
+					t.Errorf("a minute later: %+v", s)
+				}
+				if list, _ := os.ReadDir(k.dir); len(list) > 1 {
+					t.Errorf("made in its place: %v", list)
+				}
+				os.RemoveAll(k.dir)
+				if err := os.Rename(away, k.dir); err != nil {
+					t.Fatal(err)
+				}
+				wait(t, l)
+				if s := l.Stats(); s.State != Seeding || s.Hashed != 0 || s.Swarm.Downloaded != 0 {
+					t.Errorf("when it is back: %+v", s)
+				}
+				synctest.Wait()
+				if got := kinds(events(), EventHeld, EventGoesOn); len(got) != 2 {
+					t.Errorf("told: %+v", got)
+				}
+			})
+		})
+	}
+}
+
+func mkdir(t *testing.T, dir string) {
+	t.Helper()
+	if err := os.Mkdir(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Until the user says so: then all of it is fetched again.
+func TestFetchAnew(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		k := w.kept(makeContent(t, "anew", 16<<10, 300_000))
+		k.download()
+		if err := os.RemoveAll(k.dir); err != nil {
+			t.Fatal(err)
+		}
+		mkdir(t, k.dir)
+		_, l := k.run(2, nil)
+		if s := checkedNow(t, l); s.State != Missing {
+			t.Fatalf("with no files: %+v", s)
+		}
+		l.FetchAnew()
+		wait(t, l)
+		k.c.same(t, k.dir)
+		l.Stop(t.Context())
+
+		if err := os.RemoveAll(k.dir); err != nil {
+			t.Fatal(err)
+		}
+		mkdir(t, k.dir)
+		_, l = k.run(3, func(s *Spec) { s.Anew = true })
+		wait(t, l)
+		k.c.same(t, k.dir)
+	})
+}
+
+// One file of several that somebody removed is fetched again, and told of: no volume
+// is missing where the others are.
+func TestOneFileIsGone(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		k := w.kept(makeContent(t, "one gone", 16<<10, 70_000, 160_000, 70_000))
+		k.download()
+		var path string
+		for name, data := range k.c.files {
+			if len(data) > 50_000 {
+				path = name
+			}
+		}
+		if err := os.Remove(filepath.Join(k.dir, path)); err != nil {
+			t.Fatal(err)
+		}
+		_, l := k.run(2, nil)
+		wait(t, l)
+		if s := l.Stats(); s.Swarm.Downloaded == 0 || s.Swarm.Downloaded >= s.Swarm.Size {
+			t.Errorf("fetched: %d of %d", s.Swarm.Downloaded, s.Swarm.Size)
+		}
+		k.c.same(t, k.dir)
+	})
+}
+
+// A sync that fails puts what was written since in doubt: it is hashed and written
+// again, not fetched, and the completion is told when a sync has gone well.
+func TestSyncFailsOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		k := w.kept(makeContent(t, "doubt", 16<<10, 300_000))
+		fsys := storage.NewMemFS()
+		var syncs atomic.Int32
+		faulty := &storagetest.Faulty{FS: fsys, Fail: func(call storagetest.Call) error {
+			if call.Op == "sync" && syncs.Add(1) == 1 {
+				return syscall.EIO
+			}
+			return nil
+		}}
+		pool := storage.NewPool(0)
+		_, l := k.run(1, func(s *Spec) {
+			s.Open = func() (*storage.Files, error) {
+				return storage.New(storage.Entries(k.c.meta.Info), storage.Config{FS: faulty, Pool: pool})
+			}
+		})
+		events := watch(t, l)
+		wait(t, l)
+		s := l.Stats()
+		if s.State != Seeding || s.Hashed == 0 || s.Swarm.Downloaded > s.Swarm.Size {
+			t.Errorf("at the end: %+v", s)
+		}
+		synctest.Wait()
+		if got := kinds(events(), EventFiles, EventComplete); len(got) != 2 || got[0].Kind != EventFiles {
+			t.Errorf("told: %+v", got)
+		}
+		k.c.in(t, fsys)
+	})
+}

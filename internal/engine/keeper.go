@@ -1,0 +1,501 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"shoal/internal/bitfield"
+	"shoal/internal/block"
+	"shoal/internal/disk"
+	"shoal/internal/mono"
+	"shoal/internal/resume"
+	"shoal/internal/storage"
+	"shoal/internal/upkeep"
+)
+
+// opening is one opening of a torrent's files: from the look at what lies there to
+// the next doubt, or the end. The task that opens it has it first; then the loop,
+// which gives it to the task that opens the next one, and that one closes it.
+type opening struct {
+	t     *Torrent
+	gen   int32 // which one it is: what is told by one that is gone does not count
+	store storage.Storage
+	disk  *disk.Torrent
+
+	// Nil with a storage of the caller's.
+	files     *storage.Files
+	lay       resume.Layout
+	loaded    *resume.Loaded
+	journal   *resume.Journal
+	guard     *resume.Guard
+	committer *resume.Committer
+
+	// What was found by a settle that did not go through to the end.
+	seen  resume.Seen
+	found *bitfield.Bitfield
+
+	adopting sync.WaitGroup // of a seed: what was found is claimed in its turn
+}
+
+// errNotThere is why a torrent whose files were there waits instead of fetching them again.
+var errNotThere = errors.New("the files were here and are not: is a volume not mounted? bring it back, or have them fetched anew")
+
+// firstLook makes sure that a new torrent has a place for its files, so that Add can
+// say what is wrong with it. A folder that is not there may be a volume that is not
+// mounted: then a journal that knows it makes the torrent wait.
+func (t *Torrent) firstLook() error {
+	if t.spec.Storage != nil {
+		return nil
+	}
+	var err error
+	if t.dir, err = filepath.Abs(t.spec.Dir); err != nil {
+		return fmt.Errorf("find the folder %s: %w", t.spec.Dir, err)
+	}
+	files, err := t.files()
+	if err == nil {
+		return files.Close()
+	}
+	if storage.KindOf(err) != storage.Missing || t.e.cfg.StateDir == "" {
+		return err
+	}
+	state, serr := t.e.stateFor(t.dir)
+	if serr != nil {
+		return err
+	}
+	_, lo, serr := resume.Open(state, resume.LayoutOf(t.spec.Meta.InfoHash, t.info), resume.Config{Dir: t.dir, Boot: t.e.boot})
+	if serr != nil || !lo.Found {
+		return err
+	}
+	return nil
+}
+
+// openFirst begins to look at what is on disk.
+func (t *Torrent) openFirst() {
+	t.upkeep.Start(t.e.now())
+	t.upkeep.Next() // it is this
+	t.openSoon(func(leave func()) { t.upkeepOpen(nil, nil, 0, leave) })
+}
+
+// openFiles opens the files. Nothing is looked at yet, and nothing created. Where
+// there is a journal of a folder that is not there, the error is errNotThere.
+func (t *Torrent) openFiles(gen int32) (*opening, error) {
+	o := &opening{t: t, gen: gen}
+	report := func(r disk.Result) { t.post(event{kind: evChecked, n: gen, with: &r}) }
+	if t.spec.Storage != nil {
+		o.store = t.spec.Storage
+		o.disk = t.e.disk.Open(o.store, t.geom, t.info.PieceHash, report)
+		return o, nil
+	}
+	o.lay = resume.LayoutOf(t.spec.Meta.InfoHash, t.info)
+	state, err := t.e.stateFor(t.dir)
+	if err != nil {
+		return nil, err
+	}
+	if o.journal, o.loaded, err = resume.Open(state, o.lay, resume.Config{Dir: t.dir, Boot: t.e.boot}); err != nil {
+		return nil, err
+	}
+	if o.files, err = t.files(); err != nil {
+		if storage.KindOf(err) == storage.Missing && (o.loaded.Found || t.had.known()) {
+			err = fmt.Errorf("%w (%w)", errNotThere, err)
+		}
+		return nil, err
+	}
+	o.guard = resume.NewGuard(o.files, o.files.Folder(), o.journal, resume.LateTimes(t.dir))
+	o.store = o.guard
+	o.committer = resume.NewCommitter(o.journal, resume.CommitterConfig{Sync: o.guard.Sync, Report: o.claimed})
+	o.disk = t.e.disk.Open(o.store, t.geom, t.info.PieceHash, report)
+	return o, nil
+}
+
+// claimed takes the outcome of a group of pieces from the committer.
+func (o *opening) claimed(r resume.Report) {
+	switch {
+	case errors.As(r.Err, new(*resume.SyncError)):
+		o.t.post(event{kind: evSpoilt, n: o.gen, with: r.Err})
+	case r.Err != nil:
+		// What is not claimed now will be; until then a stop costs a check.
+		o.t.e.log.Warn("claim pieces", "torrent", o.t.info.Name, "err", r.Err)
+	}
+}
+
+// files opens the folder and lays the torrent out in it.
+func (t *Torrent) files() (*storage.Files, error) {
+	if t.spec.Open != nil {
+		return t.spec.Open()
+	}
+	return storage.OpenTorrent(t.spec.Dir, t.info, t.e.files)
+}
+
+// settle finds out what is had. The pieces it gives can be served, also when the
+// error says that some could not be read, or not be claimed; none are given with
+// errNotThere. It may be called again after an error.
+func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield, error) {
+	t := o.t
+	if o.guard == nil {
+		t.pub.beginCheck(nil)
+		done := t.e.longCheck(ctx, t.geom.Total, leave)
+		have, err := o.disk.Check(ctx, t.pub.checkedPiece)
+		done()
+		if err == nil {
+			err = o.store.Prepare(ctx)
+		}
+		return have, err
+	}
+	seen, err := resume.Look(o.files.Folder(), o.lay.Files)
+	if err != nil {
+		return nil, err
+	}
+	v := o.loaded.Compare(seen)
+	if !t.anew.Load() && notThere(seen, v) {
+		return nil, errNotThere
+	}
+	have := v.Trusted.Clone()
+	if o.found != nil && slices.Equal(seen.Files, o.seen.Files) {
+		for p := range o.found.Pieces() { // as of the last time
+			have.Set(p)
+			v.Doubt.Clear(p)
+		}
+	} else {
+		t.tellChanges(o, v)
+	}
+	t.pub.beginCheck(v.Doubt)
+	var found *bitfield.Bitfield
+	if !v.Doubt.None() {
+		done := t.e.longCheck(ctx, int64(v.Doubt.Count())*int64(t.geom.PieceLength), leave)
+		found, err = o.disk.CheckPieces(ctx, v.Doubt, t.pub.checkedPiece)
+		done()
+		for p := range found.Pieces() {
+			have.Set(p)
+		}
+	}
+	o.seen, o.found = seen, have
+	if err != nil {
+		return have, err
+	}
+	if t.spec.SeedOnly {
+		o.adoptLater(ctx, seen, have, found != nil)
+		return have, nil
+	}
+	if err = o.guard.Adopt(ctx, seen, have); err == nil {
+		err = o.store.Prepare(ctx)
+	}
+	if err == nil {
+		o.seen, o.found = resume.Seen{}, nil
+	}
+	return have, err
+}
+
+// adoptLater claims what a seed was found to have. It writes nothing, so that can
+// wait for its turn; where nothing new was found there is nothing to write.
+func (o *opening) adoptLater(ctx context.Context, seen resume.Seen, have *bitfield.Bitfield, found bool) {
+	o.seen, o.found = resume.Seen{}, nil
+	adopt := func(func()) {
+		if err := o.guard.Adopt(ctx, seen, have); err != nil && ctx.Err() == nil {
+			o.t.e.log.Warn("claim what was found", "torrent", o.t.info.Name, "err", err)
+		}
+	}
+	if !found {
+		adopt(nil)
+		return
+	}
+	o.adopting.Add(1)
+	o.t.e.adoptions.add(func(leave func()) {
+		defer o.adopting.Done()
+		adopt(leave)
+	})
+}
+
+// notThere reports whether a torrent's files are gone altogether. When some are
+// gone and others are there, no volume is missing: somebody removed them.
+func notThere(seen resume.Seen, v resume.Verdict) bool {
+	if v.FolderGone {
+		return true
+	}
+	for _, id := range seen.Files {
+		if id.Exists {
+			return false
+		}
+	}
+	return len(v.Missing) > 0
+}
+
+// tellChanges says what somebody else has done to the files.
+func (t *Torrent) tellChanges(o *opening, v resume.Verdict) {
+	if !o.loaded.Found {
+		return
+	}
+	if o.loaded.Damaged != "" {
+		t.events.send(Event{Kind: EventFiles, Text: "its journal is damaged and not trusted, everything is checked: " + o.loaded.Damaged})
+		return
+	}
+	for _, i := range v.Missing {
+		t.events.send(Event{Kind: EventFiles, Text: o.lay.Files[i].Path + " was here and is gone"})
+	}
+	for _, i := range v.Changed {
+		t.events.send(Event{Kind: EventFiles, Text: o.lay.Files[i].Path + " was changed by another program: it is checked"})
+	}
+}
+
+// close gives the files up. In order, everything that is verified is claimed
+// first; nothing writes any more.
+func (o *opening) close(ctx context.Context, inOrder bool) error {
+	o.disk.Close()
+	o.adopting.Wait()
+	var err error
+	if o.committer != nil {
+		err = o.committer.Close(ctx, inOrder)
+	}
+	if o.t.spec.Storage != nil {
+		return err // it is closed with the torrent
+	}
+	return errors.Join(err, o.store.Close())
+}
+
+// distrust takes claims back, before what is open is closed to be checked.
+func (o *opening) distrust(pieces ...uint32) {
+	if o.journal == nil {
+		return
+	}
+	if err := o.journal.Distrust(pieces...); err != nil {
+		o.t.e.log.Warn("take claims back", "torrent", o.t.info.Name, "err", err)
+	}
+}
+
+// sync makes durable what is complete, and has it claimed.
+func (o *opening) sync(ctx context.Context) error {
+	if o.committer == nil {
+		return o.disk.Sync(ctx)
+	}
+	err := o.committer.Flush(ctx)
+	if err != nil && ctx.Err() == nil && !errors.As(err, new(*resume.SyncError)) {
+		// The data is safe. That the journal could not be written costs a check
+		// at the next start, and is told by the committer.
+		return nil
+	}
+	return err
+}
+
+// settled is the outcome of an upkeep.Open or upkeep.Settle.
+type settled struct {
+	o       *opening
+	have    *bitfield.Bitfield
+	err     error
+	outcome upkeep.Outcome
+}
+
+// upkeepOpen closes what was open, and opens the files anew. It is a task.
+func (t *Torrent) upkeepOpen(prev *opening, doubts []uint32, gen int32, leave func()) {
+	if prev != nil {
+		if len(doubts) > 0 {
+			prev.distrust(doubts...)
+		}
+		if err := prev.close(t.ctx, false); err != nil {
+			t.e.log.Debug("close files to open them anew", "torrent", t.info.Name, "err", err)
+		}
+	}
+	o, err := t.openFiles(gen)
+	if err != nil {
+		s := settled{err: err, outcome: upkeep.Unusable}
+		if errors.Is(err, errNotThere) {
+			s.outcome = upkeep.NotThere
+		}
+		t.post(event{kind: evSettled, with: &s})
+		return
+	}
+	t.upkeepSettle(o, leave)
+}
+
+// upkeepSettle looks at what is open and checks what is in doubt. It is a task.
+func (t *Torrent) upkeepSettle(o *opening, leave func()) {
+	have, err := o.settle(t.ctx, leave)
+	s := settled{o: o, have: have, err: err}
+	switch {
+	case t.ctx.Err() != nil:
+		s.outcome = upkeep.Unusable
+	case errors.Is(err, errNotThere):
+		s.outcome = upkeep.NotThere
+	case have == nil:
+		s.outcome = upkeep.Unusable
+	case err != nil:
+		s.outcome = upkeep.Partly
+	default:
+		t.anew.Store(false) // that was for once
+	}
+	if s.outcome == upkeep.NotThere || s.outcome == upkeep.Unusable {
+		// A folder that is held open would be the old one for ever.
+		o.close(t.ctx, false)
+		s.o, s.have = nil, nil
+	}
+	if !t.post(event{kind: evSettled, with: &s}) && s.o != nil {
+		s.o.close(t.ctx, false)
+	}
+}
+
+// afterSettle takes the outcome of an opening.
+func (t *Torrent) afterSettle(now mono.Time, s *settled) {
+	t.cur, t.cause = s.o, s.err
+	t.source.set(s.o)
+	t.upkeep.Settled(now, s.outcome)
+	switch {
+	case s.have == nil:
+		t.lookedAt()
+	case t.swarm == nil:
+		t.start(now, s.have)
+	default:
+		t.rejoin(now, s.have)
+	}
+	if t.swarm != nil && t.swarm.Complete() {
+		t.sync() // also once more, when the last time failed
+	}
+	t.pub.pending = true
+}
+
+// rejoin tells the swarm what was lost and what is there again.
+func (t *Torrent) rejoin(now mono.Time, have *bitfield.Bitfield) {
+	for i, mark := range t.swarm.AppendMap(nil) {
+		p := uint32(i)
+		switch had := mark == 'v'; {
+		case had && !have.Has(p):
+			t.synced = false
+			t.swarm.Lost(now, p)
+		case !had && have.Has(p):
+			t.swarm.Regained(now, p)
+		}
+	}
+	t.had.set(have)
+}
+
+// lookedAt says, once, that it is known what is on disk.
+func (t *Torrent) lookedAt() {
+	select {
+	case <-t.checked:
+	default:
+		t.pub.publishNow(t.e.now())
+		close(t.checked)
+		t.events.send(Event{Kind: EventChecked})
+	}
+}
+
+// unwritten takes a write that failed to the machine that decides what follows.
+func (t *Torrent) unwritten(now mono.Time, err error) {
+	t.cause = err
+	t.upkeep.Unwritten(now)
+}
+
+// spoilt says that what the files hold is in doubt, the given pieces whatever the
+// files look like.
+func (t *Torrent) spoilt(now mono.Time, err error, pieces ...uint32) {
+	t.doubts = append(t.doubts, pieces...)
+	t.cause = err
+	t.events.send(Event{Kind: EventFiles, Text: err.Error()})
+	t.upkeep.Spoilt(now)
+}
+
+// maintain has done what the upkeep machine decided, and tells the swarm what it
+// may do meanwhile.
+func (t *Torrent) maintain(now mono.Time) {
+	switch t.upkeep.Next() {
+	case upkeep.Open:
+		prev, doubts := t.cur, t.doubts
+		t.cur, t.doubts = nil, nil
+		t.source.set(nil)
+		t.gen++
+		gen := t.gen
+		t.openSoon(func(leave func()) { t.upkeepOpen(prev, doubts, gen, leave) })
+	case upkeep.Settle:
+		o := t.cur
+		t.openSoon(func(leave func()) { t.upkeepSettle(o, leave) })
+	case upkeep.Retry:
+		t.upkeep.Retried(now, t.cur.disk.Retry())
+	}
+	mode := t.upkeep.Mode()
+	if t.swarm != nil && mode != t.mode {
+		t.swarm.Suspend(now, mode == upkeep.Out)
+		t.swarm.Hold(now, mode != upkeep.Run)
+		t.open.Store(mode != upkeep.Out)
+		t.mode = mode
+	}
+	if state := t.upkeep.State(); state != t.state {
+		t.state = state
+		t.pub.pending = true
+		switch state {
+		case upkeep.Held, upkeep.Missing:
+			t.held = true
+			t.events.send(Event{Kind: EventHeld, Err: t.cause, Text: t.cause.Error()})
+		case upkeep.Ready:
+			t.cause = nil
+			if t.held {
+				t.held = false
+				t.events.send(Event{Kind: EventGoesOn})
+			}
+		}
+	}
+}
+
+// openSoon runs a task that opens or checks files, when its turn has come.
+func (t *Torrent) openSoon(task func(leave func())) {
+	t.tasks.Add(1)
+	t.e.openings.add(func(leave func()) {
+		defer t.tasks.Done()
+		task(leave)
+	})
+}
+
+// source is what connections read from: the disk of the opening that is current.
+type source struct{ cur atomic.Pointer[disk.Torrent] }
+
+func (s *source) set(o *opening) {
+	if o == nil {
+		s.cur.Store(nil)
+	} else {
+		s.cur.Store(o.disk)
+	}
+}
+
+// Read implements peerconn.Source.
+func (s *source) Read(refs []block.Ref, dst []byte) error {
+	d := s.cur.Load()
+	if d == nil {
+		return disk.ErrClosed
+	}
+	return d.Read(refs, dst)
+}
+
+// had is the set of pieces that are verified, for readers of any goroutine.
+type had struct {
+	mu     sync.RWMutex
+	pieces *bitfield.Bitfield // nil until it is known what is on disk
+}
+
+func (h *had) set(have *bitfield.Bitfield) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.pieces = have.Clone()
+}
+
+func (h *had) add(piece uint32) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.pieces.Set(piece)
+}
+
+func (h *had) has(piece uint32) bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.pieces != nil && h.pieces.Has(piece)
+}
+
+// known reports whether it was ever known what is on disk.
+func (h *had) known() bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.pieces != nil
+}
+
+// Has reports whether a piece is verified and its files can be read now.
+func (t *Torrent) Has(piece uint32) bool { return t.source.cur.Load() != nil && t.had.has(piece) }
