@@ -178,6 +178,7 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 		return have, err
 	}
 	if t.spec.SeedOnly {
+		o.guard.Expect(seen)
 		o.adoptLater(ctx, seen, have, found != nil)
 		return have, nil
 	}

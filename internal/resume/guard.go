@@ -30,7 +30,8 @@ type Guard struct {
 	mu sync.Mutex // held for a write
 
 	writeMu     sync.Mutex
-	first, last int // files that are being written to
+	first, last int        // files that are being written to
+	seen        []Identity // what reads are judged by before Adopt; nil for nothing
 }
 
 // NewGuard gives st, whose files lie in the folder fsys, the journal j. With late a
@@ -67,11 +68,21 @@ func (g *Guard) asLeft(i int, h storage.Handle) bool {
 		return false
 	}
 	was, adopted := g.j.left(i)
+	if !adopted {
+		if g.seen == nil {
+			return true
+		}
+		was = g.seen[i]
+	}
 	if g.late && id.sameFile(was) && id.Size >= was.Size {
 		return true
 	}
-	return !adopted || id.same(was)
+	return id.same(was)
 }
+
+// Expect has reads judged by how the files were seen, before that is adopted. It is
+// called when nobody reads any more to find out what is there.
+func (g *Guard) Expect(seen Seen) { g.seen = seen.Files }
 
 func (g *Guard) writing(i int) bool {
 	g.writeMu.Lock()
