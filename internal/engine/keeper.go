@@ -164,6 +164,7 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 		t.tellChanges(o, v)
 	}
 	t.pub.beginCheck(v.Doubt)
+	o.guard.Expect(resume.Seen{})
 	var found *bitfield.Bitfield
 	if !v.Doubt.None() {
 		done := t.e.longCheck(ctx, int64(v.Doubt.Count())*int64(t.geom.PieceLength), leave)
@@ -174,11 +175,11 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 		}
 	}
 	o.seen, o.found = seen, have
+	o.guard.Expect(seen)
 	if err != nil {
 		return have, err
 	}
 	if t.spec.SeedOnly {
-		o.guard.Expect(seen)
 		o.adoptLater(ctx, seen, have, found != nil)
 		return have, nil
 	}

@@ -69,10 +69,11 @@ func (g *Guard) asLeft(i int, h storage.Handle) bool {
 	}
 	was, adopted := g.j.left(i)
 	if !adopted {
-		if g.seen == nil {
+		seen := g.expected()
+		if seen == nil {
 			return true
 		}
-		was = g.seen[i]
+		was = seen[i]
 	}
 	if g.late && id.sameFile(was) && id.Size >= was.Size {
 		return true
@@ -81,8 +82,19 @@ func (g *Guard) asLeft(i int, h storage.Handle) bool {
 }
 
 // Expect has reads judged by how the files were seen, before that is adopted. It is
-// called when nobody reads any more to find out what is there.
-func (g *Guard) Expect(seen Seen) { g.seen = seen.Files }
+// called when nobody reads any more to find out what is there; with nothing seen it is
+// taken back.
+func (g *Guard) Expect(seen Seen) {
+	g.writeMu.Lock()
+	defer g.writeMu.Unlock()
+	g.seen = seen.Files
+}
+
+func (g *Guard) expected() []Identity {
+	g.writeMu.Lock()
+	defer g.writeMu.Unlock()
+	return g.seen
+}
 
 func (g *Guard) writing(i int) bool {
 	g.writeMu.Lock()
