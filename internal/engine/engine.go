@@ -179,6 +179,7 @@ func New(cfg Config) (*Engine, error) {
 	e.disk = disk.New(disk.Config{Workers: cfg.Workers, Budget: e.budget, Counters: e.files.Counters()})
 	e.wg.Add(1)
 	go e.acceptLoop()
+	e.wg.Go(e.watch)
 	return e, nil
 }
 

@@ -161,6 +161,38 @@ func TestFolderIsGone(t *testing.T) {
 	}
 }
 
+// A folder that goes away under a running torrent is noticed: what comes in its place
+// stays empty, and the torrent goes on when it is back.
+func TestFolderGoesWhileRunning(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		k := w.kept(makeContent(t, "going", 16<<10, 300_000))
+		_, l := k.run(1, nil)
+		wait(t, l)
+		away := k.dir + " away"
+		if err := os.Rename(k.dir, away); err != nil {
+			t.Fatal(err)
+		}
+		mkdir(t, k.dir)
+		time.Sleep(20 * time.Second)
+		if s := l.Stats(); s.State != Missing {
+			t.Errorf("with another folder in its place: %+v", s)
+		}
+		if list, _ := os.ReadDir(k.dir); len(list) > 0 {
+			t.Errorf("made in its place: %v", list)
+		}
+		if err := os.Remove(k.dir); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(away, k.dir); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Second)
+		if s := l.Stats(); s.State != Seeding || s.Hashed != 0 {
+			t.Errorf("when it is back: %+v", s)
+		}
+	})
+}
+
 func mkdir(t *testing.T, dir string) {
 	t.Helper()
 	if err := os.Mkdir(dir, 0o777); err != nil {

@@ -42,6 +42,9 @@ type opening struct {
 	adopting sync.WaitGroup // of a seed: what was found is claimed in its turn
 }
 
+// anyOpening is the number of whichever opening is current.
+const anyOpening = -1
+
 // errNotThere is why a torrent whose files were there waits instead of fetching them again.
 var errNotThere = errors.New("the files were here and are not: is a volume not mounted? bring it back, or have them fetched anew")
 

@@ -96,7 +96,7 @@ func (t *Torrent) apply(ev event) {
 		t.upkeep.Hurry(now)
 		return
 	case evSpoilt:
-		if ev.n == t.gen {
+		if ev.n == t.gen || ev.n == anyOpening && t.cur != nil {
 			t.spoilt(now, ev.with.(error))
 		}
 		return

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"os"
 	"path"
 
 	"shoal/metainfo"
@@ -44,9 +45,15 @@ type sharedFolder struct {
 func (p *Pool) folder(dir string) (FS, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if f := p.folders[dir]; f != nil {
-		f.uses++
-		return f, nil
+	old := p.folders[dir]
+	if old != nil {
+		old.uses++ // it stays open while it is looked at
+		var same bool
+		p.unlocked(func() { same = old.stillThere() })
+		if same {
+			return old, nil
+		}
+		defer func() { p.unlocked(func() { old.Close() }) }()
 	}
 	var fsys FS
 	var err error
@@ -54,7 +61,7 @@ func (p *Pool) folder(dir string) (FS, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f := p.folders[dir]; f != nil { // somebody was quicker
+	if f := p.folders[dir]; f != nil && f != old { // somebody was quicker
 		p.unlocked(func() { fsys.Close() })
 		f.uses++
 		return f, nil
@@ -67,12 +74,42 @@ func (p *Pool) folder(dir string) (FS, error) {
 	return f, nil
 }
 
+// stillThere reports whether the folder's path still leads to it: a volume may have
+// gone, or another one have come in its place.
+func (f *sharedFolder) stillThere() bool {
+	now, err := os.Stat(f.dir)
+	if err != nil {
+		return false
+	}
+	open, err := f.FS.Lstat(".")
+	return err == nil && os.SameFile(now, open)
+}
+
+// Replaced gives those folders in use whose paths do not lead to them any more.
+func (p *Pool) Replaced() []string {
+	p.mu.Lock()
+	var all []*sharedFolder
+	for _, f := range p.folders {
+		f.uses++
+		all = append(all, f)
+	}
+	p.mu.Unlock()
+	var gone []string
+	for _, f := range all {
+		if !f.stillThere() {
+			gone = append(gone, f.dir)
+		}
+		f.Close()
+	}
+	return gone
+}
+
 // Close implements FS.
 func (f *sharedFolder) Close() error {
 	f.pool.mu.Lock()
 	f.uses--
 	last := f.uses == 0
-	if last {
+	if last && f.pool.folders[f.dir] == f {
 		delete(f.pool.folders, f.dir)
 	}
 	f.pool.mu.Unlock()

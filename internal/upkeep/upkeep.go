@@ -240,8 +240,12 @@ func (m *Machine) Spoilt(now mono.Time) {
 		m.spoilt = true
 		m.mode = Out
 		return
+	case Nothing:
+		if m.mode == Out && m.next == Open {
+			return // it is looked at when its time has come
+		}
 	}
-	m.acting = Nothing
+	m.acting, m.trying = Nothing, false
 	m.state, m.mode = Opening, Out
 	if m.calm(now) || now >= m.opened.Add(firstTry) {
 		m.since, m.wait = now, firstTry/2
