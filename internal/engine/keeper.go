@@ -183,7 +183,7 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 		return have, err
 	}
 	if t.spec.SeedOnly {
-		o.adoptLater(ctx, seen, have, found != nil)
+		o.adoptLater(seen, have, found != nil)
 		return have, nil
 	}
 	if err = o.guard.Adopt(ctx, seen, have); err == nil {
@@ -197,8 +197,10 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 
 // adoptLater claims what a seed was found to have. It writes nothing, so that can
 // wait for its turn; where nothing new was found there is nothing to write.
-func (o *opening) adoptLater(ctx context.Context, seen resume.Seen, have *bitfield.Bitfield, found bool) {
+func (o *opening) adoptLater(seen resume.Seen, have *bitfield.Bitfield, found bool) {
 	o.seen, o.found = resume.Seen{}, nil
+	// Stopping does not cut it short at once: it would be done again at each start.
+	ctx := o.t.byes
 	adopt := func(func()) {
 		if err := o.guard.Adopt(ctx, seen, have); err != nil && ctx.Err() == nil {
 			o.t.e.log.Warn("claim what was found", "torrent", o.t.info.Name, "err", err)
@@ -343,7 +345,10 @@ func (t *Torrent) upkeepSettle(o *opening, leave func()) {
 
 // afterSettle takes the outcome of an opening.
 func (t *Torrent) afterSettle(now mono.Time, s *settled) {
-	t.cur, t.cause = s.o, s.err
+	t.cur = s.o
+	if s.err != nil || s.outcome == upkeep.Fine {
+		t.cause = s.err
+	}
 	t.source.set(s.o)
 	t.upkeep.Settled(now, s.outcome)
 	switch {
@@ -427,13 +432,12 @@ func (t *Torrent) maintain(now mono.Time) {
 	}
 	if state := t.upkeep.State(); state != t.state {
 		t.state = state
-		t.pub.pending = true
+		t.pub.publishNow(now) // whoever is told may look
 		switch state {
 		case upkeep.Held, upkeep.Missing:
 			t.held = true
 			t.events.send(Event{Kind: EventHeld, Err: t.cause, Text: t.cause.Error()})
 		case upkeep.Ready:
-			t.cause = nil
 			if t.held {
 				t.held = false
 				t.events.send(Event{Kind: EventGoesOn})

@@ -1,0 +1,152 @@
+//go:build torture
+
+package torture
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A volume that is too small, by a little or a lot: the download waits and says why,
+// keeps what it has, and goes on by itself when there is room.
+func TestNoSpace(t *testing.T) {
+	p := makePayload(t, "256KiB", 20<<20, 12<<20+5)
+	source := addr(t)
+	run(t, "seed", p.torrent, "--dir", p.dir, "--listen", source, "--state", "none").await("up", nil)
+	for _, kib := range []int{64, 1000, 5000, 12_345, 20_480, 27_000, 32_000, 32_760} {
+		t.Run(fmt.Sprintf("%d KiB", kib), func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			mount(t, "-t", "tmpfs", "-o", fmt.Sprintf("size=%dk", kib), "tmpfs", dir)
+			defer unmount(t, "-l", dir)
+			get := run(t, "get", p.torrent, "--dir", dir, "--state", t.TempDir(), "--listen", addr(t), "--peer", source)
+			held := get.await("held", nil)
+			if text := held["text"].(string); held["state"] != "held" || !strings.Contains(text, "no space left") {
+				t.Errorf("held: %v", held)
+			}
+			time.Sleep(7 * time.Second) // it tries again meanwhile, in vain
+			before := number(get.find("progress"), "have")
+			mount(t, "-o", "remount,size=40m", dir)
+			get.await("goes-on", nil)
+			done := get.await("complete", nil)
+			<-get.done
+			p.whole(t, dir)
+			if extra := number(done, "downloaded") - p.meta.Info.Length; extra > 24<<20 {
+				t.Errorf("%d bytes came twice", extra)
+			} else {
+				t.Logf("%d pieces were had when it was full; %.1f MiB came twice", before, float64(extra)/(1<<20))
+			}
+		})
+	}
+}
+
+// The folder of state is full while there is room for the files: nothing is written
+// that could not be noted, the reason is told, and it goes on.
+func TestNoSpaceForState(t *testing.T) {
+	p := makePayload(t, "256KiB", 20<<20)
+	source := addr(t)
+	run(t, "seed", p.torrent, "--dir", p.dir, "--listen", source, "--state", "none").await("up", nil)
+	dir, state := t.TempDir(), t.TempDir()
+	mount(t, "-t", "tmpfs", "-o", "size=64k", "tmpfs", state)
+	defer unmount(t, "-l", state)
+	must(t, os.WriteFile(filepath.Join(state, "ballast"), make([]byte, 64<<10), 0o666))
+	get := run(t, "get", p.torrent, "--dir", dir, "--state", state, "--listen", addr(t), "--peer", source)
+	held := get.await("held", nil)
+	if !strings.Contains(held["text"].(string), "no space left") {
+		t.Errorf("held: %v", held)
+	}
+	must(t, os.Remove(filepath.Join(state, "ballast")))
+	get.await("complete", nil)
+	<-get.done
+	p.whole(t, dir)
+}
+
+// A volume that is mounted read-only, and made writable later.
+func TestReadOnly(t *testing.T) {
+	p := makePayload(t, "256KiB", 20<<20)
+	source := addr(t)
+	run(t, "seed", p.torrent, "--dir", p.dir, "--listen", source, "--state", "none").await("up", nil)
+	dir := t.TempDir()
+	mount(t, "-t", "tmpfs", "-o", "ro,size=40m", "tmpfs", dir)
+	defer unmount(t, "-l", dir)
+	get := run(t, "get", p.torrent, "--dir", dir, "--state", t.TempDir(), "--listen", addr(t), "--peer", source)
+	held := get.await("held", nil)
+	if !strings.Contains(held["text"].(string), "read-only") {
+		t.Errorf("held: %v", held)
+	}
+	mount(t, "-o", "remount,rw", dir)
+	get.await("complete", nil)
+	<-get.done
+	p.whole(t, dir)
+}
+
+// A volume that vanishes under a download, which waits on an empty mount point and
+// writes nothing into it; and that comes back.
+func TestVolumeVanishes(t *testing.T) {
+	p := makePayload(t, "256KiB", 24<<20)
+	source, later := addr(t), addr(t)
+	dir, volume, state := t.TempDir(), t.TempDir(), t.TempDir()
+	mount(t, "-t", "tmpfs", "-o", "size=60m", "tmpfs", volume)
+	defer unmount(t, "-l", volume)
+	mount(t, "--bind", volume, dir)
+	mounted := true
+	defer func() {
+		if mounted {
+			unmount(t, "-l", dir)
+		}
+	}()
+
+	// A seed of the first half alone leaves the download in the middle.
+	half := t.TempDir()
+	must(t, os.CopyFS(half, os.DirFS(filepath.Join(p.dir))))
+	file := filepath.Join(half, "payload", "file 0")
+	b, err := os.ReadFile(file)
+	must(t, err)
+	clear(b[len(b)/2:])
+	must(t, os.WriteFile(file, b, 0o666))
+	run(t, "seed", p.torrent, "--dir", half, "--listen", source, "--state", "none").await("up", nil)
+	get := run(t, "get", p.torrent, "--dir", dir, "--state", state, "--listen", addr(t), "--peer", source, "--peer", later)
+	get.await("progress", func(e map[string]any) bool { return number(e, "have") >= number(e, "pieces")/2 })
+
+	unmount(t, "-l", dir)
+	mounted = false
+	held := get.await("held", nil)
+	if held["state"] != "missing" {
+		t.Errorf("held: %v", held)
+	}
+	run(t, "seed", p.torrent, "--dir", p.dir, "--listen", later, "--state", "none").await("up", nil)
+	time.Sleep(7 * time.Second)
+	if list, _ := os.ReadDir(dir); len(list) > 0 {
+		t.Errorf("made in an empty mount point: %v", list)
+	}
+	mount(t, "--bind", volume, dir)
+	mounted = true
+	get.await("goes-on", nil)
+	done := get.await("complete", nil)
+	<-get.done
+	p.whole(t, dir)
+	if extra := number(done, "downloaded") - p.meta.Info.Length; extra > twice {
+		t.Errorf("%d bytes came twice", extra)
+	}
+
+	// And at a start: the volume is not there, then it is.
+	unmount(t, "-l", dir)
+	mounted = false
+	get = run(t, "get", p.torrent, "--dir", dir, "--state", state, "--listen", addr(t))
+	if e := get.await("error", nil); !strings.Contains(e["hint"].(string), "--anew") {
+		t.Errorf("at a start: %v", e)
+	}
+	if list, _ := os.ReadDir(dir); len(list) > 0 {
+		t.Errorf("made in an empty mount point: %v", list)
+	}
+	mount(t, "--bind", volume, dir)
+	mounted = true
+	get = run(t, "get", p.torrent, "--dir", dir, "--state", state, "--listen", addr(t))
+	if e := get.await("checked", nil); number(e, "hashed") != 0 || number(e, "have") != number(e, "pieces") {
+		t.Errorf("when it is back: %v", e)
+	}
+}
