@@ -32,16 +32,28 @@ func (p *Picker) CheckInvariants(peers iter.Seq2[Peer, *bitfield.Bitfield]) erro
 	return nil
 }
 
-func (p *Picker) checkOrder() error {
+func (p *Picker) checkOrder() (err error) {
 	if got, want := int(p.order.start[p.order.buckets()]), len(p.pieces); got != want {
 		return fmt.Errorf("the last bucket ends at %d of %d", got, want)
 	}
+	lacking := 0
+	defer func() {
+		if err == nil && lacking != p.lacking {
+			err = fmt.Errorf("%d pieces are wanted and missing, kept as %d", lacking, p.lacking)
+		}
+	}()
 	for at, i := range p.order.pieces {
 		pc := &p.pieces[i]
 		if pc.pos != uint32(at) {
 			return fmt.Errorf("piece %d is at %d of the order and believes to be at %d", i, at, pc.pos)
 		}
-		taken := p.have.Has(i) || pc.slot != none
+		taken := p.have.Has(i) || pc.slot != none || pc.shut
+		if pc.shut && (p.have.Has(i) || pc.slot != none || pc.prio > Skip || p.isUrged(i)) {
+			return fmt.Errorf("piece %d is shut out: had %v, slot %d, priority %d", i, p.have.Has(i), pc.slot, pc.prio)
+		}
+		if !p.have.Has(i) {
+			lacking += wanted(pc.prio)
+		}
 		if p.have.Has(i) && pc.slot != none {
 			return fmt.Errorf("piece %d is had and started", i)
 		}

@@ -181,7 +181,7 @@ func (p *Picker) offer(i uint32, n int64) {
 
 // offeredOf is what piece i adds to offered.
 func (p *Picker) offeredOf(i uint32) int64 {
-	if p.have.Has(i) {
+	if p.have.Has(i) || p.pieces[i].shut {
 		return 0
 	}
 	slot := p.pieces[i].slot

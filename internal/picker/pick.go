@@ -27,8 +27,11 @@ type Choice struct {
 // part of that (such as the allowed fast pieces while it chokes us, BEP 6).
 func (p *Picker) Pick(now mono.Time, peer Peer, has *bitfield.Bitfield, n int, dst []Choice) []Choice {
 	q := p.peer(peer)
-	if n <= 0 || p.have.All() || p.isDry(q, has) {
+	if n <= 0 || p.have.All() || len(p.urges) == 0 && p.isDry(q, has) {
 		return dst
+	}
+	if len(p.urges) > 0 {
+		n, dst = p.duplicateUrgent(now, peer, has, n, dst)
 	}
 	for n > 0 {
 		slot, reason := p.choose(now, peer, has)
@@ -62,6 +65,13 @@ func (p *Picker) isDry(q *peerState, has *bitfield.Bitfield) bool {
 // choose gives a started piece with a free block for the peer; it starts one
 // when need be. It gives none when there is none.
 func (p *Picker) choose(now mono.Time, peer Peer, has *bitfield.Bitfield) (int32, why.Why) {
+	if len(p.urges) > 0 {
+		if p.choices++; p.choices%commonShare != 0 {
+			if slot := p.chooseUrgent(peer, has); slot != none {
+				return p.claim(now, peer, slot, why.Urgent)
+			}
+		}
+	}
 	if slot := p.chooseStarted(peer, has); slot != none {
 		return p.claim(now, peer, slot, why.Started)
 	}
@@ -129,15 +139,23 @@ func (p *Picker) chooseNew(peer Peer, has *bitfield.Bitfield) (uint32, why.Why, 
 		lowest = 1 // nobody has what is below
 	}
 	spare := p.have.Len() // no piece
-	if p.randomFirst() {
-		if i, ok := p.search(p.order.free(lowest), peer, has, &spare); ok {
-			return i, why.RandomFirst, true
+	for prio := High; prio > Skip; prio-- {
+		if !p.ranked {
+			prio = 0 // all are alike
 		}
-	} else {
-		for a := lowest; a < p.order.buckets(); a++ {
-			if i, ok := p.search(p.order.bucket(a), peer, has, &spare); ok {
-				return i, why.Rarest, true
+		if p.randomFirst() {
+			if i, ok := p.search(p.order.free(lowest), peer, has, prio, &spare); ok {
+				return i, why.RandomFirst, true
 			}
+		} else {
+			for a := lowest; a < p.order.buckets(); a++ {
+				if i, ok := p.search(p.order.bucket(a), peer, has, prio, &spare); ok {
+					return i, why.Rarest, true
+				}
+			}
+		}
+		if prio == 0 {
+			break
 		}
 	}
 	return spare, why.Suspect, spare < p.have.Len()
@@ -147,9 +165,10 @@ func (p *Picker) randomFirst() bool {
 	return p.have.Len() > randomFirstPieces && int64(p.have.Count()) < int64(p.cfg.RandomFirst)
 }
 
-// search looks from a random place on for a piece that the peer has. A suspect
+// search looks from a random place on for a piece that the peer has, of a priority
+// when one is given. A suspect
 // piece whose failed copy came from this peer in part is kept as spare.
-func (p *Picker) search(among []uint32, peer Peer, has *bitfield.Bitfield, spare *uint32) (uint32, bool) {
+func (p *Picker) search(among []uint32, peer Peer, has *bitfield.Bitfield, prio uint8, spare *uint32) (uint32, bool) {
 	if len(among) == 0 {
 		return 0, false
 	}
@@ -159,7 +178,7 @@ func (p *Picker) search(among []uint32, peer Peer, has *bitfield.Bitfield, spare
 	}
 	for _, part := range [2][]uint32{among[at:], among[:at]} {
 		for _, i := range part {
-			if !has.Has(i) {
+			if !has.Has(i) || prio > 0 && p.pieces[i].prio != prio {
 				continue
 			}
 			if p.pieces[i].suspect && p.contributed(peer, i) {

@@ -71,6 +71,10 @@ type Config struct {
 	// another peer, too. Default 0.
 	EndgameAfter time.Duration
 
+	// UrgentAfter is how old a request must be before a block that a reader waits
+	// for is asked of another peer, too. Default 1 s.
+	UrgentAfter time.Duration
+
 	// MaxStarted bounds the pieces being fetched at once, in blocks: at the
 	// bound peers are given blocks of started pieces only. What is in progress
 	// is downloaded but not verified, so it is what a crash or a poisoned
@@ -88,6 +92,9 @@ func (c Config) withDefaults() Config {
 		c.EndgameCopies = DefaultEndgameCopies
 	}
 	c.EndgameCopies = min(max(c.EndgameCopies, 1), maxCopies)
+	if c.UrgentAfter <= 0 {
+		c.UrgentAfter = time.Second
+	}
 	if c.MaxStarted <= 0 {
 		c.MaxStarted = DefaultMaxStarted
 	}
@@ -104,6 +111,8 @@ type piece struct {
 	pos     uint32 // its place in the order
 	slot    int32  // its started state, or none
 	suspect bool   // its last copy failed the hash
+	shut    bool   // skipped, and neither had nor started: it is in the order's first part
+	prio    uint8
 }
 
 // Picker holds the state of every piece of one torrent. Make one with New.
@@ -143,6 +152,11 @@ type Picker struct {
 	offered  int64
 	orphaned int64 // of those, in pieces that nobody outside seeds has
 
+	lacking int    // pieces that are missing and not skipped
+	ranked  bool   // some pieces are of another priority than Normal
+	urges   []urge // what readers wait for
+	choices int    // of pieces, since somebody waits
+
 	// generation changes whenever a block may have become available to a peer
 	// that found nothing before.
 	generation uint64
@@ -163,13 +177,14 @@ func New(cfg Config, have *bitfield.Bitfield, rng *rand.Rand) *Picker {
 		generation:  1,
 	}
 	for at, i := range p.order.pieces {
-		p.pieces[i] = piece{pos: uint32(at), slot: none}
+		p.pieces[i] = piece{pos: uint32(at), slot: none, prio: Normal}
 	}
 	for i := range have.Len() {
 		if have.Has(i) {
 			p.order.take(p.pieces, i)
 		} else {
 			p.offer(i, int64(p.cfg.Blocks(i)))
+			p.lacking++
 		}
 	}
 	return p
@@ -187,8 +202,8 @@ func (p *Picker) HaveCount() uint32 { return p.have.Count() }
 // Missing is the number of pieces not had.
 func (p *Picker) Missing() uint32 { return p.have.Len() - p.have.Count() }
 
-// Complete reports whether every piece is had.
-func (p *Picker) Complete() bool { return p.have.All() }
+// Complete reports whether every piece is had, but for those skipped.
+func (p *Picker) Complete() bool { return p.lacking == 0 }
 
 // Bitfield gives the pieces had, to read only; it changes with the picker.
 func (p *Picker) Bitfield() *bitfield.Bitfield { return p.have }
@@ -208,10 +223,14 @@ func (p *Picker) Verified(piece uint32) {
 	}
 	p.offer(piece, -p.offeredOf(piece))
 	p.have.Set(piece)
-	if slot := p.pieces[piece].slot; slot != none {
+	p.lacking -= wanted(p.pieces[piece].prio)
+	switch slot := p.pieces[piece].slot; {
+	case slot != none:
 		p.dropRequests(slot)
 		p.releaseSlot(slot)
-	} else {
+	case p.pieces[piece].shut:
+		p.pieces[piece].shut = false
+	default:
 		p.order.take(p.pieces, piece)
 	}
 	if p.pieces[piece].suspect {
@@ -262,6 +281,8 @@ func (p *Picker) Lost(piece uint32) {
 	}
 	p.order.put(p.pieces, piece)
 	p.offer(piece, int64(p.cfg.Blocks(piece)))
+	p.lacking += wanted(p.pieces[piece].prio)
+	p.refresh(piece)
 	p.generation++
 }
 

@@ -181,7 +181,7 @@ func (p *Picker) Received(peer Peer, sender uint32, ref block.Ref, dst []Peer) (
 	p.peer(peer).sender = sender
 	slot := p.pieces[ref.Piece].slot
 	if slot == none {
-		if p.pieces[ref.Piece].suspect {
+		if p.pieces[ref.Piece].suspect || p.pieces[ref.Piece].shut {
 			return Duplicate, false, dst
 		}
 		slot = p.start(ref.Piece)

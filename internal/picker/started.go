@@ -79,6 +79,7 @@ func (p *Picker) settle(slot int32) {
 	if st := &p.slots[slot]; st.received == 0 && st.requests == 0 {
 		p.disown(slot)
 		p.releaseSlot(slot)
+		p.refresh(st.piece)
 	}
 }
 

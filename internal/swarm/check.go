@@ -120,7 +120,7 @@ func (s *Swarm) checkPeer(p *peer) error {
 	}
 	var wanted uint32
 	for i := range p.have.Pieces() {
-		if !s.picker.Have(i) {
+		if s.picker.Lacks(i) {
 			wanted++
 		}
 	}

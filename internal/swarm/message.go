@@ -99,7 +99,7 @@ func (s *Swarm) theyHave(p *peer, piece uint32) {
 		return
 	}
 	s.picker.PeerHas(piece)
-	if !s.picker.Have(piece) {
+	if s.picker.Lacks(piece) {
 		p.wanted++
 		s.interest(p)
 		s.touch(p)

@@ -215,7 +215,7 @@ func (s *Swarm) recount(p *peer) {
 		return
 	}
 	for i := range p.have.Pieces() {
-		if !have.Has(i) {
+		if s.picker.Lacks(i) {
 			p.wanted++
 		}
 	}

@@ -69,6 +69,8 @@ const (
 	// when all are asked for: what comes sooner than this costs nobody anything,
 	// and asked for twice it would mostly come twice.
 	endgameAfter = 200 * time.Millisecond
+	// urgentEvery is how often late blocks that somebody waits for are looked for.
+	urgentEvery = 250 * time.Millisecond
 )
 
 // Bounds on what a peer may make us hold or do.
@@ -141,6 +143,8 @@ type scratch struct {
 	chokes  []choker.Peer
 	changes []choker.Change
 	senders []blame.Sender
+	taken   []picker.Taken
+	given   []uint32
 }
 
 type dial struct {
@@ -229,6 +233,10 @@ func (s *Swarm) Tick(now mono.Time) {
 	if s.picker.Endgame() {
 		s.freed = true // requests have become old enough to be copied
 	}
+	if s.count > 0 && s.picker.Urged() {
+		s.freed = true // the same, where somebody reads
+		s.due(now.Add(urgentEvery))
+	}
 	if s.count > 0 {
 		if now >= s.chokeAt {
 			s.chokeRound()
@@ -244,7 +252,7 @@ func (s *Swarm) Deadline() mono.Time { return s.next }
 // due makes sure that Tick comes at t or before.
 func (s *Swarm) due(t mono.Time) { s.next = min(s.next, t) }
 
-// Complete reports whether every piece is verified.
+// Complete reports whether every piece is verified, but for those skipped.
 func (s *Swarm) Complete() bool { return s.picker.Complete() }
 
 // Idle reports whether the torrent has no peer and none being dialled.
@@ -252,7 +260,7 @@ func (s *Swarm) Idle() bool { return s.count == 0 && len(s.dials) == 0 }
 
 // wants reports whether blocks are to be asked for at all.
 func (s *Swarm) wants() bool {
-	return !s.idle() && !s.cfg.SeedOnly && !s.picker.Complete()
+	return !s.idle() && !s.cfg.SeedOnly && (!s.picker.Complete() || s.picker.Urged())
 }
 
 // senderTable gives each address that sends blocks a number that outlives its

@@ -47,6 +47,7 @@ func (s *Swarm) verified(piece uint32, sums []blame.Sum) {
 
 // had takes a piece as ours.
 func (s *Swarm) had(piece uint32) {
+	lacked := s.picker.Lacks(piece)
 	s.picker.Verified(piece)
 	if s.tracing() {
 		s.note(trace.Did, trace.Torrent, nil, "verified", onPiece(why.None, piece))
@@ -58,7 +59,9 @@ func (s *Swarm) had(piece uint32) {
 			continue
 		}
 		if p.have.Has(piece) {
-			p.wanted--
+			if lacked {
+				p.wanted--
+			}
 			s.interest(p)
 		}
 		// HAVE goes to those who lack the piece, and to seeds, who learn from
@@ -85,7 +88,9 @@ func (s *Swarm) complete() {
 		s.note(trace.Did, trace.Torrent, nil, "complete", bare(why.None))
 	}
 	s.effect(Effect{Kind: Complete})
-	s.trackers.Completed(s.now)
+	if s.picker.Missing() == 0 {
+		s.trackers.Completed(s.now) // BEP 3: when the download completes; a part is none
+	}
 	s.rechoke = true // slots are now given by other rules
 	for _, p := range s.peers {
 		if p != nil {

@@ -29,6 +29,9 @@ const (
 	RandomFirst // one of the first pieces, taken at random
 	Rarest      // the fewest connected peers have it
 	Started     // a piece already begun is finished first
+	Urgent      // a reader waits for it
+	UrgentLate  // a reader waits for it, and who was asked is late
+	Unwanted    // the user does not want it any more
 	Endgame     // every missing block is requested; ask another peer too
 	Duplicated  // another peer delivered it first (cancel)
 	Suspect     // a piece that failed is fetched whole from one peer
@@ -96,6 +99,9 @@ var texts = [count]struct{ name, words string }{
 	RandomFirst:        {"random-first", "one of the first pieces, taken at random"},
 	Rarest:             {"rarest", "the rarest piece this peer has"},
 	Started:            {"started", "a piece already begun is finished first"},
+	Urgent:             {"urgent", "somebody is reading there"},
+	UrgentLate:         {"urgent-late", "somebody is reading there, and who was asked is late"},
+	Unwanted:           {"unwanted", "the files it is in are not wanted any more"},
 	Endgame:            {"endgame", "all missing blocks are requested, so ask one more peer"},
 	Duplicated:         {"delivered", "another peer delivered it first"},
 	Suspect:            {"suspect", "it failed before, so it comes whole from one peer"},
