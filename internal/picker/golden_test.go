@@ -124,6 +124,22 @@ func (m *machine) act(verb string, args []string) string {
 		m.p.Forget(m.number(args[0]))
 	case "lost":
 		m.p.Lost(m.number(args[0]))
+	case "priorities":
+		prio := make([]uint8, len(args))
+		for i, a := range args {
+			prio[i] = uint8(m.number(a))
+		}
+		taken, given := m.p.SetPriorities(prio, nil, nil)
+		answer := ""
+		for _, x := range taken {
+			answer += fmt.Sprintf("cancel %d:%d to %c\n", x.Ref.Piece, x.Ref.Index(), 'A'+x.Peer)
+		}
+		for _, i := range given {
+			answer += fmt.Sprintf("piece %d is given up\n", i)
+		}
+		return answer
+	case "urge":
+		m.p.Urge(m.number(args[0]), m.number(args[1]), m.number(args[2]))
 	case "senders":
 		answer := ""
 		for _, s := range m.p.Senders(m.number(args[0])) {

@@ -198,6 +198,50 @@ func (m *mix) trouble() {
 	if m.dice(3) == 0 {
 		m.repeat(m.between(5*time.Second, 30*time.Second), m.churn)
 	}
+	if m.dice(3) == 0 {
+		m.repeat(m.between(2*time.Second, 15*time.Second), func() {
+			m.whim(m.honest[w.faults.IntN(len(m.honest))])
+		})
+	}
+}
+
+// whim has a user change what is wanted, a reader move, or files take nothing for a
+// while.
+func (m *mix) whim(n *Node) {
+	f, pieces := m.w.faults, m.w.Geometry.Pieces
+	switch f.IntN(4) {
+	case 0:
+		prio := make([]uint8, pieces)
+		for i := range prio {
+			prio[i] = uint8(f.IntN(4))
+		}
+		n.picky = true
+		n.input(func(now mono.Time) { n.swarm.SetPriorities(now, prio) })
+	case 1:
+		from := uint32(f.IntN(int(pieces)))
+		to := min(from+uint32(f.IntN(6)), pieces)
+		reader := uint32(f.IntN(3))
+		n.input(func(now mono.Time) { n.swarm.Urge(now, reader, from, to) })
+	case 2:
+		on := f.IntN(2) == 0
+		n.input(func(now mono.Time) { n.swarm.Hold(now, on) })
+	case 3:
+		on := f.IntN(2) == 0
+		n.input(func(now mono.Time) { n.swarm.Suspend(now, on) })
+	}
+}
+
+// calm ends all whims.
+func (m *mix) calm(n *Node) {
+	n.input(func(now mono.Time) {
+		for reader := range uint32(3) {
+			n.swarm.Urge(now, reader, 0, 0)
+		}
+		n.swarm.Suspend(now, false)
+		n.swarm.Hold(now, false)
+		n.swarm.SetPriorities(now, nil)
+	})
+	n.picky = false
 }
 
 // churn has somebody leave, or come back.
@@ -247,6 +291,7 @@ func (m *mix) heal() {
 		n.FailWrites(0)
 		m.revive(n)
 		n.input(func(now mono.Time) { n.swarm.SetSlots(4) })
+		m.calm(n)
 	}
 	if m.dice(2) == 0 {
 		for _, a := range m.actors {
