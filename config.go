@@ -30,7 +30,7 @@ type Config struct {
 	// MaxPeers bounds the connections of one torrent. Default 80.
 	MaxPeers int
 	// BufferMiB bounds the memory for blocks on their way to and from disk, in
-	// MiB, for the whole engine. Default 32.
+	// MiB, for the whole engine. Default 8.
 	BufferMiB int
 	// Workers is how many pieces are hashed and written at the same time. Default: the
 	// number of processors.

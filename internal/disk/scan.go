@@ -252,6 +252,9 @@ func readable(states []storage.FileState, geom metainfo.Geometry) *bitfield.Bitf
 		}
 		first := (f.Offset + size) / int64(geom.PieceLength)
 		last := (f.Offset + f.Length - 1) / int64(geom.PieceLength)
+		if f.InPart { // what it shares with its neighbours may be there
+			first, last = first+1, last-1
+		}
 		for p := first; p <= last; p++ {
 			there.Clear(uint32(p))
 		}

@@ -63,7 +63,7 @@ type Config struct {
 	MaxPeers   int   // connections a torrent; default 80
 	HalfOpen   int   // dials at once, all torrents together; default 64
 	Handshakes int   // incoming handshakes at once; default 128
-	Buffers    int64 // bytes for blocks on their way; default 32 MiB
+	Buffers    int64 // bytes for blocks on their way; default 8 MiB
 	Workers    int   // disk workers; default GOMAXPROCS
 
 	// StateDir is where the journals of verified pieces are kept, so that a start
@@ -93,7 +93,7 @@ const NoSlots = -1
 const (
 	defaultHalfOpen   = 64
 	defaultHandshakes = 128
-	defaultBuffers    = 32 << 20
+	defaultBuffers    = 8 << 20
 	dialTimeout       = 10 * time.Second
 	// maxAnnounces bounds the announces under way, each with a socket of its own.
 	maxAnnounces = 64

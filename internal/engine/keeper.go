@@ -70,11 +70,20 @@ func (t *Torrent) firstLook() error {
 	if serr != nil {
 		return err
 	}
-	_, lo, serr := resume.Open(state, resume.LayoutOf(t.spec.Meta.InfoHash, t.info), resume.Config{Dir: t.dir, Boot: t.e.boot})
+	_, lo, serr := resume.Open(state, t.layout(), resume.Config{Dir: t.dir, Boot: t.e.boot})
 	if serr != nil || !lo.Found {
 		return err
 	}
 	return nil
+}
+
+// layout gives what a journal has to know of the torrent.
+func (t *Torrent) layout() resume.Layout {
+	l := resume.LayoutOf(t.spec.Meta.InfoHash, t.info)
+	if e, ok := storage.PartOf(l.Files, t.info); ok {
+		l = l.WithPart(e)
+	}
+	return l
 }
 
 // openFirst begins to look at what is on disk.
@@ -94,7 +103,7 @@ func (t *Torrent) openFiles(gen int32) (*opening, error) {
 		o.disk = t.e.disk.Open(o.store, t.geom, t.info.PieceHash, report)
 		return o, nil
 	}
-	o.lay = resume.LayoutOf(t.spec.Meta.InfoHash, t.info)
+	o.lay = t.layout()
 	state, err := t.e.stateFor(t.dir)
 	if err != nil {
 		return nil, err
@@ -108,6 +117,7 @@ func (t *Torrent) openFiles(gen int32) (*opening, error) {
 		}
 		return nil, err
 	}
+	o.files.Skip(t.skipped())
 	o.guard = resume.NewGuard(o.files, o.files.Folder(), o.journal, resume.LateTimes(t.dir))
 	o.store = o.guard
 	o.committer = resume.NewCommitter(o.journal, resume.CommitterConfig{Sync: o.guard.Sync, Report: o.claimed})
@@ -188,6 +198,9 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 	}
 	if err = o.guard.Adopt(ctx, seen, have); err == nil {
 		err = o.store.Prepare(ctx)
+	}
+	if err == nil {
+		err = o.moveOut(ctx)
 	}
 	if err == nil {
 		o.seen, o.found = resume.Seen{}, nil
@@ -277,6 +290,10 @@ func (o *opening) distrust(pieces ...uint32) {
 func (o *opening) sync(ctx context.Context) error {
 	if o.committer == nil {
 		return o.disk.Sync(ctx)
+	}
+	// A small file may lie in the part file whole, and nothing more be written to it.
+	if err := o.moveOut(ctx); err != nil {
+		return err
 	}
 	err := o.committer.Flush(ctx)
 	if err != nil && ctx.Err() == nil && !errors.As(err, new(*resume.SyncError)) {

@@ -91,6 +91,9 @@ func (t *Torrent) apply(ev event) {
 	case evWake:
 		t.tick(now)
 		return
+	case evPriorities:
+		t.prioritise()
+		return
 	case evAnew:
 		t.anew.Store(true)
 		t.upkeep.Hurry(now)
@@ -142,6 +145,8 @@ func (t *Torrent) apply(ev event) {
 		t.unreadable(now, uint32(ev.n), ev.with.(error))
 	case evSlots:
 		t.swarm.SetSlots(int(ev.n))
+	case evUrge:
+		t.swarm.Urge(now, uint32(ev.key), uint32(ev.n), uint32(ev.bytes))
 	}
 }
 
@@ -176,6 +181,9 @@ func (t *Torrent) start(now mono.Time, have *bitfield.Bitfield) {
 		cfg.DHTPort = t.e.addr.Port()
 	}
 	t.swarm = swarm.New(cfg, now, newRand())
+	if prio := t.piecePriorities(); prio != nil {
+		t.swarm.SetPriorities(now, prio)
+	}
 	t.had.set(have)
 	t.swarm.Found(now, peerbook.Manual, t.spec.Peers, nil)
 	t.mode = upkeep.Run // as a swarm begins

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +27,9 @@ type Spec struct {
 	Dir      string // holds the torrent's file or folder
 	Peers    []netip.AddrPort
 	SeedOnly bool
+	// Priorities are those of the files, by index: 0 skip, 1 low, 2 normal, 3 high; nil
+	// means normal for all.
+	Priorities []uint8
 	// Anew has files fetched again that were here and are not. Without it a torrent
 	// whose files are gone altogether waits for them: nothing is made in an empty
 	// mount point.
@@ -66,11 +70,12 @@ type Torrent struct {
 	byes   context.Context // ends when farewells are cut short
 	cutBye context.CancelFunc
 
-	dir    string           // absolute
-	source source           // what connections read from
-	had    had              // pieces, for readers
-	anew   atomic.Bool      // files that are gone are fetched again
-	conn   peerconn.Torrent // what connections are given
+	dir    string                  // absolute
+	prio   atomic.Pointer[[]uint8] // of the files; nil for normal
+	source source                  // what connections read from
+	had    had                     // pieces, for readers
+	anew   atomic.Bool             // files that are gone are fetched again
+	conn   peerconn.Torrent        // what connections are given
 
 	conns sync.WaitGroup // readers and writers
 	tasks sync.WaitGroup // openings, dials, announces, lookups, syncs
@@ -130,6 +135,13 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 	t.posted.L = &t.mu
 	t.ctx, t.cancel = context.WithCancel(e.ctx)
 	t.byes, t.cutBye = context.WithCancel(context.Background())
+	if err := t.checkPriorities(spec.Priorities); err != nil {
+		return nil, err
+	}
+	if spec.Priorities != nil {
+		own := slices.Clone(spec.Priorities)
+		t.prio.Store(&own)
+	}
 	t.anew.Store(spec.Anew)
 	if err := t.firstLook(); err != nil {
 		t.giveUp()
@@ -237,6 +249,18 @@ func (t *Torrent) Stop(ctx context.Context) {
 // FetchAnew has files fetched again that were here and are not.
 func (t *Torrent) FetchAnew() { t.post(event{kind: evAnew}) }
 
+// SetPriorities changes the priorities of the files, as in Spec. A file that is wanted
+// after all comes out of the part file.
+func (t *Torrent) SetPriorities(prio []uint8) error {
+	if err := t.checkPriorities(prio); err != nil {
+		return err
+	}
+	own := slices.Clone(prio)
+	t.prio.Store(&own)
+	t.post(event{kind: evPriorities})
+	return nil
+}
+
 // SetSlots changes how many peers are unchoked at once.
 func (t *Torrent) SetSlots(n int) { t.post(event{kind: evSlots, n: int32(n)}) }
 
@@ -331,6 +355,8 @@ const (
 	evSettled              // with *settled
 	evSynced               // of opening n, with error, or nothing
 	evAnew                 // files that are gone are to be fetched again
+	evPriorities           // those of the files have changed
+	evUrge                 // reader key wants the pieces from n to before bytes
 	evSlots                // n
 	evStop
 )

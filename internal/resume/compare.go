@@ -52,6 +52,9 @@ func (lo *Loaded) Compare(now Seen) Verdict {
 		}
 		anyThere = anyThere || is.Exists
 		switch {
+		case i == l.part() && !is.same(st.files[i]):
+			// What was in it may lie in files of its own by now.
+			l.mark(v.Doubt, i)
 		case !is.Exists && was.Exists:
 			v.Missing = append(v.Missing, i)
 			l.mark(lost, i)

@@ -63,6 +63,9 @@ func (g *Guard) judge(i int, h storage.Handle) error {
 }
 
 func (g *Guard) asLeft(i int, h storage.Handle) bool {
+	if i >= len(g.j.lay.Files) {
+		return true // a part file that nobody keeps books of
+	}
 	id, err := identityOf(h)
 	if err != nil {
 		return false
@@ -99,7 +102,7 @@ func (g *Guard) expected() []Identity {
 func (g *Guard) writing(i int) bool {
 	g.writeMu.Lock()
 	defer g.writeMu.Unlock()
-	return g.first <= i && i < g.last
+	return g.first <= i && i < g.last || g.last > 0 && i == g.j.lay.part()
 }
 
 func (g *Guard) setWriting(first, last int) {
@@ -158,51 +161,97 @@ func (g *Guard) WriteV(bufs [][]byte, off int64) error {
 	g.setWriting(first, last)
 	defer g.setWriting(0, 0)
 	err = g.Storage.WriteV(bufs, off)
-	return errors.Join(err, g.after(first, last, before))
+	return errors.Join(err, g.after(before))
 }
 
-// before sees the files before a write; they are as they were left.
-func (g *Guard) before(first, last int) ([]Identity, error) {
-	ids := make([]Identity, last-first)
-	for k := range ids {
-		e := &g.j.lay.Files[first+k]
-		if !kept(e) {
-			continue
+// before sees the files before a write; they are as they were left. Where one of them is
+// not there, the part file may be written to in its place.
+func (g *Guard) before(first, last int) (seen []noted, err error) {
+	absent := false
+	look := func(i int) error {
+		if !kept(&g.j.lay.Files[i]) {
+			return nil
 		}
-		id, err := look(g.fs, e.Path)
+		id, err := look(g.fs, g.j.lay.Files[i].Path)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		was := g.j.noted(first + k)
+		was := g.j.notedOf(i)
 		if g.late && id.sameFile(was) && id.Size >= was.Size {
 			id.ModTime = was.ModTime
 		}
 		if !id.same(was) {
-			return nil, g.spoilt(first + k)
+			return g.spoilt(i)
 		}
-		ids[k] = id
+		absent = absent || !id.Exists
+		seen = append(seen, noted{i, id})
+		return nil
 	}
-	return ids, nil
+	for i := first; i < last; i++ {
+		if err := look(i); err != nil {
+			return nil, err
+		}
+	}
+	if part := g.j.lay.part(); part >= 0 && absent {
+		return seen, look(part)
+	}
+	return seen, nil
 }
 
 // after notes what the files look like after a write, whether it went well or not.
 // A file that was replaced meanwhile is not the one that was written to.
-func (g *Guard) after(first, last int, before []Identity) error {
-	ids := make([]Identity, last-first)
-	for k := range ids {
-		e := &g.j.lay.Files[first+k]
-		if !kept(e) {
-			continue
-		}
-		var err error
-		if ids[k], err = look(g.fs, e.Path); err != nil {
+func (g *Guard) after(seen []noted) error {
+	for k := range seen {
+		n := &seen[k]
+		id, err := look(g.fs, g.j.lay.Files[n.file].Path)
+		if err != nil {
 			return err
 		}
-		if before[k].Exists && !before[k].sameFile(ids[k]) {
-			return g.spoilt(first + k)
+		if n.id.Exists && !n.id.sameFile(id) {
+			return g.spoilt(n.file)
+		}
+		n.id = id
+	}
+	return g.j.end(seen)
+}
+
+// parts is a storage with a part file.
+type parts interface {
+	InPart() []int
+	MoveOut(ctx context.Context, entry int) error
+	PartIsDone() bool
+	RemovePart() error
+}
+
+// MoveOut has the files that are wanted come out of the part file, and removes it when
+// nothing needs it any more. A stop in between costs the check of a file at most.
+func (g *Guard) MoveOut(ctx context.Context) error {
+	st, ok := g.Storage.(parts)
+	if !ok || g.j.lay.part() < 0 {
+		return nil
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, i := range st.InPart() {
+		if err := st.MoveOut(ctx, i); err != nil {
+			return err
+		}
+		if err := g.after([]noted{{file: i}}); err != nil {
+			return err
 		}
 	}
-	return g.j.end(first, ids)
+	if !st.PartIsDone() {
+		return nil
+	}
+	// In this order: a part file that is there and not noted is in doubt, no more; one
+	// that is noted and not there would be missed.
+	if err := g.Sync(ctx); err != nil {
+		return err
+	}
+	if err := g.j.end([]noted{{file: g.j.lay.part()}}); err != nil {
+		return err
+	}
+	return st.RemovePart()
 }
 
 // spoilt says that a file is not as we left it. What is noted of it stays as it is,

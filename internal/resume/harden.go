@@ -17,7 +17,11 @@ import (
 // covers only what was done through it; so are the folders for files to come.
 func harden(ctx context.Context, fsys storage.FS, l *Layout, pieces *bitfield.Bitfield, ids, durable []Identity) error {
 	synced := map[string]bool{}
-	for i, holds := range l.filesOf(pieces) {
+	holding := l.filesOf(pieces)
+	if p := l.part(); p >= 0 {
+		holding[p] = ids[p].Exists && !pieces.None()
+	}
+	for i, holds := range holding {
 		e := &l.Files[i]
 		if !kept(e) || !holds && ids[i].Exists && ids[i].same(durable[i]) {
 			continue

@@ -14,6 +14,24 @@ type Layout struct {
 	InfoHash [20]byte
 	Geometry metainfo.Geometry
 	Files    []storage.Entry // in the order of the span, without gaps
+
+	// Part says that the last of Files is the part file, which holds bytes of files
+	// that are skipped. It lies behind the span.
+	Part bool
+}
+
+// WithPart gives the layout of a torrent that has a part file.
+func (l Layout) WithPart(e storage.Entry) Layout {
+	l.Files, l.Part = append(l.Files[:len(l.Files):len(l.Files)], e), true
+	return l
+}
+
+// part is the index of the part file; -1 when there is none.
+func (l *Layout) part() int {
+	if !l.Part {
+		return -1
+	}
+	return len(l.Files) - 1
 }
 
 // LayoutOf gives the layout of a torrent.
@@ -56,6 +74,14 @@ func (l *Layout) pieces(off, n int64) (first, last uint32) {
 
 // mark puts the pieces that touch file i in.
 func (l *Layout) mark(set *bitfield.Bitfield, i int) {
+	if i == l.part() { // whatever lies in more files than one
+		for k := range l.Files[:i] {
+			if e := &l.Files[k]; kept(e) && e.Offset%int64(l.Geometry.PieceLength) != 0 {
+				set.Set(uint32(e.Offset / int64(l.Geometry.PieceLength)))
+			}
+		}
+		return
+	}
 	first, last := l.pieces(l.Files[i].Offset, l.Files[i].Length)
 	for p := first; p < last; p++ {
 		set.Set(p)

@@ -54,21 +54,27 @@ func (j *Journal) begin(off, n int64) error {
 	return j.append(kindBegin, j.st.open.append)
 }
 
+// noted is a file, and what it looks like.
+type noted struct {
+	file int
+	id   Identity
+}
+
 // end notes what files look like after a write.
-func (j *Journal) end(first int, ids []Identity) error {
+func (j *Journal) end(seen []noted) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	var files []int
 	j.idMu.Lock()
-	for k, id := range ids {
-		if i := first + k; kept(&j.lay.Files[i]) {
-			j.st.files[i] = id
-			j.note(i)
-			files = append(files, i)
+	for _, n := range seen {
+		if kept(&j.lay.Files[n.file]) {
+			j.st.files[n.file] = n.id
+			j.note(n.file)
+			files = append(files, n.file)
 		}
 	}
 	j.idMu.Unlock()
-	j.st.open = write{}
+	j.st.open, j.st.clean = write{}, false
 	return j.append(kindEnd, func(b []byte) []byte { return appendChanged(b, files, j.st.files) })
 }
 
@@ -80,7 +86,7 @@ func (j *Journal) left(i int) (id Identity, adopted bool) {
 }
 
 // noted gives a file's identity as last noted.
-func (j *Journal) noted(i int) Identity {
+func (j *Journal) notedOf(i int) Identity {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.st.files[i]

@@ -30,6 +30,8 @@ type Files struct {
 	pool    *Pool
 	entries []Entry
 	size    int64
+	part    *part                           // nil when no file shares a piece with another
+	skipped []bool                          // guarded by pool.mu
 	closeFS bool                            // the folder is closed with the storage
 	check   func(entry int, h Handle) error // of what was read; nil for none
 
@@ -83,7 +85,7 @@ func (f *Files) slot(i int) (*slot, error) {
 		return nil, ErrClosed
 	}
 	if f.slots == nil {
-		f.slots = make([]*slot, len(f.entries))
+		f.slots = make([]*slot, len(f.entries)+1) // and the part file
 	}
 	if f.slots[i] == nil {
 		f.slots[i] = &slot{files: f, entry: i}
@@ -201,13 +203,13 @@ func (f *Files) readFile(i int, bufs [][]byte, off, n int64) (int64, error) {
 		}
 		return n, nil
 	}
-	o, err := f.pool.acquire(f, i, Read)
+	o, at, err := f.where(i, Read, off, n)
 	if err != nil {
 		return 0, err
 	}
-	got, err := o.ReadV(bufs, off)
+	got, err := o.ReadV(bufs, at)
 	if err == nil && f.check != nil {
-		if err = f.check(i, o.Handle); err != nil {
+		if err = f.check(o.slot.entry, o.Handle); err != nil {
 			got = 0
 		}
 	}
@@ -227,7 +229,7 @@ func (f *Files) writeFile(i int, bufs [][]byte, off, n int64) (int64, error) {
 	if f.entries[i].Pad {
 		return n, nil
 	}
-	o, err := f.pool.acquire(f, i, Create)
+	o, off, err := f.where(i, Create, off, n)
 	if err != nil {
 		return 0, err
 	}
@@ -270,13 +272,13 @@ func (f *Files) wrote(s *slot, off, n int64) (from, length int64) {
 
 // open opens entry i, and makes it when mode is Create and it does not exist.
 func (f *Files) open(i int, mode Mode) (h Handle, writable bool, err error) {
-	name := f.entries[i].Path
+	name := f.entry(i).Path
 	if mode == Read {
 		h, err = f.fs.Open(name, Read)
 	} else {
 		h, err = f.fs.Open(name, Write)
 		if mode == Create && errors.Is(err, fs.ErrNotExist) {
-			if h, err = f.create(name); errors.Is(err, fs.ErrExist) {
+			if h, err = f.create(i); errors.Is(err, fs.ErrExist) {
 				h, err = f.fs.Open(name, Write) // somebody was quicker
 			}
 		}
@@ -296,7 +298,11 @@ func (f *Files) open(i int, mode Mode) (h Handle, writable bool, err error) {
 }
 
 // create makes a file, and the folders on the way to it.
-func (f *Files) create(name string) (Handle, error) {
+func (f *Files) create(i int) (Handle, error) {
+	name := f.entry(i).Path
+	if i < len(f.entries) && f.hasPart() {
+		return f.moveOut(i)
+	}
 	h, err := f.fs.Open(name, Create)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := f.mkdirs(path.Dir(name)); err != nil {
@@ -379,7 +385,7 @@ func (f *Files) claim(i int, h Handle) error {
 // differs fails when entry j, which is not i, is the file id too. What has the
 // identity of a file that is gone may be a new one.
 func (f *Files) differs(i, j int, id fileID) error {
-	if e := f.entries[j]; j != i && !e.Pad {
+	if e := f.entry(j); j != i && !e.Pad {
 		if info, err := f.fs.Lstat(e.Path); err == nil {
 			if other, _, ok := identify(info); ok && other == id {
 				return fmt.Errorf("%w: it is the same file as %s", ErrUnsafe, e.Path)
@@ -393,7 +399,7 @@ func (f *Files) differs(i, j int, id fileID) error {
 func (f *Files) Prepare(ctx context.Context) error {
 	made := ""
 	for i, e := range f.entries {
-		if e.Pad {
+		if e.Pad || f.Skipped(i) {
 			continue
 		}
 		if err := ctx.Err(); err != nil {
@@ -422,6 +428,7 @@ func (f *Files) Prepare(ctx context.Context) error {
 // State implements Storage.
 func (f *Files) State() ([]FileState, error) {
 	states := make([]FileState, len(f.entries))
+	hasPart := f.hasPart()
 	for i, e := range f.entries {
 		states[i].Entry = e
 		if e.Pad {
@@ -429,6 +436,7 @@ func (f *Files) State() ([]FileState, error) {
 		}
 		info, err := f.fs.Lstat(e.Path)
 		if errors.Is(err, fs.ErrNotExist) {
+			states[i].InPart = hasPart
 			continue
 		}
 		if err != nil {

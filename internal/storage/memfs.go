@@ -88,6 +88,32 @@ func (m *memFS) Lstat(name string) (fs.FileInfo, error) {
 	return n.info(), nil
 }
 
+func (m *memFS) Rename(from, to string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := m.nodes[from]
+	if n == nil {
+		return fmt.Errorf("rename %s: %w", from, fs.ErrNotExist)
+	}
+	if err := m.parent(to); err != nil {
+		return err
+	}
+	n.name = path.Base(to)
+	m.nodes[to] = n
+	delete(m.nodes, from)
+	return nil
+}
+
+func (m *memFS) Remove(name string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.nodes[name] == nil {
+		return fmt.Errorf("remove %s: %w", name, fs.ErrNotExist)
+	}
+	delete(m.nodes, name)
+	return nil
+}
+
 func (m *memFS) SyncDir(string) error { return nil }
 func (m *memFS) Close() error         { return nil }
 

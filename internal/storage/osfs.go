@@ -108,4 +108,7 @@ func (f folder) SyncDir(name string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
+func (f folder) Rename(from, to string) error { return refused(f.root.Rename(from, to)) }
+func (f folder) Remove(name string) error     { return refused(f.root.Remove(name)) }
+
 func (f folder) Close() error { return f.root.Close() }

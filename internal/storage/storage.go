@@ -83,6 +83,7 @@ type Entry struct {
 type FileState struct {
 	Entry
 	Exists  bool
+	InPart  bool      // it does not exist, and its first and last piece may lie in the part file
 	Size    int64     // as it is: shorter than Length when incomplete, longer when foreign bytes follow
 	ModTime time.Time // of the last change
 }

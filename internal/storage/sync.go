@@ -55,7 +55,7 @@ func (f *Files) syncFile(o *openFile) error {
 		return err
 	}
 	f.pool.counters.syncs.Add(1)
-	err = fail("sync", f.entries[s.entry].Path, o.Sync())
+	err = fail("sync", f.entry(s.entry).Path, o.Sync())
 	f.pool.mu.Lock()
 	defer f.pool.mu.Unlock()
 	if err != nil {

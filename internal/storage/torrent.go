@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"encoding/hex"
 	"os"
 	"path"
 
@@ -16,6 +17,12 @@ func Entries(info *metainfo.Info) []Entry {
 	return entries
 }
 
+// PartName is the name of a torrent's part file: beside its folder, of a form that no file
+// of a torrent has, since those do not begin with a dot and end in this way by chance.
+func PartName(info *metainfo.Info) string {
+	return "." + hex.EncodeToString(info.Hash[:]) + ".shoal-part"
+}
+
 // OpenTorrent gives the storage of a torrent in the folder dir, which must
 // exist: a folder that is not there may be a volume that is not mounted. All
 // torrents of a pool in the same folder share one handle on it.
@@ -29,6 +36,7 @@ func OpenTorrent(dir string, info *metainfo.Info, pool *Pool) (*Files, error) {
 		folder.Close()
 		return nil, err
 	}
+	f.UsePart(PartName(info), info.PieceLength)
 	f.closeFS = true
 	return f, nil
 }
@@ -103,6 +111,12 @@ func (p *Pool) Replaced() []string {
 	}
 	return gone
 }
+
+// Rename implements Mover.
+func (f *sharedFolder) Rename(from, to string) error { return f.FS.(Mover).Rename(from, to) }
+
+// Remove implements Mover.
+func (f *sharedFolder) Remove(name string) error { return f.FS.(Mover).Remove(name) }
 
 // Close implements FS.
 func (f *sharedFolder) Close() error {
