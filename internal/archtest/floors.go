@@ -78,6 +78,7 @@ var Rooms = []Room{
 	{"internal/crashfs", Test, true},
 	{"internal/netio/netiotest", Test, true},
 	{"interop", Test, true},
+	{"torture", Test, true},
 }
 
 // RoomOf finds the room of a package's folder.

@@ -287,6 +287,16 @@ func (t *Torrent) Read(refs []block.Ref, dst []byte) error {
 	return nil
 }
 
+// ReadAt reads any range of the torrent, as io.ReaderAt does. What is had of it is for
+// the caller to know.
+func (t *Torrent) ReadAt(p []byte, off int64) (int, error) {
+	if err := t.enter(); err != nil {
+		return 0, err
+	}
+	defer t.leave()
+	return t.st.ReadAt(p, off)
+}
+
 // ReadV is Read into one buffer for each block, each as long as its block.
 func (t *Torrent) ReadV(refs []block.Ref, dst [][]byte) error {
 	if len(refs) != len(dst) {

@@ -394,7 +394,7 @@ func (t *Torrent) rejoin(now mono.Time, have *bitfield.Bitfield) {
 			t.swarm.Regained(now, p)
 		}
 	}
-	t.had.set(have)
+	t.had.set(have) // after the source: whoever is woken reads
 }
 
 // lookedAt says, once, that it is known what is on disk.
@@ -496,18 +496,39 @@ func (s *source) Read(refs []block.Ref, dst []byte) error {
 type had struct {
 	mu     sync.RWMutex
 	pieces *bitfield.Bitfield // nil until it is known what is on disk
+	news   chan struct{}      // closed at the next change; nil while nobody waits
+}
+
+// changed gives a channel that is closed when something has changed.
+func (h *had) changed() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.news == nil {
+		h.news = make(chan struct{})
+	}
+	return h.news
+}
+
+// tell wakes those who wait. h.mu is held.
+func (h *had) tell() {
+	if h.news != nil {
+		close(h.news)
+		h.news = nil
+	}
 }
 
 func (h *had) set(have *bitfield.Bitfield) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.pieces = have.Clone()
+	h.tell()
 }
 
 func (h *had) add(piece uint32) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.pieces.Set(piece)
+	h.tell()
 }
 
 func (h *had) has(piece uint32) bool {
