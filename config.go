@@ -72,6 +72,9 @@ type AddOptions struct {
 	Peers []netip.AddrPort
 	// SeedOnly never asks peers for pieces: what is missing stays missing.
 	SeedOnly bool
+	// Priority, when set, is asked for the priority of every file: what it answers with
+	// PrioritySkip is not fetched. See Torrent.SetPriorities.
+	Priority func(File) Priority
 	// Anew has files fetched again that were here and are not. Without it a torrent
 	// whose files are gone altogether is Missing, and waits for them: the volume
 	// they are on may not be mounted.

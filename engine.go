@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"net/netip"
+	"strings"
 	"syscall"
 	"time"
 
@@ -114,7 +115,19 @@ func (e *Engine) Add(opt AddOptions) (*Torrent, error) {
 	if opt.Dir == "" {
 		opt.Dir = "."
 	}
-	t, err := e.e.Add(engine.Spec{Meta: meta, Dir: opt.Dir, Peers: opt.Peers, SeedOnly: opt.SeedOnly, Anew: opt.Anew})
+	var prio []uint8
+	if opt.Priority != nil {
+		var files []File
+		for _, f := range meta.Info.Files {
+			if !f.Pad {
+				files = append(files, File{Path: strings.Join(f.Path, "/"), Length: f.Length, Priority: PriorityNormal})
+			}
+		}
+		if prio, err = choices(files, meta.Info.Files, opt.Priority); err != nil {
+			return nil, err
+		}
+	}
+	t, err := e.e.Add(engine.Spec{Meta: meta, Dir: opt.Dir, Peers: opt.Peers, SeedOnly: opt.SeedOnly, Anew: opt.Anew, Priorities: prio})
 	if err != nil {
 		return nil, publicError(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -73,12 +74,23 @@ loopback (--listen 127.0.0.1:0) keeps all traffic on this machine.`,
   shoal get debian.torrent --peer 192.0.2.7:6881 --no-dht
   shoal get debian.torrent --json | jq 'select(.event=="complete")'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.streams = cmd.Flags().Changed("stream"); o.streams {
+				if out.json {
+					return usageErr("leave one of them away", "--stream and --json both write to standard output")
+				}
+				if o.stream == "*" {
+					o.stream = ""
+				}
+			}
 			return get(cmd.Context(), out, args[0], n, o)
 		},
 	}
 	n.add(cmd)
 	cmd.Flags().BoolVar(&o.seed, "seed", false, "go on as a seed when complete, until Ctrl-C")
 	cmd.Flags().BoolVar(&o.anew, "anew", false, "fetch files again that were here and are gone")
+	o.choose.add(cmd)
+	cmd.Flags().StringVar(&o.stream, "stream", "", "write the file that fits `GLOB` to standard output as it comes; the largest one without a GLOB")
+	cmd.Flags().Lookup("stream").NoOptDefVal = "*"
 	cmd.Flags().DurationVar(&o.wait, "wait", 10*time.Minute, "how `LONG` to wait for a full disk or a missing volume, then fail")
 	sources(cmd, 1)
 	addJSON(cmd)
@@ -87,9 +99,12 @@ loopback (--listen 127.0.0.1:0) keeps all traffic on this machine.`,
 
 // getFlags are the flags of get alone.
 type getFlags struct {
-	seed bool
-	anew bool
-	wait time.Duration
+	seed    bool
+	anew    bool
+	wait    time.Duration
+	choose  chooseFlags
+	stream  string
+	streams bool
 }
 
 func get(ctx context.Context, out *output, name string, n netFlags, o getFlags) (err error) {
@@ -98,11 +113,15 @@ func get(ctx context.Context, out *output, name string, n netFlags, o getFlags) 
 		return err
 	}
 	start := out.now()
+	var data io.Writer
+	if o.streams {
+		data = out.divert()
+	}
 	s, err := openSession(out, n)
 	if err != nil {
 		return err
 	}
-	d := &download{session: s, src: src, dir: n.dir, start: start, anew: o.anew, patience: o.wait}
+	d := &download{session: s, src: src, dir: n.dir, start: start, data: data, pattern: o.stream, anew: o.anew, choose: o.choose, patience: o.wait}
 	if err = d.begin(n); err == nil {
 		err = d.run(ctx, o.seed)
 	}
@@ -119,6 +138,9 @@ type download struct {
 	src      source
 	dir      string
 	anew     bool
+	choose   chooseFlags
+	data     io.Writer     // for a stream; nil for none
+	pattern  string        // of the file that is streamed
 	patience time.Duration // with files that take nothing
 	torrent  *shoal.Torrent
 
@@ -149,7 +171,11 @@ func (d *download) begin(n netFlags) error {
 	if err := d.makeFolder(); err != nil {
 		return err
 	}
-	t, err := d.engine.Add(shoal.AddOptions{Metainfo: d.src.raw, Dir: d.dir, Peers: n.peers, Anew: d.anew})
+	choice, err := d.choose.choice(d.src.meta.Info)
+	if err != nil {
+		return err
+	}
+	t, err := d.engine.Add(shoal.AddOptions{Metainfo: d.src.raw, Dir: d.dir, Peers: n.peers, Anew: d.anew, Priority: choice})
 	if err != nil {
 		return fail(d.what(), err)
 	}
@@ -177,7 +203,12 @@ func (d *download) run(ctx context.Context, seed bool) error {
 	}
 	if err == nil {
 		d.checked(checked)
-		err = d.wait(ctx)
+		if d.data != nil {
+			err = stream(ctx, d.torrent, d.src.meta.Info, d.pattern, d.data)
+		}
+		if err == nil {
+			err = d.wait(ctx)
+		}
 	}
 	if err != nil {
 		w.stop()

@@ -86,6 +86,16 @@ func (o *output) clear() {
 	}
 }
 
+// divert gives standard output to somebody else: what is said goes to the error stream
+// from now on, and nothing is redrawn.
+func (o *output) divert() io.Writer {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	data := o.out
+	o.out, o.screen = o.errs, nil
+	return data
+}
+
 // atEnd has f called when the output ends, whatever else is still running then.
 func (o *output) atEnd(f func()) {
 	o.mu.Lock()

@@ -1,0 +1,145 @@
+package shoal
+
+import (
+	"context"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+)
+
+// FS gives the torrent's files as a file system to read, whether they are there already
+// or not: a read waits for what it needs, which is then fetched first. It serves
+// http.FileServerFS, which answers requests for ranges. Reads end with ctx.
+func (t *Torrent) FS(ctx context.Context) fs.FS {
+	f := &torrentFS{t: t, ctx: ctx, nodes: map[string]*node{".": {name: ".", folder: true}}}
+	when := t.meta.CreationDate
+	f.nodes["."].when = when
+	for _, file := range t.Files() {
+		n := &node{name: path.Base(file.Path), path: file.Path, size: file.Length, when: when}
+		f.nodes[file.Path] = n
+		for at := file.Path; at != "."; at = path.Dir(at) {
+			dir := path.Dir(at)
+			parent := f.nodes[dir]
+			known := parent != nil
+			if !known {
+				parent = &node{name: path.Base(dir), path: dir, folder: true, when: when}
+				f.nodes[dir] = parent
+			}
+			parent.list = append(parent.list, f.nodes[at])
+			if known {
+				break
+			}
+		}
+	}
+	for _, n := range f.nodes {
+		slices.SortFunc(n.list, func(a, b *node) int { return strings.Compare(a.name, b.name) })
+	}
+	return f
+}
+
+type torrentFS struct {
+	t     *Torrent
+	ctx   context.Context
+	nodes map[string]*node // by path
+}
+
+// node is a file or folder; it is its own fs.FileInfo and fs.DirEntry.
+type node struct {
+	name, path string
+	folder     bool
+	size       int64
+	when       time.Time
+	list       []*node
+}
+
+func (n *node) Name() string               { return n.name }
+func (n *node) Size() int64                { return n.size }
+func (n *node) ModTime() time.Time         { return n.when }
+func (n *node) IsDir() bool                { return n.folder }
+func (n *node) Sys() any                   { return nil }
+func (n *node) Type() fs.FileMode          { return n.Mode().Type() }
+func (n *node) Info() (fs.FileInfo, error) { return n, nil }
+func (n *node) String() string             { return fs.FormatDirEntry(n) }
+
+func (n *node) Mode() fs.FileMode {
+	if n.folder {
+		return fs.ModeDir | 0o555
+	}
+	return 0o444
+}
+
+// Open implements fs.FS.
+func (f *torrentFS) Open(name string) (fs.File, error) {
+	n, err := f.find("open", name)
+	if err != nil {
+		return nil, err
+	}
+	if n.folder {
+		return &openFolder{node: n}, nil
+	}
+	r, err := f.t.Open(f.ctx, n.path)
+	if err != nil {
+		return nil, err
+	}
+	return &openFile{r, n}, nil
+}
+
+// Stat implements fs.StatFS.
+func (f *torrentFS) Stat(name string) (fs.FileInfo, error) {
+	n, err := f.find("stat", name)
+	if err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+func (f *torrentFS) find(op, name string) (*node, error) {
+	if !fs.ValidPath(name) {
+		return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
+	}
+	n := f.nodes[name]
+	if n == nil {
+		return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrNotExist}
+	}
+	return n, nil
+}
+
+// openFile is a file that was opened in an FS.
+type openFile struct {
+	*Reader
+	node *node
+}
+
+func (f *openFile) Stat() (fs.FileInfo, error) { return f.node, nil }
+
+// openFolder is a folder that was opened in an FS.
+type openFolder struct {
+	node *node
+	at   int
+}
+
+func (f *openFolder) Stat() (fs.FileInfo, error) { return f.node, nil }
+func (f *openFolder) Close() error               { return nil }
+func (f *openFolder) Read([]byte) (int, error) {
+	return 0, &fs.PathError{Op: "read", Path: f.node.path, Err: fs.ErrInvalid}
+}
+
+// ReadDir implements fs.ReadDirFile.
+func (f *openFolder) ReadDir(n int) ([]fs.DirEntry, error) {
+	rest := f.node.list[f.at:]
+	if n > 0 && len(rest) == 0 {
+		return nil, io.EOF
+	}
+	if n > 0 && len(rest) > n {
+		rest = rest[:n]
+	}
+	f.at += len(rest)
+	out := make([]fs.DirEntry, len(rest))
+	for i, e := range rest {
+		out[i] = e
+	}
+	return out, nil
+}
