@@ -20,12 +20,12 @@ import (
 
 // twoEngines gives a torrent of several files that one engine seeds and another one
 // fetches, with the bytes of each file by its path.
-func twoEngines(t *testing.T, opt shoal.AddOptions) (*shoal.Torrent, map[string][]byte) {
+func twoEngines(t *testing.T, film int, opt shoal.AddOptions) (*shoal.Torrent, map[string][]byte) {
 	t.Helper()
 	from := t.TempDir()
 	files := map[string][]byte{"film/a.mkv": nil, "film/extras/b.txt": nil, "film/extras/empty": nil, "film/z.nfo": nil}
 	rng := rand.NewChaCha8([32]byte{1})
-	for name, n := range map[string]int{"film/a.mkv": 900_000, "film/extras/b.txt": 70_001, "film/z.nfo": 5} {
+	for name, n := range map[string]int{"film/a.mkv": film, "film/extras/b.txt": film / 13, "film/z.nfo": 5} {
 		files[name] = make([]byte, n)
 		rng.Read(files[name])
 	}
@@ -62,7 +62,7 @@ func twoEngines(t *testing.T, opt shoal.AddOptions) (*shoal.Torrent, map[string]
 
 // The files of a torrent that is being fetched are a file system like any other.
 func TestFS(t *testing.T) {
-	tor, files := twoEngines(t, shoal.AddOptions{})
+	tor, files := twoEngines(t, 40_000, shoal.AddOptions{})
 	var names []string
 	for name := range files {
 		names = append(names, name)
@@ -80,7 +80,7 @@ func TestFS(t *testing.T) {
 
 // http.FileServerFS over it answers requests for ranges, whatever is there by then.
 func TestRangesOverHTTP(t *testing.T) {
-	tor, files := twoEngines(t, shoal.AddOptions{})
+	tor, files := twoEngines(t, 900_000, shoal.AddOptions{})
 	h := http.FileServerFS(tor.FS(t.Context()))
 	film := files["film/a.mkv"]
 	for _, c := range []struct {
@@ -108,7 +108,7 @@ func TestRangesOverHTTP(t *testing.T) {
 
 // A reader seeks and reads as a file does.
 func TestReader(t *testing.T) {
-	tor, files := twoEngines(t, shoal.AddOptions{})
+	tor, files := twoEngines(t, 900_000, shoal.AddOptions{})
 	r, err := tor.Open(t.Context(), "film/a.mkv")
 	if err != nil {
 		t.Fatal(err)
@@ -147,7 +147,7 @@ func sha(b []byte) []byte { s := sha256.Sum256(b); return s[:] }
 
 // What is skipped is not fetched and does not come to be; it can be wanted later.
 func TestPriorities(t *testing.T) {
-	tor, files := twoEngines(t, shoal.AddOptions{Priority: func(f shoal.File) shoal.Priority {
+	tor, files := twoEngines(t, 900_000, shoal.AddOptions{Priority: func(f shoal.File) shoal.Priority {
 		if f.Path == "film/a.mkv" {
 			return shoal.PrioritySkip
 		}

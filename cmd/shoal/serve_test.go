@@ -73,6 +73,7 @@ func TestServe(t *testing.T) {
 	if code, _, _ := ask("GET", root+"files/../../etc/passwd", "", ""); code != 404 && code != 400 {
 		t.Errorf("a way out: %d", code)
 	}
+	r.await("peer-left", nil) // once both have everything
 	r.signals <- syscall.SIGTERM
 	r.finish(exitDone, "complete")
 }

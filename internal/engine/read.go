@@ -21,7 +21,8 @@ type Reader struct {
 	t     *Torrent
 	key   uint32
 	ahead atomic.Int64
-	end   atomic.Int64 // bytes from here on are of no interest
+	end   atomic.Int64  // bytes from here on are of no interest
+	said  atomic.Uint64 // the pieces that were urged last: from, and to before
 }
 
 // NewReader makes a reader that fetches so many bytes ahead of what is read, and
@@ -105,6 +106,10 @@ func (r *Reader) wait(ctx context.Context, piece uint32) error {
 	if last := min(int64(piece)*size+size+r.ahead.Load(), r.end.Load()); last > 0 {
 		to = max(to, uint32((last+size-1)/size))
 	}
+	want := uint64(piece)<<32 | uint64(to)
+	if r.said.Load() == want && t.Has(piece) {
+		return nil
+	}
 	for {
 		news := t.had.changed()
 		// Said each time a reader comes to a piece, also to one that is there: so what
@@ -114,6 +119,7 @@ func (r *Reader) wait(ctx context.Context, piece uint32) error {
 			return t.Err()
 		}
 		if t.Has(piece) {
+			r.said.Store(want)
 			return nil
 		}
 		if s := t.Stats(); s.State == Incomplete {
