@@ -12,10 +12,11 @@ SEED ?=
 TRACE ?=
 TIME ?= 30s
 SIZE ?= 256
+ROUNDS ?= 200
 RACE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build test sim golden fuzz bench fmt lint interop cross cover clean
+.PHONY: help build test sim golden fuzz bench fmt lint interop torture cross cover clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,13 +53,17 @@ fmt: ## format the sources as lint wants them
 lint: ## vet, staticcheck, gofumpt and the architecture's own rules
 	go vet ./...
 	go vet -tags interop ./interop
-	$(STATICCHECK) -tags interop ./...
+	go vet -tags torture ./torture
+	$(STATICCHECK) -tags interop,torture ./...
 	@out=$$($(GOFUMPT) -l $$(git ls-files '*.go' ':!*testdata*')); \
 		if [ -n "$$out" ]; then echo "gofumpt would change:"; echo "$$out"; exit 1; fi
 	go test ./internal/archtest
 
 interop: ## download from and seed to other people's clients; needs Linux and root; SIZE=256 MiB, RACE=1
 	go test -tags interop -count=1 -v -timeout 25m -exec "$(CURDIR)/interop/alone" ./interop -args -mib=$(SIZE) $(if $(RACE),-raced)
+
+torture: ## kill the command, fill its disk, take its volume away; needs Linux and root; ROUNDS=200 kills
+	go test -tags torture -count=1 -v -timeout 40m -exec "$(CURDIR)/torture/alone" ./torture -args -rounds=$(ROUNDS)
 
 cross: ## compile for every platform we care for
 	@set -e; for p in $(PLATFORMS); do \

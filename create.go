@@ -2,11 +2,14 @@ package shoal
 
 import (
 	"context"
+	"crypto/sha1"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	pathpkg "path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -28,6 +31,9 @@ type CreateOptions struct {
 	// Private keeps the torrent to the peers its trackers give (BEP 27).
 	Private bool
 	Comment string
+	// Exclude leaves out files and folders whose name, or path below Path, fits one of
+	// these patterns, as path.Match has them.
+	Exclude []string
 	// CreatedBy is the name of the program; default: shoal and its version.
 	CreatedBy string
 	// Progress, when set, is told how many bytes are hashed. It is called from
@@ -56,7 +62,7 @@ func Create(ctx context.Context, opt CreateOptions) (Created, error) {
 		return Created{}, fmt.Errorf("create a torrent of %s: %w", opt.Path, err)
 	}
 	name := filepath.Base(path)
-	files, warnings, err := findFiles(path)
+	files, warnings, err := findFiles(path, opt.Exclude)
 	if err != nil {
 		return Created{}, fmt.Errorf("create a torrent of %s: %w", opt.Path, err)
 	}
@@ -65,6 +71,9 @@ func Create(ctx context.Context, opt CreateOptions) (Created, error) {
 		return Created{}, fmt.Errorf("create a torrent of %s: %w", opt.Path, err)
 	}
 	draft.Private = opt.Private
+	if err := keepNames(name, draft); err != nil {
+		return Created{}, fmt.Errorf("create a torrent of %s: %w", opt.Path, err)
+	}
 	hashes, err := hashFiles(ctx, filepath.Dir(path), name, draft, opt.Progress)
 	if err != nil {
 		return Created{}, fmt.Errorf("hash %s: %w", opt.Path, err)
@@ -92,7 +101,7 @@ func Create(ctx context.Context, opt CreateOptions) (Created, error) {
 
 // findFiles lists the plain files at path. For a single file the list has one
 // entry without a path.
-func findFiles(path string) (files []metainfo.NewFile, warnings []string, err error) {
+func findFiles(path string, exclude []string) (files []metainfo.NewFile, warnings []string, err error) {
 	st, err := os.Stat(path)
 	if err != nil {
 		return nil, nil, err
@@ -103,13 +112,24 @@ func findFiles(path string) (files []metainfo.NewFile, warnings []string, err er
 		}
 		return []metainfo.NewFile{{Length: st.Size()}}, nil, nil
 	}
+	left := 0
 	err = filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		if err != nil {
 			return err
 		}
 		rel, err := filepath.Rel(path, p)
 		if err != nil {
 			return err
+		}
+		if p != path && excluded(exclude, filepath.ToSlash(rel)) {
+			left++
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if d.IsDir() {
+			return nil
 		}
 		if !d.Type().IsRegular() {
 			warnings = append(warnings, metainfo.Printable(rel)+" is left out: it is not a plain file")
@@ -124,8 +144,52 @@ func findFiles(path string) (files []metainfo.NewFile, warnings []string, err er
 	})
 	if err == nil && len(files) == 0 {
 		err = errors.New("there is no file in it")
+		if left > 0 {
+			err = errors.New("no file is left in it")
+		}
+	}
+	if left > 0 {
+		warnings = append(warnings, fmt.Sprintf("left out as asked: %d", left))
 	}
 	return files, warnings, err
+}
+
+// excluded reports whether one of the patterns fits a path, or its last element.
+func excluded(patterns []string, rel string) bool {
+	for _, p := range patterns {
+		for _, s := range [2]string{rel, pathpkg.Base(rel)} {
+			if ok, _ := pathpkg.Match(strings.TrimSuffix(p, "/"), s); ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// keepNames refuses names that are not saved as they are (metainfo.SafeName, and names
+// that differ in case or form alone): whoever gets the torrent would have other files
+// than are here, and it could not be seeded from here.
+func keepNames(name string, draft *metainfo.Draft) error {
+	probe, err := draft.Info(make([]byte, int(draft.Geometry().Pieces)*sha1.Size))
+	if err != nil {
+		return err
+	}
+	b, err := (&metainfo.Torrent{Info: probe}).Encode()
+	if err != nil {
+		return err
+	}
+	m, err := metainfo.Parse(b)
+	if err != nil {
+		return err
+	}
+	for i, f := range draft.Files() {
+		want := append([]string{name}, f.Path...)
+		if got := m.Info.Files[i].Path; !slices.Equal(got, want) {
+			return fmt.Errorf("the name %s is not the same on every system, it would be saved as %s: rename it, or leave it out",
+				metainfo.Printable(strings.Join(want, "/")), metainfo.Printable(strings.Join(got, "/")))
+		}
+	}
+	return nil
 }
 
 // hashFiles gives the piece hashes of the files of a draft, which lie in dir.
@@ -150,11 +214,28 @@ func hashFiles(ctx context.Context, dir, name string, draft *metainfo.Draft, pro
 	}
 	defer st.Close()
 	geom := draft.Geometry()
+	before, err := st.State()
+	if err != nil {
+		return nil, err
+	}
 	var done atomic.Int64
-	return disk.HashSpan(ctx, st, geom, func(piece uint32) {
+	hashes, err := disk.HashSpan(ctx, st, geom, func(piece uint32) {
 		n := done.Add(int64(geom.PieceSize(piece)))
 		if progress != nil {
 			progress(n, geom.Total)
 		}
 	})
+	if err != nil {
+		return nil, err
+	}
+	after, err := st.State()
+	if err != nil {
+		return nil, err
+	}
+	for i := range after {
+		if !after[i].ModTime.Equal(before[i].ModTime) || after[i].Size != entries[i].Length {
+			return nil, fmt.Errorf("%s was changed while it was read: try again when nobody writes to it", metainfo.Printable(entries[i].Path))
+		}
+	}
+	return hashes, nil
 }

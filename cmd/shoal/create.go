@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -68,6 +69,7 @@ the DHT nodes that a client knows.`,
 	f.Var(&urls, "tracker", "announce URL of a tracker (repeat for more)")
 	f.Var(&nodes, "node", "a way into the DHT (repeat for more)")
 	f.BoolVar(&o.Private, "private", false, "peers from the trackers alone, never from the DHT (BEP 27)")
+	f.StringArrayVar(&o.Exclude, "exclude", nil, "leave out files and folders that fit this `GLOB`, by name or path (repeat for more)")
 	f.StringVar(&o.Comment, "comment", "", "a `TEXT` for people")
 	addJSON(cmd)
 	cmd.RegisterFlagCompletionFunc("piece-length", cobra.FixedCompletions(
@@ -80,6 +82,11 @@ func create(ctx context.Context, out *output, o shoal.CreateOptions, file string
 	if o.Private && len(o.Trackers) == 0 {
 		return usageErr("name a tracker with --tracker, or leave --private away",
 			"%s: a private torrent without a tracker has no way to find peers", what)
+	}
+	for _, p := range o.Exclude {
+		if _, err := path.Match(p, ""); err != nil {
+			return usageErr("write it like *.tmp or cache/*", "%q is no pattern", p)
+		}
 	}
 	if st, err := os.Stat(filepath.Dir(file)); err != nil || !st.IsDir() { // known before an hour of hashing
 		return &failure{exitFailed, fmt.Errorf("write %s: there is no such folder", printable(file)), "name another file with -o, or make the folder"}
