@@ -254,8 +254,28 @@ func (t *Torrent) Progress(ctx context.Context, every time.Duration) iter.Seq[St
 // ends. A consumer that falls far behind loses the oldest events; Stats and Wait
 // never lie.
 func (t *Torrent) Events(ctx context.Context) iter.Seq[Event] {
-	sub := t.t.Subscribe()
+	all := eventsOf(ctx, engine.Subscribe(t.t))
 	return func(yield func(Event) bool) {
+		for _, e := range all {
+			if !yield(e) {
+				return
+			}
+		}
+	}
+}
+
+// Events yields what happens to several torrents of the engine, as Torrent.Events does
+// for one, until all of them have stopped or ctx ends.
+func (e *Engine) Events(ctx context.Context, torrents ...*Torrent) iter.Seq2[*Torrent, Event] {
+	var inner []*engine.Torrent
+	for _, t := range torrents {
+		inner = append(inner, t.t)
+	}
+	return eventsOf(ctx, engine.Subscribe(inner...))
+}
+
+func eventsOf(ctx context.Context, sub *engine.Subscription) iter.Seq2[*Torrent, Event] {
+	return func(yield func(*Torrent, Event) bool) {
 		defer sub.Close()
 		for {
 			select {
@@ -263,7 +283,7 @@ func (t *Torrent) Events(ctx context.Context) iter.Seq[Event] {
 				if !ok {
 					return
 				}
-				if !yield(Event{
+				if !yield(&Torrent{t: e.Torrent, meta: e.Torrent.Meta()}, Event{
 					At: e.At, Kind: eventKinds[e.Kind], Piece: e.Piece, Peer: e.Peer,
 					Text: metainfo.Printable(e.Text), Err: publicError(e.Err),
 				}) {
@@ -275,6 +295,13 @@ func (t *Torrent) Events(ctx context.Context) iter.Seq[Event] {
 		}
 	}
 }
+
+// Updated is when the latest snapshot was made, and State what it says: to find out
+// whether there is anything new in Stats, of many torrents and often.
+func (t *Torrent) Updated() time.Time { at, _ := t.t.Updated(); return at }
+
+// State is that of the latest snapshot.
+func (t *Torrent) State() State { _, s := t.t.Updated(); return states[s] }
 
 var eventKinds = map[engine.EventKind]EventKind{
 	engine.EventChecked: EventChecked, engine.EventPeerJoined: EventPeerJoined, engine.EventPeerLeft: EventPeerLeft,

@@ -194,7 +194,7 @@ func (d *download) begin(n netFlags) error {
 
 // run waits for the torrent, and goes on as a seed when asked to.
 func (d *download) run(ctx context.Context, seed bool) error {
-	w := watch(d.out, d.torrent)
+	w := watch(d.out, d.engine, d.torrent)
 	defer w.stop()
 	checked, err := d.torrent.Checked(ctx)
 	if err == nil && checked.State == shoal.Missing {
@@ -336,11 +336,11 @@ func ended(ctx context.Context, out *output, torrents ...*shoal.Torrent) error {
 	for first := true; ; first = false {
 		err := shoal.ErrStopped
 		for _, t := range torrents {
-			s := t.Stats()
-			if gone[t] || s.State != shoal.Failed && s.State != shoal.Stopped {
+			if state := t.State(); gone[t] || state != shoal.Failed && state != shoal.Stopped {
 				continue
 			}
 			gone[t] = true
+			s := t.Stats()
 			if s.Err != nil {
 				err = s.Err
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -102,7 +103,7 @@ func (sh *sharing) begin(srcs []source, n netFlags) error {
 
 // run checks all torrents, says what they have, and shares them until the end.
 func (sh *sharing) run(ctx context.Context) error {
-	w := watch(sh.out, sh.torrents...)
+	w := watch(sh.out, sh.engine, sh.torrents...)
 	defer w.stop()
 	up := upEvent{Addr: sh.engine.Addr().String(), Torrents: len(sh.torrents)}
 	var lacking error // of the last torrent that has nothing
@@ -139,6 +140,7 @@ func (sh *sharing) run(ctx context.Context) error {
 	sh.out.say("%s at %s", count(up.Complete+up.Partial, "torrent"), up.Addr)
 	sh.out.say("up") // alone on its line, so that it can be waited for
 	sh.out.event("up", up)
+	debug.FreeOSMemory() // what the checks have used is not needed again for long
 	if err := ended(ctx, sh.out, sh.torrents...); err != nil {
 		return fail("seed", err)
 	}

@@ -71,7 +71,7 @@ func serve(ctx context.Context, out *output, name string, n netFlags, c chooseFl
 
 // serve answers requests until ctx ends.
 func (d *download) serve(ctx context.Context, web netip.AddrPort) error {
-	w := watch(d.out, d.torrent)
+	w := watch(d.out, d.engine, d.torrent)
 	defer w.stop()
 	l, err := netio.New(netio.Policy{}).Listen(web)
 	if err != nil {

@@ -24,26 +24,25 @@ type watcher struct {
 	// What has been said. Owned by the ticking goroutine.
 	pace     pace
 	checking bool
+	last     []shoal.Stats          // by torrent
 	told     map[string]shoal.Stats // by info-hash
 	trackers map[string]string      // state and error, by info-hash and URL
 	uploaded int64
 }
 
 // watch starts telling.
-func watch(out *output, torrents ...*shoal.Torrent) *watcher {
+func watch(out *output, engine *shoal.Engine, torrents ...*shoal.Torrent) *watcher {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &watcher{
 		out: out, torrents: torrents, cancel: cancel, pace: pace{out: out},
 		told: make(map[string]shoal.Stats), trackers: make(map[string]string),
 	}
-	for _, t := range torrents {
-		events := t.Events(ctx) // from here on, not from when the goroutine runs
-		w.wg.Go(func() {
-			for e := range events {
-				w.event(t, e)
-			}
-		})
-	}
+	events := engine.Events(ctx, torrents...) // from here on, not from when the goroutine runs
+	w.wg.Go(func() {
+		for t, e := range events {
+			w.event(t, e)
+		}
+	})
 	w.wg.Go(func() {
 		every := eventEvery
 		if out.live() {
@@ -167,12 +166,21 @@ type trackerEvent struct {
 }
 
 func (w *watcher) tick() {
-	all := make([]shoal.Stats, len(w.torrents))
+	if w.last == nil {
+		w.last = make([]shoal.Stats, len(w.torrents))
+	}
+	all, news := w.last, false
 	for i, t := range w.torrents {
+		// Of thousands hardly any has changed.
+		if at := t.Updated(); at.Equal(all[i].At) && all[i].State != shoal.Checking {
+			continue
+		}
+		news = true
 		all[i] = t.Stats()
 		w.changes(all[i])
 	}
 	switch {
+	case !news && !w.checking && len(all) > 1:
 	case w.out.json:
 	case w.out.live():
 		w.out.draw(func(width int, g glyphs, c colours) []string { return lines(all, width, g, c) })

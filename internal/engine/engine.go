@@ -172,6 +172,7 @@ func New(cfg Config) (*Engine, error) {
 		closedCh:    make(chan struct{}),
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.adoptions.after = &e.openings
 	if err := e.open(); err != nil {
 		e.cancel()
 		return nil, err

@@ -7,12 +7,13 @@ import (
 
 // Event is something a user may want to know at once.
 type Event struct {
-	At    time.Time
-	Kind  EventKind
-	Piece int
-	Peer  netip.AddrPort
-	Text  string
-	Err   error
+	Torrent *Torrent
+	At      time.Time
+	Kind    EventKind
+	Piece   int
+	Peer    netip.AddrPort
+	Text    string
+	Err     error
 }
 
 // EventKind names what happened.

@@ -250,14 +250,14 @@ func (t *Torrent) tellChanges(o *opening, v resume.Verdict) {
 		return
 	}
 	if o.loaded.Damaged != "" {
-		t.events.send(Event{Kind: EventFiles, Text: "its journal is damaged and not trusted, everything is checked: " + o.loaded.Damaged})
+		t.tell(Event{Kind: EventFiles, Text: "its journal is damaged and not trusted, everything is checked: " + o.loaded.Damaged})
 		return
 	}
 	for _, i := range v.Missing {
-		t.events.send(Event{Kind: EventFiles, Text: o.lay.Files[i].Path + " was here and is gone"})
+		t.tell(Event{Kind: EventFiles, Text: o.lay.Files[i].Path + " was here and is gone"})
 	}
 	for _, i := range v.Changed {
-		t.events.send(Event{Kind: EventFiles, Text: o.lay.Files[i].Path + " was changed by another program: it is checked"})
+		t.tell(Event{Kind: EventFiles, Text: o.lay.Files[i].Path + " was changed by another program: it is checked"})
 	}
 }
 
@@ -404,7 +404,7 @@ func (t *Torrent) lookedAt() {
 	default:
 		t.pub.publishNow(t.e.now())
 		close(t.checked)
-		t.events.send(Event{Kind: EventChecked})
+		t.tell(Event{Kind: EventChecked})
 	}
 }
 
@@ -419,7 +419,7 @@ func (t *Torrent) unwritten(now mono.Time, err error) {
 func (t *Torrent) spoilt(now mono.Time, err error, pieces ...uint32) {
 	t.doubts = append(t.doubts, pieces...)
 	t.cause = err
-	t.events.send(Event{Kind: EventFiles, Text: err.Error()})
+	t.tell(Event{Kind: EventFiles, Text: err.Error()})
 	t.upkeep.Spoilt(now)
 }
 
@@ -453,11 +453,11 @@ func (t *Torrent) maintain(now mono.Time) {
 		switch state {
 		case upkeep.Held, upkeep.Missing:
 			t.held = true
-			t.events.send(Event{Kind: EventHeld, Err: t.cause, Text: t.cause.Error()})
+			t.tell(Event{Kind: EventHeld, Err: t.cause, Text: t.cause.Error()})
 		case upkeep.Ready:
 			if t.held {
 				t.held = false
-				t.events.send(Event{Kind: EventGoesOn})
+				t.tell(Event{Kind: EventGoesOn})
 			}
 		}
 	}

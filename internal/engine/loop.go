@@ -214,7 +214,7 @@ func (t *Torrent) startArrivals() {
 		if l := t.peers[key]; l != nil {
 			l.started = true
 			l.conn.Start()
-			t.events.send(Event{Kind: EventPeerJoined, Peer: l.addr})
+			t.tell(Event{Kind: EventPeerJoined, Peer: l.addr})
 		}
 	}
 	t.arrivals = t.arrivals[:0]
@@ -247,7 +247,7 @@ func (t *Torrent) part(key swarm.PeerKey, reason error) {
 func (t *Torrent) parted(l *link, reason error) {
 	if !l.left {
 		l.left = true
-		t.events.send(Event{Kind: EventPeerLeft, Peer: l.addr, Text: reason.Error()})
+		t.tell(Event{Kind: EventPeerLeft, Peer: l.addr, Text: reason.Error()})
 	}
 }
 
@@ -328,11 +328,11 @@ func (t *Torrent) perform(effects []swarm.Effect) {
 				t.e.node.Told(e.Addr)
 			}
 		case swarm.PieceVerified:
-			t.events.send(Event{Kind: EventPieceVerified, Piece: int(e.Piece)})
+			t.tell(Event{Kind: EventPieceVerified, Piece: int(e.Piece)})
 		case swarm.PieceFailed:
-			t.events.send(Event{Kind: EventPieceFailed, Piece: int(e.Piece)})
+			t.tell(Event{Kind: EventPieceFailed, Piece: int(e.Piece)})
 		case swarm.Ban:
-			t.events.send(Event{Kind: EventBanned, Peer: e.Addr, Text: e.Why.Words()})
+			t.tell(Event{Kind: EventBanned, Peer: e.Addr, Text: e.Why.Words()})
 		case swarm.Complete:
 			t.sync()
 		}
@@ -453,7 +453,7 @@ func (t *Torrent) afterSync(now mono.Time, gen int32, err error) {
 		default:
 			close(t.complete)
 		}
-		t.events.send(Event{Kind: EventComplete})
+		t.tell(Event{Kind: EventComplete})
 	}
 }
 
@@ -485,9 +485,9 @@ func (t *Torrent) shutdown() {
 	t.pub.end(t.errText)
 	t.cutBye()
 	if errors.Is(t.errText, ErrStopped) {
-		t.events.send(Event{Kind: EventStopped})
+		t.tell(Event{Kind: EventStopped})
 	} else {
-		t.events.send(Event{Kind: EventError, Err: t.errText})
+		t.tell(Event{Kind: EventError, Err: t.errText})
 	}
 	t.events.close()
 	close(t.stopped)

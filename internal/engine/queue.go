@@ -11,7 +11,10 @@ import (
 type queue struct {
 	max int // tasks at once
 
+	after *queue // whose tasks come first; nil for none
+
 	mu      sync.Mutex
+	rest    sync.Cond // nothing is left to do; its lock is mu
 	tasks   []func(leave func())
 	running int
 	done    sync.WaitGroup
@@ -42,10 +45,16 @@ func (q *queue) run() {
 			q.mu.Lock()
 			q.running--
 			q.start()
+			if q.running == 0 && q.rest.L != nil {
+				q.rest.Broadcast()
+			}
 			q.mu.Unlock()
 		}
 	}
 	for !left {
+		if q.after != nil {
+			q.after.wait()
+		}
 		q.mu.Lock()
 		if len(q.tasks) == 0 {
 			q.tasks = nil
@@ -59,6 +68,16 @@ func (q *queue) run() {
 		task(leave)
 	}
 	leave()
+}
+
+// wait waits until nothing is left to do but what takes long.
+func (q *queue) wait() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.rest.L = &q.mu
+	for q.running > 0 {
+		q.rest.Wait()
+	}
 }
 
 // A check of more than this gives its place to others, and takes one of the few for

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,6 +35,12 @@ func (t *Torrent) Stats() *Stats {
 		return &fresh
 	}
 	return s
+}
+
+// Updated is when the latest snapshot was made. It costs next to nothing.
+func (t *Torrent) Updated() (at time.Time, state State) {
+	s := t.pub.latest.Load()
+	return s.At, s.State
 }
 
 // A snapshot is made at most four times a second, and once a second while
@@ -164,75 +171,98 @@ func (p *publisher) end(err error) {
 // loses the oldest: the loop does not wait for it.
 type broadcaster struct {
 	mu     sync.Mutex
-	subs   map[*Subscription]struct{}
-	early  []Event // what was said of the files before anybody listened
+	subs   []*Subscription
+	heard  bool    // somebody has listened
+	early  []Event // what was said of the files before
 	closed bool
 }
 
 // earlyEvents bounds them: what a check says of many files is much the same.
 const earlyEvents = 32
 
-// Subscription receives the events of a torrent from Subscribe on.
+// Subscription receives the events of torrents from Subscribe on.
 type Subscription struct {
-	b *broadcaster
-	C chan Event // closed when the torrent has stopped
+	C        chan Event // closed when the torrents have stopped
+	torrents []*Torrent
+	left     atomic.Int32 // of those, not stopped
 }
 
 // eventBuffer is how many events a listener may fall behind.
 const eventBuffer = 256
 
-// Subscribe begins to listen. The first who does is also told what was said of the
-// files before.
-func (t *Torrent) Subscribe() *Subscription {
-	b := &t.events
+// Subscribe begins to listen to one or more torrents. The first who does is also told
+// what was said of the files before.
+func Subscribe(torrents ...*Torrent) *Subscription {
+	s := &Subscription{C: make(chan Event, eventBuffer), torrents: torrents}
+	s.left.Store(int32(len(torrents)))
+	for _, t := range torrents {
+		t.events.add(s)
+	}
+	return s
+}
+
+// Subscribe begins to listen.
+func (t *Torrent) Subscribe() *Subscription { return Subscribe(t) }
+
+func (b *broadcaster) add(s *Subscription) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s := &Subscription{b: b, C: make(chan Event, eventBuffer)}
 	for _, e := range b.early {
-		s.C <- e
+		s.give(e)
 	}
-	b.early = nil
+	b.early, b.heard = nil, true
 	if b.closed {
-		close(s.C)
-		return s
+		s.ended()
+		return
 	}
-	if b.subs == nil {
-		b.subs = make(map[*Subscription]struct{})
-	}
-	b.subs[s] = struct{}{}
-	return s
+	b.subs = append(b.subs, s)
 }
 
 // Close ends the subscription.
 func (s *Subscription) Close() {
-	s.b.mu.Lock()
-	defer s.b.mu.Unlock()
-	delete(s.b.subs, s)
+	for _, t := range s.torrents {
+		b := &t.events
+		b.mu.Lock()
+		b.subs = slices.DeleteFunc(b.subs, func(x *Subscription) bool { return x == s })
+		b.mu.Unlock()
+	}
 }
 
-func (b *broadcaster) send(e Event) {
+// give hands an event over; the oldest gives way when there are too many.
+func (s *Subscription) give(e Event) {
+	for {
+		select {
+		case s.C <- e:
+			return
+		default:
+		}
+		select {
+		case <-s.C:
+		default:
+		}
+	}
+}
+
+// ended says that one of the torrents tells no more.
+func (s *Subscription) ended() {
+	if s.left.Add(-1) == 0 {
+		close(s.C)
+	}
+}
+
+func (t *Torrent) tell(e Event) {
+	b := &t.events
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	e.At = time.Now()
+	e.At, e.Torrent = time.Now(), t
 	switch e.Kind {
 	case EventFiles, EventHeld, EventGoesOn:
-		if b.subs == nil && len(b.early) < earlyEvents {
+		if !b.heard && len(b.early) < earlyEvents {
 			b.early = append(b.early, e)
 		}
 	}
-	for s := range b.subs {
-		for {
-			select {
-			case s.C <- e:
-			default:
-				select {
-				case <-s.C:
-				default:
-				}
-				continue
-			}
-			break
-		}
+	for _, s := range b.subs {
+		s.give(e)
 	}
 }
 
@@ -240,8 +270,8 @@ func (b *broadcaster) close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.closed = true
-	for s := range b.subs {
-		close(s.C)
+	for _, s := range b.subs {
+		s.ended()
 	}
 	b.subs = nil
 }
