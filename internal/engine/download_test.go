@@ -330,7 +330,7 @@ func TestBackPressure(t *testing.T) {
 		})})
 		for l.Stats().State != Seeding {
 			time.Sleep(50 * time.Millisecond)
-			if n := e.budget.InUse(); n > 6 {
+			if n := e.buffersInUse(); n > 6 {
 				t.Fatalf("%d buffers are in use, 6 are allowed", n)
 			}
 			if at := l.Stats(); time.Since(e.origin) > 10*time.Minute {

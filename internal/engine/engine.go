@@ -41,7 +41,6 @@ import (
 	"time"
 
 	"shoal/internal/dhtnode"
-	"shoal/internal/disk"
 	"shoal/internal/mono"
 	"shoal/internal/netio"
 	"shoal/internal/peerbook"
@@ -63,7 +62,7 @@ type Config struct {
 	MaxPeers   int   // connections a torrent; default 80
 	HalfOpen   int   // dials at once, all torrents together; default 64
 	Handshakes int   // incoming handshakes at once; default 128
-	Buffers    int64 // bytes for blocks on their way; default 8 MiB
+	Buffers    int64 // bytes for blocks on their way, for each device that torrents are on; default 8 MiB
 	Workers    int   // disk workers; default GOMAXPROCS
 
 	// StateDir is where the journals of verified pieces are kept, so that a start
@@ -122,8 +121,6 @@ type Engine struct {
 
 	listener net.Listener
 	node     *dhtnode.Node // nil without DHT
-	disk     *disk.Disk
-	budget   *disk.Budget
 	files    *storage.Pool
 	spares   *peerconn.Spares
 	trackers *trackerclient.Client
@@ -134,6 +131,9 @@ type Engine struct {
 	checkSlots  chan struct{} // long checks
 	openings    queue         // torrents to be opened and checked
 	adoptions   queue         // seeds whose pieces are to be claimed
+
+	deviceMu sync.Mutex
+	devices  map[uint64]*device
 
 	boot     resume.Boot
 	stateMu  sync.Mutex
@@ -157,7 +157,6 @@ func New(cfg Config) (*Engine, error) {
 	cfg = withDefaults(cfg)
 	e := &Engine{
 		cfg: cfg, log: cfg.Log, origin: cfg.Origin,
-		budget:      disk.NewBudget(cfg.Buffers),
 		files:       storage.NewPool(0),
 		spares:      new(peerconn.Spares),
 		trackers:    &trackerclient.Client{Network: cfg.Network, UserAgent: "shoal/" + cfg.Version},
@@ -177,7 +176,6 @@ func New(cfg Config) (*Engine, error) {
 		e.cancel()
 		return nil, err
 	}
-	e.disk = disk.New(disk.Config{Workers: cfg.Workers, Budget: e.budget, Counters: e.files.Counters()})
 	e.wg.Add(1)
 	go e.acceptLoop()
 	e.wg.Go(e.watch)
@@ -316,7 +314,7 @@ func (e *Engine) Close(ctx context.Context) error {
 	}
 	e.openings.done.Wait()
 	e.adoptions.done.Wait()
-	e.disk.Close()
+	e.closeDevices()
 	return errors.Join(err, e.closeState())
 }
 

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"shoal/internal/simnet"
 	"shoal/internal/storage"
 	"shoal/internal/storage/storagetest"
 )
@@ -282,5 +283,44 @@ func TestSyncFailsOnce(t *testing.T) {
 			t.Errorf("told: %+v", got)
 		}
 		k.c.in(t, fsys)
+	})
+}
+
+// A disk that is slow holds back its own torrents; others, on another one, keep their
+// rate, and can be stopped while it hangs.
+func TestSlowDisk(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		slow, quick := makeContent(t, "slow", 64<<10, 6<<20), makeContent(t, "quick", 64<<10, 6<<20)
+		seed := w.engine(1, Config{})
+		w.seed(seed, slow)
+		w.seed(seed, quick)
+		w.net.SetLink(hostAddr(1), hostAddr(2), simnet.Link{Delay: time.Millisecond, Rate: 2_000_000})
+		peers := []netip.AddrPort{seed.Addr()}
+		alone := func(n byte) time.Duration {
+			w.net.SetLink(hostAddr(1), hostAddr(n), simnet.Link{Delay: time.Millisecond, Rate: 2_000_000})
+			start := time.Now()
+			l, _ := w.leech(w.engine(n, Config{}), quick, peers...)
+			wait(t, l)
+			return time.Since(start)
+		}(3)
+
+		e := w.engine(2, Config{Buffers: 1 << 20, Workers: 2})
+		hangs := hooked(slow.on(t, storage.NewMemFS()), nil, func() error { time.Sleep(20 * time.Second); return nil })
+		s := add(t, e, Spec{Meta: slow.meta, Storage: hangs, Peers: peers, Device: 1})
+		time.Sleep(30 * time.Second) // its buffers are all in use
+		start := time.Now()
+		q := add(t, e, Spec{Meta: quick.meta, Storage: quick.on(t, storage.NewMemFS()), Peers: peers, Device: 2})
+		wait(t, q)
+		if d := time.Since(start); d > alone*5/4 {
+			t.Errorf("beside a slow disk it took %v, alone %v", d, alone)
+		}
+		if st := s.Stats(); st.Swarm.Have > 10 {
+			t.Errorf("the slow disk is not slow: %+v", st.Swarm)
+		}
+		start = time.Now()
+		q.Stop(t.Context())
+		if d := time.Since(start); d > time.Second {
+			t.Errorf("stopping took %v", d)
+		}
 	})
 }

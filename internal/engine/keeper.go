@@ -100,7 +100,7 @@ func (t *Torrent) openFiles(gen int32) (*opening, error) {
 	report := func(r disk.Result) { t.post(event{kind: evChecked, n: gen, with: &r}) }
 	if t.spec.Storage != nil {
 		o.store = t.spec.Storage
-		o.disk = t.e.disk.Open(o.store, t.geom, t.info.PieceHash, report)
+		o.disk = t.device.disk.Open(o.store, t.geom, t.info.PieceHash, report)
 		return o, nil
 	}
 	o.lay = t.layout()
@@ -121,7 +121,7 @@ func (t *Torrent) openFiles(gen int32) (*opening, error) {
 	o.guard = resume.NewGuard(o.files, o.files.Folder(), o.journal, resume.LateTimes(t.dir))
 	o.store = o.guard
 	o.committer = resume.NewCommitter(o.journal, resume.CommitterConfig{Sync: o.guard.Sync, Report: o.claimed})
-	o.disk = t.e.disk.Open(o.store, t.geom, t.info.PieceHash, report)
+	o.disk = t.device.disk.Open(o.store, t.geom, t.info.PieceHash, report)
 	return o, nil
 }
 

@@ -156,7 +156,7 @@ func (t *Torrent) refuse(ev event) {
 	case evBatch:
 		for _, it := range ev.batch.Items {
 			if it.Block != nil {
-				t.e.budget.Put(it.Block)
+				t.device.budget.Put(it.Block)
 			}
 		}
 		ev.batch.Recycle()
@@ -303,12 +303,12 @@ func (t *Torrent) perform(effects []swarm.Effect) {
 		switch e.Kind {
 		case swarm.Store:
 			if t.cur == nil {
-				t.e.budget.Put(e.Block)
+				t.device.budget.Put(e.Block)
 				continue
 			}
 			t.cur.disk.Store(e.Ref, e.Block, e.Sums)
 		case swarm.Discard:
-			t.e.budget.Put(e.Block)
+			t.device.budget.Put(e.Block)
 		case swarm.Forget:
 			if t.cur != nil {
 				t.cur.disk.Forget(e.Piece)

@@ -37,6 +37,9 @@ type Spec struct {
 	// Storage, when set, is used instead of files in Dir. It is closed with
 	// the torrent, and when Add fails. It is checked whole at each start.
 	Storage storage.Storage
+	// Device tells storages apart that are on different devices: a slow one holds back
+	// its own torrents only. Zero means that of Dir.
+	Device uint64
 	// Open, when set, opens the files instead of storage.OpenTorrent.
 	Open func() (*storage.Files, error)
 }
@@ -70,6 +73,7 @@ type Torrent struct {
 	byes   context.Context // ends when farewells are cut short
 	cutBye context.CancelFunc
 
+	device *device
 	dir    string                  // absolute
 	prio   atomic.Pointer[[]uint8] // of the files; nil for normal
 	source source                  // what connections read from
@@ -147,8 +151,9 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 		t.giveUp()
 		return nil, err
 	}
+	t.device = e.deviceOf(&t.spec)
 	t.conn = peerconn.Torrent{
-		Geometry: t.geom, Buffers: e.budget, Source: &t.source, Spare: e.spares,
+		Geometry: t.geom, Buffers: t.device.budget, Source: &t.source, Spare: e.spares,
 		Deliver:    func(b *peerconn.Batch) bool { return t.post(event{kind: evBatch, batch: b}) },
 		Sent:       func(key uint64, n int, bytes int64) { t.post(event{kind: evSent, key: key, n: int32(n), bytes: bytes}) },
 		Unreadable: func(ref block.Ref, err error) { t.post(event{kind: evUnreadable, n: int32(ref.Piece), with: err}) },

@@ -68,7 +68,7 @@ func (w *world) engine(n byte, cfg Config) *Engine {
 // clean fails the test unless a closed engine holds nothing any more.
 func (e *Engine) clean(t testing.TB) {
 	t.Helper()
-	if n := e.budget.InUse(); n != 0 {
+	if n := e.buffersInUse(); n != 0 {
 		t.Errorf("%d block buffers were not given back", n)
 	}
 	if n := e.spares.Bytes(); n < 0 || n > 2<<20 {

@@ -18,3 +18,9 @@ func identify(info fs.FileInfo) (id fileID, links uint64, ok bool) {
 	}
 	return fileID{uint64(st.Dev), uint64(st.Ino)}, uint64(st.Nlink), true
 }
+
+// DeviceOf gives the number of the device that a file or folder is on.
+func DeviceOf(info fs.FileInfo) (uint64, bool) {
+	id, _, ok := identify(info)
+	return id.device, ok
+}
