@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -12,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"shoal/internal/resume"
 	"shoal/internal/simnet"
 	"shoal/internal/storage"
 	"shoal/internal/storage/storagetest"
@@ -283,6 +285,28 @@ func TestSyncFailsOnce(t *testing.T) {
 			t.Errorf("told: %+v", got)
 		}
 		k.c.in(t, fsys)
+	})
+}
+
+// Two processes do not write the same files: the second one waits, and goes on when the
+// first has ended.
+func TestTwoAtOnce(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells the users of a folder of state apart")
+	}
+	bubble(t, func(t *testing.T, w *world) {
+		k := w.kept(makeContent(t, "twice", 16<<10, 300_000))
+		first, l := k.run(1, func(s *Spec) { s.Peers = nil })
+		checkedNow(t, l)
+		_, second := k.run(2, nil)
+		if s := checkedNow(t, second); s.State != Held || !errors.Is(s.Err, resume.ErrInUse) {
+			t.Errorf("the second: %+v", s)
+		}
+		if err := first.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		wait(t, second)
+		k.c.same(t, k.dir)
 	})
 }
 

@@ -30,10 +30,13 @@ type opening struct {
 	// Nil with a storage of the caller's.
 	files     *storage.Files
 	lay       resume.Layout
+	state     resume.FS // nil when nothing is kept
 	loaded    *resume.Loaded
 	journal   *resume.Journal
 	guard     *resume.Guard
 	committer *resume.Committer
+
+	unlock func() // the torrent is ours to write; nil while it is not
 
 	// What was found by a settle that did not go through to the end.
 	seen  resume.Seen
@@ -108,6 +111,7 @@ func (t *Torrent) openFiles(gen int32) (*opening, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.state = state
 	if o.journal, o.loaded, err = resume.Open(state, o.lay, resume.Config{Dir: t.dir, Boot: t.e.boot}); err != nil {
 		return nil, err
 	}
@@ -196,6 +200,9 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 		o.adoptLater(seen, have, found != nil)
 		return have, nil
 	}
+	if err = o.lock(); err != nil {
+		return have, err
+	}
 	if err = o.guard.Adopt(ctx, seen, have); err == nil {
 		err = o.store.Prepare(ctx)
 	}
@@ -206,6 +213,16 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 		o.seen, o.found = resume.Seen{}, nil
 	}
 	return have, err
+}
+
+// lock makes sure that nobody else writes the torrent here. What is complete needs none.
+func (o *opening) lock() error {
+	if o.unlock != nil || o.state == nil {
+		return nil
+	}
+	release, err := resume.Lock(o.state, o.t.spec.Meta.InfoHash)
+	o.unlock = release
+	return err
 }
 
 // adoptLater claims what a seed was found to have. It writes nothing, so that can
@@ -266,6 +283,9 @@ func (t *Torrent) tellChanges(o *opening, v resume.Verdict) {
 func (o *opening) close(ctx context.Context, inOrder bool) error {
 	o.disk.Close()
 	o.adopting.Wait()
+	if o.unlock != nil {
+		defer o.unlock()
+	}
 	var err error
 	if o.committer != nil {
 		err = o.committer.Close(ctx, inOrder)

@@ -92,6 +92,12 @@ func (f *Files) fragments(i int, pieces int64) (head, tail int64) {
 	return head, tail
 }
 
+// hasFragments reports whether file i may have bytes in the part file.
+func (f *Files) hasFragments(i int) bool {
+	head, tail := f.fragments(i, f.part.pieces)
+	return head > 0 || tail < f.entries[i].Length
+}
+
 // inPart gives where in the part file a range of file i lies; false when it does not lie
 // in one of its fragments.
 func (f *Files) inPart(i int, off, n int64) (at int64, ok bool) {
@@ -169,7 +175,7 @@ func (f *Files) InPart() (entries []int) {
 		return nil
 	}
 	for i := range f.entries {
-		if head, tail := f.fragments(i, f.part.pieces); head == 0 && tail == f.entries[i].Length || f.entries[i].Pad || f.Skipped(i) {
+		if !f.hasFragments(i) || f.entries[i].Pad || f.Skipped(i) {
 			continue
 		}
 		if _, err := f.fs.Lstat(f.entries[i].Path); errors.Is(err, fs.ErrNotExist) {
@@ -280,7 +286,7 @@ func (f *Files) PartIsDone() bool {
 		return false
 	}
 	for i := range f.entries {
-		if head, tail := f.fragments(i, f.part.pieces); head == 0 && tail == f.entries[i].Length || f.entries[i].Pad {
+		if !f.hasFragments(i) || f.entries[i].Pad {
 			continue
 		}
 		if _, err := f.fs.Lstat(f.entries[i].Path); err != nil {

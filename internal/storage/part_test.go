@@ -120,3 +120,27 @@ func skipping(t *testing.T, fsys storage.FS, rng *rand.Rand) error {
 	}
 	return st.Sync(t.Context())
 }
+
+// A skipped file's bytes lie in the part file until it comes out.
+func TestPlace(t *testing.T) {
+	entries := storagetest.Lay(storage.Entry{Path: "t/a", Length: 100}, storage.Entry{Path: "t/b", Length: 100},
+		storage.Entry{Path: "t/c", Length: 64 - 200%64})
+	st := open(t, storage.NewMemFS(), storage.NewPool(0), entries)
+	st.UsePart(".part", 64)
+	own, part := storage.Place{Path: "t/b"}, storage.Place{Path: ".part", Part: true}
+	is := func(when string, want storage.Place) {
+		t.Helper()
+		if got := st.Place(1); got != want {
+			t.Errorf("%s: %+v, want %+v", when, got, want)
+		}
+	}
+	is("at first", own)
+	st.Skip([]bool{false, true, false})
+	is("skipped", part)
+	must(t, st.WriteV([][]byte{make([]byte, 64)}, 64))
+	is("its head written", part)
+	st.Skip(nil)
+	is("wanted, and not moved", part)
+	must(t, st.MoveOut(t.Context(), 1))
+	is("moved out", own)
+}
