@@ -75,6 +75,9 @@ type AddOptions struct {
 	// Priority, when set, is asked for the priority of every file: what it answers with
 	// PrioritySkip is not fetched. See Torrent.SetPriorities.
 	Priority func(File) Priority
+	// Allocate reserves room for every wanted file before the first byte. Without it files
+	// are sparse: they take what has come.
+	Allocate bool
 	// Anew has files fetched again that were here and are not. Without it a torrent
 	// whose files are gone altogether is Missing, and waits for them: the volume
 	// they are on may not be mounted.

@@ -127,7 +127,7 @@ func (e *Engine) Add(opt AddOptions) (*Torrent, error) {
 			return nil, err
 		}
 	}
-	t, err := e.e.Add(engine.Spec{Meta: meta, Dir: opt.Dir, Peers: opt.Peers, SeedOnly: opt.SeedOnly, Anew: opt.Anew, Priorities: prio})
+	t, err := e.e.Add(engine.Spec{Meta: meta, Dir: opt.Dir, Peers: opt.Peers, SeedOnly: opt.SeedOnly, Anew: opt.Anew, Allocate: opt.Allocate, Priorities: prio})
 	if err != nil {
 		return nil, publicError(err)
 	}

@@ -134,6 +134,20 @@ func checkHostPort(text string) error {
 	return nil
 }
 
+// allocateFlag is how files come to be.
+type allocateFlag string
+
+func (a *allocateFlag) Type() string   { return "HOW" }
+func (a *allocateFlag) String() string { return string(*a) }
+
+func (a *allocateFlag) Set(text string) error {
+	if text != "full" && text != "sparse" {
+		return errors.New("write full or sparse")
+	}
+	*a = allocateFlag(text)
+	return nil
+}
+
 // urlsFlag collects the announce URLs of trackers.
 type urlsFlag []string
 

@@ -88,6 +88,7 @@ loopback (--listen 127.0.0.1:0) keeps all traffic on this machine.`,
 	n.add(cmd)
 	cmd.Flags().BoolVar(&o.seed, "seed", false, "go on as a seed when complete, until Ctrl-C")
 	cmd.Flags().BoolVar(&o.anew, "anew", false, "fetch files again that were here and are gone")
+	cmd.Flags().Var(&o.allocate, "allocate", "full: reserve room for all files before the first byte; sparse: take what comes")
 	o.choose.add(cmd)
 	cmd.Flags().StringVar(&o.stream, "stream", "", "write the file that fits `GLOB` to standard output as it comes; the largest one without a GLOB")
 	cmd.Flags().Lookup("stream").NoOptDefVal = "*"
@@ -99,12 +100,13 @@ loopback (--listen 127.0.0.1:0) keeps all traffic on this machine.`,
 
 // getFlags are the flags of get alone.
 type getFlags struct {
-	seed    bool
-	anew    bool
-	wait    time.Duration
-	choose  chooseFlags
-	stream  string
-	streams bool
+	seed     bool
+	anew     bool
+	allocate allocateFlag
+	wait     time.Duration
+	choose   chooseFlags
+	stream   string
+	streams  bool
 }
 
 func get(ctx context.Context, out *output, name string, n netFlags, o getFlags) (err error) {
@@ -121,7 +123,7 @@ func get(ctx context.Context, out *output, name string, n netFlags, o getFlags) 
 	if err != nil {
 		return err
 	}
-	d := &download{session: s, src: src, dir: n.dir, start: start, data: data, pattern: o.stream, anew: o.anew, choose: o.choose, patience: o.wait}
+	d := &download{session: s, src: src, dir: n.dir, start: start, data: data, pattern: o.stream, anew: o.anew, allocate: o.allocate == "full", choose: o.choose, patience: o.wait}
 	if err = d.begin(n); err == nil {
 		err = d.run(ctx, o.seed)
 	}
@@ -138,6 +140,7 @@ type download struct {
 	src      source
 	dir      string
 	anew     bool
+	allocate bool
 	choose   chooseFlags
 	data     io.Writer     // for a stream; nil for none
 	pattern  string        // of the file that is streamed
@@ -175,7 +178,7 @@ func (d *download) begin(n netFlags) error {
 	if err != nil {
 		return err
 	}
-	t, err := d.engine.Add(shoal.AddOptions{Metainfo: d.src.raw, Dir: d.dir, Peers: n.peers, Anew: d.anew, Priority: choice})
+	t, err := d.engine.Add(shoal.AddOptions{Metainfo: d.src.raw, Dir: d.dir, Peers: n.peers, Anew: d.anew, Allocate: d.allocate, Priority: choice})
 	if err != nil {
 		return fail(d.what(), err)
 	}

@@ -20,6 +20,10 @@ type upEvent struct {
 	Partial  int    `json:"partial"`
 }
 
+// seedGC is how much garbage a seed lets gather, in percent of what it needs: it makes
+// hardly any, and thousands of torrents are to cost little.
+const seedGC = 25
+
 type seededEvent struct {
 	Torrents int     `json:"torrents"`
 	Uploaded int64   `json:"uploaded"`
@@ -140,6 +144,7 @@ func (sh *sharing) run(ctx context.Context) error {
 	sh.out.say("%s at %s", count(up.Complete+up.Partial, "torrent"), up.Addr)
 	sh.out.say("up") // alone on its line, so that it can be waited for
 	sh.out.event("up", up)
+	debug.SetGCPercent(seedGC)
 	debug.FreeOSMemory() // what the checks have used is not needed again for long
 	if err := ended(ctx, sh.out, sh.torrents...); err != nil {
 		return fail("seed", err)

@@ -19,7 +19,7 @@ type device struct {
 // on further ones shares with the first.
 const maxDevices = 8
 
-// deviceOf gives the device of a torrent.
+// deviceOf gives the device of a torrent; nil when the engine is closed.
 func (e *Engine) deviceOf(spec *Spec) *device {
 	key := spec.Device
 	if key == 0 && spec.Storage == nil && spec.Open == nil {
@@ -29,6 +29,9 @@ func (e *Engine) deviceOf(spec *Spec) *device {
 	}
 	e.deviceMu.Lock()
 	defer e.deviceMu.Unlock()
+	if e.devicesClosed {
+		return nil
+	}
 	if d := e.devices[key]; d != nil {
 		return d
 	}
@@ -51,6 +54,7 @@ func (e *Engine) deviceOf(spec *Spec) *device {
 func (e *Engine) closeDevices() {
 	e.deviceMu.Lock()
 	defer e.deviceMu.Unlock()
+	e.devicesClosed = true
 	for _, d := range e.devices {
 		d.disk.Close()
 	}

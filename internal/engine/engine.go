@@ -103,6 +103,9 @@ const (
 	lastClaims = 30 * time.Second
 	// openingTasks is how many torrents are looked at at once.
 	openingTasks = 8
+	// claimingTasks is how many seeds have their pieces claimed at once: file systems
+	// make what several sync at the same time durable together.
+	claimingTasks = 8
 )
 
 // Errors that callers choose by.
@@ -132,8 +135,9 @@ type Engine struct {
 	openings    queue         // torrents to be opened and checked
 	adoptions   queue         // seeds whose pieces are to be claimed
 
-	deviceMu sync.Mutex
-	devices  map[uint64]*device
+	deviceMu      sync.Mutex
+	devices       map[uint64]*device
+	devicesClosed bool
 
 	boot     resume.Boot
 	stateMu  sync.Mutex
@@ -165,7 +169,7 @@ func New(cfg Config) (*Engine, error) {
 		askSlots:    make(chan struct{}, maxAnnounces),
 		checkSlots:  make(chan struct{}, longChecks),
 		openings:    queue{max: openingTasks},
-		adoptions:   queue{max: 1},
+		adoptions:   queue{max: claimingTasks},
 		boot:        resume.ThisBoot(),
 		torrents:    make(map[[20]byte]*Torrent),
 		closedCh:    make(chan struct{}),
@@ -397,10 +401,11 @@ func (e *Engine) dial(ctx context.Context, t *Torrent, addr netip.AddrPort) (net
 }
 
 // newRand makes the source of chance of one machine, seeded by the system.
+// It is small, since every torrent has one.
 func newRand() *rand.Rand {
-	var seed [32]byte
+	var seed [16]byte
 	crand.Read(seed[:]) // never fails
-	return rand.New(rand.NewChaCha8(seed))
+	return rand.New(rand.NewPCG(binary.LittleEndian.Uint64(seed[:8]), binary.LittleEndian.Uint64(seed[8:])))
 }
 
 // newPeerID makes a peer id (BEP 20), a new one for each torrent and run.

@@ -209,6 +209,11 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 	if err == nil {
 		err = o.moveOut(ctx)
 	}
+	for i := 0; t.spec.Allocate && err == nil && i < len(t.info.Files); i++ {
+		if !o.files.Skipped(i) && !have.All() {
+			err = o.guard.Allocate(ctx, i)
+		}
+	}
 	if err == nil {
 		o.seen, o.found = resume.Seen{}, nil
 	}
@@ -369,6 +374,7 @@ func (t *Torrent) upkeepSettle(o *opening, leave func()) {
 		s.outcome = upkeep.Partly
 	default:
 		t.anew.Store(false) // that was for once
+		o.loaded = nil
 	}
 	if s.outcome == upkeep.NotThere || s.outcome == upkeep.Unusable {
 		// A folder that is held open would be the old one for ever.

@@ -112,3 +112,31 @@ func TestBadPriorities(t *testing.T) {
 		}
 	})
 }
+
+// Room is reserved before the first byte, for what is wanted; what has come stays, and a
+// restart hashes nothing.
+func TestAllocate(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		k := w.kept(makeContent(t, "room", 16<<10, 50_000, 100_000))
+		e, l := k.run(1, func(s *Spec) { s.Allocate, s.Priorities, s.Peers = true, []uint8{2, 0}, nil })
+		checkedNow(t, l)
+		for i, want := range []int64{50_000, -1} {
+			got := int64(-1)
+			if info, err := os.Stat(filepath.Join(append([]string{k.dir}, k.c.meta.Info.Files[i].Path...)...)); err == nil {
+				got = info.Size()
+			}
+			if got != want {
+				t.Errorf("file %d has %d bytes, want %d", i, got, want)
+			}
+		}
+		if err := e.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		_, l = k.run(2, func(s *Spec) { s.Allocate = true })
+		wait(t, l)
+		if s := l.Stats(); s.Hashed != 0 || s.Swarm.Wasted != 0 {
+			t.Errorf("after a restart: %+v", s)
+		}
+		k.c.same(t, k.dir)
+	})
+}

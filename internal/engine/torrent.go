@@ -30,6 +30,8 @@ type Spec struct {
 	// Priorities are those of the files, by index: 0 skip, 1 low, 2 normal, 3 high; nil
 	// means normal for all.
 	Priorities []uint8
+	// Allocate reserves room for every file that is wanted before the first byte.
+	Allocate bool
 	// Anew has files fetched again that were here and are not. Without it a torrent
 	// whose files are gone altogether waits for them: nothing is made in an empty
 	// mount point.
@@ -151,7 +153,13 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 		t.giveUp()
 		return nil, err
 	}
-	t.device = e.deviceOf(&t.spec)
+	if t.device = e.deviceOf(&t.spec); t.device == nil {
+		if spec.Storage != nil {
+			spec.Storage.Close()
+		}
+		t.giveUp()
+		return nil, ErrClosed
+	}
 	t.conn = peerconn.Torrent{
 		Geometry: t.geom, Buffers: t.device.budget, Source: &t.source, Spare: e.spares,
 		Deliver:    func(b *peerconn.Batch) bool { return t.post(event{kind: evBatch, batch: b}) },

@@ -215,6 +215,27 @@ func (g *Guard) after(seen []noted) error {
 	return g.j.end(seen)
 }
 
+// Allocate reserves room for file i. It changes the file, and no byte of a piece that
+// is had.
+func (g *Guard) Allocate(ctx context.Context, i int) error {
+	st, ok := g.Storage.(interface {
+		Allocate(ctx context.Context, i int) error
+	})
+	if !ok || !kept(&g.j.lay.Files[i]) {
+		return nil
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	before, err := g.before(i, i+1)
+	if err != nil {
+		return err
+	}
+	g.setWriting(i, i+1)
+	defer g.setWriting(0, 0)
+	err = st.Allocate(ctx, i)
+	return errors.Join(err, g.after(before))
+}
+
 // parts is a storage with a part file.
 type parts interface {
 	InPart() []int
