@@ -227,9 +227,8 @@ func (f *Files) moveOut(i int) (Handle, error) {
 		return nil, err
 	}
 	if moves {
-		if _, err := f.fs.Lstat(name); err == nil {
-			err = fs.ErrExist // somebody was quicker
-		} else {
+		err := fs.ErrExist // somebody was quicker
+		if _, lerr := f.fs.Lstat(name); lerr != nil {
 			err = mover.Rename(tmp, name)
 		}
 		if err != nil {
