@@ -174,6 +174,14 @@ func (t *Torrent) Dir() string { return t.t.Dir() }
 // ErrNoSpace among others.
 func (t *Torrent) Wait(ctx context.Context) error { return publicError(t.t.Wait(ctx)) }
 
+// Move brings the files into another folder, which must exist, also on another volume,
+// while the torrent runs. What has the same name there is not written over. Meanwhile
+// nothing is fetched or served. A stop at any moment leaves the files whole in one of the
+// two places. progress, if not nil, is told the bytes moved.
+func (t *Torrent) Move(ctx context.Context, dir string, progress func(done, total int64)) error {
+	return publicError(t.t.Move(ctx, dir, progress))
+}
+
 // FetchAnew has a torrent that is Missing fetched again, as AddOptions.Anew does.
 func (t *Torrent) FetchAnew() { t.t.FetchAnew() }
 

@@ -17,8 +17,10 @@ func TestFilesAreToldOf(t *testing.T) {
 	_, addr := seedFrom(t, s.dir, s.torrent, "--no-dht")
 	dir, state := t.TempDir(), t.TempDir()
 	get := func(more ...string) *running {
-		return start(t, append([]string{"get", s.torrent, "--dir", dir, "--state", state, "--no-dht",
-			"--listen", "127.0.0.1:0", "--peer", addr}, more...)...)
+		return start(t, append([]string{
+			"get", s.torrent, "--dir", dir, "--state", state, "--no-dht",
+			"--listen", "127.0.0.1:0", "--peer", addr,
+		}, more...)...)
 	}
 	get().finish(exitDone, "complete")
 	again := get()

@@ -41,7 +41,7 @@ piece, and shares them in turn. A torrent needs no tracker: the DHT finds peers.
 		return usageErr("see: "+cmd.CommandPath()+" --help", "%w", err)
 	})
 	root.AddCommand(
-		createCommand(out), showCommand(out), getCommand(out), seedCommand(out), serveCommand(out),
+		createCommand(out), showCommand(out), getCommand(out), seedCommand(out), serveCommand(out), moveCommand(out),
 		verifyCommand(out), dhtCommand(out), labCommand(out, e), versionCommand(e),
 		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitCodesHelp},
 	)

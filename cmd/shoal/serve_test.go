@@ -1,20 +1,20 @@
 package main
 
 import (
-	"context"
-	"net"
-	"net/netip"
-
 	"bytes"
+	"context"
 	"io"
+	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
-	"shoal/internal/netio"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"shoal/internal/netio"
 )
 
 // A torrent is served while it is fetched, to whoever asks properly.
@@ -87,8 +87,10 @@ func TestStream(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out, errs bytes.Buffer
-	code := run(t.Context(), []string{"get", s.torrent, "--dir", t.TempDir(), "--state", "none", "--no-dht",
-		"--listen", "127.0.0.1:0", "--peer", addr, "--stream=one.bin"},
+	code := run(t.Context(), []string{
+		"get", s.torrent, "--dir", t.TempDir(), "--state", "none", "--no-dht",
+		"--listen", "127.0.0.1:0", "--peer", addr, "--stream=one.bin",
+	},
 		env{stdout: &out, stderr: &errs, getenv: func(string) string { return "" }, now: time.Now})
 	if code != 0 || !bytes.Equal(out.Bytes(), want) {
 		t.Errorf("exit code %d, %d bytes of %d\n%s", code, out.Len(), len(want), errs.String())
@@ -125,4 +127,25 @@ func dialLoopback(ctx context.Context, _, addr string) (net.Conn, error) {
 		return nil, err
 	}
 	return netio.New(netio.Policy{LoopbackOnly: true}).Dial(ctx, to)
+}
+
+// Files are moved, with what is known of them; what is in the way stops it.
+func TestMove(t *testing.T) {
+	s := newShare(t)
+	to, state := t.TempDir(), t.TempDir()
+	before := t.TempDir()
+	if err := os.CopyFS(before, os.DirFS(s.dir)); err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, "move", s.torrent, to, "--dir", s.dir, "--state", state)
+	r.finish(exitDone, "complete")
+	r.await("progress", nil)
+	if _, err := os.Stat(filepath.Join(s.dir, "files")); !os.IsNotExist(err) {
+		t.Errorf("left behind: %v", err)
+	}
+	v := start(t, "verify", s.torrent, "--dir", to)
+	v.finish(exitDone, "complete")
+	start(t, "move", s.torrent, before, "--dir", to, "--state", state).finish(exitDone, "complete") // the same bytes are there
+	start(t, "move", s.torrent, filepath.Join(to, "none"), "--dir", before, "--state", state).finish(exitFailed, "error")
+	start(t, "move", s.torrent, to, "--dir", t.TempDir(), "--state", "none").finish(exitFailed, "error")
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -55,12 +54,13 @@ var errNotThere = errors.New("the files were here and are not: is a volume not m
 // say what is wrong with it. A folder that is not there may be a volume that is not
 // mounted: then a journal that knows it makes the torrent wait.
 func (t *Torrent) firstLook() error {
+	at, err := newPlace(t.spec.Dir)
+	if err != nil {
+		return err
+	}
+	t.at.Store(at)
 	if t.spec.Storage != nil {
 		return nil
-	}
-	var err error
-	if t.dir, err = filepath.Abs(t.spec.Dir); err != nil {
-		return fmt.Errorf("find the folder %s: %w", t.spec.Dir, err)
 	}
 	files, err := t.files()
 	if err == nil {
@@ -69,11 +69,11 @@ func (t *Torrent) firstLook() error {
 	if storage.KindOf(err) != storage.Missing || t.e.cfg.StateDir == "" {
 		return err
 	}
-	state, serr := t.e.stateFor(t.dir)
+	state, serr := t.e.stateFor(t.at.Load().abs)
 	if serr != nil {
 		return err
 	}
-	_, lo, serr := resume.Open(state, t.layout(), resume.Config{Dir: t.dir, Boot: t.e.boot})
+	_, lo, serr := resume.Open(state, t.layout(), resume.Config{Dir: t.at.Load().abs, Boot: t.e.boot})
 	if serr != nil || !lo.Found {
 		return err
 	}
@@ -107,12 +107,12 @@ func (t *Torrent) openFiles(gen int32) (*opening, error) {
 		return o, nil
 	}
 	o.lay = t.layout()
-	state, err := t.e.stateFor(t.dir)
+	state, err := t.e.stateFor(t.at.Load().abs)
 	if err != nil {
 		return nil, err
 	}
 	o.state = state
-	if o.journal, o.loaded, err = resume.Open(state, o.lay, resume.Config{Dir: t.dir, Boot: t.e.boot}); err != nil {
+	if o.journal, o.loaded, err = resume.Open(state, o.lay, resume.Config{Dir: t.at.Load().abs, Boot: t.e.boot}); err != nil {
 		return nil, err
 	}
 	if o.files, err = t.files(); err != nil {
@@ -122,7 +122,7 @@ func (t *Torrent) openFiles(gen int32) (*opening, error) {
 		return nil, err
 	}
 	o.files.Skip(t.skipped())
-	o.guard = resume.NewGuard(o.files, o.files.Folder(), o.journal, resume.LateTimes(t.dir))
+	o.guard = resume.NewGuard(o.files, o.files.Folder(), o.journal, resume.LateTimes(t.at.Load().abs))
 	o.store = o.guard
 	o.committer = resume.NewCommitter(o.journal, resume.CommitterConfig{Sync: o.guard.Sync, Report: o.claimed})
 	o.disk = t.device.disk.Open(o.store, t.geom, t.info.PieceHash, report)
@@ -145,7 +145,7 @@ func (t *Torrent) files() (*storage.Files, error) {
 	if t.spec.Open != nil {
 		return t.spec.Open()
 	}
-	return storage.OpenTorrent(t.spec.Dir, t.info, t.e.files)
+	return storage.OpenTorrent(t.at.Load().given, t.info, t.e.files)
 }
 
 // settle finds out what is had. The pieces it gives can be served, also when the
@@ -458,7 +458,12 @@ func (t *Torrent) maintain(now mono.Time) {
 		t.cur, t.doubts = nil, nil
 		t.source.set(nil)
 		t.gen++
-		gen := t.gen
+		gen, m := t.gen, t.move
+		t.move = nil
+		if m != nil {
+			t.openSoon(func(leave func()) { t.upkeepMove(prev, m, gen, leave) })
+			break
+		}
 		t.openSoon(func(leave func()) { t.upkeepOpen(prev, doubts, gen, leave) })
 	case upkeep.Settle:
 		o := t.cur

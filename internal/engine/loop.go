@@ -94,6 +94,9 @@ func (t *Torrent) apply(ev event) {
 	case evPriorities:
 		t.prioritise()
 		return
+	case evMove:
+		t.startMove(ev.with.(*move))
+		return
 	case evAnew:
 		t.anew.Store(true)
 		t.upkeep.Hurry(now)
@@ -164,6 +167,8 @@ func (t *Torrent) refuse(ev event) {
 		ev.with.(*arrival).nc.Close()
 	case evSettled:
 		t.cur = ev.with.(*settled).o // to be closed at the end
+	case evMove:
+		ev.with.(*move).done <- ErrStopped
 	}
 }
 

@@ -76,7 +76,7 @@ type Torrent struct {
 	cutBye context.CancelFunc
 
 	device *device
-	dir    string                  // absolute
+	at     atomic.Pointer[place]   // the folder
 	prio   atomic.Pointer[[]uint8] // of the files; nil for normal
 	source source                  // what connections read from
 	had    had                     // pieces, for readers
@@ -111,6 +111,7 @@ type Torrent struct {
 	state    upkeep.State // as listeners were told
 	held     bool         // they were told of a failure
 	cause    error        // of a failure
+	move     *move        // asked for, not begun
 	doubts   []uint32     // pieces to be hashed at the next opening, whatever the journal says
 	errText  error
 	synced   bool
@@ -215,9 +216,6 @@ func (t *Torrent) Info() *metainfo.Info { return t.info }
 
 // Meta gives the torrent file's content.
 func (t *Torrent) Meta() *metainfo.Torrent { return t.spec.Meta }
-
-// Dir gives the folder that holds the torrent's file or folder.
-func (t *Torrent) Dir() string { return t.spec.Dir }
 
 // PeerID gives the peer id that this torrent goes by.
 func (t *Torrent) PeerID() [20]byte { return t.peerID }
@@ -369,6 +367,7 @@ const (
 	evSynced               // of opening n, with error, or nothing
 	evAnew                 // files that are gone are to be fetched again
 	evPriorities           // those of the files have changed
+	evMove                 // with *move
 	evUrge                 // reader key wants the pieces from n to before bytes
 	evSlots                // n
 	evStop

@@ -28,7 +28,7 @@ func (e *Engine) watch() {
 			continue
 		}
 		for _, t := range e.Torrents() {
-			if slices.Contains(gone, t.spec.Dir) {
+			if slices.Contains(gone, t.at.Load().given) {
 				t.post(event{kind: evSpoilt, n: anyOpening, with: errReplaced})
 			}
 		}

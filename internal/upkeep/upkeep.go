@@ -167,6 +167,16 @@ func (m *Machine) Hurry(now mono.Time) {
 	}
 }
 
+// Reopen has the files opened anew because somebody wants it so: they are to be in another
+// place. It reports false while something else is done with them.
+func (m *Machine) Reopen(now mono.Time) bool {
+	if m.acting != Nothing || m.mode == Out {
+		return false
+	}
+	m.act(now, Open)
+	return true
+}
+
 // calm reports whether all was well for a while.
 func (m *Machine) calm(now mono.Time) bool { return m.wait == 0 || now > m.since.Add(m.wait+calm) }
 
