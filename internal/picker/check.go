@@ -13,7 +13,8 @@ import (
 // it has; with nil, availability is not checked. It is for tests and for the
 // simulator: its cost is that of everything there is.
 //
-//   - a piece is in exactly one state: had, started or free;
+//   - a piece is in exactly one state: had, started, free or left out; the last only
+//     when it is skipped and no reader wants it, and then nothing is asked for it;
 //   - availability is the sum of the peers' sets, and the order is sorted by it;
 //   - a request belongs to one connected peer, which has the piece, and is for a
 //     block that is missing; no peer is asked twice for one block, and no block
@@ -32,44 +33,65 @@ func (p *Picker) CheckInvariants(peers iter.Seq2[Peer, *bitfield.Bitfield]) erro
 	return nil
 }
 
-func (p *Picker) checkOrder() (err error) {
-	if got, want := int(p.order.start[p.order.buckets()]), len(p.pieces); got != want {
-		return fmt.Errorf("the last bucket ends at %d of %d", got, want)
+func (p *Picker) checkOrder() error {
+	if (p.pieces == nil) != p.have.All() {
+		return fmt.Errorf("%v is had, %d pieces are kept", p.have, len(p.pieces))
 	}
-	lacking := 0
-	defer func() {
-		if err == nil && lacking != p.lacking {
-			err = fmt.Errorf("%d pieces are wanted and missing, kept as %d", lacking, p.lacking)
+	var free, lacking, seeking uint32
+	for n := range p.pieces {
+		i, pc := uint32(n), &p.pieces[n]
+		if err := p.checkPiece(i, pc); err != nil {
+			return fmt.Errorf("piece %d: %w", i, err)
 		}
-	}()
-	for at, i := range p.order.pieces {
-		pc := &p.pieces[i]
-		if pc.pos != uint32(at) {
-			return fmt.Errorf("piece %d is at %d of the order and believes to be at %d", i, at, pc.pos)
+		if p.isFree(i) {
+			free++
 		}
-		taken := p.have.Has(i) || pc.slot != none || pc.shut
-		if pc.shut && (p.have.Has(i) || pc.slot != none || pc.prio > Skip || p.isUrged(i)) {
-			return fmt.Errorf("piece %d is shut out: had %v, slot %d, priority %d", i, p.have.Has(i), pc.slot, pc.prio)
+		if !p.have.Has(i) && p.Priority(i) != Skip {
+			lacking++
 		}
-		if !p.have.Has(i) {
-			lacking += wanted(pc.prio)
+		if !p.have.Has(i) && pc.level != Skip {
+			seeking++
 		}
-		if p.have.Has(i) && pc.slot != none {
-			return fmt.Errorf("piece %d is had and started", i)
-		}
-		if taken != (uint32(at) < p.order.start[0]) {
-			return fmt.Errorf("piece %d: had or started is %v, its place says otherwise", i, taken)
-		}
-		if !taken && (int(pc.avail) >= p.order.buckets() ||
-			uint32(at) < p.order.start[pc.avail] || uint32(at) >= p.order.start[pc.avail+1]) {
-			return fmt.Errorf("piece %d of availability %d lies in another bucket", i, pc.avail)
-		}
-		if _, failed := p.failures[i]; pc.suspect != failed {
-			return fmt.Errorf("piece %d suspect is %v, a failure kept is %v", i, pc.suspect, failed)
-		}
-		if pc.suspect && p.have.Has(i) {
-			return fmt.Errorf("piece %d is had and suspect", i)
-		}
+	}
+	var ordered uint32
+	for level := range p.orders {
+		ordered += uint32(len(p.orders[level].pieces))
+	}
+	if free != ordered || lacking != p.lacking || seeking != p.seeking {
+		return fmt.Errorf("%d free, %d ordered; %d wanted, %d with what readers want; kept as %d, %d",
+			free, ordered, lacking, seeking, p.lacking, p.seeking)
+	}
+	if len(p.readers) > MaxReaders {
+		return fmt.Errorf("%d readers", len(p.readers))
+	}
+	return nil
+}
+
+func (p *Picker) checkPiece(i uint32, pc *piece) error {
+	if p.have.Has(i) && pc.slot != none {
+		return errors.New("had and started")
+	}
+	if want := p.levelOf(i); pc.level != want {
+		return fmt.Errorf("at level %d, should be at %d", pc.level, want)
+	}
+	if pc.level == Skip && pc.slot != none && !p.slots[pc.slot].whole() {
+		return errors.New("left out, and begun")
+	}
+	if _, failed := p.failures[i]; pc.suspect != failed {
+		return fmt.Errorf("suspect is %v, a failure kept is %v", pc.suspect, failed)
+	}
+	if pc.suspect && p.have.Has(i) {
+		return errors.New("had and suspect")
+	}
+	if !p.isFree(i) {
+		return nil
+	}
+	o := &p.orders[pc.level]
+	if int(pc.pos) >= len(o.pieces) || o.pieces[pc.pos] != i {
+		return fmt.Errorf("not at its place %d in the order", pc.pos)
+	}
+	if int(pc.avail) >= o.buckets() || pc.pos < o.begin[pc.avail] || pc.avail > 0 && pc.pos >= o.begin[pc.avail-1] {
+		return fmt.Errorf("of availability %d, and in another bucket", pc.avail)
 	}
 	return nil
 }
@@ -206,7 +228,7 @@ func (p *Picker) checkOffered() error {
 }
 
 func (p *Picker) checkPeers(peers iter.Seq2[Peer, *bitfield.Bitfield]) error {
-	avail := make([]int, len(p.pieces))
+	avail := make([]int, p.have.Len())
 	connected := make(map[Peer]bool)
 	complete := uint32(0)
 	for peer, has := range peers {
@@ -227,6 +249,9 @@ func (p *Picker) checkPeers(peers iter.Seq2[Peer, *bitfield.Bitfield]) error {
 		}
 	}
 	for i, n := range avail {
+		if p.pieces == nil {
+			break
+		}
 		if got := p.Availability(uint32(i)); got != n {
 			return fmt.Errorf("piece %d is had by %d peers, kept as %d", i, n, got)
 		}

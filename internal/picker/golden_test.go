@@ -31,7 +31,7 @@ func (g uniform) BlockSize(_, index uint32) uint32 {
 // TestScripts plays testdata/*.txt. Peers are letters; a block is piece:block.
 func TestScripts(t *testing.T) {
 	golden.Run(t, "testdata/*.txt", func(t *testing.T) func(string) string {
-		m := &machine{t: t, now: mono.Start, has: map[byte]*bitfield.Bitfield{}}
+		m := &machine{t: t, now: mono.Start, has: map[byte]*bitfield.Bitfield{}, paces: map[byte]Pace{}}
 		return m.command
 	})
 }
@@ -42,6 +42,8 @@ type machine struct {
 	p   *Picker
 	g   uniform
 	has map[byte]*bitfield.Bitfield
+
+	paces map[byte]Pace
 }
 
 func (m *machine) peers() iter.Seq2[Peer, *bitfield.Bitfield] {
@@ -83,7 +85,7 @@ func (m *machine) peer(name byte, verb string, args []string) string {
 		m.p.PeerBits(has, nil)
 		delete(m.has, name)
 	case "asks":
-		return m.choices(m.p.Pick(m.now, peer, has, int(m.number(args[0])), nil))
+		return m.choices(m.p.Pick(m.now, peer, has, int(m.number(args[0])), m.paces[name], nil))
 	case "sends":
 		got, asked, others := m.p.Received(peer, uint32(name), m.ref(args[0]), nil)
 		answer := got.String()
@@ -100,6 +102,12 @@ func (m *machine) peer(name byte, verb string, args []string) string {
 		}
 	case "chokes":
 		m.p.AbandonAll(peer)
+	case "needs":
+		// A needs 200ms 100ms best=50ms piece=80ms
+		m.paces[name] = Pace{
+			Wait: m.span(args[0]), Block: m.span(args[1]),
+			Best: m.span(strings.TrimPrefix(args[2], "best=")), Piece: m.span(strings.TrimPrefix(args[3], "piece=")),
+		}
 	default:
 		m.t.Fatalf("peer %c: unknown verb %q", name, verb)
 	}
@@ -111,11 +119,7 @@ func (m *machine) act(verb string, args []string) string {
 	case "torrent":
 		m.torrent(args)
 	case "wait":
-		d, err := time.ParseDuration(args[0])
-		if err != nil {
-			m.t.Fatal(err)
-		}
-		m.now = m.now.Add(d)
+		m.now = m.now.Add(m.span(args[0]))
 	case "verified":
 		m.p.Verified(m.number(args[0]))
 	case "failed":
@@ -123,23 +127,26 @@ func (m *machine) act(verb string, args []string) string {
 	case "forget":
 		m.p.Forget(m.number(args[0]))
 	case "lost":
+		all := m.p.Missing() == 0
 		m.p.Lost(m.number(args[0]))
+		if all {
+			for _, has := range m.peers() {
+				m.p.PeerBits(nil, has)
+			}
+		}
 	case "priorities":
 		prio := make([]uint8, len(args))
 		for i, a := range args {
 			prio[i] = uint8(m.number(a))
 		}
-		taken, given := m.p.SetPriorities(prio, nil, nil)
-		answer := ""
-		for _, x := range taken {
-			answer += fmt.Sprintf("cancel %d:%d to %c\n", x.Ref.Piece, x.Ref.Index(), 'A'+x.Peer)
-		}
-		for _, i := range given {
-			answer += fmt.Sprintf("piece %d is given up\n", i)
+		return changed(m.p.SetPriorities(prio))
+	case "urge":
+		c, jumped := m.p.Urge(m.number(args[0]), m.number(args[1]), m.number(args[2]))
+		answer := changed(c)
+		if jumped {
+			answer += "it jumps\n"
 		}
 		return answer
-	case "urge":
-		m.p.Urge(m.number(args[0]), m.number(args[1]), m.number(args[2]))
 	case "senders":
 		answer := ""
 		for _, s := range m.p.Senders(m.number(args[0])) {
@@ -169,6 +176,25 @@ func (m *machine) act(verb string, args []string) string {
 		m.t.Fatalf("unknown verb %q", verb)
 	}
 	return ""
+}
+
+func changed(c Change) string {
+	answer := ""
+	for _, x := range c.Taken {
+		answer += fmt.Sprintf("cancel %d:%d to %c\n", x.Ref.Piece, x.Ref.Index(), 'A'+x.Peer)
+	}
+	for _, i := range c.Given {
+		answer += fmt.Sprintf("piece %d is given up\n", i)
+	}
+	return answer
+}
+
+func (m *machine) span(s string) time.Duration {
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return d
 }
 
 func (m *machine) torrent(args []string) {

@@ -1,80 +1,76 @@
 package picker
 
-import (
-	"math/rand/v2"
+import "shoal/internal/bitfield"
 
-	"shoal/internal/bitfield"
-)
-
-// order is all pieces in one array, the free ones sorted by availability:
+// order is the free pieces of one priority in one array, sorted by availability,
+// the most common first:
 //
-//	| had or started | free, avail 0 | free, avail 1 | free, avail 2 | ...
-//	                 ^start[0]       ^start[1]       ^start[2]
+//	| ... | avail 2 | avail 1 | avail 0 |
+//	      ^begin[2] ^begin[1] ^begin[0]
 //
 // A piece that one more peer has moves over one boundary by one swap, so
-// counting a HAVE is O(1). Taking a piece out of the free ones costs a swap for
-// each bucket below it: the rarest are taken first, so that is seldom many. The
-// array is shuffled at the start; within a bucket no order is meant.
+// counting a HAVE is O(1). Taking a piece out costs a swap for each bucket
+// behind it: the rarest are taken first, so that is seldom many. Pieces come in
+// shuffled; within a bucket no order is meant.
 type order struct {
 	pieces []uint32
-	start  []uint32 // where bucket a begins; one more at the end, len(pieces)
-}
-
-func newOrder(n uint32, rng *rand.Rand) order {
-	o := order{pieces: make([]uint32, n), start: []uint32{0, n}}
-	for i := range o.pieces {
-		o.pieces[i] = uint32(i)
-	}
-	rng.Shuffle(len(o.pieces), func(i, j int) {
-		o.pieces[i], o.pieces[j] = o.pieces[j], o.pieces[i]
-	})
-	return o
+	begin  []uint32 // of each bucket; what lies before has more
 }
 
 // buckets is the number of buckets, some of which may be empty.
-func (o *order) buckets() int { return len(o.start) - 1 }
+func (o *order) buckets() int { return len(o.begin) }
 
-// bucket gives the free pieces of availability a.
-func (o *order) bucket(a int) []uint32 { return o.pieces[o.start[a]:o.start[a+1]] }
-
-// free gives all free pieces of at least that availability.
-func (o *order) free(a int) []uint32 {
-	if a >= o.buckets() {
-		return nil
+// bucket gives the pieces of availability a.
+func (o *order) bucket(a int) []uint32 {
+	if a == 0 {
+		return o.pieces[o.begin[0]:]
 	}
-	return o.pieces[o.start[a]:]
+	return o.pieces[o.begin[a]:o.begin[a-1]]
 }
 
-// grow makes sure that there is a bucket of availability a.
+// from gives all pieces of at least that availability, 0 or 1.
+func (o *order) from(a int) []uint32 {
+	if a == 0 || len(o.begin) == 0 {
+		return o.pieces
+	}
+	return o.pieces[:o.begin[a-1]]
+}
+
+// grow makes sure that there is a bucket of availability a. Nothing has more.
 func (o *order) grow(a uint32) {
-	for o.buckets() <= int(a) {
-		o.start = append(o.start, uint32(len(o.pieces)))
+	for len(o.begin) <= int(a) {
+		o.begin = append(o.begin, 0)
 	}
 }
 
-// inc moves a free piece of availability a to the bucket above.
+// inc moves a piece of availability a to the bucket above.
 func (o *order) inc(ps []piece, i, a uint32) {
-	o.start[a+1]--
-	o.move(ps, i, o.start[a+1])
+	o.grow(a + 1)
+	o.move(ps, i, o.begin[a])
+	o.begin[a]++
 }
 
-// dec moves a free piece of availability a to the bucket below.
+// dec moves a piece of availability a to the bucket below.
 func (o *order) dec(ps []piece, i, a uint32) {
-	o.move(ps, i, o.start[a])
-	o.start[a]++
+	o.begin[a-1]--
+	o.move(ps, i, o.begin[a-1])
 }
 
-// take moves a free piece to those that are had or started.
+// take removes a piece.
 func (o *order) take(ps []piece, i uint32) {
-	for a := int(ps[i].avail); a >= 0; a-- {
-		o.dec(ps, i, uint32(a))
+	for a := ps[i].avail; a > 0; a-- {
+		o.dec(ps, i, a)
 	}
+	last := uint32(len(o.pieces) - 1)
+	o.move(ps, i, last)
+	o.pieces = o.pieces[:last]
 }
 
-// put makes a piece free again.
+// put adds a piece.
 func (o *order) put(ps []piece, i uint32) {
-	o.start[0]--
-	o.move(ps, i, o.start[0])
+	o.grow(0)
+	ps[i].pos = uint32(len(o.pieces))
+	o.pieces = append(o.pieces, i)
 	for a := range ps[i].avail {
 		o.inc(ps, i, a)
 	}
@@ -90,13 +86,17 @@ func (o *order) move(ps []piece, i, to uint32) {
 // PeerBits counts what a peer has: old is what was counted for it before, new
 // what it has now; nil stands for nothing. A peer that joins brings new, one
 // that leaves old, and a repeated bitfield both (BEP 3 allows one bitfield,
-// deployed clients send more).
+// deployed clients send more). While every piece is had nothing is counted; see
+// Lost.
 //
 // A complete set costs O(1): it is counted in seeds, which stands for one on
 // every piece. Whether a peer that is complete now was counted that way (it may
 // have become so by HAVEs) does not matter, because taking one from seeds and
 // taking one from every piece change every sum alike.
 func (p *Picker) PeerBits(old, new *bitfield.Bitfield) {
+	if p.pieces == nil {
+		return
+	}
 	if new != nil {
 		p.addBits(new)
 	}
@@ -128,15 +128,16 @@ func (p *Picker) removeBits(has *bitfield.Bitfield) {
 
 // PeerHas counts one HAVE. It must be news: the peer did not have the piece.
 func (p *Picker) PeerHas(piece uint32) {
-	if piece >= p.have.Len() {
+	if int(piece) >= len(p.pieces) {
 		return
 	}
 	p.addOne(piece)
 }
 
-// Availability is the number of connected peers that have the piece.
+// Availability is the number of connected peers that have the piece; 0 while
+// every piece is had.
 func (p *Picker) Availability(piece uint32) int {
-	if piece >= p.have.Len() {
+	if int(piece) >= len(p.pieces) {
 		return 0
 	}
 	return int(p.seeds + p.pieces[piece].avail)
@@ -144,12 +145,11 @@ func (p *Picker) Availability(piece uint32) int {
 
 func (p *Picker) addOne(i uint32) {
 	pc := &p.pieces[i]
-	p.order.grow(pc.avail + 1)
 	if pc.avail == 0 {
 		p.orphaned -= p.offeredOf(i)
 	}
 	if p.isFree(i) {
-		p.order.inc(p.pieces, i, pc.avail)
+		p.orders[pc.level].inc(p.pieces, i, pc.avail)
 	}
 	pc.avail++
 }
@@ -160,7 +160,7 @@ func (p *Picker) removeOne(i uint32) {
 		panic("picker: a peer takes away a piece that was not counted for it")
 	}
 	if p.isFree(i) {
-		p.order.dec(p.pieces, i, pc.avail)
+		p.orders[pc.level].dec(p.pieces, i, pc.avail)
 	}
 	pc.avail--
 	if pc.avail == 0 {
@@ -168,11 +168,18 @@ func (p *Picker) removeOne(i uint32) {
 	}
 }
 
-// isFree reports whether a piece is neither had nor started.
-func (p *Picker) isFree(i uint32) bool { return p.pieces[i].pos >= p.order.start[0] }
+// isFree reports whether a piece is wanted, and neither had nor started: it is in
+// the order of its level.
+func (p *Picker) isFree(i uint32) bool {
+	pc := &p.pieces[i]
+	return pc.level != Skip && pc.slot == none && !p.have.Has(i)
+}
 
 // offer counts n more blocks of piece i as on offer.
 func (p *Picker) offer(i uint32, n int64) {
+	if p.pieces[i].level == Skip {
+		return
+	}
 	p.offered += n
 	if p.pieces[i].avail == 0 {
 		p.orphaned += n
@@ -181,7 +188,7 @@ func (p *Picker) offer(i uint32, n int64) {
 
 // offeredOf is what piece i adds to offered.
 func (p *Picker) offeredOf(i uint32) int64 {
-	if p.have.Has(i) || p.pieces[i].shut {
+	if p.have.Has(i) || p.pieces[i].level == Skip {
 		return 0
 	}
 	slot := p.pieces[i].slot

@@ -24,36 +24,81 @@ type Choice struct {
 // Pick chooses up to n blocks to request of peer now, of the pieces in has, and
 // appends them to dst. They count as requested of it until Received, Abandon or
 // AbandonAll. has is what the peer has, as PeerBits and PeerHas were told, or a
-// part of that (such as the allowed fast pieces while it chokes us, BEP 6).
-func (p *Picker) Pick(now mono.Time, peer Peer, has *bitfield.Bitfield, n int, dst []Choice) []Choice {
-	q := p.peer(peer)
-	if n <= 0 || p.have.All() || len(p.urges) == 0 && p.isDry(q, has) {
+// part of that (such as the allowed fast pieces while it chokes us, BEP 6). pace
+// is of use where somebody reads.
+func (p *Picker) Pick(now mono.Time, peer Peer, has *bitfield.Bitfield, n int, pace Pace, dst []Choice) []Choice {
+	if n <= 0 || p.seeking == 0 {
 		return dst
 	}
-	if len(p.urges) > 0 {
-		n, dst = p.duplicateUrgent(now, peer, has, n, dst)
+	q := p.peer(peer)
+	given := len(dst)
+	p.rank(now)
+	if len(p.urgent) > 0 {
+		n, dst = p.pickUrgent(now, peer, has, n, &pace, dst)
+	}
+	if n <= 0 || p.isDry(q, has) {
+		return dst
 	}
 	for n > 0 {
 		slot, reason := p.choose(now, peer, has)
 		if slot == none {
 			break
 		}
-		st := &p.slots[slot]
-		owners := int32(p.Availability(st.piece))
-		for ; n > 0 && st.free > 0; n-- {
-			index := st.nextFree()
-			p.useBlock(slot)
-			p.ask(now, peer, slot, index)
-			dst = append(dst, Choice{p.ref(st.piece, index), reason, owners})
-		}
+		n, dst = p.take(now, peer, slot, reason, n, n, &pace, given, dst)
 	}
 	if n > 0 && p.Endgame() {
-		n, dst = p.duplicate(now, peer, has, n, dst)
+		n, dst = p.duplicate(now, peer, has, n, &pace, dst)
 	}
 	if n > 0 && p.owned == 0 && !p.full() && !(p.Endgame() && p.cfg.EndgameAfter > 0) {
 		q.dry, q.dryHas, q.dryCount, q.dryEndgame = p.generation, has, has.Count(), p.Endgame()
 	}
 	return dst
+}
+
+// take asks for up to most free blocks of a started piece, and for n at most. given
+// is where dst begins for this Pick.
+func (p *Picker) take(now mono.Time, peer Peer, slot int32, reason why.Why, n, most int, pace *Pace, given int, dst []Choice) (int, []Choice) {
+	st := &p.slots[slot]
+	owners := int32(p.Availability(st.piece))
+	for ; n > 0 && most > 0 && st.free > 0; n, most = n-1, most-1 {
+		index := st.nextFree()
+		p.useBlock(slot)
+		p.ask(now, peer, slot, index, pace.due(now, len(dst)-given))
+		dst = append(dst, Choice{p.ref(st.piece, index), reason, owners})
+	}
+	return n, dst
+}
+
+// pickUrgent chooses of what readers come to soon, and gives the swarm its share of
+// what is read ahead.
+func (p *Picker) pickUrgent(now mono.Time, peer Peer, has *bitfield.Bitfield, n int, pace *Pace, dst []Choice) (int, []Choice) {
+	given := len(dst)
+	n, dst = p.copyUrgent(now, peer, has, pace, n, dst)
+	for n > 0 {
+		slot, most, ahead := p.chooseUrgent(now, peer, has, pace, len(dst)-given, n)
+		if slot == none {
+			break
+		}
+		if ahead {
+			if p.debt >= swarmShare-1 {
+				p.debt = 0
+				if common, reason := p.choose(now, peer, has); common != none {
+					n, dst = p.take(now, peer, common, reason, n, 1, pace, given, dst)
+					p.settle(slot) // it may have been begun just now
+					continue
+				}
+			}
+			most = min(most, swarmShare-1-p.debt)
+		}
+		slot, reason := p.claim(now, peer, slot, why.Urgent)
+		before := n
+		n, dst = p.take(now, peer, slot, reason, n, most, pace, given, dst)
+		p.asked += int64(before - n)
+		if ahead {
+			p.debt += before - n
+		}
+	}
+	return n, dst
 }
 
 // isDry reports whether the last Pick for the peer emptied what there is for it,
@@ -63,22 +108,24 @@ func (p *Picker) isDry(q *peerState, has *bitfield.Bitfield) bool {
 }
 
 // choose gives a started piece with a free block for the peer; it starts one
-// when need be. It gives none when there is none.
+// when need be. It gives none when there is none. What is urgent is not looked at:
+// it was, and either it has no free block or the peer is too slow for it.
 func (p *Picker) choose(now mono.Time, peer Peer, has *bitfield.Bitfield) (int32, why.Why) {
-	if len(p.urges) > 0 {
-		if p.choices++; p.choices%commonShare != 0 {
-			if slot := p.chooseUrgent(peer, has); slot != none {
-				return p.claim(now, peer, slot, why.Urgent)
-			}
+	started := p.chooseStarted(peer, has)
+	spare := p.have.Len() // no piece
+	for level := High; level > Skip; level-- {
+		if started != none && p.pieces[p.slots[started].piece].level == level {
+			return p.claim(now, peer, started, why.Started)
 		}
-	}
-	if slot := p.chooseStarted(peer, has); slot != none {
-		return p.claim(now, peer, slot, why.Started)
-	}
-	if !p.full() {
-		if i, reason, ok := p.chooseNew(peer, has); ok {
+		if p.full() || len(p.orders[level].pieces) == 0 {
+			continue
+		}
+		if i, reason, ok := p.chooseNew(level, peer, has, &spare); ok {
 			return p.claim(now, peer, p.start(i), reason)
 		}
+	}
+	if spare < p.have.Len() {
+		return p.claim(now, peer, p.start(spare), why.Suspect)
 	}
 	if p.owned > 0 {
 		if slot := p.chooseHeldTooLong(now, has); slot != none {
@@ -103,72 +150,76 @@ func (p *Picker) claim(now mono.Time, peer Peer, slot int32, reason why.Why) (in
 // full reports whether no further piece may be started.
 func (p *Picker) full() bool { return p.busyCount >= minStarted && p.busy >= p.cfg.MaxStarted }
 
-// chooseStarted prefers the piece that the peer last worked on, then the one
-// with the fewest blocks to ask for, then the oldest.
+// chooseStarted prefers the highest priority; then the piece that the peer last
+// worked on, then the one with the fewest blocks to ask for, then the oldest.
 func (p *Picker) chooseStarted(peer Peer, has *bitfield.Bitfield) int32 {
+	own := int32(none)
 	if q := &p.peers[peer]; q.worked {
 		if slot := p.pieces[q.piece].slot; slot != none && p.mayServe(slot, peer, has) {
-			return slot
+			own = slot
+			if p.prio == nil || p.levelAt(own) == High {
+				return own
+			}
 		}
 	}
 	best := int32(none)
 	for _, slot := range p.open {
-		if p.mayServe(slot, peer, has) && (best == none || p.slots[slot].before(&p.slots[best])) {
+		if p.mayServe(slot, peer, has) && (best == none || p.before(slot, best)) {
 			best = slot
 		}
+	}
+	if own != none && p.levelAt(own) == p.levelAt(best) {
+		return own
 	}
 	return best
 }
 
+func (p *Picker) levelAt(slot int32) uint8 { return p.pieces[p.slots[slot].piece].level }
+
 func (p *Picker) mayServe(slot int32, peer Peer, has *bitfield.Bitfield) bool {
 	st := &p.slots[slot]
-	return st.free > 0 && has.Has(st.piece) && (!st.hasOwner || st.owner == peer)
+	return st.free > 0 && has.Has(st.piece) && (!st.hasOwner || st.owner == peer) &&
+		p.pieces[st.piece].rank == 0
 }
 
-func (st *started) before(other *started) bool {
-	if st.free != other.free {
-		return st.free < other.free
+func (p *Picker) before(a, b int32) bool {
+	if la, lb := p.levelAt(a), p.levelAt(b); la != lb {
+		return la > lb
 	}
-	return st.sequence < other.sequence
+	x, y := &p.slots[a], &p.slots[b]
+	if x.free != y.free {
+		return x.free < y.free
+	}
+	return x.sequence < y.sequence
 }
 
-// chooseNew gives a free piece that the peer has.
-func (p *Picker) chooseNew(peer Peer, has *bitfield.Bitfield) (uint32, why.Why, bool) {
+// chooseNew gives a free piece of that level that the peer has.
+func (p *Picker) chooseNew(level uint8, peer Peer, has *bitfield.Bitfield, spare *uint32) (uint32, why.Why, bool) {
 	lowest := 0
 	if p.seeds == 0 {
 		lowest = 1 // nobody has what is below
 	}
-	spare := p.have.Len() // no piece
-	for prio := High; prio > Skip; prio-- {
-		if !p.ranked {
-			prio = 0 // all are alike
-		}
-		if p.randomFirst() {
-			if i, ok := p.search(p.order.free(lowest), peer, has, prio, &spare); ok {
-				return i, why.RandomFirst, true
-			}
-		} else {
-			for a := lowest; a < p.order.buckets(); a++ {
-				if i, ok := p.search(p.order.bucket(a), peer, has, prio, &spare); ok {
-					return i, why.Rarest, true
-				}
-			}
-		}
-		if prio == 0 {
-			break
+	o := &p.orders[level]
+	if p.randomFirst() {
+		i, ok := p.search(o.from(lowest), peer, has, spare)
+		return i, why.RandomFirst, ok
+	}
+	for a := lowest; a < o.buckets(); a++ {
+		if i, ok := p.search(o.bucket(a), peer, has, spare); ok {
+			return i, why.Rarest, true
 		}
 	}
-	return spare, why.Suspect, spare < p.have.Len()
+	return 0, why.None, false
 }
 
 func (p *Picker) randomFirst() bool {
 	return p.have.Len() > randomFirstPieces && int64(p.have.Count()) < int64(p.cfg.RandomFirst)
 }
 
-// search looks from a random place on for a piece that the peer has, of a priority
-// when one is given. A suspect
-// piece whose failed copy came from this peer in part is kept as spare.
-func (p *Picker) search(among []uint32, peer Peer, has *bitfield.Bitfield, prio uint8, spare *uint32) (uint32, bool) {
+// search looks from a random place on for a piece that the peer has and that is not
+// urgent. A suspect piece whose failed copy came from this peer in part is kept as
+// spare.
+func (p *Picker) search(among []uint32, peer Peer, has *bitfield.Bitfield, spare *uint32) (uint32, bool) {
 	if len(among) == 0 {
 		return 0, false
 	}
@@ -178,11 +229,13 @@ func (p *Picker) search(among []uint32, peer Peer, has *bitfield.Bitfield, prio 
 	}
 	for _, part := range [2][]uint32{among[at:], among[:at]} {
 		for _, i := range part {
-			if !has.Has(i) || prio > 0 && p.pieces[i].prio != prio {
+			if !has.Has(i) || p.pieces[i].rank > 0 {
 				continue
 			}
 			if p.pieces[i].suspect && p.contributed(peer, i) {
-				*spare = i
+				if *spare == p.have.Len() {
+					*spare = i
+				}
 				continue
 			}
 			return i, true
@@ -210,7 +263,7 @@ func (p *Picker) chooseHeldTooLong(now mono.Time, has *bitfield.Bitfield) int32 
 		if !st.hasOwner || now.Sub(st.since) < suspectPatience || !has.Has(st.piece) {
 			continue
 		}
-		if best == none || st.before(&p.slots[best]) {
+		if best == none || p.before(slot, best) {
 			best = slot
 		}
 	}
@@ -223,7 +276,7 @@ func (p *Picker) chooseHeldTooLong(now mono.Time, has *bitfield.Bitfield) int32 
 // replaced first, and two that both send meet in the middle of what is left
 // instead of sending the same blocks. A request that is too young is left to the
 // peer that has it: most likely its block is on the way.
-func (p *Picker) duplicate(now mono.Time, peer Peer, has *bitfield.Bitfield, n int, dst []Choice) (int, []Choice) {
+func (p *Picker) duplicate(now mono.Time, peer Peer, has *bitfield.Bitfield, n int, pace *Pace, dst []Choice) (int, []Choice) {
 	if p.cfg.EndgameCopies == 1 {
 		return n, dst
 	}
@@ -234,7 +287,7 @@ func (p *Picker) duplicate(now mono.Time, peer Peer, has *bitfield.Bitfield, n i
 		q := &p.peers[p.requests[id].peer]
 		if q.visit != p.visit {
 			q.visit = p.visit
-			n, dst = p.duplicateOf(now, q, peer, has, n, dst)
+			n, dst = p.duplicateOf(now, q, peer, has, n, pace, dst)
 		}
 		if id == last {
 			break
@@ -243,7 +296,7 @@ func (p *Picker) duplicate(now mono.Time, peer Peer, has *bitfield.Bitfield, n i
 	return n, dst
 }
 
-func (p *Picker) duplicateOf(now mono.Time, q *peerState, peer Peer, has *bitfield.Bitfield, n int, dst []Choice) (int, []Choice) {
+func (p *Picker) duplicateOf(now mono.Time, q *peerState, peer Peer, has *bitfield.Bitfield, n int, pace *Pace, dst []Choice) (int, []Choice) {
 	for id := q.last; n > 0 && id != none; id = p.requests[id].prev {
 		r := p.requests[id]
 		st := &p.slots[r.slot]
@@ -251,7 +304,7 @@ func (p *Picker) duplicateOf(now mono.Time, q *peerState, peer Peer, has *bitfie
 		if p.ripe(id) > now || int(b.n) >= p.cfg.EndgameCopies || !has.Has(st.piece) || p.pieces[st.piece].suspect || p.find(b, peer) != none {
 			continue
 		}
-		p.ask(now, peer, r.slot, r.index)
+		p.ask(now, peer, r.slot, r.index, pace.due(now, 0))
 		dst = append(dst, Choice{p.ref(st.piece, r.index), why.Endgame, int32(p.Availability(st.piece))})
 		n--
 	}

@@ -2,9 +2,13 @@
 //
 // The order of preference for one peer, among what it has and we lack:
 //
-//  1. a piece already started: the one this peer last worked on, then the one
+//  1. what a reader waits for, in the order in which it is read, as far as this
+//     peer is quick enough to be of help there (why.Urgent); and a block there
+//     that another peer was asked for and is late with (why.UrgentLate);
+//  2. then by priority: high, normal, low; skipped pieces never. Within one:
+//     a. a piece already started: the one this peer last worked on, then the one
 //     with the fewest blocks still to ask for, then the oldest (why.Started);
-//  2. a new piece: at random while hardly any are had (why.RandomFirst), then
+//     b. a new piece: at random while hardly any are had (why.RandomFirst), then
 //     the rarest, ties at random (why.Rarest);
 //  3. endgame: when no block is left to ask for, one that another peer was
 //     asked for and has not sent (why.Endgame).
@@ -14,8 +18,9 @@
 // peer at a time (why.Suspect), so that a liar convicts itself.
 //
 // A Picker is owned by the swarm of one torrent. It knows nothing of time-outs,
-// choking or queue lengths: the swarm calls Abandon and says how many blocks it
-// wants. It allocates nothing in the steady state.
+// choking or queue lengths: the swarm calls Abandon, says how many blocks it
+// wants, and how quick a peer is. It allocates nothing in the steady state, and
+// keeps nothing but what is had while every piece is.
 package picker
 
 import (
@@ -71,10 +76,6 @@ type Config struct {
 	// another peer, too. Default 0.
 	EndgameAfter time.Duration
 
-	// UrgentAfter is how old a request must be before a block that a reader waits
-	// for is asked of another peer, too. Default 1 s.
-	UrgentAfter time.Duration
-
 	// MaxStarted bounds the pieces being fetched at once, in blocks: at the
 	// bound peers are given blocks of started pieces only. What is in progress
 	// is downloaded but not verified, so it is what a crash or a poisoned
@@ -92,9 +93,6 @@ func (c Config) withDefaults() Config {
 		c.EndgameCopies = DefaultEndgameCopies
 	}
 	c.EndgameCopies = min(max(c.EndgameCopies, 1), maxCopies)
-	if c.UrgentAfter <= 0 {
-		c.UrgentAfter = time.Second
-	}
 	if c.MaxStarted <= 0 {
 		c.MaxStarted = DefaultMaxStarted
 	}
@@ -104,15 +102,16 @@ func (c Config) withDefaults() Config {
 // none is the absent slot, request or place.
 const none = -1
 
-// piece is what is kept of every piece. It is in exactly one state: had (in
-// Picker.have), started (it has a slot), or free (in the open part of the order).
+// piece is what is kept of every piece while any is missing. One is in exactly one
+// state: had (in Picker.have), started (it has a slot), free (in the order of its
+// level), or left out (level Skip).
 type piece struct {
 	avail   uint32 // connected peers that have it, without those in Picker.seeds
-	pos     uint32 // its place in the order
+	pos     uint32 // its place in the order, while free
 	slot    int32  // its started state, or none
+	level   uint8  // its priority; Low where it is skipped and a reader wants it
+	rank    uint8  // 1 + its place before a reader, as in Picker.urgent; 0: none waits
 	suspect bool   // its last copy failed the hash
-	shut    bool   // skipped, and neither had nor started: it is in the order's first part
-	prio    uint8
 }
 
 // Picker holds the state of every piece of one torrent. Make one with New.
@@ -121,10 +120,24 @@ type Picker struct {
 	rng  *rand.Rand
 	have *bitfield.Bitfield
 
-	// Pieces by availability.
+	// What is wanted.
+	prio    []uint8 // nil: every piece is Normal
+	chosen  uint32  // pieces of a priority above Skip
+	lacking uint32  // of those, how many are missing
+	seeking uint32  // missing pieces of a level above Skip: those that readers want, too
+
+	// Pieces by priority and availability. Nil while every piece is had.
 	pieces []piece
-	order  order
-	seeds  uint32 // peers counted as one on every piece; see PeerBits
+	orders [High + 1]order // by level
+	seeds  uint32          // peers counted as one on every piece; see PeerBits
+
+	// What readers wait for.
+	readers     []reader
+	urgent      []urgent // the missing pieces in front of them, by rank
+	urgentStale bool     // urgent is to be made anew
+	debt        int      // blocks read ahead since the swarm had its share
+	asked       int64    // urgent blocks, ever
+	copied      int64    // urgent blocks asked of one more peer, ever
 
 	// Pieces in progress.
 	slots     []started
@@ -147,15 +160,10 @@ type Picker struct {
 	visit         uint64 // marks peers seen in one endgame search
 	senderScratch []uint32
 
-	// Blocks on offer: neither had, received nor requested, and not reserved
-	// by the peer that holds a suspect piece.
+	// Blocks on offer: neither had, received nor requested, not reserved by the
+	// peer that holds a suspect piece, and not of pieces that are left out.
 	offered  int64
 	orphaned int64 // of those, in pieces that nobody outside seeds has
-
-	lacking int    // pieces that are missing and not skipped
-	ranked  bool   // some pieces are of another priority than Normal
-	urges   []urge // what readers wait for
-	choices int    // of pieces, since somebody waits
 
 	// generation changes whenever a block may have become available to a peer
 	// that found nothing before.
@@ -169,41 +177,81 @@ func New(cfg Config, have *bitfield.Bitfield, rng *rand.Rand) *Picker {
 		cfg:         cfg.withDefaults(),
 		rng:         rng,
 		have:        have.Clone(),
-		pieces:      make([]piece, have.Len()),
-		order:       newOrder(have.Len(), rng),
+		chosen:      have.Len(),
+		lacking:     have.Len() - have.Count(),
+		seeking:     have.Len() - have.Count(),
 		freeRequest: none,
 		oldest:      none,
 		newest:      none,
 		generation:  1,
 	}
-	for at, i := range p.order.pieces {
-		p.pieces[i] = piece{pos: uint32(at), slot: none, prio: Normal}
-	}
-	for i := range have.Len() {
-		if have.Has(i) {
-			p.order.take(p.pieces, i)
-		} else {
-			p.offer(i, int64(p.cfg.Blocks(i)))
-			p.lacking++
-		}
+	if !have.All() {
+		p.build()
 	}
 	return p
+}
+
+// build makes what is kept of every piece, when the first one is missing.
+func (p *Picker) build() {
+	p.pieces = make([]piece, p.have.Len())
+	var missing []uint32
+	for i := range p.pieces {
+		piece := uint32(i)
+		p.pieces[i] = newPiece(p.levelOf(piece))
+		if !p.have.Has(piece) {
+			missing = append(missing, piece)
+		}
+	}
+	p.rng.Shuffle(len(missing), func(i, j int) { missing[i], missing[j] = missing[j], missing[i] })
+	for _, i := range missing {
+		if p.isFree(i) {
+			p.orders[p.pieces[i].level].put(p.pieces, i)
+			p.offer(i, int64(p.cfg.Blocks(i)))
+		}
+	}
+	p.urgentStale = true
+}
+
+func newPiece(level uint8) piece { return piece{slot: none, level: level} }
+
+// release forgets all that is of use while pieces are missing only.
+func (p *Picker) release() {
+	p.pieces, p.orders, p.seeds = nil, [High + 1]order{}, 0
+	p.slots, p.freeSlots, p.open, p.failures = nil, nil, nil, nil
+	p.requests, p.freeRequest, p.peers, p.senderScratch = nil, none, nil, nil
+	p.urgent, p.offered, p.orphaned = nil, 0, 0
 }
 
 // Have reports whether the piece is had: verified and not lost since.
 func (p *Picker) Have(piece uint32) bool { return p.have.Has(piece) }
 
-// Started reports whether the piece is begun and not verified. It must exist.
-func (p *Picker) Started(piece uint32) bool { return p.pieces[piece].slot != none }
+// Lacks reports whether the piece is wanted, by its priority or by a reader, and
+// missing.
+func (p *Picker) Lacks(piece uint32) bool {
+	return int(piece) < len(p.pieces) && p.pieces[piece].level != Skip && !p.have.Has(piece)
+}
+
+// Started reports whether the piece is begun and not verified.
+func (p *Picker) Started(piece uint32) bool { return p.slotOf(piece) != none }
+
+func (p *Picker) slotOf(piece uint32) int32 {
+	if int(piece) >= len(p.pieces) {
+		return none
+	}
+	return p.pieces[piece].slot
+}
 
 // HaveCount is the number of pieces had.
 func (p *Picker) HaveCount() uint32 { return p.have.Count() }
 
-// Missing is the number of pieces not had.
+// Missing is the number of pieces not had, wanted or not.
 func (p *Picker) Missing() uint32 { return p.have.Len() - p.have.Count() }
 
-// Complete reports whether every piece is had, but for those skipped.
+// Complete reports whether every piece is had that is not skipped.
 func (p *Picker) Complete() bool { return p.lacking == 0 }
+
+// Seeking reports whether a piece is missing that is wanted, if only by a reader.
+func (p *Picker) Seeking() bool { return p.seeking > 0 }
 
 // Bitfield gives the pieces had, to read only; it changes with the picker.
 func (p *Picker) Bitfield() *bitfield.Bitfield { return p.have }
@@ -211,7 +259,15 @@ func (p *Picker) Bitfield() *bitfield.Bitfield { return p.have }
 // Wants reports whether has holds a piece that we lack: whether to be
 // interested in a peer (BEP 3).
 func (p *Picker) Wants(has *bitfield.Bitfield) bool {
-	return !p.have.All() && has.HasAny(p.have)
+	if p.seeking == 0 || !has.HasAny(p.have) {
+		return false
+	}
+	for i := range has.Pieces() {
+		if p.Lacks(i) {
+			return true
+		}
+	}
+	return false
 }
 
 // Verified says that the piece matched its hash: it is had, and what was kept
@@ -221,21 +277,34 @@ func (p *Picker) Verified(piece uint32) {
 	if piece >= p.have.Len() || p.have.Has(piece) {
 		return
 	}
+	pc := &p.pieces[piece]
 	p.offer(piece, -p.offeredOf(piece))
+	if p.isFree(piece) {
+		p.orders[pc.level].take(p.pieces, piece)
+	}
+	p.count(piece, -1)
 	p.have.Set(piece)
-	p.lacking -= wanted(p.pieces[piece].prio)
-	switch slot := p.pieces[piece].slot; {
-	case slot != none:
+	if slot := pc.slot; slot != none {
 		p.dropRequests(slot)
 		p.releaseSlot(slot)
-	case p.pieces[piece].shut:
-		p.pieces[piece].shut = false
-	default:
-		p.order.take(p.pieces, piece)
 	}
-	if p.pieces[piece].suspect {
-		p.pieces[piece].suspect = false
+	if pc.suspect {
+		pc.suspect = false
 		delete(p.failures, piece)
+	}
+	p.urgentStale = p.urgentStale || pc.rank > 0
+	if p.have.All() {
+		p.release()
+	}
+}
+
+// count adds n to the counts of missing pieces that this one is part of.
+func (p *Picker) count(i uint32, n int32) {
+	if p.Priority(i) != Skip {
+		p.lacking += uint32(n)
+	}
+	if p.pieces[i].level != Skip {
+		p.seeking += uint32(n)
 	}
 }
 
@@ -243,7 +312,7 @@ func (p *Picker) Verified(piece uint32) {
 // fetched again, and the piece is suspect until it is verified. Peers that sent
 // part of the failed copy get it only when nothing else is left for them.
 func (p *Picker) Failed(piece uint32) {
-	if piece >= p.have.Len() || p.pieces[piece].slot == none {
+	if p.slotOf(piece) == none {
 		return
 	}
 	if p.failures == nil {
@@ -257,10 +326,10 @@ func (p *Picker) Failed(piece uint32) {
 // Forget says that the blocks received of the piece are gone, for example after
 // a disk error: they are to be fetched again. Requests outstanding stay.
 func (p *Picker) Forget(piece uint32) {
-	if piece >= p.have.Len() || p.pieces[piece].slot == none {
+	slot := p.slotOf(piece)
+	if slot == none {
 		return
 	}
-	slot := p.pieces[piece].slot
 	st := &p.slots[slot]
 	for i := range st.blocks {
 		if st.blocks[i].received {
@@ -274,15 +343,26 @@ func (p *Picker) Forget(piece uint32) {
 	p.generation++
 }
 
-// Lost says that a piece we had is gone, for example found bad on disk.
+// Lost says that a piece we had is gone, for example found bad on disk. When every
+// piece was had, nothing was counted of peers: those connected are to be counted
+// now, by PeerBits.
 func (p *Picker) Lost(piece uint32) {
 	if !p.have.Clear(piece) {
 		return
 	}
-	p.order.put(p.pieces, piece)
-	p.offer(piece, int64(p.cfg.Blocks(piece)))
-	p.lacking += wanted(p.pieces[piece].prio)
-	p.refresh(piece)
+	for i := range p.readers {
+		p.readers[i].first = p.readers[i].from
+	}
+	if p.pieces == nil {
+		p.build()
+	} else {
+		if p.isFree(piece) {
+			p.orders[p.pieces[piece].level].put(p.pieces, piece)
+		}
+		p.offer(piece, p.offeredOf(piece))
+	}
+	p.count(piece, 1)
+	p.urgentStale = true
 	p.generation++
 }
 
@@ -290,11 +370,12 @@ func (p *Picker) Lost(piece uint32) {
 // to Received; 0 where nothing has arrived. It is nil when the piece is not
 // started, and valid until the next call.
 func (p *Picker) Senders(piece uint32) []uint32 {
-	if piece >= p.have.Len() || p.pieces[piece].slot == none {
+	slot := p.slotOf(piece)
+	if slot == none {
 		return nil
 	}
 	p.senderScratch = p.senderScratch[:0]
-	for _, b := range p.slots[p.pieces[piece].slot].blocks {
+	for _, b := range p.slots[slot].blocks {
 		p.senderScratch = append(p.senderScratch, b.sender)
 	}
 	return p.senderScratch
@@ -309,7 +390,10 @@ type Stats struct {
 	Have, Missing uint32 // pieces
 	Started       int    // pieces begun and not verified
 	Requests      int    // outstanding, each copy counted
-	Offered       int64  // blocks neither received nor requested, of pieces that a connected peer has
+	Offered       int64  // blocks neither received nor requested, of wanted pieces that a connected peer has
+
+	Wanted, WantedHave uint32 // pieces not skipped, and how many of them are had
+	Urgent, Copied     int64  // blocks asked for since a reader waits, and asked once more
 }
 
 // Stats gives the counts as they are now.
@@ -320,6 +404,9 @@ func (p *Picker) Stats() Stats {
 		Started:  p.nstarted,
 		Requests: p.nrequests,
 		Offered:  p.obtainable(),
+
+		Wanted: p.chosen, WantedHave: p.chosen - p.lacking,
+		Urgent: p.asked, Copied: p.copied,
 	}
 }
 

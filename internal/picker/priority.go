@@ -1,38 +1,15 @@
 package picker
 
-import (
-	"shoal/internal/bitfield"
-	"shoal/internal/block"
-	"shoal/internal/mono"
-	"shoal/internal/why"
-)
+import "shoal/internal/block"
 
-// Priorities of a piece. Among pieces that are new a higher one comes first, whatever
-// their availability; one that is begun is finished before either, so that changing
-// one's mind does not leave pieces half done.
+// Priorities of a piece. Between two pieces that a peer has the higher one comes
+// first, whatever is begun and however rare the other is.
 const (
-	Skip uint8 = iota // not asked for, unless a reader waits for it
-	Low
-	Normal
-	High
+	Skip   uint8 = iota // not asked for, unless a reader wants it
+	Low                 // after all others
+	Normal              // what every piece is until it is said otherwise
+	High                // before all others
 )
-
-const (
-	// maxReaders bounds those who may have pieces urged.
-	maxReaders = 64
-	// commonShare: of so many choices one is made as if nobody waited, so that a swarm
-	// of people who all watch the same film does not lack its end.
-	commonShare = 8
-	// urgentDuplicates is how many pieces at the head of a window may have late blocks
-	// asked of a second peer.
-	urgentDuplicates = 2
-)
-
-// urge is what one reader waits for: pieces from to before, in order.
-type urge struct {
-	reader   uint32
-	from, to uint32
-}
 
 // Taken is a request that was taken back.
 type Taken struct {
@@ -40,193 +17,122 @@ type Taken struct {
 	Ref  block.Ref
 }
 
-// Lacks reports whether a piece is missing and asked for.
-func (p *Picker) Lacks(piece uint32) bool {
-	return !p.have.Has(piece) && (p.pieces[piece].prio > Skip || p.isUrged(piece))
+// Change is what came of a change of what is wanted. Both lists are valid until
+// the next one.
+type Change struct {
+	Taken []Taken  // requests taken back: each should get a CANCEL
+	Given []uint32 // unfinished pieces given up: their blocks are to be forgotten
+	Wants bool     // whether Lacks may be another for some piece
 }
 
 // Priority gives the piece's priority.
-func (p *Picker) Priority(piece uint32) uint8 { return p.pieces[piece].prio }
+func (p *Picker) Priority(piece uint32) uint8 {
+	if p.prio == nil || piece >= p.have.Len() {
+		return Normal
+	}
+	return p.prio[piece]
+}
 
-// SetPriorities gives each piece its priority; nil means Normal for all. What was
-// received of pieces that are skipped from now on is given up: they are appended to
-// given, and the requests for them to taken.
-func (p *Picker) SetPriorities(prio []uint8, taken []Taken, given []uint32) ([]Taken, []uint32) {
-	p.ranked = false
+// Ranked reports whether some piece is of another priority than Normal.
+func (p *Picker) Ranked() bool { return p.prio != nil }
+
+// SetPriorities gives each piece its priority; more than High is High. nil, and
+// what is missing at the end, means Normal. What was begun of pieces that are left
+// out from now on is given up, but for a piece of which every block is here.
+func (p *Picker) SetPriorities(prio []uint8) (c Change) {
+	same := true
+	for _, x := range prio {
+		same = same && x == Normal
+	}
+	p.prio = nil
+	p.chosen = p.have.Len()
+	if !same {
+		p.prio = make([]uint8, p.have.Len())
+		for i := range p.prio {
+			p.prio[i] = Normal
+			if i < len(prio) {
+				p.prio[i] = min(prio[i], High)
+			}
+			if p.prio[i] == Skip {
+				p.chosen--
+			}
+		}
+	}
+	if p.pieces == nil {
+		return c
+	}
+	p.lacking = 0
 	for i := range p.have.Len() {
-		pc := &p.pieces[i]
-		was := pc.prio
-		pc.prio = Normal
-		if prio != nil {
-			pc.prio = min(prio[i], High)
+		if !p.have.Has(i) && p.Priority(i) != Skip {
+			p.lacking++
 		}
-		p.ranked = p.ranked || pc.prio == Low || pc.prio == High
-		if !p.have.Has(i) {
-			p.lacking += wanted(pc.prio) - wanted(was)
-		}
-		if pc.slot != none && pc.prio == Skip && was != Skip && !p.isUrged(i) {
-			taken, given = p.giveUp(i, taken), append(given, i)
-		}
-		p.refresh(i)
 	}
-	p.generation++
-	return taken, given
+	p.relevel(0, p.have.Len(), &c)
+	return c
 }
 
-func wanted(prio uint8) int {
-	if prio > Skip {
-		return 1
+// levelOf is the level that a piece should have: its priority, but for pieces that
+// are skipped and that a reader wants.
+func (p *Picker) levelOf(i uint32) uint8 {
+	level := p.Priority(i)
+	if level == Skip && p.isRead(i) {
+		return Low
 	}
-	return 0
+	return level
 }
+
+// relevel brings the pieces from from to before to to their levels.
+func (p *Picker) relevel(from, to uint32, c *Change) {
+	for i := from; i < to; i++ {
+		pc := &p.pieces[i]
+		was, level := pc.level, p.levelOf(i)
+		if level == was {
+			continue
+		}
+		p.generation++
+		if level == Skip && pc.slot != none && !p.slots[pc.slot].whole() {
+			p.giveUp(i, c)
+		}
+		p.offer(i, -p.offeredOf(i))
+		if p.isFree(i) {
+			p.orders[was].take(p.pieces, i)
+		}
+		pc.level = level
+		if p.isFree(i) {
+			p.orders[level].put(p.pieces, i)
+		}
+		p.offer(i, p.offeredOf(i))
+		if (was == Skip) == (level == Skip) {
+			continue
+		}
+		c.Wants = true
+		switch {
+		case p.have.Has(i):
+		case level == Skip:
+			p.seeking--
+		default:
+			p.seeking++
+		}
+	}
+}
+
+// whole reports whether every block of a started piece has been received.
+func (st *started) whole() bool { return int(st.received) == len(st.blocks) }
 
 // giveUp makes a started piece free again, whatever was received and asked of it.
-func (p *Picker) giveUp(i uint32, taken []Taken) []Taken {
+func (p *Picker) giveUp(i uint32, c *Change) {
 	slot := p.pieces[i].slot
 	st := &p.slots[slot]
-	for b := range st.blocks {
-		for _, id := range st.blocks[b].copies[:st.blocks[b].n] {
-			taken = append(taken, Taken{p.requests[id].peer, p.ref(i, uint32(b))})
+	for index := range st.blocks {
+		for _, id := range st.blocks[index].copies[:st.blocks[index].n] {
+			c.Taken = append(c.Taken, Taken{p.requests[id].peer, p.ref(i, uint32(index))})
 		}
 	}
-	p.disown(slot)
+	if st.received > 0 {
+		c.Given = append(c.Given, i)
+	}
 	p.offer(i, -p.offeredOf(i))
 	p.dropRequests(slot)
 	p.releaseSlot(slot)
-	p.offer(i, int64(p.cfg.Blocks(i)))
-	return taken
-}
-
-// refresh shuts a piece out of what may be chosen, or lets it in again.
-func (p *Picker) refresh(i uint32) {
-	pc := &p.pieces[i]
-	shut := pc.prio == Skip && !p.isUrged(i) && pc.slot == none && !p.have.Has(i)
-	switch {
-	case shut == pc.shut:
-	case shut:
-		p.offer(i, -int64(p.cfg.Blocks(i)))
-		p.order.take(p.pieces, i)
-		pc.shut = true
-	case p.have.Has(i):
-		pc.shut = false
-	default:
-		pc.shut = false
-		p.order.put(p.pieces, i)
-		p.offer(i, int64(p.cfg.Blocks(i)))
-	}
-}
-
-// Urge says that a reader waits for the pieces from from to before to, and wants them
-// in this order; none when they are equal. Beyond maxReaders it is not heard.
-func (p *Picker) Urge(reader uint32, from, to uint32) {
-	to = min(to, p.have.Len())
-	old := urge{}
-	at := -1
-	for k := range p.urges {
-		if p.urges[k].reader == reader {
-			at, old = k, p.urges[k]
-		}
-	}
-	switch {
-	case from >= to && at < 0:
-		return
-	case from >= to:
-		p.urges = append(p.urges[:at], p.urges[at+1:]...)
-	case at >= 0:
-		p.urges[at] = urge{reader, from, to}
-	case len(p.urges) < maxReaders:
-		p.urges = append(p.urges, urge{reader, from, to})
-	}
-	for i := old.from; i < old.to; i++ {
-		p.refresh(i)
-	}
-	for i := from; i < to; i++ {
-		p.refresh(i)
-	}
-	p.generation++
-}
-
-// Urged reports whether a reader waits for a piece that is missing.
-func (p *Picker) Urged() bool {
-	for _, u := range p.urges {
-		for i := u.from; i < u.to; i++ {
-			if !p.have.Has(i) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func (p *Picker) isUrged(i uint32) bool {
-	for _, u := range p.urges {
-		if u.from <= i && i < u.to {
-			return true
-		}
-	}
-	return false
-}
-
-// chooseUrgent gives the piece with a free block that a reader comes to first.
-func (p *Picker) chooseUrgent(peer Peer, has *bitfield.Bitfield) int32 {
-	best, nearest := p.have.Len(), p.have.Len()
-	for _, u := range p.urges {
-		for i := u.from; i < u.to && i-u.from < nearest; i++ {
-			if p.have.Has(i) || !has.Has(i) {
-				continue
-			}
-			slot := p.pieces[i].slot
-			if slot == none && !p.full() && !(p.pieces[i].suspect && p.contributed(peer, i)) || slot != none && p.mayServe(slot, peer, has) {
-				best, nearest = i, i-u.from
-				break
-			}
-		}
-	}
-	switch {
-	case best == p.have.Len():
-		return none
-	case p.pieces[best].slot != none:
-		return p.pieces[best].slot
-	}
-	return p.start(best)
-}
-
-// duplicateUrgent asks for blocks that a reader waits for, and that another peer has
-// been asked for and is late with.
-func (p *Picker) duplicateUrgent(now mono.Time, peer Peer, has *bitfield.Bitfield, n int, dst []Choice) (int, []Choice) {
-	for _, u := range p.urges {
-		left := urgentDuplicates
-		for i := u.from; i < u.to && left > 0 && n > 0; i++ {
-			if p.have.Has(i) {
-				continue
-			}
-			left--
-			slot := p.pieces[i].slot
-			if slot == none || !has.Has(i) || p.pieces[i].suspect {
-				continue
-			}
-			st := &p.slots[slot]
-			for k := range st.blocks {
-				b := &st.blocks[k]
-				if n == 0 || b.received || b.n == 0 || int(b.n) >= p.cfg.EndgameCopies || !p.late(now, b) || p.find(b, peer) != none {
-					continue
-				}
-				p.ask(now, peer, slot, uint32(k))
-				dst = append(dst, Choice{p.ref(i, uint32(k)), why.UrgentLate, int32(p.Availability(i))})
-				n--
-			}
-		}
-	}
-	return n, dst
-}
-
-// late reports whether a block was asked for so long ago that a reader should not go
-// on waiting for that peer alone.
-func (p *Picker) late(now mono.Time, b *blockState) bool {
-	for _, id := range b.copies[:b.n] {
-		if now < p.requests[id].at.Add(p.cfg.UrgentAfter) {
-			return false
-		}
-	}
-	return true
+	p.offer(i, p.offeredOf(i))
 }

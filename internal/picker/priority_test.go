@@ -49,12 +49,31 @@ func priorities(rng *rand.Rand) error {
 			}
 		}
 	}
+	take := func(c Change) error {
+		for _, x := range c.Taken {
+			if !asked[x.Peer][x.Ref] {
+				return fmt.Errorf("%v is taken back from peer %d, which was not asked", x.Ref, x.Peer)
+			}
+			delete(asked[x.Peer], x.Ref)
+		}
+		for _, i := range c.Given {
+			if p.Started(i) || p.Lacks(i) {
+				return fmt.Errorf("piece %d is given up, and started or lacking", i)
+			}
+		}
+		return nil
+	}
+	pace := func() Pace {
+		ms := func(n int) time.Duration { return time.Duration(rng.IntN(n)) * time.Millisecond }
+		best := ms(100)
+		return Pace{Wait: best + ms(2000), Block: ms(500), Best: best, Piece: ms(300)}
+	}
 	ask := func(peer int) error {
 		begun := map[uint32]bool{}
 		for i := range g.pieces {
 			begun[i] = p.Started(i)
 		}
-		for _, c := range p.Pick(now, Peer(peer), has[peer], 1+rng.IntN(6), nil) {
+		for _, c := range p.Pick(now, Peer(peer), has[peer], 1+rng.IntN(6), pace(), nil) {
 			if !p.Lacks(c.Ref.Piece) && !begun[c.Ref.Piece] {
 				return fmt.Errorf("piece %d is asked for, of priority %d", c.Ref.Piece, p.Priority(c.Ref.Piece))
 			}
@@ -99,23 +118,20 @@ func priorities(rng *rand.Rand) error {
 					prio[i] = uint8(rng.IntN(4))
 				}
 			}
-			taken, given := p.SetPriorities(prio, nil, nil)
-			for _, x := range taken {
-				if !asked[x.Peer][x.Ref] {
-					return fmt.Errorf("%v is taken back from peer %d, which was not asked", x.Ref, x.Peer)
-				}
-				delete(asked[x.Peer], x.Ref)
-			}
-			for _, i := range given {
-				if p.Started(i) || p.Lacks(i) {
-					return fmt.Errorf("piece %d is given up, and started or lacking", i)
-				}
-			}
+			c := p.SetPriorities(prio)
+			err = take(c)
 		case 1:
 			from := rng.Uint32N(g.pieces)
-			p.Urge(rng.Uint32N(3), from, from+rng.Uint32N(5))
+			c, _ := p.Urge(rng.Uint32N(3), from, from+rng.Uint32N(5))
+			err = take(c)
 		case 2:
+			all := p.Missing() == 0
 			p.Lost(rng.Uint32N(g.pieces))
+			if all {
+				for i := range has {
+					p.PeerBits(nil, has[i])
+				}
+			}
 		case 3:
 			p.AbandonAll(Peer(peer))
 			clear(asked[peer])
@@ -131,7 +147,7 @@ func priorities(rng *rand.Rand) error {
 			return err
 		}
 	}
-	for round := 0; !p.Complete() || p.Urged(); round++ {
+	for round := 0; p.Seeking(); round++ {
 		if round > 5000 {
 			return fmt.Errorf("not complete: %v of priorities %v", p.Bitfield(), prio)
 		}

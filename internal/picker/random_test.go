@@ -137,7 +137,7 @@ func (m *model) pick(peer, n int) error {
 		return nil
 	}
 	freeBefore := m.countFree(has)
-	cs := m.p.Pick(m.now, Peer(peer), has, n, nil)
+	cs := m.p.Pick(m.now, Peer(peer), has, n, Pace{}, nil)
 	if len(cs) > n {
 		return fmt.Errorf("asked for %d blocks, chose %d", n, len(cs))
 	}
@@ -267,11 +267,22 @@ func (m *model) checked(piece uint32, ok bool) {
 // undo loses what is here of a piece.
 func (m *model) undo(piece uint32, had bool) {
 	if had {
-		m.p.Lost(piece)
-		delete(m.had, piece)
+		m.lose(piece)
 	} else if !m.had[piece] {
 		m.p.Forget(piece)
 		m.forget(piece)
+	}
+}
+
+// lose has a piece lost, and peers counted anew when none was missing.
+func (m *model) lose(piece uint32) {
+	all := m.p.Missing() == 0
+	m.p.Lost(piece)
+	delete(m.had, piece)
+	if all {
+		for _, has := range m.peers() {
+			m.p.PeerBits(nil, has)
+		}
 	}
 }
 

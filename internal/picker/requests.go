@@ -15,6 +15,7 @@ type request struct {
 	slot  int32
 	index uint32
 	at    mono.Time
+	due   mono.Time // when it should be answered, by the rate of its peer
 
 	prev, next   int32 // of the same peer; next also chains the unused
 	older, newer int32 // of all
@@ -45,7 +46,7 @@ func (p *Picker) peer(peer Peer) *peerState {
 }
 
 // ask adds a request to the newest end of both lists.
-func (p *Picker) ask(now mono.Time, peer Peer, slot int32, index uint32) {
+func (p *Picker) ask(now mono.Time, peer Peer, slot int32, index uint32, due mono.Time) {
 	id := p.freeRequest
 	if id == none {
 		id = int32(len(p.requests))
@@ -55,7 +56,7 @@ func (p *Picker) ask(now mono.Time, peer Peer, slot int32, index uint32) {
 	}
 	q := &p.peers[peer]
 	p.requests[id] = request{
-		peer: peer, slot: slot, index: index, at: now,
+		peer: peer, slot: slot, index: index, at: now, due: due,
 		prev: q.last, next: none, older: p.newest, newer: none,
 	}
 	if q.last == none {
@@ -154,8 +155,8 @@ const (
 	// Wanted: store it.
 	Wanted Got = iota
 	// Duplicate: it is one of our blocks, but there is nothing to store. It
-	// was received before, the piece is had, or the piece is suspect and this
-	// peer is not the one it is fetched from.
+	// was received before, the piece is had or left out, or it is suspect and
+	// this peer is not the one it is fetched from.
 	Duplicate
 	// Unwanted: no block of this torrent has that place and length.
 	Unwanted
@@ -181,7 +182,7 @@ func (p *Picker) Received(peer Peer, sender uint32, ref block.Ref, dst []Peer) (
 	p.peer(peer).sender = sender
 	slot := p.pieces[ref.Piece].slot
 	if slot == none {
-		if p.pieces[ref.Piece].suspect || p.pieces[ref.Piece].shut {
+		if p.pieces[ref.Piece].suspect || p.pieces[ref.Piece].level == Skip {
 			return Duplicate, false, dst
 		}
 		slot = p.start(ref.Piece)
@@ -208,10 +209,11 @@ func (p *Picker) Received(peer Peer, sender uint32, ref block.Ref, dst []Peer) (
 // cancelled or timed out. It reports whether the block was requested of it.
 func (p *Picker) Abandon(peer Peer, ref block.Ref) bool {
 	index, ok := p.index(ref)
-	if !ok || p.pieces[ref.Piece].slot == none {
+	slot := p.slotOf(ref.Piece)
+	if !ok || slot == none {
 		return false
 	}
-	id := p.find(&p.slots[p.pieces[ref.Piece].slot].blocks[index], peer)
+	id := p.find(&p.slots[slot].blocks[index], peer)
 	if id == none {
 		return false
 	}
@@ -225,7 +227,10 @@ func (p *Picker) Abandon(peer Peer, ref block.Ref) bool {
 // handle next is taken for the same until it sends a block, which matters only
 // to whom a suspect piece is given first.
 func (p *Picker) AbandonAll(peer Peer) {
-	q := p.peer(peer)
+	if int(peer) >= len(p.peers) {
+		return
+	}
+	q := &p.peers[peer]
 	for q.first != none {
 		p.abandon(q.first)
 	}
@@ -254,10 +259,11 @@ func (p *Picker) abandon(id int32) {
 // Requested is the number of peers that the block is requested of.
 func (p *Picker) Requested(ref block.Ref) int {
 	index, ok := p.index(ref)
-	if !ok || p.pieces[ref.Piece].slot == none {
+	slot := p.slotOf(ref.Piece)
+	if !ok || slot == none {
 		return 0
 	}
-	return int(p.slots[p.pieces[ref.Piece].slot].blocks[index].n)
+	return int(p.slots[slot].blocks[index].n)
 }
 
 // RequestsOf is the number of blocks requested of the peer.

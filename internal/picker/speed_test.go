@@ -73,7 +73,7 @@ func (d *download) block(peer int) {
 			}
 		}
 	}
-	d.queues[peer] = d.p.Pick(mono.Start, Peer(peer), d.has[peer], testWindow-d.p.RequestsOf(Peer(peer)), q)
+	d.queues[peer] = d.p.Pick(mono.Start, Peer(peer), d.has[peer], testWindow-d.p.RequestsOf(Peer(peer)), Pace{}, q)
 }
 
 func seeds(int, uint32) bool { return true }
@@ -141,7 +141,7 @@ func BenchmarkPickNothing(b *testing.B) {
 	}
 	b.ResetTimer()
 	for range b.N {
-		d.queues[1] = d.p.Pick(mono.Start, 1, d.has[1], 1, d.queues[1][:0])
+		d.queues[1] = d.p.Pick(mono.Start, 1, d.has[1], 1, Pace{}, d.queues[1][:0])
 	}
 }
 
@@ -154,14 +154,14 @@ func TestBitfieldReplacedInPlace(t *testing.T) {
 	has := bitfield.New(4)
 	has.Set(0)
 	p.PeerBits(nil, has)
-	if cs := p.Pick(mono.Start, 0, has, 1, nil); len(cs) != 0 {
+	if cs := p.Pick(mono.Start, 0, has, 1, Pace{}, nil); len(cs) != 0 {
 		t.Fatalf("%v chosen of a peer that has nothing for us", cs)
 	}
 	old := has.Clone()
 	has.Clear(0)
 	has.Set(1)
 	p.PeerBits(old, has)
-	if cs := p.Pick(mono.Start, 0, has, 1, nil); len(cs) != 1 {
+	if cs := p.Pick(mono.Start, 0, has, 1, Pace{}, nil); len(cs) != 1 {
 		t.Errorf("nothing chosen of a peer that has piece 1")
 	}
 }

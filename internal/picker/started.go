@@ -51,14 +51,14 @@ func (p *Picker) start(i uint32) int32 {
 	*st = started{piece: i, sequence: p.sequence, blocks: blocks, free: n, openAt: none}
 	p.sequence++
 	p.nstarted++
+	p.orders[p.pieces[i].level].take(p.pieces, i)
 	p.pieces[i].slot = slot
-	p.order.take(p.pieces, i)
 	p.openSlot(slot)
 	return slot
 }
 
 // releaseSlot ends a started piece without requests. The piece is had now, or
-// becomes free.
+// becomes free, or is left out.
 func (p *Picker) releaseSlot(slot int32) {
 	st := &p.slots[slot]
 	if st.hasOwner {
@@ -69,8 +69,8 @@ func (p *Picker) releaseSlot(slot int32) {
 	p.pieces[st.piece].slot = none
 	p.nstarted--
 	p.freeSlots = append(p.freeSlots, slot)
-	if !p.have.Has(st.piece) {
-		p.order.put(p.pieces, st.piece)
+	if p.isFree(st.piece) {
+		p.orders[p.pieces[st.piece].level].put(p.pieces, st.piece)
 	}
 }
 
@@ -79,7 +79,6 @@ func (p *Picker) settle(slot int32) {
 	if st := &p.slots[slot]; st.received == 0 && st.requests == 0 {
 		p.disown(slot)
 		p.releaseSlot(slot)
-		p.refresh(st.piece)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"shoal/internal/bitfield"
 	"shoal/internal/block"
+	"shoal/internal/mono"
 	"shoal/internal/picker"
 )
 
@@ -18,6 +19,8 @@ import (
 //   - we ask only peers that have unchoked us, only for blocks of pieces that
 //     they have and we lack, never for one twice, and the picker knows each
 //     request;
+//   - nothing is asked for while the files take nothing, or of pieces that are skipped
+//     and that no reader wants; while they can't be used there is nobody, and nothing due;
 //   - we are interested exactly in those that have what we lack;
 //   - only unchoked peers have requests waiting, for pieces that we have, and no
 //     more are unchoked than there are slots;
@@ -58,6 +61,11 @@ func (s *Swarm) CheckInvariants() error {
 		return fmt.Errorf("%d dials at once, at most %d", len(s.dials), s.cfg.HalfOpen)
 	case unchoked > s.cfg.Slots:
 		return fmt.Errorf("%d unchoked, %d slots", unchoked, s.cfg.Slots)
+	case s.idle() && (count > 0 || s.Deadline() != mono.Never):
+		return fmt.Errorf("suspended or stopped, with %d peers and a deadline at %v", count, s.Deadline())
+	case s.completed != s.picker.Complete() || s.seeking != s.needs():
+		return fmt.Errorf("complete is %v and told is %v; wanting is %v and told is %v",
+			s.picker.Complete(), s.completed, s.needs(), s.seeking)
 	case requests != s.picker.Stats().Requests:
 		return fmt.Errorf("%d requests in flight, the picker knows %d", requests, s.picker.Stats().Requests)
 	case count > 0 && s.Deadline() > s.now.Add(keepAliveAfter):
@@ -112,6 +120,9 @@ func (s *Swarm) checkPeer(p *peer) error {
 	}
 	seen := make(map[block.Ref]bool)
 	for _, r := range p.requests.live() {
+		if s.held || !s.picker.Lacks(r.ref.Piece) {
+			return fmt.Errorf("asked for %v, held is %v, the piece is wanted and missing is %v", r.ref, s.held, s.picker.Lacks(r.ref.Piece))
+		}
 		if !p.have.Has(r.ref.Piece) || s.picker.Have(r.ref.Piece) || seen[r.ref] {
 			return fmt.Errorf("asked for %v: it has the piece is %v, we have it is %v, asked twice is %v",
 				r.ref, p.have.Has(r.ref.Piece), s.picker.Have(r.ref.Piece), seen[r.ref])
@@ -127,7 +138,7 @@ func (s *Swarm) checkPeer(p *peer) error {
 	if wanted != p.wanted {
 		return fmt.Errorf("it has %d pieces that we lack, counted %d", wanted, p.wanted)
 	}
-	if want := wanted > 0 && s.wants(); want != p.interesting {
+	if want := wanted > 0 && s.wants() && !s.heldLong; want != p.interesting {
 		return fmt.Errorf("it has %d pieces that we lack, and interesting is %v", wanted, p.interesting)
 	}
 	if p.choked && p.queue.len() > 0 {

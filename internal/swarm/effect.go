@@ -24,7 +24,7 @@ const (
 	PieceVerified             // Piece is had
 	PieceFailed               // Piece did not match its hash
 	Ban                       // Addr was proven to have sent bad data
-	Complete                  // every piece is verified
+	Complete                  // every piece is verified that is not skipped; again after it was not so
 )
 
 var kindNames = [...]string{
@@ -90,7 +90,7 @@ func (s *Swarm) Flush(f func(PeerKey, Out)) {
 	// What was said last, our last HAVE among it, is on its way.
 	for _, p := range s.parting {
 		text := "neither side wants anything"
-		if p.complete() && s.picker.Complete() {
+		if p.complete() && s.picker.Missing() == 0 {
 			text = "both have every piece"
 		}
 		s.drop(p, why.Useless, text)
@@ -106,6 +106,7 @@ func (s *Swarm) settle() {
 	if s.rechoke {
 		s.fillSlots()
 	}
+	s.measure()
 	if s.freed {
 		s.freed = false
 		for _, p := range s.peers {
@@ -123,7 +124,21 @@ func (s *Swarm) settle() {
 	if s.wants() && s.picker.Endgame() {
 		s.due(s.picker.NextRipe(s.now))
 	}
+	if s.pacing.on && !s.held && s.idlers() {
+		s.due(s.now.Add(urgentEvery))
+	}
 	s.seek()
+}
+
+// idlers reports whether a peer has room for requests, and nothing to be asked for
+// at the moment.
+func (s *Swarm) idlers() bool {
+	for _, p := range s.peers {
+		if p != nil && p.hungry && !p.choking && p.interesting {
+			return true
+		}
+	}
+	return false
 }
 
 // askDirty asks and serves those peers to flush that are snubbed, or those that

@@ -9,13 +9,14 @@ import (
 
 // Hold says that the torrent's files take nothing at the moment, or take it again.
 // While it lasts nothing is asked for, what is on its way is taken back, and what
-// comes all the same is dropped: peers are kept, and served what is had.
+// comes all the same is dropped: peers are kept, and served what is had. When it lasts,
+// peers are told that we want nothing, so that their slots are not idle.
 func (s *Swarm) Hold(now mono.Time, on bool) {
 	s.now = now
 	if s.held == on || s.stopped {
 		return
 	}
-	s.held = on
+	s.held, s.heldAt, s.heldLong = on, now, false
 	if s.tracing() {
 		s.note(trace.Did, trace.Torrent, nil, onOff(on, "hold", "go on"), bare(why.FilesOut))
 	}
@@ -25,6 +26,7 @@ func (s *Swarm) Hold(now mono.Time, on bool) {
 		}
 		if !on {
 			p.hungry = true
+			s.interest(p)
 			continue
 		}
 		for _, r := range p.requests.live() {
@@ -37,6 +39,25 @@ func (s *Swarm) Hold(now mono.Time, on bool) {
 		s.takeBack(p)
 	}
 	s.freed = true
+	if on {
+		s.due(now.Add(kindAfter))
+	}
+}
+
+// tickHeld tells peers when the files have taken nothing for long.
+func (s *Swarm) tickHeld() {
+	switch at := s.heldAt.Add(kindAfter); {
+	case !s.held || s.heldLong:
+	case s.now < at:
+		s.due(at)
+	default:
+		s.heldLong = true
+		for _, p := range s.peers {
+			if p != nil {
+				s.interest(p)
+			}
+		}
+	}
 }
 
 // Suspend says that the torrent's files are not to be used at all, or again. While
@@ -54,14 +75,8 @@ func (s *Swarm) Suspend(now mono.Time, on bool) {
 	}
 	if !on {
 		if s.started {
-			s.trackers.Start(now)
-			s.search = search{at: mono.Never, running: s.search.running}
-			if s.searches() {
-				s.search.at = now
-			}
 			s.book.Recall(now)
-			s.next = mono.Never
-			s.Tick(now)
+			s.begin()
 		}
 		return
 	}
@@ -84,14 +99,36 @@ func (s *Swarm) Suspend(now mono.Time, on bool) {
 }
 
 // Regained says that a piece is had after all, without having been fetched: it was
-// on disk, and could not be read before.
+// on disk, and could not be read before. Peers are told of it like of any other; what
+// was begun of it is given up, and nobody is blamed for what it was.
 func (s *Swarm) Regained(now mono.Time, piece uint32) {
 	s.now = now
-	if s.picker.Have(piece) {
+	if piece >= s.cfg.Geometry.Pieces || s.picker.Have(piece) {
 		return
 	}
-	s.effect(Effect{Kind: Forget, Piece: piece})
+	if s.picker.Started(piece) {
+		for _, p := range s.peers {
+			if p != nil {
+				s.takeBackPiece(p, piece)
+			}
+		}
+		s.effect(Effect{Kind: Forget, Piece: piece})
+	}
 	s.had(piece)
+}
+
+// takeBackPiece gives up every request in flight to p for blocks of one piece.
+func (s *Swarm) takeBackPiece(p *peer, piece uint32) {
+	for i := 0; i < p.requests.len(); {
+		ref := p.requests.live()[i].ref
+		if ref.Piece != piece {
+			i++
+			continue
+		}
+		s.picker.Abandon(p.slot, ref)
+		s.freed = true
+		s.cancel(p, ref, why.Unwanted)
+	}
 }
 
 // idle reports whether nothing is to be done at all.

@@ -1,55 +1,194 @@
 package swarm
 
 import (
+	"time"
+
 	"shoal/internal/mono"
+	"shoal/internal/picker"
+	"shoal/internal/trace"
 	"shoal/internal/why"
 )
 
-// SetPriorities gives each piece its priority, from 0, not wanted, by 1 (low) and 2
-// (normal) to 3 (high); nil means normal for all. A torrent is complete when every piece
-// is had that is wanted. To peers and trackers one that skips pieces is a part: it says
-// what it has, and that it only uploads when it is complete (BEP 21).
+// strangerWait is how much later than from the quickest peer a block is taken to come
+// from one whose rate is not known.
+const strangerWait = 250 * time.Millisecond
+
+// SetPriorities says how much each piece is wanted: 0 skip, 1 low, 2 normal, 3 high;
+// nil means normal for all. The torrent is complete when every piece is had that is not
+// skipped. What was begun of pieces that are skipped now is given up, unless it is whole.
+//
+// To peers and trackers a torrent that skips pieces is a part (BEP 21): it says that it
+// only uploads once it is complete, and to trackers the bytes left are all that are
+// missing.
 func (s *Swarm) SetPriorities(now mono.Time, prio []uint8) {
 	s.now = now
-	s.scratch.taken, s.scratch.given = s.picker.SetPriorities(prio, s.scratch.taken[:0], s.scratch.given[:0])
-	for _, t := range s.scratch.taken {
+	s.changed(s.picker.SetPriorities(prio))
+	if !s.started {
+		// What was complete at the start need not be told.
+		s.completed, s.seeking = s.picker.Complete(), s.needs()
+		return
+	}
+	s.reconsider()
+}
+
+// Urge says that a reader wants the pieces from from to before to now, in this order,
+// whatever their priority and also when they are skipped; nothing more when the two are
+// equal. At most picker.MaxReaders are heard. When it jumps to another place, what peers
+// were asked for elsewhere is taken back to make room.
+func (s *Swarm) Urge(now mono.Time, reader uint32, from, to uint32) {
+	s.now = now
+	c, jumped := s.picker.Urge(reader, from, to)
+	s.changed(c)
+	s.freed = true
+	s.reconsider()
+	if jumped && s.wants() && !s.held {
+		s.makeRoom()
+	}
+}
+
+// changed takes back and gives up what is not wanted any more, and looks at every peer
+// anew where what we lack has changed.
+func (s *Swarm) changed(c picker.Change) {
+	for _, t := range c.Taken {
 		if p := s.peers[t.Peer]; p != nil {
 			s.cancel(p, t.Ref, why.Unwanted)
 		}
 	}
-	for _, piece := range s.scratch.given {
+	for _, piece := range c.Given {
 		s.effect(Effect{Kind: Forget, Piece: piece})
 	}
-	s.rejudge()
-	switch {
-	case !s.picker.Complete():
-		s.completed = false
-		s.book.Recall(now) // those we parted from have something for us again
-	case s.started:
-		s.complete()
-	default:
-		s.completed = true
-	}
-}
-
-// Urge says that a reader waits for the pieces from from to before to, and wants them
-// first and in order, skipped ones too; none when the two are equal. A share of the
-// requests stays as it is for everybody else: rarest first.
-func (s *Swarm) Urge(now mono.Time, reader, from, to uint32) {
-	s.now = now
-	s.picker.Urge(reader, from, to)
-	s.rejudge()
-	s.due(now)
-}
-
-// rejudge looks at every peer anew: what we lack has changed.
-func (s *Swarm) rejudge() {
 	s.freed = true
+	if !c.Wants {
+		return
+	}
 	for _, p := range s.peers {
 		if p != nil {
 			s.recount(p)
 			s.interest(p)
-			p.hungry = true
 		}
 	}
+}
+
+// reconsider tells of what came of a change in what is had and wanted: that the torrent
+// is complete, and to peers whether we want anything, when that has changed (BEP 21).
+func (s *Swarm) reconsider() {
+	complete := s.picker.Complete()
+	if complete && !s.completed {
+		if s.tracing() {
+			s.note(trace.Did, trace.Torrent, nil, "complete", bare(why.None))
+		}
+		s.effect(Effect{Kind: Complete})
+	}
+	s.completed = complete
+	if s.picker.Missing() == 0 && s.fetching {
+		s.fetching = false // BEP 3: told once, when the last piece came
+		s.trackers.Completed(s.now)
+	}
+	needs := s.needs()
+	if needs == s.seeking {
+		return
+	}
+	s.seeking = needs
+	s.rechoke = true // slots are given by other rules
+	if needs {
+		s.wake()
+	}
+	for _, p := range s.peers {
+		if p == nil {
+			continue
+		}
+		if needs {
+			s.interest(p)
+			s.sayExtensions(p, why.WantsMore)
+		} else {
+			s.sayExtensions(p, why.Finished)
+			s.partIfUseless(p)
+		}
+	}
+}
+
+// wake looks for peers at once: those we parted from have something for us again.
+func (s *Swarm) wake() {
+	s.book.Recall(s.now)
+	s.parting = s.parting[:0]
+	if s.searches() && s.started && !s.suspended {
+		s.search.at, s.search.gap = s.now, 0
+	}
+}
+
+// makeRoom takes back what is not urgent from peers that have something urgent, but for
+// what is on its way: else it would be waited for first, a second or so.
+func (s *Swarm) makeRoom() {
+	if !s.picker.Reading(s.now) {
+		return
+	}
+	for _, p := range s.peers {
+		if p == nil || p.choking || p.requests.len() == 0 || !s.picker.Offers(p.have) {
+			continue
+		}
+		for i := p.window.OnTheWay(); i < p.requests.len(); {
+			ref := p.requests.live()[i].ref
+			if s.picker.Urgent(ref.Piece) {
+				i++
+				continue
+			}
+			s.picker.Abandon(p.slot, ref)
+			s.cancel(p, ref, why.MakesRoom)
+		}
+	}
+	s.freed = true
+}
+
+// pacing is how quick the peers are that may be asked, for the picker.
+type pacing struct {
+	on   bool
+	pace picker.Pace // Best and Piece
+}
+
+// measure sets the pacing, once for a batch of inputs.
+func (s *Swarm) measure() {
+	s.pacing = pacing{on: s.wants() && s.picker.Reading(s.now)}
+	if !s.pacing.on {
+		return
+	}
+	var rate int64
+	for _, p := range s.peers {
+		if p == nil || p.choking || p.snubbed {
+			continue
+		}
+		wait, _ := p.window.Expect()
+		if wait == 0 {
+			continue
+		}
+		rate += p.window.Rate()
+		if s.pacing.pace.Best == 0 || wait < s.pacing.pace.Best {
+			s.pacing.pace.Best = wait
+		}
+	}
+	s.pacing.pace.Piece = timeFor(int64(s.cfg.Geometry.PieceLength), rate)
+}
+
+// paceOf is how quick one peer is.
+func (s *Swarm) paceOf(p *peer) picker.Pace {
+	if !s.pacing.on {
+		return picker.Pace{}
+	}
+	pace := s.pacing.pace
+	pace.Wait, pace.Block = p.window.Expect()
+	switch {
+	case p.snubbed:
+		pace.Wait, pace.Block = snubAfter, snubAfter
+	case pace.Wait == 0 && pace.Best > 0:
+		// Nothing is known of it, and others are known to be quick.
+		pace.Wait, pace.Block = pace.Best+strangerWait, strangerWait
+	}
+	return pace
+}
+
+// timeFor is how long so many bytes take at a rate; 0 when there is none.
+func timeFor(bytes, rate int64) time.Duration {
+	if rate <= 0 {
+		return 0
+	}
+	return time.Duration(float64(bytes) / float64(rate) * float64(time.Second))
 }

@@ -23,7 +23,7 @@ func (s *Swarm) ask(p *peer) {
 	if room <= 0 {
 		return
 	}
-	s.scratch.choices = s.picker.Pick(s.now, p.slot, p.have, room, s.scratch.choices[:0])
+	s.scratch.choices = s.picker.Pick(s.now, p.slot, p.have, room, s.paceOf(p), s.scratch.choices[:0])
 	if p.requests.len() == 0 && len(s.scratch.choices) > 0 {
 		p.lastBlock = s.now
 		s.due(s.now.Add(snubAfter))
@@ -146,13 +146,13 @@ func (s *Swarm) received(p *peer, m wire.Message, b *block.Block) {
 		return
 	}
 
+	// A block that was asked for and taken back, by a choke, a cancel or a
+	// timeout, is normal, and welcome while it is missing.
+	p.down.Add(s.now, size) // what was never asked for earns no unchoke
 	if s.held {
 		s.waste(b, size)
 		return
 	}
-	// A block that was asked for and taken back, by a choke, a cancel or a
-	// timeout, is normal, and welcome while it is missing.
-	p.down.Add(s.now, size) // what was never asked for earns no unchoke
 
 	// Only who sends what we asked for is remembered, so that strangers cannot
 	// make the table grow.
@@ -191,7 +191,7 @@ func (s *Swarm) theyChoke(p *peer) {
 // interest tells p whether we are interested, when that has changed: at once
 // and both ways.
 func (s *Swarm) interest(p *peer) {
-	interesting := p.wanted > 0 && s.wants()
+	interesting := p.wanted > 0 && s.wants() && !s.heldLong
 	if interesting == p.interesting {
 		return
 	}
@@ -210,8 +210,7 @@ func (s *Swarm) interest(p *peer) {
 // recount counts what p has and we lack.
 func (s *Swarm) recount(p *peer) {
 	p.wanted = 0
-	have := s.picker.Bitfield()
-	if have.All() {
+	if !s.picker.Seeking() {
 		return
 	}
 	for i := range p.have.Pieces() {
@@ -223,5 +222,5 @@ func (s *Swarm) recount(p *peer) {
 
 // useless reports whether neither side can gain anything from the other.
 func (s *Swarm) useless(p *peer) bool {
-	return (p.complete() || p.ext.UploadOnly) && (s.picker.Complete() || s.cfg.SeedOnly)
+	return (p.complete() || p.ext.UploadOnly) && !s.needs()
 }

@@ -40,6 +40,9 @@ func (s *Swarm) searches() bool { return s.cfg.DHTPort != 0 && !s.cfg.Private }
 func (s *Swarm) Searched(now mono.Time, holders int) {
 	s.now = now
 	s.search.running = false
+	if s.idle() {
+		return
+	}
 	s.search.done++
 	wait := searchEvery
 	if holders < fewHolders || (s.wants() && s.count < fewPeers) {
@@ -54,7 +57,7 @@ func (s *Swarm) Searched(now mono.Time, holders int) {
 
 // needPeers reports whether there are too few connections.
 func (s *Swarm) needPeers() bool {
-	return s.wants() && s.count+len(s.dials) < min(fewPeers, s.cfg.MaxPeers)
+	return s.wants() && !s.held && s.count+len(s.dials) < min(fewPeers, s.cfg.MaxPeers)
 }
 
 // seek looks for peers and dials those known.
@@ -125,7 +128,7 @@ func (s *Swarm) Announced(now mono.Time, r announce.Result) {
 	s.trackers.Done(now, r)
 }
 
-// left is the number of bytes in pieces not yet verified.
+// left is the number of bytes in pieces not yet verified, wanted or not.
 func (s *Swarm) left() int64 {
 	g := s.cfg.Geometry
 	missing := int64(s.picker.Missing()) * int64(g.PieceLength)

@@ -3,6 +3,7 @@ package swarm
 import (
 	"shoal/internal/announce"
 	"shoal/internal/mono"
+	"shoal/internal/picker"
 )
 
 // Stats is what a swarm can say of itself at one instant.
@@ -12,6 +13,13 @@ type Stats struct {
 	Pieces   uint32 // how many there are
 	Have     uint32 // how many are verified
 	Started  int    // how many are begun
+
+	Wanted, WantedHave         uint32 // pieces not skipped, and how many of them are verified
+	WantedSize, WantedVerified int64  // the same in bytes
+	Held                       bool   // the files take nothing: nothing is asked for
+	Suspended                  bool   // the files can't be used: there are no peers
+	Reading                    bool   // a reader waits for a piece
+	Urgent, UrgentCopied       int64  // blocks asked for because of readers, and asked of one more peer
 
 	Downloaded, Wasted, Uploaded int64 // payload bytes of this run
 	DownRate, UpRate             float64
@@ -32,7 +40,11 @@ func (s *Swarm) Stats(now mono.Time) Stats {
 		DownRate: s.down.Rate(now), UpRate: s.up.Rate(now),
 		Peers: s.count, Dialling: len(s.dials), Known: s.book.Count(),
 		Requests: p.Requests, Trackers: s.trackers.Status(),
+		Wanted: p.Wanted, WantedHave: p.WantedHave,
+		Held: s.held, Suspended: s.suspended, Reading: s.wants() && s.picker.Reading(now),
+		Urgent: p.Urgent, UrgentCopied: p.Copied,
 	}
+	st.WantedSize, st.WantedVerified = s.wantedBytes()
 	for _, p := range s.peers {
 		if p == nil {
 			continue
@@ -60,4 +72,23 @@ func (s *Swarm) AppendMap(b []byte) []byte {
 		}
 	}
 	return b
+}
+
+// wantedBytes is how many bytes are in pieces not skipped, and in those of them that
+// are verified.
+func (s *Swarm) wantedBytes() (size, verified int64) {
+	g := s.cfg.Geometry
+	if !s.picker.Ranked() {
+		return g.Total, g.Total - s.left()
+	}
+	for i := range g.Pieces {
+		if s.picker.Priority(i) == picker.Skip {
+			continue
+		}
+		size += int64(g.PieceSize(i))
+		if s.picker.Have(i) {
+			verified += int64(g.PieceSize(i))
+		}
+	}
+	return size, verified
 }

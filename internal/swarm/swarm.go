@@ -69,8 +69,12 @@ const (
 	// when all are asked for: what comes sooner than this costs nobody anything,
 	// and asked for twice it would mostly come twice.
 	endgameAfter = 200 * time.Millisecond
-	// urgentEvery is how often late blocks that somebody waits for are looked for.
-	urgentEvery = 250 * time.Millisecond
+	// urgentEvery is how often late blocks that a reader waits for are looked for,
+	// while a peer has room for them.
+	urgentEvery = 100 * time.Millisecond
+	// kindAfter is how long the files take nothing before peers are told that we
+	// want nothing, so that they give their slots to others.
+	kindAfter = 30 * time.Second
 )
 
 // Bounds on what a peer may make us hold or do.
@@ -118,6 +122,7 @@ type Swarm struct {
 	parting []*peer // neither side gains any more: dropped after the flush
 	freed   bool    // blocks became free: ask every peer with room
 	rechoke bool    // a slot may be free
+	pacing  pacing  // how quick they are, while somebody reads
 
 	// Deadlines.
 	next      mono.Time
@@ -126,8 +131,12 @@ type Swarm struct {
 	started   bool
 	stopped   bool
 	held      bool // the files take nothing
+	heldAt    mono.Time
+	heldLong  bool // so long that peers were told
 	suspended bool // the files can't be used
 	completed bool // the completion has been told
+	seeking   bool // peers have been told that we want something
+	fetching  bool // a piece was missing when the torrent was made
 
 	down, up meter.Meter
 	wasted   int64
@@ -143,8 +152,6 @@ type scratch struct {
 	chokes  []choker.Peer
 	changes []choker.Change
 	senders []blame.Sender
-	taken   []picker.Taken
-	given   []uint32
 }
 
 type dial struct {
@@ -184,6 +191,8 @@ func New(cfg Config, now mono.Time, rng *rand.Rand) *Swarm {
 		s.choker.SetSlots(0)
 	}
 	s.completed = s.picker.Complete()
+	s.seeking = s.needs()
+	s.fetching = s.picker.Missing() > 0
 	s.search.at = mono.Never
 	return s
 }
@@ -191,12 +200,23 @@ func New(cfg Config, now mono.Time, rng *rand.Rand) *Swarm {
 // Start begins to look for peers.
 func (s *Swarm) Start(now mono.Time) {
 	s.now = now
-	s.started = true
-	s.trackers.Start(now)
-	if s.searches() {
-		s.search.at = now
+	if s.stopped {
+		return
 	}
-	s.Tick(now)
+	s.started = true
+	if !s.suspended {
+		s.begin()
+	}
+}
+
+// begin looks for peers from now on, as if the torrent had just started.
+func (s *Swarm) begin() {
+	s.trackers.Start(s.now)
+	s.search = search{at: mono.Never, running: s.search.running}
+	if s.searches() {
+		s.search.at = s.now
+	}
+	s.Tick(s.now)
 }
 
 // Stop ends the torrent: every peer is dropped, nothing more is dialled, and
@@ -233,10 +253,10 @@ func (s *Swarm) Tick(now mono.Time) {
 	if s.picker.Endgame() {
 		s.freed = true // requests have become old enough to be copied
 	}
-	if s.count > 0 && s.picker.Urged() {
+	if s.picker.Reading(now) {
 		s.freed = true // the same, where somebody reads
-		s.due(now.Add(urgentEvery))
 	}
+	s.tickHeld()
 	if s.count > 0 {
 		if now >= s.chokeAt {
 			s.chokeRound()
@@ -249,19 +269,24 @@ func (s *Swarm) Tick(now mono.Time) {
 // Deadline is when Tick is wanted next; mono.Never when nothing is due.
 func (s *Swarm) Deadline() mono.Time { return s.next }
 
-// due makes sure that Tick comes at t or before.
-func (s *Swarm) due(t mono.Time) { s.next = min(s.next, t) }
+// due makes sure that Tick comes at t or before; while nothing is to be done, never.
+func (s *Swarm) due(t mono.Time) {
+	if !s.idle() {
+		s.next = min(s.next, t)
+	}
+}
 
-// Complete reports whether every piece is verified, but for those skipped.
+// Complete reports whether every piece is verified that is not skipped.
 func (s *Swarm) Complete() bool { return s.picker.Complete() }
 
 // Idle reports whether the torrent has no peer and none being dialled.
 func (s *Swarm) Idle() bool { return s.count == 0 && len(s.dials) == 0 }
 
+// needs reports whether a piece is missing that is to be fetched.
+func (s *Swarm) needs() bool { return !s.cfg.SeedOnly && s.picker.Seeking() }
+
 // wants reports whether blocks are to be asked for at all.
-func (s *Swarm) wants() bool {
-	return !s.idle() && !s.cfg.SeedOnly && (!s.picker.Complete() || s.picker.Urged())
-}
+func (s *Swarm) wants() bool { return !s.idle() && s.needs() }
 
 // senderTable gives each address that sends blocks a number that outlives its
 // connection, for the blame ledger. Addresses that are not loopback are told

@@ -53,7 +53,6 @@ func (s *Swarm) had(piece uint32) {
 		s.note(trace.Did, trace.Torrent, nil, "verified", onPiece(why.None, piece))
 	}
 	s.effect(Effect{Kind: PieceVerified, Piece: piece})
-	complete := s.picker.Complete()
 	for _, p := range s.peers {
 		if p == nil {
 			continue
@@ -74,30 +73,7 @@ func (s *Swarm) had(piece uint32) {
 			s.touch(p)
 		}
 	}
-	if complete {
-		s.complete()
-	}
-}
-
-func (s *Swarm) complete() {
-	if s.completed {
-		return
-	}
-	s.completed = true
-	if s.tracing() {
-		s.note(trace.Did, trace.Torrent, nil, "complete", bare(why.None))
-	}
-	s.effect(Effect{Kind: Complete})
-	if s.picker.Missing() == 0 {
-		s.trackers.Completed(s.now) // BEP 3: when the download completes; a part is none
-	}
-	s.rechoke = true // slots are now given by other rules
-	for _, p := range s.peers {
-		if p != nil {
-			s.sayExtensions(p, why.Finished)
-			s.partIfUseless(p)
-		}
-	}
+	s.reconsider()
 }
 
 func (s *Swarm) failed(piece uint32, sums []blame.Sum) {
@@ -146,12 +122,12 @@ func (s *Swarm) Lost(now mono.Time, piece uint32) {
 	if !s.picker.Have(piece) {
 		return
 	}
-	s.picker.Lost(piece)
-	s.completed = false
 	for _, p := range s.peers {
 		if p != nil {
 			s.drop(p, why.PieceFailed, fmt.Sprintf("we no longer have piece %d", piece))
 		}
 	}
-	s.book.Recall(now)
+	s.picker.Lost(piece)
+	s.wake()
+	s.reconsider()
 }

@@ -31,7 +31,8 @@ const (
 	Started     // a piece already begun is finished first
 	Urgent      // a reader waits for it
 	UrgentLate  // a reader waits for it, and who was asked is late
-	Unwanted    // the user does not want it any more
+	MakesRoom   // it is taken back for what a reader waits for
+	Unwanted    // it is not wanted any more
 	Endgame     // every missing block is requested; ask another peer too
 	Duplicated  // another peer delivered it first (cancel)
 	Suspect     // a piece that failed is fetched whole from one peer
@@ -60,8 +61,9 @@ const (
 	Periodic
 	FirstAnnounce
 	Finished
-	Known   // an address we know and are not connected to
-	Retried // tried before, due again
+	WantsMore // what is complete is not any more
+	Known     // an address we know and are not connected to
+	Retried   // tried before, due again
 
 	// Of the DHT.
 	Bootstrap
@@ -99,9 +101,10 @@ var texts = [count]struct{ name, words string }{
 	RandomFirst:        {"random-first", "one of the first pieces, taken at random"},
 	Rarest:             {"rarest", "the rarest piece this peer has"},
 	Started:            {"started", "a piece already begun is finished first"},
-	Urgent:             {"urgent", "somebody is reading there"},
-	UrgentLate:         {"urgent-late", "somebody is reading there, and who was asked is late"},
-	Unwanted:           {"unwanted", "the files it is in are not wanted any more"},
+	Urgent:             {"urgent", "a reader waits for it"},
+	UrgentLate:         {"urgent-late", "a reader waits for it, and who was asked is late"},
+	MakesRoom:          {"makes-room", "it makes room for what a reader waits for"},
+	Unwanted:           {"unwanted", "it is not wanted any more"},
 	Endgame:            {"endgame", "all missing blocks are requested, so ask one more peer"},
 	Duplicated:         {"delivered", "another peer delivered it first"},
 	Suspect:            {"suspect", "it failed before, so it comes whole from one peer"},
@@ -124,6 +127,7 @@ var texts = [count]struct{ name, words string }{
 	Periodic:           {"periodic", "it is time again"},
 	FirstAnnounce:      {"first-announce", "the torrent has started"},
 	Finished:           {"finished", "the torrent is complete"},
+	WantsMore:          {"wants-more", "more is wanted again"},
 	Known:              {"known", "a known address without a connection"},
 	Retried:            {"retried", "it failed before and is due again"},
 	Bootstrap:          {"bootstrap", "the way into the DHT"},

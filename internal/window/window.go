@@ -47,6 +47,8 @@ const (
 	// pieces; if the path is long, the limit grows by itself.
 	Min = 2
 
+	blockSize = block.Size
+
 	// queueTime is how long requests should wait at the peer.
 	queueTime = time.Second
 
@@ -155,6 +157,23 @@ func (w *Window) Rate() int64 {
 	return scale(w.bytes, int64(time.Second), int64(w.spent))
 }
 
+// Expect is when a block asked for now should be here, going by the rate, and how
+// much later each one after it; zero while no rate is known.
+func (w *Window) Expect() (wait, block time.Duration) {
+	rate := w.Rate()
+	if rate == 0 || !w.measured {
+		return 0, 0
+	}
+	block = time.Duration(scale(blockSize, int64(time.Second), rate))
+	return w.leastDelay + time.Duration(w.outstanding)*block, block
+}
+
+// OnTheWay is how many blocks the peer has most likely sent and we have not got:
+// to take back their requests would come too late.
+func (w *Window) OnTheWay() int {
+	return int(min(scale(w.Rate(), int64(w.leastDelay), int64(time.Second))/blockSize+1, HardMax))
+}
+
 // Snub says that the peer does not answer: it gets one request at a time (BEP 3).
 func (w *Window) Snub(now mono.Time) {
 	w.pass(now)
@@ -197,7 +216,7 @@ func (w *Window) follow() {
 		return // too short a time to know a rate
 	}
 	bytes := scale(w.Rate(), int64(w.leastDelay+queueTime), int64(time.Second))
-	want := int(min(bytes/block.Size+1, HardMax))
+	want := int(min(bytes/blockSize+1, HardMax))
 	// A rate held down by a lack of blocks to ask for is no reason for less.
 	if w.hungry && want < w.Limit() {
 		return

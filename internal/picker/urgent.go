@@ -1,0 +1,298 @@
+package picker
+
+import (
+	"slices"
+	"time"
+
+	"shoal/internal/bitfield"
+	"shoal/internal/mono"
+	"shoal/internal/why"
+)
+
+const (
+	// MaxReaders bounds those who may wait for pieces at once.
+	MaxReaders = 64
+
+	// reachBlocks is how far before a reader pieces are urgent: 16 MiB, more than a
+	// second of most links; but minReach pieces at least, and maxReach at most. What
+	// lies beyond is fetched like any other piece until the reader comes near.
+	reachBlocks = 1024
+	minReach    = 8
+	maxReach    = 64
+	// maxUrgent bounds the urgent pieces of all readers, which every Pick looks
+	// through; but each reader may have two.
+	maxUrgent = 256
+
+	// swarmShare: of what is read ahead, one block in so many is taken as if nobody
+	// read, so that a swarm of people who all watch the same film does not lack its
+	// end. What a reader stands before is not shared.
+	swarmShare = 8
+
+	// A block is asked of a second peer where its piece is one of the first standing,
+	// or comes within the horizon: later ones have time.
+	standing = 2
+	horizon  = 500 * time.Millisecond
+	// copiesFree blocks, and one in copiesShare of all urgent ones, may be asked of
+	// a second peer: what that can waste is about one in sixteen.
+	copiesFree  = 16
+	copiesShare = 16
+	// copyMargin is what a copy should win at least.
+	copyMargin = 50 * time.Millisecond
+
+	// patience is the time in which a peer of unknown rate should bring a block.
+	patience = 500 * time.Millisecond
+	// suspectShort is suspectPatience where a reader waits.
+	suspectShort = 5 * time.Second
+)
+
+// Pace says how quick a peer is, and how quick the others are. The zero Pace says
+// that nothing is known.
+type Pace struct {
+	Wait  time.Duration // until a block asked of this peer now is here; 0: unknown
+	Block time.Duration // and so much more for each one after it
+	Best  time.Duration // the least Wait of any peer
+	Piece time.Duration // that all peers together need for a piece; 0: unknown
+}
+
+// due is when the n-th of the blocks asked for now should be here.
+func (pace *Pace) due(now mono.Time, n int) mono.Time {
+	if pace.Wait <= 0 {
+		return now.Add(patience)
+	}
+	return now.Add(pace.Wait + time.Duration(n)*pace.Block)
+}
+
+// allows reports whether the n-th block asked of this peer now comes in time for a
+// piece that a reader comes to after rank others, having stood before the first
+// for so long. In time is what does not hold up the reader: as soon as the quickest
+// peer, and the time in which all peers together bring it and what lies before it.
+// Who is too slow for it is let in all the same when nobody else takes it: the time
+// that the reader has stood there counts twice.
+func (pace *Pace) allows(n, rank int, stood time.Duration) bool {
+	if pace.Piece <= 0 || pace.Wait <= 0 {
+		return true
+	}
+	by := pace.Best + time.Duration(rank+1)*pace.Piece*3/2 + 2*stood
+	return pace.Wait+time.Duration(n)*pace.Block <= by
+}
+
+// reader is somebody who reads the torrent while it is fetched.
+type reader struct {
+	id       uint32
+	from, to uint32    // what is wanted: the pieces from..to-1, in order
+	first    uint32    // every piece from from to here is had
+	front    uint32    // the piece it stood before when urgent was made
+	since    mono.Time // since when
+}
+
+// urgent is a missing piece that a reader comes to soon.
+type urgent struct {
+	piece uint32
+	rank  uint8     // how many missing pieces lie before it
+	since mono.Time // since when its reader has stood before the same piece
+}
+
+// Urge says that a reader wants the pieces from from to before to, first and in
+// this order, whatever their priority; nothing more when they are equal. jumped
+// tells that it stands before pieces now that were not urgent until now. More than
+// MaxReaders are not heard.
+func (p *Picker) Urge(id, from, to uint32) (c Change, jumped bool) {
+	to = min(to, p.have.Len())
+	from = min(from, to)
+	at := slices.IndexFunc(p.readers, func(r reader) bool { return r.id == id })
+	var old reader
+	if at >= 0 {
+		old = p.readers[at]
+	}
+	r := reader{id: id, from: from, to: to, first: from, front: old.front, since: old.since}
+	switch {
+	case from == to && at < 0, at < 0 && len(p.readers) == MaxReaders:
+		return c, false
+	case from == to:
+		p.readers = slices.Delete(p.readers, at, at+1)
+	case at < 0:
+		r.front = p.have.Len()
+		p.readers = append(p.readers, r)
+	default:
+		p.readers[at] = r
+	}
+	p.urgentStale = true
+	if p.pieces == nil {
+		return c, false
+	}
+	if from < to {
+		front := p.nextMissing(from, to)
+		jumped = front < to && p.pieces[front].rank == 0
+	}
+	p.relevel(old.from, old.to, &c)
+	p.relevel(from, to, &c)
+	return c, jumped
+}
+
+// Reading reports whether a reader waits for a piece that is missing.
+func (p *Picker) Reading(now mono.Time) bool {
+	p.rank(now)
+	return len(p.urgent) > 0
+}
+
+// Urgent reports whether a piece is one that a reader comes to soon.
+func (p *Picker) Urgent(piece uint32) bool {
+	return int(piece) < len(p.pieces) && p.pieces[piece].rank > 0
+}
+
+// Offers reports whether has holds a piece that a reader comes to soon.
+func (p *Picker) Offers(has *bitfield.Bitfield) bool {
+	for k := range p.urgent {
+		if has.Has(p.urgent[k].piece) {
+			return true
+		}
+	}
+	return false
+}
+
+// isRead reports whether a reader wants a piece, soon or later.
+func (p *Picker) isRead(i uint32) bool {
+	for k := range p.readers {
+		if r := &p.readers[k]; r.from <= i && i < r.to {
+			return true
+		}
+	}
+	return false
+}
+
+// rank makes the list of urgent pieces anew when it is stale: the first missing
+// pieces of each reader, those that one stands before at the top.
+func (p *Picker) rank(now mono.Time) {
+	if !p.urgentStale || p.pieces == nil {
+		return
+	}
+	p.urgentStale = false
+	p.generation++ // what is urgent is left to those who are quick enough
+	for _, u := range p.urgent {
+		p.pieces[u.piece].rank = 0
+	}
+	p.urgent = p.urgent[:0]
+	reach := p.reach()
+	for k := range p.readers {
+		r := &p.readers[k]
+		r.first = p.nextMissing(r.first, r.to)
+		if r.first != r.front {
+			r.front, r.since = r.first, now
+		}
+		i := r.first
+		for n := 0; n < reach && i < r.to; n++ {
+			p.urgent = append(p.urgent, urgent{piece: i, rank: uint8(n), since: r.since})
+			i = p.nextMissing(i+1, r.to)
+		}
+	}
+	slices.SortStableFunc(p.urgent, func(a, b urgent) int { return int(a.rank) - int(b.rank) })
+	kept := p.urgent[:0]
+	for _, u := range p.urgent {
+		if pc := &p.pieces[u.piece]; pc.rank == 0 { // else another reader is nearer
+			pc.rank = u.rank + 1
+			kept = append(kept, u)
+		}
+	}
+	p.urgent = kept
+}
+
+// nextMissing gives the first missing piece from i on; to when there is none below.
+func (p *Picker) nextMissing(i, to uint32) uint32 {
+	for i < to && p.have.Has(i) {
+		i++
+	}
+	return i
+}
+
+// reach is how many missing pieces are urgent before each reader.
+func (p *Picker) reach() int {
+	n := min(max(reachBlocks/int(p.cfg.Blocks(0)), minReach), maxReach)
+	return min(n, max(maxUrgent/max(len(p.readers), 1), 2))
+}
+
+// chooseUrgent gives a piece with free blocks that a reader comes to soon and that
+// this peer is quick enough for, and how many blocks of it, room at most. It has
+// been given n blocks just now. ahead tells that no reader stands before the piece.
+func (p *Picker) chooseUrgent(now mono.Time, peer Peer, has *bitfield.Bitfield, pace *Pace, n, room int) (slot int32, most int, ahead bool) {
+	for k := range p.urgent {
+		u := &p.urgent[k]
+		pc := &p.pieces[u.piece]
+		if !has.Has(u.piece) {
+			continue
+		}
+		alone := p.Availability(u.piece) == 1 // nobody else can bring it
+		if pc.slot == none {
+			if pc.suspect && !alone && p.contributed(peer, u.piece) {
+				continue
+			}
+		} else if st := &p.slots[pc.slot]; st.free == 0 ||
+			st.hasOwner && st.owner != peer && now.Sub(st.since) < suspectShort {
+			continue
+		}
+		stood := now.Sub(u.since)
+		most = room
+		if !alone {
+			for most = 0; most < room && pace.allows(n+most, int(u.rank), stood); {
+				most++
+			}
+		}
+		if most == 0 {
+			continue
+		}
+		if pc.slot == none {
+			p.start(u.piece)
+		}
+		return pc.slot, most, u.rank > 0
+	}
+	return none, 0, false
+}
+
+// copyUrgent asks for blocks that a reader stands before, and that another peer was
+// asked for and will bring too late: by what its rate promised, or because what it
+// promised is over. Each is asked of one more peer, and of all that are urgent so
+// few that it costs little.
+func (p *Picker) copyUrgent(now mono.Time, peer Peer, has *bitfield.Bitfield, pace *Pace, n int, dst []Choice) (int, []Choice) {
+	if p.cfg.EndgameCopies == 1 {
+		return n, dst
+	}
+	given := len(dst)
+	for k := range p.urgent {
+		u := &p.urgent[k]
+		if n == 0 || int(u.rank) >= standing && time.Duration(u.rank)*pace.Piece > horizon {
+			break
+		}
+		pc := &p.pieces[u.piece]
+		if pc.slot == none || pc.suspect || !has.Has(u.piece) || p.slots[pc.slot].requests == 0 {
+			continue
+		}
+		st := &p.slots[pc.slot]
+		for index := range st.blocks {
+			b := &st.blocks[index]
+			if n == 0 || p.copied >= copiesFree+p.asked/copiesShare {
+				return n, dst
+			}
+			if b.n != 1 || p.requests[b.copies[0]].peer == peer {
+				continue
+			}
+			mine := pace.due(now, len(dst)-given)
+			if p.remains(now, b.copies[0]) <= 2*mine.Sub(now)+copyMargin {
+				continue
+			}
+			p.copied++
+			p.ask(now, peer, pc.slot, uint32(index), mine)
+			dst = append(dst, Choice{p.ref(u.piece, uint32(index)), why.UrgentLate, int32(p.Availability(u.piece))})
+			n--
+		}
+	}
+	return n, dst
+}
+
+// remains is how long a request is likely to take from now on. One that is overdue
+// is taken to need as long again as it is overdue.
+func (p *Picker) remains(now mono.Time, id int32) time.Duration {
+	d := p.requests[id].due.Sub(now)
+	if d < 0 {
+		return -d
+	}
+	return d
+}
