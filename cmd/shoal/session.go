@@ -33,7 +33,7 @@ func openSession(out *output, n netFlags) (*session, error) {
 	var err error
 	cfg.DHT.StateFile = n.stateFile()
 	if cfg.StateDir, err = n.stateDir(); err != nil {
-		return nil, fail("find the folder of state", err)
+		out.warn("nothing is kept for the next start: %s; name a folder with --state, or none", printable(err.Error()))
 	}
 	s := &session{out: out}
 	if n.trace != "" {

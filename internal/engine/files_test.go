@@ -310,6 +310,25 @@ func TestTwoAtOnce(t *testing.T) {
 	})
 }
 
+// Where no journal can be kept the torrent is got all the same, and that is told.
+func TestNoStateFolder(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		k := w.kept(makeContent(t, "stateless", 16<<10, 100_000))
+		k.state = filepath.Join(k.state, "file")
+		if err := os.WriteFile(k.state, nil, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		_, l := k.run(1, nil)
+		events := watch(t, l)
+		wait(t, l)
+		synctest.Wait()
+		if told := kinds(events(), EventFiles); len(told) != 1 || !strings.Contains(told[0].Text, "no journal") {
+			t.Errorf("told: %+v", told)
+		}
+		k.c.same(t, k.dir)
+	})
+}
+
 // A disk that is slow holds back its own torrents; others, on another one, keep their
 // rate, and can be stopped while it hangs.
 func TestSlowDisk(t *testing.T) {

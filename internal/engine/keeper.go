@@ -107,13 +107,21 @@ func (t *Torrent) openFiles(gen int32) (*opening, error) {
 		return o, nil
 	}
 	o.lay = t.layout()
-	state, err := t.e.stateFor(t.at.Load().abs)
-	if err != nil {
-		return nil, err
+	at := t.at.Load()
+	cfg := resume.Config{Dir: at.abs, Boot: t.e.boot}
+	state, err := t.e.stateFor(at.abs)
+	if err == nil {
+		o.state = state
+		o.journal, o.loaded, err = resume.Open(state, o.lay, cfg)
 	}
-	o.state = state
-	if o.journal, o.loaded, err = resume.Open(state, o.lay, resume.Config{Dir: t.at.Load().abs, Boot: t.e.boot}); err != nil {
-		return nil, err
+	if err != nil {
+		// No reason not to get and share files. What was claimed before holds as far as
+		// the files are as they were then.
+		t.tell(Event{Kind: EventFiles, Text: "no journal is kept, so the next start checks everything: " + err.Error()})
+		o.state = nil
+		if o.journal, o.loaded, err = resume.Open(nil, o.lay, cfg); err != nil {
+			return nil, err
+		}
 	}
 	if o.files, err = t.files(); err != nil {
 		if storage.KindOf(err) == storage.Missing && (o.loaded.Found || t.had.known()) {
