@@ -423,6 +423,7 @@ func (t *Torrent) rejoin(now mono.Time, have *bitfield.Bitfield) {
 		switch had := mark == 'v'; {
 		case had && !have.Has(p):
 			t.synced = false
+			t.incomplete()
 			t.swarm.Lost(now, p)
 		case !had && have.Has(p):
 			t.swarm.Regained(now, p)

@@ -93,6 +93,7 @@ func (t *Torrent) apply(ev event) {
 		return
 	case evPriorities:
 		t.prioritise()
+		close(ev.with.(chan struct{}))
 		return
 	case evMove:
 		t.startMove(ev.with.(*move))
@@ -169,6 +170,8 @@ func (t *Torrent) refuse(ev event) {
 		t.cur = ev.with.(*settled).o // to be closed at the end
 	case evMove:
 		ev.with.(*move).done <- ErrStopped
+	case evPriorities:
+		close(ev.with.(chan struct{}))
 	}
 }
 
@@ -453,11 +456,8 @@ func (t *Torrent) afterSync(now mono.Time, gen int32, err error) {
 	case !t.synced && t.swarm.Complete():
 		t.synced = true
 		t.pub.publishNow(now)
-		select {
-		case <-t.complete: // it was, before something was lost
-		default:
-			close(t.complete)
-		}
+		t.incomplete() // it may have been before
+		close(*t.complete.Load())
 		t.tell(Event{Kind: EventComplete})
 	}
 }

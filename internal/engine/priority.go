@@ -81,10 +81,10 @@ func (t *Torrent) prioritise() {
 		})
 	}
 	if t.swarm != nil {
-		t.synced = t.synced && t.swarm.Complete()
 		t.swarm.SetPriorities(t.e.now(), t.piecePriorities())
 		if !t.swarm.Complete() {
 			t.synced = false
+			t.incomplete()
 		}
 		t.pub.pending = true
 	}

@@ -120,8 +120,8 @@ type Torrent struct {
 
 	open     atomic.Bool // takes incoming connections
 	checked  chan struct{}
-	complete chan struct{} // every file complete, verified and durable
-	stopped  chan struct{} // nothing is left running
+	complete atomic.Pointer[chan struct{}] // closed when every wanted file is complete, verified and durable
+	stopped  chan struct{}                 // nothing is left running
 	stopOnce sync.Once
 	events   broadcaster
 }
@@ -132,14 +132,14 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 		e: e, spec: spec, info: spec.Meta.Info,
 		geom:   spec.Meta.Info.Geometry(),
 		peerID: newPeerID(e.cfg.Version), key: randomKey(),
-		endCh:    make(chan struct{}),
-		peers:    make(map[swarm.PeerKey]*link),
-		slots:    e.cfg.Slots,
-		checked:  make(chan struct{}),
-		complete: make(chan struct{}),
-		stopped:  make(chan struct{}),
+		endCh:   make(chan struct{}),
+		peers:   make(map[swarm.PeerKey]*link),
+		slots:   e.cfg.Slots,
+		checked: make(chan struct{}),
+		stopped: make(chan struct{}),
 	}
 	t.posted.L = &t.mu
+	t.incomplete()
 	t.ctx, t.cancel = context.WithCancel(e.ctx)
 	t.byes, t.cutBye = context.WithCancel(context.Background())
 	if err := t.checkPriorities(spec.Priorities); err != nil {
@@ -268,8 +268,29 @@ func (t *Torrent) SetPriorities(prio []uint8) error {
 	}
 	own := slices.Clone(prio)
 	t.prio.Store(&own)
-	t.post(event{kind: evPriorities})
-	return nil
+	heard := make(chan struct{})
+	if !t.post(event{kind: evPriorities, with: heard}) {
+		return t.Err()
+	}
+	select {
+	case <-heard:
+		return nil
+	case <-t.stopped:
+		return t.Err()
+	}
+}
+
+// incomplete has Wait wait again.
+func (t *Torrent) incomplete() {
+	if c := t.complete.Load(); c != nil {
+		select {
+		case <-*c:
+		default:
+			return // it does
+		}
+	}
+	c := make(chan struct{})
+	t.complete.Store(&c)
 }
 
 // SetSlots changes how many peers are unchoked at once.
@@ -277,13 +298,14 @@ func (t *Torrent) SetSlots(n int) { t.post(event{kind: evSlots, n: int32(n)}) }
 
 // Wait waits until every file is complete, verified and durable.
 func (t *Torrent) Wait(ctx context.Context) error {
+	complete := *t.complete.Load()
 	select {
-	case <-t.complete:
+	case <-complete:
 		return nil
 	default:
 	}
 	select {
-	case <-t.complete:
+	case <-complete:
 		return nil
 	case <-t.stopped:
 		return t.Err()
