@@ -328,6 +328,13 @@ func (o *opening) sync(ctx context.Context) error {
 	if err := o.moveOut(ctx); err != nil {
 		return err
 	}
+	for i := range o.t.info.Files {
+		if !o.t.spec.SeedOnly && o.t.info.Files[i].Executable && !o.files.Skipped(i) {
+			if err := o.files.MakeExecutable(i); err != nil { // its bytes are right all the same
+				o.t.tell(Event{Kind: EventFiles, Text: err.Error()})
+			}
+		}
+	}
 	err := o.committer.Flush(ctx)
 	if err != nil && ctx.Err() == nil && !errors.As(err, new(*resume.SyncError)) {
 		// The data is safe. That the journal could not be written costs a check

@@ -3,10 +3,13 @@ package engine
 import (
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"testing"
 	"testing/synctest"
 
 	"shoal/internal/storage"
+	"shoal/metainfo"
 )
 
 // onDisk gives the names in a folder, but for those of folders.
@@ -138,5 +141,36 @@ func TestAllocate(t *testing.T) {
 			t.Errorf("after a restart: %+v", s)
 		}
 		k.c.same(t, k.dir)
+	})
+}
+
+// What the torrent says may be run can be, once it is complete (BEP 47), and a restart
+// takes that for no change.
+func TestExecutable(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there is no such right")
+	}
+	bubble(t, func(t *testing.T, w *world) {
+		c := makeContent(t, "program", 16<<10, 50_000, 60_000)
+		info := *c.meta.Info
+		info.Files = slices.Clone(info.Files)
+		info.Files[1].Executable = true
+		c.meta = &metainfo.Torrent{Info: &info, InfoHash: info.Hash}
+		k := w.kept(c)
+		k.download()
+		for i, want := range []os.FileMode{0, 0o100} {
+			st, err := os.Stat(filepath.Join(append([]string{k.dir}, info.Files[i].Path...)...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := st.Mode() & 0o100; got != want {
+				t.Errorf("file %d has mode %v", i, st.Mode())
+			}
+		}
+		_, l := k.run(2, nil)
+		wait(t, l)
+		if s := l.Stats(); s.Hashed != 0 {
+			t.Errorf("after a restart: %+v", s)
+		}
 	})
 }

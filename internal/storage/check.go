@@ -18,5 +18,15 @@ type Stamper interface {
 // nothing was read. It is set before the storage is used by others.
 func (f *Files) CheckReads(check func(entry int, h Handle) error) { f.check = check }
 
+// MakeExecutable lets whoever may read file i run it, too (BEP 47). Where the file system
+// can't, nothing happens.
+func (f *Files) MakeExecutable(i int) error {
+	c, ok := f.fs.(interface{ MakeExecutable(name string) error })
+	if !ok {
+		return nil
+	}
+	return fail("make executable", f.entries[i].Path, c.MakeExecutable(f.entries[i].Path))
+}
+
 // Folder gives the folder that the files are in.
 func (f *Files) Folder() FS { return f.fs }

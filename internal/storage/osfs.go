@@ -108,6 +108,23 @@ func (f folder) SyncDir(name string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
+// MakeExecutable gives the right to run a file to all who have that to read it. It looks
+// before, so that a link is not followed to something else.
+func (f folder) MakeExecutable(name string) error {
+	info, err := f.Lstat(name)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%w but a %s", ErrUnsafe, noun(info.Mode()))
+	}
+	mode := info.Mode().Perm()
+	if more := mode | mode&0o444>>2; more != mode {
+		return refused(f.root.Chmod(name, more))
+	}
+	return nil
+}
+
 func (f folder) Rename(from, to string) error { return refused(f.root.Rename(from, to)) }
 func (f folder) Remove(name string) error     { return refused(f.root.Remove(name)) }
 

@@ -112,6 +112,14 @@ func (p *Pool) Replaced() []string {
 	return gone
 }
 
+// MakeExecutable is that of the folder.
+func (f *sharedFolder) MakeExecutable(name string) error {
+	if c, ok := f.FS.(interface{ MakeExecutable(name string) error }); ok {
+		return c.MakeExecutable(name)
+	}
+	return nil
+}
+
 // Rename implements Mover.
 func (f *sharedFolder) Rename(from, to string) error { return f.FS.(Mover).Rename(from, to) }
 
