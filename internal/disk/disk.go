@@ -137,7 +137,8 @@ func (d *Disk) next() *piece {
 	if !d.short() {
 		return nil
 	}
-	p := d.resting.fullest()
+	// What can't be written is given up for it, and only when somebody does wait.
+	p := d.resting.fullest(d.budget.starved())
 	if p == nil {
 		return nil
 	}

@@ -10,7 +10,6 @@ import (
 	"os"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -376,118 +375,6 @@ func TestRejects(t *testing.T) {
 	r.torrent.Store(c.geom.Block(0, 0), b, false)
 	if s := r.disk.Stats(); s.Rejected != 9 || s.InUse != 0 || s.Pieces != 0 {
 		t.Errorf("stats %+v, want 9 rejected and nothing kept", s)
-	}
-}
-
-// Every write fails once. A piece that was found right is kept and written again,
-// once somebody says so; another one is reported with the error, nothing of it is
-// kept, and stored again it comes out right.
-func TestEveryWriteFails(t *testing.T) {
-	c := single(4*block.Size, 6*4*block.Size)
-	for _, buffers := range []int{2, 64} {
-		for n := 1; n <= 6; n++ {
-			var mu sync.Mutex
-			writes := 0
-			hooked := &storagetest.Hooked{Storage: memory(t, c), BeforeWrite: func(off, _ int64) error {
-				mu.Lock()
-				defer mu.Unlock()
-				if writes++; writes == n {
-					return &storage.Error{Op: "write", Path: "payload", Kind: storage.NoSpace, Err: syscall.ENOSPC}
-				}
-				return nil
-			}}
-			r := newRig(t, c, buffers, hooked)
-			r.send(shuffled(uint64(n), c.refs()), nil)
-			right, failures := 0, 0
-			for right < int(c.geom.Pieces) {
-				res := <-r.results
-				if res.OK {
-					right++
-					continue
-				}
-				failures++
-				if storage.KindOf(res.Err) != storage.NoSpace || res.Sums != nil {
-					t.Errorf("result %+v", res)
-				}
-				if res.Stalled {
-					r.torrent.Retry()
-					continue
-				}
-				r.torrent.Retry()
-				// As who handles a failure does: what came since is of no use.
-				r.torrent.Forget(res.Piece)
-				r.send(c.blocks(res.Piece), nil)
-			}
-			if failures == 0 || failures > 1 && buffers == 2 {
-				t.Errorf("%d buffers, write %d: %d failures", buffers, n, failures)
-			}
-			r.complete(nil)
-		}
-	}
-}
-
-// While writes fail, what is verified is kept up to a bound, and nothing is tried in
-// vain. When they go well again, what was kept is written without being stored again,
-// and the buffers are given back.
-func TestStalledPiecesAreWrittenAgain(t *testing.T) {
-	c := single(4*block.Size, 16*4*block.Size)
-	var full atomic.Bool
-	var tries atomic.Int32
-	hooked := &storagetest.Hooked{Storage: memory(t, c), BeforeWrite: func(int64, int64) error {
-		tries.Add(1)
-		if full.Load() {
-			return &storage.Error{Op: "write", Path: "payload", Kind: storage.NoSpace, Err: syscall.ENOSPC}
-		}
-		return nil
-	}}
-	full.Store(true)
-	r := newRig(t, c, 128, hooked) // an eighth is four pieces
-	r.send(c.refs(), nil)
-	stalled, given := 0, []uint32(nil)
-	for range c.geom.Pieces {
-		res := <-r.results
-		switch {
-		case res.OK || storage.KindOf(res.Err) != storage.NoSpace:
-			t.Fatalf("result %+v", res)
-		case res.Stalled:
-			stalled++
-		default:
-			given = append(given, res.Piece)
-		}
-	}
-	if stalled != 4 || tries.Load() != 1 {
-		t.Errorf("%d pieces are kept after %d tries", stalled, tries.Load())
-	}
-	if s := r.disk.Stats(); s.Stalled != 16 || s.Held != 16 || s.InUse != 16*block.Size {
-		t.Errorf("kept: %+v", s)
-	}
-	if n := r.torrent.Retry(); n != 4 { // in vain
-		t.Errorf("%d pieces are tried again", n)
-	}
-	for range 4 {
-		if res := <-r.results; !res.Stalled {
-			t.Fatalf("result %+v", res)
-		}
-	}
-	full.Store(false)
-	r.torrent.Retry()
-	for range 4 {
-		if res := <-r.results; !res.OK {
-			t.Fatalf("result %+v", res)
-		}
-	}
-	for _, p := range given {
-		r.torrent.Forget(p)
-		r.send(c.blocks(p), nil)
-	}
-	for range given {
-		if res := <-r.results; !res.OK {
-			t.Fatalf("result %+v", res)
-		}
-	}
-	r.complete(nil)
-	if s := r.disk.Stats(); s.Stalled != 0 || s.Held != 0 || s.InUse != 0 {
-		t.Errorf("left: %+v", s)
 	}
 }
 

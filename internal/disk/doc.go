@@ -25,6 +25,10 @@
 // cursor arrives. So blocks held here never keep a reader waiting for good,
 // however small the budget is and however many pieces are begun.
 //
+// What can't be written is kept, within a bound, and written again by Torrent.Retry.
+// Until then the torrent writes nothing, and its pieces give up their buffers only when
+// somebody waits for one.
+//
 // One mutex guards the pieces and the queues. It is held for pointer moves, never
 // while hashing, reading, writing or reporting.
 //

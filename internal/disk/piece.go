@@ -51,7 +51,8 @@ type piece struct {
 	sums      bool              // report the SHA-1 of each block
 	forgotten bool              // drop it as soon as the worker lets go
 	verified  bool              // it matches its hash
-	stalled   bool              // and could not be written
+	stalled   bool              // it could not be written, and is kept
+	again     bool              // its writes are tried again, unfinished as it is
 	sumsFound [][sha1.Size]byte // to be reported once it is written
 
 	successor *piece // begun after this one was forgotten; it has to wait
@@ -210,12 +211,12 @@ func (q *queue) pop() *piece {
 	return p
 }
 
-// fullest gives the piece that holds the most buffers, of equals the first. The
-// queue is never longer than the budget has buffers.
-func (q *queue) fullest() *piece {
-	best := q.first
-	for p := best; p != nil; p = p.next {
-		if p.held > best.held {
+// fullest gives the piece that holds the most buffers, of equals the first; where
+// broken is false, among those whose torrent's writes go well. The queue is never
+// longer than the budget has buffers.
+func (q *queue) fullest(broken bool) (best *piece) {
+	for p := q.first; p != nil; p = p.next {
+		if (broken || p.t.broken == nil) && (best == nil || p.held > best.held) {
 			best = p
 		}
 	}

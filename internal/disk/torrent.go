@@ -22,8 +22,9 @@ type Result struct {
 	OK    bool  // it matches its hash, and is written: it can be served
 	Err   error // of the file system; then nothing is known of the piece, unless it is stalled
 
-	// Stalled, with Err, says that the piece matches its hash, is kept in memory,
-	// and is written again by Retry; another Result follows.
+	// Stalled, with Err, says that what is in memory of the piece is kept, and
+	// written again by Retry: a piece that matches its hash, or one of which a part
+	// had to be written before it was whole. Another Result follows once it is.
 	Stalled bool
 
 	// Sums are the SHA-1 of each block as it was received, when the piece does
@@ -49,9 +50,10 @@ type Torrent struct {
 	busy    int       // workers, reads, checks and syncs in progress
 	writing bool      // a worker writes finished pieces
 	toWrite queue     // those that it takes next
-	stalled queue     // verified pieces that could not be written
+	stalled queue     // pieces that could not be written
 	kept    uint32    // blocks that they hold
 	broken  error     // why; nothing is written until Retry
+	goesOn  func()    // see OnGoesOn; set before the first Store
 	quiet   sync.Cond // busy became zero
 	closed  bool
 }
@@ -105,11 +107,31 @@ func (t *Torrent) Store(ref block.Ref, b *block.Block, sums bool) {
 		return
 	}
 	p.add(i, b, sums)
-	if p.phase == resting {
+	switch {
+	case p.stalled:
+		t.kept++
+		d.stats.Stalled++
+		if !t.room(0, 0) { // it is given up, or waits for its blocks like others
+			t.unstall(p)
+			d.queue(p)
+		}
+	case p.phase == resting:
 		d.settle(p)
 	}
 	d.mu.Unlock()
 }
+
+// queue has a worker take a piece that is in no queue. The disk is locked.
+func (d *Disk) queue(p *piece) {
+	p.phase = queued
+	d.ready.push(p)
+	d.wakeOne()
+}
+
+// OnGoesOn has f called when a Retry has written what was kept of a piece that is not
+// whole, of which no Result can tell. Like report, f is called by workers and may wait.
+// It is set before the first Store.
+func (t *Torrent) OnGoesOn(f func()) { t.goesOn = f }
 
 // settle puts a piece that no worker has where it belongs: to the ready queue,
 // or to those that wait for blocks. The disk is locked.
@@ -119,9 +141,7 @@ func (d *Disk) settle(p *piece) {
 		if p.q != nil {
 			d.resting.remove(p)
 		}
-		p.phase = queued
-		d.ready.push(p)
-		d.wakeOne()
+		d.queue(p)
 		return
 	case p.q == nil && p.held > 0:
 		d.resting.push(p)
@@ -154,8 +174,7 @@ func (t *Torrent) forget(p *piece) {
 	}
 	if p.stalled {
 		t.unstall(p)
-	}
-	if p.q != nil {
+	} else if p.q != nil {
 		p.q.remove(p)
 	}
 	t.remove(p)
@@ -163,46 +182,56 @@ func (t *Torrent) forget(p *piece) {
 	t.recycle(p)
 }
 
-// Retry has the stalled pieces written again, and gives their number. Each ends in
-// another Result. Until it is called nothing more is written for the torrent once a
-// write has failed: pieces that are verified meanwhile stall too, or fail where too
-// many are kept already.
+// Retry has the stalled pieces written again, and gives their number. Until it is
+// called nothing more is written for the torrent once a write has failed, so that a
+// full disk sees one write for each try: pieces that are whole meanwhile stall too, or
+// fail where too many are kept already. Each whole one ends in another Result; of
+// others OnGoesOn tells that they could be written, and Result that they could not.
 func (t *Torrent) Retry() (pieces int) {
 	d := t.d
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	t.broken = nil
 	pieces = t.stalled.n
-	for p := t.stalled.pop(); p != nil; p = t.stalled.pop() {
+	for p := t.stalled.first; p != nil; p = t.stalled.first {
 		t.unstall(p)
-		p.phase = queued
-		d.ready.push(p)
+		p.again, p.relieve = !p.verified, !p.verified
+		d.queue(p)
 	}
-	d.wakeOne()
 	return pieces
 }
 
-// unstall takes a stalled piece's blocks out of the count. The disk is locked.
+// unstall takes a piece out of those that are kept. The disk is locked.
 func (t *Torrent) unstall(p *piece) {
 	p.stalled = false
+	t.stalled.remove(p)
 	t.kept -= p.held
 	t.d.stats.Stalled -= int(p.held)
 }
 
-// stall keeps a verified piece that could not be written, if it is of a kind that
-// passes and there is room: a share of the buffers, since whoever can write needs the
-// rest. The disk is locked.
+// stall keeps a piece that could not be written, if the failure is of a kind that
+// passes, and there is room. The disk is locked.
 func (t *Torrent) stall(p *piece, err error) bool {
-	limit := uint32(t.d.budget.limit)
-	room := t.kept+p.held <= limit/8 || t.kept == 0 && p.held <= limit/4
-	if t.closed || p.forgotten || !room || uint32(t.d.stats.Stalled)+p.held > limit/2 || errors.Is(err, storage.ErrClosed) || errors.Is(err, storage.ErrRange) {
+	if t.closed || p.forgotten || !t.room(1, p.held) || errors.Is(err, storage.ErrClosed) || errors.Is(err, storage.ErrRange) {
 		return false
 	}
-	p.phase, p.stalled = resting, true
+	p.phase, p.stalled, p.relieve, p.again = resting, true, false, false
 	t.kept += p.held
 	t.d.stats.Stalled += int(p.held)
 	t.stalled.push(p)
 	return true
+}
+
+// room reports whether so many more pieces and blocks may be kept. All torrents together
+// may keep half of the buffers, since whoever can write needs the rest, and one torrent
+// half of that, or a single piece. The disk is locked.
+func (t *Torrent) room(pieces int, blocks uint32) bool {
+	most := uint32(t.d.budget.limit) / 2
+	own := most / 2
+	if t.stalled.n+pieces == 1 {
+		own = most
+	}
+	return t.kept+blocks <= own && uint32(t.d.stats.Stalled)+blocks <= most
 }
 
 // enter begins something that Close waits for.

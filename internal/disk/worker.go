@@ -38,11 +38,8 @@ func (w *worker) run(p *piece) {
 				w.finish(p)
 				return
 			}
-			if p.large() && p.cursor >= p.clean+w.d.run {
-				if err := w.write(p, p.clean, p.cursor); err != nil {
-					w.end(p, Result{Err: err})
-					return
-				}
+			if p.large() && p.cursor >= p.clean+w.d.run && !w.early(p, p.cursor) {
+				return
 			}
 			continue
 		}
@@ -52,14 +49,41 @@ func (w *worker) run(p *piece) {
 			t.left()
 			return
 		}
-		if err := w.write(p, p.clean, p.n); err != nil {
-			w.end(p, Result{Err: err})
+		if !w.early(p, p.n) {
 			return
 		}
 		p.relieve = false
 	}
 	w.drop(p)
 	t.left()
+}
+
+// early writes what is there, up to a block, of a piece that is not compared yet. It
+// reports false when that can't be: then the piece is kept as it is, or given up, and
+// is no longer the worker's.
+func (w *worker) early(p *piece, to uint32) bool {
+	t := p.t
+	err, tried := t.broken, false
+	if err == nil {
+		err, tried = w.write(p, p.clean, to), true
+		t.broken = err
+	}
+	if err == nil {
+		if p.again && !p.forgotten && t.goesOn != nil {
+			w.d.mu.Unlock()
+			t.goesOn()
+			w.d.mu.Lock()
+		}
+		p.again = false
+		return true
+	}
+	// Where others wait for buffers and nothing is to be hoped for, it is given up.
+	if (tried || !p.relieve || p.again) && t.stall(p, err) {
+		w.told(t, Result{Piece: p.index, Err: err, Stalled: true})
+		return false
+	}
+	w.end(p, Result{Err: err})
+	return false
 }
 
 // hash moves the cursor over a run of blocks that are present.
@@ -185,7 +209,7 @@ func (w *worker) store(p *piece) {
 				t.broken = err
 			}
 			if err != nil && t.stall(p, err) {
-				w.told(p, Result{Piece: p.index, Err: err, Stalled: true})
+				w.told(t, Result{Piece: p.index, Err: err, Stalled: true})
 				continue
 			}
 			if err != nil {
@@ -222,8 +246,7 @@ func (w *worker) end(p *piece, r Result) {
 }
 
 // told reports on a piece that somebody else may have by now.
-func (w *worker) told(p *piece, r Result) {
-	t := p.t
+func (w *worker) told(t *Torrent, r Result) {
 	w.d.mu.Unlock()
 	t.report(r)
 	w.d.mu.Lock()

@@ -81,13 +81,7 @@ func (t *Torrent) firstLook() error {
 }
 
 // layout gives what a journal has to know of the torrent.
-func (t *Torrent) layout() resume.Layout {
-	l := resume.LayoutOf(t.spec.Meta.InfoHash, t.info)
-	if e, ok := storage.PartOf(l.Files, t.info); ok {
-		l = l.WithPart(e)
-	}
-	return l
-}
+func (t *Torrent) layout() resume.Layout { return resume.LayoutOf(t.spec.Meta.InfoHash, t.info) }
 
 // openFirst begins to look at what is on disk.
 func (t *Torrent) openFirst() {

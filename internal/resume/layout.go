@@ -20,12 +20,6 @@ type Layout struct {
 	Part bool
 }
 
-// WithPart gives the layout of a torrent that has a part file.
-func (l Layout) WithPart(e storage.Entry) Layout {
-	l.Files, l.Part = append(l.Files[:len(l.Files):len(l.Files)], e), true
-	return l
-}
-
 // part is the index of the part file; -1 when there is none.
 func (l *Layout) part() int {
 	if !l.Part {
@@ -34,9 +28,13 @@ func (l *Layout) part() int {
 	return len(l.Files) - 1
 }
 
-// LayoutOf gives the layout of a torrent.
+// LayoutOf gives the layout of a torrent, with its part file if it may have one.
 func LayoutOf(infoHash [20]byte, info *metainfo.Info) Layout {
-	return Layout{InfoHash: infoHash, Geometry: info.Geometry(), Files: storage.Entries(info)}
+	l := Layout{InfoHash: infoHash, Geometry: info.Geometry(), Files: storage.Entries(info)}
+	if e, ok := storage.PartOf(l.Files, info); ok {
+		l.Files, l.Part = append(l.Files, e), true
+	}
+	return l
 }
 
 // FileName is the name of the torrent's journal in the folder of state.
