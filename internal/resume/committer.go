@@ -39,18 +39,22 @@ const retryAfter = 5 * time.Second
 // Committer commits verified pieces in groups. It has one goroutine while pieces
 // wait, and none otherwise.
 type Committer struct {
-	j      *Journal
-	c      CommitterConfig
-	ctx    context.Context
-	cancel context.CancelFunc
+	j *Journal
+	c CommitterConfig
 
 	mu      sync.Mutex
 	done    sync.WaitGroup // the goroutine
-	running bool
+	running *running       // nil while there is none
 	closed  bool
-	waiting int64         // bytes verified since the last commit began
-	hurry   chan struct{} // of capacity 1: commit now
-	asked   []chan error  // who waits for a commit that begins from now on
+	waiting int64        // bytes verified since the last commit began
+	asked   []chan error // who waits for a commit that begins from now on
+}
+
+// running is a goroutine that commits.
+type running struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	hurry  chan struct{} // of capacity 1: commit now
 }
 
 // NewCommitter makes the committer of a torrent.
@@ -61,9 +65,7 @@ func NewCommitter(j *Journal, c CommitterConfig) *Committer {
 	if c.Bytes <= 0 {
 		c.Bytes = DefaultBytes
 	}
-	k := &Committer{j: j, c: c, hurry: make(chan struct{}, 1)}
-	k.ctx, k.cancel = context.WithCancel(context.Background())
-	return k
+	return &Committer{j: j, c: c}
 }
 
 // Verified takes a piece that is written and matches its hash. It never waits.
@@ -80,17 +82,22 @@ func (k *Committer) Verified(piece uint32) {
 
 // start has the goroutine run. k.mu is held.
 func (k *Committer) start() {
-	if k.running || k.closed {
+	if k.running != nil || k.closed {
 		return
 	}
-	k.running = true
-	k.done.Go(k.run)
+	r := &running{hurry: make(chan struct{}, 1)}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	k.running = r
+	k.done.Go(func() { k.run(r) })
 }
 
-// now has the goroutine commit without further delay.
+// now has the goroutine commit without further delay, if there is one. k.mu is held.
 func (k *Committer) now() {
+	if k.running == nil {
+		return
+	}
 	select {
-	case k.hurry <- struct{}{}:
+	case k.running.hurry <- struct{}{}:
 	default:
 	}
 }
@@ -118,24 +125,25 @@ func (k *Committer) Flush(ctx context.Context) error {
 var errClosed = errors.New("resume: closed")
 
 // run commits until nothing is left to be.
-func (k *Committer) run() {
+func (k *Committer) run(r *running) {
+	defer r.cancel()
 	timer := time.NewTimer(k.c.Every)
 	defer timer.Stop()
 	for {
 		select {
 		case <-timer.C:
-		case <-k.hurry:
-		case <-k.ctx.Done():
+		case <-r.hurry:
+		case <-r.ctx.Done():
 		}
 		k.mu.Lock()
 		asked := k.asked
 		k.asked, k.waiting = nil, 0
 		k.mu.Unlock()
 
-		err := k.ctx.Err()
+		err := r.ctx.Err()
 		wait := k.c.Every
 		if err == nil {
-			if err = k.commit(); err != nil {
+			if err = k.commit(r.ctx); err != nil {
 				wait = retryAfter
 			}
 		}
@@ -145,7 +153,7 @@ func (k *Committer) run() {
 
 		k.mu.Lock()
 		if len(k.asked) == 0 && (k.closed || !k.j.anyReady()) {
-			k.running = false
+			k.running = nil
 			k.mu.Unlock()
 			k.j.Rest()
 			return
@@ -156,14 +164,14 @@ func (k *Committer) run() {
 }
 
 // commit claims what is ready, and reports.
-func (k *Committer) commit() error {
-	pieces, err := k.j.Commit(k.ctx, k.c.Sync)
+func (k *Committer) commit(ctx context.Context) error {
+	pieces, err := k.j.Commit(ctx, k.c.Sync)
 	var failed *SyncError
 	switch {
 	case errors.As(err, &failed):
 		k.c.Report(Report{Doubt: pieces, Err: err})
 	case err != nil:
-		if k.ctx.Err() == nil {
+		if ctx.Err() == nil {
 			k.c.Report(Report{Err: err})
 		}
 	case len(pieces) > 0:
@@ -179,8 +187,10 @@ func (k *Committer) commit() error {
 func (k *Committer) Close(ctx context.Context, inOrder bool) error {
 	k.mu.Lock()
 	k.closed = true
+	if k.running != nil {
+		k.running.cancel()
+	}
 	k.mu.Unlock()
-	k.cancel()
 	k.done.Wait()
 	if !inOrder {
 		return k.j.Close(ctx, nil)

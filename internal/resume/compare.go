@@ -39,7 +39,7 @@ const (
 // claimed yet. When the journal was damaged, all are.
 func (lo *Loaded) Compare(now Seen) Verdict {
 	l, st := lo.lay, lo.st
-	v := Verdict{Trusted: st.have.Clone(), Doubt: st.doubt.Clone()}
+	v := Verdict{Trusted: st.have.Clone(), Doubt: st.doubts()}
 	lost := bitfield.New(l.Geometry.Pieces)
 	anyThere := false
 	for i := range l.Files {

@@ -52,7 +52,7 @@ type Journal struct {
 
 	mu      sync.Mutex   // never held while files are synced, but for those of the journal
 	idMu    sync.RWMutex // held, with mu, while st is replaced, or the identities in it change
-	st      *state
+	st      *state       // before adopted shared with Loaded, and not changed
 	file    file
 	handle  storage.Handle // nil when the file is not open
 	syncing storage.Handle // in use by a Commit, who closes it if it is no longer handle
@@ -100,7 +100,7 @@ func (j *Journal) Loaded() *Loaded {
 	defer j.mu.Unlock()
 	st := j.st.clone()
 	return &Loaded{
-		Found: true, Clean: st.clean, Dir: st.dir, Have: st.have.Clone(),
+		Found: true, Clean: st.clean, Dir: st.dir, Have: st.have,
 		lay: &j.lay, st: st, boot: j.cfg.Boot, same: true,
 	}
 }
@@ -122,7 +122,7 @@ func (j *Journal) adopt(ctx context.Context, data storage.FS, seen Seen, have *b
 	again = bitfield.New(have.Len())
 	without(fresh, j.st.have)
 	for p := range fresh.Pieces() {
-		if j.st.doubt.Has(p) {
+		if j.st.inDoubt(p) {
 			again.Set(p)
 		}
 	}
@@ -141,10 +141,13 @@ func (j *Journal) adopt(ctx context.Context, data storage.FS, seen Seen, have *b
 	j.readyMu.Lock()
 	j.ready = nil
 	j.readyMu.Unlock()
+	files := slices.Clone(seen.Files)
 	st := &state{
 		boot: j.cfg.Boot.ID, dir: j.cfg.Dir, folder: seen.Folder,
-		have: sure, doubt: again.Clone(),
-		files: slices.Clone(seen.Files), safe: slices.Clone(seen.Files), clean: true,
+		have: sure, files: files, safe: files, clean: true,
+	}
+	if !again.None() {
+		st.doubt = again.Clone()
 	}
 	old := j.st
 	j.idMu.Lock()
@@ -162,7 +165,7 @@ func (j *Journal) adopt(ctx context.Context, data storage.FS, seen Seen, have *b
 
 // says reports whether what the journal says is what is to be said.
 func (s *state) says(want *state) bool {
-	return s.clean && s.doubt.None() && s.dir == want.dir &&
+	return s.clean && !s.anyDoubt() && s.dir == want.dir &&
 		s.folder.sameFile(want.folder) && s.have.Count() == want.have.Count() && !want.have.HasAny(s.have) &&
 		sameAll(s.files, want.files) && sameAll(s.safe, want.safe)
 }
@@ -239,6 +242,11 @@ func (j *Journal) Commit(ctx context.Context, sync func(context.Context) error) 
 	j.readyMu.Lock()
 	pieces := slices.Clone(j.taken)
 	j.readyMu.Unlock()
+	if len(changed) > 0 {
+		j.idMu.Lock()
+		j.st.apart()
+		j.idMu.Unlock()
+	}
 	for k, i := range changed {
 		j.st.safe[i] = safe[k]
 	}
@@ -319,10 +327,13 @@ func (j *Journal) Distrust(pieces ...uint32) error {
 	j.unready(func(p uint32) bool { return slices.Contains(pieces, p) })
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if !j.adopted {
+		j.st = j.st.clone()
+	}
 	claimed := false
 	for _, p := range pieces {
 		claimed = j.st.have.Clear(p) || claimed
-		j.st.doubt.Set(p)
+		j.st.setDoubt(p)
 	}
 	if !claimed {
 		return nil
@@ -355,7 +366,7 @@ func (j *Journal) Close(ctx context.Context, sync func(context.Context) error) e
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	copy(j.st.safe, j.st.files)
+	j.st.safe = j.st.files
 	j.st.clean, j.file.renew = true, true
 	return j.writeVersion()
 }
@@ -366,6 +377,7 @@ func (j *Journal) Rest() {
 	defer j.mu.Unlock()
 	if j.syncing == nil {
 		j.letGo()
+		j.buf = nil
 	}
 }
 

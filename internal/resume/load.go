@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"shoal/internal/bitfield"
 	"shoal/internal/storage"
@@ -20,10 +21,10 @@ type Loaded struct {
 	Damaged string
 
 	Dir  string             // the folder that held the files
-	Have *bitfield.Bitfield // claimed: verified, and durable; whether it still holds, Compare says
+	Have *bitfield.Bitfield // claimed: verified, and durable; whether it still holds, Compare says. Not to be changed
 
 	lay  *Layout
-	st   *state
+	st   *state // the journal's own until that changes
 	boot Boot
 	same bool // no loss of power since
 }
@@ -48,8 +49,8 @@ func load(fsys FS, l *Layout, boot Boot) (*Loaded, *state, file, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		lo.st, lo.same = newState(l), true
-		lo.Have = lo.st.have.Clone()
-		return lo, newState(l), file{renew: true}, nil
+		lo.Have = lo.st.have
+		return lo, lo.st, file{renew: true}, nil
 	case errors.Is(err, errLarge):
 		lo.Damaged = errLarge.Error()
 	case err != nil:
@@ -60,14 +61,14 @@ func load(fsys FS, l *Layout, boot Boot) (*Loaded, *state, file, error) {
 	if lo.Damaged == "" {
 		f = lo.decode(b)
 	}
-	st := newState(l)
+	st := lo.st
 	if lo.Damaged != "" {
 		lo.st, lo.Clean, f = newState(l), false, file{renew: true}
+		lo.st.doubt = bitfield.New(l.Geometry.Pieces)
 		lo.st.doubt.SetAll()
-	} else {
-		st = lo.st.clone()
+		st = newState(l) // of which nothing is known, not even that we wrote it
 	}
-	lo.Have = lo.st.have.Clone()
+	lo.Have = lo.st.have
 	return lo, st, f, nil
 }
 
@@ -134,8 +135,7 @@ func readFile(fsys FS, name string, max int64) ([]byte, error) {
 
 func (s *state) clone() *state {
 	c := *s
-	c.have, c.doubt = s.have.Clone(), s.doubt.Clone()
-	c.files = append([]Identity(nil), s.files...)
-	c.safe = append([]Identity(nil), s.safe...)
+	c.have, c.doubt = s.have.Clone(), s.doubts()
+	c.files, c.safe = slices.Clone(s.files), slices.Clone(s.safe)
 	return &c
 }

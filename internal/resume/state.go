@@ -3,6 +3,7 @@ package resume
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"shoal/internal/bitfield"
 )
@@ -20,9 +21,9 @@ type state struct {
 	folder Identity // of it
 
 	have  *bitfield.Bitfield // claimed: verified, and durable
-	doubt *bitfield.Bitfield // may have been written; not claimed
+	doubt *bitfield.Bitfield // may have been written; not claimed; nil for none
 	files []Identity         // as last noted
-	safe  []Identity         // as they were before the last commit synced them
+	safe  []Identity         // as they were before the last commit synced them; may be files itself
 	open  write              // the write in progress; of no length when there is none
 
 	clean bool // nothing was noted since everything was durable
@@ -36,10 +37,36 @@ type write struct {
 
 // newState is a torrent of which nothing is known.
 func newState(l *Layout) *state {
-	return &state{
-		have: bitfield.New(l.Geometry.Pieces), doubt: bitfield.New(l.Geometry.Pieces),
-		files: make([]Identity, len(l.Files)), safe: make([]Identity, len(l.Files)),
-		clean: true,
+	files := make([]Identity, len(l.Files))
+	return &state{have: bitfield.New(l.Geometry.Pieces), files: files, safe: files, clean: true}
+}
+
+// anyDoubt reports whether a piece is in doubt.
+func (s *state) anyDoubt() bool { return s.doubt != nil && !s.doubt.None() }
+
+// doubts gives a set of the pieces in doubt.
+func (s *state) doubts() *bitfield.Bitfield {
+	if s.doubt == nil {
+		return bitfield.New(s.have.Len())
+	}
+	return s.doubt.Clone()
+}
+
+// inDoubt reports whether a piece is in doubt.
+func (s *state) inDoubt(p uint32) bool { return s.doubt != nil && s.doubt.Has(p) }
+
+// setDoubt puts a piece in doubt.
+func (s *state) setDoubt(p uint32) {
+	if s.doubt == nil {
+		s.doubt = bitfield.New(s.have.Len())
+	}
+	s.doubt.Set(p)
+}
+
+// apart makes files and safe two things, before one of them changes.
+func (s *state) apart() {
+	if len(s.files) > 0 && &s.files[0] == &s.safe[0] {
+		s.files = slices.Clone(s.files)
 	}
 }
 
@@ -62,7 +89,7 @@ func (s *state) appendSnapshot(b []byte, l *Layout) []byte {
 		return on
 	}
 	set(flagClean, s.clean)
-	doubt, open := set(flagDoubt, !s.doubt.None()), set(flagOpen, s.open.n > 0)
+	doubt, open := set(flagDoubt, s.anyDoubt()), set(flagOpen, s.open.n > 0)
 	differ := set(flagSafe, !sameAll(s.files, s.safe))
 
 	b = append(b, version, flags)
@@ -141,11 +168,11 @@ func parseSnapshot(payload []byte, l *Layout) (*state, error) {
 		s.open = in.write(l)
 	}
 	in.files(l, s.files)
-	copy(s.safe, s.files)
 	if flags&flagSafe != 0 {
+		s.apart()
 		in.files(l, s.safe)
 	}
-	if !in.done() || flags&^byte(allFlags) != 0 || s.have == nil || s.doubt == nil {
+	if !in.done() || flags&^byte(allFlags) != 0 {
 		return nil, fmt.Errorf("the snapshot is ill-formed")
 	}
 	return s, nil
@@ -182,7 +209,7 @@ func (s *state) begin(w write, l *Layout) {
 	s.clean, s.open = false, w
 	for p, last := l.pieces(w.off, w.n); p < last; p++ {
 		s.have.Clear(p)
-		s.doubt.Set(p)
+		s.setDoubt(p)
 	}
 }
 
@@ -191,13 +218,16 @@ func (s *state) commit(pieces []uint32) {
 	s.clean = false
 	for _, p := range pieces {
 		s.have.Set(p)
-		s.doubt.Clear(p)
+		if s.doubt != nil {
+			s.doubt.Clear(p)
+		}
 	}
 }
 
 // apply adds what a record says. It reports whether the record is well-formed.
 func (s *state) apply(r record, l *Layout) bool {
 	in := &input{b: r.payload}
+	s.apart()
 	switch r.kind {
 	case kindBegin:
 		if w := in.write(l); !in.failed {

@@ -66,6 +66,7 @@ func (j *Journal) end(seen []noted) error {
 	defer j.mu.Unlock()
 	var files []int
 	j.idMu.Lock()
+	j.st.apart()
 	for _, n := range seen {
 		if kept(&j.lay.Files[n.file]) {
 			j.st.files[n.file] = n.id
