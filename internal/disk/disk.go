@@ -47,9 +47,11 @@ type Disk struct {
 // Stats are the figures of a Disk. Sizes are in bytes.
 type Stats struct {
 	Budget, InUse int64 // block buffers: the bound, and what is out
-	Allocated     int64 // block buffers taken from the system; beside them each worker may have two of 256 KiB
+	Allocated     int64 // block buffers taken from the system
+	Scratch       int64 // buffers of workers, and of checks, taken from the system
 	Pieces        int   // unfinished, in memory
-	Held          int   // block buffers that unfinished pieces hold
+	Held          int   // block buffers that unfinished pieces hold; what else is out is on its way from or to peers
+	ToWrite       int   // of those, in pieces that match and are being written or wait for it
 	Stalled       int   // of those, in pieces that could not be written
 	Queued        int   // pieces waiting for a worker
 
@@ -65,6 +67,11 @@ type Stats struct {
 
 	Calls storage.Calls // to the file system; zero without Config.Counters
 }
+
+// Memory is what a Disk has taken from the system to put the bytes of torrents in. What
+// it keeps books in comes on top: about half a KiB a piece that is begun, and nine bytes
+// a block of it.
+func (s Stats) Memory() int64 { return s.Allocated + s.Scratch }
 
 // New starts the workers.
 func New(c Config) *Disk {
@@ -104,6 +111,9 @@ func (d *Disk) Stats() Stats {
 	d.mu.Unlock()
 	s.Budget, s.InUse = int64(d.budget.limit)*blockSize, int64(d.budget.InUse())*blockSize
 	s.Allocated, s.Scanned = d.budget.Allocated(), d.scanned.Load()
+	if s.Scanned > 0 { // all of them may have been used
+		s.Scratch += int64(cap(d.scanners)) * scanBuffer
+	}
 	if d.counters != nil {
 		s.Calls = d.counters.Snapshot()
 	}

@@ -103,7 +103,7 @@ func newRig(t *testing.T, c *content, buffers int, st storage.Storage) *rig {
 	t.Cleanup(func() {
 		r.torrent.Close()
 		r.disk.Close()
-		if s := r.disk.Stats(); s.Pieces != 0 || s.Held != 0 || s.InUse != 0 || s.Queued != 0 {
+		if s := r.disk.Stats(); s.Pieces != 0 || s.Held != 0 || s.InUse != 0 || s.Queued != 0 || s.ToWrite != 0 || s.Stalled != 0 {
 			t.Errorf("after Close there are %d pieces, %d blocks held, %d bytes in use, %d queued", s.Pieces, s.Held, s.InUse, s.Queued)
 		}
 	})

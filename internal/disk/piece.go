@@ -87,23 +87,30 @@ func (p *piece) wrote(from, to uint32) {
 	for i := from; i < to; i++ {
 		p.blocks[i], p.state[i] = nil, written
 	}
-	p.held -= to - from
-	p.t.d.stats.Held -= int(to - from)
+	p.gave(to - from)
 	for p.clean < p.n && p.state[p.clean] == written {
 		p.clean++
 	}
 }
 
+// gave counts blocks that are no longer held.
+func (p *piece) gave(blocks uint32) {
+	p.held -= blocks
+	p.t.d.stats.Held -= int(blocks)
+	if p.verified {
+		p.t.d.stats.ToWrite -= int(blocks)
+	}
+}
+
 // release gives all buffers back, which makes the piece useless.
 func (p *piece) release() {
-	p.t.d.stats.Held -= int(p.held)
 	for i, b := range p.blocks[:p.n] {
 		if b != nil {
 			p.t.d.budget.Put(b)
 			p.blocks[i] = nil
 		}
 	}
-	p.held = 0
+	p.gave(p.held)
 }
 
 // tableSize is the number of chains a torrent's unfinished pieces hang in; there

@@ -207,6 +207,9 @@ func (t *Torrent) unstall(p *piece) {
 	t.stalled.remove(p)
 	t.kept -= p.held
 	t.d.stats.Stalled -= int(p.held)
+	if p.verified {
+		t.d.stats.ToWrite += int(p.held)
+	}
 }
 
 // stall keeps a piece that could not be written, if the failure is of a kind that
@@ -218,6 +221,9 @@ func (t *Torrent) stall(p *piece, err error) bool {
 	p.phase, p.stalled, p.relieve, p.again = resting, true, false, false
 	t.kept += p.held
 	t.d.stats.Stalled += int(p.held)
+	if p.verified {
+		t.d.stats.ToWrite -= int(p.held)
+	}
 	t.stalled.push(p)
 	return true
 }

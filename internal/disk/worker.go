@@ -118,16 +118,19 @@ func (w *worker) each(p *piece, from, to uint32, do func(data []byte)) error {
 		for end < to && end-i < readBack/blockSize && p.state[end] == written {
 			end++
 		}
+		taken := int64(0)
 		if w.scratch == nil {
-			w.scratch = make([]byte, readBack)
+			w.scratch, taken = make([]byte, readBack), readBack
 		}
 		data := w.scratch[:p.bytes(i, end)]
-		if n, err := p.t.st.ReadAt(data, p.t.geom.Offset(p.index, i*blockSize)); n < len(data) {
+		n, err := p.t.st.ReadAt(data, p.t.geom.Offset(p.index, i*blockSize))
+		w.d.mu.Lock()
+		w.d.stats.Scratch += taken
+		w.d.stats.ReadBack += int64(n)
+		w.d.mu.Unlock()
+		if n < len(data) {
 			return err
 		}
-		w.d.mu.Lock()
-		w.d.stats.ReadBack += int64(len(data))
-		w.d.mu.Unlock()
 		for ; i < end; i++ {
 			n := min(len(data), blockSize)
 			do(data[:n])
@@ -186,6 +189,7 @@ func (w *worker) finish(p *piece) {
 		return
 	}
 	p.verified, p.sumsFound = true, r.Sums
+	w.d.stats.ToWrite += int(p.held)
 	w.store(p)
 }
 

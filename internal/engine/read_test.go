@@ -41,7 +41,8 @@ func TestReadWhileDownloading(t *testing.T) {
 		if s := l.Stats(); s.Swarm.Have > 200 || time.Since(start) > 15*time.Second {
 			t.Errorf("after four seeks %d pieces are had, in %v", s.Swarm.Have, time.Since(start))
 		}
-		if s := l.Stats(); s.Swarm.Wasted > 0 {
+		// A block that is late may be asked for again, a few at most.
+		if s := l.Stats(); s.Swarm.Wasted > 4*16<<10 {
 			t.Errorf("%d bytes came in vain", s.Swarm.Wasted)
 		}
 	})
