@@ -103,10 +103,10 @@ func (m *machine) peer(name byte, verb string, args []string) string {
 	case "chokes":
 		m.p.AbandonAll(peer)
 	case "needs":
-		// A needs 200ms 100ms best=50ms piece=80ms
+		// A needs 200ms 100ms best=50ms all=20ms
 		m.paces[name] = Pace{
 			Wait: m.span(args[0]), Block: m.span(args[1]),
-			Best: m.span(strings.TrimPrefix(args[2], "best=")), Piece: m.span(strings.TrimPrefix(args[3], "piece=")),
+			Best: m.span(strings.TrimPrefix(args[2], "best=")), All: m.span(strings.TrimPrefix(args[3], "all=")),
 		}
 	default:
 		m.t.Fatalf("peer %c: unknown verb %q", name, verb)

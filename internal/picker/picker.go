@@ -136,6 +136,7 @@ type Picker struct {
 	urgent      []urgent // the missing pieces in front of them, by rank
 	urgentStale bool     // urgent is to be made anew
 	debt        int      // blocks read ahead since the swarm had its share
+	jumps       int64    // of readers, ever
 	asked       int64    // urgent blocks, ever
 	copied      int64    // urgent blocks asked of one more peer, ever
 

@@ -66,7 +66,7 @@ func priorities(rng *rand.Rand) error {
 	pace := func() Pace {
 		ms := func(n int) time.Duration { return time.Duration(rng.IntN(n)) * time.Millisecond }
 		best := ms(100)
-		return Pace{Wait: best + ms(2000), Block: ms(500), Best: best, Piece: ms(300)}
+		return Pace{Wait: best + ms(2000), Block: ms(500), Best: best, All: ms(100)}
 	}
 	ask := func(peer int) error {
 		begun := map[uint32]bool{}

@@ -32,13 +32,18 @@ const (
 	// or comes within the horizon: later ones have time.
 	standing = 2
 	horizon  = 500 * time.Millisecond
-	// copiesFree blocks, and one in copiesShare of all urgent ones, may be asked of
-	// a second peer: what that can waste is about one in sixteen.
+	// copiesFree blocks, copiesJump more for each jump of a reader, and one in
+	// copiesShare of all urgent ones may be asked of a second peer: what that can
+	// waste of a stream is about one in sixteen.
 	copiesFree  = 16
+	copiesJump  = 4
 	copiesShare = 16
 	// copyMargin is what a copy should win at least.
 	copyMargin = 50 * time.Millisecond
 
+	// strangers is how many urgent blocks are asked at once of a peer of which nothing
+	// is known.
+	strangers = 2
 	// patience is the time in which a peer of unknown rate should bring a block.
 	patience = 500 * time.Millisecond
 	// suspectShort is suspectPatience where a reader waits.
@@ -51,7 +56,7 @@ type Pace struct {
 	Wait  time.Duration // until a block asked of this peer now is here; 0: unknown
 	Block time.Duration // and so much more for each one after it
 	Best  time.Duration // the least Wait of any peer
-	Piece time.Duration // that all peers together need for a piece; 0: unknown
+	All   time.Duration // that all peers together need for a block; 0: unknown
 }
 
 // due is when the n-th of the blocks asked for now should be here.
@@ -62,18 +67,33 @@ func (pace *Pace) due(now mono.Time, n int) mono.Time {
 	return now.Add(pace.Wait + time.Duration(n)*pace.Block)
 }
 
-// allows reports whether the n-th block asked of this peer now comes in time for a
-// piece that a reader comes to after rank others, having stood before the first
-// for so long. In time is what does not hold up the reader: as soon as the quickest
-// peer, and the time in which all peers together bring it and what lies before it.
-// Who is too slow for it is let in all the same when nobody else takes it: the time
-// that the reader has stood there counts twice.
-func (pace *Pace) allows(n, rank int, stood time.Duration) bool {
-	if pace.Piece <= 0 || pace.Wait <= 0 {
-		return true
+// by is how soon a piece could be here when so many blocks are missing of it and of
+// what is read before it, and the work is well shared: what the quickest peer needs to
+// begin, and all peers together for the blocks, and a quarter more.
+func (pace *Pace) by(missing int) time.Duration {
+	return pace.Best + time.Duration(missing)*pace.All*5/4
+}
+
+// allows is how many blocks, most at most, this peer may be asked for of a piece that
+// could be here by then, being given n blocks already: those that it brings in time. A
+// peer of which nothing is known gets a few to show its rate. Who is too slow is let in
+// all the same when nobody else takes the piece: the time that the reader has stood
+// there counts twice.
+func (pace *Pace) allows(n, most, missing int, stood time.Duration) int {
+	if pace.Wait <= 0 {
+		return min(most, max(strangers-n, 0))
 	}
-	by := pace.Best + time.Duration(rank+1)*pace.Piece*3/2 + 2*stood
-	return pace.Wait+time.Duration(n)*pace.Block <= by
+	if pace.All <= 0 {
+		return most
+	}
+	spare := pace.by(missing) + 2*stood - pace.Wait - time.Duration(n)*pace.Block
+	switch {
+	case spare < 0:
+		return 0
+	case pace.Block <= 0:
+		return most
+	}
+	return int(min(int64(spare/pace.Block)+1, int64(most)))
 }
 
 // reader is somebody who reads the torrent while it is fetched.
@@ -122,7 +142,9 @@ func (p *Picker) Urge(id, from, to uint32) (c Change, jumped bool) {
 	}
 	if from < to {
 		front := p.nextMissing(from, to)
-		jumped = front < to && p.pieces[front].rank == 0
+		if jumped = front < to && p.pieces[front].rank == 0; jumped {
+			p.jumps++
+		}
 	}
 	p.relevel(old.from, old.to, &c)
 	p.relevel(from, to, &c)
@@ -214,9 +236,11 @@ func (p *Picker) reach() int {
 // this peer is quick enough for, and how many blocks of it, room at most. It has
 // been given n blocks just now. ahead tells that no reader stands before the piece.
 func (p *Picker) chooseUrgent(now mono.Time, peer Peer, has *bitfield.Bitfield, pace *Pace, n, room int) (slot int32, most int, ahead bool) {
+	missing := 0
 	for k := range p.urgent {
 		u := &p.urgent[k]
 		pc := &p.pieces[u.piece]
+		missing += p.missingOf(u.piece)
 		if !has.Has(u.piece) {
 			continue
 		}
@@ -229,12 +253,9 @@ func (p *Picker) chooseUrgent(now mono.Time, peer Peer, has *bitfield.Bitfield, 
 			st.hasOwner && st.owner != peer && now.Sub(st.since) < suspectShort {
 			continue
 		}
-		stood := now.Sub(u.since)
 		most = room
 		if !alone {
-			for most = 0; most < room && pace.allows(n+most, int(u.rank), stood); {
-				most++
-			}
+			most = pace.allows(n, room, missing, now.Sub(u.since))
 		}
 		if most == 0 {
 			continue
@@ -247,18 +268,30 @@ func (p *Picker) chooseUrgent(now mono.Time, peer Peer, has *bitfield.Bitfield, 
 	return none, 0, false
 }
 
+// missingOf is how many blocks of a missing piece have not been received.
+func (p *Picker) missingOf(i uint32) int {
+	n := int(p.cfg.Blocks(i))
+	if slot := p.pieces[i].slot; slot != none {
+		n -= int(p.slots[slot].received)
+	}
+	return n
+}
+
 // copyUrgent asks for blocks that a reader stands before, and that another peer was
 // asked for and will bring too late: by what its rate promised, or because what it
-// promised is over. Each is asked of one more peer, and of all that are urgent so
+// promised is over. Too late is after the piece could be here, and after twice the time
+// that this peer needs. Each is asked of one more peer, and of all that are urgent so
 // few that it costs little.
 func (p *Picker) copyUrgent(now mono.Time, peer Peer, has *bitfield.Bitfield, pace *Pace, n int, dst []Choice) (int, []Choice) {
 	if p.cfg.EndgameCopies == 1 {
 		return n, dst
 	}
-	given := len(dst)
+	given, missing := len(dst), 0
 	for k := range p.urgent {
 		u := &p.urgent[k]
-		if n == 0 || int(u.rank) >= standing && time.Duration(u.rank)*pace.Piece > horizon {
+		missing += p.missingOf(u.piece)
+		by := pace.by(missing)
+		if n == 0 || int(u.rank) >= standing && by > horizon {
 			break
 		}
 		pc := &p.pieces[u.piece]
@@ -268,14 +301,14 @@ func (p *Picker) copyUrgent(now mono.Time, peer Peer, has *bitfield.Bitfield, pa
 		st := &p.slots[pc.slot]
 		for index := range st.blocks {
 			b := &st.blocks[index]
-			if n == 0 || p.copied >= copiesFree+p.asked/copiesShare {
+			if n == 0 || p.copied >= copiesFree+p.jumps*copiesJump+p.asked/copiesShare {
 				return n, dst
 			}
 			if b.n != 1 || p.requests[b.copies[0]].peer == peer {
 				continue
 			}
 			mine := pace.due(now, len(dst)-given)
-			if p.remains(now, b.copies[0]) <= 2*mine.Sub(now)+copyMargin {
+			if p.remains(now, b.copies[0]) <= max(by, 2*mine.Sub(now))+copyMargin {
 				continue
 			}
 			p.copied++

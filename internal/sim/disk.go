@@ -29,7 +29,9 @@ type part struct {
 	closed bool // it is being checked, or was forgotten
 }
 
-func (d *disk) open()  { clear(d.parts) }
+// open forgets what is not finished, and what is being checked.
+func (d *disk) open() { clear(d.parts) }
+
 func (d *disk) close() { d.session++ }
 
 // store takes a block, and checks the piece when it was the last one.

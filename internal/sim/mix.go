@@ -209,39 +209,43 @@ func (m *mix) trouble() {
 // while.
 func (m *mix) whim(n *Node) {
 	f, pieces := m.w.faults, m.w.Geometry.Pieces
-	switch f.IntN(4) {
+	switch f.IntN(6) {
 	case 0:
 		prio := make([]uint8, pieces)
 		for i := range prio {
 			prio[i] = uint8(f.IntN(4))
 		}
-		n.picky = true
-		n.input(func(now mono.Time) { n.swarm.SetPriorities(now, prio) })
-	case 1:
+		n.Select(prio)
+	case 1, 2:
 		from := uint32(f.IntN(int(pieces)))
-		to := min(from+uint32(f.IntN(6)), pieces)
-		reader := uint32(f.IntN(3))
-		n.input(func(now mono.Time) { n.swarm.Urge(now, reader, from, to) })
-	case 2:
-		on := f.IntN(2) == 0
-		n.input(func(now mono.Time) { n.swarm.Hold(now, on) })
+		n.Urge(uint32(f.IntN(3)), from, min(from+uint32(f.IntN(6)), pieces))
 	case 3:
-		on := f.IntN(2) == 0
-		n.input(func(now mono.Time) { n.swarm.Suspend(now, on) })
+		n.Hold(f.IntN(2) == 0)
+	case 4:
+		n.Suspend(f.IntN(2) == 0)
+	case 5:
+		// A file goes away, and comes back a little later.
+		piece := uint32(f.IntN(int(pieces)))
+		if n.up && n.disk.verified.Has(piece) {
+			n.Lose(piece)
+			life := n.life
+			m.w.after(time.Duration(f.Int64N(int64(10*time.Second))), func() {
+				if n.life == life {
+					n.Regain(piece)
+				}
+			})
+		}
 	}
 }
 
 // calm ends all whims.
 func (m *mix) calm(n *Node) {
-	n.input(func(now mono.Time) {
-		for reader := range uint32(3) {
-			n.swarm.Urge(now, reader, 0, 0)
-		}
-		n.swarm.Suspend(now, false)
-		n.swarm.Hold(now, false)
-		n.swarm.SetPriorities(now, nil)
-	})
-	n.picky = false
+	for reader := range uint32(3) {
+		n.Urge(reader, 0, 0)
+	}
+	n.Suspend(false)
+	n.Hold(false)
+	n.Select(nil)
 }
 
 // churn has somebody leave, or come back.

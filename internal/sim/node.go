@@ -45,7 +45,6 @@ type Spec struct {
 // Node is an engine reduced to what a swarm needs: it performs the effects of a
 // swarm with virtual connections, a virtual disk and a virtual DHT node.
 type Node struct {
-	picky  bool // it has skipped pieces
 	w      *World
 	number int
 	spec   Spec
@@ -64,6 +63,13 @@ type Node struct {
 	blocks int64 // sent, for StallAfter
 	look   int   // events since its invariants were looked at
 	buffer int   // blocks given to the swarm and not yet given back
+
+	// What its user and its files want, as the simulator knows it.
+	prio      []uint8 // nil: everything alike
+	urged     map[uint32][2]uint32
+	held      bool
+	suspended bool
+	readers   []*Reader
 
 	node    *dht.Machine
 	nodeDue mono.Time
@@ -130,6 +136,7 @@ func (n *Node) Start() {
 		n.id[i] = 'a' + byte(n.rng.IntN(26))
 	}
 	n.up, n.due = true, mono.Never
+	n.prio, n.urged, n.held, n.suspended = nil, make(map[uint32][2]uint32), false, false
 	n.disk.open()
 	cfg := swarm.Config{
 		InfoHash: w.InfoHash, PeerID: n.id, Geometry: w.Geometry, Have: n.disk.verified.Clone(),
@@ -317,14 +324,22 @@ func (n *Node) perform(effects []swarm.Effect) {
 			n.findPeers()
 		case swarm.Told:
 			n.told(e.Addr)
+		case swarm.PieceVerified:
+			n.w.after(0, func() {
+				for _, r := range n.readers {
+					r.look()
+				}
+			})
 		case swarm.PieceFailed:
 			n.Failed++
 		case swarm.Ban:
 			n.Banned[e.Addr.Addr()] = true
 		case swarm.Complete:
 			n.Completed = n.w.now
-			if !n.picky && !n.disk.verified.All() {
-				n.w.failf("%s believes to be complete with %v", n.spec.Name, n.disk.verified)
+			for i := range n.w.Geometry.Pieces {
+				if !n.skips(i) && !n.disk.verified.Has(i) {
+					n.w.failf("%s believes to be complete with %v, of priorities %v", n.spec.Name, n.disk.verified, n.prio)
+				}
 			}
 		}
 	}

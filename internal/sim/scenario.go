@@ -649,7 +649,7 @@ func with(make func() *Actor) Scenario {
 
 // All is the library, with a case for every actor.
 func All() []Scenario {
-	all := slices.Clone(Scenarios)
+	all := append(slices.Clone(Scenarios), wanted...)
 	for _, make := range cast {
 		all = append(all, with(make))
 	}

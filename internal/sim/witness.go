@@ -198,6 +198,9 @@ func (x *witness) judge(m wire.Message) error {
 		case x.asked[ref]:
 			return fmt.Errorf("%v is asked twice", ref)
 		}
+		if err := x.n.mayAsk(ref.Piece); err != nil {
+			return fmt.Errorf("%v, %w", ref, err)
+		}
 		x.asked[ref] = true
 		if x.reqq > 0 && len(x.asked) > int(x.reqq) {
 			return fmt.Errorf("%d requests, they keep %d", len(x.asked), x.reqq)

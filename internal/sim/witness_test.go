@@ -54,6 +54,7 @@ func TestWitness(t *testing.T) {
 		{"request for what we have", []wire.Message{{ID: wire.Have, Piece: 2}, {ID: wire.Have, Piece: 0}, {ID: wire.Unchoke}}, join(simple(wire.Interested), wire.AppendRequest(nil, first)), nil, "which we have"},
 		{"request twice", []wire.Message{{ID: wire.Have, Piece: 2}, {ID: wire.Unchoke}}, join(simple(wire.Interested), wire.AppendRequest(nil, third), wire.AppendRequest(nil, third)), nil, "asked twice"},
 		{"more than they keep", []wire.Message{{ID: wire.Have, Piece: 2}, {ID: wire.Unchoke}, {ID: wire.Extended, Body: []byte("d4:reqqi1ee")}}, join(simple(wire.Interested), wire.AppendRequest(nil, third), wire.AppendRequest(nil, block.Ref{Piece: 2, Begin: block.Size, Length: 5000})), nil, "they keep 1"},
+		{"request for what is skipped", []wire.Message{{ID: wire.Have, Piece: 1}, {ID: wire.Unchoke}}, join(simple(wire.Interested), wire.AppendRequest(nil, block.Ref{Piece: 1, Length: block.Size})), nil, "skipped"},
 		{"cancel of nothing", nil, wire.AppendCancel(nil, third), nil, "not asked"},
 		{"unchoke", []wire.Message{{ID: wire.Interested}}, simple(wire.Unchoke), nil, ""},
 		{"block to the choked", nil, nil, []block.Ref{first}, "choked"},
@@ -71,6 +72,7 @@ func TestWitness(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w := New(1, 3, 2)
 			n := w.Add(Spec{Have: have(w, 0)})
+			n.prio = []uint8{2, 0, 2}
 			x := newWitness(n, &end{})
 			for _, m := range c.heard {
 				x.heard(m)

@@ -132,7 +132,11 @@ func (m *monkey) step() {
 		src := []peerbook.Source{peerbook.Manual, peerbook.Tracker, peerbook.DHT}[m.dice(3)]
 		m.s.Found(m.now, src, []netip.AddrPort{m.addr(), m.addr()}, [][]byte{nil, make([]byte, 20*m.dice(2))})
 	case 6:
-		m.outside()
+		if m.dice(2) == 0 {
+			m.outside()
+		} else {
+			m.user()
+		}
 	case 7, 8:
 		m.check()
 	case 9:
@@ -199,6 +203,32 @@ func (m *monkey) outside() {
 	case 5:
 		if m.dice(16) == 0 {
 			m.s.Stop(m.now)
+		}
+	}
+}
+
+// user is what the user, readers and the keeper of the files may say.
+func (m *monkey) user() {
+	switch m.dice(6) {
+	case 0:
+		prio := make([]uint8, m.geo.Pieces)
+		for i := range prio {
+			prio[i] = uint8(m.dice(5))
+		}
+		m.s.SetPriorities(m.now, prio)
+	case 1:
+		m.s.SetPriorities(m.now, nil)
+	case 2, 3:
+		from := m.piece()
+		m.s.Urge(m.now, uint32(m.dice(3)), from, from+uint32(m.dice(5)))
+	case 4:
+		m.s.Hold(m.now, m.dice(2) == 0)
+	case 5:
+		switch m.dice(4) {
+		case 0:
+			m.s.Suspend(m.now, m.dice(2) == 0)
+		default:
+			m.s.Regained(m.now, m.piece())
 		}
 	}
 }

@@ -18,7 +18,7 @@ func (s *Swarm) Hold(now mono.Time, on bool) {
 	}
 	s.held, s.heldAt, s.heldLong = on, now, false
 	if s.tracing() {
-		s.note(trace.Did, trace.Torrent, nil, onOff(on, "hold", "go on"), bare(why.FilesOut))
+		s.note(trace.Did, trace.Torrent, nil, onOff(on, "hold", "go on"), bare(outOrBack(on)))
 	}
 	for _, p := range s.peers {
 		if p == nil {
@@ -71,7 +71,7 @@ func (s *Swarm) Suspend(now mono.Time, on bool) {
 	}
 	s.suspended = on
 	if s.tracing() {
-		s.note(trace.Did, trace.Torrent, nil, onOff(on, "suspend", "resume"), bare(why.FilesOut))
+		s.note(trace.Did, trace.Torrent, nil, onOff(on, "suspend", "resume"), bare(outOrBack(on)))
 	}
 	if !on {
 		if s.started {
@@ -133,6 +133,13 @@ func (s *Swarm) takeBackPiece(p *peer, piece uint32) {
 
 // idle reports whether nothing is to be done at all.
 func (s *Swarm) idle() bool { return s.stopped || s.suspended }
+
+func outOrBack(out bool) why.Why {
+	if out {
+		return why.FilesOut
+	}
+	return why.FilesBack
+}
 
 func onOff(on bool, yes, no string) string {
 	if on {

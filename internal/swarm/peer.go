@@ -49,8 +49,10 @@ type peer struct {
 
 	// What it asks of us.
 	queue   uploads
-	flight  int // blocks handed to the writer and not yet sent
-	refused int // requests that could not be served
+	flight  int       // blocks handed to the writer and not yet sent
+	writer  int       // how many those may be
+	sentAt  mono.Time // when the writer began with the oldest of them
+	refused int       // requests that could not be served
 
 	// Time and rate.
 	joined    mono.Time

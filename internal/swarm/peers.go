@@ -34,7 +34,7 @@ func (s *Swarm) Joined(now mono.Time, key PeerKey, a Arrival) {
 		have:     bitfield.New(s.cfg.Geometry.Pieces),
 		choking:  true, choked: true,
 		fresh:  !s.book.SeenRecently(now, a.Addr),
-		window: window.New(0),
+		window: window.New(0), writer: uploadWindow,
 		joined: now, lastHeard: now, lastSent: now,
 	}
 	expect, dialling := s.dials[a.Addr]

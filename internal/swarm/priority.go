@@ -3,6 +3,7 @@ package swarm
 import (
 	"time"
 
+	"shoal/internal/block"
 	"shoal/internal/mono"
 	"shoal/internal/picker"
 	"shoal/internal/trace"
@@ -12,6 +13,10 @@ import (
 // strangerWait is how much later than from the quickest peer a block is taken to come
 // from one whose rate is not known.
 const strangerWait = 250 * time.Millisecond
+
+// readingQueue is how long requests should wait at a peer while somebody reads, instead
+// of a second: a jump, and a block that is late, wait so much less.
+const readingQueue = 300 * time.Millisecond
 
 // SetPriorities says how much each piece is wanted: 0 skip, 1 low, 2 normal, 3 high;
 // nil means normal for all. The torrent is complete when every piece is had that is not
@@ -142,7 +147,7 @@ func (s *Swarm) makeRoom() {
 // pacing is how quick the peers are that may be asked, for the picker.
 type pacing struct {
 	on   bool
-	pace picker.Pace // Best and Piece
+	pace picker.Pace // Best and All
 }
 
 // measure sets the pacing, once for a batch of inputs.
@@ -165,7 +170,9 @@ func (s *Swarm) measure() {
 			s.pacing.pace.Best = wait
 		}
 	}
-	s.pacing.pace.Piece = timeFor(int64(s.cfg.Geometry.PieceLength), rate)
+	if rate > 0 {
+		s.pacing.pace.All = time.Duration(float64(block.Size) / float64(rate) * float64(time.Second))
+	}
 }
 
 // paceOf is how quick one peer is.
@@ -183,12 +190,4 @@ func (s *Swarm) paceOf(p *peer) picker.Pace {
 		pace.Wait, pace.Block = pace.Best+strangerWait, strangerWait
 	}
 	return pace
-}
-
-// timeFor is how long so many bytes take at a rate; 0 when there is none.
-func timeFor(bytes, rate int64) time.Duration {
-	if rate <= 0 {
-		return 0
-	}
-	return time.Duration(float64(bytes) / float64(rate) * float64(time.Second))
 }

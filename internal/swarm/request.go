@@ -19,7 +19,7 @@ func (s *Swarm) ask(p *peer) {
 	if p.choking || !p.interesting || !s.wants() {
 		return
 	}
-	room := p.window.Limit() - p.requests.len()
+	room := s.limit(p) - p.requests.len()
 	if room <= 0 {
 		return
 	}
@@ -39,6 +39,18 @@ func (s *Swarm) ask(p *peer) {
 	}
 	p.window.Sent(s.now, len(s.scratch.choices))
 	p.hungry = len(s.scratch.choices) < room
+}
+
+// limit is how many requests p should have. While somebody reads it is fewer, so that
+// what a reader comes to next does not wait long behind the rest.
+func (s *Swarm) limit(p *peer) int {
+	n := p.window.Limit()
+	if s.pacing.on {
+		if few := p.window.Within(readingQueue); few > 0 {
+			n = min(n, few)
+		}
+	}
+	return n
 }
 
 // cancel takes back one request. Its block may still be on its way.
@@ -199,6 +211,9 @@ func (s *Swarm) interest(p *peer) {
 	id, w := wire.Interested, why.TheyHaveWhatWeLack
 	if !interesting {
 		id, w = wire.NotInterested, why.NothingWeLack
+		if s.heldLong {
+			w = why.FilesOut
+		}
 	}
 	p.out = wire.AppendSimple(p.out, id)
 	if s.tracing() {

@@ -168,6 +168,23 @@ func (d *driver) do(verb string, args []string) {
 		d.s.Searched(d.now, int(d.number(args[0])))
 	case "announced":
 		d.s.Announced(d.now, announce.Result{URL: "http://t.example/announce", Event: announceEvent[args[0]], Interval: 30 * time.Minute, Seeders: -1, Leechers: -1})
+	case "priorities":
+		prio := make([]uint8, len(args))
+		for i, a := range args {
+			prio[i] = uint8(d.number(a))
+		}
+		d.s.SetPriorities(d.now, prio)
+	case "urge":
+		d.s.Urge(d.now, d.number(args[0]), d.number(args[1]), d.number(args[2]))
+	case "hold":
+		d.s.Hold(d.now, args[0] == "on")
+	case "suspend":
+		d.s.Suspend(d.now, args[0] == "on")
+		if args[0] == "on" {
+			clear(d.tags)
+		}
+	case "regained":
+		d.s.Regained(d.now, d.number(args[0]))
 	case "slots":
 		d.s.SetSlots(int(d.number(args[0])))
 	case "wait":
@@ -549,6 +566,21 @@ func (d *driver) effect(e Effect) {
 func (d *driver) state() {
 	st := d.s.Stats(d.now)
 	d.say("have %s, %d requests, %d bytes wasted", d.s.picker.Bitfield(), st.Requests, st.Wasted)
+	if st.Wanted != st.Pieces {
+		d.say("%d of %d wanted pieces, %d of %d bytes", st.WantedHave, st.Wanted, st.WantedVerified, st.WantedSize)
+	}
+	if st.Held {
+		d.say("held")
+	}
+	if st.Suspended {
+		d.say("suspended")
+	}
+	if st.Reading {
+		d.say("somebody reads")
+	}
+	if d.s.Deadline() == mono.Never {
+		d.say("nothing is due")
+	}
 	for _, p := range d.s.peers {
 		if p == nil {
 			continue

@@ -38,13 +38,16 @@ func (s *Swarm) requested(p *peer, ref block.Ref) {
 // offer hands the writer as many of the blocks that p waits for as its window
 // takes.
 func (s *Swarm) offer(p *peer) {
-	n := uploadWindow - p.flight
+	n := p.writer - p.flight
 	if n <= 0 || p.queue.len() == 0 {
 		return
 	}
 	// Half a window at least: fewer, larger writes.
-	if p.flight > 0 && n < uploadWindow/2 {
+	if p.flight > 0 && n < p.writer/2 {
 		return
+	}
+	if p.flight == 0 {
+		p.sentAt = s.now
 	}
 	refs := p.queue.pop(n)
 	p.flight += len(refs)
@@ -66,6 +69,14 @@ func (s *Swarm) Sent(now mono.Time, key PeerKey, blocks int, bytes int64) {
 	}
 	p.up.Add(now, bytes)
 	p.flight -= blocks
+	if took := now.Sub(p.sentAt); blocks > 0 {
+		fits := uploadWindow
+		if took > 0 {
+			fits = int(min(int64(uploadTime)*int64(blocks)/int64(took), uploadWindow))
+		}
+		p.writer = max((p.writer+fits+1)/2, leastUploads)
+	}
+	p.sentAt = now
 	s.touch(p)
 }
 

@@ -86,9 +86,14 @@ const (
 	// maxUploads leaves room for requests that crossed our answers. A peer that
 	// sends more does not listen.
 	maxUploads = ourReqq + ourReqq/4
-	// uploadWindow is how many blocks the writer is given at once: enough
-	// for two batches, so that it never waits for the loop.
+	// uploadWindow is how many blocks the writer is given at once: enough for
+	// two batches, so that it never waits for the loop. To a slow peer fewer, but
+	// leastUploads, are given: about what it takes in uploadTime. What waits here
+	// can be cancelled, by a peer that wants something else first, or that has it
+	// from others.
 	uploadWindow = 32
+	leastUploads = 4
+	uploadTime   = 250 * time.Millisecond
 	// maxUnasked is how many blocks that were never asked for a peer may send.
 	maxUnasked = 64
 	// maxLate is how many requests that were taken back are remembered of a

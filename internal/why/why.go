@@ -24,6 +24,7 @@ const (
 	Stopping      // the user or the program stops the torrent
 	Banned        // proven to have sent bad data
 	FilesOut      // the torrent's files can't be used now
+	FilesBack     // they can again
 
 	// Of the picker and the request window.
 	RandomFirst // one of the first pieces, taken at random
@@ -98,6 +99,7 @@ var texts = [count]struct{ name, words string }{
 	Stopping:           {"stopping", "the torrent is being stopped"},
 	Banned:             {"banned", "it was proven to send bad data"},
 	FilesOut:           {"files-out", "the torrent's files can't be used now"},
+	FilesBack:          {"files-back", "the torrent's files can be used again"},
 	RandomFirst:        {"random-first", "one of the first pieces, taken at random"},
 	Rarest:             {"rarest", "the rarest piece this peer has"},
 	Started:            {"started", "a piece already begun is finished first"},

@@ -168,6 +168,17 @@ func (w *Window) Expect() (wait, block time.Duration) {
 	return w.leastDelay + time.Duration(w.outstanding)*block, block
 }
 
+// Within is how many requests would be answered in that time at the rate known, when
+// the first block takes the least delay seen; at least Min. It is 0 while the rate is not
+// known, and in slow start, when it is held down by the limit.
+func (w *Window) Within(d time.Duration) int {
+	rate := w.Rate()
+	if rate == 0 || !w.steady {
+		return 0
+	}
+	return max(int(min(scale(rate, int64(w.leastDelay+d), int64(time.Second))/blockSize+1, HardMax)), Min)
+}
+
 // OnTheWay is how many blocks the peer has most likely sent and we have not got:
 // to take back their requests would come too late.
 func (w *Window) OnTheWay() int {

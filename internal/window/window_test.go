@@ -365,3 +365,28 @@ func TestScale(t *testing.T) {
 		}
 	}
 }
+
+// What is expected of a steady pipe is what comes.
+func TestExpect(t *testing.T) {
+	var w Window
+	if wait, block := w.Expect(); wait != 0 || block != 0 || w.Within(time.Second) != 0 {
+		t.Errorf("with nothing known: %v, %v, %d", wait, block, w.Within(time.Second))
+	}
+	w.SetMax(500)
+	p := &pipe{delay: 50 * time.Millisecond, rate: 1 << 20, now: mono.Start}
+	p.run(&w, 30*time.Second)
+	wait, each := w.Expect()
+	// 64 blocks a second; one second and the delay of them are waiting.
+	if each < 15*time.Millisecond || each > 16*time.Millisecond {
+		t.Errorf("a block takes %v", each)
+	}
+	if wait < time.Second || wait > 1200*time.Millisecond {
+		t.Errorf("the next block is expected in %v", wait)
+	}
+	if n := w.OnTheWay(); n < 3 || n > 6 {
+		t.Errorf("%d blocks are on the way", n)
+	}
+	if n := w.Within(300 * time.Millisecond); n < 22 || n > 26 {
+		t.Errorf("%d requests are answered within 300 ms", n)
+	}
+}
