@@ -44,9 +44,9 @@ type Catalogue struct {
 	removed      map[infohash.Hash]bool
 	renamed      bool // names have changed that are not durable yet
 
-	// Entries that are there and were not loaded. They are set aside before another
-	// takes their name.
-	inTheWay map[infohash.Hash]bool
+	// Files that are there, and were not read or not set aside. That is done before
+	// another takes their name.
+	inTheWay map[string]bool
 
 	writers    int // files written at once
 	maxPending int // bytes of pending that Put does not wait for
@@ -107,9 +107,8 @@ func (c *Catalogue) put(e *Entry) error {
 	switch {
 	case r == nil || r.gone:
 		c.last++
-		r = &row{State: e.State, place: c.last}
-		c.rows[e.InfoHash] = r
-	case r.State != e.State:
+		c.rows[e.InfoHash] = &row{State: e.State, place: c.last, unlisted: true}
+	case r.State != e.State, r.unlisted:
 		r.State = e.State
 		c.listDirty = true
 	}
@@ -155,11 +154,11 @@ func (c *Catalogue) Update(h infohash.Hash, change func(*Choices, *State)) error
 			}
 		}
 		f, err := unseal(b, kindEntry)
-		if err == nil {
-			_, err = e.parseFields(f.fields)
-		}
 		if err != nil {
-			return fmt.Errorf("read the entry of %v: %w", h, err)
+			return fmt.Errorf("read the entry of the torrent: %w", err)
+		}
+		if _, err := e.parseFields(f.fields); err != nil {
+			e.Choices = Choices{} // as Open said
 		}
 		e.Metainfo = f.body
 	}

@@ -1,6 +1,7 @@
 package catalogue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,15 +9,13 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
-	"sync"
 
-	"shoal/internal/infohash"
 	"shoal/internal/storage"
 )
 
 const (
 	newSuffix  = ".new"
-	asideStyle = "%s.%016x.damaged"
+	asideStyle = "%s.%016x.damaged" // the name, and a number
 )
 
 // Flush makes all that was put, set, moved and removed durable. After an error, or when
@@ -44,30 +43,81 @@ func (c *Catalogue) Close(ctx context.Context) error {
 	return err
 }
 
-// flush is Flush. c.mu is held.
+// flush is Flush. What can't be written does not keep the rest from it. c.mu is held.
 func (c *Catalogue) flush(ctx context.Context) error {
 	if c.fs == nil {
 		c.listDirty = false
 		clear(c.removed)
 		return nil
 	}
-	if err := c.writePending(ctx); err != nil {
-		return err
-	}
-	if err := c.writeList(ctx); err != nil {
-		return err
-	}
-	for h := range c.removed {
-		if err := ctx.Err(); err != nil {
-			return err
+	entries, list, removed, names := c.writePending(ctx), c.writeList(ctx), c.remove(ctx), c.syncNames()
+	return cmp.Or(entries, list, removed, names)
+}
+
+// writePending writes entries, several at once, and gives them their names. c.mu is
+// held.
+func (c *Catalogue) writePending(ctx context.Context) error {
+	hashes := slices.SortedFunc(maps.Keys(c.pending), compareHashes)
+	errs := make([]error, len(hashes))
+	sideBySide(c.writers, len(hashes), func(_, i int) {
+		if errs[i] = ctx.Err(); errs[i] == nil {
+			errs[i] = c.writeNew(fileName(hashes[i]), c.pending[hashes[i]])
 		}
-		if err := c.fs.Remove(fileName(h)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	})
+	for i, h := range hashes {
+		if errs[i] == nil {
+			errs[i] = c.putInPlace(fileName(h))
+		}
+		if errs[i] == nil {
+			c.pendingBytes -= len(c.pending[h])
+			delete(c.pending, h)
+		}
+	}
+	if err := cmp.Or(errs...); err != nil {
+		return fmt.Errorf("write a torrent to the catalogue: %w", err)
+	}
+	return nil
+}
+
+// writeList writes both lists, if there is something new. c.mu is held.
+func (c *Catalogue) writeList(ctx context.Context) error {
+	if !c.listDirty {
+		return nil
+	}
+	err := ctx.Err()
+	c.rev++
+	b := c.appendList(nil)
+	for _, name := range listNames {
+		if err == nil {
+			err = c.writeNew(name, b)
+		}
+	}
+	for _, name := range listNames {
+		if err == nil {
+			err = c.putInPlace(name)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("write the list of torrents: %w", err)
+	}
+	c.listDirty = false
+	return nil
+}
+
+// remove removes entries. c.mu is held.
+func (c *Catalogue) remove(ctx context.Context) error {
+	for h := range c.removed {
+		err := ctx.Err()
+		if err == nil {
+			err = c.fs.Remove(fileName(h))
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove a torrent from the catalogue: %w", err)
 		}
 		c.renamed = true
 		delete(c.removed, h)
 	}
-	return c.syncNames()
+	return nil
 }
 
 // syncNames makes names durable. c.mu is held.
@@ -82,45 +132,85 @@ func (c *Catalogue) syncNames() error {
 	return nil
 }
 
-// writePending writes entries, several at once, and gives them their names. c.mu is
-// held.
-func (c *Catalogue) writePending(ctx context.Context) error {
-	type written struct {
-		hash infohash.Hash
-		err  error
+// writeNew writes a new version of a file, durably, beside the one that is there.
+func (c *Catalogue) writeNew(name string, b []byte) error {
+	name += newSuffix
+	h, err := c.fs.Open(name, storage.Create)
+	if errors.Is(err, fs.ErrExist) { // left by a failure
+		if err := c.fs.Remove(name); err != nil {
+			return err
+		}
+		h, err = c.fs.Open(name, storage.Create)
 	}
-	var wg sync.WaitGroup
-	hashes := slices.SortedFunc(maps.Keys(c.pending), func(a, b infohash.Hash) int { return slices.Compare(a[:], b[:]) })
-	results := make([]written, len(hashes))
-	each := (len(hashes) + c.writers - 1) / c.writers
-	for part := range slices.Chunk(results, max(each, 1)) {
-		mine := hashes[:len(part)]
-		hashes = hashes[len(part):]
-		wg.Go(func() {
-			for i, h := range mine {
-				err := ctx.Err()
-				if err == nil {
-					err = c.writeNew(fileName(h), c.pending[h])
-				}
-				if part[i] = (written{h, err}); err != nil && errors.Is(err, ctx.Err()) {
-					part[i].err = ctx.Err()
-				}
-			}
-		})
+	if err != nil {
+		return err
 	}
-	wg.Wait()
-	var first error
-	for _, w := range results {
-		err := w.err
-		if err == nil {
-			err = c.place(w.hash)
+	if _, err = h.WriteV([][]byte{b}, 0); err == nil {
+		err = h.Sync()
+	}
+	return errors.Join(err, h.Close())
+}
+
+// putInPlace gives a new version the name of the one that is there.
+func (c *Catalogue) putInPlace(name string) error {
+	if c.inTheWay[name] {
+		_, err := c.copyAside(name)
+		if err != nil {
+			_, err = c.moveAside(name) // it can't be read
 		}
 		if err != nil {
-			first = cmpOr(first, fmt.Errorf("write a torrent to the catalogue: %w", err))
-			continue
+			return err
 		}
-		c.pendingBytes -= len(c.pending[w.hash])
-		delete(c.pending, w.hash)
+		delete(c.inTheWay, name)
 	}
-	return first
+	if err := c.fs.Rename(name+newSuffix, name); err != nil {
+		return err
+	}
+	c.renamed = true
+	return nil
+}
+
+// copyAside keeps a copy of a file that will be replaced. Its name is made of what is in
+// it, so that there is one, however often this is done.
+func (c *Catalogue) copyAside(name string) (aside string, err error) {
+	b, err := c.read(name, nil)
+	if err != nil {
+		return "", fmt.Errorf("set %s aside: %w", name, err)
+	}
+	aside = fmt.Sprintf(asideStyle, name, crc64.Checksum(b, ecma))
+	if _, err := c.fs.Lstat(aside); err == nil {
+		return aside, nil
+	}
+	if err = c.writeNew(aside, b); err == nil {
+		err = c.fs.Rename(aside+newSuffix, aside)
+	}
+	if err == nil {
+		err = c.fs.SyncDir(".") // before the file is replaced
+	}
+	if err != nil {
+		return "", fmt.Errorf("set %s aside: %w", name, err)
+	}
+	return aside, nil
+}
+
+// moveAside gives a file that nothing takes the place of another name.
+func (c *Catalogue) moveAside(name string) (aside string, err error) {
+	sum := uint64(0)
+	if b, err := c.read(name, nil); err == nil {
+		sum = crc64.Checksum(b, ecma)
+	}
+	for {
+		aside = fmt.Sprintf(asideStyle, name, sum)
+		if _, err := c.fs.Lstat(aside); errors.Is(err, fs.ErrNotExist) {
+			break
+		} else if err != nil {
+			return "", fmt.Errorf("set %s aside: %w", name, err)
+		}
+		sum++
+	}
+	if err := c.fs.Rename(name, aside); err != nil {
+		return "", fmt.Errorf("set %s aside: %w", name, err)
+	}
+	c.renamed = true
+	return aside, nil
 }

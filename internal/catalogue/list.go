@@ -37,8 +37,10 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 type row struct {
 	State
 	flags byte  // those that are not known
-	gone  bool  // it is in the list, and its entry can't be read; it may be another time
 	place int64 // in the order of the list
+
+	gone     bool // its entry can't be read, which may be another time
+	unlisted bool // it was put after the list was written
 }
 
 // list is what a list says.
@@ -176,8 +178,9 @@ func (c *Catalogue) loadList(names []string) (l list, problems []Problem, err er
 		} else if found == len(listNames) {
 			p.Text += "; nothing is lost, there is a copy"
 		}
-		if p.Aside, err = c.moveAside(p.File); err != nil {
-			p.Err = err
+		if p.Aside, err = c.copyAside(p.File); err != nil {
+			c.inTheWay[p.File] = true
+			p.Err = cmp.Or(p.Err, err)
 		}
 	}
 	c.listDirty = found < len(listNames) || len(problems) > 0
@@ -191,6 +194,7 @@ func (c *Catalogue) appendList(b []byte) []byte {
 		r := c.rows[h]
 		at := len(rows)
 		rows = append(rows, h[:]...)
+		r.unlisted = false
 		flags := r.flags
 		if r.Stopped {
 			flags |= flagStopped
@@ -215,6 +219,9 @@ func (c *Catalogue) appendList(b []byte) []byte {
 		return w.end()
 	}, rows)
 }
+
+// compareHashes orders info-hashes, where any order will do.
+func compareHashes(a, b infohash.Hash) int { return slices.Compare(a[:], b[:]) }
 
 // order gives the torrents in the order of the list.
 func (c *Catalogue) order() []infohash.Hash {

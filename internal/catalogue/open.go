@@ -2,6 +2,7 @@ package catalogue
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -42,7 +43,7 @@ func Open(fsys resume.FS) (*Catalogue, *Loaded, error) {
 	c := &Catalogue{
 		fs: fsys, unlock: func() {},
 		rows: map[infohash.Hash]*row{}, settings: Settings{},
-		pending: map[infohash.Hash][]byte{}, removed: map[infohash.Hash]bool{}, inTheWay: map[infohash.Hash]bool{},
+		pending: map[infohash.Hash][]byte{}, removed: map[infohash.Hash]bool{}, inTheWay: map[string]bool{},
 		writers: defaultWriters, maxPending: defaultPending,
 	}
 	if fsys == nil {
@@ -81,7 +82,7 @@ func (c *Catalogue) load() (*Loaded, error) {
 			_ = c.fs.Remove(name) // left by a stop; if it stays, the next to write it tries again
 		}
 	}
-	slices.SortFunc(hashes, func(a, b infohash.Hash) int { return slices.Compare(a[:], b[:]) })
+	slices.SortFunc(hashes, compareHashes)
 	l, problems, err := c.loadList(names)
 	if err != nil {
 		return nil, err
@@ -99,8 +100,10 @@ func (c *Catalogue) load() (*Loaded, error) {
 			lo.Problems = append(lo.Problems, *e.problem)
 		}
 	}
-	if c.renamed && c.fs.SyncDir(".") == nil {
-		c.renamed = false
+	if len(lo.Problems) > 0 {
+		if err := c.flush(context.Background()); err != nil {
+			lo.Problems = append(lo.Problems, Problem{File: ".", Text: "what was put right is not written yet", Err: err})
+		}
 	}
 	return lo, nil
 }
@@ -118,24 +121,31 @@ type entry struct {
 // loadEntries reads the files of torrents, several at once.
 func (c *Catalogue) loadEntries(hashes []infohash.Hash) []entry {
 	loaded := make([]entry, len(hashes))
+	bufs := make([][]byte, readersPerCore*runtime.GOMAXPROCS(0))
+	sideBySide(len(bufs), len(hashes), func(worker, i int) {
+		var err error
+		bufs[worker], err = c.read(fileName(hashes[i]), bufs[worker])
+		loaded[i] = examine(hashes[i], bufs[worker], err)
+	})
+	return loaded
+}
+
+// sideBySide does n things, as many at once as there are workers, and waits for all.
+func sideBySide(workers, n int, do func(worker, i int)) {
 	var next atomic.Int64
 	var wg sync.WaitGroup
-	for range min(readersPerCore*runtime.GOMAXPROCS(0), len(hashes)) {
+	for worker := range min(workers, n) {
 		wg.Go(func() {
-			var buf []byte
 			for {
 				i := int(next.Add(1)) - 1
-				if i >= len(hashes) {
+				if i >= n {
 					return
 				}
-				var err error
-				buf, err = c.read(fileName(hashes[i]), buf)
-				loaded[i] = examine(hashes[i], buf, err)
+				do(worker, i)
 			}
 		})
 	}
 	wg.Wait()
-	return loaded
 }
 
 // readersPerCore is how many files are read at once: some wait for the disk.
@@ -238,7 +248,7 @@ func (e *entry) forget() {
 
 // join brings list and entries together: rows for all entries that are there, and
 // what the newer of the two says. It puts the entries in the order of the list, those
-// that are not in it behind the others, as they were added.
+// that are not in it behind the others, as they were put.
 func (c *Catalogue) join(l *list, loaded []entry) {
 	c.rev, c.unknown = l.rev, l.unknown
 	if l.settings != nil {
@@ -253,7 +263,7 @@ func (c *Catalogue) join(l *list, loaded []entry) {
 			if !e.ok {
 				continue
 			}
-			r = &row{State: e.State}
+			r = &row{State: e.State, unlisted: true}
 		}
 		if !e.ok && e.problem.Loss == Torrent {
 			c.listDirty = true
@@ -282,7 +292,7 @@ func (c *Catalogue) join(l *list, loaded []entry) {
 		return places + 1
 	}
 	slices.SortStableFunc(loaded, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(place(&a), place(&b)), a.Added.Compare(b.Added))
+		return cmp.Or(cmp.Compare(place(&a), place(&b)), cmp.Compare(a.rev, b.rev))
 	})
 	for i := range loaded {
 		if r := c.rows[loaded[i].InfoHash]; r != nil {
@@ -294,41 +304,24 @@ func (c *Catalogue) join(l *list, loaded []entry) {
 }
 
 // settle does what a damaged file asks for: it is set aside, and what is known of its
-// torrent is written anew.
+// torrent is to be written anew.
 func (c *Catalogue) settle(e *entry) {
 	name, p := fileName(e.InfoHash), e.problem
-	if p.Loss == Withheld {
-		c.inTheWay[e.InfoHash] = true
-		return
-	}
-	if !e.repair && e.ok {
-		return // written anew when it changes
-	}
 	var err error
-	if e.ok {
-		if p.Aside, err = c.setAside(name); err == nil {
-			err = c.repair(&e.Entry)
+	switch {
+	case p.Loss == Withheld:
+		c.inTheWay[name] = true
+	case p.Loss == Torrent:
+		p.Aside, err = c.moveAside(name)
+	case e.repair:
+		if p.Aside, err = c.copyAside(name); err != nil {
+			c.inTheWay[name] = true
+		} else {
+			err = c.put(&e.Entry)
 		}
-	} else if p.Aside, err = c.moveAside(name); err == nil {
-		c.renamed = true
 	}
 	if err != nil {
-		c.inTheWay[e.InfoHash] = true
+		p.Text += "; nothing could be written, so this is said again at the next start"
 		p.Err = err
-		p.Text += "; this could not be written down"
 	}
 }
-
-func (c *Catalogue) repair(e *Entry) error {
-	name := fileName(e.InfoHash)
-	c.rev++
-	if err := c.writeNew(name, c.encode(e)); err != nil {
-		return err
-	}
-	if err := c.fs.Rename(name+newSuffix, name); err != nil {
-		return err
-	}
-	c.renamed = true
-	return nil
-}
-

@@ -19,23 +19,34 @@ import (
 // and a Sync at the end. What it counts per block is exact; seconds are not.
 func BenchmarkDownload(b *testing.B) {
 	for _, producers := range []int{1, 4} {
-		b.Run(fmt.Sprintf("producers=%d", producers), func(b *testing.B) { download(b, producers, 0) })
+		b.Run(fmt.Sprintf("producers=%d", producers), func(b *testing.B) { download(b, producers, 0, 0) })
 	}
 	// With work for each block that takes as long as a socket does, the workers
 	// run out of blocks and sleep: this is where hand-offs show.
-	b.Run("paced", func(b *testing.B) { download(b, 1, 20) })
+	b.Run("paced", func(b *testing.B) { download(b, 1, 20, 0) })
+}
+
+// BenchmarkHashing is what decision 0049 rests on: how many contiguous blocks a worker is
+// woken for, from each as it comes to the whole piece at its end.
+func BenchmarkHashing(b *testing.B) {
+	for _, batch := range []uint32{1, 4, 16, 64} {
+		b.Run(fmt.Sprintf("batch=%d", batch), func(b *testing.B) { download(b, 1, 4, batch) })
+	}
 }
 
 // download stores with that many producers, who copy each block that many times
-// more than is needed.
-func download(b *testing.B, producers, copies int) {
+// more than is needed; a batch other than zero replaces the ordinary one.
+func download(b *testing.B, producers, copies int, batch uint32) {
 	geom := metainfo.Geometry{Total: 256 << 20, PieceLength: 1 << 20, Pieces: 256}
 	piece := storagetest.Random(1, int64(geom.PieceLength))
 	sum := sha1.Sum(piece)
 	pool := storage.NewPool(0)
-	budget := disk.NewBudget(32 << 20)
+	budget := disk.NewBudget(8 << 20)
 	d := disk.New(disk.Config{Budget: budget, Counters: pool.Counters()})
 	defer d.Close()
+	if batch > 0 {
+		d.SetBatch(batch)
+	}
 	dir := b.TempDir()
 	fsys, err := storage.OpenFolder(dir)
 	if err != nil {

@@ -27,10 +27,14 @@ type Guard struct {
 	j    *Journal
 	late bool
 
-	mu sync.Mutex // held for a write
+	mu        sync.Mutex // held for a write, and whatever else changes files
+	unvouched int64      // bytes of files that were changed otherwise, by mu
 
-	writeMu     sync.Mutex
-	first, last int        // files that are being written to
+	// Guarded by busyMu, which is held for moments only.
+	busyMu      sync.Mutex
+	busy        bool
+	first, last int        // the files that are being changed; and the part file
+	changes     uint64     // beginnings and ends of changes
 	seen        []Identity // what reads are judged by before Adopt; nil for nothing
 }
 
@@ -47,68 +51,20 @@ func NewGuard(st storage.Storage, fsys storage.FS, j *Journal, late bool) *Guard
 	return g
 }
 
-// judge tells whether a file that was read from is as we left it. What is written to
-// at the same time can't be judged; the next write will.
-func (g *Guard) judge(i int, h storage.Handle) error {
-	if g.asLeft(i, h) || g.writing(i) {
-		return nil
-	}
-	// A write may have ended just now: look again, with none in progress.
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.asLeft(i, h) {
-		return nil
-	}
-	return ErrChanged
+// begin says that the files from first to before last change from here on.
+func (g *Guard) begin(first, last int) {
+	g.busyMu.Lock()
+	defer g.busyMu.Unlock()
+	g.busy, g.first, g.last = true, first, last
+	g.changes++
 }
 
-func (g *Guard) asLeft(i int, h storage.Handle) bool {
-	if i >= len(g.j.lay.Files) {
-		return true // a part file that nobody keeps books of
-	}
-	id, err := identityOf(h)
-	if err != nil {
-		return false
-	}
-	was, adopted := g.j.left(i)
-	if !adopted {
-		seen := g.expected()
-		if seen == nil {
-			return true
-		}
-		was = seen[i]
-	}
-	if g.late && id.sameFile(was) && id.Size >= was.Size {
-		return true
-	}
-	return id.same(was)
-}
-
-// Expect has reads judged by how the files were seen, before that is adopted. It is
-// called when nobody reads any more to find out what is there; with nothing seen it is
-// taken back.
-func (g *Guard) Expect(seen Seen) {
-	g.writeMu.Lock()
-	defer g.writeMu.Unlock()
-	g.seen = seen.Files
-}
-
-func (g *Guard) expected() []Identity {
-	g.writeMu.Lock()
-	defer g.writeMu.Unlock()
-	return g.seen
-}
-
-func (g *Guard) writing(i int) bool {
-	g.writeMu.Lock()
-	defer g.writeMu.Unlock()
-	return g.first <= i && i < g.last || g.last > 0 && i == g.j.lay.part()
-}
-
-func (g *Guard) setWriting(first, last int) {
-	g.writeMu.Lock()
-	defer g.writeMu.Unlock()
-	g.first, g.last = first, last
+// end says that the files have changed, and how they look is noted.
+func (g *Guard) end() {
+	g.busyMu.Lock()
+	defer g.busyMu.Unlock()
+	g.busy = false
+	g.changes++
 }
 
 // Adopt says what is there, before the first write: the pieces that Compare trusts,
@@ -155,11 +111,17 @@ func (g *Guard) WriteV(bufs [][]byte, off int64) error {
 	if err != nil {
 		return err
 	}
-	if err := g.j.begin(off, n); err != nil {
+	waited, err := g.j.begin(off, n)
+	if err != nil {
 		return err
 	}
-	g.setWriting(first, last)
-	defer g.setWriting(0, 0)
+	if waited { // so long that somebody may have been there meanwhile
+		if before, err = g.before(first, last); err != nil {
+			return errors.Join(err, g.j.end(nil))
+		}
+	}
+	g.begin(first, last)
+	defer g.end()
 	err = g.Storage.WriteV(bufs, off)
 	return errors.Join(err, g.after(before))
 }
@@ -199,7 +161,8 @@ func (g *Guard) before(first, last int) (seen []noted, err error) {
 }
 
 // after notes what the files look like after a write, whether it went well or not.
-// A file that was replaced meanwhile is not the one that was written to.
+// A file that was replaced meanwhile is not the one that was written to, and none gets
+// shorter by a write.
 func (g *Guard) after(seen []noted) error {
 	for k := range seen {
 		n := &seen[k]
@@ -207,72 +170,12 @@ func (g *Guard) after(seen []noted) error {
 		if err != nil {
 			return err
 		}
-		if n.id.Exists && !n.id.sameFile(id) {
+		if n.id.Exists && (!n.id.sameFile(id) || id.Size < n.id.Size) {
 			return g.spoilt(n.file)
 		}
 		n.id = id
 	}
 	return g.j.end(seen)
-}
-
-// Allocate reserves room for file i. It changes the file, and no byte of a piece that
-// is had.
-func (g *Guard) Allocate(ctx context.Context, i int) error {
-	st, ok := g.Storage.(interface {
-		Allocate(ctx context.Context, i int) error
-	})
-	if !ok || !kept(&g.j.lay.Files[i]) {
-		return nil
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	before, err := g.before(i, i+1)
-	if err != nil {
-		return err
-	}
-	g.setWriting(i, i+1)
-	defer g.setWriting(0, 0)
-	err = st.Allocate(ctx, i)
-	return errors.Join(err, g.after(before))
-}
-
-// parts is a storage with a part file.
-type parts interface {
-	InPart() []int
-	MoveOut(ctx context.Context, entry int) error
-	PartIsDone() bool
-	RemovePart() error
-}
-
-// MoveOut has the files that are wanted come out of the part file, and removes it when
-// nothing needs it any more. A stop in between costs the check of a file at most.
-func (g *Guard) MoveOut(ctx context.Context) error {
-	st, ok := g.Storage.(parts)
-	if !ok || g.j.lay.part() < 0 {
-		return nil
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, i := range st.InPart() {
-		if err := st.MoveOut(ctx, i); err != nil {
-			return err
-		}
-		if err := g.after([]noted{{file: i}}); err != nil {
-			return err
-		}
-	}
-	if !st.PartIsDone() {
-		return nil
-	}
-	// In this order: a part file that is there and not noted is in doubt, no more; one
-	// that is noted and not there would be missed.
-	if err := g.Sync(ctx); err != nil {
-		return err
-	}
-	if err := g.j.end([]noted{{file: g.j.lay.part()}}); err != nil {
-		return err
-	}
-	return st.RemovePart()
 }
 
 // spoilt says that a file is not as we left it. What is noted of it stays as it is,

@@ -216,15 +216,7 @@ func (j *Journal) Commit(ctx context.Context, sync func(context.Context) error) 
 	j.taken, j.ready = j.ready, nil
 	none := len(j.taken) == 0
 	j.readyMu.Unlock()
-	changed := j.changed
-	safe := make([]Identity, len(changed))
-	for k, i := range changed {
-		safe[k] = j.st.files[i]
-	}
 	adopted := j.adopted
-	if adopted && !none {
-		j.changed = nil
-	}
 	j.mu.Unlock()
 	if none {
 		return nil, nil
@@ -233,6 +225,7 @@ func (j *Journal) Commit(ctx context.Context, sync func(context.Context) error) 
 		j.putBack()
 		return nil, ErrNotAdopted
 	}
+	changed, safe := j.takeChanged()
 	if err := sync(ctx); err != nil {
 		return j.notSynced(ctx, changed, err)
 	}
@@ -242,14 +235,7 @@ func (j *Journal) Commit(ctx context.Context, sync func(context.Context) error) 
 	j.readyMu.Lock()
 	pieces := slices.Clone(j.taken)
 	j.readyMu.Unlock()
-	if len(changed) > 0 {
-		j.idMu.Lock()
-		j.st.apart()
-		j.idMu.Unlock()
-	}
-	for k, i := range changed {
-		j.st.safe[i] = safe[k]
-	}
+	j.nowSafe(changed, safe)
 	if err := j.claim(pieces, changed); err != nil {
 		j.putBack()
 		return nil, fmt.Errorf("claim pieces: %w", err)
@@ -258,6 +244,47 @@ func (j *Journal) Commit(ctx context.Context, sync func(context.Context) error) 
 	j.taken = nil
 	j.readyMu.Unlock()
 	return pieces, nil
+}
+
+// vouch makes durable how the files look now, as a Commit of no pieces would. sync is
+// that of Commit.
+func (j *Journal) vouch(ctx context.Context, sync func(context.Context) error) error {
+	j.turn.Lock()
+	defer j.turn.Unlock()
+	changed, safe := j.takeChanged()
+	if len(changed) == 0 {
+		return nil
+	}
+	if err := sync(ctx); err != nil {
+		_, err = j.notSynced(ctx, changed, err)
+		return err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.nowSafe(changed, safe)
+	return j.claim(nil, changed)
+}
+
+// takeChanged gives the files noted since the last commit, and how they look.
+func (j *Journal) takeChanged() (changed []int, safe []Identity) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	changed, j.changed = j.changed, nil
+	safe = make([]Identity, len(changed))
+	for k, i := range changed {
+		safe[k] = j.st.files[i]
+	}
+	return changed, safe
+}
+
+// nowSafe has files be synced as they looked before. j.mu is held.
+func (j *Journal) nowSafe(changed []int, safe []Identity) {
+	j.idMu.Lock()
+	j.st.apart()
+	j.idMu.Unlock()
+	for k, i := range changed {
+		j.st.safe[i] = safe[k]
+	}
 }
 
 // notSynced is a Commit whose sync failed.

@@ -35,6 +35,8 @@ type world struct {
 	lostPower bool // since the last Adopt
 
 	openFiles int // at once
+
+	skip []bool // files that are not wanted; with a part file only
 }
 
 // newWorld is a small torrent: a few files, odd borders, a pad.
@@ -118,9 +120,13 @@ func (p *process) start() error {
 		return err
 	}
 	p.verdict = p.lo.Compare(seen)
-	p.st, err = storage.New(p.lay.Files, storage.Config{FS: p.dataDir, Pool: storage.NewPool(p.openFiles)})
+	p.st, err = storage.New(p.entries(), storage.Config{FS: p.dataDir, Pool: storage.NewPool(p.openFiles)})
 	if err != nil {
 		return err
+	}
+	if p.lay.Part {
+		p.st.UsePart(partName, int64(p.lay.Geometry.PieceLength))
+		p.st.Skip(p.skip)
 	}
 	p.have = p.verdict.Trusted.Clone()
 	for i := range p.verdict.Doubt.Pieces() {
@@ -139,6 +145,17 @@ func (p *process) start() error {
 		p.durable.Set(i)
 	}
 	return nil
+}
+
+// partName is the name of the part file.
+const partName = ".part"
+
+// entries are the torrent's files without the part file.
+func (w *world) entries() []storage.Entry {
+	if w.lay.Part {
+		return w.lay.Files[:len(w.lay.Files)-1]
+	}
+	return w.lay.Files
 }
 
 // verifies reads a piece and compares, through the storage.

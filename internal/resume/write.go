@@ -10,14 +10,15 @@ import (
 )
 
 // begin notes that a write begins. Until it has returned nil the write must not.
-// Claims of pieces that will be written to are withdrawn first, durably.
-func (j *Journal) begin(off, n int64) error {
+// Claims of pieces that will be written to are withdrawn first, durably. It tells
+// whether it has waited for the device.
+func (j *Journal) begin(off, n int64) (waited bool, err error) {
 	first, last := j.lay.pieces(off, n)
 	j.unready(func(p uint32) bool { return first <= p && p < last })
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if !j.adopted {
-		return ErrNotAdopted
+		return false, ErrNotAdopted
 	}
 	w := write{off, n, j.cfg.Now().UnixNano()}
 	wasClean := j.st.clean
@@ -31,27 +32,27 @@ func (j *Journal) begin(off, n int64) error {
 		// That may have taken a while, and the time tells our write from others'.
 		j.st.open.at = j.cfg.Now().UnixNano()
 		if err != nil {
-			return err
+			return false, err
 		}
-		return j.append(kindBegin, j.st.open.append)
+		return true, j.append(kindBegin, j.st.open.append)
 	}
 	if err := j.append(kindBegin, w.append); err != nil {
-		return err
+		return false, err
 	}
 	if !wasClean {
-		return nil
+		return false, nil
 	}
 	// From here on a loss of power may leave files that differ from what is noted;
 	// that it is not foul play has to be durable.
 	if j.fs != nil {
 		if err := j.handle.Sync(); err != nil {
 			j.file.renew = true
-			return err
+			return false, err
 		}
 	}
 	j.file.synced = j.file.end
 	j.st.open.at = j.cfg.Now().UnixNano()
-	return j.append(kindBegin, j.st.open.append)
+	return true, j.append(kindBegin, j.st.open.append)
 }
 
 // noted is a file, and what it looks like.
