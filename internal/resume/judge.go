@@ -1,0 +1,99 @@
+package resume
+
+import (
+	"context"
+
+	"shoal/internal/storage"
+)
+
+// judge tells whether a file that was read from is as we left it, by how the open file
+// looks now that its bytes are there and before they are given out. It never waits, nor
+// takes more than the one look, but when a change of our own began or ended just then.
+//
+// While we write to a file it can't be told from another's edit how it looks; then it
+// has to be the same file, and not shorter. It was as we left it when the write began,
+// and the next read, or write, finds what has come after the end.
+func (g *Guard) judge(i int, h storage.Handle) error {
+	ok, err := g.asLeft(i, func() (Identity, error) { return identityOf(h) })
+	if err == nil && !ok {
+		err = ErrChanged
+	}
+	return err
+}
+
+// asLeft reports whether a file looks as we left it, or may for what we are doing to it.
+func (g *Guard) asLeft(i int, look func() (Identity, error)) (bool, error) {
+	if i >= len(g.j.lay.Files) {
+		return true, nil // a part file that nobody keeps books of
+	}
+	for {
+		_, before, _ := g.changing(i)
+		is, err := look()
+		if err != nil {
+			return false, err
+		}
+		was, adopted := g.j.left(i)
+		busy, changes, seen := g.changing(i)
+		switch {
+		case !adopted && seen == nil:
+			return true, nil
+		case !adopted:
+			was = seen[i]
+		}
+		loosely := !was.Exists || is.sameFile(was) && is.Size >= was.Size
+		if is.same(was) || busy && loosely || g.late && loosely && was.Exists {
+			return true, nil
+		}
+		if before == changes { // no change of ours has begun or ended meanwhile
+			return false, nil
+		}
+	}
+}
+
+// changing reports whether we are changing a file, and how many changes have begun and
+// ended so far.
+func (g *Guard) changing(i int) (busy bool, changes uint64, seen []Identity) {
+	g.busyMu.Lock()
+	defer g.busyMu.Unlock()
+	busy = g.busy && (g.first <= i && i < g.last || i == g.j.lay.part())
+	return busy, g.changes, g.seen
+}
+
+// Expect has reads judged by how the files were seen, before that is adopted. It is
+// called when nobody reads any more to find out what is there; with nothing seen it is
+// taken back.
+func (g *Guard) Expect(seen Seen) {
+	g.busyMu.Lock()
+	defer g.busyMu.Unlock()
+	g.seen = seen.Files
+}
+
+// Look compares all files, by their names, with how we left them, and gives those that
+// somebody else has changed, replaced or made, and those that are gone: what a read of a
+// file that is open does not see. It opens nothing, and may be called at any time.
+func (g *Guard) Look(ctx context.Context) (changed, missing []int, err error) {
+	for i := range g.j.lay.Files {
+		e := &g.j.lay.Files[i]
+		if !kept(e) {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, nil, err
+		}
+		gone := false
+		ok, err := g.asLeft(i, func() (Identity, error) {
+			id, err := look(g.fs, e.Path)
+			gone = !id.Exists
+			return id, err
+		})
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case !ok && gone:
+			missing = append(missing, i)
+		case !ok:
+			changed = append(changed, i)
+		}
+	}
+	return changed, missing, nil
+}
