@@ -3,6 +3,7 @@ package resume
 import (
 	"context"
 	"errors"
+	"path"
 )
 
 // Allocate reserves room for these files. It changes them, and no byte of a piece that
@@ -103,5 +104,10 @@ func (g *Guard) removePart(ctx context.Context, st parts) error {
 	if err := g.j.end([]noted{{file: part}}); err != nil {
 		return err
 	}
-	return st.RemovePart()
+	if err := st.RemovePart(); err != nil {
+		return err
+	}
+	// If that fails the file may come back, and cost the check of pieces it had a part of.
+	_ = g.fs.SyncDir(path.Dir(g.j.lay.Files[part].Path))
+	return nil
 }

@@ -52,9 +52,11 @@ func (lo *Loaded) Compare(now Seen) Verdict {
 		}
 		anyThere = anyThere || is.Exists
 		switch {
-		case i == l.part() && !is.same(st.files[i]):
-			// What was in it may lie in files of its own by now.
-			l.mark(v.Doubt, i)
+		case i == l.part():
+			// What was in it may lie in files of its own by now, so it is never missed.
+			if !is.same(st.files[i]) || is.Exists != was.Exists {
+				l.mark(v.Doubt, i)
+			}
 		case !is.Exists && was.Exists:
 			v.Missing = append(v.Missing, i)
 			l.mark(lost, i)
