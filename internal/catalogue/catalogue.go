@@ -55,7 +55,7 @@ type Catalogue struct {
 const (
 	// defaultWriters is how many files are written and synced at once. File systems
 	// make what several sync at the same time durable together.
-	defaultWriters = 16
+	defaultWriters = 32
 	// defaultPending bounds the memory of what is put and not written yet.
 	defaultPending = 8 << 20
 )

@@ -36,6 +36,9 @@ func (w *world) insist() error {
 	return err
 }
 
+// faults are what calls fail with.
+var faults = []syscall.Errno{syscall.ENOSPC, syscall.EIO, syscall.EROFS, syscall.EMFILE, syscall.EACCES}
+
 // Every call to the file system fails, once or from then on, with no space or a
 // failing device. What failed once is made good in the same process, also a failed
 // sync, whose data the system takes for clean. What keeps failing spoils nothing:
