@@ -22,9 +22,9 @@ func TestCrashAtEveryCall(t *testing.T) {
 			if mode == crashfs.Torn {
 				seeds = 4
 			}
-			n := 0
-			for stopped := true; stopped; {
-				n++
+			n, stops := 1, 0
+			for stopped := true; stopped; n = next(n) {
+				stops++
 				for seed := range seeds {
 					w := newWorld()
 					w.slow(100 * time.Millisecond)
@@ -40,7 +40,7 @@ func TestCrashAtEveryCall(t *testing.T) {
 					return
 				}
 			}
-			t.Logf("stopped at each of %d calls", n-1)
+			t.Logf("stopped at %d of %d calls", stops-1, n)
 		})
 	}
 }
@@ -96,14 +96,14 @@ func TestCrashTwice(t *testing.T) {
 	for _, first := range crashfs.Modes() {
 		t.Run(first.String(), func(t *testing.T) {
 			t.Parallel()
-			for n := 1; ; n += 17 {
+			for n := 1; ; n += coarse(17) {
 				w := newWorld()
 				w.fs.StopAt(n)
 				_ = w.run()
 				if !w.fs.Stopped() {
 					return
 				}
-				for again := 1; ; again += 9 {
+				for again := 1; ; again += coarse(9) {
 					// The file system after the first stop is made anew each time.
 					w = newWorld()
 					w.fs.StopAt(n)
@@ -129,7 +129,7 @@ func TestCrashAfterRestart(t *testing.T) {
 	for _, before := range []string{"closed", "and restarted", "and torn"} {
 		t.Run(before, func(t *testing.T) {
 			t.Parallel()
-			for n, stopped := 1, true; stopped; n++ {
+			for n, stopped := 1, true; stopped; n = next(n) {
 				for _, mode := range []crashfs.Mode{crashfs.Kill, crashfs.Modes()[n%len(crashfs.Modes())]} {
 					w := newWorld()
 					w.pieces = 7

@@ -128,14 +128,21 @@ func (w *world) damage(t *testing.T, whole []byte, there *bitfield.Bitfield, spo
 			t.Fatalf("%s: nothing is said of it", what)
 		}
 	}
-	for at := range whole {
-		for _, bit := range []byte{1, 0x80, 0xff} {
+	flips := []byte{1, 0x80, 0xff}
+	if *sweep {
+		flips = flips[:0]
+		for bits := range 255 {
+			flips = append(flips, byte(bits+1))
+		}
+	}
+	for at := 0; at < len(whole); at = next(at) {
+		for _, bit := range flips {
 			b := append([]byte(nil), whole...)
 			b[at] ^= bit
 			try(fmt.Sprintf("byte %d of %d changed by %#x", at, len(whole), bit), b, true, true)
 		}
 	}
-	for n := range whole {
+	for n := 0; n < len(whole); n = next(n) {
 		try(fmt.Sprintf("cut to %d of %d bytes", n, len(whole)), whole[:n:n], false, cutIsTold)
 	}
 	try("with a byte more", append(whole[:len(whole):len(whole)], 0), true, true)

@@ -122,7 +122,7 @@ func TestDownloadCrashes(t *testing.T) {
 	for _, mode := range crashfs.Modes() {
 		t.Run(mode.String(), func(t *testing.T) {
 			t.Parallel()
-			for n, stopped := 1, true; stopped; n++ {
+			for n, stopped := 1, true; stopped; n = next(n) {
 				synctest.Test(t, func(t *testing.T) {
 					w := newWorldOf(8<<10,
 						storage.Entry{Path: "t/a", Length: 30_000}, storage.Entry{Path: "t/b", Length: 1},
