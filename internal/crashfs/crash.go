@@ -44,7 +44,7 @@ func (f *FS) Crash(mode Mode, rng *rand.Rand) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.epoch++
-	f.calls, f.stop, f.fail = 0, 0, nil
+	f.calls, f.stop, f.fail, f.locks = 0, 0, nil, map[lock]bool{}
 	if mode == Kill {
 		return
 	}

@@ -23,6 +23,7 @@ import (
 	"sync"
 	"time"
 
+	"shoal/internal/resume"
 	"shoal/internal/storage"
 )
 
@@ -40,6 +41,7 @@ type FS struct {
 	calls int
 	stop  int              // the call that the process stops at; 0 for none
 	fail  func(Call) error // nil for none
+	locks map[lock]bool    // of this process
 }
 
 // Call is one call to the file system.
@@ -85,7 +87,7 @@ func New(now func() time.Time) *FS {
 	if now == nil {
 		now = time.Now
 	}
-	f := &FS{now: now}
+	f := &FS{now: now, locks: map[lock]bool{}}
 	f.root = f.node(true)
 	return f
 }
@@ -340,6 +342,31 @@ func (d *Folder) List() ([]string, error) {
 		names = append(names, name)
 	}
 	return names, nil
+}
+
+// lock is one of the numbers that can be locked in a folder.
+type lock struct {
+	folder *node
+	number int64
+}
+
+// Lock implements resume.Locker. A crash ends it. It counts no call.
+func (d *Folder) Lock(number int64) (release func(), err error) {
+	d.fs.mu.Lock()
+	defer d.fs.mu.Unlock()
+	l := lock{d.node, number}
+	if d.fs.locks[l] {
+		return nil, resume.ErrInUse
+	}
+	d.fs.locks[l] = true
+	epoch := d.epoch
+	return sync.OnceFunc(func() {
+		d.fs.mu.Lock()
+		defer d.fs.mu.Unlock()
+		if d.fs.epoch == epoch {
+			delete(d.fs.locks, l)
+		}
+	}), nil
 }
 
 // Close implements storage.FS.

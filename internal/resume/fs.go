@@ -26,7 +26,8 @@ type FS interface {
 // folder is an FS of the operating system.
 type folder struct {
 	storage.FS
-	root *os.Root
+	root  *os.Root
+	locks locks
 }
 
 // OpenFolder gives the folder of state at path, which must exist. It is shared by
@@ -41,7 +42,7 @@ func OpenFolder(path string) (FS, error) {
 		root.Close()
 		return nil, fmt.Errorf("open the folder of state: %w", err)
 	}
-	return &folder{files, root}, nil
+	return &folder{FS: files, root: root}, nil
 }
 
 func (f *folder) Rename(from, to string) error { return f.root.Rename(from, to) }
@@ -60,6 +61,7 @@ func (f *folder) List() ([]string, error) {
 }
 
 func (f *folder) Close() error {
+	f.locks.close()
 	err := f.FS.Close()
 	if rootErr := f.root.Close(); err == nil {
 		err = rootErr
