@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"testing"
@@ -73,11 +74,15 @@ func TestLockEndsWithTheProcess(t *testing.T) {
 		_, err = resume.Lock(f, [20]byte{1})
 		must(t, err)
 		fmt.Println("locked")
-		select {}
+		_, _ = io.Copy(io.Discard, os.Stdin) // until the end
+		return
 	}
 	dir := t.TempDir()
 	other := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
 	other.Env = append(os.Environ(), where+"="+dir)
+	in, err := other.StdinPipe()
+	must(t, err)
+	defer in.Close()
 	out, err := other.StdoutPipe()
 	must(t, err)
 	must(t, other.Start())
