@@ -3,6 +3,7 @@ package disk_test
 import (
 	"fmt"
 	"syscall"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -130,8 +131,11 @@ func TestEveryWriteFails(t *testing.T) {
 			for n, last := 1, false; !last; n += fails {
 				t.Run(fmt.Sprintf("%s, %s, write %d fails %d times", shape.name, order, n, fails), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
+						var mu sync.Mutex
 						writes, failed := 0, 0
 						hooked := &storagetest.Hooked{Storage: memory(t, shape.c), BeforeWrite: func(int64, int64) error {
+							mu.Lock()
+							defer mu.Unlock()
 							if writes++; writes >= n && failed < fails {
 								failed++
 								return noSpace
