@@ -2,8 +2,8 @@ package disk_test
 
 import (
 	"fmt"
-	"syscall"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
