@@ -122,7 +122,7 @@ func New(cfg Config, rng *rand.Rand) *Book {
 		cfg.Max = DefaultMax
 	}
 	return &Book{
-		cfg: cfg, rng: rng, index: make(map[netip.AddrPort]int), deadline: mono.Never,
+		cfg: cfg, rng: rng, deadline: mono.Never,
 		bans: memory{most: maxBans}, seen: memory{most: maxSeen}, rested: memory{most: maxRested},
 	}
 }
@@ -143,6 +143,9 @@ func (b *Book) Add(now mono.Time, src Source, addr netip.AddrPort, expectID []by
 			return false
 		}
 		i = len(b.entries)
+		if b.index == nil {
+			b.index = make(map[netip.AddrPort]int)
+		}
 		b.index[addr] = i
 		b.entries = append(b.entries, entry{addr: addr, due: b.firstDue(now, src, addr), rank: b.rankOf(addr)})
 		b.stale = true

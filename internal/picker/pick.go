@@ -25,7 +25,7 @@ type Choice struct {
 // appends them to dst. They count as requested of it until Received, Abandon or
 // AbandonAll. has is what the peer has, as PeerBits and PeerHas were told, or a
 // part of that (such as the allowed fast pieces while it chokes us, BEP 6). pace
-// is of use where somebody reads.
+// is of use where somebody reads, and in endgame.
 func (p *Picker) Pick(now mono.Time, peer Peer, has *bitfield.Bitfield, n int, pace Pace, dst []Choice) []Choice {
 	if n <= 0 || p.seeking == 0 {
 		return dst
@@ -47,7 +47,7 @@ func (p *Picker) Pick(now mono.Time, peer Peer, has *bitfield.Bitfield, n int, p
 		n, dst = p.take(now, peer, slot, reason, n, n, &pace, given, dst)
 	}
 	if n > 0 && p.Endgame() {
-		n, dst = p.duplicate(now, peer, has, n, &pace, dst)
+		n, dst = p.duplicate(now, peer, has, n, &pace, given, dst)
 	}
 	if n > 0 && p.owned == 0 && !p.full() && !(p.Endgame() && p.cfg.EndgameAfter > 0) {
 		q.dry, q.dryHas, q.dryCount, q.dryEndgame = p.generation, has, has.Count(), p.Endgame()
@@ -274,9 +274,9 @@ func (p *Picker) chooseHeldTooLong(now mono.Time, has *bitfield.Bitfield) int32 
 // First comes the peer that has kept us waiting longest; of its requests the
 // newest, since it will get to that one last. So a peer that has stalled is
 // replaced first, and two that both send meet in the middle of what is left
-// instead of sending the same blocks. A request that is too young is left to the
-// peer that has it: most likely its block is on the way.
-func (p *Picker) duplicate(now mono.Time, peer Peer, has *bitfield.Bitfield, n int, pace *Pace, dst []Choice) (int, []Choice) {
+// instead of sending the same blocks. A request that is too young, or that is likely
+// to be answered before ours would be, is left to the peer that has it.
+func (p *Picker) duplicate(now mono.Time, peer Peer, has *bitfield.Bitfield, n int, pace *Pace, given int, dst []Choice) (int, []Choice) {
 	if p.cfg.EndgameCopies == 1 {
 		return n, dst
 	}
@@ -287,7 +287,7 @@ func (p *Picker) duplicate(now mono.Time, peer Peer, has *bitfield.Bitfield, n i
 		q := &p.peers[p.requests[id].peer]
 		if q.visit != p.visit {
 			q.visit = p.visit
-			n, dst = p.duplicateOf(now, q, peer, has, n, pace, dst)
+			n, dst = p.duplicateOf(now, q, peer, has, n, pace, given, dst)
 		}
 		if id == last {
 			break
@@ -296,7 +296,7 @@ func (p *Picker) duplicate(now mono.Time, peer Peer, has *bitfield.Bitfield, n i
 	return n, dst
 }
 
-func (p *Picker) duplicateOf(now mono.Time, q *peerState, peer Peer, has *bitfield.Bitfield, n int, pace *Pace, dst []Choice) (int, []Choice) {
+func (p *Picker) duplicateOf(now mono.Time, q *peerState, peer Peer, has *bitfield.Bitfield, n int, pace *Pace, given int, dst []Choice) (int, []Choice) {
 	for id := q.last; n > 0 && id != none; id = p.requests[id].prev {
 		r := p.requests[id]
 		st := &p.slots[r.slot]
@@ -304,7 +304,11 @@ func (p *Picker) duplicateOf(now mono.Time, q *peerState, peer Peer, has *bitfie
 		if p.ripe(id) > now || int(b.n) >= p.cfg.EndgameCopies || !has.Has(st.piece) || p.pieces[st.piece].suspect || p.find(b, peer) != none {
 			continue
 		}
-		p.ask(now, peer, r.slot, r.index, pace.due(now, 0))
+		mine := pace.due(now, len(dst)-given)
+		if pace.Wait > 0 && p.remains(now, id) <= mine.Sub(now) {
+			continue // it will be here before ours
+		}
+		p.ask(now, peer, r.slot, r.index, mine)
 		dst = append(dst, Choice{p.ref(st.piece, r.index), why.Endgame, int32(p.Availability(st.piece))})
 		n--
 	}

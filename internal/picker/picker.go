@@ -126,19 +126,25 @@ type Picker struct {
 	lacking uint32  // of those, how many are missing
 	seeking uint32  // missing pieces of a level above Skip: those that readers want, too
 
-	// Pieces by priority and availability. Nil while every piece is had.
+	// What readers wait for.
+	readers     []reader
+	urgentStale bool  // progress.urgent is to be made anew
+	debt        int   // blocks read ahead since the swarm had its share
+	jumps       int64 // of readers, ever
+	asked       int64 // urgent blocks, ever
+	copied      int64 // urgent blocks asked of one more peer, ever
+
+	*progress // &nothing while every piece is had
+}
+
+// progress is what is kept while a piece is missing, and of no use otherwise: most
+// torrents of an engine are complete.
+type progress struct {
+	// Pieces by priority and availability.
 	pieces []piece
 	orders [High + 1]order // by level
 	seeds  uint32          // peers counted as one on every piece; see PeerBits
-
-	// What readers wait for.
-	readers     []reader
-	urgent      []urgent // the missing pieces in front of them, by rank
-	urgentStale bool     // urgent is to be made anew
-	debt        int      // blocks read ahead since the swarm had its share
-	jumps       int64    // of readers, ever
-	asked       int64    // urgent blocks, ever
-	copied      int64    // urgent blocks asked of one more peer, ever
+	urgent []urgent        // the missing pieces in front of readers, by rank
 
 	// Pieces in progress.
 	slots     []started
@@ -171,20 +177,21 @@ type Picker struct {
 	generation uint64
 }
 
+// nothing is the progress of every torrent that has all pieces. It is never written
+// to: whatever changes a progress is about a missing piece.
+var nothing = progress{freeRequest: none, oldest: none, newest: none}
+
 // New makes the picker of a torrent of have.Len() pieces, those in have being
 // had. have is copied.
 func New(cfg Config, have *bitfield.Bitfield, rng *rand.Rand) *Picker {
 	p := &Picker{
-		cfg:         cfg.withDefaults(),
-		rng:         rng,
-		have:        have.Clone(),
-		chosen:      have.Len(),
-		lacking:     have.Len() - have.Count(),
-		seeking:     have.Len() - have.Count(),
-		freeRequest: none,
-		oldest:      none,
-		newest:      none,
-		generation:  1,
+		cfg:      cfg.withDefaults(),
+		rng:      rng,
+		have:     have.Clone(),
+		chosen:   have.Len(),
+		lacking:  have.Len() - have.Count(),
+		seeking:  have.Len() - have.Count(),
+		progress: &nothing,
 	}
 	if !have.All() {
 		p.build()
@@ -192,15 +199,20 @@ func New(cfg Config, have *bitfield.Bitfield, rng *rand.Rand) *Picker {
 	return p
 }
 
-// build makes what is kept of every piece, when the first one is missing.
+// build makes what is kept while a piece is missing.
 func (p *Picker) build() {
-	p.pieces = make([]piece, p.have.Len())
-	var missing []uint32
-	for i := range p.pieces {
-		piece := uint32(i)
-		p.pieces[i] = newPiece(p.levelOf(piece))
-		if !p.have.Has(piece) {
-			missing = append(missing, piece)
+	p.progress = &progress{
+		pieces:      make([]piece, p.have.Len()),
+		freeRequest: none,
+		oldest:      none,
+		newest:      none,
+		generation:  1,
+	}
+	missing := make([]uint32, 0, p.Missing())
+	for i := range p.have.Len() {
+		p.pieces[i] = newPiece(p.levelOf(i))
+		if !p.have.Has(i) {
+			missing = append(missing, i)
 		}
 	}
 	p.rng.Shuffle(len(missing), func(i, j int) { missing[i], missing[j] = missing[j], missing[i] })
@@ -214,14 +226,6 @@ func (p *Picker) build() {
 }
 
 func newPiece(level uint8) piece { return piece{slot: none, level: level} }
-
-// release forgets all that is of use while pieces are missing only.
-func (p *Picker) release() {
-	p.pieces, p.orders, p.seeds = nil, [High + 1]order{}, 0
-	p.slots, p.freeSlots, p.open, p.failures = nil, nil, nil, nil
-	p.requests, p.freeRequest, p.peers, p.senderScratch = nil, none, nil, nil
-	p.urgent, p.offered, p.orphaned = nil, 0, 0
-}
 
 // Have reports whether the piece is had: verified and not lost since.
 func (p *Picker) Have(piece uint32) bool { return p.have.Has(piece) }
@@ -295,7 +299,7 @@ func (p *Picker) Verified(piece uint32) {
 	}
 	p.urgentStale = p.urgentStale || pc.rank > 0
 	if p.have.All() {
-		p.release()
+		p.progress = &nothing
 	}
 }
 

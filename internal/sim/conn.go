@@ -241,7 +241,8 @@ func (e *end) depart(f frame) {
 			e.last = max(e.last, arrival)
 			w.at(e.last, func() { to.receive(part, f.block, f.tag) })
 			if i+1 < len(parts) {
-				arrival = e.last.Add(time.Duration(w.net.Int64N(int64(50 * time.Millisecond))))
+				// The rest is late, but does not hold up for ever what comes behind it.
+				arrival = arrival.Add(time.Duration(w.net.Int64N(int64(50 * time.Millisecond))))
 			}
 		}
 	}

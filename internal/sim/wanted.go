@@ -309,4 +309,40 @@ var wanted = []Scenario{
 			return w.within(3, 8*time.Minute)
 		},
 	},
+	{
+		Name: "spread", Story: "Twenty seeds of 5 MiB/s each on one network: all of them are kept busy from the first moment to the last.",
+		Pieces: 256, Blocks: 64,
+		Play: func(w *World) error { return w.spread(100*time.Microsecond, 10, 50*time.Millisecond) },
+	},
+	{
+		Name: "spread-far", Story: "The same over paths of 80 ms: what is lost is the time until the windows have grown.",
+		Pieces: 256, Blocks: 64,
+		Play: func(w *World) error { return w.spread(20*time.Millisecond, 10, 600*time.Millisecond) },
+	},
+}
+
+// spread has one peer fetch from twenty seeds, and holds that it takes no longer than the
+// ideal, so many thousandths of it, and a time to begin. The last two hundredths of the
+// torrent, in which an endgame would show, take no longer than any other.
+func (w *World) spread(lag time.Duration, thousandths int64, begin time.Duration) error {
+	w.Every = 5000
+	l := w.Add(Spec{Name: "L", Lag: lag})
+	l.Knows(w.group(20, Spec{Name: "S", Have: w.Full(), Up: 5 << 20, Lag: lag})...)
+	ideal := w.Ideal()
+	got := func() int64 { return l.swarm.Stats(w.now).Downloaded }
+	if err := w.Run(2*ideal, func() bool { return 100*got() >= 98*w.Geometry.Total }); err != nil {
+		return err
+	}
+	tail := w.Now()
+	if err := w.Complete(ideal); err != nil {
+		return err
+	}
+	tail = w.Now() - tail
+	slack := ideal*time.Duration(thousandths)/1000 + begin
+	if w.Now() > ideal+slack || tail > ideal/50+slack-begin+2*4*lag {
+		return fmt.Errorf("it took %v, the last fiftieth of it %v; ideal are %v", w.Now(), tail, ideal)
+	}
+	// Where two meet in endgame, what is on its way comes twice: for each of twenty peers
+	// what its path and its writer hold, 45 blocks, whatever the size of the torrent.
+	return w.wasted(5)
 }

@@ -57,6 +57,9 @@ type Effect struct {
 func (s *Swarm) Effects() []Effect {
 	e := s.effects
 	s.effects = s.effects[:0]
+	if s.Idle() {
+		s.effects = nil // as remove says
+	}
 	return e
 }
 
@@ -96,6 +99,9 @@ func (s *Swarm) Flush(f func(PeerKey, Out)) {
 		s.drop(p, why.Useless, text)
 	}
 	s.parting = s.parting[:0]
+	if s.count == 0 {
+		s.dirty, s.parting = nil, nil
+	}
 }
 
 // settle does what is done once for a batch of inputs.
@@ -123,6 +129,9 @@ func (s *Swarm) settle() {
 	}
 	if s.wants() && s.picker.Endgame() {
 		s.due(s.picker.NextRipe(s.now))
+		if !s.held && s.idlers() {
+			s.due(s.now.Add(endgameAfter)) // others may be late by then
+		}
 	}
 	if s.pacing.on && !s.held && s.idlers() {
 		s.due(s.now.Add(urgentEvery))

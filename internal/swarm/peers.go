@@ -137,6 +137,9 @@ func (s *Swarm) refuse(p *peer, w why.Why, text string) {
 func (s *Swarm) welcome(p *peer) {
 	p.slot = s.freeSlot()
 	s.peers[p.slot] = p
+	if s.byKey == nil {
+		s.byKey = make(map[PeerKey]*peer)
+	}
 	s.byKey[p.key] = p
 	s.count++
 	if s.count == 1 {
@@ -239,6 +242,8 @@ func (s *Swarm) remove(p *peer) {
 	}
 	if s.count == 0 {
 		s.chokeAt = mono.Never
+		// Most torrents of an engine are idle: nothing is kept for peers.
+		s.peers, s.byKey, s.scratch = nil, nil, scratch{}
 	}
 }
 

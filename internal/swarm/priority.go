@@ -177,12 +177,11 @@ func (s *Swarm) measure() {
 
 // paceOf is how quick one peer is.
 func (s *Swarm) paceOf(p *peer) picker.Pace {
-	if !s.pacing.on {
-		return picker.Pace{}
-	}
 	pace := s.pacing.pace
 	pace.Wait, pace.Block = p.window.Expect()
 	switch {
+	case p.snubbed && !s.pacing.on:
+		pace.Wait = 0 // in endgame it may show that it answers again
 	case p.snubbed:
 		pace.Wait, pace.Block = snubAfter, snubAfter
 	case pace.Wait == 0 && pace.Best > 0:

@@ -1,6 +1,7 @@
 package swarm
 
 import (
+	"net/netip"
 	"time"
 
 	"shoal/internal/announce"
@@ -99,6 +100,9 @@ func (s *Swarm) dialMore() {
 		if !ok {
 			s.due(s.book.Deadline())
 			return
+		}
+		if s.dials == nil {
+			s.dials = make(map[netip.AddrPort]dial)
 		}
 		s.dials[c.Addr] = dial{expectID: c.ExpectID, expects: c.HasID, why: c.Why}
 		if s.tracing() {

@@ -187,11 +187,10 @@ func New(cfg Config, now mono.Time, rng *rand.Rand) *Swarm {
 		choker:   choker.New(choker.Config{Slots: cfg.Slots}, rng),
 		book:     peerbook.New(peerbook.Config{}, rng),
 		trackers: announce.New(announce.Config{Tiers: cfg.Tiers, Private: cfg.Private}, rng),
-		byKey:    make(map[PeerKey]*peer),
-		dials:    make(map[netip.AddrPort]dial),
 		next:     mono.Never,
 		chokeAt:  mono.Never,
 	}
+	s.cfg.Have = nil // the picker has its own
 	if cfg.Slots < 0 {
 		s.choker.SetSlots(0)
 	}
