@@ -10,7 +10,6 @@ import (
 	"shoal/internal/crashfs"
 	"shoal/internal/resume"
 	"shoal/internal/storage"
-	"shoal/internal/storage/storagetest"
 )
 
 // edit writes to a file behind our back.
@@ -330,13 +329,24 @@ func TestEditedBeforeRestart(t *testing.T) {
 	}
 }
 
+// hooked is a storage in which something happens before the next write.
+type hooked struct {
+	*storage.Files
+	do func() error
+}
+
+func (h *hooked) WriteV(bufs [][]byte, off int64) error {
+	do := h.do
+	h.do = func() error { return nil }
+	if err := do(); err != nil {
+		return err
+	}
+	return h.Files.WriteV(bufs, off)
+}
+
 // hook has something happen in the middle of the next write, before the data.
 func (p *process) hook(do func() error) {
-	p.guard = resume.NewGuard(&storagetest.Hooked{Storage: p.st, BeforeWrite: func(int64, int64) error {
-		now := do
-		do = func() error { return nil }
-		return now()
-	}}, p.dataDir, p.j, false)
+	p.guard = resume.NewGuard(&hooked{p.st, do}, p.dataDir, p.j, false)
 }
 
 // A file that is replaced between our look and our write is not the one written to.

@@ -2,6 +2,7 @@ package resume_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -107,5 +108,107 @@ func TestInMemoryAlone(t *testing.T) {
 	}
 	if _, err := j.Commit(t.Context(), g.Sync); err != nil {
 		t.Errorf("commit: %v", err)
+	}
+}
+
+// Look finds what reads of open files do not see: a file that another was put in the place
+// of, and one that was removed. What we write ourselves it does not.
+func TestLook(t *testing.T) {
+	w := newWorld()
+	p, err := w.open()
+	must(t, err)
+	must(t, p.start())
+	look := func(want string) {
+		t.Helper()
+		changed, missing, err := p.guard.Look(t.Context())
+		must(t, err)
+		if got := fmt.Sprint(changed, missing); got != want {
+			t.Errorf("changed and missing are %s, want %s", got, want)
+		}
+	}
+	look("[] []")
+	for i := range uint32(8) {
+		must(t, p.write(i))
+		look("[] []")
+	}
+	must(t, p.commit())
+	p.hook(func() error { look("[] []"); return nil }) // in the middle of a write
+	must(t, p.write(9))
+	w.replace(t, "t/x/b", 100)
+	look("[2] []")
+	if !p.verifies(3) {
+		t.Error("piece 3 is not read, of a file that is as it was")
+	}
+	must(t, w.fs.Folder("data").Remove("t/a"))
+	look("[2] [0]")
+	if !p.verifies(3) {
+		t.Error("piece 3 is not read, though the file is open")
+	}
+	p.st.Close()
+	p.lo = p.j.Loaded()
+	must(t, p.start())
+	look("[] []")
+}
+
+// In the middle of our own write a file is told from another all the same, and no reader
+// waits for the write to end.
+func TestChangedWhileWeWrite(t *testing.T) {
+	for name, change := range map[string]struct {
+		do   func(t *testing.T, w *world)
+		told bool
+	}{
+		"nothing":  {func(*testing.T, *world) {}, false},
+		"replaced": {func(t *testing.T, w *world) { w.replace(t, "t/a", 5000) }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			p, err := w.open()
+			must(t, err)
+			must(t, p.start())
+			must(t, p.write(0))
+			must(t, p.commit())
+			p.st.Close()
+			p.lo = p.j.Loaded()
+			must(t, p.start()) // with no file open
+			b := make([]byte, pieceLength)
+			p.hook(func() error {
+				change.do(t, w)
+				if _, err := p.guard.ReadAt(b, 0); errors.Is(err, resume.ErrChanged) != change.told {
+					t.Errorf("read in the middle of a write: %v", err)
+				}
+				return nil
+			})
+			if err := p.write(1); errors.Is(err, resume.ErrChanged) != change.told {
+				t.Errorf("write: %v", err)
+			}
+		})
+	}
+}
+
+// An edit while the note of a write waits for the device is not taken for the write.
+func TestEditedWhileTheNoteWaits(t *testing.T) {
+	w := newWorld()
+	w.pieces = 3
+	must(t, w.run())
+	looks := 0
+	now := func() time.Time {
+		if looks++; looks == 2 { // when the note is durable
+			w.edit(t, "t/a", 10, []byte{0xff})
+		}
+		return w.now()
+	}
+	p := &process{world: w, dataDir: w.fs.Folder("data")}
+	var err error
+	p.j, p.lo, err = resume.Open(w.fs.Folder("state"), w.lay, resume.Config{Dir: "data", Boot: w.boot, Now: now})
+	must(t, err)
+	must(t, p.start())
+	if err := p.write(3); looks < 2 || !errors.Is(err, resume.ErrChanged) {
+		t.Fatalf("write: %v after %d looks at the clock", err, looks)
+	}
+	p.st.Close()
+	p.lo = p.j.Loaded()
+	must(t, p.start())
+	if p.have.Has(0) || !p.have.Has(1) {
+		t.Errorf("had are %v, want all but piece 0", list(p.have))
 	}
 }
