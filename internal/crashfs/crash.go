@@ -62,7 +62,14 @@ func (n *node) crash(mode Mode, rng *rand.Rand, seen map[*node]bool) {
 		return
 	}
 	for i, m := range n.moves {
-		if survives(mode, rng, i, len(n.moves)) {
+		lives := survives(mode, rng, i, len(n.moves))
+		if m.fate != nil { // the first of the two folders that is looked at decides
+			if !m.fate.decided {
+				m.fate.decided, m.fate.durable = true, lives
+			}
+			lives = m.fate.durable
+		}
+		if lives {
 			m.apply(n.kept)
 		}
 	}

@@ -75,11 +75,17 @@ type write struct {
 	data []byte
 }
 
-// move is one change of a folder's names: remove from, and let to be node.
+// move is one change of names: remove from, and let to be node. One that leads to another
+// folder is a change of both, and both have it or none, as with the journals of real ones.
 type move struct {
 	from, to string
 	node     *node
+	other    *node // the folder that to is in; nil when it is the one that from is in
+	fate     *fate // of a change of two folders
 }
+
+// fate is whether a change of two folders is on the device.
+type fate struct{ durable, decided bool }
 
 // New makes an empty file system. now gives the times of files; nil means
 // time.Now.
@@ -205,7 +211,16 @@ func (p *node) move(from, to string, n *node) {
 	if to != "" {
 		p.names[to] = n
 	}
-	p.moves = append(p.moves, move{from, to, n})
+	p.moves = append(p.moves, move{from: from, to: to, node: n})
+}
+
+// moveTo gives a file a name in another folder.
+func (p *node) moveTo(q *node, from, to string, n *node) {
+	f := &fate{}
+	delete(p.names, from)
+	q.names[to] = n
+	p.moves = append(p.moves, move{from: from, node: n, other: q, fate: f})
+	q.moves = append(q.moves, move{to: to, node: n, other: p, fate: f})
 }
 
 // begin locks, and counts the call; the caller unlocks.
@@ -287,11 +302,22 @@ func (d *Folder) SyncDir(name string) error {
 	if n == nil || !n.folder {
 		return fmt.Errorf("sync %s: %w", name, fs.ErrNotExist)
 	}
-	for _, m := range n.moves {
-		m.apply(n.kept)
-	}
-	n.moves = nil
+	n.syncNames()
 	return nil
+}
+
+// syncNames makes all changes of a folder's names durable, and those of others that were
+// one with them, with all that came before.
+func (n *node) syncNames() {
+	moves := n.moves
+	n.moves = nil
+	for _, m := range moves {
+		m.apply(n.kept)
+		if m.fate != nil && !m.fate.durable {
+			m.fate.durable = true
+			m.other.syncNames()
+		}
+	}
 }
 
 func (m move) apply(names map[string]*node) {
@@ -308,9 +334,13 @@ func (d *Folder) Rename(from, to string) error {
 	if err != nil {
 		return err
 	}
-	n, p := d.find(from), d.find(path.Dir(from))
-	if n == nil || path.Dir(from) != path.Dir(to) {
+	n, p, q := d.find(from), d.find(path.Dir(from)), d.find(path.Dir(to))
+	if n == nil || q == nil || !q.folder {
 		return fmt.Errorf("rename %s: %w", from, fs.ErrNotExist)
+	}
+	if p != q {
+		p.moveTo(q, path.Base(from), path.Base(to), n)
+		return nil
 	}
 	p.move(path.Base(from), path.Base(to), n)
 	return nil
@@ -323,8 +353,11 @@ func (d *Folder) Remove(name string) error {
 	if err != nil {
 		return err
 	}
-	if d.find(name) == nil {
+	switch n := d.find(name); {
+	case n == nil:
 		return fmt.Errorf("remove %s: %w", name, fs.ErrNotExist)
+	case n.folder && len(n.names) > 0:
+		return fmt.Errorf("remove %s: something is in it", name)
 	}
 	d.find(path.Dir(name)).move(path.Base(name), "", nil)
 	return nil

@@ -14,4 +14,3 @@ func TestReadsAreJudgedForNothing(t *testing.T) {
 		t.Errorf("%v allocations for a read", n)
 	}
 }
-

@@ -37,13 +37,18 @@ type Config struct {
 	Dir  string           // the folder that holds the torrent's files, kept for whoever opens the journal
 	Boot Boot             // ThisBoot
 	Now  func() time.Time // nil means time.Now
+
+	// Names are those of files that have not the torrent's, for when the journal can't tell:
+	// it is not there, or damaged.
+	Names Names
 }
 
 // Journal is the journal of one torrent. It holds no file open but while writes
 // and commits are going on.
 type Journal struct {
 	fs  FS
-	lay Layout
+	lay Layout          // with the names that the files have
+	own []storage.Entry // with those of the torrent
 	cfg Config
 
 	limit int64 // of the records behind the snapshot
@@ -85,11 +90,15 @@ func Open(fsys FS, lay Layout, c Config) (*Journal, *Loaded, error) {
 		c.Now = time.Now
 	}
 	j := &Journal{fs: fsys, lay: lay, cfg: c, limit: logLimit}
-	lo, st, f, err := load(fsys, &j.lay, c.Boot)
+	lo, st, f, err := load(fsys, &j.lay, c.Boot, c.Names)
 	if err != nil {
 		return nil, nil, err
 	}
 	j.st, j.file = st, f
+	j.cfg.Names = nil
+	j.own = lay.Files
+	j.name()
+	lo.Names, lo.Renaming = st.names.names(), st.names.pending()
 	return j, lo, nil
 }
 
@@ -101,6 +110,7 @@ func (j *Journal) Loaded() *Loaded {
 	st := j.st.clone()
 	return &Loaded{
 		Found: true, Clean: st.clean, Dir: st.dir, Have: st.have,
+		Names: st.names.names(), Renaming: st.names.pending(),
 		lay: &j.lay, st: st, boot: j.cfg.Boot, same: true,
 	}
 }
@@ -144,7 +154,7 @@ func (j *Journal) adopt(ctx context.Context, data storage.FS, seen Seen, have *b
 	files := slices.Clone(seen.Files)
 	st := &state{
 		boot: j.cfg.Boot.ID, dir: j.cfg.Dir, folder: seen.Folder,
-		have: sure, files: files, safe: files, clean: true,
+		have: sure, files: files, safe: files, clean: true, names: j.st.names,
 	}
 	if !again.None() {
 		st.doubt = again.Clone()

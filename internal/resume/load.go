@@ -20,7 +20,13 @@ type Loaded struct {
 	// has changed; then nothing of it counts. Empty when all is well.
 	Damaged string
 
-	Dir  string             // the folder that held the files
+	Dir   string // the folder that held the files
+	Names Names  // of files that have not the torrent's; see Layout
+
+	// Renaming says that a stop came while files were given other names: FinishRenames is
+	// called before anything is looked at.
+	Renaming bool
+
 	Have *bitfield.Bitfield // claimed: verified, and durable; whether it still holds, Compare says. Not to be changed
 
 	lay  *Layout
@@ -34,12 +40,12 @@ type Loaded struct {
 func maxFile(l *Layout) int64 {
 	const identity, fixed = 64, maxDir + 4096
 	snapshot := fixed + 2*int64(bitfield.WireLen(l.Geometry.Pieces)) + 2*identity*int64(len(l.Files))
-	return 4 * (snapshot + logLimit)
+	return 4 * (snapshot + maxNames(l) + logLimit)
 }
 
 // load reads a journal. Errors are of the file system; whatever the file holds is
 // told in Loaded.
-func load(fsys FS, l *Layout, boot Boot) (*Loaded, *state, file, error) {
+func load(fsys FS, l *Layout, boot Boot, names Names) (*Loaded, *state, file, error) {
 	lo := &Loaded{lay: l, boot: boot, Clean: true}
 	var b []byte
 	err := fs.ErrNotExist
@@ -49,6 +55,7 @@ func load(fsys FS, l *Layout, boot Boot) (*Loaded, *state, file, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		lo.st, lo.same = newState(l), true
+		lo.st.names = names.naming()
 		lo.Have = lo.st.have
 		return lo, lo.st, file{renew: true}, nil
 	case errors.Is(err, errLarge):
@@ -66,7 +73,9 @@ func load(fsys FS, l *Layout, boot Boot) (*Loaded, *state, file, error) {
 		lo.st, lo.Clean, f = newState(l), false, file{renew: true}
 		lo.st.doubt = bitfield.New(l.Geometry.Pieces)
 		lo.st.doubt.SetAll()
+		lo.st.names = names.naming()
 		st = newState(l) // of which nothing is known, not even that we wrote it
+		st.names = lo.st.names
 	}
 	lo.Have = lo.st.have
 	return lo, st, f, nil

@@ -8,8 +8,12 @@ import (
 	"shoal/internal/bitfield"
 )
 
-// version is that of the format. A journal of another one is not read.
-const version = 1
+// version is that of the format. The first one knew no part file and no names of the
+// user's, and is read too; a journal of any other is not.
+const (
+	version      = 2
+	firstVersion = 1
+)
 
 // maxDir bounds the name of the folder: no system takes longer ones.
 const maxDir = 1 << 15
@@ -25,6 +29,8 @@ type state struct {
 	files []Identity         // as last noted
 	safe  []Identity         // as they were before the last commit synced them; may be files itself
 	open  write              // the write in progress; of no length when there is none
+
+	names naming // of files that have not the torrent's; nil for none
 
 	clean bool // nothing was noted since everything was durable
 }
@@ -76,6 +82,8 @@ const (
 	flagDoubt // the pieces in doubt follow
 	flagOpen  // the write in progress follows
 	flagSafe  // the files before the last commit follow
+	flagPart  // the last file is the part file
+	flagNames // names of the user's follow
 	allFlags  = 1<<iota - 1
 )
 
@@ -91,6 +99,8 @@ func (s *state) appendSnapshot(b []byte, l *Layout) []byte {
 	set(flagClean, s.clean)
 	doubt, open := set(flagDoubt, s.anyDoubt()), set(flagOpen, s.open.n > 0)
 	differ := set(flagSafe, !sameAll(s.files, s.safe))
+	set(flagPart, l.Part)
+	named := set(flagNames, len(s.names) > 0)
 
 	b = append(b, version, flags)
 	b = append(b, l.InfoHash[:]...)
@@ -109,6 +119,9 @@ func (s *state) appendSnapshot(b []byte, l *Layout) []byte {
 	b = appendFiles(b, l, s.files)
 	if differ {
 		b = appendFiles(b, l, s.safe)
+	}
+	if named {
+		b = s.names.append(b)
 	}
 	return b
 }
@@ -144,10 +157,10 @@ func (w write) append(b []byte) []byte {
 // parseSnapshot reads the payload of a snapshot. The error says what is wrong.
 func parseSnapshot(payload []byte, l *Layout) (*state, error) {
 	in := &input{b: payload}
-	if v := in.byte(); v != version {
+	v, flags := in.byte(), in.byte()
+	if v != version && v != firstVersion {
 		return nil, fmt.Errorf("format %d is not known", v)
 	}
-	flags := in.byte()
 	total, length := uint64(0), uint64(0)
 	hash := in.bytes(len(l.InfoHash))
 	total, length = in.uint(1<<63-1), in.uint(1<<32-1)
@@ -167,12 +180,19 @@ func parseSnapshot(payload []byte, l *Layout) (*state, error) {
 	if flags&flagOpen != 0 {
 		s.open = in.write(l)
 	}
-	in.files(l, s.files)
+	whole := *l
+	if v == firstVersion && l.Part {
+		whole.Files, flags = l.Files[:l.part()], flags|flagPart
+	}
+	in.files(&whole, s.files)
 	if flags&flagSafe != 0 {
 		s.apart()
-		in.files(l, s.safe)
+		in.files(&whole, s.safe)
 	}
-	if !in.done() || flags&^byte(allFlags) != 0 {
+	if flags&flagNames != 0 {
+		s.names = in.names(l)
+	}
+	if !in.done() || flags&^byte(allFlags) != 0 || (flags&flagPart != 0) != l.Part {
 		return nil, fmt.Errorf("the snapshot is ill-formed")
 	}
 	return s, nil

@@ -137,7 +137,9 @@ func (j *Journal) writeVersion() error {
 	}
 	name := j.lay.FileName()
 	b := appendRecord(nil, &j.lay.InfoHash, kindSnapshot, 0, 0, func(b []byte) []byte {
-		j.st.boot, j.st.dir = j.cfg.Boot.ID, j.cfg.Dir
+		if j.adopted {
+			j.st.boot, j.st.dir = j.cfg.Boot.ID, j.cfg.Dir
+		}
 		return j.st.appendSnapshot(b, &j.lay)
 	})
 	if err := j.writeNew(name+newSuffix, b); err != nil {
@@ -151,7 +153,7 @@ func (j *Journal) writeVersion() error {
 	if err := j.fs.SyncDir("."); err != nil {
 		return fmt.Errorf("make the new version of the journal durable: %w", err)
 	}
-	j.file.renew = false
+	j.file.renew = j.st.boot != j.cfg.Boot.ID // what is noted from here on is of this run
 	return nil
 }
 
