@@ -20,6 +20,9 @@
 // goroutines; a Committer groups the commits of a torrent, with a goroutine while
 // there is something to commit and none otherwise.
 //
+// Files may have names of the user's (Journal.Rename), which the journal keeps: whoever
+// opens it takes the layout from it, and calls FinishRenames before anything is looked at.
+//
 // The notes are not synced, and cost a write to the page cache each. They are what
 // makes a stop by kill exact: the last note tells the file's identity to the
 // nanosecond, so our own unfinished work and somebody else's edit are told apart

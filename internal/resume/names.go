@@ -292,7 +292,10 @@ func removeEmpty(data storage.FS, dirs []string) {
 		return
 	}
 	for _, dir := range dirs {
-		for ; dir != "." && mover.Remove(dir) == nil; dir = path.Dir(dir) {
+		for ; dir != "."; dir = path.Dir(dir) {
+			if info, err := data.Lstat(dir); err != nil || !info.IsDir() || mover.Remove(dir) != nil {
+				break
+			}
 		}
 	}
 }

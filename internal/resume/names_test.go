@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"shoal/internal/bitfield"
 	"shoal/internal/crashfs"
 	"shoal/internal/resume"
 	"shoal/internal/storage"
@@ -264,5 +267,49 @@ func TestFirstFormat(t *testing.T) {
 	w.put(t, resume.FormatOf(p.j, 3))
 	if p, err = w.open(); err != nil || !strings.Contains(p.lo.Damaged, "format 3 is not known") {
 		t.Errorf("a later format: %v, %q", err, p.lo.Damaged)
+	}
+}
+
+// The same over folders of the operating system.
+func TestRenameOnDisk(t *testing.T) {
+	w, dir := newWorld(), t.TempDir()
+	data, err := storage.OpenFolder(dir)
+	must(t, err)
+	defer data.Close()
+	state, err := resume.OpenFolder(t.TempDir())
+	must(t, err)
+	defer state.Close()
+	for _, e := range w.lay.Files {
+		if !e.Pad {
+			must(t, os.MkdirAll(filepath.Join(dir, filepath.Dir(e.Path)), 0o777))
+			must(t, os.WriteFile(filepath.Join(dir, e.Path), w.data[e.Offset:e.Offset+e.Length], 0o666))
+		}
+	}
+	must(t, os.Symlink("new", filepath.Join(dir, "link")))
+	boot := resume.ThisBoot()
+	for k, to := range []resume.Names{renamed, {0: "link/a", 2: "t/x/b"}, {4: "t/x/c"}} {
+		j, lo, err := resume.Open(state, w.lay, resume.Config{Dir: dir, Boot: boot})
+		must(t, err)
+		seen, err := resume.Look(data, j.Layout().Files)
+		must(t, err)
+		v := lo.Compare(seen)
+		if k > 0 && (!v.Trusted.All() || len(v.Missing) > 0) {
+			t.Fatalf("renamed %d times, trusted are %v, missing %v", k, list(v.Trusted), v.Missing)
+		}
+		all := bitfield.New(w.lay.Geometry.Pieces)
+		all.SetAll()
+		st, err := storage.New(j.Layout().Files, storage.Config{FS: data, Pool: storage.NewPool(0)})
+		must(t, err)
+		must(t, resume.NewGuard(st, data, j, false).Adopt(t.Context(), seen, all))
+		must(t, j.Close(t.Context(), st.Sync))
+		must(t, st.Close())
+		if err := j.Rename(t.Context(), data, to); (err != nil) != (k == 1) { // through a link that leads nowhere
+			t.Fatalf("renamed %d times, and then: %v", k, err)
+		}
+	}
+	for _, name := range []string{"t/new/deep/a", "nothing", "t/x/b", "t/x/c"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"strings"
 	"sync"
 	"time"
 )
@@ -109,6 +110,11 @@ func (m *memFS) Remove(name string) error {
 	defer m.mu.Unlock()
 	if m.nodes[name] == nil {
 		return fmt.Errorf("remove %s: %w", name, fs.ErrNotExist)
+	}
+	for other := range m.nodes {
+		if strings.HasPrefix(other, name+"/") {
+			return fmt.Errorf("remove %s: something is in it", name)
+		}
 	}
 	delete(m.nodes, name)
 	return nil

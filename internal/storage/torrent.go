@@ -27,11 +27,16 @@ func PartName(info *metainfo.Info) string {
 // exist: a folder that is not there may be a volume that is not mounted. All
 // torrents of a pool in the same folder share one handle on it.
 func OpenTorrent(dir string, info *metainfo.Info, pool *Pool) (*Files, error) {
+	return OpenEntries(dir, Entries(info), info, pool)
+}
+
+// OpenEntries is OpenTorrent with entries whose paths may differ from the torrent's.
+func OpenEntries(dir string, entries []Entry, info *metainfo.Info, pool *Pool) (*Files, error) {
 	folder, err := pool.folder(dir)
 	if err != nil {
 		return nil, err
 	}
-	f, err := New(Entries(info), Config{FS: folder, Pool: pool})
+	f, err := New(entries, Config{FS: folder, Pool: pool})
 	if err != nil {
 		folder.Close()
 		return nil, err
