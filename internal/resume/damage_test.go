@@ -92,6 +92,31 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+// The same of a journal that has names of the user's, which the caller knows too.
+func TestDamageWithNames(t *testing.T) {
+	w := got(t)
+	must(t, w.rename(renamed))
+	w.lay.Files, w.given = w.own(), renamed
+	all := bitfield.New(w.lay.Geometry.Pieces)
+	all.SetAll()
+	w.damage(t, w.journal(t), all, nil, true)
+}
+
+// The same of one that has a part file.
+func TestDamageWithPart(t *testing.T) {
+	s := newSelecting()
+	p, err := s.begin()
+	must(t, err)
+	must(t, s.get(p))
+	must(t, p.close())
+	s.late = true
+	there := p.have.Clone()
+	if !p.exists(partName) {
+		t.Fatal("there is no part file")
+	}
+	s.damage(t, s.journal(t), there, nil, true)
+}
+
 func (w *world) damage(t *testing.T, whole []byte, there *bitfield.Bitfield, spoilt []uint32, cutIsTold bool) {
 	try := func(what string, b []byte, changed, losesNothing bool) {
 		w.put(t, b)
@@ -99,7 +124,7 @@ func (w *world) damage(t *testing.T, whole []byte, there *bitfield.Bitfield, spo
 		if err != nil {
 			t.Fatalf("%s: open: %v", what, err)
 		}
-		seen, err := resume.Look(w.fs.Folder("data"), w.lay.Files)
+		seen, err := resume.Look(w.fs.Folder("data"), p.j.Layout().Files)
 		must(t, err)
 		v := p.lo.Compare(seen)
 		for _, i := range spoilt {

@@ -36,7 +36,8 @@ type world struct {
 
 	openFiles int // at once
 
-	skip []bool // files that are not wanted; with a part file only
+	skip  []bool       // files that are not wanted; with a part file only
+	given resume.Names // by the caller, for when the journal is damaged
 }
 
 // newWorld is a small torrent: a few files, odd borders, a pad.
@@ -104,7 +105,7 @@ type process struct {
 func (w *world) open() (*process, error) {
 	p := &process{world: w, dataDir: w.fs.Folder("data")}
 	var err error
-	p.j, p.lo, err = resume.Open(w.fs.Folder("state"), w.lay, resume.Config{Dir: "data", Boot: w.boot, Now: w.now})
+	p.j, p.lo, err = resume.Open(w.fs.Folder("state"), w.lay, resume.Config{Dir: "data", Boot: w.boot, Now: w.now, Names: w.given})
 	if err != nil {
 		return nil, err
 	}
