@@ -46,8 +46,11 @@ func (p *Picker) Pick(now mono.Time, peer Peer, has *bitfield.Bitfield, n int, p
 		}
 		n, dst = p.take(now, peer, slot, reason, n, n, &pace, given, dst)
 	}
-	if n > 0 && p.Endgame() {
+	if n > 0 && p.Endgame() && (now >= q.barren || q.barrenAt != p.generation) {
 		n, dst = p.duplicate(now, peer, has, n, &pace, given, dst)
+		if n > 0 {
+			q.barren, q.barrenAt = now.Add(p.cfg.EndgameAfter/8), p.generation // it looks at every request
+		}
 	}
 	if n > 0 && p.owned == 0 && !p.full() && !(p.Endgame() && p.cfg.EndgameAfter > 0) {
 		q.dry, q.dryHas, q.dryCount, q.dryEndgame = p.generation, has, has.Count(), p.Endgame()
@@ -317,14 +320,3 @@ func (p *Picker) duplicateOf(now mono.Time, q *peerState, peer Peer, has *bitfie
 
 // ripe is when a request is old enough for its block to be asked of another peer.
 func (p *Picker) ripe(id int32) mono.Time { return p.requests[id].at.Add(p.cfg.EndgameAfter) }
-
-// NextRipe is when the next request becomes old enough for its block to be asked
-// of another peer in endgame; mono.Never when all are, or there are none.
-func (p *Picker) NextRipe(now mono.Time) mono.Time {
-	for id := p.oldest; id != none; id = p.requests[id].newer {
-		if t := p.ripe(id); t > now {
-			return t
-		}
-	}
-	return mono.Never
-}

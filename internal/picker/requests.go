@@ -29,6 +29,8 @@ type peerState struct {
 	worked      bool   // whether piece is set
 	sender      uint32 // its identity, known since it sent a block
 	visit       uint64
+	barren      mono.Time // no search in endgame before, since the last one found too
+	barrenAt    uint64    // little, in this generation
 
 	// A Pick that found too little need not search again until something
 	// changed: the generation, the set asked about, or the endgame.
@@ -234,7 +236,7 @@ func (p *Picker) AbandonAll(peer Peer) {
 	for q.first != none {
 		p.abandon(q.first)
 	}
-	q.dryHas, q.dry, q.worked = nil, 0, false
+	q.dryHas, q.dry, q.worked, q.barren = nil, 0, false, 0
 	if p.owned == 0 {
 		return
 	}

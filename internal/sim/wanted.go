@@ -329,8 +329,7 @@ func (w *World) spread(lag time.Duration, thousandths int64, begin time.Duration
 	l := w.Add(Spec{Name: "L", Lag: lag})
 	l.Knows(w.group(20, Spec{Name: "S", Have: w.Full(), Up: 5 << 20, Lag: lag})...)
 	ideal := w.Ideal()
-	got := func() int64 { return l.swarm.Stats(w.now).Downloaded }
-	if err := w.Run(2*ideal, func() bool { return 100*got() >= 98*w.Geometry.Total }); err != nil {
+	if err := w.Run(2*ideal, func() bool { return 100*l.disk.verified.Count() >= 98*w.Geometry.Pieces }); err != nil {
 		return err
 	}
 	tail := w.Now()

@@ -127,14 +127,8 @@ func (s *Swarm) settle() {
 	if s.askDirty(true) {
 		s.askDirty(false)
 	}
-	if s.wants() && s.picker.Endgame() {
-		s.due(s.picker.NextRipe(s.now))
-		if !s.held && s.idlers() {
-			s.due(s.now.Add(endgameAfter)) // others may be late by then
-		}
-	}
-	if s.pacing.on && !s.held && s.idlers() {
-		s.due(s.now.Add(urgentEvery))
+	if (s.pacing.on || s.wants() && s.picker.Endgame()) && !s.held && s.idlers() {
+		s.due(s.now.Add(lookEvery)) // what others were asked for may be late by then
 	}
 	s.seek()
 }

@@ -69,9 +69,9 @@ const (
 	// when all are asked for: what comes sooner than this costs nobody anything,
 	// and asked for twice it would mostly come twice.
 	endgameAfter = 200 * time.Millisecond
-	// urgentEvery is how often late blocks that a reader waits for are looked for,
-	// while a peer has room for them.
-	urgentEvery = 100 * time.Millisecond
+	// lookEvery is how often late blocks are looked for, in endgame and where a reader
+	// waits, while a peer has room for them.
+	lookEvery = 100 * time.Millisecond
 	// kindAfter is how long the files take nothing before peers are told that we
 	// want nothing, so that they give their slots to others.
 	kindAfter = 30 * time.Second
