@@ -120,11 +120,17 @@ func TestEditWhileAway(t *testing.T) {
 
 // A folder that is gone is a state, not an empty download: nothing is made in its
 // place, and when it is back the torrent goes on by itself without hashing anything.
+// A seed, which fetches nothing, waits in the same way where its files were removed.
+// (A real mount point without its volume is in the torture tests.)
 func TestFolderIsGone(t *testing.T) {
-	for name, stand := range map[string]func(t *testing.T, dir string){
-		"not there":                       func(*testing.T, string) {},
-		"an empty mount point":            func(t *testing.T, dir string) { mkdir(t, dir) },
-		"a mount point with a lost+found": func(t *testing.T, dir string) { mkdir(t, dir); mkdir(t, filepath.Join(dir, "lost+found")) },
+	for name, stand := range map[string]func(t *testing.T, dir string) (seed bool){
+		"not there":              func(*testing.T, string) bool { return false },
+		"a seed's folder, empty": func(t *testing.T, dir string) bool { mkdir(t, dir); return true },
+		"with a lost+found in it": func(t *testing.T, dir string) bool {
+			mkdir(t, dir)
+			mkdir(t, filepath.Join(dir, "lost+found"))
+			return true
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
@@ -134,8 +140,8 @@ func TestFolderIsGone(t *testing.T) {
 				if err := os.Rename(k.dir, away); err != nil {
 					t.Fatal(err)
 				}
-				stand(t, k.dir)
-				_, l := k.run(2, nil)
+				seed := stand(t, k.dir)
+				_, l := k.run(2, func(s *Spec) { s.SeedOnly = seed })
 				events := watch(t, l)
 				if s := checkedNow(t, l); s.State != Missing || !errors.Is(s.Err, errNotThere) {
 					t.Fatalf("with no folder: %+v", s)
@@ -164,68 +170,37 @@ func TestFolderIsGone(t *testing.T) {
 	}
 }
 
-// A folder that goes away under a running torrent is noticed: what comes in its place
-// stays empty, and the torrent goes on when it is back.
-func TestFolderGoesWhileRunning(t *testing.T) {
+// Whoever has removed everything, or the folder too, and starts the download again on
+// the same device wants it again.
+func TestRemovedAndStartedAgain(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
-		k := w.kept(makeContent(t, "going", 16<<10, 300_000))
-		_, l := k.run(1, nil)
-		wait(t, l)
-		away := k.dir + " away"
-		if err := os.Rename(k.dir, away); err != nil {
-			t.Fatal(err)
-		}
-		mkdir(t, k.dir)
-		time.Sleep(20 * time.Second)
-		if s := l.Stats(); s.State != Missing {
-			t.Errorf("with another folder in its place: %+v", s)
-		}
-		if list, _ := os.ReadDir(k.dir); len(list) > 0 {
-			t.Errorf("made in its place: %v", list)
-		}
-		if err := os.Remove(k.dir); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Rename(away, k.dir); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(20 * time.Second)
-		if s := l.Stats(); s.State != Seeding || s.Hashed != 0 {
-			t.Errorf("when it is back: %+v", s)
-		}
-	})
-}
-
-func mkdir(t *testing.T, dir string) {
-	t.Helper()
-	if err := os.Mkdir(dir, 0o777); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// Until the user says so: then all of it is fetched again.
-func TestFetchAnew(t *testing.T) {
-	bubble(t, func(t *testing.T, w *world) {
-		k := w.kept(makeContent(t, "anew", 16<<10, 300_000))
+		k := w.kept(makeContent(t, "again", 16<<10, 300_000))
 		k.download()
 		if err := os.RemoveAll(k.dir); err != nil {
 			t.Fatal(err)
 		}
 		mkdir(t, k.dir)
-		_, l := k.run(2, nil)
-		if s := checkedNow(t, l); s.State != Missing {
-			t.Fatalf("with no files: %+v", s)
-		}
-		l.FetchAnew()
-		wait(t, l)
-		k.c.same(t, k.dir)
-		l.Stop(t.Context())
+		k.download()
+	})
+}
 
+// Under a running torrent nobody knows what it means, until the user says so: then all
+// of it is fetched again.
+func TestFetchAnew(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		k := w.kept(makeContent(t, "anew", 16<<10, 300_000))
+		_, l := k.run(1, nil)
+		wait(t, l)
 		if err := os.RemoveAll(k.dir); err != nil {
 			t.Fatal(err)
 		}
 		mkdir(t, k.dir)
-		_, l = k.run(3, func(s *Spec) { s.Anew = true })
+		time.Sleep(20 * time.Second)
+		if s := l.Stats(); s.State != Missing {
+			t.Fatalf("with no files: %+v", s)
+		}
+		l.FetchAnew()
+		time.Sleep(20 * time.Second)
 		wait(t, l)
 		k.c.same(t, k.dir)
 	})
@@ -366,4 +341,43 @@ func TestSlowDisk(t *testing.T) {
 			t.Errorf("stopping took %v", d)
 		}
 	})
+}
+
+// A folder that goes away under a running torrent is noticed: what comes in its place
+// stays empty, and the torrent goes on when it is back.
+func TestFolderGoesWhileRunning(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		k := w.kept(makeContent(t, "going", 16<<10, 300_000))
+		_, l := k.run(1, nil)
+		wait(t, l)
+		away := k.dir + " away"
+		if err := os.Rename(k.dir, away); err != nil {
+			t.Fatal(err)
+		}
+		mkdir(t, k.dir)
+		time.Sleep(20 * time.Second)
+		if s := l.Stats(); s.State != Missing {
+			t.Errorf("with another folder in its place: %+v", s)
+		}
+		if list, _ := os.ReadDir(k.dir); len(list) > 0 {
+			t.Errorf("made in its place: %v", list)
+		}
+		if err := os.Remove(k.dir); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(away, k.dir); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Second)
+		if s := l.Stats(); s.State != Seeding || s.Hashed != 0 {
+			t.Errorf("when it is back: %+v", s)
+		}
+	})
+}
+
+func mkdir(t *testing.T, dir string) {
+	t.Helper()
+	if err := os.Mkdir(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
 }

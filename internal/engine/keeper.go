@@ -170,7 +170,7 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 		return nil, err
 	}
 	v := o.loaded.Compare(seen)
-	if !t.anew.Load() && notThere(seen, v) {
+	if !t.anew.Load() && t.notThere(seen, v, o) {
 		return nil, errNotThere
 	}
 	have := v.Trusted.Clone()
@@ -254,18 +254,20 @@ func (o *opening) adoptLater(seen resume.Seen, have *bitfield.Bitfield, found bo
 	})
 }
 
-// notThere reports whether a torrent's files are gone altogether. When some are
-// gone and others are there, no volume is missing: somebody removed them.
-func notThere(seen resume.Seen, v resume.Verdict) bool {
-	if v.FolderGone {
-		return true
-	}
+// notThere reports whether a torrent's files are gone altogether, so that they are to be
+// waited for. When some are gone and others are there, no volume is missing: somebody
+// removed them. Nor is one when somebody starts a download where everything is gone and
+// the folder is on the device that the files were on; a folder on another device is the
+// mount point of a volume that is not there.
+func (t *Torrent) notThere(seen resume.Seen, v resume.Verdict, o *opening) bool {
+	gone := v.FolderGone || len(v.Missing) > 0
 	for _, id := range seen.Files {
-		if id.Exists {
-			return false
-		}
+		gone = gone && !id.Exists
 	}
-	return len(v.Missing) > 0
+	if !gone || t.spec.SeedOnly || t.had.known() {
+		return gone
+	}
+	return !seen.Folder.Exists || !o.loaded.OnDevice(seen.Folder.Device)
 }
 
 // tellChanges says what somebody else has done to the files.

@@ -73,6 +73,21 @@ func (lo *Loaded) Compare(now Seen) Verdict {
 	return v
 }
 
+// OnDevice reports whether the folder, and every file that was noted, lay on this device.
+// Devices are told apart as far as the system does; many get another number when they
+// are mounted again, which is then no.
+func (lo *Loaded) OnDevice(device uint64) bool {
+	if lo.st.folder.Device != device {
+		return false
+	}
+	for _, id := range lo.st.files {
+		if id.Exists && id.Device != device {
+			return false
+		}
+	}
+	return true
+}
+
 // ours reports whether a change of file i can only have been our own doing.
 func (lo *Loaded) ours(i int, is Identity) bool {
 	st, e := lo.st, &lo.lay.Files[i]
