@@ -61,7 +61,8 @@ var Rooms = []Room{
 	{"internal/peerconn", Shell, true},
 	{"internal/trackerclient", Shell, true},
 	{"internal/dhtnode", Shell, true},
-	{"internal/resume", Shell, true}, // its journals speak of storage's files
+	{"internal/resume", Shell, true},    // its journals speak of storage's files
+	{"internal/catalogue", Shell, true}, // its files lie in a folder of state, as resume's do
 	{"internal/engine", Shell, true},
 
 	{".", Product, true},
