@@ -80,6 +80,9 @@ func (m *machine) peer(name byte, verb string, args []string) string {
 		has.Set(m.number(args[0]))
 		m.p.PeerHas(m.number(args[0]))
 		return fmt.Sprintf("we want something of it: %v", m.p.Wants(has))
+	case "lost":
+		m.p.PeerLost(has, m.number(args[0]))
+		return fmt.Sprintf("we want something of it: %v", m.p.Wants(has))
 	case "leaves":
 		m.p.AbandonAll(peer)
 		m.p.PeerBits(has, nil)

@@ -134,6 +134,23 @@ func (p *Picker) PeerHas(piece uint32) {
 	p.addOne(piece)
 }
 
+// PeerLost counts that a peer has a piece no more (BEP 54), and takes it out of has,
+// the peer's set.
+func (p *Picker) PeerLost(has *bitfield.Bitfield, piece uint32) {
+	if p.pieces != nil && has.Has(piece) {
+		if has.All() && p.seeds > 0 {
+			// A set that is not complete is counted piece by piece.
+			p.seeds--
+			for i := range has.Pieces() {
+				p.addOne(i)
+			}
+		}
+		p.removeOne(piece)
+		p.generation++ // the number of its pieces tells no more whether it is the same set, see isDry
+	}
+	has.Clear(piece)
+}
+
 // Availability is the number of connected peers that have the piece; 0 while
 // every piece is had.
 func (p *Picker) Availability(piece uint32) int {

@@ -66,8 +66,18 @@ func (m *model) step(op, a, b byte) error {
 	case 2:
 		m.leave(peer)
 	case 3:
-		if m.has[peer] != nil && m.has[peer].Set(piece) {
+		switch {
+		case m.has[peer] == nil:
+		case m.has[peer].Set(piece):
 			m.p.PeerHas(piece)
+		default:
+			for ref := range m.asked[peer] {
+				if ref.Piece == piece {
+					m.p.Abandon(Peer(peer), ref)
+					delete(m.asked[peer], ref)
+				}
+			}
+			m.p.PeerLost(m.has[peer], piece)
 		}
 	case 4, 5, 6, 7:
 		err = m.pick(peer, int(b)%9)

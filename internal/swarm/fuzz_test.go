@@ -287,12 +287,38 @@ func (m *monkey) message() {
 	case wire.Port:
 		msg.Port = uint16(m.dice(256))
 	case wire.Extended:
-		msg.Body = []byte([]string{"d4:reqqi1ee", "d1:pi6881ee", "d11:upload_onlyi1ee", "d11:upload_onlyi0e4:reqqi7ee", "nonsense"}[m.dice(5)])
+		if msg.Ext = uint8(m.dice(8)); msg.Ext != 0 {
+			msg.Body = m.extension(msg.Ext)
+			break
+		}
+		msg.Body = []byte([]string{theirAll, "d1:pi6881ee", "d11:upload_onlyi1ee", "d11:upload_onlyi0e4:reqqi7ee", "nonsense"}[m.dice(5)])
 	}
 	if err := Valid(m.geo, msg); err != nil {
 		m.t.Fatalf("%+v: %v", msg, err)
 	}
 	m.s.Message(m.now, key, msg, b)
+}
+
+// extension makes the body of an extension message.
+func (m *monkey) extension(id uint8) []byte {
+	var b []byte
+	switch x, _ := wire.Arrived(id); x {
+	case wire.DontHave:
+		b = wire.AppendDontHave(nil, id, m.piece())
+	case wire.UploadOnly:
+		b = wire.AppendUploadOnly(nil, id, m.dice(2) == 0)
+	case wire.Holepunch:
+		b = wire.AppendPunch(nil, id, wire.Punch{Addr: m.addr()})
+	case wire.UTPex:
+		b = wire.AppendPex(nil, id, wire.Pex{Added: []wire.PexPeer{{Addr: m.addr()}}, Dropped: []netip.AddrPort{m.addr()}})
+	case wire.UTMetadata:
+		b = wire.AppendMetadata(nil, id, wire.Metadata{
+			Type: wire.MetadataType(m.dice(4)), Piece: uint32(m.dice(3)), Total: int64(m.dice(100)), Data: make([]byte, m.dice(50)),
+		})
+	default:
+		return []byte("nonsense")
+	}
+	return b[6:]
 }
 
 // flush takes what comes out, and looks at everything.

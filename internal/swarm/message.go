@@ -6,7 +6,6 @@ import (
 	"shoal/internal/bitfield"
 	"shoal/internal/block"
 	"shoal/internal/mono"
-	"shoal/internal/peerbook"
 	"shoal/internal/trace"
 	"shoal/internal/why"
 	"shoal/internal/wire"
@@ -147,28 +146,6 @@ func (s *Swarm) partIfUseless(p *peer) {
 	}
 }
 
-// extended takes a message of the extension protocol. Only its handshake means
-// anything yet; a dictionary that does not parse is ignored, as others do.
-func (s *Swarm) extended(p *peer, m wire.Message) {
-	if m.Ext != 0 {
-		p.unknown++
-		return
-	}
-	if p.ext.Update(m.Body) == nil && p.ext.Reqq > 0 {
-		// Some drop a request without a word when they have exactly as many as
-		// they said.
-		p.window.SetMax(int(p.ext.Reqq - p.ext.Reqq/8))
-	}
-	s.partIfUseless(p)
-	if p.ext.Port != 0 && !p.dialled && !p.listens.IsValid() {
-		// It dialled us. Now we know its address as others would give it, and
-		// need not dial it.
-		p.listens = addrWithPort(p.addr, p.ext.Port)
-		s.book.Add(s.now, peerbook.Incoming, p.listens, nil)
-		s.book.Connected(s.now, p.listens)
-	}
-}
-
 func (s *Swarm) noteReceived(p *peer, m wire.Message) {
 	r := bare(why.None)
 	switch m.ID {
@@ -183,7 +160,7 @@ func (s *Swarm) noteReceived(p *peer, m wire.Message) {
 	case wire.Port:
 		r.N = int64(m.Port)
 	case wire.Extended:
-		s.note(trace.Received, trace.Peer, p, "extension handshake", r)
+		s.noteExtended(p, m)
 		return
 	}
 	s.note(trace.Received, trace.Peer, p, m.ID.String(), r)

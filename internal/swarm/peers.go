@@ -178,7 +178,7 @@ func (s *Swarm) sayExtensions(p *peer, w why.Why) {
 		return
 	}
 	p.out = wire.AppendExtensions(p.out, wire.Extensions{
-		Client: s.cfg.Client, Reqq: ourReqq, Port: s.cfg.Port, UploadOnly: !s.wants(), YourIP: p.addr.Addr().Unmap(),
+		IDs: s.ourExtensions(), Client: s.cfg.Client, Reqq: ourReqq, Port: s.cfg.Port, UploadOnly: !s.wants(), YourIP: p.addr.Addr().Unmap(),
 	})
 	s.touch(p)
 	if s.tracing() {

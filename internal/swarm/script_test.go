@@ -324,6 +324,15 @@ func (d *driver) recv(name, what string, args []string) bool {
 		b = wire.AppendKeepAlive(nil)
 	case "extended":
 		b = wire.AppendExtended(nil, 0, []byte(args[0]))
+	case "lt_donthave":
+		b = wire.AppendDontHave(nil, ourID(wire.DontHave), n())
+	case "upload_only":
+		b = wire.AppendUploadOnly(nil, ourID(wire.UploadOnly), args[0] == "yes")
+	case "ut_holepunch":
+		b = wire.AppendPunch(nil, ourID(wire.Holepunch), wire.Punch{Addr: addrOf(args[0])})
+	case "ext":
+		// An extended message of any id, with any body.
+		b = wire.AppendExtended(nil, uint8(n()), []byte(strings.Join(args[1:], " ")))
 	case "unknown":
 		b = []byte{0, 0, 0, 2, byte(n()), 0}
 	default:
@@ -339,6 +348,9 @@ func (d *driver) recv(name, what string, args []string) bool {
 	d.s.Message(d.now, d.keys[name], m, nil)
 	return true
 }
+
+// ourID is what peers send an extension's messages with.
+func ourID(x wire.Extension) uint8 { return wire.OurIDs(x)[x] }
 
 func (d *driver) read(b []byte) (wire.Message, error) {
 	body := b[4:]
@@ -525,6 +537,9 @@ func (d *driver) words(m wire.Message) string {
 	case wire.Port:
 		return fmt.Sprintf("port %d", m.Port)
 	case wire.Extended:
+		if m.Ext != 0 {
+			return d.extensionWords(m)
+		}
 		e, err := wire.ParseExtensions(m.Body)
 		if err != nil {
 			d.t.Error(err)

@@ -7,9 +7,66 @@ import (
 	"shoal/bencode"
 )
 
+// Extension names one message of the extension protocol (BEP 10) that we
+// understand. Its number is also the id that we announce for it: a message that
+// arrives with that id is of this kind. A message that is sent carries the id that
+// the receiver announced, which Extensions.IDs has. The two are never the same
+// thing, which is why they are of two types.
+type Extension uint8
+
+// The extensions.
+const (
+	UTMetadata Extension = 1 + iota // BEP 9
+	UTPex                           // BEP 11
+	DontHave                        // BEP 54
+	Holepunch                       // BEP 55
+	UploadOnly                      // BEP 21, as a message
+
+	numExtensions
+)
+
+// extensionNames are the keys of the dictionary m, by Extension.
+var extensionNames = [numExtensions]string{
+	UTMetadata: "ut_metadata", UTPex: "ut_pex", DontHave: "lt_donthave", Holepunch: "ut_holepunch", UploadOnly: "upload_only",
+}
+
+// sortedExtensions are all of them in the order of their names.
+var sortedExtensions = [...]Extension{DontHave, UploadOnly, Holepunch, UTMetadata, UTPex}
+
+// String gives the name that the extension has in handshakes.
+func (x Extension) String() string {
+	if x > 0 && x < numExtensions {
+		return extensionNames[x]
+	}
+	return fmt.Sprintf("unknown extension (%d)", uint8(x))
+}
+
+// Arrived gives the extension that an incoming extended message belongs to, by
+// the id that we announce for it. False: the id is none of ours, or 0, the
+// handshake.
+func Arrived(id uint8) (Extension, bool) {
+	return Extension(id), id > 0 && id < uint8(numExtensions)
+}
+
+// IDs are the ids that one side has announced, by Extension; 0 where it does not
+// speak one. What is sent to that side carries them.
+type IDs [numExtensions]uint8
+
+// Speaks reports whether the side that announced the ids takes x.
+func (ids IDs) Speaks(x Extension) bool { return ids[x] != 0 }
+
+// OurIDs are the ids that we announce for some extensions.
+func OurIDs(xs ...Extension) (ids IDs) {
+	for _, x := range xs {
+		ids[x] = uint8(x)
+	}
+	return ids
+}
+
 // Extensions is what a peer says in the handshake of the extension protocol
 // (BEP 10). Keys that are absent or of a wrong type are zero.
 type Extensions struct {
+	IDs        IDs        // "m"
 	Client     string     // "v": name and version, the peer's bytes; printers clean them
 	Reqq       uint32     // "reqq": how many requests it keeps for us; 0 when not said
 	Port       uint16     // "p": the port it listens on; 0 when not said
@@ -33,12 +90,19 @@ func ParseExtensions(body []byte) (Extensions, error) {
 }
 
 // Update reads a further extension handshake of the same peer. It adds to what
-// was said before (BEP 10): keys that are absent or unusable change nothing. A
-// dictionary that does not parse changes nothing either, and is an error.
+// was said before (BEP 10): keys that are absent or unusable change nothing, and
+// an extension is switched off by the id 0. A dictionary that does not parse
+// changes nothing either, and is an error.
 func (e *Extensions) Update(body []byte) error {
 	v, _, err := bencode.Options{Lenient: true, MaxDepth: 8, MaxTokens: 1024}.ParsePrefix(body)
 	if err != nil {
 		return fmt.Errorf("extension handshake: %w", err)
+	}
+	m := v.Get("m")
+	for _, x := range sortedExtensions {
+		if n, ok := m.Get(extensionNames[x]).Int(); ok && n >= 0 && n <= 255 {
+			e.IDs[x] = uint8(n)
+		}
 	}
 	if s, ok := v.Get("v").Bytes(); ok {
 		e.Client = string(s[:min(len(s), maxClient)])
@@ -63,8 +127,8 @@ func (e *Extensions) Update(body []byte) error {
 	return nil
 }
 
-// AppendExtensions appends an extension handshake as a whole message. The
-// dictionary m is empty: it says that no extension message is understood.
+// AppendExtensions appends an extension handshake as a whole message. IDs are
+// ours, see OurIDs.
 func AppendExtensions(b []byte, e Extensions) []byte {
 	// It is said in both cases, so that a later handshake can take it back.
 	uploadOnly := int64(0)
@@ -76,7 +140,17 @@ func AppendExtensions(b []byte, e Extensions) []byte {
 	w.BeginDict()
 	w.Key("m")
 	w.BeginDict()
+	for _, x := range sortedExtensions {
+		if e.IDs.Speaks(x) {
+			w.Key(extensionNames[x])
+			w.Int(int64(e.IDs[x]))
+		}
+	}
 	w.End()
+	if e.MetaBytes > 0 {
+		w.Key("metadata_size")
+		w.Int(e.MetaBytes)
+	}
 	if e.Port != 0 {
 		w.Key("p")
 		w.Int(int64(e.Port))

@@ -68,7 +68,7 @@ func FuzzExtensions(f *testing.F) {
 		if len(e.Client) > maxClient || e.Reqq > maxReqq || e.MetaBytes < 0 || e.YourIP.Is4In6() {
 			t.Fatalf("out of bounds: %+v", e)
 		}
-		ours := Extensions{Client: e.Client, Reqq: e.Reqq, Port: e.Port, UploadOnly: e.UploadOnly, YourIP: e.YourIP}
+		ours := Extensions{IDs: e.IDs, MetaBytes: e.MetaBytes, Client: e.Client, Reqq: e.Reqq, Port: e.Port, UploadOnly: e.UploadOnly, YourIP: e.YourIP}
 		m, err := read(AppendExtensions(nil, ours), 0)
 		if err != nil {
 			t.Fatal(err)

@@ -1,5 +1,5 @@
 // Package wire is the peer protocol as bytes: the handshake and the messages of
-// BEP 3, PORT of BEP 5 and the handshake of the extension protocol (BEP 10).
+// BEP 3, PORT of BEP 5, and the extension protocol (BEP 10) with its messages.
 // Encoders append; decoders take a slice that they do not keep. Lengths are
 // checked before anything is sized by them: CheckLength is asked with the five
 // bytes that begin a message, before its body is read.

@@ -1,0 +1,29 @@
+package swarm
+
+import (
+	"fmt"
+
+	"shoal/internal/wire"
+)
+
+// theirDontHave takes back a piece that a peer said it has (BEP 54).
+func (s *Swarm) theirDontHave(p *peer, body []byte) error {
+	piece, err := wire.ParseDontHave(body)
+	if err != nil {
+		return err
+	}
+	if piece >= s.cfg.Geometry.Pieces {
+		return fmt.Errorf("%w: lt_donthave of piece %d of %d", wire.ErrExtension, piece, s.cfg.Geometry.Pieces)
+	}
+	if !p.have.Has(piece) {
+		return nil
+	}
+	s.picker.PeerLost(p.have, piece)
+	s.withdrawn(p, p.have)
+	if p.wanted > 0 && s.picker.Lacks(piece) {
+		p.wanted--
+	}
+	s.interest(p)
+	s.touch(p)
+	return nil
+}

@@ -1,0 +1,78 @@
+package swarm
+
+import (
+	"shoal/internal/peerbook"
+	"shoal/internal/trace"
+	"shoal/internal/why"
+	"shoal/internal/wire"
+)
+
+// extended takes a message of the extension protocol (BEP 10): its handshake, or a
+// message that arrived by the id which we announced for it. What can't be read is
+// ignored, as deployed clients do, and counted like messages that are not known.
+func (s *Swarm) extended(p *peer, m wire.Message) {
+	if m.Ext == 0 {
+		s.theirExtensions(p, m.Body)
+		return
+	}
+	var err error
+	x, _ := wire.Arrived(m.Ext)
+	switch x {
+	case wire.UTMetadata:
+		err = s.theirMetadata(p, m.Body)
+	case wire.UTPex:
+		err = s.theirPex(p, m.Body)
+	case wire.DontHave:
+		err = s.theirDontHave(p, m.Body)
+	case wire.Holepunch:
+		err = s.theirPunch(p, m.Body)
+	case wire.UploadOnly:
+		err = s.theirUploadOnly(p, m.Body)
+	default:
+		p.unknown++
+	}
+	if err != nil {
+		p.unknown++
+	}
+}
+
+// ourExtensions are the messages that we take, by the ids that we announce for them.
+func (s *Swarm) ourExtensions() wire.IDs {
+	return wire.OurIDs(wire.DontHave, wire.UploadOnly)
+}
+
+// theirExtensions takes a handshake of the extension protocol, the first or a later
+// one.
+func (s *Swarm) theirExtensions(p *peer, body []byte) {
+	if p.ext.Update(body) == nil && p.ext.Reqq > 0 {
+		// Some drop a request without a word when they have exactly as many as
+		// they said.
+		p.window.SetMax(int(p.ext.Reqq - p.ext.Reqq/8))
+	}
+	s.partIfUseless(p)
+	if p.ext.Port != 0 && !p.dialled && !p.listens.IsValid() {
+		// It dialled us. Now we know its address as others would give it, and
+		// need not dial it.
+		p.listens = addrWithPort(p.addr, p.ext.Port)
+		s.book.Add(s.now, peerbook.Incoming, p.listens, nil)
+		s.book.Connected(s.now, p.listens)
+	}
+}
+
+// noteExtended records a message of the extension protocol by its name.
+func (s *Swarm) noteExtended(p *peer, m wire.Message) {
+	r, what := bare(why.None), "extension handshake"
+	if m.Ext != 0 {
+		x, _ := wire.Arrived(m.Ext)
+		what = x.String()
+		switch x {
+		case wire.UTMetadata:
+			what = noteMetadata(&r, m.Body)
+		case wire.DontHave:
+			if piece, err := wire.ParseDontHave(m.Body); err == nil {
+				r.Piece = int64(piece)
+			}
+		}
+	}
+	s.note(trace.Received, trace.Peer, p, what, r)
+}

@@ -1,0 +1,22 @@
+package wire
+
+import "fmt"
+
+// ParseUploadOnly reads the message form of BEP 21: whether the sender wants
+// nothing. The error is ErrExtension.
+func ParseUploadOnly(body []byte) (bool, error) {
+	if len(body) != 1 {
+		return false, fmt.Errorf("%w: upload_only of %d bytes", ErrExtension, len(body))
+	}
+	return body[0] != 0, nil
+}
+
+// AppendUploadOnly appends the message form of BEP 21. id is the one that the
+// receiver announced.
+func AppendUploadOnly(b []byte, id uint8, only bool) []byte {
+	b = append(b, 0, 0, 0, 3, byte(Extended), id)
+	if only {
+		return append(b, 1)
+	}
+	return append(b, 0)
+}
