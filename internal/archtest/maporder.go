@@ -6,8 +6,10 @@ import (
 	"go/importer"
 	"go/token"
 	"go/types"
+	"os/exec"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -164,5 +166,11 @@ func (c *checker) Import(importPath string) (*types.Package, error) {
 // is most of the work. It is not safe for concurrent use.
 var stdImporter = sync.OnceValue(func() types.Importer {
 	build.Default.CgoEnabled = false
+	if build.Default.GOROOT == "" {
+		// A binary that was built with -trimpath does not know where Go is.
+		if out, err := exec.Command("go", "env", "GOROOT").Output(); err == nil {
+			build.Default.GOROOT = strings.TrimSpace(string(out))
+		}
+	}
 	return importer.ForCompiler(token.NewFileSet(), "source", nil)
 })
