@@ -53,6 +53,7 @@ var Rooms = []Room{
 	{"internal/upkeep", Decisions, false},
 	{"internal/swarm", Decisions, true},
 	{"internal/dht", Decisions, false},
+	{"internal/external", Decisions, false},
 	{"internal/utp", Decisions, false},
 
 	{"internal/storage", Shell, false},
