@@ -105,7 +105,7 @@ func New(cfg Config, now mono.Time, rng *rand.Rand) *Machine {
 	return m
 }
 
-// ID is the node's own id.
+// ID is the node's own id. It changes when External says so.
 func (m *Machine) ID() krpc.ID { return m.id }
 
 // Packet takes a datagram that came from an address.
@@ -188,6 +188,7 @@ func (m *Machine) Nodes(dst []krpc.Node, now mono.Time) []krpc.Node {
 
 // Stats counts what the node has, and what came and went since it was made.
 type Stats struct {
+	ID                      krpc.ID
 	Nodes, Good, Buckets    int // of the table; those that went bad are not counted
 	Lookups, Queued         int // running, waiting
 	Pending                 int // queries of ours without an answer yet
@@ -203,6 +204,7 @@ type Stats struct {
 // Stats gives the counts at now.
 func (m *Machine) Stats(now mono.Time) Stats {
 	s := m.stats
+	s.ID = m.id
 	s.Buckets = len(m.table.buckets)
 	s.Nodes, s.Good = m.table.count(now)
 	s.Lookups, s.Queued, s.Pending = len(m.lookups), len(m.queue), len(m.pending)

@@ -24,6 +24,9 @@ const (
 	// Announced says that a peer was announced to us: Hash, Addrs (one). Who shares that
 	// torrent learns of it at once; where we are the only other node, in no other way.
 	Announced
+	// SeenAs is a node's word for our address, in its answer to us (BEP 42's `ip`): To is
+	// the node, Addrs (one) what it says.
+	SeenAs
 )
 
 // LookupID and QueryID name what the caller asked for; they are never 0.

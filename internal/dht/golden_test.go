@@ -32,6 +32,7 @@ import (
 //	A: reply [nodes=B,C] [token=x] [peers=...]  it answers our oldest query to it
 //	A: error CODE TEXT, A: forged reply
 //	auto A                                    from now on A answers by itself while we wait
+//	external ADDR                             our address as the world sees it
 //	wait 2s, stats, good
 func TestScripts(t *testing.T) {
 	golden.Run(t, "testdata/*.txt", func(t *testing.T) func(string) string {
@@ -105,6 +106,9 @@ func (s *script) do(w []string) {
 		m.AddBootstrap(s.now, s.addrs[arg(1)])
 	case "router":
 		m.AddRouter(s.now, s.addrs[arg(1)])
+	case "external":
+		m.External(s.now, netip.MustParseAddr(arg(1)))
+		s.line("our id begins with %s and fits: %v", m.ID().String()[:6], fits(m.ID(), netip.MustParseAddr(arg(1))))
 	case "told":
 		m.Told(s.now, s.addrs[arg(1)])
 	case "import":

@@ -84,6 +84,9 @@ func (m *Machine) replied(now mono.Time, from netip.AddrPort) {
 		return
 	}
 	m.seenAs.vote(from, m.in.IP)
+	if m.in.IP.IsValid() {
+		m.effects = append(m.effects, Effect{Kind: SeenAs, To: from, Addrs: m.keepAddrs([]netip.AddrPort{m.in.IP})})
+	}
 	switch {
 	case m.in.ID == m.id:
 		// It echoes: ourselves, or something that pretends to be everybody.

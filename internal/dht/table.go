@@ -134,27 +134,49 @@ func (t *table) answered(now mono.Time, id krpc.ID, addr netip.AddrPort) (c chan
 		}
 		break
 	}
-	fresh := &node{id: id, addr: addr, answered: now}
+	if c, split = t.insert(now, &node{id: id, addr: addr, answered: now}); c == waiting {
+		doubt = t.bucketOf(id).doubtful(now)
+	}
+	return c, split, doubt
+}
+
+// insert finds a node its place, or has it wait for one.
+func (t *table) insert(now mono.Time, fresh *node) (c change, split int) {
 	for {
-		b := t.bucketOf(id)
+		b := t.bucketOf(fresh.id)
 		if len(b.nodes) < K {
 			b.nodes = append(b.nodes, fresh)
 			b.changed = now
-			return added, split, nil
+			return added, split
 		}
 		if i := slices.IndexFunc(b.nodes, func(n *node) bool { return n.status(now) == bad }); i >= 0 {
 			b.nodes[i] = fresh
 			b.changed = now
-			return replaced, split, nil
+			return replaced, split
 		}
-		if b == t.buckets[len(t.buckets)-1] && len(t.buckets) < len(id)*8 {
+		if b == t.buckets[len(t.buckets)-1] && len(t.buckets) < len(fresh.id)*8 {
 			t.split()
 			split++
 			continue
 		}
 		b.keep(fresh)
-		return waiting, split, b.doubtful(now)
+		return waiting, split
 	}
+}
+
+// around gives the table that another id of ours makes of the same nodes.
+func (t *table) around(self krpc.ID, now mono.Time) table {
+	next := newTable(self, now)
+	for _, b := range t.buckets {
+		for _, list := range [][]*node{b.nodes, b.spare} {
+			for _, n := range list {
+				if n.id != self {
+					next.insert(now, n)
+				}
+			}
+		}
+	}
+	return next
 }
 
 // keep puts a node among the spares; the oldest gives way.

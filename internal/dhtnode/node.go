@@ -54,6 +54,13 @@ type Config struct {
 	// not wait.
 	Announced func(hash [20]byte, peer netip.AddrPort)
 
+	// SeenAs, if set, is called by the loop with a node's word for our address. It must
+	// not wait.
+	SeenAs func(by, says netip.Addr)
+	// External, if set, gives our address as the world sees it, or none. It is asked by the
+	// loop, often, and must not wait.
+	External func() netip.Addr
+
 	Trace  trace.Func       // called by the loop
 	Logger *slog.Logger     // default: nothing is logged
 	Clock  func() mono.Time // default: a clock of the node's own
@@ -94,6 +101,7 @@ type Node struct {
 	searches map[dht.LookupID]*search
 	calls    map[dht.QueryID]*call
 	saved    []krpc.Node // as loaded: what is kept while there is nothing better
+	outside  netip.Addr  // our address, as the machine was told
 
 	mu    sync.Mutex // guards stats, for the length of a copy
 	stats dht.Stats
@@ -176,8 +184,8 @@ func (n *Node) Close() error {
 // LocalAddr is the address of the socket.
 func (n *Node) LocalAddr() netip.AddrPort { return n.conn.LocalAddr() }
 
-// ID is the node's id.
-func (n *Node) ID() krpc.ID { return n.machine.ID() }
+// ID is the node's id. It changes when our address does (BEP 42).
+func (n *Node) ID() krpc.ID { return n.Stats().ID }
 
 // Stats gives the counts as of a moment ago.
 func (n *Node) Stats() dht.Stats {
@@ -203,6 +211,9 @@ func (n *Node) loop(ctx context.Context) {
 	now := n.cfg.Clock()
 	for {
 		n.perform()
+		if n.lookOutside(now) {
+			n.perform()
+		}
 		n.publish(now)
 		if at := n.machine.Deadline(); at != armed {
 			armed = at
@@ -230,6 +241,21 @@ func (n *Node) loop(ctx context.Context) {
 	}
 }
 
+// lookOutside tells the machine our address when that has changed, and reports whether
+// it has.
+func (n *Node) lookOutside(now mono.Time) bool {
+	if n.cfg.External == nil {
+		return false
+	}
+	addr := n.cfg.External()
+	if addr == n.outside {
+		return false
+	}
+	n.outside = addr
+	n.machine.External(now, addr)
+	return true
+}
+
 // perform does what the machine decided.
 func (n *Node) perform() {
 	for _, e := range n.machine.Effects() {
@@ -247,6 +273,10 @@ func (n *Node) perform() {
 		case dht.Announced:
 			if n.cfg.Announced != nil {
 				n.cfg.Announced(e.Hash, e.Addrs[0])
+			}
+		case dht.SeenAs:
+			if n.cfg.SeenAs != nil {
+				n.cfg.SeenAs(e.To.Addr(), e.Addrs[0].Addr())
 			}
 		case dht.LookupDone:
 			if s := n.searches[e.Lookup]; s != nil {

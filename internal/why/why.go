@@ -77,6 +77,9 @@ const (
 	Remembered // a node of an earlier run
 	UserAsked  // a command or caller wants exactly this
 
+	// Of our own address.
+	Voted // enough others agree
+
 	// Of storing.
 	BlockArrived
 	BlocksDiffer // the good copy differs from what this peer sent
@@ -141,6 +144,7 @@ var texts = [count]struct{ name, words string }{
 	Newcomer:           {"newcomer", "it asked us: does it answer, too?"},
 	Remembered:         {"remembered", "a node known from an earlier run"},
 	UserAsked:          {"user-asked", "the user asked for it"},
+	Voted:              {"voted", "enough others agree"},
 	BlockArrived:       {"block-arrived", "a block arrived"},
 	BlocksDiffer:       {"blocks-differ", "the good copy differs from what it sent"},
 	OnlySender:         {"only-sender", "it alone sent the bad piece"},
