@@ -152,7 +152,11 @@ type Stats struct {
 	KnownPeers int // addresses known
 	Unchoked   int // peers that we let download
 	DHTNodes   int // nodes in the engine's routing table
-	Trackers   []TrackerStats
+
+	// External is at which addresses the world sees the engine, as far as enough others
+	// agree: at most one of each family. Shared, read only.
+	External []netip.Addr
+	Trackers []TrackerStats
 }
 
 // ETA is how long the rest takes at the present rate; ok is false while that

@@ -210,6 +210,7 @@ func (t *Torrent) Stats() Stats {
 		Downloaded: w.Downloaded, Wasted: w.Wasted, Uploaded: w.Uploaded,
 		DownRate: w.DownRate, UpRate: w.UpRate,
 		Peers: w.Peers, Seeds: w.Seeds, KnownPeers: w.Known, Unchoked: w.Unchoked, DHTNodes: s.DHT,
+		External: s.External,
 	}
 	for _, tr := range w.Trackers {
 		out.Trackers = append(out.Trackers, trackerStats(tr))

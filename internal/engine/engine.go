@@ -41,6 +41,7 @@ import (
 	"time"
 
 	"shoal/internal/dhtnode"
+	"shoal/internal/external"
 	"shoal/internal/mono"
 	"shoal/internal/netio"
 	"shoal/internal/peerbook"
@@ -147,6 +148,8 @@ type Engine struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // accept loop, handshakes, announces
 
+	outside outside
+
 	traceMu sync.Mutex
 
 	mu       sync.Mutex
@@ -229,6 +232,8 @@ func (e *Engine) open() error {
 		StateFile: e.cfg.DHT.StateFile,
 		Version:   wire.Code + string(nodeVersion(e.cfg.Version)),
 		Announced: e.announcedTo,
+		SeenAs:    func(by, says netip.Addr) { e.seenAs(external.DHT, by, says) },
+		External:  func() netip.Addr { return e.outsideOf(pc.LocalAddr().Addr().Is6()) },
 		Trace:     e.traceFunc(), Clock: e.now, Logger: e.log,
 	})
 	if err != nil {

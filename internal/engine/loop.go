@@ -11,6 +11,7 @@ import (
 	"shoal/internal/announce"
 	"shoal/internal/bitfield"
 	"shoal/internal/disk"
+	"shoal/internal/external"
 	"shoal/internal/mono"
 	"shoal/internal/peerbook"
 	"shoal/internal/peerconn"
@@ -38,6 +39,7 @@ func (t *Torrent) loop() {
 			t.tick(t.e.now())
 		}
 		t.maintain(t.e.now())
+		t.lookOutside(t.e.now())
 		if t.swarm != nil {
 			t.swarm.Flush(t.send)
 			t.perform(t.swarm.Effects())
@@ -212,7 +214,7 @@ func (t *Torrent) fail(err error) {
 func (t *Torrent) arrive(now mono.Time, a *arrival) {
 	t.nextKey++
 	key := t.nextKey
-	t.peers[key] = &link{conn: peerconn.New(uint64(key), a.nc, &t.conn), addr: a.Addr}
+	t.peers[key] = &link{conn: peerconn.New(uint64(key), a.nc, &t.conn), addr: a.Addr, dialled: a.Dialled}
 	t.arrivals = append(t.arrivals, key)
 	t.swarm.Joined(now, key, a.Arrival)
 }
@@ -335,6 +337,10 @@ func (t *Torrent) perform(effects []swarm.Effect) {
 			if t.e.node != nil {
 				t.e.node.Told(e.Addr)
 			}
+		case swarm.SeenAs:
+			if l := t.peers[e.Peer]; l != nil {
+				t.vote(l, e.Addr.Addr())
+			}
 		case swarm.PieceVerified:
 			t.tell(Event{Kind: EventPieceVerified, Piece: int(e.Piece)})
 		case swarm.PieceFailed:
@@ -379,6 +385,7 @@ func (t *Torrent) announce(e swarm.Effect) {
 		Uploaded: e.Uploaded, Downloaded: e.Downloaded, Left: e.Left,
 		Event: e.Request.Event, NumWant: e.Request.NumWant, Key: t.key, TrackerID: e.Request.TrackerID,
 	})
+	t.e.seenAs(external.Tracker, resp.From, resp.ExternalIP)
 	if f := trackerPeers(resp.Peers); len(f.addrs) > 0 {
 		t.post(event{kind: evFound, with: f})
 	}

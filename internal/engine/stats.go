@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -22,6 +23,8 @@ type Stats struct {
 	Swarm   swarm.Stats
 	Map     []byte // 'v', 's' or 'm' for each piece; shared, not to be changed
 	DHT     int    // nodes in the routing table
+
+	External []netip.Addr // where the world sees the engine, at most one of each family; shared
 }
 
 // Stats gives the latest snapshot. It never waits for the loop.
@@ -119,6 +122,9 @@ func (p *publisher) publishNow(now mono.Time) {
 	}
 	if p.t.e.node != nil {
 		s.DHT = p.t.e.node.Stats().Nodes
+	}
+	if addrs := p.t.e.outside.addrs.Load(); addrs != nil {
+		s.External = *addrs
 	}
 	s.Swarm = p.t.swarm.Stats(now)
 	s.Map = p.t.swarm.AppendMap(make([]byte, 0, p.t.geom.Pieces))

@@ -103,7 +103,8 @@ type Torrent struct {
 	peers    map[swarm.PeerKey]*link
 	arrivals []swarm.PeerKey // joined, not started yet
 	nextKey  swarm.PeerKey
-	slots    int // chosen by SetSlots before the swarm was there
+	outside  *[]netip.Addr // as the swarm was told
+	slots    int           // chosen by SetSlots before the swarm was there
 	upkeep   upkeep.Machine
 	cur      *opening     // of the files; nil while they are being opened, and while they can't be
 	gen      int32        // of the latest opening
@@ -349,6 +350,7 @@ type event struct {
 type link struct {
 	conn    *peerconn.Conn
 	addr    netip.AddrPort
+	dialled bool
 	started bool
 	left    bool // it ends: only its last words are still on their way
 }

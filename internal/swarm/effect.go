@@ -21,6 +21,7 @@ const (
 	Announce                  // ask a tracker: Request and the counters
 	FindPeers                 // look Addr-less peers up in the DHT, and announce there
 	Told                      // Addr is a DHT node that a peer named
+	SeenAs                    // Addr, without its port, is where Peer says that we are
 	PieceVerified             // Piece is had
 	PieceFailed               // Piece did not match its hash
 	Ban                       // Addr was proven to have sent bad data
@@ -28,7 +29,7 @@ const (
 )
 
 var kindNames = [...]string{
-	"store", "discard", "forget", "dial", "drop", "announce", "find peers", "told",
+	"store", "discard", "forget", "dial", "drop", "announce", "find peers", "told", "seen as",
 	"piece verified", "piece failed", "ban", "complete",
 }
 

@@ -1,6 +1,8 @@
 package swarm
 
 import (
+	"net/netip"
+
 	"shoal/internal/peerbook"
 	"shoal/internal/trace"
 	"shoal/internal/why"
@@ -48,6 +50,10 @@ func (s *Swarm) theirExtensions(p *peer, body []byte) {
 		// Some drop a request without a word when they have exactly as many as
 		// they said.
 		p.window.SetMax(int(p.ext.Reqq - p.ext.Reqq/8))
+	}
+	if p.ext.YourIP.IsValid() && !p.voted {
+		p.voted = true
+		s.effect(Effect{Kind: SeenAs, Peer: p.key, Addr: netip.AddrPortFrom(p.ext.YourIP, 0)})
 	}
 	s.partIfUseless(p)
 	if p.ext.Port != 0 && !p.dialled && !p.listens.IsValid() {

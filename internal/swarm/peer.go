@@ -30,7 +30,8 @@ type peer struct {
 	choking    bool // it chokes us
 	interested bool // it wants something from us
 	ext        wire.Extensions
-	unknown    int // messages of unknown ids
+	voted      bool // it said where it sees us
+	unknown    int  // messages of unknown ids
 
 	// What we told it.
 	choked      bool // we choke it

@@ -263,6 +263,13 @@ func (s *Swarm) Found(now mono.Time, src peerbook.Source, addrs []netip.AddrPort
 	}
 }
 
+// External tells our address as the world sees it: by it and theirs, the addresses of
+// peers are ranked from now on (BEP 40).
+func (s *Swarm) External(now mono.Time, addr netip.Addr) {
+	s.now = now
+	s.book.External(netip.AddrPortFrom(addr, s.cfg.Port))
+}
+
 // DialFailed says that a Dial effect came to nothing.
 func (s *Swarm) DialFailed(now mono.Time, addr netip.AddrPort, reason string) {
 	s.now = now

@@ -162,6 +162,8 @@ func (d *driver) do(verb string, args []string) {
 		d.s.Left(d.now, d.keys[args[0]], "connection reset")
 	case "found":
 		d.found(args)
+	case "external":
+		d.s.External(d.now, netip.MustParseAddr(args[0]))
 	case "dial-failed":
 		d.s.DialFailed(d.now, addrOf(args[0]), "refused")
 	case "searched":
@@ -574,6 +576,8 @@ func (d *driver) effect(e Effect) {
 		}
 	case Told:
 		d.say("told of the DHT node %v", e.Addr)
+	case SeenAs:
+		d.say("%s sees us at %v", d.names[e.Peer], e.Addr.Addr())
 	}
 }
 

@@ -62,6 +62,7 @@ type Response struct {
 	MinInterval time.Duration // no announce before; 0 when not given, at most MaxInterval
 	TrackerID   string        // to be sent with later announces; empty when not given
 	Warning     string        // for the user; printable
+	From        netip.Addr    // who answered, as the client saw; not of the reply
 	ExternalIP  netip.Addr    // our address as the tracker sees it; invalid when not given
 	Seeders     int64         // peers that are complete; -1 when not given
 	Leechers    int64         // peers that are not; -1 when not given

@@ -69,6 +69,7 @@ func (c *Client) Announce(ctx context.Context, announceURL string, p tracker.Par
 	if err != nil {
 		return tracker.Response{}, &Error{Host: hostOf(announceURL), Op: "read the reply", Err: err}
 	}
+	r.From = from
 	r.Peers = slices.DeleteFunc(c.resolvePeers(ctx, r.Peers), func(p tracker.Peer) bool {
 		return !peerbook.Credible(from, p.Addr.Addr())
 	})
