@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 
 	"shoal/internal/infohash"
@@ -148,24 +149,64 @@ func (c *Catalogue) Update(h infohash.Hash, change func(*Choices, *State)) error
 	}
 	e := Entry{InfoHash: h}
 	if c.fs != nil {
-		b := c.pending[h]
-		if b == nil {
-			if b, err = c.read(fileName(h), nil); err != nil {
-				return fmt.Errorf("read the entry of the torrent: %w", err)
-			}
+		if e, err = c.entry(h); err != nil {
+			return err
 		}
-		f, err := unseal(b, kindEntry)
-		if err != nil {
-			return fmt.Errorf("read the entry of the torrent: %w", err)
-		}
-		if _, err := e.parseFields(f.fields); err != nil {
-			e.Choices = Choices{} // as Open said
-		}
-		e.Metainfo = f.body
 	}
 	e.State = r.State
 	change(&e.Choices, &e.State)
 	return c.put(&e)
+}
+
+// entry reads what is kept of a torrent in a file of its own. c.mu is held.
+func (c *Catalogue) entry(h infohash.Hash) (e Entry, err error) {
+	b := c.pending[h]
+	if b == nil {
+		if b, err = c.read(fileName(h), nil); err != nil {
+			return e, fmt.Errorf("read the entry of the torrent: %w", err)
+		}
+	}
+	f, err := unseal(b, kindEntry)
+	if err != nil {
+		return e, fmt.Errorf("read the entry of the torrent: %w", err)
+	}
+	e.InfoHash = h
+	if _, err := e.parseFields(f.fields); err != nil {
+		e.Choices = Choices{} // as Open said
+	}
+	e.Metainfo = f.body
+	return e, nil
+}
+
+// Get gives all that is kept of a torrent, its metainfo read from its file. The error
+// is ErrUnknown, ErrClosed, or what the system says when it can't read the entry; with
+// no folder there is nothing to give but what State does.
+func (c *Catalogue) Get(h infohash.Hash) (Entry, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r, err := c.row(h)
+	if err != nil {
+		return Entry{}, err
+	}
+	e := Entry{InfoHash: h}
+	if c.fs != nil {
+		if e, err = c.entry(h); err != nil {
+			return Entry{}, err
+		}
+		if e.Torrent, e.Metainfo = parseMetainfo(e.Metainfo, h); e.Torrent == nil {
+			return Entry{}, fmt.Errorf("read the entry of the torrent: %w", ErrMetainfo)
+		}
+		e.fit()
+	}
+	e.State = r.State
+	return e, nil
+}
+
+// Order gives the torrents in the order of the list.
+func (c *Catalogue) Order() []infohash.Hash {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.DeleteFunc(c.order(), func(h infohash.Hash) bool { return c.rows[h].gone })
 }
 
 // SetState notes the state of a torrent; the next Flush writes those of all. The error

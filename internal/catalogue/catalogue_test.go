@@ -53,6 +53,38 @@ func TestKeeps(t *testing.T) {
 	}
 }
 
+// One torrent is given as all of them are at a start, before and after it is written.
+func TestGet(t *testing.T) {
+	f := crashfs.New(nil)
+	c, _ := open(t, f.Folder(folder))
+	for n := range 3 {
+		must(t, c.Put(entry(t, n)))
+	}
+	for range 2 {
+		must(t, c.SetState(entry(t, 1).InfoHash, catalogue.State{Uploaded: 77}))
+		want := entry(t, 1)
+		want.State = catalogue.State{Uploaded: 77}
+		got, err := c.Get(want.InfoHash)
+		must(t, err)
+		if describe(got) != describe(want) || got.Torrent == nil || got.Torrent.InfoHash != want.InfoHash {
+			t.Errorf("got\n%s\nwant\n%s", describe(got), describe(want))
+		}
+		must(t, c.Flush(background))
+	}
+	must(t, c.Move(entry(t, 2).InfoHash, 0))
+	must(t, c.Remove(entry(t, 1).InfoHash))
+	if _, err := c.Get(entry(t, 1).InfoHash); !errors.Is(err, catalogue.ErrUnknown) {
+		t.Errorf("get what is removed: %v", err)
+	}
+	if got := c.Order(); len(got) != 2 || got[0] != entry(t, 2).InfoHash || got[1] != entry(t, 0).InfoHash {
+		t.Errorf("the order is %v", got)
+	}
+	must(t, c.Close(background))
+	if _, err := c.Get(entry(t, 0).InfoHash); !errors.Is(err, catalogue.ErrClosed) {
+		t.Errorf("get after close: %v", err)
+	}
+}
+
 // Totals, and which torrents are stopped, cost the two lists and no entry, however
 // many change.
 func TestStateIsOneWrite(t *testing.T) {
