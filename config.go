@@ -41,6 +41,12 @@ type Config struct {
 	// is missing. With it a start checks only what is in doubt; without it, everything.
 	StateDir string
 
+	// Remember has the engine remember its torrents in StateDir: what is added, and what is
+	// chosen for it, comes back with the next engine that has the same StateDir, but for
+	// torrents that were stopped, which wait for Engine.Start. See Engine.Remembered. One
+	// engine at a time can; New fails with ErrInUse otherwise.
+	Remember bool
+
 	// Trace, when set, receives every message sent and received and every act,
 	// with its reason, as JSON lines. It is written to by one goroutine.
 	Trace io.Writer
@@ -95,6 +101,11 @@ var (
 	ErrNoSpace = errors.New("no space left")
 	// ErrStopped: the torrent or the engine was stopped before it was done.
 	ErrStopped = errors.New("stopped")
+	// ErrInUse: another engine, perhaps of another process, remembers its torrents in
+	// this StateDir.
+	ErrInUse = errors.New("in use")
+	// ErrUnknown: no such torrent is remembered.
+	ErrUnknown = errors.New("no such torrent")
 	// ErrConfig: a configuration that cannot be.
 	ErrConfig = errors.New("bad configuration")
 )
@@ -105,6 +116,8 @@ func (c Config) check() error {
 		return fmt.Errorf("%w: a negative number", ErrConfig)
 	case c.BufferMiB != 0 && c.BufferMiB < 4:
 		return fmt.Errorf("%w: BufferMiB is %d, at least 4 are needed", ErrConfig, c.BufferMiB)
+	case c.Remember && c.StateDir == "":
+		return fmt.Errorf("%w: Remember needs a StateDir", ErrConfig)
 	}
 	return nil
 }
@@ -141,11 +154,15 @@ type Stats struct {
 	Hashed      int    // pieces that were in doubt when the files were last looked at, and were hashed
 	Map         []byte // one of 'v' verified, 's' started, 'm' missing for each piece; shared, read only
 
-	Downloaded int64   // payload bytes received in this run, wasted ones included
-	Wasted     int64   // of these, received twice or in failed pieces
-	Uploaded   int64   // payload bytes sent in this run
-	DownRate   float64 // bytes a second
-	UpRate     float64
+	Downloaded int64 // payload bytes received in this run, wasted ones included
+	Wasted     int64 // of these, received twice or in failed pieces
+	Uploaded   int64 // payload bytes sent in this run
+
+	// With Config.Remember those of all runs, this one included.
+	TotalDownloaded, TotalUploaded int64
+
+	DownRate float64 // bytes a second
+	UpRate   float64
 
 	Peers      int // connected
 	Seeds      int // of these, complete

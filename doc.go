@@ -9,6 +9,9 @@
 //	if err != nil { … }
 //	err = t.Wait(ctx) // every file complete, verified and durable
 //
+// With Config.StateDir a start checks only what is in doubt; with Config.Remember the
+// torrents themselves are there again at the next start.
+//
 // Everything that happens can be watched without a lock that the engine holds
 // while it works: Stats is an immutable snapshot, Events a sequence.
 package shoal

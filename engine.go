@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"shoal/internal/announce"
+	"shoal/internal/catalogue"
 	"shoal/internal/engine"
 	"shoal/internal/netio"
 	"shoal/internal/storage"
@@ -38,9 +39,10 @@ type Engine struct {
 	trace *traceWriter
 }
 
-// New makes an engine: its port is open when New returns. The error says what
-// is wrong with the configuration (ErrConfig) or which address could not be
-// bound.
+// New makes an engine: its port is open when New returns, and with Config.Remember the
+// torrents of the last run are back. The error says what is wrong with the configuration
+// (ErrConfig), that another engine has the torrents (ErrInUse), or which address could
+// not be bound.
 func New(cfg Config) (*Engine, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -50,8 +52,8 @@ func New(cfg Config) (*Engine, error) {
 		Listen:  cfg.Listen,
 		Slots:   cfg.Slots, MaxPeers: cfg.MaxPeers,
 		Buffers: int64(cfg.BufferMiB) << 20, Workers: cfg.Workers,
-		StateDir: cfg.StateDir,
-		Version:  Version, Log: cfg.Log,
+		StateDir: cfg.StateDir, Remember: cfg.Remember,
+		Version: Version, Log: cfg.Log,
 	}
 	if !cfg.DHT.Off {
 		ec.DHT = &engine.DHTConfig{Nodes: cfg.DHT.Nodes, StateFile: cfg.DHT.StateFile}
@@ -84,7 +86,7 @@ func New(cfg Config) (*Engine, error) {
 		if e.trace != nil {
 			e.trace.close()
 		}
-		return nil, err
+		return nil, publicError(err)
 	}
 	return e, nil
 }
@@ -127,7 +129,7 @@ func (e *Engine) Add(opt AddOptions) (*Torrent, error) {
 			return nil, err
 		}
 	}
-	t, err := e.e.Add(engine.Spec{Meta: meta, Dir: opt.Dir, Peers: opt.Peers, SeedOnly: opt.SeedOnly, Anew: opt.Anew, Allocate: opt.Allocate, Priorities: prio})
+	t, err := e.e.Add(engine.Spec{Meta: meta, Dir: opt.Dir, Peers: opt.Peers, Raw: opt.Metainfo, SeedOnly: opt.SeedOnly, Anew: opt.Anew, Allocate: opt.Allocate, Priorities: prio})
 	if err != nil {
 		return nil, publicError(err)
 	}
@@ -193,7 +195,9 @@ func (t *Torrent) Checked(ctx context.Context) (Stats, error) {
 }
 
 // Stop stops the torrent and waits until nothing of it is left running. What
-// is verified stays on disk and is used when the torrent is added again.
+// is verified stays on disk and is used when the torrent is added again. With
+// Config.Remember it is remembered as stopped; Engine.Start has it run again, and
+// Engine.Close stops torrents without that.
 func (t *Torrent) Stop(ctx context.Context) error {
 	t.t.Stop(ctx)
 	return nil
@@ -212,6 +216,8 @@ func (t *Torrent) Stats() Stats {
 		Peers: w.Peers, Seeds: w.Seeds, KnownPeers: w.Known, Unchoked: w.Unchoked, DHTNodes: s.DHT,
 		External: s.External,
 	}
+	before := t.t.Before()
+	out.TotalDownloaded, out.TotalUploaded = before.Downloaded+w.Downloaded, before.Uploaded+w.Uploaded
 	for _, tr := range w.Trackers {
 		out.Trackers = append(out.Trackers, trackerStats(tr))
 	}
@@ -341,6 +347,10 @@ func publicError(err error) error {
 		sentinel = ErrStopped
 	case errors.Is(err, engine.ErrDuplicate):
 		sentinel = ErrDuplicate
+	case errors.Is(err, catalogue.ErrInUse):
+		sentinel = ErrInUse
+	case errors.Is(err, engine.ErrUnknown):
+		sentinel = ErrUnknown
 	case storage.KindOf(err) == storage.NoSpace:
 		sentinel = ErrNoSpace
 	default:

@@ -97,6 +97,44 @@ func ExampleCreate() {
 	// Output: hello.txt 13 1 5a8035fd92a70ee98b1bd04121672a133c7eda1a
 }
 
+// An engine that remembers goes on where the last one was.
+func ExampleEngine_Remembered() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	dir, metainfo := shared()
+	defer os.RemoveAll(dir)
+	state, err := os.MkdirTemp("", "shoal-example-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(state)
+	cfg := shoal.Config{Listen: anyPort, StateDir: state, Remember: true}
+
+	first, err := shoal.New(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := first.Add(shoal.AddOptions{Metainfo: metainfo, Dir: dir}); err != nil {
+		log.Fatal(err)
+	}
+	if err := first.Close(ctx); err != nil {
+		log.Fatal(err)
+	}
+
+	next, err := shoal.New(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer next.Close(ctx)
+	for _, r := range next.Remembered() {
+		if err := r.Torrent.Wait(ctx); err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(r.Name, r.Torrent.State())
+	}
+	// Output: hello.txt seeding
+}
+
 // What lies in a folder is checked against a torrent, and not changed.
 func ExampleVerify() {
 	dir, metainfo := shared()

@@ -40,6 +40,7 @@ import (
 	"sync"
 	"time"
 
+	"shoal/internal/catalogue"
 	"shoal/internal/dhtnode"
 	"shoal/internal/external"
 	"shoal/internal/mono"
@@ -69,6 +70,9 @@ type Config struct {
 	// StateDir is where the journals of verified pieces are kept, so that a start
 	// checks only what is in doubt. Empty: everything is checked at each start.
 	StateDir string
+	// Remember has torrents that are added come back at the next start, those that are
+	// stopped as stopped. It needs StateDir; one engine at a time remembers there.
+	Remember bool
 
 	Version string // such as "0.1.0"; part of the client name and the peer id
 
@@ -144,6 +148,9 @@ type Engine struct {
 	stateMu  sync.Mutex
 	journals map[string]resume.FS // by download folder
 
+	memory      *memory                     // nil: nothing is remembered
+	closeMemory func(context.Context) error // likewise
+
 	ctx    context.Context // ends when the engine closes
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // accept loop, handshakes, announces
@@ -159,7 +166,8 @@ type Engine struct {
 	closedCh chan struct{} // closed when nothing is left running
 }
 
-// New opens the port, joins the DHT and is ready for torrents.
+// New opens the port, joins the DHT and is ready for torrents. With Config.Remember those
+// of earlier runs are back when it returns; what was wrong with them is told by Problems.
 func New(cfg Config) (*Engine, error) {
 	cfg = withDefaults(cfg)
 	e := &Engine{
@@ -179,9 +187,24 @@ func New(cfg Config) (*Engine, error) {
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.adoptions.after = &e.openings
+	var lo *catalogue.Loaded
+	if cfg.Remember {
+		var err error
+		if lo, e.closeMemory, err = e.openMemory(); err != nil {
+			e.cancel()
+			return nil, err
+		}
+	}
 	if err := e.open(); err != nil {
 		e.cancel()
+		if e.memory != nil {
+			err = errors.Join(err, e.closeMemory(context.Background()))
+		}
 		return nil, err
+	}
+	if e.memory != nil {
+		e.memory.restore(lo.Entries)
+		e.wg.Go(func() { e.memory.run(e.ctx) })
 	}
 	e.wg.Add(1)
 	go e.acceptLoop()
@@ -307,7 +330,7 @@ func (e *Engine) Close(ctx context.Context) error {
 
 	var wg sync.WaitGroup
 	for _, t := range torrents {
-		wg.Go(func() { t.Stop(ctx) })
+		wg.Go(func() { t.halt(ctx) })
 	}
 	wg.Wait()
 	if again {
@@ -324,6 +347,11 @@ func (e *Engine) Close(ctx context.Context) error {
 	e.openings.done.Wait()
 	e.adoptions.done.Wait()
 	e.closeDevices()
+	if e.memory != nil {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastClaims)
+		defer cancel()
+		err = errors.Join(err, e.closeMemory(last))
+	}
 	return errors.Join(err, e.closeState())
 }
 

@@ -59,8 +59,8 @@ func (t *Torrent) firstLook() error {
 		return err
 	}
 	t.at.Store(at)
-	if t.spec.Storage != nil {
-		return nil
+	if t.spec.Storage != nil || t.spec.restored {
+		return nil // the next look tells, and waits for what is not there
 	}
 	files, err := t.files()
 	if err == nil {
@@ -118,7 +118,7 @@ func (t *Torrent) openFiles(gen int32) (*opening, error) {
 		}
 	}
 	if o.files, err = t.files(); err != nil {
-		if storage.KindOf(err) == storage.Missing && (o.loaded.Found || t.had.known()) {
+		if storage.KindOf(err) == storage.Missing && (o.loaded.Found || t.had.known() || t.spec.restored) {
 			err = fmt.Errorf("%w (%w)", errNotThere, err)
 		}
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"shoal/internal/announce"
@@ -493,6 +494,7 @@ func (t *Torrent) shutdown() {
 	t.conns.Wait()
 	t.tasks.Wait()
 	t.closeFiles()
+	t.e.memory.ended(t)
 	t.e.forget(t)
 	t.pub.end(t.errText)
 	t.cutBye()
@@ -549,7 +551,7 @@ func (e *Engine) forget(t *Torrent) {
 	delete(e.torrents, t.spec.Meta.InfoHash)
 	for i, x := range e.order {
 		if x == t {
-			e.order = append(e.order[:i:i], e.order[i+1:]...)
+			e.order = slices.Delete(e.order, i, i+1) // Torrents gives copies
 			return
 		}
 	}

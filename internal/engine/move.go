@@ -85,6 +85,9 @@ func (t *Torrent) upkeepMove(prev *opening, m *move, gen int32, leave func()) {
 	if err != nil {
 		m.done <- fmt.Errorf("move %s to %s: %w", t.info.Name, m.to.given, err)
 		t.at.Store(old)
+		if err := t.e.memory.changed(t, false); err != nil {
+			t.e.log.Warn("remember where the files are", "torrent", t.info.Name, "err", err)
+		}
 		t.upkeepOpen(nil, nil, gen, leave)
 		return
 	}
@@ -119,6 +122,10 @@ func (t *Torrent) moveTo(old *place, m *move, gen int32) error {
 	if err == nil && have.Count() < before.Have.Count() {
 		err = errors.New("not all that was had is right in the new place: look at the health of that disk")
 	}
+	if err == nil {
+		o.adopting.Wait() // the new place is claimed, and remembered, before the old one goes
+		err = t.e.memory.changed(t, true)
+	}
 	if err != nil {
 		o.close(t.ctx, false)
 		if state, serr := t.e.stateFor(m.to.abs); serr == nil && state != nil {
@@ -129,7 +136,6 @@ func (t *Torrent) moveTo(old *place, m *move, gen int32) error {
 	}
 	moved.Close()
 	o.loaded = nil
-	o.adopting.Wait() // the new place is claimed before the old one goes
 	err = storage.RemoveFiles(old.abs, lay.Files)
 	if state, serr := t.e.stateFor(old.abs); serr == nil && state != nil && err == nil {
 		err = resume.Remove(state, lay)

@@ -22,8 +22,7 @@ func (e *Engine) stateFor(dir string) (resume.FS, error) {
 	if f := e.journals[dir]; f != nil {
 		return f, nil
 	}
-	sum := sha256.Sum256([]byte(dir))
-	path := filepath.Join(e.cfg.StateDir, "journals", hex.EncodeToString(sum[:8]))
+	path := journalDir(e.cfg.StateDir, dir)
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of state: %w", err)
 	}
@@ -36,6 +35,12 @@ func (e *Engine) stateFor(dir string) (resume.FS, error) {
 	}
 	e.journals[dir] = f
 	return f, nil
+}
+
+// journalDir is the folder of journals of the torrents in a download folder.
+func journalDir(stateDir, dir string) string {
+	sum := sha256.Sum256([]byte(dir))
+	return filepath.Join(stateDir, "journals", hex.EncodeToString(sum[:8]))
 }
 
 // closeState gives the folders of state up. No torrent is left.

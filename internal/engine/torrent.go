@@ -44,6 +44,13 @@ type Spec struct {
 	Device uint64
 	// Open, when set, opens the files instead of storage.OpenTorrent.
 	Open func() (*storage.Files, error)
+
+	// Raw is the torrent file that Meta was read from, for when it is remembered. It is
+	// not kept.
+	Raw []byte
+
+	added    time.Time // when it was added for the first time
+	restored bool      // it was added by an earlier run, and is told to nobody
 }
 
 // State is what a torrent is doing.
@@ -74,6 +81,9 @@ type Torrent struct {
 	cancel context.CancelFunc
 	byes   context.Context // ends when farewells are cut short
 	cutBye context.CancelFunc
+
+	base  Totals // of earlier runs
+	noted Totals // of this one, as they were remembered last; guarded by memory.mu
 
 	device *device
 	at     atomic.Pointer[place]   // the folder
@@ -171,7 +181,7 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 		Group:      &t.conns,
 	}
 	t.pub.init(t)
-	if err := e.enlist(t); err != nil {
+	if err := e.memory.add(t); err != nil {
 		if spec.Storage != nil {
 			spec.Storage.Close()
 		}
@@ -243,8 +253,15 @@ func (t *Torrent) joined(nc net.Conn, addr netip.AddrPort, dialled bool, theirs 
 }
 
 // Stop stops the torrent and waits until nothing of it is left running. When
-// ctx ends first, farewells to trackers are cut short.
+// ctx ends first, farewells to trackers are cut short. Where torrents are remembered it
+// is remembered as stopped, and not started with the others.
 func (t *Torrent) Stop(ctx context.Context) {
+	t.e.memory.stopped(t)
+	t.halt(ctx)
+}
+
+// halt is Stop of a torrent that the next run goes on with.
+func (t *Torrent) halt(ctx context.Context) {
 	t.stopOnce.Do(func() {
 		t.cancel()
 		t.post(event{kind: evStop})
@@ -269,6 +286,9 @@ func (t *Torrent) SetPriorities(prio []uint8) error {
 	}
 	own := slices.Clone(prio)
 	t.prio.Store(&own)
+	if err := t.e.memory.changed(t, false); err != nil {
+		return err
+	}
 	heard := make(chan struct{})
 	if !t.post(event{kind: evPriorities, with: heard}) {
 		return t.Err()

@@ -1,0 +1,504 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"shoal/internal/catalogue"
+	"shoal/internal/infohash"
+	"shoal/internal/resume"
+)
+
+// ErrUnknown says that no torrent of that info-hash is remembered.
+var ErrUnknown = errors.New("no such torrent")
+
+// ErrNoFolder says that it is not known where a torrent's files are.
+var ErrNoFolder = errors.New("it is not known where its files are: name the folder")
+
+// Remembered is a torrent that comes back at the next start.
+type Remembered struct {
+	InfoHash infohash.Hash
+	Name     string
+	Dir      string // empty when it is not known any more
+	Size     int64  // bytes of all files
+	Added    time.Time
+
+	Stopped    bool  // by the user: it is not started with the others
+	Uploaded   int64 // payload bytes of all runs
+	Downloaded int64
+
+	Torrent *Torrent // nil while it does not run
+}
+
+// memory is what an engine keeps of its torrents between runs: the catalogue, and the
+// goroutine that has it written. A nil memory forgets everything.
+//
+// An addition, a stop and a choice are written soon, many with one write; totals once a
+// minute; all of it by flush, and when the engine closes.
+type memory struct {
+	e        *Engine
+	cat      *catalogue.Catalogue
+	problems []catalogue.Problem
+	soon     chan struct{} // of capacity one: there is something to be written
+
+	// Held while a torrent comes, goes or is chosen for, from the list of the engine to
+	// the catalogue, so that both say the same. Taken before Engine.mu.
+	mu   sync.Mutex
+	away map[infohash.Hash]Remembered // those that do not run; state and totals are in the catalogue
+}
+
+const (
+	// writeSoon is what a change waits for others that come with it.
+	writeSoon = 200 * time.Millisecond
+	// totalsEvery is what a stop without warning may cost of the totals.
+	totalsEvery = time.Minute
+	// writeAgain is between tries to write what could not be written.
+	writeAgain = 5 * time.Second
+)
+
+// CatalogueDir is the folder of the catalogue in a folder of state.
+func CatalogueDir(stateDir string) string { return filepath.Join(stateDir, "torrents") }
+
+// OpenCatalogue opens the catalogue of a folder of state, which is made when it is missing.
+// close gives both up.
+func OpenCatalogue(stateDir string) (c *catalogue.Catalogue, lo *catalogue.Loaded, close func(context.Context) error, err error) {
+	dir := CatalogueDir(stateDir)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, nil, nil, fmt.Errorf("make the folder of state: %w", err)
+	}
+	f, err := resume.OpenFolder(dir)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if c, lo, err = catalogue.Open(f); err != nil {
+		f.Close()
+		return nil, nil, nil, fmt.Errorf("open the torrents in %s: %w", stateDir, err)
+	}
+	return c, lo, func(ctx context.Context) error { return errors.Join(c.Close(ctx), f.Close()) }, nil
+}
+
+// openMemory opens what is remembered. Its torrents are still to be brought back.
+func (e *Engine) openMemory() (_ *catalogue.Loaded, close func(context.Context) error, err error) {
+	cat, lo, close, err := OpenCatalogue(e.cfg.StateDir)
+	if err != nil {
+		return nil, nil, err
+	}
+	e.memory = &memory{
+		e: e, cat: cat, problems: lo.Problems,
+		soon: make(chan struct{}, 1), away: make(map[infohash.Hash]Remembered),
+	}
+	return lo, close, nil
+}
+
+// restore brings back the torrents of earlier runs, in their order, but for those that
+// are stopped. One that can't be brought back is told, and stays remembered.
+func (m *memory) restore(entries []catalogue.Entry) {
+	for i := range entries {
+		en := &entries[i]
+		if en.Stopped {
+			m.rest(en)
+			continue
+		}
+		spec := specOf(en)
+		spec.restored = true
+		if _, err := m.e.Add(spec); err != nil {
+			m.rest(en)
+			m.problems = append(m.problems, catalogue.Problem{
+				Loss: catalogue.Withheld, File: en.InfoHash.String(), InfoHash: en.InfoHash,
+				Text: "the torrent " + en.Torrent.Info.Name + " can't be started", Err: err,
+			})
+		}
+	}
+}
+
+// rest remembers a torrent that does not run.
+func (m *memory) rest(en *catalogue.Entry) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.away[en.InfoHash] = RowOf(en)
+}
+
+// specOf gives how a torrent is added that was remembered; keep is the way there.
+func specOf(en *catalogue.Entry) Spec {
+	return Spec{
+		Meta: en.Torrent, Dir: en.Dir, Peers: en.Peers, SeedOnly: en.SeedOnly,
+		Priorities: en.Priorities, Allocate: en.Allocate, added: en.Added,
+	}
+}
+
+// keep writes down what was chosen for a torrent, so that it comes back the same.
+func (t *Torrent) keep(c *catalogue.Choices) {
+	c.Dir = t.at.Load().abs
+	c.SeedOnly, c.Allocate = t.spec.SeedOnly, t.spec.Allocate
+	c.Priorities = t.priorities()
+	c.Peers = t.spec.Peers
+	c.Added = t.spec.added
+}
+
+// RowOf gives what is told of a torrent that does not run.
+func RowOf(en *catalogue.Entry) Remembered {
+	return Remembered{
+		Stopped: en.Stopped, Uploaded: en.Uploaded, Downloaded: en.Downloaded,
+		InfoHash: en.InfoHash, Name: en.Torrent.Info.Name, Dir: en.Dir, Size: en.Torrent.Info.Length, Added: en.Added}
+}
+
+// row is rowOf of a torrent that runs.
+func (t *Torrent) row() Remembered {
+	return Remembered{
+		InfoHash: t.spec.Meta.InfoHash, Name: t.info.Name, Dir: t.at.Load().abs,
+		Size: t.info.Length, Added: t.spec.added,
+	}
+}
+
+// remembers reports whether a torrent is kept between runs: not one whose files are of
+// the caller's making.
+func (m *memory) remembers(t *Torrent) bool {
+	return m != nil && t.spec.Storage == nil && t.spec.Open == nil
+}
+
+// add puts a torrent on the list of the engine, and remembers it.
+func (m *memory) add(t *Torrent) error {
+	if !m.remembers(t) {
+		return m.listing(t)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	h := t.spec.Meta.InfoHash
+	before, known := m.cat.State(h)
+	t.base = Totals{before.Uploaded, before.Downloaded}
+	if was, ok := m.away[h]; ok {
+		t.spec.added = was.Added
+	}
+	if t.spec.added.IsZero() {
+		t.spec.added = time.Now().UTC()
+	}
+	if !t.spec.restored && m.e.lookup(h) == nil {
+		if err := m.put(t, known); err != nil {
+			return fmt.Errorf("remember %s: %w", t.info.Name, err)
+		}
+	}
+	t.spec.Raw = nil
+	if err := m.e.enlist(t); err != nil {
+		if !known {
+			_ = m.cat.Remove(h) // it was put just now
+		}
+		return err
+	}
+	delete(m.away, h)
+	return nil
+}
+
+// listing is add for a torrent that is not remembered.
+func (m *memory) listing(t *Torrent) error { return t.e.enlist(t) }
+
+// put remembers a torrent that is added, with its metainfo if it came along. m.mu is held.
+func (m *memory) put(t *Torrent, known bool) error {
+	defer m.write()
+	h := t.spec.Meta.InfoHash
+	if t.spec.Raw == nil && known {
+		return m.cat.Update(h, func(c *catalogue.Choices, s *catalogue.State) {
+			t.keep(c)
+			s.Stopped = false
+		})
+	}
+	en := catalogue.Entry{InfoHash: h, Metainfo: t.spec.Raw, Torrent: t.spec.Meta}
+	if en.Metainfo == nil {
+		var err error
+		if en.Metainfo, err = t.spec.Meta.Encode(); err != nil {
+			return err
+		}
+	}
+	t.keep(&en.Choices)
+	en.State = catalogue.State{Uploaded: t.base.Uploaded, Downloaded: t.base.Downloaded}
+	return m.cat.Put(en)
+}
+
+// changed remembers what is chosen for a torrent now. With durably it is when changed
+// returns, else soon.
+func (m *memory) changed(t *Torrent, durably bool) error {
+	if !m.remembers(t) {
+		return nil
+	}
+	m.mu.Lock()
+	err := m.cat.Update(t.spec.Meta.InfoHash, func(c *catalogue.Choices, _ *catalogue.State) { t.keep(c) })
+	m.mu.Unlock()
+	if errors.Is(err, catalogue.ErrUnknown) || errors.Is(err, catalogue.ErrClosed) {
+		return nil // it is forgotten
+	}
+	if err == nil && durably {
+		err = m.cat.Flush(t.ctx)
+	}
+	m.write()
+	if err != nil {
+		return fmt.Errorf("remember what is chosen for %s: %w", t.info.Name, err)
+	}
+	return nil
+}
+
+// stopped remembers that a user stops a torrent.
+func (m *memory) stopped(t *Torrent) {
+	if !m.remembers(t) {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	h := t.spec.Meta.InfoHash
+	if other := m.e.lookup(h); other != nil && other != t {
+		return // that one was started since
+	}
+	if s, ok := m.cat.State(h); ok && !s.Stopped {
+		s.Stopped = true
+		_ = m.cat.SetState(h, s)
+		m.write()
+	}
+}
+
+// ended takes the totals of a torrent whose last byte has gone.
+func (m *memory) ended(t *Torrent) {
+	if !m.remembers(t) {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, ok := m.cat.State(t.spec.Meta.InfoHash); !ok {
+		return // it is forgotten
+	}
+	if t.swarm != nil {
+		w := t.swarm.Stats(t.e.now())
+		m.note(t, Totals{w.Uploaded, w.Downloaded})
+	}
+	m.away[t.spec.Meta.InfoHash] = t.row()
+}
+
+// note takes the totals of a torrent's run. m.mu is held.
+func (m *memory) note(t *Torrent, run Totals) {
+	if run == t.noted {
+		return
+	}
+	t.noted = run
+	h := t.spec.Meta.InfoHash
+	if s, ok := m.cat.State(h); ok {
+		s.Uploaded, s.Downloaded = t.base.Uploaded+run.Uploaded, t.base.Downloaded+run.Downloaded
+		_ = m.cat.SetState(h, s)
+	}
+}
+
+// noteAll takes the totals of all.
+func (m *memory) noteAll() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, t := range m.e.Torrents() {
+		if s := t.pub.latest.Load(); m.remembers(t) && s.State != Stopped && s.State != Failed {
+			m.note(t, Totals{s.Swarm.Uploaded, s.Swarm.Downloaded})
+		}
+	}
+}
+
+// write has what changed written soon.
+func (m *memory) write() {
+	select {
+	case m.soon <- struct{}{}:
+	default:
+	}
+}
+
+// run has the catalogue written until ctx ends.
+func (m *memory) run(ctx context.Context) {
+	timer := time.NewTimer(totalsEvery)
+	defer timer.Stop()
+	failing := false
+	for {
+		select {
+		case <-m.soon:
+			timer.Reset(writeSoon)
+			continue
+		case <-timer.C:
+		case <-ctx.Done():
+			return
+		}
+		m.noteAll()
+		err := m.cat.Flush(ctx)
+		switch {
+		case err == nil:
+			timer.Reset(totalsEvery)
+		case ctx.Err() == nil:
+			if !failing { // once is enough
+				m.e.log.Warn("write the list of torrents", "err", err)
+			}
+			timer.Reset(writeAgain)
+		}
+		failing = err != nil
+	}
+}
+
+// Save makes durable what is remembered as of now.
+func (e *Engine) Save(ctx context.Context) error {
+	if e.memory == nil {
+		return nil
+	}
+	e.memory.noteAll()
+	err := e.memory.cat.Flush(ctx)
+	if errors.Is(err, catalogue.ErrClosed) {
+		err = ErrClosed
+	}
+	return err
+}
+
+// Problems tells what was wrong with what was remembered, as it was found at the start.
+func (e *Engine) Problems() []catalogue.Problem {
+	if e.memory == nil {
+		return nil
+	}
+	return e.memory.problems
+}
+
+// Remembered gives the torrents that are remembered, in their order.
+func (e *Engine) Remembered() []Remembered {
+	m := e.memory
+	if m == nil {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var all []Remembered
+	for _, h := range m.cat.Order() {
+		s, ok := m.cat.State(h)
+		r, away := m.away[h]
+		t := e.lookup(h)
+		switch {
+		case !ok:
+			continue
+		case t != nil:
+			r = t.row()
+			r.Torrent = t
+			run := t.Totals()
+			s.Uploaded, s.Downloaded = run.Uploaded, run.Downloaded
+		case !away:
+			continue
+		}
+		r.Stopped, r.Uploaded, r.Downloaded = s.Stopped, s.Uploaded, s.Downloaded
+		all = append(all, r)
+	}
+	return all
+}
+
+// Start has a torrent run that is remembered and does not. Its files are where they
+// were, or in dir when that is not empty. The error is ErrUnknown, ErrDuplicate when it
+// runs, ErrNoFolder, or one of Add.
+func (e *Engine) Start(h infohash.Hash, dir string) (*Torrent, error) {
+	if e.memory == nil {
+		return nil, ErrUnknown
+	}
+	en, err := e.memory.cat.Get(h)
+	switch {
+	case errors.Is(err, catalogue.ErrUnknown):
+		return nil, fmt.Errorf("%w: %s", ErrUnknown, h)
+	case errors.Is(err, catalogue.ErrClosed):
+		return nil, ErrClosed
+	case err != nil:
+		return nil, err
+	}
+	spec := specOf(&en)
+	if spec.Dir = cmp.Or(dir, en.Dir); spec.Dir == "" {
+		return nil, fmt.Errorf("start %s: %w", en.Torrent.Info.Name, ErrNoFolder)
+	}
+	return e.Add(spec)
+}
+
+// Remove stops a torrent and forgets it, durably, with its journal. The files stay. The
+// error is ErrUnknown, or says why it could not be made durable.
+func (e *Engine) Remove(ctx context.Context, h infohash.Hash) error {
+	t, m := e.lookup(h), e.memory
+	if !m.knows(h) {
+		if t == nil {
+			return fmt.Errorf("%w: %s", ErrUnknown, h)
+		}
+		t.halt(ctx)
+		return nil
+	}
+	m.mu.Lock()
+	dir := m.away[h].Dir
+	if t = e.lookup(h); t != nil {
+		dir = t.at.Load().abs
+	}
+	err := m.cat.Remove(h)
+	delete(m.away, h)
+	m.mu.Unlock()
+	if t != nil {
+		t.halt(ctx)
+	}
+	if err == nil {
+		err = m.cat.Flush(ctx)
+	}
+	if err != nil && !errors.Is(err, catalogue.ErrUnknown) { // somebody was faster
+		m.write()
+		return fmt.Errorf("forget the torrent %s: %w", h, err)
+	}
+	e.removeJournal(dir, h)
+	return nil
+}
+
+func (m *memory) knows(h infohash.Hash) bool {
+	if m == nil {
+		return false
+	}
+	_, ok := m.cat.State(h)
+	return ok
+}
+
+// removeJournal removes the journal of a torrent that is forgotten, unless somebody else
+// is at work with it. One that stays costs a few bytes and goes in its time.
+func (e *Engine) removeJournal(dir string, h infohash.Hash) {
+	if dir == "" {
+		return
+	}
+	state, err := e.stateFor(dir)
+	if err == nil && state != nil {
+		err = dropJournal(state, h)
+	}
+	if err != nil {
+		e.log.Warn("remove the journal of a torrent that is forgotten", "torrent", h, "err", err)
+	}
+}
+
+// RemoveJournal removes the journal of a torrent in the folder dir from a folder of state
+// that no engine has open, unless somebody writes it.
+func RemoveJournal(stateDir, dir string, h infohash.Hash) error {
+	path := journalDir(stateDir, dir)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	state, err := resume.OpenFolder(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dropJournal(state, h), state.Close())
+}
+
+func dropJournal(state resume.FS, h infohash.Hash) error {
+	release, err := resume.Lock(state, h)
+	if err != nil {
+		return err
+	}
+	defer release()
+	return resume.Remove(state, resume.Layout{InfoHash: h})
+}
+
+// Totals are payload bytes.
+type Totals struct{ Uploaded, Downloaded int64 }
+
+// Before gives the totals of the runs before this one.
+func (t *Torrent) Before() Totals { return t.base }
+
+// Totals gives those of all runs that are remembered, this one included.
+func (t *Torrent) Totals() Totals {
+	w := &t.pub.latest.Load().Swarm
+	return Totals{t.base.Uploaded + w.Uploaded, t.base.Downloaded + w.Downloaded}
+}

@@ -1,0 +1,171 @@
+package shoal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"shoal/internal/catalogue"
+	"shoal/internal/engine"
+	"shoal/internal/infohash"
+	"shoal/metainfo"
+)
+
+// Remembered is a torrent that an engine with Config.Remember keeps between runs.
+type Remembered struct {
+	InfoHash string // 40 hex digits
+	Name     string // safe for the file system and for showing
+	Dir      string // absolute; empty when it is not known any more
+	Size     int64  // bytes of all files
+	Added    time.Time
+
+	// Stopped torrents stay as they are until Engine.Start.
+	Stopped    bool
+	Uploaded   int64 // payload bytes of all runs
+	Downloaded int64
+
+	// Torrent is nil while it does not run: it is stopped, has failed, or there is no engine.
+	Torrent *Torrent
+}
+
+// Problem tells of something that was wrong with what was remembered, when it was read.
+// It harms no other torrent.
+type Problem struct {
+	InfoHash string // empty when it is not about one torrent
+	// Lost says that the torrent has to be added again. Otherwise it is there, perhaps
+	// stopped and without what was chosen, or will be once it can be read; Text says so.
+	Lost bool
+	Text string // what is wrong, what became of it, what to do; one line, printable
+	Err  error  // what the system said, if that is the reason
+}
+
+// Remembered gives the torrents that come back at the next start, in their order. It is
+// empty without Config.Remember.
+func (e *Engine) Remembered() []Remembered {
+	var all []Remembered
+	for _, r := range e.e.Remembered() {
+		out := remembered(r)
+		if r.Torrent != nil {
+			out.Torrent = &Torrent{t: r.Torrent, meta: r.Torrent.Meta()}
+		}
+		all = append(all, out)
+	}
+	return all
+}
+
+func remembered(r engine.Remembered) Remembered {
+	return Remembered{
+		InfoHash: r.InfoHash.String(), Name: r.Name, Dir: r.Dir, Size: r.Size, Added: r.Added,
+		Stopped: r.Stopped, Uploaded: r.Uploaded, Downloaded: r.Downloaded,
+	}
+}
+
+// Problems gives what was wrong with what was remembered when the engine was made.
+func (e *Engine) Problems() []Problem { return problems(e.e.Problems()) }
+
+func problems(inner []catalogue.Problem) []Problem {
+	var all []Problem
+	for _, p := range inner {
+		out := Problem{Lost: p.Loss == catalogue.Torrent, Text: metainfo.Printable(p.String()), Err: p.Err}
+		if p.InfoHash != (infohash.Hash{}) {
+			out.InfoHash = p.InfoHash.String()
+		}
+		all = append(all, out)
+	}
+	return all
+}
+
+// Start has a torrent run again that is remembered as stopped, with what was chosen for
+// it. Its files are where they were, or in dir when that is not empty. The error is
+// ErrUnknown, ErrDuplicate when it runs, or says why it can't.
+func (e *Engine) Start(infoHash, dir string) (*Torrent, error) {
+	h, err := parseHash(infoHash)
+	if err != nil {
+		return nil, err
+	}
+	t, err := e.e.Start(h, dir)
+	if err != nil {
+		return nil, publicError(err)
+	}
+	return &Torrent{t: t, meta: t.Meta()}, nil
+}
+
+// Remove stops a torrent, if it runs, and forgets it: when Remove returns nil it will
+// not come back. Its files stay as they are. The error is ErrUnknown, or says why it
+// could not be made durable.
+func (e *Engine) Remove(ctx context.Context, infoHash string) error {
+	h, err := parseHash(infoHash)
+	if err != nil {
+		return err
+	}
+	return publicError(e.e.Remove(ctx, h))
+}
+
+// Save makes durable what is remembered, as of now. Without it that is done soon after a
+// torrent is added, stopped or chosen for, once a minute for totals, and by Close.
+func (e *Engine) Save(ctx context.Context) error { return publicError(e.e.Save(ctx)) }
+
+// ListRemembered reads what an engine with this StateDir remembers, while there is none:
+// the error is ErrInUse when there is one.
+func ListRemembered(ctx context.Context, stateDir string) ([]Remembered, []Problem, error) {
+	_, lo, done, err := openRemembered(stateDir)
+	if err != nil || lo == nil {
+		return nil, nil, err
+	}
+	var all []Remembered
+	for i := range lo.Entries {
+		all = append(all, remembered(engine.RowOf(&lo.Entries[i])))
+	}
+	return all, problems(lo.Problems), done(ctx)
+}
+
+// Forget is Engine.Remove for a folder of state that no engine has: the error is
+// ErrInUse when one does, or ErrUnknown.
+func Forget(ctx context.Context, stateDir, infoHash string) error {
+	h, err := parseHash(infoHash)
+	if err != nil {
+		return err
+	}
+	c, lo, done, err := openRemembered(stateDir)
+	if err == nil && lo == nil {
+		err = fmt.Errorf("%w: %s", ErrUnknown, infoHash)
+	}
+	if err != nil {
+		return err
+	}
+	err = c.Remove(h)
+	if errors.Is(err, catalogue.ErrUnknown) {
+		err = fmt.Errorf("%w: %s", ErrUnknown, infoHash)
+	}
+	if err = errors.Join(err, done(ctx)); err != nil {
+		return err
+	}
+	for i := range lo.Entries {
+		if en := &lo.Entries[i]; en.InfoHash == h && en.Dir != "" {
+			// One that stays costs a few bytes, and goes when its time has come.
+			_ = engine.RemoveJournal(stateDir, en.Dir, h)
+		}
+	}
+	return nil
+}
+
+// openRemembered opens the torrents in a folder of state; nothing, and lo nil, when
+// there are none. done gives them up.
+func openRemembered(stateDir string) (c *catalogue.Catalogue, lo *catalogue.Loaded, done func(context.Context) error, err error) {
+	if _, err := os.Stat(engine.CatalogueDir(stateDir)); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil, nil
+	}
+	c, lo, done, err = engine.OpenCatalogue(stateDir)
+	return c, lo, done, publicError(err)
+}
+
+func parseHash(s string) (infohash.Hash, error) {
+	h, err := infohash.ParseHex(s)
+	if err != nil {
+		return h, fmt.Errorf("%w: %q is not an info-hash", ErrUnknown, metainfo.Printable(s))
+	}
+	return h, nil
+}
