@@ -146,7 +146,8 @@ func (t *Torrent) keep(c *catalogue.Choices) {
 func RowOf(en *catalogue.Entry) Remembered {
 	return Remembered{
 		Stopped: en.Stopped, Uploaded: en.Uploaded, Downloaded: en.Downloaded,
-		InfoHash: en.InfoHash, Name: en.Torrent.Info.Name, Dir: en.Dir, Size: en.Torrent.Info.Length, Added: en.Added}
+		InfoHash: en.InfoHash, Name: en.Torrent.Info.Name, Dir: en.Dir, Size: en.Torrent.Info.Length, Added: en.Added,
+	}
 }
 
 // row is rowOf of a torrent that runs.
