@@ -1,0 +1,311 @@
+// Package magnet reads and prints magnet links (BEP 9): the info-hash of a torrent,
+// with hints of where its peers are and which of its files are meant (BEP 53).
+//
+// A link comes from a stranger. What can't be read in a hint costs that hint; a link
+// whose hash can't be read, or that names two torrents, is refused. Every list has a
+// bound, and what is beyond is left out.
+package magnet
+
+import (
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"shoal/internal/infohash"
+)
+
+// Hash is a v1 info-hash.
+type Hash = infohash.Hash
+
+// Bounds on what is taken from a link.
+const (
+	MaxLength   = 64 << 10 // bytes of a link
+	MaxName     = 1 << 10  // bytes of dn; what is beyond is cut off
+	MaxURL      = 8 << 10  // bytes of one tracker or web seed
+	MaxTrackers = 100
+	MaxWebSeeds = 100
+	MaxPeers    = 100
+	MaxRanges   = 1000      // of so
+	MaxFile     = 1_000_000 // file indices of so are below it
+)
+
+// Link is what a magnet link says.
+type Link struct {
+	V1 Hash            // xt=urn:btih; zero when there is none
+	V2 infohash.HashV2 // xt=urn:btmh; zero when there is none
+
+	Name     string   // dn; hostile text
+	Length   int64    // xl: bytes of the content; 0 when not said
+	Trackers []string // tr
+	WebSeeds []string // ws
+	Peers    []string // x.pe, as "host:port"; the host may be a name
+	Select   []Range  // so: the files that are meant, by index; none: all
+}
+
+// Range is a run of file indices, both included.
+type Range struct{ First, Last uint32 }
+
+// Errors of Parse and ParseHash.
+var (
+	// ErrNotMagnet: the text does not begin like a magnet link.
+	ErrNotMagnet = errors.New("not a magnet link")
+	// ErrHash: there is no info-hash, it can't be read, or there are several.
+	ErrHash = errors.New("no usable info-hash")
+	// ErrTooLong: the link is longer than MaxLength.
+	ErrTooLong = errors.New("too long")
+)
+
+const scheme = "magnet:?"
+
+// Is reports whether a text begins like a magnet link.
+func Is(s string) bool {
+	return len(s) >= len("magnet:") && strings.EqualFold(s[:len("magnet:")], "magnet:")
+}
+
+// Parse reads a magnet link. Keys may be repeated or numbered (tr.1, tr.2), and the
+// ampersands may have become "&amp;" on their way through a page. The error is one of
+// ErrNotMagnet, ErrHash and ErrTooLong.
+func Parse(s string) (*Link, error) {
+	if len(s) > MaxLength {
+		return nil, fmt.Errorf("magnet link of %d bytes: %w, at most %d are read", len(s), ErrTooLong, MaxLength)
+	}
+	if len(s) < len(scheme) || !strings.EqualFold(s[:len(scheme)], scheme) {
+		return nil, fmt.Errorf("%w: it begins with %q, not with %q", ErrNotMagnet, s[:min(len(s), len(scheme))], scheme)
+	}
+	l := &Link{}
+	for _, part := range strings.Split(s[len(scheme):], "&") {
+		key, value, _ := strings.Cut(part, "=")
+		key = strings.ToLower(strings.TrimPrefix(unescape(key), "amp;"))
+		if err := l.add(withoutNumber(key), value); err != nil {
+			return nil, fmt.Errorf("magnet link: %w", err)
+		}
+	}
+	if l.V1.IsZero() && l.V2.IsZero() {
+		return nil, fmt.Errorf("magnet link: %w: it has no xt=urn:btih", ErrHash)
+	}
+	return l, nil
+}
+
+// withoutNumber takes the number off a key such as tr.1.
+func withoutNumber(key string) string {
+	if i := strings.LastIndexByte(key, '.'); i > 0 {
+		if _, err := strconv.ParseUint(key[i+1:], 10, 32); err == nil {
+			return key[:i]
+		}
+	}
+	return key
+}
+
+// add takes one parameter. Only what is wrong with a hash is an error.
+func (l *Link) add(key, value string) error {
+	text := unescape(value)
+	switch key {
+	case "xt":
+		return l.topic(text)
+	case "dn":
+		l.Name = cut(unescape(strings.ReplaceAll(value, "+", " ")), MaxName)
+	case "xl":
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil && n > 0 {
+			l.Length = n
+		}
+	case "tr":
+		l.Trackers = addURL(l.Trackers, text, MaxTrackers)
+	case "ws":
+		l.WebSeeds = addURL(l.WebSeeds, text, MaxWebSeeds)
+	case "x.pe":
+		if isHostPort(text) && len(l.Peers) < MaxPeers && !slices.Contains(l.Peers, text) {
+			l.Peers = append(l.Peers, text)
+		}
+	case "so":
+		for _, part := range strings.Split(text, ",") {
+			if r, ok := parseRange(part); ok && len(l.Select) < MaxRanges {
+				l.Select = append(l.Select, r)
+			}
+		}
+	}
+	return nil
+}
+
+// topic takes an exact topic: one of the two hashes, or something that is not ours.
+func (l *Link) topic(text string) error {
+	const v1, v2 = "urn:btih:", "urn:btmh:"
+	switch lower := strings.ToLower(text); {
+	case strings.HasPrefix(lower, v1):
+		h, err := ParseHash(text[len(v1):])
+		if err != nil {
+			return err
+		}
+		if !l.V1.IsZero() && l.V1 != h {
+			return fmt.Errorf("%w: it names two torrents, %s and %s", ErrHash, l.V1, h)
+		}
+		l.V1 = h
+	case strings.HasPrefix(lower, v2):
+		// A multihash: 12 is SHA-256, 20 its length of 32 bytes.
+		digits, ok := strings.CutPrefix(lower[len(v2):], "1220")
+		h, err := infohash.ParseHexV2(digits)
+		if !ok || err != nil {
+			return fmt.Errorf("%w: urn:btmh wants 1220 and 64 hexadecimal digits, not %q", ErrHash, cut(text[len(v2):], 80))
+		}
+		if !l.V2.IsZero() && l.V2 != h {
+			return fmt.Errorf("%w: it names two torrents, %s and %s", ErrHash, l.V2, h)
+		}
+		l.V2 = h
+	}
+	return nil
+}
+
+// ParseHash reads a bare v1 info-hash: 40 hexadecimal digits or 32 letters and digits of
+// base32 (RFC 4648), of either case. The error is ErrHash.
+func ParseHash(s string) (Hash, error) {
+	var h Hash
+	switch len(s) {
+	case 40:
+		h, err := infohash.ParseHex(s)
+		if err != nil || h.IsZero() {
+			return Hash{}, fmt.Errorf("%w: %q is not 40 hexadecimal digits", ErrHash, s)
+		}
+		return h, nil
+	case 32:
+		b, err := base32.StdEncoding.DecodeString(strings.ToUpper(s))
+		if err != nil || len(b) != len(h) || Hash(b).IsZero() {
+			return Hash{}, fmt.Errorf("%w: %q is not base32", ErrHash, s)
+		}
+		return Hash(b), nil
+	}
+	return h, fmt.Errorf("%w: %q has %d characters, not 40 (hexadecimal) or 32 (base32)", ErrHash, cut(s, 80), len(s))
+}
+
+// parseRange reads "7" or "6-8".
+func parseRange(s string) (Range, bool) {
+	first, last, span := strings.Cut(s, "-")
+	if !span {
+		last = first
+	}
+	a, err := strconv.ParseUint(first, 10, 32)
+	b, err2 := strconv.ParseUint(last, 10, 32)
+	if err != nil || err2 != nil || a > b || b >= MaxFile {
+		return Range{}, false
+	}
+	return Range{uint32(a), uint32(b)}, true
+}
+
+// Selects reports whether the link means the file of that index (BEP 53).
+func (l *Link) Selects(file int) bool {
+	if len(l.Select) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(l.Select, func(r Range) bool { return file >= int(r.First) && file <= int(r.Last) })
+}
+
+func addURL(list []string, url string, most int) []string {
+	control := func(r rune) bool { return r <= ' ' || r == 0x7f }
+	if url == "" || len(url) > MaxURL || len(list) >= most || strings.ContainsFunc(url, control) || slices.Contains(list, url) {
+		return list
+	}
+	return append(list, url)
+}
+
+// isHostPort reports whether s is "host:port" or "[IPv6]:port".
+func isHostPort(s string) bool {
+	i := strings.LastIndexByte(s, ':')
+	if i <= 0 || len(s) > 300 {
+		return false
+	}
+	host := s[:i]
+	if n, err := strconv.ParseUint(s[i+1:], 10, 16); err != nil || n == 0 {
+		return false
+	}
+	if inner, ok := strings.CutPrefix(host, "["); ok {
+		inner, ok = strings.CutSuffix(inner, "]")
+		return ok && strings.Trim(inner, "0123456789abcdefABCDEF:.") == "" && inner != ""
+	}
+	return !strings.ContainsFunc(host, func(r rune) bool {
+		return !(r == '.' || r == '-' || r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z')
+	})
+}
+
+// cut shortens s to at most n bytes.
+func cut(s string, n int) string { return s[:min(len(s), n)] }
+
+// unescape undoes percent-encoding. What is no escape stays as it is.
+func unescape(s string) string {
+	if !strings.Contains(s, "%") {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			if n, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				b.WriteByte(byte(n))
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+// String gives the link, with the info-hash first, in hexadecimal.
+func (l *Link) String() string {
+	b := []byte(scheme)
+	param := func(key, value string) {
+		if len(b) > len(scheme) {
+			b = append(b, '&')
+		}
+		b = append(append(append(b, key...), '='), value...)
+	}
+	if !l.V1.IsZero() {
+		param("xt", "urn:btih:"+l.V1.String())
+	}
+	if !l.V2.IsZero() {
+		param("xt", "urn:btmh:1220"+l.V2.String())
+	}
+	if l.Name != "" {
+		param("dn", escape(l.Name))
+	}
+	if l.Length > 0 {
+		param("xl", strconv.FormatInt(l.Length, 10))
+	}
+	for _, t := range l.Trackers {
+		param("tr", escape(t))
+	}
+	for _, w := range l.WebSeeds {
+		param("ws", escape(w))
+	}
+	for _, p := range l.Peers {
+		param("x.pe", p)
+	}
+	if len(l.Select) > 0 {
+		var so []string
+		for _, r := range l.Select {
+			text := strconv.FormatUint(uint64(r.First), 10)
+			if r.Last != r.First {
+				text += "-" + strconv.FormatUint(uint64(r.Last), 10)
+			}
+			so = append(so, text)
+		}
+		param("so", strings.Join(so, ","))
+	}
+	return string(b)
+}
+
+// escape percent-encodes all but the characters that never mean anything in a URI.
+func escape(s string) string {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c >= '0' && c <= '9', c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c == '-', c == '.', c == '_', c == '~':
+			b.WriteByte(c)
+		default:
+			b.WriteByte('%')
+			b.WriteByte(hex[c>>4])
+			b.WriteByte(hex[c&15])
+		}
+	}
+	return b.String()
+}
