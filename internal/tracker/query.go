@@ -15,6 +15,9 @@ func URL(announce string, p Params) (string, error) {
 	if err := CheckURL(base); err != nil {
 		return "", err
 	}
+	if Scheme(base) == "udp" {
+		return "", fmt.Errorf("%w: UDP has no queries", ErrURL)
+	}
 	b := make([]byte, 0, len(base)+400)
 	b = append(b, base...)
 	switch {
@@ -26,14 +29,17 @@ func URL(announce string, p Params) (string, error) {
 	return string(AppendQuery(b, p)), nil
 }
 
-// CheckURL gives ErrURL for a URL that cannot be announced to over HTTP as it is.
+// CheckURL gives ErrURL for a URL that cannot be announced to as it is: not over HTTP,
+// HTTPS or UDP.
 func CheckURL(url string) error {
 	if len(url) > MaxURL {
 		return fmt.Errorf("%w: %d bytes long", ErrURL, len(url))
 	}
-	scheme, rest, ok := strings.Cut(url, "://")
-	if scheme = strings.ToLower(scheme); !ok || scheme != "http" && scheme != "https" {
-		return fmt.Errorf("%w: the scheme is neither http nor https", ErrURL)
+	_, rest, _ := strings.Cut(url, "://")
+	switch Scheme(url) {
+	case "http", "https", "udp":
+	default:
+		return fmt.Errorf("%w: the scheme is none of http, https and udp", ErrURL)
 	}
 	if rest == "" || strings.ContainsAny(rest[:1], "/?:@") {
 		return fmt.Errorf("%w: no host", ErrURL)
@@ -44,6 +50,15 @@ func CheckURL(url string) error {
 		}
 	}
 	return nil
+}
+
+// Scheme gives the scheme of a URL in lower case; empty when it has none.
+func Scheme(url string) string {
+	scheme, _, ok := strings.Cut(url, "://")
+	if !ok {
+		return ""
+	}
+	return strings.ToLower(scheme)
 }
 
 // AppendQuery appends the query of an announce, without a question mark.

@@ -1,8 +1,13 @@
-// Package tracker is the HTTP form of an announce (BEP 3): the query that says who
-// asks for what, and the reply with its compact (BEP 23), IPv6 (BEP 7) and
-// dictionary peer lists, the external address (BEP 24) and the wait after a failure
-// (BEP 31). It holds no state; replies are read leniently and within bounds, since
-// trackers are strangers.
+// Package tracker is what clients and trackers say to each other, in both its forms.
+//
+// Over HTTP (BEP 3): the query that says who asks for what, and the reply with its
+// compact (BEP 23), IPv6 (BEP 7) and dictionary peer lists, the external address (BEP
+// 24) and the wait after a failure (BEP 31). Over UDP (BEP 15): the packets of both
+// sides, with the options of an announce (BEP 41). And the counts of torrents by
+// scrape, in both (BEP 48).
+//
+// It holds no state; what comes is read leniently and within bounds, since both sides
+// are strangers.
 package tracker
 
 import (
@@ -79,6 +84,14 @@ type Peer struct {
 	HasID bool
 }
 
+// Counts is what a tracker knows of a torrent by number; -1 where it does not tell.
+type Counts struct {
+	Seeders     int64 // peers that are complete
+	Leechers    int64 // peers that are not
+	Downloaded  int64 // how often "completed" was said
+	Downloaders int64 // of Leechers, those that want more (BEP 21)
+}
+
 // FailureError is a reply that says no.
 type FailureError struct {
 	Reason  string        // the tracker's words; printable, may be empty
@@ -96,7 +109,7 @@ func (e *FailureError) Error() string {
 // What can be wrong with an announce URL or a reply, besides a FailureError and the
 // errors of bencode.
 var (
-	ErrURL       = errors.New("not an HTTP announce URL")
+	ErrURL       = errors.New("not an announce URL")
 	ErrEmpty     = errors.New("empty reply")
 	ErrTooLong   = fmt.Errorf("reply longer than %d bytes", MaxBody)
 	ErrMalformed = errors.New("reply is not a dictionary")
