@@ -2,7 +2,6 @@ package announce
 
 import (
 	"math/rand/v2"
-	"strings"
 
 	"shoal/internal/mono"
 	"shoal/internal/tracker"
@@ -91,7 +90,9 @@ func newEntry(url string) *entry {
 	if err := tracker.CheckURL(url); err != nil {
 		e.state = Unsupported
 		e.status.Err = err.Error()
-		if scheme, _, ok := strings.Cut(url, "://"); ok && !strings.HasPrefix(strings.ToLower(scheme), "http") {
+		switch scheme := tracker.Scheme(url); scheme {
+		case "", "http", "https", "udp":
+		default:
 			e.status.Err = scheme + " trackers are not supported"
 		}
 	}

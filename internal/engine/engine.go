@@ -202,6 +202,7 @@ func New(cfg Config) (*Engine, error) {
 		}
 		return nil, err
 	}
+	e.trackers.Local = []netip.Addr{e.addr.Addr()}
 	if e.memory != nil {
 		e.memory.restore(lo.Entries)
 		e.wg.Go(func() { e.memory.run(e.ctx) })
@@ -344,6 +345,7 @@ func (e *Engine) Close(ctx context.Context) error {
 	if e.node != nil {
 		err = errors.Join(err, e.node.Close())
 	}
+	err = errors.Join(err, e.trackers.Close())
 	e.openings.done.Wait()
 	e.adoptions.done.Wait()
 	e.closeDevices()

@@ -385,21 +385,22 @@ func (t *Torrent) announce(e swarm.Effect) {
 		InfoHash: t.spec.Meta.InfoHash, PeerID: t.peerID, Port: t.e.addr.Port(),
 		Uploaded: e.Uploaded, Downloaded: e.Downloaded, Left: e.Left,
 		Event: e.Request.Event, NumWant: e.Request.NumWant, Key: t.key, TrackerID: e.Request.TrackerID,
+	}, func(resp tracker.Response) {
+		t.e.seenAs(external.Tracker, resp.From, resp.ExternalIP)
+		if f := trackerPeers(resp.Peers); len(f.addrs) > 0 {
+			t.post(event{kind: evFound, with: f})
+		}
 	})
-	t.e.seenAs(external.Tracker, resp.From, resp.ExternalIP)
-	if f := trackerPeers(resp.Peers); len(f.addrs) > 0 {
-		t.post(event{kind: evFound, with: f})
-	}
 	r := announceResult(e.Request, resp, err)
 	t.post(event{kind: evAnnounced, with: &r})
 }
 
 // ask announces to a tracker when there is a place among the announces under way.
-func (e *Engine) ask(ctx context.Context, url string, p tracker.Params) (tracker.Response, error) {
+func (e *Engine) ask(ctx context.Context, url string, p tracker.Params, heard func(tracker.Response)) (tracker.Response, error) {
 	select {
 	case e.askSlots <- struct{}{}:
 		defer func() { <-e.askSlots }()
-		return e.trackers.Announce(ctx, url, p)
+		return e.trackers.Announce(ctx, url, p, heard)
 	case <-ctx.Done():
 		return tracker.Response{Seeders: -1, Leechers: -1}, ctx.Err()
 	}

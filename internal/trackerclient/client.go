@@ -1,14 +1,19 @@
-// Package trackerclient performs announces to HTTP and HTTPS trackers (BEP 3): it
-// resolves the tracker's name, connects, asks, follows redirects and reads the reply,
-// all within one deadline and within bounds, through the one door to the network.
+// Package trackerclient performs announces to HTTP and HTTPS trackers (BEP 3) and to UDP
+// trackers (BEP 15): it resolves the tracker's name, asks, and reads the reply, all within
+// one deadline and within bounds, through the one door to the network.
 //
 // Torrents are written by strangers, and so are the URLs in them. Requests therefore
 // go to hosts of this machine or the local network only where a tracker would live,
 // and never because a tracker on the internet sent us there.
 //
-// An exchange is straight-line code on one connection that is closed at its end: it
-// uses no environment, no proxy, no cookies, no idle connections, and starts no
-// goroutine that outlives the call.
+// A tracker that is reached by IPv4 and IPv6 is told of us over both (BEP 7), at the same
+// time: it sees our address by where the announce comes from, and gives peers of the same
+// family.
+//
+// An exchange over HTTP is straight-line code on one connection that is closed at its
+// end: it uses no environment, no proxy, no cookies, no idle connections, and starts no
+// goroutine that outlives the call. UDP trackers share one socket for each family, opened
+// when it is first needed; its receiver, a goroutine, ends with Close.
 package trackerclient
 
 import (
@@ -18,6 +23,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
 	"shoal/internal/netio"
@@ -36,57 +42,129 @@ const (
 )
 
 // Client performs announces. Its fields are set before the first one and not changed
-// after; it may then be used by many goroutines at once. It holds nothing to close.
+// after; it may then be used by many goroutines at once. Close ends it.
 type Client struct {
 	Network   netio.Network
 	UserAgent string         // a header line's worth of printable ASCII
 	Timeout   time.Duration  // of a whole announce; 0 means DefaultTimeout
 	RootCAs   *x509.CertPool // whose certificates are trusted; nil means those of the system
+
+	// Local are the addresses that we are reached at, one for each family: those that
+	// are announced over, and the source of UDP packets. An unspecified one stands for
+	// whichever the system takes. None means that of both families.
+	Local []netip.Addr
+
+	mu      sync.Mutex
+	sockets map[bool]*udpSocket // of UDP trackers; true for IPv6
+	closed  bool
 }
 
 // Announce tells the tracker p and gives its answer. Peers given by name are resolved:
-// every peer of the response has an address.
+// every peer of the response has an address. Where the tracker is asked over two families
+// the response is that of both; heard, if it is not nil, gets each as soon as it is there,
+// one at a time, before Announce returns.
 //
 // The error is an *Error; it holds a *tracker.FailureError when the tracker said no, a
-// *StatusError when an HTTP status did, ErrForbidden when the URL leads where it must
-// not. RetryIn tells when the other side wants to be asked again.
-func (c *Client) Announce(ctx context.Context, announceURL string, p tracker.Params) (tracker.Response, error) {
-	full, err := tracker.URL(announceURL, p)
+// *StatusError when an HTTP status did, ErrSilent when nothing came back over UDP,
+// ErrForbidden when the URL leads where it must not. RetryIn tells when the other side
+// wants to be asked again.
+func (c *Client) Announce(ctx context.Context, announceURL string, p tracker.Params, heard func(tracker.Response)) (tracker.Response, error) {
+	to, ways, cancel, err := c.reach(&ctx, announceURL)
+	defer cancel()
 	if err != nil {
-		return tracker.Response{}, &Error{Host: hostOf(announceURL), Op: "read the announce URL", Err: err}
+		return noResponse, err
 	}
+	if heard == nil {
+		heard = func(tracker.Response) {}
+	}
+	return byEach(ctx, ways, func(ctx context.Context, w way) (tracker.Response, error) {
+		var a tracker.Response
+		var err error
+		if to.udp {
+			a, err = c.announceUDP(ctx, to, w, p)
+		} else {
+			a, err = c.announceHTTP(ctx, announceURL, w, p)
+		}
+		if err != nil {
+			return noResponse, err
+		}
+		a.Peers = slices.DeleteFunc(c.resolvePeers(ctx, a.Peers), func(p tracker.Peer) bool {
+			return !peerbook.Credible(a.From, p.Addr.Addr())
+		})
+		return a, nil
+	}, heard)
+}
+
+// reach takes a tracker's URL apart, sets the deadline of the exchange, and finds the
+// ways to the tracker.
+func (c *Client) reach(ctx *context.Context, url string) (to target, ways []way, cancel func(), err error) {
 	timeout := c.Timeout
 	if timeout <= 0 {
 		timeout = DefaultTimeout
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	body, from, err := c.fetch(ctx, full)
+	*ctx, cancel = context.WithTimeout(*ctx, timeout)
+	if to, err = parseAny(url); err != nil {
+		return to, nil, cancel, &Error{Host: hostOf(url), Op: "read the announce URL", Err: err}
+	}
+	addrs, err := c.Network.Resolve(*ctx, to.host)
+	if err == nil {
+		if ways = c.ways(addrs); len(ways) == 0 {
+			err = ErrFamily
+		}
+	}
 	if err != nil {
-		return tracker.Response{}, err
+		return to, nil, cancel, &Error{Host: to.authority, Op: "resolve", Err: cause(*ctx, err)}
+	}
+	return to, ways, cancel, nil
+}
+
+func (c *Client) announceUDP(ctx context.Context, to target, w way, p tracker.Params) (tracker.Response, error) {
+	r, from, err := c.askUDP(ctx, to, w, tracker.ActionAnnounce, func(conn uint64, tid uint32) []byte {
+		return tracker.AppendUDPAnnounce(nil, conn, tid, p, to.urlData())
+	})
+	if err != nil {
+		return noResponse, err
+	}
+	a := r.Response(w.local.Is6())
+	a.From = from
+	return a, nil
+}
+
+func (c *Client) announceHTTP(ctx context.Context, announceURL string, w way, p tracker.Params) (tracker.Response, error) {
+	full, err := tracker.URL(announceURL, p)
+	if err != nil {
+		return noResponse, &Error{Host: hostOf(announceURL), Op: "read the announce URL", Err: err}
+	}
+	body, from, err := c.fetch(ctx, full, w)
+	if err != nil {
+		return noResponse, err
 	}
 	r, err := tracker.ParseResponse(body)
 	if err != nil {
-		return tracker.Response{}, &Error{Host: hostOf(announceURL), Op: "read the reply", Err: err}
+		return noResponse, &Error{Host: hostOf(announceURL), Op: "read the reply", Err: err}
 	}
 	r.From = from
-	r.Peers = slices.DeleteFunc(c.resolvePeers(ctx, r.Peers), func(p tracker.Peer) bool {
-		return !peerbook.Credible(from, p.Addr.Addr())
-	})
 	return r, nil
 }
 
-// fetch gets a URL, following redirects, and says which address answered.
-func (c *Client) fetch(ctx context.Context, rawURL string) ([]byte, netip.Addr, error) {
+// fetch gets a URL by one way, following redirects, and says which address answered.
+func (c *Client) fetch(ctx context.Context, rawURL string, w way) ([]byte, netip.Addr, error) {
 	to, err := parseTarget(rawURL)
 	if err != nil {
 		return nil, netip.Addr{}, &Error{Host: hostOf(rawURL), Op: "read the announce URL", Err: err}
 	}
 	public := false // an answer came from the internet
-	for range maxRedirects + 1 {
-		addrs, err := c.Network.Resolve(ctx, to.host)
-		if err != nil {
-			return nil, netip.Addr{}, &Error{Host: to.authority, Op: "resolve", Err: cause(ctx, err)}
+	addrs := w.addrs
+	for hop := range maxRedirects + 1 {
+		if hop > 0 {
+			if addrs, err = c.Network.Resolve(ctx, to.host); err == nil {
+				if addrs = w.keep(addrs); len(addrs) == 0 {
+					err = ErrFamily
+				}
+			}
+			if err != nil {
+				return nil, netip.Addr{}, &Error{Host: to.authority, Op: "resolve", Err: cause(ctx, err)}
+			}
 		}
 		addrs = permitted(to, addrs, public)
 		if len(addrs) == 0 {
@@ -130,6 +208,7 @@ func (c *Client) resolvePeers(ctx context.Context, peers []tracker.Peer) []track
 // What may be wrong with an announce, besides what the network and the tracker say.
 var (
 	ErrForbidden = errors.New("the URL leads to a local address where no tracker would be")
+	ErrFamily    = errors.New("no address of the family that we are reached by")
 	ErrRedirects = fmt.Errorf("more than %d redirects", maxRedirects)
 	ErrTooLong   = errors.New("the reply is too long")
 	ErrReply     = errors.New("not a well-formed HTTP reply")

@@ -33,6 +33,8 @@ var (
 	public  = netip.MustParseAddr("9.9.9.2")
 	public2 = netip.MustParseAddr("9.9.9.3")
 	private = netip.MustParseAddr("192.168.1.4")
+	ours6   = netip.MustParseAddr("2001:db8::1")
+	public6 = netip.MustParseAddr("2001:db8::2")
 )
 
 // world is a network with one client and trackers.
@@ -51,11 +53,12 @@ func play(t *testing.T, body func(t *testing.T, w *world)) {
 	synctest.Test(t, func(t *testing.T) {
 		n := simnet.New(simnet.Options{Link: simnet.Link{Delay: 20 * time.Millisecond}})
 		w := &world{t: t, net: n}
-		w.client = &Client{Network: n.Host(ours, netip.MustParseAddr("192.168.1.1")), UserAgent: "shoal/0.1"}
+		w.client = &Client{Network: n.Host(ours, netip.MustParseAddr("192.168.1.1"), ours6), UserAgent: "shoal/0.1"}
 		n.Name("tracker.example", public)
 		n.Name("other.example", public2)
 		n.Name("lan.example", private)
 		body(t, w)
+		w.client.Close()
 		n.Close()
 		w.wg.Wait()
 	})
@@ -103,7 +106,7 @@ func redirect(to string) func(net.Conn, *http.Request) {
 }
 
 func (w *world) announce(url string) (tracker.Response, error) {
-	return w.client.Announce(context.Background(), url, tracker.Params{Port: 6881, NumWant: 50, Event: tracker.Started})
+	return w.client.Announce(context.Background(), url, tracker.Params{Port: 6881, NumWant: 50, Event: tracker.Started}, nil)
 }
 
 const plenty = "d8:intervali1800e5:peers6:\x01\x02\x03\x04\x1a\xe1e"
@@ -254,7 +257,8 @@ func TestNoTracker(t *testing.T) {
 			"http://other.example/announce":   "announce to other.example: connect: ",
 			"http://nobody.example/announce":  "announce to nobody.example: resolve: ",
 			"http://tracker.example/announce": "announce to tracker.example: connect: context deadline exceeded",
-			"udp://tracker.example/announce":  "announce to tracker.example: read the announce URL: ",
+			"udp://tracker.example/announce":  "announce to tracker.example: ask: context deadline exceeded",
+			"wss://tracker.example/announce":  "announce to tracker.example: read the announce URL: ",
 			"http://träcker.example/announce": "announce to tracker: read the announce URL: ",
 			"http://a.example:0/announce":     "announce to a.example:0: read the announce URL: ",
 			"http://a.example:99999/announce": "announce to a.example:99999: read the announce URL: ",
@@ -287,7 +291,7 @@ func TestCancel(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		time.AfterFunc(time.Second, cancel)
 		start := time.Now()
-		_, err := w.client.Announce(ctx, "http://tracker.example/announce", tracker.Params{})
+		_, err := w.client.Announce(ctx, "http://tracker.example/announce", tracker.Params{}, nil)
 		if !errors.Is(err, context.Canceled) || time.Since(start) != time.Second {
 			t.Errorf("after %v: %v", time.Since(start), err)
 		}
@@ -436,7 +440,7 @@ func TestPeersByName(t *testing.T) {
 // The network's policy has the last word.
 func TestPolicy(t *testing.T) {
 	c := &Client{Network: netio.New(netio.Policy{LoopbackOnly: true})}
-	_, err := c.Announce(context.Background(), "http://tracker.example/announce", tracker.Params{})
+	_, err := c.Announce(context.Background(), "http://tracker.example/announce", tracker.Params{}, nil)
 	if !errors.Is(err, netio.ErrPolicy) {
 		t.Errorf("got %v", err)
 	}

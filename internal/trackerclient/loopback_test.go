@@ -47,7 +47,7 @@ func TestOverLoopback(t *testing.T) {
 	s := start(t, tell)
 	s.Start()
 	c := &Client{Network: netio.New(netio.Policy{LoopbackOnly: true})}
-	r, err := c.Announce(context.Background(), s.URL+"/announce?passkey=k", params)
+	r, err := c.Announce(context.Background(), s.URL+"/announce?passkey=k", params, nil)
 	if err != nil || r.Warning != "6881 77 completed k" {
 		t.Errorf("%q, %v", r.Warning, err)
 	}
@@ -62,7 +62,7 @@ func TestOverTLS(t *testing.T) {
 	n := netio.New(netio.Policy{LoopbackOnly: true})
 
 	trusting := &Client{Network: n, RootCAs: roots}
-	r, err := trusting.Announce(context.Background(), s.URL+"/announce?passkey=k", params)
+	r, err := trusting.Announce(context.Background(), s.URL+"/announce?passkey=k", params, nil)
 	if err != nil || r.Warning != "6881 77 completed k" {
 		t.Errorf("%q, %v", r.Warning, err)
 	}
@@ -73,7 +73,7 @@ func TestOverTLS(t *testing.T) {
 		"unknown authority": {&Client{Network: n, RootCAs: x509.NewCertPool()}, s.URL},
 		"another host":      {trusting, strings.Replace(s.URL, "127.0.0.1", "localhost", 1)},
 	} {
-		_, err := c.client.Announce(context.Background(), c.url+"/announce", params)
+		_, err := c.client.Announce(context.Background(), c.url+"/announce", params, nil)
 		if err == nil || !strings.Contains(err.Error(), "secure the connection: tls: failed to verify certificate") {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -15,6 +15,7 @@ import (
 // A target is a URL taken apart as far as an exchange needs. The path and query are
 // kept byte for byte.
 type target struct {
+	udp       bool
 	secure    bool
 	authority string // host and port as written, for the Host header
 	host      string // without brackets and port
@@ -23,8 +24,17 @@ type target struct {
 	user      *url.Userinfo
 }
 
-// parseTarget reads a URL that tracker.CheckURL takes.
+// parseTarget reads the URL of an HTTP or HTTPS tracker.
 func parseTarget(raw string) (target, error) {
+	t, err := parseAny(raw)
+	if err == nil && t.udp {
+		return target{}, fmt.Errorf("%w: UDP where HTTP is wanted", tracker.ErrURL)
+	}
+	return t, err
+}
+
+// parseAny reads a URL that tracker.CheckURL takes.
+func parseAny(raw string) (target, error) {
 	if err := tracker.CheckURL(raw); err != nil {
 		return target{}, err
 	}
@@ -42,7 +52,10 @@ func parseTarget(raw string) (target, error) {
 		}
 		return target{}, fmt.Errorf("%w: %w", tracker.ErrURL, err)
 	}
-	t := target{secure: u.Scheme == "https", authority: u.Host, host: u.Hostname(), user: u.User, port: 80}
+	t := target{
+		udp: u.Scheme == "udp", secure: u.Scheme == "https",
+		authority: u.Host, host: u.Hostname(), user: u.User, port: 80,
+	}
 	if t.secure {
 		t.port = 443
 	}
@@ -95,6 +108,14 @@ func escapeHigh(s string) string {
 	return b.String()
 }
 
+// urlData gives what a UDP tracker is told of its URL (BEP 41).
+func (t target) urlData() string {
+	if t.path == "/" {
+		return ""
+	}
+	return t.path
+}
+
 // url gives the target in text, with its credentials.
 func (t target) url() string {
 	scheme, user := "http", ""
@@ -137,10 +158,12 @@ func (t target) redirect(location string) (target, error) {
 // permitted gives the addresses of t that may be asked. Hosts of this machine and of
 // local networks serve more than trackers, and trust whoever reaches them; so they are
 // asked only where trackers live, at a path that begins with /announce, and not at
-// all once an answer came from the internet. The addresses given are those that are
-// dialled: a name cannot lead elsewhere after this check.
+// all once an answer came from the internet. The URL of a UDP tracker has no path, mostly:
+// there the sixteen bytes of a connect are all that is sent to who is no tracker. The
+// addresses given are those that are dialled: a name cannot lead elsewhere after this
+// check.
 func permitted(t target, addrs []netip.Addr, public bool) []netip.Addr {
-	local := !public && isAnnounce(t.path)
+	local := !public && (isAnnounce(t.path) || t.udp && t.path == "/")
 	var ok []netip.Addr
 	for _, a := range addrs {
 		if a = a.Unmap(); local || !isLocal(a) {
