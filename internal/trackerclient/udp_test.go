@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"shoal/internal/netio"
@@ -81,6 +82,7 @@ func (u *udpTracker) answer(r tracker.UDPRequest) []byte {
 
 func (u *udpTracker) check(t *testing.T, want ...string) {
 	t.Helper()
+	synctest.Wait()
 	if !slices.Equal(u.asked, want) {
 		t.Errorf("the tracker saw %q, want %q", u.asked, want)
 	}
