@@ -36,6 +36,12 @@ type Config struct {
 	// number of processors.
 	Workers int
 
+	// KeepCached leaves everything that was fetched in the system's cache of files. Without
+	// it the system may use that memory for something else once a piece is durable,
+	// unless a peer lacks it or a reader is open (Torrent.Open, Torrent.FS): a large
+	// download pushes nothing of other programs out, and costs less.
+	KeepCached bool
+
 	// StateDir is a folder where the engine keeps what must survive a restart: for each
 	// torrent a journal of the pieces that are verified and durable. It is made when it
 	// is missing. With it a start checks only what is in doubt; without it, everything.

@@ -52,7 +52,7 @@ func New(cfg Config) (*Engine, error) {
 		Listen:  cfg.Listen,
 		Slots:   cfg.Slots, MaxPeers: cfg.MaxPeers,
 		Buffers: int64(cfg.BufferMiB) << 20, Workers: cfg.Workers,
-		StateDir: cfg.StateDir, Remember: cfg.Remember,
+		StateDir: cfg.StateDir, Remember: cfg.Remember, KeepCached: cfg.KeepCached,
 		Version: Version, Log: cfg.Log,
 	}
 	if !cfg.DHT.Off {

@@ -109,6 +109,9 @@ func (f *FS) stopped(epoch int) bool { return f.stop > 0 && f.calls >= f.stop ||
 // StartWrite implements storage.Handle.
 func (h *handle) StartWrite(int64, int64) {}
 
+// Uncache implements storage.Handle.
+func (h *handle) Uncache(int64, int64) {}
+
 // Close implements storage.Handle.
 func (h *handle) Close() error { return nil }
 

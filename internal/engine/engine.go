@@ -67,6 +67,10 @@ type Config struct {
 	Buffers    int64 // bytes for blocks on their way, for each device that torrents are on; default 8 MiB
 	Workers    int   // disk workers; default GOMAXPROCS
 
+	// KeepCached leaves what was fetched in the system's cache of files, also where
+	// nobody is expected to read it soon.
+	KeepCached bool
+
 	// StateDir is where the journals of verified pieces are kept, so that a start
 	// checks only what is in doubt. Empty: everything is checked at each start.
 	StateDir string

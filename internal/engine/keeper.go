@@ -35,6 +35,8 @@ type opening struct {
 	guard     *resume.Guard
 	committer *resume.Committer
 
+	cold cold // pieces that nobody is expected to read soon
+
 	unlock func() // the torrent is ours to write; nil while it is not
 
 	// What was found by a settle that did not go through to the end.
@@ -139,6 +141,8 @@ func (o *opening) claimed(r resume.Report) {
 	case r.Err != nil:
 		// What is not claimed now will be; until then a stop costs a check.
 		o.t.e.log.Warn("claim pieces", "torrent", o.t.info.Name, "err", r.Err)
+	case !o.t.e.cfg.KeepCached:
+		o.uncache(r.Durable)
 	}
 }
 

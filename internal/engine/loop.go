@@ -343,6 +343,9 @@ func (t *Torrent) perform(effects []swarm.Effect) {
 				t.vote(l, e.Addr.Addr())
 			}
 		case swarm.PieceVerified:
+			if e.Cold && t.cur != nil && t.readers.Load() == 0 {
+				t.cur.cold.add(e.Piece)
+			}
 			t.tell(Event{Kind: EventPieceVerified, Piece: int(e.Piece)})
 		case swarm.PieceFailed:
 			t.tell(Event{Kind: EventPieceFailed, Piece: int(e.Piece)})

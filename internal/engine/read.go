@@ -23,6 +23,7 @@ type Reader struct {
 	ahead atomic.Int64
 	end   atomic.Int64  // bytes from here on are of no interest
 	said  atomic.Uint64 // the pieces that were urged last: from, and to before
+	done  atomic.Bool
 }
 
 // NewReader makes a reader that fetches so many bytes ahead of what is read, and
@@ -31,6 +32,7 @@ func (t *Torrent) NewReader(ahead, end int64) *Reader {
 	r := &Reader{t: t, key: readerKeys.Add(1)}
 	r.ahead.Store(ahead)
 	r.end.Store(min(end, t.geom.Total))
+	t.readers.Add(1)
 	return r
 }
 
@@ -39,6 +41,9 @@ func (r *Reader) SetAhead(n int64) { r.ahead.Store(max(n, 0)) }
 
 // Close says that nothing more will be read.
 func (r *Reader) Close() error {
+	if r.done.CompareAndSwap(false, true) {
+		r.t.readers.Add(-1)
+	}
 	r.t.post(event{kind: evUrge, key: uint64(r.key)})
 	return nil
 }

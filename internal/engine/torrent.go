@@ -85,13 +85,14 @@ type Torrent struct {
 	base  Totals // of earlier runs
 	noted Totals // of this one, as they were remembered last; guarded by memory.mu
 
-	device *device
-	at     atomic.Pointer[place]   // the folder
-	prio   atomic.Pointer[[]uint8] // of the files; nil for normal
-	source source                  // what connections read from
-	had    had                     // pieces, for readers
-	anew   atomic.Bool             // files that are gone are fetched again
-	conn   peerconn.Torrent        // what connections are given
+	device  *device
+	at      atomic.Pointer[place]   // the folder
+	prio    atomic.Pointer[[]uint8] // of the files; nil for normal
+	source  source                  // what connections read from
+	had     had                     // pieces, for readers
+	anew    atomic.Bool             // files that are gone are fetched again
+	readers atomic.Int32            // open ones
+	conn    peerconn.Torrent        // what connections are given
 
 	conns sync.WaitGroup // readers and writers
 	tasks sync.WaitGroup // openings, dials, announces, lookups, syncs

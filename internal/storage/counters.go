@@ -6,16 +6,17 @@ import "sync/atomic"
 // that count them. One set may be shared by all storages of an engine.
 type Counters struct {
 	reads, writes, opens, syncs, hints atomic.Int64
-	readBytes, writtenBytes            atomic.Int64
+	readBytes, writtenBytes, uncached  atomic.Int64
 }
 
 // Calls is a snapshot of Counters.
 type Calls struct {
-	Reads, Writes           int64 // vectored calls; on Linux one system call each, or for a write one for every 32 KiB
+	Reads, Writes           int64 // vectored calls; on Linux one system call each, or for a write one for every 256 KiB
 	Opens                   int64 // files opened or created
 	Syncs                   int64 // files and folders
 	Hints                   int64 // write-back started early
 	ReadBytes, WrittenBytes int64
+	Uncached                int64 // bytes whose memory in the system's cache was given up
 }
 
 // Snapshot gives the counts up to now.
@@ -23,6 +24,6 @@ func (c *Counters) Snapshot() Calls {
 	return Calls{
 		Reads: c.reads.Load(), Writes: c.writes.Load(), Opens: c.opens.Load(),
 		Syncs: c.syncs.Load(), Hints: c.hints.Load(),
-		ReadBytes: c.readBytes.Load(), WrittenBytes: c.writtenBytes.Load(),
+		ReadBytes: c.readBytes.Load(), WrittenBytes: c.writtenBytes.Load(), Uncached: c.uncached.Load(),
 	}
 }

@@ -225,6 +225,30 @@ func (f *Files) readFile(i int, bufs [][]byte, off, n int64) (int64, error) {
 	return int64(got), err
 }
 
+// leastUncached is how many bytes are worth a call that gives up their memory.
+const leastUncached = 64 << 10
+
+// Uncache says of a range that was made durable that nobody is expected to read it soon,
+// so that the system may use its memory in the cache for something else. It is a hint.
+func (f *Files) Uncache(off, n int64) {
+	i := sort.Search(len(f.entries), func(i int) bool {
+		return f.entries[i].Offset+f.entries[i].Length > off
+	})
+	for ; n > 0 && i < len(f.entries); i++ {
+		e := &f.entries[i]
+		at := off - e.Offset
+		part := min(n, e.Length-at)
+		if part >= leastUncached && !e.Pad {
+			if o, at, err := f.where(i, Read, at, part); err == nil {
+				o.Uncache(at, part)
+				f.pool.release(o)
+				f.pool.counters.uncached.Add(part)
+			}
+		}
+		off, n = off+part, n-part
+	}
+}
+
 func (f *Files) writeFile(i int, bufs [][]byte, off, n int64) (int64, error) {
 	if f.entries[i].Pad {
 		return n, nil

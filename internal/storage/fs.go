@@ -46,6 +46,9 @@ type Handle interface {
 	// StartWrite asks the system to begin writing a range back to the device,
 	// and does not wait for it. It is a hint: nothing depends on it.
 	StartWrite(off, n int64)
+	// Uncache says that a range which is on the device will not be read soon: the system
+	// may use its memory for something else. It is a hint: nothing depends on it.
+	Uncache(off, n int64)
 	// Sync waits until all that was written is on the device.
 	Sync() error
 	Close() error

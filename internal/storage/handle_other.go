@@ -44,3 +44,4 @@ func (h handle) Stat() (fs.FileInfo, error) { return h.file.Stat() }
 func (h handle) Sync() error                { return h.file.Sync() }
 func (h handle) Close() error               { return h.file.Close() }
 func (h handle) StartWrite(int64, int64)    {}
+func (h handle) Uncache(int64, int64)       {}

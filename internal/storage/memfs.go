@@ -171,6 +171,7 @@ func (h *memHandle) WriteV(bufs [][]byte, off int64) (int, error) {
 
 func (h *memHandle) Stat() (fs.FileInfo, error) { return h.node.info(), nil }
 func (h *memHandle) StartWrite(int64, int64)    {}
+func (h *memHandle) Uncache(int64, int64)       {}
 func (h *memHandle) Sync() error                { return nil }
 func (h *memHandle) Close() error               { return nil }
 

@@ -42,6 +42,7 @@ type Effect struct {
 	Kind  Kind
 	Why   why.Why
 	Sums  bool
+	Cold  bool // with PieceVerified: nobody who is connected lacks the piece
 	Peer  PeerKey
 	Piece uint32
 	Ref   block.Ref

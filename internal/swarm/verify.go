@@ -52,7 +52,7 @@ func (s *Swarm) had(piece uint32) {
 	if s.tracing() {
 		s.note(trace.Did, trace.Torrent, nil, "verified", onPiece(why.None, piece))
 	}
-	s.effect(Effect{Kind: PieceVerified, Piece: piece})
+	s.effect(Effect{Kind: PieceVerified, Piece: piece, Cold: s.lackedByNobody(piece)})
 	for _, p := range s.peers {
 		if p == nil {
 			continue
@@ -74,6 +74,16 @@ func (s *Swarm) had(piece uint32) {
 		}
 	}
 	s.reconsider()
+}
+
+// lackedByNobody reports whether every peer has the piece, so that none will ask for it.
+func (s *Swarm) lackedByNobody(piece uint32) bool {
+	for _, p := range s.peers {
+		if p != nil && !p.have.Has(piece) {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *Swarm) failed(piece uint32, sums []blame.Sum) {
