@@ -181,7 +181,7 @@ func TestTraceHasReasons(t *testing.T) {
 		}
 		seen[r.Way+" "+r.What]++
 	}
-	for _, want := range []string{"sent handshake", "received handshake", "received bitfield", "sent interested", "received unchoke", "sent request", "received piece", "did verified", "did complete"} {
+	for _, want := range []string{"sent handshake", "received handshake", "received have all", "sent interested", "received unchoke", "sent request", "received piece", "did verified", "did complete"} {
 		if seen[want] == 0 {
 			t.Errorf("the trace has no %q: %v", want, seen)
 		}

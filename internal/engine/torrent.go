@@ -238,7 +238,7 @@ func (t *Torrent) accepts() bool { return t.open.Load() }
 // handshake gives what we say first to a peer of this torrent.
 func (t *Torrent) handshake() wire.Handshake {
 	h := wire.Handshake{InfoHash: t.spec.Meta.InfoHash, PeerID: t.peerID}
-	h.Reserved = h.Reserved.WithExtensions()
+	h.Reserved = h.Reserved.WithExtensions().WithFast()
 	if t.e.node != nil && !t.info.Private {
 		h.Reserved = h.Reserved.WithDHT()
 	}

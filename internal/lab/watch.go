@@ -30,7 +30,7 @@ type Summary struct {
 	HandshakeB        bool `json:"handshake_b"`         // A and B shook hands
 	HandshakeC        bool `json:"handshake_c"`         // A and C shook hands
 	BitfieldsAtOnce   bool `json:"bitfields_at_once"`   // right after the handshake, before all else
-	NoBitfieldOfA     bool `json:"no_bitfield_of_a"`    // A had nothing, and sent none
+	NoBitfieldOfA     bool `json:"no_bitfield_of_a"`    // A had nothing, and sent none, but that it has none (BEP 6)
 	Interested        bool `json:"interested"`          // A told both
 	Unchoked          bool `json:"unchoked"`            // both unchoked A
 	RarestFirst       bool `json:"rarest_first"`        // piece 2 was asked for first, of B
@@ -337,7 +337,7 @@ func (w *watcher) takePeer(who, other string, r trace.Record) {
 			s.HandshakeC = s.HandshakeC || other == "C"
 		}
 		return
-	case "bitfield":
+	case "bitfield", "have all", "have none":
 		if r.Way == trace.Received {
 			w.has[to] = set(w.has[to], from, []byte(strings.ReplaceAll(r.Text, "0", "\x00")))
 		}
@@ -345,7 +345,7 @@ func (w *watcher) takePeer(who, other string, r trace.Record) {
 			s.Bitfields[other] = r.Text
 			s.BitfieldsAtOnce = s.BitfieldsAtOnce && w.spoke[[2]string{from, to}] == 0
 		}
-		if who == "A" && r.Way == trace.Sent && s.Verified == 0 {
+		if who == "A" && r.Way == trace.Sent && r.What != "have none" && s.Verified == 0 {
 			s.NoBitfieldOfA = false
 		}
 	case "have":

@@ -71,7 +71,7 @@ func What(r trace.Record) string {
 	var b strings.Builder
 	b.WriteString(r.What)
 	if r.Piece != trace.No {
-		if r.What == "request" || r.What == "cancel" || r.What == "piece" {
+		if r.What == "request" || r.What == "cancel" || r.What == "reject" || r.What == "piece" {
 			if r.What != "piece" {
 				b.WriteString(" piece")
 			}
@@ -83,6 +83,8 @@ func What(r trace.Record) string {
 	switch r.What {
 	case "bitfield":
 		return "bitfield " + r.Text
+	case "have all", "have none":
+		return r.What // and which pieces these are, which is plain
 	case "port":
 		return fmt.Sprintf("port %d", r.N)
 	}

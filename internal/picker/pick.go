@@ -203,6 +203,9 @@ func (p *Picker) chooseNew(level uint8, peer Peer, has *bitfield.Bitfield, spare
 		lowest = 1 // nobody has what is below
 	}
 	o := &p.orders[level]
+	if i, ok := p.chooseSuggested(level, peer, has, lowest); ok {
+		return i, why.Suggested, true
+	}
 	if p.randomFirst() {
 		i, ok := p.search(o.from(lowest), peer, has, spare)
 		return i, why.RandomFirst, ok
@@ -213,6 +216,27 @@ func (p *Picker) chooseNew(level uint8, peer Peer, has *bitfield.Bitfield, spare
 		}
 	}
 	return 0, why.None, false
+}
+
+// chooseSuggested gives a free piece that the peer suggests, when at most one more peer
+// has it than have the rarest piece: suggestions help to tell apart what is alike, and
+// must not undo rarest first.
+func (p *Picker) chooseSuggested(level uint8, peer Peer, has *bitfield.Bitfield, lowest int) (uint32, bool) {
+	suggested := p.peers[peer].suggested
+	if len(suggested) == 0 {
+		return 0, false
+	}
+	o := &p.orders[level]
+	for lowest < o.buckets() && len(o.bucket(lowest)) == 0 {
+		lowest++
+	}
+	for _, i := range suggested {
+		pc := &p.pieces[i]
+		if p.isFree(i) && pc.level == level && int(pc.avail) <= lowest+1 && has.Has(i) && pc.rank == 0 && !pc.suspect {
+			return i, true
+		}
+	}
+	return 0, false
 }
 
 func (p *Picker) randomFirst() bool {

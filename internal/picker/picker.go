@@ -8,7 +8,8 @@
 //  2. then by priority: high, normal, low; skipped pieces never. Within one:
 //     a. a piece already started: the one this peer last worked on, then the one
 //     with the fewest blocks still to ask for, then the oldest (why.Started);
-//     b. a new piece: at random while hardly any are had (why.RandomFirst), then
+//     b. a new piece: one that the peer suggests, if hardly any is rarer
+//     (why.Suggested); at random while hardly any are had (why.RandomFirst), then
 //     the rarest, ties at random (why.Rarest);
 //  3. endgame: when no block is left to ask for, one that another peer was
 //     asked for and has not sent (why.Endgame).

@@ -23,11 +23,12 @@ type request struct {
 
 // peerState is what the picker keeps for each handle.
 type peerState struct {
-	n           int32  // requests outstanding
-	first, last int32  // the oldest and newest of them
-	piece       uint32 // the piece it last worked on
-	worked      bool   // whether piece is set
-	sender      uint32 // its identity, known since it sent a block
+	n           int32    // requests outstanding
+	first, last int32    // the oldest and newest of them
+	piece       uint32   // the piece it last worked on
+	worked      bool     // whether piece is set
+	sender      uint32   // its identity, known since it sent a block
+	suggested   []uint32 // pieces that it would like to send (BEP 6); the swarm's
 	visit       uint64
 	barren      mono.Time // no search in endgame before, since the last one found too
 	barrenAt    uint64    // little, in this generation
@@ -223,6 +224,10 @@ func (p *Picker) Abandon(peer Peer, ref block.Ref) bool {
 	return true
 }
 
+// Suggest says which pieces a peer would like to send (BEP 6), until AbandonAll. The
+// list is kept.
+func (p *Picker) Suggest(peer Peer, pieces []uint32) { p.peer(peer).suggested = pieces }
+
 // AbandonAll says that nothing more will come from this peer: it choked us
 // without the fast extension (BEP 6), or left. The cost is that of its requests.
 // Its sender identity is kept, since a choked peer may go on; whoever gets the
@@ -236,7 +241,7 @@ func (p *Picker) AbandonAll(peer Peer) {
 	for q.first != none {
 		p.abandon(q.first)
 	}
-	q.dryHas, q.dry, q.worked, q.barren = nil, 0, false, 0
+	q.dryHas, q.dry, q.worked, q.barren, q.suggested = nil, 0, false, 0, nil
 	if p.owned == 0 {
 		return
 	}

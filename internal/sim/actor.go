@@ -25,6 +25,8 @@ type Actor struct {
 
 	// Mute actors take a connection and never say their handshake.
 	Mute bool
+	// Fast actors speak the fast extension (BEP 6).
+	Fast bool
 	// Begin is called when the handshakes are over, Hear for each message.
 	Begin func(a *Actor, e *Conn)
 	Hear  func(a *Actor, e *Conn, m wire.Message)
@@ -101,7 +103,11 @@ func (a *Actor) lost(e *end, _ string) {
 }
 
 func (a *Actor) handshake() wire.Handshake {
-	return wire.Handshake{Reserved: wire.Reserved{}.WithExtensions(), InfoHash: a.w.InfoHash, PeerID: a.id}
+	h := wire.Handshake{Reserved: wire.Reserved{}.WithExtensions(), InfoHash: a.w.InfoHash, PeerID: a.id}
+	if a.Fast {
+		h.Reserved = h.Reserved.WithFast()
+	}
+	return h
 }
 
 func (a *Actor) arrived(e *end, _ wire.Handshake) { a.begin(e) }
@@ -237,12 +243,66 @@ func Rude() *Actor {
 func Stranger() *Actor {
 	return &Actor{Name: "stranger", Begin: func(a *Actor, e *Conn) {
 		a.repeat(e, time.Second, func() {
-			b := []byte{0, 0, 0, 1, 14, 0, 0, 0, 5, 13, 0, 0, 0, 1, 0, 0, 0, 3, 99, 1, 2}
+			b := []byte{0, 0, 0, 1, 12, 0, 0, 0, 5, 18, 0, 0, 0, 1, 0, 0, 0, 3, 99, 1, 2}
 			b = wire.AppendExtended(b, 0, []byte("d1:md6:ut_pexi1ee4:reqqi100e1:v8:\x1b[2Jodd\xffe"))
 			b = wire.AppendExtended(b, 0, []byte("d1:m"))
 			b = wire.AppendExtended(b, 7, []byte("whatever"))
 			b = wire.AppendPort(b, 6881)
 			e.write(wire.AppendKeepAlive(b), nil)
+		})
+	}}
+}
+
+// Sneak speaks the fast extension without having said so.
+func Sneak() *Actor {
+	return &Actor{Name: "sneak", Begin: func(a *Actor, e *Conn) {
+		e.write(wire.AppendAllowedFast(wire.AppendSimple(nil, wire.HaveAll), a.piece()), nil)
+	}}
+}
+
+// Refuser speaks the fast extension, unchokes, and rejects whatever it is asked for, at
+// once and more than once, and what it was not asked for.
+func Refuser() *Actor {
+	return &Actor{
+		Name: "refuser", Fast: true,
+		Begin: func(a *Actor, e *Conn) {
+			e.write(wire.AppendSimple(wire.AppendSimple(nil, wire.HaveAll), wire.Unchoke), nil)
+			a.repeat(e, 5*time.Second, func() {
+				e.write(wire.AppendReject(wire.AppendSimple(wire.AppendSimple(nil, wire.Choke), wire.Unchoke), a.ref()), nil)
+			})
+		},
+		Hear: func(_ *Actor, e *Conn, m wire.Message) {
+			if m.ID == wire.Request {
+				e.write(wire.AppendReject(wire.AppendReject(nil, m.Ref()), m.Ref()), nil)
+			}
+		},
+	}
+}
+
+// Generous speaks the fast extension, and allows and suggests everything, but sends
+// nothing.
+func Generous() *Actor {
+	return &Actor{Name: "generous", Fast: true, Begin: func(a *Actor, e *Conn) {
+		e.write(wire.AppendSimple(nil, wire.HaveAll), nil)
+		a.repeat(e, 300*time.Millisecond, func() {
+			e.write(wire.AppendSuggest(wire.AppendAllowedFast(nil, a.piece()), a.piece()), nil)
+		})
+	}}
+}
+
+// Greedy speaks the fast extension, asks for all there is though it is choked, and
+// cancels it again.
+func Greedy() *Actor {
+	return &Actor{Name: "greedy", Fast: true, Begin: func(a *Actor, e *Conn) {
+		e.write(wire.AppendSimple(wire.AppendSimple(nil, wire.HaveNone), wire.Interested), nil)
+		a.repeat(e, 500*time.Millisecond, func() {
+			var b []byte
+			for range 20 {
+				ref := a.ref()
+				b = wire.AppendRequest(wire.AppendRequest(b, ref), a.ref())
+				b = wire.AppendCancel(b, ref)
+			}
+			e.write(b, nil)
 		})
 	}}
 }
@@ -253,4 +313,5 @@ func Mute() *Actor { return &Actor{Name: "mute", Mute: true} }
 // cast is everybody there is.
 var cast = []func() *Actor{
 	Flooder, Fickle, Silent, Closed, Pusher, Taker, Narrow, Rude, Stranger, Mute,
+	Sneak, Refuser, Generous, Greedy,
 }

@@ -86,6 +86,7 @@ func (m *mix) spec(name string) Spec {
 		// are all taken by peers that give nothing is helpless.
 		s.MaxPeers = 2 + m.dice(5) + m.others
 	}
+	s.NoFast = m.dice(4) == 0
 	s.Tracker, s.DHT = m.way == byTracker, m.way == byDHT
 	return s
 }

@@ -28,6 +28,7 @@ type Spec struct {
 
 	Slots, MaxPeers, HalfOpen int // as in swarm.Config
 	SeedOnly, Private         bool
+	NoFast                    bool // it does not speak the fast extension
 	DHT                       bool
 	Tracker                   bool
 
@@ -372,6 +373,10 @@ func (n *Node) joined(e *end, h wire.Handshake) {
 	e.key = n.keys
 	e.watch = newWitness(n, e)
 	n.ends = append(n.ends, e)
+	if n.spec.NoFast {
+		h.Reserved = wire.Reserved{}.WithExtensions() // what one side does not speak, neither does
+	}
+	e.watch.fast = h.Reserved.Fast()
 	n.swarm.Joined(n.w.now, e.key, swarm.Arrival{Addr: e.remote, Dialled: e.dialled, Handshake: h})
 	n.step()
 }
@@ -405,6 +410,9 @@ func (n *Node) deaf() bool         { return false }
 func (n *Node) handshake() wire.Handshake {
 	h := wire.Handshake{InfoHash: n.w.InfoHash, PeerID: n.id}
 	h.Reserved = h.Reserved.WithExtensions()
+	if !n.spec.NoFast {
+		h.Reserved = h.Reserved.WithFast()
+	}
 	if n.spec.DHT {
 		h.Reserved = h.Reserved.WithDHT()
 	}

@@ -554,7 +554,7 @@ var Scenarios = []Scenario{
 				}
 				return control[bits:]
 			}
-			seed := w.Add(Spec{Name: "S", Have: w.Full(), Up: 20 * kb, Twist: late})
+			seed := w.Add(Spec{Name: "S", Have: w.Full(), Up: 20 * kb, Twist: late, NoFast: true})
 			all := w.group(3, Spec{Name: "L", Up: 20 * kb})
 			introduce(append(all, seed)...)
 			if err := w.Run(7*time.Second, nil); err != nil {

@@ -18,10 +18,12 @@ import (
 const silence = 100 * time.Second
 
 // witness watches one connection of a node from outside: it sees the bytes that
-// pass and knows nothing of how the swarm decides. It holds the swarm to BEP 3.
+// pass and knows nothing of how the swarm decides. It holds the swarm to BEP 3,
+// and to BEP 6 where that is spoken.
 type witness struct {
-	n *Node
-	e *end
+	n    *Node
+	e    *end
+	fast bool // the fast extension is spoken (BEP 6)
 
 	// What we said.
 	said       int // messages
@@ -34,6 +36,8 @@ type witness struct {
 	unchokedUs bool
 	theirs     *bitfield.Bitfield
 	reqq       uint32
+	allowed    map[uint32]bool // pieces that they let us have while they choke us
+	granted    map[uint32]bool // and we them
 
 	asked  map[block.Ref]bool // by us, and not answered
 	late   map[block.Ref]int  // by us, taken back or choked away; may still come
@@ -46,6 +50,7 @@ func newWitness(n *Node, e *end) *witness {
 		n: n, e: e, lastWrote: n.w.now,
 		have: bitfield.New(n.w.Geometry.Pieces), theirs: bitfield.New(n.w.Geometry.Pieces),
 		asked: make(map[block.Ref]bool), late: make(map[block.Ref]int), theyed: make(map[block.Ref]int), came: make(map[block.Ref]int),
+		allowed: make(map[uint32]bool), granted: make(map[uint32]bool),
 	}
 }
 
@@ -54,6 +59,9 @@ func (x *witness) heard(m wire.Message) {
 	switch m.ID {
 	case wire.Choke:
 		x.unchokedUs = false
+		if x.fast {
+			break // each is still answered
+		}
 		// order does not show: each entry is moved by itself
 		for ref := range x.asked {
 			x.late[ref]++
@@ -63,16 +71,30 @@ func (x *witness) heard(m wire.Message) {
 		x.unchokedUs = true
 	case wire.Have:
 		x.theirs.Set(m.Piece)
+	case wire.HaveAll:
+		x.theirs = x.n.w.Full()
+	case wire.HaveNone:
+		x.theirs = bitfield.New(x.theirs.Len())
+	case wire.AllowedFast:
+		x.allowed[m.Piece] = true
+	case wire.Reject:
+		if ref := m.Ref(); x.late[ref] > 0 {
+			x.late[ref]--
+		} else {
+			delete(x.asked, ref)
+		}
 	case wire.Bitfield:
 		if b, err := bitfield.FromWire(m.Body, x.theirs.Len()); err == nil {
 			x.theirs = b
 		}
 	case wire.Request:
-		if x.unchoked {
+		if x.unchoked || x.fast {
 			x.theyed[m.Ref()]++
 		}
 	case wire.Cancel:
-		x.theyed[m.Ref()] = 0
+		if !x.fast {
+			x.theyed[m.Ref()] = 0
+		}
 	case wire.Extended:
 		if m.Ext == 0 {
 			var ext wire.Extensions
@@ -107,6 +129,7 @@ func (x *witness) wrote(out swarm.Out) error {
 		return fmt.Errorf("nothing was said for %v", gap)
 	}
 	x.lastWrote = x.n.w.now
+	first := x.said == 0
 	b := out.Bytes
 	for len(b) > 0 {
 		if len(b) < 4 || uint64(len(b)) < 4+uint64(binary.BigEndian.Uint32(b)) {
@@ -129,11 +152,17 @@ func (x *witness) wrote(out swarm.Out) error {
 		if err := x.judge(m); err != nil {
 			return fmt.Errorf("%s: %w", m.ID, err)
 		}
+		if m.ID.Fast() && !x.fast {
+			return fmt.Errorf("%s to a peer that does not speak the fast extension", m.ID)
+		}
+		if first && x.fast && x.said == 0 && m.ID != wire.Bitfield && m.ID != wire.HaveAll && m.ID != wire.HaveNone {
+			return fmt.Errorf("%s before what we have", m.ID)
+		}
 		x.said++
 	}
 	for _, ref := range out.Uploads {
 		switch {
-		case !x.unchoked:
+		case !x.unchoked && !x.granted[ref.Piece]:
 			return fmt.Errorf("block %v to a peer that is choked", ref)
 		case !x.n.disk.verified.Has(ref.Piece):
 			return fmt.Errorf("block %v of a piece that is not verified", ref)
@@ -141,6 +170,14 @@ func (x *witness) wrote(out swarm.Out) error {
 			return fmt.Errorf("block %v was not asked for, or taken back", ref)
 		}
 		x.theyed[ref]--
+	}
+	if x.fast && !x.unchoked {
+		// order does not show: it is an error whichever it is
+		for ref, n := range x.theyed {
+			if n > 0 && !x.granted[ref.Piece] {
+				return fmt.Errorf("they are choked, and %d requests for %v have had no answer", n, ref)
+			}
+		}
 	}
 	return nil
 }
@@ -153,7 +190,7 @@ func (x *witness) judge(m wire.Message) error {
 			return errors.New("said twice")
 		}
 		x.unchoked = unchoke
-		if !unchoke {
+		if !unchoke && !x.fast {
 			clear(x.theyed)
 		}
 	case wire.Interested, wire.NotInterested:
@@ -165,13 +202,21 @@ func (x *witness) judge(m wire.Message) error {
 		if interested && !x.theirs.HasAny(x.n.disk.verified) {
 			return errors.New("they have nothing that we lack")
 		}
-	case wire.Bitfield:
+	case wire.Bitfield, wire.HaveAll, wire.HaveNone:
 		if x.said > 0 {
 			return errors.New("it is not the first message")
 		}
-		have, err := bitfield.FromWire(m.Body, x.have.Len())
-		if err != nil {
-			return err
+		have := bitfield.New(x.have.Len())
+		switch {
+		case m.ID == wire.HaveAll:
+			have.SetAll()
+		case m.ID == wire.HaveNone && x.fast:
+			return nil
+		case m.ID == wire.Bitfield:
+			var err error
+			if have, err = bitfield.FromWire(m.Body, have.Len()); err != nil {
+				return err
+			}
 		}
 		if have.None() || have.HasAny(x.n.disk.verified) {
 			return fmt.Errorf("says %v, verified are %v", have, x.n.disk.verified)
@@ -187,7 +232,7 @@ func (x *witness) judge(m wire.Message) error {
 	case wire.Request:
 		ref := m.Ref()
 		switch {
-		case !x.unchokedUs:
+		case !x.unchokedUs && !x.allowed[ref.Piece]:
 			return fmt.Errorf("%v, and they choke us", ref)
 		case !x.interested:
 			return fmt.Errorf("%v, and we never said that we are interested", ref)
@@ -219,6 +264,18 @@ func (x *witness) judge(m wire.Message) error {
 	case wire.Port:
 		if x.n.spec.Private || !x.n.spec.DHT {
 			return errors.New("there is no DHT node to name")
+		}
+	case wire.Reject:
+		ref := m.Ref()
+		if x.theyed[ref] == 0 {
+			return fmt.Errorf("%v was not asked for, or is answered", ref)
+		}
+		x.theyed[ref]--
+	case wire.AllowedFast:
+		x.granted[m.Piece] = true
+	case wire.Suggest:
+		if !x.have.Has(m.Piece) || x.theirs.Has(m.Piece) {
+			return fmt.Errorf("piece %d: we said that we have it is %v, they have it is %v", m.Piece, x.have.Has(m.Piece), x.theirs.Has(m.Piece))
 		}
 	case wire.Extended, wire.KeepAlive:
 	default:

@@ -66,7 +66,18 @@ func TestWitness(t *testing.T) {
 		{"bitfield twice", nil, join(wire.AppendBitfield(nil, have(New(1, 3, 2), 0)), wire.AppendBitfield(nil, have(New(1, 3, 2), 0))), nil, "first message"},
 		{"half a message", nil, []byte{0, 0, 0, 5, 4}, nil, "half a message"},
 		{"port without a node", nil, wire.AppendPort(nil, 6881), nil, "no DHT node"},
-		{"an id of another extension", nil, []byte{0, 0, 0, 1, 14}, nil, "none of ours"},
+		{"an id of another extension", nil, []byte{0, 0, 0, 1, 12}, nil, "none of ours"},
+		{"suggest without the fast extension", nil, join(wire.AppendBitfield(nil, have(New(1, 3, 2), 0)), wire.AppendSuggest(nil, 0)), nil, "does not speak"},
+		{"fast: have none", nil, join(simple(wire.HaveNone), simple(wire.Unchoke)), nil, ""},
+		{"fast: have all of a part", nil, simple(wire.HaveAll), nil, "verified are"},
+		{"fast: unchoke first", nil, simple(wire.Unchoke), nil, "before what we have"},
+		{"fast: no answer to the choked", []wire.Message{{ID: wire.Request, Length: block.Size}}, simple(wire.HaveNone), nil, "no answer"},
+		{"fast: a reject", []wire.Message{{ID: wire.Request, Length: block.Size}}, join(simple(wire.HaveNone), wire.AppendReject(nil, first)), nil, ""},
+		{"fast: two rejects", []wire.Message{{ID: wire.Request, Length: block.Size}}, join(simple(wire.HaveNone), wire.AppendReject(nil, first), wire.AppendReject(nil, first)), nil, "is answered"},
+		{"fast: a block of what is granted", []wire.Message{{ID: wire.Request, Length: block.Size}}, join(simple(wire.HaveNone), wire.AppendAllowedFast(nil, 0)), []block.Ref{first}, ""},
+		{"fast: a block of what is not", []wire.Message{{ID: wire.Request, Length: block.Size}}, join(simple(wire.HaveNone), wire.AppendAllowedFast(nil, 1)), []block.Ref{first}, "choked"},
+		{"fast: request of what is allowed", []wire.Message{{ID: wire.HaveAll}, {ID: wire.AllowedFast, Piece: 2}}, join(simple(wire.HaveNone), simple(wire.Interested), wire.AppendRequest(nil, third)), nil, ""},
+		{"fast: suggest what they have", []wire.Message{{ID: wire.HaveAll}}, join(wire.AppendBitfield(nil, have(New(1, 3, 2), 0)), wire.AppendSuggest(nil, 0)), nil, "they have it is true"},
 		{"a wrong length", nil, []byte{0, 0, 0, 2, 1, 0}, nil, "wrong length"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -74,6 +85,7 @@ func TestWitness(t *testing.T) {
 			n := w.Add(Spec{Have: have(w, 0)})
 			n.prio = []uint8{2, 0, 2}
 			x := newWitness(n, &end{})
+			x.fast = strings.HasPrefix(c.name, "fast")
 			for _, m := range c.heard {
 				x.heard(m)
 			}

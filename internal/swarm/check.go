@@ -3,6 +3,7 @@ package swarm
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"shoal/internal/bitfield"
 	"shoal/internal/block"
@@ -16,14 +17,15 @@ import (
 //
 //   - slots, keys and counts name the same peers, no more than allowed, none of
 //     them useless, ourselves or there twice;
-//   - we ask only peers that have unchoked us, only for blocks of pieces that
+//   - we ask only peers that have unchoked us, or leave with them what they still owe an
+//     answer to (BEP 6), only for blocks of pieces that
 //     they have and we lack, never for one twice, and the picker knows each
 //     request;
 //   - nothing is asked for while the files take nothing, or of pieces that are skipped
 //     and that no reader wants; while they can't be used there is nobody, and nothing due;
 //   - we are interested exactly in those that have what we lack;
-//   - only unchoked peers have requests waiting, for pieces that we have, and no
-//     more are unchoked than there are slots;
+//   - only unchoked peers have requests waiting, or what they may have while choked,
+//     for pieces that we have, and no more are unchoked than there are slots;
 //   - the peer book's own invariants, and the picker's: availability is the sum
 //     of the peers' sets.
 func (s *Swarm) CheckInvariants() error {
@@ -112,7 +114,7 @@ func (s *Swarm) checkPeer(p *peer) error {
 	if s.useless(p) {
 		return errors.New("it is useless, and still connected")
 	}
-	if p.choking && p.requests.len() > 0 {
+	if p.choking && p.fast == nil && p.requests.len() > 0 {
 		return fmt.Errorf("it chokes us, and is asked for %d blocks", p.requests.len())
 	}
 	if n, m := p.requests.len(), p.window.Outstanding(); n != m {
@@ -141,16 +143,38 @@ func (s *Swarm) checkPeer(p *peer) error {
 	if want := wanted > 0 && s.wants() && !s.heldLong; want != p.interesting {
 		return fmt.Errorf("it has %d pieces that we lack, and interesting is %v", wanted, p.interesting)
 	}
-	if p.choked && p.queue.len() > 0 {
-		return fmt.Errorf("choked, and %d requests wait", p.queue.len())
+	if err := p.fast.check(p.have); err != nil {
+		return err
 	}
 	for _, r := range p.queue.items[p.queue.head:] {
+		if p.choked && (p.fast == nil || !slices.Contains(p.fast.granted, r.Piece)) {
+			return fmt.Errorf("choked, and %v waits", r)
+		}
 		if !s.picker.Have(r.Piece) {
 			return fmt.Errorf("it waits for %v, which we do not have", r)
 		}
 	}
 	if p.flight < 0 || p.flight > uploadWindow {
 		return fmt.Errorf("%d blocks are with the writer", p.flight)
+	}
+	return nil
+}
+
+// check compares what may be asked of a peer with what it has.
+func (f *fast) check(have *bitfield.Bitfield) error {
+	if f == nil {
+		return nil
+	}
+	if (f.allowed == nil) != (f.reach == nil) || (f.refused == nil) != (f.willing == nil) {
+		return errors.New("of two sets that belong together there is one")
+	}
+	for i := range have.Len() {
+		if f.allowed != nil && f.reach.Has(i) != (have.Has(i) && f.allowed.Has(i)) {
+			return fmt.Errorf("piece %d: had is %v, allowed is %v, within reach is %v", i, have.Has(i), f.allowed.Has(i), f.reach.Has(i))
+		}
+		if f.refused != nil && f.willing.Has(i) != (have.Has(i) && !f.refused.Has(i)) {
+			return fmt.Errorf("piece %d: had is %v, refused is %v, to be asked for is %v", i, have.Has(i), f.refused.Has(i), f.willing.Has(i))
+		}
 	}
 	return nil
 }

@@ -265,15 +265,20 @@ func (m *monkey) message() {
 	msg := wire.Message{ID: []wire.ID{
 		wire.Choke, wire.Unchoke, wire.Unchoke, wire.Interested, wire.NotInterested, wire.Have, wire.Bitfield,
 		wire.Request, wire.Request, wire.Cancel, wire.Piece, wire.Piece, wire.Piece, wire.Port, wire.Extended, wire.KeepAlive, 77,
-	}[m.dice(17)]}
+		wire.HaveAll, wire.HaveNone, wire.Suggest, wire.AllowedFast, wire.AllowedFast, wire.Reject, wire.Reject,
+	}[m.dice(24)]}
 	var b *block.Block
 	switch msg.ID {
-	case wire.Have:
+	case wire.Have, wire.Suggest, wire.AllowedFast:
 		msg.Piece = m.piece()
 	case wire.Bitfield:
 		msg.Body = m.some().AppendWire(nil)
-	case wire.Request, wire.Cancel:
+	case wire.Request, wire.Cancel, wire.Reject:
 		r := m.ref()
+		// Mostly what we asked for.
+		if p := m.s.byKey[key]; msg.ID == wire.Reject && p != nil && p.requests.len() > 0 && m.dice(8) > 0 {
+			r = p.requests.live()[m.dice(p.requests.len())].ref
+		}
 		msg.Piece, msg.Begin, msg.Length = r.Piece, r.Begin, r.Length
 	case wire.Piece:
 		r := m.ref()

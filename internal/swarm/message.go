@@ -29,6 +29,10 @@ func (s *Swarm) Message(now mono.Time, key PeerKey, m wire.Message, b *block.Blo
 	if s.tracing() {
 		s.noteReceived(p, m)
 	}
+	if m.ID.Fast() && p.fast == nil {
+		s.drop(p, why.Protocol, fmt.Sprintf("it sends %q without the fast extension", m.ID.String())) // BEP 6: MUST
+		return
+	}
 	switch m.ID {
 	case wire.Piece:
 		s.received(p, m, b)
@@ -43,6 +47,7 @@ func (s *Swarm) Message(now mono.Time, key PeerKey, m wire.Message, b *block.Blo
 		s.theyChoke(p)
 	case wire.Unchoke:
 		p.choking = false
+		p.fast.pardon()
 		s.touch(p)
 	case wire.Interested:
 		p.interested = true
@@ -51,7 +56,15 @@ func (s *Swarm) Message(now mono.Time, key PeerKey, m wire.Message, b *block.Blo
 		p.interested = false
 		s.rechoke = true
 	case wire.Cancel:
-		p.queue.remove(m.Ref())
+		s.cancelled(p, m.Ref())
+	case wire.HaveAll, wire.HaveNone:
+		s.theyHaveAll(p, m.ID == wire.HaveAll)
+	case wire.Reject:
+		s.theyReject(p, m.Ref())
+	case wire.AllowedFast:
+		s.theyAllow(p, m.Piece)
+	case wire.Suggest:
+		s.theySuggest(p, m.Piece)
 	case wire.Port:
 		if s.searches() && m.Port != 0 {
 			s.effect(Effect{Kind: Told, Addr: addrWithPort(p.addr, m.Port), Why: why.ToldByPeer})
@@ -69,14 +82,15 @@ func (s *Swarm) Message(now mono.Time, key PeerKey, m wire.Message, b *block.Blo
 // message out of range ends the connection where it was read.
 func Valid(g metainfo.Geometry, m wire.Message) error {
 	switch m.ID {
-	case wire.Have, wire.Request, wire.Piece, wire.Cancel:
+	case wire.Have, wire.Suggest, wire.AllowedFast, wire.Request, wire.Piece, wire.Cancel, wire.Reject:
 	default:
 		return nil
 	}
 	if m.Piece >= g.Pieces {
 		return fmt.Errorf("%w: %s of piece %d of %d", wire.ErrRange, m.ID, m.Piece, g.Pieces)
 	}
-	if m.ID == wire.Have {
+	switch m.ID {
+	case wire.Have, wire.Suggest, wire.AllowedFast:
 		return nil
 	}
 	size := uint64(g.PieceSize(m.Piece))
@@ -98,6 +112,7 @@ func (s *Swarm) theyHave(p *peer, piece uint32) {
 		return
 	}
 	s.picker.PeerHas(piece)
+	p.fast.gains(piece)
 	if s.picker.Lacks(piece) {
 		p.wanted++
 		s.interest(p)
@@ -115,11 +130,18 @@ func (s *Swarm) theirBitfield(p *peer, body []byte) {
 		s.drop(p, why.Protocol, err.Error())
 		return
 	}
+	s.theySay(p, have)
+}
+
+// theySay takes a set of pieces in place of what a peer had.
+func (s *Swarm) theySay(p *peer, have *bitfield.Bitfield) {
 	s.withdrawn(p, have)
 	s.picker.PeerBits(p.have, have)
 	p.have = have
+	p.fast.sees(have)
 	s.recount(p)
 	s.interest(p)
+	s.grant(p)
 	s.touch(p)
 	s.partIfUseless(p)
 }
@@ -149,14 +171,20 @@ func (s *Swarm) partIfUseless(p *peer) {
 func (s *Swarm) noteReceived(p *peer, m wire.Message) {
 	r := bare(why.None)
 	switch m.ID {
-	case wire.Have:
+	case wire.Have, wire.Suggest, wire.AllowedFast:
 		r = onPiece(why.None, m.Piece)
-	case wire.Request, wire.Cancel, wire.Piece:
+	case wire.Request, wire.Cancel, wire.Piece, wire.Reject:
 		r = onBlock(why.None, m.Ref())
 	case wire.Bitfield:
 		if have, err := bitfield.FromWire(m.Body, s.cfg.Geometry.Pieces); err == nil {
 			r.Text, r.N = have.String(), int64(have.Count())
 		}
+	case wire.HaveAll, wire.HaveNone:
+		have := bitfield.New(s.cfg.Geometry.Pieces)
+		if m.ID == wire.HaveAll {
+			have.SetAll()
+		}
+		r.Text, r.N = have.String(), int64(have.Count())
 	case wire.Port:
 		r.N = int64(m.Port)
 	case wire.Extended:

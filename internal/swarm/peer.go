@@ -24,6 +24,7 @@ type peer struct {
 	reserved wire.Reserved
 	sender   blame.Sender // 0 until its first block
 	fresh    bool         // its address was not seen lately
+	fast     *fast        // nil: the fast extension is not spoken
 
 	// What the remote told us.
 	have       *bitfield.Bitfield
@@ -157,11 +158,11 @@ func (q *uploads) pop(n int) []block.Ref {
 	return out
 }
 
-// remove takes ref out, however often it was asked for.
-func (q *uploads) remove(ref block.Ref) {
+// filter keeps those of which keep says so.
+func (q *uploads) filter(keep func(block.Ref) bool) {
 	kept := q.items[:q.head]
 	for _, r := range q.items[q.head:] {
-		if r != ref {
+		if keep(r) {
 			kept = append(kept, r)
 		}
 	}

@@ -24,8 +24,8 @@ type Arrival struct {
 
 // Joined takes a connection that has done its handshakes. What must not be is
 // dropped: ourselves, a second connection to the same peer, a peer that is not
-// the one promised, one that is banned, one too many. A peer that stays is sent our
-// bitfield, unless we have nothing (BEP 3).
+// the one promised, one that is banned, one too many. A peer that stays is told
+// what we have. The handshake that we sent has the bit of the fast extension.
 func (s *Swarm) Joined(now mono.Time, key PeerKey, a Arrival) {
 	s.now = now
 	p := &peer{
@@ -36,6 +36,9 @@ func (s *Swarm) Joined(now mono.Time, key PeerKey, a Arrival) {
 		fresh:  !s.book.SeenRecently(now, a.Addr),
 		window: window.New(0), writer: uploadWindow,
 		joined: now, lastHeard: now, lastSent: now,
+	}
+	if a.Handshake.Reserved.Fast() {
+		p.fast = new(fast)
 	}
 	expect, dialling := s.dials[a.Addr]
 	if a.Dialled {
@@ -148,14 +151,7 @@ func (s *Swarm) welcome(p *peer) {
 	}
 	s.due(s.now.Add(keepAliveAfter))
 
-	if have := s.picker.Bitfield(); !have.None() {
-		p.out = wire.AppendBitfield(p.out, have)
-		if s.tracing() {
-			s.note(trace.Sent, trace.Peer, p, "bitfield", trace.Record{
-				Piece: trace.No, Block: trace.No, N: int64(have.Count()), Text: have.String(), Why: why.HandshakeDone,
-			})
-		}
-	}
+	s.sayHave(p)
 	s.sayExtensions(p, why.HandshakeDone)
 	// BEP 5: PORT follows when both sides set the DHT bit. BEP 27: a private
 	// torrent keeps out of the DHT.
@@ -300,4 +296,5 @@ func (s *Swarm) tickPeer(p *peer) {
 	}
 	s.due(p.lastSent.Add(keepAliveAfter))
 	s.tickRequests(p)
+	s.tickFast(p)
 }

@@ -16,19 +16,23 @@ func (s *Swarm) ask(p *peer) {
 		p.hungry = true
 		return
 	}
-	if p.choking || !p.interesting || !s.wants() {
+	offers := p.offers()
+	if offers == nil || !p.interesting || !s.wants() {
 		return
 	}
 	room := s.limit(p) - p.requests.len()
 	if room <= 0 {
 		return
 	}
-	s.scratch.choices = s.picker.Pick(s.now, p.slot, p.have, room, s.paceOf(p), s.scratch.choices[:0])
+	s.scratch.choices = s.picker.Pick(s.now, p.slot, offers, room, s.paceOf(p), s.scratch.choices[:0])
 	if p.requests.len() == 0 && len(s.scratch.choices) > 0 {
 		p.lastBlock = s.now
 		s.due(s.now.Add(snubAfter))
 	}
 	for _, c := range s.scratch.choices {
+		if p.choking {
+			c.Why = why.Allowed
+		}
 		p.requests.push(request{ref: c.Ref, at: s.now})
 		p.out = wire.AppendRequest(p.out, c.Ref)
 		if s.tracing() {
@@ -141,6 +145,9 @@ func (s *Swarm) received(p *peer, m wire.Message, b *block.Block) {
 	req, asked := p.requests.take(ref)
 	if asked {
 		p.lastBlock = s.now
+		if p.fast != nil {
+			p.fast.rejects = 0
+		}
 		p.window.Got(s.now, int(ref.Length), req.at)
 		if oldest, ok := p.requests.oldest(); ok && oldest.passed == passedBy {
 			s.due(oldest.overdue())
@@ -191,13 +198,15 @@ func (s *Swarm) waste(b *block.Block, size int64) {
 	s.effect(Effect{Kind: Discard, Block: b})
 }
 
-// choked takes a choke: without the fast extension it discards every request
-// in flight (BEP 3).
+// theyChoke takes a choke: without the fast extension it discards every request
+// in flight (BEP 3); with it each one is still answered (BEP 6).
 func (s *Swarm) theyChoke(p *peer) {
 	p.choking = true
-	if p.requests.len() > 0 {
+	p.fast.pardon()
+	if p.fast == nil && p.requests.len() > 0 {
 		s.takeBack(p)
 	}
+	s.touch(p)
 }
 
 // interest tells p whether we are interested, when that has changed: at once

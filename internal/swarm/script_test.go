@@ -148,6 +148,27 @@ func (d *driver) do(verb string, args []string) {
 			}
 			d.block(args[0], text)
 		}
+	case "reject":
+		// A peer rejects the oldest of what it was asked for.
+		for range d.number(args[1]) {
+			p := d.s.byKey[d.keys[args[0]]]
+			if p == nil || p.requests.len() == 0 {
+				d.say("%s is not asked for so much", args[0])
+				return
+			}
+			ref := p.requests.live()[0].ref
+			d.recv(args[0], "reject", []string{ref.String()})
+		}
+	case "rejects":
+		// A peer rejects whatever it is asked for, for as long as it is asked.
+		n, told := 0, d.out
+		for p := d.s.byKey[d.keys[args[0]]]; !p.gone && p.requests.len() > 0; n++ {
+			d.recv(args[0], "reject", []string{p.requests.live()[0].ref.String()})
+			d.flush()
+			d.out, told = nil, d.out
+		}
+		d.out = told
+		d.say("it has rejected %d blocks", n)
 	case "check":
 		d.check(d.number(args[0]))
 	case "unwritten":
@@ -265,6 +286,10 @@ func (d *driver) connect(dialled bool, args []string) {
 		switch key {
 		case "have":
 			say = append(say, []string{"bitfield", value})
+		case "fast":
+			a.Handshake.Reserved = a.Handshake.Reserved.WithFast()
+		case "all", "nothing":
+			say = append(say, []string{map[string]string{"all": "have-all", "nothing": "have-none"}[key]})
 		case "ext":
 			a.Handshake.Reserved = a.Handshake.Reserved.WithExtensions()
 		case "dht":
@@ -294,8 +319,11 @@ func (d *driver) recv(name, what string, args []string) bool {
 	var b []byte
 	n := func() uint32 { return d.number(args[0]) }
 	switch what {
-	case "choke", "unchoke", "interested":
-		b = wire.AppendSimple(nil, map[string]wire.ID{"choke": wire.Choke, "unchoke": wire.Unchoke, "interested": wire.Interested}[what])
+	case "choke", "unchoke", "interested", "have-all", "have-none":
+		b = wire.AppendSimple(nil, map[string]wire.ID{
+			"choke": wire.Choke, "unchoke": wire.Unchoke, "interested": wire.Interested,
+			"have-all": wire.HaveAll, "have-none": wire.HaveNone,
+		}[what])
 	case "not-interested":
 		b = wire.AppendSimple(nil, wire.NotInterested)
 	case "have":
@@ -307,7 +335,11 @@ func (d *driver) recv(name, what string, args []string) bool {
 		} else {
 			b = wire.AppendBitfield(nil, d.pieces(args[0]))
 		}
-	case "request", "cancel":
+	case "suggest":
+		b = wire.AppendSuggest(nil, n())
+	case "allowed-fast":
+		b = wire.AppendAllowedFast(nil, n())
+	case "request", "cancel", "reject":
 		times := 1
 		if len(args) == 2 {
 			times, _ = strconv.Atoi(strings.TrimPrefix(args[1], "times="))
@@ -315,11 +347,10 @@ func (d *driver) recv(name, what string, args []string) bool {
 		for range times - 1 {
 			d.recv(name, what, args[:1])
 		}
-		if what == "request" {
-			b = wire.AppendRequest(nil, d.ref(args[0]))
-		} else {
-			b = wire.AppendCancel(nil, d.ref(args[0]))
-		}
+		appendRef := map[string]func([]byte, block.Ref) []byte{
+			"request": wire.AppendRequest, "cancel": wire.AppendCancel, "reject": wire.AppendReject,
+		}[what]
+		b = appendRef(nil, d.ref(args[0]))
 	case "port":
 		b = wire.AppendPort(nil, uint16(n()))
 	case "keep-alive":
@@ -525,9 +556,9 @@ func (d *driver) gone(addr netip.AddrPort) bool {
 // words puts a message of ours into words.
 func (d *driver) words(m wire.Message) string {
 	switch m.ID {
-	case wire.Have:
-		return fmt.Sprintf("have %d", m.Piece)
-	case wire.Request, wire.Cancel:
+	case wire.Have, wire.Suggest, wire.AllowedFast:
+		return fmt.Sprintf("%v %d", m.ID, m.Piece)
+	case wire.Request, wire.Cancel, wire.Reject:
 		return fmt.Sprintf("%v %v", m.ID, m.Ref())
 	case wire.Bitfield:
 		have, err := bitfield.FromWire(m.Body, d.geo.Pieces)

@@ -15,13 +15,14 @@ import (
 // requested takes a request for a block.
 func (s *Swarm) requested(p *peer, ref block.Ref) {
 	switch {
-	case p.choked, !s.picker.Have(ref.Piece):
-		// Without the fast extension there is no way to say no. Requests that
-		// crossed our choke are normal, an endless row of them is not.
-		p.refused++
-		if p.refused > maxRefused {
-			s.drop(p, why.Protocol, "it keeps asking for what it cannot get")
-		}
+	case !s.picker.Have(ref.Piece):
+		s.deny(p, ref, why.NotHad)
+		return
+	case p.choked && !s.mayHave(p, ref.Piece):
+		s.deny(p, ref, why.Choked)
+		return
+	case p.queue.len() >= maxUploads && p.fast != nil:
+		s.deny(p, ref, why.QueueFull)
 		return
 	case p.queue.len() >= maxUploads:
 		s.drop(p, why.Protocol, fmt.Sprintf("it has more than %d requests waiting, and was told %d", maxUploads, ourReqq))
@@ -33,6 +34,17 @@ func (s *Swarm) requested(p *peer, ref block.Ref) {
 	}
 	p.queue.push(ref)
 	s.touch(p)
+}
+
+// deny does not serve a request. Without the fast extension there is no way to say so.
+// Requests that crossed our choke are normal, an endless row of them is not.
+func (s *Swarm) deny(p *peer, ref block.Ref, w why.Why) {
+	p.refused++
+	if p.refused > maxRefused {
+		s.drop(p, why.Protocol, "it keeps asking for what it cannot get")
+		return
+	}
+	s.reject(p, ref, w)
 }
 
 // offer hands the writer as many of the blocks that p waits for as its window
@@ -121,14 +133,16 @@ func (s *Swarm) applyChokes() {
 		if c.Unchoke {
 			id = wire.Unchoke
 			p.unchokedAt = s.now
+			p.refused = 0
 		} else {
-			// BEP 3: what waits is dropped; what the writer has goes out.
-			p.queue.clear()
 			p.chokedAt = s.now
 		}
 		p.out = wire.AppendSimple(p.out, id)
 		if s.tracing() {
 			s.note(trace.Sent, trace.Peer, p, id.String(), bare(c.Why))
+		}
+		if p.choked {
+			s.clearQueue(p) // BEP 3: what waits is dropped; what the writer has goes out
 		}
 		s.touch(p)
 	}

@@ -100,7 +100,7 @@ const (
 	// peer: the most that are ever asked of one.
 	maxLate = window.HardMax
 	// maxRefused is how many requests that cannot be served (choked, or for a
-	// piece we do not have) a peer may send before it is dropped.
+	// piece we do not have) a peer may send between two unchokes before it is dropped.
 	maxRefused = 2048
 )
 

@@ -39,6 +39,8 @@ const (
 	Suspect     // a piece that failed is fetched whole from one peer
 	TimedOut    // asked of this peer, which did not answer in time
 	Withdrawn   // it says now that it does not have the piece
+	Allowed     // it lets us have the piece while it chokes us
+	Suggested   // it suggested the piece, and hardly any is rarer
 
 	// Of interest and announcing pieces.
 	TheyHaveWhatWeLack
@@ -56,6 +58,13 @@ const (
 	Snubbed         // it has not answered our requests
 	Outbid          // others give more
 	OptimisticEnded // its turn is over, as the optimistic unchoke or in a free slot
+
+	// Of the fast extension.
+	Choked        // we choke it
+	NotHad        // we do not have the piece
+	QueueFull     // it has too many requests waiting
+	TheyCancelled // it took the request back
+	Starter       // it has hardly anything to trade yet
 
 	// Of looking for peers.
 	NeedPeers
@@ -115,6 +124,8 @@ var texts = [count]struct{ name, words string }{
 	Suspect:            {"suspect", "it failed before, so it comes whole from one peer"},
 	TimedOut:           {"timed-out", "it did not answer this in time"},
 	Withdrawn:          {"withdrawn", "it does not have the piece any more"},
+	Allowed:            {"allowed", "it lets us have this while it chokes us"},
+	Suggested:          {"suggested", "it suggested this, and hardly any is rarer"},
 	TheyHaveWhatWeLack: {"they-have-what-we-lack", "it has pieces that we lack"},
 	NothingWeLack:      {"nothing-we-lack", "it has no piece that we lack"},
 	PieceVerified:      {"piece-verified", "the piece is verified"},
@@ -128,6 +139,11 @@ var texts = [count]struct{ name, words string }{
 	Snubbed:            {"snubbed", "it has not answered our requests"},
 	Outbid:             {"outbid", "others give more"},
 	OptimisticEnded:    {"optimistic-ended", "its turn is over"},
+	Choked:             {"choked", "it is choked"},
+	NotHad:             {"not-had", "we do not have the piece"},
+	QueueFull:          {"queue-full", "it has too many requests waiting"},
+	TheyCancelled:      {"they-cancelled", "it took the request back"},
+	Starter:            {"starter", "it has hardly anything to trade yet"},
 	NeedPeers:          {"need-peers", "more peers are wanted"},
 	Periodic:           {"periodic", "it is time again"},
 	FirstAnnounce:      {"first-announce", "the torrent has started"},

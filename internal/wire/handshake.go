@@ -34,6 +34,9 @@ func (r Reserved) WithExtensions() Reserved { r[extByte] |= extMask; return r }
 // WithDHT gives r with the bit that announces a DHT node (BEP 5).
 func (r Reserved) WithDHT() Reserved { r[dhtByte] |= dhtMask; return r }
 
+// WithFast gives r with the bit of the fast extension (BEP 6).
+func (r Reserved) WithFast() Reserved { r[fastByte] |= fastMask; return r }
+
 // Extensions reports whether the peer speaks the extension protocol.
 func (r Reserved) Extensions() bool { return r[extByte]&extMask != 0 }
 

@@ -49,8 +49,16 @@ func reencode(m Message, pieces uint32) []byte {
 		return AppendKeepAlive(nil)
 	case Choke, Unchoke, Interested, NotInterested:
 		return AppendSimple(nil, m.ID)
+	case HaveAll, HaveNone:
+		return AppendSimple(nil, m.ID)
 	case Have:
 		return AppendHave(nil, m.Piece)
+	case Suggest:
+		return AppendSuggest(nil, m.Piece)
+	case AllowedFast:
+		return AppendAllowedFast(nil, m.Piece)
+	case Reject:
+		return AppendReject(nil, m.Ref())
 	case Bitfield:
 		have, err := bitfield.FromWire(m.Body, pieces)
 		if err != nil {
@@ -133,7 +141,7 @@ func TestVectorsOfMessages(t *testing.T) {
 				t.Fatalf("id %v, want %v", m.ID, *f.ID)
 			}
 			switch m.ID {
-			case Have, Request, Cancel, Piece:
+			case Have, Request, Cancel, Piece, Suggest, Reject, AllowedFast:
 				length := f.Length
 				if f.Block != nil {
 					length = uint32(len(*f.Block) / 2)

@@ -1,5 +1,6 @@
 // Package wire is the peer protocol as bytes: the handshake and the messages of
-// BEP 3, PORT of BEP 5, and the extension protocol (BEP 10) with its messages.
+// BEP 3, PORT of BEP 5, the fast extension (BEP 6), and the extension protocol
+// (BEP 10) with its messages.
 // Encoders append; decoders take a slice that they do not keep. Lengths are
 // checked before anything is sized by them: CheckLength is asked with the five
 // bytes that begin a message, before its body is read.
@@ -17,7 +18,7 @@ import (
 // ID is the kind of a message: its first byte after the length, or KeepAlive.
 type ID uint16
 
-// The messages of BEP 3 and BEP 5, and the envelope of BEP 10.
+// The messages of BEP 3, BEP 5 and BEP 6, and the envelope of BEP 10.
 const (
 	Choke ID = iota
 	Unchoke
@@ -29,7 +30,12 @@ const (
 	Piece
 	Cancel
 	Port
-	Extended ID = 20
+	Suggest     ID = 13 // BEP 6, as the four that follow
+	HaveAll     ID = 14
+	HaveNone    ID = 15
+	Reject      ID = 16
+	AllowedFast ID = 17
+	Extended    ID = 20
 
 	// KeepAlive is the message of length zero. It has no id on the wire, so its
 	// number is one that no byte can hold.
@@ -40,7 +46,12 @@ var names = map[ID]string{
 	Choke: "choke", Unchoke: "unchoke", Interested: "interested", NotInterested: "not interested",
 	Have: "have", Bitfield: "bitfield", Request: "request", Piece: "piece", Cancel: "cancel",
 	Port: "port", Extended: "extended", KeepAlive: "keep-alive",
+	Suggest: "suggest", HaveAll: "have all", HaveNone: "have none", Reject: "reject", AllowedFast: "allowed fast",
 }
+
+// Fast reports whether a message may be sent only where both sides speak the fast
+// extension (BEP 6).
+func (id ID) Fast() bool { return id >= Suggest && id <= AllowedFast }
 
 // String gives the message's name in the field's words.
 func (id ID) String() string {
@@ -72,15 +83,15 @@ var (
 // decoding one allocates nothing. Which fields count depends on ID.
 type Message struct {
 	ID     ID
-	Piece  uint32 // have, request, piece, cancel
-	Begin  uint32 // request, piece, cancel
-	Length uint32 // request, piece, cancel
+	Piece  uint32 // have, request, piece, cancel, suggest, reject, allowed fast
+	Begin  uint32 // request, piece, cancel, reject
+	Length uint32 // request, piece, cancel, reject
 	Port   uint16 // port
 	Ext    uint8  // extended: 0 is the handshake
 	Body   []byte // bitfield, extended, unknown ids; a view, valid until the next read
 }
 
-// Ref gives the block that a request, piece or cancel is about.
+// Ref gives the block that a request, piece, cancel or reject is about.
 func (m Message) Ref() block.Ref {
 	return block.Ref{Piece: m.Piece, Begin: m.Begin, Length: m.Length}
 }
@@ -92,10 +103,10 @@ func (m Message) Ref() block.Ref {
 func CheckLength(id ID, length, pieces uint32) error {
 	want := uint32(1)
 	switch id {
-	case Choke, Unchoke, Interested, NotInterested:
-	case Have:
+	case Choke, Unchoke, Interested, NotInterested, HaveAll, HaveNone:
+	case Have, Suggest, AllowedFast:
 		want = 5
-	case Request, Cancel:
+	case Request, Cancel, Reject:
 		want = 13
 	case Port:
 		want = 3
@@ -139,9 +150,9 @@ func Parse(body []byte) (Message, error) {
 	b := body[1:]
 	var need int
 	switch m.ID {
-	case Have:
+	case Have, Suggest, AllowedFast:
 		need = 4
-	case Request, Cancel:
+	case Request, Cancel, Reject:
 		need = 12
 	case Piece:
 		need = 8
@@ -154,9 +165,9 @@ func Parse(body []byte) (Message, error) {
 		return m, fmt.Errorf("%w: %s of %d bytes", ErrLength, m.ID, len(body))
 	}
 	switch m.ID {
-	case Have:
+	case Have, Suggest, AllowedFast:
 		m.Piece = binary.BigEndian.Uint32(b)
-	case Request, Cancel:
+	case Request, Cancel, Reject:
 		m.Piece = binary.BigEndian.Uint32(b)
 		m.Begin = binary.BigEndian.Uint32(b[4:])
 		m.Length = binary.BigEndian.Uint32(b[8:])
@@ -169,7 +180,7 @@ func Parse(body []byte) (Message, error) {
 	case Extended:
 		m.Ext = b[0]
 		m.Body = b[1:]
-	case Choke, Unchoke, Interested, NotInterested:
+	case Choke, Unchoke, Interested, NotInterested, HaveAll, HaveNone:
 	default: // bitfield, unknown
 		m.Body = b
 	}
@@ -180,12 +191,20 @@ func Parse(body []byte) (Message, error) {
 func AppendKeepAlive(b []byte) []byte { return append(b, 0, 0, 0, 0) }
 
 // AppendSimple appends one of the messages without a body: choke, unchoke,
-// interested, not interested.
+// interested, not interested, have all, have none.
 func AppendSimple(b []byte, id ID) []byte { return append(b, 0, 0, 0, 1, byte(id)) }
 
 // AppendHave appends a have.
-func AppendHave(b []byte, piece uint32) []byte {
-	b = append(b, 0, 0, 0, 5, byte(Have))
+func AppendHave(b []byte, piece uint32) []byte { return appendPiece(b, Have, piece) }
+
+// AppendSuggest appends a suggest (BEP 6).
+func AppendSuggest(b []byte, piece uint32) []byte { return appendPiece(b, Suggest, piece) }
+
+// AppendAllowedFast appends an allowed fast (BEP 6).
+func AppendAllowedFast(b []byte, piece uint32) []byte { return appendPiece(b, AllowedFast, piece) }
+
+func appendPiece(b []byte, id ID, piece uint32) []byte {
+	b = append(b, 0, 0, 0, 5, byte(id))
 	return binary.BigEndian.AppendUint32(b, piece)
 }
 
@@ -200,6 +219,9 @@ func AppendRequest(b []byte, r block.Ref) []byte { return appendRef(b, Request, 
 
 // AppendCancel appends a cancel.
 func AppendCancel(b []byte, r block.Ref) []byte { return appendRef(b, Cancel, r) }
+
+// AppendReject appends a reject (BEP 6): the answer to a request that is not served.
+func AppendReject(b []byte, r block.Ref) []byte { return appendRef(b, Reject, r) }
 
 func appendRef(b []byte, id ID, r block.Ref) []byte {
 	b = append(b, 0, 0, 0, 13, byte(id))
