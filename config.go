@@ -41,6 +41,11 @@ type Config struct {
 	// unless a peer lacks it or a reader is open (Torrent.Open, Torrent.FS): a large
 	// download pushes nothing of other programs out, and costs less.
 	KeepCached bool
+	// Limits bound how fast the engine moves bytes. Default: as fast as it can.
+	Limits Limits
+	// LocalUnlimited has no limit hold for peers of this machine and of its own network:
+	// loopback, private and link-local addresses.
+	LocalUnlimited bool
 
 	// StateDir is a folder where the engine keeps what must survive a restart: for each
 	// torrent a journal of the pieces that are verified and durable. It is made when it
@@ -90,6 +95,8 @@ type AddOptions struct {
 	// Allocate reserves room for every wanted file before the first byte. Without it files
 	// are sparse: they take what has come.
 	Allocate bool
+	// Limits are those of the torrent alone. Those of the engine hold besides.
+	Limits Limits
 	// Anew has files fetched again that were here and are not. Without it a torrent
 	// whose files are gone altogether is Missing, and waits for them: the volume
 	// they are on may not be mounted.
@@ -125,7 +132,7 @@ func (c Config) check() error {
 	case c.Remember && c.StateDir == "":
 		return fmt.Errorf("%w: Remember needs a StateDir", ErrConfig)
 	}
-	return nil
+	return c.Limits.check()
 }
 
 // State is what a torrent is doing.

@@ -52,6 +52,7 @@ func New(cfg Config) (*Engine, error) {
 		Listen:  cfg.Listen,
 		Slots:   cfg.Slots, MaxPeers: cfg.MaxPeers,
 		Buffers: int64(cfg.BufferMiB) << 20, Workers: cfg.Workers,
+		Limits: cfg.Limits.inner(), LocalExempt: cfg.LocalUnlimited,
 		StateDir: cfg.StateDir, Remember: cfg.Remember, KeepCached: cfg.KeepCached,
 		Version: Version, Log: cfg.Log,
 	}
@@ -114,6 +115,9 @@ func (e *Engine) Add(opt AddOptions) (*Torrent, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := opt.Limits.check(); err != nil {
+		return nil, err
+	}
 	if opt.Dir == "" {
 		opt.Dir = "."
 	}
@@ -129,7 +133,7 @@ func (e *Engine) Add(opt AddOptions) (*Torrent, error) {
 			return nil, err
 		}
 	}
-	t, err := e.e.Add(engine.Spec{Meta: meta, Dir: opt.Dir, Peers: opt.Peers, Raw: opt.Metainfo, SeedOnly: opt.SeedOnly, Anew: opt.Anew, Allocate: opt.Allocate, Priorities: prio})
+	t, err := e.e.Add(engine.Spec{Meta: meta, Dir: opt.Dir, Peers: opt.Peers, Raw: opt.Metainfo, SeedOnly: opt.SeedOnly, Anew: opt.Anew, Allocate: opt.Allocate, Priorities: prio, Limits: opt.Limits.inner()})
 	if err != nil {
 		return nil, publicError(err)
 	}

@@ -72,6 +72,15 @@ func parseSize(text string) (int64, error) {
 	return n << shift, nil
 }
 
+// rateFlag is a number of bytes a second, such as 2048KiB or 1M; "/s" may follow.
+type rateFlag struct{ sizeFlag }
+
+func (r *rateFlag) Type() string { return "RATE" }
+
+func (r *rateFlag) Set(text string) error {
+	return r.sizeFlag.Set(strings.TrimSuffix(text, "/s"))
+}
+
 // listenFlag is an address to listen on. An empty host means all IPv4 addresses.
 type listenFlag struct{ netip.AddrPort }
 
@@ -177,6 +186,7 @@ type netFlags struct {
 	trace  string
 	dir    string
 	state  string
+	limits limitFlags
 }
 
 // add gives a command these flags.
@@ -189,6 +199,7 @@ func (n *netFlags) add(cmd *cobra.Command) {
 	f.BoolVar(&n.noDHT, "no-dht", false, "take no part in the DHT")
 	f.StringVar(&n.trace, "trace", "", "append every message and its reason to this `FILE`, as JSON lines")
 	f.StringVar(&n.state, "state", "", "the folder `DIR` for what must survive a restart; none: keep nothing (default the user's state folder)")
+	n.limits.add(cmd)
 	cmd.MarkFlagDirname("dir")
 	cmd.MarkFlagDirname("state")
 	cmd.PreRunE = func(*cobra.Command, []string) error {

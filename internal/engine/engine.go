@@ -49,6 +49,7 @@ import (
 	"shoal/internal/peerconn"
 	"shoal/internal/resume"
 	"shoal/internal/storage"
+	"shoal/internal/throttle"
 	"shoal/internal/trace"
 	"shoal/internal/trackerclient"
 	"shoal/internal/wire"
@@ -70,6 +71,9 @@ type Config struct {
 	// KeepCached leaves what was fetched in the system's cache of files, also where
 	// nobody is expected to read it soon.
 	KeepCached bool
+
+	Limits      Limits // of the whole engine
+	LocalExempt bool   // no limit holds for peers of this machine and its own network
 
 	// StateDir is where the journals of verified pieces are kept, so that a start
 	// checks only what is in doubt. Empty: everything is checked at each start.
@@ -136,6 +140,7 @@ type Engine struct {
 	files    *storage.Pool
 	spares   *peerconn.Spares
 	trackers *trackerclient.Client
+	up, down *throttle.Limiter
 
 	dialSlots   chan struct{} // half-open connections
 	acceptSlots chan struct{} // incoming handshakes
@@ -189,6 +194,8 @@ func New(cfg Config) (*Engine, error) {
 		torrents:    make(map[[20]byte]*Torrent),
 		closedCh:    make(chan struct{}),
 	}
+	e.up, e.down = throttle.NewLimiter(e.now), throttle.NewLimiter(e.now)
+	e.SetLimits(cfg.Limits)
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.adoptions.after = &e.openings
 	var lo *catalogue.Loaded
@@ -344,6 +351,8 @@ func (e *Engine) Close(ctx context.Context) error {
 	}
 	defer close(e.closedCh)
 	e.cancel()
+	e.up.Close()
+	e.down.Close()
 	err := e.listener.Close()
 	e.wg.Wait()
 	if e.node != nil {

@@ -215,7 +215,9 @@ func (t *Torrent) fail(err error) {
 func (t *Torrent) arrive(now mono.Time, a *arrival) {
 	t.nextKey++
 	key := t.nextKey
-	t.peers[key] = &link{conn: peerconn.New(uint64(key), a.nc, &t.conn), addr: a.Addr, dialled: a.Dialled}
+	conn := peerconn.New(uint64(key), a.nc, &t.conn)
+	t.limit(conn, a.Addr.Addr())
+	t.peers[key] = &link{conn: conn, addr: a.Addr, dialled: a.Dialled}
 	t.arrivals = append(t.arrivals, key)
 	t.swarm.Joined(now, key, a.Arrival)
 }

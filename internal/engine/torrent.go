@@ -30,6 +30,7 @@ type Spec struct {
 	// Priorities are those of the files, by index: 0 skip, 1 low, 2 normal, 3 high; nil
 	// means normal for all.
 	Priorities []uint8
+	Limits     Limits // of the torrent
 	// Allocate reserves room for every file that is wanted before the first byte.
 	Allocate bool
 	// Anew has files fetched again that were here and are not. Without it a torrent
@@ -180,7 +181,9 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 		Unreadable: func(ref block.Ref, err error) { t.post(event{kind: evUnreadable, n: int32(ref.Piece), with: err}) },
 		Closed:     func(key uint64, err error) { t.post(event{kind: evClosed, key: key, with: err}) },
 		Group:      &t.conns,
+		Up:         e.up.Group(), Down: e.down.Group(),
 	}
+	t.SetLimits(spec.Limits)
 	t.pub.init(t)
 	if err := e.memory.add(t); err != nil {
 		if spec.Storage != nil {

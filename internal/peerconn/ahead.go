@@ -31,6 +31,7 @@ type ahead struct {
 	begun int // bytes of the first header that came with an earlier call
 	last  int // bytes of the latest call
 	quiet int // calls in a row that brought little
+	most  int // blocks that a call may bring, by the limits
 	on    bool
 
 	// Its own methods as values, made once.
@@ -70,7 +71,7 @@ func (a *ahead) prepare() [][]byte {
 	if rd := a.rd; rd.cur != nil {
 		vec = append(vec, rd.cur.Data[rd.filled:])
 	}
-	for want := min(a.last/block.Size+2, aheadBlocks); len(a.spare) < want; {
+	for want := min(a.last/block.Size+2, a.most); len(a.spare) < want; {
 		b := a.rd.c.t.Buffers.TryGet()
 		if b == nil {
 			break
@@ -114,9 +115,13 @@ func (a *ahead) take() *block.Block {
 }
 
 // read reads by the guess. What came is in rd.cur, in the batch, and, as far as
-// the guess was wrong, in rd.buf.
-func (a *ahead) read() (int, error) {
+// the guess was wrong, in rd.buf. quantum bounds what comes; 0 means that nothing does.
+func (a *ahead) read(quantum int) (int, error) {
 	rd := a.rd
+	a.most = aheadBlocks
+	if quantum > 0 {
+		a.most = min(quantum/block.Size, aheadBlocks)
+	}
 	a.begun = copy(a.heads[0][:], rd.buf[rd.r:rd.w])
 	rd.r, rd.w = 0, 0
 	n, err := a.readv.read(a.prepareFunc, a.releaseFunc)
@@ -140,6 +145,7 @@ func (a *ahead) sort(n int) {
 	if rd.cur != nil {
 		k := min(n, len(rd.cur.Data)-rd.filled)
 		rd.filled += k
+		rd.payload += k
 		n -= k
 		if rd.filled < len(rd.cur.Data) {
 			return
@@ -164,6 +170,7 @@ func (a *ahead) sort(n int) {
 		k := min(n, block.Size)
 		b.Data = b.Buf[:block.Size]
 		rd.piece, rd.cur, rd.filled = m, b, k
+		rd.payload += k
 		n -= k
 		if k == block.Size {
 			rd.whole()

@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"shoal/internal/block"
+	"shoal/internal/throttle"
 	"shoal/internal/wire"
 	"shoal/metainfo"
 )
@@ -53,6 +54,9 @@ type Torrent struct {
 	Source   Source
 	Spare    *Spares // upload buffers, shared by the engine
 
+	// The torrent's share of the limits; nil where there can be none.
+	Up, Down *throttle.Group
+
 	// Deliver hands over what was read. It may wait. False says that the
 	// torrent has ended, and the batch was not taken.
 	Deliver func(*Batch) bool
@@ -79,6 +83,9 @@ type Conn struct {
 	end  sync.Once
 	err  error // why; set before done is closed
 
+	up   throttle.Turn // of the writer
+	down throttle.Turn // of the reader
+
 	started bool // Start was called; owned by whoever calls Start and Finish
 }
 
@@ -87,8 +94,12 @@ type Conn struct {
 func New(key uint64, nc net.Conn, t *Torrent) *Conn {
 	c := &Conn{key: key, nc: nc, t: t, done: make(chan struct{})}
 	c.out.wake = make(chan struct{}, 1)
+	c.up, c.down = t.Up.Turn(), t.Down.Turn()
 	return c
 }
+
+// Exempt has no limit hold for this connection. It is called before Start.
+func (c *Conn) Exempt() { c.up, c.down = throttle.Turn{}, throttle.Turn{} }
 
 // Start begins to read and write. It is called at most once.
 func (c *Conn) Start() {
@@ -200,6 +211,16 @@ func (o *outbox) swap(control []byte, uploads []block.Ref) ([]byte, []block.Ref)
 	gotControl, gotUploads := o.control, o.uploads
 	o.control, o.uploads = emptied(control), uploads[:0]
 	return gotControl, gotUploads
+}
+
+// urgent gives the control bytes that wait, and leaves the uploads where they are. last
+// is set when the connection is to end.
+func (o *outbox) urgent(spare []byte) (control []byte, last error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	control = o.control
+	o.control = emptied(spare)
+	return control, o.last
 }
 
 // emptied gives a buffer to be used again, unless it has become large: bitfields

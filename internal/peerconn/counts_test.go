@@ -59,7 +59,7 @@ func TestCountsPerBlock(t *testing.T) {
 		rd.ahead.flows()
 		rd.ahead.last = aheadBlocks * block.Size // it has been flowing
 		for {
-			_, err := rd.ahead.read()
+			_, err := rd.ahead.read(0)
 			if !rd.deliver() {
 				t.Fatal("not taken")
 			}

@@ -39,6 +39,8 @@ type reader struct {
 	piece  wire.Message
 	cur    *block.Block
 	filled int
+	// payload is how much of what is paid for next goes into blocks.
+	payload int
 
 	skip  int // bytes left of a message of an unknown id
 	quiet int // reads in a row that brought little
@@ -82,7 +84,7 @@ func (rd *reader) run() error {
 				rd.deliver() // what came before is still true
 				return perr
 			}
-			if !rd.deliver() {
+			if !rd.deliver() || !rd.pay(n) {
 				return errEnded
 			}
 		}
@@ -110,19 +112,21 @@ func ended(err error) error {
 // where that cannot be had, a large buffer takes them, which is worth the copy.
 func (rd *reader) read() (int, error) {
 	rd.fit()
-	if rd.ahead != nil && rd.ahead.ready() {
-		return rd.ahead.read()
+	quantum := rd.c.down.Quantum()
+	if rd.ahead != nil && rd.ahead.ready() && guesses(quantum) {
+		return rd.ahead.read(quantum)
 	}
 	if rd.cur != nil && rd.r == rd.w && len(rd.buf) == smallBuffer {
-		rest := rd.cur.Data[rd.filled:]
+		rest := cut(rd.cur.Data[rd.filled:], quantum)
 		n, err := rd.c.nc.Read(rest)
 		rd.filled += n
+		rd.payload += n
 		if n == len(rest) && n >= block.Size/2 && rd.ahead != nil {
 			rd.ahead.flows()
 		}
 		return n, err
 	}
-	n, err := rd.c.nc.Read(rd.buf[rd.w:])
+	n, err := rd.c.nc.Read(cut(rd.buf[rd.w:], quantum))
 	rd.w += n
 	return n, err
 }
@@ -283,6 +287,7 @@ func (rd *reader) free() *block.Block {
 func (rd *reader) fill() bool {
 	n := copy(rd.cur.Data[rd.filled:], rd.buf[rd.r:rd.w])
 	rd.filled += n
+	rd.payload += n
 	rd.r += n
 	if rd.filled < len(rd.cur.Data) {
 		return false

@@ -12,6 +12,8 @@ import (
 
 	"shoal/internal/block"
 	"shoal/internal/disk"
+	"shoal/internal/mono"
+	"shoal/internal/throttle"
 	"shoal/internal/wire"
 )
 
@@ -62,8 +64,10 @@ func newFlow(tb testing.TB, near func(*net.TCPConn) net.Conn, deliver func(*Batc
 	}
 	in, out := tcp(tb)
 	f.far = out
+	free := throttle.NewLimiter(func() mono.Time { tb.Error("a clock was read where there is no limit"); return 0 })
 	f.conn = New(1, near(in), &Torrent{
 		Geometry: g, Buffers: f.budget, Source: f, Spare: new(Spares), Group: &f.group,
+		Up: free.Group(), Down: free.Group(),
 		Deliver: deliver, Sent: f.sent,
 		Unreadable: func(_ block.Ref, err error) { tb.Errorf("unreadable: %v", err) },
 		Closed:     func(_ uint64, err error) { f.closed <- err },

@@ -18,6 +18,7 @@ type writer struct {
 	c       *Conn
 	control []byte
 	uploads []block.Ref
+	more    []byte // control bytes that came while uploads waited for their turn
 
 	headers [burst * wire.PieceHeader]byte
 	payload []byte
@@ -58,6 +59,12 @@ func (w *writer) drain() error {
 		control, uploads := w.control, w.uploads
 		for len(control) > 0 || len(uploads) > 0 {
 			n := min(len(uploads), burst)
+			if w.c.up.Quantum() > 0 {
+				var err error
+				if control, n, err = w.turn(control, uploads[:n]); err != nil {
+					return err
+				}
+			}
 			if err := w.send(control, uploads[:n]); err != nil {
 				return err
 			}

@@ -1,0 +1,31 @@
+package main
+
+import (
+	"testing"
+
+	"shoal"
+)
+
+// Limits are sizes, with or without "a second" said.
+func TestLimitFlags(t *testing.T) {
+	root := rootCommand(&output{}, env{})
+	get, args, err := root.Find([]string{"get", "--limit-up", "2048KiB", "--limit-down", "1M/s", "x.torrent"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := get.ParseFlags(args); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"limit-up": "2097152", "limit-down": "1048576"} {
+		if got := get.Flags().Lookup(name).Value.String(); got != want {
+			t.Errorf("--%s is %s, want %s", name, got, want)
+		}
+	}
+	if err := get.ParseFlags([]string{"--limit-up", "fast"}); err == nil {
+		t.Error("a limit that is no size was taken")
+	}
+	l := limitFlags{up: rateFlag{5}, down: rateFlag{6}}
+	if got := l.limits(); got != (shoal.Limits{Up: 5, Down: 6}) {
+		t.Errorf("limits %+v", got)
+	}
+}

@@ -1,0 +1,30 @@
+package shoal_test
+
+import (
+	"errors"
+	"net/netip"
+	"testing"
+
+	"shoal"
+)
+
+// A negative limit is refused where it is given; any other can be changed at any time.
+func TestLimitsAreChecked(t *testing.T) {
+	listen := netip.MustParseAddrPort("127.0.0.1:0")
+	cfg := shoal.Config{Listen: listen, DHT: shoal.DHTConfig{Off: true}, Limits: shoal.Limits{Up: -1}}
+	if _, err := shoal.New(cfg); !errors.Is(err, shoal.ErrConfig) {
+		t.Errorf("New: %v", err)
+	}
+	cfg.Limits.Up = 1 << 20
+	e, err := shoal.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close(t.Context())
+	if err := e.SetLimits(shoal.Limits{PeerDown: -1}); !errors.Is(err, shoal.ErrConfig) {
+		t.Errorf("SetLimits: %v", err)
+	}
+	if err := e.SetLimits(shoal.Limits{}); err != nil {
+		t.Error(err)
+	}
+}
