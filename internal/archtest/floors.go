@@ -52,6 +52,7 @@ var Rooms = []Room{
 	{"internal/announce", Decisions, false},
 	{"internal/upkeep", Decisions, false},
 	{"internal/rate", Decisions, false},
+	{"internal/webplan", Decisions, false},
 	{"internal/swarm", Decisions, true},
 	{"internal/dht", Decisions, false},
 	{"internal/external", Decisions, false},

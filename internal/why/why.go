@@ -89,6 +89,19 @@ const (
 	// Of our own address.
 	Voted // enough others agree
 
+	// Of web seeds.
+	WebOne     // a connection to a web seed
+	WebMore    // one more, to see whether it pays
+	WebFewer   // one less: it did not pay
+	WebOn      // a run goes on where the last one ended
+	WebGap     // it is the longest gap
+	WebWhole   // the server knows no ranges, and this is near the beginning of a file
+	WebHelp    // half of what a slow peer has left of a piece
+	WebWait    // it failed, and is left alone for a while
+	WebYield   // another torrent waits for the connection
+	WebGone    // it does not have what it should
+	WebRefused // we do not go where it leads
+
 	// Of storing.
 	BlockArrived
 	BlocksDiffer // the good copy differs from what this peer sent
@@ -161,6 +174,17 @@ var texts = [count]struct{ name, words string }{
 	Remembered:         {"remembered", "a node known from an earlier run"},
 	UserAsked:          {"user-asked", "the user asked for it"},
 	Voted:              {"voted", "enough others agree"},
+	WebOne:             {"web-one", "there is something to ask a web seed for"},
+	WebMore:            {"web-more", "one more connection, to see whether it pays"},
+	WebFewer:           {"web-fewer", "one connection less: it did not pay"},
+	WebOn:              {"web-on", "it goes on where the last run ended"},
+	WebGap:             {"web-gap", "the longest gap that nobody has begun"},
+	WebWhole:           {"web-whole", "the web seed knows no ranges, and this is near the beginning of a file"},
+	WebHelp:            {"web-help", "half of what is left of a piece that a peer works on"},
+	WebWait:            {"web-wait", "it failed, and is left alone for a while"},
+	WebYield:           {"web-yield", "another torrent waits for the connection"},
+	WebGone:            {"web-gone", "it does not have the files"},
+	WebRefused:         {"web-refused", "it leads where we do not go, or gives what we do not take"},
 	BlockArrived:       {"block-arrived", "a block arrived"},
 	BlocksDiffer:       {"blocks-differ", "the good copy differs from what it sent"},
 	OnlySender:         {"only-sender", "it alone sent the bad piece"},
