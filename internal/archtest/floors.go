@@ -53,6 +53,7 @@ var Rooms = []Room{
 	{"internal/upkeep", Decisions, false},
 	{"internal/rate", Decisions, false},
 	{"internal/webplan", Decisions, false},
+	{"internal/metadata", Decisions, false},
 	{"internal/swarm", Decisions, true},
 	{"internal/dht", Decisions, false},
 	{"internal/external", Decisions, false},

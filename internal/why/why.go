@@ -41,6 +41,7 @@ const (
 	Withdrawn   // it says now that it does not have the piece
 	Allowed     // it lets us have the piece while it chokes us
 	Suggested   // it suggested the piece, and hardly any is rarer
+	NoMetadata  // only the info-hash is known, and this peer has the metadata
 
 	// Of interest and announcing pieces.
 	TheyHaveWhatWeLack
@@ -139,6 +140,7 @@ var texts = [count]struct{ name, words string }{
 	Withdrawn:          {"withdrawn", "it does not have the piece any more"},
 	Allowed:            {"allowed", "it lets us have this while it chokes us"},
 	Suggested:          {"suggested", "it suggested this, and hardly any is rarer"},
+	NoMetadata:         {"no-metadata", "only the info-hash is known, and it has the metadata"},
 	TheyHaveWhatWeLack: {"they-have-what-we-lack", "it has pieces that we lack"},
 	NothingWeLack:      {"nothing-we-lack", "it has no piece that we lack"},
 	PieceVerified:      {"piece-verified", "the piece is verified"},
