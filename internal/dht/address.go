@@ -45,10 +45,37 @@ func (m *Machine) own(p netip.AddrPort) bool {
 	return p == m.cfg.Local || p == m.seenAs.addr && p.IsValid()
 }
 
-// crowded reports whether two addresses count as one host, of which one node is enough.
-// On loopback every port may be another node, so that a DHT fits on one machine.
+// crowded reports whether two addresses count as one host, of which one node is enough: of
+// IPv6 a customer has a /64 at least. On loopback every port may be another node, so that a
+// DHT fits on one machine.
 func crowded(a, b netip.AddrPort) bool {
-	return a == b || a.Addr() == b.Addr() && !a.Addr().IsLoopback()
+	switch {
+	case a == b:
+		return true
+	case a.Addr().IsLoopback():
+		return false
+	case a.Addr().Is6() && reachOf(a.Addr()) == world:
+		return within(64, a.Addr(), b.Addr())
+	}
+	return a.Addr() == b.Addr()
+}
+
+// neighbours reports whether two addresses are of one network, which one party may have to
+// itself: a /24 of IPv4, a /48 of IPv6. A bucket takes one node of each, and so does a
+// lookup, or whoever rents a network has all places in it. Private networks are small, and
+// their owners are at home.
+func neighbours(a, b netip.AddrPort) bool {
+	bits := 24
+	if a.Addr().Is6() {
+		bits = 48
+	}
+	return reachOf(a.Addr()) == world && within(bits, a.Addr(), b.Addr())
+}
+
+// within reports whether two addresses have their first bits in common.
+func within(bits int, a, b netip.Addr) bool {
+	p, err := a.WithZone("").Prefix(bits)
+	return err == nil && p.Contains(b.WithZone(""))
 }
 
 func unmap(p netip.AddrPort) netip.AddrPort {

@@ -60,6 +60,9 @@ func (m *Machine) answer(now mono.Time, from netip.AddrPort) {
 		if m.cfg.IPv6 {
 			most = maxValues6
 		}
+		if out.Lists == krpc.IPv4|krpc.IPv6 {
+			most /= 2 // two lists of nodes leave less room
+		}
 		out.Values = m.store.sample(out.Values, now, m.in.Target, most, m.rng, func(p netip.AddrPort) bool {
 			// What is said out into the world must make sense there.
 			return p != from && reachOf(p.Addr()) >= reachOf(from.Addr())
@@ -87,24 +90,34 @@ func (m *Machine) answer(now mono.Time, from netip.AddrPort) {
 	m.reply(now, from)
 }
 
-// giveNodes puts the K closest nodes into the reply: good ones first, then those we have
-// not heard of for a while (BEP 5). The asker itself is left out.
+// giveNodes puts the closest nodes into the reply, of the families that are wanted (BEP 32)
+// and known. The asker itself is left out.
 func (m *Machine) giveNodes(now mono.Time, from netip.AddrPort) {
-	own := krpc.IPv4
-	if m.cfg.IPv6 {
-		own = krpc.IPv6
-	}
-	if m.in.Want != 0 && m.in.Want&own == 0 {
-		return // it wants the other family alone (BEP 32), of which we know nobody
-	}
+	own, all := m.families()
 	m.out.Lists = own
-	for s := good; s <= questionable && len(m.out.Nodes) < K; s++ {
-		m.near = m.table.nearest(m.near, m.in.Target, K-len(m.out.Nodes), func(n *node) bool {
+	if m.in.Want != 0 {
+		m.out.Lists = m.in.Want & all
+	}
+	if m.out.Lists&own != 0 {
+		m.closest(now, from, &m.table)
+	}
+	if m.out.Lists&^own != 0 {
+		m.closest(now, from, &m.beside.table)
+	}
+}
+
+// closest adds the K closest nodes of a table to the reply: good ones first, then those we
+// have not heard of for a while (BEP 5).
+func (m *Machine) closest(now mono.Time, from netip.AddrPort, t *table) {
+	left := K
+	for s := good; s <= questionable && left > 0; s++ {
+		m.near = t.nearest(m.near, m.in.Target, left, func(n *node) bool {
 			return n.addr != from && n.status(now) == s && reachOf(n.addr.Addr()) >= reachOf(from.Addr())
 		})
 		for _, n := range m.near {
 			m.out.Nodes = append(m.out.Nodes, krpc.Node{ID: n.id, Addr: n.addr})
 		}
+		left -= len(m.near)
 	}
 }
 

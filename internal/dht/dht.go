@@ -1,7 +1,8 @@
-// Package dht decides what one node of the mainline DHT does (BEP 5, one address family
-// of BEP 32, the read-only nodes of BEP 43). A Machine holds the routing table, the
-// lookups under way, the tokens it gave and the peers it keeps for others; datagrams and
-// instants go in, datagrams and findings come out as effects.
+// Package dht decides what one node of the mainline DHT does (BEP 5; ids bound to addresses
+// by BEP 42, read-only nodes by BEP 43). A Machine holds the routing table, the lookups under
+// way, the tokens it gave and the peers it keeps for others; datagrams and instants go in,
+// datagrams and findings come out as effects. It is in the DHT of one address family; two of
+// them make a node that is in both (BEP 32, Pair).
 //
 // A Machine is a pure function of its inputs: it has no socket, reads no clock, and draws
 // all chance from the generator it was given. Whoever drives it owns it; it is not safe
@@ -11,7 +12,7 @@
 // The parts, each in its file: table (who we know), query (what we asked), lookup (asking
 // our way to a target), join (getting into the DHT, and upkeep), check (is this really a
 // node?), answer (what others asked), token, store, gate (how much we answer), address
-// (which addresses make sense).
+// (which addresses make sense), nodeid (which ids fit them), beside (the other family).
 package dht
 
 import (
@@ -53,6 +54,8 @@ type Machine struct {
 	cfg Config
 	id  krpc.ID
 	rng *rand.Rand
+
+	beside *Machine // our node in the DHT of the other family; nil when there is none
 
 	// What is known of others, and kept for them.
 	table  table

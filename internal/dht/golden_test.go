@@ -23,6 +23,7 @@ import (
 // are given by their first digits, the rest is zeros. Commands:
 //
 //	us ID [ipv6] [readonly] [local ADDR]      makes the node; the first line
+//	beside ID                                 and another in the DHT of IPv6
 //	A ID [ADDR]                               names a node, at 10.0.0.1:6881 (B .2, and so on)
 //	bootstrap A, router A, told A             addresses given to us
 //	import A...                               nodes of an earlier run
@@ -44,6 +45,7 @@ type script struct {
 	t     *testing.T
 	now   mono.Time
 	m     *Machine
+	m6    *Machine // beside it
 	ids   map[string]krpc.ID
 	addrs map[string]netip.AddrPort
 	asked []sent // queries of ours, not answered by the script
@@ -86,7 +88,7 @@ func (s *script) do(w []string) {
 		}
 		return ""
 	}
-	switch m := s.m; w[0] {
+	switch m := s.side(s.addrs[arg(1)]); w[0] {
 	case "us":
 		cfg := Config{ID: parseID(w[1]), Version: "SH\x00\x01", Trace: s.record}
 		for i, x := range w {
@@ -101,7 +103,10 @@ func (s *script) do(w []string) {
 				cfg.ReplyRate, _ = strconv.Atoi(w[i+1])
 			}
 		}
-		s.m = New(cfg, s.now, rand.New(rand.NewPCG(1, 2)))
+		s.m, s.m6 = New(cfg, s.now, rand.New(rand.NewPCG(1, 2))), nil
+	case "beside":
+		s.m6 = New(Config{ID: parseID(w[1]), IPv6: true, Version: "SH\x00\x01", Trace: s.record}, s.now, rand.New(rand.NewPCG(1, 3)))
+		Pair(s.m, s.m6)
 	case "bootstrap":
 		m.AddBootstrap(s.now, s.addrs[arg(1)])
 	case "router":
@@ -150,20 +155,37 @@ func (s *script) do(w []string) {
 		}
 	case "good":
 		s.line("%s", s.nodes(m.Nodes(nil, s.now)))
+		if s.m6 != nil {
+			s.line("IPv6: %s", s.nodes(s.m6.Nodes(nil, s.now)))
+		}
 	default:
 		s.t.Fatalf("what is %q?", w)
 	}
 }
 
+// side is the machine that has to do with an address.
+func (s *script) side(addr netip.AddrPort) *Machine {
+	if s.m6 != nil && addr.Addr().Is6() {
+		return s.m6
+	}
+	return s.m
+}
+
 // wait lets time pass, with a Tick whenever one is due.
 func (s *script) wait(until mono.Time) {
 	for {
-		at := max(s.m.Deadline(), s.now)
+		at := s.m.Deadline()
+		if s.m6 != nil {
+			at = min(at, s.m6.Deadline())
+		}
 		if at > until {
 			break
 		}
-		s.now = at
+		s.now = max(at, s.now)
 		s.m.Tick(s.now)
+		if s.m6 != nil {
+			s.m6.Tick(s.now)
+		}
 		s.effects()
 		for i := 0; i < len(s.asked); i++ {
 			if name := s.name(s.asked[i].to); strings.Contains(s.auto, name) {
@@ -215,7 +237,7 @@ func (s *script) packet(from string, w []string) {
 		}
 		p.Token = []byte(options["token"])
 		if q := query.msg.Method; q == krpc.FindNode || q == krpc.GetPeers {
-			p.Lists = krpc.IPv4
+			p.Lists = krpc.IPv4 | query.msg.Want
 		}
 		for n := range strings.SplitSeq(options["nodes"], ",") {
 			if n != "" {
@@ -228,7 +250,7 @@ func (s *script) packet(from string, w []string) {
 			}
 		}
 	case "raw":
-		s.m.Packet(s.now, s.addrs[from], []byte(plain[0]))
+		s.side(s.addrs[from]).Packet(s.now, s.addrs[from], []byte(plain[0]))
 		return
 	default:
 		p.Method = map[string]krpc.Method{
@@ -245,11 +267,14 @@ func (s *script) packet(from string, w []string) {
 			p.Token = []byte(s.token)
 		}
 		p.ReadOnly = options["ro"] != ""
+		if options["want"] == "both" {
+			p.Want = krpc.IPv4 | krpc.IPv6
+		}
 	}
 	times, _ := strconv.Atoi(cmp.Or(options["times"], "1"))
 	before := s.out.Len()
 	for range times {
-		s.m.Packet(s.now, s.addrs[from], krpc.Append(nil, &p))
+		s.side(s.addrs[from]).Packet(s.now, s.addrs[from], krpc.Append(nil, &p))
 	}
 	if times > 1 {
 		s.summarize(before)
@@ -301,12 +326,22 @@ func (s *script) record(r trace.Record) {
 
 // effects prints the effects that the trace does not show, and keeps the queries.
 func (s *script) effects() {
-	for _, e := range s.m.Effects() {
+	all := slices.Clone(s.m.Effects())
+	if s.m6 != nil {
+		all = append(all, s.m6.Effects()...)
+	}
+	for _, e := range all {
 		switch e.Kind {
 		case Send:
 			var msg krpc.Message
 			if err := krpc.Parse(slices.Clone(e.Bytes), &msg); err != nil {
 				s.t.Fatalf("we sent %q: %v", e.Bytes, err)
+			}
+			if msg.Want != 0 && msg.Kind == krpc.Query {
+				s.line("(it wants nodes of both families)")
+			}
+			if msg.Lists == krpc.IPv4|krpc.IPv6 {
+				s.line("(nodes of both families: %s)", s.nodes(msg.Nodes))
 			}
 			if msg.Kind == krpc.Query {
 				s.asked = append(s.asked, sent{e.To, msg})

@@ -74,10 +74,11 @@ const (
 	sourceGates = 1024
 	// totalBurst is for how long the rate of all answers may be saved up.
 	totalBurst = 4 * time.Second
-	// maxReply bounds a reply in bytes; a larger datagram would be fragmented on its way.
-	maxReply = 1400
-	// maxValues4 and maxValues6 bound the peers in a reply, so that K nodes fit beside them.
-	maxValues4, maxValues6 = 100, 40
+	// maxReply bounds a reply in bytes (BEP 32): no link has to take it apart.
+	maxReply = 1024
+	// maxValues4 and maxValues6 bound the peers in a reply, so that K nodes fit beside them;
+	// of both families, beside half as many peers.
+	maxValues4, maxValues6 = 80, 25
 )
 
 // Of the store.

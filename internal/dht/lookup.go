@@ -26,6 +26,9 @@ type Announce struct {
 //	           \-> slow -> answered or failed
 //
 // Neither failed nor slow candidates hold it up: the next closest are asked beside them.
+// Where so few nodes are in view that each will be among the K closest, one that answers is
+// announced to at once; where only slow ones are left, those that have answered are. Of two
+// nodes one may have gone a moment ago, and the other must not wait for it.
 type lookup struct {
 	id       LookupID // 0 for one of our own upkeep
 	method   krpc.Method
@@ -53,6 +56,7 @@ type candidate struct {
 	krpc.Node
 	state candState
 	token []byte
+	told  bool // we announced to it
 }
 
 type candState uint8
@@ -158,14 +162,15 @@ func (l *lookup) way(addr netip.AddrPort) {
 	}
 }
 
-// add makes a node a candidate, unless it is one, its host has one, or it is too far off.
+// add makes a node a candidate, unless it is one, its host or network has one, or it is too
+// far off.
 func (l *lookup) add(n krpc.Node) {
 	if slices.Contains(l.tried, n.Addr) {
 		return
 	}
 	for i := range l.cands {
 		c := &l.cands[i]
-		if c.ID == n.ID || c.Addr == n.Addr || crowded(c.Addr, n.Addr) && c.state != failed {
+		if c.ID == n.ID || c.Addr == n.Addr || c.state != failed && (crowded(c.Addr, n.Addr) || neighbours(c.Addr, n.Addr)) {
 			return
 		}
 	}
@@ -211,6 +216,9 @@ func (m *Machine) advance(now mono.Time, l *lookup) {
 		l.result.Asked++
 		m.ask(now, q, w)
 	}
+	if l.result.Answered > 0 && (l.few() || l.flying == 0 && l.slow > 0) {
+		m.announce(now, l)
+	}
 	switch {
 	case !l.settled():
 	case l.result.Answered > 0 || l.id == 0 || now >= l.until:
@@ -254,6 +262,18 @@ func (l *lookup) settled() bool {
 	return l.flying == 0 && (l.slow == 0 || l.id == 0) && len(l.ways) == 0
 }
 
+// Hurry has a lookup end as soon as nobody is left to hear from, rather than wait for
+// somebody to turn up.
+func (m *Machine) Hurry(now mono.Time, id LookupID) {
+	m.begin()
+	for _, l := range m.lookups {
+		if l.id == id && id != 0 {
+			l.until = now
+		}
+	}
+	m.run(now)
+}
+
 // hopeless reports whether a lookup has nobody to hear from and goes on only because
 // somebody may turn up.
 func (l *lookup) hopeless() bool {
@@ -288,19 +308,20 @@ func (m *Machine) heard(now mono.Time, q *query, o Outcome) {
 		l.cands[i].state = failed
 	}
 	if o == Answered && !l.closing {
-		m.told(l, q.to)
+		m.told(now, l, q.to)
 	}
 }
 
 // told takes the nodes and peers of an answer.
-func (m *Machine) told(l *lookup, by netip.AddrPort) {
+func (m *Machine) told(now mono.Time, l *lookup, by netip.AddrPort) {
+	m.pass(now, m.in.Nodes, by)
 	// K nodes are what is due. Who sends more has its closest heard.
 	nodes := slices.DeleteFunc(m.in.Nodes, func(n krpc.Node) bool { return n.ID == m.id || !m.credible(n.Addr, by) })
 	slices.SortStableFunc(nodes, func(a, b krpc.Node) int { return l.target.Compare(a.ID, b.ID) })
 	for _, n := range nodes[:min(len(nodes), K)] {
 		l.add(n)
 	}
-	peers := slices.DeleteFunc(m.in.Values, func(p netip.AddrPort) bool { return !m.credible(p, by) })
+	peers := slices.DeleteFunc(m.in.Values, func(p netip.AddrPort) bool { return !m.credible(p, by) && !m.credibleBeside(p, by) })
 	m.report(l, peers)
 }
 
@@ -338,25 +359,54 @@ func (l *lookup) slowed(addr netip.AddrPort) {
 // close ends the search and announces to the K closest that gave a token.
 func (m *Machine) close(now mono.Time, l *lookup) {
 	l.closing = true
-	if l.announce.Enabled {
-		n := 0
-		for i := range l.cands {
-			c := &l.cands[i]
-			if c.state != answered || len(c.token) == 0 {
-				continue
-			}
+	m.announce(now, l)
+	l.over = l.storing == 0
+}
+
+// announce tells the K closest that gave a token, unless they were told. When most of them
+// have ids that do not fit their addresses, the next that fit are told, too: to be among
+// the closest with those takes no more than wishing it (BEP 42).
+func (m *Machine) announce(now mono.Time, l *lookup) {
+	if !l.announce.Enabled {
+		return
+	}
+	n, fit := 0, 0
+	for i := range l.cands {
+		c := &l.cands[i]
+		if c.state != answered || len(c.token) == 0 {
+			continue
+		}
+		fitting := fits(c.ID, c.Addr.Addr())
+		if n >= K && !fitting {
+			continue
+		}
+		if n++; fitting {
+			fit++
+		}
+		if !c.told {
+			c.told = true
 			m.out.Port, m.out.ImpliedPort, m.out.Token = l.announce.Port, l.announce.Implied, c.token
 			m.ask(now, query{
 				to: c.Addr, id: c.ID, known: true, method: krpc.AnnouncePeer, target: l.target,
 				purpose: forAnnounce, lookup: l,
 			}, why.TokenGiven)
 			l.storing++
-			if n++; n == K {
-				break
-			}
+		}
+		if n >= K && fit >= K/2 {
+			return
 		}
 	}
-	l.over = l.storing == 0
+}
+
+// few reports whether so few nodes are in view that all who answer are among the K closest.
+func (l *lookup) few() bool {
+	n := len(l.ways)
+	for i := range l.cands {
+		if l.cands[i].state != failed {
+			n++
+		}
+	}
+	return n <= K
 }
 
 // stored takes the end of an announce.

@@ -22,9 +22,9 @@ func ask(m *Machine, now mono.Time, from netip.AddrPort, q krpc.Message) (sent [
 func know(m *Machine, now mono.Time, count int) {
 	rng := rand.New(rand.NewPCG(9, 9))
 	for i := range count {
-		a := netip.AddrFrom4([4]byte{30, byte(i >> 16), byte(i >> 8), byte(i)})
+		a := netip.AddrFrom4([4]byte{30, byte(i >> 8), byte(i), 1})
 		if m.cfg.IPv6 {
-			a = netip.AddrFrom16([16]byte{0x20, 1, 14: byte(i >> 8), 15: byte(i)})
+			a = netip.AddrFrom16([16]byte{0x20, 1, 4: byte(i >> 8), 5: byte(i)})
 		}
 		m.table.answered(now, randomID(rng), netip.AddrPortFrom(a, 6881))
 	}
@@ -63,6 +63,38 @@ func TestLargestReply(t *testing.T) {
 		}
 		if len(r.Values) != most || len(r.Nodes) != K || r.Lists != family || len(r.Token) == 0 || r.IP != from {
 			t.Errorf("%d peers, %d nodes, lists %d, token %x, ip %s", len(r.Values), len(r.Nodes), r.Lists, r.Token, r.IP)
+		}
+	}
+}
+
+// Nodes of both families fit into a reply with peers, and only half as many of those.
+func TestLargestReplyOfBoth(t *testing.T) {
+	for _, v6 := range []bool{false, true} {
+		now := mono.Start
+		m := New(Config{IPv6: v6, Version: "SH01"}, now, rand.New(rand.NewPCG(1, 1)))
+		o := New(Config{IPv6: !v6}, now, rand.New(rand.NewPCG(2, 1)))
+		Pair(m, o)
+		know(m, now, 200)
+		know(o, now, 200)
+		from, most := netip.MustParseAddrPort("40.0.0.1:6881"), maxValues4/2
+		if v6 {
+			from, most = netip.MustParseAddrPort("[2001:db9::1]:6881"), maxValues6/2
+		}
+		hash := krpc.ID{5}
+		for i := range 200 {
+			p := peer(i)
+			if v6 {
+				p = netip.AddrPortFrom(netip.AddrFrom16([16]byte{0x20, 1, 2, 14: byte(i >> 8), 15: byte(i)}), 7000)
+			}
+			m.store.announce(now, hash, p)
+		}
+		sent := ask(m, now, from, krpc.Message{Method: krpc.GetPeers, Target: hash, ReadOnly: true, Want: krpc.IPv4 | krpc.IPv6})
+		var r krpc.Message
+		if len(sent) != 1 || krpc.Parse(sent[0].Bytes, &r) != nil {
+			t.Fatalf("%d datagrams", len(sent))
+		}
+		if n := len(sent[0].Bytes); n > maxReply || len(r.Values) != most || len(r.Nodes) != 2*K || r.Lists != krpc.IPv4|krpc.IPv6 {
+			t.Errorf("%d bytes, %d peers, %d nodes, lists %d", n, len(r.Values), len(r.Nodes), r.Lists)
 		}
 	}
 }
@@ -109,7 +141,7 @@ func TestDeepTable(t *testing.T) {
 			mask := byte(0x80) >> (b % 8)
 			id[b/8] = id[b/8]&^mask | self[b/8]&mask
 		}
-		tb.answered(mono.Start, id, netip.AddrPortFrom(netip.AddrFrom4([4]byte{30, 0, byte(i >> 8), byte(i)}), 1))
+		tb.answered(mono.Start, id, netip.AddrPortFrom(netip.AddrFrom4([4]byte{30, byte(i >> 8), byte(i), 1}), 1))
 	}
 	if n := len(tb.buckets); n < 150 || n > 160 {
 		t.Errorf("%d buckets", n)
@@ -215,7 +247,7 @@ func FuzzPackets(f *testing.F) {
 		rng := rand.New(rand.NewPCG(seed, 0))
 		n := newNetwork(t, seed, 0)
 		m := &machine{
-			Machine: New(Config{}, n.now, rng), addr: n.address(), due: mono.Never,
+			Machine: New(Config{}, n.now, rng), addr: n.address(false), due: mono.Never,
 			found: map[LookupID]map[netip.AddrPort]bool{}, done: map[LookupID]Result{},
 		}
 		know(m.Machine, n.now, 20)

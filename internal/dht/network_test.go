@@ -38,6 +38,7 @@ type network struct {
 type machine struct {
 	*Machine
 	addr  netip.AddrPort
+	other *machine // its side in the other family
 	found map[LookupID]map[netip.AddrPort]bool
 	done  map[LookupID]Result
 	due   mono.Time // of the tick that is planned
@@ -73,21 +74,32 @@ func newNetwork(t testing.TB, seed uint64, loss float64) *network {
 	}
 }
 
-// address gives every participant an address of its own.
-func (n *network) address() netip.AddrPort {
+// address gives every participant an address in a network of its own.
+func (n *network) address(v6 bool) netip.AddrPort {
 	i := len(n.machines) + len(n.others)
-	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), uint16(6881+i%100))
+	if v6 {
+		return netip.AddrPortFrom(netip.AddrFrom16([16]byte{0x20, 1, 0x0d, 0xb8, byte(i >> 8), byte(i), 15: 1}), 6881)
+	}
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{81, byte(i >> 8), byte(i), 1}), uint16(6881+i%100))
 }
 
 func (n *network) join(cfg Config) *machine {
 	cfg.Trace = n.record
 	m := &machine{
-		Machine: New(cfg, n.now, rand.New(rand.NewPCG(n.rng.Uint64(), 1))), addr: n.address(),
+		Machine: New(cfg, n.now, rand.New(rand.NewPCG(n.rng.Uint64(), 1))), addr: n.address(cfg.IPv6),
 		found: map[LookupID]map[netip.AddrPort]bool{}, done: map[LookupID]Result{}, due: mono.Never,
 	}
 	n.machines = append(n.machines, m)
 	n.byAddr[m.addr] = m
 	return m
+}
+
+// joinBoth makes a node that is in both DHTs; it gives its IPv4 side.
+func (n *network) joinBoth() *machine {
+	four, six := n.join(Config{}), n.join(Config{IPv6: true})
+	four.other, six.other = six, four
+	Pair(four.Machine, six.Machine)
+	return four
 }
 
 func (n *network) at(when mono.Time, what func()) {
@@ -109,6 +121,13 @@ func (n *network) run(d time.Duration) {
 
 // after takes what came out of a machine, looks at its invariants and plans its tick.
 func (n *network) after(m *machine) {
+	n.take(m)
+	if m.other != nil {
+		n.take(m.other)
+	}
+}
+
+func (n *network) take(m *machine) {
 	for _, e := range m.Effects() {
 		switch e.Kind {
 		case Send:
@@ -251,7 +270,7 @@ func (n *network) populate(honest, liars int) {
 		})
 	}
 	for i := range liars {
-		addr := n.address()
+		addr := n.address(false)
 		self := randomID(n.rng)
 		n.others[addr] = n.lie(i%5, addr, self)
 		var ask func()
@@ -278,7 +297,7 @@ func (n *network) lie(kind int, addr netip.AddrPort, self krpc.ID) liar {
 			for i := range byte(krpc.MaxNodes) {
 				id := q.Target
 				id[19] ^= i + 1
-				ghost := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 9, byte(n.rng.Uint32()), i}), 6881)
+				ghost := netip.AddrPortFrom(netip.AddrFrom4([4]byte{90, byte(n.rng.Uint32()), byte(n.rng.Uint32()), i}), 6881)
 				r.Nodes = append(r.Nodes, krpc.Node{ID: id, Addr: ghost})
 			}
 			return reply(q, r)
@@ -357,6 +376,114 @@ func TestEveryoneFindsEveryone(t *testing.T) {
 	}
 	if found, all := n.announceAndFind(10); found != all {
 		t.Errorf("%d of %d lookups found their peer", found, all)
+	}
+}
+
+// Somebody has three networks full of nodes that are all closer to an info-hash than any
+// honest one, know each other only, and keep what is announced for themselves. They have
+// three places in a lookup, and the honest ones have the others.
+func TestSurrounded(t *testing.T) {
+	n := newNetwork(t, 4, 0)
+	hash := randomID(n.rng)
+	var crowd []krpc.Node
+	for i := range byte(90) {
+		id := randomID(n.rng)
+		copy(id[:4], hash[:4])
+		crowd = append(crowd, krpc.Node{ID: id, Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{66, 0, i % 3, i}), 6881)})
+	}
+	n.populate(60, 0)
+	for _, c := range crowd {
+		n.others[c.Addr] = func(q *krpc.Message) []byte {
+			r := krpc.Message{Kind: krpc.Reply, Transaction: q.Transaction, ID: c.ID, Lists: krpc.IPv4, Token: []byte("x")}
+			for range krpc.MaxNodes {
+				r.Nodes = append(r.Nodes, crowd[n.rng.IntN(len(crowd))])
+			}
+			return krpc.Append(nil, &r)
+		}
+		for range 10 { // they make themselves known
+			q := krpc.Message{Kind: krpc.Query, Method: krpc.FindNode, Transaction: []byte("ly"), ID: c.ID, Target: c.ID}
+			to := n.rng.IntN(60)
+			n.at(n.now.Add(time.Duration(10+n.rng.IntN(60))*time.Second), func() {
+				n.deliver(krpc.Append(nil, &q), c.Addr, n.machines[to].addr)
+			})
+		}
+	}
+	n.run(2 * time.Minute)
+	m := n.machines[7]
+	id := m.Lookup(n.now, hash, Announce{Enabled: true, Port: 7000})
+	n.after(m)
+	n.run(30 * time.Second)
+	if r := m.done[id]; r.Announced < K {
+		t.Errorf("announced to %d nodes", r.Announced)
+	}
+	found, all := 0, 0
+	for _, s := range n.machines[10:40] {
+		id := s.Lookup(n.now, hash, Announce{})
+		n.after(s)
+		n.run(15 * time.Second)
+		if all++; s.found[id][netip.AddrPortFrom(m.addr.Addr(), 7000)] {
+			found++
+		}
+	}
+	if found < all {
+		t.Errorf("%d of %d found the peer", found, all)
+	}
+}
+
+// Half of a network speaks one family, half the other, and a few speak both (BEP 32). These
+// are given a way into one of the two DHTs only, and find into the other by what they are
+// told; there they announce, and are found by those who speak nothing else.
+func TestBothDHTs(t *testing.T) {
+	for seed := range uint64(3) {
+		n := newNetwork(t, seed, 0.01)
+		entry := [2]*machine{n.join(Config{}), n.join(Config{IPv6: true})}
+		for i := range 40 {
+			m := n.join(Config{IPv6: i%2 == 1})
+			m.AddBootstrap(n.now, entry[i%2].addr)
+			n.after(m)
+		}
+		n.run(30 * time.Second)
+		var both []*machine
+		for i := range 8 {
+			m := n.joinBoth()
+			way := m // the side that is given a way in
+			if i%2 == 1 {
+				way = m.other
+			}
+			if i < 2 { // the first two join the DHTs to each other, all others through them
+				m.AddBootstrap(n.now, entry[0].addr)
+				m.other.AddBootstrap(n.now, entry[1].addr)
+			} else {
+				way.AddBootstrap(n.now, entry[i%2].addr)
+			}
+			n.after(m)
+			both = append(both, m)
+			n.run(5 * time.Second)
+		}
+		n.run(30 * time.Minute)
+		in := 0
+		for _, m := range both {
+			if m.Stats(n.now).Good >= K && m.other.Stats(n.now).Good >= K {
+				in++
+			}
+		}
+		if in < len(both) {
+			t.Errorf("seed %d: %d of %d nodes are in both DHTs", seed, in, len(both))
+			continue
+		}
+		hash := randomID(n.rng)
+		for i, side := range []*machine{both[5], both[5].other} {
+			side.Lookup(n.now, hash, Announce{Enabled: true, Port: 7000})
+			n.after(side)
+			n.run(20 * time.Second)
+			seeker := n.machines[2+i+10]
+			id := seeker.Lookup(n.now, hash, Announce{})
+			n.after(seeker)
+			n.run(20 * time.Second)
+			if !seeker.found[id][netip.AddrPortFrom(side.addr.Addr(), 7000)] {
+				t.Errorf("seed %d: %s did not find %s: %v", seed, seeker.addr, side.addr, seeker.found[id])
+			}
+		}
 	}
 }
 

@@ -51,6 +51,9 @@ func (m *Machine) ask(now mono.Time, q query, w why.Why) {
 	m.pending = append(m.pending, q)
 	out := &m.out
 	out.Kind, out.Method, out.ID, out.Target = krpc.Query, q.method, m.id, q.target
+	if q.method == krpc.FindNode || q.method == krpc.GetPeers {
+		out.Want = m.want(now)
+	}
 	out.Transaction, out.Version, out.ReadOnly = m.pending[len(m.pending)-1].tid[:], m.version, m.cfg.ReadOnly
 	m.send(q.to, w)
 	m.stats.Asked++
@@ -184,19 +187,21 @@ func (m *Machine) answered(now mono.Time, id krpc.ID, addr netip.AddrPort) {
 			m.did(now, "node added", addr, why.None, m.place(id))
 		case replaced:
 			m.did(now, "node added", addr, why.Silent, m.place(id)+", for a bad one")
+		case preferred:
+			m.did(now, "node added", addr, why.FitsAddress, m.place(id)+", for one whose id does not")
 		}
 	}
 	if doubt != nil {
 		m.ping(now, doubt)
 	}
-	if c == added || c == replaced {
+	if c.in() {
 		for _, l := range m.lookups {
 			if l.hopeless() {
 				l.add(krpc.Node{ID: id, Addr: addr})
 			}
 		}
 	}
-	if (c == added || c == replaced) && usable == 0 {
+	if c.in() && usable == 0 {
 		m.joinNow(now) // BEP 5: upon the first node, find the closest to ourselves
 	}
 }

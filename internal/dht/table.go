@@ -14,6 +14,8 @@ import (
 //
 // A node enters when it has answered a query of ours, from the address we asked, with its
 // id. It leaves when it has failed twice in a row and another is there to take its place.
+// Ids that fit their addresses (BEP 42) are preferred: in a full bucket such a node takes
+// the place of one whose id does not, and of neighbours it is the one that stays.
 type table struct {
 	self    krpc.ID
 	buckets []*bucket
@@ -31,6 +33,7 @@ type node struct {
 	answered mono.Time // its last answer to us
 	asked    mono.Time // its last query to us; 0 when it never asked
 	failed   int       // queries left unanswered since
+	fit      bool      // its id fits its address (BEP 42)
 	checking bool      // a ping is on its way
 }
 
@@ -100,11 +103,15 @@ func (t *table) count(now mono.Time) (usable, fine int) {
 type change uint8
 
 const (
-	nothing  change = iota // it was there, or is not wanted
-	added                  // it came in
-	replaced               // it came in for a bad one
-	waiting                // it waits for a place
+	nothing   change = iota // it was there, or is not wanted
+	waiting                 // it waits for a place
+	added                   // it came in
+	replaced                // it came in for a bad one
+	preferred               // it came in for one whose id does not fit its address
 )
+
+// in reports whether the node has a place now that it did not have.
+func (c change) in() bool { return c >= added }
 
 // answered takes a node that has just answered a query of ours. split is how many buckets
 // were split for it. When the bucket is full and some of its nodes may be gone, doubt is
@@ -134,7 +141,7 @@ func (t *table) answered(now mono.Time, id krpc.ID, addr netip.AddrPort) (c chan
 		}
 		break
 	}
-	if c, split = t.insert(now, &node{id: id, addr: addr, answered: now}); c == waiting {
+	if c, split = t.insert(now, &node{id: id, addr: addr, answered: now, fit: fits(id, addr.Addr())}); c == waiting {
 		doubt = t.bucketOf(id).doubtful(now)
 	}
 	return c, split, doubt
@@ -144,6 +151,20 @@ func (t *table) answered(now mono.Time, id krpc.ID, addr netip.AddrPort) (c chan
 func (t *table) insert(now mono.Time, fresh *node) (c change, split int) {
 	for {
 		b := t.bucketOf(fresh.id)
+		if i := b.neighbour(fresh.addr); i >= 0 {
+			o := b.nodes[i]
+			switch {
+			case o.status(now) == bad:
+				c = replaced
+			case fresh.fit && !o.fit:
+				c = preferred
+			default:
+				return nothing, split
+			}
+			b.nodes[i] = fresh
+			b.changed = now
+			return c, split
+		}
 		if len(b.nodes) < K {
 			b.nodes = append(b.nodes, fresh)
 			b.changed = now
@@ -158,6 +179,11 @@ func (t *table) insert(now mono.Time, fresh *node) (c change, split int) {
 			t.split()
 			split++
 			continue
+		}
+		if i := b.misfit(fresh); i >= 0 {
+			b.nodes[i] = fresh
+			b.changed = now
+			return preferred, split
 		}
 		b.keep(fresh)
 		return waiting, split
@@ -177,6 +203,23 @@ func (t *table) around(self krpc.ID, now mono.Time) table {
 		}
 	}
 	return next
+}
+
+// neighbour gives the place of the node of the same network, or -1.
+func (b *bucket) neighbour(addr netip.AddrPort) int {
+	return slices.IndexFunc(b.nodes, func(n *node) bool { return neighbours(n.addr, addr) })
+}
+
+// misfit gives the place of a node that is to give way to a fitting one, or -1: of those
+// whose ids do not fit, the one heard of least lately.
+func (b *bucket) misfit(fresh *node) int {
+	found := -1
+	for i, n := range b.nodes {
+		if fresh.fit && !n.fit && (found < 0 || n.seen() < b.nodes[found].seen()) {
+			found = i
+		}
+	}
+	return found
 }
 
 // keep puts a node among the spares; the oldest gives way.
@@ -232,7 +275,7 @@ func (t *table) failed(now mono.Time, n *node) (heir *node) {
 		s := b.spare[len(b.spare)-1] // the freshest
 		b.spare = b.spare[:len(b.spare)-1]
 		taken := t.first(func(o *node) bool { return o != n && (o.id == s.id || crowded(o.addr, s.addr)) })
-		if taken == nil && s.status(now) == good {
+		if i := b.neighbour(s.addr); taken == nil && (i < 0 || b.nodes[i] == n) && s.status(now) == good {
 			b.nodes[slices.Index(b.nodes, n)] = s
 			b.changed = now
 			return s
@@ -256,8 +299,12 @@ func (t *table) wants(now mono.Time, id krpc.ID, addr netip.AddrPort) bool {
 		return n.status(now) == bad || n.addr == addr && n.id != id
 	}
 	b := t.bucketOf(id)
+	fit := fits(id, addr.Addr())
+	if i := b.neighbour(addr); i >= 0 {
+		return b.nodes[i].status(now) == bad || fit && !b.nodes[i].fit
+	}
 	return len(b.nodes) < K || b == t.buckets[len(t.buckets)-1] ||
-		slices.ContainsFunc(b.nodes, func(n *node) bool { return n.status(now) != good })
+		slices.ContainsFunc(b.nodes, func(n *node) bool { return n.status(now) != good || fit && !n.fit })
 }
 
 // nearest gives up to k nodes that match, closest to the target first. dst is its room.

@@ -81,11 +81,12 @@ const (
 	Refresh
 	CloserToTarget // the closest node to the target not yet asked
 	QuestionableNode
-	ToldByPeer // a peer named its node in a PORT message
-	TokenGiven // the node gave a token and is among the closest
-	Newcomer   // it asked us something: does it answer, too?
-	Remembered // a node of an earlier run
-	UserAsked  // a command or caller wants exactly this
+	ToldByPeer  // a peer named its node in a PORT message
+	TokenGiven  // the node gave a token and is among the closest
+	Newcomer    // it asked us something: does it answer, too?
+	Remembered  // a node of an earlier run
+	UserAsked   // a command or caller wants exactly this
+	FitsAddress // the node's id fits its address
 
 	// Of our own address.
 	Voted // enough others agree
@@ -175,6 +176,7 @@ var texts = [count]struct{ name, words string }{
 	Newcomer:           {"newcomer", "it asked us: does it answer, too?"},
 	Remembered:         {"remembered", "a node known from an earlier run"},
 	UserAsked:          {"user-asked", "the user asked for it"},
+	FitsAddress:        {"fits-address", "its id fits its address"},
 	Voted:              {"voted", "enough others agree"},
 	WebOne:             {"web-one", "there is something to ask a web seed for"},
 	WebMore:            {"web-more", "one more connection, to see whether it pays"},
