@@ -105,11 +105,23 @@ func (l *listenFlag) Set(text string) error {
 	return nil
 }
 
+// joined shows the values of a flag that was given several times.
+func joined[T any](values []T) string {
+	var all []string
+	for _, v := range values {
+		all = append(all, fmt.Sprint(v))
+	}
+	return strings.Join(all, ",")
+}
+
 // peersFlag collects the addresses of peers.
 type peersFlag []netip.AddrPort
 
 func (p *peersFlag) Type() string   { return "ADDR:PORT" }
-func (p *peersFlag) String() string { return "" }
+func (p *peersFlag) String() string { return joined(*p) }
+
+// Repeats says that the flag may be given several times.
+func (p *peersFlag) Repeats() {}
 
 func (p *peersFlag) Set(text string) error {
 	a, err := netip.ParseAddrPort(text)
@@ -124,7 +136,10 @@ func (p *peersFlag) Set(text string) error {
 type hostsFlag []string
 
 func (h *hostsFlag) Type() string   { return "HOST:PORT" }
-func (h *hostsFlag) String() string { return "" }
+func (h *hostsFlag) String() string { return joined(*h) }
+
+// Repeats says that the flag may be given several times.
+func (h *hostsFlag) Repeats() {}
 
 func (h *hostsFlag) Set(text string) error {
 	if err := checkHostPort(text); err != nil {
@@ -161,7 +176,10 @@ func (a *allocateFlag) Set(text string) error {
 type urlsFlag []string
 
 func (u *urlsFlag) Type() string   { return "URL" }
-func (u *urlsFlag) String() string { return "" }
+func (u *urlsFlag) String() string { return joined(*u) }
+
+// Repeats says that the flag may be given several times.
+func (u *urlsFlag) Repeats() {}
 
 func (u *urlsFlag) Set(text string) error {
 	v, err := url.Parse(text)
@@ -184,6 +202,7 @@ type netFlags struct {
 	nodes  hostsFlag
 	noDHT  bool
 	trace  string
+	keep   bool
 	dir    string
 	state  string
 	limits limitFlags
@@ -197,6 +216,7 @@ func (n *netFlags) add(cmd *cobra.Command) {
 	f.VarP(&n.peers, "peer", "p", "dial this peer besides those found (repeat for more)")
 	f.Var(&n.nodes, "dht-node", "a way into the DHT (repeat for more)")
 	f.BoolVar(&n.noDHT, "no-dht", false, "take no part in the DHT")
+	f.BoolVar(&n.keep, "keep-cached", false, "keep what was fetched in the system's cache of files, also where no peer lacks it")
 	f.StringVar(&n.trace, "trace", "", "append every message and its reason to this `FILE`, as JSON lines")
 	f.StringVar(&n.state, "state", "", "the folder `DIR` for what must survive a restart; none: keep nothing (default the user's state folder)")
 	n.limits.add(cmd)

@@ -27,24 +27,27 @@ piece, and shares them in turn. A torrent needs no tracker: the DHT finds peers.
 		SilenceErrors: true, // run tells them, in the form that is in use
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
-		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			// Only now are the flags known for what they are, and not as values of others.
 			f := cmd.Flag("json")
 			out.json = f != nil && f.Value.String() == "true"
 			if !out.json {
 				out.screen = openScreen(e.stdout, e.getenv)
 			}
+			return useSettings(cmd, e)
 		},
 		Run: func(cmd *cobra.Command, _ []string) { cmd.Help() },
 	}
+	root.PersistentFlags().String("config", "", "read the settings from this `FILE` (default: see shoal config)")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageErr("see: "+cmd.CommandPath()+" --help", "%w", err)
 	})
 	root.AddCommand(
 		createCommand(out), showCommand(out), getCommand(out), seedCommand(out), serveCommand(out), moveCommand(out),
-		verifyCommand(out), dhtCommand(out), labCommand(out, e), versionCommand(e),
+		verifyCommand(out), dhtCommand(out), labCommand(out, e), configCommand(out, e), manCommand(out, e), versionCommand(e),
 		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitCodesHelp},
 	)
+	groupHelp(root)
 	return root
 }
 

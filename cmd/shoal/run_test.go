@@ -50,6 +50,7 @@ func command(t *testing.T, args ...string) (stdout, stderr string, code int) {
 //	remove NAME        a file or folder
 //	cut NAME SIZE      make it shorter
 func TestScripts(t *testing.T) {
+	documented() // while this is the folder of the package
 	torrents, err := filepath.Abs("testdata/torrents")
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,296 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// A setting is a flag that may also come from the environment or from the settings
+// file. The command line counts before the environment, and that before the file; in the
+// file a command's own table counts before what stands above all tables:
+//
+//	limit-up = "2MiB"          # for every command that has --limit-up
+//	[get]
+//	dir = "~/Downloads"        # for shoal get
+//
+// In the environment limit-up is SHOAL_LIMIT_UP.
+
+// notSettings are flags that speak of one run.
+var notSettings = []string{"help", "config", "json", "anew", "stream", "metadata-only", "output", "force"}
+
+func isSetting(f *pflag.Flag) bool { return !slices.Contains(notSettings, f.Name) && !f.Hidden }
+
+// origin is where the value of a flag came from.
+type origin string
+
+// Where values come from; a file is named by its path, a variable by its name.
+const (
+	fromDefault origin = "default"
+	fromFlag    origin = "command line"
+)
+
+// settings are what a settings file says.
+type settings struct {
+	path  string
+	read  bool // there is one
+	every map[string]any
+	own   map[string]map[string]any // by command, such as "get" or "dht ping"
+}
+
+// settingsPath is where the settings file is: where the flag or the environment says, else
+// in the user's folder for such. named says that somebody named it, so it must be there.
+func settingsPath(flag string, getenv func(string) string) (path string, named bool) {
+	if flag != "" {
+		return flag, true
+	}
+	if path = getenv("SHOAL_CONFIG"); path != "" {
+		return path, true
+	}
+	dir := ""
+	switch runtime.GOOS {
+	case "windows":
+		dir = getenv("AppData")
+	case "darwin", "ios":
+		if home := getenv("HOME"); home != "" {
+			dir = filepath.Join(home, "Library", "Application Support")
+		}
+	default:
+		if dir = getenv("XDG_CONFIG_HOME"); !filepath.IsAbs(dir) {
+			dir = ""
+			if home := getenv("HOME"); home != "" {
+				dir = filepath.Join(home, ".config")
+			}
+		}
+	}
+	if dir == "" {
+		return "", false
+	}
+	return filepath.Join(dir, "shoal", "config.toml"), false
+}
+
+// maxSettings bounds a settings file.
+const maxSettings = 1 << 20
+
+// readSettings reads the settings file, and checks that everything in it is a setting of a
+// command. Without a file there are none.
+func readSettings(root *cobra.Command, path string, named bool) (*settings, error) {
+	s := &settings{path: path}
+	if path == "" {
+		return s, nil
+	}
+	info, err := os.Stat(path)
+	if err == nil && info.Size() > maxSettings {
+		err = fmt.Errorf("%s has %s; a settings file has a few lines", path, size(info.Size()))
+	}
+	var b []byte
+	if err == nil {
+		b, err = os.ReadFile(path)
+	}
+	if errors.Is(err, fs.ErrNotExist) && !named {
+		return s, nil
+	}
+	if err != nil {
+		return nil, &failure{exitUsage, fmt.Errorf("read the settings: %w", err), "name another file with --config, or see: shoal config --help"}
+	}
+	s.read = true
+	if err := toml.Unmarshal(b, &s.every); err != nil {
+		return nil, s.wrong("%s", tomlError(err))
+	}
+	s.own = make(map[string]map[string]any)
+	if err := s.divide(root, "", s.every); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func tomlError(err error) string {
+	var at *toml.DecodeError
+	if errors.As(err, &at) {
+		row, column := at.Position()
+		return fmt.Sprintf("line %d, column %d: %s", row, column, strings.TrimPrefix(at.Error(), "toml: "))
+	}
+	return err.Error()
+}
+
+func (s *settings) wrong(format string, a ...any) error {
+	return &failure{exitUsage, fmt.Errorf("the settings in "+printable(s.path)+": "+format, a...), "mend that file; shoal config example prints one with everything that may stand in it"}
+}
+
+// divide moves the tables of commands out of values, and makes sure that what is left are
+// settings. name is the command's path without "shoal".
+func (s *settings) divide(cmd *cobra.Command, name string, values map[string]any) error {
+	for key, v := range values {
+		if table, ok := v.(map[string]any); ok {
+			i := slices.IndexFunc(cmd.Commands(), func(c *cobra.Command) bool { return c.Name() == key })
+			if i < 0 {
+				return s.wrong("there is no command %q", strings.TrimSpace(name+" "+key))
+			}
+			sub := strings.TrimSpace(name + " " + key)
+			if err := s.divide(cmd.Commands()[i], sub, table); err != nil {
+				return err
+			}
+			s.own[sub] = table
+			delete(values, key)
+			continue
+		}
+		f := findSetting(cmd, key, name == "")
+		if f == nil {
+			of := ""
+			if name != "" {
+				of = " of shoal " + name
+			}
+			return s.wrong("%q is no setting%s", key, of)
+		}
+		if _, err := texts(v); err != nil {
+			return s.wrong("%s: %w", key, err)
+		}
+	}
+	return nil
+}
+
+// findSetting gives the flag of that name of a command, or, with below, of any command
+// below it.
+func findSetting(cmd *cobra.Command, name string, below bool) *pflag.Flag {
+	if f := cmd.Flags().Lookup(name); f != nil && isSetting(f) {
+		return f
+	}
+	if below {
+		for _, sub := range cmd.Commands() {
+			if f := findSetting(sub, name, true); f != nil {
+				return f
+			}
+		}
+	}
+	return nil
+}
+
+// texts gives a value as what would be written on the command line; several where the
+// flag is repeated.
+func texts(v any) ([]string, error) {
+	switch v := v.(type) {
+	case string:
+		return []string{v}, nil
+	case bool:
+		return []string{strconv.FormatBool(v)}, nil
+	case int64:
+		return []string{strconv.FormatInt(v, 10)}, nil
+	case float64:
+		return []string{strconv.FormatFloat(v, 'g', -1, 64)}, nil
+	case []any:
+		var all []string
+		for _, item := range v {
+			if _, nested := item.([]any); nested {
+				return nil, errors.New("a list in a list is no value of a setting")
+			}
+			one, err := texts(item)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, one...)
+		}
+		return all, nil
+	}
+	return nil, errors.New("write a text, a number, true or false, or a list of these")
+}
+
+// repeats reports whether a flag may be given several times.
+func repeats(f *pflag.Flag) bool {
+	if _, ok := f.Value.(pflag.SliceValue); ok {
+		return true
+	}
+	_, ok := f.Value.(interface{ Repeats() })
+	return ok
+}
+
+// variable is the name of a setting in the environment.
+func variable(flag string) string {
+	return "SHOAL_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// apply gives the flags of a command that were not set on the command line the values
+// of the environment and of the file. It tells where each value came from.
+func (s *settings) apply(cmd *cobra.Command, getenv func(string) string) (map[string]origin, error) {
+	from := make(map[string]origin)
+	own := s.own[strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")]
+	var err error
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		switch {
+		case err != nil || !isSetting(f):
+		case f.Changed:
+			from[f.Name] = fromFlag
+		default:
+			from[f.Name], err = s.set(f, own, getenv)
+		}
+	})
+	return from, err
+}
+
+func (s *settings) set(f *pflag.Flag, own map[string]any, getenv func(string) string) (origin, error) {
+	var values []string
+	var from origin
+	if text := getenv(variable(f.Name)); text != "" {
+		from, values = origin(variable(f.Name)), []string{text}
+		if repeats(f) {
+			values = strings.Split(text, ",")
+		}
+	} else {
+		v, ok := own[f.Name]
+		if !ok {
+			v, ok = s.every[f.Name]
+		}
+		if !ok {
+			return fromDefault, nil
+		}
+		from = origin(s.path)
+		values, _ = texts(v) // checked by divide
+	}
+	if len(values) != 1 && !repeats(f) {
+		return "", &failure{exitUsage, fmt.Errorf("%s in %s: one value is wanted, not %d", f.Name, printable(string(from)), len(values)), "see: shoal config show"}
+	}
+	for _, text := range values {
+		if f.Name == "dir" || f.Name == "state" {
+			text = expandHome(text, getenv)
+		}
+		if err := f.Value.Set(strings.TrimSpace(text)); err != nil {
+			return "", &failure{exitUsage, fmt.Errorf("%s in %s: %q: %w", f.Name, printable(string(from)), text, err), "see: shoal config show"}
+		}
+	}
+	return from, nil
+}
+
+// expandHome does for a value of the file what the shell does on the command line.
+func expandHome(path string, getenv func(string) string) string {
+	rest, ok := strings.CutPrefix(path, "~")
+	home := getenv("HOME")
+	if !ok || home == "" || rest != "" && rest[0] != '/' && rest[0] != filepath.Separator {
+		return path
+	}
+	return home + rest
+}
+
+// useSettings gives a command that is about to run its settings. Those of config read
+// them by themselves, and must help where they are wrong.
+func useSettings(cmd *cobra.Command, e env) error {
+	if !slices.Contains(configurable(cmd.Root()), cmd) {
+		return nil
+	}
+	flag, _ := cmd.Flags().GetString("config")
+	path, named := settingsPath(flag, e.getenv)
+	s, err := readSettings(cmd.Root(), path, named)
+	if err != nil {
+		return err
+	}
+	_, err = s.apply(cmd, e.getenv)
+	return err
+}

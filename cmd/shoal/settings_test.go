@@ -1,0 +1,184 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// The command line counts before the environment, that before the file, and there a
+// command's own table before what is for all; what is wrong is told with its place.
+func TestSettings(t *testing.T) {
+	for _, c := range []struct {
+		name, file string
+		vars       map[string]string
+		args       []string
+		want       string // of `config show get`, or of the error
+	}{
+		{"nothing", "", nil, nil, "dir . default"},
+		{"for all", `dir = "/all"`, nil, nil, "dir /all FILE"},
+		{"its own", "dir = '/all'\n[get]\ndir = '/own'", nil, nil, "dir /own FILE"},
+		{"of another command", "[seed]\ndir = '/seeds'", nil, nil, "dir . default"},
+		{"environment", `dir = "/all"`, map[string]string{"SHOAL_DIR": "/env"}, nil, "dir /env SHOAL_DIR"},
+		{"empty environment", `dir = "/all"`, map[string]string{"SHOAL_DIR": ""}, nil, "dir /all FILE"},
+		{"home", `dir = "~/dl"`, map[string]string{"HOME": "/home/me"}, nil, "dir /home/me/dl FILE"},
+		{"no home", `dir = "~me/dl"`, map[string]string{"HOME": "/home/me"}, nil, "dir ~me/dl FILE"},
+		{"a list", `peer = ["192.0.2.7:1", "192.0.2.8:2"]`, nil, nil, "peer 192.0.2.7:1,192.0.2.8:2 FILE"},
+		{"a list in the environment", "", map[string]string{"SHOAL_PEER": "192.0.2.7:1,192.0.2.8:2"}, nil, "peer 192.0.2.7:1,192.0.2.8:2 SHOAL_PEER"},
+		{"a bool", "no-dht = true", nil, nil, "no-dht true FILE"},
+		{"no setting", "limit-upp = 3", nil, nil, `"limit-upp" is no setting`},
+		{"none of get", "[get]\nhttp = '127.0.0.1:1'", nil, nil, `"http" is no setting of shoal get`},
+		{"of one run", "json = true", nil, nil, `"json" is no setting`},
+		{"no command", "[fetch]\ndir = '.'", nil, nil, `there is no command "fetch"`},
+		{"not TOML", "dir = '.'\nlisten 3", nil, nil, "line 2"},
+		{"a value that is none", `listen = "6881"`, nil, nil, `listen in FILE: "6881": write an IP address and a port`},
+		{"two values", `dir = ["a", "b"]`, nil, nil, "one value is wanted, not 2"},
+		{"a table for a value", "[[peer]]\na = 1", nil, nil, "peer: write a text"},
+		{"a date", "dir = 1979-05-27", nil, nil, "dir: write a text"},
+		{"an environment that is wrong", "", map[string]string{"SHOAL_LISTEN": "x"}, nil, `listen in SHOAL_LISTEN: "x"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "config.toml")
+			if err := os.WriteFile(path, []byte(c.file), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			var out, errs strings.Builder
+			code := run(t.Context(), []string{"config", "show", "get", "--config", path}, env{
+				stdout: &out, stderr: &errs, now: time.Now, getenv: func(k string) string { return c.vars[k] },
+			})
+			got := strings.ReplaceAll(out.String()+errs.String(), path, "FILE")
+			wrong := code != exitDone
+			if wrong && code != exitUsage {
+				t.Errorf("exit code %d", code)
+			}
+			for line := range strings.Lines(got) {
+				line = strings.TrimPrefix(strings.Join(strings.Fields(line), " "), "get ")
+				if line == c.want || wrong && strings.Contains(line, c.want) {
+					return
+				}
+			}
+			t.Errorf("no line %q in:\n%s", c.want, got)
+		})
+	}
+}
+
+// A command gets what is set, and the command line counts more.
+func TestSettingsReachTheCommand(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config.toml")
+	if err := os.WriteFile(path, []byte("[show]\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	torrent := "testdata/torrents/v1-multi.torrent"
+	vars := map[string]string{"SHOAL_CONFIG": path, "SHOAL_DIR": t.TempDir()}
+	for _, c := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"verify", torrent}, exitFailed, vars["SHOAL_DIR"]},
+		{[]string{"verify", torrent, "--dir", "testdata"}, exitFailed, "testdata"},
+		{[]string{"show", torrent, "--config", "nowhere.toml"}, exitUsage, "nowhere.toml"},
+		{[]string{"show", torrent}, exitDone, "info-hash"},
+	} {
+		var out, errs strings.Builder
+		code := run(t.Context(), c.args, env{stdout: &out, stderr: &errs, getenv: func(k string) string { return vars[k] }, now: time.Now})
+		if said := out.String() + errs.String(); code != c.code || !strings.Contains(said, c.says) {
+			t.Errorf("%v: exit code %d, want %d with %q:\n%s", c.args, code, c.code, c.says, said)
+		}
+	}
+}
+
+// Where the file is looked for, and that the one of the user's folder need not exist.
+func TestSettingsPath(t *testing.T) {
+	for _, c := range []struct {
+		flag string
+		vars map[string]string
+		want string
+		must bool
+	}{
+		{"a.toml", map[string]string{"SHOAL_CONFIG": "b.toml"}, "a.toml", true},
+		{"", map[string]string{"SHOAL_CONFIG": "b.toml"}, "b.toml", true},
+		{"", map[string]string{}, "", false},
+	} {
+		if path, must := settingsPath(c.flag, func(k string) string { return c.vars[k] }); path != c.want || must != c.must {
+			t.Errorf("%+v: %q, %v", c, path, must)
+		}
+	}
+}
+
+// The example has every setting of every command, and does nothing as it is; with the
+// marks of its comments gone it is TOML with known names.
+func TestExampleSettings(t *testing.T) {
+	root := rootCommand(&output{}, env{})
+	text := exampleSettings(root)
+	for _, c := range configurable(root) {
+		c.Flags().VisitAll(func(f *pflag.Flag) {
+			if isSetting(f) && !strings.Contains(text, "\n#"+f.Name+" = ") {
+				t.Errorf("%s of %s is not in it", f.Name, c.Name())
+			}
+		})
+	}
+	path := filepath.Join(t.TempDir(), "config.toml")
+	for _, set := range []bool{false, true} {
+		in := text
+		if set {
+			var lines []string
+			for line := range strings.Lines(text) {
+				if !strings.HasPrefix(line, "# ") {
+					line = strings.TrimPrefix(line, "#")
+				}
+				lines = append(lines, line)
+			}
+			in = strings.Join(lines, "")
+		}
+		if err := os.WriteFile(path, []byte(in), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		s, err := readSettings(root, path, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if set != (len(s.every) > 3) {
+			t.Errorf("set %v: %d settings", set, len(s.every))
+		}
+	}
+}
+
+// In the help of a command with many flags each stands under a heading.
+func TestHelpGroups(t *testing.T) {
+	var visit func(cmd *cobra.Command)
+	visit = func(cmd *cobra.Command) {
+		if text := groupedFlags(cmd); strings.Contains(text, "Other flags:") {
+			_, rest, _ := strings.Cut(text, "Other flags:")
+			t.Errorf("%s: give these flags a place in flagGroups (help.go):%s", cmd.CommandPath(), rest)
+		}
+		cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+			if !strings.Contains(groupedFlags(cmd), "--"+f.Name) {
+				t.Errorf("%s: --%s is not in its help", cmd.CommandPath(), f.Name)
+			}
+		})
+		for _, sub := range cmd.Commands() {
+			if cmd == cmd.Root() && sub.GroupID == "" && sub.Runnable() {
+				t.Errorf("%s has no place in commandGroups (help.go)", sub.CommandPath())
+			}
+			visit(sub)
+		}
+	}
+	visit(rootCommand(&output{}, env{}))
+}
+
+func TestManPages(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "man")
+	if _, stderr, code := command(t, "man", dir); code != exitDone {
+		t.Fatalf("exit code %d: %s", code, stderr)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "shoal-get.1"))
+	if err != nil || !strings.Contains(string(b), "listen") {
+		t.Errorf("shoal-get.1: %v\n%.300s", err, b)
+	}
+}
