@@ -76,6 +76,11 @@ const (
 	Known     // an address we know and are not connected to
 	Retried   // tried before, due again
 
+	// Of the order of announces.
+	ItsTurn       // there is a place for it among the announces under way
+	SilentTracker // the tracker has not answered others
+	TooMany       // there are too many already
+
 	// Of the DHT.
 	Bootstrap
 	Refresh
@@ -167,6 +172,9 @@ var texts = [count]struct{ name, words string }{
 	WantsMore:          {"wants-more", "more is wanted again"},
 	Known:              {"known", "a known address without a connection"},
 	Retried:            {"retried", "it failed before and is due again"},
+	ItsTurn:            {"its-turn", "there is a place for it"},
+	SilentTracker:      {"silent-tracker", "the tracker has not answered others just now"},
+	TooMany:            {"too-many", "too many are waiting already"},
 	Bootstrap:          {"bootstrap", "the way into the DHT"},
 	Refresh:            {"refresh", "the bucket was quiet for too long"},
 	CloserToTarget:     {"closer", "the closest known node not yet asked"},
