@@ -69,6 +69,7 @@ type Request struct {
 	Event     tracker.Event
 	TrackerID string // to send along; empty when the tracker gave none
 	NumWant   int
+	Need      bool // more peers are wanted
 	Why       why.Why
 }
 
@@ -175,7 +176,9 @@ func (m *Machine) Tick(now mono.Time) {
 		if e == nil {
 			continue // due has moved on to when a tracker may be asked again
 		}
-		m.out = append(m.out, w.request(now, e))
+		r := w.request(now, e)
+		r.Need = m.need
+		m.out = append(m.out, r)
 	}
 }
 

@@ -50,6 +50,7 @@ var Rooms = []Room{
 	{"internal/meter", Decisions, false},
 	{"internal/blame", Decisions, false},
 	{"internal/announce", Decisions, false},
+	{"internal/askqueue", Decisions, false},
 	{"internal/upkeep", Decisions, false},
 	{"internal/rate", Decisions, false},
 	{"internal/webplan", Decisions, false},

@@ -107,8 +107,6 @@ const (
 	defaultHandshakes = 128
 	defaultBuffers    = 8 << 20
 	dialTimeout       = 10 * time.Second
-	// maxAnnounces bounds the announces under way, each with a socket of its own.
-	maxAnnounces = 64
 	// farewell bounds what stopping waits for trackers.
 	farewell = 5 * time.Second
 	// lastClaims bounds what stopping waits for the disk: what is not claimed by then
@@ -144,7 +142,7 @@ type Engine struct {
 
 	dialSlots   chan struct{} // half-open connections
 	acceptSlots chan struct{} // incoming handshakes
-	askSlots    chan struct{} // announces under way
+	asks        asks          // announces, in their turn
 	checkSlots  chan struct{} // long checks
 	openings    queue         // torrents to be opened and checked
 	adoptions   queue         // seeds whose pieces are to be claimed
@@ -186,7 +184,6 @@ func New(cfg Config) (*Engine, error) {
 		trackers:    &trackerclient.Client{Network: cfg.Network, UserAgent: "shoal/" + cfg.Version},
 		dialSlots:   make(chan struct{}, cfg.HalfOpen),
 		acceptSlots: make(chan struct{}, cfg.Handshakes),
-		askSlots:    make(chan struct{}, maxAnnounces),
 		checkSlots:  make(chan struct{}, longChecks),
 		openings:    queue{max: openingTasks},
 		adoptions:   queue{max: claimingTasks},
@@ -213,6 +210,7 @@ func New(cfg Config) (*Engine, error) {
 		}
 		return nil, err
 	}
+	e.asks.now = e.now
 	e.trackers.Local = []netip.Addr{e.addr.Addr()}
 	if e.memory != nil {
 		e.memory.restore(lo.Entries)

@@ -377,37 +377,37 @@ func (t *Torrent) findPeers() {
 	t.post(event{kind: evSearched, n: int32(holders)})
 }
 
-// announce asks one tracker. A farewell outlives the torrent's context, for a
-// short while.
+// announce asks one tracker, in its turn among the announces of the engine. A farewell
+// outlives the torrent's context, for a short while.
 func (t *Torrent) announce(e swarm.Effect) {
-	ctx := t.ctx
+	ctx, cancel := t.ctx, func() {}
 	if e.Request.Event == tracker.Stopped {
-		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(t.byes, farewell)
-		defer cancel()
 	}
-	resp, err := t.e.ask(ctx, e.Request.URL, tracker.Params{
+	req := e.Request
+	p := tracker.Params{
 		InfoHash: t.spec.Meta.InfoHash, PeerID: t.peerID, Port: t.e.addr.Port(),
 		Uploaded: e.Uploaded, Downloaded: e.Downloaded, Left: e.Left,
-		Event: e.Request.Event, NumWant: e.Request.NumWant, Key: t.key, TrackerID: e.Request.TrackerID,
-	}, func(resp tracker.Response) {
-		t.e.seenAs(external.Tracker, resp.From, resp.ExternalIP)
-		if f := trackerPeers(resp.Peers); len(f.addrs) > 0 {
-			t.post(event{kind: evFound, with: f})
+		Event: req.Event, NumWant: req.NumWant, Key: t.key, TrackerID: req.TrackerID,
+	}
+	t.e.asks.ask(ctx, &t.tasks, trackerclient.HostOf(req.URL), classOf(req), func(refused error) (silent bool) {
+		defer cancel()
+		resp, err := tracker.Response{Seeders: -1, Leechers: -1}, refused
+		if refused == nil {
+			resp, err = t.e.trackers.Announce(ctx, req.URL, p, t.heard)
 		}
+		t.noteRefused(refused)
+		r := announceResult(req, resp, err)
+		t.post(event{kind: evAnnounced, with: &r})
+		return silence(err)
 	})
-	r := announceResult(e.Request, resp, err)
-	t.post(event{kind: evAnnounced, with: &r})
 }
 
-// ask announces to a tracker when there is a place among the announces under way.
-func (e *Engine) ask(ctx context.Context, url string, p tracker.Params, heard func(tracker.Response)) (tracker.Response, error) {
-	select {
-	case e.askSlots <- struct{}{}:
-		defer func() { <-e.askSlots }()
-		return e.trackers.Announce(ctx, url, p, heard)
-	case <-ctx.Done():
-		return tracker.Response{Seeders: -1, Leechers: -1}, ctx.Err()
+// heard takes what a tracker said over one family.
+func (t *Torrent) heard(resp tracker.Response) {
+	t.e.seenAs(external.Tracker, resp.From, resp.ExternalIP)
+	if f := trackerPeers(resp.Peers); len(f.addrs) > 0 {
+		t.post(event{kind: evFound, with: f})
 	}
 }
 
@@ -434,8 +434,8 @@ func announceResult(req announce.Request, resp tracker.Response, err error) anno
 		Peers: len(resp.Peers), Seeders: resp.Seeders, Leechers: resp.Leechers,
 	}
 	if err != nil {
-		r.Err = err.Error()
-		r.RetryIn = trackerclient.RetryIn(err)
+		r.Err = announceError(req.URL, err).Error()
+		r.RetryIn = retryIn(err)
 	}
 	return r
 }

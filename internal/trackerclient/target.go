@@ -216,6 +216,10 @@ func isLocal(a netip.Addr) bool {
 	return false
 }
 
+// HostOf gives the host of a tracker's URL, and its port where it has one, for messages
+// and to tell trackers apart; "tracker" for what is no URL.
+func HostOf(raw string) string { return strings.ToLower(hostOf(raw)) }
+
 // hostOf gives the host of a URL for messages, whatever state the URL is in.
 func hostOf(raw string) string {
 	_, rest, ok := strings.Cut(raw, "://")

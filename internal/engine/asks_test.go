@@ -1,0 +1,86 @@
+package engine
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// A tracker that takes five seconds for each answer has three hundred seeds to hear of.
+// A download that is added then is announced at once; and when all stop, those that never
+// had their turn end with the others.
+func TestNewTorrentDoesNotWait(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		e := w.engine(1, Config{})
+		tr := w.tracker(200, func(q query) string {
+			time.Sleep(5 * time.Second)
+			return compact()
+		})
+		for i := range 300 {
+			w.seed(e, makeContent(t, fmt.Sprintf("seed %d", i), 16<<10, 5000).withTracker(tr.url))
+		}
+		time.Sleep(11 * time.Second)
+		asked := len(tr.queries())
+		if asked > 10 {
+			t.Errorf("%d announces in 11 s; four at a time were to be made", asked)
+		}
+		added := time.Now()
+		l, _ := w.leech(e, makeContent(t, "new", 16<<10, 5000).withTracker(tr.url))
+		time.Sleep(time.Second)
+		hash := l.InfoHash()
+		found := false
+		for _, q := range tr.queries() {
+			if q.Get("info_hash") == string(hash[:]) {
+				found = true
+				if d := q.at.Sub(added); d > 100*time.Millisecond {
+					t.Errorf("the new torrent was announced after %v", d)
+				}
+			}
+		}
+		if !found {
+			t.Error("the new torrent was not announced")
+		}
+		stopped := time.Now()
+		if err := e.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if d := time.Since(stopped); d > farewell+time.Second {
+			t.Errorf("closing took %v", d)
+		}
+		if n := len(e.asks.all); n != 0 {
+			t.Errorf("%d announces are left", n)
+		}
+		time.Sleep(10 * time.Second) // until the tracker has seen the ends
+	})
+}
+
+// Of a tracker that answers nobody only a few torrents learn that the hard way; the
+// others are told so, and it is tried again later.
+func TestTrackerThatIsAway(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		e := w.engine(1, Config{})
+		tr := w.tracker(200, func(query) string { return "" })
+		var torrents []*Torrent
+		for i := range 20 {
+			torrents = append(torrents, w.seed(e, makeContent(t, fmt.Sprintf("seed %d", i), 16<<10, 5000).withTracker(tr.url)))
+		}
+		time.Sleep(70 * time.Second)
+		synctest.Wait()
+		if n := len(tr.queries()); n > 3 {
+			t.Errorf("%d announces were made to a tracker that does not answer", n)
+		}
+		refused := 0
+		for _, s := range torrents {
+			if err := s.Stats().Swarm.Trackers[0].Err; err == "announce to 10.0.0.200:8080: not asked: the tracker has not answered others just now" {
+				refused++
+			}
+		}
+		if refused < 17 {
+			t.Errorf("%d torrents say that they were refused", refused)
+		}
+		for _, s := range torrents {
+			s.Stop(t.Context())
+		}
+	})
+}
