@@ -82,7 +82,7 @@ func TestSettingsReachTheCommand(t *testing.T) {
 	}{
 		{[]string{"verify", torrent}, exitFailed, vars["SHOAL_DIR"]},
 		{[]string{"verify", torrent, "--dir", "testdata"}, exitFailed, "testdata"},
-		{[]string{"show", torrent, "--config", "nowhere.toml"}, exitUsage, "nowhere.toml"},
+		{[]string{"verify", torrent, "--config", "nowhere.toml"}, exitUsage, "nowhere.toml"},
 		{[]string{"show", torrent}, exitDone, "info-hash"},
 	} {
 		var out, errs strings.Builder
