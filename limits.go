@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"shoal/internal/engine"
+	"shoal/internal/schedule"
 )
 
 // Limits bound how fast bytes move, in bytes a second; 0 means no limit. They are kept to
@@ -33,6 +34,42 @@ func (e *Engine) SetLimits(l Limits) error {
 	}
 	e.e.SetLimits(l.inner())
 	return nil
+}
+
+// SetAlternative gives the engine limits that hold instead of the others at the times of a
+// plan, in the time zone of this machine. An empty plan means: by hand only. A plan is
+// written like "mon-fri 08:00-18:30, sat,sun 23:00-06:00". The error is ErrConfig.
+func (e *Engine) SetAlternative(l Limits, plan string) error {
+	if err := l.check(); err != nil {
+		return err
+	}
+	spans, err := parsePlan(plan)
+	if err != nil {
+		return err
+	}
+	e.e.SetAlternative(l.inner(), spans)
+	return nil
+}
+
+func parsePlan(plan string) ([]schedule.Span, error) {
+	if plan == "" {
+		return nil, nil
+	}
+	spans, err := schedule.Parse(plan)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	return spans, nil
+}
+
+// SwitchAlternative has the alternative limits hold, or not, until the plan next has
+// something to say.
+func (e *Engine) SwitchAlternative(on bool) { e.e.SwitchAlternative(on) }
+
+// Limits gives the limits that hold now, and whether they are the alternative ones.
+func (e *Engine) Limits() (l Limits, alternative bool) {
+	now, alternative := e.e.Limits()
+	return Limits(now), alternative
 }
 
 // SetLimits changes the limits of the torrent, at once. Those of the engine hold besides.

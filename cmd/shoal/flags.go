@@ -226,6 +226,6 @@ func (n *netFlags) add(cmd *cobra.Command) {
 		if n.noDHT && len(n.nodes) > 0 {
 			return usageErr("leave one of them away", "--no-dht and --dht-node contradict each other")
 		}
-		return nil
+		return n.limits.check()
 	}
 }

@@ -24,6 +24,21 @@ func TestLimitFlags(t *testing.T) {
 	if err := get.ParseFlags([]string{"--limit-up", "fast"}); err == nil {
 		t.Error("a limit that is no size was taken")
 	}
+	if err := get.ParseFlags([]string{"--alt-limit-up", "5K"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := get.PreRunE(get, nil); err == nil {
+		t.Error("alternative limits without a time were taken")
+	}
+	if err := get.ParseFlags([]string{"--alt-limit-at", "mon-fri 8-18"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := get.PreRunE(get, nil); err != nil {
+		t.Error(err)
+	}
+	if err := get.ParseFlags([]string{"--alt-limit-at", "8 to 18"}); err == nil {
+		t.Error("a plan that is none was taken")
+	}
 	l := limitFlags{up: rateFlag{5}, down: rateFlag{6}}
 	if got := l.limits(); got != (shoal.Limits{Up: 5, Down: 6}) {
 		t.Errorf("limits %+v", got)

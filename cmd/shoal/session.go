@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -50,6 +51,9 @@ func openSession(out *output, n netFlags) (*session, error) {
 			what = "listen on " + n.listen.String()
 		}
 		return nil, fail(what, err)
+	}
+	if err := n.limits.alternative(s.engine); err != nil {
+		return nil, errors.Join(fail("set the alternative limits", err), s.close())
 	}
 	addr := s.engine.Addr().String()
 	out.say("listening on %s", addr)

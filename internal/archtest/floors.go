@@ -55,6 +55,7 @@ var Rooms = []Room{
 	{"internal/rate", Decisions, false},
 	{"internal/webplan", Decisions, false},
 	{"internal/metadata", Decisions, false},
+	{"internal/schedule", Decisions, false},
 	{"internal/swarm", Decisions, true},
 	{"internal/dht", Decisions, false},
 	{"internal/external", Decisions, false},

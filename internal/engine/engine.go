@@ -139,6 +139,7 @@ type Engine struct {
 	spares   *peerconn.Spares
 	trackers *trackerclient.Client
 	up, down *throttle.Limiter
+	limits   limits
 
 	dialSlots   chan struct{} // half-open connections
 	acceptSlots chan struct{} // incoming handshakes
@@ -349,8 +350,7 @@ func (e *Engine) Close(ctx context.Context) error {
 	}
 	defer close(e.closedCh)
 	e.cancel()
-	e.up.Close()
-	e.down.Close()
+	e.closeLimits()
 	err := e.listener.Close()
 	e.wg.Wait()
 	if e.node != nil {

@@ -2,8 +2,11 @@ package engine
 
 import (
 	"net/netip"
+	"sync"
+	"time"
 
 	"shoal/internal/peerconn"
+	"shoal/internal/schedule"
 )
 
 // Limits bound how fast bytes move, in bytes a second; 0 means no limit.
@@ -14,10 +17,103 @@ type Limits struct {
 	PeerUp, PeerDown int64
 }
 
+// limits are those of an engine: the usual ones, and others that hold instead of them at
+// times, or when somebody says so.
+type limits struct {
+	mu     sync.Mutex
+	usual  Limits
+	other  Limits
+	when   schedule.Machine
+	timer  *time.Timer // while there is a plan
+	closed bool
+}
+
+// lookAtClock is how often a plan is compared with the clock, which may be put forward
+// and back, or go on while the machine sleeps.
+const lookAtClock = time.Minute
+
 // SetLimits changes the limits of the whole engine, at once.
 func (e *Engine) SetLimits(l Limits) {
-	e.up.SetLimit(l.Up, l.PeerUp)
-	e.down.SetLimit(l.Down, l.PeerDown)
+	e.limits.mu.Lock()
+	defer e.limits.mu.Unlock()
+	e.limits.usual = l
+	e.applyLimits()
+}
+
+// SetAlternative changes the limits that hold instead of the others at the times of a plan,
+// which schedule.Check has found good; none means: by hand only.
+func (e *Engine) SetAlternative(l Limits, plan []schedule.Span) {
+	e.limits.mu.Lock()
+	defer e.limits.mu.Unlock()
+	e.limits.other = l
+	e.limits.when.SetPlan(time.Now(), plan)
+	e.applyLimits()
+}
+
+// SwitchAlternative has the alternative limits hold, or not, until the plan next has
+// something to say.
+func (e *Engine) SwitchAlternative(on bool) {
+	e.limits.mu.Lock()
+	defer e.limits.mu.Unlock()
+	e.limits.when.Switch(on)
+	e.applyLimits()
+}
+
+// Limits gives the limits that hold now, and whether they are the alternative ones.
+func (e *Engine) Limits() (l Limits, alternative bool) {
+	e.limits.mu.Lock()
+	defer e.limits.mu.Unlock()
+	return e.limits.now(), e.limits.when.On()
+}
+
+func (l *limits) now() Limits {
+	if l.when.On() {
+		return l.other
+	}
+	return l.usual
+}
+
+// applyLimits has those hold that are to hold now, and looks again when the plan has
+// something to say. e.limits.mu is held.
+func (e *Engine) applyLimits() {
+	l := &e.limits
+	if l.closed {
+		return
+	}
+	now := l.now()
+	e.up.SetLimit(now.Up, now.PeerUp)
+	e.down.SetLimit(now.Down, now.PeerDown)
+	if l.timer != nil {
+		l.timer.Stop()
+		l.timer = nil
+	}
+	if next := l.when.Next(); !next.IsZero() {
+		l.timer = time.AfterFunc(min(max(time.Until(next), 0), lookAtClock), e.lookAtPlan)
+	}
+}
+
+func (e *Engine) lookAtPlan() {
+	l := &e.limits
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	was := l.when.On()
+	l.when.Tick(time.Now())
+	if on := l.when.On(); on != was {
+		e.log.Info("limits changed by the plan", "alternative", on)
+	}
+	e.applyLimits()
+}
+
+// closeLimits lifts the limits for good.
+func (e *Engine) closeLimits() {
+	e.limits.mu.Lock()
+	defer e.limits.mu.Unlock()
+	e.limits.closed = true
+	if e.limits.timer != nil {
+		e.limits.timer.Stop()
+	}
+	e.up.Close()
+	e.down.Close()
 }
 
 // SetLimits changes the limits of the torrent, at once. Those of the engine hold besides.

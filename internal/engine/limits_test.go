@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"shoal/internal/schedule"
 )
 
 // fetched gives the bytes that each torrent has received in d.
@@ -130,6 +132,48 @@ func TestLocalPeersExempt(t *testing.T) {
 		if d := time.Since(began); d > time.Minute {
 			t.Errorf("a peer of the same network took %v", d)
 		}
+	})
+}
+
+// At the times of a plan other limits hold; by hand they do until the plan has something
+// to say. The clock of this world begins on a Saturday at midnight.
+func TestAlternativeLimits(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		c := makeContent(t, "by the clock", 256*kib, 64<<20)
+		seed := w.engine(1, Config{Limits: Limits{Up: 256 * kib}})
+		w.seed(seed, c)
+		l, _ := w.leech(w.engine(2, Config{}), c, seed.Addr())
+		is := func(want int64, alternative bool) {
+			t.Helper()
+			time.Sleep(5 * time.Second)
+			got, alt := seed.Limits()
+			if alt != alternative || got.Up != want {
+				t.Errorf("at %v: %+v, alternative %v", time.Now(), got, alt)
+			}
+			total, _ := fetched(10*time.Second, l)
+			near(t, time.Now().String(), total, 10*want, 4)
+		}
+		midnight := time.Now()
+		until := func(d time.Duration) { time.Sleep(time.Until(midnight.Add(d))) }
+		plan, err := schedule.Parse("sat 00:01-00:02")
+		if err != nil {
+			t.Fatal(err)
+		}
+		seed.SetAlternative(Limits{Up: 64 * kib}, plan)
+		is(256*kib, false)
+		until(time.Minute)
+		is(64*kib, true)
+		seed.SwitchAlternative(false)
+		is(256*kib, false)
+		seed.SwitchAlternative(true)
+		is(64*kib, true)
+		until(2 * time.Minute)
+		is(256*kib, false)
+		seed.SwitchAlternative(true)
+		seed.SetLimits(Limits{})
+		is(64*kib, true)
+		seed.SwitchAlternative(false)
+		wait(t, l)
 	})
 }
 

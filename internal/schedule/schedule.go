@@ -1,0 +1,196 @@
+// Package schedule decides when the alternative limits hold: at the times of the week
+// that a plan names, and whenever somebody says so by hand. What is said by hand holds
+// until the plan next has something to say, as in other clients.
+//
+// Times are those of the place where the user is: they are given, in its time zone,
+// and come from a clock that may be put forward and back. It is no matter of any BEP.
+package schedule
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Span is a part of the day on some days of the week.
+type Span struct {
+	Days Days
+	From int // minutes after midnight, 0 to 1439
+	// To is where it ends, also in minutes: on the next day when it is not after From. A
+	// span from midnight to midnight is the whole day.
+	To int
+}
+
+// Days is a set of days of the week: bit time.Sunday and so on.
+type Days uint8
+
+// Every is all days.
+const Every Days = 1<<7 - 1
+
+// Has reports whether a day is in the set.
+func (d Days) Has(day time.Weekday) bool { return d&(1<<day) != 0 }
+
+// maxSpans bounds a plan: a week has no use for more.
+const maxSpans = 64
+
+// Check says what is wrong with a plan.
+func Check(plan []Span) error {
+	if len(plan) > maxSpans {
+		return fmt.Errorf("a plan of %d times, at most %d are taken", len(plan), maxSpans)
+	}
+	for _, s := range plan {
+		if s.Days&Every == 0 || s.Days&^Every != 0 || s.From < 0 || s.From >= 24*60 || s.To < 0 || s.To > 24*60 {
+			return fmt.Errorf("a time of the plan is no time: days %07b, minutes %d to %d", s.Days, s.From, s.To)
+		}
+	}
+	return nil
+}
+
+// Machine knows whether the alternative limits hold. It is not safe for concurrent use.
+type Machine struct {
+	plan    []Span
+	on      bool
+	planned bool      // as the plan has it
+	next    time.Time // when the plan has something to say
+}
+
+// On reports whether the alternative limits hold.
+func (m *Machine) On() bool { return m.on }
+
+// Switch has them hold, or not, until the plan has something to say.
+func (m *Machine) Switch(on bool) { m.on = on }
+
+// SetPlan changes the plan, which Check has found good. When it has something to say for
+// now, that holds; an empty one leaves things as they are.
+func (m *Machine) SetPlan(now time.Time, plan []Span) {
+	m.plan = slices.Clone(plan)
+	if len(plan) > 0 {
+		m.planned = holds(plan, now)
+		m.on = m.planned
+	}
+	m.next = next(plan, now)
+}
+
+// Tick does what is due. It is called at Next or later, and also when the clock may have
+// been put back.
+func (m *Machine) Tick(now time.Time) {
+	if len(m.plan) == 0 {
+		return
+	}
+	if planned := holds(m.plan, now); planned != m.planned || !m.next.IsZero() && !now.Before(m.next) {
+		m.planned, m.on = planned, planned
+		m.next = next(m.plan, now)
+	}
+}
+
+// Next is when the plan next has something to say; the zero time when it never has.
+func (m *Machine) Next() time.Time { return m.next }
+
+// holds reports whether an instant is in the plan.
+func holds(plan []Span, now time.Time) bool {
+	minute, today := 60*now.Hour()+now.Minute(), now.Weekday()
+	yesterday := (today + 6) % 7
+	for _, s := range plan {
+		switch {
+		case s.From < s.To:
+			if s.Days.Has(today) && s.From <= minute && minute < s.To {
+				return true
+			}
+		case s.Days.Has(today) && minute >= s.From, s.Days.Has(yesterday) && minute < s.To:
+			return true
+		}
+	}
+	return false
+}
+
+// next gives the first full minute after now at which the plan has another opinion; the
+// zero time when it never has. It looks at the clock on the wall, minute by minute: so days
+// of 23 and 25 hours need no rules of their own. That is done twice a day and takes less
+// than a millisecond.
+func next(plan []Span, now time.Time) time.Time {
+	if len(plan) == 0 {
+		return time.Time{}
+	}
+	was, at := holds(plan, now), now.Truncate(time.Minute)
+	for range 8 * 24 * 60 { // a plan repeats after a week
+		if at = at.Add(time.Minute); holds(plan, at) != was {
+			return at
+		}
+	}
+	return time.Time{}
+}
+
+var dayNames = [...]string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
+
+// Parse reads a plan as people write it: spans with commas between them, such as
+// "mon-fri 08:00-18:30, sat 10-12, 23:00-06:00". A span without days is for every day.
+func Parse(text string) ([]Span, error) {
+	var plan []Span
+	var open Days // days before a comma, whose times are still to come
+	for part := range strings.SplitSeq(text, ",") {
+		words := strings.Fields(strings.ToLower(part))
+		s := Span{Days: open}
+		if len(words) > 0 && (words[0][0] < '0' || words[0][0] > '9') {
+			days, err := parseDays(words[0])
+			if err != nil {
+				return nil, err
+			}
+			s.Days |= days
+			if words = words[1:]; len(words) == 0 {
+				open = s.Days
+				continue
+			}
+		}
+		if len(words) != 1 {
+			return nil, fmt.Errorf("%q is no time of the week; write it like mon-fri 08:00-18:00", strings.TrimSpace(part))
+		}
+		if s.Days == 0 {
+			s.Days = Every
+		}
+		from, to, ok := strings.Cut(words[0], "-")
+		var ok1, ok2 bool
+		s.From, ok1 = minutes(from)
+		s.To, ok2 = minutes(to)
+		if !ok || !ok1 || !ok2 || s.From == 24*60 {
+			return nil, fmt.Errorf("%q is no time of the day; write it like 08:00-18:00", words[0])
+		}
+		plan, open = append(plan, s), 0
+	}
+	if open != 0 {
+		return nil, fmt.Errorf("%q names days without a time; write it like sat,sun 10:00-12:00", text)
+	}
+	return plan, Check(plan)
+}
+
+// parseDays reads a day, such as mon, or a row of them, such as mon-fri or sat-mon.
+func parseDays(text string) (Days, error) {
+	from, to, row := strings.Cut(text, "-")
+	if !row {
+		to = from
+	}
+	a, b := slices.Index(dayNames[:], from), slices.Index(dayNames[:], to)
+	if a < 0 || b < 0 {
+		return 0, fmt.Errorf("%q is no day; the days are mon, tue, wed, thu, fri, sat and sun", text)
+	}
+	var d Days
+	for i := a; ; i = (i + 1) % 7 {
+		d |= 1 << i
+		if i == b {
+			return d, nil
+		}
+	}
+}
+
+// minutes reads a time of the day, such as 8, 08:30 or 24:00.
+func minutes(text string) (int, bool) {
+	hour, minute, _ := strings.Cut(text, ":")
+	if minute == "" {
+		minute = "0"
+	}
+	h, err1 := strconv.ParseUint(hour, 10, 8)
+	m, err2 := strconv.ParseUint(minute, 10, 8)
+	n := int(60*h + m)
+	return n, err1 == nil && err2 == nil && m < 60 && n <= 24*60
+}
