@@ -216,6 +216,32 @@ func (m *Machine) Stats(now mono.Time) Stats {
 	return s
 }
 
+// Add counts in the node of the other family.
+func (s *Stats) Add(o Stats) {
+	for _, c := range [...]struct {
+		sum *int
+		n   int
+	}{
+		{&s.Nodes, o.Nodes},
+		{&s.Good, o.Good},
+		{&s.Buckets, o.Buckets},
+		{&s.Lookups, o.Lookups},
+		{&s.Queued, o.Queued},
+		{&s.Pending, o.Pending},
+		{&s.Hashes, o.Hashes},
+		{&s.Peers, o.Peers},
+		{&s.Queries, o.Queries},
+		{&s.Answers, o.Answers},
+		{&s.Limited, o.Limited},
+		{&s.Asked, o.Asked},
+		{&s.Replies, o.Replies},
+		{&s.Timeout, o.Timeout},
+		{&s.Dropped, o.Dropped},
+	} {
+		*c.sum += c.n
+	}
+}
+
 func randomID(rng *rand.Rand) (id krpc.ID) {
 	fill(id[:], rng)
 	return id

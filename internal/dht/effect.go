@@ -62,6 +62,19 @@ type Result struct {
 	Text      string  // likewise
 }
 
+// Add joins the result of a lookup in one DHT with that of the same lookup in another, which
+// ran at the same time: it went as well as the better one, and took as long as the longer.
+func (r *Result) Add(o Result) {
+	if r.Outcome == 0 || o.Outcome == Answered {
+		r.Outcome = o.Outcome
+	}
+	r.Took = max(r.Took, o.Took)
+	r.Asked += o.Asked
+	r.Answered += o.Answered
+	r.Peers += o.Peers
+	r.Announced += o.Announced
+}
+
 // Outcome is how it ended.
 type Outcome uint8
 

@@ -15,6 +15,7 @@ import (
 type Announce struct {
 	Enabled bool
 	Port    uint16 // of our peer
+	Port6   uint16 // of our peer in the DHT of IPv6; 0 means Port
 	Implied bool   // the port they see our datagrams come from, rather than Port
 }
 
@@ -49,6 +50,7 @@ type lookup struct {
 
 	started mono.Time
 	until   mono.Time // without a single answer it goes on this long
+	hurried bool      // and not a moment longer
 	result  Result
 }
 
@@ -114,6 +116,20 @@ func (m *Machine) Cancel(now mono.Time, id LookupID) {
 	m.run(now)
 }
 
+// Hurry has a lookup end as soon as nobody is left to hear from, rather than wait for
+// somebody to turn up.
+func (m *Machine) Hurry(now mono.Time, id LookupID) {
+	m.begin()
+	for _, list := range [][]*lookup{m.lookups, m.queue} {
+		for _, l := range list {
+			if l.id == id && id != 0 {
+				l.hurried, l.until = true, now
+			}
+		}
+	}
+	m.run(now)
+}
+
 // dequeue starts the lookups whose turn has come.
 func (m *Machine) dequeue(now mono.Time) {
 	running := 0
@@ -127,7 +143,10 @@ func (m *Machine) dequeue(now mono.Time) {
 		return
 	}
 	for _, l := range m.queue[:n] {
-		l.started, l.until = now, now.Add(patience)
+		l.started = now
+		if !l.hurried {
+			l.until = now.Add(patience)
+		}
 		m.lookups = append(m.lookups, l)
 		if l.method == krpc.GetPeers { // what others left with us
 			m.report(l, m.store.sample(nil, now, l.target, m.cfg.MaxPeers, m.rng, func(p netip.AddrPort) bool { return !m.own(p) }))
@@ -262,18 +281,6 @@ func (l *lookup) settled() bool {
 	return l.flying == 0 && (l.slow == 0 || l.id == 0) && len(l.ways) == 0
 }
 
-// Hurry has a lookup end as soon as nobody is left to hear from, rather than wait for
-// somebody to turn up.
-func (m *Machine) Hurry(now mono.Time, id LookupID) {
-	m.begin()
-	for _, l := range m.lookups {
-		if l.id == id && id != 0 {
-			l.until = now
-		}
-	}
-	m.run(now)
-}
-
 // hopeless reports whether a lookup has nobody to hear from and goes on only because
 // somebody may turn up.
 func (l *lookup) hopeless() bool {
@@ -385,7 +392,11 @@ func (m *Machine) announce(now mono.Time, l *lookup) {
 		}
 		if !c.told {
 			c.told = true
-			m.out.Port, m.out.ImpliedPort, m.out.Token = l.announce.Port, l.announce.Implied, c.token
+			port := l.announce.Port
+			if m.cfg.IPv6 && l.announce.Port6 != 0 {
+				port = l.announce.Port6
+			}
+			m.out.Port, m.out.ImpliedPort, m.out.Token = port, l.announce.Implied, c.token
 			m.ask(now, query{
 				to: c.Addr, id: c.ID, known: true, method: krpc.AnnouncePeer, target: l.target,
 				purpose: forAnnounce, lookup: l,

@@ -23,12 +23,16 @@ type Found struct {
 	Nodes []krpc.Node // the closest that answered, closest first
 }
 
-// search is a lookup and who waits for it. The loop puts, the caller takes.
+// search is a lookup, in each DHT that the node is in, and who waits for it. The loop puts,
+// the caller takes.
 type search struct {
-	wake chan struct{} // of capacity 1: there is something to take
+	wake   chan struct{} // of capacity 1: there is something to take
+	ids    map[*side]dht.LookupID
+	target krpc.ID
 
 	mu    sync.Mutex // guards all below, for the length of a copy
 	peers []netip.AddrPort
+	left  int // DHTs in which it goes on
 	over  bool
 	found Found
 	err   error
@@ -44,16 +48,23 @@ func (s *search) put(peers []netip.AddrPort) {
 	s.ring()
 }
 
+// end takes the end of the lookup in one of the DHTs; it is over with the last.
 func (s *search) end(e dht.Effect) {
 	s.mu.Lock()
-	s.over, s.found = true, Found{e.Result, slices.Clone(e.Nodes)}
-	switch e.Result.Outcome {
+	defer s.mu.Unlock()
+	s.found.Add(e.Result)
+	s.found.Nodes = append(s.found.Nodes, e.Nodes...)
+	if s.left--; s.left > 0 {
+		return
+	}
+	slices.SortStableFunc(s.found.Nodes, func(a, b krpc.Node) int { return s.target.Compare(a.ID, b.ID) })
+	s.over = true
+	switch s.found.Outcome {
 	case dht.Silence:
 		s.err = ErrSilence
 	case dht.Busy:
 		s.err = ErrBusy
 	}
-	s.mu.Unlock()
 	s.ring()
 }
 
@@ -112,21 +123,23 @@ func (n *Node) Lookup(ctx context.Context, hash [20]byte, port uint16, found fun
 
 // Search is Lookup with all there is to choose and to know. found may be nil.
 func (n *Node) Search(ctx context.Context, hash [20]byte, announce dht.Announce, found func([]netip.AddrPort)) (Found, error) {
-	return n.wait(ctx, found, func(now mono.Time) dht.LookupID { return n.machine.Lookup(now, hash, announce) })
+	return n.wait(ctx, hash, found, func(now mono.Time, m *dht.Machine) dht.LookupID { return m.Lookup(now, hash, announce) })
 }
 
-// Closest looks for the nodes closest to a target.
+// Closest looks for the nodes closest to a target, in all DHTs that the node is in.
 func (n *Node) Closest(ctx context.Context, target krpc.ID) (Found, error) {
-	return n.wait(ctx, nil, func(now mono.Time) dht.LookupID { return n.machine.FindClosest(now, target) })
+	return n.wait(ctx, target, nil, func(now mono.Time, m *dht.Machine) dht.LookupID { return m.FindClosest(now, target) })
 }
 
 // wait starts a lookup and hands over what it finds until it is over.
-func (n *Node) wait(ctx context.Context, found func([]netip.AddrPort), start func(mono.Time) dht.LookupID) (Found, error) {
-	s := &search{wake: make(chan struct{}, 1)}
-	var id dht.LookupID // of the loop
+func (n *Node) wait(ctx context.Context, target krpc.ID, found func([]netip.AddrPort), start func(mono.Time, *dht.Machine) dht.LookupID) (Found, error) {
+	s := &search{wake: make(chan struct{}, 1), target: target, left: len(n.sides)}
 	if err := n.do(ctx, func(now mono.Time) {
-		id = start(now)
-		n.searches[id] = s
+		s.ids = make(map[*side]dht.LookupID)
+		for _, o := range n.sides {
+			id := start(now, o.machine)
+			s.ids[o], o.searches[id] = id, s
+		}
 	}); err != nil {
 		return Found{}, err
 	}
@@ -135,8 +148,10 @@ func (n *Node) wait(ctx context.Context, found func([]netip.AddrPort), start fun
 		case <-s.wake:
 		case <-ctx.Done():
 			n.do(context.Background(), func(now mono.Time) {
-				delete(n.searches, id)
-				n.machine.Cancel(now, id)
+				for _, o := range n.sides {
+					delete(o.searches, s.ids[o])
+					o.machine.Cancel(now, s.ids[o])
+				}
 			})
 			return Found{}, ctx.Err()
 		case <-n.ended:
@@ -181,22 +196,22 @@ func (c *call) end(e dht.Effect) {
 
 // Ping asks the node at addr whether it is there; the answer's ID is who it is.
 func (n *Node) Ping(ctx context.Context, addr netip.AddrPort) (Answer, error) {
-	return n.ask(ctx, func(now mono.Time) dht.QueryID { return n.machine.Ping(now, addr) })
+	return n.ask(ctx, addr, func(now mono.Time, m *dht.Machine) dht.QueryID { return m.Ping(now, addr) })
 }
 
 // FindNode asks the node at addr for the nodes it knows that are closest to target.
 func (n *Node) FindNode(ctx context.Context, addr netip.AddrPort, target krpc.ID) (Answer, error) {
-	return n.ask(ctx, func(now mono.Time) dht.QueryID { return n.machine.FindNode(now, addr, target) })
+	return n.ask(ctx, addr, func(now mono.Time, m *dht.Machine) dht.QueryID { return m.FindNode(now, addr, target) })
 }
 
 // GetPeers asks the node at addr for the peers it keeps of an info-hash.
 func (n *Node) GetPeers(ctx context.Context, addr netip.AddrPort, hash [20]byte) (Answer, error) {
-	return n.ask(ctx, func(now mono.Time) dht.QueryID { return n.machine.GetPeers(now, addr, hash) })
+	return n.ask(ctx, addr, func(now mono.Time, m *dht.Machine) dht.QueryID { return m.GetPeers(now, addr, hash) })
 }
 
-func (n *Node) ask(ctx context.Context, start func(mono.Time) dht.QueryID) (Answer, error) {
-	c := &call{done: make(chan struct{})}
-	if err := n.do(ctx, func(now mono.Time) { n.calls[start(now)] = c }); err != nil {
+func (n *Node) ask(ctx context.Context, addr netip.AddrPort, start func(mono.Time, *dht.Machine) dht.QueryID) (Answer, error) {
+	c, s := &call{done: make(chan struct{})}, n.sideOf(addr)
+	if err := n.do(ctx, func(now mono.Time) { s.calls[start(now, s.machine)] = c }); err != nil {
 		return Answer{}, err
 	}
 	select {
@@ -211,6 +226,8 @@ func (n *Node) ask(ctx context.Context, start func(mono.Time) dht.QueryID) (Answ
 
 // abandon lets go of all who wait; they see that the loop has ended.
 func (n *Node) abandon() {
-	clear(n.searches)
-	clear(n.calls)
+	for _, s := range n.sides {
+		clear(s.searches)
+		clear(s.calls)
+	}
 }

@@ -14,11 +14,11 @@ import (
 	"shoal/internal/mono"
 )
 
-// state is what a node keeps from run to run: a bencoded dictionary of `id` and the
-// compact `nodes` and `nodes6`.
+// state is what a node keeps from run to run: a bencoded dictionary of `id` and the compact
+// `nodes` for the DHT of IPv4, `id6` and `nodes6` for that of IPv6.
 type state struct {
-	id    krpc.ID
-	nodes []krpc.Node
+	id, id6 krpc.ID // zero where there was no such side yet
+	nodes   []krpc.Node
 }
 
 // maxState bounds the file in bytes and nodes: a table holds a few hundred.
@@ -66,10 +66,16 @@ func parseState(b []byte) (s state, err error) {
 		return state{}, err
 	}
 	id, _ := v.Get("id").Bytes()
-	if len(id) != len(s.id) {
+	id6, _ := v.Get("id6").Bytes()
+	if len(id) == len(s.id) {
+		s.id = krpc.ID(id)
+	}
+	if len(id6) == len(s.id6) {
+		s.id6 = krpc.ID(id6)
+	}
+	if s.id == s.id6 { // none, or no two nodes
 		return state{}, errors.New("no id")
 	}
-	s.id = krpc.ID(id)
 	for _, list := range []struct {
 		key  string
 		size int
@@ -96,8 +102,14 @@ func (s state) encode() []byte {
 	}
 	w := bencode.NewWriter(nil)
 	w.BeginDict()
-	w.Key("id")
-	w.Bytes(s.id[:])
+	if s.id != (krpc.ID{}) {
+		w.Key("id")
+		w.Bytes(s.id[:])
+	}
+	if s.id6 != (krpc.ID{}) {
+		w.Key("id6")
+		w.Bytes(s.id6[:])
+	}
 	w.Key("nodes")
 	w.Bytes(four)
 	w.Key("nodes6")
@@ -106,14 +118,35 @@ func (s state) encode() []byte {
 	return w.Finish()
 }
 
-// snapshot is the state to save; of the loop, or after its end. While no node is good the
-// ones loaded stay: being offline for an evening must not cost the way back.
+// snapshot is the state to save; of the loop, or after its end. While no node of a family is
+// good the ones loaded stay: being offline for an evening, or without IPv6, must not cost the
+// way back.
 func (n *Node) snapshot(now mono.Time) state {
-	s := state{id: n.machine.ID(), nodes: n.machine.Nodes(nil, now)}
-	if len(s.nodes) == 0 {
-		s.nodes = n.saved
+	s := state{id: n.saved.id, id6: n.saved.id6}
+	var have [2]bool // of IPv4, of IPv6
+	for _, side := range n.sides {
+		family := &s.id
+		if side.v6 {
+			family = &s.id6
+		}
+		*family = side.machine.ID()
+		before := len(s.nodes)
+		s.nodes = side.machine.Nodes(s.nodes, now)
+		have[index(side.v6)] = len(s.nodes) > before
+	}
+	for _, old := range n.saved.nodes {
+		if !have[index(old.Addr.Addr().Is6())] {
+			s.nodes = append(s.nodes, old)
+		}
 	}
 	return s
+}
+
+func index(v6 bool) int {
+	if v6 {
+		return 1
+	}
+	return 0
 }
 
 // saveNow asks the loop for the state and writes it.

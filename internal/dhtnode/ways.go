@@ -90,15 +90,16 @@ func (n *Node) AddNode(addr netip.AddrPort) {
 	n.enter(way{port: addr.Port()}, []netip.Addr{addr.Addr()})
 }
 
-// enter tells the machine the addresses of a way in. The machine leaves out those of the
-// other family.
+// enter tells the machines the addresses of a way in. Each leaves out those of the other
+// family.
 func (n *Node) enter(w way, addrs []netip.Addr) {
 	n.do(context.Background(), func(now mono.Time) {
 		for _, a := range addrs {
-			if p := netip.AddrPortFrom(a, w.port); w.router {
-				n.machine.AddRouter(now, p)
+			p := netip.AddrPortFrom(a, w.port)
+			if s := n.sideOf(p); w.router {
+				s.machine.AddRouter(now, p)
 			} else {
-				n.machine.AddBootstrap(now, p)
+				s.machine.AddBootstrap(now, p)
 			}
 		}
 	})

@@ -267,7 +267,7 @@ func (e *Engine) open() error {
 		Version:   wire.Code + string(nodeVersion(e.cfg.Version)),
 		Announced: e.announcedTo,
 		SeenAs:    func(by, says netip.Addr) { e.seenAs(external.DHT, by, says) },
-		External:  func() netip.Addr { return e.outsideOf(pc.LocalAddr().Addr().Is6()) },
+		External:  e.outsideOf,
 		Trace:     e.traceFunc(), Clock: e.now, Logger: e.log,
 	})
 	if err != nil {
