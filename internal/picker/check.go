@@ -260,7 +260,7 @@ func (p *Picker) checkPeers(peers iter.Seq2[Peer, *bitfield.Bitfield]) error {
 		return fmt.Errorf("%d peers are counted as seeds, %d are complete", p.seeds, complete)
 	}
 	for peer := range p.peers {
-		if n := p.peers[peer].n; n > 0 && !connected[Peer(peer)] {
+		if n := p.peers[peer].n; n > 0 && !connected[Peer(peer)] && !p.peers[peer].apart {
 			return fmt.Errorf("peer %d is not connected and has %d requests", peer, n)
 		}
 	}

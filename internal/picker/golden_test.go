@@ -105,6 +105,26 @@ func (m *machine) peer(name byte, verb string, args []string) string {
 		}
 	case "chokes":
 		m.p.AbandonAll(peer)
+	case "claims":
+		at := m.ref(args[0])
+		n := m.p.Claim(m.now, peer, at.Piece, at.Index(), m.number(args[1]), time.Second, 10*time.Millisecond)
+		return fmt.Sprintf("%d blocks", n)
+	case "looks":
+		var out strings.Builder
+		for i := range m.g.pieces {
+			s, level := m.p.Standing(i, uint32(name))
+			if s == Barred {
+				continue
+			}
+			fmt.Fprintf(&out, "%d is %s, level %d", i, [...]string{"", "untaken", "spoilt", "resting", "poisoned", "working"}[s], level)
+			first, n := m.p.FreeRow(i, false)
+			half, few := m.p.FreeRow(i, true)
+			fmt.Fprintf(&out, ": %d blocks from %d, %d from %d\n", n, first, few, half)
+		}
+		if i, ok := m.p.UrgentFree(m.now); ok {
+			fmt.Fprintf(&out, "a reader waits for %d\n", i)
+		}
+		return out.String()
 	case "needs":
 		// A needs 200ms 100ms best=50ms all=20ms
 		m.paces[name] = Pace{

@@ -27,6 +27,7 @@ type peerState struct {
 	first, last int32    // the oldest and newest of them
 	piece       uint32   // the piece it last worked on
 	worked      bool     // whether piece is set
+	apart       bool     // it claims, see Claim
 	sender      uint32   // its identity, known since it sent a block
 	suggested   []uint32 // pieces that it would like to send (BEP 6); the swarm's
 	visit       uint64
@@ -241,7 +242,7 @@ func (p *Picker) AbandonAll(peer Peer) {
 	for q.first != none {
 		p.abandon(q.first)
 	}
-	q.dryHas, q.dry, q.worked, q.barren, q.suggested = nil, 0, false, 0, nil
+	q.dryHas, q.dry, q.worked, q.apart, q.barren, q.suggested = nil, 0, false, false, 0, nil
 	if p.owned == 0 {
 		return
 	}

@@ -32,7 +32,11 @@ func (s *Swarm) CheckInvariants() error {
 	if len(s.dirty) > 0 {
 		return errors.New("not flushed")
 	}
-	count, unchoked, requests := 0, 0, 0
+	count, unchoked := 0, 0
+	requests, err := s.checkWeb()
+	if err != nil {
+		return fmt.Errorf("web seeds: %w", err)
+	}
 	for i, p := range s.peers {
 		if p == nil {
 			continue

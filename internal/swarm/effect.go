@@ -5,6 +5,7 @@ import (
 
 	"shoal/internal/announce"
 	"shoal/internal/block"
+	"shoal/internal/webplan"
 	"shoal/internal/why"
 )
 
@@ -25,12 +26,13 @@ const (
 	PieceVerified             // Piece is had
 	PieceFailed               // Piece did not match its hash
 	Ban                       // Addr was proven to have sent bad data
+	Web                       // what web seeds are asked for: Web
 	Complete                  // every piece is verified that is not skipped; again after it was not so
 )
 
 var kindNames = [...]string{
 	"store", "discard", "forget", "dial", "drop", "announce", "find peers", "told", "seen as",
-	"piece verified", "piece failed", "ban", "complete",
+	"piece verified", "piece failed", "ban", "web", "complete",
 }
 
 // String gives the kind's name as golden scripts print it.
@@ -49,6 +51,7 @@ type Effect struct {
 	Block *block.Block
 	Addr  netip.AddrPort
 	Text  string
+	Web   *webplan.Act
 
 	Request                    announce.Request
 	Uploaded, Downloaded, Left int64
@@ -129,6 +132,7 @@ func (s *Swarm) settle() {
 	if s.askDirty(true) {
 		s.askDirty(false)
 	}
+	s.settleWeb()
 	if (s.pacing.on || s.wants() && s.picker.Endgame()) && !s.held && s.idlers() {
 		s.due(s.now.Add(lookEvery)) // what others were asked for may be late by then
 	}

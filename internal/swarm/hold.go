@@ -86,6 +86,7 @@ func (s *Swarm) Suspend(now mono.Time, on bool) {
 		}
 	}
 	s.parting = s.parting[:0]
+	s.endWeb()
 	for i := range s.cfg.Geometry.Pieces {
 		if s.picker.Started(i) {
 			s.picker.Forget(i)

@@ -55,7 +55,7 @@ func (s *Swarm) Urge(now mono.Time, reader uint32, from, to uint32) {
 // anew where what we lack has changed.
 func (s *Swarm) changed(c picker.Change) {
 	for _, t := range c.Taken {
-		if p := s.peers[t.Peer]; p != nil {
+		if p := s.peerAt(t.Peer); p != nil {
 			s.cancel(p, t.Ref, why.Unwanted)
 		}
 	}
@@ -126,6 +126,9 @@ func (s *Swarm) wake() {
 func (s *Swarm) makeRoom() {
 	if !s.picker.Reading(s.now) {
 		return
+	}
+	if s.web != nil {
+		s.web.plan.MakeRoom(s.now)
 	}
 	for _, p := range s.peers {
 		if p == nil || p.choking || p.requests.len() == 0 || !s.picker.Offers(p.have) {

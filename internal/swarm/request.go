@@ -181,7 +181,7 @@ func (s *Swarm) received(p *peer, m wire.Message, b *block.Block) {
 	var got picker.Got
 	got, _, s.scratch.others = s.picker.Received(p.slot, uint32(p.sender), ref, s.scratch.others[:0])
 	for _, other := range s.scratch.others {
-		if q := s.peers[other]; q != nil && q != p {
+		if q := s.peerAt(other); q != nil && q != p {
 			s.cancel(q, ref, why.Duplicated)
 		}
 	}

@@ -20,6 +20,7 @@ import (
 	"shoal/internal/peerbook"
 	"shoal/internal/trace"
 	"shoal/internal/tracker"
+	"shoal/internal/webplan"
 	"shoal/internal/why"
 	"shoal/internal/wire"
 	"shoal/metainfo"
@@ -45,6 +46,7 @@ type driver struct {
 	names map[PeerKey]string
 	last  PeerKey
 	tags  map[uint32][]byte // of the blocks stored: 0 none, 1 right, more: wrong
+	web   map[int]*fetched  // by connection to a web seed
 
 	notes []trace.Record // not yet told
 	out   []string
@@ -169,6 +171,8 @@ func (d *driver) do(verb string, args []string) {
 		}
 		d.out = told
 		d.say("it has rejected %d blocks", n)
+	case "web":
+		d.webDoes(args[0], args[1:])
 	case "check":
 		d.check(d.number(args[0]))
 	case "unwritten":
@@ -254,6 +258,8 @@ func (d *driver) torrent(args []string) {
 			cfg.Private = true
 		case "seed-only":
 			cfg.SeedOnly = true
+		case "web-seeds":
+			cfg.Web = &webplan.Config{Seeds: make([]webplan.Seed, n)}
 		case "tracker":
 			cfg.Tiers = [][]string{{"http://t.example/announce"}}
 		default:
@@ -263,6 +269,7 @@ func (d *driver) torrent(args []string) {
 	length := blocks * block.Size
 	d.geo = metainfo.Geometry{Total: int64(pieces) * int64(length), PieceLength: length, Pieces: pieces}
 	cfg.Geometry, cfg.Have = d.geo, d.pieces(have)
+	d.webSeeds(cfg.Web)
 	cfg.Trace = func(r trace.Record) { d.notes = append(d.notes, r) }
 	d.s = New(cfg, d.now, rand.New(rand.NewPCG(1, 1)))
 	d.s.Start(d.now)
@@ -518,6 +525,8 @@ func (d *driver) tell(r trace.Record, said map[netip.AddrPort][]string) {
 		reason = "(" + r.Why.Words() + ")"
 	}
 	switch {
+	case r.Proto == trace.Web:
+		d.tellWeb(r, reason)
 	case r.Way == trace.Sent && r.Proto == trace.Tracker:
 		d.say("announce %s %s", r.Text, reason)
 	case r.Way == trace.Sent && r.What != "handshake":
@@ -594,17 +603,23 @@ func (d *driver) effect(e Effect) {
 			d.tags[e.Ref.Piece] = make([]byte, d.geo.Blocks(e.Ref.Piece))
 		}
 		d.tags[e.Ref.Piece][e.Ref.Index()] = e.Block.Data[0]
+		from := d.names[e.Peer]
+		if e.Peer == 0 {
+			from = "a web seed"
+		}
 		text := "store"
 		if e.Sums {
 			text += " with digests"
 		}
-		d.say("%s %v from %s", text, e.Ref, d.names[e.Peer])
+		d.say("%s %v from %s", text, e.Ref, from)
 	case Discard, Forget:
 		if e.Kind == Forget {
 			d.say("forget piece %d", e.Piece)
 		} else {
 			d.say("discard a block")
 		}
+	case Web:
+		d.webAct(e.Web)
 	case Told:
 		d.say("told of the DHT node %v", e.Addr)
 	case SeenAs:
@@ -630,6 +645,9 @@ func (d *driver) state() {
 	}
 	if d.s.Deadline() == mono.Never {
 		d.say("nothing is due")
+	}
+	for _, w := range st.WebSeeds {
+		d.say("web seed %s is %s, %d connections, %d bytes; %s", w.URL, w.State, w.Conns, w.Downloaded, w.Err)
 	}
 	for _, p := range d.s.peers {
 		if p == nil {

@@ -28,6 +28,10 @@ type Stats struct {
 	Dialling, Known        int
 	Requests               int // in flight, all peers together
 	Trackers               []announce.TrackerStatus
+
+	WebDownloaded int64 // of Downloaded, from web seeds
+	WebRate       float64
+	WebSeeds      []WebSeedStats
 }
 
 // Stats gives a snapshot that shares nothing with the swarm.
@@ -43,6 +47,9 @@ func (s *Swarm) Stats(now mono.Time) Stats {
 		Wanted: p.Wanted, WantedHave: p.WantedHave,
 		Held: s.held, Suspended: s.suspended, Reading: s.wants() && s.picker.Reading(now),
 		Urgent: p.Urgent, UrgentCopied: p.Copied,
+	}
+	if s.web != nil {
+		st.WebDownloaded, st.WebRate, st.WebSeeds = s.web.down.Total(), s.web.down.Rate(now), s.webStats(now)
 	}
 	st.WantedSize, st.WantedVerified = s.wantedBytes()
 	for _, p := range s.peers {

@@ -26,6 +26,7 @@ import (
 	"shoal/internal/peerbook"
 	"shoal/internal/picker"
 	"shoal/internal/trace"
+	"shoal/internal/webplan"
 	"shoal/internal/why"
 	"shoal/internal/window"
 	"shoal/metainfo"
@@ -51,6 +52,8 @@ type Config struct {
 	Slots    int // unchoked peers, the optimistic one included; default 8, negative: none
 	MaxPeers int // connections; default 80
 	HalfOpen int // dials at once; default 16
+
+	Web *webplan.Config // web seeds (BEP 19); nil: none
 
 	Trace trace.Func // nil: no trace
 }
@@ -145,6 +148,7 @@ type Swarm struct {
 
 	down, up meter.Meter
 	wasted   int64
+	web      *web // nil: no web seeds
 
 	effects []Effect
 	scratch scratch
@@ -191,6 +195,8 @@ func New(cfg Config, now mono.Time, rng *rand.Rand) *Swarm {
 		chokeAt:  mono.Never,
 	}
 	s.cfg.Have = nil // the picker has its own
+	s.newWeb(cfg.Web)
+	s.cfg.Web = nil // the plan has it
 	if cfg.Slots < 0 {
 		s.choker.SetSlots(0)
 	}
@@ -231,6 +237,7 @@ func (s *Swarm) Stop(now mono.Time) {
 		return
 	}
 	s.stopped = true
+	s.endWeb()
 	for _, p := range s.peers {
 		if p != nil {
 			s.drop(p, why.Stopping, "")
@@ -283,8 +290,9 @@ func (s *Swarm) due(t mono.Time) {
 // Complete reports whether every piece is verified that is not skipped.
 func (s *Swarm) Complete() bool { return s.picker.Complete() }
 
-// Idle reports whether the torrent has no peer and none being dialled.
-func (s *Swarm) Idle() bool { return s.count == 0 && len(s.dials) == 0 }
+// Idle reports whether the torrent has no peer and none being dialled, and asks no web
+// seed.
+func (s *Swarm) Idle() bool { return s.count == 0 && len(s.dials) == 0 && s.web.idle() }
 
 // needs reports whether a piece is missing that is to be fetched.
 func (s *Swarm) needs() bool { return !s.cfg.SeedOnly && s.picker.Seeking() }

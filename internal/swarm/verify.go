@@ -39,7 +39,7 @@ func (s *Swarm) Unwritten(now mono.Time, piece uint32) {
 func (s *Swarm) verified(piece uint32, sums []blame.Sum) {
 	if s.ledger.Suspect(piece) {
 		for _, sender := range s.ledger.Passed(piece, sums) {
-			s.ban(s.senders.addr(sender), piece, why.BlocksDiffer)
+			s.convict(sender, piece, why.BlocksDiffer)
 		}
 	}
 	s.had(piece)
@@ -101,7 +101,7 @@ func (s *Swarm) failed(piece uint32, sums []blame.Sum) {
 	s.effect(Effect{Kind: Forget, Piece: piece})
 	s.effect(Effect{Kind: PieceFailed, Piece: piece})
 	if guilty := s.ledger.Failed(piece, s.scratch.senders, sums); guilty != 0 {
-		s.ban(s.senders.addr(guilty), piece, why.OnlySender)
+		s.convict(guilty, piece, why.OnlySender)
 	}
 }
 

@@ -45,11 +45,12 @@ const (
 	Peer                 // the peer protocol (BEP 3)
 	DHT                  // KRPC (BEP 5)
 	Tracker              // announces
+	Web                  // web seeds (BEP 19, 17)
 )
 
 // String gives the protocol's name.
 func (p Proto) String() string {
-	return [...]string{"torrent", "peer", "dht", "tracker"}[p&3]
+	return [...]string{"torrent", "peer", "dht", "tracker", "web"}[min(p, Web)]
 }
 
 // No marks an absent Piece or Block.

@@ -111,6 +111,7 @@ type Run struct {
 // Seed names a web seed of a torrent.
 type Seed struct {
 	URL    string // for showing
+	Host   string // with its port; for the trace, since URLs may hold secrets
 	Pieces bool   // BEP 17: it is asked for pieces, not for files
 }
 
