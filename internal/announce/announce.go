@@ -63,9 +63,11 @@ type Config struct {
 	Private bool       // BEP 27: one tracker at a time
 }
 
-// Request is one announce to make. The counters are the caller's to add.
+// Request is one announce to make. The counters are the caller's to add. With Scrape it is
+// a question for the counts alone (BEP 48), and the fields of an announce are zero.
 type Request struct {
 	URL       string
+	Scrape    bool
 	Event     tracker.Event
 	TrackerID string // to send along; empty when the tracker gave none
 	NumWant   int
@@ -76,8 +78,9 @@ type Request struct {
 // Result is how a Request ended. Of a failed one only URL, Event, Err and RetryIn
 // count.
 type Result struct {
-	URL   string
-	Event tracker.Event // of the request
+	URL    string
+	Scrape bool          // of the request
+	Event  tracker.Event // of the request
 
 	// Err is empty for success, else what went wrong, for people.
 	Err     string
@@ -96,6 +99,7 @@ type Machine struct {
 	walks    []*walk
 	running  bool
 	need     bool
+	partial  bool
 	complete bool // Completed was called
 	out      []Request
 }
@@ -163,6 +167,10 @@ func (m *Machine) Completed(now mono.Time) {
 // early as the trackers allow. It is so until the first call.
 func (m *Machine) NeedPeers(now mono.Time, need bool) { m.need = need }
 
+// Partial says whether the torrent is a partial seed: it lacks pieces and wants none of
+// them. Its trackers are told with every announce (BEP 21).
+func (m *Machine) Partial(partial bool) { m.partial = partial }
+
 // Tick makes the requests that are due.
 func (m *Machine) Tick(now mono.Time) {
 	if !m.running {
@@ -176,7 +184,7 @@ func (m *Machine) Tick(now mono.Time) {
 		if e == nil {
 			continue // due has moved on to when a tracker may be asked again
 		}
-		r := w.request(now, e)
+		r := w.request(now, e, m.partial)
 		r.Need = m.need
 		m.out = append(m.out, r)
 	}
@@ -193,6 +201,10 @@ func (m *Machine) Take() []Request {
 // Done takes the result of one request. What was not asked is passed over.
 func (m *Machine) Done(now mono.Time, r Result) {
 	e := m.find(r.URL)
+	if m.running && e != nil && r.Scrape {
+		e.counted(r)
+		return
+	}
 	if !m.running || e == nil || !e.asking || e.event != r.Event {
 		return
 	}
@@ -205,6 +217,10 @@ func (m *Machine) Done(now mono.Time, r Result) {
 	}
 	e.answered(r)
 	w.answered(now, e, r, m.rng)
+	if e.scrapes() {
+		e.scraping = true
+		m.out = append(m.out, Request{URL: e.url, Scrape: true, Why: why.CountsUnknown})
+	}
 }
 
 // Stop gives "stopped" for each tracker that knows us, or may: its request is not
@@ -229,6 +245,9 @@ func (m *Machine) Stop(now mono.Time) []Request {
 func (m *Machine) Deadline() mono.Time {
 	first := mono.Never
 	if m.running {
+		if len(m.out) > 0 {
+			return mono.Start
+		}
 		for _, w := range m.walks {
 			first = min(first, w.due(m.need))
 		}

@@ -16,9 +16,10 @@ import (
 // The scripts speak of trackers by letters. The commands:
 //
 //	public A B | C     a torrent with these tiers; private likewise
-//	start, complete, stop, need, enough
+//	start, complete, stop, need, enough, partial, whole
 //	wait 30m           time passes; what falls due in it is shown
-//	A answers [interval=30m] [min=5m] [id=x] [peers=7]
+//	A answers [interval=30m] [min=5m] [id=x] [peers=7] [seeders=2] [counts=no]
+//	A counts seeders=2   the answer to a scrape; "A counts" alone: it tells nothing
 //	A fails [retry=5m|retry=never] words
 //	status
 //
@@ -51,6 +52,8 @@ func (s *script) command(line string) string {
 		s.m.Completed(s.now)
 	case "need", "enough":
 		s.m.NeedPeers(s.now, words[0] == "need")
+	case "partial", "whole":
+		s.m.Partial(words[0] == "partial")
 	case "stop":
 		for _, r := range s.m.Stop(s.now) {
 			s.show(r)
@@ -87,6 +90,10 @@ func (s *script) make(words []string) {
 func (s *script) tick() {
 	s.m.Tick(s.now)
 	for _, r := range s.m.Take() {
+		if r.Scrape {
+			fmt.Fprintf(&s.out, "%s to %s: scrape (%s)\n", s.clock(s.now), name(r.URL), r.Why.Words())
+			continue
+		}
 		if _, twice := s.asked[r.URL]; twice {
 			s.t.Errorf("%s is asked while a request to it is under way", r.URL)
 		}
@@ -109,12 +116,16 @@ func (s *script) wait(text string) {
 }
 
 func (s *script) result(words []string) {
-	r := Result{URL: "http://" + words[0] + ".example/announce", Seeders: -1, Leechers: -1}
-	event, asked := s.asked[r.URL]
-	if r.Event = event; !asked {
-		s.out.WriteString("nothing is asked of it\n")
+	r := Result{URL: "http://" + words[0] + ".example/announce"}
+	if words[1] == "counts" {
+		r.Scrape, r.Seeders, r.Leechers = true, -1, -1
+	} else {
+		event, asked := s.asked[r.URL]
+		if r.Event = event; !asked {
+			s.out.WriteString("nothing is asked of it\n")
+		}
+		delete(s.asked, r.URL)
 	}
-	delete(s.asked, r.URL)
 	var text []string
 	for _, w := range words[2:] {
 		key, value, ok := strings.Cut(w, "=")
@@ -129,6 +140,8 @@ func (s *script) result(words []string) {
 			r.Peers, err = strconv.Atoi(value)
 		case key == "seeders":
 			r.Seeders, err = strconv.ParseInt(value, 10, 64)
+		case key == "counts":
+			r.Seeders, r.Leechers, err = -1, -1, nil
 		case key == "interval":
 			r.Interval = d
 		case key == "min":

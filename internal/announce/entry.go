@@ -75,6 +75,9 @@ type entry struct {
 	asking bool
 	event  tracker.Event
 
+	scraping bool // its counts are being asked for
+	noScrape bool // it does not tell them then either
+
 	known     bool      // it took our "started": it is owed "stopped"
 	trackerID string    // to be echoed
 	fails     int       // in a row
@@ -123,6 +126,28 @@ func (e *entry) failed(now mono.Time, r Result, rng *rand.Rand) {
 	default:
 		e.notBefore = now.Add(backoff(e.fails, rng))
 	}
+}
+
+// scrapes reports whether the counts are to be asked for, since the answer had none.
+func (e *entry) scrapes() bool {
+	if e.status.Seeders >= 0 && e.status.Leechers >= 0 || e.scraping || e.noScrape {
+		return false
+	}
+	_, ok := tracker.ScrapeURL(e.url)
+	return ok
+}
+
+// counted takes the answer to a scrape. A tracker that has none is not asked again.
+func (e *entry) counted(r Result) {
+	if !e.scraping {
+		return
+	}
+	e.scraping = false
+	if r.Err != "" || r.Seeders < 0 && r.Leechers < 0 {
+		e.noScrape = true
+		return
+	}
+	e.status.Seeders, e.status.Leechers = r.Seeders, r.Leechers
 }
 
 // answered notes an answer.

@@ -59,7 +59,7 @@ func (w *walk) pick(now mono.Time) *entry {
 }
 
 // request asks e.
-func (w *walk) request(now mono.Time, e *entry) Request {
+func (w *walk) request(now mono.Time, e *entry, partial bool) Request {
 	r := Request{URL: e.url, TrackerID: e.trackerID, NumWant: NumWant, Why: why.Periodic}
 	switch {
 	case !e.known:
@@ -68,6 +68,9 @@ func (w *walk) request(now mono.Time, e *entry) Request {
 		r.Event, r.Why = tracker.Completed, why.Finished
 	case w.settled && now < w.next:
 		r.Why = why.NeedPeers
+	}
+	if r.Event == tracker.None && partial {
+		r.Event = tracker.Paused
 	}
 	if e.fails > 0 {
 		r.Why = why.Retried

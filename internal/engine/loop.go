@@ -13,6 +13,7 @@ import (
 	"shoal/internal/bitfield"
 	"shoal/internal/disk"
 	"shoal/internal/external"
+	"shoal/internal/infohash"
 	"shoal/internal/mono"
 	"shoal/internal/peerbook"
 	"shoal/internal/peerconn"
@@ -393,7 +394,11 @@ func (t *Torrent) announce(e swarm.Effect) {
 	t.e.asks.ask(ctx, &t.tasks, trackerclient.HostOf(req.URL), classOf(req), func(refused error) (silent bool) {
 		defer cancel()
 		resp, err := tracker.Response{Seeders: -1, Leechers: -1}, refused
-		if refused == nil {
+		switch {
+		case refused != nil:
+		case req.Scrape:
+			resp.Seeders, resp.Leechers, err = t.counts(ctx, req.URL)
+		default:
 			resp, err = t.e.trackers.Announce(ctx, req.URL, p, t.heard)
 		}
 		t.noteRefused(refused)
@@ -401,6 +406,16 @@ func (t *Torrent) announce(e swarm.Effect) {
 		t.post(event{kind: evAnnounced, with: &r})
 		return silence(err)
 	})
+}
+
+// counts asks a tracker how many peers there are.
+func (t *Torrent) counts(ctx context.Context, url string) (seeders, leechers int64, err error) {
+	h := t.spec.Meta.InfoHash
+	all, err := t.e.trackers.Scrape(ctx, url, []infohash.Hash{h})
+	if c, ok := all[h]; ok {
+		return c.Seeders, c.Leechers, err
+	}
+	return -1, -1, err
 }
 
 // heard takes what a tracker said over one family.
@@ -429,7 +444,7 @@ func trackerPeers(peers []tracker.Peer) *found {
 // announceResult turns a tracker's reply into what the announce machine takes.
 func announceResult(req announce.Request, resp tracker.Response, err error) announce.Result {
 	r := announce.Result{
-		URL: req.URL, Event: req.Event,
+		URL: req.URL, Scrape: req.Scrape, Event: req.Event,
 		Interval: resp.Interval, MinInterval: resp.MinInterval, TrackerID: resp.TrackerID,
 		Peers: len(resp.Peers), Seeders: resp.Seeders, Leechers: resp.Leechers,
 	}

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -47,6 +48,10 @@ func (w *world) tracker(n byte, answer func(query) string) *httpTracker {
 	tr := &httpTracker{url: fmt.Sprintf("http://%v/announce", addr)}
 	stop := make(chan struct{})
 	srv := &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/scrape") {
+			http.NotFound(rw, r)
+			return
+		}
 		q := query{r.URL.Query(), time.Now()}
 		tr.mu.Lock()
 		tr.all = append(tr.all, q)

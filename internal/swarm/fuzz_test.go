@@ -187,7 +187,7 @@ func (m *monkey) outside() {
 		}
 	case 2:
 		if len(m.asked) > 0 {
-			r := announce.Result{URL: m.asked[0].URL, Event: m.asked[0].Event, Interval: time.Minute, Seeders: -1, Leechers: -1}
+			r := announce.Result{URL: m.asked[0].URL, Scrape: m.asked[0].Scrape, Event: m.asked[0].Event, Interval: time.Minute, Seeders: -1, Leechers: -1}
 			if m.dice(2) == 0 {
 				r.Err = "no answer"
 			}

@@ -194,7 +194,7 @@ func (d *driver) do(verb string, args []string) {
 	case "searched":
 		d.s.Searched(d.now, int(d.number(args[0])))
 	case "announced":
-		d.s.Announced(d.now, announce.Result{URL: "http://t.example/announce", Event: announceEvent[args[0]], Interval: 30 * time.Minute, Seeders: -1, Leechers: -1})
+		d.s.Announced(d.now, announce.Result{URL: "http://t.example/announce", Event: announceEvent[args[0]], Interval: 30 * time.Minute, Seeders: 1, Leechers: 1})
 	case "priorities":
 		prio := make([]uint8, len(args))
 		for i, a := range args {

@@ -67,6 +67,7 @@ func (s *Swarm) seek() {
 		return
 	}
 	s.trackers.NeedPeers(s.now, s.needPeers())
+	s.trackers.Partial(!s.needs() && s.picker.Missing() > 0)
 	s.trackers.Tick(s.now)
 	for _, r := range s.trackers.Take() {
 		s.announce(r)
@@ -115,7 +116,11 @@ func (s *Swarm) dialMore() {
 // announce emits one request to a tracker, with the counters of this moment.
 func (s *Swarm) announce(r announce.Request) {
 	if s.tracing() {
-		s.note(trace.Sent, trace.Tracker, nil, "announce", trace.Record{
+		what := "announce"
+		if r.Scrape {
+			what = "scrape"
+		}
+		s.note(trace.Sent, trace.Tracker, nil, what, trace.Record{
 			Piece: trace.No, Block: trace.No, Text: r.Event.String(), Why: r.Why,
 		})
 	}

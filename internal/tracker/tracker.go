@@ -21,7 +21,7 @@ import (
 	"shoal/internal/infohash"
 )
 
-// Event is what an announce reports. The numbers are those of BEP 15.
+// Event is what an announce reports. The numbers are those of BEP 15, as far as it goes.
 type Event uint8
 
 // The events of BEP 3.
@@ -30,11 +30,12 @@ const (
 	Completed              // the last piece arrived; never for a torrent complete at its start
 	Started                // the first announce
 	Stopped                // the last one
+	Paused                 // one as None, of a partial seed (BEP 21); over UDP there is none
 )
 
 // String gives the event's name in a query; empty for None.
 func (e Event) String() string {
-	return [...]string{"", "completed", "started", "stopped"}[e&3]
+	return [...]string{"", "completed", "started", "stopped", "paused", "", "", ""}[e&7]
 }
 
 // Params are what an announce tells a tracker.

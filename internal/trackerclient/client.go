@@ -21,11 +21,13 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
 	"time"
 
+	"shoal/internal/infohash"
 	"shoal/internal/netio"
 	"shoal/internal/peerbook"
 	"shoal/internal/tracker"
@@ -147,6 +149,74 @@ func (c *Client) announceHTTP(ctx context.Context, announceURL string, w way, p 
 	return r, nil
 }
 
+// Scrape asks a tracker for the counts of torrents (BEP 48). Which of them it knows, it
+// says; the others are missing. More than fit into one question are asked in several. The
+// error is as that of Announce; besides, ErrNoScrape when there is no such question to
+// this tracker.
+func (c *Client) Scrape(ctx context.Context, announceURL string, hashes []infohash.Hash) (map[infohash.Hash]tracker.Counts, error) {
+	counts, err := c.scrape(ctx, announceURL, hashes)
+	var e *Error
+	if errors.As(err, &e) {
+		e.scrape = true
+	}
+	return counts, err
+}
+
+func (c *Client) scrape(ctx context.Context, announceURL string, hashes []infohash.Hash) (map[infohash.Hash]tracker.Counts, error) {
+	url, ok := tracker.ScrapeURL(announceURL)
+	if !ok {
+		return nil, &Error{Host: hostOf(announceURL), Op: "read the announce URL", Err: ErrNoScrape}
+	}
+	to, ways, cancel, err := c.reach(&ctx, url)
+	defer cancel()
+	if err != nil {
+		return nil, err
+	}
+	most := tracker.MaxHTTPHashes
+	if to.udp {
+		most = tracker.MaxUDPHashes
+	}
+	counts := make(map[infohash.Hash]tracker.Counts)
+	for part := range slices.Chunk(hashes, most) {
+		var got map[infohash.Hash]tracker.Counts
+		for _, w := range ways { // one is enough: a tracker counts both families
+			if got, err = c.scrapePart(ctx, to, url, w, part); err == nil {
+				break
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(counts, got)
+	}
+	return counts, nil
+}
+
+func (c *Client) scrapePart(ctx context.Context, to target, url string, w way, hashes []infohash.Hash) (map[infohash.Hash]tracker.Counts, error) {
+	if !to.udp {
+		body, _, err := c.fetch(ctx, tracker.ScrapeQuery(url, hashes), w)
+		if err != nil {
+			return nil, err
+		}
+		counts, err := tracker.ParseScrape(body, hashes)
+		if err != nil {
+			return nil, &Error{Host: to.authority, Op: "read the reply", Err: err}
+		}
+		return counts, nil
+	}
+	r, _, err := c.askUDP(ctx, to, w, tracker.ActionScrape, func(conn uint64, tid uint32) []byte {
+		return tracker.AppendUDPScrape(nil, conn, tid, hashes)
+	})
+	if err != nil {
+		return nil, err
+	}
+	counts := make(map[infohash.Hash]tracker.Counts)
+	for i, n := range r.Counts(len(hashes)) {
+		counts[hashes[i]] = n
+	}
+	return counts, nil
+}
+
 // fetch gets a URL by one way, following redirects, and says which address answered.
 func (c *Client) fetch(ctx context.Context, rawURL string, w way) ([]byte, netip.Addr, error) {
 	to, err := parseTarget(rawURL)
@@ -207,6 +277,7 @@ func (c *Client) resolvePeers(ctx context.Context, peers []tracker.Peer) []track
 
 // What may be wrong with an announce, besides what the network and the tracker say.
 var (
+	ErrNoScrape  = errors.New("its URL does not say where to ask for counts")
 	ErrForbidden = errors.New("the URL leads to a local address where no tracker would be")
 	ErrFamily    = errors.New("no address of the family that we are reached by")
 	ErrRedirects = fmt.Errorf("more than %d redirects", maxRedirects)
@@ -220,10 +291,15 @@ type Error struct {
 	Host string // with its port if the URL has one
 	Op   string
 	Err  error
+
+	scrape bool
 }
 
 // Error gives the whole story.
 func (e *Error) Error() string {
+	if e.scrape {
+		return fmt.Sprintf("scrape %s: %s: %v", e.Host, e.Op, e.Err)
+	}
 	return fmt.Sprintf("announce to %s: %s: %v", e.Host, e.Op, e.Err)
 }
 

@@ -157,8 +157,8 @@ func (t target) redirect(location string) (target, error) {
 
 // permitted gives the addresses of t that may be asked. Hosts of this machine and of
 // local networks serve more than trackers, and trust whoever reaches them; so they are
-// asked only where trackers live, at a path that begins with /announce, and not at
-// all once an answer came from the internet. The URL of a UDP tracker has no path, mostly:
+// asked only where trackers live, at a path that begins with /announce or /scrape, and not
+// at all once an answer came from the internet. The URL of a UDP tracker has no path, mostly:
 // there the sixteen bytes of a connect are all that is sent to who is no tracker. The
 // addresses given are those that are dialled: a name cannot lead elsewhere after this
 // check.
@@ -173,8 +173,8 @@ func permitted(t target, addrs []netip.Addr, public bool) []netip.Addr {
 	return ok[:min(len(ok), maxAddresses)]
 }
 
-// isAnnounce reports whether a path begins with /announce and stays below it, however
-// the server understands it.
+// isAnnounce reports whether a path begins with /announce, or /scrape, and stays below it,
+// however the server understands it.
 func isAnnounce(path string) bool {
 	path, _, _ = strings.Cut(path, "?")
 	path = strings.ToLower(path)
@@ -183,7 +183,7 @@ func isAnnounce(path string) bool {
 			return false
 		}
 	}
-	return strings.HasPrefix(path, "/announce")
+	return strings.HasPrefix(path, "/announce") || strings.HasPrefix(path, "/scrape")
 }
 
 // localPrefixes are the addresses that do not lead to the internet, besides those

@@ -76,6 +76,8 @@ const (
 	Known     // an address we know and are not connected to
 	Retried   // tried before, due again
 
+	CountsUnknown // the tracker's answer did not say how many peers there are
+
 	// Of the order of announces.
 	ItsTurn       // there is a place for it among the announces under way
 	SilentTracker // the tracker has not answered others
@@ -172,6 +174,7 @@ var texts = [count]struct{ name, words string }{
 	WantsMore:          {"wants-more", "more is wanted again"},
 	Known:              {"known", "a known address without a connection"},
 	Retried:            {"retried", "it failed before and is due again"},
+	CountsUnknown:      {"counts-unknown", "its answer did not say how many peers there are"},
 	ItsTurn:            {"its-turn", "there is a place for it"},
 	SilentTracker:      {"silent-tracker", "the tracker has not answered others just now"},
 	TooMany:            {"too-many", "too many are waiting already"},
