@@ -148,3 +148,20 @@ func (m *memory) put(now mono.Time, key netip.AddrPort) {
 		m.order = m.order[1:]
 	}
 }
+
+// Sources gives who named an address; 0 when nobody did.
+func (b *Book) Sources(addr netip.AddrPort) Source {
+	if i, ok := b.index[unmap(addr)]; ok {
+		return b.entries[i].sources
+	}
+	return 0
+}
+
+// Keep forgets the idle addresses that none of these sources named.
+func (b *Book) Keep(sources Source) {
+	for i := len(b.entries) - 1; i >= 0; i-- {
+		if e := &b.entries[i]; e.state == idle && e.sources&sources == 0 {
+			b.remove(i)
+		}
+	}
+}

@@ -69,9 +69,9 @@ func (s *Swarm) CheckInvariants() error {
 		return fmt.Errorf("%d unchoked, %d slots", unchoked, s.cfg.Slots)
 	case s.idle() && (count > 0 || s.Deadline() != mono.Never):
 		return fmt.Errorf("suspended or stopped, with %d peers and a deadline at %v", count, s.Deadline())
-	case s.completed != s.picker.Complete() || s.seeking != s.needs():
+	case s.completed != s.Complete() || s.seeking != s.needs():
 		return fmt.Errorf("complete is %v and told is %v; wanting is %v and told is %v",
-			s.picker.Complete(), s.completed, s.needs(), s.seeking)
+			s.Complete(), s.completed, s.needs(), s.seeking)
 	case requests != s.picker.Stats().Requests:
 		return fmt.Errorf("%d requests in flight, the picker knows %d", requests, s.picker.Stats().Requests)
 	case count > 0 && s.Deadline() > s.now.Add(keepAliveAfter):

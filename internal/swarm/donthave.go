@@ -12,6 +12,10 @@ func (s *Swarm) theirDontHave(p *peer, body []byte) error {
 	if err != nil {
 		return err
 	}
+	if s.bare != nil {
+		p.early.lost(piece)
+		return nil
+	}
 	if piece >= s.cfg.Geometry.Pieces {
 		return fmt.Errorf("%w: lt_donthave of piece %d of %d", wire.ErrExtension, piece, s.cfg.Geometry.Pieces)
 	}

@@ -27,12 +27,13 @@ const (
 	PieceFailed               // Piece did not match its hash
 	Ban                       // Addr was proven to have sent bad data
 	Web                       // what web seeds are asked for: Web
+	Metadata                  // the metadata came: Swarm.Metadata has it
 	Complete                  // every piece is verified that is not skipped; again after it was not so
 )
 
 var kindNames = [...]string{
 	"store", "discard", "forget", "dial", "drop", "announce", "find peers", "told", "seen as",
-	"piece verified", "piece failed", "ban", "web", "complete",
+	"piece verified", "piece failed", "ban", "web", "metadata", "complete",
 }
 
 // String gives the kind's name as golden scripts print it.

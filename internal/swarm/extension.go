@@ -40,7 +40,10 @@ func (s *Swarm) extended(p *peer, m wire.Message) {
 
 // ourExtensions are the messages that we take, by the ids that we announce for them.
 func (s *Swarm) ourExtensions() wire.IDs {
-	return wire.OurIDs(wire.DontHave, wire.UploadOnly)
+	if s.cfg.Private {
+		return wire.OurIDs(wire.DontHave, wire.UploadOnly)
+	}
+	return wire.OurIDs(wire.DontHave, wire.UploadOnly, wire.UTMetadata)
 }
 
 // theirExtensions takes a handshake of the extension protocol, the first or a later
@@ -54,6 +57,10 @@ func (s *Swarm) theirExtensions(p *peer, body []byte) {
 	if p.ext.YourIP.IsValid() && !p.voted {
 		p.voted = true
 		s.effect(Effect{Kind: SeenAs, Peer: p.key, Addr: netip.AddrPortFrom(p.ext.YourIP, 0)})
+	}
+	s.fetchFrom(p)
+	if p.gone {
+		return
 	}
 	s.partIfUseless(p)
 	if p.ext.Port != 0 && !p.dialled && !p.listens.IsValid() {

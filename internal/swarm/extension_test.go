@@ -2,9 +2,13 @@ package swarm
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
+	"shoal/internal/block"
 	"shoal/internal/trace"
 	"shoal/internal/wire"
+	"shoal/metainfo"
 )
 
 // Ids that peers announce in the scripts, "ext=all": none is like ours, so that
@@ -33,7 +37,11 @@ func (d *driver) extensionWords(m wire.Message) string {
 				d.t.Error(err)
 			}
 			var r trace.Record
-			return fmt.Sprintf("%s %d", metadataWords(&r, msg), msg.Piece)
+			text := fmt.Sprintf("%s %d", metadataWords(&r, msg), msg.Piece)
+			if msg.Type == wire.MetadataData {
+				text += fmt.Sprintf(", %d of %d bytes", len(msg.Data), msg.Total)
+			}
+			return text
 		case wire.Holepunch:
 			msg, err := wire.ParsePunch(m.Body)
 			if err != nil {
@@ -46,4 +54,42 @@ func (d *driver) extensionWords(m wire.Message) string {
 	}
 	d.t.Errorf("it says an extended message with the id %d, which was not announced", m.Ext)
 	return "extended"
+}
+
+// content is a metadata of n bytes, the same each time.
+func content(n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(i*7 + i>>8)
+	}
+	return b
+}
+
+// metadataPart is a part of a metadata as a peer sends it: "0/20000", "0/20000!" with
+// something wrong.
+func (d *driver) metadataPart(arg string) []byte {
+	arg, wrong := strings.CutSuffix(arg, "!")
+	number, size, _ := strings.Cut(arg, "/")
+	n, _ := strconv.Atoi(size)
+	piece := d.number(number)
+	part := content(n)[min(int(piece)*wire.MetadataPiece, n):min(int(piece+1)*wire.MetadataPiece, n)]
+	if wrong {
+		part[0] ^= 1
+	}
+	return wire.AppendMetadata(nil, ourID(wire.UTMetadata), wire.Metadata{Type: wire.MetadataData, Piece: piece, Total: int64(n), Data: part})
+}
+
+// known tells the swarm of a magnet link what there is: "known pieces=4 have=0-1".
+func (d *driver) known(args []string) {
+	pieces, have := uint32(0), ""
+	for _, arg := range args {
+		switch key, value, _ := strings.Cut(arg, "="); key {
+		case "pieces":
+			pieces = d.number(value)
+		case "have":
+			have = value
+		}
+	}
+	d.geo = metainfo.Geometry{Total: int64(pieces) * block.Size, PieceLength: block.Size, Pieces: pieces}
+	d.s.Known(d.now, Known{Geometry: d.geo, Have: d.pieces(have), Metadata: d.s.Metadata()})
 }

@@ -125,7 +125,7 @@ func (s *Swarm) sayHave(p *peer) {
 	have := s.picker.Bitfield()
 	id := wire.Bitfield
 	switch {
-	case p.fast != nil && have.All():
+	case p.fast != nil && have.All() && s.bare == nil:
 		id = wire.HaveAll
 	case p.fast != nil && have.None():
 		id = wire.HaveNone

@@ -1,6 +1,7 @@
 package swarm
 
 import (
+	"crypto/sha1"
 	"encoding/binary"
 	"math/rand/v2"
 	"net/netip"
@@ -67,10 +68,28 @@ func newMonkey(t *testing.T, script []byte) *monkey {
 	if m.dice(2) == 0 {
 		cfg.Tiers = [][]string{{"http://a.example/announce"}, {"http://b.example/announce"}}
 	}
-	m.s = New(cfg, m.now, rand.New(rand.NewPCG(uint64(m.dice(256)), 1)))
+	seed := uint64(m.dice(256))
+	if m.dice(6) == 0 {
+		cfg.Geometry, cfg.Have, cfg.Private, cfg.Bare = metainfo.Geometry{}, nil, false, true
+		cfg.InfoHash = sha1.Sum(m.meta())
+	} else {
+		cfg.Metadata = m.meta()
+	}
+	m.s = New(cfg, m.now, rand.New(rand.NewPCG(seed, 1)))
 	m.s.Start(m.now)
 	m.flush()
 	return m
+}
+
+// meta is a metadata of two parts.
+func (m *monkey) meta() []byte { return content(wire.MetadataPiece + 100) }
+
+// known has the swarm of an info-hash learn what there is.
+func (m *monkey) known() {
+	if m.dice(2) == 0 {
+		m.s.Private(m.now)
+	}
+	m.s.Known(m.now, Known{Geometry: m.geo, Have: m.some(), Metadata: m.meta()})
 }
 
 func (m *monkey) left() bool { return len(m.script) > 0 }
@@ -115,6 +134,10 @@ func (m *monkey) addr() netip.AddrPort {
 }
 
 func (m *monkey) step() {
+	if m.s.Bare() && m.dice(16) == 0 {
+		m.known()
+		return
+	}
 	switch m.dice(16) {
 	case 0, 1:
 		m.join()
@@ -296,7 +319,7 @@ func (m *monkey) message() {
 			msg.Body = m.extension(msg.Ext)
 			break
 		}
-		msg.Body = []byte([]string{theirAll, "d1:pi6881ee", "d11:upload_onlyi1ee", "d11:upload_onlyi0e4:reqqi7ee", "nonsense"}[m.dice(5)])
+		msg.Body = []byte([]string{theirAll, "d1:md11:ut_metadatai110ee13:metadata_sizei16484ee", "d1:pi6881ee", "d11:upload_onlyi1ee", "d11:upload_onlyi0e4:reqqi7ee", "nonsense"}[m.dice(6)])
 	}
 	if err := Valid(m.geo, msg); err != nil {
 		m.t.Fatalf("%+v: %v", msg, err)
@@ -317,9 +340,12 @@ func (m *monkey) extension(id uint8) []byte {
 	case wire.UTPex:
 		b = wire.AppendPex(nil, id, wire.Pex{Added: []wire.PexPeer{{Addr: m.addr()}}, Dropped: []netip.AddrPort{m.addr()}})
 	case wire.UTMetadata:
-		b = wire.AppendMetadata(nil, id, wire.Metadata{
-			Type: wire.MetadataType(m.dice(4)), Piece: uint32(m.dice(3)), Total: int64(m.dice(100)), Data: make([]byte, m.dice(50)),
-		})
+		msg := wire.Metadata{Type: wire.MetadataType(m.dice(3)), Piece: uint32(m.dice(3)), Total: int64(len(m.meta()))}
+		if msg.Type == wire.MetadataData && m.dice(4) > 0 {
+			msg.Data = m.meta()[min(int(msg.Piece)*wire.MetadataPiece, len(m.meta())):]
+			msg.Data = msg.Data[:min(len(msg.Data), wire.MetadataPiece)]
+		}
+		b = wire.AppendMetadata(nil, id, msg)
 	default:
 		return []byte("nonsense")
 	}

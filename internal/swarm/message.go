@@ -33,6 +33,10 @@ func (s *Swarm) Message(now mono.Time, key PeerKey, m wire.Message, b *block.Blo
 		s.drop(p, why.Protocol, fmt.Sprintf("it sends %q without the fast extension", m.ID.String())) // BEP 6: MUST
 		return
 	}
+	if s.bare != nil && m.ID != wire.Extended && m.ID != wire.Port {
+		s.before(p, m, b)
+		return
+	}
 	switch m.ID {
 	case wire.Piece:
 		s.received(p, m, b)

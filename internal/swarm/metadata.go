@@ -1,22 +1,89 @@
 package swarm
 
 import (
+	"shoal/internal/metadata"
 	"shoal/internal/trace"
 	"shoal/internal/why"
 	"shoal/internal/wire"
 )
 
-// theirMetadata takes a ut_metadata message (BEP 9). A request is answered: every
-// one that we can't serve is rejected, so that nobody waits for it.
+// theirMetadata takes a ut_metadata message (BEP 9).
 func (s *Swarm) theirMetadata(p *peer, body []byte) error {
 	m, err := wire.ParseMetadata(body)
-	if err != nil || m.Type != wire.MetadataRequest || !p.ext.IDs.Speaks(wire.UTMetadata) {
+	if err != nil {
 		return err
 	}
-	s.sayMetadata(p, wire.Metadata{Type: wire.MetadataReject, Piece: m.Piece}, why.TheyAsked)
+	if m.Type == wire.MetadataRequest {
+		s.metadataRequested(p, m.Piece)
+		return nil
+	}
+	if s.bare == nil || s.bare.fetch == nil {
+		return nil // late, or of the wrong torrent
+	}
+	switch key := metadata.Key(p.key); m.Type {
+	case wire.MetadataData:
+		s.bare.fetch.Data(s.now, key, m.Piece, m.Total, m.Data)
+	case wire.MetadataReject:
+		s.bare.fetch.Rejected(s.now, key, m.Piece)
+	}
+	s.fetchMore()
 	return nil
 }
 
+// metaBytes is the size of the metadata as peers are told it; 0 when it is not served.
+// That of a private torrent is not: whoever may have it has it from the tracker's site.
+func (s *Swarm) metaBytes() int64 {
+	if s.cfg.Private {
+		return 0
+	}
+	return int64(len(s.cfg.Metadata))
+}
+
+// metadataRequested takes a request for a part of the metadata. Every request is
+// answered: what can't be served is rejected, so that nobody waits for it.
+func (s *Swarm) metadataRequested(p *peer, piece uint32) {
+	if !p.ext.IDs.Speaks(wire.UTMetadata) {
+		p.unknown++ // it can't be answered
+		return
+	}
+	if int64(piece)*wire.MetadataPiece >= s.metaBytes() {
+		s.sayMetadata(p, wire.Metadata{Type: wire.MetadataReject, Piece: piece}, why.TheyAsked)
+		return
+	}
+	if p.parts == nil {
+		p.parts = new(metadata.Server)
+	}
+	if !p.parts.Asked(s.now, piece) {
+		s.sayMetadata(p, wire.Metadata{Type: wire.MetadataReject, Piece: piece}, why.TooMany)
+		return
+	}
+	s.tickParts(p)
+}
+
+// tickParts sends a peer the parts of the metadata whose turn it is.
+func (s *Swarm) tickParts(p *peer) {
+	if p.parts == nil {
+		return
+	}
+	for {
+		piece, ok := p.parts.Next(s.now)
+		if !ok {
+			break
+		}
+		from := int64(piece) * wire.MetadataPiece
+		if from >= s.metaBytes() || !p.ext.IDs.Speaks(wire.UTMetadata) {
+			continue // it is private now, or switched off
+		}
+		raw := s.cfg.Metadata
+		s.sayMetadata(p, wire.Metadata{
+			Type: wire.MetadataData, Piece: piece, Total: int64(len(raw)),
+			Data: raw[from:min(from+wire.MetadataPiece, int64(len(raw)))],
+		}, why.TheyAsked)
+	}
+	s.due(p.parts.Deadline())
+}
+
+// sayMetadata sends a ut_metadata message to a peer that speaks it.
 func (s *Swarm) sayMetadata(p *peer, m wire.Metadata, w why.Why) {
 	p.out = wire.AppendMetadata(p.out, p.ext.IDs[wire.UTMetadata], m)
 	if s.tracing() {

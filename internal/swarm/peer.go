@@ -6,6 +6,7 @@ import (
 	"shoal/internal/bitfield"
 	"shoal/internal/blame"
 	"shoal/internal/block"
+	"shoal/internal/metadata"
 	"shoal/internal/meter"
 	"shoal/internal/mono"
 	"shoal/internal/picker"
@@ -28,8 +29,9 @@ type peer struct {
 
 	// What the remote told us.
 	have       *bitfield.Bitfield
-	choking    bool // it chokes us
-	interested bool // it wants something from us
+	early      *early // in place of have, while there is no metadata; nil: nothing
+	choking    bool   // it chokes us
+	interested bool   // it wants something from us
 	ext        wire.Extensions
 	voted      bool // it said where it sees us
 	unknown    int  // messages of unknown ids
@@ -51,10 +53,11 @@ type peer struct {
 
 	// What it asks of us.
 	queue   uploads
-	flight  int       // blocks handed to the writer and not yet sent
-	writer  int       // how many those may be
-	sentAt  mono.Time // when the writer began with the oldest of them
-	refused int       // requests that could not be served
+	parts   *metadata.Server // of the metadata; nil: none was asked for
+	flight  int              // blocks handed to the writer and not yet sent
+	writer  int              // how many those may be
+	sentAt  mono.Time        // when the writer began with the oldest of them
+	refused int              // requests that could not be served
 
 	// Time and rate.
 	joined    mono.Time

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"shoal/internal/bitfield"
+	"shoal/internal/metadata"
 	"shoal/internal/mono"
 	"shoal/internal/peerbook"
 	"shoal/internal/picker"
@@ -65,6 +66,9 @@ func (s *Swarm) Joined(now mono.Time, key PeerKey, a Arrival) {
 		s.refuse(p, why.WrongPeerID, "its peer id is not the one the tracker gave")
 	case s.book.Banned(a.Addr):
 		s.refuse(p, why.Banned, "its address is banned")
+	case a.Dialled && expect.foreign:
+		s.refuse(p, why.Private, "")
+		s.book.Keep(allowed)
 	case s.collapse(p):
 		// The older connection to the same peer was kept.
 	case s.count >= s.cfg.MaxPeers:
@@ -174,7 +178,7 @@ func (s *Swarm) sayExtensions(p *peer, w why.Why) {
 		return
 	}
 	p.out = wire.AppendExtensions(p.out, wire.Extensions{
-		IDs: s.ourExtensions(), Client: s.cfg.Client, Reqq: ourReqq, Port: s.cfg.Port, UploadOnly: !s.wants(), YourIP: p.addr.Addr().Unmap(),
+		IDs: s.ourExtensions(), MetaBytes: s.metaBytes(), Client: s.cfg.Client, Reqq: ourReqq, Port: s.cfg.Port, UploadOnly: !s.wants(), YourIP: p.addr.Addr().Unmap(),
 	})
 	s.touch(p)
 	if s.tracing() {
@@ -223,6 +227,9 @@ func (s *Swarm) remove(p *peer) {
 	s.peers[p.slot] = nil
 	delete(s.byKey, p.key)
 	s.count--
+	if s.bare != nil && s.bare.fetch != nil {
+		s.bare.fetch.Gone(s.now, metadata.Key(p.key))
+	}
 	s.picker.AbandonAll(p.slot)
 	s.picker.PeerBits(p.have, nil)
 	s.freed = true
@@ -269,11 +276,15 @@ func (s *Swarm) External(now mono.Time, addr netip.Addr) {
 // DialFailed says that a Dial effect came to nothing.
 func (s *Swarm) DialFailed(now mono.Time, addr netip.AddrPort, reason string) {
 	s.now = now
-	if _, ok := s.dials[addr]; !ok {
+	d, ok := s.dials[addr]
+	if !ok {
 		return
 	}
 	delete(s.dials, addr)
 	s.book.Failed(now, addr)
+	if d.foreign {
+		s.book.Keep(allowed)
+	}
 	if s.tracing() {
 		s.note(trace.Did, trace.Peer, &peer{addr: addr}, "dial failed", trace.Record{Piece: trace.No, Block: trace.No, Text: reason})
 	}
@@ -297,4 +308,5 @@ func (s *Swarm) tickPeer(p *peer) {
 	s.due(p.lastSent.Add(keepAliveAfter))
 	s.tickRequests(p)
 	s.tickFast(p)
+	s.tickParts(p)
 }

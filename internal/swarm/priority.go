@@ -30,7 +30,7 @@ func (s *Swarm) SetPriorities(now mono.Time, prio []uint8) {
 	s.changed(s.picker.SetPriorities(prio))
 	if !s.started {
 		// What was complete at the start need not be told.
-		s.completed, s.seeking = s.picker.Complete(), s.needs()
+		s.completed, s.seeking = s.Complete(), s.needs()
 		return
 	}
 	s.reconsider()
@@ -77,7 +77,7 @@ func (s *Swarm) changed(c picker.Change) {
 // reconsider tells of what came of a change in what is had and wanted: that the torrent
 // is complete, and to peers whether we want anything, when that has changed (BEP 21).
 func (s *Swarm) reconsider() {
-	complete := s.picker.Complete()
+	complete := s.Complete()
 	if complete && !s.completed {
 		if s.tracing() {
 			s.note(trace.Did, trace.Torrent, nil, "complete", bare(why.None))

@@ -246,5 +246,5 @@ func (s *Swarm) recount(p *peer) {
 
 // useless reports whether neither side can gain anything from the other.
 func (s *Swarm) useless(p *peer) bool {
-	return (p.complete() || p.ext.UploadOnly) && !s.needs()
+	return s.bare == nil && (p.complete() || p.ext.UploadOnly) && !s.needs()
 }

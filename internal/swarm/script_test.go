@@ -1,6 +1,7 @@
 package swarm
 
 import (
+	"crypto/sha1"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -217,6 +218,10 @@ func (d *driver) do(verb string, args []string) {
 	case "wait":
 		d.wait(args[0])
 		return
+	case "known":
+		d.known(args)
+	case "private":
+		d.s.Private(d.now)
 	case "stop":
 		d.s.Stop(d.now)
 	case "state":
@@ -256,6 +261,10 @@ func (d *driver) torrent(args []string) {
 			cfg.DHTPort = 6881
 		case "private":
 			cfg.Private = true
+		case "metadata":
+			cfg.Metadata = content(n)
+		case "magnet":
+			cfg.Bare, cfg.InfoHash = true, sha1.Sum(content(n))
 		case "seed-only":
 			cfg.SeedOnly = true
 		case "web-seeds":
@@ -267,6 +276,9 @@ func (d *driver) torrent(args []string) {
 		}
 	}
 	length := blocks * block.Size
+	if cfg.Bare {
+		pieces = 0
+	}
 	d.geo = metainfo.Geometry{Total: int64(pieces) * int64(length), PieceLength: length, Pieces: pieces}
 	cfg.Geometry, cfg.Have = d.geo, d.pieces(have)
 	d.webSeeds(cfg.Web)
@@ -370,6 +382,13 @@ func (d *driver) recv(name, what string, args []string) bool {
 		b = wire.AppendUploadOnly(nil, ourID(wire.UploadOnly), args[0] == "yes")
 	case "ut_holepunch":
 		b = wire.AppendPunch(nil, ourID(wire.Holepunch), wire.Punch{Addr: addrOf(args[0])})
+	case "metadata":
+		// "0" answers with a part, "0!" with something wrong, "reject 0" with a no.
+		if args[0] == "reject" {
+			b = wire.AppendMetadata(nil, ourID(wire.UTMetadata), wire.Metadata{Type: wire.MetadataReject, Piece: d.number(args[1])})
+			break
+		}
+		b = d.metadataPart(args[0])
 	case "ext":
 		// An extended message of any id, with any body.
 		b = wire.AppendExtended(nil, uint8(n()), []byte(strings.Join(args[1:], " ")))
@@ -395,12 +414,16 @@ func ourID(x wire.Extension) uint8 { return wire.OurIDs(x)[x] }
 func (d *driver) read(b []byte) (wire.Message, error) {
 	body := b[4:]
 	if len(body) > 0 {
-		if err := wire.CheckLength(wire.ID(body[0]), uint32(len(body)), d.geo.Pieces); err != nil {
+		err := wire.CheckLength(wire.ID(body[0]), uint32(len(body)), d.geo.Pieces)
+		if d.s.Bare() {
+			err = wire.CheckBare(wire.ID(body[0]), uint32(len(body)), metainfo.MaxPieces)
+		}
+		if err != nil {
 			return wire.Message{}, err
 		}
 	}
 	m, err := wire.Parse(body)
-	if err == nil {
+	if err == nil && !d.s.Bare() {
 		err = Valid(d.geo, m)
 	}
 	return m, err
@@ -620,6 +643,8 @@ func (d *driver) effect(e Effect) {
 		}
 	case Web:
 		d.webAct(e.Web)
+	case Metadata:
+		d.say("%d bytes of metadata are there", len(d.s.Metadata()))
 	case Told:
 		d.say("told of the DHT node %v", e.Addr)
 	case SeenAs:

@@ -139,6 +139,9 @@ func (s *Swarm) Announced(now mono.Time, r announce.Result) {
 
 // left is the number of bytes in pieces not yet verified, wanted or not.
 func (s *Swarm) left() int64 {
+	if s.bare != nil {
+		return leftUnknown
+	}
 	g := s.cfg.Geometry
 	missing := int64(s.picker.Missing()) * int64(g.PieceLength)
 	if last := g.Pieces - 1; g.Pieces > 0 && !s.picker.Have(last) {

@@ -56,7 +56,7 @@ func (s *Swarm) Stats(now mono.Time) Stats {
 		if p == nil {
 			continue
 		}
-		if p.complete() {
+		if p.complete() && s.bare == nil {
 			st.Seeds++
 		}
 		if !p.choked {

@@ -21,6 +21,7 @@ import (
 	"shoal/internal/blame"
 	"shoal/internal/block"
 	"shoal/internal/choker"
+	"shoal/internal/metadata"
 	"shoal/internal/meter"
 	"shoal/internal/mono"
 	"shoal/internal/peerbook"
@@ -41,6 +42,8 @@ type Config struct {
 	PeerID   [20]byte // ours
 	Geometry metainfo.Geometry
 	Have     *bitfield.Bitfield // pieces verified at the start; taken over
+	Metadata []byte             // the info dictionary, served to others (BEP 9); nil: it is not
+	Bare     bool               // only InfoHash is known: no Geometry, Have and Metadata; see Known
 	Private  bool               // BEP 27: peers from trackers and the user only
 	SeedOnly bool               // never ask for pieces
 	Tiers    [][]string         // trackers
@@ -125,6 +128,7 @@ type Swarm struct {
 	peers   []*peer // nil where a slot is free
 	byKey   map[PeerKey]*peer
 	dials   map[netip.AddrPort]dial // attempts under way
+	bare    *magnet                 // nil once the metadata is known
 	count   int
 	dirty   []*peer // peers with something to flush
 	parting []*peer // neither side gains any more: dropped after the flush
@@ -166,6 +170,7 @@ type scratch struct {
 type dial struct {
 	expectID [20]byte
 	expects  bool
+	foreign  bool // it may not be a peer any more, see Private
 	why      why.Why
 }
 
@@ -197,10 +202,13 @@ func New(cfg Config, now mono.Time, rng *rand.Rand) *Swarm {
 	s.cfg.Have = nil // the picker has its own
 	s.newWeb(cfg.Web)
 	s.cfg.Web = nil // the plan has it
+	if cfg.Bare {
+		s.bare = &magnet{fetch: metadata.New(cfg.InfoHash)}
+	}
 	if cfg.Slots < 0 {
 		s.choker.SetSlots(0)
 	}
-	s.completed = s.picker.Complete()
+	s.completed = s.Complete()
 	s.seeking = s.needs()
 	s.fetching = s.picker.Missing() > 0
 	s.search.at = mono.Never
@@ -261,6 +269,7 @@ func (s *Swarm) Tick(now mono.Time) {
 			s.tickPeer(p)
 		}
 	}
+	s.tickFetch()
 	if s.picker.Endgame() {
 		s.freed = true // requests have become old enough to be copied
 	}
@@ -288,14 +297,14 @@ func (s *Swarm) due(t mono.Time) {
 }
 
 // Complete reports whether every piece is verified that is not skipped.
-func (s *Swarm) Complete() bool { return s.picker.Complete() }
+func (s *Swarm) Complete() bool { return s.bare == nil && s.picker.Complete() }
 
 // Idle reports whether the torrent has no peer and none being dialled, and asks no web
 // seed.
 func (s *Swarm) Idle() bool { return s.count == 0 && len(s.dials) == 0 && s.web.idle() }
 
 // needs reports whether a piece is missing that is to be fetched.
-func (s *Swarm) needs() bool { return !s.cfg.SeedOnly && s.picker.Seeking() }
+func (s *Swarm) needs() bool { return s.bare != nil || !s.cfg.SeedOnly && s.picker.Seeking() }
 
 // wants reports whether blocks are to be asked for at all.
 func (s *Swarm) wants() bool { return !s.idle() && s.needs() }

@@ -108,17 +108,22 @@ func (s *Swarm) failed(piece uint32, sums []blame.Sum) {
 // ban shuts out an address that was proven to have sent bad data, and drops
 // its connections.
 func (s *Swarm) ban(addr netip.AddrPort, piece uint32, w why.Why) {
+	s.shutOut(addr, onPiece(w, piece), fmt.Sprintf("it sent bad data in piece %d", piece))
+}
+
+// shutOut bans an address for what the record tells, and drops its connections.
+func (s *Swarm) shutOut(addr netip.AddrPort, r trace.Record, text string) {
 	if s.book.Banned(addr) {
 		return // for another piece, which was under way
 	}
 	s.book.Ban(s.now, addr)
 	if s.tracing() {
-		s.note(trace.Did, trace.Torrent, &peer{addr: addr}, "ban", onPiece(w, piece))
+		s.note(trace.Did, trace.Torrent, &peer{addr: addr}, "ban", r)
 	}
-	s.effect(Effect{Kind: Ban, Addr: addr, Piece: piece, Why: w})
+	s.effect(Effect{Kind: Ban, Addr: addr, Piece: uint32(max(r.Piece, 0)), Why: r.Why})
 	for _, p := range s.peers {
 		if p != nil && s.book.Banned(p.addr) {
-			s.drop(p, why.Banned, fmt.Sprintf("it sent bad data in piece %d", piece))
+			s.drop(p, why.Banned, text)
 		}
 	}
 }

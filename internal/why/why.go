@@ -21,6 +21,8 @@ const (
 	Protocol      // it broke the protocol
 	Silent        // nothing was heard for too long
 	Useless       // neither side can gain anything
+	Private       // BEP 27: the torrent is private, and its peers come from its trackers alone
+	MetadataKnown // the metadata came
 	Stopping      // the user or the program stops the torrent
 	Banned        // proven to have sent bad data
 	FilesOut      // the torrent's files can't be used now
@@ -130,6 +132,8 @@ var texts = [count]struct{ name, words string }{
 	Protocol:           {"protocol", "it broke the protocol"},
 	Silent:             {"silent", "nothing was heard from it for too long"},
 	Useless:            {"useless", "neither side has anything the other lacks"},
+	Private:            {"private", "the torrent is private: its peers come from its trackers alone"},
+	MetadataKnown:      {"metadata-known", "the metadata is there"},
 	Stopping:           {"stopping", "the torrent is being stopped"},
 	Banned:             {"banned", "it was proven to send bad data"},
 	FilesOut:           {"files-out", "the torrent's files can't be used now"},

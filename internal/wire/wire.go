@@ -139,6 +139,22 @@ func CheckLength(id ID, length, pieces uint32) error {
 	return nil
 }
 
+// CheckBare is CheckLength where it is not known yet how many pieces the torrent has,
+// but that it has no more than most: a bitfield may have any length up to that, and
+// payload, which can't have been asked for, is refused with ErrRange.
+func CheckBare(id ID, length, most uint32) error {
+	switch id {
+	case Bitfield:
+		if length > 1+uint32(bitfield.WireLen(most)) {
+			return fmt.Errorf("%w: %s of %d bytes", ErrTooLong, id, length)
+		}
+		return nil
+	case Piece:
+		return fmt.Errorf("%w: %s, and nothing was asked for", ErrRange, id)
+	}
+	return CheckLength(id, length, most)
+}
+
 // Parse reads a whole message: body is what follows the length prefix, its
 // length approved by CheckLength. An empty body is a keep-alive. For a piece it
 // reads the header; Length is that of the payload that follows it.

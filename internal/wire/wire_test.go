@@ -171,6 +171,30 @@ func TestExtensions(t *testing.T) {
 	}
 }
 
+// While it is not known how many pieces there are, a bitfield may have any length
+// within the bound, and payload none.
+func TestCheckBare(t *testing.T) {
+	for _, c := range []struct {
+		id     ID
+		length uint32
+		want   error
+	}{
+		{Bitfield, 1, nil},
+		{Bitfield, 126, nil},
+		{Bitfield, 127, ErrTooLong},
+		{Piece, 9 + 16384, ErrRange},
+		{Have, 5, nil},
+		{Have, 6, ErrLength},
+		{Extended, MaxBody, nil},
+		{Extended, MaxBody + 1, ErrTooLong},
+		{200, 1 << 30, ErrTooLong},
+	} {
+		if err := CheckBare(c.id, c.length, 1000); !errors.Is(err, c.want) {
+			t.Errorf("%v of %d bytes: %v", c.id, c.length, err)
+		}
+	}
+}
+
 // BEP 10: a later handshake adds to an earlier one.
 func TestExtensionsAdd(t *testing.T) {
 	var e Extensions
