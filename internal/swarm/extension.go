@@ -40,10 +40,11 @@ func (s *Swarm) extended(p *peer, m wire.Message) {
 
 // ourExtensions are the messages that we take, by the ids that we announce for them.
 func (s *Swarm) ourExtensions() wire.IDs {
-	if s.cfg.Private {
-		return wire.OurIDs(wire.DontHave, wire.UploadOnly)
+	ids := wire.OurIDs(wire.DontHave, wire.UploadOnly)
+	if s.bare != nil || s.metaBytes() > 0 {
+		ids[wire.UTMetadata] = wire.OurIDs(wire.UTMetadata)[wire.UTMetadata]
 	}
-	return wire.OurIDs(wire.DontHave, wire.UploadOnly, wire.UTMetadata)
+	return ids
 }
 
 // theirExtensions takes a handshake of the extension protocol, the first or a later
