@@ -97,6 +97,18 @@ type AddOptions struct {
 	Allocate bool
 	// Limits are those of the torrent alone. Those of the engine hold besides.
 	Limits Limits
+	// Rename gives files, or folders with all that is in them, other paths than the
+	// torrent's: from path to path, as Torrent.Rename takes them. What lies there under
+	// the old ones gets the new ones.
+	Rename map[string]string
+	// IncompleteSuffix, such as ".part", is behind the name of each file that comes to be
+	// until it is complete and durable. An existing file of that name is not written over.
+	IncompleteSuffix string
+	// IncompleteDir is a folder, which must exist, that holds the files until all that are
+	// wanted are complete and durable; then they are moved to Dir, also on another
+	// volume. A torrent that has files in Dir already stays there. The next start finds
+	// the files wherever they are, also without the option.
+	IncompleteDir string
 	// Anew has files fetched again that were here and are not. Without it a torrent
 	// whose files are gone altogether is Missing, and waits for them: the volume
 	// they are on may not be mounted.
@@ -119,6 +131,8 @@ var (
 	ErrInUse = errors.New("in use")
 	// ErrUnknown: no such torrent is remembered.
 	ErrUnknown = errors.New("no such torrent")
+	// ErrPath: a path that is not one on every file system, or that another file has.
+	ErrPath = errors.New("not a path that a torrent's file can have")
 	// ErrConfig: a configuration that cannot be.
 	ErrConfig = errors.New("bad configuration")
 )

@@ -133,7 +133,11 @@ func (e *Engine) Add(opt AddOptions) (*Torrent, error) {
 			return nil, err
 		}
 	}
-	t, err := e.e.Add(engine.Spec{Meta: meta, Dir: opt.Dir, Peers: opt.Peers, Raw: opt.Metainfo, SeedOnly: opt.SeedOnly, Anew: opt.Anew, Allocate: opt.Allocate, Priorities: prio, Limits: opt.Limits.inner()})
+	paths, err := opt.pathsOf(meta.Info)
+	if err != nil {
+		return nil, err
+	}
+	t, err := e.e.Add(engine.Spec{Paths: paths, Meta: meta, Dir: opt.Dir, Peers: opt.Peers, Raw: opt.Metainfo, SeedOnly: opt.SeedOnly, Anew: opt.Anew, Allocate: opt.Allocate, Priorities: prio, Limits: opt.Limits.inner()})
 	if err != nil {
 		return nil, publicError(err)
 	}
@@ -357,6 +361,8 @@ func publicError(err error) error {
 		sentinel = ErrUnknown
 	case storage.KindOf(err) == storage.NoSpace:
 		sentinel = ErrNoSpace
+	case errors.Is(err, metainfo.ErrPath):
+		sentinel = ErrPath
 	default:
 		return err
 	}

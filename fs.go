@@ -7,49 +7,72 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"time"
+
+	"shoal/internal/engine"
 )
 
 // FS gives the torrent's files as a file system to read, whether they are there already
 // or not: a read waits for what it needs, which is then fetched first. It serves
-// http.FileServerFS, which answers requests for ranges. Reads end with ctx.
-func (t *Torrent) FS(ctx context.Context) fs.FS {
-	f := &torrentFS{t: t, ctx: ctx, nodes: map[string]*node{".": {name: ".", folder: true}}}
+// http.FileServerFS, which answers requests for ranges. Reads end with ctx. Files have the
+// names that they have at the moment; one that is open stays so when it is renamed.
+func (t *Torrent) FS(ctx context.Context) fs.FS { return &torrentFS{t: t, ctx: ctx} }
+
+type torrentFS struct {
+	t   *Torrent
+	ctx context.Context
+
+	mu    sync.Mutex
+	nodes map[string]*node // by path; nil before first used
+	named *engine.Names    // when they were made
+}
+
+// tree gives the files and folders by their paths.
+func (f *torrentFS) tree() map[string]*node {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if named := f.t.t.Named(); f.nodes == nil || named != f.named {
+		f.named = named
+		f.nodes = f.t.tree()
+	}
+	return f.nodes
+}
+
+func (t *Torrent) tree() map[string]*node {
 	when := t.meta.CreationDate
-	f.nodes["."].when = when
-	for _, file := range t.Files() {
-		n := &node{name: path.Base(file.Path), path: file.Path, size: file.Length, when: when}
-		f.nodes[file.Path] = n
-		for at := file.Path; at != "."; at = path.Dir(at) {
+	nodes := map[string]*node{".": {name: ".", folder: true, when: when}}
+	for i, file := range t.meta.Info.Files {
+		if file.Pad {
+			continue
+		}
+		p := t.t.Path(i)
+		nodes[p] = &node{name: path.Base(p), path: p, file: i, size: file.Length, when: when}
+		for at := p; at != "."; at = path.Dir(at) {
 			dir := path.Dir(at)
-			parent := f.nodes[dir]
+			parent := nodes[dir]
 			known := parent != nil
 			if !known {
 				parent = &node{name: path.Base(dir), path: dir, folder: true, when: when}
-				f.nodes[dir] = parent
+				nodes[dir] = parent
 			}
-			parent.list = append(parent.list, f.nodes[at])
+			parent.list = append(parent.list, nodes[at])
 			if known {
 				break
 			}
 		}
 	}
-	for _, n := range f.nodes {
+	for _, n := range nodes {
 		slices.SortFunc(n.list, func(a, b *node) int { return strings.Compare(a.name, b.name) })
 	}
-	return f
-}
-
-type torrentFS struct {
-	t     *Torrent
-	ctx   context.Context
-	nodes map[string]*node // by path
+	return nodes
 }
 
 // node is a file or folder; it is its own fs.FileInfo and fs.DirEntry.
 type node struct {
 	name, path string
 	folder     bool
+	file       int // its number in the torrent
 	size       int64
 	when       time.Time
 	list       []*node
@@ -80,11 +103,7 @@ func (f *torrentFS) Open(name string) (fs.File, error) {
 	if n.folder {
 		return &openFolder{node: n}, nil
 	}
-	r, err := f.t.Open(f.ctx, n.path)
-	if err != nil {
-		return nil, err
-	}
-	return &openFile{r, n}, nil
+	return &openFile{f.t.openFile(f.ctx, n.file), n}, nil
 }
 
 // Stat implements fs.StatFS.
@@ -100,7 +119,7 @@ func (f *torrentFS) find(op, name string) (*node, error) {
 	if !fs.ValidPath(name) {
 		return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
 	}
-	n := f.nodes[name]
+	n := f.tree()[name]
 	if n == nil {
 		return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrNotExist}
 	}

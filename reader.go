@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"slices"
-	"strings"
 	"sync"
 
 	"shoal/internal/engine"
@@ -29,7 +28,7 @@ var priorities = []Priority{PrioritySkip, PriorityLow, PriorityNormal, PriorityH
 
 // File is one file of a torrent. Pad files (BEP 47) are none.
 type File struct {
-	Path     string // slash-separated; its first element is the torrent's name
+	Path     string // slash-separated, below Torrent.Dir; its first element is the torrent's name, unless it was renamed
 	Length   int64  // bytes
 	Verified int64  // bytes of it in verified pieces
 	Priority Priority
@@ -44,7 +43,7 @@ func (t *Torrent) Files() []File {
 		if f.Pad {
 			continue
 		}
-		file := File{Path: strings.Join(f.Path, "/"), Length: f.Length, Priority: priorities[t.t.Priority(i)]}
+		file := File{Path: t.t.Path(i), Length: f.Length, Priority: priorities[t.t.Priority(i)]}
 		for at := f.Offset; at < f.Offset+f.Length; {
 			next := min((at/size+1)*size, f.Offset+f.Length)
 			if t.t.Has(uint32(at / size)) {
@@ -88,15 +87,20 @@ const readAhead = 8 << 20
 
 // Open opens a file by its path, as Files gives it. Reads end with ctx.
 func (t *Torrent) Open(ctx context.Context, path string) (*Reader, error) {
-	for _, f := range t.meta.Info.Files {
-		if !f.Pad && strings.Join(f.Path, "/") == path {
-			ahead := max(readAhead, 2*t.meta.Info.PieceLength)
-			return &Reader{
-				r: t.t.NewReader(ahead, f.Offset+f.Length), ctx: ctx, start: f.Offset, length: f.Length,
-			}, nil
+	for i, f := range t.meta.Info.Files {
+		if !f.Pad && t.t.Path(i) == path {
+			return t.openFile(ctx, i), nil
 		}
 	}
 	return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+}
+
+func (t *Torrent) openFile(ctx context.Context, i int) *Reader {
+	f := &t.meta.Info.Files[i]
+	ahead := max(readAhead, 2*t.meta.Info.PieceLength)
+	return &Reader{
+		r: t.t.NewReader(ahead, f.Offset+f.Length), ctx: ctx, start: f.Offset, length: f.Length,
+	}
 }
 
 // SetReadAhead changes how many bytes are fetched ahead of what is read.

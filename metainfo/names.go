@@ -23,12 +23,17 @@ const MaxName = 255
 //  4. A name that Windows keeps for a device, with any extension (CON, nul.txt, COM1), gets
 //     "_" in front; and one in the form of a Windows short name (PROGRA~1.TXT), which could
 //     reach another file, has its "~" replaced by "_".
+//  5. A name that ends like the files that shoal makes beside those of torrents, and removes
+//     (.shoal-new, .shoal-part, in any case), has the dot of that ending replaced by "_".
 //
 // The result is empty when nothing is left; the caller knows what to use instead.
 func SafeName(name string) string {
 	name = replaceUnsafe(name)
 	name = strings.TrimRight(name, ". ")
 	name = shorten(name, MaxName)
+	if i := strings.LastIndexByte(name, '.'); i >= 0 && ownEnding(name[i:]) {
+		return SafeName(name[:i] + "_" + name[i+1:])
+	}
 	if reserved(name) {
 		return "_" + shorten(name, MaxName-1)
 	}
@@ -36,6 +41,15 @@ func SafeName(name string) string {
 		return name[:i] + "_" + name[i+1:]
 	}
 	return name
+}
+
+// ownEnding tells the endings of rule 5.
+func ownEnding(ext string) bool {
+	if len(ext) < len(".shoal-new") { // most names, at no cost
+		return false
+	}
+	key := foldKey(ext)
+	return key == ".shoal-new" || key == ".shoal-part"
 }
 
 // replaceUnsafe replaces what rule 1 lists. Most names come back as they are.

@@ -116,6 +116,14 @@ func TestSafeName(t *testing.T) {
 		{"a~12.txt", "a_12.txt"},
 		{"~1", "_1"},
 
+		// What shoal itself makes, and removes.
+		{"a.shoal-new", "a_shoal-new"},
+		{".0123.SHOAL-Part", ".0123_SHOAL-Part"},
+		{"a.ſhoal-new", "a_ſhoal-new"},
+		{"a.shoal-new.shoal-new", "a.shoal-new_shoal-new"},
+		{"shoal-new", "shoal-new"},
+		{"a.shoal-new.txt", "a.shoal-new.txt"},
+
 		// Too long: cut in front of the extension, at a character.
 		{long, long[:255]},
 		{long + ".mkv", long[:251] + ".mkv"},

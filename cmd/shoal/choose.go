@@ -95,23 +95,22 @@ func matches(pattern, file string) bool {
 
 // pickOne gives the one file that is meant: the one that fits the pattern, or the
 // largest.
-func pickOne(info *metainfo.Info, pattern string) (string, error) {
+func pickOne(t *shoal.Torrent, pattern string) (string, error) {
 	best, size, fits := "", int64(-1), 0
-	for _, f := range info.Files {
-		name := strings.Join(f.Path, "/")
-		if f.Pad || pattern != "" && !matches(pattern, name) {
+	for _, f := range t.Files() {
+		if pattern != "" && !matches(pattern, f.Path) {
 			continue
 		}
 		fits++
 		if f.Length > size {
-			best, size = name, f.Length
+			best, size = f.Path, f.Length
 		}
 	}
 	switch {
 	case fits == 0:
-		return "", usageErr("shoal show lists the files", "%q fits no file of %s", pattern, printable(info.Name))
+		return "", usageErr("shoal show lists the files", "%q fits no file of %s", pattern, printable(t.Name()))
 	case fits > 1 && pattern != "":
-		return "", usageErr("name one of them", "%q fits %s", pattern, fmt.Sprintf("%d files of %s", fits, printable(info.Name)))
+		return "", usageErr("name one of them", "%q fits %s", pattern, fmt.Sprintf("%d files of %s", fits, printable(t.Name())))
 	}
 	return best, nil
 }

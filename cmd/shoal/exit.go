@@ -85,6 +85,9 @@ func fail(what string, err error) error {
 		f.hint = "get the torrent again from where it came from; the message names the place in the file"
 	case errors.Is(err, shoal.ErrConfig):
 		f.code = exitUsage
+	case errors.Is(err, shoal.ErrPath):
+		f.code = exitUsage
+		f.hint = "names are of one kind on every system: shoal rename --help"
 	case errors.Is(err, shoal.ErrDuplicate):
 		f.hint = "name each torrent once"
 	case errors.Is(err, syscall.EADDRINUSE):

@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
@@ -90,6 +89,7 @@ loopback (--listen 127.0.0.1:0) keeps all traffic on this machine.`,
 	cmd.Flags().BoolVar(&o.anew, "anew", false, "fetch files again that were here and are gone")
 	cmd.Flags().Var(&o.allocate, "allocate", "full: reserve room for all files before the first byte; sparse: take what comes")
 	o.choose.add(cmd)
+	o.paths.add(cmd)
 	cmd.Flags().StringVar(&o.stream, "stream", "", "write the file that fits `GLOB` to standard output as it comes; the largest one without a GLOB")
 	cmd.Flags().Lookup("stream").NoOptDefVal = "*"
 	cmd.Flags().DurationVar(&o.wait, "wait", 10*time.Minute, "how `LONG` to wait for a full disk or a missing volume, then fail")
@@ -105,6 +105,7 @@ type getFlags struct {
 	allocate allocateFlag
 	wait     time.Duration
 	choose   chooseFlags
+	paths    pathFlags
 	stream   string
 	streams  bool
 }
@@ -123,7 +124,7 @@ func get(ctx context.Context, out *output, name string, n netFlags, o getFlags) 
 	if err != nil {
 		return err
 	}
-	d := &download{session: s, src: src, dir: n.dir, start: start, data: data, pattern: o.stream, anew: o.anew, allocate: o.allocate == "full", choose: o.choose, patience: o.wait}
+	d := &download{session: s, src: src, dir: n.dir, start: start, data: data, pattern: o.stream, anew: o.anew, allocate: o.allocate == "full", choose: o.choose, paths: o.paths, patience: o.wait}
 	if err = d.begin(n); err == nil {
 		err = d.run(ctx, o.seed)
 	}
@@ -142,6 +143,7 @@ type download struct {
 	anew     bool
 	allocate bool
 	choose   chooseFlags
+	paths    pathFlags
 	data     io.Writer     // for a stream; nil for none
 	pattern  string        // of the file that is streamed
 	patience time.Duration // with files that take nothing
@@ -178,7 +180,11 @@ func (d *download) begin(n netFlags) error {
 	if err != nil {
 		return err
 	}
-	t, err := d.engine.Add(shoal.AddOptions{Metainfo: d.src.raw, Dir: d.dir, Peers: n.peers, Anew: d.anew, Allocate: d.allocate, Priority: choice})
+	opt := shoal.AddOptions{Metainfo: d.src.raw, Dir: d.dir, Peers: n.peers, Anew: d.anew, Allocate: d.allocate, Priority: choice}
+	if err := d.paths.fill(&opt, d.src.meta.Info); err != nil {
+		return err
+	}
+	t, err := d.engine.Add(opt)
 	if err != nil {
 		return fail(d.what(), err)
 	}
@@ -207,7 +213,7 @@ func (d *download) run(ctx context.Context, seed bool) error {
 	if err == nil {
 		d.checked(checked)
 		if d.data != nil {
-			err = stream(ctx, d.torrent, d.src.meta.Info, d.pattern, d.data)
+			err = stream(ctx, d.torrent, d.pattern, d.data)
 		}
 		if err == nil {
 			err = d.wait(ctx)
@@ -300,7 +306,7 @@ func (d *download) checked(s shoal.Stats) {
 
 func (d *download) complete() {
 	s, took := d.torrent.Stats(), d.out.now().Sub(d.start)
-	path := filepath.Join(d.torrent.Dir(), d.torrent.Name())
+	path := d.torrent.Path()
 	text := "complete: " + size(s.Size) + ", all of it here already"
 	if s.Downloaded > 0 {
 		fetching := d.out.now().Sub(d.checkedAt)

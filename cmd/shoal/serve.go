@@ -84,9 +84,12 @@ func (d *download) serve(ctx context.Context, web netip.AddrPort) error {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(&limited{l, make(chan struct{}, maxViewers)}) }()
-	links := site.links()
-	d.out.say("serving at %s", links[0])
-	d.out.event("serving", servingEvent{d.torrent.InfoHash(), links[0], links[1:]})
+	// What files are called is known when they have been looked at.
+	if _, err := d.torrent.Checked(ctx); err == nil {
+		links := site.links()
+		d.out.say("serving at %s", links[0])
+		d.out.event("serving", servingEvent{d.torrent.InfoHash(), links[0], links[1:]})
+	}
 
 	err = d.torrent.Wait(ctx)
 	if err == nil {

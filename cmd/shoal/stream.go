@@ -5,13 +5,12 @@ import (
 	"io"
 
 	"shoal"
-	"shoal/metainfo"
 )
 
 // stream writes one file of the torrent to w, from its start to its end, as it comes.
 // Only what is verified is written.
-func stream(ctx context.Context, t *shoal.Torrent, info *metainfo.Info, pattern string, w io.Writer) error {
-	name, err := pickOne(info, pattern)
+func stream(ctx context.Context, t *shoal.Torrent, pattern string, w io.Writer) error {
+	name, err := pickOne(t, pattern)
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,10 @@ type opening struct {
 
 	// Nil with a storage of the caller's.
 	files     *storage.Files
+	was       resume.Aside          // what was noted of unfinished files
+	aside     []*storage.Unfinished // finds files that have a suffix; none when none may
+	entries   map[string]int        // with aside: the files by their paths
+	taken     []string              // files whose names others have, as was told
 	lay       resume.Layout
 	state     resume.FS // nil when nothing is kept
 	loaded    *resume.Loaded
@@ -64,9 +68,16 @@ func (t *Torrent) firstLook() error {
 	if t.spec.Storage != nil || t.spec.restored {
 		return nil // the next look tells, and waits for what is not there
 	}
-	files, err := t.files()
+	if t.spec.Open != nil {
+		files, err := t.spec.Open()
+		if err == nil {
+			err = files.Close()
+		}
+		return err
+	}
+	folder, err := t.e.files.Folder(at.given)
 	if err == nil {
-		return files.Close()
+		return folder.Close()
 	}
 	if storage.KindOf(err) != storage.Missing || t.e.cfg.StateDir == "" {
 		return err
@@ -92,8 +103,9 @@ func (t *Torrent) openFirst() {
 	t.openSoon(func(leave func()) { t.upkeepOpen(nil, nil, 0, leave) })
 }
 
-// openFiles opens the files. Nothing is looked at yet, and nothing created. Where
-// there is a journal of a folder that is not there, the error is errNotThere.
+// openFiles opens the files, and gives them the names that they should have. Nothing is
+// looked at otherwise, and nothing created. Where there is a journal of a folder that is
+// not there, the error is errNotThere.
 func (t *Torrent) openFiles(gen int32) (*opening, error) {
 	o := &opening{t: t, gen: gen}
 	report := func(r disk.Result) { t.post(event{kind: evChecked, n: gen, with: &r}) }
@@ -102,24 +114,12 @@ func (t *Torrent) openFiles(gen int32) (*opening, error) {
 		o.disk = t.device.disk.Open(o.store, t.geom, t.info.PieceHash, report)
 		return o, nil
 	}
-	o.lay = t.layout()
-	at := t.at.Load()
-	cfg := resume.Config{Dir: at.abs, Boot: t.e.boot}
-	state, err := t.e.stateFor(at.abs)
-	if err == nil {
-		o.state = state
-		o.journal, o.loaded, err = resume.Open(state, o.lay, cfg)
-	}
-	if err != nil {
-		// No reason not to get and share files. What was claimed before holds as far as
-		// the files are as they were then.
-		t.tell(Event{Kind: EventFiles, Text: "no journal is kept, so the next start checks everything: " + err.Error()})
-		o.state = nil
-		if o.journal, o.loaded, err = resume.Open(nil, o.lay, cfg); err != nil {
-			return nil, err
+	o.openJournal()
+	var err error
+	if o.files, err = o.open(); err != nil {
+		if o.unlock != nil {
+			o.unlock()
 		}
-	}
-	if o.files, err = t.files(); err != nil {
 		if storage.KindOf(err) == storage.Missing && (o.loaded.Found || t.had.known() || t.spec.restored) {
 			err = fmt.Errorf("%w (%w)", errNotThere, err)
 		}
@@ -133,25 +133,40 @@ func (t *Torrent) openFiles(gen int32) (*opening, error) {
 	return o, nil
 }
 
+// openJournal reads the journal. Where none can be kept that is no reason not to get and
+// share files. What was claimed before holds as far as the files are as they were then.
+func (o *opening) openJournal() {
+	t := o.t
+	state, err := o.findPlace()
+	lay, cfg := t.layout(), resume.Config{Dir: t.at.Load().abs, Boot: t.e.boot, Names: t.names()}
+	if err == nil {
+		o.state = state
+		o.journal, o.loaded, err = resume.Open(state, lay, cfg)
+	}
+	if err != nil {
+		t.tell(Event{Kind: EventFiles, Text: "no journal is kept, so the next start checks everything: " + err.Error()})
+		o.state = nil
+		o.journal, o.loaded, _ = resume.Open(nil, lay, cfg) // in memory: it can't fail
+	}
+	o.lay = o.journal.Layout()
+}
+
 // claimed takes the outcome of a group of pieces from the committer.
 func (o *opening) claimed(r resume.Report) {
 	switch {
+	case r.Err == nil:
+		if err := o.reveal(); err != nil {
+			o.t.post(event{kind: evSpoilt, n: o.gen, with: err})
+		}
+		if !o.t.e.cfg.KeepCached {
+			o.uncache(r.Durable)
+		}
 	case errors.As(r.Err, new(*resume.SyncError)):
 		o.t.post(event{kind: evSpoilt, n: o.gen, with: r.Err})
-	case r.Err != nil:
+	default:
 		// What is not claimed now will be; until then a stop costs a check.
 		o.t.e.log.Warn("claim pieces", "torrent", o.t.info.Name, "err", r.Err)
-	case !o.t.e.cfg.KeepCached:
-		o.uncache(r.Durable)
 	}
-}
-
-// files opens the folder and lays the torrent out in it.
-func (t *Torrent) files() (*storage.Files, error) {
-	if t.spec.Open != nil {
-		return t.spec.Open()
-	}
-	return storage.OpenTorrent(t.at.Load().given, t.info, t.e.files)
 }
 
 // settle finds out what is had. The pieces it gives can be served, also when the
@@ -214,6 +229,9 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 	}
 	if err == nil {
 		err = o.moveOut(ctx)
+	}
+	if err == nil {
+		err = o.reveal()
 	}
 	for i := 0; t.spec.Allocate && err == nil && i < len(t.info.Files); i++ {
 		if !o.files.Skipped(i) && !have.All() {
@@ -302,6 +320,9 @@ func (o *opening) close(ctx context.Context, inOrder bool) error {
 	var err error
 	if o.committer != nil {
 		err = o.committer.Close(ctx, inOrder)
+		if err == nil && inOrder {
+			err = o.reveal()
+		}
 	}
 	if o.t.spec.Storage != nil {
 		return err // it is closed with the torrent
@@ -336,6 +357,9 @@ func (o *opening) sync(ctx context.Context) error {
 		}
 	}
 	err := o.committer.Flush(ctx)
+	if err == nil {
+		return o.finish()
+	}
 	if err != nil && ctx.Err() == nil && !errors.As(err, new(*resume.SyncError)) {
 		// The data is safe. That the journal could not be written costs a check
 		// at the next start, and is told by the committer.
@@ -474,10 +498,10 @@ func (t *Torrent) maintain(now mono.Time) {
 		t.cur, t.doubts = nil, nil
 		t.source.set(nil)
 		t.gen++
-		gen, m := t.gen, t.move
-		t.move = nil
-		if m != nil {
-			t.openSoon(func(leave func()) { t.upkeepMove(prev, m, gen, leave) })
+		gen, c := t.gen, t.change
+		t.change = nil
+		if c != nil {
+			t.openSoon(func(leave func()) { c.do(prev, gen, leave) })
 			break
 		}
 		t.openSoon(func(leave func()) { t.upkeepOpen(prev, doubts, gen, leave) })

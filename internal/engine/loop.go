@@ -99,8 +99,8 @@ func (t *Torrent) apply(ev event) {
 		t.prioritise()
 		close(ev.with.(chan struct{}))
 		return
-	case evMove:
-		t.startMove(ev.with.(*move))
+	case evChange:
+		t.startChange(ev.with.(*change))
 		return
 	case evAnew:
 		t.anew.Store(true)
@@ -172,8 +172,8 @@ func (t *Torrent) refuse(ev event) {
 		ev.with.(*arrival).nc.Close()
 	case evSettled:
 		t.cur = ev.with.(*settled).o // to be closed at the end
-	case evMove:
-		ev.with.(*move).done <- ErrStopped
+	case evChange:
+		ev.with.(*change).done <- ErrStopped
 	case evPriorities:
 		close(ev.with.(chan struct{}))
 	}
@@ -483,6 +483,9 @@ func (t *Torrent) afterSync(now mono.Time, gen int32, err error) {
 	case err != nil:
 		t.spoilt(now, fmt.Errorf("make the download durable: %w", err))
 	case !t.synced && t.swarm.Complete():
+		if t.goHome() {
+			return
+		}
 		t.synced = true
 		t.pub.publishNow(now)
 		t.incomplete() // it may have been before

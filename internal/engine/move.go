@@ -11,35 +11,29 @@ import (
 	"shoal/internal/upkeep"
 )
 
-// ErrBusy says that the files are being opened, checked or moved at the moment.
-var ErrBusy = errors.New("the files are being checked or moved: try again later")
-
 // place is a folder, as the user names it and from the root.
-type place struct{ given, abs string }
+type place struct {
+	given, abs string
+	final      *place // where the files belong once all are complete; nil: here
+	found      bool   // it is known that they are here, and not where unfinished ones are
+}
 
 func newPlace(dir string) (*place, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("find the folder %s: %w", dir, err)
 	}
-	return &place{dir, abs}, nil
+	return &place{given: dir, abs: abs}, nil
 }
 
-// Dir gives the folder that holds the torrent's file or folder.
+// Dir gives the folder that holds the torrent's file or folder now.
 func (t *Torrent) Dir() string { return t.at.Load().given }
 
-// move is a wish to have the files in another folder.
-type move struct {
-	ctx      context.Context
-	to       *place
-	progress func(done, total int64)
-	done     chan error // of capacity one
-}
-
-// Move brings the files into another folder, which must exist, also on another volume.
-// What has the same name there is not written over. While it lasts nothing is fetched or
-// served. The files are first in both places, looked at in the new one, and removed from
-// the old one only then: a stop at any moment leaves them whole in one of the two.
+// Move brings the files into another folder, which must exist, also on another volume;
+// they stay there when they are complete. What has the same name there is not written
+// over. While it lasts nothing is fetched or served. The files are first in both places,
+// looked at in the new one, and removed from the old one only then: a stop at any moment
+// leaves them whole in one of the two.
 func (t *Torrent) Move(ctx context.Context, dir string, progress func(done, total int64)) error {
 	if t.spec.Storage != nil || t.spec.Open != nil {
 		return errors.New("move: its files are not in a folder")
@@ -48,59 +42,56 @@ func (t *Torrent) Move(ctx context.Context, dir string, progress func(done, tota
 	if err != nil {
 		return err
 	}
-	m := &move{ctx: ctx, to: to, progress: progress, done: make(chan error, 1)}
-	if !t.post(event{kind: evMove, with: m}) {
-		return ErrStopped
-	}
-	select {
-	case err := <-m.done:
-		return err
-	case <-t.stopped:
-		select {
-		case err := <-m.done:
-			return err
-		default:
-			return ErrStopped
-		}
-	}
+	return t.changeFiles(ctx, func(c *change) { c.do = t.mover(c, to, nil, progress) })
 }
 
-// startMove has the files opened anew, in another folder.
-func (t *Torrent) startMove(m *move) {
-	if t.cur == nil || t.move != nil || !t.upkeep.Reopen(t.e.now()) {
-		m.done <- ErrBusy
-		return
-	}
-	t.move = m
-}
-
-// upkeepMove is upkeepOpen in another folder. It is a task.
-func (t *Torrent) upkeepMove(prev *opening, m *move, gen int32, leave func()) {
-	leave()
-	old := t.at.Load()
-	err := prev.close(t.ctx, true)
-	if err == nil {
-		err = t.moveTo(old, m, gen)
-	}
-	if err != nil {
-		m.done <- fmt.Errorf("move %s to %s: %w", t.info.Name, m.to.given, err)
-		t.at.Store(old)
-		if err := t.e.memory.changed(t, false); err != nil {
-			t.e.log.Warn("remember where the files are", "torrent", t.info.Name, "err", err)
+// mover is the change that brings the files to a folder. After an error they are back, at
+// the place as it is then; nil for as it was.
+func (t *Torrent) mover(c *change, to, back *place, progress func(done, total int64)) func(*opening, int32, func()) {
+	to.found = true
+	return func(prev *opening, gen int32, leave func()) {
+		leave()
+		old := t.at.Load()
+		err := prev.close(t.ctx, true)
+		if err == nil {
+			err = t.moveTo(c, prev, old, to, progress, gen)
 		}
-		t.upkeepOpen(nil, nil, gen, leave)
-		return
+		if err != nil {
+			if back == nil {
+				back = old
+			}
+			t.at.Store(back)
+			if err := t.e.memory.changed(t, false); err != nil {
+				t.e.log.Warn("remember where the files are", "torrent", t.info.Name, "err", err)
+			}
+			t.upkeepOpen(nil, nil, gen, leave)
+			c.done <- fmt.Errorf("move %s to %s: %w", t.info.Name, to.given, err)
+		}
 	}
 }
 
 // moveTo moves the files and opens them in the new folder. After an error they are where
 // they were.
-func (t *Torrent) moveTo(old *place, m *move, gen int32) error {
-	lay := t.layout()
-	ctx, cancel := context.WithCancel(m.ctx)
+func (t *Torrent) moveTo(c *change, prev *opening, old, to *place, progress func(done, total int64), gen int32) error {
+	lay, files := t.layout(), prev.onDisk()
+	ctx, cancel := context.WithCancel(c.ctx)
 	defer cancel()
 	defer context.AfterFunc(t.ctx, cancel)()
-	moved, err := storage.Relocate(ctx, old.abs, m.to.abs, lay.Files, m.progress)
+	release, err := t.lockAt(old.abs)
+	if err != nil {
+		return err
+	}
+	defer release()
+	state, err := t.e.stateFor(to.abs)
+	if err != nil {
+		return err
+	}
+	if a := (resume.Aside{Suffix: prev.was.Suffix}); a.Suffix != "" && old.final != to { // files have it there, too
+		if err := resume.WriteAside(state, t.spec.Meta.InfoHash, a); err != nil {
+			return err
+		}
+	}
+	moved, err := storage.Relocate(ctx, old.abs, to.abs, files, progress)
 	if err != nil {
 		return err
 	}
@@ -109,7 +100,7 @@ func (t *Torrent) moveTo(old *place, m *move, gen int32) error {
 		moved.Undo()
 		return err
 	}
-	t.at.Store(m.to)
+	t.at.Store(to)
 	o, err := t.openFiles(gen)
 	if err != nil {
 		moved.Undo()
@@ -128,7 +119,7 @@ func (t *Torrent) moveTo(old *place, m *move, gen int32) error {
 	}
 	if err != nil {
 		o.close(t.ctx, false)
-		if state, serr := t.e.stateFor(m.to.abs); serr == nil && state != nil {
+		if state != nil {
 			_ = resume.Remove(state, lay)
 		}
 		moved.Undo()
@@ -136,19 +127,42 @@ func (t *Torrent) moveTo(old *place, m *move, gen int32) error {
 	}
 	moved.Close()
 	o.loaded = nil
-	err = storage.RemoveFiles(old.abs, lay.Files)
-	if state, serr := t.e.stateFor(old.abs); serr == nil && state != nil && err == nil {
-		err = resume.Remove(state, lay)
+	s := settled{o: o, have: have, outcome: upkeep.Fine}
+	err = t.leave(old.abs, files)
+	if final := old.final; err == nil && final != nil && final != to { // they do not go there any more
+		if state, serr := t.e.stateFor(final.abs); serr == nil {
+			err = resume.WriteAside(state, t.spec.Meta.InfoHash, resume.Aside{})
+		}
 	}
 	if err != nil {
 		err = fmt.Errorf("the files are in the new place; remove the old ones: %w", err)
 	}
-	m.done <- err
-	s := settled{o: o, have: have, outcome: upkeep.Fine}
 	if !t.post(event{kind: evSettled, with: &s}) {
 		o.close(t.ctx, false)
 	}
+	c.done <- err
 	return nil
+}
+
+// leave removes the files from a folder that they have left, and what was known of them there.
+func (t *Torrent) leave(dir string, files []storage.Entry) error {
+	if err := storage.RemoveFiles(dir, files); err != nil {
+		return err
+	}
+	state, err := t.e.stateFor(dir)
+	if err != nil || state == nil {
+		return nil
+	}
+	return errors.Join(resume.Remove(state, t.layout()), resume.WriteAside(state, t.spec.Meta.InfoHash, resume.Aside{}))
+}
+
+// lockAt makes sure that nobody else writes the torrent in a folder.
+func (t *Torrent) lockAt(dir string) (release func(), err error) {
+	state, err := t.e.stateFor(dir)
+	if err != nil || state == nil {
+		return func() {}, nil
+	}
+	return resume.Lock(state, t.spec.Meta.InfoHash)
 }
 
 // journalOf reads what the journal says of the torrent in a folder.

@@ -128,6 +128,7 @@ func (m *memory) rest(en *catalogue.Entry) {
 // specOf gives how a torrent is added that was remembered; keep is the way there.
 func specOf(en *catalogue.Entry) Spec {
 	return Spec{
+		Paths: pathsOf(&en.Choices),
 		Meta: en.Torrent, Dir: en.Dir, Peers: en.Peers, SeedOnly: en.SeedOnly,
 		Priorities: en.Priorities, Allocate: en.Allocate, added: en.Added,
 	}
@@ -135,7 +136,7 @@ func specOf(en *catalogue.Entry) Spec {
 
 // keep writes down what was chosen for a torrent, so that it comes back the same.
 func (t *Torrent) keep(c *catalogue.Choices) {
-	c.Dir = t.at.Load().abs
+	t.keepPaths(c)
 	c.SeedOnly, c.Allocate = t.spec.SeedOnly, t.spec.Allocate
 	c.Priorities = t.priorities()
 	c.Peers = t.spec.Peers
@@ -427,7 +428,7 @@ func (e *Engine) Remove(ctx context.Context, h infohash.Hash) error {
 	m.mu.Lock()
 	dir := m.away[h].Dir
 	if t = e.lookup(h); t != nil {
-		dir = t.at.Load().abs
+		dir = t.home().abs
 	}
 	err := m.cat.Remove(h)
 	delete(m.away, h)
@@ -462,7 +463,11 @@ func (e *Engine) removeJournal(dir string, h infohash.Hash) {
 	}
 	state, err := e.stateFor(dir)
 	if err == nil && state != nil {
+		a, _ := resume.ReadAside(state, h)
 		err = dropJournal(state, h)
+		if a.Dir != "" && a.Dir != dir {
+			e.removeJournal(a.Dir, h)
+		}
 	}
 	if err != nil {
 		e.log.Warn("remove the journal of a torrent that is forgotten", "torrent", h, "err", err)
@@ -489,7 +494,7 @@ func dropJournal(state resume.FS, h infohash.Hash) error {
 		return err
 	}
 	defer release()
-	return resume.Remove(state, resume.Layout{InfoHash: h})
+	return errors.Join(resume.Remove(state, resume.Layout{InfoHash: h}), resume.WriteAside(state, h, resume.Aside{}))
 }
 
 // Totals are payload bytes.

@@ -37,6 +37,9 @@ type Spec struct {
 	// whose files are gone altogether waits for them: nothing is made in an empty
 	// mount point.
 	Anew bool
+	// Paths says how files are called, and where they lie until they are complete; nil
+	// for as the torrent says, in Dir.
+	Paths *Paths
 	// Storage, when set, is used instead of files in Dir. It is closed with
 	// the torrent, and when Add fails. It is checked whole at each start.
 	Storage storage.Storage
@@ -88,6 +91,8 @@ type Torrent struct {
 
 	device  *device
 	at      atomic.Pointer[place]   // the folder
+	named   atomic.Pointer[Names]   // files that have not the torrent's names; nil for none
+	wish    atomic.Pointer[Names]   // what files are to be called at the next opening; nil for as they are
 	prio    atomic.Pointer[[]uint8] // of the files; nil for normal
 	source  source                  // what connections read from
 	had     had                     // pieces, for readers
@@ -124,7 +129,7 @@ type Torrent struct {
 	state    upkeep.State // as listeners were told
 	held     bool         // they were told of a failure
 	cause    error        // of a failure
-	move     *move        // asked for, not begun
+	change   *change      // asked for, not begun
 	doubts   []uint32     // pieces to be hashed at the next opening, whatever the journal says
 	errText  error
 	synced   bool
@@ -156,6 +161,7 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 	t.ctx, t.cancel = context.WithCancel(e.ctx)
 	t.byes, t.cutBye = context.WithCancel(context.Background())
 	if err := t.checkPriorities(spec.Priorities); err != nil {
+		t.giveUp()
 		return nil, err
 	}
 	if spec.Priorities != nil {
@@ -163,6 +169,10 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 		t.prio.Store(&own)
 	}
 	t.anew.Store(spec.Anew)
+	if err := t.checkPaths(spec.Paths); err != nil {
+		t.giveUp()
+		return nil, err
+	}
 	if err := t.firstLook(); err != nil {
 		t.giveUp()
 		return nil, err
@@ -415,7 +425,7 @@ const (
 	evSynced               // of opening n, with error, or nothing
 	evAnew                 // files that are gone are to be fetched again
 	evPriorities           // those of the files have changed
-	evMove                 // with *move
+	evChange               // with *change
 	evUrge                 // reader key wants the pieces from n to before bytes
 	evSlots                // n
 	evStop

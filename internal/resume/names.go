@@ -88,6 +88,13 @@ func (j *Journal) Layout() Layout {
 	return j.lay
 }
 
+// Names gives the names of files that have not the torrent's.
+func (j *Journal) Names() Names {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.st.names.names()
+}
+
 // name has the layout tell the names that files have. j.mu is held, or nobody else has j.
 func (j *Journal) name() {
 	j.lay.Files = j.own
@@ -134,6 +141,20 @@ func (j *Journal) Rename(ctx context.Context, data storage.FS, to Names) error {
 		return err
 	}
 	return j.rename(ctx, data, names)
+}
+
+// Pending gives the names that files may still have for which FinishRenames is to be
+// called, by entry.
+func (j *Journal) Pending() Names {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	out := Names{}
+	for i, n := range j.st.names {
+		if n.was != "" {
+			out[i] = n.was
+		}
+	}
+	return out
 }
 
 // FinishRenames ends what a stop has left of a Rename. It does nothing when the folder is

@@ -27,6 +27,7 @@ const (
 	kindBegin         // a write begins: offset, length, time
 	kindEnd           // it has ended: what the files look like
 	kindCommit        // pieces that are durable, and what the files looked like before the sync
+	kindAside         // in a file of its own: where unfinished files are
 )
 
 const (

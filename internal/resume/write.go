@@ -142,7 +142,7 @@ func (j *Journal) writeVersion() error {
 		}
 		return j.st.appendSnapshot(b, &j.lay)
 	})
-	if err := j.writeNew(name+newSuffix, b); err != nil {
+	if err := writeNew(j.fs, name+newSuffix, b); err != nil {
 		return fmt.Errorf("write a new version of the journal: %w", err)
 	}
 	j.letGo()
@@ -157,13 +157,14 @@ func (j *Journal) writeVersion() error {
 	return nil
 }
 
-func (j *Journal) writeNew(name string, b []byte) error {
-	h, err := j.fs.Open(name, storage.Create)
+// writeNew writes a new file, durably but for its name.
+func writeNew(fsys FS, name string, b []byte) error {
+	h, err := fsys.Open(name, storage.Create)
 	if errors.Is(err, fs.ErrExist) { // left by a stop
-		if err := j.fs.Remove(name); err != nil {
+		if err := fsys.Remove(name); err != nil {
 			return err
 		}
-		h, err = j.fs.Open(name, storage.Create)
+		h, err = fsys.Open(name, storage.Create)
 	}
 	if err != nil {
 		return err

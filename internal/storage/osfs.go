@@ -125,7 +125,21 @@ func (f folder) MakeExecutable(name string) error {
 	return nil
 }
 
-func (f folder) Rename(from, to string) error { return refused(f.root.Rename(from, to)) }
-func (f folder) Remove(name string) error     { return refused(f.root.Remove(name)) }
+func (f folder) Rename(from, to string) error { return refused(rename(f.root, from, to)) }
+
+// renameUnlessTaken is rename for where the system can't do both in one step: what comes
+// to be in between is lost. Where from and to are one file it is a change of case.
+func renameUnlessTaken(root *os.Root, from, to string) error {
+	if there, err := root.Lstat(to); err == nil {
+		if is, err := root.Lstat(from); err != nil || !os.SameFile(is, there) {
+			return &os.LinkError{Op: "rename", Old: from, New: to, Err: fs.ErrExist}
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return root.Rename(from, to)
+}
+
+func (f folder) Remove(name string) error { return refused(f.root.Remove(name)) }
 
 func (f folder) Close() error { return f.root.Close() }

@@ -2,6 +2,8 @@ package storage
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io"
 	"io/fs"
@@ -29,13 +31,24 @@ type part struct {
 // Mover is an FS that can give files other names and remove them. Without it a file that
 // comes out of the part file is made in its place.
 type Mover interface {
-	// Rename gives a file another name in one step; the caller knows that nothing has it.
+	// Rename gives a file another name in one step. What has that name stays: fs.ErrExist.
 	Rename(from, to string) error
 	Remove(name string) error
 }
 
-// moveSuffix is behind the name of a file while it comes out of the part file.
+// moveSuffix is behind the name of a file while it comes out of the part file, or is
+// copied. No file of a torrent has it (metainfo.SafeName).
 const moveSuffix = ".shoal-new"
+
+// temporary gives the name of a file while it is being made: beside it, of its own, and no
+// longer than file systems take.
+func temporary(name string) string {
+	if len(path.Base(name))+len(moveSuffix) <= metainfo.MaxName {
+		return name + moveSuffix
+	}
+	sum := sha256.Sum256([]byte(path.Base(name)))
+	return path.Join(path.Dir(name), hex.EncodeToString(sum[:])+moveSuffix)
+}
 
 // UsePart has the bytes of skipped files go to the file of that name. It is called
 // before anything is read or written. pieceLength is that of the torrent.
@@ -204,7 +217,7 @@ func (f *Files) moveOut(i int) (Handle, error) {
 	tmp := name
 	mover, moves := f.fs.(Mover)
 	if moves {
-		tmp += moveSuffix
+		tmp = temporary(name)
 	}
 	h, err := f.fs.Open(tmp, Create)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -158,7 +158,7 @@ func (r *Relocated) copy(ctx context.Context, old *os.Root, name string, seen fs
 		return err
 	}
 	defer in.Close()
-	tmp := name + moveSuffix
+	tmp := temporary(name)
 	_ = r.to.Remove(tmp) // left by a stop
 	out, err := r.to.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
@@ -188,7 +188,7 @@ func (r *Relocated) copy(ctx context.Context, old *os.Root, name string, seen fs
 		if _, lerr := r.to.Lstat(name); lerr == nil {
 			err = fs.ErrExist // somebody was quicker
 		} else {
-			err = r.to.Rename(tmp, name)
+			err = rename(r.to, tmp, name)
 		}
 	}
 	if err != nil {

@@ -27,15 +27,16 @@ func PartName(info *metainfo.Info) string {
 // exist: a folder that is not there may be a volume that is not mounted. All
 // torrents of a pool in the same folder share one handle on it.
 func OpenTorrent(dir string, info *metainfo.Info, pool *Pool) (*Files, error) {
-	return OpenEntries(dir, Entries(info), info, pool)
-}
-
-// OpenEntries is OpenTorrent with entries whose paths may differ from the torrent's.
-func OpenEntries(dir string, entries []Entry, info *metainfo.Info, pool *Pool) (*Files, error) {
-	folder, err := pool.folder(dir)
+	folder, err := pool.Folder(dir)
 	if err != nil {
 		return nil, err
 	}
+	return OpenIn(folder, Entries(info), info, pool)
+}
+
+// OpenIn is OpenTorrent in a folder that is open already, with entries whose paths may
+// differ from the torrent's. The folder is closed with the storage, and when that fails.
+func OpenIn(folder FS, entries []Entry, info *metainfo.Info, pool *Pool) (*Files, error) {
 	f, err := New(entries, Config{FS: folder, Pool: pool})
 	if err != nil {
 		folder.Close()
@@ -54,8 +55,8 @@ type sharedFolder struct {
 	uses int // guarded by Pool.mu
 }
 
-// folder opens the folder at dir, or shares it with those who have it open.
-func (p *Pool) folder(dir string) (FS, error) {
+// Folder opens the folder at dir, or shares it with those who have it open.
+func (p *Pool) Folder(dir string) (FS, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	old := p.folders[dir]

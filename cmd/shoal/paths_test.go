@@ -1,0 +1,136 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// as compares files under other names with what was shared.
+func (s share) as(t *testing.T, dir string, names map[string]string) {
+	t.Helper()
+	for was, is := range names {
+		want, err := os.ReadFile(filepath.Join(s.dir, "files", filepath.FromSlash(was)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(is))); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s as %s: %d bytes instead of %d, or others (%v)", was, is, len(got), len(want), err)
+		}
+	}
+}
+
+// Files and folders get other names, and are known by them from then on.
+func TestRename(t *testing.T) {
+	s := newShare(t)
+	_, addr := seedFrom(t, s.dir, s.torrent, "--no-dht")
+	dir, state := t.TempDir(), t.TempDir()
+	with := func(words ...string) []string { return append(words, "--dir", dir, "--state", state) }
+	get := with("get", s.torrent, "--no-dht", "--listen", "127.0.0.1:0", "--peer", addr)
+	start(t, append(get, "--rename", "one.bin=first.bin")...).finish(exitDone, "complete")
+	s.as(t, dir, map[string]string{"one.bin": "files/first.bin"})
+
+	e := start(t, with("rename", s.torrent, "files", "other")...).finish(exitDone, "complete")
+	if e["from"] != "files" || e["to"] != "other" {
+		t.Errorf("said %v", e)
+	}
+	start(t, with("rename", s.torrent, "first.bin", "alone/at last.bin")...).finish(exitDone, "complete")
+	s.as(t, dir, map[string]string{"one.bin": "alone/at last.bin"})
+	if _, err := os.Lstat(filepath.Join(dir, "files")); !os.IsNotExist(err) {
+		t.Errorf("the old folder: %v", err)
+	}
+	r := start(t, get...)
+	if done := r.finish(exitDone, "complete"); number(t, done, "downloaded") != 0 || done["path"] != dir {
+		t.Errorf("afterwards: %v", done)
+	}
+	if e := r.await("checked", nil); number(t, e, "hashed") != 0 {
+		t.Errorf("hashed for it: %v", e)
+	}
+	// What can't be is told, with what to do.
+	for _, c := range []struct {
+		file, to, want string
+		code           int
+	}{
+		{"at last.bin", "../out.bin", "nothing is left of", exitUsage},
+		{"at last.bin", "con.bin", `"_con.bin" is`, exitUsage},
+		{"none.bin", "x.bin", "no file or folder", exitUsage},
+		{"at last.bin", "mine.bin", "exists", exitFailed},
+	} {
+		files(t, []string{"write", filepath.Join(dir, "alone", "mine.bin"), "100"})
+		e := start(t, with("rename", s.torrent, c.file, c.to)...).finish(c.code, "error")
+		if !strings.Contains(e["message"].(string), c.want) || c.code == exitFailed && e["hint"] == nil {
+			t.Errorf("%s to %s: %v", c.file, c.to, e)
+		}
+	}
+	start(t, "get", s.torrent, "--dir", t.TempDir(), "--state", state, "--rename", "nothing").finish(exitUsage, "error")
+	start(t, "get", s.torrent, "--dir", t.TempDir(), "--state", state, "--rename", "one.bin=/etc/x").finish(exitUsage, "error")
+	start(t, "rename", s.torrent, "one.bin", "x", "--state", "none").finish(exitUsage, "error")
+}
+
+// Files that are not complete have a suffix, and lie in another folder; in the end they
+// are where they belong.
+func TestIncomplete(t *testing.T) {
+	s := newShare(t)
+	_, addr := seedFrom(t, s.dir, s.torrent, "--no-dht")
+	dir, aside, state := t.TempDir(), t.TempDir(), t.TempDir()
+	get := []string{"get", s.torrent, "--dir", dir, "--state", state, "--no-dht", "--listen", "127.0.0.1:0"}
+	options := append(get, "--incomplete-suffix", ".part", "--incomplete-dir", aside)
+	r := start(t, options...) // nobody to fetch from
+	r.await("checked", nil)
+	if list, _ := os.ReadDir(dir); len(list) > 0 {
+		t.Errorf("made before its time: %v", list)
+	}
+	if list, _ := os.ReadDir(aside); len(list) == 0 {
+		t.Error("nothing is prepared in the other folder")
+	}
+	r.signals <- os.Interrupt
+	r.finish(exitInterrupted, "error")
+
+	done := start(t, append(get, "--peer", addr)...).finish(exitDone, "complete") // without the options
+	if done["path"] != filepath.Join(dir, "files") {
+		t.Errorf("said %v", done)
+	}
+	s.sameFiles(t, dir)
+	if list, _ := os.ReadDir(aside); len(list) > 0 {
+		t.Errorf("left behind: %v", list)
+	}
+	start(t, append(get, "--incomplete-suffix", "part")...).finish(exitUsage, "error")
+	start(t, append(get, "--incomplete-dir", filepath.Join(dir, "none"))...).finish(exitUsage, "error")
+}
+
+// Where everything is gone, on a device that the files were not on, that is told, and
+// --anew has it fetched again.
+func TestAnew(t *testing.T) {
+	shm, err := os.MkdirTemp("/dev/shm", "shoal")
+	if err != nil {
+		t.Skip("there is no second device")
+	}
+	t.Cleanup(func() { os.RemoveAll(shm) })
+	s := newShare(t)
+	_, addr := seedFrom(t, s.dir, s.torrent, "--no-dht")
+	link, other, state := filepath.Join(t.TempDir(), "volume"), t.TempDir(), t.TempDir()
+	if err := os.Symlink(shm, link); err != nil {
+		t.Fatal(err)
+	}
+	get := []string{"get", s.torrent, "--dir", link, "--state", state, "--no-dht", "--listen", "127.0.0.1:0", "--peer", addr}
+	start(t, get...).finish(exitDone, "complete")
+	s.sameFiles(t, shm)
+	if err := os.Remove(link); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(other, link); err != nil {
+		t.Fatal(err)
+	}
+	if e := start(t, get...).finish(exitFailed, "error"); !strings.Contains(e["hint"].(string), "--anew") {
+		t.Errorf("said %v", e)
+	}
+	if list, _ := os.ReadDir(other); len(list) > 0 {
+		t.Errorf("made in an empty mount point: %v", list)
+	}
+	if done := start(t, append(get, "--anew")...).finish(exitDone, "complete"); number(t, done, "downloaded") != s.size {
+		t.Errorf("fetched %v", done)
+	}
+	s.sameFiles(t, other)
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net/netip"
+
+	"github.com/spf13/cobra"
+
+	"shoal"
+)
+
+type renamedEvent struct {
+	InfoHash string `json:"info_hash"`
+	Name     string `json:"name"`
+	Dir      string `json:"dir"`
+	From     string `json:"from"`
+	To       string `json:"to"`
+}
+
+func renameCommand(out *output) *cobra.Command {
+	var n netFlags
+	cmd := &cobra.Command{
+		Use:   "rename SOURCE FILE NAME [--dir DIR]",
+		Short: "Give a file or folder of a torrent another name",
+		Long: `Give a file of a torrent, or a folder with all that is in it, another name, and
+keep in mind that it is the same: get, seed and verify find it by that. A NAME
+with a slash is a path below --dir; without, the folder stays. Nothing is
+written over. Broken off at any moment, each file has the one name or the other.`,
+		Example: `  shoal rename photos.torrent IMG_0001.JPG beach.jpg --dir ~/Pictures
+  shoal rename photos.torrent photos "photos 2026" --dir ~/Pictures`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 3 {
+				return usageErr("see: shoal rename --help", "rename takes a torrent, a file or folder of it, and a name, not %d words", len(args))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return rename(cmd.Context(), out, args[0], args[1], args[2], n)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&n.dir, "dir", "d", ".", "the folder `DIR` that holds the torrent's file or folder")
+	f.StringVar(&n.state, "state", "", "the folder `DIR` for what must survive a restart (default the user's state folder)")
+	cmd.MarkFlagDirname("dir")
+	cmd.MarkFlagDirname("state")
+	addJSON(cmd)
+	return cmd
+}
+
+// rename has an engine that talks to nobody do it.
+func rename(ctx context.Context, out *output, name, file, to string, n netFlags) error {
+	src, err := readSource(name)
+	if err != nil {
+		return err
+	}
+	what := "rename " + printable(file) + " to " + printable(to)
+	if n.state == "none" {
+		return usageErr("name the folder of state, or leave it away", "--state none: then nobody would know the file by its new name")
+	}
+	state, err := n.stateDir()
+	if err != nil {
+		return fail("find the folder of state", err)
+	}
+	e, err := shoal.New(shoal.Config{
+		Listen: netip.MustParseAddrPort("127.0.0.1:0"), DHT: shoal.DHTConfig{Off: true}, StateDir: state,
+	})
+	if err != nil {
+		return fail(what, err)
+	}
+	defer e.Close(context.WithoutCancel(ctx))
+	t, err := e.Add(shoal.AddOptions{Metainfo: src.raw, Dir: n.dir, SeedOnly: true})
+	if err != nil {
+		return fail(what, err)
+	}
+	s, err := t.Checked(ctx)
+	switch {
+	case err != nil:
+		return fail(what, err)
+	case s.Err != nil:
+		return fail(what, s.Err)
+	case s.Have == 0:
+		return nothing(t)
+	}
+	var files []string
+	for _, f := range t.Files() {
+		files = append(files, f.Path)
+	}
+	from, err := findPath(files, file)
+	if err != nil {
+		return err
+	}
+	to = newPath(from, to)
+	if err := t.Rename(ctx, from, to); err != nil {
+		f := fail(what, err)
+		if errors.Is(err, fs.ErrExist) {
+			f = &failure{exitFailed, err, "move what is there out of the way, or choose another name"}
+		}
+		return f
+	}
+	out.say("renamed %s to %s", printable(from), printable(to))
+	out.event("complete", renamedEvent{t.InfoHash(), t.Name(), t.Dir(), from, to})
+	return nil
+}

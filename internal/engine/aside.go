@@ -1,0 +1,346 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+
+	"shoal/internal/catalogue"
+	"shoal/internal/resume"
+	"shoal/internal/storage"
+)
+
+// suffix gives the suffix of files that come to be.
+func (t *Torrent) suffix() string {
+	if t.spec.Paths == nil || t.spec.SeedOnly {
+		return ""
+	}
+	return t.spec.Paths.Suffix
+}
+
+// findPlace finds out which folder the files are in, and gives the folder of its journals.
+// It is the torrent's own when there is a journal for that, or files that nobody knows of;
+// else the one of which it is noted, or wished, that files are in until all are complete.
+// What is found is noted, before anything comes to be that would not be found otherwise.
+func (o *opening) findPlace() (resume.FS, error) {
+	t := o.t
+	at := t.at.Load()
+	home := at
+	if at.final != nil {
+		home = at.final
+	}
+	hash := t.spec.Meta.InfoHash
+	state, err := t.e.stateFor(home.abs)
+	if err != nil {
+		return nil, err
+	}
+	if o.was, err = resume.ReadAside(state, hash); err != nil {
+		return nil, err
+	}
+	if !at.found {
+		if at, err = o.choosePlace(home, state); err != nil {
+			return nil, err
+		}
+		t.at.Store(at)
+	}
+	note := o.was
+	if s := t.suffix(); s != "" {
+		note.Suffix = s
+	}
+	if at.final != nil {
+		note.Dir = at.abs
+	}
+	if note != (resume.Aside{}) && !t.spec.SeedOnly {
+		if err := resume.WriteAside(state, hash, note); err != nil {
+			return nil, err
+		}
+	}
+	return t.e.stateFor(at.abs)
+}
+
+// choosePlace chooses between a torrent's own folder and the one for unfinished files.
+func (o *opening) choosePlace(home *place, state resume.FS) (*place, error) {
+	t := o.t
+	here := &place{given: home.given, abs: home.abs, found: true}
+	given := o.was.Dir
+	wished := ""
+	if p := t.spec.Paths; p != nil && !t.spec.SeedOnly {
+		wished = p.IncompleteDir
+	}
+	if given == "" && wished == "" {
+		return here, nil
+	}
+	lay := t.layout()
+	known, err := hasJournal(state, lay, home.abs, t.e.boot)
+	if err != nil || known {
+		return here, err
+	}
+	if given == "" {
+		given = wished
+	}
+	there, err := newPlace(given)
+	if err != nil {
+		return nil, err
+	}
+	if there.abs == home.abs {
+		return here, nil
+	}
+	there.final, there.found = here, true
+	if o.was.Dir != "" {
+		return there, nil
+	}
+	elsewhere, err := t.e.stateFor(there.abs)
+	if err != nil {
+		return nil, err
+	}
+	known, err = hasJournal(elsewhere, lay, there.abs, t.e.boot)
+	if err != nil || known || !t.anyIn(home, lay.Files) {
+		return there, err
+	}
+	return here, nil
+}
+
+func hasJournal(state resume.FS, lay resume.Layout, dir string, boot resume.Boot) (bool, error) {
+	_, lo, err := resume.Open(state, lay, resume.Config{Dir: dir, Boot: boot})
+	return err == nil && lo.Found, err
+}
+
+// anyIn reports whether one of the files is in a folder. One that can't be looked at has none.
+func (t *Torrent) anyIn(at *place, files []storage.Entry) bool {
+	folder, err := t.e.files.Folder(at.given)
+	if err != nil {
+		return false
+	}
+	defer folder.Close()
+	for i := range files {
+		for _, name := range []string{files[i].Path, files[i].Path + t.suffix()} {
+			if info, err := folder.Lstat(name); !files[i].Pad && err == nil && info.Mode().IsRegular() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// finding gives the folder with files in it found by their names also where they have a
+// suffix: the one that is wished, and the one that was before. also are more names that
+// files may have, or get.
+func (o *opening) finding(folder storage.FS, also Names) storage.FS {
+	t := o.t
+	o.aside, o.entries = nil, nil
+	if o.was.Suffix == "" && t.suffix() == "" {
+		return folder
+	}
+	files := slices.Clone(o.lay.Files)
+	if o.lay.Part {
+		files = files[:len(files)-1]
+	}
+	o.entries = make(map[string]int, len(files))
+	for i := range files {
+		if !files[i].Pad {
+			o.entries[files[i].Path] = i
+		}
+	}
+	for i, name := range also {
+		e := files[i]
+		e.Path = name
+		files = append(files, e)
+	}
+	entries, loaded := o.entries, o.loaded
+	// which tells whether of two files the one with the suffix is the torrent's: the one
+	// that was noted, or else the one that is not as long as it has to be in the end.
+	which := func(name string, plain, hidden fs.FileInfo) bool {
+		i, ok := entries[name]
+		if !ok {
+			return false
+		}
+		if ours, _ := loaded.Ours(i, hidden); ours {
+			return true
+		}
+		if ours, _ := loaded.Ours(i, plain); ours {
+			return false
+		}
+		return plain.Size() != o.t.info.Files[i].Length
+	}
+	partial := func(name string, plain fs.FileInfo) bool {
+		i, ok := entries[name]
+		if !ok {
+			return false
+		}
+		ours, complete := loaded.Ours(i, plain)
+		return ours && !complete
+	}
+	for _, suffix := range []string{o.was.Suffix, t.suffix()} {
+		if suffix == "" || len(o.aside) > 0 && suffix == o.was.Suffix {
+			continue
+		}
+		u := storage.NewUnfinished(folder, files, storage.UnfinishedConfig{
+			Suffix: suffix, Hide: suffix == t.suffix(), Which: which, Partial: partial,
+		})
+		folder, o.aside = u, append(o.aside, u)
+	}
+	return folder
+}
+
+// onDisk gives the files by the names that they have on disk.
+func (o *opening) onDisk() []storage.Entry {
+	files := slices.Clone(o.lay.Files)
+	for i := range files {
+		for _, u := range o.aside {
+			files[i].Path = u.OnDisk(files[i].Path)
+		}
+	}
+	return files
+}
+
+// reveal has files that are complete and durable get their names. One whose name is taken
+// keeps the suffix, and that is told; it is shared all the same.
+func (o *opening) reveal() error {
+	var dirs []string
+	for _, u := range o.aside {
+		for _, name := range u.Hidden() {
+			i, ok := o.entries[name]
+			if !ok || !o.journal.Whole(i) {
+				continue
+			}
+			switch err := u.Reveal(name); {
+			case errors.Is(err, fs.ErrExist):
+				if !slices.Contains(o.taken, name) {
+					o.taken = append(o.taken, name)
+					o.t.tell(Event{Kind: EventFiles, Text: fmt.Sprintf(
+						"%s is complete, and stays %s: another file has its name; move that out of the way", name, path.Base(u.OnDisk(name)))})
+				}
+			case err != nil:
+				return err
+			case !slices.Contains(dirs, path.Dir(name)):
+				dirs = append(dirs, path.Dir(name))
+			}
+		}
+	}
+	for _, dir := range dirs {
+		if err := o.files.Folder().SyncDir(dir); err != nil {
+			return fmt.Errorf("make the names in %s durable: %w", dir, err)
+		}
+	}
+	return nil
+}
+
+// finish is for when everything is complete and durable: files get their names, and where
+// none is anywhere else nothing is noted of that any more.
+func (o *opening) finish() error {
+	if err := o.reveal(); err != nil {
+		return err
+	}
+	t := o.t
+	if o.was == (resume.Aside{}) && len(o.aside) == 0 || t.spec.SeedOnly || t.at.Load().final != nil {
+		return nil
+	}
+	for _, u := range o.aside {
+		if len(u.Hidden()) > 0 {
+			return nil
+		}
+	}
+	if err := t.leftBehind(o.was.Dir); err != nil {
+		t.tell(Event{Kind: EventFiles, Text: "complete; what is left of it where it was before has to be removed by hand: " + err.Error()})
+		return nil
+	}
+	if err := resume.WriteAside(o.state, t.spec.Meta.InfoHash, resume.Aside{}); err != nil {
+		t.e.log.Warn("forget where unfinished files were", "torrent", t.info.Name, "err", err)
+	}
+	return nil
+}
+
+// leftBehind removes what a stop in the middle of the last move has left in the folder for
+// unfinished files: those that nobody has changed since they were ours.
+func (t *Torrent) leftBehind(dir string) error {
+	if dir == "" || dir == t.at.Load().abs {
+		return nil
+	}
+	lo, err := t.journalOf(dir, t.layout())
+	if err != nil || !lo.Found {
+		return err
+	}
+	folder, err := t.e.files.Folder(dir)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	var ours []storage.Entry
+	for i, e := range t.layout().Files {
+		if name, ok := lo.Names[i]; ok {
+			e.Path = name
+		}
+		if info, err := folder.Lstat(e.Path); err == nil {
+			if same, _ := lo.Ours(i, info); same {
+				ours = append(ours, e)
+			}
+		}
+	}
+	return t.leave(dir, ours)
+}
+
+// goHome has files that are complete, in the folder for those that are not, moved to where
+// they belong. It reports whether it has begun: the torrent is complete once they are there.
+func (t *Torrent) goHome() bool {
+	at := t.at.Load()
+	if at.final == nil || t.spec.SeedOnly || t.spec.Open != nil {
+		return false
+	}
+	c := newChange(t.ctx)
+	stay := &place{given: at.given, abs: at.abs, found: true}
+	do := t.mover(c, at.final, stay, nil)
+	c.do = func(prev *opening, gen int32, leave func()) {
+		do(prev, gen, leave)
+		if err := <-c.done; err != nil && t.ctx.Err() == nil {
+			t.tell(Event{Kind: EventFiles, Text: err.Error()})
+		}
+	}
+	t.startChange(c)
+	return true
+}
+
+// home gives the folder that the files belong in.
+func (t *Torrent) home() *place {
+	at := t.at.Load()
+	if at.final != nil {
+		return at.final
+	}
+	return at
+}
+
+// keepPaths writes down where a torrent's files are and what they are called.
+func (t *Torrent) keepPaths(c *catalogue.Choices) {
+	at, p := t.at.Load(), t.spec.Paths
+	c.Dir, c.Suffix, c.IncompleteDir, c.Renamed = t.home().abs, "", "", nil
+	if at.final != nil {
+		c.IncompleteDir = at.abs
+	}
+	if p != nil {
+		c.Suffix = p.Suffix
+		if !at.found {
+			c.IncompleteDir = p.IncompleteDir
+		}
+	}
+	names := t.names()
+	for _, i := range slices.Sorted(maps.Keys(names)) {
+		c.Renamed = append(c.Renamed, catalogue.Rename{File: i, Path: names[i]})
+	}
+}
+
+// pathsOf is the reverse. The journal knows better.
+func pathsOf(c *catalogue.Choices) *Paths {
+	if c.Suffix == "" && c.IncompleteDir == "" && len(c.Renamed) == 0 {
+		return nil
+	}
+	p := &Paths{Suffix: c.Suffix, IncompleteDir: c.IncompleteDir}
+	for _, r := range c.Renamed {
+		if p.Named == nil {
+			p.Named = Names{}
+		}
+		p.Named[r.File] = r.Path
+	}
+	return p
+}

@@ -1,0 +1,131 @@
+package resume
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+)
+
+// Aside says where the files of a torrent are that are not complete. It is kept beside
+// the journals of the torrent's own folder, so that they are found by whoever looks
+// there, whatever he was told of them. The zero value says that there are none elsewhere.
+type Aside struct {
+	Suffix string // behind the names of files that are not complete
+	Dir    string // the folder that holds all of them until the last is complete; from the root
+}
+
+// asideNames are the two copies: no single damage loses what is said nowhere else.
+func asideNames(infoHash [20]byte) [2]string {
+	name := hex.EncodeToString(infoHash[:]) + ".aside"
+	return [2]string{name, name + "-2"}
+}
+
+// ReadAside gives what was written last. A copy that is damaged does not count, and where
+// there is no first one there is nothing. With no folder of state there is nothing.
+func ReadAside(fsys FS, infoHash [20]byte) (Aside, error) {
+	if fsys == nil {
+		return Aside{}, nil
+	}
+	for k, name := range asideNames(infoHash) {
+		b, err := readFile(fsys, name, 2*maxDir)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && k == 0:
+			return Aside{}, nil
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, errLarge):
+			continue
+		case err != nil:
+			return Aside{}, fmt.Errorf("read where unfinished files are: %w", err)
+		}
+		if a, ok := parseAside(b, infoHash); ok {
+			return a, nil
+		}
+	}
+	return Aside{}, nil
+}
+
+func parseAside(b []byte, infoHash [20]byte) (a Aside, ok bool) {
+	r, err := parseRecord(b, &infoHash)
+	if err != nil || r.kind != kindAside || r.size != len(b) {
+		return Aside{}, false
+	}
+	in := &input{b: r.payload}
+	if in.byte() != asideVersion {
+		return Aside{}, false
+	}
+	a.Suffix = string(in.bytes(int(in.uint(maxDir))))
+	a.Dir = string(in.bytes(int(in.uint(maxDir))))
+	return a, in.done()
+}
+
+const asideVersion = 1
+
+// WriteAside keeps it, durably, and removes what was kept when there is nothing to say.
+// It writes nothing when that is so already.
+func WriteAside(fsys FS, infoHash [20]byte, a Aside) error {
+	if fsys == nil {
+		return nil
+	}
+	if old, err := ReadAside(fsys, infoHash); err != nil || old == a {
+		return err
+	}
+	if err := writeAside(fsys, infoHash, a); err != nil {
+		return fmt.Errorf("note where unfinished files are: %w", err)
+	}
+	return nil
+}
+
+// writeAside ends with the first copy, which is what counts.
+func writeAside(fsys FS, infoHash [20]byte, a Aside) error {
+	names := asideNames(infoHash)
+	if (a == Aside{}) {
+		for _, name := range names {
+			if err := fsys.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+		return fsys.SyncDir(".")
+	}
+	b := appendRecord(nil, &infoHash, kindAside, 0, 0, func(b []byte) []byte {
+		return appendString(appendString(append(b, asideVersion), a.Suffix), a.Dir)
+	})
+	for _, name := range []string{names[1], names[0]} {
+		if err := writeNew(fsys, name+newSuffix, b); err != nil {
+			return err
+		}
+		if err := fsys.Rename(name+newSuffix, name); err != nil {
+			return err
+		}
+		if err := fsys.SyncDir("."); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Ours reports whether a file is the one that was noted as entry i, whatever it holds, and
+// whether all of its pieces are claimed.
+func (lo *Loaded) Ours(i int, info fs.FileInfo) (ours, complete bool) {
+	if !lo.st.files[i].sameFile(identityFrom(info)) {
+		return false, false
+	}
+	return true, lo.st.whole(lo.lay, i)
+}
+
+// whole reports whether all pieces of a file are claimed.
+func (s *state) whole(l *Layout, i int) bool {
+	first, last := l.pieces(l.Files[i].Offset, l.Files[i].Length)
+	for p := first; p < last; p++ {
+		if !s.have.Has(p) {
+			return false
+		}
+	}
+	return true
+}
+
+// Whole reports whether all pieces of a file are claimed: it is complete, and durable.
+func (j *Journal) Whole(i int) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.st.whole(&j.lay, i)
+}
