@@ -20,7 +20,7 @@ var flagGroups = []struct {
 	flags []string
 }{
 	{"Used most", []string{"dir", "only", "seed", "limit-up", "limit-down", "http"}},
-	{"Files", []string{"skip", "high", "low", "allocate", "anew", "wait", "stream", "keep-cached"}},
+	{"Files", []string{"skip", "high", "low", "allocate", "anew", "rename", "incomplete-suffix", "incomplete-dir", "wait", "stream", "keep-cached"}},
 	{"Finding peers", []string{"peer", "dht-node", "no-dht"}},
 	{"Network", []string{"listen", "alt-limit-at", "alt-limit-up", "alt-limit-down", "local-unlimited"}},
 	{"This run", []string{"json", "trace", "state", "help"}},

@@ -129,7 +129,7 @@ func (m *memory) rest(en *catalogue.Entry) {
 func specOf(en *catalogue.Entry) Spec {
 	return Spec{
 		Paths: pathsOf(&en.Choices),
-		Meta: en.Torrent, Dir: en.Dir, Peers: en.Peers, SeedOnly: en.SeedOnly,
+		Meta:  en.Torrent, Dir: en.Dir, Peers: en.Peers, SeedOnly: en.SeedOnly,
 		Priorities: en.Priorities, Allocate: en.Allocate, added: en.Added,
 	}
 }
