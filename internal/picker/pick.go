@@ -154,11 +154,14 @@ func (p *Picker) claim(now mono.Time, peer Peer, slot int32, reason why.Why) (in
 func (p *Picker) full() bool { return p.busyCount >= minStarted && p.busy >= p.cfg.MaxStarted }
 
 // chooseStarted prefers the highest priority; then the piece that the peer last
-// worked on, then the one with the fewest blocks to ask for, then the oldest.
+// worked on, then the one with the fewest blocks to ask for, then the oldest. What
+// others have, too, it leaves to them while this peer has something that nobody else
+// can bring.
 func (p *Picker) chooseStarted(peer Peer, has *bitfield.Bitfield) int32 {
 	own := int32(none)
+	scarce := p.Scarce(has) && !p.full()
 	if q := &p.peers[peer]; q.worked {
-		if slot := p.pieces[q.piece].slot; slot != none && p.mayServe(slot, peer, has) {
+		if slot := p.pieces[q.piece].slot; slot != none && p.mayServe(slot, peer, has) && !(scarce && p.common(q.piece)) {
 			own = slot
 			if p.prio == nil || p.levelAt(own) == High {
 				return own
@@ -167,7 +170,8 @@ func (p *Picker) chooseStarted(peer Peer, has *bitfield.Bitfield) int32 {
 	}
 	best := int32(none)
 	for _, slot := range p.open {
-		if p.mayServe(slot, peer, has) && (best == none || p.before(slot, best)) {
+		if p.mayServe(slot, peer, has) && (best == none || p.before(slot, best)) &&
+			!(scarce && p.common(p.slots[slot].piece)) {
 			best = slot
 		}
 	}

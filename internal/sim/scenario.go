@@ -649,7 +649,7 @@ func with(make func() *Actor) Scenario {
 
 // All is the library, with a case for every actor.
 func All() []Scenario {
-	all := append(slices.Clone(Scenarios), wanted...)
+	all := append(append(slices.Clone(Scenarios), wanted...), economy...)
 	for _, make := range cast {
 		all = append(all, with(make))
 	}

@@ -59,8 +59,9 @@ type fast struct {
 
 	// What we let it have while we choke it.
 	granted []uint32
-	heard   bool // it has said what it has
-	credit  int  // blocks it still gets that way
+	starts  uint32 // with so many pieces it is no beginner any more
+	heard   bool   // it has said what it has
+	credit  int    // blocks it still gets that way
 }
 
 // offers gives the pieces that p may be asked for now, nil for none: while it chokes us
@@ -154,7 +155,9 @@ func (s *Swarm) theyHaveAll(p *peer, all bool) {
 }
 
 // grant tells a peer that has hardly anything which pieces it may ask for while we choke
-// it, when it first says what it has.
+// it, when it first says what it has. They are those that we and another one have: what
+// only we have is for those who pass it on, or a seed would hand the same few pieces to
+// everybody who comes at the same time.
 func (s *Swarm) grant(p *peer) {
 	if p.fast == nil || p.fast.heard {
 		return
@@ -164,9 +167,10 @@ func (s *Swarm) grant(p *peer) {
 	if s.cfg.Slots <= 0 || int(p.have.Count()) >= k {
 		return
 	}
-	p.fast.credit = grantBlocks
-	p.fast.granted = wire.AllowedFastSet(p.addr.Addr(), s.cfg.InfoHash, s.cfg.Geometry.Pieces, k)
-	for _, piece := range p.fast.granted {
+	set := wire.AllowedFastSet(p.addr.Addr(), s.cfg.InfoHash, s.cfg.Geometry.Pieces, k)
+	set = slices.DeleteFunc(set, func(piece uint32) bool { return !s.picker.Have(piece) || !s.isCommon(piece) })
+	p.fast.granted, p.fast.starts, p.fast.credit = set, uint32(k), grantBlocks
+	for _, piece := range set {
 		p.out = wire.AppendAllowedFast(p.out, piece)
 		if s.tracing() {
 			s.note(trace.Sent, trace.Peer, p, "allowed fast", onPiece(why.Starter, piece))
@@ -175,11 +179,16 @@ func (s *Swarm) grant(p *peer) {
 	s.touch(p)
 }
 
+// isCommon reports whether a connected peer has the piece.
+func (s *Swarm) isCommon(piece uint32) bool {
+	return slices.ContainsFunc(s.peers, func(p *peer) bool { return p != nil && p.have.Has(piece) })
+}
+
 // mayHave reports whether p gets a block of that piece while it is choked, and counts it
 // as given. A peer that has as many pieces as are granted can trade (BEP 6).
 func (s *Swarm) mayHave(p *peer, piece uint32) bool {
 	f := p.fast
-	if f == nil || f.credit == 0 || int(p.have.Count()) >= len(f.granted) || !slices.Contains(f.granted, piece) {
+	if f == nil || f.credit == 0 || p.have.Count() >= f.starts || !slices.Contains(f.granted, piece) {
 		return false
 	}
 	f.credit--

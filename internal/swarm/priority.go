@@ -14,9 +14,9 @@ import (
 // from one whose rate is not known.
 const strangerWait = 250 * time.Millisecond
 
-// readingQueue is how long requests should wait at a peer while somebody reads, instead
-// of a second: a jump, and a block that is late, wait so much less.
-const readingQueue = 300 * time.Millisecond
+// shortQueue is how long requests should wait at a peer while somebody reads, or where
+// it has what no leecher has, instead of a second.
+const shortQueue = 300 * time.Millisecond
 
 // SetPriorities says how much each piece is wanted: 0 skip, 1 low, 2 normal, 3 high;
 // nil means normal for all. The torrent is complete when every piece is had that is not

@@ -46,11 +46,13 @@ func (s *Swarm) ask(p *peer) {
 }
 
 // limit is how many requests p should have. While somebody reads it is fewer, so that
-// what a reader comes to next does not wait long behind the rest.
+// what a reader comes to next does not wait long behind the rest. It is fewer, too, where
+// p has what no leecher has: what we have asked for and not got, others who ask for the
+// same cannot know of.
 func (s *Swarm) limit(p *peer) int {
 	n := p.window.Limit()
-	if s.pacing.on {
-		if few := p.window.Within(readingQueue); few > 0 {
+	if s.pacing.on || s.count > s.picker.Seeds() && s.picker.Scarce(p.have) {
+		if few := p.window.Within(shortQueue); few > 0 {
 			n = min(n, few)
 		}
 	}
