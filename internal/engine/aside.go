@@ -289,7 +289,7 @@ func (t *Torrent) goHome() bool {
 	if at.final == nil || t.spec.SeedOnly || t.spec.Open != nil {
 		return false
 	}
-	c := newChange(t.ctx)
+	c := newChange(&t.ctx)
 	stay := &place{given: at.given, abs: at.abs, found: true}
 	do := t.mover(c, at.final, stay, nil)
 	c.do = func(prev *opening, gen int32, leave func()) {

@@ -50,7 +50,7 @@ func (a *asks) ask(ctx context.Context, group *sync.WaitGroup, host string, clas
 		a.all = make(map[askqueue.ID]*asking)
 	}
 	a.all[w.id] = w
-	w.forget = context.AfterFunc(ctx, func() { a.drop(w, ctx.Err()) })
+	w.forget = afterFunc(ctx, func() { a.drop(w, ctx.Err()) })
 	a.queue.Add(a.now(), w.id, host, class)
 	a.take()
 }

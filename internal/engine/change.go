@@ -26,7 +26,7 @@ func (t *Torrent) changeFiles(ctx context.Context, make func(*change)) error {
 	select {
 	case err := <-c.done:
 		return err
-	case <-t.stopped:
+	case <-t.stopped.C():
 		select {
 		case err := <-c.done:
 			return err

@@ -104,7 +104,7 @@ func TestAddWhileClosing(t *testing.T) {
 						l.Stats()
 						err = l.Wait(t.Context())
 						if err == nil {
-							<-l.stopped
+							<-l.stopped.C()
 							return
 						}
 					}

@@ -165,6 +165,8 @@ type Engine struct {
 
 	outside outside
 
+	inboxes sync.Pool // of torrents that sleep
+
 	traceMu sync.Mutex
 
 	mu       sync.Mutex
@@ -196,6 +198,7 @@ func New(cfg Config) (*Engine, error) {
 	e.SetLimits(cfg.Limits)
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.adoptions.after = &e.openings
+	e.inboxes.New = func() any { return make(chan event, inboxSize) }
 	var lo *catalogue.Loaded
 	if cfg.Remember {
 		var err error

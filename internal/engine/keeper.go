@@ -259,7 +259,7 @@ func (o *opening) lock() error {
 func (o *opening) adoptLater(seen resume.Seen, have *bitfield.Bitfield, found bool) {
 	o.seen, o.found = resume.Seen{}, nil
 	// Stopping does not cut it short at once: it would be done again at each start.
-	ctx := o.t.byes
+	ctx := &o.t.byes
 	adopt := func(func()) {
 		if err := o.guard.Adopt(ctx, seen, have); err != nil && ctx.Err() == nil {
 			o.t.e.log.Warn("claim what was found", "torrent", o.t.info.Name, "err", err)
@@ -382,7 +382,7 @@ func (t *Torrent) upkeepOpen(prev *opening, doubts []uint32, gen int32, leave fu
 		if len(doubts) > 0 {
 			prev.distrust(doubts...)
 		}
-		if err := prev.close(t.ctx, false); err != nil {
+		if err := prev.close(&t.ctx, false); err != nil {
 			t.e.log.Debug("close files to open them anew", "torrent", t.info.Name, "err", err)
 		}
 	}
@@ -400,7 +400,7 @@ func (t *Torrent) upkeepOpen(prev *opening, doubts []uint32, gen int32, leave fu
 
 // upkeepSettle looks at what is open and checks what is in doubt. It is a task.
 func (t *Torrent) upkeepSettle(o *opening, leave func()) {
-	have, err := o.settle(t.ctx, leave)
+	have, err := o.settle(&t.ctx, leave)
 	s := settled{o: o, have: have, err: err}
 	switch {
 	case t.ctx.Err() != nil:
@@ -417,11 +417,11 @@ func (t *Torrent) upkeepSettle(o *opening, leave func()) {
 	}
 	if s.outcome == upkeep.NotThere || s.outcome == upkeep.Unusable {
 		// A folder that is held open would be the old one for ever.
-		o.close(t.ctx, false)
+		o.close(&t.ctx, false)
 		s.o, s.have = nil, nil
 	}
 	if !t.post(event{kind: evSettled, with: &s}) && s.o != nil {
-		s.o.close(t.ctx, false)
+		s.o.close(&t.ctx, false)
 	}
 }
 
@@ -454,7 +454,7 @@ func (t *Torrent) rejoin(now mono.Time, have *bitfield.Bitfield) {
 		switch had := mark == 'v'; {
 		case had && !have.Has(p):
 			t.synced = false
-			t.incomplete()
+			t.complete.Shut()
 			t.swarm.Lost(now, p)
 		case !had && have.Has(p):
 			t.swarm.Regained(now, p)
@@ -465,11 +465,9 @@ func (t *Torrent) rejoin(now mono.Time, have *bitfield.Bitfield) {
 
 // lookedAt says, once, that it is known what is on disk.
 func (t *Torrent) lookedAt() {
-	select {
-	case <-t.checked:
-	default:
+	if !t.checked.Passed() {
 		t.pub.publishNow(t.e.now())
-		close(t.checked)
+		t.checked.Open()
 		t.tell(Event{Kind: EventChecked})
 	}
 }

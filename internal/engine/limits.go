@@ -118,8 +118,18 @@ func (e *Engine) closeLimits() {
 
 // SetLimits changes the limits of the torrent, at once. Those of the engine hold besides.
 func (t *Torrent) SetLimits(l Limits) {
-	t.conn.Up.SetLimit(l.Up, l.PeerUp)
-	t.conn.Down.SetLimit(l.Down, l.PeerDown)
+	t.connMu.Lock()
+	defer t.connMu.Unlock()
+	t.limits = l
+	t.applyLimits()
+}
+
+// applyLimits has the connections keep to the limits. t.connMu is held.
+func (t *Torrent) applyLimits() {
+	if t.conn != nil {
+		t.conn.Up.SetLimit(t.limits.Up, t.limits.PeerUp)
+		t.conn.Down.SetLimit(t.limits.Down, t.limits.PeerDown)
+	}
 }
 
 // limit puts a new connection under the limits, unless it is exempt from them.

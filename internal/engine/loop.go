@@ -40,23 +40,29 @@ func (t *Torrent) loop() {
 		case <-timer.C:
 			t.tick(t.e.now())
 		}
+		t.pub.pending = true
 		t.maintain(t.e.now())
 		t.lookOutside(t.e.now())
 		if t.swarm != nil {
 			t.swarm.Flush(t.send)
-			t.perform(t.swarm.Effects())
+			effects := t.swarm.Effects()
+			t.pub.pending = t.pub.pending || len(effects) > 0
+			t.perform(effects)
 			t.startArrivals()
 		}
 		if t.ending() {
 			t.shutdown()
 			return
 		}
-		deadline := min(t.upkeep.Deadline(), t.pub.publish(t.e.now()))
+		deadline := min(t.upkeep.Deadline(), t.pub.publish(t.e.now(), t.idle()))
 		if t.swarm != nil {
 			deadline = min(deadline, t.swarm.Deadline())
 		}
-		if t.idle() && t.park(deadline) {
-			return
+		if t.idle() && t.pub.quiet() {
+			t.alone()
+			if t.park(deadline) {
+				return
+			}
 		}
 		if deadline == mono.Never {
 			timer.Reset(time.Hour)
@@ -77,9 +83,9 @@ func (t *Torrent) tick(now mono.Time) {
 // ending reports whether the torrent is to be shut down.
 func (t *Torrent) ending() bool { return t.errText != nil }
 
-// idle reports whether the loop has no reason to stay.
+// idle reports whether the loop has no reason to stay but what it is about to say.
 func (t *Torrent) idle() bool {
-	return len(t.peers) == 0 && (t.swarm == nil || t.swarm.Idle()) && t.pub.quiet()
+	return len(t.peers) == 0 && (t.swarm == nil || t.swarm.Idle())
 }
 
 // apply hands one event to the swarm: one core call a case.
@@ -216,8 +222,11 @@ func (t *Torrent) fail(err error) {
 func (t *Torrent) arrive(now mono.Time, a *arrival) {
 	t.nextKey++
 	key := t.nextKey
-	conn := peerconn.New(uint64(key), a.nc, &t.conn)
+	conn := peerconn.New(uint64(key), a.nc, t.connections())
 	t.limit(conn, a.Addr.Addr())
+	if t.peers == nil {
+		t.peers = make(map[swarm.PeerKey]*link)
+	}
 	t.peers[key] = &link{conn: conn, addr: a.Addr, dialled: a.Dialled}
 	t.arrivals = append(t.arrivals, key)
 	t.swarm.Joined(now, key, a.Arrival)
@@ -362,7 +371,7 @@ func (t *Torrent) perform(effects []swarm.Effect) {
 
 // dial connects to a peer and shakes hands.
 func (t *Torrent) dial(addr netip.AddrPort) {
-	nc, theirs, err := t.e.dial(t.ctx, t, addr)
+	nc, theirs, err := t.e.dial(&t.ctx, t, addr)
 	if err != nil {
 		t.post(event{kind: evDialFailed, with: &failure{addr, err}})
 		return
@@ -372,7 +381,7 @@ func (t *Torrent) dial(addr netip.AddrPort) {
 
 // findPeers asks the DHT and announces us there.
 func (t *Torrent) findPeers() {
-	holders := t.e.node.Lookup(t.ctx, t.spec.Meta.InfoHash, t.e.addr.Port(), func(addrs []netip.AddrPort) {
+	holders := t.e.node.Lookup(&t.ctx, t.spec.Meta.InfoHash, t.e.addr.Port(), func(addrs []netip.AddrPort) {
 		t.post(event{kind: evFound, with: &found{src: peerbook.DHT, addrs: addrs}})
 	})
 	t.post(event{kind: evSearched, n: int32(holders)})
@@ -381,9 +390,9 @@ func (t *Torrent) findPeers() {
 // announce asks one tracker, in its turn among the announces of the engine. A farewell
 // outlives the torrent's context, for a short while.
 func (t *Torrent) announce(e swarm.Effect) {
-	ctx, cancel := t.ctx, func() {}
+	ctx, cancel := context.Context(&t.ctx), func() {}
 	if e.Request.Event == tracker.Stopped {
-		ctx, cancel = context.WithTimeout(t.byes, farewell)
+		ctx, cancel = context.WithTimeout(&t.byes, farewell)
 	}
 	req := e.Request
 	p := tracker.Params{
@@ -463,7 +472,7 @@ func (t *Torrent) sync() {
 	t.syncing = true
 	o := t.cur
 	t.tasks.Go(func() {
-		t.post(event{kind: evSynced, n: o.gen, with: o.sync(t.ctx)})
+		t.post(event{kind: evSynced, n: o.gen, with: o.sync(&t.ctx)})
 	})
 }
 
@@ -488,8 +497,7 @@ func (t *Torrent) afterSync(now mono.Time, gen int32, err error) {
 		}
 		t.synced = true
 		t.pub.publishNow(now)
-		t.incomplete() // it may have been before
-		close(*t.complete.Load())
+		t.complete.Open()
 		t.tell(Event{Kind: EventComplete})
 	}
 }
@@ -498,7 +506,7 @@ func (t *Torrent) afterSync(now mono.Time, gen int32, err error) {
 // needs the other, and then the torrent.
 func (t *Torrent) shutdown() {
 	t.open.Store(false)
-	t.cancel()
+	t.ctx.End()
 	if t.swarm != nil {
 		t.swarm.Stop(t.e.now())
 		t.perform(t.swarm.Effects())
@@ -513,7 +521,7 @@ func (t *Torrent) shutdown() {
 	t.mu.Lock()
 	t.ended = true
 	t.mu.Unlock()
-	close(t.endCh)
+	t.end.Open()
 	t.drain() // readers may wait for the batches in it
 	t.conns.Wait()
 	t.tasks.Wait()
@@ -521,14 +529,14 @@ func (t *Torrent) shutdown() {
 	t.e.memory.ended(t)
 	t.e.forget(t)
 	t.pub.end(t.errText)
-	t.cutBye()
+	t.byes.End()
 	if errors.Is(t.errText, ErrStopped) {
 		t.tell(Event{Kind: EventStopped})
 	} else {
 		t.tell(Event{Kind: EventError, Err: t.errText})
 	}
 	t.events.close()
-	close(t.stopped)
+	t.stopped.Open()
 }
 
 // closeFiles claims what is verified and gives the files up. Nobody uses them any

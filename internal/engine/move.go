@@ -52,7 +52,7 @@ func (t *Torrent) mover(c *change, to, back *place, progress func(done, total in
 	return func(prev *opening, gen int32, leave func()) {
 		leave()
 		old := t.at.Load()
-		err := prev.close(t.ctx, true)
+		err := prev.close(&t.ctx, true)
 		if err == nil {
 			err = t.moveTo(c, prev, old, to, progress, gen)
 		}
@@ -76,7 +76,7 @@ func (t *Torrent) moveTo(c *change, prev *opening, old, to *place, progress func
 	lay, files := t.layout(), prev.onDisk()
 	ctx, cancel := context.WithCancel(c.ctx)
 	defer cancel()
-	defer context.AfterFunc(t.ctx, cancel)()
+	defer context.AfterFunc(&t.ctx, cancel)()
 	release, err := t.lockAt(old.abs)
 	if err != nil {
 		return err
@@ -109,7 +109,7 @@ func (t *Torrent) moveTo(c *change, prev *opening, old, to *place, progress func
 	if moved.Linked {
 		o.loaded = before // the same files under other names: what was claimed holds
 	}
-	have, err := o.settle(t.ctx, func() {})
+	have, err := o.settle(&t.ctx, func() {})
 	if err == nil && have.Count() < before.Have.Count() {
 		err = errors.New("not all that was had is right in the new place: look at the health of that disk")
 	}
@@ -118,7 +118,7 @@ func (t *Torrent) moveTo(c *change, prev *opening, old, to *place, progress func
 		err = t.e.memory.changed(t, true)
 	}
 	if err != nil {
-		o.close(t.ctx, false)
+		o.close(&t.ctx, false)
 		if state != nil {
 			_ = resume.Remove(state, lay)
 		}
@@ -138,7 +138,7 @@ func (t *Torrent) moveTo(c *change, prev *opening, old, to *place, progress func
 		err = fmt.Errorf("the files are in the new place; remove the old ones: %w", err)
 	}
 	if !t.post(event{kind: evSettled, with: &s}) {
-		o.close(t.ctx, false)
+		o.close(&t.ctx, false)
 	}
 	c.done <- err
 	return nil

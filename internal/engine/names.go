@@ -107,7 +107,7 @@ func (t *Torrent) Rename(ctx context.Context, to Names) error {
 	}
 	return t.changeFiles(ctx, func(c *change) {
 		c.do = func(prev *opening, gen int32, leave func()) {
-			err := prev.close(t.ctx, true)
+			err := prev.close(&t.ctx, true)
 			if err == nil {
 				err = t.rename(c.ctx, to)
 			}
@@ -188,7 +188,7 @@ func (o *opening) giveNames(folder storage.FS) error {
 		if err := o.lock(); err != nil {
 			return err
 		}
-		if err := o.journal.FinishRenames(t.ctx, o.finding(folder, o.journal.Pending())); err != nil {
+		if err := o.journal.FinishRenames(&t.ctx, o.finding(folder, o.journal.Pending())); err != nil {
 			return err
 		}
 	}
@@ -207,7 +207,7 @@ func (o *opening) giveNames(folder storage.FS) error {
 		if err := t.checkNames(o.lay.Files, to); err != nil {
 			return err
 		}
-		if err := o.rename(t.ctx, folder, to); err != nil {
+		if err := o.rename(&t.ctx, folder, to); err != nil {
 			return err
 		}
 	}

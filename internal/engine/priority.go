@@ -75,7 +75,7 @@ func (t *Torrent) prioritise() {
 	if o := t.cur; o != nil && o.files != nil {
 		o.files.Skip(t.skipped())
 		t.tasks.Go(func() {
-			if err := o.moveOut(t.ctx); err != nil && t.ctx.Err() == nil {
+			if err := o.moveOut(&t.ctx); err != nil && t.ctx.Err() == nil {
 				t.post(event{kind: evSpoilt, n: o.gen, with: fmt.Errorf("bring out a file that is wanted: %w", err)})
 			}
 		})
@@ -84,7 +84,7 @@ func (t *Torrent) prioritise() {
 		t.swarm.SetPriorities(t.e.now(), t.piecePriorities())
 		if !t.swarm.Complete() {
 			t.synced = false
-			t.incomplete()
+			t.complete.Shut()
 		}
 		t.pub.pending = true
 	}

@@ -132,7 +132,7 @@ func (r *Reader) wait(ctx context.Context, piece uint32) error {
 		}
 		select {
 		case <-news:
-		case <-t.stopped:
+		case <-t.stopped.C():
 			return t.Err()
 		case <-ctx.Done():
 			return ctx.Err()

@@ -235,7 +235,7 @@ func (m *memory) changed(t *Torrent, durably bool) error {
 		return nil // it is forgotten
 	}
 	if err == nil && durably {
-		err = m.cat.Flush(t.ctx)
+		err = m.cat.Flush(&t.ctx)
 	}
 	m.write()
 	if err != nil {

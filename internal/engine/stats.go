@@ -51,6 +51,7 @@ func (t *Torrent) Updated() (at time.Time, state State) {
 const (
 	publishEvery = 250 * time.Millisecond
 	refreshEvery = time.Second
+	maxLastWords = 2 // snapshots out of turn, between two in turn
 )
 
 // publisher makes the snapshots. But for the atomics it is owned by the loop.
@@ -65,6 +66,8 @@ type publisher struct {
 	last    mono.Time
 	pending bool // something changed since last
 	flowing bool // a rate was not zero
+
+	lastWords uint8 // snapshots out of turn since the last one in turn
 }
 
 func (p *publisher) init(t *Torrent) {
@@ -98,11 +101,21 @@ func (p *publisher) checkedPiece(piece uint32, ok bool) {
 }
 
 // publish makes a snapshot when one is due, and says when it wants to be
-// called next.
-func (p *publisher) publish(now mono.Time) mono.Time {
+// called next. A torrent that is about to go to sleep has it at once, now and then:
+// so that thousands which only woke up for a moment are not all awake together.
+func (p *publisher) publish(now mono.Time, idle bool) mono.Time {
+	if !p.pending && !p.flowing {
+		return mono.Never
+	}
 	p.pending = true
-	if now < p.last.Add(publishEvery) && !p.last.IsZero() {
+	early := now < p.last.Add(publishEvery) && !p.last.IsZero()
+	switch {
+	case early && (!idle || p.lastWords >= maxLastWords):
 		return p.last.Add(publishEvery)
+	case early:
+		p.lastWords++
+	default:
+		p.lastWords = 0
 	}
 	p.publishNow(now)
 	if p.flowing {

@@ -81,10 +81,8 @@ type Torrent struct {
 	peerID [20]byte
 	key    uint32
 
-	ctx    context.Context // ends when the torrent stops
-	cancel context.CancelFunc
-	byes   context.Context // ends when farewells are cut short
-	cutBye context.CancelFunc
+	ctx  life // ends when the torrent stops
+	byes life // ends when farewells are cut short
 
 	base  Totals // of earlier runs
 	noted Totals // of this one, as they were remembered last; guarded by memory.mu
@@ -98,7 +96,10 @@ type Torrent struct {
 	had     had                     // pieces, for readers
 	anew    atomic.Bool             // files that are gone are fetched again
 	readers atomic.Int32            // open ones
-	conn    peerconn.Torrent        // what connections are given
+
+	connMu sync.Mutex
+	conn   *peerconn.Torrent // what connections are given; nil while there are none
+	limits Limits
 
 	conns sync.WaitGroup // readers and writers
 	tasks sync.WaitGroup // openings, dials, announces, lookups, syncs
@@ -111,14 +112,14 @@ type Torrent struct {
 	posted  sync.Cond // posting became 0 after the end
 	running bool
 	ended   bool
-	endCh   chan struct{} // closed with ended
-	wakeup  *time.Timer   // while there is no loop
+	end     gate        // opens with ended
+	wakeup  *time.Timer // while there is no loop
 	loops   sync.WaitGroup
 
 	// Owned by the loop.
 	swarm    *swarm.Swarm
-	peers    map[swarm.PeerKey]*link
-	arrivals []swarm.PeerKey // joined, not started yet
+	peers    map[swarm.PeerKey]*link // nil before the first
+	arrivals []swarm.PeerKey         // joined, not started yet
 	nextKey  swarm.PeerKey
 	outside  *[]netip.Addr // as the swarm was told
 	slots    int           // chosen by SetSlots before the swarm was there
@@ -137,9 +138,9 @@ type Torrent struct {
 	pub      publisher
 
 	open     atomic.Bool // takes incoming connections
-	checked  chan struct{}
-	complete atomic.Pointer[chan struct{}] // closed when every wanted file is complete, verified and durable
-	stopped  chan struct{}                 // nothing is left running
+	checked  gate        // what is on disk is known
+	complete gate        // every wanted file is complete, verified and durable
+	stopped  gate        // nothing is left running
 	stopOnce sync.Once
 	events   broadcaster
 }
@@ -150,16 +151,10 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 		e: e, spec: spec, info: spec.Meta.Info,
 		geom:   spec.Meta.Info.Geometry(),
 		peerID: newPeerID(e.cfg.Version), key: randomKey(),
-		endCh:   make(chan struct{}),
-		peers:   make(map[swarm.PeerKey]*link),
-		slots:   e.cfg.Slots,
-		checked: make(chan struct{}),
-		stopped: make(chan struct{}),
+		slots:  e.cfg.Slots,
+		limits: spec.Limits,
 	}
 	t.posted.L = &t.mu
-	t.incomplete()
-	t.ctx, t.cancel = context.WithCancel(e.ctx)
-	t.byes, t.cutBye = context.WithCancel(context.Background())
 	if err := t.checkPriorities(spec.Priorities); err != nil {
 		t.giveUp()
 		return nil, err
@@ -174,32 +169,19 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 		return nil, err
 	}
 	if err := t.firstLook(); err != nil {
-		t.giveUp()
 		return nil, err
 	}
 	if t.device = e.deviceOf(&t.spec); t.device == nil {
 		if spec.Storage != nil {
 			spec.Storage.Close()
 		}
-		t.giveUp()
 		return nil, ErrClosed
 	}
-	t.conn = peerconn.Torrent{
-		Geometry: t.geom, Buffers: t.device.budget, Source: &t.source, Spare: e.spares,
-		Deliver:    func(b *peerconn.Batch) bool { return t.post(event{kind: evBatch, batch: b}) },
-		Sent:       func(key uint64, n int, bytes int64) { t.post(event{kind: evSent, key: key, n: int32(n), bytes: bytes}) },
-		Unreadable: func(ref block.Ref, err error) { t.post(event{kind: evUnreadable, n: int32(ref.Piece), with: err}) },
-		Closed:     func(key uint64, err error) { t.post(event{kind: evClosed, key: key, with: err}) },
-		Group:      &t.conns,
-		Up:         e.up.Group(), Down: e.down.Group(),
-	}
-	t.SetLimits(spec.Limits)
 	t.pub.init(t)
 	if err := e.memory.add(t); err != nil {
 		if spec.Storage != nil {
 			spec.Storage.Close()
 		}
-		t.giveUp()
 		return nil, err
 	}
 	if e.node != nil && !t.info.Private {
@@ -227,12 +209,6 @@ func (e *Engine) enlist(t *Torrent) error {
 	return nil
 }
 
-// giveUp ends the contexts of a torrent.
-func (t *Torrent) giveUp() {
-	t.cancel()
-	t.cutBye()
-}
-
 // InfoHash gives the torrent's info-hash.
 func (t *Torrent) InfoHash() [20]byte { return t.spec.Meta.InfoHash }
 
@@ -244,6 +220,32 @@ func (t *Torrent) Meta() *metainfo.Torrent { return t.spec.Meta }
 
 // PeerID gives the peer id that this torrent goes by.
 func (t *Torrent) PeerID() [20]byte { return t.peerID }
+
+// connections gives what a connection of the torrent needs.
+func (t *Torrent) connections() *peerconn.Torrent {
+	t.connMu.Lock()
+	defer t.connMu.Unlock()
+	if t.conn == nil {
+		t.conn = &peerconn.Torrent{
+			Geometry: t.geom, Buffers: t.device.budget, Source: &t.source, Spare: t.e.spares,
+			Deliver:    func(b *peerconn.Batch) bool { return t.post(event{kind: evBatch, batch: b}) },
+			Sent:       func(key uint64, n int, bytes int64) { t.post(event{kind: evSent, key: key, n: int32(n), bytes: bytes}) },
+			Unreadable: func(ref block.Ref, err error) { t.post(event{kind: evUnreadable, n: int32(ref.Piece), with: err}) },
+			Closed:     func(key uint64, err error) { t.post(event{kind: evClosed, key: key, with: err}) },
+			Group:      &t.conns,
+			Up:         t.e.up.Group(), Down: t.e.down.Group(),
+		}
+		t.applyLimits()
+	}
+	return t.conn
+}
+
+// alone gives up what only connections need, while there are none.
+func (t *Torrent) alone() {
+	t.connMu.Lock()
+	defer t.connMu.Unlock()
+	t.conn, t.peers, t.arrivals = nil, nil, nil
+}
 
 // accepts reports whether incoming connections are taken.
 func (t *Torrent) accepts() bool { return t.open.Load() }
@@ -277,14 +279,14 @@ func (t *Torrent) Stop(ctx context.Context) {
 // halt is Stop of a torrent that the next run goes on with.
 func (t *Torrent) halt(ctx context.Context) {
 	t.stopOnce.Do(func() {
-		t.cancel()
+		t.ctx.End()
 		t.post(event{kind: evStop})
 	})
 	select {
-	case <-t.stopped:
+	case <-t.stopped.C():
 	case <-ctx.Done():
-		t.cutBye()
-		<-t.stopped
+		t.byes.End()
+		<-t.stopped.C()
 	}
 	t.loops.Wait() // the last lines of it
 }
@@ -310,22 +312,9 @@ func (t *Torrent) SetPriorities(prio []uint8) error {
 	select {
 	case <-heard:
 		return nil
-	case <-t.stopped:
+	case <-t.stopped.C():
 		return t.Err()
 	}
-}
-
-// incomplete has Wait wait again.
-func (t *Torrent) incomplete() {
-	if c := t.complete.Load(); c != nil {
-		select {
-		case <-*c:
-		default:
-			return // it does
-		}
-	}
-	c := make(chan struct{})
-	t.complete.Store(&c)
 }
 
 // SetSlots changes how many peers are unchoked at once.
@@ -333,16 +322,13 @@ func (t *Torrent) SetSlots(n int) { t.post(event{kind: evSlots, n: int32(n)}) }
 
 // Wait waits until every file is complete, verified and durable.
 func (t *Torrent) Wait(ctx context.Context) error {
-	complete := *t.complete.Load()
-	select {
-	case <-complete:
+	if t.complete.Passed() {
 		return nil
-	default:
 	}
 	select {
-	case <-complete:
+	case <-t.complete.C():
 		return nil
-	case <-t.stopped:
+	case <-t.stopped.C():
 		return t.Err()
 	case <-ctx.Done():
 		return ctx.Err()
@@ -351,10 +337,13 @@ func (t *Torrent) Wait(ctx context.Context) error {
 
 // Checked waits until what is on disk is checked.
 func (t *Torrent) Checked(ctx context.Context) error {
-	select {
-	case <-t.checked:
+	if t.checked.Passed() {
 		return nil
-	case <-t.stopped:
+	}
+	select {
+	case <-t.checked.C():
+		return nil
+	case <-t.stopped.C():
 		return t.Err()
 	case <-ctx.Done():
 		return ctx.Err()
@@ -449,7 +438,7 @@ func (t *Torrent) post(ev event) bool {
 			t.wakeup.Stop()
 			t.wakeup = nil
 		}
-		t.inbox = make(chan event, inboxSize)
+		t.inbox = t.e.inboxes.Get().(chan event)
 		t.loops.Add(1)
 		go t.loop()
 	}
@@ -460,8 +449,12 @@ func (t *Torrent) post(ev event) bool {
 	ok := true
 	select {
 	case inbox <- ev:
-	case <-t.endCh:
-		ok = false
+	default:
+		select {
+		case inbox <- ev:
+		case <-t.end.C():
+			ok = false
+		}
 	}
 	t.mu.Lock()
 	t.posting--
@@ -492,8 +485,8 @@ func (t *Torrent) park(deadline mono.Time) bool {
 	if t.posting > 0 || len(t.inbox) > 0 {
 		return false
 	}
-	t.running = false
-	t.inbox = nil
+	t.e.inboxes.Put(t.inbox) // nobody has it any more
+	t.running, t.inbox = false, nil
 	if deadline != mono.Never {
 		t.wakeup = time.AfterFunc(max(deadline.Sub(t.e.now()), 0), func() {
 			t.post(event{kind: evWake})

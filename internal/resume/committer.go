@@ -109,6 +109,10 @@ func (k *Committer) Flush(ctx context.Context) error {
 		k.mu.Unlock()
 		return errClosed
 	}
+	if k.running == nil && !k.j.anyReady() {
+		k.mu.Unlock()
+		return nil
+	}
 	answer := make(chan error, 1)
 	k.asked = append(k.asked, answer)
 	k.start()
