@@ -63,6 +63,7 @@ func (t *Torrent) loop() {
 			if t.park(deadline) {
 				return
 			}
+			deadline = min(deadline, t.e.now().Add(publishEvery)) // somebody is posting
 		}
 		if deadline == mono.Never {
 			timer.Reset(time.Hour)

@@ -108,7 +108,7 @@ type Torrent struct {
 	// has no loop: posting starts it.
 	mu      sync.Mutex
 	inbox   chan event
-	posting int       // producers between the check of ended and their send
+	posting int       // producers that wait for room in it
 	posted  sync.Cond // posting became 0 after the end
 	running bool
 	ended   bool
@@ -442,19 +442,21 @@ func (t *Torrent) post(ev event) bool {
 		t.loops.Add(1)
 		go t.loop()
 	}
-	t.posting++
 	inbox := t.inbox
+	select {
+	case inbox <- ev:
+		t.mu.Unlock()
+		return true
+	default: // it is full
+	}
+	t.posting++
 	t.mu.Unlock()
 
 	ok := true
 	select {
 	case inbox <- ev:
-	default:
-		select {
-		case inbox <- ev:
-		case <-t.end.C():
-			ok = false
-		}
+	case <-t.end.C():
+		ok = false
 	}
 	t.mu.Lock()
 	t.posting--
