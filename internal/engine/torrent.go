@@ -156,7 +156,6 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 	}
 	t.posted.L = &t.mu
 	if err := t.checkPriorities(spec.Priorities); err != nil {
-		t.giveUp()
 		return nil, err
 	}
 	if spec.Priorities != nil {
@@ -165,7 +164,6 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 	}
 	t.anew.Store(spec.Anew)
 	if err := t.checkPaths(spec.Paths); err != nil {
-		t.giveUp()
 		return nil, err
 	}
 	if err := t.firstLook(); err != nil {
