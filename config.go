@@ -13,13 +13,17 @@ import (
 // has a default. It is checked once, by New.
 type Config struct {
 	// Listen is the address for TCP and UDP alike. Port 0 picks a free port,
-	// the same for both. The default is port 6881 on all IPv4 addresses, or a free port
-	// when that one is taken.
+	// the same for both. The default is port 6881 on all addresses, of IPv4 and IPv6 as
+	// far as the machine has them, or a free port when that one is taken.
 	//
-	// A particular address is also the source of every connection made. A
-	// loopback address keeps the whole engine on the loopback: nothing else is
-	// dialled, sent to or resolved.
+	// A particular address is also the source of every connection made to its family; the
+	// other family is then left alone, unless ListenAlso has it. A loopback address keeps
+	// the whole engine on the loopback: nothing else is dialled, sent to or resolved.
 	Listen netip.AddrPort
+	// ListenAlso are further addresses to listen on, for instance one of the other family:
+	// the engine is then in both DHTs (BEP 32). Where their port is 0 it is that which was
+	// picked for Listen. The engine keeps to the loopback when all addresses are there.
+	ListenAlso []netip.AddrPort
 
 	// DHT says how the engine takes part in the DHT (BEP 5).
 	DHT DHTConfig
@@ -75,8 +79,11 @@ type DHTConfig struct {
 	// PublicNodes says whether the well-known public nodes are asked when
 	// neither Nodes nor a torrent nor the saved table names a way in.
 	PublicNodes bool
-	// StateFile keeps the routing table between runs. Empty: it is not kept.
+	// StateFile keeps the routing tables between runs. Empty: they are not kept.
 	StateFile string
+	// ReadOnly asks others and answers nobody (BEP 43): for machines that cannot be
+	// reached, or whose traffic is dear.
+	ReadOnly bool
 }
 
 // AddOptions says which torrent is added, and how.
@@ -141,6 +148,8 @@ func (c Config) check() error {
 	switch {
 	case c.Slots < 0, c.MaxPeers < 0, c.BufferMiB < 0, c.Workers < 0:
 		return fmt.Errorf("%w: a negative number", ErrConfig)
+	case len(c.ListenAlso) > 0 && !c.Listen.IsValid():
+		return fmt.Errorf("%w: ListenAlso without Listen", ErrConfig)
 	case c.BufferMiB != 0 && c.BufferMiB < 4:
 		return fmt.Errorf("%w: BufferMiB is %d, at least 4 are needed", ErrConfig, c.BufferMiB)
 	case c.Remember && c.StateDir == "":

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"shoal/internal/dht"
 	"shoal/internal/dhtnode"
 	"shoal/internal/krpc"
 	"shoal/internal/netio"
@@ -34,26 +35,25 @@ type PingResult struct {
 	RTT  time.Duration
 }
 
-// OpenDHT starts a node. Of cfg it uses Listen, by default a free port, DHT,
-// Trace and Log.
+// OpenDHT starts a node. Of cfg it uses Listen and ListenAlso, by default a free port of
+// each family that the machine has, DHT, Trace and Log.
 func OpenDHT(cfg Config) (*DHT, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	d := &DHT{network: networkFor(cfg.Listen)}
-	listen := cfg.Listen
-	if !listen.IsValid() {
-		listen = netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
-	}
-	pc, err := d.network.ListenPacket(listen)
+	d := &DHT{network: cfg.network()}
+	conns, err := d.listen(cfg.listen())
 	if err != nil {
-		return nil, fmt.Errorf("listen on %v: %w", listen, err)
+		return nil, err
 	}
 	nc := dhtnode.Config{
-		Conn: pc, Network: d.network, Bootstrap: cfg.DHT.Nodes,
+		Conn: conns[0], Network: d.network, Bootstrap: cfg.DHT.Nodes,
 		StateFile: cfg.DHT.StateFile, Logger: cfg.Log,
 		// It will be gone in a moment: others need not remember it (BEP 43).
 		ReadOnly: true,
+	}
+	if len(conns) > 1 {
+		nc.Beside = conns[1]
 	}
 	if cfg.DHT.PublicNodes {
 		nc.Fallback = publicNodes
@@ -63,10 +63,33 @@ func OpenDHT(cfg Config) (*DHT, error) {
 		nc.Trace = d.trace.record
 	}
 	if d.node, err = dhtnode.New(nc); err != nil {
-		pc.Close()
+		for _, c := range conns {
+			c.Close()
+		}
 		return nil, err
 	}
 	return d, nil
+}
+
+// listen opens the sockets of the node.
+func (d *DHT) listen(chosen []netip.AddrPort) ([]netio.PacketConn, error) {
+	open := func(addrs []netip.AddrPort) (conns []netio.PacketConn, err error) {
+		for _, a := range addrs {
+			c, err := d.network.ListenPacket(a)
+			if err != nil {
+				for _, c := range conns {
+					c.Close()
+				}
+				return nil, fmt.Errorf("listen on %v: %w", a, err)
+			}
+			conns = append(conns, c)
+		}
+		return conns, nil
+	}
+	if len(chosen) > 0 {
+		return open(chosen)
+	}
+	return ofFamilies(func(all []netip.Addr) ([]netio.PacketConn, error) { return open(withPort(all, 0)) })
 }
 
 // Addr is the address bound, with its real port.
@@ -118,7 +141,7 @@ func (d *DHT) GetPeers(ctx context.Context, infoHash string) ([]netip.AddrPort, 
 		return nil, err
 	}
 	var out []netip.AddrPort
-	d.node.Lookup(ctx, id, 0, func(addrs []netip.AddrPort) { out = append(out, addrs...) })
+	d.node.Lookup(ctx, id, dht.Announce{}, func(addrs []netip.AddrPort) { out = append(out, addrs...) })
 	return out, ctx.Err()
 }
 

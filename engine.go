@@ -7,13 +7,11 @@ import (
 	"iter"
 	"net/netip"
 	"strings"
-	"syscall"
 	"time"
 
 	"shoal/internal/announce"
 	"shoal/internal/catalogue"
 	"shoal/internal/engine"
-	"shoal/internal/netio"
 	"shoal/internal/storage"
 	"shoal/metainfo"
 )
@@ -48,16 +46,16 @@ func New(cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	ec := engine.Config{
-		Network: networkFor(cfg.Listen),
-		Listen:  cfg.Listen,
-		Slots:   cfg.Slots, MaxPeers: cfg.MaxPeers,
+		Network: cfg.network(),
+		Listen:  cfg.Listen, ListenAlso: cfg.ListenAlso,
+		Slots: cfg.Slots, MaxPeers: cfg.MaxPeers,
 		Buffers: int64(cfg.BufferMiB) << 20, Workers: cfg.Workers,
 		Limits: cfg.Limits.inner(), LocalExempt: cfg.LocalUnlimited,
 		StateDir: cfg.StateDir, Remember: cfg.Remember, KeepCached: cfg.KeepCached,
 		Version: Version, Log: cfg.Log,
 	}
 	if !cfg.DHT.Off {
-		ec.DHT = &engine.DHTConfig{Nodes: cfg.DHT.Nodes, StateFile: cfg.DHT.StateFile}
+		ec.DHT = &engine.DHTConfig{Nodes: cfg.DHT.Nodes, StateFile: cfg.DHT.StateFile, ReadOnly: cfg.DHT.ReadOnly}
 		if cfg.DHT.PublicNodes {
 			ec.DHT.PublicNodes = publicNodes
 		}
@@ -71,17 +69,7 @@ func New(cfg Config) (*Engine, error) {
 	if cfg.Listen.IsValid() {
 		e.e, err = engine.New(ec)
 	} else {
-		// The port of old, so that a router's rule for it works; or another.
-		all := netip.IPv4Unspecified()
-		ec.Listen = netip.AddrPortFrom(all, DefaultPort)
-		if e.e, err = engine.New(ec); errors.Is(err, syscall.EADDRINUSE) {
-			ec.Listen = netip.AddrPortFrom(all, 0)
-			if ec.DHT != nil {
-				// Whoever has the port has the node's table, too.
-				ec.DHT.StateFile = ""
-			}
-			e.e, err = engine.New(ec)
-		}
+		e.e, err = listenByDefault(ec)
 	}
 	if err != nil {
 		if e.trace != nil {
@@ -92,20 +80,15 @@ func New(cfg Config) (*Engine, error) {
 	return e, nil
 }
 
-// networkFor gives the network of an engine that listens on addr: from one
-// address when a particular one was chosen, on the loopback only when that is
-// one.
-func networkFor(listen netip.AddrPort) netio.Network {
-	var p netio.Policy
-	if a := listen.Addr(); a.IsValid() && !a.IsUnspecified() {
-		p.Source = a
-		p.LoopbackOnly = a.Unmap().IsLoopback()
-	}
-	return netio.New(p)
-}
-
-// Addr is the address bound, with its real port.
+// Addr is the first address bound, with its real port.
 func (e *Engine) Addr() netip.AddrPort { return e.e.Addr() }
+
+// Addrs are all addresses bound, with their real ports.
+func (e *Engine) Addrs() []netip.AddrPort { return e.e.Addrs() }
+
+// External gives the addresses at which the world sees the engine, as far as enough others
+// agree: at most one of each family.
+func (e *Engine) External() []netip.Addr { return e.e.External() }
 
 // Add adds a torrent: what lies in its folder is checked and used, then the
 // rest is fetched. It returns at once. The error is ErrNotTorrent when the

@@ -52,7 +52,7 @@ else the well-known public nodes.`,
 		},
 	}
 	f := cmd.PersistentFlags()
-	f.VarP(&n.listen, "listen", "l", "UDP address (default a free port on 0.0.0.0)")
+	f.VarP(&n.listen, "listen", "l", "UDP address; repeat for the other family (default a free port of each)")
 	f.Var(&n.nodes, "dht-node", "a way into the DHT (repeat for more)")
 	f.Bool("json", false, "print JSON, one object a line (docs/json.md)")
 

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -93,16 +94,63 @@ func (l *listenFlag) String() string {
 	return l.AddrPort.String()
 }
 
-func (l *listenFlag) Set(text string) error {
+func (l *listenFlag) Set(text string) (err error) {
+	l.AddrPort, err = parseListen(text)
+	return err
+}
+
+func parseListen(text string) (netip.AddrPort, error) {
 	if strings.HasPrefix(text, ":") {
 		text = "0.0.0.0" + text
 	}
 	a, err := netip.ParseAddrPort(text)
 	if err != nil {
-		return errors.New("write an IP address and a port, like 0.0.0.0:6881, 127.0.0.1:0 or [::]:6881")
+		return a, errors.New("write an IP address and a port, like 0.0.0.0:6881, 127.0.0.1:0 or [::]:6881")
 	}
-	l.AddrPort = a
-	return nil
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()), nil
+}
+
+// listensFlag are the addresses to listen on.
+type listensFlag []netip.AddrPort
+
+func (l *listensFlag) Type() string { return "ADDR:PORT" }
+func (l *listensFlag) Repeats()     {}
+
+func (l *listensFlag) String() string {
+	var texts []string
+	for _, a := range *l {
+		texts = append(texts, a.String())
+	}
+	return strings.Join(texts, ",")
+}
+
+func (l *listensFlag) Set(text string) error {
+	a, err := parseListen(text)
+	if err == nil {
+		*l = append(*l, a)
+	}
+	return err
+}
+
+// first is the address named first; invalid when none was.
+func (l listensFlag) first() netip.AddrPort {
+	if len(l) == 0 {
+		return netip.AddrPort{}
+	}
+	return l[0]
+}
+
+// rest are the others.
+func (l listensFlag) rest() []netip.AddrPort {
+	if len(l) == 0 {
+		return nil
+	}
+	return l[1:]
+}
+
+// loopback reports whether all of them are on this machine.
+func (l listensFlag) loopback() bool {
+	return len(l) > 0 && !slices.ContainsFunc(l, func(a netip.AddrPort) bool { return !a.Addr().IsLoopback() })
 }
 
 // joined shows the values of a flag that was given several times.
@@ -197,7 +245,7 @@ func (u *urlsFlag) Set(text string) error {
 
 // netFlags are the flags of all commands that take part in swarms.
 type netFlags struct {
-	listen listenFlag
+	listen listensFlag
 	peers  peersFlag
 	nodes  hostsFlag
 	noDHT  bool
@@ -212,7 +260,7 @@ type netFlags struct {
 func (n *netFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVarP(&n.dir, "dir", "d", ".", "the folder `DIR` that holds the torrent's file or folder")
-	f.VarP(&n.listen, "listen", "l", "address for TCP and UDP; port 0 picks one (default 0.0.0.0:6881)")
+	f.VarP(&n.listen, "listen", "l", "address for TCP and UDP, port 0 picks one; repeat for more (default 0.0.0.0:6881 and [::]:6881)")
 	f.VarP(&n.peers, "peer", "p", "dial this peer besides those found (repeat for more)")
 	f.Var(&n.nodes, "dht-node", "a way into the DHT (repeat for more)")
 	f.BoolVar(&n.noDHT, "no-dht", false, "take no part in the DHT")

@@ -147,7 +147,7 @@ func TestSecondSignal(t *testing.T) {
 	done := make(chan int)
 	go func() {
 		done <- runWith(context.Background(), []string{"--json"}, e, func(ctx context.Context, _ []string, out *output, _ env) error {
-			s, err := openSession(out, netFlags{listen: listenFlag{netip.MustParseAddrPort("127.0.0.1:0")}, noDHT: true, trace: trace})
+			s, err := openSession(out, netFlags{listen: listensFlag{netip.MustParseAddrPort("127.0.0.1:0")}, noDHT: true, trace: trace})
 			if err != nil {
 				t.Error(err)
 			}

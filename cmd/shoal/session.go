@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -47,7 +48,7 @@ func openSession(out *output, n netFlags) (*session, error) {
 	if s.engine, err = shoal.New(cfg); err != nil {
 		s.trace.close()
 		what := "start"
-		if n.listen.IsValid() {
+		if len(n.listen) > 0 {
 			what = "listen on " + n.listen.String()
 		}
 		return nil, fail(what, err)
@@ -55,9 +56,14 @@ func openSession(out *output, n netFlags) (*session, error) {
 	if err := n.limits.alternative(s.engine); err != nil {
 		return nil, errors.Join(fail("set the alternative limits", err), s.close())
 	}
-	addr := s.engine.Addr().String()
-	out.say("listening on %s", addr)
-	out.event("listening", listeningEvent{addr})
+	var texts []string
+	for _, a := range s.engine.Addrs() {
+		texts = append(texts, a.String())
+	}
+	out.say("listening on %s", strings.Join(texts, " and "))
+	for _, t := range texts {
+		out.event("listening", listeningEvent{t})
+	}
 	return s, nil
 }
 
@@ -79,14 +85,14 @@ func (s *session) close() error {
 // config turns the flags into the engine's configuration. A loopback address
 // stays alone: no public nodes, and no table of nodes from other runs.
 func (n netFlags) config() shoal.Config {
-	cfg := shoal.Config{KeepCached: n.keep, Listen: n.listen.AddrPort, Limits: n.limits.limits(), LocalUnlimited: n.limits.local}
+	cfg := shoal.Config{KeepCached: n.keep, Listen: n.listen.first(), ListenAlso: n.listen.rest(), Limits: n.limits.limits(), LocalUnlimited: n.limits.local}
 	cfg.DHT.Off = n.noDHT
 	cfg.DHT.Nodes = n.nodes
 	cfg.DHT.PublicNodes = len(n.nodes) == 0 && !n.noDHT && !n.loopback()
 	return cfg
 }
 
-func (n netFlags) loopback() bool { return n.listen.IsValid() && n.listen.Addr().Unmap().IsLoopback() }
+func (n netFlags) loopback() bool { return n.listen.loopback() }
 
 // stateDir is where journals are kept; empty when nothing is.
 func (n netFlags) stateDir() (string, error) {
@@ -105,11 +111,12 @@ func (n netFlags) stateDir() (string, error) {
 // and a port that is new every time has none.
 func (n netFlags) stateFile() string {
 	name := "dht.dat"
-	switch {
-	case n.noDHT, n.loopback(), n.listen.IsValid() && n.listen.Port() == 0:
+	chosen := len(n.listen) > 0
+	switch port := n.listen.first().Port(); {
+	case n.noDHT, n.loopback(), chosen && port == 0:
 		return ""
-	case n.listen.IsValid() && n.listen.Port() != shoal.DefaultPort:
-		name = fmt.Sprintf("dht-%d.dat", n.listen.Port())
+	case chosen && port != shoal.DefaultPort:
+		name = fmt.Sprintf("dht-%d.dat", port)
 	}
 	dir, err := os.UserCacheDir()
 	if err != nil {

@@ -91,7 +91,7 @@ func TestAnnounceAndFind(t *testing.T) {
 			}
 		}
 		var own []netip.AddrPort
-		if holders := w.nodes[3].Lookup(t.Context(), hash, 7000, collect(&own)); holders != dht.K {
+		if holders := w.nodes[3].Lookup(t.Context(), hash, dht.Announce{Enabled: true, Port: 7000}, collect(&own)); holders != dht.K {
 			t.Errorf("announced to %d nodes", holders)
 		}
 		var peers []netip.AddrPort
@@ -121,7 +121,7 @@ func TestAnnouncedToUs(t *testing.T) {
 			}
 		}})
 		second := w.node(Config{Bootstrap: []string{first.LocalAddr().String()}})
-		if holders := second.Lookup(t.Context(), hash, 7000, nil); holders != 1 {
+		if holders := second.Lookup(t.Context(), hash, dht.Announce{Enabled: true, Port: 7000}, nil); holders != 1 {
 			t.Errorf("announced to %d nodes", holders)
 		}
 		if peer := <-heard; peer != netip.MustParseAddrPort("10.0.0.2:7000") {
@@ -145,7 +145,7 @@ func TestQueries(t *testing.T) {
 		if err != nil || len(answer.Nodes) != 2 { // all but who asks and who answers
 			t.Errorf("%+v, %v", answer, err)
 		}
-		a.Lookup(t.Context(), hash, 7000, nil)
+		a.Lookup(t.Context(), hash, dht.Announce{Enabled: true, Port: 7000}, nil)
 		answer, err = w.nodes[2].GetPeers(t.Context(), b.LocalAddr(), hash)
 		if err != nil || len(answer.Peers) != 1 {
 			t.Errorf("%+v, %v", answer, err)
@@ -201,7 +201,7 @@ func TestSlowCaller(t *testing.T) {
 		w.populate(4)
 		time.Sleep(5 * time.Second)
 		for i := range 3 {
-			w.nodes[i].Lookup(t.Context(), hash, uint16(7000+i), nil)
+			w.nodes[i].Lookup(t.Context(), hash, dht.Announce{Enabled: true, Port: uint16(7000 + i)}, nil)
 		}
 		taking, go_on := make(chan bool), make(chan bool)
 		var got []netip.AddrPort
@@ -436,11 +436,11 @@ func TestLoopback(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	if holders := nodes[9].Lookup(ctx, hash, 7000, nil); holders == 0 {
+	if holders := nodes[9].Lookup(ctx, hash, dht.Announce{Enabled: true, Port: 7000}, nil); holders == 0 {
 		t.Error("nobody took the announce")
 	}
 	var peers []netip.AddrPort
-	if nodes[4].Lookup(ctx, hash, 0, collect(&peers)); len(peers) != 1 || peers[0] != netip.MustParseAddrPort("127.0.0.1:7000") {
+	if nodes[4].Lookup(ctx, hash, dht.Announce{}, collect(&peers)); len(peers) != 1 || peers[0] != netip.MustParseAddrPort("127.0.0.1:7000") {
 		t.Errorf("found %v", peers)
 	}
 	mu.Lock()

@@ -109,12 +109,12 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("refused with error %d: %q", e.Code, e.Text)
 }
 
-// Lookup looks for peers of an info-hash and, unless port is 0, announces one of ours at
-// that port. found is called, from the calling goroutine, with each batch of addresses.
+// Lookup looks for peers of an info-hash and announces one of ours, if it is to. found is
+// called, from the calling goroutine, with each batch of addresses.
 // It returns when the lookup is over, which takes seconds, or ctx is; holders is how many
 // nodes keep the announce.
-func (n *Node) Lookup(ctx context.Context, hash [20]byte, port uint16, found func([]netip.AddrPort)) (holders int) {
-	f, err := n.Search(ctx, hash, dht.Announce{Enabled: port != 0, Port: port}, found)
+func (n *Node) Lookup(ctx context.Context, hash [20]byte, announce dht.Announce, found func([]netip.AddrPort)) (holders int) {
+	f, err := n.Search(ctx, hash, announce, found)
 	if err != nil {
 		n.log.Debug("DHT lookup", "info_hash", krpc.ID(hash), "err", err)
 	}

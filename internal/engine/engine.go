@@ -32,7 +32,6 @@ import (
 	crand "crypto/rand"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -42,7 +41,6 @@ import (
 
 	"shoal/internal/catalogue"
 	"shoal/internal/dhtnode"
-	"shoal/internal/external"
 	"shoal/internal/mono"
 	"shoal/internal/netio"
 	"shoal/internal/peerbook"
@@ -59,7 +57,10 @@ import (
 type Config struct {
 	Network netio.Network
 	Listen  netip.AddrPort // for TCP and UDP; port 0 picks one
-	DHT     *DHTConfig     // nil: no DHT, no UDP socket
+	// ListenAlso are further addresses, such as one of the other family. Where their port
+	// is 0 it is that which was picked for Listen.
+	ListenAlso []netip.AddrPort
+	DHT        *DHTConfig // nil: no DHT, no UDP socket
 
 	Slots      int   // unchoked peers a torrent; default 8; NoSlots: none
 	MaxPeers   int   // connections a torrent; default 80
@@ -96,6 +97,7 @@ type DHTConfig struct {
 	Nodes       []string // ways in, "host:port"
 	PublicNodes []string // ways in when there are no others
 	StateFile   string   // empty: nothing is kept
+	ReadOnly    bool     // asks and does not answer (BEP 43)
 }
 
 // NoSlots as Config.Slots unchokes nobody until SetSlots says otherwise.
@@ -131,9 +133,8 @@ type Engine struct {
 	cfg    Config
 	log    *slog.Logger
 	origin time.Time
-	addr   netip.AddrPort
 
-	listener net.Listener
+	doors    []netio.Door
 	node     *dhtnode.Node // nil without DHT
 	files    *storage.Pool
 	spares   *peerconn.Spares
@@ -215,13 +216,14 @@ func New(cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	e.asks.now = e.now
-	e.trackers.Local = []netip.Addr{e.addr.Addr()}
+	e.trackers.Local = e.families()
 	if e.memory != nil {
 		e.memory.restore(lo.Entries)
 		e.wg.Go(func() { e.memory.run(e.ctx) })
 	}
-	e.wg.Add(1)
-	go e.acceptLoop()
+	for _, d := range e.doors {
+		e.wg.Go(func() { e.acceptLoop(d.Streams) })
+	}
 	e.wg.Go(e.watch)
 	return e, nil
 }
@@ -248,40 +250,6 @@ func withDefaults(cfg Config) Config {
 	return cfg
 }
 
-// open binds the port for TCP and, when there is to be a DHT node, for UDP.
-func (e *Engine) open() error {
-	if e.cfg.DHT == nil {
-		l, err := e.cfg.Network.Listen(e.cfg.Listen)
-		if err != nil {
-			return fmt.Errorf("listen on %v: %w", e.cfg.Listen, err)
-		}
-		e.listener, e.addr = l, netio.AddrPort(l.Addr())
-		return nil
-	}
-	l, pc, err := netio.ListenBoth(e.cfg.Network, e.cfg.Listen)
-	if err != nil {
-		return fmt.Errorf("listen on %v: %w", e.cfg.Listen, err)
-	}
-	e.listener, e.addr = l, netio.AddrPort(l.Addr())
-	node, err := dhtnode.New(dhtnode.Config{
-		Conn: pc, Network: e.cfg.Network,
-		Bootstrap: e.cfg.DHT.Nodes, Fallback: e.cfg.DHT.PublicNodes,
-		StateFile: e.cfg.DHT.StateFile,
-		Version:   wire.Code + string(nodeVersion(e.cfg.Version)),
-		Announced: e.announcedTo,
-		SeenAs:    func(by, says netip.Addr) { e.seenAs(external.DHT, by, says) },
-		External:  e.outsideOf,
-		Trace:     e.traceFunc(), Clock: e.now, Logger: e.log,
-	})
-	if err != nil {
-		l.Close()
-		pc.Close()
-		return fmt.Errorf("start the DHT node: %w", err)
-	}
-	e.node = node
-	return nil
-}
-
 // announcedTo hears from our own DHT node that a peer announced itself for a
 // torrent: when it is one of ours, that peer need not be looked for. It must not
 // wait: a hint that finds the loop busy is lost.
@@ -299,9 +267,6 @@ func nodeVersion(version string) []byte {
 
 // Node gives the DHT node; nil when there is none.
 func (e *Engine) Node() *dhtnode.Node { return e.node }
-
-// Addr is the address bound, with its real port.
-func (e *Engine) Addr() netip.AddrPort { return e.addr }
 
 // now reads the clock that every deciding package is given.
 func (e *Engine) now() mono.Time { return mono.Start.Add(time.Since(e.origin)) }
@@ -354,7 +319,10 @@ func (e *Engine) Close(ctx context.Context) error {
 	defer close(e.closedCh)
 	e.cancel()
 	e.closeLimits()
-	err := e.listener.Close()
+	var err error
+	for _, d := range e.doors {
+		err = errors.Join(err, d.Streams.Close())
+	}
 	e.wg.Wait()
 	if e.node != nil {
 		err = errors.Join(err, e.node.Close())
@@ -372,10 +340,9 @@ func (e *Engine) Close(ctx context.Context) error {
 }
 
 // acceptLoop takes connections and does their handshakes.
-func (e *Engine) acceptLoop() {
-	defer e.wg.Done()
+func (e *Engine) acceptLoop(l net.Listener) {
 	for {
-		nc, err := e.listener.Accept()
+		nc, err := l.Accept()
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) || e.ctx.Err() != nil {
 				return

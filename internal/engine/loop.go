@@ -11,6 +11,7 @@ import (
 
 	"shoal/internal/announce"
 	"shoal/internal/bitfield"
+	"shoal/internal/dht"
 	"shoal/internal/disk"
 	"shoal/internal/external"
 	"shoal/internal/infohash"
@@ -192,12 +193,10 @@ func (t *Torrent) start(now mono.Time, have *bitfield.Bitfield) {
 		InfoHash: t.spec.Meta.InfoHash, PeerID: t.peerID, Geometry: t.geom, Have: have,
 		Private: t.info.Private, SeedOnly: t.spec.SeedOnly,
 		Tiers:  t.spec.Meta.Trackers(),
-		Client: "shoal " + t.e.cfg.Version, Port: t.e.addr.Port(),
+		Client: "shoal " + t.e.cfg.Version, Port: t.e.port(false), Port6: t.e.port(true),
+		DHTPort: t.e.dhtPort(false), DHTPort6: t.e.dhtPort(true),
 		Slots: t.slots, MaxPeers: t.e.cfg.MaxPeers,
 		Trace: t.e.traceFunc(),
-	}
-	if t.e.node != nil {
-		cfg.DHTPort = t.e.addr.Port()
 	}
 	t.swarm = swarm.New(cfg, now, newRand())
 	if prio := t.piecePriorities(); prio != nil {
@@ -382,7 +381,8 @@ func (t *Torrent) dial(addr netip.AddrPort) {
 
 // findPeers asks the DHT and announces us there.
 func (t *Torrent) findPeers() {
-	holders := t.e.node.Lookup(&t.ctx, t.spec.Meta.InfoHash, t.e.addr.Port(), func(addrs []netip.AddrPort) {
+	us := dht.Announce{Enabled: true, Port: t.e.port(false), Port6: t.e.port(true)}
+	holders := t.e.node.Lookup(&t.ctx, t.spec.Meta.InfoHash, us, func(addrs []netip.AddrPort) {
 		t.post(event{kind: evFound, with: &found{src: peerbook.DHT, addrs: addrs}})
 	})
 	t.post(event{kind: evSearched, n: int32(holders)})
@@ -397,7 +397,7 @@ func (t *Torrent) announce(e swarm.Effect) {
 	}
 	req := e.Request
 	p := tracker.Params{
-		InfoHash: t.spec.Meta.InfoHash, PeerID: t.peerID, Port: t.e.addr.Port(),
+		InfoHash: t.spec.Meta.InfoHash, PeerID: t.peerID, Port: t.e.port(false), Port6: t.e.port(true),
 		Uploaded: e.Uploaded, Downloaded: e.Downloaded, Left: e.Left,
 		Event: req.Event, NumWant: req.NumWant, Key: t.key, TrackerID: req.TrackerID,
 	}

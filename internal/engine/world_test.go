@@ -121,7 +121,13 @@ func (w *world) connect(n byte, to netip.AddrPort, c content) *remote {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	hs, err := peerconn.Dial(nc, wire.Handshake{InfoHash: c.meta.InfoHash, PeerID: peerID(string('a' + rune(n)))})
+	return w.shake(nc, wire.Handshake{InfoHash: c.meta.InfoHash, PeerID: peerID(string('a' + rune(n)))})
+}
+
+// shake does the handshake of whoever dialled.
+func (w *world) shake(nc net.Conn, ours wire.Handshake) *remote {
+	w.t.Helper()
+	hs, err := peerconn.Dial(nc, ours)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -1,37 +1,95 @@
 package netio
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"syscall"
 )
 
-// bothTries bounds how often ListenBoth looks for a port that is free in both
-// protocols. Ports that systems pick are mostly free in the other one too.
-const bothTries = 16
+// portTries bounds how often a port is looked for that is free everywhere it is to be
+// bound. Ports that systems pick are mostly free elsewhere, too.
+const portTries = 16
+
+// A Door is an address where streams are accepted, and datagrams if they are wanted.
+type Door struct {
+	Streams net.Listener
+	Packets PacketConn // nil when they are not wanted there
+}
+
+// Addr is the address bound, with its real port.
+func (d Door) Addr() netip.AddrPort { return AddrPort(d.Streams.Addr()) }
+
+// Close gives the address up.
+func (d Door) Close() error {
+	err := d.Streams.Close()
+	if d.Packets != nil {
+		err = errors.Join(err, d.Packets.Close())
+	}
+	return err
+}
 
 // ListenBoth listens for streams and datagrams on the same address and port: peers
 // announce one port for both (BEP 5, 29). Port 0 picks one that is free in both.
 func ListenBoth(n Network, addr netip.AddrPort) (net.Listener, PacketConn, error) {
-	tries := 1
-	if addr.Port() == 0 {
-		tries = bothTries
+	doors, err := ListenAll(n, []netip.AddrPort{addr}, func(int) bool { return true })
+	if err != nil {
+		return nil, nil, err
 	}
-	var failed error
-	for range tries {
-		l, err := n.Listen(addr)
-		if err != nil {
-			return nil, nil, fmt.Errorf("listen on tcp %v: %w", addr, err)
-		}
-		same := netip.AddrPortFrom(addr.Addr(), AddrPort(l.Addr()).Port())
-		p, err := n.ListenPacket(same)
+	return doors[0].Streams, doors[0].Packets, nil
+}
+
+// ListenAll listens on several addresses: for streams on all of them, for datagrams where
+// packets says so. Where the port is 0 one is picked that is free in both protocols, the
+// same for all of these addresses, so that an engine can be told by one port.
+func ListenAll(n Network, addrs []netip.AddrPort, packets func(i int) bool) ([]Door, error) {
+	picks := false
+	for _, a := range addrs {
+		picks = picks || a.Port() == 0
+	}
+	for try := 1; ; try++ {
+		doors, err := listenAll(n, addrs, packets)
 		if err == nil {
-			return l, p, nil
+			return doors, nil
 		}
-		l.Close()
-		failed = fmt.Errorf("listen on udp %v: %w", same, err)
+		if !picks || try == portTries || !errors.Is(err, syscall.EADDRINUSE) {
+			return nil, err
+		}
 	}
-	return nil, nil, failed
+}
+
+func listenAll(n Network, addrs []netip.AddrPort, packets func(i int) bool) (doors []Door, err error) {
+	defer func() {
+		if err != nil {
+			for _, d := range doors {
+				d.Close()
+			}
+			doors = nil
+		}
+	}()
+	var port uint16 // as picked
+	for i, a := range addrs {
+		pick := a.Port() == 0
+		if pick {
+			a = netip.AddrPortFrom(a.Addr(), port)
+		}
+		l, err := n.Listen(a)
+		if err != nil {
+			return doors, fmt.Errorf("listen on tcp %v: %w", a, err)
+		}
+		doors = append(doors, Door{Streams: l})
+		if a = doors[i].Addr(); pick {
+			port = a.Port()
+		}
+		if !packets(i) {
+			continue
+		}
+		if doors[i].Packets, err = n.ListenPacket(a); err != nil {
+			return doors, fmt.Errorf("listen on udp %v: %w", a, err)
+		}
+	}
+	return doors, nil
 }
 
 // AddrPort gives the address of one end of a connection or listener in the form

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -163,7 +164,7 @@ func TestDatagramsDoNotAllocate(t *testing.T) {
 // be reached from it is refused rather than reached from another.
 func TestSource(t *testing.T) {
 	src := netip.MustParseAddr("127.0.0.3")
-	n := netio.New(netio.Policy{Source: src})
+	n := netio.New(netio.Policy{Sources: []netip.Addr{src}})
 	l, err := n.Listen(netip.MustParseAddrPort("127.0.0.1:0"))
 	if err != nil {
 		t.Fatal(err)
@@ -182,5 +183,72 @@ func TestSource(t *testing.T) {
 	}
 	if _, err := n.Dial(t.Context(), netip.MustParseAddrPort("[::1]:1")); !errors.Is(err, netio.ErrPolicy) {
 		t.Errorf("dialled IPv6 although an IPv4 source was chosen: %v", err)
+	}
+}
+
+// What a program listens on says what it may do and where it leaves from.
+func TestPolicyFor(t *testing.T) {
+	for _, c := range []struct {
+		listen, sources string
+		loopback        bool
+	}{
+		{"", "", false},
+		{"0.0.0.0:1", "", false},
+		{"0.0.0.0:1 [::]:1", "", false},
+		{"127.0.0.1:1", "127.0.0.1", true},
+		{"127.0.0.1:1 [::1]:1", "127.0.0.1 ::1", true},
+		{"192.0.2.7:1", "192.0.2.7", false},
+		{"192.0.2.7:1 192.0.2.8:1", "192.0.2.7", false},
+		{"127.0.0.1:1 192.0.2.7:1", "192.0.2.7", false},
+		{"192.0.2.7:1 [::]:1", "192.0.2.7 ::", false},
+		{"127.0.0.1:1 0.0.0.0:2", "", false},
+		{"[::ffff:192.0.2.7]:1", "192.0.2.7", false},
+		{"127.0.0.1:1 [2001:db8::7]:1", "127.0.0.1 2001:db8::7", false},
+	} {
+		var listen []netip.AddrPort
+		for _, l := range strings.Fields(c.listen) {
+			listen = append(listen, netip.MustParseAddrPort(l))
+		}
+		p := netio.PolicyFor(listen)
+		var sources []string
+		for _, s := range p.Sources {
+			sources = append(sources, s.String())
+		}
+		if got := strings.Join(sources, " "); got != c.sources || p.LoopbackOnly != c.loopback {
+			t.Errorf("%q: from %q, loopback only %v", c.listen, got, p.LoopbackOnly)
+		}
+	}
+}
+
+// Of several addresses with a port to be picked all get the same one; a family whose source
+// was left to the system is reached beside one that was chosen.
+func TestListenAll(t *testing.T) {
+	n := netio.New(netio.Policy{LoopbackOnly: true, Sources: []netip.Addr{loopback, netip.IPv6Unspecified()}})
+	addrs := []netip.AddrPort{netip.AddrPortFrom(loopback, 0), netip.MustParseAddrPort("[::1]:0")}
+	doors, err := netio.ListenAll(n, addrs, func(i int) bool { return i == 1 })
+	if err != nil {
+		t.Skip("no IPv6 here:", err)
+	}
+	for i, d := range doors {
+		if d.Addr().Addr() != addrs[i].Addr() || d.Addr().Port() != doors[0].Addr().Port() || (d.Packets != nil) != (i == 1) {
+			t.Errorf("%d: %v, datagrams %v", i, d.Addr(), d.Packets)
+		}
+		c, err := n.Dial(t.Context(), d.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+	}
+	if p := doors[1].Packets.LocalAddr(); p != doors[1].Addr() {
+		t.Errorf("datagrams at %v, streams at %v", p, doors[1].Addr())
+	}
+	// What is taken is told, and nothing of the rest stays open.
+	if _, err := netio.ListenAll(n, []netip.AddrPort{addrs[0], doors[1].Addr()}, func(int) bool { return false }); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("a taken port: %v", err)
+	}
+	for _, d := range doors {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }

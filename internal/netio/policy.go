@@ -3,6 +3,7 @@ package netio
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -12,10 +13,51 @@ type Policy struct {
 	// sending to anything but a loopback address is refused, and so is every name
 	// other than localhost, since looking it up would ask another machine.
 	LoopbackOnly bool
-	// Source, when set, is the local address of every stream dialled to an
-	// address of its family. Destinations of the other family are refused, so that
+	// Sources, when there are any, are the local addresses of streams dialled: the first
+	// of the destination's family, where an unspecified one stands for whichever the
+	// system takes. Destinations of a family that is not among them are refused, so that
 	// nothing leaves from an address that was not chosen.
-	Source netip.Addr
+	Sources []netip.Addr
+}
+
+// source gives the address to leave from for a destination; none when the system is to
+// choose.
+func (p Policy) source(to netip.Addr) (netip.Addr, error) {
+	for _, a := range p.Sources {
+		if a = a.Unmap(); a.Is4() == to.Is4() {
+			if a.IsUnspecified() {
+				return netip.Addr{}, nil
+			}
+			return a, nil
+		}
+	}
+	if len(p.Sources) > 0 {
+		return netip.Addr{}, &PolicyError{Op: "dial", Host: to.String(), Rule: ruleSource}
+	}
+	return netip.Addr{}, nil
+}
+
+// PolicyFor gives the policy of a program that listens on these addresses: it keeps to the
+// loopback when all of them are there, and leaves from those that are particular ones. None,
+// and an unspecified one alone, leave everything to the system.
+func PolicyFor(listen []netip.AddrPort) (p Policy) {
+	p.LoopbackOnly = len(listen) > 0
+	for _, l := range listen {
+		a := l.Addr().Unmap()
+		p.LoopbackOnly = p.LoopbackOnly && a.IsLoopback()
+		// The address that reaches farthest is the one to leave from.
+		i := slices.IndexFunc(p.Sources, func(o netip.Addr) bool { return o.Is4() == a.Is4() })
+		switch {
+		case i < 0:
+			p.Sources = append(p.Sources, a)
+		case a.IsUnspecified(), p.Sources[i].IsLoopback() && !a.IsLoopback():
+			p.Sources[i] = a
+		}
+	}
+	if !slices.ContainsFunc(p.Sources, func(a netip.Addr) bool { return !a.IsUnspecified() }) {
+		p.Sources = nil
+	}
+	return p
 }
 
 // ErrPolicy is matched by every error that says the policy forbade something.

@@ -42,10 +42,11 @@ func (s *system) Dial(ctx context.Context, addr netip.AddrPort) (net.Conn, error
 	}
 	d := net.Dialer{KeepAlive: -1}
 	d.SetMultipathTCP(false)
-	if src := s.policy.Source.Unmap(); src.IsValid() {
-		if src.Is4() != addr.Addr().Is4() {
-			return nil, &PolicyError{Op: "dial", Host: addr.String(), Rule: ruleSource}
-		}
+	src, err := s.policy.source(addr.Addr())
+	if err != nil {
+		return nil, err
+	}
+	if src.IsValid() {
 		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(src, 0))
 	}
 	return d.DialContext(ctx, family("tcp", addr.Addr()), addr.String())

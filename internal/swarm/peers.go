@@ -157,13 +157,14 @@ func (s *Swarm) welcome(p *peer) {
 
 	s.sayHave(p)
 	s.sayExtensions(p, why.HandshakeDone)
-	// BEP 5: PORT follows when both sides set the DHT bit. BEP 27: a private
+	// BEP 5: PORT follows when both sides set the DHT bit; it is about the DHT of the
+	// family that it is sent over (BEP 32). BEP 27: a private
 	// torrent keeps out of the DHT.
-	if p.reserved.DHT() && s.cfg.DHTPort != 0 && !s.cfg.Private {
-		p.out = wire.AppendPort(p.out, s.cfg.DHTPort)
+	if port := s.cfg.dhtPort(p.addr); p.reserved.DHT() && port != 0 && !s.cfg.Private {
+		p.out = wire.AppendPort(p.out, port)
 		if s.tracing() {
 			s.note(trace.Sent, trace.Peer, p, "port", trace.Record{
-				Piece: trace.No, Block: trace.No, N: int64(s.cfg.DHTPort), Why: why.HandshakeDone,
+				Piece: trace.No, Block: trace.No, N: int64(port), Why: why.HandshakeDone,
 			})
 		}
 	}
@@ -178,7 +179,7 @@ func (s *Swarm) sayExtensions(p *peer, w why.Why) {
 		return
 	}
 	p.out = wire.AppendExtensions(p.out, wire.Extensions{
-		IDs: s.ourExtensions(), MetaBytes: s.metaBytes(), Client: s.cfg.Client, Reqq: ourReqq, Port: s.cfg.Port, UploadOnly: !s.wants(), YourIP: p.addr.Addr().Unmap(),
+		IDs: s.ourExtensions(), MetaBytes: s.metaBytes(), Client: s.cfg.Client, Reqq: ourReqq, Port: s.cfg.port(p.addr.Addr()), UploadOnly: !s.wants(), YourIP: p.addr.Addr().Unmap(),
 	})
 	s.touch(p)
 	if s.tracing() {
@@ -266,11 +267,27 @@ func (s *Swarm) Found(now mono.Time, src peerbook.Source, addrs []netip.AddrPort
 	}
 }
 
+// port is where we listen for peers of the family of an address.
+func (c *Config) port(a netip.Addr) uint16 {
+	if a.Unmap().Is6() && c.Port6 != 0 {
+		return c.Port6
+	}
+	return c.Port
+}
+
+// dhtPort is where our node is in the DHT of the family of a peer; 0 when it is not in it.
+func (c *Config) dhtPort(p netip.AddrPort) uint16 {
+	if p.Addr().Unmap().Is6() {
+		return c.DHTPort6
+	}
+	return c.DHTPort
+}
+
 // External tells our address as the world sees it: by it and theirs, the addresses of
 // peers are ranked from now on (BEP 40).
 func (s *Swarm) External(now mono.Time, addr netip.Addr) {
 	s.now = now
-	s.book.External(netip.AddrPortFrom(addr, s.cfg.Port))
+	s.book.External(netip.AddrPortFrom(addr, s.cfg.port(addr)))
 }
 
 // DialFailed says that a Dial effect came to nothing.

@@ -34,7 +34,7 @@ const (
 )
 
 // searches reports whether peers may be looked for in the DHT at all.
-func (s *Swarm) searches() bool { return s.cfg.DHTPort != 0 && !s.cfg.Private }
+func (s *Swarm) searches() bool { return (s.cfg.DHTPort != 0 || s.cfg.DHTPort6 != 0) && !s.cfg.Private }
 
 // Searched says that a FindPeers effect has ended, and how many nodes keep our
 // announcement.

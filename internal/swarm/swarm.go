@@ -52,6 +52,9 @@ type Config struct {
 	Port    uint16 // where we listen; 0 when we do not
 	DHTPort uint16 // UDP port of our DHT node; 0 when there is none
 
+	// The same for IPv6, whose DHT is another (BEP 32).
+	Port6, DHTPort6 uint16
+
 	Slots    int // unchoked peers, the optimistic one included; default 8, negative: none
 	MaxPeers int // connections; default 80
 	HalfOpen int // dials at once; default 16

@@ -43,6 +43,7 @@ type Params struct {
 	InfoHash infohash.Hash // of the v1 torrent, or truncated of the v2 one
 	PeerID   [20]byte
 	Port     uint16 // where this engine listens
+	Port6    uint16 // where it does for IPv6; 0 means Port
 
 	// Bytes of this torrent since Started was sent, and still missing. While the
 	// metadata is unknown Left must not be 0: the tracker would take us for a seed

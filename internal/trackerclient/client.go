@@ -82,6 +82,10 @@ func (c *Client) Announce(ctx context.Context, announceURL string, p tracker.Par
 	return byEach(ctx, ways, func(ctx context.Context, w way) (tracker.Response, error) {
 		var a tracker.Response
 		var err error
+		p := p
+		if w.local.Is6() && p.Port6 != 0 {
+			p.Port = p.Port6
+		}
 		if to.udp {
 			a, err = c.announceUDP(ctx, to, w, p)
 		} else {

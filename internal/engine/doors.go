@@ -1,0 +1,118 @@
+package engine
+
+import (
+	"fmt"
+	"net/netip"
+
+	"shoal/internal/dhtnode"
+	"shoal/internal/external"
+	"shoal/internal/netio"
+	"shoal/internal/wire"
+)
+
+// maxDoors bounds the addresses listened on: a machine has a few.
+const maxDoors = 16
+
+// open listens: for TCP on every address, and when there is to be a DHT node for UDP on the
+// first of each family (BEP 32: a node has one address in each).
+func (e *Engine) open() error {
+	addrs := append([]netip.AddrPort{e.cfg.Listen}, e.cfg.ListenAlso...)
+	if len(addrs) > maxDoors {
+		return fmt.Errorf("listen on %d addresses: %d at most", len(addrs), maxDoors)
+	}
+	doors, err := netio.ListenAll(e.cfg.Network, addrs, func(i int) bool {
+		return e.cfg.DHT != nil && firstOfFamily(addrs, i)
+	})
+	if err != nil {
+		return err
+	}
+	e.doors = doors
+	if e.cfg.DHT == nil {
+		return nil
+	}
+	if err := e.openNode(); err != nil {
+		for _, d := range doors {
+			d.Close()
+		}
+		return err
+	}
+	return nil
+}
+
+func firstOfFamily(addrs []netip.AddrPort, i int) bool {
+	for _, a := range addrs[:i] {
+		if a.Addr().Unmap().Is4() == addrs[i].Addr().Unmap().Is4() {
+			return false
+		}
+	}
+	return true
+}
+
+// openNode starts the DHT node.
+func (e *Engine) openNode() (err error) {
+	cfg := dhtnode.Config{
+		Network: e.cfg.Network, Bootstrap: e.cfg.DHT.Nodes, Fallback: e.cfg.DHT.PublicNodes,
+		StateFile: e.cfg.DHT.StateFile, ReadOnly: e.cfg.DHT.ReadOnly,
+		Version:   wire.Code + string(nodeVersion(e.cfg.Version)),
+		Announced: e.announcedTo,
+		SeenAs:    func(by, says netip.Addr) { e.seenAs(external.DHT, by, says) },
+		External:  e.outsideOf,
+		Trace:     e.traceFunc(), Clock: e.now, Logger: e.log,
+	}
+	for _, d := range e.doors {
+		switch {
+		case d.Packets == nil:
+		case cfg.Conn == nil:
+			cfg.Conn = d.Packets
+		default:
+			cfg.Beside = d.Packets
+		}
+	}
+	if e.node, err = dhtnode.New(cfg); err != nil {
+		return fmt.Errorf("start the DHT node: %w", err)
+	}
+	return nil
+}
+
+// Addr is the first address bound, with its real port.
+func (e *Engine) Addr() netip.AddrPort { return e.doors[0].Addr() }
+
+// Addrs are all addresses bound, with their real ports.
+func (e *Engine) Addrs() (addrs []netip.AddrPort) {
+	for _, d := range e.doors {
+		addrs = append(addrs, d.Addr())
+	}
+	return addrs
+}
+
+// families gives the first address of each family that is listened on.
+func (e *Engine) families() (first []netip.Addr) {
+	addrs := e.Addrs()
+	for i, a := range addrs {
+		if firstOfFamily(addrs, i) {
+			first = append(first, a.Addr())
+		}
+	}
+	return first
+}
+
+// port is where peers of a family reach us: that of the first address of the family, or of
+// the other one, where a router may lead them to it.
+func (e *Engine) port(v6 bool) uint16 {
+	for _, d := range e.doors {
+		if a := d.Addr(); a.Addr().Is6() == v6 {
+			return a.Port()
+		}
+	}
+	return e.Addr().Port()
+}
+
+// dhtPort is where our DHT node is in the DHT of a family; 0 when it is not in it.
+func (e *Engine) dhtPort(v6 bool) uint16 {
+	for _, d := range e.doors {
+		if d.Packets != nil && d.Addr().Addr().Is6() == v6 {
+			return d.Addr().Port()
+		}
+	}
+	return 0
+}
