@@ -51,6 +51,7 @@ var Rooms = []Room{
 	{"internal/blame", Decisions, false},
 	{"internal/announce", Decisions, false},
 	{"internal/askqueue", Decisions, false},
+	{"internal/roster", Decisions, false},
 	{"internal/upkeep", Decisions, false},
 	{"internal/rate", Decisions, false},
 	{"internal/webplan", Decisions, false},
@@ -67,6 +68,7 @@ var Rooms = []Room{
 	{"internal/throttle", Shell, false},
 	{"internal/peerconn", Shell, true},
 	{"internal/trackerclient", Shell, true},
+	{"internal/trackerd", Shell, true},
 	{"internal/dhtnode", Shell, true},
 	{"internal/resume", Shell, true},    // its journals speak of storage's files
 	{"internal/catalogue", Shell, true}, // its files lie in a folder of state, as resume's do
