@@ -29,7 +29,8 @@ type Config struct {
 	DHT DHTConfig
 
 	// Slots is how many peers of a torrent are unchoked at once, the
-	// optimistic one included. Default 8.
+	// optimistic one included. Default 8; 4 to 8 where a limit of the upload is below
+	// 4 MiB/s, one for each 512 KiB/s.
 	Slots int
 	// MaxPeers bounds the connections of one torrent. Default 80.
 	MaxPeers int

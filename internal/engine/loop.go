@@ -78,6 +78,7 @@ func (t *Torrent) loop() {
 func (t *Torrent) tick(now mono.Time) {
 	t.upkeep.Tick(now)
 	if t.swarm != nil {
+		t.swarm.SetUpLimit(t.conn.Up.Ceiling())
 		t.swarm.Tick(now)
 	}
 }
@@ -202,6 +203,7 @@ func (t *Torrent) start(now mono.Time, have *bitfield.Bitfield) {
 	if prio := t.piecePriorities(); prio != nil {
 		t.swarm.SetPriorities(now, prio)
 	}
+	t.swarm.SetUpLimit(t.conn.Up.Ceiling())
 	t.had.set(have)
 	t.swarm.Found(now, peerbook.Manual, t.spec.Peers, nil)
 	t.mode = upkeep.Run // as a swarm begins

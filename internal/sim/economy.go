@@ -24,11 +24,11 @@ type crowd struct {
 func (c crowd) gather(w *World) (seed *Node, all []*Node) {
 	w.Every = 5000
 	s := c.seed
-	s.Name, s.Have, s.Up, s.Lag = "S", w.Full(), c.seedUp, c.lag
+	s.Name, s.Have, s.Up, s.UpKnown, s.Lag = "S", w.Full(), c.seedUp, true, c.lag
 	seed = w.Add(s)
 	for i := range c.leechers {
 		one := c.peer
-		one.Name, one.Up, one.Lag = fmt.Sprintf("L%d", i), c.up, c.lag
+		one.Name, one.Up, one.UpKnown, one.Lag = fmt.Sprintf("L%d", i), c.up, true, c.lag
 		if c.alter != nil {
 			c.alter(i, &one)
 		}

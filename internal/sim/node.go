@@ -21,10 +21,11 @@ import (
 // Spec is what a node is like. The zero Spec is an honest peer with nothing and
 // without bounds.
 type Spec struct {
-	Name string
-	Have *bitfield.Bitfield // nil: nothing; see World.Full
-	Up   int64              // bytes a second; 0: without bound
-	Lag  time.Duration      // from here to the middle of the network
+	Name    string
+	Have    *bitfield.Bitfield // nil: nothing; see World.Full
+	Up      int64              // bytes a second; 0: without bound
+	UpKnown bool               // it knows Up, as a limit that its user has set
+	Lag     time.Duration      // from here to the middle of the network
 
 	Slots, MaxPeers, HalfOpen int // as in swarm.Config
 	SeedOnly, Private         bool
@@ -154,6 +155,9 @@ func (n *Node) Start() {
 		n.startDHT()
 	}
 	n.swarm = swarm.New(cfg, w.now, n.rng)
+	if n.spec.UpKnown {
+		n.swarm.SetUpLimit(n.spec.Up)
+	}
 	if n.spec.Selfish {
 		n.swarm.SetSlots(0)
 	}

@@ -148,8 +148,23 @@ func (s *Swarm) applyChokes() {
 	}
 }
 
+// SetUpLimit says how many bytes a second may be sent to all peers together, 0 for no
+// limit. Unless it was chosen, the number of slots follows.
+func (s *Swarm) SetUpLimit(limit int64) {
+	if s.upLimit = limit; s.autoSlots {
+		if n := choker.SlotsFor(limit); n != s.cfg.Slots {
+			s.setSlots(n)
+		}
+	}
+}
+
 // SetSlots changes how many peers are unchoked at once.
 func (s *Swarm) SetSlots(n int) {
+	s.autoSlots = false
+	s.setSlots(n)
+}
+
+func (s *Swarm) setSlots(n int) {
 	s.cfg.Slots = n
 	s.choker.SetSlots(n)
 	s.rechoke = true

@@ -55,7 +55,7 @@ type Config struct {
 	// The same for IPv6, whose DHT is another (BEP 32).
 	Port6, DHTPort6 uint16
 
-	Slots    int // unchoked peers, the optimistic one included; default 8, negative: none
+	Slots    int // unchoked peers, the optimistic one included; negative: none; 0: 8, fewer under a low SetUpLimit
 	MaxPeers int // connections; default 80
 	HalfOpen int // dials at once; default 16
 
@@ -128,16 +128,18 @@ type Swarm struct {
 	senders  senderTable
 
 	// Peers: by slot, which is their number for the picker, and by key.
-	peers   []*peer // nil where a slot is free
-	byKey   map[PeerKey]*peer
-	dials   map[netip.AddrPort]dial // attempts under way
-	bare    *magnet                 // nil once the metadata is known
-	count   int
-	dirty   []*peer // peers with something to flush
-	parting []*peer // neither side gains any more: dropped after the flush
-	freed   bool    // blocks became free: ask every peer with room
-	rechoke bool    // a slot may be free
-	pacing  pacing  // how quick they are, while somebody reads
+	peers     []*peer // nil where a slot is free
+	byKey     map[PeerKey]*peer
+	dials     map[netip.AddrPort]dial // attempts under way
+	bare      *magnet                 // nil once the metadata is known
+	count     int
+	dirty     []*peer // peers with something to flush
+	parting   []*peer // neither side gains any more: dropped after the flush
+	freed     bool    // blocks became free: ask every peer with room
+	rechoke   bool    // a slot may be free
+	upLimit   int64   // bytes a second to all peers together; 0: none is known
+	autoSlots bool    // how many slots there are follows from that
+	pacing    pacing  // how quick they are, while somebody reads
 
 	// Deadlines.
 	next      mono.Time
@@ -179,8 +181,9 @@ type dial struct {
 
 // New makes the machine of one torrent. rng is its only source of chance.
 func New(cfg Config, now mono.Time, rng *rand.Rand) *Swarm {
-	if cfg.Slots == 0 {
-		cfg.Slots = 8
+	autoSlots := cfg.Slots == 0
+	if autoSlots {
+		cfg.Slots = choker.DefaultSlots
 	}
 	if cfg.MaxPeers == 0 {
 		cfg.MaxPeers = 80
@@ -192,15 +195,16 @@ func New(cfg Config, now mono.Time, rng *rand.Rand) *Swarm {
 		cfg.Have = bitfield.New(cfg.Geometry.Pieces)
 	}
 	s := &Swarm{
-		cfg:      cfg,
-		rng:      rng,
-		now:      now,
-		picker:   picker.New(picker.Config{Geometry: cfg.Geometry, EndgameAfter: endgameAfter}, cfg.Have, rng),
-		choker:   choker.New(choker.Config{Slots: cfg.Slots}, rng),
-		book:     peerbook.New(peerbook.Config{}, rng),
-		trackers: announce.New(announce.Config{Tiers: cfg.Tiers, Private: cfg.Private}, rng),
-		next:     mono.Never,
-		chokeAt:  mono.Never,
+		cfg:       cfg,
+		autoSlots: autoSlots,
+		rng:       rng,
+		now:       now,
+		picker:    picker.New(picker.Config{Geometry: cfg.Geometry, EndgameAfter: endgameAfter}, cfg.Have, rng),
+		choker:    choker.New(choker.Config{Slots: cfg.Slots}, rng),
+		book:      peerbook.New(peerbook.Config{}, rng),
+		trackers:  announce.New(announce.Config{Tiers: cfg.Tiers, Private: cfg.Private}, rng),
+		next:      mono.Never,
+		chokeAt:   mono.Never,
 	}
 	s.cfg.Have = nil // the picker has its own
 	s.newWeb(cfg.Web)

@@ -99,6 +99,18 @@ func (g *Group) SetLimit(all, each int64) {
 	g.l.settle(now)
 }
 
+// Ceiling is what all peers of the torrent together may have, by its own limit and by that
+// of the whole; 0 where there is neither.
+func (g *Group) Ceiling() int64 {
+	g.l.mu.Lock()
+	defer g.l.mu.Unlock()
+	all, own := g.l.tree.Root().Limit(), g.node.Limit()
+	if all == 0 || own > 0 && own < all {
+		return own
+	}
+	return all
+}
+
 // peer gives the limit of a single peer.
 func (g *Group) peer() int64 {
 	if each := g.each.Load(); each > 0 {

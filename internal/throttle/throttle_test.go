@@ -181,3 +181,18 @@ func TestClaimsAllocateNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// What a torrent may have is what is lower of its own limit and that of the whole.
+func TestCeiling(t *testing.T) {
+	l := NewLimiter(clock())
+	g := l.Group()
+	for _, c := range []struct{ all, own, want int64 }{
+		{0, 0, 0}, {100, 0, 100}, {0, 50, 50}, {100, 50, 50}, {50, 100, 50}, {100, 0, 100},
+	} {
+		l.SetLimit(c.all, 0)
+		g.SetLimit(c.own, 0)
+		if got := g.Ceiling(); got != c.want {
+			t.Errorf("%d and %d: %d, want %d", c.all, c.own, got, c.want)
+		}
+	}
+}
