@@ -69,6 +69,7 @@ var Rooms = []Room{
 	{"internal/peerconn", Shell, true},
 	{"internal/trackerclient", Shell, true},
 	{"internal/trackerd", Shell, true},
+	{"internal/webseed", Shell, true}, // it waits under the limits of throttle
 	{"internal/dhtnode", Shell, true},
 	{"internal/resume", Shell, true},    // its journals speak of storage's files
 	{"internal/catalogue", Shell, true}, // its files lie in a folder of state, as resume's do

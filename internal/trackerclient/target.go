@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"shoal/internal/netio"
 	"shoal/internal/tracker"
 )
 
@@ -186,35 +187,8 @@ func isAnnounce(path string) bool {
 	return strings.HasPrefix(path, "/announce") || strings.HasPrefix(path, "/scrape")
 }
 
-// localPrefixes are the addresses that do not lead to the internet, besides those
-// that netip knows: this network, carrier-grade NAT, benchmarking, and old site-local.
-var localPrefixes = []netip.Prefix{
-	netip.MustParsePrefix("0.0.0.0/8"),
-	netip.MustParsePrefix("100.64.0.0/10"),
-	netip.MustParsePrefix("198.18.0.0/15"),
-	netip.MustParsePrefix("fec0::/10"),
-}
-
-// nat64 holds an IPv4 address in the last four bytes (RFC 6052).
-var nat64 = netip.MustParsePrefix("64:ff9b::/96")
-
 // isLocal reports whether a belongs to this machine or a network near it.
-func isLocal(a netip.Addr) bool {
-	a = a.Unmap().WithZone("")
-	if nat64.Contains(a) {
-		b := a.As16()
-		a = netip.AddrFrom4([4]byte(b[12:]))
-	}
-	if a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsUnspecified() || a.IsMulticast() {
-		return true
-	}
-	for _, p := range localPrefixes {
-		if p.Contains(a) {
-			return true
-		}
-	}
-	return false
-}
+func isLocal(a netip.Addr) bool { return netio.IsLocal(a) }
 
 // HostOf gives the host of a tracker's URL, and its port where it has one, for messages
 // and to tell trackers apart; "tracker" for what is no URL.
