@@ -17,8 +17,11 @@ import (
 func TestFile(t *testing.T) {
 	single := &metainfo.Info{RawName: "a b", Files: []metainfo.File{{RawPath: []string{"a b"}}}}
 	multi := &metainfo.Info{RawName: "n", MultiFile: true, Files: []metainfo.File{
-		{RawPath: []string{"n", "d", "100% + ü.txt"}}, {RawPath: []string{"n", "..", "x"}}, {RawPath: []string{"n", "a/b"}},
-		{RawPath: []string{"n", "\x00?#&=:@;,!$'()*[]~-._"}}, {RawPath: []string{"n", ""}},
+		{RawPath: []string{"n", "d", "100% + ü.txt"}},
+		{RawPath: []string{"n", "..", "x"}},
+		{RawPath: []string{"n", "a/b"}},
+		{RawPath: []string{"n", "\x00?#&=:@;,!$'()*[]~-._"}},
+		{RawPath: []string{"n", ""}},
 	}}
 	for _, c := range []struct {
 		base string
