@@ -3,10 +3,9 @@ package shoal
 import (
 	"context"
 	"fmt"
-	"strings"
 
-	"shoal/internal/disk"
-	"shoal/internal/storage"
+	"shoal/internal/engine"
+	"shoal/metainfo"
 )
 
 // FileState is what a check found of one file.
@@ -15,75 +14,113 @@ type FileState struct {
 	Size     int64  // as the torrent has it
 	Verified int64  // bytes in pieces that match
 	Missing  bool   // there is no such file
+	Extra    int64  // bytes behind the end that the torrent says; they are kept, and not read
 }
 
 // VerifyResult is what a check found.
 type VerifyResult struct {
 	Name     string
 	InfoHash string // 40 hex digits
+	Dir      string // the folder that the files are in
 	Size     int64
 	Verified int64 // bytes in pieces that match
 	Pieces   int
 	Good     int    // pieces that match
+	Looked   int    // pieces that it is known of: all, unless the check was broken off
+	Hashed   int    // pieces hashed this time; the others were known
 	Map      []byte // 'v' or 'm' for each piece
 	Files    []FileState
 	Complete bool // every piece matches and every file exists
+
+	// Withdrawn is how many pieces were taken for good until now and are not: they are
+	// fetched again.
+	Withdrawn int
 }
 
-// Verify checks what lies in dir against a torrent, on all cores, and changes
-// nothing. progress, when set, is told how many pieces are done.
+// VerifyOptions says what VerifyFiles checks.
+type VerifyOptions struct {
+	// Metainfo is the content of a .torrent file.
+	Metainfo []byte
+	// Dir is the folder that holds the torrent's file or folder; default ".".
+	Dir string
+	// StateDir is that of the engines that get and share the torrent. With it files are
+	// found by the names that they were given, a check that is broken off goes on where it
+	// was the next time, as far as the files have not changed, and what a journal says of
+	// pieces that are wrong is put right. Empty: none of this.
+	StateDir string
+	// Again begins a check that was broken off from the start.
+	Again bool
+	// Progress, when set, is told how many pieces are done, one call at a time.
+	Progress func(done, total int)
+}
+
+// Verify is VerifyFiles without a folder of state.
 func Verify(ctx context.Context, torrentFile []byte, dir string, progress func(done, total int)) (VerifyResult, error) {
-	meta, err := parse(torrentFile)
+	return VerifyFiles(ctx, VerifyOptions{Metainfo: torrentFile, Dir: dir, Progress: progress})
+}
+
+// VerifyFiles checks what lies in a folder against a torrent, on all cores, and changes no
+// file. When ctx ends, the result is what is known up to then.
+func VerifyFiles(ctx context.Context, opt VerifyOptions) (VerifyResult, error) {
+	meta, err := parse(opt.Metainfo)
 	if err != nil {
 		return VerifyResult{}, err
 	}
-	info, geom := meta.Info, meta.Info.Geometry()
-	pool := storage.NewPool(0)
-	st, err := storage.OpenTorrent(dir, info, pool)
-	if err != nil {
-		return VerifyResult{}, publicError(err)
+	if opt.Dir == "" {
+		opt.Dir = "."
 	}
-	defer st.Close()
-	d := disk.New(disk.Config{Budget: disk.NewBudget(defaultVerifyBuffers)})
-	defer d.Close()
-	dt := d.Open(st, geom, info.PieceHash, func(disk.Result) {})
-	defer dt.Close()
-
-	done := 0
-	have, err := dt.Check(ctx, func(uint32, bool) {
-		done++
-		if progress != nil {
-			progress(done, int(geom.Pieces))
-		}
+	v, err := engine.Verify(ctx, engine.VerifySpec{
+		Meta: meta, Dir: opt.Dir, StateDir: opt.StateDir, Again: opt.Again, Progress: opt.Progress,
 	})
 	if err != nil {
-		return VerifyResult{}, publicError(fmt.Errorf("verify %s in %s: %w", info.Name, dir, err))
+		err = publicError(fmt.Errorf("verify %s in %s: %w", meta.Info.Name, opt.Dir, err))
 	}
-	states, err := st.State()
-	if err != nil {
+	if v == nil {
+		return VerifyResult{}, err
+	}
+	return verifyResult(meta, v), err
+}
+
+// Verify hashes again what is had of a torrent, on all cores, while it is shared, and looks
+// whether other programs have changed or removed its files. What is wrong is neither
+// served nor claimed from then on, and is fetched again. When ctx ends, that is so for what
+// was looked at. progress, when set, is told how many of the pieces that were had are
+// done, one call at a time.
+func (t *Torrent) Verify(ctx context.Context, progress func(done, total int)) (VerifyResult, error) {
+	v, err := t.t.Verify(ctx, progress)
+	if v == nil {
 		return VerifyResult{}, publicError(err)
 	}
+	return verifyResult(t.meta, v), publicError(err)
+}
+
+func verifyResult(meta *metainfo.Torrent, v *engine.Verified) VerifyResult {
+	geom := meta.Info.Geometry()
 	r := VerifyResult{
-		Name: info.Name, InfoHash: meta.InfoHash.String(), Size: geom.Total,
-		Pieces: int(geom.Pieces), Good: int(have.Count()), Complete: have.All(),
-		Map: make([]byte, geom.Pieces),
+		Name: meta.Info.Name, InfoHash: meta.InfoHash.String(), Dir: v.Dir, Size: geom.Total,
+		Pieces: int(geom.Pieces), Good: int(v.Good.Count()), Looked: int(v.Looked.Count()), Hashed: v.Hashed,
+		Withdrawn: v.Withdrawn, Complete: v.Good.All(), Map: make([]byte, geom.Pieces),
 	}
 	for i := range geom.Pieces {
 		r.Map[i] = 'm'
-		if have.Has(i) {
+		if v.Good.Has(i) {
 			r.Map[i] = 'v'
 			r.Verified += int64(geom.PieceSize(i))
 		}
 	}
-	for i, f := range info.Files {
+	for i, f := range meta.Info.Files {
 		if f.Pad {
 			continue
 		}
-		fs := FileState{Path: strings.Join(f.Path, "/"), Size: f.Length, Missing: !states[i].Exists}
+		fs := FileState{Path: v.Paths[i], Size: f.Length}
+		if v.States != nil {
+			fs.Missing = !v.States[i].Exists
+			fs.Extra = max(v.States[i].Size-f.Length, 0)
+		}
 		for off := f.Offset; off < f.Offset+f.Length; {
 			piece := uint32(off / int64(geom.PieceLength))
 			end := min(geom.Offset(piece, 0)+int64(geom.PieceSize(piece)), f.Offset+f.Length)
-			if have.Has(piece) {
+			if v.Good.Has(piece) {
 				fs.Verified += end - off
 			}
 			off = end
@@ -91,8 +128,5 @@ func Verify(ctx context.Context, torrentFile []byte, dir string, progress func(d
 		r.Complete = r.Complete && !fs.Missing
 		r.Files = append(r.Files, fs)
 	}
-	return r, nil
+	return r
 }
-
-// defaultVerifyBuffers is the block budget of a check, which stores no blocks.
-const defaultVerifyBuffers = 1 << 20

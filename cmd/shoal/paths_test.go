@@ -48,6 +48,12 @@ func TestRename(t *testing.T) {
 	if e := r.await("checked", nil); number(t, e, "hashed") != 0 {
 		t.Errorf("hashed for it: %v", e)
 	}
+	v := start(t, with("verify", s.torrent)...)
+	v.finish(exitDone, "complete")
+	if text := v.text(); !strings.Contains(text, "alone/at last.bin") {
+		t.Errorf("verify knows nothing of it: %s", text)
+	}
+
 	// What can't be is told, with what to do.
 	for _, c := range []struct {
 		file, to, want string
@@ -133,4 +139,36 @@ func TestAnew(t *testing.T) {
 		t.Errorf("fetched %v", done)
 	}
 	s.sameFiles(t, other)
+}
+
+// A check that Ctrl-C ends goes on where it was, and says which files are wrong.
+func TestVerifyGoesOn(t *testing.T) {
+	dir, state := t.TempDir(), t.TempDir()
+	torrent := filepath.Join(dir, "big.torrent")
+	for _, name := range []string{"one.bin", "two.bin"} {
+		files(t, []string{"write", filepath.Join(dir, "big", name), "64000000"})
+	}
+	start(t, "create", filepath.Join(dir, "big"), "-o", torrent, "--piece-length", "16KiB").finish(exitDone, "complete")
+	verify := []string{"verify", torrent, "--dir", dir, "--state", state}
+	r := start(t, verify...)
+	r.await("progress", nil)
+	r.signals <- os.Interrupt
+	if e := r.finish(exitInterrupted, "error"); !strings.Contains(e["hint"].(string), "goes on from there") {
+		t.Errorf("said %v", e)
+	}
+	files(t, []string{"damage", filepath.Join(dir, "big", "two.bin"), "5000000"})
+	r = start(t, verify...)
+	if e := r.finish(exitFailed, "error"); !strings.Contains(e["message"].(string), "1 of 7,813 pieces missing or bad") {
+		t.Errorf("said %v", e)
+	}
+	v := r.await("verified", nil)
+	for _, f := range v["files"].([]any) {
+		f := f.(map[string]any)
+		if wrong := number(t, f, "verified_bytes") < number(t, f, "size"); wrong != (f["path"] == "big/two.bin") {
+			t.Errorf("said %v", f)
+		}
+	}
+	if n := number(t, start(t, append(verify, "--again")...).await("verified", nil), "hashed"); n != number(t, v, "pieces") {
+		t.Errorf("again, %d were hashed", n)
+	}
 }

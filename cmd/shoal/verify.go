@@ -19,6 +19,7 @@ type verifiedEvent struct {
 	VerifiedBytes int64       `json:"verified_bytes"`
 	Pieces        int         `json:"pieces"`
 	Have          int         `json:"have"`
+	Hashed        int         `json:"hashed"`
 	Complete      bool        `json:"complete"`
 	Files         []fileState `json:"files"`
 }
@@ -28,6 +29,7 @@ type fileState struct {
 	Size          int64  `json:"size"`
 	VerifiedBytes int64  `json:"verified_bytes"`
 	Missing       bool   `json:"missing"`
+	ExtraBytes    int64  `json:"extra_bytes"`
 }
 
 type secondsEvent struct {
@@ -35,50 +37,80 @@ type secondsEvent struct {
 }
 
 func verifyCommand(out *output) *cobra.Command {
-	dir := "."
+	var n netFlags
+	again := false
 	cmd := &cobra.Command{
 		Use:   "verify SOURCE [--dir DIR]",
 		Short: "Check the files on disk against a torrent",
-		Long: `Read the files of a torrent and check every piece against its hash. The exit
-code is 0 when all of them are complete and good, else 1, with what is missing
-or does not match. Nothing is changed on disk.`,
+		Long: `Read the files of a torrent, on all cores, and check every piece against its
+hash. The exit code is 0 when all of them are complete and good, else 1, with
+what is missing or does not match. No file is changed; where a piece is wrong
+that was taken for good until now, that is put right in the folder of state, so
+that get fetches it.
+
+After Ctrl-C the same command goes on where it was; --again begins anew.`,
 		Example: `  shoal verify debian.torrent --dir ~/Downloads`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return verify(cmd.Context(), out, args[0], dir)
+			return verify(cmd.Context(), out, args[0], n, again)
 		},
 	}
-	cmd.Flags().StringVarP(&dir, "dir", "d", ".", "the folder `DIR` that holds the torrent's file or folder")
+	f := cmd.Flags()
+	f.StringVarP(&n.dir, "dir", "d", ".", "the folder `DIR` that holds the torrent's file or folder")
+	f.StringVar(&n.state, "state", "", "the folder `DIR` for what must survive a restart; none: keep nothing (default the user's state folder)")
+	f.BoolVar(&again, "again", false, "begin anew, whatever was checked before")
 	cmd.MarkFlagDirname("dir")
+	cmd.MarkFlagDirname("state")
 	sources(cmd, 1)
 	addJSON(cmd)
 	return cmd
 }
 
-func verify(ctx context.Context, out *output, name, dir string) error {
+func verify(ctx context.Context, out *output, name string, n netFlags, again bool) error {
 	src, err := readSource(name)
 	if err != nil {
 		return err
 	}
-	what := fmt.Sprintf("verify %s in %s", src.name(), printable(dir))
+	what := fmt.Sprintf("verify %s in %s", src.name(), printable(n.dir))
+	state, err := n.stateDir()
+	if err != nil {
+		out.warn("nothing is kept for the next check: %s; name a folder with --state, or none", printable(err.Error()))
+	}
 	start := out.now()
 	m := newMeter(out, "checking")
 	length := src.meta.Info.PieceLength
-	r, err := shoal.Verify(ctx, src.raw, dir, func(done, total int) {
-		bytes := min(int64(done)*length, src.meta.Info.Length)
-		m.show(bytes, src.meta.Info.Length, func() {
-			out.event("progress", hashingEvent{bytes, src.meta.Info.Length})
-		})
+	r, err := shoal.VerifyFiles(ctx, shoal.VerifyOptions{
+		Metainfo: src.raw, Dir: n.dir, StateDir: state, Again: again,
+		Progress: func(done, total int) {
+			bytes := min(int64(done)*length, src.meta.Info.Length)
+			m.show(bytes, src.meta.Info.Length, func() {
+				out.event("progress", hashingEvent{bytes, src.meta.Info.Length})
+			})
+		},
 	})
 	out.clear()
+	if stopSignal(ctx) != nil && r.Pieces > 0 {
+		hint := "the same command starts again"
+		if state != "" {
+			hint = fmt.Sprintf("%s of %s checked; the same command goes on from there, and with --again begins anew",
+				group(int64(r.Looked)), count(r.Pieces, "piece"))
+		}
+		return &failure{exitInterrupted, fmt.Errorf("%s: %w", what, context.Cause(ctx)), hint}
+	}
 	if err != nil {
 		return fail(what, err)
 	}
 	took := out.now().Sub(start)
-	report(out, r, dir)
+	report(out, r, n.dir)
+	if r.Hashed < r.Pieces {
+		out.say("%s checked now, the others before, and unchanged since", count(r.Hashed, "piece"))
+	}
+	if r.Withdrawn > 0 {
+		out.warn("%s taken for good until now and wrong: shoal get fetches them again", count(r.Withdrawn, "piece"))
+	}
 	if !r.Complete {
 		return &failure{
 			exitFailed, fmt.Errorf("%s: %s", what, lack(r)),
-			fmt.Sprintf("fetch what is missing with: shoal get %s --dir %s", quoted(name), quoted(dir)),
+			fmt.Sprintf("fetch what is missing with: shoal get %s --dir %s", quoted(name), quoted(n.dir)),
 		}
 	}
 	out.say("%s is complete: %s, %s, checked in %s", src.name(), size(r.Size), count(r.Pieces, "piece"), span(took))
@@ -90,15 +122,15 @@ func verify(ctx context.Context, out *output, name, dir string) error {
 func report(out *output, r shoal.VerifyResult, dir string) {
 	e := verifiedEvent{
 		Name: r.Name, InfoHash: r.InfoHash, Dir: dir, Size: r.Size, VerifiedBytes: r.Verified,
-		Pieces: r.Pieces, Have: r.Good, Complete: r.Complete, Files: []fileState{},
+		Pieces: r.Pieces, Have: r.Good, Hashed: r.Hashed, Complete: r.Complete, Files: []fileState{},
 	}
 	for i, f := range r.Files {
-		e.Files = append(e.Files, fileState{f.Path, f.Size, f.Verified, f.Missing})
+		e.Files = append(e.Files, fileState{f.Path, f.Size, f.Verified, f.Missing, f.Extra})
 		if i == shownFiles {
 			out.say("and %s; --json lists all", count(len(r.Files)-shownFiles, "more file"))
 		}
 		if i < shownFiles {
-			out.say("%s  %10s  %s", verdict(f), size(f.Size), printable(filepath.ToSlash(f.Path)))
+			out.say("%s  %10s  %s%s", verdict(f), size(f.Size), printable(filepath.ToSlash(f.Path)), extra(f))
 		}
 	}
 	out.event("verified", e)
@@ -114,6 +146,14 @@ func verdict(f shoal.FileState) string {
 		return "bad      "
 	}
 	return fmt.Sprintf("%6s ok", percent(f.Verified, f.Size))
+}
+
+// extra says that a file is longer than it should be.
+func extra(f shoal.FileState) string {
+	if f.Extra == 0 {
+		return ""
+	}
+	return fmt.Sprintf("  (and %s behind its end, which are kept)", size(f.Extra))
 }
 
 // lack says what keeps a torrent from being complete.

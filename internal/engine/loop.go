@@ -111,6 +111,9 @@ func (t *Torrent) apply(ev event) {
 	case evChange:
 		t.startChange(ev.with.(*change))
 		return
+	case evOpened:
+		ev.with.(chan opened) <- t.whatIsOpen()
+		return
 	case evAnew:
 		t.anew.Store(true)
 		t.upkeep.Hurry(now)

@@ -1,0 +1,402 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"shoal/internal/bitfield"
+	"shoal/internal/disk"
+	"shoal/internal/resume"
+	"shoal/internal/storage"
+	"shoal/internal/upkeep"
+	"shoal/metainfo"
+)
+
+// VerifySpec says what Verify checks.
+type VerifySpec struct {
+	Meta *metainfo.Torrent
+	Dir  string // holds the torrent's file or folder
+	// StateDir is where journals are kept. With it files are found by the names that a user
+	// gave them, what was hashed before a check was broken off is not hashed again, and claims
+	// of pieces that are wrong are taken back. Empty: none of this.
+	StateDir string
+	// Again has everything hashed, whatever an earlier check has found.
+	Again bool
+	// Progress is told how many pieces are done, those of an earlier check included; one
+	// call at a time. May be nil.
+	Progress func(done, total int)
+}
+
+// Verified is what a check found.
+type Verified struct {
+	Good      *bitfield.Bitfield // pieces that match
+	Looked    *bitfield.Bitfield // pieces that it is known of; all, unless it was broken off
+	Hashed    int                // pieces hashed this time
+	Withdrawn int                // claims that were taken back
+	Dir       string             // where the files are
+	Paths     []string           // of the files below it, by index; empty for pads
+	States    []storage.FileState
+}
+
+// Verify checks what lies in a folder against a torrent, on all cores. It changes no file.
+// When ctx ends the result is what is known up to then, and kept for the next time.
+func Verify(ctx context.Context, spec VerifySpec) (*Verified, error) {
+	at, err := newPlace(spec.Dir)
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{cfg: Config{StateDir: spec.StateDir}, log: slog.New(slog.DiscardHandler), files: storage.NewPool(0), boot: resume.ThisBoot()}
+	defer e.closeState()
+	// A torrent that nobody runs: it is there for how its files are found.
+	t := &Torrent{e: e, spec: Spec{Meta: spec.Meta, Dir: spec.Dir, SeedOnly: true}, info: spec.Meta.Info, geom: spec.Meta.Info.Geometry(), ctx: ctx}
+	t.at.Store(at)
+	o := &opening{t: t}
+	o.openJournal()
+	o.files, err = o.open()
+	if err != nil {
+		return nil, err
+	}
+	defer o.files.Close()
+	v := &verifying{spec: &spec, o: o}
+	return v.run(ctx)
+}
+
+// verifying is a check of files that no torrent has open.
+type verifying struct {
+	spec *VerifySpec
+	o    *opening
+	kept resume.FS // of what earlier checks have found; nil when nothing is kept
+}
+
+func (v *verifying) run(ctx context.Context) (*Verified, error) {
+	o, t := v.o, v.o.t
+	seen, err := resume.Look(o.files.Folder(), o.lay.Files)
+	if err != nil {
+		return nil, err
+	}
+	before, done, err := v.earlier(seen)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	out := &Verified{Dir: t.Dir(), Good: bitfield.New(t.geom.Pieces), Looked: bitfield.New(t.geom.Pieces)}
+	if before != nil {
+		for p := range before.Trusted.Pieces() {
+			out.Good.Set(p)
+			out.Looked.Set(p)
+		}
+	}
+	for i := range t.info.Files {
+		out.Paths = append(out.Paths, "")
+		if !t.info.Files[i].Pad {
+			out.Paths[i] = o.lay.Files[i].Path
+		}
+	}
+	if err := v.hash(ctx, out); err != nil && ctx.Err() == nil {
+		return nil, err
+	}
+	if out.States, err = o.files.State(); err != nil {
+		return nil, err
+	}
+	// Broken off or not: what was found is noted.
+	later := context.WithoutCancel(ctx)
+	if err := v.correct(out); err != nil {
+		return out, err
+	}
+	if ctx.Err() != nil {
+		return out, errors.Join(ctx.Err(), v.keep(later, seen, out.Good))
+	}
+	return out, v.forget()
+}
+
+// hash looks at the pieces that are not known.
+func (v *verifying) hash(ctx context.Context, out *Verified) error {
+	t := v.o.t
+	d := disk.New(disk.Config{Budget: disk.NewBudget(verifyBuffers)})
+	defer d.Close()
+	dt := d.Open(v.o.files, t.geom, t.info.PieceHash, func(disk.Result) {})
+	defer dt.Close()
+	todo := missingOf(out.Looked)
+	told := int(out.Looked.Count())
+	if v.spec.Progress != nil && told > 0 {
+		v.spec.Progress(told, int(t.geom.Pieces))
+	}
+	_, err := dt.CheckPieces(ctx, todo, func(p uint32, ok bool) {
+		out.Hashed++
+		out.Looked.Set(p)
+		if ok {
+			out.Good.Set(p)
+		}
+		if v.spec.Progress != nil {
+			v.spec.Progress(told+out.Hashed, int(t.geom.Pieces))
+		}
+	})
+	return err
+}
+
+// verifyBuffers is the block budget of a check, which stores no blocks.
+const verifyBuffers = 1 << 20
+
+// missingOf gives the pieces that are not in a set.
+func missingOf(set *bitfield.Bitfield) *bitfield.Bitfield {
+	out := bitfield.New(set.Len())
+	for p := range set.Len() {
+		if !set.Has(p) {
+			out.Set(p)
+		}
+	}
+	return out
+}
+
+// earlier tells what an earlier check has found that still holds; nil for nothing. It is
+// kept in a journal like those of downloads, of its own, since what was only looked at is
+// nothing to go by for a download.
+func (v *verifying) earlier(seen resume.Seen) (before *resume.Verdict, done func(), err error) {
+	done = func() {}
+	if v.spec.StateDir == "" {
+		return nil, done, nil
+	}
+	path := filepath.Join(v.spec.StateDir, "checks", filepath.Base(journalDir(v.spec.StateDir, v.o.t.at.Load().abs)))
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, done, nil // then nothing is kept, and everything hashed
+	}
+	fsys, err := resume.OpenFolder(path)
+	if err != nil {
+		return nil, done, nil
+	}
+	v.kept, done = fsys, func() {
+		fsys.Close()
+		os.Remove(path) // unless there is something in it
+	}
+	if v.spec.Again {
+		return nil, done, v.forget()
+	}
+	_, lo, err := resume.Open(v.kept, v.o.lay, v.config())
+	if err != nil || !lo.Found {
+		return nil, done, err
+	}
+	verdict := lo.Compare(seen)
+	return &verdict, done, nil
+}
+
+func (v *verifying) config() resume.Config {
+	return resume.Config{Dir: v.o.t.at.Load().abs, Boot: v.o.t.e.boot}
+}
+
+// keep notes what was found, for the next time.
+func (v *verifying) keep(ctx context.Context, seen resume.Seen, good *bitfield.Bitfield) error {
+	if v.kept == nil {
+		return nil
+	}
+	j, _, err := resume.Open(v.kept, v.o.lay, v.config())
+	if err != nil {
+		return err
+	}
+	g := resume.NewGuard(v.o.files, v.o.files.Folder(), j, false)
+	if err := g.Adopt(ctx, seen, good); err != nil {
+		return fmt.Errorf("keep what was checked: %w", err)
+	}
+	return nil
+}
+
+// forget gives up what earlier checks have found.
+func (v *verifying) forget() error {
+	if v.kept == nil {
+		return nil
+	}
+	return resume.Remove(v.kept, v.o.lay)
+}
+
+// correct takes back the claims of pieces that are wrong, so that they are fetched again.
+func (v *verifying) correct(out *Verified) error {
+	var wrong []uint32
+	for p := range v.o.loaded.Have.Pieces() {
+		if out.Looked.Has(p) && !out.Good.Has(p) {
+			wrong = append(wrong, p)
+		}
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	err := v.o.lock()
+	if err == nil {
+		defer v.o.unlock()
+		err = v.o.journal.Distrust(wrong...)
+	}
+	if err != nil {
+		return fmt.Errorf("take back what was claimed of %d pieces that are wrong: %w", len(wrong), err)
+	}
+	out.Withdrawn = len(wrong)
+	return nil
+}
+
+// Verify hashes again what the torrent has, on all cores, while it is shared, and looks
+// whether other programs have changed or removed files. What is wrong is not served or
+// claimed any more when it returns, and is fetched again. When ctx ends, that is so for
+// what was looked at. progress, if not nil, is told the pieces done of those that were had;
+// one call at a time.
+func (t *Torrent) Verify(ctx context.Context, progress func(done, total int)) (*Verified, error) {
+	o, err := t.opened()
+	if err != nil {
+		return nil, err
+	}
+	out := &Verified{Dir: t.Dir(), Good: bitfield.New(t.geom.Pieces), Looked: bitfield.New(t.geom.Pieces)}
+	for i := range t.info.Files {
+		out.Paths = append(out.Paths, "")
+		if !t.info.Files[i].Pad {
+			out.Paths[i] = t.Path(i)
+		}
+	}
+	if o.guard != nil {
+		changed, missing, err := o.guard.Look(ctx)
+		if err != nil {
+			return out, err
+		}
+		if len(changed)+len(missing) > 0 {
+			// They are compared with what was noted, and hashed, as at a start.
+			if err := t.reopen(ctx, nil); err != nil {
+				return out, err
+			}
+			if o, err = t.opened(); err != nil {
+				return out, err
+			}
+		}
+	}
+	todo := t.had.clone()
+	for p := range todo.Len() {
+		if !todo.Has(p) {
+			out.Looked.Set(p) // it is known not to be there
+		}
+	}
+	wrong, err := t.hash(ctx, o, todo, out, progress)
+	if len(wrong) > 0 {
+		out.Withdrawn = len(wrong)
+		t.tell(Event{Kind: EventFiles, Text: fmt.Sprintf("%d of its pieces do not match any more and are fetched again; they are in %s", len(wrong), t.filesOf(wrong))})
+		// Whatever ends the check: what is wrong is not served.
+		if rerr := t.reopen(context.WithoutCancel(ctx), wrong); err == nil {
+			err = rerr
+		}
+	}
+	if o.files != nil {
+		if out.States, err = t.states(err); err != nil {
+			return out, err
+		}
+	}
+	return out, err
+}
+
+// hash hashes pieces of an opening, and gives those that are wrong.
+func (t *Torrent) hash(ctx context.Context, o *opening, todo *bitfield.Bitfield, out *Verified, progress func(done, total int)) (wrong []uint32, err error) {
+	done := t.e.longCheck(ctx, int64(todo.Count())*int64(t.geom.PieceLength), func() {})
+	defer done()
+	total := int(todo.Count())
+	var mu sync.Mutex
+	_, err = o.disk.CheckPieces(ctx, todo, func(p uint32, ok bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		out.Hashed++
+		out.Looked.Set(p)
+		if ok {
+			out.Good.Set(p)
+		} else if t.had.has(p) { // else it was lost meanwhile, and that is known
+			wrong = append(wrong, p)
+		}
+		if progress != nil {
+			progress(out.Hashed, total)
+		}
+	})
+	slices.Sort(wrong)
+	return wrong, err
+}
+
+// filesOf names the files that pieces are of, as far as a line holds them.
+func (t *Torrent) filesOf(pieces []uint32) string {
+	const shown = 3
+	text, n := "", 0
+	size := int64(t.geom.PieceLength)
+	for i := range t.info.Files {
+		f := &t.info.Files[i]
+		touched := !f.Pad && f.Length > 0 && slices.ContainsFunc(pieces, func(p uint32) bool {
+			return int64(p)*size < f.Offset+f.Length && f.Offset < int64(p+1)*size
+		})
+		if !touched {
+			continue
+		}
+		if n++; n <= shown {
+			if text != "" {
+				text += ", "
+			}
+			text += t.Path(i)
+		}
+	}
+	if n > shown {
+		text += fmt.Sprintf(" and %d more", n-shown)
+	}
+	return text
+}
+
+// opened is the opening that is current, or why there is none.
+type opened struct {
+	o   *opening
+	err error
+}
+
+// whatIsOpen is for the loop.
+func (t *Torrent) whatIsOpen() opened {
+	switch s := t.upkeep.State(); {
+	case t.cur != nil:
+		return opened{o: t.cur}
+	case t.cause != nil && (s == upkeep.Held || s == upkeep.Missing):
+		return opened{err: t.cause}
+	}
+	return opened{err: ErrBusy}
+}
+
+// opened gives the opening that is current.
+func (t *Torrent) opened() (*opening, error) {
+	answer := make(chan opened, 1)
+	if !t.post(event{kind: evOpened, with: answer}) {
+		return nil, ErrStopped
+	}
+	select {
+	case a := <-answer:
+		return a.o, a.err
+	case <-t.stopped:
+		return nil, ErrStopped
+	}
+}
+
+// reopen has the files opened anew, with pieces that are in doubt whatever they look like.
+func (t *Torrent) reopen(ctx context.Context, doubts []uint32) error {
+	return t.changeFiles(ctx, func(c *change) {
+		c.do = func(prev *opening, gen int32, leave func()) {
+			t.upkeepOpen(prev, doubts, gen, leave)
+			c.done <- nil
+		}
+	})
+}
+
+// states looks up the files, unless something has failed.
+func (t *Torrent) states(err error) ([]storage.FileState, error) {
+	if err != nil {
+		return nil, err
+	}
+	o, err := t.opened()
+	if err != nil {
+		return nil, err
+	}
+	return o.files.State()
+}
+
+// clone gives a copy of the set; an empty one when it is not known what is on disk.
+func (h *had) clone() *bitfield.Bitfield {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.pieces.Clone()
+}
