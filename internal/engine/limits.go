@@ -132,6 +132,15 @@ func (t *Torrent) applyLimits() {
 	}
 }
 
+// limitSlots tells the swarm what its peers together may have, once there are any.
+func (t *Torrent) limitSlots() {
+	t.connMu.Lock()
+	defer t.connMu.Unlock()
+	if t.conn != nil {
+		t.swarm.SetUpLimit(t.conn.Up.Ceiling())
+	}
+}
+
 // limit puts a new connection under the limits, unless it is exempt from them.
 func (t *Torrent) limit(c *peerconn.Conn, addr netip.Addr) {
 	if t.e.cfg.LocalExempt && local(addr) {

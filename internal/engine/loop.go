@@ -78,7 +78,7 @@ func (t *Torrent) loop() {
 func (t *Torrent) tick(now mono.Time) {
 	t.upkeep.Tick(now)
 	if t.swarm != nil {
-		t.swarm.SetUpLimit(t.conn.Up.Ceiling())
+		t.limitSlots()
 		t.swarm.Tick(now)
 	}
 }
@@ -112,7 +112,7 @@ func (t *Torrent) apply(ev event) {
 		t.startChange(ev.with.(*change))
 		return
 	case evOpened:
-		ev.with.(chan opened) <- t.whatIsOpen()
+		ev.with.(chan whatOpen) <- t.whatIsOpen()
 		return
 	case evAnew:
 		t.anew.Store(true)
@@ -206,7 +206,7 @@ func (t *Torrent) start(now mono.Time, have *bitfield.Bitfield) {
 	if prio := t.piecePriorities(); prio != nil {
 		t.swarm.SetPriorities(now, prio)
 	}
-	t.swarm.SetUpLimit(t.conn.Up.Ceiling())
+	t.limitSlots()
 	t.had.set(have)
 	t.swarm.Found(now, peerbook.Manual, t.spec.Peers, nil)
 	t.mode = upkeep.Run // as a swarm begins

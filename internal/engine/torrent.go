@@ -413,7 +413,7 @@ const (
 	evAnew                 // files that are gone are to be fetched again
 	evPriorities           // those of the files have changed
 	evChange               // with *change
-	evOpened               // with chan opened, who asks which files are open
+	evOpened               // with chan whatOpen, who asks which files are open
 	evUrge                 // reader key wants the pieces from n to before bytes
 	evSlots                // n
 	evStop

@@ -54,7 +54,7 @@ func Verify(ctx context.Context, spec VerifySpec) (*Verified, error) {
 	e := &Engine{cfg: Config{StateDir: spec.StateDir}, log: slog.New(slog.DiscardHandler), files: storage.NewPool(0), boot: resume.ThisBoot()}
 	defer e.closeState()
 	// A torrent that nobody runs: it is there for how its files are found.
-	t := &Torrent{e: e, spec: Spec{Meta: spec.Meta, Dir: spec.Dir, SeedOnly: true}, info: spec.Meta.Info, geom: spec.Meta.Info.Geometry(), ctx: ctx}
+	t := &Torrent{e: e, spec: Spec{Meta: spec.Meta, Dir: spec.Dir, SeedOnly: true}, info: spec.Meta.Info, geom: spec.Meta.Info.Geometry()}
 	t.at.Store(at)
 	o := &opening{t: t}
 	o.openJournal()
@@ -341,33 +341,33 @@ func (t *Torrent) filesOf(pieces []uint32) string {
 	return text
 }
 
-// opened is the opening that is current, or why there is none.
-type opened struct {
+// whatOpen is the opening that is current, or why there is none.
+type whatOpen struct {
 	o   *opening
 	err error
 }
 
 // whatIsOpen is for the loop.
-func (t *Torrent) whatIsOpen() opened {
+func (t *Torrent) whatIsOpen() whatOpen {
 	switch s := t.upkeep.State(); {
 	case t.cur != nil:
-		return opened{o: t.cur}
+		return whatOpen{o: t.cur}
 	case t.cause != nil && (s == upkeep.Held || s == upkeep.Missing):
-		return opened{err: t.cause}
+		return whatOpen{err: t.cause}
 	}
-	return opened{err: ErrBusy}
+	return whatOpen{err: ErrBusy}
 }
 
 // opened gives the opening that is current.
 func (t *Torrent) opened() (*opening, error) {
-	answer := make(chan opened, 1)
+	answer := make(chan whatOpen, 1)
 	if !t.post(event{kind: evOpened, with: answer}) {
 		return nil, ErrStopped
 	}
 	select {
 	case a := <-answer:
 		return a.o, a.err
-	case <-t.stopped:
+	case <-t.stopped.C():
 		return nil, ErrStopped
 	}
 }
