@@ -57,6 +57,7 @@ var Rooms = []Room{
 	{"internal/webplan", Decisions, false},
 	{"internal/metadata", Decisions, false},
 	{"internal/schedule", Decisions, false},
+	{"internal/lineup", Decisions, false},
 	{"internal/swarm", Decisions, true},
 	{"internal/dht", Decisions, false},
 	{"internal/external", Decisions, false},

@@ -85,6 +85,13 @@ const (
 	SilentTracker // the tracker has not answered others
 	TooMany       // there are too many already
 
+	// Of the line of torrents.
+	LineTurn // there is a place for it
+	LineFull // as many run as may, and others come first
+	Forced   // the user has it run whatever the bounds
+	Paused   // the user pauses it
+	Unpaused // the user has it go on
+
 	// Of the DHT.
 	Bootstrap
 	Refresh
@@ -182,6 +189,11 @@ var texts = [count]struct{ name, words string }{
 	ItsTurn:            {"its-turn", "there is a place for it"},
 	SilentTracker:      {"silent-tracker", "the tracker has not answered others just now"},
 	TooMany:            {"too-many", "too many are waiting already"},
+	LineTurn:           {"line-turn", "there is a place for it in the line of torrents"},
+	LineFull:           {"line-full", "as many torrents run as may, and others come first"},
+	Forced:             {"forced", "the user has it run whatever the bounds"},
+	Paused:             {"paused", "the user pauses it"},
+	Unpaused:           {"unpaused", "the user has it go on"},
 	Bootstrap:          {"bootstrap", "the way into the DHT"},
 	Refresh:            {"refresh", "the bucket was quiet for too long"},
 	CloserToTarget:     {"closer", "the closest known node not yet asked"},
