@@ -34,9 +34,10 @@ const (
 	Paused               // by the user, or at a limit of its own: it does not run
 	Download             // pieces are missing
 	Seed                 // it has all it is to have
+	Metadata             // what it consists of is still to be learned (BEP 9)
 )
 
-var wantNames = [...]string{"nothing", "paused", "download", "seed"}
+var wantNames = [...]string{"nothing", "paused", "download", "seed", "metadata"}
 
 // String gives the want's name as golden scripts print it.
 func (w Want) String() string { return wantNames[w] }
@@ -55,6 +56,10 @@ func (c Config) bounded() bool { return c.Downloads > 0 || c.Seeds > 0 || c.Tota
 
 const (
 	defaultSlow = 2 << 10
+	// metadataAtOnce bounds the torrents that look for their metadata where there are any
+	// bounds. They have places of their own: hardly anything flows, and a user wants to see
+	// names. Whoever finds none within its turn goes behind the others.
+	metadataAtOnce = 16
 	// slowAfter is how long a torrent may be below the rate until that counts: finding
 	// peers and being unchoked takes time.
 	slowAfter = time.Minute
@@ -123,6 +128,13 @@ func (m *Machine) Add(now mono.Time, k Key) {
 		e := &entry{key: k, since: now}
 		m.byKey[k] = e
 		m.line = append(m.line, e)
+	}
+}
+
+// Runs says that a torrent runs already, as it does where there was no line before.
+func (m *Machine) Runs(now mono.Time, k Key) {
+	if e := m.byKey[k]; e != nil {
+		e.run, e.since = true, now
 	}
 }
 
@@ -218,12 +230,13 @@ func (e *entry) slow(now mono.Time) bool {
 	return e.run && now >= max(e.since, e.fastAt).Add(slowAfter)
 }
 
-// look decides who may run. It reports whether somebody has to wait because of the total.
+// look decides who may run. It reports whether somebody has to wait for a place that one who
+// is slow may have.
 func (m *Machine) look(now mono.Time) (short bool) {
 	m.next = mono.Never
 	m.back = m.back[:0]
 	left := places{most: m.cfg}
-	for _, want := range [2]Want{Download, Seed} {
+	for _, want := range [3]Want{Metadata, Download, Seed} {
 		for _, e := range m.line {
 			switch {
 			case e.want != want:
@@ -249,10 +262,11 @@ func (m *Machine) look(now mono.Time) (short bool) {
 type places struct {
 	most                    Config
 	downloads, seeds, total int
+	metadata                int
 }
 
-// place gives a torrent a place, if there is one. It reports whether there is none because
-// of the total.
+// place gives a torrent a place, if there is one. It reports whether there is none that one
+// who is slow may have.
 func (m *Machine) place(now mono.Time, p *places, e *entry) (short bool) {
 	most, taken := p.most.Downloads, &p.downloads
 	if e.want == Seed {
@@ -260,8 +274,12 @@ func (m *Machine) place(now mono.Time, p *places, e *entry) (short bool) {
 	}
 	e.may = true
 	switch {
-	case e.force:
+	case e.force, !p.most.bounded():
 		return false
+	case e.want == Metadata:
+		e.may = p.metadata < metadataAtOnce
+		short = !e.may
+		p.metadata++
 	case p.most.Total > 0 && p.total >= p.most.Total:
 		e.may, short = false, true
 	case e.slow(now):
@@ -274,7 +292,7 @@ func (m *Machine) place(now mono.Time, p *places, e *entry) (short bool) {
 	}
 	// While somebody waits, or one that is slow may turn out to be one too many, rates
 	// matter.
-	if m.cfg.bounded() && (!e.may || e.slow(now)) {
+	if !e.may || e.slow(now) {
 		m.next = now.Add(lookEvery)
 	}
 	return short
@@ -284,7 +302,7 @@ func (m *Machine) place(now mono.Time, p *places, e *entry) (short bool) {
 // whether there are any.
 func (m *Machine) yield(now mono.Time) (any bool) {
 	for _, e := range m.line {
-		if (e.want == Download || e.want == Seed) && !e.force && e.behind == 0 && e.slow(now) && now >= e.since.Add(turn) {
+		if e.want >= Download && !e.force && e.behind == 0 && e.slow(now) && now >= e.since.Add(turn) {
 			m.yields++
 			e.behind, any = m.yields, true
 		}

@@ -58,7 +58,7 @@ func TestScripts(t *testing.T) {
 			default:
 				for _, k := range keys {
 					switch f[1] {
-					case "nothing", "paused", "download", "seed":
+					case "nothing", "paused", "download", "seed", "metadata":
 						m.Add(now, k)
 						m.Want(now, k, Want(slices.Index(wantNames[:], f[1])))
 					case "rate":
@@ -92,9 +92,9 @@ func FuzzMachine(f *testing.F) {
 			case 0:
 				m.Remove(k)
 				delete(runs, k)
-			case 1, 2, 3, 4:
+			case 1, 2, 3, 4, 10:
 				m.Add(now, k)
-				m.Want(now, k, Want(b&15-1))
+				m.Want(now, k, Want(b&15-1)%5)
 			case 5:
 				m.Force(k, i%2 == 0)
 			case 6:
