@@ -46,6 +46,8 @@ type Config struct {
 	// unless a peer lacks it or a reader is open (Torrent.Open, Torrent.FS): a large
 	// download pushes nothing of other programs out, and costs less.
 	KeepCached bool
+	// Queue bounds how many torrents run at the same time. Default: all do.
+	Queue Queue
 	// Limits bound how fast the engine moves bytes. Default: as fast as it can.
 	Limits Limits
 	// LocalUnlimited has no limit hold for peers of this machine and of its own network:
@@ -105,6 +107,10 @@ type AddOptions struct {
 	Allocate bool
 	// Limits are those of the torrent alone. Those of the engine hold besides.
 	Limits Limits
+	// Paused has the torrent checked and nothing else, until Torrent.Resume.
+	Paused bool
+	// Forced has it run whatever Config.Queue says. See Torrent.Force.
+	Forced bool
 	// Rename gives files, or folders with all that is in them, other paths than the
 	// torrent's: from path to path, as Torrent.Rename takes them. What lies there under
 	// the old ones gets the new ones.
@@ -156,6 +162,9 @@ func (c Config) check() error {
 	case c.Remember && c.StateDir == "":
 		return fmt.Errorf("%w: Remember needs a StateDir", ErrConfig)
 	}
+	if err := c.Queue.check(); err != nil {
+		return err
+	}
 	return c.Limits.check()
 }
 
@@ -170,6 +179,8 @@ const (
 	Incomplete  State = "incomplete"  // pieces are missing and SeedOnly is set
 	Held        State = "held"        // the files take nothing, or can't be read in part: Stats.Err says why; what is had is served, and it goes on by itself
 	Missing     State = "missing"     // the files were here and are not; it goes on when they are back
+	Queued      State = "queued"      // it waits for its turn: as many run as Config.Queue lets
+	Paused      State = "paused"      // until Torrent.Resume
 	Stopped     State = "stopped"
 	Failed      State = "failed" // Stats.Err says why
 )
@@ -254,8 +265,10 @@ const (
 	EventBanned        EventKind = "banned"         // a peer proven to have sent bad data
 	EventFiles         EventKind = "files"          // Text: what somebody else did to the files, or what is wrong with them
 	EventHeld          EventKind = "held"           // the files take nothing, or are not there: Err says why; it is tried again
-	EventGoesOn        EventKind = "goes-on"        // what held it up is over
+	EventGoesOn        EventKind = "goes-on"        // what held it up is over, or a pause is, or it is its turn
 	EventComplete      EventKind = "complete"       // every file complete, verified and durable
 	EventError         EventKind = "error"
 	EventStopped       EventKind = "stopped"
+	EventPaused        EventKind = "paused" // and has no peers any more
+	EventQueued        EventKind = "queued" // others come first; it has no peers any more
 )

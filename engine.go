@@ -50,7 +50,7 @@ func New(cfg Config) (*Engine, error) {
 		Listen:  cfg.Listen, ListenAlso: cfg.ListenAlso,
 		Slots: cfg.Slots, MaxPeers: cfg.MaxPeers,
 		Buffers: int64(cfg.BufferMiB) << 20, Workers: cfg.Workers,
-		Limits: cfg.Limits.inner(), LocalExempt: cfg.LocalUnlimited,
+		Queue: cfg.Queue.inner(), Limits: cfg.Limits.inner(), LocalExempt: cfg.LocalUnlimited,
 		StateDir: cfg.StateDir, Remember: cfg.Remember, KeepCached: cfg.KeepCached,
 		Version: Version, Log: cfg.Log,
 	}
@@ -120,7 +120,7 @@ func (e *Engine) Add(opt AddOptions) (*Torrent, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := e.e.Add(engine.Spec{Paths: paths, Meta: meta, Dir: opt.Dir, Peers: opt.Peers, Raw: opt.Metainfo, SeedOnly: opt.SeedOnly, Anew: opt.Anew, Allocate: opt.Allocate, Priorities: prio, Limits: opt.Limits.inner()})
+	t, err := e.e.Add(engine.Spec{Paths: paths, Meta: meta, Dir: opt.Dir, Peers: opt.Peers, Raw: opt.Metainfo, SeedOnly: opt.SeedOnly, Anew: opt.Anew, Allocate: opt.Allocate, Priorities: prio, Limits: opt.Limits.inner(), Paused: opt.Paused, Forced: opt.Forced})
 	if err != nil {
 		return nil, publicError(err)
 	}
@@ -218,7 +218,7 @@ func (t *Torrent) Stats() Stats {
 var states = map[engine.State]State{
 	engine.Checking: Checking, engine.Downloading: Downloading, engine.Seeding: Seeding,
 	engine.Incomplete: Incomplete, engine.Held: Held, engine.Missing: Missing,
-	engine.Stopped: Stopped, engine.Failed: Failed,
+	engine.Stopped: Stopped, engine.Failed: Failed, engine.Queued: Queued, engine.Paused: Paused,
 }
 
 func trackerStats(s announce.TrackerStatus) TrackerStats {
@@ -314,7 +314,7 @@ var eventKinds = map[engine.EventKind]EventKind{
 	engine.EventPieceVerified: EventPieceVerified, engine.EventPieceFailed: EventPieceFailed,
 	engine.EventBanned: EventBanned, engine.EventFiles: EventFiles, engine.EventHeld: EventHeld,
 	engine.EventGoesOn: EventGoesOn, engine.EventComplete: EventComplete, engine.EventError: EventError,
-	engine.EventStopped: EventStopped,
+	engine.EventStopped: EventStopped, engine.EventPaused: EventPaused, engine.EventQueued: EventQueued,
 }
 
 // parse reads a torrent file, and says that it is none in a way callers can

@@ -108,6 +108,10 @@ func (w *watcher) event(t *shoal.Torrent, e shoal.Event) {
 	case shoal.EventGoesOn:
 		w.out.event(string(e.Kind), filesEvent{t.InfoHash(), ""})
 		w.out.say("%s goes on", printable(t.Name()))
+	case shoal.EventPaused:
+		w.out.say("%s is paused", printable(t.Name()))
+	case shoal.EventQueued:
+		w.out.say("%s waits for its turn", printable(t.Name()))
 	}
 }
 

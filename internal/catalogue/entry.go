@@ -37,6 +37,8 @@ type Choices struct {
 	IncompleteDir string           // where files are that are not complete; empty: in Dir
 	Peers         []netip.AddrPort // given by hand
 	Added         time.Time        // in UTC
+	Paused        bool             // it runs, and rests
+	Forced        bool             // it runs however many do
 
 	unknown []metainfo.Entry // of a newer version, sorted by key
 }
@@ -71,7 +73,9 @@ func (e *Entry) appendFields(b []byte, rev uint64) []byte {
 	w.flag("allocate", c.Allocate)
 	w.text("dir", c.Dir)
 	w.count("downloaded", e.Downloaded)
+	w.flag("forced", c.Forced)
 	w.text("incomplete dir", c.IncompleteDir)
+	w.flag("paused", c.Paused)
 	if len(c.Peers) > 0 {
 		w.key("peers").BeginList()
 		for _, p := range c.Peers {
@@ -118,8 +122,12 @@ func (e *Entry) parseFields(b []byte) (rev uint64, err error) {
 			e.Dir = r.text(v)
 		case "downloaded":
 			e.Downloaded = r.count(v)
+		case "forced":
+			e.Forced = r.int(v) != 0
 		case "incomplete dir":
 			e.IncompleteDir = r.text(v)
+		case "paused":
+			e.Paused = r.int(v) != 0
 		case "peers":
 			for v := range r.list(v) {
 				p, err := netip.ParseAddrPort(r.text(v))

@@ -79,7 +79,7 @@ func entry(t testing.TB, n int) catalogue.Entry {
 	return catalogue.Entry{
 		InfoHash: meta.InfoHash, Metainfo: b,
 		Choices: catalogue.Choices{
-			Dir: fmt.Sprintf("/files/%d", n), SeedOnly: n%2 == 1, Allocate: n%3 == 1,
+			Dir: fmt.Sprintf("/files/%d", n), SeedOnly: n%2 == 1, Allocate: n%3 == 1, Paused: n%5 == 3, Forced: n%7 == 4,
 			Priorities: []uint8{uint8(n % 4), 2},
 			Renamed:    []catalogue.Rename{{File: 1, Path: "another/name"}},
 			Suffix:     ".part", IncompleteDir: "/incomplete",
@@ -92,8 +92,8 @@ func entry(t testing.TB, n int) catalogue.Entry {
 
 // describe gives all that is known of an entry as text, to compare.
 func describe(e catalogue.Entry) string {
-	return fmt.Sprintf("%v metainfo %v dir %q seed %v allocate %v priorities %v renamed %v suffix %q incomplete %q peers %v added %v state %+v",
-		e.InfoHash, infohash.Of(e.Metainfo), e.Dir, e.SeedOnly, e.Allocate, e.Priorities, e.Renamed, e.Suffix, e.IncompleteDir, e.Peers, e.Added.UnixNano(), e.State)
+	return fmt.Sprintf("%v metainfo %v dir %q seed %v allocate %v paused %v forced %v priorities %v renamed %v suffix %q incomplete %q peers %v added %v state %+v",
+		e.InfoHash, infohash.Of(e.Metainfo), e.Dir, e.SeedOnly, e.Allocate, e.Paused, e.Forced, e.Priorities, e.Renamed, e.Suffix, e.IncompleteDir, e.Peers, e.Added.UnixNano(), e.State)
 }
 
 func describeAll(entries []catalogue.Entry) []string {

@@ -73,6 +73,7 @@ type Config struct {
 	// nobody is expected to read it soon.
 	KeepCached bool
 
+	Queue       Queue  // how many torrents run at the same time
 	Limits      Limits // of the whole engine
 	LocalExempt bool   // no limit holds for peers of this machine and its own network
 
@@ -141,6 +142,7 @@ type Engine struct {
 	trackers *trackerclient.Client
 	up, down *throttle.Limiter
 	limits   limits
+	line     line
 
 	dialSlots   chan struct{} // half-open connections
 	acceptSlots chan struct{} // incoming handshakes
@@ -195,6 +197,10 @@ func New(cfg Config) (*Engine, error) {
 		torrents:    make(map[[20]byte]*Torrent),
 		closedCh:    make(chan struct{}),
 	}
+	e.line = newLine(e)
+	if cfg.Queue != (Queue{}) {
+		e.SetQueue(cfg.Queue)
+	}
 	e.up, e.down = throttle.NewLimiter(e.now), throttle.NewLimiter(e.now)
 	e.SetLimits(cfg.Limits)
 	e.ctx, e.cancel = context.WithCancel(context.Background())
@@ -225,6 +231,7 @@ func New(cfg Config) (*Engine, error) {
 		e.wg.Go(func() { e.acceptLoop(d.Streams) })
 	}
 	e.wg.Go(e.watch)
+	e.wg.Go(func() { e.line.run(e.ctx) })
 	return e, nil
 }
 

@@ -33,4 +33,6 @@ const (
 	EventComplete
 	EventError
 	EventStopped
+	EventPaused // by the user
+	EventQueued // it waits for its turn
 )

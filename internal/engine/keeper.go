@@ -509,13 +509,7 @@ func (t *Torrent) maintain(now mono.Time) {
 	case upkeep.Retry:
 		t.upkeep.Retried(now, t.cur.disk.Retry())
 	}
-	mode := t.upkeep.Mode()
-	if t.swarm != nil && mode != t.mode {
-		t.swarm.Suspend(now, mode == upkeep.Out)
-		t.swarm.Hold(now, mode != upkeep.Run)
-		t.open.Store(mode != upkeep.Out)
-		t.mode = mode
-	}
+	t.stand(now)
 	if state := t.upkeep.State(); state != t.state {
 		t.state = state
 		t.pub.publishNow(now) // whoever is told may look

@@ -210,7 +210,8 @@ func (t *Torrent) start(now mono.Time, have *bitfield.Bitfield) {
 	t.had.set(have)
 	t.swarm.Found(now, peerbook.Manual, t.spec.Peers, nil)
 	t.mode = upkeep.Run // as a swarm begins
-	t.open.Store(true)
+	t.stand(now)
+	t.open.Store(!t.resting)
 	t.lookedAt()
 	t.swarm.Start(now)
 }
@@ -590,6 +591,7 @@ func (e *Engine) forget(t *Torrent) {
 	for i, x := range e.order {
 		if x == t {
 			e.order = slices.Delete(e.order, i, i+1) // Torrents gives copies
+			e.line.remove(t)
 			return
 		}
 	}

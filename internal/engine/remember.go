@@ -131,6 +131,7 @@ func specOf(en *catalogue.Entry) Spec {
 		Paths: pathsOf(&en.Choices),
 		Meta:  en.Torrent, Dir: en.Dir, Peers: en.Peers, SeedOnly: en.SeedOnly,
 		Priorities: en.Priorities, Allocate: en.Allocate, added: en.Added,
+		Paused: en.Paused, Forced: en.Forced,
 	}
 }
 
@@ -141,6 +142,7 @@ func (t *Torrent) keep(c *catalogue.Choices) {
 	c.Priorities = t.priorities()
 	c.Peers = t.spec.Peers
 	c.Added = t.spec.added
+	c.Paused, c.Forced = t.paused.Load(), t.force.Load()
 }
 
 // RowOf gives what is told of a torrent that does not run.

@@ -160,6 +160,10 @@ func (p *publisher) state(s *Stats) {
 		return
 	}
 	switch {
+	case p.t.paused.Load():
+		s.State = Paused
+	case p.t.waits.Load():
+		s.State = Queued
 	case p.t.swarm.Complete():
 		s.State = Seeding
 	case p.t.spec.SeedOnly:

@@ -11,12 +11,14 @@ import (
 	"time"
 
 	"shoal/internal/block"
+	"shoal/internal/lineup"
 	"shoal/internal/mono"
 	"shoal/internal/peerbook"
 	"shoal/internal/peerconn"
 	"shoal/internal/storage"
 	"shoal/internal/swarm"
 	"shoal/internal/upkeep"
+	"shoal/internal/why"
 	"shoal/internal/wire"
 	"shoal/metainfo"
 )
@@ -31,6 +33,8 @@ type Spec struct {
 	// means normal for all.
 	Priorities []uint8
 	Limits     Limits // of the torrent
+	Paused     bool   // it rests until Resume
+	Forced     bool   // it does not wait in line
 	// Allocate reserves room for every file that is wanted before the first byte.
 	Allocate bool
 	// Anew has files fetched again that were here and are not. Without it a torrent
@@ -68,6 +72,8 @@ const (
 	Incomplete // pieces are missing and none are asked for
 	Held       // the files take nothing or can't be read in part: Err says why; what is had is served
 	Missing    // the files were there and are not
+	Queued     // it waits for its turn in the line
+	Paused     // by the user
 	Stopped
 	Failed
 )
@@ -128,6 +134,9 @@ type Torrent struct {
 	gen      int32        // of the latest opening
 	mode     upkeep.Mode  // as the swarm was told
 	state    upkeep.State // as listeners were told
+	told     lineup.Want  // what the line was told
+	resting  bool         // as the swarm was told
+	restWhy  why.Why      // and the reason
 	held     bool         // they were told of a failure
 	cause    error        // of a failure
 	change   *change      // asked for, not begun
@@ -136,6 +145,14 @@ type Torrent struct {
 	synced   bool
 	syncing  bool
 	pub      publisher
+
+	// Whether it is to run. What the line says is written under its mutex.
+	paused  atomic.Bool // by the user
+	force   atomic.Bool // it does not wait in line
+	waits   atomic.Bool // for its turn in the line
+	turnWhy atomic.Uint32
+	wanted  atomic.Uint32 // as told to the line: a lineup.Want
+	place   lineup.Key
 
 	open     atomic.Bool // takes incoming connections
 	checked  gate        // what is on disk is known
@@ -163,6 +180,8 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 		t.prio.Store(&own)
 	}
 	t.anew.Store(spec.Anew)
+	t.paused.Store(spec.Paused)
+	t.force.Store(spec.Forced)
 	if err := t.checkPaths(spec.Paths); err != nil {
 		return nil, err
 	}
@@ -203,6 +222,7 @@ func (e *Engine) enlist(t *Torrent) error {
 	}
 	e.torrents[t.spec.Meta.InfoHash] = t
 	e.order = append(e.order, t)
+	e.line.add(t)
 	t.openFirst()
 	return nil
 }

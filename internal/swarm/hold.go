@@ -64,14 +64,17 @@ func (s *Swarm) tickHeld() {
 // it lasts the swarm is empty: every peer is dropped, none is taken, dialled or
 // looked for, and trackers are told that we are gone. What is had is remembered.
 // What was begun is not: its blocks are lost.
-func (s *Swarm) Suspend(now mono.Time, on bool) {
+func (s *Swarm) Suspend(now mono.Time, on bool) { s.SuspendFor(now, on, outOrBack(on)) }
+
+// SuspendFor is Suspend for another reason than the files.
+func (s *Swarm) SuspendFor(now mono.Time, on bool, reason why.Why) {
 	s.now = now
 	if s.suspended == on || s.stopped {
 		return
 	}
-	s.suspended = on
+	s.suspended, s.suspendedFor = on, reason
 	if s.tracing() {
-		s.note(trace.Did, trace.Torrent, nil, onOff(on, "suspend", "resume"), bare(outOrBack(on)))
+		s.note(trace.Did, trace.Torrent, nil, onOff(on, "suspend", "resume"), bare(reason))
 	}
 	if !on {
 		if s.started {
@@ -82,7 +85,7 @@ func (s *Swarm) Suspend(now mono.Time, on bool) {
 	}
 	for _, p := range s.peers {
 		if p != nil {
-			s.drop(p, why.FilesOut, "")
+			s.drop(p, reason, "")
 		}
 	}
 	s.parting = s.parting[:0]

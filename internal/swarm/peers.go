@@ -55,7 +55,7 @@ func (s *Swarm) Joined(now mono.Time, key PeerKey, a Arrival) {
 	case s.stopped:
 		s.refuse(p, why.Stopping, "the torrent is stopped")
 	case s.suspended:
-		s.refuse(p, why.FilesOut, "")
+		s.refuse(p, s.suspendedFor, "")
 	case p.id == s.cfg.PeerID:
 		if a.Dialled {
 			s.book.Self(a.Addr)

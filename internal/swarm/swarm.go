@@ -150,10 +150,12 @@ type Swarm struct {
 	held      bool // the files take nothing
 	heldAt    mono.Time
 	heldLong  bool // so long that peers were told
-	suspended bool // the files can't be used
+	suspended bool // the files can't be used, or it is not to run
 	completed bool // the completion has been told
-	seeking   bool // peers have been told that we want something
-	fetching  bool // a piece was missing when the torrent was made
+
+	suspendedFor why.Why
+	seeking      bool // peers have been told that we want something
+	fetching     bool // a piece was missing when the torrent was made
 
 	down, up meter.Meter
 	wasted   int64

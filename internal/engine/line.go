@@ -1,0 +1,242 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"shoal/internal/infohash"
+	"shoal/internal/lineup"
+	"shoal/internal/mono"
+)
+
+// Queue bounds how many torrents run at the same time; zero bounds nothing. Those that are
+// one too many wait: they have no peers and cost nothing.
+type Queue = lineup.Config
+
+// line has torrents run and wait as lineup decides. Without bounds there is no machine, and
+// every torrent runs.
+type line struct {
+	e    *Engine
+	soon chan struct{} // of capacity one: there is something to be decided
+
+	// Taken for a few lines, also while Engine.mu is held.
+	mu   sync.Mutex
+	m    *lineup.Machine // nil while there are no bounds
+	all  map[lineup.Key]*Torrent
+	keys lineup.Key // given so far
+}
+
+// decideSoon is what a decision waits for others that come with it: ten thousand torrents
+// that are opened one after another are not ten thousand looks at the line.
+const decideSoon = 20 * time.Millisecond
+
+func newLine(e *Engine) line {
+	return line{e: e, soon: make(chan struct{}, 1), all: make(map[lineup.Key]*Torrent)}
+}
+
+// SetQueue changes how many torrents run at the same time.
+func (e *Engine) SetQueue(q Queue) {
+	l := &e.line
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := e.now()
+	if l.m == nil {
+		l.m = lineup.New(q)
+		for _, t := range e.order {
+			l.enter(now, t)
+			if t.paused.Load() {
+				t.waits.Store(true) // its turn has to come when it goes on
+			} else {
+				l.m.Runs(now, t.place)
+			}
+		}
+	}
+	l.m.SetConfig(q)
+	l.wake()
+}
+
+// enter puts a torrent at the end of the line. l.mu is held.
+func (l *line) enter(now mono.Time, t *Torrent) {
+	l.m.Add(now, t.place)
+	l.m.Want(now, t.place, lineup.Want(t.wanted.Load()))
+	l.m.Force(t.place, t.force.Load())
+}
+
+// add puts a new torrent at the end of the line: where there are bounds it waits until it
+// is known what it wants.
+func (l *line) add(t *Torrent) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.keys++
+	t.place = l.keys
+	l.all[t.place] = t
+	if l.m != nil {
+		if l.m.Bounded() {
+			t.waits.Store(true)
+		}
+		l.enter(l.e.now(), t)
+	}
+}
+
+func (l *line) remove(t *Torrent) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.all, t.place)
+	if l.m != nil {
+		l.m.Remove(t.place)
+		l.wake()
+	}
+}
+
+// want says what a torrent wants now.
+func (l *line) want(t *Torrent, w lineup.Want) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t.wanted.Store(uint32(w))
+	if l.m != nil {
+		l.m.Want(l.e.now(), t.place, w)
+		l.wake()
+	}
+}
+
+func (l *line) force(t *Torrent, on bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.m != nil {
+		l.m.Force(t.place, on)
+		l.wake()
+	}
+}
+
+func (l *line) wake() {
+	select {
+	case l.soon <- struct{}{}:
+	default:
+	}
+}
+
+// run tells torrents to run and to wait, until ctx ends.
+func (l *line) run(ctx context.Context) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		select {
+		case <-l.soon:
+			timer.Reset(decideSoon)
+			continue
+		case <-timer.C:
+		case <-ctx.Done():
+			return
+		}
+		changed, next := l.decide()
+		for _, t := range changed {
+			t.post(event{kind: evWake})
+		}
+		if next == mono.Never {
+			next = l.e.now().Add(time.Hour)
+		}
+		timer.Reset(max(next.Sub(l.e.now()), 0))
+	}
+}
+
+// decide looks at the line, and gives the torrents for which something has changed.
+func (l *line) decide() (changed []*Torrent, next mono.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.m == nil {
+		return nil, mono.Never
+	}
+	now := l.e.now()
+	if l.m.Deadline() <= now {
+		for k := range l.m.Running {
+			s := &l.all[k].pub.latest.Load().Swarm
+			l.m.Rate(now, k, s.DownRate, s.UpRate)
+		}
+	}
+	for _, c := range l.m.Changes(now) {
+		t := l.all[c.Key]
+		t.turnWhy.Store(uint32(c.Why))
+		t.waits.Store(!c.Run)
+		changed = append(changed, t)
+	}
+	if !l.m.Bounded() {
+		l.m = nil
+		for _, t := range l.all {
+			if t.waits.Swap(false) {
+				changed = append(changed, t)
+			}
+		}
+		return changed, mono.Never
+	}
+	return changed, l.m.Deadline()
+}
+
+// Place gives where a torrent stands among those of the engine, from 0; -1 when it has ended.
+func (e *Engine) Place(t *Torrent) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Index(e.order, t)
+}
+
+// MoveTo puts a torrent at a place among those of the engine, from 0, beyond the end
+// meaning there: whoever stands before others runs before them where not all may.
+func (e *Engine) MoveTo(t *Torrent, place int) { e.move(t, func(int) int { return place }) }
+
+// MoveBy puts a torrent so many places further down, or up where that is negative.
+func (e *Engine) MoveBy(t *Torrent, places int) { e.move(t, func(at int) int { return at + places }) }
+
+func (e *Engine) move(t *Torrent, to func(at int) int) {
+	behind, moved := e.reorder(t, to)
+	if moved && e.memory.remembers(t) {
+		e.memory.move(t, behind)
+	}
+}
+
+// reorder moves a torrent in the order of the engine and of the line. It gives the one that
+// comes behind it now; nil for none.
+func (e *Engine) reorder(t *Torrent, to func(at int) int) (behind *Torrent, moved bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	at := slices.Index(e.order, t)
+	if at < 0 {
+		return nil, false
+	}
+	place := min(max(to(at), 0), len(e.order)-1)
+	e.order = slices.Insert(slices.Delete(e.order, at, at+1), place, t)
+	e.line.move(t, place)
+	if place+1 < len(e.order) {
+		behind = e.order[place+1]
+	}
+	return behind, true
+}
+
+func (l *line) move(t *Torrent, place int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.m != nil {
+		l.m.Move(t.place, place)
+		l.wake()
+	}
+}
+
+// move has a torrent come back in front of another one, or last. Those that do not run keep
+// their places among the others.
+func (m *memory) move(t, behind *Torrent) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	order := m.cat.Order()
+	order = slices.DeleteFunc(order, func(h infohash.Hash) bool { return h == t.spec.Meta.InfoHash })
+	to := len(order)
+	if behind != nil {
+		if i := slices.Index(order, behind.spec.Meta.InfoHash); i >= 0 {
+			to = i
+		}
+	}
+	if m.cat.Move(t.spec.Meta.InfoHash, to) == nil {
+		m.write()
+	}
+}

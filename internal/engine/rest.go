@@ -1,0 +1,115 @@
+package engine
+
+import (
+	"shoal/internal/lineup"
+	"shoal/internal/mono"
+	"shoal/internal/upkeep"
+	"shoal/internal/why"
+)
+
+// A torrent rests while the user has paused it, and while it waits for its turn in the line:
+// it is there, checked and remembered, and has no peers, takes no connections, tells trackers
+// that it is gone, and has no goroutine. Stop is the other thing: a stopped torrent is not
+// in the engine any more.
+
+// Engine gives the engine that the torrent is in.
+func (t *Torrent) Engine() *Engine { return t.e }
+
+// Pause has the torrent rest until Resume. What was begun of pieces is fetched again.
+func (t *Torrent) Pause() { t.setPaused(true) }
+
+// Resume ends a Pause. Where the torrents that may run do so already, it waits in line.
+func (t *Torrent) Resume() { t.setPaused(false) }
+
+func (t *Torrent) setPaused(on bool) {
+	if t.paused.Swap(on) != on {
+		t.post(event{kind: evWake})
+		t.remember()
+	}
+}
+
+// Paused reports whether the user has paused the torrent.
+func (t *Torrent) Paused() bool { return t.paused.Load() }
+
+// Force has the torrent run also where the others that may run do so already, without
+// counting as one of them. It does not end a Pause.
+func (t *Torrent) Force(on bool) {
+	if t.force.Swap(on) != on {
+		t.e.line.force(t, on)
+		t.remember()
+	}
+}
+
+// Forced reports whether the torrent runs whatever the bounds.
+func (t *Torrent) Forced() bool { return t.force.Load() }
+
+// remember writes down, soon, what was chosen for the torrent.
+func (t *Torrent) remember() {
+	if err := t.e.memory.changed(t, false); err != nil {
+		t.e.log.Warn("remember a choice", "torrent", t.info.Name, "err", err)
+	}
+}
+
+// rests reports whether the torrent is to rest, and why it does, or does not any more.
+func (t *Torrent) rests() (bool, why.Why) {
+	switch {
+	case t.paused.Load():
+		return true, why.Paused
+	case t.waits.Load():
+		return true, why.LineFull
+	case t.resting && t.restWhy == why.LineFull:
+		return false, why.Why(t.turnWhy.Load())
+	}
+	return false, why.Unpaused
+}
+
+// wants gives what the torrent would do if it may.
+func (t *Torrent) wants() lineup.Want {
+	switch {
+	case t.paused.Load():
+		return lineup.Paused
+	case t.swarm == nil || t.upkeep.State() != upkeep.Ready:
+		return lineup.Nothing
+	case t.spec.SeedOnly || t.swarm.Complete():
+		return lineup.Seed
+	}
+	return lineup.Download
+}
+
+// stand tells the line what the torrent wants, where that has changed, and the swarm whether
+// it is to rest and what it may do with the files.
+func (t *Torrent) stand(now mono.Time) {
+	if w := t.wants(); w != t.told {
+		t.told = w
+		t.e.line.want(t, w)
+	}
+	mode := t.upkeep.Mode()
+	rest, reason := t.rests()
+	if t.swarm == nil || mode == t.mode && rest == t.resting {
+		return
+	}
+	out := mode == upkeep.Out
+	switch {
+	case out:
+		reason = why.FilesOut
+	case t.mode == upkeep.Out && !rest:
+		reason = why.FilesBack
+	}
+	t.swarm.SuspendFor(now, out || rest, reason)
+	t.swarm.Hold(now, mode != upkeep.Run)
+	t.open.Store(!out && !rest)
+	changed := rest != t.resting
+	t.mode, t.resting, t.restWhy = mode, rest, reason
+	if !changed {
+		return
+	}
+	t.pub.publishNow(now) // whoever is told may look
+	switch {
+	case !rest:
+		t.tell(Event{Kind: EventGoesOn})
+	case t.paused.Load():
+		t.tell(Event{Kind: EventPaused})
+	default:
+		t.tell(Event{Kind: EventQueued})
+	}
+}
