@@ -44,7 +44,7 @@ piece, and shares them in turn. A torrent needs no tracker: the DHT finds peers.
 	})
 	root.AddCommand(
 		createCommand(out), showCommand(out), getCommand(out), seedCommand(out), serveCommand(out), moveCommand(out), renameCommand(out),
-		verifyCommand(out), dhtCommand(out), labCommand(out, e), configCommand(out, e), manCommand(out, e), versionCommand(e),
+		verifyCommand(out), dhtCommand(out), scrapeCommand(out), announceCommand(out), trackerCommand(out), labCommand(out, e), configCommand(out, e), manCommand(out, e), versionCommand(e),
 		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitCodesHelp},
 	)
 	groupHelp(root)

@@ -1,0 +1,340 @@
+package main
+
+import (
+	"context"
+	crand "crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"shoal"
+	"shoal/internal/announce"
+	"shoal/internal/infohash"
+	"shoal/internal/netio"
+	"shoal/internal/tracker"
+	"shoal/internal/trackerclient"
+	"shoal/internal/wire"
+)
+
+type announcedEvent struct {
+	InfoHash   string  `json:"info_hash"`
+	URL        string  `json:"url"`
+	Peers      int     `json:"peers"`
+	Seeds      int64   `json:"seeds"`
+	Leechers   int64   `json:"leechers"`
+	Interval   float64 `json:"interval_s"`
+	ExternalIP string  `json:"external_ip,omitempty"`
+	Warning    string  `json:"warning,omitempty"`
+}
+
+type trackerPeerEvent struct {
+	InfoHash string `json:"info_hash"`
+	URL      string `json:"url"`
+	Addr     string `json:"addr"`
+}
+
+type scrapedEvent struct {
+	InfoHash    string `json:"info_hash"`
+	URL         string `json:"url"`
+	Seeds       int64  `json:"seeds"`
+	Leechers    int64  `json:"leechers"`
+	Downloaded  int64  `json:"downloaded"`
+	Downloaders int64  `json:"downloaders"`
+}
+
+type trackerFailedEvent struct {
+	URL     string `json:"url"`
+	Message string `json:"message"`
+}
+
+type askedEvent struct {
+	Trackers int `json:"trackers"`
+	Answered int `json:"answered"`
+	Found    int `json:"found"`
+}
+
+const (
+	// askAtOnce bounds the trackers that are asked at the same time.
+	askAtOnce = 16
+	// unknownLeft is what a torrent lacks whose size is not known: not 0, or trackers
+	// take us for a seed and name no seeds.
+	unknownLeft = 16 << 10
+)
+
+// askFlags are the flags of commands that ask trackers.
+type askFlags struct {
+	listen   listensFlag
+	trackers urlsFlag
+	hashes   []string
+	numwant  int
+}
+
+func announceCommand(out *output) *cobra.Command {
+	var f askFlags
+	cmd := &cobra.Command{
+		Use:   "announce SOURCE [--url URL]",
+		Short: "Ask a torrent's trackers for peers, once",
+		Long: `Announce a torrent to all of its trackers, once, print the peers that they name, and
+take the announce back at once ("stopped"), so that nothing stays behind. SOURCE is a .torrent
+file, a magnet link, or an info-hash with --url.
+
+Meanwhile others may try to reach this machine at the port of --listen (default 6881), where
+nobody answers.`,
+		Example: `  shoal announce debian.torrent
+  shoal announce 0123456789abcdef0123456789abcdef01234567 --url udp://tracker.example:6969`,
+		RunE: func(cmd *cobra.Command, args []string) error { return runAnnounce(cmd.Context(), out, args[0], f) },
+	}
+	cmd.Flags().VarP(&f.listen, "listen", "l", "address that is announced, and asked from (repeat for more; default port 6881 of all addresses)")
+	cmd.Flags().Var(&f.trackers, "url", "ask this tracker too (repeat for more)")
+	cmd.Flags().IntVar(&f.numwant, "numwant", 80, "how many peers each tracker is asked for")
+	sources(cmd, 1)
+	addJSON(cmd)
+	return cmd
+}
+
+func scrapeCommand(out *output) *cobra.Command {
+	var f askFlags
+	cmd := &cobra.Command{
+		Use:   "scrape SOURCE|URL",
+		Short: "Ask trackers how many peers a torrent has",
+		Long: `Ask trackers how many seeds and leechers they know of a torrent, and how often it was
+downloaded, without announcing anything. SOURCE is a .torrent file, a magnet link, or an
+info-hash with --url; URL is the announce URL of a tracker, with --info-hash.`,
+		Example: `  shoal scrape debian.torrent
+  shoal scrape udp://tracker.example:6969 --info-hash 0123456789abcdef0123456789abcdef01234567`,
+		RunE: func(cmd *cobra.Command, args []string) error { return runScrape(cmd.Context(), out, args[0], f) },
+	}
+	cmd.Flags().VarP(&f.listen, "listen", "l", "address to ask from (repeat for more; default any)")
+	cmd.Flags().Var(&f.trackers, "url", "ask this tracker too (repeat for more)")
+	cmd.Flags().StringSliceVar(&f.hashes, "info-hash", nil, "ask for the torrent with this `HASH` (repeat for more)")
+	sources(cmd, 1)
+	addJSON(cmd)
+	return cmd
+}
+
+// An asked is what trackers are asked about.
+type asked struct {
+	hashes   []infohash.Hash
+	left     int64
+	trackers []string
+}
+
+// readAsked reads what a command names. The trackers are all of the torrent's, whatever
+// their tiers, up to as many as an engine takes.
+func readAsked(name string, f askFlags) (asked, error) {
+	a := asked{left: unknownLeft}
+	h, trackers, ok, err := namedHash(name)
+	switch {
+	case err != nil:
+		return a, err
+	case ok:
+		a.hashes, a.trackers = []infohash.Hash{h}, trackers
+	case tracker.CheckURL(name) == nil && f.hashes != nil:
+		a.trackers = []string{name}
+	case tracker.CheckURL(name) == nil:
+		return a, usageErr("name the torrents with --info-hash HASH", "%s is the URL of a tracker: of which torrent?", printable(name))
+	default:
+		src, err := readSource(name)
+		if err != nil {
+			return a, err
+		}
+		a.hashes, a.left = []infohash.Hash{src.meta.InfoHash}, src.meta.Info.Length
+		for _, tier := range src.meta.Trackers() {
+			a.trackers = append(a.trackers, tier...)
+		}
+	}
+	for _, text := range f.hashes {
+		h, _, ok, err := namedHash(text)
+		if err != nil || !ok {
+			return a, usageErr("write 40 hexadecimal digits", "--info-hash %s: not an info-hash", printable(text))
+		}
+		a.hashes = append(a.hashes, h)
+	}
+	named := append(a.trackers, f.trackers...)
+	a.trackers = nil
+	for _, url := range named {
+		if url = strings.TrimSpace(url); url != "" && !slices.Contains(a.trackers, url) && len(a.trackers) < announce.MaxTrackers {
+			a.trackers = append(a.trackers, url)
+		}
+	}
+	if len(a.trackers) == 0 {
+		return a, sourceErr("name one with --url URL", "%s names no tracker", printable(name))
+	}
+	return a, nil
+}
+
+// asker asks trackers from the addresses of the flags.
+func (f askFlags) asker() *trackerclient.Client {
+	c := &trackerclient.Client{UserAgent: "shoal/" + shoal.Version, Network: netio.New(netio.PolicyFor(f.listen))}
+	for _, l := range f.listen {
+		if !slices.ContainsFunc(c.Local, func(a netip.Addr) bool { return a.Is4() == l.Addr().Is4() }) {
+			c.Local = append(c.Local, l.Addr())
+		}
+	}
+	return c
+}
+
+// each asks all trackers, some at a time, and says what has failed. It gives the number
+// of those that answered.
+func (a asked) each(out *output, ask func(url string) error) (answered int) {
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	places := make(chan struct{}, askAtOnce)
+	for _, url := range a.trackers {
+		places <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-places }()
+			if err := ask(url); err != nil {
+				out.say("%s", printable(err.Error()))
+				out.event("failed", trackerFailedEvent{url, printable(err.Error())})
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			answered++
+		})
+	}
+	wg.Wait()
+	return answered
+}
+
+// ended is the end of a command that asked trackers.
+func (a asked) ended(ctx context.Context, out *output, what string, answered, found int) error {
+	switch {
+	case ctx.Err() != nil:
+		return fail(what, context.Cause(ctx))
+	case answered == 0:
+		return &failure{
+			exitFailed, fmt.Errorf("%s: none of %s answered", what, count(len(a.trackers), "tracker")),
+			"the lines above say why; others may know it: shoal dht get-peers",
+		}
+	}
+	out.event("complete", askedEvent{len(a.trackers), answered, found})
+	return nil
+}
+
+func runScrape(ctx context.Context, out *output, name string, f askFlags) error {
+	a, err := readAsked(name, f)
+	if err != nil {
+		return err
+	}
+	c := f.asker()
+	defer c.Close()
+	found := 0
+	var mu sync.Mutex
+	answered := a.each(out, func(url string) error {
+		counts, err := c.Scrape(ctx, url, a.hashes)
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for _, h := range a.hashes {
+			n, ok := counts[h]
+			if !ok {
+				out.say("%s  %s  not known there", printable(url), h)
+				continue
+			}
+			found++
+			out.say("%s  %s  %s, %s, downloaded %s times", printable(url), h, many(n.Seeders, "seed"), many(n.Leechers, "leecher"), times(n.Downloaded))
+			out.event("scraped", scrapedEvent{h.String(), url, n.Seeders, n.Leechers, n.Downloaded, n.Downloaders})
+		}
+		return nil
+	})
+	return a.ended(ctx, out, "scrape "+printable(name), answered, found)
+}
+
+// many counts what may be unknown.
+func many(n int64, noun string) string {
+	if n < 0 {
+		return "? " + noun + "s"
+	}
+	return count(n, noun)
+}
+
+func times(n int64) string {
+	if n < 0 {
+		return "?"
+	}
+	return group(n)
+}
+
+func runAnnounce(ctx context.Context, out *output, name string, f askFlags) error {
+	a, err := readAsked(name, f)
+	if err != nil {
+		return err
+	}
+	c := f.asker()
+	defer c.Close()
+	p := tracker.Params{InfoHash: a.hashes[0], Left: a.left, Event: tracker.Started, NumWant: f.numwant}
+	p.Port, p.Port6 = f.ports()
+	copy(p.PeerID[:], wire.PeerIDPrefix(shoal.Version))
+	var chance [16]byte
+	crand.Read(chance[:])
+	copy(p.PeerID[8:], chance[:12])
+	p.Key = binary.BigEndian.Uint32(chance[12:])
+
+	var mu sync.Mutex
+	found := make(map[netip.AddrPort]bool)
+	answered := a.each(out, func(url string) error {
+		r, err := c.Announce(ctx, url, p, nil)
+		takeBack(c, url, p, err)
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		out.say("%s  %s: %s, %s; again in %v", printable(url), count(len(r.Peers), "peer"), many(r.Seeders, "seed"), many(r.Leechers, "leecher"), r.Interval)
+		if r.Warning != "" {
+			out.say("  it warns: %s", printable(r.Warning))
+		}
+		e := announcedEvent{a.hashes[0].String(), url, len(r.Peers), r.Seeders, r.Leechers, r.Interval.Seconds(), "", printable(r.Warning)}
+		if r.ExternalIP.IsValid() {
+			e.ExternalIP = r.ExternalIP.String()
+		}
+		out.event("announced", e)
+		for _, peer := range r.Peers {
+			found[peer.Addr] = true
+			out.say("  %s", peer.Addr)
+			out.event("peer", trackerPeerEvent{a.hashes[0].String(), url, peer.Addr.String()})
+		}
+		return nil
+	})
+	return a.ended(ctx, out, "announce "+printable(name), answered, len(found))
+}
+
+// takeBack says "stopped" to a tracker that knows us, or may; also after an interruption.
+func takeBack(c *trackerclient.Client, url string, p tracker.Params, failed error) {
+	var said *tracker.FailureError
+	if errors.As(failed, &said) {
+		return // it took nothing
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
+	defer cancel()
+	p.Event, p.NumWant = tracker.Stopped, 0
+	c.Announce(ctx, url, p, nil) // whether it heard cannot be helped
+}
+
+// ports gives the ports that are announced, by family.
+func (f askFlags) ports() (v4, v6 uint16) {
+	for _, a := range f.listen {
+		if a.Addr().Is4() && v4 == 0 {
+			v4 = a.Port()
+		} else if a.Addr().Is6() && v6 == 0 {
+			v6 = a.Port()
+		}
+	}
+	if v4 == 0 {
+		v4 = v6
+	}
+	if v4 == 0 {
+		v4 = shoal.DefaultPort
+	}
+	return v4, v6
+}
