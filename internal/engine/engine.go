@@ -50,6 +50,7 @@ import (
 	"shoal/internal/throttle"
 	"shoal/internal/trace"
 	"shoal/internal/trackerclient"
+	"shoal/internal/webseed"
 	"shoal/internal/wire"
 )
 
@@ -73,7 +74,9 @@ type Config struct {
 	// nobody is expected to read it soon.
 	KeepCached bool
 
-	Queue       Queue  // how many torrents run at the same time
+	Queue      Queue // how many torrents run at the same time
+	NoWebSeeds bool  // web seeds are not asked
+
 	Limits      Limits // of the whole engine
 	LocalExempt bool   // no limit holds for peers of this machine and its own network
 
@@ -140,6 +143,8 @@ type Engine struct {
 	files    *storage.Pool
 	spares   *peerconn.Spares
 	trackers *trackerclient.Client
+	webSeeds *webseed.Client
+	places   places // of connections to web seeds
 	up, down *throttle.Limiter
 	limits   limits
 	line     line
@@ -188,6 +193,7 @@ func New(cfg Config) (*Engine, error) {
 		files:       storage.NewPool(0),
 		spares:      new(peerconn.Spares),
 		trackers:    &trackerclient.Client{Network: cfg.Network, UserAgent: "shoal/" + cfg.Version},
+		webSeeds:    &webseed.Client{Network: cfg.Network, UserAgent: "shoal/" + cfg.Version},
 		dialSlots:   make(chan struct{}, cfg.HalfOpen),
 		acceptSlots: make(chan struct{}, cfg.Handshakes),
 		checkSlots:  make(chan struct{}, longChecks),
@@ -203,6 +209,7 @@ func New(cfg Config) (*Engine, error) {
 	}
 	e.up, e.down = throttle.NewLimiter(e.now), throttle.NewLimiter(e.now)
 	e.SetLimits(cfg.Limits)
+	e.places.e = e
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.adoptions.after = &e.openings
 	e.inboxes.New = func() any { return make(chan event, inboxSize) }
@@ -335,6 +342,7 @@ func (e *Engine) Close(ctx context.Context) error {
 		err = errors.Join(err, e.node.Close())
 	}
 	err = errors.Join(err, e.trackers.Close())
+	e.places.close()
 	e.openings.done.Wait()
 	e.adoptions.done.Wait()
 	e.closeDevices()

@@ -27,9 +27,10 @@ const (
 	EventPieceVerified
 	EventPieceFailed
 	EventBanned
-	EventFiles  // Text: what somebody else did to the files, or what is wrong with them
-	EventHeld   // Err: the files take nothing, or are not there; it is tried again
-	EventGoesOn // what held it up is over
+	EventWebSeed // Text: why a web seed is not asked any more
+	EventFiles   // Text: what somebody else did to the files, or what is wrong with them
+	EventHeld    // Err: the files take nothing, or are not there; it is tried again
+	EventGoesOn  // what held it up is over
 	EventComplete
 	EventError
 	EventStopped

@@ -23,6 +23,7 @@ import (
 	"shoal/internal/tracker"
 	"shoal/internal/trackerclient"
 	"shoal/internal/upkeep"
+	"shoal/internal/webseed"
 )
 
 // loop owns the swarm: it takes what happened, and performs what was decided.
@@ -163,6 +164,12 @@ func (t *Torrent) apply(ev event) {
 		t.swarm.Announced(now, *ev.with.(*announce.Result))
 	case evUnreadable:
 		t.unreadable(now, uint32(ev.n), ev.with.(error))
+	case evWeb:
+		t.webBatch(now, ev.with.(*webseed.Batch))
+	case evWebPlace:
+		t.swarm.WebPlaced(now, int(ev.n))
+	case evWebYield:
+		t.swarm.WebYield(now, int(ev.n))
 	case evSlots:
 		t.swarm.SetSlots(int(ev.n))
 	case evUrge:
@@ -184,6 +191,8 @@ func (t *Torrent) refuse(ev event) {
 		ev.with.(*arrival).nc.Close()
 	case evSettled:
 		t.cur = ev.with.(*settled).o // to be closed at the end
+	case evWeb:
+		t.refuseWeb(ev.with.(*webseed.Batch))
 	case evChange:
 		ev.with.(*change).done <- ErrStopped
 	case evPriorities:
@@ -200,6 +209,7 @@ func (t *Torrent) start(now mono.Time, have *bitfield.Bitfield) {
 		Client: "shoal " + t.e.cfg.Version, Port: t.e.port(false), Port6: t.e.port(true),
 		DHTPort: t.e.dhtPort(false), DHTPort6: t.e.dhtPort(true),
 		Slots: t.slots, MaxPeers: t.e.cfg.MaxPeers,
+		Web:   t.webConfig(),
 		Trace: t.e.traceFunc(),
 	}
 	t.swarm = swarm.New(cfg, now, newRand())
@@ -369,6 +379,8 @@ func (t *Torrent) perform(effects []swarm.Effect) {
 			t.tell(Event{Kind: EventPieceFailed, Piece: int(e.Piece)})
 		case swarm.Ban:
 			t.tell(Event{Kind: EventBanned, Peer: e.Addr, Text: e.Why.Words()})
+		case swarm.Web:
+			t.webAct(e.Web)
 		case swarm.Complete:
 			t.sync()
 		}
@@ -532,6 +544,7 @@ func (t *Torrent) shutdown() {
 	t.drain() // readers may wait for the batches in it
 	t.conns.Wait()
 	t.tasks.Wait()
+	t.webLeave()
 	t.closeFiles()
 	t.e.memory.ended(t)
 	t.e.forget(t)

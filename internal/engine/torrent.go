@@ -35,6 +35,9 @@ type Spec struct {
 	Limits     Limits // of the torrent
 	Paused     bool   // it rests until Resume
 	Forced     bool   // it does not wait in line
+	// WebSeeds are URLs of web seeds (BEP 19) besides those of the torrent. The user
+	// names them: they may be hosts of the local network in whatever form.
+	WebSeeds []string
 	// Allocate reserves room for every file that is wanted before the first byte.
 	Allocate bool
 	// Anew has files fetched again that were here and are not. Without it a torrent
@@ -127,6 +130,7 @@ type Torrent struct {
 	peers    map[swarm.PeerKey]*link // nil before the first
 	arrivals []swarm.PeerKey         // joined, not started yet
 	nextKey  swarm.PeerKey
+	web      *web          // nil before something is asked of web seeds
 	outside  *[]netip.Addr // as the swarm was told
 	slots    int           // chosen by SetSlots before the swarm was there
 	upkeep   upkeep.Machine
@@ -172,6 +176,9 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 		limits: spec.Limits,
 	}
 	t.posted.L = &t.mu
+	if err := t.checkWebSeeds(); err != nil {
+		return nil, err
+	}
 	if err := t.checkPriorities(spec.Priorities); err != nil {
 		return nil, err
 	}
@@ -436,6 +443,9 @@ const (
 	evOpened               // with chan whatOpen, who asks which files are open
 	evUrge                 // reader key wants the pieces from n to before bytes
 	evSlots                // n
+	evWeb                  // with *webseed.Batch
+	evWebPlace             // for web seed n
+	evWebYield             // of web seed n
 	evStop
 )
 

@@ -226,8 +226,8 @@ type Known struct {
 	Geometry   metainfo.Geometry
 	Have       *bitfield.Bitfield // taken over
 	Metadata   []byte
-	Priorities []uint8         // as in SetPriorities
-	Web        *webplan.Config // as in Config
+	Priorities []uint8               // as in SetPriorities
+	Web        func() webplan.Config // as in Config
 }
 
 // Known makes a swarm like any other of one that began with an info-hash. Its peers
@@ -243,7 +243,7 @@ func (s *Swarm) Known(now mono.Time, k Known) {
 	if k.Priorities != nil {
 		s.picker.SetPriorities(k.Priorities)
 	}
-	s.newWeb(k.Web)
+	s.cfg.Web = k.Web
 	s.completed = s.picker.Complete()
 	s.seeking = s.needs()
 	s.fetching = s.picker.Missing() > 0

@@ -21,7 +21,6 @@ import (
 	"shoal/internal/peerbook"
 	"shoal/internal/trace"
 	"shoal/internal/tracker"
-	"shoal/internal/webplan"
 	"shoal/internal/why"
 	"shoal/internal/wire"
 	"shoal/metainfo"
@@ -237,7 +236,7 @@ var announceEvent = map[string]tracker.Event{"started": 2, "completed": 1, "peri
 
 // torrent starts anew.
 func (d *driver) torrent(args []string) {
-	*d = driver{t: d.t, now: mono.Start, keys: map[string]PeerKey{}, names: map[PeerKey]string{}, tags: map[uint32][]byte{}}
+	*d = driver{t: d.t, now: mono.Start, keys: map[string]PeerKey{}, names: map[PeerKey]string{}, tags: map[uint32][]byte{}, web: map[int]*fetched{}}
 	pieces, blocks := uint32(4), uint32(2)
 	cfg := Config{PeerID: me, Client: "shoal", Port: 6881}
 	have := ""
@@ -268,7 +267,7 @@ func (d *driver) torrent(args []string) {
 		case "seed-only":
 			cfg.SeedOnly = true
 		case "web-seeds":
-			cfg.Web = &webplan.Config{Seeds: make([]webplan.Seed, n)}
+			cfg.Web = d.webSeeds(n)
 		case "tracker":
 			cfg.Tiers = [][]string{{"http://t.example/announce"}}
 		default:
@@ -281,7 +280,6 @@ func (d *driver) torrent(args []string) {
 	}
 	d.geo = metainfo.Geometry{Total: int64(pieces) * int64(length), PieceLength: length, Pieces: pieces}
 	cfg.Geometry, cfg.Have = d.geo, d.pieces(have)
-	d.webSeeds(cfg.Web)
 	cfg.Trace = func(r trace.Record) { d.notes = append(d.notes, r) }
 	d.s = New(cfg, d.now, rand.New(rand.NewPCG(1, 1)))
 	d.s.Start(d.now)

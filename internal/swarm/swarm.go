@@ -59,7 +59,9 @@ type Config struct {
 	MaxPeers int // connections; default 80
 	HalfOpen int // dials at once; default 16
 
-	Web *webplan.Config // web seeds (BEP 19); nil: none
+	// Web gives the web seeds (BEP 19), once, when something is to be fetched for the
+	// first time; nil: there are none.
+	Web func() webplan.Config
 
 	Trace trace.Func // nil: no trace
 }
@@ -209,8 +211,6 @@ func New(cfg Config, now mono.Time, rng *rand.Rand) *Swarm {
 		chokeAt:   mono.Never,
 	}
 	s.cfg.Have = nil // the picker has its own
-	s.newWeb(cfg.Web)
-	s.cfg.Web = nil // the plan has it
 	if cfg.Bare {
 		s.bare = &magnet{fetch: metadata.New(cfg.InfoHash)}
 	}

@@ -32,15 +32,18 @@ type webSeed struct {
 	down meter.Meter
 }
 
-func (s *Swarm) newWeb(cfg *webplan.Config) {
-	if cfg == nil || len(cfg.Seeds) == 0 || s.cfg.SeedOnly {
+// newWeb makes what is kept of web seeds. A torrent that fetches nothing has none of it.
+func (s *Swarm) newWeb() {
+	cfg := s.cfg.Web()
+	s.cfg.Web = nil
+	if len(cfg.Seeds) == 0 {
 		return
 	}
 	s.web = &web{first: picker.Peer(s.cfg.MaxPeers)}
 	for _, seed := range cfg.Seeds {
 		s.web.seeds = append(s.web.seeds, webSeed{Seed: seed})
 	}
-	s.web.plan = webplan.New(*cfg, board{s}, s.rng)
+	s.web.plan = webplan.New(cfg, board{s}, s.rng)
 }
 
 // idle reports whether there is no connection to a web seed, and none is asked for.
@@ -58,8 +61,11 @@ func (s *Swarm) peerAt(slot picker.Peer) *peer {
 
 // settleWeb has web seeds asked for what is wanted now, once for a batch of inputs.
 func (s *Swarm) settleWeb() {
+	if s.cfg.Web != nil && s.started && s.wants() {
+		s.newWeb()
+	}
 	w := s.web
-	if w == nil || !s.started {
+	if w == nil {
 		return
 	}
 	for conn := range webplan.MaxConns {

@@ -17,16 +17,15 @@ type fetched struct {
 	stopped bool
 }
 
-// webSeeds fills in the rest of a configuration.
-func (d *driver) webSeeds(cfg *webplan.Config) {
-	d.web = map[int]*fetched{}
-	if cfg == nil {
-		return
+// webSeeds gives a configuration with so many web seeds.
+func (d *driver) webSeeds(n int) func() webplan.Config {
+	return func() webplan.Config {
+		cfg := webplan.Config{Geometry: d.geo, Single: true, Files: []webplan.File{{Length: d.geo.Total}}}
+		for i := range n {
+			cfg.Seeds = append(cfg.Seeds, webplan.Seed{URL: fmt.Sprintf("http://w%d.example/", i), Host: fmt.Sprintf("w%d.example:80", i)})
+		}
+		return cfg
 	}
-	for i := range cfg.Seeds {
-		cfg.Seeds[i] = webplan.Seed{URL: fmt.Sprintf("http://w%d.example/", i), Host: fmt.Sprintf("w%d.example:80", i)}
-	}
-	cfg.Geometry, cfg.Single, cfg.Files = d.geo, true, []webplan.File{{Length: d.geo.Total}}
 }
 
 func (d *driver) webAct(a *webplan.Act) {

@@ -263,10 +263,10 @@ func partial(a *answer, from, to, length int64) (whole bool, err error) {
 	case http.StatusPartialContent:
 		first, last, total, ok := contentRange(a.Header.Get("Content-Range"))
 		switch {
+		case ok && total >= 0 && total != length:
+			return false, fail(webplan.Absent, "the file has %d bytes there, and should have %d", total, length)
 		case !ok || first != from || last != to-1:
 			return false, fail(webplan.Broken, "it gives another range than was asked for")
-		case total >= 0 && total != length:
-			return false, fail(webplan.Absent, "the file has %d bytes there, and should have %d", total, length)
 		case a.ContentLength >= 0 && a.ContentLength != to-from:
 			return false, fail(webplan.Broken, "it gives %d bytes where %d were asked for", a.ContentLength, to-from)
 		}

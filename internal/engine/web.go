@@ -1,0 +1,240 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"shoal/internal/mono"
+	"shoal/internal/webplan"
+	"shoal/internal/webseed"
+)
+
+// maxWebSeeds bounds those of a torrent: others are not asked.
+const maxWebSeeds = 64
+
+// ErrWebSeed says that a web seed can't be used.
+var ErrWebSeed = errors.New("web seed")
+
+// web is what a torrent has of connections to web seeds. It is owned by its loop.
+type web struct {
+	user    webplan.User
+	sources []webseed.Source
+	hosts   []string // of those
+	conns   [webplan.MaxConns]*webseed.Conn
+}
+
+// checkWebSeeds looks whether the web seeds that a user names can be asked.
+func (t *Torrent) checkWebSeeds() error {
+	for _, u := range t.spec.WebSeeds {
+		if _, err := webseed.Check(u); err != nil {
+			return fmt.Errorf("%w %s: %w", ErrWebSeed, u, err)
+		}
+	}
+	if len(t.spec.WebSeeds) > 0 && t.info.Private {
+		// BEP 27: what takes part in a private torrent is named by it.
+		return fmt.Errorf("%w: a private torrent uses only those that it names itself", ErrWebSeed)
+	}
+	return nil
+}
+
+// webSources gives the web seeds of the torrent: first those of the user.
+func (t *Torrent) webSources() []webseed.Source {
+	var all []webseed.Source
+	for _, u := range t.spec.WebSeeds {
+		all = append(all, webseed.Source{URL: u, Trusted: true})
+	}
+	for _, u := range t.spec.Meta.URLList {
+		all = append(all, webseed.Source{URL: u})
+	}
+	for _, u := range t.spec.Meta.HTTPSeeds {
+		all = append(all, webseed.Source{URL: u, Pieces: true})
+	}
+	seen := make(map[string]bool)
+	all = slices.DeleteFunc(all, func(s webseed.Source) bool {
+		_, err := webseed.Check(s.URL)
+		drop := err != nil || seen[s.URL] // BEP 19: protocols that one does not know are ignored
+		seen[s.URL] = true
+		return drop
+	})
+	return all[:min(len(all), maxWebSeeds)]
+}
+
+// webConfig gives what the swarm asks web seeds by; nil when there are none.
+func (t *Torrent) webConfig() func() webplan.Config {
+	if t.e.cfg.NoWebSeeds || t.spec.SeedOnly ||
+		len(t.spec.WebSeeds)+len(t.spec.Meta.URLList)+len(t.spec.Meta.HTTPSeeds) == 0 {
+		return nil
+	}
+	return func() webplan.Config {
+		cfg := webplan.Config{Geometry: t.geom, Single: !t.info.MultiFile}
+		t.web = &web{user: t.e.places.join(t), sources: t.webSources()}
+		for _, s := range t.web.sources {
+			host, _ := webseed.Check(s.URL)
+			t.web.hosts = append(t.web.hosts, strings.ToLower(host))
+			cfg.Seeds = append(cfg.Seeds, webplan.Seed{URL: s.URL, Host: host, Pieces: s.Pieces})
+		}
+		for _, f := range t.info.Files {
+			cfg.Files = append(cfg.Files, webplan.File{Offset: f.Offset, Length: f.Length, Pad: f.Pad})
+		}
+		return cfg
+	}
+}
+
+// webTorrent gives what a connection to a web seed needs.
+func (t *Torrent) webTorrent() *webseed.Torrent {
+	wt := &webseed.Torrent{
+		Info: t.info, InfoHash: t.spec.Meta.InfoHash, Buffers: t.device.budget, Down: t.connections().Down, Group: &t.conns,
+		Deliver: func(b *webseed.Batch) bool { return t.post(event{kind: evWeb, with: b}) },
+	}
+	if t.e.cfg.LocalExempt {
+		wt.Exempt = local
+	}
+	return wt
+}
+
+// webAct performs what was decided about a web seed. Nothing here waits.
+func (t *Torrent) webAct(a *webplan.Act) {
+	switch a.Kind {
+	case webplan.Ask:
+		t.e.places.change(func(p *webplan.Places) { p.Ask(t.webWant(a.Seed)) })
+	case webplan.Unask:
+		t.e.places.change(func(p *webplan.Places) { p.Unask(t.webWant(a.Seed)) })
+	case webplan.Fetch:
+		c := t.web.conns[a.Conn]
+		if c == nil {
+			c = t.e.webSeeds.New(&t.ctx, t.webTorrent(), t.web.sources[a.Seed])
+			t.web.conns[a.Conn] = c
+		}
+		c.Fetch(a)
+	case webplan.Stop:
+		if c := t.web.conns[a.Conn]; c != nil {
+			c.Stop(a.ID)
+		}
+	case webplan.Close:
+		if c := t.web.conns[a.Conn]; c != nil {
+			c.Close()
+			t.web.conns[a.Conn] = nil
+		}
+		t.e.places.change(func(p *webplan.Places) { p.Give(t.webWant(a.Seed)) })
+	case webplan.GiveUp:
+		t.tell(Event{Kind: EventWebSeed, Text: fmt.Sprintf("the web seed at %s is not asked any more: %s", t.web.hosts[a.Seed], a.Text)})
+	}
+}
+
+func (t *Torrent) webWant(seed int) webplan.Want {
+	return webplan.Want{User: t.web.user, Seed: seed, Host: t.web.hosts[seed]}
+}
+
+// webBatch gives what a web seed brought to the swarm.
+func (t *Torrent) webBatch(now mono.Time, b *webseed.Batch) {
+	for _, it := range b.Items {
+		t.swarm.WebBlock(now, b.Fetch, it.Ref, it.Block)
+	}
+	if b.End != nil {
+		t.swarm.WebEnded(now, b.Fetch, *b.End)
+	}
+}
+
+// webLeave gives back every place. The loop of the torrent is at its end.
+func (t *Torrent) webLeave() {
+	if t.web != nil {
+		t.e.places.leave(t.web.user)
+	}
+}
+
+// places has the connections to web seeds of the whole engine: webplan.Places decides who
+// gets one.
+type places struct {
+	e *Engine
+
+	mu    sync.Mutex
+	p     webplan.Places
+	users map[webplan.User]*Torrent
+	last  webplan.User
+	timer *time.Timer // while somebody waits for a turn
+	ended bool
+}
+
+// join makes a torrent known.
+func (d *places) join(t *Torrent) webplan.User {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.users == nil {
+		d.users = make(map[webplan.User]*Torrent)
+	}
+	d.last++
+	d.users[d.last] = t
+	return d.last
+}
+
+func (d *places) leave(u webplan.User) {
+	d.change(func(p *webplan.Places) {
+		p.Leave(u)
+		delete(d.users, u)
+	})
+}
+
+// change does something to the places, and tells what came of it. It never waits: whoever
+// is told may be the caller.
+func (d *places) change(f func(p *webplan.Places)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f(&d.p)
+	d.settle()
+}
+
+// settle tells who gets a place, and who is to give one back. The mutex is held.
+func (d *places) settle() {
+	if d.ended {
+		return
+	}
+	now := d.e.now()
+	for w, ok := d.p.Grant(now); ok; w, ok = d.p.Grant(now) {
+		d.tell(w, evWebPlace)
+	}
+	w, ok, again := d.p.Revoke(now)
+	if ok {
+		d.tell(w, evWebYield)
+	}
+	if d.timer != nil {
+		d.timer.Stop()
+		d.timer = nil
+	}
+	if again != mono.Never {
+		d.timer = time.AfterFunc(again.Sub(now), func() { d.change(func(*webplan.Places) {}) })
+	}
+}
+
+func (d *places) tell(w webplan.Want, kind eventKind) {
+	if t := d.users[w.User]; t != nil {
+		d.e.wg.Go(func() { t.post(event{kind: kind, n: int32(w.Seed)}) })
+	}
+}
+
+// close ends the timer. Every torrent has left.
+func (d *places) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ended = true
+	if d.timer != nil {
+		d.timer.Stop()
+	}
+}
+
+// refuseWeb gives back what a batch holds that nobody takes.
+func (t *Torrent) refuseWeb(b *webseed.Batch) {
+	for _, it := range b.Items {
+		t.device.budget.Put(it.Block)
+	}
+}
+
+// count gives how many places are taken, and how many are waited for.
+func (d *places) count() (held, waiting int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.p.Count()
+}
