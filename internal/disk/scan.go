@@ -231,7 +231,7 @@ func (t *Torrent) CheckPieces(ctx context.Context, pieces *bitfield.Bitfield, pr
 			progress(p, false)
 		}
 	}
-	err = s.run(ctx, t.done, t.d.scanners)
+	err = s.run(ctx, t.ending(), t.d.scanners)
 	if err == nil {
 		err = first
 	}

@@ -41,20 +41,20 @@ type Torrent struct {
 	geom   metainfo.Geometry
 	hash   func(piece uint32) [sha1.Size]byte
 	report func(Result)
-	done   chan struct{} // closed by Close
 
 	// Guarded by Disk.mu.
+	done    chan struct{}      // closed by Close; nil while nobody waits for that
 	table   *[tableSize]*piece // unfinished pieces, in chains by index; nil before the first
 	spare   *piece             // finished ones, their memory to be used again
 	spares  int
-	busy    int       // workers, reads, checks and syncs in progress
-	writing bool      // a worker writes finished pieces
-	toWrite queue     // those that it takes next
-	stalled queue     // pieces that could not be written
-	kept    uint32    // blocks that they hold
-	broken  error     // why; nothing is written until Retry
-	goesOn  func()    // see OnGoesOn; set before the first Store
-	quiet   sync.Cond // busy became zero
+	busy    int        // workers, reads, checks and syncs in progress
+	writing bool       // a worker writes finished pieces
+	toWrite queue      // those that it takes next
+	stalled queue      // pieces that could not be written
+	kept    uint32     // blocks that they hold
+	broken  error      // why; nothing is written until Retry
+	goesOn  func()     // see OnGoesOn; set before the first Store
+	quiet   *sync.Cond // busy became zero; nil while nobody waits for that
 	closed  bool
 }
 
@@ -65,8 +65,7 @@ type Torrent struct {
 // stored completely or failed. It may wait, and then so does the worker; it must
 // return when the torrent has ended, so that Close can.
 func (d *Disk) Open(st storage.Storage, geom metainfo.Geometry, pieceHash func(piece uint32) [sha1.Size]byte, report func(Result)) *Torrent {
-	t := &Torrent{d: d, st: st, geom: geom, hash: pieceHash, report: report, done: make(chan struct{})}
-	t.quiet.L = &d.mu
+	t := &Torrent{d: d, st: st, geom: geom, hash: pieceHash, report: report}
 	return t
 }
 
@@ -259,9 +258,22 @@ func (t *Torrent) leave() {
 }
 
 func (t *Torrent) left() {
-	if t.busy--; t.busy == 0 {
+	if t.busy--; t.busy == 0 && t.quiet != nil {
 		t.quiet.Broadcast()
 	}
+}
+
+// ending gives a channel that Close closes.
+func (t *Torrent) ending() <-chan struct{} {
+	t.d.mu.Lock()
+	defer t.d.mu.Unlock()
+	if t.done == nil {
+		t.done = make(chan struct{})
+		if t.closed {
+			close(t.done)
+		}
+	}
+	return t.done
 }
 
 // Sync makes durable every piece that was reported OK before.
@@ -280,7 +292,9 @@ func (t *Torrent) Close() {
 	defer t.d.mu.Unlock()
 	if !t.closed {
 		t.closed = true
-		close(t.done)
+		if t.done != nil {
+			close(t.done)
+		}
 	}
 	if t.table != nil {
 		for _, p := range t.table {
@@ -290,6 +304,9 @@ func (t *Torrent) Close() {
 				p = next
 			}
 		}
+	}
+	if t.busy > 0 && t.quiet == nil {
+		t.quiet = sync.NewCond(&t.d.mu)
 	}
 	for t.busy > 0 {
 		t.quiet.Wait()

@@ -87,6 +87,17 @@ func (l *life) AfterFunc(f func()) (stop func() bool) {
 	}
 }
 
+// Child gives a context that ends with the life, without a channel of the life's own. The
+// function given is called when it is of no more use.
+func (l *life) Child() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	stop := l.AfterFunc(cancel)
+	return ctx, func() {
+		stop()
+		cancel()
+	}
+}
+
 // afterFunc is context.AfterFunc, which would have a life make its channel.
 func afterFunc(ctx context.Context, f func()) (stop func() bool) {
 	if l, ok := ctx.(*life); ok {

@@ -59,8 +59,8 @@ var errNotThere = errors.New("the files were here and are not: is a volume not m
 // firstLook makes sure that a new torrent has a place for its files, so that Add can
 // say what is wrong with it. A folder that is not there may be a volume that is not
 // mounted: then a journal that knows it makes the torrent wait.
-func (t *Torrent) firstLook() error {
-	at, err := newPlace(t.spec.Dir)
+func (t *Torrent) firstLook(dir string) error {
+	at, err := newPlace(dir)
 	if err != nil {
 		return err
 	}
@@ -259,8 +259,9 @@ func (o *opening) lock() error {
 func (o *opening) adoptLater(seen resume.Seen, have *bitfield.Bitfield, found bool) {
 	o.seen, o.found = resume.Seen{}, nil
 	// Stopping does not cut it short at once: it would be done again at each start.
-	ctx := &o.t.byes
 	adopt := func(func()) {
+		ctx, done := o.t.byes.Child()
+		defer done()
 		if err := o.guard.Adopt(ctx, seen, have); err != nil && ctx.Err() == nil {
 			o.t.e.log.Warn("claim what was found", "torrent", o.t.info.Name, "err", err)
 		}
@@ -400,7 +401,9 @@ func (t *Torrent) upkeepOpen(prev *opening, doubts []uint32, gen int32, leave fu
 
 // upkeepSettle looks at what is open and checks what is in doubt. It is a task.
 func (t *Torrent) upkeepSettle(o *opening, leave func()) {
-	have, err := o.settle(&t.ctx, leave)
+	ctx, done := t.ctx.Child()
+	defer done()
+	have, err := o.settle(ctx, leave)
 	s := settled{o: o, have: have, err: err}
 	switch {
 	case t.ctx.Err() != nil:
@@ -557,7 +560,7 @@ func (s *source) Read(refs []block.Ref, dst []byte) error {
 
 // had is the set of pieces that are verified, for readers of any goroutine.
 type had struct {
-	mu     sync.RWMutex
+	mu     sync.Mutex
 	pieces *bitfield.Bitfield // nil until it is known what is on disk
 	news   chan struct{}      // closed at the next change; nil while nobody waits
 }
@@ -595,15 +598,15 @@ func (h *had) add(piece uint32) {
 }
 
 func (h *had) has(piece uint32) bool {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	return h.pieces != nil && h.pieces.Has(piece)
 }
 
 // known reports whether it was ever known what is on disk.
 func (h *had) known() bool {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	return h.pieces != nil
 }
 

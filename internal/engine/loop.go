@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
 	"shoal/internal/announce"
@@ -389,7 +390,9 @@ func (t *Torrent) perform(effects []swarm.Effect) {
 
 // dial connects to a peer and shakes hands.
 func (t *Torrent) dial(addr netip.AddrPort) {
-	nc, theirs, err := t.e.dial(&t.ctx, t, addr)
+	ctx, cancel := t.ctx.Child()
+	defer cancel()
+	nc, theirs, err := t.e.dial(ctx, t, addr)
 	if err != nil {
 		t.post(event{kind: evDialFailed, with: &failure{addr, err}})
 		return
@@ -400,7 +403,9 @@ func (t *Torrent) dial(addr netip.AddrPort) {
 // findPeers asks the DHT and announces us there.
 func (t *Torrent) findPeers() {
 	us := dht.Announce{Enabled: true, Port: t.e.port(false), Port6: t.e.port(true)}
-	holders := t.e.node.Lookup(&t.ctx, t.spec.Meta.InfoHash, us, func(addrs []netip.AddrPort) {
+	ctx, cancel := t.ctx.Child()
+	defer cancel()
+	holders := t.e.node.Lookup(ctx, t.spec.Meta.InfoHash, us, func(addrs []netip.AddrPort) {
 		t.post(event{kind: evFound, with: &found{src: peerbook.DHT, addrs: addrs}})
 	})
 	t.post(event{kind: evSearched, n: int32(holders)})
@@ -411,7 +416,7 @@ func (t *Torrent) findPeers() {
 func (t *Torrent) announce(e swarm.Effect) {
 	ctx, cancel := context.Context(&t.ctx), func() {}
 	if e.Request.Event == tracker.Stopped {
-		ctx, cancel = context.WithTimeout(&t.byes, farewell)
+		ctx, cancel = context.WithTimeout(&t.byes, farewell) // it is the end: no need to spare
 	}
 	req := e.Request
 	p := tracker.Params{
@@ -421,6 +426,11 @@ func (t *Torrent) announce(e swarm.Effect) {
 	}
 	t.e.asks.ask(ctx, &t.tasks, trackerclient.HostOf(req.URL), classOf(req), func(refused error) (silent bool) {
 		defer cancel()
+		if l, ok := ctx.(*life); ok {
+			var done context.CancelFunc
+			ctx, done = l.Child()
+			defer done()
+		}
 		resp, err := tracker.Response{Seeders: -1, Leechers: -1}, refused
 		switch {
 		case refused != nil:
@@ -491,7 +501,9 @@ func (t *Torrent) sync() {
 	t.syncing = true
 	o := t.cur
 	t.tasks.Go(func() {
-		t.post(event{kind: evSynced, n: o.gen, with: o.sync(&t.ctx)})
+		ctx, cancel := t.ctx.Child()
+		defer cancel()
+		t.post(event{kind: evSynced, n: o.gen, with: o.sync(ctx)})
 	})
 }
 
@@ -582,6 +594,9 @@ func (t *Torrent) closeFiles() {
 // has seen the end.
 func (t *Torrent) drain() {
 	t.mu.Lock()
+	if t.posting > 0 {
+		t.posted = sync.NewCond(&t.mu)
+	}
 	for t.posting > 0 {
 		t.posted.Wait()
 	}

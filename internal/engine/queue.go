@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"runtime"
 	"sync"
 )
 
@@ -66,6 +67,7 @@ func (q *queue) run() {
 		q.tasks = q.tasks[1:]
 		q.mu.Unlock()
 		task(leave)
+		runtime.Gosched() // whoever was told of it goes first, or thousands of them wait together
 	}
 	leave()
 }

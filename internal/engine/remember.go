@@ -168,7 +168,7 @@ func (m *memory) remembers(t *Torrent) bool {
 }
 
 // add puts a torrent on the list of the engine, and remembers it.
-func (m *memory) add(t *Torrent) error {
+func (m *memory) add(t *Torrent, raw []byte) error {
 	if !m.remembers(t) {
 		return m.listing(t)
 	}
@@ -184,11 +184,10 @@ func (m *memory) add(t *Torrent) error {
 		t.spec.added = time.Now().UTC()
 	}
 	if !t.spec.restored && m.e.lookup(h) == nil {
-		if err := m.put(t, known); err != nil {
+		if err := m.put(t, raw, known); err != nil {
 			return fmt.Errorf("remember %s: %w", t.info.Name, err)
 		}
 	}
-	t.spec.Raw = nil
 	if err := m.e.enlist(t); err != nil {
 		if !known {
 			_ = m.cat.Remove(h) // it was put just now
@@ -203,16 +202,16 @@ func (m *memory) add(t *Torrent) error {
 func (m *memory) listing(t *Torrent) error { return t.e.enlist(t) }
 
 // put remembers a torrent that is added, with its metainfo if it came along. m.mu is held.
-func (m *memory) put(t *Torrent, known bool) error {
+func (m *memory) put(t *Torrent, raw []byte, known bool) error {
 	defer m.write()
 	h := t.spec.Meta.InfoHash
-	if t.spec.Raw == nil && known {
+	if raw == nil && known {
 		return m.cat.Update(h, func(c *catalogue.Choices, s *catalogue.State) {
 			t.keep(c)
 			s.Stopped = false
 		})
 	}
-	en := catalogue.Entry{InfoHash: h, Metainfo: t.spec.Raw, Torrent: t.spec.Meta}
+	en := catalogue.Entry{InfoHash: h, Metainfo: raw, Torrent: t.spec.Meta}
 	if en.Metainfo == nil {
 		var err error
 		if en.Metainfo, err = t.spec.Meta.Encode(); err != nil {

@@ -64,6 +64,27 @@ type Spec struct {
 	restored bool      // it was added by an earlier run, and is told to nobody
 }
 
+// spec is what stays of a Spec. What can change is elsewhere in the Torrent.
+type spec struct {
+	Meta     *metainfo.Torrent
+	Peers    []netip.AddrPort
+	WebSeeds []string
+	Paths    *Paths
+	Storage  storage.Storage
+	Open     func() (*storage.Files, error)
+	added    time.Time
+	SeedOnly bool
+	Allocate bool
+	restored bool
+}
+
+func keptOf(s *Spec) spec {
+	return spec{
+		Meta: s.Meta, Peers: s.Peers, WebSeeds: s.WebSeeds, Paths: s.Paths, Storage: s.Storage, Open: s.Open,
+		added: s.added, SeedOnly: s.SeedOnly, Allocate: s.Allocate, restored: s.restored,
+	}
+}
+
 // State is what a torrent is doing.
 type State uint8
 
@@ -84,7 +105,7 @@ const (
 // Torrent is one torrent of an engine.
 type Torrent struct {
 	e      *Engine
-	spec   Spec
+	spec   spec
 	info   *metainfo.Info
 	geom   metainfo.Geometry
 	peerID [20]byte
@@ -117,8 +138,8 @@ type Torrent struct {
 	// has no loop: posting starts it.
 	mu      sync.Mutex
 	inbox   chan event
-	posting int       // producers that wait for room in it
-	posted  sync.Cond // posting became 0 after the end
+	posting int        // producers that wait for room in it
+	posted  *sync.Cond // posting became 0 after the end; nil while nobody waits for that
 	running bool
 	ended   bool
 	end     gate        // opens with ended
@@ -169,13 +190,13 @@ type Torrent struct {
 // Add adds a torrent and begins to check what is on disk.
 func (e *Engine) Add(spec Spec) (*Torrent, error) {
 	t := &Torrent{
-		e: e, spec: spec, info: spec.Meta.Info,
+		e: e, info: spec.Meta.Info,
+		spec:   keptOf(&spec),
 		geom:   spec.Meta.Info.Geometry(),
 		peerID: newPeerID(e.cfg.Version), key: randomKey(),
 		slots:  e.cfg.Slots,
 		limits: spec.Limits,
 	}
-	t.posted.L = &t.mu
 	if err := t.checkWebSeeds(); err != nil {
 		return nil, err
 	}
@@ -192,17 +213,17 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 	if err := t.checkPaths(spec.Paths); err != nil {
 		return nil, err
 	}
-	if err := t.firstLook(); err != nil {
+	if err := t.firstLook(spec.Dir); err != nil {
 		return nil, err
 	}
-	if t.device = e.deviceOf(&t.spec); t.device == nil {
+	if t.device = e.deviceOf(&spec); t.device == nil {
 		if spec.Storage != nil {
 			spec.Storage.Close()
 		}
 		return nil, ErrClosed
 	}
 	t.pub.init(t)
-	if err := e.memory.add(t); err != nil {
+	if err := e.memory.add(t, spec.Raw); err != nil {
 		if spec.Storage != nil {
 			spec.Storage.Close()
 		}
@@ -489,7 +510,7 @@ func (t *Torrent) post(ev event) bool {
 	}
 	t.mu.Lock()
 	t.posting--
-	if t.posting == 0 && t.ended {
+	if t.posting == 0 && t.posted != nil {
 		t.posted.Broadcast()
 	}
 	t.mu.Unlock()

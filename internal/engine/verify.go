@@ -54,7 +54,7 @@ func Verify(ctx context.Context, spec VerifySpec) (*Verified, error) {
 	e := &Engine{cfg: Config{StateDir: spec.StateDir}, log: slog.New(slog.DiscardHandler), files: storage.NewPool(0), boot: resume.ThisBoot()}
 	defer e.closeState()
 	// A torrent that nobody runs: it is there for how its files are found.
-	t := &Torrent{e: e, spec: Spec{Meta: spec.Meta, Dir: spec.Dir, SeedOnly: true}, info: spec.Meta.Info, geom: spec.Meta.Info.Geometry()}
+	t := &Torrent{e: e, spec: keptOf(&Spec{Meta: spec.Meta, SeedOnly: true}), info: spec.Meta.Info, geom: spec.Meta.Info.Geometry()}
 	t.at.Store(at)
 	o := &opening{t: t}
 	o.openJournal()
@@ -396,7 +396,7 @@ func (t *Torrent) states(err error) ([]storage.FileState, error) {
 
 // clone gives a copy of the set; an empty one when it is not known what is on disk.
 func (h *had) clone() *bitfield.Bitfield {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	return h.pieces.Clone()
 }

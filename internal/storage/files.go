@@ -42,7 +42,7 @@ type Files struct {
 	ids    map[fileID]int32 // entries written to, by what they are on disk
 	closed bool
 
-	syncing chan struct{} // holds a token while a Sync runs
+	syncing chan struct{} // holds a token while a Sync runs; made by the first one
 }
 
 // slot is what is known of a file that has been used. Guarded by Pool.mu.
@@ -63,7 +63,7 @@ func (s *slot) dirty() bool { return s.written > s.synced }
 // New lays a torrent out in a folder. The entries are in the order of the span,
 // without gaps; their paths are safe and differ. Nothing is opened or created.
 func New(entries []Entry, c Config) (*Files, error) {
-	f := &Files{fs: c.FS, pool: c.Pool, entries: entries, syncing: make(chan struct{}, 1)}
+	f := &Files{fs: c.FS, pool: c.Pool, entries: entries}
 	for _, e := range entries {
 		if e.Offset != f.size || e.Length < 0 {
 			return nil, fmt.Errorf("storage: file %q lies at %d, not at %d", e.Path, e.Offset, f.size)

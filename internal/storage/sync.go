@@ -8,9 +8,15 @@ import (
 // Sync implements Storage. One runs at a time; each covers the writes that
 // returned before it began.
 func (f *Files) Sync(ctx context.Context) error {
+	f.pool.mu.Lock()
+	if f.syncing == nil {
+		f.syncing = make(chan struct{}, 1)
+	}
+	syncing := f.syncing
+	f.pool.mu.Unlock()
 	select {
-	case f.syncing <- struct{}{}:
-		defer func() { <-f.syncing }()
+	case syncing <- struct{}{}:
+		defer func() { <-syncing }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -147,10 +147,10 @@ type Swarm struct {
 	next      mono.Time
 	chokeAt   mono.Time
 	search    search
+	heldAt    mono.Time
 	started   bool
 	stopped   bool
 	held      bool // the files take nothing
-	heldAt    mono.Time
 	heldLong  bool // so long that peers were told
 	suspended bool // the files can't be used, or it is not to run
 	completed bool // the completion has been told
