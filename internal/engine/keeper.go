@@ -406,8 +406,8 @@ func (t *Torrent) upkeepSettle(o *opening, leave func()) {
 	have, err := o.settle(ctx, leave)
 	s := settled{o: o, have: have, err: err}
 	switch {
-	case t.ctx.Err() != nil:
-		s.outcome = upkeep.Unusable
+	case t.ctx.Err() != nil: // it went well, perhaps, and comes too late
+		s.outcome, s.err = upkeep.Unusable, ErrStopped
 	case errors.Is(err, errNotThere):
 		s.outcome = upkeep.NotThere
 	case have == nil:
