@@ -172,6 +172,12 @@ func (b *Book) rest(now mono.Time, e *entry) {
 	}
 }
 
+// FromUser reports whether the user named an address.
+func (b *Book) FromUser(addr netip.AddrPort) bool {
+	e := b.find(addr)
+	return e != nil && e.sources&Manual != 0
+}
+
 func (b *Book) find(addr netip.AddrPort) *entry {
 	if i, ok := b.index[unmap(addr)]; ok {
 		return &b.entries[i]

@@ -77,6 +77,14 @@ func (b *Book) External(addr netip.AddrPort) {
 	}
 }
 
+// Rank gives the priority of an address by BEP 40, or chance while ours is not known.
+func (b *Book) Rank(addr netip.AddrPort) uint32 {
+	if e := b.find(addr); e != nil {
+		return e.rank
+	}
+	return b.rankOf(unmap(addr))
+}
+
 func (b *Book) rankOf(addr netip.AddrPort) uint32 {
 	for _, own := range b.external {
 		if own.Addr().Is4() == addr.Addr().Is4() {

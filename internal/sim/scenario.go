@@ -608,6 +608,29 @@ var Scenarios = []Scenario{
 		},
 	},
 	{
+		Name: "turnover", Story: "Every place is taken by peers that have all and give nothing; somebody else waits.",
+		Pieces: 16, Blocks: 4,
+		Play: func(w *World) error {
+			greedy := w.group(4, Spec{Name: "G", Have: w.Full(), Selfish: true})
+			l := w.Add(Spec{Name: "L", Up: 100 * kb, MaxPeers: 4})
+			for _, g := range greedy {
+				g.Found(peerbook.Tracker, l.addr)
+			}
+			if err := w.Run(10*time.Second, nil); err != nil {
+				return err
+			}
+			seed := w.Add(Spec{Name: "S", Have: w.Full(), Up: 100 * kb})
+			l.Found(peerbook.Tracker, seed.addr)
+			if err := w.within(2, 3*time.Minute); err != nil {
+				return err
+			}
+			if n := l.Drops[why.OthersWait]; n != 1 {
+				return fmt.Errorf("%d lost their places", n)
+			}
+			return nil
+		},
+	},
+	{
 		Name: "disk-fails", Story: "Some pieces cannot be written, and one goes bad on the seed's disk.",
 		Pieces: 12, Blocks: 4,
 		Play: func(w *World) error {

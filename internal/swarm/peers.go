@@ -71,8 +71,8 @@ func (s *Swarm) Joined(now mono.Time, key PeerKey, a Arrival) {
 		s.book.Keep(allowed)
 	case s.collapse(p):
 		// The older connection to the same peer was kept.
-	case s.count >= s.cfg.MaxPeers:
-		s.refuse(p, why.Useless, fmt.Sprintf("there are %d peers already", s.count))
+	case s.count >= s.cfg.MaxPeers && !s.makePlace(p):
+		s.refuse(p, why.NoRoom, "")
 	default:
 		s.welcome(p)
 	}

@@ -146,6 +146,7 @@ type Swarm struct {
 	// Deadlines.
 	next      mono.Time
 	chokeAt   mono.Time
+	turnAt    mono.Time // when places may be given up next
 	search    search
 	heldAt    mono.Time
 	started   bool
@@ -289,6 +290,7 @@ func (s *Swarm) Tick(now mono.Time) {
 	if s.count > 0 {
 		if now >= s.chokeAt {
 			s.chokeRound()
+			s.turnOver()
 		}
 		s.due(s.chokeAt)
 	}

@@ -21,6 +21,8 @@ const (
 	Protocol      // it broke the protocol
 	Silent        // nothing was heard for too long
 	Useless       // neither side can gain anything
+	NoRoom        // there are as many connections as may be
+	OthersWait    // it gives nothing, and others wait for its place
 	Private       // BEP 27: the torrent is private, and its peers come from its trackers alone
 	MetadataKnown // the metadata came
 	Stopping      // the user or the program stops the torrent
@@ -139,6 +141,8 @@ var texts = [count]struct{ name, words string }{
 	Protocol:           {"protocol", "it broke the protocol"},
 	Silent:             {"silent", "nothing was heard from it for too long"},
 	Useless:            {"useless", "neither side has anything the other lacks"},
+	NoRoom:             {"no-room", "every place is taken"},
+	OthersWait:         {"others-wait", "nothing has come of it, and others wait for its place"},
 	Private:            {"private", "the torrent is private: its peers come from its trackers alone"},
 	MetadataKnown:      {"metadata-known", "the metadata is there"},
 	Stopping:           {"stopping", "the torrent is being stopped"},

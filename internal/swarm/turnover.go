@@ -1,0 +1,111 @@
+package swarm
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"shoal/internal/why"
+)
+
+// A torrent that is full would keep whoever came first, however little comes of it. So
+// where others wait, a few of those of whom nothing came lose their places; and who comes
+// by itself may take the place of one (BEP 40: by a rank that nobody can choose).
+const (
+	// turnoverEvery is how often places are given up. A round of choking takes 10 s and
+	// every third has an optimistic unchoke, so each peer has had its chance by then.
+	turnoverEvery = 90 * time.Second
+	// settledAfter is how long a new peer is left to show what it gives.
+	settledAfter = 2 * time.Minute
+	// turnoverPart is which part of the peers may lose their places at once.
+	turnoverPart = 25
+)
+
+// full reports whether there is no room for another connection.
+func (s *Swarm) full() bool { return s.count+len(s.dials) >= s.cfg.MaxPeers }
+
+// turnOver gives up the places of those of whom nothing comes, where others wait for
+// them.
+func (s *Swarm) turnOver() {
+	if s.now < s.turnAt || !s.full() {
+		return
+	}
+	for range max(1, s.cfg.MaxPeers/turnoverPart) {
+		if s.book.Available(s.now) == 0 {
+			return
+		}
+		p := s.idlest()
+		if p == nil {
+			return
+		}
+		s.replace(p, "known addresses wait for a place")
+		s.turnAt = s.now.Add(turnoverEvery)
+	}
+}
+
+// makePlace gives a place to a peer that has come by itself, when there is one of
+// whom nothing comes and whose rank is lower.
+func (s *Swarm) makePlace(newcomer *peer) bool {
+	p := s.idlest()
+	if p == nil || s.book.Rank(newcomer.addr) <= s.book.Rank(p.addr) {
+		return false
+	}
+	s.replace(p, "another peer has come")
+	return true
+}
+
+// idlest gives the peer of whom least comes: nothing for some time, in the direction that
+// counts. nil when something comes of all of them, or they have not been here for long.
+func (s *Swarm) idlest() (worst *peer) {
+	for _, p := range s.peers {
+		if p == nil || s.now < p.joined.Add(settledAfter) || s.book.FromUser(p.addr) || s.gives(p) {
+			continue
+		}
+		if worst == nil || s.worse(p, worst) {
+			worst = p
+		}
+	}
+	return worst
+}
+
+// gives reports whether anything comes of a peer: what we want, or, where we want nothing,
+// somebody who takes it.
+func (s *Swarm) gives(p *peer) bool {
+	if s.wants() {
+		return p.down.Rate(s.now) > 0 || p.requests.len() > 0
+	}
+	return p.up.Rate(s.now) > 0 || p.queue.len() > 0
+}
+
+// worse reports whether less is to be expected of p than of q: of those that want
+// nothing of each other least, then of those that have taken less, then of who came
+// first.
+func (s *Swarm) worse(p, q *peer) bool {
+	rank := func(p *peer) int {
+		switch {
+		case !p.interesting && !p.interested:
+			return 0
+		case s.wants() && !p.interesting, !s.wants() && !p.interested:
+			return 1
+		}
+		return 2
+	}
+	if a, b := rank(p), rank(q); a != b {
+		return a < b
+	}
+	if a, b := p.down.Total()+p.up.Total(), q.down.Total()+q.up.Total(); a != b {
+		return a < b
+	}
+	return p.joined < q.joined
+}
+
+// replace ends the connection with a peer so that another may have its place. It is not
+// dialled again for long: the others would never have their turn.
+func (s *Swarm) replace(p *peer, text string) {
+	s.drop(p, why.OthersWait, fmt.Sprintf("nothing has come of it for %v, and %s", s.now.Sub(p.joined).Round(time.Second), text))
+	for _, addr := range [...]netip.AddrPort{p.addr, p.listens} {
+		if addr.IsValid() {
+			s.book.Parted(s.now, addr)
+		}
+	}
+}
