@@ -108,10 +108,9 @@ func (t *Torrent) openFirst() {
 // not there, the error is errNotThere.
 func (t *Torrent) openFiles(gen int32) (*opening, error) {
 	o := &opening{t: t, gen: gen}
-	report := func(r disk.Result) { t.post(event{kind: evChecked, n: gen, with: &r}) }
 	if t.spec.Storage != nil {
 		o.store = t.spec.Storage
-		o.disk = t.device.disk.Open(o.store, t.geom, t.info.PieceHash, report)
+		o.openDisk()
 		return o, nil
 	}
 	o.openJournal()
@@ -129,8 +128,17 @@ func (t *Torrent) openFiles(gen int32) (*opening, error) {
 	o.guard = resume.NewGuard(o.files, o.files.Folder(), o.journal, resume.LateTimes(t.at.Load().abs))
 	o.store = o.guard
 	o.committer = resume.NewCommitter(o.journal, resume.CommitterConfig{Sync: o.guard.Sync, Report: o.claimed})
-	o.disk = t.device.disk.Open(o.store, t.geom, t.info.PieceHash, report)
+	o.openDisk()
 	return o, nil
+}
+
+// openDisk has the workers of the torrent's device hash and write for it.
+func (o *opening) openDisk() {
+	t := o.t
+	o.disk = t.device.disk.Open(o.store, t.geom, t.info.PieceHash, func(r disk.Result) {
+		t.post(event{kind: evChecked, n: o.gen, with: &r})
+	})
+	o.disk.OnGoesOn(func() { t.post(event{kind: evGoesOn, n: o.gen}) })
 }
 
 // openJournal reads the journal. Where none can be kept that is no reason not to get and

@@ -149,6 +149,10 @@ func (t *Torrent) apply(ev event) {
 		t.swarm.Sent(now, swarm.PeerKey(ev.key), int(ev.n), ev.bytes)
 	case evChecked:
 		t.checkedPiece(now, ev.n, ev.with.(*disk.Result))
+	case evGoesOn:
+		if ev.n == t.gen {
+			t.upkeep.Written()
+		}
 	case evClosed:
 		t.closed(now, swarm.PeerKey(ev.key), ev.with.(error))
 	case evJoined:

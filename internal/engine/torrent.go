@@ -454,6 +454,7 @@ const (
 	evFound                // with *found
 	evSearched             // n holders
 	evAnnounced            // with *announce.Result
+	evGoesOn               // of opening n: what was kept of a piece that is not whole is written
 	evUnreadable           // piece n, with error
 	evSpoilt               // opening n, with error
 	evSettled              // with *settled
