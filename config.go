@@ -35,7 +35,8 @@ type Config struct {
 	// MaxPeers bounds the connections of one torrent. Default 80.
 	MaxPeers int
 	// BufferMiB bounds the memory for blocks on their way to and from disk, in
-	// MiB, for the whole engine. Default 8.
+	// MiB, for the whole engine: devices that torrents are on have equal parts of it. See
+	// Engine.Memory. Default 8.
 	BufferMiB int
 	// Workers is how many pieces are hashed and written at the same time. Default: the
 	// number of processors.

@@ -45,6 +45,9 @@ func TestErrorsThatCallersChooseBy(t *testing.T) {
 	if err := tor.Wait(ctx); err != nil {
 		t.Fatal(err)
 	}
+	if m := e.Memory(); m.Limit != 8<<20 || m.Devices != 1 || m.InUse != 0 || m.Checks == 0 {
+		t.Errorf("memory: %+v", m)
+	}
 	if err := tor.Stop(ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -27,4 +27,5 @@ func (r Ref) String() string { return fmt.Sprintf("%d:%d", r.Piece, r.Index()) }
 type Block struct {
 	Data []byte // the payload; a part of Buf
 	Buf  []byte // the buffer it lies in, Size bytes, owned by the pool it came from
+	Pool any    // that pool, by which it knows its own; nobody else looks
 }

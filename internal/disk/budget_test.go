@@ -117,3 +117,56 @@ func TestBudgetGetRace(t *testing.T) {
 		}
 	}
 }
+
+// A budget that gets smaller gives up what is free at once, and the rest as it comes back;
+// another one has it then. Whoever waits gets one when there is one to be had, and a block
+// goes back to the budget that it came from.
+func TestBudgetShrinks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mem := new(disk.Blocks)
+		a := disk.NewBudgetOf(mem, 128*block.Size)
+		d := disk.New(disk.Config{Workers: 1, Budget: a})
+		defer d.Close()
+		var out []*block.Block
+		for range 100 {
+			out = append(out, a.TryGet())
+		}
+		d.Resize(64 * block.Size)
+		b := disk.NewBudgetOf(mem, 64*block.Size)
+		if a.Cap() != 64 || a.TryGet() != nil || a.Allocated() != 100*block.Size || mem.Allocated() != 128*block.Size {
+			t.Errorf("made smaller: %d of %d bytes, %d in all", a.Allocated(), a.Cap(), mem.Allocated())
+		}
+		got := make(chan *block.Block, 1)
+		go func() { got <- a.Get(nil) }()
+		synctest.Wait()
+		for _, blk := range out[:36] {
+			b.Put(blk) // of the wrong one
+		}
+		synctest.Wait()
+		if len(got) > 0 || a.InUse() != 64 || b.InUse() != 0 || a.Allocated() != 64*block.Size {
+			t.Errorf("%d and %d are out", a.InUse(), b.InUse())
+		}
+		a.Put(out[36])
+		blk := <-got
+		var others []*block.Block
+		for x := b.TryGet(); x != nil; x = b.TryGet() {
+			others = append(others, x)
+		}
+		if len(others) != 64 || mem.Allocated() != 128*block.Size {
+			t.Errorf("the other one gives %d, %d bytes are taken", len(others), mem.Allocated())
+		}
+		go func() { got <- a.Get(nil) }()
+		synctest.Wait()
+		d.Resize(65 * block.Size) // it grows, and is heard of
+		for _, x := range append(out[37:], blk, <-got) {
+			a.Put(x)
+		}
+		for _, x := range others {
+			a.Put(x)
+		}
+		a.Retire()
+		if a.InUse() != 0 || b.InUse() != 0 || a.Allocated() != 0 {
+			t.Errorf("in the end %d and %d are out, %d bytes are kept", a.InUse(), b.InUse(), a.Allocated())
+		}
+	})
+}

@@ -78,12 +78,11 @@ func New(c Config) *Disk {
 	if c.Workers <= 0 {
 		c.Workers = runtime.GOMAXPROCS(0)
 	}
-	share := uint32(max(c.Budget.limit/8, 1))
 	d := &Disk{
 		budget: c.Budget, counters: c.Counters, workers: c.Workers,
 		scanners: newScanners(c.Workers),
-		batch:    min(maxBatch, share), hold: min(maxHeld, share), run: min(runLen, share),
 	}
+	d.bounds()
 	d.wake.L = &d.mu
 	d.budget.short = d.nudge
 	for range c.Workers {
@@ -91,6 +90,25 @@ func New(c Config) *Disk {
 		go d.work()
 	}
 	return d
+}
+
+// bounds has a piece take no more than its share of the buffers. The disk is locked, or
+// nobody has it yet.
+func (d *Disk) bounds() {
+	share := uint32(max(d.budget.Cap()/8, 1))
+	d.batch, d.hold, d.run = min(maxBatch, share), min(maxHeld, share), min(runLen, share)
+}
+
+// Resize changes the bound of the buffers, while they are in use. Those that are out beyond
+// it are given up as they come back.
+func (d *Disk) Resize(bytes int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if int(blocksOf(bytes)) == d.budget.Cap() {
+		return
+	}
+	d.budget.setLimit(bytes)
+	d.bounds()
 }
 
 // Close stops the workers, when they have done what is queued, and waits for
@@ -109,7 +127,7 @@ func (d *Disk) Stats() Stats {
 	s := d.stats
 	s.Queued = d.ready.n
 	d.mu.Unlock()
-	s.Budget, s.InUse = int64(d.budget.limit)*blockSize, int64(d.budget.InUse())*blockSize
+	s.Budget, s.InUse = int64(d.budget.Cap())*blockSize, int64(d.budget.InUse())*blockSize
 	s.Allocated, s.Scanned = d.budget.Allocated(), d.scanned.Load()
 	if s.Scanned > 0 { // all of them may have been used
 		s.Scratch += int64(cap(d.scanners)) * scanBuffer
@@ -161,7 +179,7 @@ func (d *Disk) next() *piece {
 // short reports whether pieces should give up buffers: when somebody waits for
 // one, or soon will and it is here that many of them are.
 func (d *Disk) short() bool {
-	return d.budget.starved() || d.budget.low() && d.stats.Held >= d.budget.limit/4
+	return d.budget.starved() || d.budget.low() && d.stats.Held >= d.budget.Cap()/4
 }
 
 // wakeOne has a worker look, if one is idle. The disk is locked.

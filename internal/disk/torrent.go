@@ -231,7 +231,7 @@ func (t *Torrent) stall(p *piece, err error) bool {
 // may keep half of the buffers, since whoever can write needs the rest, and one torrent
 // half of that, or a single piece. The disk is locked.
 func (t *Torrent) room(pieces int, blocks uint32) bool {
-	most := uint32(t.d.budget.limit) / 2
+	most := uint32(t.d.budget.Cap()) / 2
 	own := most / 2
 	if t.stalled.n+pieces == 1 {
 		own = most

@@ -67,7 +67,7 @@ type Config struct {
 	MaxPeers   int   // connections a torrent; default 80
 	HalfOpen   int   // dials at once, all torrents together; default 64
 	Handshakes int   // incoming handshakes at once; default 128
-	Buffers    int64 // bytes for blocks on their way, for each device that torrents are on; default 8 MiB
+	Buffers    int64 // bytes for blocks on their way, on all devices together; default 8 MiB
 	Workers    int   // disk workers; default GOMAXPROCS
 
 	// KeepCached leaves what was fetched in the system's cache of files, also where
@@ -156,9 +156,7 @@ type Engine struct {
 	openings    queue         // torrents to be opened and checked
 	adoptions   queue         // seeds whose pieces are to be claimed
 
-	deviceMu      sync.Mutex
-	devices       map[uint64]*device
-	devicesClosed bool
+	devices devices
 
 	boot     resume.Boot
 	stateMu  sync.Mutex

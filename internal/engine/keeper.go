@@ -41,7 +41,8 @@ type opening struct {
 
 	cold cold // pieces that nobody is expected to read soon
 
-	unlock func() // the torrent is ours to write; nil while it is not
+	moved  *device // a device that is not the torrent's yet; nil for none
+	unlock func()  // the torrent is ours to write; nil while it is not
 
 	// What was found by a settle that did not go through to the end.
 	seen  resume.Seen
@@ -135,7 +136,7 @@ func (t *Torrent) openFiles(gen int32) (*opening, error) {
 // openDisk has the workers of the torrent's device hash and write for it.
 func (o *opening) openDisk() {
 	t := o.t
-	o.disk = t.device.disk.Open(o.store, t.geom, t.info.PieceHash, func(r disk.Result) {
+	o.disk = o.onDevice().disk.Open(o.store, t.geom, t.info.PieceHash, func(r disk.Result) {
 		t.post(event{kind: evChecked, n: o.gen, with: &r})
 	})
 	o.disk.OnGoesOn(func() { t.post(event{kind: evGoesOn, n: o.gen}) })
@@ -323,6 +324,10 @@ func (t *Torrent) tellChanges(o *opening, v resume.Verdict) {
 func (o *opening) close(ctx context.Context, inOrder bool) error {
 	o.disk.Close()
 	o.adopting.Wait()
+	if o.moved != nil {
+		o.t.e.leaveDevice(o.moved)
+		o.moved = nil
+	}
 	if o.unlock != nil {
 		defer o.unlock()
 	}
@@ -439,6 +444,10 @@ func (t *Torrent) upkeepSettle(o *opening, leave func()) {
 // afterSettle takes the outcome of an opening.
 func (t *Torrent) afterSettle(now mono.Time, s *settled) {
 	t.cur = s.o
+	if s.o != nil && s.o.moved != nil {
+		t.settleOn(s.o.moved)
+		s.o.moved = nil
+	}
 	if s.err != nil || s.outcome == upkeep.Fine {
 		t.cause = s.err
 	}

@@ -562,6 +562,7 @@ func (t *Torrent) shutdown() {
 	t.tasks.Wait()
 	t.webLeave()
 	t.closeFiles()
+	t.e.leaveDevice(t.device)
 	t.e.memory.ended(t)
 	t.e.forget(t)
 	t.pub.end(t.errText)

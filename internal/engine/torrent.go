@@ -76,12 +76,13 @@ type spec struct {
 	SeedOnly bool
 	Allocate bool
 	restored bool
+	onDevice bool // Device was given
 }
 
 func keptOf(s *Spec) spec {
 	return spec{
 		Meta: s.Meta, Peers: s.Peers, WebSeeds: s.WebSeeds, Paths: s.Paths, Storage: s.Storage, Open: s.Open,
-		added: s.added, SeedOnly: s.SeedOnly, Allocate: s.Allocate, restored: s.restored,
+		added: s.added, SeedOnly: s.SeedOnly, Allocate: s.Allocate, restored: s.restored, onDevice: s.Device != 0,
 	}
 }
 
@@ -224,6 +225,7 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 	}
 	t.pub.init(t)
 	if err := e.memory.add(t, spec.Raw); err != nil {
+		e.leaveDevice(t.device)
 		if spec.Storage != nil {
 			spec.Storage.Close()
 		}
