@@ -66,6 +66,9 @@ type Config struct {
 	// engine at a time can; New fails with ErrInUse otherwise.
 	Remember bool
 
+	// NoWebSeeds has no web seed asked, whoever names it.
+	NoWebSeeds bool
+
 	// Trace, when set, receives every message sent and received and every act,
 	// with its reason, as JSON lines. It is written to by one goroutine.
 	Trace io.Writer
@@ -98,6 +101,11 @@ type AddOptions struct {
 	Dir string
 	// Peers are addresses to dial besides those found by other means.
 	Peers []netip.AddrPort
+	// WebSeeds are URLs of servers that have the torrent's files (BEP 19), besides those
+	// that the torrent names: that of the folder with its file or folder, ending in a
+	// slash, or that of the file. Since it is the user who names them they may lie in
+	// the local network. A private torrent takes none.
+	WebSeeds []string
 	// SeedOnly never asks peers for pieces: what is missing stays missing.
 	SeedOnly bool
 	// Priority, when set, is asked for the priority of every file: what it answers with
@@ -223,6 +231,10 @@ type Stats struct {
 	// agree: at most one of each family. Shared, read only.
 	External []netip.Addr
 	Trackers []TrackerStats
+
+	WebDownloaded int64   // of Downloaded, from web seeds
+	WebRate       float64 // of DownRate
+	WebSeeds      []WebSeedStats
 }
 
 // ETA is how long the rest takes at the present rate; ok is false while that
@@ -241,6 +253,16 @@ type TrackerStats struct {
 	Err      string // printable
 	Seeds    int    // as the tracker says; -1 when it does not
 	Leechers int
+}
+
+// WebSeedStats is what is known of one web seed of a torrent that fetches something.
+type WebSeedStats struct {
+	URL         string
+	State       string // "waiting", "working", "failing", "given up"
+	Err         string // printable
+	Connections int
+	Downloaded  int64 // bytes of this run
+	DownRate    float64
 }
 
 // Event is something a user of the engine may want to know at once.
@@ -264,6 +286,7 @@ const (
 	EventPieceVerified EventKind = "piece-verified" // and written
 	EventPieceFailed   EventKind = "piece-failed"   // did not match its hash
 	EventBanned        EventKind = "banned"         // a peer proven to have sent bad data
+	EventWebSeed       EventKind = "web-seed"       // Text: why a web seed is not asked any more
 	EventFiles         EventKind = "files"          // Text: what somebody else did to the files, or what is wrong with them
 	EventHeld          EventKind = "held"           // the files take nothing, or are not there: Err says why; it is tried again
 	EventGoesOn        EventKind = "goes-on"        // what held it up is over, or a pause is, or it is its turn

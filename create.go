@@ -26,6 +26,8 @@ type CreateOptions struct {
 	PieceLength int64
 	// Trackers are announce URLs, each a tier of its own.
 	Trackers []string
+	// WebSeeds are URLs of servers that have the files (BEP 19): see AddOptions.WebSeeds.
+	WebSeeds []string
 	// Nodes are DHT nodes, "host:port", for a torrent without trackers.
 	Nodes []string
 	// Private keeps the torrent to the peers its trackers give (BEP 27).
@@ -82,7 +84,7 @@ func Create(ctx context.Context, opt CreateOptions) (Created, error) {
 	if err != nil {
 		return Created{}, fmt.Errorf("create a torrent of %s: %w", opt.Path, err)
 	}
-	t := &metainfo.Torrent{Info: info, Nodes: opt.Nodes, Comment: opt.Comment, CreatedBy: opt.CreatedBy}
+	t := &metainfo.Torrent{Info: info, Nodes: opt.Nodes, URLList: opt.WebSeeds, Comment: opt.Comment, CreatedBy: opt.CreatedBy}
 	for _, url := range opt.Trackers {
 		t.AnnounceList = append(t.AnnounceList, []string{url})
 	}

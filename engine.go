@@ -13,6 +13,7 @@ import (
 	"shoal/internal/catalogue"
 	"shoal/internal/engine"
 	"shoal/internal/storage"
+	"shoal/internal/webseed"
 	"shoal/metainfo"
 )
 
@@ -51,7 +52,7 @@ func New(cfg Config) (*Engine, error) {
 		Slots: cfg.Slots, MaxPeers: cfg.MaxPeers,
 		Buffers: int64(cfg.BufferMiB) << 20, Workers: cfg.Workers,
 		Queue: cfg.Queue.inner(), Limits: cfg.Limits.inner(), LocalExempt: cfg.LocalUnlimited,
-		StateDir: cfg.StateDir, Remember: cfg.Remember, KeepCached: cfg.KeepCached,
+		StateDir: cfg.StateDir, Remember: cfg.Remember, KeepCached: cfg.KeepCached, NoWebSeeds: cfg.NoWebSeeds,
 		Version: Version, Log: cfg.Log,
 	}
 	if !cfg.DHT.Off {
@@ -120,7 +121,7 @@ func (e *Engine) Add(opt AddOptions) (*Torrent, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := e.e.Add(engine.Spec{Paths: paths, Meta: meta, Dir: opt.Dir, Peers: opt.Peers, Raw: opt.Metainfo, SeedOnly: opt.SeedOnly, Anew: opt.Anew, Allocate: opt.Allocate, Priorities: prio, Limits: opt.Limits.inner(), Paused: opt.Paused, Forced: opt.Forced})
+	t, err := e.e.Add(engine.Spec{Paths: paths, Meta: meta, Dir: opt.Dir, Peers: opt.Peers, WebSeeds: opt.WebSeeds, Raw: opt.Metainfo, SeedOnly: opt.SeedOnly, Anew: opt.Anew, Allocate: opt.Allocate, Priorities: prio, Limits: opt.Limits.inner(), Paused: opt.Paused, Forced: opt.Forced})
 	if err != nil {
 		return nil, publicError(err)
 	}
@@ -209,6 +210,13 @@ func (t *Torrent) Stats() Stats {
 	}
 	before := t.t.Before()
 	out.TotalDownloaded, out.TotalUploaded = before.Downloaded+w.Downloaded, before.Uploaded+w.Uploaded
+	out.WebDownloaded, out.WebRate = w.WebDownloaded, w.WebRate
+	for _, ws := range w.WebSeeds {
+		out.WebSeeds = append(out.WebSeeds, WebSeedStats{
+			URL: ws.URL, State: ws.State, Err: metainfo.Printable(ws.Err), Connections: ws.Conns,
+			Downloaded: ws.Downloaded, DownRate: ws.DownRate,
+		})
+	}
 	for _, tr := range w.Trackers {
 		out.Trackers = append(out.Trackers, trackerStats(tr))
 	}
@@ -312,7 +320,7 @@ func (t *Torrent) State() State { _, s := t.t.Updated(); return states[s] }
 var eventKinds = map[engine.EventKind]EventKind{
 	engine.EventChecked: EventChecked, engine.EventPeerJoined: EventPeerJoined, engine.EventPeerLeft: EventPeerLeft,
 	engine.EventPieceVerified: EventPieceVerified, engine.EventPieceFailed: EventPieceFailed,
-	engine.EventBanned: EventBanned, engine.EventFiles: EventFiles, engine.EventHeld: EventHeld,
+	engine.EventBanned: EventBanned, engine.EventWebSeed: EventWebSeed, engine.EventFiles: EventFiles, engine.EventHeld: EventHeld,
 	engine.EventGoesOn: EventGoesOn, engine.EventComplete: EventComplete, engine.EventError: EventError,
 	engine.EventStopped: EventStopped, engine.EventPaused: EventPaused, engine.EventQueued: EventQueued,
 }
@@ -344,6 +352,8 @@ func publicError(err error) error {
 		sentinel = ErrUnknown
 	case storage.KindOf(err) == storage.NoSpace:
 		sentinel = ErrNoSpace
+	case errors.Is(err, engine.ErrWebSeed):
+		sentinel = ErrConfig
 	case errors.Is(err, metainfo.ErrPath):
 		sentinel = ErrPath
 	default:
@@ -357,3 +367,11 @@ type taggedError struct{ sentinel, err error }
 
 func (e *taggedError) Error() string   { return e.err.Error() }
 func (e *taggedError) Unwrap() []error { return []error{e.sentinel, e.err} }
+
+// CheckWebSeed reports what is wrong with the URL of a web seed, if anything.
+func CheckWebSeed(url string) error {
+	if _, err := webseed.Check(url); err != nil {
+		return fmt.Errorf("%w: web seed: %w", ErrConfig, err)
+	}
+	return nil
+}

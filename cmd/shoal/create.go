@@ -37,6 +37,7 @@ func createCommand(out *output) *cobra.Command {
 		length pieceLengthFlag
 		urls   urlsFlag
 		nodes  hostsFlag
+		webs   webSeedsFlag
 	)
 	cmd := &cobra.Command{
 		Use:   "create PATH [-o FILE]",
@@ -59,7 +60,7 @@ the DHT nodes that a client knows.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.Path, o.PieceLength, o.Trackers, o.Nodes = args[0], int64(length.sizeFlag), urls, nodes
+			o.Path, o.PieceLength, o.Trackers, o.Nodes, o.WebSeeds = args[0], int64(length.sizeFlag), urls, nodes, webs
 			return create(cmd.Context(), out, o, file)
 		},
 	}
@@ -68,6 +69,7 @@ the DHT nodes that a client knows.`,
 	f.Var(&length, "piece-length", "bytes in a piece, like 256KiB or 1M: 16KiB to 512MiB, a power of two (default by size)")
 	f.Var(&urls, "tracker", "announce URL of a tracker (repeat for more)")
 	f.Var(&nodes, "node", "a way into the DHT (repeat for more)")
+	f.Var(&webs, "web-seed", "where a web server has the files: the folder above PATH with a slash at the end, or the file (repeat for more)")
 	f.BoolVar(&o.Private, "private", false, "peers from the trackers alone, never from the DHT (BEP 27)")
 	f.StringArrayVar(&o.Exclude, "exclude", nil, "leave out files and folders that fit this `GLOB`, by name or path (repeat for more)")
 	f.StringVar(&o.Comment, "comment", "", "a `TEXT` for people")

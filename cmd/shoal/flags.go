@@ -249,6 +249,7 @@ type netFlags struct {
 	peers  peersFlag
 	nodes  hostsFlag
 	noDHT  bool
+	noWeb  bool
 	trace  string
 	keep   bool
 	dir    string
@@ -264,6 +265,7 @@ func (n *netFlags) add(cmd *cobra.Command) {
 	f.VarP(&n.peers, "peer", "p", "dial this peer besides those found (repeat for more)")
 	f.Var(&n.nodes, "dht-node", "a way into the DHT (repeat for more)")
 	f.BoolVar(&n.noDHT, "no-dht", false, "take no part in the DHT")
+	f.BoolVar(&n.noWeb, "no-web-seeds", false, "ask no web server for the files, whatever the torrent names")
 	f.BoolVar(&n.keep, "keep-cached", false, "keep what was fetched in the system's cache of files, also where no peer lacks it")
 	f.StringVar(&n.trace, "trace", "", "append every message and its reason to this `FILE`, as JSON lines")
 	f.StringVar(&n.state, "state", "", "the folder `DIR` for what must survive a restart; none: keep nothing (default the user's state folder)")
@@ -273,6 +275,9 @@ func (n *netFlags) add(cmd *cobra.Command) {
 	cmd.PreRunE = func(*cobra.Command, []string) error {
 		if n.noDHT && len(n.nodes) > 0 {
 			return usageErr("leave one of them away", "--no-dht and --dht-node contradict each other")
+		}
+		if ws := cmd.Flags().Lookup("web-seed"); ws != nil && ws.Changed && n.noWeb {
+			return usageErr("leave one of them away", "--no-web-seeds and --web-seed contradict each other")
 		}
 		return n.limits.check()
 	}

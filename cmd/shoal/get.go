@@ -90,6 +90,7 @@ loopback (--listen 127.0.0.1:0) keeps all traffic on this machine.`,
 	cmd.Flags().Var(&o.allocate, "allocate", "full: reserve room for all files before the first byte; sparse: take what comes")
 	o.choose.add(cmd)
 	o.paths.add(cmd)
+	cmd.Flags().Var(&o.webSeeds, "web-seed", "a web server that has the files, too: the URL of their folder with a slash at the end, or of the file (repeat for more)")
 	cmd.Flags().StringVar(&o.stream, "stream", "", "write the file that fits `GLOB` to standard output as it comes; the largest one without a GLOB")
 	cmd.Flags().Lookup("stream").NoOptDefVal = "*"
 	cmd.Flags().DurationVar(&o.wait, "wait", 10*time.Minute, "how `LONG` to wait for a full disk or a missing volume, then fail")
@@ -106,6 +107,7 @@ type getFlags struct {
 	wait     time.Duration
 	choose   chooseFlags
 	paths    pathFlags
+	webSeeds webSeedsFlag
 	stream   string
 	streams  bool
 }
@@ -124,7 +126,7 @@ func get(ctx context.Context, out *output, name string, n netFlags, o getFlags) 
 	if err != nil {
 		return err
 	}
-	d := &download{session: s, src: src, dir: n.dir, start: start, data: data, pattern: o.stream, anew: o.anew, allocate: o.allocate == "full", choose: o.choose, paths: o.paths, patience: o.wait}
+	d := &download{session: s, src: src, dir: n.dir, start: start, data: data, pattern: o.stream, anew: o.anew, allocate: o.allocate == "full", choose: o.choose, paths: o.paths, webSeeds: o.webSeeds, patience: o.wait}
 	if err = d.begin(n); err == nil {
 		err = d.run(ctx, o.seed)
 	}
@@ -144,6 +146,7 @@ type download struct {
 	allocate bool
 	choose   chooseFlags
 	paths    pathFlags
+	webSeeds webSeedsFlag
 	data     io.Writer     // for a stream; nil for none
 	pattern  string        // of the file that is streamed
 	patience time.Duration // with files that take nothing
@@ -180,7 +183,7 @@ func (d *download) begin(n netFlags) error {
 	if err != nil {
 		return err
 	}
-	opt := shoal.AddOptions{Metainfo: d.src.raw, Dir: d.dir, Peers: n.peers, Anew: d.anew, Allocate: d.allocate, Priority: choice}
+	opt := shoal.AddOptions{Metainfo: d.src.raw, Dir: d.dir, Peers: n.peers, WebSeeds: d.webSeeds, Anew: d.anew, Allocate: d.allocate, Priority: choice}
 	if err := d.paths.fill(&opt, d.src.meta.Info); err != nil {
 		return err
 	}
@@ -195,7 +198,8 @@ func (d *download) begin(n netFlags) error {
 	d.out.event("torrent", torrentEvent{
 		t.InfoHash(), t.Name(), info.Length, saved(info.Files), int(info.NumPieces()), info.PieceLength, info.Private, t.Dir(),
 	})
-	if (n.noDHT || info.Private) && len(m.Trackers()) == 0 && len(n.peers) == 0 {
+	webs := !n.noWeb && len(d.webSeeds)+len(m.URLList)+len(m.HTTPSeeds) > 0
+	if (n.noDHT || info.Private) && len(m.Trackers()) == 0 && len(n.peers) == 0 && !webs {
 		d.out.warn("no way to find peers: the torrent names no tracker, the DHT is out, and no --peer was given; peers must come by themselves")
 	}
 	return nil

@@ -96,6 +96,8 @@ func (w *watcher) event(t *shoal.Torrent, e shoal.Event) {
 	case shoal.EventBanned:
 		w.out.event(string(e.Kind), peerEvent{t.InfoHash(), e.Peer.String(), e.Text})
 		w.out.say("banned %s: %s", e.Peer, printable(e.Text))
+	case shoal.EventWebSeed:
+		// Its state tells it, see webSeedChanges.
 	case shoal.EventPieceFailed:
 		w.out.event(string(e.Kind), pieceEvent{t.InfoHash(), e.Piece, e.Text})
 		w.out.say("piece %d did not match its hash and is fetched again", e.Piece)
@@ -139,6 +141,8 @@ type progressEvent struct {
 	Uploaded   int64    `json:"uploaded"`
 	DownRate   int64    `json:"down_rate"`
 	UpRate     int64    `json:"up_rate"`
+	WebBytes   int64    `json:"web_downloaded"`
+	WebRate    int64    `json:"web_down_rate"`
 	Peers      int      `json:"peers"`
 	Seeds      int      `json:"seeds"`
 	KnownPeers int      `json:"known_peers"`
@@ -152,7 +156,7 @@ func progressOf(s shoal.Stats) progressEvent {
 		InfoHash: s.InfoHash, State: string(s.State), Size: s.Size, Verified: s.Verified,
 		Pieces: s.Pieces, Have: s.Have, Checked: s.Checked,
 		Downloaded: s.Downloaded, Wasted: s.Wasted, Uploaded: s.Uploaded,
-		DownRate: int64(s.DownRate), UpRate: int64(s.UpRate),
+		DownRate: int64(s.DownRate), UpRate: int64(s.UpRate), WebBytes: s.WebDownloaded, WebRate: int64(s.WebRate),
 		Peers: s.Peers, Seeds: s.Seeds, KnownPeers: s.KnownPeers, Unchoked: s.Unchoked, DHTNodes: s.DHTNodes,
 	}
 	if d, ok := s.ETA(); ok {
@@ -207,6 +211,7 @@ func (w *watcher) changes(s shoal.Stats) {
 			w.out.say("tracker %s: %s", printable(t.URL), printable(orElse(t.Err, t.State)))
 		}
 	}
+	w.webSeedChanges(s)
 	if !w.out.json {
 		return
 	}
@@ -280,7 +285,8 @@ func downloading(s shoal.Stats) string {
 
 // traffic says how a download gets on, or what it is waiting for.
 func traffic(s shoal.Stats, g glyphs) string {
-	if s.Peers == 0 {
+	web := webSeedsAt(s)
+	if s.Peers == 0 && web == 0 {
 		text := "looking for peers: " + count(s.KnownPeers, "address") + " known"
 		if s.KnownPeers > 1 {
 			text = fmt.Sprintf("looking for peers: %d addresses known", s.KnownPeers)
@@ -293,6 +299,9 @@ func traffic(s shoal.Stats, g glyphs) string {
 	text := rate(s.DownRate) + "  " + count(s.Peers, "peer")
 	if s.Seeds > 0 {
 		text += " (" + count(s.Seeds, "seed") + ")"
+	}
+	if web > 0 {
+		text += ", " + count(web, "web seed")
 	}
 	if d, ok := s.ETA(); ok {
 		text += "  ETA " + span(max(d.Round(time.Second), time.Second))

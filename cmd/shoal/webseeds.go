@@ -1,0 +1,57 @@
+package main
+
+import (
+	"errors"
+
+	"shoal"
+)
+
+// webSeedsFlag collects the URLs of web seeds.
+type webSeedsFlag []string
+
+func (w *webSeedsFlag) Type() string   { return "URL" }
+func (w *webSeedsFlag) String() string { return joined(*w) }
+
+// Repeats says that the flag may be given several times.
+func (w *webSeedsFlag) Repeats() {}
+
+func (w *webSeedsFlag) Set(text string) error {
+	if shoal.CheckWebSeed(text) != nil {
+		return errors.New("write where the files are, like http://mirror.example/pub/ or https://mirror.example/debian.iso")
+	}
+	*w = append(*w, text)
+	return nil
+}
+
+type webSeedEvent struct {
+	InfoHash string `json:"info_hash"`
+	URL      string `json:"url"`
+	State    string `json:"state"`
+	Error    string `json:"error,omitempty"`
+}
+
+// webSeedChanges tells a program of web seeds of which the state is new, and everyone of
+// those that fail.
+func (w *watcher) webSeedChanges(s shoal.Stats) {
+	for _, seed := range s.WebSeeds {
+		key, now := s.InfoHash+" web "+seed.URL, seed.State+" "+seed.Err
+		if w.trackers[key] == now {
+			continue
+		}
+		w.trackers[key] = now
+		w.out.event("web-seed", webSeedEvent{s.InfoHash, seed.URL, seed.State, seed.Err})
+		if seed.Err != "" && (seed.State == "failing" || seed.State == "given up") {
+			w.out.say("web seed %s %s: %s", printable(seed.URL), map[string]string{"failing": "fails", "given up": "is given up"}[seed.State], printable(seed.Err))
+		}
+	}
+}
+
+// webSeedsAt counts the web seeds that are being asked.
+func webSeedsAt(s shoal.Stats) (n int) {
+	for _, seed := range s.WebSeeds {
+		if seed.Connections > 0 {
+			n++
+		}
+	}
+	return n
+}
