@@ -49,6 +49,8 @@ type Config struct {
 	KeepCached bool
 	// Queue bounds how many torrents run at the same time. Default: all do.
 	Queue Queue
+	// Share says when a torrent has been shared enough. Default: never.
+	Share ShareLimits
 	// Limits bound how fast the engine moves bytes. Default: as fast as it can.
 	Limits Limits
 	// LocalUnlimited has no limit hold for peers of this machine and of its own network:
@@ -118,6 +120,8 @@ type AddOptions struct {
 	Limits Limits
 	// Paused has the torrent checked and nothing else, until Torrent.Resume.
 	Paused bool
+	// Share says when it has been shared enough; nil: as Config.Share does.
+	Share *ShareLimits
 	// Forced has it run whatever Config.Queue says. See Torrent.Force.
 	Forced bool
 	// Rename gives files, or folders with all that is in them, other paths than the
@@ -170,6 +174,9 @@ func (c Config) check() error {
 		return fmt.Errorf("%w: BufferMiB is %d, at least 4 are needed", ErrConfig, c.BufferMiB)
 	case c.Remember && c.StateDir == "":
 		return fmt.Errorf("%w: Remember needs a StateDir", ErrConfig)
+	}
+	if _, err := c.Share.inner(); err != nil {
+		return err
 	}
 	if err := c.Queue.check(); err != nil {
 		return err
@@ -294,5 +301,6 @@ const (
 	EventError         EventKind = "error"
 	EventStopped       EventKind = "stopped"
 	EventPaused        EventKind = "paused" // and has no peers any more
+	EventShared        EventKind = "shared" // Text: why it was shared enough; it is paused, or goes
 	EventQueued        EventKind = "queued" // others come first; it has no peers any more
 )

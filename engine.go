@@ -46,12 +46,16 @@ func New(cfg Config) (*Engine, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
+	shared, err := cfg.Share.inner()
+	if err != nil {
+		return nil, err
+	}
 	ec := engine.Config{
 		Network: cfg.network(),
 		Listen:  cfg.Listen, ListenAlso: cfg.ListenAlso,
 		Slots: cfg.Slots, MaxPeers: cfg.MaxPeers,
 		Buffers: int64(cfg.BufferMiB) << 20, Workers: cfg.Workers,
-		Queue: cfg.Queue.inner(), Limits: cfg.Limits.inner(), LocalExempt: cfg.LocalUnlimited,
+		Share: *shared, Queue: cfg.Queue.inner(), Limits: cfg.Limits.inner(), LocalExempt: cfg.LocalUnlimited,
 		StateDir: cfg.StateDir, Remember: cfg.Remember, KeepCached: cfg.KeepCached, NoWebSeeds: cfg.NoWebSeeds,
 		Version: Version, Log: cfg.Log,
 	}
@@ -66,7 +70,6 @@ func New(cfg Config) (*Engine, error) {
 		e.trace = newTraceWriter(cfg.Trace)
 		ec.Trace = e.trace.record
 	}
-	var err error
 	if cfg.Listen.IsValid() {
 		e.e, err = engine.New(ec)
 	} else {
@@ -102,6 +105,10 @@ func (e *Engine) Add(opt AddOptions) (*Torrent, error) {
 	if err := opt.Limits.check(); err != nil {
 		return nil, err
 	}
+	shared, err := opt.Share.inner()
+	if err != nil {
+		return nil, err
+	}
 	if opt.Dir == "" {
 		opt.Dir = "."
 	}
@@ -121,7 +128,7 @@ func (e *Engine) Add(opt AddOptions) (*Torrent, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := e.e.Add(engine.Spec{Paths: paths, Meta: meta, Dir: opt.Dir, Peers: opt.Peers, WebSeeds: opt.WebSeeds, Raw: opt.Metainfo, SeedOnly: opt.SeedOnly, Anew: opt.Anew, Allocate: opt.Allocate, Priorities: prio, Limits: opt.Limits.inner(), Paused: opt.Paused, Forced: opt.Forced})
+	t, err := e.e.Add(engine.Spec{Paths: paths, Meta: meta, Dir: opt.Dir, Peers: opt.Peers, WebSeeds: opt.WebSeeds, Raw: opt.Metainfo, SeedOnly: opt.SeedOnly, Anew: opt.Anew, Allocate: opt.Allocate, Priorities: prio, Limits: opt.Limits.inner(), Paused: opt.Paused, Forced: opt.Forced, Share: shared})
 	if err != nil {
 		return nil, publicError(err)
 	}
@@ -323,6 +330,7 @@ var eventKinds = map[engine.EventKind]EventKind{
 	engine.EventBanned: EventBanned, engine.EventWebSeed: EventWebSeed, engine.EventFiles: EventFiles, engine.EventHeld: EventHeld,
 	engine.EventGoesOn: EventGoesOn, engine.EventComplete: EventComplete, engine.EventError: EventError,
 	engine.EventStopped: EventStopped, engine.EventPaused: EventPaused, engine.EventQueued: EventQueued,
+	engine.EventShared: EventShared,
 }
 
 // parse reads a torrent file, and says that it is none in a way callers can

@@ -86,6 +86,7 @@ loopback (--listen 127.0.0.1:0) keeps all traffic on this machine.`,
 	}
 	n.add(cmd)
 	cmd.Flags().BoolVar(&o.seed, "seed", false, "go on as a seed when complete, until Ctrl-C")
+	o.share.add(cmd)
 	cmd.Flags().BoolVar(&o.anew, "anew", false, "fetch files again that were here and are gone")
 	cmd.Flags().Var(&o.allocate, "allocate", "full: reserve room for all files before the first byte; sparse: take what comes")
 	o.choose.add(cmd)
@@ -102,6 +103,7 @@ loopback (--listen 127.0.0.1:0) keeps all traffic on this machine.`,
 // getFlags are the flags of get alone.
 type getFlags struct {
 	seed     bool
+	share    shareFlags
 	anew     bool
 	allocate allocateFlag
 	wait     time.Duration
@@ -126,9 +128,9 @@ func get(ctx context.Context, out *output, name string, n netFlags, o getFlags) 
 	if err != nil {
 		return err
 	}
-	d := &download{session: s, src: src, dir: n.dir, start: start, data: data, pattern: o.stream, anew: o.anew, allocate: o.allocate == "full", choose: o.choose, paths: o.paths, webSeeds: o.webSeeds, patience: o.wait}
+	d := &download{session: s, src: src, dir: n.dir, start: start, data: data, pattern: o.stream, anew: o.anew, allocate: o.allocate == "full", choose: o.choose, paths: o.paths, webSeeds: o.webSeeds, patience: o.wait, share: o.share}
 	if err = d.begin(n); err == nil {
-		err = d.run(ctx, o.seed)
+		err = d.run(ctx, o.seed || o.share.any())
 	}
 	// A stop that is not clean matters less than what went wrong before.
 	if cerr := s.close(); err == nil {
@@ -147,6 +149,7 @@ type download struct {
 	choose   chooseFlags
 	paths    pathFlags
 	webSeeds webSeedsFlag
+	share    shareFlags
 	data     io.Writer     // for a stream; nil for none
 	pattern  string        // of the file that is streamed
 	patience time.Duration // with files that take nothing
@@ -183,7 +186,7 @@ func (d *download) begin(n netFlags) error {
 	if err != nil {
 		return err
 	}
-	opt := shoal.AddOptions{Metainfo: d.src.raw, Dir: d.dir, Peers: n.peers, WebSeeds: d.webSeeds, Anew: d.anew, Allocate: d.allocate, Priority: choice}
+	opt := shoal.AddOptions{Metainfo: d.src.raw, Dir: d.dir, Peers: n.peers, WebSeeds: d.webSeeds, Anew: d.anew, Allocate: d.allocate, Priority: choice, Share: d.share.limits()}
 	if err := d.paths.fill(&opt, d.src.meta.Info); err != nil {
 		return err
 	}
@@ -233,13 +236,17 @@ func (d *download) run(ctx context.Context, seed bool) error {
 		return nil
 	}
 	d.complete()
-	d.out.say("seeding until Ctrl-C")
+	if d.share.any() {
+		d.out.say("seeding until it is shared enough, or Ctrl-C")
+	} else {
+		d.out.say("seeding until Ctrl-C")
+	}
 	if err := ended(ctx, d.out, d.torrent); err != nil {
 		w.stop()
 		return fail("seed "+d.src.name(), err)
 	}
 	w.stop()
-	if stopSignal(ctx) != syscall.SIGTERM {
+	if sig := stopSignal(ctx); sig != nil && sig != syscall.SIGTERM {
 		return &failure{exitInterrupted, context.Cause(ctx), "the files are complete; shoal seed goes on sharing them"}
 	}
 	d.complete() // the last event: it ended as it should
@@ -340,19 +347,24 @@ func (d *download) failed(ctx context.Context, err error) error {
 }
 
 // ended waits until ctx ends, which is the normal end of a seed and gives nil, or
-// until no torrent is left that has not failed. A torrent that fails on the way is
-// told, the others go on.
+// until no torrent is left that has not failed or been shared enough, which is a normal
+// end, too, when one was. A torrent that fails on the way is told, the others go on.
 func ended(ctx context.Context, out *output, torrents ...*shoal.Torrent) error {
 	tick := time.NewTicker(eventEvery)
 	defer tick.Stop()
-	gone := make(map[*shoal.Torrent]bool)
+	gone, enough := make(map[*shoal.Torrent]bool), false
 	for first := true; ; first = false {
 		err := shoal.ErrStopped
 		for _, t := range torrents {
-			if state := t.State(); gone[t] || state != shoal.Failed && state != shoal.Stopped {
+			state := t.State()
+			if gone[t] || state != shoal.Failed && state != shoal.Stopped && state != shoal.Paused {
 				continue
 			}
 			gone[t] = true
+			if state == shoal.Paused {
+				enough = true
+				continue
+			}
 			s := t.Stats()
 			if s.Err != nil {
 				err = s.Err
@@ -362,6 +374,9 @@ func ended(ctx context.Context, out *output, torrents ...*shoal.Torrent) error {
 			}
 		}
 		if len(gone) == len(torrents) {
+			if enough {
+				return nil
+			}
 			return err
 		}
 		select {

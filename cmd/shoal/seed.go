@@ -32,6 +32,7 @@ type seededEvent struct {
 
 func seedCommand(out *output) *cobra.Command {
 	var n netFlags
+	var share shareFlags
 	cmd := &cobra.Command{
 		Use:   "seed SOURCE... [--dir DIR]",
 		Short: "Share the files of torrents that are on disk",
@@ -40,21 +41,23 @@ then a line "up" says that all are being shared. A folder as a SOURCE means all
 .torrent files in it. --dir is where the files of the torrents are.
 
 Nothing is downloaded: a torrent that lacks pieces shares those it has. It
-fails when there is nothing at all to share. It runs until Ctrl-C or SIGTERM.`,
+fails when there is nothing at all to share. It runs until Ctrl-C or SIGTERM, or
+until all have been shared enough: see --ratio, --seed-time and --seed-idle.`,
 		Example: `  shoal seed photos.torrent --dir ~/Pictures
   shoal seed ~/torrents/ --dir ~/Downloads
   shoal seed photos.torrent --listen 0.0.0.0:7000 --json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return seed(cmd.Context(), out, args, n)
+			return seed(cmd.Context(), out, args, n, share)
 		},
 	}
 	n.add(cmd)
+	share.add(cmd)
 	sources(cmd, 0)
 	addJSON(cmd)
 	return cmd
 }
 
-func seed(ctx context.Context, out *output, names []string, n netFlags) error {
+func seed(ctx context.Context, out *output, names []string, n netFlags, share shareFlags) error {
 	srcs, err := readSources(out, names)
 	if err != nil {
 		return err
@@ -64,7 +67,7 @@ func seed(ctx context.Context, out *output, names []string, n netFlags) error {
 	if err != nil {
 		return err
 	}
-	sh := &sharing{session: s}
+	sh := &sharing{session: s, share: share}
 	if err = sh.begin(srcs, n); err == nil {
 		err = sh.run(ctx)
 	}
@@ -82,13 +85,14 @@ func seed(ctx context.Context, out *output, names []string, n netFlags) error {
 // A sharing is one run of seed.
 type sharing struct {
 	*session
+	share    shareFlags
 	torrents []*shoal.Torrent
 }
 
 // begin adds the torrents. The same one twice is told and passed over.
 func (sh *sharing) begin(srcs []source, n netFlags) error {
 	for _, src := range srcs {
-		t, err := sh.engine.Add(shoal.AddOptions{Metainfo: src.raw, Dir: n.dir, Peers: n.peers, SeedOnly: true})
+		t, err := sh.engine.Add(shoal.AddOptions{Metainfo: src.raw, Dir: n.dir, Peers: n.peers, SeedOnly: true, Share: sh.share.limits()})
 		if errors.Is(err, shoal.ErrDuplicate) {
 			sh.out.warn("passed over: %s is the same torrent as one named before", printable(src.path))
 			continue
@@ -163,9 +167,9 @@ func nothing(t *shoal.Torrent) error {
 }
 
 // stopped tells how a signal ended the sharing: SIGTERM is the normal end of a
-// seed that is up.
+// seed that is up, as is that all was shared enough.
 func (sh *sharing) stopped(ctx context.Context, early bool) error {
-	if !early && stopSignal(ctx) == syscall.SIGTERM {
+	if sig := stopSignal(ctx); !early && (sig == nil || sig == syscall.SIGTERM) {
 		return nil
 	}
 	return &failure{

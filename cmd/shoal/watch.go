@@ -110,8 +110,9 @@ func (w *watcher) event(t *shoal.Torrent, e shoal.Event) {
 	case shoal.EventGoesOn:
 		w.out.event(string(e.Kind), filesEvent{t.InfoHash(), ""})
 		w.out.say("%s goes on", printable(t.Name()))
-	case shoal.EventPaused:
-		w.out.say("%s is paused", printable(t.Name()))
+	case shoal.EventShared:
+		w.out.event(string(e.Kind), filesEvent{t.InfoHash(), e.Text})
+		w.out.say("%s: %s", printable(t.Name()), printable(e.Text))
 	case shoal.EventQueued:
 		w.out.say("%s waits for its turn", printable(t.Name()))
 	}

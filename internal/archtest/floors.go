@@ -58,6 +58,7 @@ var Rooms = []Room{
 	{"internal/metadata", Decisions, false},
 	{"internal/schedule", Decisions, false},
 	{"internal/lineup", Decisions, false},
+	{"internal/share", Decisions, false},
 	{"internal/swarm", Decisions, true},
 	{"internal/dht", Decisions, false},
 	{"internal/external", Decisions, false},

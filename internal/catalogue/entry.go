@@ -39,8 +39,19 @@ type Choices struct {
 	Added         time.Time        // in UTC
 	Paused        bool             // it runs, and rests
 	Forced        bool             // it runs however many do
+	Limits        []int64          // bytes a second: up, down, and for each peer; nil: none
+	Share         *Share           // when it is shared enough; nil: as the engine says
+	Seeded        time.Duration    // in all runs, where there is a limit; whole seconds
 
 	unknown []metainfo.Entry // of a newer version, sorted by key
+}
+
+// Share is when a torrent is shared enough; what is zero is no limit.
+type Share struct {
+	Thousandths int64         // of its size, sent
+	SeedTime    time.Duration // whole seconds
+	IdleTime    time.Duration // whole seconds
+	Then        uint8         // what follows
 }
 
 // Rename gives a file of a torrent another path.
@@ -75,6 +86,13 @@ func (e *Entry) appendFields(b []byte, rev uint64) []byte {
 	w.count("downloaded", e.Downloaded)
 	w.flag("forced", c.Forced)
 	w.text("incomplete dir", c.IncompleteDir)
+	if c.Limits != nil {
+		w.key("limits").BeginList()
+		for _, n := range c.Limits {
+			w.Int(n)
+		}
+		w.End()
+	}
 	w.flag("paused", c.Paused)
 	if len(c.Peers) > 0 {
 		w.key("peers").BeginList()
@@ -98,6 +116,14 @@ func (e *Entry) appendFields(b []byte, rev uint64) []byte {
 	}
 	w.count("rev", int64(rev))
 	w.flag("seed only", c.SeedOnly)
+	w.count("seeded", int64(c.Seeded/time.Second))
+	if s := c.Share; s != nil {
+		w.key("share").BeginList()
+		for _, n := range [...]int64{s.Thousandths, int64(s.SeedTime / time.Second), int64(s.IdleTime / time.Second), int64(s.Then)} {
+			w.Int(n)
+		}
+		w.End()
+	}
 	w.flag("stopped", e.Stopped)
 	w.text("suffix", c.Suffix)
 	w.count("uploaded", e.Uploaded)
@@ -126,6 +152,10 @@ func (e *Entry) parseFields(b []byte) (rev uint64, err error) {
 			e.Forced = r.int(v) != 0
 		case "incomplete dir":
 			e.IncompleteDir = r.text(v)
+		case "limits":
+			for v := range r.list(v) {
+				e.Limits = append(e.Limits, r.count(v))
+			}
 		case "paused":
 			e.Paused = r.int(v) != 0
 		case "peers":
@@ -144,6 +174,10 @@ func (e *Entry) parseFields(b []byte) (rev uint64, err error) {
 			rev = uint64(r.count(v))
 		case "seed only":
 			e.SeedOnly = r.int(v) != 0
+		case "seeded":
+			e.Seeded = r.seconds(v)
+		case "share":
+			e.Share = &Share{r.count(v.Index(0)), r.seconds(v.Index(1)), r.seconds(v.Index(2)), uint8(min(r.count(v.Index(3)), 255))}
 		case "stopped":
 			e.Stopped = r.int(v) != 0
 		case "suffix":
@@ -228,6 +262,14 @@ func (r *fieldReader) count(v bencode.Value) int64 {
 	n := r.int(v)
 	r.failed = r.failed || n < 0 || n > maxCount
 	return min(max(n, 0), maxCount)
+}
+
+// seconds reads a duration, of two hundred years at most.
+func (r *fieldReader) seconds(v bencode.Value) time.Duration {
+	const most = 200 * 366 * 24 * 3600
+	n := r.count(v)
+	r.failed = r.failed || n > most
+	return time.Duration(min(n, most)) * time.Second
 }
 
 // maxCount bounds counters, so that adding to one does not overflow: 4 EiB.

@@ -1,6 +1,7 @@
 package catalogue_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -80,6 +81,7 @@ func entry(t testing.TB, n int) catalogue.Entry {
 		InfoHash: meta.InfoHash, Metainfo: b,
 		Choices: catalogue.Choices{
 			Dir: fmt.Sprintf("/files/%d", n), SeedOnly: n%2 == 1, Allocate: n%3 == 1, Paused: n%5 == 3, Forced: n%7 == 4,
+			Limits: limits(n), Share: share(n), Seeded: time.Duration(n/3) * time.Second,
 			Priorities: []uint8{uint8(n % 4), 2},
 			Renamed:    []catalogue.Rename{{File: 1, Path: "another/name"}},
 			Suffix:     ".part", IncompleteDir: "/incomplete",
@@ -90,10 +92,25 @@ func entry(t testing.TB, n int) catalogue.Entry {
 	}
 }
 
+// limits and share give those of a torrent; the first three have none.
+func limits(n int) []int64 {
+	if n < 3 {
+		return nil
+	}
+	return []int64{int64(n) << 10, 0, 1, 2}
+}
+
+func share(n int) *catalogue.Share {
+	if n < 3 {
+		return nil
+	}
+	return &catalogue.Share{Thousandths: int64(n) * 100, SeedTime: time.Duration(n) * time.Hour, IdleTime: time.Minute, Then: uint8(n % 2)}
+}
+
 // describe gives all that is known of an entry as text, to compare.
 func describe(e catalogue.Entry) string {
-	return fmt.Sprintf("%v metainfo %v dir %q seed %v allocate %v paused %v forced %v priorities %v renamed %v suffix %q incomplete %q peers %v added %v state %+v",
-		e.InfoHash, infohash.Of(e.Metainfo), e.Dir, e.SeedOnly, e.Allocate, e.Paused, e.Forced, e.Priorities, e.Renamed, e.Suffix, e.IncompleteDir, e.Peers, e.Added.UnixNano(), e.State)
+	return fmt.Sprintf("%v metainfo %v dir %q seed %v allocate %v paused %v forced %v limits %v share %+v seeded %v priorities %v renamed %v suffix %q incomplete %q peers %v added %v state %+v",
+		e.InfoHash, infohash.Of(e.Metainfo), e.Dir, e.SeedOnly, e.Allocate, e.Paused, e.Forced, e.Limits, cmp.Or(e.Share, new(catalogue.Share)), e.Seeded, e.Priorities, e.Renamed, e.Suffix, e.IncompleteDir, e.Peers, e.Added.UnixNano(), e.State)
 }
 
 func describeAll(entries []catalogue.Entry) []string {

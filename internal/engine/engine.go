@@ -37,6 +37,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"shoal/internal/catalogue"
@@ -76,6 +77,7 @@ type Config struct {
 
 	Queue      Queue // how many torrents run at the same time
 	NoWebSeeds bool  // web seeds are not asked
+	Share      Share // when a torrent is shared enough
 
 	Limits      Limits // of the whole engine
 	LocalExempt bool   // no limit holds for peers of this machine and its own network
@@ -148,6 +150,7 @@ type Engine struct {
 	up, down *throttle.Limiter
 	limits   limits
 	line     line
+	share    atomic.Pointer[Share]
 
 	dialSlots   chan struct{} // half-open connections
 	acceptSlots chan struct{} // incoming handshakes
@@ -201,6 +204,7 @@ func New(cfg Config) (*Engine, error) {
 		torrents:    make(map[[20]byte]*Torrent),
 		closedCh:    make(chan struct{}),
 	}
+	e.share.Store(&cfg.Share)
 	e.line = newLine(e)
 	if cfg.Queue != (Queue{}) {
 		e.SetQueue(cfg.Queue)

@@ -36,4 +36,5 @@ const (
 	EventStopped
 	EventPaused // by the user
 	EventQueued // it waits for its turn
+	EventShared // Text: it was shared enough; it is paused, or goes
 )

@@ -119,9 +119,17 @@ func (e *Engine) closeLimits() {
 // SetLimits changes the limits of the torrent, at once. Those of the engine hold besides.
 func (t *Torrent) SetLimits(l Limits) {
 	t.connMu.Lock()
-	defer t.connMu.Unlock()
 	t.limits = l
 	t.applyLimits()
+	t.connMu.Unlock()
+	t.remember()
+}
+
+// Limits gives the limits of the torrent.
+func (t *Torrent) Limits() Limits {
+	t.connMu.Lock()
+	defer t.connMu.Unlock()
+	return t.limits
 }
 
 // applyLimits has the connections keep to the limits. t.connMu is held.

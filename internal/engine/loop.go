@@ -45,6 +45,7 @@ func (t *Torrent) loop() {
 		}
 		t.pub.pending = true
 		t.maintain(t.e.now())
+		t.weigh(t.e.now())
 		t.lookOutside(t.e.now())
 		if t.swarm != nil {
 			t.swarm.Flush(t.send)
@@ -57,7 +58,7 @@ func (t *Torrent) loop() {
 			t.shutdown()
 			return
 		}
-		deadline := min(t.upkeep.Deadline(), t.pub.publish(t.e.now(), t.idle()))
+		deadline := min(t.upkeep.Deadline(), t.share.Deadline(), t.pub.publish(t.e.now(), t.idle()))
 		if t.swarm != nil {
 			deadline = min(deadline, t.swarm.Deadline())
 		}

@@ -131,7 +131,7 @@ func specOf(en *catalogue.Entry) Spec {
 		Paths: pathsOf(&en.Choices),
 		Meta:  en.Torrent, Dir: en.Dir, Peers: en.Peers, SeedOnly: en.SeedOnly,
 		Priorities: en.Priorities, Allocate: en.Allocate, added: en.Added,
-		Paused: en.Paused, Forced: en.Forced,
+		Paused: en.Paused, Forced: en.Forced, Limits: limitsOf(en.Limits), Share: shareOf(en.Share), seeded: en.Seeded,
 	}
 }
 
@@ -143,6 +143,7 @@ func (t *Torrent) keep(c *catalogue.Choices) {
 	c.Peers = t.spec.Peers
 	c.Added = t.spec.added
 	c.Paused, c.Forced = t.paused.Load(), t.force.Load()
+	c.Limits, c.Share, c.Seeded = t.keptLimits(), t.keptShare(), t.Seeded().Truncate(time.Second)
 }
 
 // RowOf gives what is told of a torrent that does not run.
@@ -276,6 +277,9 @@ func (m *memory) ended(t *Torrent) {
 	if t.swarm != nil {
 		w := t.swarm.Stats(t.e.now())
 		m.note(t, Totals{w.Uploaded, w.Downloaded})
+	}
+	if t.share.Limits().SeedTime > 0 {
+		_ = m.cat.Update(t.spec.Meta.InfoHash, func(c *catalogue.Choices, _ *catalogue.State) { t.keep(c) })
 	}
 	m.away[t.spec.Meta.InfoHash] = t.row()
 }

@@ -19,7 +19,11 @@ func (t *Torrent) Engine() *Engine { return t.e }
 func (t *Torrent) Pause() { t.setPaused(true) }
 
 // Resume ends a Pause. Where the torrents that may run do so already, it waits in line.
-func (t *Torrent) Resume() { t.setPaused(false) }
+// One that has been shared enough already goes on without limits, until they are changed.
+func (t *Torrent) Resume() {
+	t.goesOn.Store(true)
+	t.setPaused(false)
+}
 
 func (t *Torrent) setPaused(on bool) {
 	if t.paused.Swap(on) != on {

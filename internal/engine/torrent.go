@@ -15,6 +15,7 @@ import (
 	"shoal/internal/mono"
 	"shoal/internal/peerbook"
 	"shoal/internal/peerconn"
+	"shoal/internal/share"
 	"shoal/internal/storage"
 	"shoal/internal/swarm"
 	"shoal/internal/upkeep"
@@ -32,9 +33,11 @@ type Spec struct {
 	// Priorities are those of the files, by index: 0 skip, 1 low, 2 normal, 3 high; nil
 	// means normal for all.
 	Priorities []uint8
-	Limits     Limits // of the torrent
-	Paused     bool   // it rests until Resume
-	Forced     bool   // it does not wait in line
+	Limits     Limits        // of the torrent
+	Paused     bool          // it rests until Resume
+	Forced     bool          // it does not wait in line
+	Share      *Share        // when it is shared enough; nil: as the engine says
+	seeded     time.Duration // in other runs
 	// WebSeeds are URLs of web seeds (BEP 19) besides those of the torrent. The user
 	// names them: they may be hosts of the local network in whatever form.
 	WebSeeds []string
@@ -180,6 +183,11 @@ type Torrent struct {
 	wanted  atomic.Uint32 // as told to the line: a lineup.Want
 	place   lineup.Key
 
+	share    share.Machine         // whether it was shared enough; owned by the loop
+	ownShare atomic.Pointer[Share] // nil: the engine's
+	goesOn   atomic.Bool           // the user has it go on; to be told to share
+	seeded   atomic.Int64          // a duration, in all runs
+
 	open     atomic.Bool // takes incoming connections
 	checked  gate        // what is on disk is known
 	complete gate        // every wanted file is complete, verified and durable
@@ -211,6 +219,9 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 	t.anew.Store(spec.Anew)
 	t.paused.Store(spec.Paused)
 	t.force.Store(spec.Forced)
+	t.ownShare.Store(spec.Share)
+	t.share.Restore(spec.seeded)
+	t.seeded.Store(int64(spec.seeded))
 	if err := t.checkPaths(spec.Paths); err != nil {
 		return nil, err
 	}

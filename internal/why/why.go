@@ -94,6 +94,11 @@ const (
 	Paused   // the user pauses it
 	Unpaused // the user has it go on
 
+	// Of having shared enough.
+	RatioReached // as many times as was wanted
+	SeededLong   // for as long as was wanted
+	IdleLong     // nobody has wanted anything for long
+
 	// Of the DHT.
 	Bootstrap
 	Refresh
@@ -198,6 +203,9 @@ var texts = [count]struct{ name, words string }{
 	Forced:             {"forced", "the user has it run whatever the bounds"},
 	Paused:             {"paused", "the user pauses it"},
 	Unpaused:           {"unpaused", "the user has it go on"},
+	RatioReached:       {"ratio-reached", "shared as many times as was wanted"},
+	SeededLong:         {"seeded-long", "seeded for as long as was wanted"},
+	IdleLong:           {"idle-long", "wanted by nobody for as long as was to be waited for"},
 	Bootstrap:          {"bootstrap", "the way into the DHT"},
 	Refresh:            {"refresh", "the bucket was quiet for too long"},
 	CloserToTarget:     {"closer", "the closest known node not yet asked"},

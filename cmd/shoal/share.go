@@ -1,0 +1,53 @@
+package main
+
+import (
+	"errors"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"shoal"
+)
+
+// shareFlags say when a torrent has been shared enough.
+type shareFlags struct {
+	ratio ratioFlag
+	time  time.Duration
+	idle  time.Duration
+}
+
+// ratioFlag is how often a torrent is to be sent.
+type ratioFlag float64
+
+func (r *ratioFlag) Type() string { return "TIMES" }
+
+func (r *ratioFlag) String() string {
+	if *r == 0 {
+		return ""
+	}
+	return strconv.FormatFloat(float64(*r), 'g', -1, 64)
+}
+
+func (r *ratioFlag) Set(text string) error {
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(f >= 0) || math.IsInf(f, 0) {
+		return errors.New("write a number, like 2 or 1.5")
+	}
+	*r = ratioFlag(f)
+	return nil
+}
+
+func (s *shareFlags) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.Var(&s.ratio, "ratio", "seed until as much was sent as this many times what is there")
+	f.DurationVar(&s.time, "seed-time", 0, "seed for this `LONG`, in all runs together, such as 36h")
+	f.DurationVar(&s.idle, "seed-idle", 0, "seed until nobody has wanted anything for this `LONG`")
+}
+
+func (s *shareFlags) limits() *shoal.ShareLimits {
+	return &shoal.ShareLimits{Ratio: float64(s.ratio), SeedTime: s.time, IdleTime: s.idle}
+}
+
+func (s *shareFlags) any() bool { return s.ratio > 0 || s.time > 0 || s.idle > 0 }

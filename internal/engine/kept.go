@@ -1,0 +1,61 @@
+package engine
+
+import (
+	"math"
+	"time"
+
+	"shoal/internal/catalogue"
+	"shoal/internal/share"
+)
+
+// What is chosen for a torrent, in the form in which the catalogue keeps it.
+
+func (t *Torrent) keptLimits() []int64 {
+	l := t.Limits()
+	if l == (Limits{}) {
+		return nil
+	}
+	return []int64{l.Up, l.Down, l.PeerUp, l.PeerDown}
+}
+
+// limitsOf reads it back. A later version may keep more, or less.
+func limitsOf(kept []int64) (l Limits) {
+	for i, n := range kept {
+		switch i {
+		case 0:
+			l.Up = n
+		case 1:
+			l.Down = n
+		case 2:
+			l.PeerUp = n
+		case 3:
+			l.PeerDown = n
+		}
+	}
+	return l
+}
+
+func (t *Torrent) keptShare() *catalogue.Share {
+	s := t.ownShare.Load()
+	if s == nil {
+		return nil
+	}
+	return &catalogue.Share{
+		Thousandths: int64(math.Round(min(s.Ratio, maxRatio) * 1000)),
+		SeedTime:    s.SeedTime.Truncate(time.Second), IdleTime: s.IdleTime.Truncate(time.Second), Then: uint8(s.Then),
+	}
+}
+
+// maxRatio bounds the ratio that is kept: nobody shares a torrent so often.
+const maxRatio = 1e9
+
+func shareOf(kept *catalogue.Share) *Share {
+	if kept == nil {
+		return nil
+	}
+	s := &Share{Ratio: float64(kept.Thousandths) / 1000, SeedTime: kept.SeedTime, IdleTime: kept.IdleTime, Then: share.Act(kept.Then)}
+	if !s.Check() {
+		s.Then = share.Pause // of a later version
+	}
+	return s
+}

@@ -1,0 +1,107 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"shoal/internal/lineup"
+	"shoal/internal/mono"
+	"shoal/internal/share"
+	"shoal/internal/why"
+)
+
+// Share says when a torrent has been shared enough, and what follows.
+type Share = share.Limits
+
+// What follows when a limit is reached.
+const (
+	SharePause  = share.Pause
+	ShareRemove = share.Remove
+)
+
+// SetShare changes when torrents that have no limits of their own have been shared enough.
+func (e *Engine) SetShare(s Share) {
+	e.share.Store(&s)
+	for _, t := range e.Torrents() {
+		if t.ownShare.Load() == nil {
+			t.post(event{kind: evWake})
+		}
+	}
+}
+
+// SetShare gives the torrent limits of its own; nil means those of the engine.
+func (t *Torrent) SetShare(s *Share) {
+	if s != nil {
+		own := *s
+		s = &own
+	}
+	t.ownShare.Store(s)
+	t.post(event{kind: evWake})
+	t.remember()
+}
+
+// Share gives the limits of the torrent, and whether they are its own.
+func (t *Torrent) Share() (s Share, own bool) {
+	if s := t.ownShare.Load(); s != nil {
+		return *s, true
+	}
+	if s := t.e.share.Load(); s != nil {
+		return *s, false
+	}
+	return Share{}, false
+}
+
+// Seeded gives for how long the torrent was seeded, in all runs, as of the latest snapshot
+// or the end of its seeding.
+func (t *Torrent) Seeded() time.Duration { return time.Duration(t.seeded.Load()) }
+
+// weigh has the torrent rest, or go, when it has been shared enough.
+func (t *Torrent) weigh(now mono.Time) {
+	limits, _ := t.Share()
+	t.share.SetLimits(limits)
+	if t.goesOn.Swap(false) {
+		t.share.GoOn(now)
+	}
+	t.share.Seeding(now, t.told == lineup.Seed && !t.resting)
+	t.seeded.Store(int64(t.share.Seeded(now)))
+	if !limits.Any() || t.swarm == nil {
+		return
+	}
+	down, up := t.swarm.Moved()
+	there := t.pub.latest.Load().Swarm.Verified
+	t.share.Totals(now, t.base.Uploaded+up, t.base.Downloaded+down, there)
+	reason, enough := t.share.Enough(now)
+	if !enough {
+		return
+	}
+	t.tell(Event{Kind: EventShared, Text: t.shared(now, reason)})
+	switch limits.Then {
+	case share.Remove:
+		t.e.wg.Go(t.goes) // while a torrent runs, Close does not wait for these yet
+	default:
+		t.paused.Store(true)
+		t.stand(now)
+		t.remember()
+	}
+}
+
+// shared says in words what was enough.
+func (t *Torrent) shared(now mono.Time, reason why.Why) string {
+	switch reason {
+	case why.RatioReached:
+		return fmt.Sprintf("%s: ratio %.2f", reason.Words(), t.share.Ratio())
+	case why.SeededLong:
+		return fmt.Sprintf("%s: %v", reason.Words(), t.share.Seeded(now).Round(time.Second))
+	}
+	return reason.Words()
+}
+
+// goes takes the torrent out of the engine. Its files stay.
+func (t *Torrent) goes() {
+	err := t.e.Remove(t.e.ctx, t.spec.Meta.InfoHash)
+	if err != nil && !errors.Is(err, context.Canceled) {
+		t.e.log.Warn("remove a torrent that was shared enough", "torrent", t.info.Name, "err", err)
+	}
+}
