@@ -34,6 +34,9 @@ type Config struct {
 	Slots int
 	// MaxPeers bounds the connections of one torrent. Default 80.
 	MaxPeers int
+	// MaxConnections bounds those of all torrents together. Where there are as many, a torrent
+	// that has less than an equal part gets one from the torrent that has most. Default 400.
+	MaxConnections int
 	// BufferMiB bounds the memory for blocks on their way to and from disk, in
 	// MiB, for the whole engine: devices that torrents are on have equal parts of it. See
 	// Engine.Memory. Default 8.
@@ -166,7 +169,7 @@ var (
 
 func (c Config) check() error {
 	switch {
-	case c.Slots < 0, c.MaxPeers < 0, c.BufferMiB < 0, c.Workers < 0:
+	case c.Slots < 0, c.MaxPeers < 0, c.MaxConnections < 0, c.BufferMiB < 0, c.Workers < 0:
 		return fmt.Errorf("%w: a negative number", ErrConfig)
 	case len(c.ListenAlso) > 0 && !c.Listen.IsValid():
 		return fmt.Errorf("%w: ListenAlso without Listen", ErrConfig)

@@ -53,7 +53,7 @@ func New(cfg Config) (*Engine, error) {
 	ec := engine.Config{
 		Network: cfg.network(),
 		Listen:  cfg.Listen, ListenAlso: cfg.ListenAlso,
-		Slots: cfg.Slots, MaxPeers: cfg.MaxPeers,
+		Slots: cfg.Slots, MaxPeers: cfg.MaxPeers, Crowd: cfg.MaxConnections,
 		Buffers: int64(cfg.BufferMiB) << 20, Workers: cfg.Workers,
 		Share: *shared, Queue: cfg.Queue.inner(), Limits: cfg.Limits.inner(), LocalExempt: cfg.LocalUnlimited,
 		StateDir: cfg.StateDir, Remember: cfg.Remember, KeepCached: cfg.KeepCached, NoWebSeeds: cfg.NoWebSeeds,

@@ -245,16 +245,17 @@ func (u *urlsFlag) Set(text string) error {
 
 // netFlags are the flags of all commands that take part in swarms.
 type netFlags struct {
-	listen listensFlag
-	peers  peersFlag
-	nodes  hostsFlag
-	noDHT  bool
-	noWeb  bool
-	trace  string
-	keep   bool
-	dir    string
-	state  string
-	limits limitFlags
+	listen                     listensFlag
+	peers                      peersFlag
+	nodes                      hostsFlag
+	noDHT                      bool
+	noWeb                      bool
+	trace                      string
+	keep                       bool
+	dir                        string
+	state                      string
+	limits                     limitFlags
+	peersMost, connectionsMost uint16
 }
 
 // add gives a command these flags.
@@ -267,6 +268,8 @@ func (n *netFlags) add(cmd *cobra.Command) {
 	f.BoolVar(&n.noDHT, "no-dht", false, "take no part in the DHT")
 	f.BoolVar(&n.noWeb, "no-web-seeds", false, "ask no web server for the files, whatever the torrent names")
 	f.BoolVar(&n.keep, "keep-cached", false, "keep what was fetched in the system's cache of files, also where no peer lacks it")
+	f.Uint16Var(&n.peersMost, "max-peers", 80, "have no more than `N` connections for a torrent")
+	f.Uint16Var(&n.connectionsMost, "max-connections", 400, "have no more than `N` connections in all")
 	f.StringVar(&n.trace, "trace", "", "append every message and its reason to this `FILE`, as JSON lines")
 	f.StringVar(&n.state, "state", "", "the folder `DIR` for what must survive a restart; none: keep nothing (default the user's state folder)")
 	n.limits.add(cmd)

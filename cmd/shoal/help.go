@@ -23,7 +23,7 @@ var flagGroups = []struct {
 	{"Files", []string{"skip", "high", "low", "allocate", "anew", "rename", "incomplete-suffix", "incomplete-dir", "wait", "stream", "keep-cached"}},
 	{"Finding peers", []string{"peer", "web-seed", "dht-node", "no-dht", "no-web-seeds"}},
 	{"Sharing enough", []string{"ratio", "seed-time", "seed-idle"}},
-	{"Network", []string{"listen", "alt-limit-at", "alt-limit-up", "alt-limit-down", "local-unlimited"}},
+	{"Network", []string{"listen", "max-peers", "max-connections", "alt-limit-at", "alt-limit-up", "alt-limit-down", "local-unlimited"}},
 	{"This run", []string{"json", "trace", "state", "help"}},
 }
 

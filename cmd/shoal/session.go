@@ -85,7 +85,7 @@ func (s *session) close() error {
 // config turns the flags into the engine's configuration. A loopback address
 // stays alone: no public nodes, and no table of nodes from other runs.
 func (n netFlags) config() shoal.Config {
-	cfg := shoal.Config{KeepCached: n.keep, NoWebSeeds: n.noWeb, Listen: n.listen.first(), ListenAlso: n.listen.rest(), Limits: n.limits.limits(), LocalUnlimited: n.limits.local}
+	cfg := shoal.Config{MaxPeers: int(n.peersMost), MaxConnections: int(n.connectionsMost), KeepCached: n.keep, NoWebSeeds: n.noWeb, Listen: n.listen.first(), ListenAlso: n.listen.rest(), Limits: n.limits.limits(), LocalUnlimited: n.limits.local}
 	cfg.DHT.Off = n.noDHT
 	cfg.DHT.Nodes = n.nodes
 	cfg.DHT.PublicNodes = len(n.nodes) == 0 && !n.noDHT && !n.loopback()

@@ -53,6 +53,7 @@ var Rooms = []Room{
 	{"internal/askqueue", Decisions, false},
 	{"internal/roster", Decisions, false},
 	{"internal/upkeep", Decisions, false},
+	{"internal/crowd", Decisions, false},
 	{"internal/rate", Decisions, false},
 	{"internal/webplan", Decisions, false},
 	{"internal/metadata", Decisions, false},

@@ -41,6 +41,7 @@ import (
 	"time"
 
 	"shoal/internal/catalogue"
+	"shoal/internal/crowd"
 	"shoal/internal/dhtnode"
 	"shoal/internal/mono"
 	"shoal/internal/netio"
@@ -66,6 +67,7 @@ type Config struct {
 
 	Slots      int   // unchoked peers a torrent; default 8; NoSlots: none
 	MaxPeers   int   // connections a torrent; default 80
+	Crowd      int   // connections, all torrents together; default 400
 	HalfOpen   int   // dials at once, all torrents together; default 64
 	Handshakes int   // incoming handshakes at once; default 128
 	Buffers    int64 // bytes for blocks on their way, on all devices together; default 8 MiB
@@ -113,6 +115,7 @@ const NoSlots = -1
 const (
 	defaultHalfOpen   = 64
 	defaultHandshakes = 128
+	defaultCrowd      = 400
 	defaultBuffers    = 8 << 20
 	dialTimeout       = 10 * time.Second
 	// farewell bounds what stopping waits for trackers.
@@ -161,6 +164,9 @@ type Engine struct {
 
 	devices devices
 
+	crowdMu sync.Mutex
+	crowd   *crowd.Crowd // who is connected
+
 	boot     resume.Boot
 	stateMu  sync.Mutex
 	journals map[string]resume.FS // by download folder
@@ -200,6 +206,7 @@ func New(cfg Config) (*Engine, error) {
 		checkSlots:  make(chan struct{}, longChecks),
 		openings:    queue{max: openingTasks},
 		adoptions:   queue{max: claimingTasks},
+		crowd:       crowd.New(cfg.Crowd),
 		boot:        resume.ThisBoot(),
 		torrents:    make(map[[20]byte]*Torrent),
 		closedCh:    make(chan struct{}),
@@ -250,6 +257,9 @@ func withDefaults(cfg Config) Config {
 	}
 	if cfg.HalfOpen == 0 {
 		cfg.HalfOpen = defaultHalfOpen
+	}
+	if cfg.Crowd == 0 {
+		cfg.Crowd = defaultCrowd
 	}
 	if cfg.Handshakes == 0 {
 		cfg.Handshakes = defaultHandshakes
@@ -392,7 +402,7 @@ func (e *Engine) handshake(nc net.Conn) {
 	stop := context.AfterFunc(e.ctx, func() { nc.Close() })
 	var t *Torrent
 	theirs, err := peerconn.Accept(nc, func(infoHash [20]byte) (wire.Handshake, bool) {
-		if t = e.lookup(infoHash); t == nil || !t.accepts() {
+		if t = e.lookup(infoHash); t == nil || !t.accepts() || !e.admits(t) {
 			return wire.Handshake{}, false
 		}
 		return t.handshake(), true
@@ -414,6 +424,9 @@ func (e *Engine) dial(ctx context.Context, t *Torrent, addr netip.AddrPort) (net
 		defer func() { <-e.dialSlots }()
 	case <-ctx.Done():
 		return nil, wire.Handshake{}, ctx.Err()
+	}
+	if !e.admits(t) {
+		return nil, wire.Handshake{}, errNoRoom
 	}
 	dialCtx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()

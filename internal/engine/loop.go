@@ -158,8 +158,14 @@ func (t *Torrent) apply(ev event) {
 		t.closed(now, swarm.PeerKey(ev.key), ev.with.(error))
 	case evJoined:
 		t.arrive(now, ev.with.(*arrival))
+	case evSpare:
+		t.swarm.Spare(now)
 	case evDialFailed:
 		f := ev.with.(*failure)
+		if errors.Is(f.err, errNoRoom) {
+			t.swarm.PutOff(now, f.addr)
+			break
+		}
 		t.swarm.DialFailed(now, f.addr, f.err.Error())
 	case evFound:
 		f := ev.with.(*found)
@@ -250,6 +256,7 @@ func (t *Torrent) arrive(now mono.Time, a *arrival) {
 		t.peers = make(map[swarm.PeerKey]*link)
 	}
 	t.peers[key] = &link{conn: conn, addr: a.Addr, dialled: a.Dialled}
+	t.e.entered(t)
 	t.arrivals = append(t.arrivals, key)
 	t.swarm.Joined(now, key, a.Arrival)
 }
@@ -268,7 +275,7 @@ func (t *Torrent) startArrivals() {
 func (t *Torrent) closed(now mono.Time, key swarm.PeerKey, reason error) {
 	if l := t.peers[key]; l != nil {
 		t.parted(l, reason)
-		delete(t.peers, key)
+		t.unlink(key)
 	}
 	t.swarm.Left(now, key, reason.Error())
 }
@@ -284,7 +291,7 @@ func (t *Torrent) part(key swarm.PeerKey, reason error) {
 	if l.started {
 		t.parted(l, reason)
 	} else {
-		delete(t.peers, key)
+		t.unlink(key)
 	}
 }
 
@@ -552,7 +559,7 @@ func (t *Torrent) shutdown() {
 		if l.started {
 			t.parted(l, ErrStopped)
 		}
-		delete(t.peers, key)
+		t.unlink(key)
 	}
 	t.mu.Lock()
 	t.ended = true

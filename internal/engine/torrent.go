@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"shoal/internal/block"
+	"shoal/internal/crowd"
 	"shoal/internal/lineup"
 	"shoal/internal/mono"
 	"shoal/internal/peerbook"
@@ -135,8 +136,9 @@ type Torrent struct {
 	conn   *peerconn.Torrent // what connections are given; nil while there are none
 	limits Limits
 
-	conns sync.WaitGroup // readers and writers
-	tasks sync.WaitGroup // openings, dials, announces, lookups, syncs
+	places crowd.Share    // of the connections of the engine
+	conns  sync.WaitGroup // readers and writers
+	tasks  sync.WaitGroup // openings, dials, announces, lookups, syncs
 
 	// The inbox and the loop behind it. A torrent with no peers and nothing to do
 	// has no loop: posting starts it.
@@ -462,6 +464,7 @@ const (
 	evSent                 // key, n blocks, bytes
 	evClosed               // key, with error
 	evJoined               // with *arrival
+	evSpare                // a connection is to be given up
 	evDialFailed           // with *failure
 	evChecked              // of opening n, with *disk.Result
 	evFound                // with *found

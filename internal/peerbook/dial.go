@@ -24,6 +24,9 @@ const (
 	// as we do: it may have become another peer, or another may need us there.
 	partedFor = 30 * time.Minute
 
+	// putOffFor is how long an address waits that there was no room to dial.
+	putOffFor = 30 * time.Second
+
 	// patientRetry is the first pause for an address that the user named, or on
 	// this machine; it doubles up to patientMost.
 	patientRetry = time.Second
@@ -119,6 +122,15 @@ func (b *Book) Connected(now mono.Time, addr netip.AddrPort) {
 func (b *Book) Failed(now mono.Time, addr netip.AddrPort) {
 	if e := b.find(addr); e != nil {
 		b.failed(now, e)
+	}
+}
+
+// PutOff says that an address was not dialled for want of room: it is tried again in a
+// while, and nothing is held against it.
+func (b *Book) PutOff(now mono.Time, addr netip.AddrPort) {
+	if e := b.find(addr); e != nil && e.state == dialling {
+		e.state, e.due = idle, now.Add(putOffFor)
+		b.stale = true
 	}
 }
 

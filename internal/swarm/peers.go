@@ -307,6 +307,20 @@ func (s *Swarm) DialFailed(now mono.Time, addr netip.AddrPort, reason string) {
 	}
 }
 
+// PutOff says that a Dial effect was not followed, since the engine has as many
+// connections as it may.
+func (s *Swarm) PutOff(now mono.Time, addr netip.AddrPort) {
+	s.now = now
+	if _, ok := s.dials[addr]; !ok {
+		return
+	}
+	delete(s.dials, addr)
+	s.book.PutOff(now, addr)
+	if s.tracing() {
+		s.note(trace.Did, trace.Peer, &peer{addr: addr}, "dial put off", bare(why.NoRoom))
+	}
+}
+
 // tickPeer does what is due for one peer and sets its deadlines.
 func (s *Swarm) tickPeer(p *peer) {
 	if s.now >= p.lastHeard.Add(silentAfter) {

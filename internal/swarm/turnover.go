@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"shoal/internal/mono"
 	"shoal/internal/why"
 )
 
@@ -97,6 +98,31 @@ func (s *Swarm) worse(p, q *peer) bool {
 		return a < b
 	}
 	return p.joined < q.joined
+}
+
+// Spare gives up one connection, since another torrent of the engine has more need of it: that
+// of a peer of whom nothing comes, else of the one of whom least comes.
+func (s *Swarm) Spare(now mono.Time) {
+	s.now = now
+	worst := s.idlest()
+	if worst == nil {
+		for _, p := range s.peers {
+			if p != nil && (worst == nil || s.slower(p, worst)) {
+				worst = p
+			}
+		}
+	}
+	if worst != nil {
+		s.drop(worst, why.NoRoom, "another torrent has more need of the connection")
+	}
+}
+
+// slower reports whether less comes of p than of q at the moment.
+func (s *Swarm) slower(p, q *peer) bool {
+	if s.wants() {
+		return p.down.Rate(s.now) < q.down.Rate(s.now)
+	}
+	return p.up.Rate(s.now) < q.up.Rate(s.now)
 }
 
 // replace ends the connection with a peer so that another may have its place. It is not

@@ -1,0 +1,85 @@
+// Package crowd decides which torrents may have one more connection when their engine
+// has as many as it may: each connection is an open file, two goroutines and some memory,
+// and the systems and routers of users bear a few hundred.
+//
+// While there is room everybody may. When there is none, a torrent that has less than an
+// equal part of all gets the place of a connection of the one that has most. So one large
+// swarm does not keep the others out, and nobody who has no more than its part can
+// be made to lose what it has.
+//
+// A Crowd is owned by one goroutine, or guarded. It is no matter of any BEP.
+package crowd
+
+import "slices"
+
+// Share is what one torrent has of the connections. The zero Share has none.
+type Share struct {
+	// Owner is for whoever asks.
+	Owner any
+	n     int
+}
+
+// Count is the number of connections it has.
+func (s *Share) Count() int { return s.n }
+
+// Crowd is the connections of one engine.
+type Crowd struct {
+	limit  int
+	total  int
+	shares []*Share // of those that have connections, in the order in which they came to have some
+}
+
+// New makes a crowd that may have so many connections.
+func New(limit int) *Crowd { return &Crowd{limit: limit} }
+
+// Total is the number of connections, and Limit how many there may be.
+func (c *Crowd) Total() int { return c.total }
+
+// Limit is the number of connections that there may be.
+func (c *Crowd) Limit() int { return c.limit }
+
+// Admits reports whether the torrent of s may have one more connection. If from is not
+// nil, its torrent is to give one up for it. What is still being dialled, and who is just
+// shaking hands, do not count: these have bounds of their own.
+func (c *Crowd) Admits(s *Share) (ok bool, from *Share) {
+	if c.total < c.limit {
+		return true, nil
+	}
+	torrents := len(c.shares)
+	if s.n == 0 {
+		torrents++
+	}
+	part := c.limit / torrents
+	if s.n >= part {
+		return false, nil
+	}
+	most := s
+	for _, o := range c.shares {
+		if o.n > most.n {
+			most = o
+		}
+	}
+	if most.n <= part {
+		return false, nil // a remainder is not moved to and fro
+	}
+	return true, most
+}
+
+// Enter says that a torrent has one more connection, and Leave that it has one less.
+func (c *Crowd) Enter(s *Share) {
+	if s.n == 0 {
+		c.shares = append(c.shares, s)
+	}
+	s.n++
+	c.total++
+}
+
+// Leave says that a connection of a torrent has ended.
+func (c *Crowd) Leave(s *Share) {
+	s.n--
+	c.total--
+	if s.n == 0 {
+		i := slices.Index(c.shares, s)
+		c.shares = slices.Delete(c.shares, i, i+1)
+	}
+}
