@@ -114,7 +114,7 @@ func (t *Torrent) noteRefused(err error) {
 	var refused *refusedError
 	if note := t.e.traceFunc(); note != nil && errors.As(err, &refused) {
 		note(trace.Record{
-			At: t.e.now(), Proto: trace.Tracker, What: "not asked", InfoHash: t.spec.Meta.InfoHash,
+			At: t.e.now(), Proto: trace.Tracker, What: "not asked", InfoHash: t.infoHash,
 			Piece: trace.No, Block: trace.No, Why: refused.why,
 		})
 	}

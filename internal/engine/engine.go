@@ -187,6 +187,7 @@ type Engine struct {
 	mu       sync.Mutex
 	torrents map[[20]byte]*Torrent
 	order    []*Torrent
+	magnets  []*Magnet // whose torrents are not in order yet
 	closed   bool
 	closedCh chan struct{} // closed when nothing is left running
 }
@@ -280,7 +281,7 @@ func withDefaults(cfg Config) Config {
 // torrent: when it is one of ours, that peer need not be looked for. It must not
 // wait: a hint that finds the loop busy is lost.
 func (e *Engine) announcedTo(infoHash [20]byte, peer netip.AddrPort) {
-	if t := e.lookup(infoHash); t != nil && t.accepts() && !t.info.Private {
+	if t := e.reach(infoHash); t != nil && t.accepts() && !t.private.Load() {
 		t.hint(event{kind: evFound, with: &found{src: peerbook.DHT, addrs: []netip.AddrPort{peer}}})
 	}
 }
@@ -317,7 +318,7 @@ func (e *Engine) Torrents() []*Torrent {
 	return append([]*Torrent(nil), e.order...)
 }
 
-// lookup finds the torrent that takes connections for an info-hash.
+// lookup finds the torrent of an info-hash.
 func (e *Engine) lookup(infoHash [20]byte) *Torrent {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -331,6 +332,9 @@ func (e *Engine) Close(ctx context.Context) error {
 	again := e.closed
 	e.closed = true
 	torrents := append([]*Torrent(nil), e.order...)
+	for _, m := range e.magnets {
+		torrents = append(torrents, m.t)
+	}
 	e.mu.Unlock()
 
 	var wg sync.WaitGroup
@@ -402,7 +406,7 @@ func (e *Engine) handshake(nc net.Conn) {
 	stop := context.AfterFunc(e.ctx, func() { nc.Close() })
 	var t *Torrent
 	theirs, err := peerconn.Accept(nc, func(infoHash [20]byte) (wire.Handshake, bool) {
-		if t = e.lookup(infoHash); t == nil || !t.accepts() || !e.admits(t) {
+		if t = e.reach(infoHash); t == nil || !t.accepts() || !e.admits(t) {
 			return wire.Handshake{}, false
 		}
 		return t.handshake(), true

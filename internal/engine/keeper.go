@@ -456,7 +456,7 @@ func (t *Torrent) afterSettle(now mono.Time, s *settled) {
 	switch {
 	case s.have == nil:
 		t.lookedAt()
-	case t.swarm == nil:
+	case t.swarm == nil, t.swarm.Bare():
 		t.start(now, s.have)
 	default:
 		t.rejoin(now, s.have)

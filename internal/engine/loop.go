@@ -54,6 +54,7 @@ func (t *Torrent) loop() {
 			t.perform(effects)
 			t.startArrivals()
 		}
+		t.learn(t.e.now())
 		if t.ending() {
 			t.shutdown()
 			return
@@ -126,6 +127,10 @@ func (t *Torrent) apply(ev event) {
 			t.spoilt(now, ev.with.(error))
 		}
 		return
+	case evLooked:
+		err, _ := ev.with.(error)
+		t.looked(err)
+		return
 	case evSynced:
 		err, _ := ev.with.(error)
 		t.afterSync(now, ev.n, err)
@@ -143,6 +148,9 @@ func (t *Torrent) apply(ev event) {
 	case evBatch:
 		key := swarm.PeerKey(ev.batch.Key)
 		for _, it := range ev.batch.Items {
+			if ev.batch.Bare && !t.stillValid(now, key, it.Message) {
+				break
+			}
 			t.swarm.Message(now, key, it.Message, it.Block)
 		}
 		ev.batch.Recycle()
@@ -214,28 +222,42 @@ func (t *Torrent) refuse(ev event) {
 
 // start makes the swarm, once what is on disk is known.
 func (t *Torrent) start(now mono.Time, have *bitfield.Bitfield) {
-	cfg := swarm.Config{
-		InfoHash: t.spec.Meta.InfoHash, PeerID: t.peerID, Geometry: t.geom, Have: have,
-		Private: t.info.Private, SeedOnly: t.spec.SeedOnly,
-		Tiers:  t.spec.Meta.Trackers(),
-		Client: "shoal " + t.e.cfg.Version, Port: t.e.port(false), Port6: t.e.port(true),
-		DHTPort: t.e.dhtPort(false), DHTPort6: t.e.dhtPort(true),
-		Slots: t.slots, MaxPeers: t.e.cfg.MaxPeers,
-		Web:   t.webConfig(),
-		Trace: t.e.traceFunc(),
-	}
-	t.swarm = swarm.New(cfg, now, newRand())
-	if prio := t.piecePriorities(); prio != nil {
-		t.swarm.SetPriorities(now, prio)
+	began := t.swarm != nil
+	if began { // with the info-hash
+		t.swarm.Known(now, swarm.Known{
+			Geometry: t.geom, Have: have, Metadata: t.info.Raw, Priorities: t.piecePriorities(), Web: t.webConfig(),
+		})
+	} else {
+		cfg := t.swarmConfig()
+		cfg.Geometry, cfg.Have, cfg.Metadata, cfg.Web = t.geom, have, t.info.Raw, t.webConfig()
+		t.swarm = swarm.New(cfg, now, newRand())
+		if prio := t.piecePriorities(); prio != nil {
+			t.swarm.SetPriorities(now, prio)
+		}
+		t.swarm.Found(now, peerbook.Manual, t.spec.Peers, nil)
 	}
 	t.limitSlots()
 	t.had.set(have)
-	t.swarm.Found(now, peerbook.Manual, t.spec.Peers, nil)
 	t.mode = upkeep.Run // as a swarm begins
 	t.stand(now)
 	t.open.Store(!t.resting)
 	t.lookedAt()
-	t.swarm.Start(now)
+	if !began {
+		t.swarm.Start(now)
+	}
+}
+
+// swarmConfig gives what a swarm is made with, but for what the metadata alone tells.
+func (t *Torrent) swarmConfig() swarm.Config {
+	return swarm.Config{
+		InfoHash: t.infoHash, PeerID: t.peerID,
+		Private: t.private.Load(), SeedOnly: t.spec.SeedOnly,
+		Tiers:  t.spec.Meta.Trackers(),
+		Client: "shoal " + t.e.cfg.Version, Port: t.e.port(false), Port6: t.e.port(true),
+		DHTPort: t.e.dhtPort(false), DHTPort6: t.e.dhtPort(true),
+		Slots: t.slots, MaxPeers: t.e.cfg.MaxPeers,
+		Trace: t.e.traceFunc(),
+	}
 }
 
 // fail ends the torrent: ErrStopped when it was asked for, else for a reason.
@@ -383,6 +405,8 @@ func (t *Torrent) perform(effects []swarm.Effect) {
 			if l := t.peers[e.Peer]; l != nil {
 				t.vote(l, e.Addr.Addr())
 			}
+		case swarm.Metadata:
+			t.magnet.came = true
 		case swarm.PieceVerified:
 			if e.Cold && t.cur != nil && t.readers.Load() == 0 {
 				t.cur.cold.add(e.Piece)
@@ -417,7 +441,7 @@ func (t *Torrent) findPeers() {
 	us := dht.Announce{Enabled: true, Port: t.e.port(false), Port6: t.e.port(true)}
 	ctx, cancel := t.ctx.Child()
 	defer cancel()
-	holders := t.e.node.Lookup(ctx, t.spec.Meta.InfoHash, us, func(addrs []netip.AddrPort) {
+	holders := t.e.node.Lookup(ctx, t.infoHash, us, func(addrs []netip.AddrPort) {
 		t.post(event{kind: evFound, with: &found{src: peerbook.DHT, addrs: addrs}})
 	})
 	t.post(event{kind: evSearched, n: int32(holders)})
@@ -432,7 +456,7 @@ func (t *Torrent) announce(e swarm.Effect) {
 	}
 	req := e.Request
 	p := tracker.Params{
-		InfoHash: t.spec.Meta.InfoHash, PeerID: t.peerID, Port: t.e.port(false), Port6: t.e.port(true),
+		InfoHash: t.infoHash, PeerID: t.peerID, Port: t.e.port(false), Port6: t.e.port(true),
 		Uploaded: e.Uploaded, Downloaded: e.Downloaded, Left: e.Left,
 		Event: req.Event, NumWant: req.NumWant, Key: t.key, TrackerID: req.TrackerID,
 	}
@@ -460,7 +484,7 @@ func (t *Torrent) announce(e swarm.Effect) {
 
 // counts asks a tracker how many peers there are.
 func (t *Torrent) counts(ctx context.Context, url string) (seeders, leechers int64, err error) {
-	h := t.spec.Meta.InfoHash
+	h := t.infoHash
 	all, err := t.e.trackers.Scrape(ctx, url, []infohash.Hash{h})
 	if c, ok := all[h]; ok {
 		return c.Seeders, c.Leechers, err
@@ -628,7 +652,10 @@ func (t *Torrent) drain() {
 func (e *Engine) forget(t *Torrent) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	delete(e.torrents, t.spec.Meta.InfoHash)
+	if e.torrents[t.infoHash] == t {
+		delete(e.torrents, t.infoHash)
+	}
+	e.dropMagnet(t.magnet)
 	for i, x := range e.order {
 		if x == t {
 			e.order = slices.Delete(e.order, i, i+1) // Torrents gives copies

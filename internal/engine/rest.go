@@ -83,6 +83,9 @@ func (t *Torrent) wants() lineup.Want {
 // stand tells the line what the torrent wants, where that has changed, and the swarm whether
 // it is to rest and what it may do with the files.
 func (t *Torrent) stand(now mono.Time) {
+	if t.swarm != nil && t.swarm.Bare() {
+		return // it looks for its metadata, whatever becomes of the files
+	}
 	if w := t.wants(); w != t.told {
 		t.told = w
 		t.e.line.want(t, w)

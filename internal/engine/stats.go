@@ -15,14 +15,15 @@ import (
 
 // Stats is an immutable snapshot of a torrent.
 type Stats struct {
-	At      time.Time
-	State   State
-	Err     error // with Failed, Held and Missing
-	Checked int   // pieces looked at so far
-	Hashed  int   // pieces that were in doubt at the last look
-	Swarm   swarm.Stats
-	Map     []byte // 'v', 's' or 'm' for each piece; shared, not to be changed
-	DHT     int    // nodes in the routing table
+	At                time.Time
+	State             State
+	Err               error // with Failed, Held and Missing
+	Checked           int   // pieces looked at so far
+	Hashed            int   // pieces that were in doubt at the last look
+	Swarm             swarm.Stats
+	MetaGot, MetaSize int64  // bytes of the metadata, as far as peers are to be believed; with Metadata
+	Map               []byte // 'v', 's' or 'm' for each piece; shared, not to be changed
+	DHT               int    // nodes in the routing table
 
 	External []netip.Addr // where the world sees the engine, at most one of each family; shared
 }
@@ -73,9 +74,17 @@ type publisher struct {
 func (p *publisher) init(t *Torrent) {
 	p.t = t
 	p.latest.Store(&Stats{
-		At: time.Now(), State: Checking,
+		At: time.Now(), State: p.t.firstState(),
 		Swarm: swarm.Stats{Size: t.geom.Total, Pieces: t.geom.Pieces},
 	})
+}
+
+// firstState is what a torrent does at first.
+func (t *Torrent) firstState() State {
+	if t.magnet != nil {
+		return Metadata
+	}
+	return Checking
 }
 
 // beginCheck begins to count a check: of these pieces, the others are known. Nil
@@ -148,6 +157,11 @@ func (p *publisher) publishNow(now mono.Time) {
 
 // state says what the torrent is doing.
 func (p *publisher) state(s *Stats) {
+	if m := p.t.magnet; m != nil && !m.listed {
+		s.State = Metadata
+		s.MetaGot, s.MetaSize = p.t.swarm.Fetched()
+		return
+	}
 	switch p.t.upkeep.State() {
 	case upkeep.Opening:
 		s.State, s.Checked = Checking, int(p.looked.Load())

@@ -105,16 +105,19 @@ const (
 	Paused     // by the user
 	Stopped
 	Failed
+	Metadata // only the info-hash is known
 )
 
 // Torrent is one torrent of an engine.
 type Torrent struct {
-	e      *Engine
-	spec   spec
-	info   *metainfo.Info
-	geom   metainfo.Geometry
-	peerID [20]byte
-	key    uint32
+	e        *Engine
+	spec     spec
+	info     *metainfo.Info
+	geom     metainfo.Geometry
+	infoHash [20]byte
+	magnet   *Magnet // by which it began; nil when it began with its metainfo
+	peerID   [20]byte
+	key      uint32
 
 	ctx  life // ends when the torrent stops
 	byes life // ends when farewells are cut short
@@ -127,6 +130,7 @@ type Torrent struct {
 	named   atomic.Pointer[Names]   // files that have not the torrent's names; nil for none
 	wish    atomic.Pointer[Names]   // what files are to be called at the next opening; nil for as they are
 	prio    atomic.Pointer[[]uint8] // of the files; nil for normal
+	private atomic.Bool             // peers come from trackers and the user only (BEP 27)
 	source  source                  // what connections read from
 	had     had                     // pieces, for readers
 	anew    atomic.Bool             // files that are gone are fetched again
@@ -200,14 +204,7 @@ type Torrent struct {
 
 // Add adds a torrent and begins to check what is on disk.
 func (e *Engine) Add(spec Spec) (*Torrent, error) {
-	t := &Torrent{
-		e: e, info: spec.Meta.Info,
-		spec:   keptOf(&spec),
-		geom:   spec.Meta.Info.Geometry(),
-		peerID: newPeerID(e.cfg.Version), key: randomKey(),
-		slots:  e.cfg.Slots,
-		limits: spec.Limits,
-	}
+	t := e.newTorrent(&spec)
 	if err := t.checkWebSeeds(); err != nil {
 		return nil, err
 	}
@@ -218,12 +215,6 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 		own := slices.Clone(spec.Priorities)
 		t.prio.Store(&own)
 	}
-	t.anew.Store(spec.Anew)
-	t.paused.Store(spec.Paused)
-	t.force.Store(spec.Forced)
-	t.ownShare.Store(spec.Share)
-	t.share.Restore(spec.seeded)
-	t.seeded.Store(int64(spec.seeded))
 	if err := t.checkPaths(spec.Paths); err != nil {
 		return nil, err
 	}
@@ -252,6 +243,27 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 	return t, nil
 }
 
+// newTorrent makes a torrent of which nothing runs yet.
+func (e *Engine) newTorrent(spec *Spec) *Torrent {
+	t := &Torrent{
+		e: e, info: spec.Meta.Info,
+		spec:     keptOf(spec),
+		geom:     spec.Meta.Info.Geometry(),
+		infoHash: spec.Meta.InfoHash,
+		peerID:   newPeerID(e.cfg.Version), key: randomKey(),
+		slots:  e.cfg.Slots,
+		limits: spec.Limits,
+	}
+	t.private.Store(t.info.Private)
+	t.anew.Store(spec.Anew)
+	t.paused.Store(spec.Paused)
+	t.force.Store(spec.Forced)
+	t.ownShare.Store(spec.Share)
+	t.share.Restore(spec.seeded)
+	t.seeded.Store(int64(spec.seeded))
+	return t
+}
+
 // enlist puts a torrent that is ready on the list, where connections find it
 // and Close does, and lets it begin.
 func (e *Engine) enlist(t *Torrent) error {
@@ -260,18 +272,19 @@ func (e *Engine) enlist(t *Torrent) error {
 	switch {
 	case e.closed:
 		return ErrClosed
-	case e.torrents[t.spec.Meta.InfoHash] != nil:
+	case e.torrents[t.infoHash] != nil, !e.onlyMagnet(t.magnet, t.infoHash):
 		return fmt.Errorf("%w: %s", ErrDuplicate, t.spec.Meta.InfoHash)
 	}
 	e.torrents[t.spec.Meta.InfoHash] = t
 	e.order = append(e.order, t)
+	e.dropMagnet(t.magnet)
 	e.line.add(t)
 	t.openFirst()
 	return nil
 }
 
 // InfoHash gives the torrent's info-hash.
-func (t *Torrent) InfoHash() [20]byte { return t.spec.Meta.InfoHash }
+func (t *Torrent) InfoHash() [20]byte { return t.infoHash }
 
 // Info gives the torrent's info dictionary.
 func (t *Torrent) Info() *metainfo.Info { return t.info }
@@ -296,6 +309,9 @@ func (t *Torrent) connections() *peerconn.Torrent {
 			Group:      &t.conns,
 			Up:         t.e.up.Group(), Down: t.e.down.Group(),
 		}
+		if t.magnet != nil && t.magnet.meta == nil {
+			t.conn.Bare()
+		}
 		t.applyLimits()
 	}
 	return t.conn
@@ -313,9 +329,9 @@ func (t *Torrent) accepts() bool { return t.open.Load() }
 
 // handshake gives what we say first to a peer of this torrent.
 func (t *Torrent) handshake() wire.Handshake {
-	h := wire.Handshake{InfoHash: t.spec.Meta.InfoHash, PeerID: t.peerID}
+	h := wire.Handshake{InfoHash: t.infoHash, PeerID: t.peerID}
 	h.Reserved = h.Reserved.WithExtensions().WithFast()
-	if t.e.node != nil && !t.info.Private {
+	if t.e.node != nil && !t.private.Load() {
 		h.Reserved = h.Reserved.WithDHT()
 	}
 	return h
@@ -481,6 +497,7 @@ const (
 	evOpened               // with chan whatOpen, who asks which files are open
 	evUrge                 // reader key wants the pieces from n to before bytes
 	evSlots                // n
+	evLooked               // with error, or nothing
 	evWeb                  // with *webseed.Batch
 	evWebPlace             // for web seed n
 	evWebYield             // of web seed n

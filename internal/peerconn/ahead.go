@@ -184,7 +184,7 @@ func (a *ahead) sort(n int) {
 
 // guessed reads a header and reports whether it is that of a whole block.
 func (a *ahead) guessed(head []byte) (wire.Message, bool) {
-	if binary.BigEndian.Uint32(head) != 9+block.Size || wire.ID(head[4]) != wire.Piece {
+	if binary.BigEndian.Uint32(head) != 9+block.Size || wire.ID(head[4]) != wire.Piece || a.rd.c.t.isBare() {
 		return wire.Message{}, false
 	}
 	m, err := wire.Parse(head[4:])

@@ -21,6 +21,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"shoal/internal/block"
@@ -71,6 +72,33 @@ type Torrent struct {
 	// Group counts the goroutines of the torrent's connections: their parent
 	// waits for it.
 	Group *sync.WaitGroup
+
+	bare *atomic.Bool // set: Geometry is not known yet; nil for those that always knew it
+}
+
+// Bare says that Geometry is not known yet. Until Learnt is called connections take
+// messages without looking at what pieces they are about, and no payload. It is called
+// before there is a connection.
+func (t *Torrent) Bare() {
+	t.bare = new(atomic.Bool)
+	t.bare.Store(true)
+}
+
+func (t *Torrent) isBare() bool { return t.bare != nil && t.bare.Load() }
+
+// Learnt says what Geometry is, from now on.
+func (t *Torrent) Learnt(g metainfo.Geometry) {
+	t.Geometry = g
+	t.bare.Store(false) // and so whoever sees it sees the geometry
+}
+
+// check says whether a message of a length may be read. bare: nothing was compared with
+// the geometry, and Valid can't be asked.
+func (t *Torrent) check(id wire.ID, length uint32) (bare bool, err error) {
+	if t.isBare() {
+		return true, wire.CheckBare(id, length, metainfo.MaxPieces)
+	}
+	return false, wire.CheckLength(id, length, t.Geometry.Pieces)
 }
 
 // Conn is one connection whose handshakes are done.
@@ -248,6 +276,9 @@ const batchItems = 64
 type Batch struct {
 	Key   uint64
 	Items []Item
+	// Bare says that a message in it was read before the geometry was known: its
+	// numbers were not looked at.
+	Bare bool
 
 	bodies []byte
 	home   chan *Batch
@@ -256,7 +287,7 @@ type Batch struct {
 // Recycle gives the batch back to its reader. Every Block in it has been taken.
 func (b *Batch) Recycle() {
 	clear(b.Items)
-	b.Items = b.Items[:0]
+	b.Items, b.Bare = b.Items[:0], false
 	b.bodies = emptied(b.bodies)
 	b.home <- b // never waits: there is room for every batch that exists
 }

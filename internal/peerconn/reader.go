@@ -42,8 +42,9 @@ type reader struct {
 	// payload is how much of what is paid for next goes into blocks.
 	payload int
 
-	skip  int // bytes left of a message of an unknown id
-	quiet int // reads in a row that brought little
+	bare  bool // the latest message was not held against the geometry
+	skip  int  // bytes left of a message of an unknown id
+	quiet int  // reads in a row that brought little
 }
 
 func (c *Conn) readLoop() {
@@ -222,8 +223,8 @@ func (rd *reader) parse() error {
 			return nil
 		}
 		id := wire.ID(b[4])
-		g := rd.c.t.Geometry
-		if err := wire.CheckLength(id, length, g.Pieces); err != nil {
+		bare, err := rd.c.t.check(id, length)
+		if err != nil {
 			return fmt.Errorf("bad message: %w", err)
 		}
 		head := 4 + int(length)
@@ -240,8 +241,10 @@ func (rd *reader) parse() error {
 		if id == wire.Piece {
 			m.Length = length - 9
 		}
-		if err := swarm.Valid(g, m); err != nil {
-			return fmt.Errorf("bad message: %w", err)
+		if rd.bare = bare; !bare {
+			if err := swarm.Valid(rd.c.t.Geometry, m); err != nil {
+				return fmt.Errorf("bad message: %w", err)
+			}
 		}
 		rd.r += head
 		if id != wire.Piece {
@@ -314,6 +317,7 @@ func (rd *reader) add(m wire.Message, b *block.Block) {
 		m.Body = rd.batch.bodies[at:len(rd.batch.bodies):len(rd.batch.bodies)]
 	}
 	rd.batch.Items = append(rd.batch.Items, Item{m, b})
+	rd.batch.Bare = rd.batch.Bare || rd.bare
 	if len(rd.batch.Items) >= batchItems {
 		rd.deliver()
 	}

@@ -41,7 +41,7 @@ func (s *Swarm) searches() bool { return (s.cfg.DHTPort != 0 || s.cfg.DHTPort6 !
 func (s *Swarm) Searched(now mono.Time, holders int) {
 	s.now = now
 	s.search.running = false
-	if s.idle() {
+	if s.idle() || !s.searches() { // it may have turned out private meanwhile
 		return
 	}
 	s.search.done++

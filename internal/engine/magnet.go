@@ -1,0 +1,273 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+
+	"shoal/internal/infohash"
+	"shoal/internal/mono"
+	"shoal/internal/peerbook"
+	"shoal/internal/swarm"
+	"shoal/internal/wire"
+	"shoal/metainfo"
+)
+
+// A Magnet is a torrent of which nothing is known but its info-hash, until its metadata
+// has come from peers (BEP 9). The torrent behind it has its peers, trackers and lookups
+// like any other; it is not on the list of torrents, has no files, and nobody sees it,
+// until it has its metadata: then it is one like any other, with the same peers.
+type Magnet struct {
+	t    *Torrent
+	spec MagnetSpec
+
+	ready chan struct{} // closed when the metadata is there, and the torrent is on the list
+	meta  *metainfo.Torrent
+
+	// Owned by the loop.
+	came   bool // the metadata is there and not looked at yet
+	listed bool
+}
+
+// MagnetSpec says which torrent is meant, and how to go on with it.
+type MagnetSpec struct {
+	InfoHash [20]byte
+	V2       infohash.HashV2 // what the metadata has to be, too, of a hybrid; zero: not said
+	Trackers []string
+	WebSeeds []string
+	Peers    []netip.AddrPort
+
+	// Spec says how the torrent is added; of it Meta, Priorities and Paths are left to
+	// Choose.
+	Spec Spec
+	// Choose is asked for what depends on the metadata, when that is there. It must not
+	// wait: the torrent's loop calls it.
+	Choose func(*metainfo.Torrent) (priorities []uint8, err error)
+	// Only has the torrent go no further than its metadata.
+	Only bool
+}
+
+// ErrMetadata says that the metadata, although it is what the info-hash stands for, can't
+// be used.
+var ErrMetadata = errors.New("its metadata can't be used")
+
+// AddMagnet begins to look for the metadata of a torrent.
+func (e *Engine) AddMagnet(m MagnetSpec) (*Magnet, error) {
+	spec := m.Spec
+	spec.Peers = m.Peers
+	spec.Meta = &metainfo.Torrent{
+		Info: &metainfo.Info{Name: infohash.Hash(m.InfoHash).String()}, InfoHash: m.InfoHash,
+		AnnounceList: tiersOf(m.Trackers), URLList: m.WebSeeds,
+	}
+	if _, err := os.Stat(spec.Dir); err != nil && !m.Only {
+		return nil, fmt.Errorf("open the folder for downloads: %w", err)
+	}
+	t := e.newTorrent(&spec)
+	t.magnet = &Magnet{t: t, spec: m, ready: make(chan struct{})}
+	at, err := newPlace(spec.Dir)
+	if err != nil {
+		return nil, err
+	}
+	t.at.Store(at)
+	if t.device = e.deviceOf(&spec); t.device == nil {
+		return nil, ErrClosed
+	}
+	t.pub.init(t)
+	now := e.now()
+	cfg := t.swarmConfig()
+	cfg.Bare = true
+	t.swarm = swarm.New(cfg, now, newRand())
+	t.swarm.Found(now, peerbook.Manual, m.Peers, nil)
+	if err := e.enlistMagnet(t.magnet); err != nil {
+		e.leaveDevice(t.device)
+		return nil, err
+	}
+	return t.magnet, nil
+}
+
+// tiersOf has every tracker in a tier of its own: a link does not say which of them are
+// the same.
+func tiersOf(trackers []string) (tiers [][]string) {
+	for _, u := range trackers {
+		tiers = append(tiers, []string{u})
+	}
+	return tiers
+}
+
+// enlistMagnet puts a magnet where connections find it and Close does, and lets it begin.
+func (e *Engine) enlistMagnet(m *Magnet) error {
+	e.mu.Lock()
+	switch {
+	case e.closed:
+		e.mu.Unlock()
+		return ErrClosed
+	case e.torrents[m.t.infoHash] != nil, !e.onlyMagnet(m, m.t.infoHash):
+		e.mu.Unlock()
+		return fmt.Errorf("%w: %s", ErrDuplicate, infohash.Hash(m.t.infoHash))
+	}
+	e.magnets = append(e.magnets, m)
+	m.t.open.Store(true)
+	e.mu.Unlock()
+	m.t.post(event{kind: evLooked, with: errBegin})
+	return nil
+}
+
+// errBegin has the loop of a magnet begin.
+var errBegin = errors.New("begin")
+
+// reach finds the torrent that takes connections for an info-hash.
+func (e *Engine) reach(infoHash [20]byte) *Torrent {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if t := e.torrents[infoHash]; t != nil {
+		return t
+	}
+	for _, m := range e.magnets {
+		if m.t.infoHash == infoHash {
+			return m.t
+		}
+	}
+	return nil
+}
+
+// onlyMagnet reports whether no magnet but m looks for a torrent. e.mu is held.
+func (e *Engine) onlyMagnet(m *Magnet, infoHash [20]byte) bool {
+	return !slices.ContainsFunc(e.magnets, func(x *Magnet) bool { return x != m && x.t.infoHash == infoHash })
+}
+
+// dropMagnet takes a magnet off its list: its torrent is on the other, or has ended. e.mu is
+// held. A nil magnet is on no list.
+func (e *Engine) dropMagnet(m *Magnet) {
+	e.magnets = slices.DeleteFunc(e.magnets, func(x *Magnet) bool { return x == m })
+}
+
+// Magnets gives those whose metadata is not there yet.
+func (e *Engine) Magnets() []*Magnet {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.magnets)
+}
+
+// InfoHash gives the info-hash.
+func (m *Magnet) InfoHash() [20]byte { return m.t.infoHash }
+
+// Stats gives the latest snapshot. It never waits.
+func (m *Magnet) Stats() *Stats { return m.t.Stats() }
+
+// Subscribe begins to listen to the torrent.
+func (m *Magnet) Subscribe() *Subscription { return m.t.Subscribe() }
+
+// Stop ends it, and the torrent that it became.
+func (m *Magnet) Stop(ctx context.Context) { m.t.halt(ctx) }
+
+// Wait waits for the metadata, and gives it, and the torrent that goes on with it; none
+// with MagnetSpec.Only. The error is that of ctx, ErrStopped, ErrMetadata or why the torrent
+// could not be added.
+func (m *Magnet) Wait(ctx context.Context) (*metainfo.Torrent, *Torrent, error) {
+	select {
+	case <-m.ready:
+		if m.spec.Only {
+			return m.meta, nil, nil
+		}
+		return m.meta, m.t, nil
+	case <-m.t.stopped.C():
+		return nil, nil, m.t.Err()
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	}
+}
+
+// learn takes the metadata, once it is there: from now on it is known what the torrent is.
+func (t *Torrent) learn(now mono.Time) {
+	m := t.magnet
+	if m == nil || !m.came || t.ending() {
+		return
+	}
+	m.came = false
+	if err := t.become(t.swarm.Metadata()); err != nil {
+		t.fail(fmt.Errorf("%s: %w", infohash.Hash(t.infoHash), err))
+		return
+	}
+	if t.info.Private {
+		t.private.Store(true)
+		t.swarm.Private(now)
+		t.swarm.Flush(t.send)
+		t.perform(t.swarm.Effects())
+	}
+	if m.spec.Only {
+		close(m.ready)
+		return
+	}
+	t.tasks.Go(func() {
+		err := t.firstLook(t.at.Load().given)
+		t.post(event{kind: evLooked, with: err})
+	})
+}
+
+// become makes the torrent the one that its metadata says.
+func (t *Torrent) become(raw []byte) error {
+	info, err := metainfo.ParseInfo(raw)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrMetadata, err)
+	}
+	if v2 := t.magnet.spec.V2; !v2.IsZero() && infohash.OfV2(raw) != v2 {
+		return fmt.Errorf("%w: the link names a v2 torrent that is another one", ErrMetadata)
+	}
+	old := t.spec.Meta
+	meta := &metainfo.Torrent{
+		Info: info, InfoHash: info.Hash, AnnounceList: old.AnnounceList, URLList: old.URLList, Warnings: info.Warnings,
+	}
+	if choose := t.magnet.spec.Choose; choose != nil {
+		prio, err := choose(meta)
+		if err != nil {
+			return err
+		}
+		if prio != nil {
+			t.prio.Store(&prio)
+		}
+	}
+	t.spec.Meta, t.info, t.geom = meta, info, info.Geometry()
+	t.connMu.Lock()
+	defer t.connMu.Unlock()
+	if t.conn != nil {
+		t.conn.Learnt(t.geom)
+	}
+	t.magnet.meta = meta
+	return t.checkPriorities(t.priorities())
+}
+
+// looked takes that the folder was looked at. The torrent goes on the list, and its
+// files are opened like any other's.
+func (t *Torrent) looked(err error) {
+	m := t.magnet
+	switch {
+	case errors.Is(err, errBegin):
+		t.swarm.Start(t.e.now())
+		return
+	case err == nil:
+		err = t.e.memory.add(t, nil)
+	}
+	if err != nil {
+		t.fail(err)
+		return
+	}
+	m.listed = true
+	close(m.ready)
+}
+
+// stillValid holds a message that was read before the geometry was known against it. A
+// peer whose message can't be is dropped.
+func (t *Torrent) stillValid(now mono.Time, key swarm.PeerKey, m wire.Message) bool {
+	if t.swarm.Bare() {
+		return true
+	}
+	err := swarm.Valid(t.geom, m)
+	if err != nil {
+		t.part(key, err)
+		t.swarm.Left(now, key, err.Error())
+	}
+	return err == nil
+}
