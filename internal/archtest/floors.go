@@ -46,6 +46,7 @@ var Rooms = []Room{
 	{"internal/picker", Decisions, false},
 	{"internal/window", Decisions, false},
 	{"internal/choker", Decisions, false},
+	{"internal/superseed", Decisions, false},
 	{"internal/peerbook", Decisions, false},
 	{"internal/meter", Decisions, false},
 	{"internal/blame", Decisions, false},

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"shoal/internal/block"
+	"shoal/internal/swarm"
 )
 
 const mib = 1 << 20
@@ -59,6 +62,34 @@ func (c crowd) finish(w *World, all []*Node, most float64) error {
 	return nil
 }
 
+// copies gives how many copies a node has sent, in the blocks that left it.
+func (n *Node) copies() float64 {
+	return float64(n.blocks) * block.Size / float64(n.w.Geometry.Total)
+}
+
+// spread reports whether each piece is at so many of the nodes at least.
+func spread(all []*Node, owners int) bool {
+	for i := range all[0].w.Geometry.Pieces {
+		n := 0
+		for _, o := range all {
+			if o.disk.verified.Has(i) {
+				n++
+			}
+		}
+		if n < owners {
+			return false
+		}
+	}
+	return true
+}
+
+// copiesUntilSpread runs until each piece is at two leechers, and gives what the seed has
+// sent by then.
+func (c crowd) copiesUntilSpread(w *World, seed *Node, all []*Node) (float64, error) {
+	err := w.Run(10*c.bound(w), func() bool { return seed.blocks > 0 && spread(all, 2) })
+	return seed.copies(), err
+}
+
 // economy is what a swarm of peers with bounded uplinks comes to.
 var economy = []Scenario{
 	{
@@ -86,6 +117,58 @@ var economy = []Scenario{
 			c := crowd{leechers: 40, up: mib, seedUp: 4 * mib, lag: 10 * time.Millisecond}
 			_, all := c.gather(w)
 			return c.finish(w, all, 1.15)
+		},
+	},
+	{
+		Name: "slow-first-seed", Story: "Forty leechers and a first seed from which a copy takes longest: it leaves it once, by itself.",
+		Pieces: 256, Blocks: 16,
+		Play: func(w *World) error {
+			c := crowd{leechers: 40, up: mib, seedUp: mib, lag: 10 * time.Millisecond}
+			_, all := c.gather(w)
+			return c.finish(w, all, 1.15)
+		},
+	},
+	{
+		Name: "super-seeding", Story: "A super-seed sends at most 1.1 copies before every piece is at two leechers.",
+		Pieces: 128, Blocks: 16,
+		Play: func(w *World) error {
+			c := crowd{leechers: 30, up: mib, seedUp: 2 * mib, lag: 10 * time.Millisecond}
+			c.seed.SuperSeed = swarm.SuperSeedOn
+			seed, all := c.gather(w)
+			copies, err := c.copiesUntilSpread(w, seed, all)
+			if err != nil {
+				return err
+			}
+			if copies > 1.1 {
+				return fmt.Errorf("the seed sent %.2f copies before every piece was at two leechers", copies)
+			}
+			return c.finish(w, all, 1.15)
+		},
+	},
+	{
+		Name: "super-seeding-plain", Story: "The same where nobody speaks the fast extension, so that nothing can be refused.",
+		Pieces: 128, Blocks: 16,
+		Play: func(w *World) error {
+			c := crowd{leechers: 30, up: mib, seedUp: 2 * mib, lag: 10 * time.Millisecond}
+			c.seed.SuperSeed, c.seed.NoFast, c.peer.NoFast = swarm.SuperSeedOn, true, true
+			seed, all := c.gather(w)
+			copies, err := c.copiesUntilSpread(w, seed, all)
+			if err != nil {
+				return err
+			}
+			if copies > 1.1 {
+				return fmt.Errorf("the seed sent %.2f copies before every piece was at two leechers", copies)
+			}
+			return c.finish(w, all, 1.25)
+		},
+	},
+	{
+		Name: "super-seed-alone", Story: "A super-seed with a single leecher deals everything to it, without waiting for others.",
+		Pieces: 64, Blocks: 4,
+		Play: func(w *World) error {
+			seed := w.Add(Spec{Name: "S", Have: w.Full(), Up: mib, SuperSeed: swarm.SuperSeedOn})
+			introduce(seed, w.Add(Spec{Name: "L", Up: mib}))
+			return w.within(1.2, 4*time.Second)
 		},
 	},
 }

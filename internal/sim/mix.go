@@ -7,6 +7,7 @@ import (
 
 	"shoal/internal/block"
 	"shoal/internal/mono"
+	"shoal/internal/swarm"
 )
 
 // Mix is a scenario drawn from a seed: some honest peers, some of whom have
@@ -109,7 +110,7 @@ func (m *mix) people() {
 	}
 	if m.dice(4) > 0 {
 		s := m.spec("S")
-		s.Have, s.SeedOnly = w.Full(), m.dice(2) == 0
+		s.Have, s.SeedOnly, s.SuperSeed = w.Full(), m.dice(2) == 0, swarm.SuperSeed(m.dice(3))
 		m.honest = append(m.honest, w.Add(s))
 	}
 	for i := range misfits {

@@ -29,6 +29,7 @@ type Spec struct {
 
 	Slots, MaxPeers, HalfOpen int // as in swarm.Config
 	SeedOnly, Private         bool
+	SuperSeed                 swarm.SuperSeed
 	NoFast                    bool // it does not speak the fast extension
 	DHT                       bool
 	Tracker                   bool
@@ -143,7 +144,8 @@ func (n *Node) Start() {
 	cfg := swarm.Config{
 		InfoHash: w.InfoHash, PeerID: n.id, Geometry: w.Geometry, Have: n.disk.verified.Clone(),
 		Private: n.spec.Private, SeedOnly: n.spec.SeedOnly, Client: "shoal 0.1.0", Port: n.addr.Port(),
-		Slots: n.spec.Slots, MaxPeers: n.spec.MaxPeers, HalfOpen: n.spec.HalfOpen,
+		SuperSeed: n.spec.SuperSeed,
+		Slots:     n.spec.Slots, MaxPeers: n.spec.MaxPeers, HalfOpen: n.spec.HalfOpen,
 		Trace: func(r trace.Record) { w.record(n, r) },
 	}
 	if n.spec.Tracker && w.tracker != nil {

@@ -166,6 +166,8 @@ func (x *witness) wrote(out swarm.Out) error {
 			return fmt.Errorf("block %v to a peer that is choked", ref)
 		case !x.n.disk.verified.Has(ref.Piece):
 			return fmt.Errorf("block %v of a piece that is not verified", ref)
+		case !x.have.Has(ref.Piece):
+			return fmt.Errorf("block %v of a piece that we never said we have", ref)
 		case x.theyed[ref] == 0:
 			return fmt.Errorf("block %v was not asked for, or taken back", ref)
 		}

@@ -9,6 +9,7 @@ import (
 	"shoal/internal/block"
 	"shoal/internal/mono"
 	"shoal/internal/picker"
+	"shoal/internal/superseed"
 )
 
 // CheckInvariants recomputes from scratch what the swarm keeps up step by step
@@ -80,9 +81,41 @@ func (s *Swarm) CheckInvariants() error {
 	if err := s.checkBook(); err != nil {
 		return err
 	}
+	if err := s.checkDealing(); err != nil {
+		return err
+	}
 	return s.picker.CheckInvariants(func(yield func(picker.Peer, *bitfield.Bitfield) bool) {
 		for i, p := range s.peers {
 			if p != nil && !yield(picker.Peer(i), p.have) {
+				return
+			}
+		}
+	})
+}
+
+// checkDealing compares what a seed that deals keeps of its peers with what they have.
+func (s *Swarm) checkDealing() error {
+	for _, p := range s.peers {
+		if p == nil || p.mask == nil {
+			continue
+		}
+		if !s.dealing.masks || p.mask.off && s.dealing.dealer != nil {
+			return fmt.Errorf("peer %d is masked, and nobody should be", p.key)
+		}
+		lacks := p.mask.lacks
+		if p.mask.count(p.have); p.mask.lacks != lacks {
+			return fmt.Errorf("peer %d lacks %d pieces that it was told of, counted %d", p.key, p.mask.lacks, lacks)
+		}
+	}
+	if s.dealing.dealer == nil {
+		return nil
+	}
+	if s.picker.Missing() > 0 {
+		return errors.New("a leecher deals")
+	}
+	return s.dealing.dealer.CheckInvariants(func(yield func(superseed.Peer, *bitfield.Bitfield) bool) {
+		for i, p := range s.peers {
+			if p != nil && !yield(superseed.Peer(i), p.have) {
 				return
 			}
 		}

@@ -23,6 +23,12 @@ func (s *Swarm) theirDontHave(p *peer, body []byte) error {
 		return nil
 	}
 	s.picker.PeerLost(p.have, piece)
+	p.fast.loses(piece)
+	p.mask.count(p.have)
+	if s.dealing.dealer != nil {
+		s.dealing.dealer.Lost(piece)
+		s.dealing.stale = true
+	}
 	s.withdrawn(p, p.have)
 	if p.wanted > 0 && s.picker.Lacks(piece) {
 		p.wanted--

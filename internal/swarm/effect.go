@@ -115,9 +115,11 @@ func (s *Swarm) settle() {
 	if s.idle() {
 		return
 	}
+	s.readyDeal()
 	if s.rechoke {
 		s.fillSlots()
 	}
+	s.deal()
 	s.measure()
 	if s.freed {
 		s.freed = false

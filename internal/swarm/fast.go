@@ -57,6 +57,8 @@ type fast struct {
 
 	suggested []uint32 // the latest last
 
+	hinted *bitfield.Bitfield // what we suggested; nil: nothing
+
 	// What we let it have while we choke it.
 	granted []uint32
 	starts  uint32 // with so many pieces it is no beginner any more
@@ -114,6 +116,16 @@ func (f *fast) gains(piece uint32) {
 	}
 }
 
+// loses takes note that the peer has a piece no more.
+func (f *fast) loses(piece uint32) {
+	if f != nil && f.reach != nil {
+		f.reach.Clear(piece)
+	}
+	if f != nil && f.willing != nil {
+		f.willing.Clear(piece)
+	}
+}
+
 // pardon forgets what was rejected.
 func (f *fast) pardon() {
 	if f != nil {
@@ -124,6 +136,9 @@ func (f *fast) pardon() {
 // sayHave is the first message: what we have (BEP 3, BEP 6).
 func (s *Swarm) sayHave(p *peer) {
 	have := s.picker.Bitfield()
+	if p.mask != nil {
+		have = p.mask.told
+	}
 	id := wire.Bitfield
 	switch {
 	case p.fast != nil && have.All() && s.bare == nil:
@@ -164,7 +179,7 @@ func (s *Swarm) grant(p *peer) {
 	}
 	p.fast.heard = true
 	k := min(grants, int(s.cfg.Geometry.Pieces/grantShare))
-	if s.cfg.Slots <= 0 || int(p.have.Count()) >= k {
+	if p.mask != nil || s.cfg.Slots <= 0 || int(p.have.Count()) >= k {
 		return
 	}
 	set := wire.AllowedFastSet(p.addr.Addr(), s.cfg.InfoHash, s.cfg.Geometry.Pieces, k)

@@ -61,6 +61,7 @@ func newMonkey(t *testing.T, script []byte) *monkey {
 	cfg := Config{
 		PeerID: [20]byte{3}, Geometry: m.geo, Client: "shoal", Port: 6881, Have: m.some(),
 		Private: m.dice(8) == 0, SeedOnly: m.dice(8) == 0, Slots: 1 + m.dice(3), MaxPeers: 1 + m.dice(8), HalfOpen: 1 + m.dice(3),
+		SuperSeed: SuperSeed(m.dice(3)),
 	}
 	if m.dice(2) == 0 {
 		cfg.DHTPort = 6881

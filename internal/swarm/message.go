@@ -6,6 +6,7 @@ import (
 	"shoal/internal/bitfield"
 	"shoal/internal/block"
 	"shoal/internal/mono"
+	"shoal/internal/superseed"
 	"shoal/internal/trace"
 	"shoal/internal/why"
 	"shoal/internal/wire"
@@ -55,7 +56,7 @@ func (s *Swarm) Message(now mono.Time, key PeerKey, m wire.Message, b *block.Blo
 		s.touch(p)
 	case wire.Interested:
 		p.interested = true
-		s.rechoke = true
+		s.rechoke, s.dealing.stale = true, true
 	case wire.NotInterested:
 		p.interested = false
 		s.rechoke = true
@@ -117,6 +118,13 @@ func (s *Swarm) theyHave(p *peer, piece uint32) {
 	}
 	s.picker.PeerHas(piece)
 	p.fast.gains(piece)
+	if s.dealing.dealer != nil {
+		s.dealing.dealer.Have(superseed.Peer(p.slot), piece)
+	}
+	s.dealing.stale = true
+	if p.mask != nil && p.mask.told.Has(piece) {
+		p.mask.lacks--
+	}
 	if s.picker.Lacks(piece) {
 		p.wanted++
 		s.interest(p)
@@ -141,7 +149,14 @@ func (s *Swarm) theirBitfield(p *peer, body []byte) {
 func (s *Swarm) theySay(p *peer, have *bitfield.Bitfield) {
 	s.withdrawn(p, have)
 	s.picker.PeerBits(p.have, have)
+	if s.dealing.dealer != nil {
+		s.dealing.dealer.Remove(p.have)
+		s.dealing.dealer.Add(have)
+	}
+	s.dealing.stale = true
+	s.dealing.rival = s.dealing.rival || have.All()
 	p.have = have
+	p.mask.count(have)
 	p.fast.sees(have)
 	s.recount(p)
 	s.interest(p)

@@ -26,6 +26,7 @@ type peer struct {
 	sender   blame.Sender // 0 until its first block
 	fresh    bool         // its address was not seen lately
 	fast     *fast        // nil: the fast extension is not spoken
+	mask     *masked      // nil: it knows what we have
 
 	// What the remote told us.
 	have       *bitfield.Bitfield

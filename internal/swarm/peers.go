@@ -10,6 +10,7 @@ import (
 	"shoal/internal/mono"
 	"shoal/internal/peerbook"
 	"shoal/internal/picker"
+	"shoal/internal/superseed"
 	"shoal/internal/trace"
 	"shoal/internal/why"
 	"shoal/internal/window"
@@ -155,6 +156,13 @@ func (s *Swarm) welcome(p *peer) {
 	}
 	s.due(s.now.Add(keepAliveAfter))
 
+	s.dealing.stale = true
+	if s.maskFor() {
+		p.mask = &masked{told: bitfield.New(s.cfg.Geometry.Pieces)}
+		if !s.dealing.masks {
+			s.dealing.masks, s.dealing.dealer = true, nil // another game begins
+		}
+	}
 	s.sayHave(p)
 	s.sayExtensions(p, why.HandshakeDone)
 	// BEP 5: PORT follows when both sides set the DHT bit; it is about the DHT of the
@@ -179,7 +187,7 @@ func (s *Swarm) sayExtensions(p *peer, w why.Why) {
 		return
 	}
 	p.out = wire.AppendExtensions(p.out, wire.Extensions{
-		IDs: s.ourExtensions(), MetaBytes: s.metaBytes(), Client: s.cfg.Client, Reqq: ourReqq, Port: s.cfg.port(p.addr.Addr()), UploadOnly: !s.wants(), YourIP: p.addr.Addr().Unmap(),
+		IDs: s.ourExtensions(), MetaBytes: s.metaBytes(), Client: s.cfg.Client, Reqq: ourReqq, Port: s.cfg.port(p.addr.Addr()), UploadOnly: !s.wants() && p.mask == nil, YourIP: p.addr.Addr().Unmap(),
 	})
 	s.touch(p)
 	if s.tracing() {
@@ -231,6 +239,10 @@ func (s *Swarm) remove(p *peer) {
 	if s.bare != nil && s.bare.fetch != nil {
 		s.bare.fetch.Gone(s.now, metadata.Key(p.key))
 	}
+	if s.dealing.dealer != nil {
+		s.dealing.dealer.Leave(superseed.Peer(p.slot), p.have)
+	}
+	s.dealing.stale = true
 	s.picker.AbandonAll(p.slot)
 	s.picker.PeerBits(p.have, nil)
 	s.freed = true
@@ -248,6 +260,7 @@ func (s *Swarm) remove(p *peer) {
 		s.chokeAt = mono.Never
 		// Most torrents of an engine are idle: nothing is kept for peers.
 		s.peers, s.byKey, s.scratch = nil, nil, scratch{}
+		s.dealing.dealer, s.dealing.masks = nil, false
 	}
 }
 

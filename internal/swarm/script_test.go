@@ -239,7 +239,7 @@ func (d *driver) torrent(args []string) {
 	*d = driver{t: d.t, now: mono.Start, keys: map[string]PeerKey{}, names: map[PeerKey]string{}, tags: map[uint32][]byte{}, web: map[int]*fetched{}}
 	pieces, blocks := uint32(4), uint32(2)
 	cfg := Config{PeerID: me, Client: "shoal", Port: 6881}
-	have := ""
+	have, limit := "", int64(0)
 	for _, arg := range args {
 		key, value, _ := strings.Cut(arg, "=")
 		n, _ := strconv.Atoi(value)
@@ -252,6 +252,10 @@ func (d *driver) torrent(args []string) {
 			have = value
 		case "slots":
 			cfg.Slots = n
+		case "super":
+			cfg.SuperSeed = map[string]SuperSeed{"on": SuperSeedOn, "off": SuperSeedOff}[value]
+		case "limit":
+			limit = int64(n)
 		case "peers":
 			cfg.MaxPeers = n
 		case "dials":
@@ -282,6 +286,9 @@ func (d *driver) torrent(args []string) {
 	cfg.Geometry, cfg.Have = d.geo, d.pieces(have)
 	cfg.Trace = func(r trace.Record) { d.notes = append(d.notes, r) }
 	d.s = New(cfg, d.now, rand.New(rand.NewPCG(1, 1)))
+	if limit > 0 {
+		d.s.SetUpLimit(limit)
+	}
 	d.s.Start(d.now)
 }
 

@@ -7,6 +7,7 @@ import (
 	"shoal/internal/block"
 	"shoal/internal/choker"
 	"shoal/internal/mono"
+	"shoal/internal/superseed"
 	"shoal/internal/trace"
 	"shoal/internal/why"
 	"shoal/internal/wire"
@@ -17,6 +18,9 @@ func (s *Swarm) requested(p *peer, ref block.Ref) {
 	switch {
 	case !s.picker.Have(ref.Piece):
 		s.deny(p, ref, why.NotHad)
+		return
+	case !p.knows(ref.Piece):
+		s.deny(p, ref, why.NotDealt)
 		return
 	case p.choked && !s.mayHave(p, ref.Piece):
 		s.deny(p, ref, why.Choked)
@@ -33,6 +37,9 @@ func (s *Swarm) requested(p *peer, ref block.Ref) {
 		p.interested = true
 	}
 	p.queue.push(ref)
+	if s.dealing.dealer != nil {
+		s.dealing.dealer.Asked(s.now, superseed.Peer(p.slot), ref.Piece)
+	}
 	s.touch(p)
 }
 
@@ -115,7 +122,7 @@ func (s *Swarm) gatherChokes() {
 			continue
 		}
 		s.scratch.chokes = append(s.scratch.chokes, choker.Peer{
-			Key: uint64(p.key), Interested: p.interested, Unchoked: !p.choked, Snubbed: p.snubbed,
+			Key: uint64(p.key), Interested: p.interested || s.deserves(p), Unchoked: !p.choked, Snubbed: p.snubbed,
 			Fresh: p.fresh, Down: int64(p.down.Rate(s.now)), Up: int64(p.up.Rate(s.now)),
 			Joined: p.joined, UnchokedAt: p.unchokedAt, ChokedAt: p.chokedAt,
 		})
@@ -129,6 +136,7 @@ func (s *Swarm) applyChokes() {
 			continue
 		}
 		p.choked = !c.Unchoke
+		s.dealing.stale = true
 		id := wire.Choke
 		if c.Unchoke {
 			id = wire.Unchoke

@@ -55,9 +55,10 @@ type Config struct {
 	// The same for IPv6, whose DHT is another (BEP 32).
 	Port6, DHTPort6 uint16
 
-	Slots    int // unchoked peers, the optimistic one included; negative: none; 0: 8, fewer under a low SetUpLimit
-	MaxPeers int // connections; default 80
-	HalfOpen int // dials at once; default 16
+	Slots     int // unchoked peers, the optimistic one included; negative: none; 0: 8, fewer under a low SetUpLimit
+	SuperSeed SuperSeed
+	MaxPeers  int // connections; default 80
+	HalfOpen  int // dials at once; default 16
 
 	// Web gives the web seeds (BEP 19), once, when something is to be fetched for the
 	// first time; nil: there are none.
@@ -163,6 +164,7 @@ type Swarm struct {
 	down, up meter.Meter
 	wasted   int64
 	web      *web // nil: no web seeds
+	dealing  dealing
 
 	effects []Effect
 	scratch scratch
@@ -221,6 +223,7 @@ func New(cfg Config, now mono.Time, rng *rand.Rand) *Swarm {
 	s.completed = s.Complete()
 	s.seeking = s.needs()
 	s.fetching = s.picker.Missing() > 0
+	s.dealing.first = !s.fetching && s.bare == nil
 	s.search.at = mono.Never
 	return s
 }
@@ -287,6 +290,7 @@ func (s *Swarm) Tick(now mono.Time) {
 		s.freed = true // the same, where somebody reads
 	}
 	s.tickHeld()
+	s.tickDeal()
 	if s.count > 0 {
 		if now >= s.chokeAt {
 			s.chokeRound()

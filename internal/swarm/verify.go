@@ -3,6 +3,7 @@ package swarm
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"shoal/internal/blame"
 	"shoal/internal/mono"
@@ -48,6 +49,12 @@ func (s *Swarm) verified(piece uint32, sums []blame.Sum) {
 // had takes a piece as ours.
 func (s *Swarm) had(piece uint32) {
 	lacked := s.picker.Lacks(piece)
+	s.scratch.senders = s.scratch.senders[:0]
+	for _, id := range s.picker.Senders(piece) {
+		if sender := blame.Sender(id); sender != 0 && !slices.Contains(s.scratch.senders, sender) {
+			s.scratch.senders = append(s.scratch.senders, sender)
+		}
+	}
 	s.picker.Verified(piece)
 	if s.tracing() {
 		s.note(trace.Did, trace.Torrent, nil, "verified", onPiece(why.None, piece))
@@ -64,8 +71,9 @@ func (s *Swarm) had(piece uint32) {
 			s.interest(p)
 		}
 		// HAVE goes to those who lack the piece, and to seeds, who learn from
-		// it how far we are and when neither gains any more.
-		if !p.have.Has(piece) || p.complete() {
+		// it how far we are and when neither gains any more; and to who sent it,
+		// which may be a seed that shows us a piece at a time (BEP 16).
+		if !p.have.Has(piece) || p.complete() || slices.Contains(s.scratch.senders, p.sender) {
 			p.out = wire.AppendHave(p.out, piece)
 			if s.tracing() {
 				s.note(trace.Sent, trace.Peer, p, "have", onPiece(why.PieceVerified, piece))

@@ -71,6 +71,11 @@ const (
 	TheyCancelled // it took the request back
 	Starter       // it has hardly anything to trade yet
 
+	// Of a seed that is not all out.
+	Dealt    // nobody else was given the piece yet, or the fewest were
+	NotDealt // the piece was dealt to others
+	AllOut   // everything has left the seed
+
 	// Of looking for peers.
 	NeedPeers
 	Periodic
@@ -187,6 +192,9 @@ var texts = [count]struct{ name, words string }{
 	QueueFull:          {"queue-full", "it has too many requests waiting"},
 	TheyCancelled:      {"they-cancelled", "it took the request back"},
 	Starter:            {"starter", "it has hardly anything to trade yet"},
+	Dealt:              {"dealt", "this seed deals it to this peer: the fewest have it"},
+	NotDealt:           {"not-dealt", "this seed deals it to others"},
+	AllOut:             {"all-out", "everything has left this seed"},
 	NeedPeers:          {"need-peers", "more peers are wanted"},
 	Periodic:           {"periodic", "it is time again"},
 	FirstAnnounce:      {"first-announce", "the torrent has started"},
