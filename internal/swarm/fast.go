@@ -257,7 +257,8 @@ func (s *Swarm) theyReject(p *peer, ref block.Ref) {
 	if _, late := p.late.take(ref); late {
 		return // it was taken back, and this is the answer
 	}
-	if _, asked := p.requests.take(ref); !asked {
+	r, asked := p.requests.take(ref)
+	if !asked {
 		// BEP 6: SHOULD close. After time-outs answers come twice from some.
 		if f.stray++; f.stray > maxUnasked {
 			s.drop(p, why.Protocol, "it rejects what it was not asked for")
@@ -268,6 +269,9 @@ func (s *Swarm) theyReject(p *peer, ref block.Ref) {
 	s.freed = true
 	p.window.Lost(s.now)
 	s.touch(p)
+	if r.owed {
+		return // the answer to what was taken back: now it can be asked for again
+	}
 	if p.choking {
 		if f.allowed != nil && f.allowed.Clear(ref.Piece) {
 			f.reach.Clear(ref.Piece)

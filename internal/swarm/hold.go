@@ -4,7 +4,6 @@ import (
 	"shoal/internal/mono"
 	"shoal/internal/trace"
 	"shoal/internal/why"
-	"shoal/internal/wire"
 )
 
 // Hold says that the torrent's files take nothing at the moment, or take it again.
@@ -30,10 +29,7 @@ func (s *Swarm) Hold(now mono.Time, on bool) {
 			continue
 		}
 		for _, r := range p.requests.live() {
-			p.out = wire.AppendCancel(p.out, r.ref)
-			if s.tracing() {
-				s.note(trace.Sent, trace.Peer, p, "cancel", onBlock(why.FilesOut, r.ref))
-			}
+			s.sayCancel(p, r, why.FilesOut)
 			s.touch(p)
 		}
 		s.takeBack(p)

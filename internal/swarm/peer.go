@@ -82,6 +82,10 @@ type request struct {
 	ref    block.Ref
 	at     mono.Time
 	passed int // later requests that were answered before it
+
+	// owed says that it was not sent: an earlier one for the block is still to be answered,
+	// which was taken back.
+	owed bool
 }
 
 // requests holds requests, oldest first. Peers answer nearly

@@ -33,7 +33,11 @@ func (s *Swarm) ask(p *peer) {
 		if p.choking {
 			c.Why = why.Allowed
 		}
-		p.requests.push(request{ref: c.Ref, at: s.now})
+		owed := s.owes(p, c.Ref)
+		p.requests.push(request{ref: c.Ref, at: s.now, owed: owed})
+		if owed {
+			continue
+		}
 		p.out = wire.AppendRequest(p.out, c.Ref)
 		if s.tracing() {
 			r := onBlock(c.Why, c.Ref)
@@ -43,6 +47,24 @@ func (s *Swarm) ask(p *peer) {
 	}
 	p.window.Sent(s.now, len(s.scratch.choices))
 	p.hungry = len(s.scratch.choices) < room
+}
+
+// owes reports whether p owes an answer for a block already: it was asked for it, and
+// that was taken back, which is answered with the block or a reject (BEP 6). To ask once more
+// would bring the block twice where the cancel came too late: what has been handed to a
+// socket can't be called back. It is waited for once: not all keep to the rule. Without the
+// fast extension nobody can tell.
+func (s *Swarm) owes(p *peer, ref block.Ref) bool {
+	if p.fast == nil {
+		return false
+	}
+	if r, late := p.late.take(ref); !late || r.owed {
+		return false
+	}
+	if s.tracing() {
+		s.note(trace.Did, trace.Peer, p, "wait", onBlock(why.Owed, ref))
+	}
+	return true
 }
 
 // limit is how many requests p should have. While somebody reads it is fewer, so that
@@ -65,13 +87,22 @@ func (s *Swarm) cancel(p *peer, ref block.Ref, w why.Why) {
 	if !ok {
 		return
 	}
+	s.sayCancel(p, r, w)
+	r.owed = r.owed || w == why.TimedOut // then it has been waited for long enough
 	p.expectLate(r)
 	p.window.Lost(s.now)
-	p.out = wire.AppendCancel(p.out, ref)
-	if s.tracing() {
-		s.note(trace.Sent, trace.Peer, p, "cancel", onBlock(w, ref))
-	}
 	s.touch(p)
+}
+
+// sayCancel tells a peer that a request is taken back, unless it knows.
+func (s *Swarm) sayCancel(p *peer, r request, w why.Why) {
+	if r.owed {
+		return
+	}
+	p.out = wire.AppendCancel(p.out, r.ref)
+	if s.tracing() {
+		s.note(trace.Sent, trace.Peer, p, "cancel", onBlock(w, r.ref))
+	}
 }
 
 // expectLate remembers a request that was taken back, for a while: the oldest is
@@ -105,11 +136,10 @@ func (s *Swarm) tickRequests(p *peer) {
 	if s.now >= p.lastBlock.Add(snubAfter) {
 		p.snubbed = true
 		p.window.Snub(s.now)
-		for _, r := range p.requests.live() {
-			p.out = wire.AppendCancel(p.out, r.ref)
-			if s.tracing() {
-				s.note(trace.Sent, trace.Peer, p, "cancel", onBlock(why.Snubbed, r.ref))
-			}
+		live := p.requests.live()
+		for i := range live {
+			s.sayCancel(p, live[i], why.Snubbed)
+			live[i].owed = true // it has been waited for long enough
 		}
 		s.takeBack(p)
 		s.touch(p)

@@ -37,6 +37,7 @@ const (
 	Urgent      // a reader waits for it
 	UrgentLate  // a reader waits for it, and who was asked is late
 	MakesRoom   // it is taken back for what a reader waits for
+	Owed        // it was asked of this peer and taken back; the answer to that is still to come
 	Unwanted    // it is not wanted any more
 	Endgame     // every missing block is requested; ask another peer too
 	Duplicated  // another peer delivered it first (cancel)
@@ -165,6 +166,7 @@ var texts = [count]struct{ name, words string }{
 	Urgent:             {"urgent", "a reader waits for it"},
 	UrgentLate:         {"urgent-late", "a reader waits for it, and who was asked is late"},
 	MakesRoom:          {"makes-room", "it makes room for what a reader waits for"},
+	Owed:               {"owed", "it was asked for and taken back, and that is not answered yet"},
 	Unwanted:           {"unwanted", "it is not wanted any more"},
 	Endgame:            {"endgame", "all missing blocks are requested, so ask one more peer"},
 	Duplicated:         {"delivered", "another peer delivered it first"},
