@@ -37,7 +37,7 @@ func TestGetFromWebSeed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"proto":"web","way":"sent","what":"fetch"`, `"why":"random-first"`} {
+	for _, want := range []string{`"proto":"web","way":"sent","what":"fetch"`, `"why":"web-spread"`} {
 		if !bytes.Contains(text, []byte(want)) {
 			t.Errorf("the trace has no %s", want)
 		}

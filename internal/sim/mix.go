@@ -25,7 +25,7 @@ func Mix(seed uint64) Scenario {
 	return Scenario{
 		Name: "mix", Story: "whatever the seed brings",
 		Pieces: pieces, Blocks: min(blocks, 240/pieces+1),
-		Play: func(w *World) error { return (&mix{w: w}).play() },
+		Play: func(w *World) error { return (&mix{w: w, web: newWebMix(w)}).play() },
 	}
 }
 
@@ -37,6 +37,7 @@ type mix struct {
 	actors []*Actor
 	others int // how many peers are not honest
 	way    int // how peers find each other
+	web    *webMix
 	over   bool
 }
 
@@ -87,6 +88,7 @@ func (m *mix) spec(name string) Spec {
 		// are all taken by peers that give nothing is helpless.
 		s.MaxPeers = 2 + m.dice(5) + m.others
 	}
+	s.Web = m.web.some()
 	s.NoFast = m.dice(4) == 0
 	s.Tracker, s.DHT = m.way == byTracker, m.way == byDHT
 	return s

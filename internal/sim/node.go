@@ -35,6 +35,7 @@ type Spec struct {
 	Tracker                   bool
 
 	DiskDelay time.Duration // of hashing and writing a piece
+	Web       []*webServer
 
 	// Misbehaviour. A node with any of it is not honest: nothing is asked of it
 	// but that its swarm keep its own invariants.
@@ -73,6 +74,8 @@ type Node struct {
 	held      bool
 	suspended bool
 	readers   []*Reader
+
+	web *webNode // nil without web seeds
 
 	node    *dht.Machine
 	nodeDue mono.Time
@@ -146,6 +149,7 @@ func (n *Node) Start() {
 		Private: n.spec.Private, SeedOnly: n.spec.SeedOnly, Client: "shoal 0.1.0", Port: n.addr.Port(),
 		SuperSeed: n.spec.SuperSeed,
 		Slots:     n.spec.Slots, MaxPeers: n.spec.MaxPeers, HalfOpen: n.spec.HalfOpen,
+		Web:   n.webConfig(),
 		Trace: func(r trace.Record) { w.record(n, r) },
 	}
 	if n.spec.Tracker && w.tracker != nil {
@@ -341,6 +345,8 @@ func (n *Node) perform(effects []swarm.Effect) {
 			n.Failed++
 		case swarm.Ban:
 			n.Banned[e.Addr.Addr()] = true
+		case swarm.Web:
+			n.webAct(e.Web)
 		case swarm.Complete:
 			n.Completed = n.w.now
 			for i := range n.w.Geometry.Pieces {

@@ -19,6 +19,8 @@ const (
 	streamFaults
 	streamScenario
 	streamNode // + number of the node
+
+	streamWeb = 1 << 62
 )
 
 // maxSteps ends a simulation that goes round in circles.

@@ -192,14 +192,25 @@ type board struct{ s *Swarm }
 
 func (b board) Generation() uint64 { return b.s.picker.Generation() }
 func (b board) Ranked() bool       { return b.s.picker.Ranked() }
-func (b board) Untouched() bool    { return b.s.picker.HaveCount() == 0 }
 
-func (b board) Offer(seed int, piece uint32) (webplan.Offer, uint8) {
+func (b board) Crowded() bool {
+	if b.s.picker.HaveCount() == 0 {
+		return true
+	}
+	for _, p := range b.s.peers {
+		if p != nil && !p.complete() {
+			return true
+		}
+	}
+	return false
+}
+
+func (b board) Offer(seed int, piece uint32) (o webplan.Offer, level uint8, rare bool) {
 	standing, level := b.s.picker.Standing(piece, uint32(webSender)+uint32(seed))
 	return [...]webplan.Offer{
 		picker.Barred: webplan.Nothing, picker.Untaken: webplan.Fresh, picker.Spoilt: webplan.Failed,
 		picker.Resting: webplan.Rest, picker.Poisoned: webplan.Ours, picker.Working: webplan.Shared,
-	}[standing], level
+	}[standing], level, b.s.picker.Availability(piece) == 0
 }
 
 func (b board) Free(piece uint32, half bool) (index, n uint32) {

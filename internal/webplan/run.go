@@ -23,10 +23,10 @@ func (m *Machine) plan(i int, c *conn) (Run, why.Why, bool) {
 	// A run that goes on is one that server and disk have read ahead for.
 	p, on := m.follows(c)
 	if on && !m.board.Ranked() {
-		if o, level := m.offer(i, p); o == Fresh {
+		// Nothing could come before what no peer has.
+		if o, level := m.offer(i, p); o == Fresh && level&1 == 1 {
 			return m.extend(i, p, level), why.WebOn, true
 		}
-		on = false
 	}
 	look := m.look(i)
 	if on {
@@ -36,11 +36,10 @@ func (m *Machine) plan(i int, c *conn) (Run, why.Why, bool) {
 	}
 	switch {
 	case look.gap.n > 0 && look.gap.level == look.top:
-		from, w := look.gap.from, why.WebGap
-		if m.board.Untouched() {
-			from, w = from+m.somewhere(look.gap.n), why.RandomFirst
+		if look.gap.level&1 == 1 && m.board.Crowded() {
+			return m.extend(i, m.somewhere(i, look), look.gap.level), why.WebSpread, true
 		}
-		return m.extend(i, from, look.gap.level), w, true
+		return m.extend(i, look.gap.from, look.gap.level), why.WebGap, true
 	case look.best != Nothing:
 		r, w := m.single(look.piece, look.best)
 		return r, w, r.Blocks > 0
@@ -57,20 +56,27 @@ func (m *Machine) follows(c *conn) (uint32, bool) {
 	return uint32(c.on / length), true
 }
 
-// offer is what a piece is to a seed, as far as it has it.
+// offer is what a piece is to a seed, as far as it has it, and how much it is wanted: by
+// its priority, and then before others if no peer has it.
 func (m *Machine) offer(i int, piece uint32) (Offer, uint8) {
 	if !m.seeds[i].has(piece) {
 		return Nothing, 0
 	}
-	return m.board.Offer(i, piece)
+	o, level, rare := m.board.Offer(i, piece)
+	level *= 2
+	if rare && o == Fresh {
+		level++
+	}
+	return o, level
 }
 
 // seen is what one look at all pieces found.
 type seen struct {
-	top uint8 // the highest priority of anything that can be asked for
-	gap gap   // the longest of that priority
+	top   uint8  // the highest level of anything that can be asked for
+	gap   gap    // the longest of that level
+	fresh uint32 // pieces in all of its gaps
 
-	best  Offer // what else there is of that priority, the best first
+	best  Offer // what else there is of that level, the best first
 	piece uint32
 }
 
@@ -103,6 +109,9 @@ func (m *Machine) look(i int) seen {
 			g = gap{from: p, level: level}
 		}
 		g.n++
+		if level == v.top {
+			v.fresh++
+		}
 		if level == v.top && g.n > v.gap.n {
 			v.gap = g
 		}
@@ -110,14 +119,23 @@ func (m *Machine) look(i int) seen {
 	return v
 }
 
-// somewhere gives a place in a gap of n pieces where a run begins, so that whole runs fit
-// before and after it.
-func (m *Machine) somewhere(n uint32) uint32 {
-	most := max(maxRun/m.cfg.Geometry.PieceLength, 1)
-	if n <= most {
-		return 0
+// somewhere draws one of the pieces of the highest level, and gives the beginning of the
+// short run that it is in, so that few gaps are left that are shorter.
+func (m *Machine) somewhere(i int, look seen) uint32 {
+	left := uint32(m.rng.Int64N(int64(look.fresh)))
+	run := max(minRun/m.cfg.Geometry.PieceLength, 1)
+	from := uint32(0) // of the gap
+	for p := range m.cfg.Geometry.Pieces {
+		if o, level := m.offer(i, p); o != Fresh || level != look.top {
+			from = p + 1
+			continue
+		}
+		if left == 0 {
+			return max(from, p/run*run)
+		}
+		left--
 	}
-	return uint32(m.rng.Int64N(int64(n/most))) * most
+	return look.gap.from
 }
 
 // at gives a run that begins with a piece a reader waits for.

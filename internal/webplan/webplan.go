@@ -9,8 +9,9 @@
 //  2. on from where the last run of the connection ended (why.WebOn);
 //  3. the longest gap of pieces that nobody has begun, of the highest priority, from
 //     its beginning (why.WebGap); peers take pieces here and there, so the two meet
-//     seldom. While nothing is had it begins somewhere within (why.RandomFirst), so that
-//     those who begin together have something to trade;
+//     seldom. What no connected peer has comes before what peers could bring. In a
+//     crowd it begins somewhere in what nobody has (why.WebSpread): all who see the same
+//     gaps would choose the same one, and those with different parts can trade;
 //  4. what is left: pieces that failed (why.Suspect), pieces that were begun and that
 //     nobody is being asked for (why.Started), the second half of what is free of a piece
 //     that a peer works on (why.WebHelp).
@@ -84,8 +85,8 @@ type Board interface {
 	// Generation changes when a block may have become free.
 	Generation() uint64
 	// Offer gives what a piece is to a seed, and its priority, above 0 unless it is
-	// Nothing.
-	Offer(seed int, piece uint32) (o Offer, level uint8)
+	// Nothing; and whether no connected peer has it.
+	Offer(seed int, piece uint32) (o Offer, level uint8, rare bool)
 	// Free gives a row of free blocks of a piece that is not Fresh: the first; with half
 	// the second half of the last.
 	Free(piece uint32, half bool) (index, n uint32)
@@ -93,8 +94,9 @@ type Board interface {
 	Urgent(now mono.Time) (piece uint32, ok bool)
 	// Ranked reports whether pieces are of different priorities.
 	Ranked() bool
-	// Untouched reports whether nothing of the torrent is had yet.
-	Untouched() bool
+	// Crowded reports whether there may be others who ask web seeds for the same: nothing
+	// is had yet, or somebody is connected who lacks something.
+	Crowded() bool
 	// Claim has the blocks of a run count as requested. The first should be here after
 	// wait, each further one so much later.
 	Claim(now mono.Time, conn int, r Run, wait, each time.Duration)
@@ -520,6 +522,9 @@ func (m *Machine) Ended(now mono.Time, id uint64, r Result) {
 		m.close(i, why.WebFewer)
 		return
 	} else {
+		if c.got > 0 {
+			s.fails = 0 // it gives at least something
+		}
 		m.failed(seed, r)
 	}
 	if s.dead != why.None || m.now < s.until {

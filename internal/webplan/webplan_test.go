@@ -17,7 +17,7 @@ import (
 
 // A command is a time and what happens then. The pieces are a row of letters:
 //
-//	. fresh   h had   f failed   o failed, with blocks of ours   b begun   s shared
+//	. fresh   p fresh, and a peer has it   h had   f failed   o failed, with blocks of ours   b begun   s shared
 //	w asked of a web seed        ! fresh, and a reader waits for it     0-9: fresh, of that level
 func TestScripts(t *testing.T) {
 	golden.Run(t, "testdata/*.txt", func(t *testing.T) func(string) string {
@@ -38,28 +38,31 @@ type board struct {
 	geo   metainfo.Geometry
 	state []byte
 	gen   uint64
+	crowd bool
 	claim [MaxConns][]uint32 // whole pieces
 	was   map[uint32]byte
 }
 
 func (b *board) Generation() uint64 { return b.gen }
 
-func (b *board) Offer(_ int, p uint32) (Offer, uint8) {
+func (b *board) Offer(_ int, p uint32) (Offer, uint8, bool) {
 	switch c := b.state[p]; {
 	case c == '.', c == '!':
-		return Fresh, 2
+		return Fresh, 2, true
+	case c == 'p':
+		return Fresh, 2, false
 	case '1' <= c && c <= '9':
-		return Fresh, c - '0'
+		return Fresh, c - '0', true
 	case c == 'f':
-		return Failed, 2
+		return Failed, 2, false
 	case c == 'o':
-		return Ours, 2
+		return Ours, 2, false
 	case c == 'b':
-		return Rest, 2
+		return Rest, 2, false
 	case c == 's':
-		return Shared, 2
+		return Shared, 2, false
 	}
-	return Nothing, 0
+	return Nothing, 0, false
 }
 
 func (b *board) Free(p uint32, half bool) (index, n uint32) {
@@ -78,8 +81,8 @@ func (b *board) Urgent(mono.Time) (uint32, bool) {
 	return uint32(i), i >= 0
 }
 
-func (b *board) Ranked() bool    { return strings.ContainsAny(string(b.state), "0123456789") }
-func (b *board) Untouched() bool { return !strings.Contains(string(b.state), "h") }
+func (b *board) Ranked() bool  { return strings.ContainsAny(string(b.state), "0123456789") }
+func (b *board) Crowded() bool { return b.crowd || !strings.Contains(string(b.state), "h") }
 
 func (b *board) Claim(_ mono.Time, conn int, r Run, _, _ time.Duration) {
 	p, left := r.Piece, int64(r.Blocks)+int64(r.Block)
@@ -130,6 +133,7 @@ func (d *driver) command(line string) string {
 }
 
 func (d *driver) torrent(args []string) {
+	d.b = board{}
 	size, seeds, bep17 := int64(1<<20), 1, false
 	var files []File
 	single := true
@@ -145,6 +149,8 @@ func (d *driver) torrent(args []string) {
 			size = d.size(value)
 		case "seeds":
 			seeds = d.number(value)
+		case "crowd":
+			d.b.crowd = true
 		case "bep17":
 			bep17 = true
 		case "files":

@@ -126,6 +126,7 @@ const (
 	WebFewer   // one less: it did not pay
 	WebOn      // a run goes on where the last one ended
 	WebGap     // it is the longest gap
+	WebSpread  // somewhere in what nobody has, so that others take other parts
 	WebWhole   // the server knows no ranges, and this is near the beginning of a file
 	WebHelp    // half of what a slow peer has left of a piece
 	WebWait    // it failed, and is left alone for a while
@@ -232,6 +233,7 @@ var texts = [count]struct{ name, words string }{
 	WebFewer:           {"web-fewer", "one connection less: it did not pay"},
 	WebOn:              {"web-on", "it goes on where the last run ended"},
 	WebGap:             {"web-gap", "the longest gap that nobody has begun"},
+	WebSpread:          {"web-spread", "somewhere in what nobody has, so that others take other parts"},
 	WebWhole:           {"web-whole", "the web seed knows no ranges, and this is near the beginning of a file"},
 	WebHelp:            {"web-help", "half of what is left of a piece that a peer works on"},
 	WebWait:            {"web-wait", "it failed, and is left alone for a while"},
