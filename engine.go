@@ -321,6 +321,11 @@ func eventsOf(ctx context.Context, sub *engine.Subscription) iter.Seq2[*Torrent,
 // whether there is anything new in Stats, of many torrents and often.
 func (t *Torrent) Updated() time.Time { at, _ := t.t.Updated(); return at }
 
+// Changes goes up whenever a snapshot of a torrent is made, so that of thousands it is
+// found out at once that there is nothing new. It says nothing of torrents that are
+// Checking, which count on.
+func (e *Engine) Changes() uint64 { return e.e.Changes() }
+
 // State is that of the latest snapshot.
 func (t *Torrent) State() State { _, s := t.t.Updated(); return states[s] }
 

@@ -104,8 +104,9 @@ func (e *Engine) Remove(ctx context.Context, infoHash string) error {
 	return publicError(e.e.Remove(ctx, h))
 }
 
-// Save makes durable what is remembered, as of now. Without it that is done soon after a
-// torrent is added, stopped or chosen for, once a minute for totals, and by Close.
+// Save makes durable what is known now: what is remembered, and which pieces were found in
+// the files. It waits until all torrents have looked for those, but for checks that take
+// long. Without Save it is done soon, for totals once a minute, and by Close.
 func (e *Engine) Save(ctx context.Context) error { return publicError(e.e.Save(ctx)) }
 
 // ListRemembered reads what an engine with this StateDir remembers, while there is none:

@@ -241,7 +241,7 @@ func (d *download) run(ctx context.Context, seed bool) error {
 	} else {
 		d.out.say("seeding until Ctrl-C")
 	}
-	if err := ended(ctx, d.out, d.torrent); err != nil {
+	if err := ended(ctx, d.out, d.engine, d.torrent); err != nil {
 		w.stop()
 		return fail("seed "+d.src.name(), err)
 	}
@@ -349,13 +349,18 @@ func (d *download) failed(ctx context.Context, err error) error {
 // ended waits until ctx ends, which is the normal end of a seed and gives nil, or
 // until no torrent is left that has not failed or been shared enough, which is a normal
 // end, too, when one was. A torrent that fails on the way is told, the others go on.
-func ended(ctx context.Context, out *output, torrents ...*shoal.Torrent) error {
+func ended(ctx context.Context, out *output, engine *shoal.Engine, torrents ...*shoal.Torrent) error {
 	tick := time.NewTicker(eventEvery)
 	defer tick.Stop()
 	gone, enough := make(map[*shoal.Torrent]bool), false
+	var changed uint64
 	for first := true; ; first = false {
 		err := shoal.ErrStopped
+		now := engine.Changes()
 		for _, t := range torrents {
+			if now == changed && !first {
+				break
+			}
 			state := t.State()
 			if gone[t] || state != shoal.Failed && state != shoal.Stopped && state != shoal.Paused {
 				continue
@@ -373,6 +378,7 @@ func ended(ctx context.Context, out *output, torrents ...*shoal.Torrent) error {
 				out.warn("%s: %s", printable(t.Name()), printable(err.Error()))
 			}
 		}
+		changed = now
 		if len(gone) == len(torrents) {
 			if enough {
 				return nil

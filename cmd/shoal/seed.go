@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime/debug"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -20,9 +21,32 @@ type upEvent struct {
 	Partial  int    `json:"partial"`
 }
 
-// seedGC is how much garbage a seed lets gather, in percent of what it needs: it makes
-// hardly any, and thousands of torrents are to cost little.
-const seedGC = 25
+// manyGC is how much garbage gathers where there are many torrents, in percent of what is
+// needed: they make hardly any, and are to cost little. few is what is not many.
+const (
+	manyGC = 25
+	few    = 50
+)
+
+// spare is for commands that have many torrents: memory that gathers is given back early,
+// and what the start has used once everything is found and safe. It ends with ctx.
+func (s *session) spare(ctx context.Context, torrents int) (wait func()) {
+	if torrents <= few {
+		return func() {}
+	}
+	debug.SetGCPercent(manyGC)
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if s.engine.Save(ctx) == nil {
+			debug.FreeOSMemory()
+		}
+	})
+	return func() {
+		cancel()
+		wg.Wait()
+	}
+}
 
 type seededEvent struct {
 	Torrents int     `json:"torrents"`
@@ -63,6 +87,9 @@ func seed(ctx context.Context, out *output, names []string, n netFlags, share sh
 		return err
 	}
 	start := out.now()
+	if len(srcs) > few {
+		debug.SetGCPercent(manyGC) // what is between the torrents stays there
+	}
 	s, err := openSession(out, n)
 	if err != nil {
 		return err
@@ -148,9 +175,8 @@ func (sh *sharing) run(ctx context.Context) error {
 	sh.out.say("%s at %s", count(up.Complete+up.Partial, "torrent"), up.Addr)
 	sh.out.say("up") // alone on its line, so that it can be waited for
 	sh.out.event("up", up)
-	debug.SetGCPercent(seedGC)
-	debug.FreeOSMemory() // what the checks have used is not needed again for long
-	if err := ended(ctx, sh.out, sh.torrents...); err != nil {
+	defer sh.spare(ctx, len(sh.torrents))()
+	if err := ended(ctx, sh.out, sh.engine, sh.torrents...); err != nil {
 		return fail("seed", err)
 	}
 	w.stop()

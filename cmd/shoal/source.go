@@ -69,7 +69,7 @@ func readTorrent(name string) ([]byte, error) {
 	case len(raw) > metainfo.MaxSize:
 		return nil, sourceErr(hint, "read %s: over %s, which no torrent file is", printable(name), size(metainfo.MaxSize))
 	}
-	return raw, nil
+	return slices.Concat(raw), nil // no larger than it is: it is kept
 }
 
 // checkKind tells sources of a kind that is not taken by what they look like. A

@@ -148,6 +148,14 @@ func TestScreen(t *testing.T) {
 	expect("before\nbetween\nshoal: stopped\n       do this\n")
 }
 
+func viewOf(all []shoal.Stats) view {
+	v := view{one: all[0]}
+	for _, s := range all {
+		v.add(tallyOf(s))
+	}
+	return v
+}
+
 // What a person sees of a download, from checking to seeding, at several widths.
 func TestLines(t *testing.T) {
 	states := []byte(strings.Repeat("v", 40) + strings.Repeat("s", 10) + strings.Repeat("m", 50))
@@ -192,11 +200,14 @@ seeding 1 torrent  ↑ 300 KiB/s  1.00 GiB sent  5 peers
 		{"several, one still checked", 60, []shoal.Stats{complete, checking}, `
 checking  12.5%  ██▊                     250 MiB of 1.95 GiB
 `},
+		{"several, one still fetched", 79, []shoal.Stats{complete, s, complete}, `
+downloading 1 torrent  80.0%  37.5 MiB/s, seeding 2 torrents  ↑ 900 KiB/s  2.00 GiB sent  15 peers
+`},
 		{"several seeds", 60, []shoal.Stats{complete, complete, complete}, `
 seeding 3 torrents  ↑ 900 KiB/s  3.00 GiB sent  15 peers
 `},
 	} {
-		got := "\n" + strings.Join(lines(c.all, c.width, blocks, colours{}), "\n") + "\n"
+		got := "\n" + strings.Join(lines(viewOf(c.all), c.width, blocks, colours{}), "\n") + "\n"
 		if got != c.want {
 			t.Errorf("%s, %d cells:\n got %s\nwant %s", c.name, c.width, got, c.want)
 		}

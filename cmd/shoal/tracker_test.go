@@ -27,9 +27,10 @@ func TestTracker(t *testing.T) {
 			const dead = "http://127.0.0.1:1/announce"
 			s := newShare(t, "--tracker", url)
 			hash := start(t, "show", s.torrent).finish(exitDone, "complete")["info_hash"].(string)
-			_, addr := seedFrom(t, s.dir, s.torrent, "--no-dht")
+			seed, addr := seedFrom(t, s.dir, s.torrent, "--no-dht")
 
-			// The seed's announce may still be under way.
+			// The seed's announce may still be under way, or told to the tracker and not to us.
+			seed.await("tracker", func(e map[string]any) bool { return e["state"] == "working" })
 			for {
 				e := start(t, "scrape", s.torrent).await("scraped", nil)
 				if number(t, e, "seeds") == 1 {

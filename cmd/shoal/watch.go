@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
+	"io"
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +17,7 @@ import (
 // much is said about them.
 type watcher struct {
 	out      *output
+	engine   *shoal.Engine
 	torrents []*shoal.Torrent
 
 	cancel context.CancelFunc
@@ -24,9 +27,10 @@ type watcher struct {
 	// What has been said. Owned by the ticking goroutine.
 	pace     pace
 	checking bool
-	last     []shoal.Stats          // by torrent
-	told     map[string]shoal.Stats // by info-hash
-	trackers map[string]string      // state and error, by info-hash and URL
+	last     []sight           // by torrent
+	one      shoal.Stats       // of the only torrent
+	changed  uint64            // of the engine, at the last look
+	trackers map[string]string // what people were told, by URL
 	uploaded int64
 }
 
@@ -34,8 +38,8 @@ type watcher struct {
 func watch(out *output, engine *shoal.Engine, torrents ...*shoal.Torrent) *watcher {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &watcher{
-		out: out, torrents: torrents, cancel: cancel, pace: pace{out: out},
-		told: make(map[string]shoal.Stats), trackers: make(map[string]string),
+		out: out, engine: engine, torrents: torrents, cancel: cancel, pace: pace{out: out},
+		checking: true, last: make([]sight, len(torrents)), trackers: make(map[string]string),
 	}
 	events := engine.Events(ctx, torrents...) // from here on, not from when the goroutine runs
 	w.wg.Go(func() {
@@ -68,8 +72,8 @@ func (w *watcher) stop() {
 	w.ending.Do(func() {
 		w.cancel()
 		w.wg.Wait()
-		for _, t := range w.torrents {
-			w.changes(t.Stats())
+		for i := range w.torrents {
+			w.look(i)
 		}
 		w.out.clear()
 	})
@@ -174,51 +178,104 @@ type trackerEvent struct {
 	Error    string `json:"error,omitempty"`
 }
 
-func (w *watcher) tick() {
-	if w.last == nil {
-		w.last = make([]shoal.Stats, len(w.torrents))
-	}
-	all, news := w.last, false
-	for i, t := range w.torrents {
-		// Of thousands hardly any has changed.
-		if at := t.Updated(); at.Equal(all[i].At) && all[i].State != shoal.Checking {
-			continue
-		}
-		news = true
-		all[i] = t.Stats()
-		w.changes(all[i])
-	}
-	switch {
-	case !news && !w.checking && len(all) > 1:
-	case w.out.json:
-	case w.out.live():
-		w.out.draw(func(width int, g glyphs, c colours) []string { return lines(all, width, g, c) })
-	default:
-		w.line(all)
+// A sight is what is kept of a torrent from one look to the next: little, since there may
+// be thousands.
+type sight struct {
+	at       int64 // of the snapshot; 0 before the first
+	trackers []uint32
+	tally
+}
+
+// A tally is what is added up over torrents.
+type tally struct {
+	state                    shoal.State
+	size, verified, uploaded int64
+	downRate, upRate         float32
+	peers, dhtNodes          int32
+	pieces, have, checked    int32
+}
+
+func tallyOf(s shoal.Stats) tally {
+	return tally{
+		s.State, s.Size, s.Verified, s.Uploaded, float32(s.DownRate), float32(s.UpRate),
+		int32(s.Peers), int32(s.DHTNodes), int32(s.Pieces), int32(s.Have), int32(s.Checked),
 	}
 }
 
-// changes tells a program of a snapshot that is new, and everyone of trackers
-// that fail.
-func (w *watcher) changes(s shoal.Stats) {
-	for _, t := range s.Trackers {
-		key, now := s.InfoHash+" "+t.URL, t.State+" "+t.Err
-		if w.trackers[key] == now {
-			continue
+func (w *watcher) tick() {
+	// Of thousands hardly any has changed, and most of the time none.
+	changed := w.engine.Changes()
+	news, checking := changed != w.changed, false
+	w.changed = changed
+	for i := range w.torrents {
+		if !news && !w.checking {
+			break
 		}
-		w.trackers[key] = now
-		w.out.event("tracker", trackerEvent{s.InfoHash, t.URL, t.State, t.Err})
-		if t.Err != "" || t.State == "unsupported" {
-			w.out.say("tracker %s: %s", printable(t.URL), printable(orElse(t.Err, t.State)))
-		}
+		w.look(i)
+		checking = checking || w.last[i].state == shoal.Checking
 	}
-	w.webSeedChanges(s)
-	if !w.out.json {
+	if !news && !w.checking && len(w.torrents) > 1 {
 		return
 	}
-	if last, ok := w.told[s.InfoHash]; !ok || !last.At.Equal(s.At) || last.Checked != s.Checked {
-		w.told[s.InfoHash] = s
-		w.out.event("progress", progressOf(s))
+	if checking != w.checking {
+		w.checking, w.pace = checking, pace{out: w.out} // another job, counted from its start
+	}
+	if w.out.json {
+		return
+	}
+	v := w.view()
+	if !w.out.live() {
+		w.line(v)
+		return
+	}
+	w.out.draw(func(width int, g glyphs, c colours) []string { return lines(v, width, g, c) })
+}
+
+// look takes a torrent's latest snapshot and tells what is new in it, if it is.
+func (w *watcher) look(i int) {
+	t, was := w.torrents[i], &w.last[i]
+	if t.Updated().UnixNano() == was.at && was.state != shoal.Checking {
+		return
+	}
+	s := t.Stats()
+	at := s.At.UnixNano()
+	if at == was.at && int32(s.Checked) == was.checked {
+		return
+	}
+	was.at, was.tally = at, tallyOf(s)
+	if len(w.torrents) == 1 {
+		w.one = s
+	}
+	w.tellTrackers(was, s)
+	w.webSeedChanges(s)
+	w.out.event("progress", progressOf(s))
+}
+
+// tellTrackers tells a program of every change, and people of what fails: of a tracker
+// that many torrents have once.
+func (w *watcher) tellTrackers(was *sight, s shoal.Stats) {
+	if len(was.trackers) != len(s.Trackers) {
+		was.trackers = make([]uint32, len(s.Trackers))
+	}
+	for i, t := range s.Trackers {
+		sum := fnv.New32a()
+		io.WriteString(sum, t.URL+" "+t.State+" "+t.Err)
+		if was.trackers[i] == sum.Sum32() {
+			continue
+		}
+		was.trackers[i] = sum.Sum32()
+		w.out.event("tracker", trackerEvent{s.InfoHash, t.URL, t.State, t.Err})
+		text := t.Err
+		if t.State == "unsupported" {
+			text = orElse(text, t.State)
+		}
+		if text == w.trackers[t.URL] || text == "" && len(w.torrents) > 1 {
+			continue
+		}
+		w.trackers[t.URL] = text
+		if text != "" {
+			w.out.say("tracker %s: %s", printable(t.URL), printable(text))
+		}
 	}
 }
 
@@ -229,21 +286,38 @@ func orElse(s, other string) string {
 	return other
 }
 
-// total adds up what several torrents do.
-func total(all []shoal.Stats) (sum shoal.Stats, doing map[shoal.State]int) {
-	doing = make(map[shoal.State]int)
-	for _, s := range all {
-		doing[s.State]++
-		sum.Size += s.Size
-		sum.Verified += s.Verified
-		sum.Uploaded += s.Uploaded
-		sum.UpRate += s.UpRate
-		sum.Peers += s.Peers
-		sum.Pieces += s.Pieces
-		sum.Checked += s.Checked
-		sum.DHTNodes = max(sum.DHTNodes, s.DHTNodes)
+// A view is what all torrents do together.
+type view struct {
+	torrents int
+	sum      shoal.Stats
+	doing    map[shoal.State]int
+	one      shoal.Stats // the only torrent
+}
+
+func (w *watcher) view() view {
+	v := view{one: w.one}
+	for i := range w.last {
+		v.add(w.last[i].tally)
 	}
-	return sum, doing
+	return v
+}
+
+func (v *view) add(s tally) {
+	if v.doing == nil {
+		v.doing = make(map[shoal.State]int)
+	}
+	v.torrents++
+	v.doing[s.state]++
+	v.sum.Size += s.size
+	v.sum.Verified += s.verified
+	v.sum.Uploaded += s.uploaded
+	v.sum.DownRate += float64(s.downRate)
+	v.sum.UpRate += float64(s.upRate)
+	v.sum.Peers += int(s.peers)
+	v.sum.Pieces += int(s.pieces)
+	v.sum.Have += int(s.have)
+	v.sum.Checked += int(s.checked)
+	v.sum.DHTNodes = max(v.sum.DHTNodes, int(s.dhtNodes))
 }
 
 // checkedBytes is about how much of a torrent has been read while it is checked.
@@ -259,24 +333,24 @@ func checkedBytes(s shoal.Stats) int64 {
 const seedingEvery = time.Minute
 
 // line prints a plain line when one is due.
-func (w *watcher) line(all []shoal.Stats) {
-	sum, doing := total(all)
-	now := w.out.now()
-	if checking := doing[shoal.Checking] > 0; checking != w.checking {
-		w.checking, w.pace = checking, pace{out: w.out} // another job, counted from its start
-	}
+func (w *watcher) line(v view) {
+	sum, now := v.sum, w.out.now()
 	switch {
 	case w.checking:
 		if done := checkedBytes(sum); w.pace.due(now, done, sum.Size) {
 			w.out.say("checking  %s  %s of %s", percent(done, sum.Size), size(done), size(sum.Size))
 		}
-	case doing[shoal.Downloading] > 0:
+	case v.torrents == 1 && v.doing[shoal.Downloading] > 0:
 		if w.pace.due(now, sum.Verified, sum.Size) {
-			w.out.say("%s", downloading(all[0]))
+			w.out.say("%s", downloading(v.one))
+		}
+	case v.doing[shoal.Downloading] > 0:
+		if w.pace.due(now, sum.Verified, sum.Size) {
+			w.out.say("%s", several(v, blocks))
 		}
 	case sum.Uploaded > w.uploaded && now.Sub(w.pace.last) >= seedingEvery:
 		w.pace.last, w.uploaded = now, sum.Uploaded
-		w.out.say("%s", seeding(sum, len(all), blocks))
+		w.out.say("%s", several(v, blocks))
 	}
 }
 
@@ -313,29 +387,46 @@ func traffic(s shoal.Stats, g glyphs) string {
 	return text
 }
 
-func seeding(sum shoal.Stats, n int, g glyphs) string {
-	return fmt.Sprintf("seeding %s  %s %s  %s sent  %s", count(n, "torrent"), g.up, rate(sum.UpRate), size(sum.Uploaded), count(sum.Peers, "peer"))
+// several says in a line what torrents do, one seed among them.
+func several(v view, g glyphs) string {
+	var parts []string
+	if n := v.doing[shoal.Downloading]; n > 0 {
+		parts = append(parts, fmt.Sprintf("downloading %s  %s  %s", count(n, "torrent"), percent(v.sum.Verified, v.sum.Size), rate(v.sum.DownRate)))
+	}
+	if n := v.doing[shoal.Seeding] + v.doing[shoal.Incomplete]; n > 0 || len(parts) == 0 {
+		parts = append(parts, "seeding "+count(n, "torrent"))
+	}
+	if n := v.doing[shoal.Queued]; n > 0 {
+		parts = append(parts, fmt.Sprintf("%s in line", group(int64(n))))
+	}
+	if n := v.doing[shoal.Held] + v.doing[shoal.Missing]; n > 0 {
+		parts = append(parts, fmt.Sprintf("%s held up", group(int64(n))))
+	}
+	if n := v.doing[shoal.Failed]; n > 0 {
+		parts = append(parts, fmt.Sprintf("%s failed", group(int64(n))))
+	}
+	return fmt.Sprintf("%s  %s %s  %s sent  %s", strings.Join(parts, ", "), g.up, rate(v.sum.UpRate), size(v.sum.Uploaded), count(v.sum.Peers, "peer"))
 }
 
 // lines draws the area of a terminal: for one torrent that is not complete a bar,
-// the traffic and the map of its pieces, for seeds one line.
-func lines(all []shoal.Stats, width int, g glyphs, c colours) []string {
-	sum, doing := total(all)
+// the traffic and the map of its pieces, for several, and for seeds, one line.
+func lines(v view, width int, g glyphs, c colours) []string {
+	sum := v.sum
 	switch {
-	case doing[shoal.Checking] > 0:
+	case v.doing[shoal.Checking] > 0:
 		done := checkedBytes(sum)
 		out := []string{barLine("checking", done, sum.Size, size(done)+" of "+size(sum.Size), width, g, c)}
-		if len(all) == 1 && len(all[0].Map) > 0 {
-			out = append(out, pieceMap(all[0].Map, width, g, c))
+		if v.torrents == 1 && len(v.one.Map) > 0 {
+			out = append(out, pieceMap(v.one.Map, width, g, c))
 		}
 		return out
-	case len(all) == 1 && doing[shoal.Downloading] > 0:
-		s := all[0]
+	case v.torrents == 1 && v.doing[shoal.Downloading] > 0:
+		s := v.one
 		return []string{
 			barLine("downloading", s.Verified, s.Size, size(s.Verified)+" of "+size(s.Size), width, g, c),
 			strings.TrimRight(traffic(s, g), " "),
 			pieceMap(s.Map, width, g, c),
 		}
 	}
-	return []string{seeding(sum, len(all), g)}
+	return []string{several(v, g)}
 }

@@ -180,6 +180,8 @@ type Engine struct {
 
 	outside outside
 
+	changes atomic.Uint64 // snapshots made
+
 	inboxes sync.Pool // of torrents that sleep
 
 	traceMu sync.Mutex

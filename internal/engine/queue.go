@@ -82,6 +82,22 @@ func (q *queue) wait() {
 	}
 }
 
+// settle waits until nothing is left to do, or ctx ends.
+func (q *queue) settle(ctx context.Context) error {
+	defer context.AfterFunc(ctx, func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.rest.Broadcast()
+	})()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.rest.L = &q.mu
+	for q.running > 0 && ctx.Err() == nil {
+		q.rest.Wait()
+	}
+	return ctx.Err()
+}
+
 // A check of more than this gives its place to others, and takes one of the few for
 // long ones: so that a torrent which has nothing to check does not wait for one that
 // has, and a disk with moving parts is not asked for many places at once.

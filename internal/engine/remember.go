@@ -345,8 +345,14 @@ func (m *memory) run(ctx context.Context) {
 	}
 }
 
-// Save makes durable what is remembered as of now.
+// Save makes durable what is remembered as of now, and waits for the claims of seeds
+// whose pieces were found so far.
 func (e *Engine) Save(ctx context.Context) error {
+	for _, q := range []*queue{&e.openings, &e.adoptions} {
+		if err := q.settle(ctx); err != nil {
+			return err
+		}
+	}
 	if e.memory == nil {
 		return nil
 	}

@@ -133,13 +133,22 @@ func (p *publisher) publish(now mono.Time, idle bool) mono.Time {
 	return mono.Never
 }
 
+// Changes goes up whenever a snapshot is made.
+func (e *Engine) Changes() uint64 { return e.changes.Load() }
+
+// keep makes s the latest snapshot.
+func (p *publisher) keep(s *Stats) {
+	p.latest.Store(s)
+	p.t.e.changes.Add(1)
+}
+
 func (p *publisher) publishNow(now mono.Time) {
 	p.last, p.pending = now, false
 	s := &Stats{At: time.Now(), Checked: int(p.t.geom.Pieces), Hashed: int(p.doubt.Load())}
 	if p.t.swarm == nil {
 		s.Swarm = swarm.Stats{Size: p.t.geom.Total, Pieces: p.t.geom.Pieces}
 		p.state(s)
-		p.latest.Store(s)
+		p.keep(s)
 		return
 	}
 	if p.t.e.node != nil {
@@ -152,7 +161,7 @@ func (p *publisher) publishNow(now mono.Time) {
 	s.Map = p.t.swarm.AppendMap(make([]byte, 0, p.t.geom.Pieces))
 	p.state(s)
 	p.flowing = s.Swarm.DownRate > 0 || s.Swarm.UpRate > 0
-	p.latest.Store(s)
+	p.keep(s)
 }
 
 // state says what the torrent is doing.
@@ -201,7 +210,7 @@ func (p *publisher) end(err error) {
 		s.State, s.Err = Failed, err
 	}
 	s.Swarm.Peers, s.Swarm.Seeds, s.Swarm.DownRate, s.Swarm.UpRate = 0, 0, 0, 0
-	p.latest.Store(&s)
+	p.keep(&s)
 }
 
 // broadcaster gives events to whoever listens. A listener that falls behind
