@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -38,9 +39,18 @@ func (s *session) spare(ctx context.Context, torrents int) (wait func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if s.engine.Save(ctx) == nil {
-			debug.FreeOSMemory()
+		if s.engine.Save(ctx) != nil {
+			return
 		}
+		for quiet, n := uint64(0), s.engine.Changes(); quiet != n; n = s.engine.Changes() {
+			quiet = n
+			select {
+			case <-time.After(eventEvery):
+			case <-ctx.Done():
+				return
+			}
+		}
+		debug.FreeOSMemory()
 	})
 	return func() {
 		cancel()

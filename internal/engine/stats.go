@@ -52,7 +52,7 @@ func (t *Torrent) Updated() (at time.Time, state State) {
 const (
 	publishEvery = 250 * time.Millisecond
 	refreshEvery = time.Second
-	maxLastWords = 2 // snapshots out of turn, between two in turn
+	maxLastWords = 4 // snapshots out of turn, between two in turn
 )
 
 // publisher makes the snapshots. But for the atomics it is owned by the loop.
