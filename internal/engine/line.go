@@ -46,7 +46,11 @@ func (e *Engine) SetQueue(q Queue) {
 	now := e.now()
 	if l.m == nil {
 		l.m = lineup.New(q)
-		for _, t := range e.order {
+		all := slices.Clone(e.order)
+		for _, m := range e.magnets {
+			all = append(all, m.t)
+		}
+		for _, t := range all {
 			l.enter(now, t)
 			if t.paused.Load() {
 				t.waits.Store(true) // its turn has to come when it goes on
@@ -67,10 +71,16 @@ func (l *line) enter(now mono.Time, t *Torrent) {
 }
 
 // add puts a new torrent at the end of the line: where there are bounds it waits until it
-// is known what it wants.
+// is known what it wants. One that was there with its info-hash alone goes to the end.
 func (l *line) add(t *Torrent) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if t.place != 0 {
+		if l.m != nil {
+			l.m.Move(t.place, l.m.Len())
+		}
+		return
+	}
 	l.keys++
 	t.place = l.keys
 	l.all[t.place] = t

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"net/netip"
 	"runtime"
 	"testing"
 	"testing/synctest"
@@ -214,5 +215,64 @@ func TestRestsAreRemembered(t *testing.T) {
 				t.Errorf("%s is %v", x.Name, x.Torrent.Stats().State)
 			}
 		}
+	})
+}
+
+// Magnet links look for their metadata in places of their own, sixteen at a time, and then
+// stand in line like any other torrent; one that is added paused rests from then on.
+func TestMagnetsInLine(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		seed := w.engine(1, Config{})
+		e := w.engine(2, Config{Queue: Queue{Downloads: 1}, Limits: Limits{Down: 64 * kib}})
+		first := makeContent(t, "first", 64*kib, 1<<20)
+		w.seed(seed, first)
+		running, _ := w.leech(e, first, seed.Addr())
+		var lost []*Magnet // nobody has these
+		for i := range 16 {
+			m, _ := w.magnet(e, makeContent(t, fmt.Sprintf("lost %d", i), 16*kib, 1000), MagnetSpec{})
+			lost = append(lost, m)
+		}
+		found := makeContent(t, "found", 64*kib, 1<<20)
+		w.seed(seed, found)
+		m, _ := w.magnet(e, found, MagnetSpec{Peers: []netip.AddrPort{seed.Addr()}})
+		paused, _ := w.magnet(e, makeContent(t, "rests", 16*kib, 1000), MagnetSpec{Spec: Spec{Paused: true}})
+		time.Sleep(2 * time.Second)
+		expect(t, "the seventeenth", []State{m.Stats().State, paused.Stats().State}, Queued, Queued)
+		lost[0].Stop(t.Context())
+		lost[1].Stop(t.Context())
+		tor := known(t, m)
+		time.Sleep(time.Second)
+		expect(t, "with its metadata", states(running, tor), Downloading, Queued)
+		expect(t, "the paused one, without", []State{paused.Stats().State}, Metadata)
+		e.SetQueue(Queue{})
+		wait(t, tor)
+		e.SetQueue(Queue{Downloads: 1})
+		time.Sleep(time.Second)
+		expect(t, "magnets while bounds are set", []State{lost[2].Stats().State, lost[15].Stats().State}, Metadata, Metadata)
+		for _, m := range append(lost, paused) {
+			m.Stop(t.Context())
+		}
+	})
+}
+
+// A magnet that is added paused learns what it is, and rests then.
+func TestMagnetAddedPaused(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		c := makeContent(t, "quiet", 64*kib, 1<<20)
+		seed := w.engine(1, Config{})
+		w.seed(seed, c)
+		e := w.engine(2, Config{})
+		m, dir := w.magnet(e, c, MagnetSpec{Peers: []netip.AddrPort{seed.Addr()}, Spec: Spec{Paused: true}})
+		tor := known(t, m)
+		if err := tor.Checked(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if s := tor.Stats(); s.State != Paused || s.Swarm.Peers != 0 || s.Swarm.Downloaded != 0 {
+			t.Errorf("%v, %d peers, %d bytes", s.State, s.Swarm.Peers, s.Swarm.Downloaded)
+		}
+		tor.Resume()
+		wait(t, tor)
+		c.onDisk(t, dir)
 	})
 }

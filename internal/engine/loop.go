@@ -656,10 +656,10 @@ func (e *Engine) forget(t *Torrent) {
 		delete(e.torrents, t.infoHash)
 	}
 	e.dropMagnet(t.magnet)
+	e.line.remove(t)
 	for i, x := range e.order {
 		if x == t {
 			e.order = slices.Delete(e.order, i, i+1) // Torrents gives copies
-			e.line.remove(t)
 			return
 		}
 	}

@@ -109,7 +109,7 @@ func (e *Engine) enlistMagnet(m *Magnet) error {
 		return fmt.Errorf("%w: %s", ErrDuplicate, infohash.Hash(m.t.infoHash))
 	}
 	e.magnets = append(e.magnets, m)
-	m.t.open.Store(true)
+	e.line.add(m.t)
 	e.mu.Unlock()
 	m.t.post(event{kind: evLooked, with: errBegin})
 	return nil
@@ -245,6 +245,7 @@ func (t *Torrent) looked(err error) {
 	m := t.magnet
 	switch {
 	case errors.Is(err, errBegin):
+		t.stand(t.e.now())
 		t.swarm.Start(t.e.now())
 		return
 	case err == nil:

@@ -57,7 +57,7 @@ func (t *Torrent) remember() {
 // rests reports whether the torrent is to rest, and why it does, or does not any more.
 func (t *Torrent) rests() (bool, why.Why) {
 	switch {
-	case t.paused.Load():
+	case t.paused.Load() && !t.bare():
 		return true, why.Paused
 	case t.waits.Load():
 		return true, why.LineFull
@@ -67,9 +67,16 @@ func (t *Torrent) rests() (bool, why.Why) {
 	return false, why.Unpaused
 }
 
+// bare reports whether nothing is known of the torrent but its info-hash. Paused it looks
+// for its metadata all the same, and rests when that is there: then its user can see what it
+// is.
+func (t *Torrent) bare() bool { return t.swarm != nil && t.swarm.Bare() }
+
 // wants gives what the torrent would do if it may.
 func (t *Torrent) wants() lineup.Want {
 	switch {
+	case t.bare():
+		return lineup.Metadata
 	case t.paused.Load():
 		return lineup.Paused
 	case t.swarm == nil || t.upkeep.State() != upkeep.Ready:
@@ -83,14 +90,14 @@ func (t *Torrent) wants() lineup.Want {
 // stand tells the line what the torrent wants, where that has changed, and the swarm whether
 // it is to rest and what it may do with the files.
 func (t *Torrent) stand(now mono.Time) {
-	if t.swarm != nil && t.swarm.Bare() {
-		return // it looks for its metadata, whatever becomes of the files
-	}
 	if w := t.wants(); w != t.told {
 		t.told = w
 		t.e.line.want(t, w)
 	}
 	mode := t.upkeep.Mode()
+	if t.bare() {
+		mode = upkeep.Run // whatever becomes of the files
+	}
 	rest, reason := t.rests()
 	if t.swarm == nil || mode == t.mode && rest == t.resting {
 		return

@@ -167,7 +167,9 @@ func (p *publisher) publishNow(now mono.Time) {
 // state says what the torrent is doing.
 func (p *publisher) state(s *Stats) {
 	if m := p.t.magnet; m != nil && !m.listed {
-		s.State = Metadata
+		if s.State = Metadata; p.t.waits.Load() {
+			s.State = Queued
+		}
 		s.MetaGot, s.MetaSize = p.t.swarm.Fetched()
 		return
 	}
