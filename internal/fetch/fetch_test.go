@@ -1,0 +1,104 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"shoal/internal/netio"
+)
+
+// world has every name and address lead to one test server, whatever they are.
+type world struct {
+	netio.Network
+	server string
+	names  map[string]netip.Addr
+	dialed []netip.AddrPort
+}
+
+func (w *world) Resolve(_ context.Context, host string) ([]netip.Addr, error) {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{a}, nil
+	}
+	if a, ok := w.names[host]; ok {
+		return []netip.Addr{a}, nil
+	}
+	return nil, fmt.Errorf("no such host: %s", host)
+}
+
+func (w *world) Dial(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
+	w.dialed = append(w.dialed, addr)
+	var d net.Dialer
+	return d.DialContext(ctx, "tcp", w.server)
+}
+
+func TestGet(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/file", func(rw http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "" {
+			t.Error("a password was sent")
+		}
+		fmt.Fprint(rw, "content")
+	})
+	mux.HandleFunc("/endless", func(rw http.ResponseWriter, _ *http.Request) {
+		for range 100 {
+			fmt.Fprint(rw, strings.Repeat("x", 1000))
+		}
+	})
+	redirect := func(path, to string) { mux.Handle(path, http.RedirectHandler(to, http.StatusFound)) }
+	redirect("/here", "/file")
+	redirect("/loop", "/loop")
+	redirect("/local", "http://127.0.0.1/file")
+	redirect("/private", "http://inside.example/file")
+	redirect("/elsewhere", "http://other.example:81/file")
+	redirect("/odd", "ftp://other.example/file")
+	redirect("/out", "http://other.example/local")
+	server := httptest.NewServer(mux)
+	defer server.Close()
+
+	for _, c := range []struct {
+		url  string
+		want error // nil: the content
+	}{
+		{"http://a.example/file", nil},
+		{"http://a.example/here", nil},
+		{"http://127.0.0.1/file", nil}, // the user may name what he likes
+		{"http://127.0.0.1/local", nil},
+		{"http://a.example/elsewhere", nil},
+		{"http://a.example/loop", ErrRedirect},
+		{"http://a.example/local", ErrRedirect},
+		{"http://a.example/private", ErrRedirect},
+		{"http://127.0.0.1/out", ErrRedirect},
+		{"http://a.example/odd", ErrRedirect},
+		{"http://a.example/none", ErrStatus},
+		{"http://a.example/endless", ErrTooLarge},
+		{"ftp://a.example/file", ErrURL},
+		{"http://", ErrURL},
+	} {
+		w := &world{server: server.Listener.Addr().String(), names: map[string]netip.Addr{
+			"a.example":      netip.MustParseAddr("203.0.113.1"),
+			"other.example":  netip.MustParseAddr("203.0.113.2"),
+			"inside.example": netip.MustParseAddr("10.0.0.1"),
+		}}
+		client := &Client{Network: w, UserAgent: "shoal/test"}
+		b, err := client.Get(t.Context(), c.url, 100)
+		switch {
+		case c.want == nil && (err != nil || string(b) != "content"):
+			t.Errorf("%s: %q, %v", c.url, b, err)
+		case c.want != nil && !errors.Is(err, c.want):
+			t.Errorf("%s: %q, %v", c.url, b, err)
+		}
+		if c.want == ErrRedirect && len(w.dialed) > maxRedirects+1 {
+			t.Errorf("%s: %d connections", c.url, len(w.dialed))
+		}
+	}
+	if _, err := (&Client{Network: &world{}}).Get(t.Context(), "http://unknown.example/", 100); err == nil || strings.Contains(err.Error(), "http://") {
+		t.Errorf("%v", err)
+	}
+}
