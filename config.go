@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/netip"
 	"time"
+
+	"shoal/metainfo"
 )
 
 // Config is what an Engine is made with. The zero value is usable: every field
@@ -100,8 +102,14 @@ type DHTConfig struct {
 
 // AddOptions says which torrent is added, and how.
 type AddOptions struct {
-	// Metainfo is the content of a .torrent file.
+	// Metainfo is the content of a .torrent file. AddMagnet needs none.
 	Metainfo []byte
+	// Known, with AddMagnet, is called once the metadata has come, with what AddMagnet was
+	// given: it may change Priority, Rename and what is about incomplete files, now that
+	// the files are known. An error ends the torrent. It must not wait.
+	Known func(meta *metainfo.Torrent, opt *AddOptions) error
+	// MetadataOnly has AddMagnet fetch the metadata and nothing else.
+	MetadataOnly bool
 	// Dir is the folder that holds the torrent's file or folder; default ".".
 	Dir string
 	// Peers are addresses to dial besides those found by other means.
@@ -192,6 +200,7 @@ type State string
 
 // The states, in the order a download passes them.
 const (
+	Metadata    State = "metadata"    // only the info-hash is known: see Engine.AddMagnet
 	Checking    State = "checking"    // reading what is already on disk
 	Downloading State = "downloading" // pieces are missing
 	Seeding     State = "seeding"     // complete, serving others

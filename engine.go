@@ -102,17 +102,41 @@ func (e *Engine) Add(opt AddOptions) (*Torrent, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := opt.Limits.check(); err != nil {
+	spec, err := opt.spec()
+	if err != nil {
 		return nil, err
+	}
+	spec.Meta, spec.Raw = meta, opt.Metainfo
+	if spec.Priorities, spec.Paths, err = opt.known(meta); err != nil {
+		return nil, err
+	}
+	t, err := e.e.Add(spec)
+	if err != nil {
+		return nil, publicError(err)
+	}
+	return &Torrent{t: t, meta: meta}, nil
+}
+
+// spec gives what the engine is told, but for what the metainfo decides.
+func (opt *AddOptions) spec() (engine.Spec, error) {
+	if err := opt.Limits.check(); err != nil {
+		return engine.Spec{}, err
 	}
 	shared, err := opt.Share.inner()
 	if err != nil {
-		return nil, err
+		return engine.Spec{}, err
 	}
 	if opt.Dir == "" {
 		opt.Dir = "."
 	}
-	var prio []uint8
+	return engine.Spec{
+		Dir: opt.Dir, Peers: opt.Peers, WebSeeds: opt.WebSeeds, SeedOnly: opt.SeedOnly, Anew: opt.Anew, Allocate: opt.Allocate,
+		Limits: opt.Limits.inner(), Paused: opt.Paused, Forced: opt.Forced, Share: shared,
+	}, nil
+}
+
+// known gives what depends on the metainfo.
+func (opt *AddOptions) known(meta *metainfo.Torrent) (prio []uint8, paths *engine.Paths, err error) {
 	if opt.Priority != nil {
 		var files []File
 		for _, f := range meta.Info.Files {
@@ -121,18 +145,11 @@ func (e *Engine) Add(opt AddOptions) (*Torrent, error) {
 			}
 		}
 		if prio, err = choices(files, meta.Info.Files, opt.Priority); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	paths, err := opt.pathsOf(meta.Info)
-	if err != nil {
-		return nil, err
-	}
-	t, err := e.e.Add(engine.Spec{Paths: paths, Meta: meta, Dir: opt.Dir, Peers: opt.Peers, WebSeeds: opt.WebSeeds, Raw: opt.Metainfo, SeedOnly: opt.SeedOnly, Anew: opt.Anew, Allocate: opt.Allocate, Priorities: prio, Limits: opt.Limits.inner(), Paused: opt.Paused, Forced: opt.Forced, Share: shared})
-	if err != nil {
-		return nil, publicError(err)
-	}
-	return &Torrent{t: t, meta: meta}, nil
+	paths, err = opt.pathsOf(meta.Info)
+	return prio, paths, err
 }
 
 // Torrents gives the torrents in the order they were added.
@@ -233,7 +250,7 @@ func (t *Torrent) Stats() Stats {
 var states = map[engine.State]State{
 	engine.Checking: Checking, engine.Downloading: Downloading, engine.Seeding: Seeding,
 	engine.Incomplete: Incomplete, engine.Held: Held, engine.Missing: Missing,
-	engine.Stopped: Stopped, engine.Failed: Failed, engine.Queued: Queued, engine.Paused: Paused,
+	engine.Stopped: Stopped, engine.Failed: Failed, engine.Metadata: Metadata, engine.Queued: Queued, engine.Paused: Paused,
 }
 
 func trackerStats(s announce.TrackerStatus) TrackerStats {
@@ -359,6 +376,8 @@ func publicError(err error) error {
 		sentinel = ErrStopped
 	case errors.Is(err, engine.ErrDuplicate):
 		sentinel = ErrDuplicate
+	case errors.Is(err, engine.ErrMetadata):
+		sentinel = ErrNotTorrent
 	case errors.Is(err, catalogue.ErrInUse):
 		sentinel = ErrInUse
 	case errors.Is(err, engine.ErrUnknown):

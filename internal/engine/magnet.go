@@ -45,7 +45,7 @@ type MagnetSpec struct {
 	Spec Spec
 	// Choose is asked for what depends on the metadata, when that is there. It must not
 	// wait: the torrent's loop calls it.
-	Choose func(*metainfo.Torrent) (priorities []uint8, err error)
+	Choose func(*metainfo.Torrent) (priorities []uint8, paths *Paths, err error)
 	// Only has the torrent go no further than its metadata.
 	Only bool
 }
@@ -221,10 +221,11 @@ func (t *Torrent) become(raw []byte) error {
 		Info: info, InfoHash: info.Hash, AnnounceList: old.AnnounceList, URLList: old.URLList, Warnings: info.Warnings,
 	}
 	if choose := t.magnet.spec.Choose; choose != nil {
-		prio, err := choose(meta)
+		prio, paths, err := choose(meta)
 		if err != nil {
 			return err
 		}
+		t.spec.Paths = paths
 		if prio != nil {
 			t.prio.Store(&prio)
 		}
@@ -236,6 +237,9 @@ func (t *Torrent) become(raw []byte) error {
 		t.conn.Learnt(t.geom)
 	}
 	t.magnet.meta = meta
+	if err := t.checkPaths(t.spec.Paths); err != nil {
+		return err
+	}
 	return t.checkPriorities(t.priorities())
 }
 

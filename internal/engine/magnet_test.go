@@ -312,11 +312,11 @@ func TestMagnetChooses(t *testing.T) {
 		w.seed(w.engine(1, Config{}), c)
 		m, dir := w.magnet(w.engine(2, Config{}), c, MagnetSpec{
 			Peers: []netip.AddrPort{at(1)},
-			Choose: func(meta *metainfo.Torrent) ([]uint8, error) {
+			Choose: func(meta *metainfo.Torrent) ([]uint8, *Paths, error) {
 				if len(meta.Info.Files) != 3 {
 					t.Errorf("%d files", len(meta.Info.Files))
 				}
-				return []uint8{2, 0, 2}, nil
+				return []uint8{2, 0, 2}, nil, nil
 			},
 		})
 		tor := known(t, m)

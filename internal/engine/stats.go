@@ -166,12 +166,14 @@ func (p *publisher) publishNow(now mono.Time) {
 
 // state says what the torrent is doing.
 func (p *publisher) state(s *Stats) {
-	if m := p.t.magnet; m != nil && !m.listed {
-		if s.State = Metadata; p.t.waits.Load() {
-			s.State = Queued
-		}
+	if m := p.t.magnet; m != nil {
 		s.MetaGot, s.MetaSize = p.t.swarm.Fetched()
-		return
+		if !m.listed {
+			if s.State = Metadata; p.t.waits.Load() {
+				s.State = Queued
+			}
+			return
+		}
 	}
 	switch p.t.upkeep.State() {
 	case upkeep.Opening:

@@ -1,0 +1,179 @@
+package shoal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"shoal/internal/engine"
+	"shoal/internal/fetch"
+	"shoal/internal/netio"
+	"shoal/magnet"
+	"shoal/metainfo"
+)
+
+// ErrV2 says that a magnet link names a torrent of BitTorrent v2 alone.
+var ErrV2 = errors.New("a torrent of BitTorrent v2 alone, which is not supported yet")
+
+// A Magnet is a torrent of which nothing is known but its info-hash and where its peers may
+// be, until its metadata has come from them (BEP 9). Its methods are safe for concurrent
+// use.
+type Magnet struct {
+	m    *engine.Magnet
+	link *magnet.Link
+}
+
+// AddMagnet begins to look for the metadata of a torrent named by a magnet link, and then
+// adds the torrent as Add does, with the peers that are there already. Trackers, web seeds
+// and addresses of peers in the link are used besides those in opt; peers named by a host
+// name are not. A link may choose files (BEP 53); opt.Priority goes first.
+//
+// It returns at once. The error is that of magnet.Parse, ErrV2 or ErrDuplicate. What has
+// no metadata yet is in no list of torrents, and is not remembered.
+func (e *Engine) AddMagnet(link string, opt AddOptions) (*Magnet, error) {
+	l, err := magnet.Parse(link)
+	if err != nil {
+		return nil, err
+	}
+	if l.V1.IsZero() {
+		return nil, fmt.Errorf("add %s: %w", l.V2, ErrV2)
+	}
+	spec, err := opt.spec()
+	if err != nil {
+		return nil, err
+	}
+	peers := append([]netip.AddrPort(nil), opt.Peers...)
+	for _, p := range l.Peers {
+		if a, err := netip.ParseAddrPort(p); err == nil {
+			peers = append(peers, a)
+		}
+	}
+	m, err := e.e.AddMagnet(engine.MagnetSpec{
+		InfoHash: l.V1, V2: l.V2, Trackers: l.Trackers, WebSeeds: l.WebSeeds, Peers: peers,
+		Spec: spec, Only: opt.MetadataOnly,
+		Choose: func(meta *metainfo.Torrent) ([]uint8, *engine.Paths, error) { return opt.choose(l, meta) },
+	})
+	if err != nil {
+		return nil, publicError(err)
+	}
+	return &Magnet{m: m, link: l}, nil
+}
+
+// choose decides what depends on the metadata.
+func (opt *AddOptions) choose(l *magnet.Link, meta *metainfo.Torrent) ([]uint8, *engine.Paths, error) {
+	if opt.MetadataOnly {
+		return nil, nil, nil
+	}
+	if opt.Known != nil {
+		if err := opt.Known(meta, opt); err != nil {
+			return nil, nil, err
+		}
+	}
+	prio, paths, err := opt.known(meta)
+	if prio == nil && len(l.Select) > 0 && err == nil {
+		prio, err = selected(l, meta.Info.Files)
+	}
+	return prio, paths, err
+}
+
+// selected gives the priorities that a link asks for: normal for the files that it means,
+// by their index among all of the torrent.
+func selected(l *magnet.Link, files []metainfo.File) ([]uint8, error) {
+	prio := make([]uint8, len(files))
+	some := false
+	for i := range files {
+		if !files[i].Pad && l.Selects(i) {
+			prio[i], some = 2, true
+		}
+	}
+	if !some {
+		return nil, fmt.Errorf("%w: the link chooses files that the torrent does not have", ErrConfig)
+	}
+	return prio, nil
+}
+
+// InfoHash is the torrent's info-hash, 40 hex digits.
+func (m *Magnet) InfoHash() string { return m.link.V1.String() }
+
+// Name is what the link calls the torrent, safe for showing; the info-hash when it calls it
+// nothing.
+func (m *Magnet) Name() string {
+	if m.link.Name != "" {
+		return metainfo.Printable(m.link.Name)
+	}
+	return m.InfoHash()
+}
+
+// Wait waits until the metadata is there, and gives the torrent. With MetadataOnly that is
+// nil. The error is that of ctx, ErrStopped when it was stopped first, ErrNotTorrent when
+// the metadata is of a torrent that cannot be honoured, or why it could not be added.
+func (m *Magnet) Wait(ctx context.Context) (*Torrent, error) {
+	meta, t, err := m.m.Wait(ctx)
+	if err != nil || t == nil {
+		return nil, publicError(err)
+	}
+	return &Torrent{t: t, meta: meta}, nil
+}
+
+// Metainfo waits as Wait does, and gives the content of a .torrent file.
+func (m *Magnet) Metainfo(ctx context.Context) ([]byte, error) {
+	meta, _, err := m.m.Wait(ctx)
+	if err != nil {
+		return nil, publicError(err)
+	}
+	return meta.Encode()
+}
+
+// MagnetStats is a snapshot of a Magnet.
+type MagnetStats struct {
+	Got, Size  int64 // bytes of the metadata, as far as peers are to be believed
+	Peers      int   // connected
+	KnownPeers int
+	Trackers   []TrackerStats
+	DHTNodes   int
+}
+
+// Stats gives the latest snapshot. It never waits.
+func (m *Magnet) Stats() MagnetStats {
+	s := m.m.Stats()
+	out := MagnetStats{Got: s.MetaGot, Size: s.MetaSize, Peers: s.Swarm.Peers, KnownPeers: s.Swarm.Known, DHTNodes: s.DHT}
+	for _, tr := range s.Swarm.Trackers {
+		out.Trackers = append(out.Trackers, trackerStats(tr))
+	}
+	return out
+}
+
+// Stop ends it, and the torrent that came of it, and waits until nothing is left running.
+func (m *Magnet) Stop(ctx context.Context) error {
+	m.m.Stop(ctx)
+	return nil
+}
+
+// Metainfo gives the torrent as the content of a .torrent file.
+func (t *Torrent) Metainfo() ([]byte, error) { return t.meta.Encode() }
+
+// MagnetLink gives a magnet link of the torrent: its info-hash, name, size, trackers and
+// web seeds.
+func (t *Torrent) MagnetLink() string { return LinkOf(t.meta).String() }
+
+// LinkOf gives the magnet link of a torrent.
+func LinkOf(m *metainfo.Torrent) *magnet.Link {
+	l := &magnet.Link{V1: m.InfoHash, Name: m.Info.RawName, Length: m.Info.Length, WebSeeds: m.URLList}
+	for _, tier := range m.Trackers() {
+		l.Trackers = append(l.Trackers, tier...)
+	}
+	return l
+}
+
+// FetchTorrent gets a .torrent file from a web server. Sizes, times and redirects are
+// bounded. from are addresses as in Config.Listen; a particular one is also where the
+// connections come from, and one of the loopback keeps them there.
+func FetchTorrent(ctx context.Context, url string, from ...netip.AddrPort) ([]byte, error) {
+	c := fetch.Client{Network: netio.New(netio.PolicyFor(from)), UserAgent: "shoal/" + Version}
+	b, err := c.Get(ctx, url, metainfo.MaxSize)
+	if err != nil {
+		return nil, fmt.Errorf("fetch %s: %w", metainfo.Printable(url), err)
+	}
+	return b, nil
+}
