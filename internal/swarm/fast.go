@@ -37,6 +37,10 @@ const (
 	// rejectPause is for how long a piece is not asked for again of a peer that rejected
 	// a block of it without choking us; so a request and a reject can't go round.
 	rejectPause = 10 * time.Second
+	// starvesAfter is for how long we have nothing before we take what is allowed of a
+	// seed that has not passed everything on yet.
+	starvesAfter = 10 * time.Second
+
 	// maxRejects is how many rejects may come from a peer that does not choke us before
 	// it sends a block: more than were ever asked at once.
 	maxRejects = 2 * maxLate
@@ -303,6 +307,7 @@ func (s *Swarm) theyAllow(p *peer, piece uint32) {
 	if p.have.Has(piece) {
 		f.gains(piece)
 		s.touch(p)
+		s.due(max(p.joined.Add(starvesAfter), s.now))
 	}
 }
 
@@ -320,9 +325,17 @@ func (s *Swarm) theySuggest(p *peer, piece uint32) {
 	s.picker.Suggest(p.slot, f.suggested)
 }
 
-// tickFast has a peer be asked again for what it rejected a while ago.
+// tickFast has a peer be asked again for what it rejected a while ago, and for what it
+// allows when nothing else has come.
 func (s *Swarm) tickFast(p *peer) {
 	f := p.fast
+	if f != nil && p.choking && f.reach != nil && s.picker.HaveCount() == 0 && p.requests.len() == 0 {
+		if starves := p.joined.Add(starvesAfter); s.now < starves {
+			s.due(starves)
+		} else {
+			s.touch(p)
+		}
+	}
 	if f == nil || f.refused == nil {
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"shoal/internal/picker"
 	"shoal/internal/trace"
 	"shoal/internal/why"
+	"shoal/internal/window"
 	"shoal/internal/wire"
 )
 
@@ -21,6 +22,9 @@ func (s *Swarm) ask(p *peer) {
 		return
 	}
 	room := s.limit(p) - p.requests.len()
+	if p.choking {
+		room = min(room, s.limitChoked(p)-p.requests.len())
+	}
 	if room <= 0 {
 		return
 	}
@@ -79,6 +83,21 @@ func (s *Swarm) limit(p *peer) int {
 		}
 	}
 	return n
+}
+
+// limitChoked is how many requests p should have while it chokes us. What it allows then
+// it allows others, too, the same pieces where all are of one network. So where it has
+// what no leecher has, its upload is better spent on those that it has unchoked, who get
+// different pieces and pass them on; but if nothing comes of that for a while, one piece
+// is had that way, to have something to trade.
+func (s *Swarm) limitChoked(p *peer) int {
+	switch {
+	case !s.picker.Scarce(p.have):
+		return window.HardMax
+	case s.picker.HaveCount() > 0 || s.now < p.joined.Add(starvesAfter):
+		return 0
+	}
+	return int(s.cfg.Geometry.Blocks(0))
 }
 
 // cancel takes back one request. Its block may still be on its way.

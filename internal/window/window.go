@@ -108,7 +108,7 @@ func (w *Window) Got(now mono.Time, bytes int, sentAt mono.Time) {
 		w.steady = delay > w.leastDelay+queueTime
 	}
 	if w.steady {
-		w.follow()
+		w.follow(delay)
 	}
 }
 
@@ -221,15 +221,16 @@ func (w *Window) setLimit(n int) {
 	w.limit = int32(min(max(n, Min), w.max()))
 }
 
-// follow sets the limit that the rate calls for.
-func (w *Window) follow() {
+// follow sets the limit that the rate calls for, after a block that took so long.
+func (w *Window) follow(delay time.Duration) {
 	if w.spent < time.Millisecond {
 		return // too short a time to know a rate
 	}
 	bytes := scale(w.Rate(), int64(w.leastDelay+queueTime), int64(time.Second))
 	want := int(min(bytes/blockSize+1, HardMax))
-	// A rate held down by a lack of blocks to ask for is no reason for less.
-	if w.hungry && want < w.Limit() {
+	// A rate held down by a lack of blocks to ask for is no reason for less. But where
+	// requests wait longer than they should, it is the peer that is slow.
+	if w.hungry && want < w.Limit() && delay <= w.leastDelay+queueTime {
 		return
 	}
 	w.setLimit(want)

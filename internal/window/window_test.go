@@ -390,3 +390,17 @@ func TestExpect(t *testing.T) {
 		t.Errorf("%d requests are answered within 300 ms", n)
 	}
 }
+
+// A peer that was quick and is slow now is slow also while there is little to ask of it:
+// what waits for longer than it should tells so.
+func TestSlowInSpiteOfLack(t *testing.T) {
+	var w Window
+	p := &pipe{delay: 20 * time.Millisecond, rate: 8 << 20, now: mono.Start}
+	p.run(&w, 10*time.Second)
+	quick := w.Limit()
+	p.rate, p.limited = 128<<10, 100 // 8 blocks a second, and only so many to ask for
+	p.run(&w, 30*time.Second)
+	if quick < 200 || w.Limit() > 12 {
+		t.Errorf("limit %d at 8 MiB/s, %d at 8 blocks a second", quick, w.Limit())
+	}
+}
