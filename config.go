@@ -29,6 +29,9 @@ type Config struct {
 
 	// DHT says how the engine takes part in the DHT (BEP 5).
 	DHT DHTConfig
+	// LSD says whether peers are looked for on the local network (BEP 14), which tells
+	// everybody in it what is shared. Private torrents never are.
+	LSD LSD
 
 	// Slots is how many peers of a torrent are unchoked at once, the
 	// optimistic one included. Default 8; 4 to 8 where a limit of the upload is below
@@ -99,6 +102,16 @@ type DHTConfig struct {
 	// reached, or whose traffic is dear.
 	ReadOnly bool
 }
+
+// LSD says whether peers are looked for on the local network.
+type LSD int
+
+// The choices.
+const (
+	LSDDefault LSD = iota // yes, unless the engine keeps to the loopback
+	LSDOn                 // yes, also on the loopback
+	LSDOff                // no
+)
 
 // AddOptions says which torrent is added, and how.
 type AddOptions struct {

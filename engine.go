@@ -12,6 +12,7 @@ import (
 	"shoal/internal/announce"
 	"shoal/internal/catalogue"
 	"shoal/internal/engine"
+	"shoal/internal/netio"
 	"shoal/internal/storage"
 	"shoal/internal/webseed"
 	"shoal/metainfo"
@@ -59,6 +60,7 @@ func New(cfg Config) (*Engine, error) {
 		StateDir: cfg.StateDir, Remember: cfg.Remember, KeepCached: cfg.KeepCached, NoWebSeeds: cfg.NoWebSeeds,
 		Version: Version, Log: cfg.Log,
 	}
+	ec.LSD = cfg.LSD == LSDOn || cfg.LSD == LSDDefault && !netio.PolicyFor(cfg.listen()).LoopbackOnly
 	if !cfg.DHT.Off {
 		ec.DHT = &engine.DHTConfig{Nodes: cfg.DHT.Nodes, StateFile: cfg.DHT.StateFile, ReadOnly: cfg.DHT.ReadOnly}
 		if cfg.DHT.PublicNodes {

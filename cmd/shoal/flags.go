@@ -249,6 +249,8 @@ type netFlags struct {
 	peers                      peersFlag
 	nodes                      hostsFlag
 	noDHT                      bool
+	noLSD                      bool
+	lsd                        bool // also on the loopback
 	noWeb                      bool
 	trace                      string
 	keep                       bool
@@ -267,6 +269,8 @@ func (n *netFlags) add(cmd *cobra.Command) {
 	f.Var(&n.nodes, "dht-node", "a way into the DHT (repeat for more)")
 	f.BoolVar(&n.noDHT, "no-dht", false, "take no part in the DHT")
 	f.BoolVar(&n.noWeb, "no-web-seeds", false, "ask no web server for the files, whatever the torrent names")
+	f.BoolVar(&n.noLSD, "no-lsd", false, "do not look for peers on the local network")
+	f.BoolVar(&n.lsd, "lsd", false, "look for them there also when that is the loopback")
 	f.BoolVar(&n.keep, "keep-cached", false, "keep what was fetched in the system's cache of files, also where no peer lacks it")
 	f.Uint16Var(&n.peersMost, "max-peers", 80, "have no more than `N` connections for a torrent")
 	f.Uint16Var(&n.connectionsMost, "max-connections", 400, "have no more than `N` connections in all")
@@ -281,6 +285,9 @@ func (n *netFlags) add(cmd *cobra.Command) {
 		}
 		if ws := cmd.Flags().Lookup("web-seed"); ws != nil && ws.Changed && n.noWeb {
 			return usageErr("leave one of them away", "--no-web-seeds and --web-seed contradict each other")
+		}
+		if n.noLSD && n.lsd {
+			return usageErr("leave one of them away", "--no-lsd and --lsd contradict each other")
 		}
 		return n.limits.check()
 	}

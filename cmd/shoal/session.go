@@ -87,6 +87,12 @@ func (s *session) close() error {
 func (n netFlags) config() shoal.Config {
 	cfg := shoal.Config{MaxPeers: int(n.peersMost), MaxConnections: int(n.connectionsMost), KeepCached: n.keep, NoWebSeeds: n.noWeb, Listen: n.listen.first(), ListenAlso: n.listen.rest(), Limits: n.limits.limits(), LocalUnlimited: n.limits.local}
 	cfg.DHT.Off = n.noDHT
+	switch {
+	case n.noLSD:
+		cfg.LSD = shoal.LSDOff
+	case n.lsd:
+		cfg.LSD = shoal.LSDOn
+	}
 	cfg.DHT.Nodes = n.nodes
 	cfg.DHT.PublicNodes = len(n.nodes) == 0 && !n.noDHT && !n.loopback()
 	return cfg

@@ -64,6 +64,7 @@ var Rooms = []Room{
 	{"internal/swarm", Decisions, true},
 	{"internal/dht", Decisions, false},
 	{"internal/external", Decisions, false},
+	{"internal/lsd", Decisions, false},
 	{"internal/utp", Decisions, false},
 
 	{"internal/storage", Shell, false},
@@ -75,7 +76,8 @@ var Rooms = []Room{
 	{"internal/trackerd", Shell, true},
 	{"internal/webseed", Shell, true}, // it waits under the limits of throttle
 	{"internal/dhtnode", Shell, true},
-	{"internal/fetch", Shell, true},     // gets a file over the network of netio
+	{"internal/fetch", Shell, true}, // gets a file over the network of netio
+	{"internal/lsdnode", Shell, true},
 	{"internal/resume", Shell, true},    // its journals speak of storage's files
 	{"internal/catalogue", Shell, true}, // its files lie in a folder of state, as resume's do
 	{"internal/engine", Shell, true},

@@ -27,15 +27,15 @@ func (e *Engine) open() error {
 		return err
 	}
 	e.doors = doors
-	if e.cfg.DHT == nil {
-		return nil
-	}
-	if err := e.openNode(); err != nil {
-		for _, d := range doors {
-			d.Close()
+	if e.cfg.DHT != nil {
+		if err := e.openNode(); err != nil {
+			for _, d := range doors {
+				d.Close()
+			}
+			return err
 		}
-		return err
 	}
+	e.openLocal()
 	return nil
 }
 

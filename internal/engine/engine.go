@@ -43,6 +43,7 @@ import (
 	"shoal/internal/catalogue"
 	"shoal/internal/crowd"
 	"shoal/internal/dhtnode"
+	"shoal/internal/lsdnode"
 	"shoal/internal/mono"
 	"shoal/internal/netio"
 	"shoal/internal/peerbook"
@@ -64,6 +65,7 @@ type Config struct {
 	// is 0 it is that which was picked for Listen.
 	ListenAlso []netip.AddrPort
 	DHT        *DHTConfig // nil: no DHT, no UDP socket
+	LSD        bool       // look for peers on the local network (BEP 14)
 
 	Slots      int   // unchoked peers a torrent; default 8; NoSlots: none
 	MaxPeers   int   // connections a torrent; default 80
@@ -145,6 +147,7 @@ type Engine struct {
 
 	doors    []netio.Door
 	node     *dhtnode.Node // nil without DHT
+	local    *lsdnode.Node // nil without local service discovery
 	files    *storage.Pool
 	spares   *peerconn.Spares
 	trackers *trackerclient.Client
@@ -359,6 +362,7 @@ func (e *Engine) Close(ctx context.Context) error {
 	if e.node != nil {
 		err = errors.Join(err, e.node.Close())
 	}
+	err = errors.Join(err, e.closeLocal())
 	err = errors.Join(err, e.trackers.Close())
 	e.places.close()
 	e.openings.done.Wait()

@@ -47,6 +47,7 @@ func (t *Torrent) loop() {
 		t.maintain(t.e.now())
 		t.weigh(t.e.now())
 		t.lookOutside(t.e.now())
+		t.discover()
 		if t.swarm != nil {
 			t.swarm.Flush(t.send)
 			effects := t.swarm.Effects()
@@ -573,6 +574,7 @@ func (t *Torrent) afterSync(now mono.Time, gen int32, err error) {
 // needs the other, and then the torrent.
 func (t *Torrent) shutdown() {
 	t.open.Store(false)
+	t.discover()
 	t.ctx.End()
 	if t.swarm != nil {
 		t.swarm.Stop(t.e.now())

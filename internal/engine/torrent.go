@@ -163,6 +163,7 @@ type Torrent struct {
 	nextKey  swarm.PeerKey
 	web      *web          // nil before something is asked of web seeds
 	outside  *[]netip.Addr // as the swarm was told
+	nearby   bool          // neighbours are told of it
 	slots    int           // chosen by SetSlots before the swarm was there
 	upkeep   upkeep.Machine
 	cur      *opening     // of the files; nil while they are being opened, and while they can't be

@@ -51,6 +51,13 @@ func (h *Host) Close() {
 	for _, s := range h.sockets {
 		s.shut()
 	}
+	for _, group := range h.net.groups {
+		for _, c := range group {
+			if c.host == h {
+				c.shut()
+			}
+		}
+	}
 	for c := range h.net.conns {
 		if c.host == h {
 			c.linger = 0

@@ -103,7 +103,14 @@ func (n *Net) carry(p *path, target *Host, from, to netip.AddrPort, b []byte) {
 	if s == nil {
 		s = target.sockets[netip.AddrPortFrom(all(to.Addr()), to.Port())]
 	}
-	if s == nil || len(s.queue) >= maxQueued {
+	if s != nil {
+		s.put(at, from, b)
+	}
+}
+
+// put queues a datagram that arrives at an instant, unless the queue is full.
+func (s *packetConn) put(at time.Time, from netip.AddrPort, b []byte) {
+	if len(s.queue) >= maxQueued {
 		return
 	}
 	i := sort.Search(len(s.queue), func(i int) bool { return s.queue[i].at.After(at) })

@@ -51,6 +51,8 @@ type Net struct {
 	names map[string][]netip.Addr
 	paths map[[2]*Host]*path
 	conns map[*conn]struct{} // streams that are open at this end
+
+	groups map[netip.AddrPort][]*groupConn // sockets in a group, in the order they joined
 }
 
 // New makes a network without hosts.
@@ -65,6 +67,8 @@ func New(opts Options) *Net {
 		names: map[string][]netip.Addr{},
 		paths: map[[2]*Host]*path{},
 		conns: map[*conn]struct{}{},
+
+		groups: map[netip.AddrPort][]*groupConn{},
 	}
 }
 

@@ -46,11 +46,12 @@ const (
 	DHT                  // KRPC (BEP 5)
 	Tracker              // announces
 	Web                  // web seeds (BEP 19, 17)
+	LSD                  // the local network (BEP 14)
 )
 
 // String gives the protocol's name.
 func (p Proto) String() string {
-	return [...]string{"torrent", "peer", "dht", "tracker", "web"}[min(p, Web)]
+	return [...]string{"torrent", "peer", "dht", "tracker", "web", "lsd"}[min(p, LSD)]
 }
 
 // No marks an absent Piece or Block.

@@ -1,0 +1,70 @@
+package engine
+
+import (
+	"net/netip"
+
+	"shoal/internal/lsdnode"
+	"shoal/internal/netio"
+	"shoal/internal/peerbook"
+)
+
+// openLocal joins the groups of local service discovery (BEP 14) in the families that are
+// listened on. Where that can't be done the engine goes without: there is no network, or
+// none that has groups.
+func (e *Engine) openLocal() {
+	if !e.cfg.LSD {
+		return
+	}
+	m, ok := e.cfg.Network.(netio.Multicaster)
+	if !ok {
+		return
+	}
+	cfg := lsdnode.Config{Network: m, Found: e.foundNearby, Trace: e.traceFunc(), Clock: e.now, Logger: e.log}
+	for _, d := range e.doors {
+		port := &cfg.Port
+		if d.Addr().Addr().Is6() {
+			port = &cfg.Port6
+		}
+		if *port == 0 {
+			*port = d.Addr().Port()
+		}
+	}
+	n, err := lsdnode.New(cfg)
+	if err != nil {
+		e.log.Info("no local service discovery", "err", err)
+		return
+	}
+	e.local = n
+}
+
+func (e *Engine) closeLocal() error {
+	if e.local == nil {
+		return nil
+	}
+	return e.local.Close()
+}
+
+// foundNearby hears of a peer on the local network. It must not wait: a hint that finds
+// the loop busy is lost, and comes again in five minutes.
+func (e *Engine) foundNearby(infoHash [20]byte, peer netip.AddrPort) {
+	if t := e.reach(infoHash); t != nil && t.accepts() && !t.private.Load() {
+		t.hint(event{kind: evFound, with: &found{src: peerbook.LSD, addrs: []netip.AddrPort{peer}}})
+	}
+}
+
+// discover has neighbours told of the torrent while it takes connections, unless it is
+// private (BEP 27). It is for the loop.
+func (t *Torrent) discover() {
+	if t.e.local == nil {
+		return
+	}
+	nearby := t.swarm != nil && t.open.Load() && !t.private.Load()
+	if nearby == t.nearby {
+		return
+	}
+	if t.nearby = nearby; nearby {
+		t.e.local.Add(t.infoHash)
+	} else {
+		t.e.local.Remove(t.infoHash)
+	}
+}
