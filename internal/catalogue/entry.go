@@ -36,6 +36,7 @@ type Choices struct {
 	Suffix        string           // of files that are not complete
 	IncompleteDir string           // where files are that are not complete; empty: in Dir
 	Peers         []netip.AddrPort // given by hand
+	WebSeeds      []string         // URLs, likewise
 	Added         time.Time        // in UTC
 	Paused        bool             // it runs, and rests
 	Forced        bool             // it runs however many do
@@ -127,6 +128,13 @@ func (e *Entry) appendFields(b []byte, rev uint64) []byte {
 	w.flag("stopped", e.Stopped)
 	w.text("suffix", c.Suffix)
 	w.count("uploaded", e.Uploaded)
+	if len(c.WebSeeds) > 0 {
+		w.key("web seeds").BeginList()
+		for _, u := range c.WebSeeds {
+			w.String(u)
+		}
+		w.End()
+	}
 	return w.end()
 }
 
@@ -184,6 +192,10 @@ func (e *Entry) parseFields(b []byte) (rev uint64, err error) {
 			e.Suffix = r.text(v)
 		case "uploaded":
 			e.Uploaded = r.count(v)
+		case "web seeds":
+			for v := range r.list(v) {
+				e.WebSeeds = append(e.WebSeeds, r.text(v))
+			}
 		default:
 			e.unknown = append(e.unknown, metainfo.Entry{Key: string(key), Raw: slices.Clone(v.Raw())})
 		}

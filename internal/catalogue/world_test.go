@@ -85,19 +85,27 @@ func entry(t testing.TB, n int) catalogue.Entry {
 			Priorities: []uint8{uint8(n % 4), 2},
 			Renamed:    []catalogue.Rename{{File: 1, Path: "another/name"}},
 			Suffix:     ".part", IncompleteDir: "/incomplete",
-			Peers: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:7001"), netip.MustParseAddrPort("[::1]:7002")},
-			Added: time.Unix(1_700_000_000, int64(n)).UTC(),
+			Peers:    []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:7001"), netip.MustParseAddrPort("[::1]:7002")},
+			WebSeeds: webSeeds(n),
+			Added:    time.Unix(1_700_000_000, int64(n)).UTC(),
 		},
 		State: catalogue.State{Stopped: n%5 == 4, Uploaded: int64(n) * 100, Downloaded: int64(n) * 10},
 	}
 }
 
-// limits and share give those of a torrent; the first three have none.
+// limits, share and webSeeds give those of a torrent; the first three have none.
 func limits(n int) []int64 {
 	if n < 3 {
 		return nil
 	}
 	return []int64{int64(n) << 10, 0, 1, 2}
+}
+
+func webSeeds(n int) []string {
+	if n < 3 {
+		return nil
+	}
+	return []string{"http://mirror.example/a/", fmt.Sprintf("https://mirror.example/%d/", n)}
 }
 
 func share(n int) *catalogue.Share {
@@ -109,8 +117,8 @@ func share(n int) *catalogue.Share {
 
 // describe gives all that is known of an entry as text, to compare.
 func describe(e catalogue.Entry) string {
-	return fmt.Sprintf("%v metainfo %v dir %q seed %v allocate %v paused %v forced %v limits %v share %+v seeded %v priorities %v renamed %v suffix %q incomplete %q peers %v added %v state %+v",
-		e.InfoHash, infohash.Of(e.Metainfo), e.Dir, e.SeedOnly, e.Allocate, e.Paused, e.Forced, e.Limits, cmp.Or(e.Share, new(catalogue.Share)), e.Seeded, e.Priorities, e.Renamed, e.Suffix, e.IncompleteDir, e.Peers, e.Added.UnixNano(), e.State)
+	return fmt.Sprintf("%v metainfo %v dir %q seed %v allocate %v paused %v forced %v limits %v share %+v seeded %v priorities %v renamed %v suffix %q incomplete %q peers %v web seeds %v added %v state %+v",
+		e.InfoHash, infohash.Of(e.Metainfo), e.Dir, e.SeedOnly, e.Allocate, e.Paused, e.Forced, e.Limits, cmp.Or(e.Share, new(catalogue.Share)), e.Seeded, e.Priorities, e.Renamed, e.Suffix, e.IncompleteDir, e.Peers, e.WebSeeds, e.Added.UnixNano(), e.State)
 }
 
 func describeAll(entries []catalogue.Entry) []string {

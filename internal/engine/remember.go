@@ -129,7 +129,7 @@ func (m *memory) rest(en *catalogue.Entry) {
 func specOf(en *catalogue.Entry) Spec {
 	return Spec{
 		Paths: pathsOf(&en.Choices),
-		Meta:  en.Torrent, Dir: en.Dir, Peers: en.Peers, SeedOnly: en.SeedOnly,
+		Meta:  en.Torrent, Dir: en.Dir, Peers: en.Peers, WebSeeds: en.WebSeeds, SeedOnly: en.SeedOnly,
 		Priorities: en.Priorities, Allocate: en.Allocate, added: en.Added,
 		Paused: en.Paused, Forced: en.Forced, Limits: limitsOf(en.Limits), Share: shareOf(en.Share), seeded: en.Seeded,
 	}
@@ -140,7 +140,7 @@ func (t *Torrent) keep(c *catalogue.Choices) {
 	t.keepPaths(c)
 	c.SeedOnly, c.Allocate = t.spec.SeedOnly, t.spec.Allocate
 	c.Priorities = t.priorities()
-	c.Peers = t.spec.Peers
+	c.Peers, c.WebSeeds = t.spec.Peers, t.spec.WebSeeds
 	c.Added = t.spec.added
 	c.Paused, c.Forced = t.paused.Load(), t.force.Load()
 	c.Limits, c.Share, c.Seeded = t.keptLimits(), t.keptShare(), t.Seeded().Truncate(time.Second)

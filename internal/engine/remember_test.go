@@ -100,6 +100,7 @@ func TestTorrentsComeBack(t *testing.T) {
 		wait(t, add(t, r.e, r.spec(one)))
 		spec := r.spec(two)
 		spec.Priorities, spec.Allocate = []uint8{3, 0}, true
+		spec.WebSeeds = []string{"http://10.0.0.99/none/"}
 		wait(t, add(t, r.e, spec))
 		spec = r.spec(three)
 		spec.SeedOnly = true
@@ -116,7 +117,7 @@ func TestTorrentsComeBack(t *testing.T) {
 		}
 		x := r.one("two")
 		if x.Torrent.Priority(0) != 3 || x.Torrent.Priority(1) != 0 || !x.Torrent.spec.Allocate || !x.Added.Equal(added) || x.Dir != r.dir ||
-			!slices.Equal(x.Torrent.spec.Peers, spec.Peers) {
+			!slices.Equal(x.Torrent.spec.Peers, spec.Peers) || !slices.Equal(x.Torrent.spec.WebSeeds, spec.WebSeeds) {
 			t.Errorf("what was chosen for two: %+v, %+v", x, x.Torrent.spec)
 		}
 		if s := r.one("three").Torrent.Stats(); s.State != Incomplete {
