@@ -60,6 +60,7 @@ func getCommand(out *output) *cobra.Command {
 		Use:   "get SOURCE [--dir DIR]",
 		Short: "Get the files of a torrent",
 		Long: `Get the files of a torrent from other people's clients, and verify every piece.
+SOURCE is a .torrent file, a magnet link, an info-hash, or the URL of a .torrent.
 It ends when all files are complete, verified and safe on disk. What already
 lies in the folder is checked and used, so after Ctrl-C or a crash the same
 command goes on where it was.
@@ -69,7 +70,8 @@ Without --dht-node, the way into the DHT is the torrent's own nodes, the nodes
 known from earlier runs, and the well-known public ones. An address of the
 loopback (--listen 127.0.0.1:0) keeps all traffic on this machine.`,
 		Example: `  shoal get debian.torrent --dir ~/Downloads
-  shoal get debian.torrent --seed
+  shoal get "magnet:?xt=urn:btih:b257af45fbc9f52d0e728490f2c2da9e4f66647e" --seed
+  shoal get b257af45fbc9f52d0e728490f2c2da9e4f66647e --metadata-only -o debian.torrent
   shoal get debian.torrent --peer 192.0.2.7:6881 --no-dht
   shoal get debian.torrent --json | jq 'select(.event=="complete")'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -95,6 +97,8 @@ loopback (--listen 127.0.0.1:0) keeps all traffic on this machine.`,
 	cmd.Flags().StringVar(&o.stream, "stream", "", "write the file that fits `GLOB` to standard output as it comes; the largest one without a GLOB")
 	cmd.Flags().Lookup("stream").NoOptDefVal = "*"
 	cmd.Flags().DurationVar(&o.wait, "wait", 10*time.Minute, "how `LONG` to wait for a full disk or a missing volume, then fail")
+	cmd.Flags().BoolVar(&o.metadataOnly, "metadata-only", false, "write the .torrent file of SOURCE and get nothing else")
+	cmd.Flags().StringVarP(&o.output, "output", "o", "", "with --metadata-only: the `FILE` to write (default the torrent's name)")
 	sources(cmd, 1)
 	addJSON(cmd)
 	return cmd
@@ -112,12 +116,21 @@ type getFlags struct {
 	webSeeds webSeedsFlag
 	stream   string
 	streams  bool
+
+	metadataOnly bool
+	output       string
 }
 
 func get(ctx context.Context, out *output, name string, n netFlags, o getFlags) (err error) {
-	src, err := readSource(name)
+	if o.output != "" && !o.metadataOnly {
+		return usageErr("add --metadata-only, or name the folder for the files with --dir", "-o is for the .torrent file that --metadata-only writes")
+	}
+	src, err := findSource(ctx, name, n.listen)
 	if err != nil {
 		return err
+	}
+	if o.metadataOnly {
+		return saveMetadata(ctx, out, src, n, o.output)
 	}
 	start := out.now()
 	var data io.Writer
@@ -129,7 +142,7 @@ func get(ctx context.Context, out *output, name string, n netFlags, o getFlags) 
 		return err
 	}
 	d := &download{session: s, src: src, dir: n.dir, start: start, data: data, pattern: o.stream, anew: o.anew, allocate: o.allocate == "full", choose: o.choose, paths: o.paths, webSeeds: o.webSeeds, patience: o.wait, share: o.share}
-	if err = d.begin(n); err == nil {
+	if err = d.begin(ctx, n); err == nil {
 		err = d.run(ctx, o.seed || o.share.any())
 	}
 	// A stop that is not clean matters less than what went wrong before.
@@ -178,19 +191,13 @@ func (d *download) makeFolder() error {
 }
 
 // begin adds the torrent and says what it is.
-func (d *download) begin(n netFlags) error {
+func (d *download) begin(ctx context.Context, n netFlags) error {
 	if err := d.makeFolder(); err != nil {
 		return err
 	}
-	choice, err := d.choose.choice(d.src.meta.Info)
-	if err != nil {
-		return err
-	}
-	opt := shoal.AddOptions{Metainfo: d.src.raw, Dir: d.dir, Peers: n.peers, WebSeeds: d.webSeeds, Anew: d.anew, Allocate: d.allocate, Priority: choice, Share: d.share.limits()}
-	if err := d.paths.fill(&opt, d.src.meta.Info); err != nil {
-		return err
-	}
-	t, err := d.engine.Add(opt)
+	t, err := d.add(ctx, n, shoal.AddOptions{
+		Metainfo: d.src.raw, Dir: d.dir, Peers: n.peers, WebSeeds: d.webSeeds, Anew: d.anew, Allocate: d.allocate, Share: d.share.limits(),
+	})
 	if err != nil {
 		return fail(d.what(), err)
 	}
@@ -202,10 +209,39 @@ func (d *download) begin(n netFlags) error {
 		t.InfoHash(), t.Name(), info.Length, saved(info.Files), int(info.NumPieces()), info.PieceLength, info.Private, t.Dir(),
 	})
 	webs := !n.noWeb && len(d.webSeeds)+len(m.URLList)+len(m.HTTPSeeds) > 0
-	if (n.noDHT || info.Private) && len(m.Trackers()) == 0 && len(n.peers) == 0 && !webs {
+	if d.src.link == nil && (n.noDHT || info.Private) && len(m.Trackers()) == 0 && len(n.peers) == 0 && !webs {
 		d.out.warn("no way to find peers: the torrent names no tracker, the DHT is out, and no --peer was given; peers must come by themselves")
 	}
 	return nil
+}
+
+// add adds the torrent, once its metadata is there: its files are chosen and named by it.
+func (d *download) add(ctx context.Context, n netFlags, opt shoal.AddOptions) (*shoal.Torrent, error) {
+	known := func(meta *metainfo.Torrent, opt *shoal.AddOptions) (err error) {
+		d.src.meta = meta
+		if opt.Priority, err = d.choose.choice(meta.Info); err != nil {
+			return err
+		}
+		return d.paths.fill(opt, meta.Info)
+	}
+	if d.src.link == nil {
+		if err := known(d.src.meta, &opt); err != nil {
+			return nil, err
+		}
+		return d.engine.Add(opt)
+	}
+	opt.Known = known
+	m, err := d.engine.AddMagnet(d.src.link.String(), opt)
+	if err != nil {
+		return nil, err
+	}
+	if n.noDHT && len(d.src.link.Trackers)+len(d.src.link.Peers)+len(n.peers) == 0 {
+		d.out.warn("no way to find peers: the link names no tracker, the DHT is out, and no --peer was given; peers must come by themselves")
+	}
+	if err := d.learn(ctx, m); err != nil {
+		return nil, unlearned(ctx, d.what(), err)
+	}
+	return m.Wait(ctx)
 }
 
 // run waits for the torrent, and goes on as a seed when asked to.

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"shoal"
+	"shoal/metainfo"
 )
 
 type upEvent struct {
@@ -71,14 +72,15 @@ func seedCommand(out *output) *cobra.Command {
 		Use:   "seed SOURCE... [--dir DIR]",
 		Short: "Share the files of torrents that are on disk",
 		Long: `Share the files of torrents that are on disk already. They are checked first;
-then a line "up" says that all are being shared. A folder as a SOURCE means all
-.torrent files in it. --dir is where the files of the torrents are.
+then a line "up" says that all are being shared. A SOURCE is a .torrent file, its URL,
+a magnet link or an info-hash; a folder means all .torrent files in it. --dir is where the files of the torrents are.
 
 Nothing is downloaded: a torrent that lacks pieces shares those it has. It
 fails when there is nothing at all to share. It runs until Ctrl-C or SIGTERM, or
 until all have been shared enough: see --ratio, --seed-time and --seed-idle.`,
 		Example: `  shoal seed photos.torrent --dir ~/Pictures
   shoal seed ~/torrents/ --dir ~/Downloads
+  shoal seed "magnet:?xt=urn:btih:b257af45fbc9f52d0e728490f2c2da9e4f66647e" --dir ~/Downloads
   shoal seed photos.torrent --listen 0.0.0.0:7000 --json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return seed(cmd.Context(), out, args, n, share)
@@ -92,7 +94,7 @@ until all have been shared enough: see --ratio, --seed-time and --seed-idle.`,
 }
 
 func seed(ctx context.Context, out *output, names []string, n netFlags, share shareFlags) error {
-	srcs, err := readSources(out, names)
+	srcs, err := readSources(out, names, func(name string) (source, error) { return findSource(ctx, name, n.listen) })
 	if err != nil {
 		return err
 	}
@@ -105,7 +107,7 @@ func seed(ctx context.Context, out *output, names []string, n netFlags, share sh
 		return err
 	}
 	sh := &sharing{session: s, share: share}
-	if err = sh.begin(srcs, n); err == nil {
+	if err = sh.begin(ctx, srcs, n); err == nil {
 		err = sh.run(ctx)
 	}
 	if cerr := s.close(); err == nil {
@@ -127,9 +129,9 @@ type sharing struct {
 }
 
 // begin adds the torrents. The same one twice is told and passed over.
-func (sh *sharing) begin(srcs []source, n netFlags) error {
+func (sh *sharing) begin(ctx context.Context, srcs []source, n netFlags) error {
 	for _, src := range srcs {
-		t, err := sh.engine.Add(shoal.AddOptions{Metainfo: src.raw, Dir: n.dir, Peers: n.peers, SeedOnly: true, Share: sh.share.limits()})
+		t, err := sh.add(ctx, &src, shoal.AddOptions{Metainfo: src.raw, Dir: n.dir, Peers: n.peers, SeedOnly: true, Share: sh.share.limits()})
 		if errors.Is(err, shoal.ErrDuplicate) {
 			sh.out.warn("passed over: %s is the same torrent as one named before", printable(src.path))
 			continue
@@ -144,6 +146,25 @@ func (sh *sharing) begin(srcs []source, n netFlags) error {
 		})
 	}
 	return nil
+}
+
+// add adds a torrent, once its metadata is there.
+func (sh *sharing) add(ctx context.Context, src *source, opt shoal.AddOptions) (*shoal.Torrent, error) {
+	if src.link == nil {
+		return sh.engine.Add(opt)
+	}
+	opt.Known = func(meta *metainfo.Torrent, _ *shoal.AddOptions) error {
+		src.meta = meta
+		return nil
+	}
+	m, err := sh.engine.AddMagnet(src.link.String(), opt)
+	if err != nil {
+		return nil, err
+	}
+	if err := sh.learn(ctx, m); err != nil {
+		return nil, unlearned(ctx, "seed "+m.Name(), err)
+	}
+	return m.Wait(ctx)
 }
 
 // run checks all torrents, says what they have, and shares them until the end.

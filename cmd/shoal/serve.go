@@ -50,7 +50,7 @@ first. It runs until Ctrl-C.`,
 }
 
 func serve(ctx context.Context, out *output, name string, n netFlags, c chooseFlags, web netip.AddrPort) error {
-	src, err := readSource(name)
+	src, err := findSource(ctx, name, n.listen)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func serve(ctx context.Context, out *output, name string, n netFlags, c chooseFl
 		return err
 	}
 	d := &download{session: s, src: src, dir: n.dir, start: start, choose: c, patience: 10 * time.Minute}
-	if err = d.begin(n); err == nil {
+	if err = d.begin(ctx, n); err == nil {
 		err = d.serve(ctx, web)
 	}
 	if cerr := s.close(); err == nil {

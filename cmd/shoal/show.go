@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"shoal"
 	"shoal/metainfo"
 )
 
@@ -34,6 +35,7 @@ type showEvent struct {
 	CreationDate string      `json:"creation_date,omitempty"`
 	Warnings     []string    `json:"warnings"`
 	Files        []fileEntry `json:"files"`
+	Magnet       string      `json:"magnet"`
 }
 
 type fileEntry struct {
@@ -45,23 +47,36 @@ type fileEntry struct {
 }
 
 func showCommand(out *output) *cobra.Command {
+	var link bool
 	cmd := &cobra.Command{
-		Use:   "show FILE",
-		Short: "Print what a .torrent file says",
+		Use:   "show SOURCE",
+		Short: "Print what a .torrent file or a magnet link says",
 		Long: `Print what a .torrent file says: its name, info-hash, files, trackers and nodes.
+SOURCE is a file, its URL, or a magnet link, of which only what the link itself
+says is shown; shoal get --metadata-only writes its .torrent file.
 Names are shown as the files will be called; they are made safe for the file
 system and the terminal.`,
 		Example: `  shoal show debian.torrent
+  shoal show debian.torrent --magnet
   shoal show debian.torrent --json`,
-		RunE: func(_ *cobra.Command, args []string) error {
-			src, err := readSource(args[0])
+		RunE: func(cmd *cobra.Command, args []string) error {
+			src, err := findSource(cmd.Context(), args[0], nil)
 			if err != nil {
 				return err
 			}
-			show(out, src)
+			switch {
+			case link:
+				out.say("%s", src.magnet())
+				out.event("complete", describe(src))
+			case src.link != nil:
+				showLink(out, src)
+			default:
+				show(out, src)
+			}
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&link, "magnet", false, "print the magnet link of it, and nothing else")
 	sources(cmd, 1)
 	addJSON(cmd)
 	return cmd
@@ -173,7 +188,62 @@ func tree(files []metainfo.File, most int) []string {
 	return lines
 }
 
+// magnet gives the link of a source.
+func (s source) magnet() string {
+	if s.link != nil {
+		return s.link.String()
+	}
+	return shoal.LinkOf(s.meta).String()
+}
+
+// showLink prints what a magnet link says.
+func showLink(out *output, src source) {
+	l := src.link
+	row := func(what, format string, a ...any) {
+		out.say("%s", strings.TrimRight(fmt.Sprintf("%-11s %s", what, fmt.Sprintf(format, a...)), " "))
+	}
+	if l.Name != "" {
+		row("name", "%s", printable(l.Name))
+	}
+	row("info-hash", "%s", l.V1)
+	if !l.V2.IsZero() {
+		row("v2 hash", "%s", l.V2)
+	}
+	if l.Length > 0 {
+		row("size", "%s", size(l.Length))
+	}
+	for _, list := range []struct {
+		what  string
+		lines []string
+	}{{"tracker", l.Trackers}, {"web seed", l.WebSeeds}, {"peer", l.Peers}} {
+		for _, line := range list.lines {
+			row(list.what, "%s", printable(line))
+		}
+	}
+	for _, r := range l.Select {
+		row("files", "number %d to %d are chosen", r.First+1, r.Last+1)
+	}
+	row("link", "%s", l.String())
+	out.event("complete", describe(src))
+}
+
+// describeLink is describe of a link, of which little is known.
+func describeLink(src source) showEvent {
+	l := src.link
+	e := showEvent{
+		File: src.path, Name: l.Name, InfoHash: l.V1.String(), Size: l.Length, Magnet: l.String(),
+		Trackers: [][]string{}, Nodes: []string{}, WebSeeds: append([]string{}, l.WebSeeds...), Warnings: []string{}, Files: []fileEntry{},
+	}
+	for _, t := range l.Trackers {
+		e.Trackers = append(e.Trackers, []string{t})
+	}
+	return e
+}
+
 func describe(src source) showEvent {
+	if src.link != nil {
+		return describeLink(src)
+	}
 	m, info := src.meta, src.meta.Info
 	e := showEvent{
 		File: src.path, Name: info.Name, InfoHash: m.InfoHash.String(), Size: info.Length,
@@ -181,7 +251,7 @@ func describe(src source) showEvent {
 		Private: info.Private, MultiFile: info.MultiFile,
 		Trackers: append([][]string{}, m.Trackers()...), Nodes: append([]string{}, m.Nodes...), WebSeeds: webSeeds(m),
 		Comment: m.Comment, CreatedBy: m.CreatedBy,
-		Warnings: append([]string{}, m.Warnings...),
+		Warnings: append([]string{}, m.Warnings...), Magnet: src.magnet(),
 	}
 	if !m.CreationDate.IsZero() {
 		e.CreationDate = m.CreationDate.Format("2006-01-02T15:04:05Z")

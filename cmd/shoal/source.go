@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"shoal/bencode"
+	"shoal/magnet"
 	"shoal/metainfo"
 )
 
@@ -19,20 +20,34 @@ type source struct {
 	path string // as it was named
 	raw  []byte
 	meta *metainfo.Torrent
+	link *magnet.Link // nil, or all that is known: then there is no raw and no meta
 }
 
 // name is the torrent's name, safe to show.
-func (s source) name() string { return printable(s.meta.Info.Name) }
+func (s source) name() string {
+	switch {
+	case s.meta != nil:
+		return printable(s.meta.Info.Name)
+	case s.link.Name != "":
+		return printable(s.link.Name)
+	}
+	return s.link.V1.String()
+}
 
 // readSource reads the .torrent file that was named.
 func readSource(name string) (source, error) {
-	if err := checkKind(name); err != nil {
+	if err := onlyFiles(name); err != nil {
 		return source{}, err
 	}
 	raw, err := readTorrent(name)
 	if err != nil {
 		return source{}, err
 	}
+	return understood(name, raw)
+}
+
+// understood reads the content of a .torrent file.
+func understood(name string, raw []byte) (source, error) {
 	m, err := metainfo.Parse(raw)
 	if err != nil {
 		return source{}, sourceErr(refusedHint(err), "read %s: %w", printable(name), err)
@@ -72,26 +87,14 @@ func readTorrent(name string) ([]byte, error) {
 	return slices.Concat(raw), nil // no larger than it is: it is kept
 }
 
-// checkKind tells sources of a kind that is not taken by what they look like. A
-// file of that name wins.
-func checkKind(name string) error {
-	if _, err := os.Lstat(name); err == nil {
+// onlyFiles says no to sources of other kinds.
+func onlyFiles(name string) error {
+	what := [...]string{"", "a magnet link", "a URL", "a bare info-hash"}[kindOf(name)]
+	if what == "" {
 		return nil
 	}
-	lower := strings.ToLower(name)
-	what := ""
-	switch {
-	case strings.HasPrefix(lower, "magnet:"):
-		what = "a magnet link"
-	case strings.HasPrefix(lower, "http://"), strings.HasPrefix(lower, "https://"):
-		what = "a URL"
-	case isHash(lower):
-		what = "a bare info-hash"
-	default:
-		return nil
-	}
-	return usageErr("get the .torrent file itself and name its path",
-		"%s is %s, which this version does not take as a source yet; it takes .torrent files", printable(name), what)
+	return usageErr("write its .torrent file with: shoal get --metadata-only -o FILE SOURCE",
+		"%s is %s, which this command does not take; it takes .torrent files", printable(name), what)
 }
 
 // isHash reports whether s, in lower case, has the form of an info-hash: 40 or 64
@@ -109,12 +112,12 @@ func isHash(s string) bool {
 
 // readSources reads files and folders of .torrent files. What cannot be used in a
 // folder is told and passed over; what was named itself must be right.
-func readSources(out *output, names []string) ([]source, error) {
+func readSources(out *output, names []string, read func(name string) (source, error)) ([]source, error) {
 	var all []source
 	for _, name := range names {
 		st, err := os.Stat(name)
 		if err != nil || !st.IsDir() {
-			s, err := readSource(name)
+			s, err := read(name)
 			if err != nil {
 				return nil, err
 			}

@@ -168,7 +168,7 @@ func hashesOf(out *output, names []string) ([]infohash.Hash, error) {
 			files = append(files, name)
 		}
 	}
-	srcs, err := readSources(out, files)
+	srcs, err := readSources(out, files, readSource)
 	for _, src := range srcs {
 		all = append(all, src.meta.InfoHash)
 	}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"shoal"
+	"shoal/magnet"
+	"shoal/metainfo"
+)
+
+// kind is what a source looks like.
+type kind uint8
+
+const (
+	aFile kind = iota
+	aMagnet
+	aURL
+	aHash
+)
+
+// kindOf tells sources by what they look like. A file of that name wins.
+func kindOf(name string) kind {
+	if _, err := os.Lstat(name); err == nil {
+		return aFile
+	}
+	switch lower := strings.ToLower(name); {
+	case magnet.Is(lower):
+		return aMagnet
+	case strings.HasPrefix(lower, "http://"), strings.HasPrefix(lower, "https://"):
+		return aURL
+	case isHash(lower):
+		return aHash
+	}
+	return aFile
+}
+
+// findSource takes a source of any kind. A URL is fetched, over an address as --listen has
+// them; of a link or an info-hash only the link is known.
+func findSource(ctx context.Context, name string, from []netip.AddrPort) (source, error) {
+	switch kindOf(name) {
+	case aMagnet:
+		return fromLink(name, name)
+	case aHash:
+		return fromLink(name, hashLink(name))
+	case aURL:
+		raw, err := shoal.FetchTorrent(ctx, name, from...)
+		if err != nil {
+			return source{}, sourceErr("check the address, or get the .torrent file by other means and name its path", "%w", err)
+		}
+		return understood(name, raw)
+	}
+	return readSource(name)
+}
+
+// hashLink makes a link of a bare info-hash.
+func hashLink(hash string) string {
+	if len(hash) == 64 {
+		return "magnet:?xt=urn:btmh:1220" + hash
+	}
+	return "magnet:?xt=urn:btih:" + hash
+}
+
+func fromLink(name, text string) (source, error) {
+	l, err := magnet.Parse(text)
+	if err != nil {
+		return source{}, usageErr("copy the whole link, in quotation marks: it looks like 'magnet:?xt=urn:btih:...'", "%w", err)
+	}
+	if l.V1.IsZero() {
+		return source{}, sourceErr("ask for a v1 or a hybrid torrent of the same files", "%s: %w", l.V2, shoal.ErrV2)
+	}
+	return source{path: name, link: l}, nil
+}
+
+// lookingEvery is how often it is told that metadata is still being looked for.
+const lookingEvery = 10 * time.Second
+
+type lookingEvent struct {
+	InfoHash   string `json:"info_hash"`
+	Name       string `json:"name"`
+	Peers      int    `json:"peers"`
+	KnownPeers int    `json:"known_peers"`
+	Got        int64  `json:"got"`
+	Size       int64  `json:"size"`
+}
+
+// learn waits until a link has become a torrent, and tells how it goes.
+func (s *session) learn(ctx context.Context, m *shoal.Magnet) error {
+	tell := func() {
+		st := m.Stats()
+		s.out.event("looking", lookingEvent{m.InfoHash(), m.Name(), st.Peers, st.KnownPeers, st.Got, st.Size})
+	}
+	s.out.say("looking for the metadata of %s", printable(m.Name()))
+	tell()
+	for {
+		one, cancel := context.WithTimeout(ctx, lookingEvery)
+		_, err := m.Wait(one)
+		cancel()
+		if err == nil || !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+			return err
+		}
+		st := m.Stats()
+		s.out.say("still looking for the metadata: %s connected, %s known", count(st.Peers, "peer"), count(st.KnownPeers, "address"))
+		tell()
+	}
+}
+
+// unlearned is how the wait for metadata ended.
+func unlearned(ctx context.Context, what string, err error) error {
+	if stopSignal(ctx) == nil {
+		return fail(what, err)
+	}
+	return &failure{
+		exitInterrupted, fmt.Errorf("%s: %w", what, context.Cause(ctx)),
+		"no peer has given the metadata yet; more trackers in the link, or --peer, may help",
+	}
+}
+
+// saveMetadata writes the .torrent file of a source, for get --metadata-only.
+func saveMetadata(ctx context.Context, out *output, src source, n netFlags, to string) error {
+	start, raw := out.now(), src.raw
+	if src.link != nil {
+		s, err := openSession(out, n)
+		if err != nil {
+			return err
+		}
+		if raw, err = s.metadataOf(ctx, src, n); err != nil {
+			s.close()
+			return err
+		}
+		if err := s.close(); err != nil {
+			return err
+		}
+		if src, err = understood(src.path, raw); err != nil {
+			return err
+		}
+	}
+	if to == "" {
+		to = metainfo.SafeName(src.meta.Info.Name) + ".torrent"
+	}
+	if err := writeNew(to, raw); err != nil {
+		return err
+	}
+	out.say("%s  %s in %s", src.name(), size(src.meta.Info.Length), count(saved(src.meta.Info.Files), "file"))
+	out.say("saved as %s", printable(to))
+	if abs, err := filepath.Abs(to); err == nil {
+		to = abs
+	}
+	out.event("complete", completeEvent{
+		InfoHash: src.meta.InfoHash.String(), Name: src.meta.Info.Name, Seconds: seconds(out.now().Sub(start)),
+		Bytes: int64(len(raw)), Dir: filepath.Dir(to), Path: to,
+	})
+	return nil
+}
+
+// metadataOf fetches the metadata of a link and nothing else.
+func (s *session) metadataOf(ctx context.Context, src source, n netFlags) ([]byte, error) {
+	what := "get the metadata of " + src.name()
+	m, err := s.engine.AddMagnet(src.link.String(), shoal.AddOptions{Peers: n.peers, MetadataOnly: true})
+	if err != nil {
+		return nil, fail(what, err)
+	}
+	if err := s.learn(ctx, m); err != nil {
+		return nil, unlearned(ctx, what, err)
+	}
+	raw, err := m.Metainfo(ctx)
+	return raw, fail(what, err)
+}
