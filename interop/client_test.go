@@ -68,14 +68,21 @@ func seedOf(t *testing.T, c client, p *payload, j job) peer {
 // listening reports whether somebody listens there, from the kernel's table,
 // so that nobody sees a connection that says nothing.
 func listening(network string, at netip.AddrPort) bool {
+	if at.Addr().Is6() {
+		network += "6"
+	}
 	table, err := os.ReadFile("/proc/net/" + network)
 	if err != nil {
 		return false
 	}
-	state := map[string]string{"tcp": "0A", "udp": "07"}[network] // listening; bound
-	a := at.Addr().As4()
-	one := fmt.Sprintf("%02X%02X%02X%02X:%04X", a[3], a[2], a[1], a[0], at.Port())
-	all := fmt.Sprintf("00000000:%04X", at.Port())
+	state := map[byte]string{'t': "0A", 'u': "07"}[network[0]] // listening; bound
+	// The kernel shows addresses as words of the machine, which is little-endian.
+	var one, all string
+	for b := at.Addr().AsSlice(); len(b) > 0; b = b[4:] {
+		one += fmt.Sprintf("%02X%02X%02X%02X", b[3], b[2], b[1], b[0])
+		all += "00000000"
+	}
+	one, all = fmt.Sprintf("%s:%04X", one, at.Port()), fmt.Sprintf("%s:%04X", all, at.Port())
 	for line := range strings.Lines(string(table)) {
 		f := strings.Fields(line)
 		if len(f) > 3 && f[3] == state && (f[1] == one || f[1] == all) {

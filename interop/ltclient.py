@@ -34,7 +34,7 @@ def say(**fields):
 
 def split(addr):
     host, port = addr.rsplit(":", 1)
-    return host, int(port)
+    return host.strip("[]"), int(port)
 
 
 def settings(conf):
