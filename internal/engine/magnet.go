@@ -220,6 +220,10 @@ func (t *Torrent) become(raw []byte) error {
 	meta := &metainfo.Torrent{
 		Info: info, InfoHash: info.Hash, AnnounceList: old.AnnounceList, URLList: old.URLList, Warnings: info.Warnings,
 	}
+	if info.Private {
+		// BEP 27: a link can't add to what a private torrent names.
+		meta.URLList, t.spec.WebSeeds = nil, nil
+	}
 	if choose := t.magnet.spec.Choose; choose != nil {
 		prio, paths, err := choose(meta)
 		if err != nil {

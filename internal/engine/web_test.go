@@ -18,6 +18,8 @@ import (
 	"shoal/internal/netio"
 	"shoal/internal/simnet"
 	"shoal/internal/storage"
+	"shoal/internal/wire"
+	"shoal/metainfo"
 )
 
 // webServer is an HTTP server on host n.
@@ -404,6 +406,37 @@ func TestWebSeedSkips(t *testing.T) {
 		wait(t, l)
 		if other.Load() != 0 || l.Stats().Swarm.Downloaded != 640<<10 {
 			t.Errorf("%d requests for what is skipped, %d bytes", other.Load(), l.Stats().Swarm.Downloaded)
+		}
+	})
+}
+
+// A magnet link with a web seed: the metadata comes from a peer, the files from the web seed.
+// A private torrent takes no web seed from a link.
+func TestWebSeedOfMagnet(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		c := makeContent(t, "magnet", 64<<10, 300_000, 400_000)
+		s := w.serveHTTP(1, c.handler(nil))
+		seed := w.engine(3, Config{Slots: NoSlots}) // it gives metadata and no piece
+		w.seed(seed, c)
+		e := w.engine(2, Config{})
+		m, dir := w.magnet(e, c, MagnetSpec{Peers: []netip.AddrPort{at(3)}, WebSeeds: []string{s.url}})
+		wait(t, known(t, m))
+		c.onDisk(t, dir)
+
+		raw := append(append([]byte(nil), c.meta.Info.Raw[:len(c.meta.Info.Raw)-1]...), "7:privatei1ee"...)
+		info, err := metainfo.ParseInfo(raw)
+		if err != nil || !info.Private {
+			t.Fatal(err)
+		}
+		p := c
+		p.meta = &metainfo.Torrent{Info: info, InfoHash: info.Hash}
+		peer := w.server(11, info.Hash, int64(len(raw)), func(i uint32) []byte { return raw[int(i)*wire.MetadataPiece:] })
+		asked := s.asked.Load()
+		m, _ = w.magnet(e, p, MagnetSpec{Peers: []netip.AddrPort{peer}, WebSeeds: []string{s.url}})
+		known(t, m)
+		time.Sleep(time.Minute)
+		if n := s.asked.Load() - asked; n != 0 {
+			t.Errorf("%d requests for a private torrent", n)
 		}
 	})
 }
