@@ -57,6 +57,11 @@ func newAddr() netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, byte(1 + n/200), byte(1 + n%200)}), uint16(20000+n))
 }
 
+// newAddr6 gives the loopback address of IPv6 with a port that nobody else has.
+func newAddr6() netip.AddrPort {
+	return netip.AddrPortFrom(netip.IPv6Loopback(), newAddr().Port())
+}
+
 // seedOf starts a client as a seed of the payload, in a folder of its own.
 func seedOf(t *testing.T, c client, p *payload, j job) peer {
 	t.Helper()

@@ -37,6 +37,7 @@ type ltSession struct {
 	Listen   string      `json:"listen"`
 	DHT      bool        `json:"dht"`
 	DHTNodes []string    `json:"dht_nodes,omitempty"`
+	LSD      bool        `json:"lsd,omitempty"`
 	Torrents []ltTorrent `json:"torrents,omitempty"`
 }
 

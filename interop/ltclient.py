@@ -7,6 +7,7 @@
 CONFIG is JSON: {"sessions": [{
     "listen": "127.0.0.1:6881",        TCP and UDP
     "dht": false,                      take part in the DHT
+    "lsd": false,                      look for peers on the local network
     "dht_nodes": ["127.0.0.1:6882"],   its way in
     "torrents": [{"torrent": FILE, "dir": FOLDER, "peers": ["127.0.0.1:6883"], "upload_limit": BYTES_PER_SECOND}]
 }]}
@@ -44,7 +45,7 @@ def settings(conf):
         "listen_interfaces": conf["listen"],
         "enable_dht": conf.get("dht", False),
         "dht_bootstrap_nodes": "",
-        "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False,
+        "enable_lsd": conf.get("lsd", False), "enable_upnp": False, "enable_natpmp": False,
         "enable_incoming_utp": False, "enable_outgoing_utp": False,
         "in_enc_policy": 2, "out_enc_policy": 2,  # plain connections only
         "allow_multiple_connections_per_ip": True,
@@ -99,7 +100,8 @@ class Session:
             elif isinstance(a, lt.session_stats_alert):
                 self.say("stats", nodes=a.values["dht.dht_nodes"], stored=a.values["dht.dht_peers"], **self.totals())
             elif isinstance(a, lt.dht_announce_alert):
-                self.say("announced", by="%s:%d" % (a.ip, a.port))
+                ip = str(a.ip)
+                self.say("announced", by=("[%s]:%d" if ":" in ip else "%s:%d") % (ip, a.port))
             elif isinstance(a, (lt.tracker_error_alert, lt.tracker_warning_alert)):
                 self.say("tracker", text=a.message())
         if self.handles and not self.said_complete and all(h.status().is_seeding for h in self.handles):

@@ -137,8 +137,11 @@ func (c *groupConn) link(ifi net.Interface) (l link) {
 		if err != nil || p.Addr().Is4() != c.group.Addr().Is4() {
 			continue
 		}
-		if p.Addr() == c.source || !c.source.IsValid() && !l.own.IsValid() {
+		switch {
+		case !c.source.IsValid() && !l.own.IsValid():
 			l.own = p.Addr()
+		case c.source.IsValid() && (p.Addr() == c.source || c.policy.LoopbackOnly && p.Contains(c.source)):
+			l.own = c.source // all of 127.0.0.0/8 is ours
 		}
 		l.nets = append(l.nets, p.Masked())
 	}
