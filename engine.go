@@ -186,6 +186,9 @@ func (t *Torrent) Name() string { return t.meta.Info.Name }
 // InfoHash is the torrent's info-hash, 40 hex digits.
 func (t *Torrent) InfoHash() string { return t.meta.InfoHash.String() }
 
+// Private reports whether the torrent keeps to its trackers (BEP 27).
+func (t *Torrent) Private() bool { return t.meta.Info.Private }
+
 // Dir is the folder that holds the torrent's file or folder.
 func (t *Torrent) Dir() string { return t.t.Dir() }
 

@@ -83,6 +83,8 @@ func fail(what string, err error) error {
 	case errors.Is(err, shoal.ErrNotTorrent):
 		f.code = exitSource
 		f.hint = "get the torrent again from where it came from; the message names the place in the file"
+	case errors.Is(err, shoal.ErrInUse):
+		f.hint = "stop that shoal run first, or name another folder with --state"
 	case errors.Is(err, shoal.ErrConfig):
 		f.code = exitUsage
 	case errors.Is(err, shoal.ErrPath):

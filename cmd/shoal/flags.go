@@ -258,6 +258,8 @@ type netFlags struct {
 	state                      string
 	limits                     limitFlags
 	peersMost, connectionsMost uint16
+
+	remember bool // the command goes on with the torrents of the last run; not a flag
 }
 
 // add gives a command these flags.
@@ -275,10 +277,9 @@ func (n *netFlags) add(cmd *cobra.Command) {
 	f.Uint16Var(&n.peersMost, "max-peers", 80, "have no more than `N` connections for a torrent")
 	f.Uint16Var(&n.connectionsMost, "max-connections", 400, "have no more than `N` connections in all")
 	f.StringVar(&n.trace, "trace", "", "append every message and its reason to this `FILE`, as JSON lines")
-	f.StringVar(&n.state, "state", "", "the folder `DIR` for what must survive a restart; none: keep nothing (default the user's state folder)")
+	n.addState(cmd)
 	n.limits.add(cmd)
 	cmd.MarkFlagDirname("dir")
-	cmd.MarkFlagDirname("state")
 	cmd.PreRunE = func(*cobra.Command, []string) error {
 		if n.noDHT && len(n.nodes) > 0 {
 			return usageErr("leave one of them away", "--no-dht and --dht-node contradict each other")
@@ -291,4 +292,10 @@ func (n *netFlags) add(cmd *cobra.Command) {
 		}
 		return n.limits.check()
 	}
+}
+
+// addState gives a command the flag that says where things are kept.
+func (n *netFlags) addState(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&n.state, "state", "", "the folder `DIR` for what must survive a restart; none: keep nothing (default the user's state folder)")
+	cmd.MarkFlagDirname("state")
 }

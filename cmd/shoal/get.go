@@ -175,15 +175,15 @@ func (d *download) what() string { return "get " + d.src.name() }
 
 // makeFolder makes the download folder when only its last part is missing. More
 // is not made: where the folder above is missing too, a volume may not be there.
-func (d *download) makeFolder() error {
-	err := os.Mkdir(d.dir, 0o777)
+func makeFolder(out *output, what, dir string) error {
+	err := os.Mkdir(dir, 0o777)
 	switch {
 	case err == nil:
-		d.out.say("made the folder %s", metainfo.Printable(d.dir))
+		out.say("made the folder %s", metainfo.Printable(dir))
 		return nil
 	case errors.Is(err, fs.ErrNotExist):
 		return &failure{
-			exitFailed, fmt.Errorf("%s: make the folder %s: the folder above it does not exist", d.what(), d.dir),
+			exitFailed, fmt.Errorf("%s: make the folder %s: the folder above it does not exist", what, dir),
 			"if it is on a volume, attach that; else make the folder, or name another with --dir",
 		}
 	}
@@ -192,7 +192,7 @@ func (d *download) makeFolder() error {
 
 // begin adds the torrent and says what it is.
 func (d *download) begin(ctx context.Context, n netFlags) error {
-	if err := d.makeFolder(); err != nil {
+	if err := makeFolder(d.out, d.what(), d.dir); err != nil {
 		return err
 	}
 	t, err := d.add(ctx, n, shoal.AddOptions{

@@ -43,7 +43,7 @@ piece, and shares them in turn. A torrent needs no tracker: the DHT finds peers.
 		return usageErr("see: "+cmd.CommandPath()+" --help", "%w", err)
 	})
 	root.AddCommand(
-		createCommand(out), showCommand(out), getCommand(out), seedCommand(out), serveCommand(out), moveCommand(out), renameCommand(out),
+		createCommand(out), showCommand(out), getCommand(out), seedCommand(out), runCommand(out), listCommand(out), forgetCommand(out), serveCommand(out), moveCommand(out), renameCommand(out),
 		verifyCommand(out), dhtCommand(out), scrapeCommand(out), announceCommand(out), trackerCommand(out), labCommand(out, e), configCommand(out, e), manCommand(out, e), versionCommand(e),
 		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitCodesHelp},
 	)
@@ -109,10 +109,19 @@ func sources(cmd *cobra.Command, most int) {
 		}
 		return nil
 	}
-	cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	completeTorrents(cmd)
+	files := cmd.ValidArgsFunction
+	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		if most > 0 && len(args) >= most {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
+		return files(cmd, args, typed)
+	}
+}
+
+// completeTorrents has the shell complete the names of .torrent files.
+func completeTorrents(cmd *cobra.Command) {
+	cmd.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return []string{"torrent"}, cobra.ShellCompDirectiveFilterFileExt
 	}
 }

@@ -131,7 +131,7 @@ type sharing struct {
 // begin adds the torrents. The same one twice is told and passed over.
 func (sh *sharing) begin(ctx context.Context, srcs []source, n netFlags) error {
 	for _, src := range srcs {
-		t, err := sh.add(ctx, &src, shoal.AddOptions{Metainfo: src.raw, Dir: n.dir, Peers: n.peers, SeedOnly: true, Share: sh.share.limits()})
+		t, err := sh.add(ctx, "seed", &src, shoal.AddOptions{Metainfo: src.raw, Dir: n.dir, Peers: n.peers, SeedOnly: true, Share: sh.share.limits()})
 		if errors.Is(err, shoal.ErrDuplicate) {
 			sh.out.warn("passed over: %s is the same torrent as one named before", printable(src.path))
 			continue
@@ -149,20 +149,20 @@ func (sh *sharing) begin(ctx context.Context, srcs []source, n netFlags) error {
 }
 
 // add adds a torrent, once its metadata is there.
-func (sh *sharing) add(ctx context.Context, src *source, opt shoal.AddOptions) (*shoal.Torrent, error) {
+func (s *session) add(ctx context.Context, what string, src *source, opt shoal.AddOptions) (*shoal.Torrent, error) {
 	if src.link == nil {
-		return sh.engine.Add(opt)
+		return s.engine.Add(opt)
 	}
 	opt.Known = func(meta *metainfo.Torrent, _ *shoal.AddOptions) error {
 		src.meta = meta
 		return nil
 	}
-	m, err := sh.engine.AddMagnet(src.link.String(), opt)
+	m, err := s.engine.AddMagnet(src.link.String(), opt)
 	if err != nil {
 		return nil, err
 	}
-	if err := sh.learn(ctx, m); err != nil {
-		return nil, unlearned(ctx, "seed "+m.Name(), err)
+	if err := s.learn(ctx, m); err != nil {
+		return nil, unlearned(ctx, what+" "+m.Name(), err)
 	}
 	return m.Wait(ctx)
 }

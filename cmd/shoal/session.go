@@ -37,6 +37,12 @@ func openSession(out *output, n netFlags) (*session, error) {
 	if cfg.StateDir, err = n.stateDir(); err != nil {
 		out.warn("nothing is kept for the next start: %s; name a folder with --state, or none", printable(err.Error()))
 	}
+	if n.remember {
+		if cfg.StateDir, err = rememberIn(n); err != nil {
+			return nil, err
+		}
+		cfg.Remember = true
+	}
 	s := &session{out: out}
 	if n.trace != "" {
 		if s.trace, err = openTrace(n.trace); err != nil {
@@ -47,6 +53,9 @@ func openSession(out *output, n netFlags) (*session, error) {
 	}
 	if s.engine, err = shoal.New(cfg); err != nil {
 		s.trace.close()
+		if errors.Is(err, shoal.ErrInUse) {
+			return nil, fail("run", err)
+		}
 		what := "start"
 		if len(n.listen) > 0 {
 			what = "listen on " + n.listen.String()

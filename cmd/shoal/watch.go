@@ -32,14 +32,21 @@ type watcher struct {
 	changed  uint64            // of the engine, at the last look
 	trackers map[string]string // what people were told, by URL
 	uploaded int64
+
+	finished func(t *shoal.Torrent) // of those that were fetched; nil: who waits tells that itself
 }
 
 // watch starts telling.
 func watch(out *output, engine *shoal.Engine, torrents ...*shoal.Torrent) *watcher {
+	return watchAll(out, engine, nil, torrents)
+}
+
+// watchAll is watch, and tells whoever asks which torrents are fetched.
+func watchAll(out *output, engine *shoal.Engine, finished func(*shoal.Torrent), torrents []*shoal.Torrent) *watcher {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &watcher{
 		out: out, engine: engine, torrents: torrents, cancel: cancel, pace: pace{out: out},
-		checking: true, last: make([]sight, len(torrents)), trackers: make(map[string]string),
+		finished: finished, checking: true, last: make([]sight, len(torrents)), trackers: make(map[string]string),
 	}
 	events := engine.Events(ctx, torrents...) // from here on, not from when the goroutine runs
 	w.wg.Go(func() {
@@ -117,6 +124,10 @@ func (w *watcher) event(t *shoal.Torrent, e shoal.Event) {
 	case shoal.EventShared:
 		w.out.event(string(e.Kind), filesEvent{t.InfoHash(), e.Text})
 		w.out.say("%s: %s", printable(t.Name()), printable(e.Text))
+	case shoal.EventComplete:
+		if w.finished != nil && t.Stats().Downloaded > 0 {
+			w.finished(t)
+		}
 	case shoal.EventQueued:
 		w.out.say("%s waits for its turn", printable(t.Name()))
 	}

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"shoal"
+)
+
+type runningEvent struct {
+	Addr     string `json:"addr"`
+	Torrents int    `json:"torrents"`
+	Complete int    `json:"complete"`
+	Stopped  int    `json:"stopped"`
+}
+
+type problemEvent struct {
+	InfoHash string `json:"info_hash"`
+	Lost     bool   `json:"lost"`
+	Text     string `json:"text"`
+}
+
+type finishedEvent struct {
+	InfoHash string `json:"info_hash"`
+	Name     string `json:"name"`
+	Size     int64  `json:"size"`
+	Path     string `json:"path"`
+}
+
+type ranEvent struct {
+	Torrents   int     `json:"torrents"`
+	Downloaded int64   `json:"downloaded"`
+	Uploaded   int64   `json:"uploaded"`
+	Seconds    float64 `json:"seconds"`
+}
+
+func runCommand(out *output) *cobra.Command {
+	var n netFlags
+	var o runFlags
+	cmd := &cobra.Command{
+		Use:   "run [SOURCE...] [--dir DIR]",
+		Short: "Get and share many torrents, and go on with them at the next run",
+		Long: `Get the files of torrents, and share them, until Ctrl-C or SIGTERM. A folder as a
+SOURCE means all .torrent files in it. --dir is where the files of these go.
+
+What was added is remembered with all that was chosen for it: the next shoal run
+goes on with it, from wherever it starts, with or without more torrents. Only
+what is in doubt is checked. shoal list shows what is remembered; shoal forget
+takes a torrent off the list and leaves its files. One shoal run at a time
+remembers in a folder of state (--state).
+
+A line "up" says that all torrents have been looked at, and are had or fetched.`,
+		Example: `  shoal run debian.torrent ~/torrents/ --dir ~/Downloads
+  shoal run
+  shoal run --state /var/lib/shoal --json`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runMany(cmd.Context(), out, args, n, o)
+		},
+	}
+	n.add(cmd)
+	o.share.add(cmd)
+	cmd.Flags().Var(&o.allocate, "allocate", "full: reserve room for all files before the first byte; sparse: take what comes")
+	completeTorrents(cmd)
+	addJSON(cmd)
+	return cmd
+}
+
+// runFlags are those of run alone, for the torrents that are named.
+type runFlags struct {
+	share    shareFlags
+	allocate allocateFlag
+}
+
+func runMany(ctx context.Context, out *output, names []string, n netFlags, o runFlags) error {
+	var srcs []source
+	var err error
+	if len(names) > 0 {
+		if srcs, err = readSources(out, names, func(name string) (source, error) { return findSource(ctx, name, n.listen) }); err != nil {
+			return err
+		}
+		if err := makeFolder(out, "run", n.dir); err != nil {
+			return err
+		}
+	}
+	start := out.now()
+	debug.SetGCPercent(manyGC) // nobody knows yet how many are remembered
+	n.remember = true
+	s, err := openSession(out, n)
+	if err != nil {
+		return err
+	}
+	m := &lasting{session: s}
+	if err = m.begin(ctx, srcs, n, o); err == nil {
+		err = m.run(ctx)
+	}
+	down, up := m.moved()
+	if cerr := s.close(); err == nil {
+		err = cerr
+	}
+	if err == nil { // SIGTERM, by which services are ended
+		out.say("stopped: %s received, %s sent; shoal run goes on", size(down), size(up))
+		out.event("complete", ranEvent{len(m.torrents), down, up, seconds(out.now().Sub(start))})
+	}
+	return err
+}
+
+// A lasting is one run of run.
+type lasting struct {
+	*session
+	torrents []*shoal.Torrent
+	stopped  int // remembered, and not to be run
+}
+
+// begin adds what was named to what is remembered.
+func (m *lasting) begin(ctx context.Context, srcs []source, n netFlags, o runFlags) error {
+	for _, p := range m.engine.Problems() {
+		m.out.event("problem", problemEvent{p.InfoHash, p.Lost, p.Text})
+		m.out.note("shoal: " + printable(p.Text))
+	}
+	was := len(m.engine.Torrents())
+	for _, src := range srcs {
+		_, err := m.add(ctx, "run", &src, shoal.AddOptions{
+			Metainfo: src.raw, Dir: n.dir, Peers: n.peers, Share: o.share.limits(), Allocate: o.allocate == "full",
+		})
+		switch {
+		case errors.Is(err, shoal.ErrDuplicate):
+			m.out.say("%s is here already", src.name())
+		case err != nil:
+			return fail("run "+src.name(), err)
+		default:
+			m.out.say("added %s  %s", src.name(), size(src.meta.Info.Length))
+		}
+	}
+	for _, r := range m.engine.Remembered() {
+		t := r.Torrent
+		if t == nil {
+			m.stopped++
+			continue
+		}
+		m.torrents = append(m.torrents, t)
+		if s := t.Stats(); m.out.json {
+			m.out.event("torrent", torrentEvent{
+				t.InfoHash(), t.Name(), s.Size, len(t.Files()), s.Pieces, s.PieceLength, t.Private(), t.Dir(),
+			})
+		}
+	}
+	if was > 0 {
+		m.out.say("going on with %s", count(was, "torrent"))
+	}
+	if len(m.torrents) == 0 {
+		return &failure{exitFailed, errors.New("run: there is nothing to run"), "name a .torrent file, or a folder of them"}
+	}
+	return nil
+}
+
+// run looks at all torrents, says what they have, and gets and shares them until the end.
+func (m *lasting) run(ctx context.Context) error {
+	w := watchAll(m.out, m.engine, func(t *shoal.Torrent) {
+		m.out.say("complete: %s, saved as %s", printable(t.Name()), printable(t.Path()))
+		m.out.event("finished", finishedEvent{t.InfoHash(), t.Name(), t.Stats().Size, t.Path()})
+	}, m.torrents)
+	defer w.stop()
+	up := runningEvent{Addr: m.engine.Addr().String(), Torrents: len(m.torrents), Stopped: m.stopped}
+	for _, t := range m.torrents {
+		s, err := t.Checked(ctx)
+		if stopSignal(ctx) != nil {
+			return m.interrupted(ctx)
+		}
+		if err != nil {
+			m.out.warn("%s", printable(fail("run "+t.Name(), err).Error()))
+			continue
+		}
+		m.out.event("checked", checkedOf(s))
+		if s.Have == s.Pieces {
+			up.Complete++
+		}
+	}
+	// What was named is safe before anybody relies on it.
+	if err := m.engine.Save(ctx); err != nil && ctx.Err() == nil {
+		m.out.warn("%s", printable(fail("remember the torrents", err).Error()))
+	}
+	m.out.say("%s at %s, %s of them complete", count(up.Torrents, "torrent"), up.Addr, group(int64(up.Complete)))
+	if m.stopped > 0 {
+		m.out.say("%s stopped", count(m.stopped, "torrent"))
+	}
+	m.out.say("up") // alone on its line, so that it can be waited for
+	m.out.event("up", up)
+	defer m.spare(ctx, len(m.torrents))()
+	if err := ended(ctx, m.out, m.engine, m.torrents...); err != nil {
+		return fail("run", err)
+	}
+	w.stop()
+	if sig := stopSignal(ctx); sig != nil && sig != syscall.SIGTERM {
+		return m.interrupted(ctx)
+	}
+	return nil
+}
+
+// interrupted is the failure of a run that a person ended.
+func (m *lasting) interrupted(ctx context.Context) error {
+	_, up := m.moved()
+	return &failure{
+		exitInterrupted, fmt.Errorf("run: %w", context.Cause(ctx)),
+		fmt.Sprintf("%s sent; shoal run goes on", size(up)),
+	}
+}
+
+// moved gives the payload of this run.
+func (m *lasting) moved() (down, up int64) {
+	for _, t := range m.torrents {
+		s := t.Stats()
+		down += s.Downloaded
+		up += s.Uploaded
+	}
+	return down, up
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bytes"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"shoal"
+)
+
+// What run fetches it goes on with at the next run, without a word and without hashing;
+// list shows it, forget takes it off the list and leaves the files.
+func TestRun(t *testing.T) {
+	s := newShare(t)
+	seeder, addr := seedFrom(t, s.dir, s.torrent, "--no-dht")
+	state, dir := filepath.Join(t.TempDir(), "state"), filepath.Join(t.TempDir(), "downloads")
+	again := []string{"run", "--state", state, "--no-dht", "--listen", "127.0.0.1:0"}
+
+	start(t, again...).finish(exitFailed, "error") // there is nothing yet
+
+	r := start(t, append(again, s.torrent, "--dir", dir, "--peer", addr)...)
+	if up := r.await("up", nil); number(t, up, "torrents") != 1 || number(t, up, "complete") != 0 {
+		t.Errorf("up: %v", up)
+	}
+	done := r.await("finished", nil)
+	if done["path"] != filepath.Join(dir, "files") || number(t, done, "size") != s.size {
+		t.Errorf("finished: %v", done)
+	}
+	s.sameFiles(t, dir)
+	r.signals <- syscall.SIGTERM
+	if e := r.finish(exitDone, "complete"); number(t, e, "downloaded") != s.size || number(t, e, "torrents") != 1 {
+		t.Errorf("the end: %v", e)
+	}
+	r.await("peer-left", nil)
+
+	listed := start(t, "list", "--state", state).await("remembered", nil)
+	hash := listed["info_hash"].(string)
+	if listed["name"] != "files" || listed["dir"] != dir || listed["stopped"] != false || number(t, listed, "downloaded") != s.size {
+		t.Errorf("listed: %v", listed)
+	}
+
+	r = start(t, again...)
+	if e := r.await("checked", nil); number(t, e, "hashed") != 0 || number(t, e, "have") != 49 {
+		t.Errorf("at the next run: %v", e)
+	}
+	if up := r.await("up", nil); number(t, up, "complete") != 1 {
+		t.Errorf("up: %v", up)
+	}
+	for _, args := range [][]string{again, {"list", "--state", state}, {"forget", hash, "--state", state}} {
+		e := start(t, args...).finish(exitFailed, "error")
+		if text := e["message"].(string) + e["hint"].(string); !strings.Contains(text, state) || !strings.Contains(text, "stop that shoal run") {
+			t.Errorf("%v while it runs: %v", args, e)
+		}
+	}
+	r.signals <- os.Interrupt
+	r.finish(exitInterrupted, "error")
+
+	// A leecher is served by what was remembered, from a run that names it once more.
+	r = start(t, append(again, s.torrent, "--dir", t.TempDir())...)
+	from := r.await("up", nil)["addr"].(string)
+	start(t, "get", s.torrent, "--dir", t.TempDir(), "--peer", from, "--no-dht", "--listen", "127.0.0.1:0").finish(exitDone, "complete")
+	r.signals <- syscall.SIGTERM
+	r.finish(exitDone, "complete")
+
+	start(t, "forget", hash[:5], "--state", state).finish(exitSource, "error")
+	start(t, "forget", hash[:6], "nothing", "--state", state).finish(exitSource, "error")
+	if e := start(t, "forget", strings.ToUpper(hash[:6]), "files", "--state", state).finish(exitDone, "complete"); number(t, e, "torrents") != 2 {
+		t.Errorf("forgotten: %v", e)
+	}
+	start(t, "list", "--state", state).finish(exitDone, "complete")
+	s.sameFiles(t, dir)
+	start(t, again...).finish(exitFailed, "error")
+	start(t, "run", "--state", "none", s.torrent).finish(exitUsage, "error")
+
+	seeder.signals <- syscall.SIGTERM
+	seeder.finish(exitDone, "complete")
+}
+
+// An entry that is gone is told by run and list, and the others run.
+func TestRunTellsProblems(t *testing.T) {
+	one := newShare(t)
+	other := filepath.Join(one.dir, "other.torrent")
+	files(t, []string{"write", filepath.Join(one.dir, "other"), "40000"})
+	start(t, "create", filepath.Join(one.dir, "other"), "-o", other).finish(exitDone, "complete")
+	state := t.TempDir()
+	again := []string{"run", "--state", state, "--no-dht", "--listen", "127.0.0.1:0"}
+	r := start(t, append(again, one.torrent, other, "--dir", one.dir)...)
+	r.await("up", nil)
+	r.signals <- syscall.SIGTERM
+	r.finish(exitDone, "complete")
+	hash := start(t, "list", "--state", state).await("remembered", func(e map[string]any) bool { return e["name"] == "other" })["info_hash"].(string)
+	if err := os.Remove(filepath.Join(state, "torrents", hash+".entry")); err != nil {
+		t.Fatal(err)
+	}
+	// Telling is done once: what is gone is not in the list any more. So a copy for list.
+	second := t.TempDir()
+	if err := os.CopyFS(second, os.DirFS(state)); err != nil {
+		t.Fatal(err)
+	}
+	if p := start(t, "list", "--state", second).await("problem", nil); p["info_hash"] != hash || p["lost"] != true {
+		t.Errorf("list: %v", p)
+	}
+	r = start(t, again...)
+	if p := r.await("problem", nil); p["info_hash"] != hash || p["lost"] != true {
+		t.Errorf("run: %v", p)
+	}
+	if up := r.await("up", nil); number(t, up, "complete") != 1 || number(t, up, "torrents") != 1 {
+		t.Errorf("up: %v", up)
+	}
+	r.signals <- syscall.SIGTERM
+	r.finish(exitDone, "complete")
+}
+
+// What list prints for people can be cut at its tabs, whatever a torrent calls itself.
+func TestListLines(t *testing.T) {
+	s := newShare(t)
+	state := t.TempDir()
+	e, err := shoal.New(shoal.Config{Listen: netip.MustParseAddrPort("127.0.0.1:0"), DHT: shoal.DHTConfig{Off: true}, StateDir: state, Remember: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(s.torrent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw = bytes.Replace(raw, []byte("4:name5:files"), []byte("4:name5:a\tb\nc"), 1)
+	tor, err := e.Add(shoal.AddOptions{Metainfo: raw, Dir: s.dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tor.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	out, _, code := command(t, "list", "--state", state)
+	columns := strings.Split(strings.TrimSuffix(out, "\n"), "\t")
+	if code != exitDone || len(columns) != 7 || columns[0] != tor.InfoHash() || columns[1] != "stopped" || columns[5] != s.dir {
+		t.Errorf("%d: %q", code, out)
+	}
+}

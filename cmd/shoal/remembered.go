@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"shoal"
+)
+
+type rememberedEvent struct {
+	InfoHash   string    `json:"info_hash"`
+	Name       string    `json:"name"`
+	Size       int64     `json:"size"`
+	Dir        string    `json:"dir"`
+	Added      time.Time `json:"added"`
+	Stopped    bool      `json:"stopped"`
+	Downloaded int64     `json:"downloaded"`
+	Uploaded   int64     `json:"uploaded"`
+}
+
+type listedEvent struct {
+	Torrents int `json:"torrents"`
+	Stopped  int `json:"stopped"`
+}
+
+type forgottenEvent struct {
+	InfoHash string `json:"info_hash"`
+	Name     string `json:"name"`
+	Dir      string `json:"dir"`
+}
+
+type forgotEvent struct {
+	Torrents int `json:"torrents"`
+}
+
+func listCommand(out *output) *cobra.Command {
+	var n netFlags
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the torrents that shoal run goes on with",
+		Long: `List the torrents that shoal run goes on with, in their order, one a line. The
+columns are separated by tabs: info-hash, "runs" or "stopped", size, received and
+sent in all runs, folder, name. It is for when no shoal run is up.`,
+		Example: `  shoal list
+  shoal list --json | jq -r 'select(.event=="remembered") | .name'`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return list(cmd.Context(), out, n)
+		},
+	}
+	n.addState(cmd)
+	addJSON(cmd)
+	return cmd
+}
+
+func forgetCommand(out *output) *cobra.Command {
+	var n netFlags
+	cmd := &cobra.Command{
+		Use:   "forget TORRENT...",
+		Short: "Take torrents off the list of shoal run, and leave their files",
+		Long: `Take torrents off the list of shoal run. Their files stay as they are. A TORRENT is
+its name, its info-hash, or the first digits of that, six at least. Either all are
+found and forgotten, or none is. It is for when no shoal run is up.`,
+		Example: `  shoal forget debian-13.1.0-amd64-netinst.iso
+  shoal forget 2b66980093bc`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usageErr("see: shoal list", "forget: no torrent; name one, or give the first digits of its info-hash")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return forget(cmd.Context(), out, args, n)
+		},
+	}
+	n.addState(cmd)
+	addJSON(cmd)
+	return cmd
+}
+
+// remembered reads what is remembered, and tells what is wrong with it.
+func remembered(ctx context.Context, out *output, what string, n netFlags) (all []shoal.Remembered, state string, err error) {
+	if state, err = rememberIn(n); err != nil {
+		return nil, "", err
+	}
+	all, problems, err := shoal.ListRemembered(ctx, state)
+	for _, p := range problems {
+		out.event("problem", problemEvent{p.InfoHash, p.Lost, p.Text})
+		out.note("shoal: " + printable(p.Text))
+	}
+	return all, state, fail(what, err)
+}
+
+func list(ctx context.Context, out *output, n netFlags) error {
+	all, _, err := remembered(ctx, out, "list", n)
+	if err != nil {
+		return err
+	}
+	var sum listedEvent
+	for _, r := range all {
+		what := "runs"
+		sum.Torrents++
+		if r.Stopped {
+			what = "stopped"
+			sum.Stopped++
+		}
+		out.say("%s\t%s\t%s\t%s\t%s\t%s\t%s", r.InfoHash, what, size(r.Size), size(r.Downloaded), size(r.Uploaded), printable(r.Dir), printable(r.Name))
+		out.event("remembered", rememberedEvent{r.InfoHash, r.Name, r.Size, r.Dir, r.Added, r.Stopped, r.Downloaded, r.Uploaded})
+	}
+	if len(all) == 0 && !out.json {
+		out.note("no torrent is remembered; shoal run SOURCE adds some")
+	}
+	out.event("complete", sum)
+	return nil
+}
+
+func forget(ctx context.Context, out *output, names []string, n netFlags) error {
+	all, state, err := remembered(ctx, out, "forget", n)
+	if err != nil {
+		return err
+	}
+	var chosen []shoal.Remembered
+	for _, name := range names {
+		r, err := pick(all, name)
+		if err != nil {
+			return err
+		}
+		chosen = append(chosen, r)
+	}
+	for _, r := range chosen {
+		if err := shoal.Forget(ctx, state, r.InfoHash); err != nil && !errors.Is(err, shoal.ErrUnknown) { // named twice
+			return fail("forget "+printable(r.Name), err)
+		}
+		out.say("forgot %s; its files are in %s", printable(r.Name), printable(r.Dir))
+		out.event("forgotten", forgottenEvent{r.InfoHash, r.Name, r.Dir})
+	}
+	out.event("complete", forgotEvent{len(chosen)})
+	return nil
+}
+
+// shortestPrefix of an info-hash names a torrent: shorter ones are typing mistakes.
+const shortestPrefix = 6
+
+// pick finds the one torrent that a person means.
+func pick(all []shoal.Remembered, name string) (shoal.Remembered, error) {
+	var found []shoal.Remembered
+	prefix := strings.ToLower(name)
+	for _, r := range all {
+		if r.Name == name || len(prefix) >= shortestPrefix && strings.HasPrefix(r.InfoHash, prefix) {
+			found = append(found, r)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return shoal.Remembered{}, sourceErr("shoal list shows what there is", "forget %s: no such torrent is remembered", printable(name))
+	case 1:
+		return found[0], nil
+	}
+	return shoal.Remembered{}, usageErr("give more digits of its info-hash: shoal list shows them", "forget %s: that is %s", printable(name), count(len(found), "torrent"))
+}
+
+// rememberIn gives the folder of state of commands that need one.
+func rememberIn(n netFlags) (string, error) {
+	state, err := n.stateDir()
+	if err != nil {
+		return "", fail("find the folder of state", err)
+	}
+	if state == "" {
+		return "", usageErr("name a folder with --state, or leave it away", "there is nothing to remember with --state none")
+	}
+	return state, nil
+}
