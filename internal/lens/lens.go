@@ -35,11 +35,14 @@ type Conversation struct {
 
 // Line puts a record of who into words.
 func (c Conversation) Line(who string, r trace.Record) Line {
-	l := Line{Seconds: r.At.Seconds(), Proto: r.Proto.String(), What: What(r), Why: c.reason(who, r)}
 	other := ""
 	if r.Peer.IsValid() {
 		other = c.Name(r.Peer)
 	}
+	if r.Proto == trace.Web {
+		other, r.Text, _ = strings.Cut(r.Text, ": ") // a web seed goes by the name of its host
+	}
+	l := Line{Seconds: r.At.Seconds(), Proto: r.Proto.String(), What: What(r), Why: c.reason(who, r)}
 	switch r.Way {
 	case trace.Sent:
 		l.From, l.To = who, other
@@ -81,6 +84,8 @@ func What(r trace.Record) string {
 		}
 	}
 	switch r.What {
+	case "fetch":
+		return fmt.Sprintf("fetch %d bytes from piece %d, block %d on", r.N, r.Piece, r.Block)
 	case "bitfield":
 		return "bitfield " + r.Text
 	case "have all", "have none":

@@ -56,6 +56,15 @@ func TestLine(t *testing.T) {
 			r.Peer, r.What, r.Text, r.Why = b, "close", "both have every piece", why.Useless
 		}), "-1.000 | A | close B: both have every piece | neither side has anything the other lacks"},
 		{"an act of one's own", nil, with(no, func(r *trace.Record) { r.What, r.Piece = "verified", 2 }), "-1.000 | A | verified piece 2 | "},
+		{"a run of a web seed", nil, with(no, func(r *trace.Record) {
+			r.Proto, r.Way, r.What, r.Text, r.Piece, r.Block, r.N, r.Why = trace.Web, trace.Sent, "fetch", "w.example:80", 3, 0, 1<<20, why.WebGap
+		}), "-1.000 | A → w.example:80 | fetch 1048576 bytes from piece 3, block 0 on | " + why.WebGap.Words()},
+		{"a web seed that fails", nil, with(no, func(r *trace.Record) {
+			r.Proto, r.Way, r.What, r.Text = trace.Web, trace.Received, "busy", "w.example:80: HTTP status 503"
+		}), "-1.000 | w.example:80 → A | busy: HTTP status 503 | "},
+		{"a web seed that is given up", nil, with(no, func(r *trace.Record) {
+			r.Proto, r.What, r.Text, r.Why = trace.Web, "give up", "w.example: it sent bad data in piece 3", why.OnlySender
+		}), "-1.000 | A | give up w.example: it sent bad data in piece 3 | " + why.OnlySender.Words()},
 		{"an address without a name", nil, with(no, func(r *trace.Record) {
 			r.Way, r.Peer, r.What, r.Why = trace.Sent, netip.MustParseAddrPort("127.0.0.1:9"), "ping", why.Newcomer
 		}), "-1.000 | A → 127.0.0.1:9 | ping | " + why.Newcomer.Words()},

@@ -30,6 +30,10 @@ type window struct {
 // climb decides how many connections a seed should have.
 func (m *Machine) climb(s *seed) {
 	w := &s.window
+	if s.conns == 0 {
+		w.open = false
+		return
+	}
 	running := 0
 	for _, c := range m.conns {
 		if c != nil && m.seeds[c.seed] == s && c.running {
