@@ -60,6 +60,7 @@ var Rooms = []Room{
 	{"internal/metadata", Decisions, false},
 	{"internal/schedule", Decisions, false},
 	{"internal/lineup", Decisions, false},
+	{"internal/ration", Decisions, false},
 	{"internal/share", Decisions, false},
 	{"internal/swarm", Decisions, true},
 	{"internal/dht", Decisions, false},

@@ -140,13 +140,27 @@ func (t *Torrent) applyLimits() {
 	}
 }
 
-// limitSlots tells the swarm what its peers together may have, once there are any.
+// limitSlots tells the swarm what its peers together may have and bring.
 func (t *Torrent) limitSlots() {
 	t.connMu.Lock()
 	defer t.connMu.Unlock()
 	if t.conn != nil {
 		t.swarm.SetUpLimit(t.conn.Up.Ceiling())
+		limit, waits := t.conn.Down.Share()
+		t.swarm.SetDownLimit(t.e.now(), limit, waits)
+		return
 	}
+	all, _ := t.e.Limits() // whose share it will have is known when there are peers
+	t.swarm.SetUpLimit(lower(all.Up, t.limits.Up))
+	t.swarm.SetDownLimit(t.e.now(), lower(all.Down, t.limits.Down), false)
+}
+
+// lower gives the lower of two limits; 0 is none.
+func lower(a, b int64) int64 {
+	if a == 0 || b > 0 && b < a {
+		return b
+	}
+	return a
 }
 
 // limit puts a new connection under the limits, unless it is exempt from them.

@@ -112,6 +112,76 @@ func TestDownloadLimit(t *testing.T) {
 	})
 }
 
+// Under a low limit few peers are asked, so that each brings its blocks in time: what
+// thirty of them would bring at once would come too late, and in vain.
+func TestLowLimitWastesNothing(t *testing.T) {
+	for _, limit := range []int64{5 * kib, 20 * kib} {
+		bubble(t, func(t *testing.T, w *world) {
+			c := makeContent(t, "little by little", 64*kib, 16<<20)
+			var seeds []netip.AddrPort
+			for n := range byte(30) {
+				w.seed(w.engine(n+10, Config{}), c)
+				seeds = append(seeds, at(n+10))
+			}
+			l, _ := w.leech(w.engine(9, Config{Limits: Limits{Down: limit}}), c, seeds...)
+			total, _ := fetched(10*time.Minute, l)
+			near(t, "in ten minutes", total, 600*limit, 3)
+			if s := l.Stats().Swarm; s.Wasted != 0 || s.Peers != 30 || s.Verified < total*9/10 {
+				t.Errorf("of %d bytes %d came in vain, and %d are verified; %d peers", total, s.Wasted, s.Verified, s.Peers)
+			}
+		})
+	}
+}
+
+// Where the peers that are asked bring less than may come, more are asked.
+func TestLowLimitOfSlowPeers(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		c := makeContent(t, "slow ones", 64*kib, 16<<20)
+		var seeds []netip.AddrPort
+		for n := range byte(20) {
+			w.seed(w.engine(n+10, Config{Limits: Limits{Up: 4 * kib}}), c)
+			seeds = append(seeds, at(n+10))
+		}
+		l, _ := w.leech(w.engine(9, Config{Limits: Limits{Down: 48 * kib}}), c, seeds...)
+		time.Sleep(2 * time.Minute)
+		total, _ := fetched(2*time.Minute, l)
+		near(t, "in two minutes", total, 120*48*kib, 10)
+		if s := l.Stats().Swarm; 50*s.Wasted > s.Downloaded {
+			t.Errorf("of %d bytes %d came in vain", s.Downloaded, s.Wasted)
+		}
+	})
+}
+
+// Torrents that share a low limit each have their part, and nothing comes in vain.
+func TestLowLimitOfManyTorrents(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		e := w.engine(9, Config{Limits: Limits{Down: 64 * kib}})
+		var all []*Torrent
+		var seeds []*Engine
+		for n := range byte(6) {
+			seeds = append(seeds, w.engine(n+10, Config{}))
+		}
+		for i := range 8 {
+			c := makeContent(t, fmt.Sprintf("one of eight %d", i), 64*kib, 16<<20)
+			var addrs []netip.AddrPort
+			for _, s := range seeds {
+				w.seed(s, c)
+				addrs = append(addrs, s.Addr())
+			}
+			l, _ := w.leech(e, c, addrs...)
+			all = append(all, l)
+		}
+		total, each := fetched(5*time.Minute, all...)
+		near(t, "all", total, 300*64*kib, 3)
+		for i, l := range all {
+			near(t, "one of eight", each[i], 300*8*kib, 10)
+			if s := l.Stats().Swarm; s.Wasted > 0 {
+				t.Errorf("torrent %d: of %d bytes %d came in vain", i, s.Downloaded, s.Wasted)
+			}
+		}
+	})
+}
+
 // Peers of one's own network may be exempt.
 func TestLocalPeersExempt(t *testing.T) {
 	for addr, want := range map[string]bool{

@@ -80,6 +80,23 @@ func (n *Node) Limit() int64 { return n.limit }
 // Waits reports whether the leaf n waits for a grant.
 func (n *Node) Waits() bool { return n.claim > 0 }
 
+// Share gives what a node that has claims may expect of its limit and of that of its parent,
+// which those that wait there share, and whether somebody at or below it waits now; 0 for no
+// limit.
+func (n *Node) Share() (limit int64, waits bool) {
+	limit, waits = n.limit, len(n.waiting) > 0 || n.claim > 0
+	if p := n.parent; p != nil && p.limit > 0 {
+		sharers := int64(len(p.waiting))
+		if !waits {
+			sharers++
+		}
+		if part := max(p.limit/sharers, 1); limit == 0 || part < limit {
+			limit = part
+		}
+	}
+	return limit, waits
+}
+
 // Tree is the buckets of one direction.
 type Tree struct {
 	root    Node

@@ -268,6 +268,29 @@ func TestTorrentsThenPeers(t *testing.T) {
 	about("the only peer of the first torrent, then", c.had[0]-before[0], limit/3*seconds)
 }
 
+// What a torrent may expect is its part of what those share that wait.
+func TestShare(t *testing.T) {
+	var tree Tree
+	now := mono.Start
+	a, b := tree.Add(tree.Root()), tree.Add(tree.Root())
+	is := func(n *Node, limit int64, waits bool) {
+		t.Helper()
+		if l, w := n.Share(); l != limit || w != waits {
+			t.Errorf("may expect %d, waits: %v; want %d and %v", l, w, limit, waits)
+		}
+	}
+	is(a, 0, false)
+	tree.SetLimit(now, tree.Root(), 900)
+	is(a, 900, false)
+	tree.Claim(now, tree.Add(a), 10_000)
+	is(a, 900, true)
+	is(b, 450, false)
+	tree.Claim(now, tree.Add(b), 10_000)
+	is(b, 450, true)
+	tree.SetLimit(now, b, 100)
+	is(b, 100, true)
+}
+
 // Small messages are paid for, but with no more than half: a flood of them leaves payload
 // the other half.
 func TestSmallMessagesStarveNobody(t *testing.T) {

@@ -2,6 +2,7 @@ package swarm
 
 import (
 	"net/netip"
+	"time"
 
 	"shoal/internal/bitfield"
 	"shoal/internal/blame"
@@ -64,7 +65,8 @@ type peer struct {
 	joined    mono.Time
 	lastHeard mono.Time
 	lastSent  mono.Time
-	lastBlock mono.Time // or when requests began to be due
+	lastBlock mono.Time     // or when requests began to be due
+	excused   time.Duration // what was excused by then, see ration
 	down, up  meter.Meter
 
 	// What goes out with the next flush.
@@ -79,9 +81,10 @@ func (p *peer) complete() bool { return p.have.All() }
 
 // request is one block asked of a peer.
 type request struct {
-	ref    block.Ref
-	at     mono.Time
-	passed int // later requests that were answered before it
+	ref     block.Ref
+	at      mono.Time
+	excused time.Duration // by then
+	passed  int           // later requests that were answered before it
 
 	// owed says that it was not sent: an earlier one for the block is still to be answered,
 	// which was taken back.

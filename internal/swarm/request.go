@@ -28,9 +28,13 @@ func (s *Swarm) ask(p *peer) {
 	if room <= 0 {
 		return
 	}
+	if !s.mayAsk(p) {
+		p.hungry = true
+		return
+	}
 	s.scratch.choices = s.picker.Pick(s.now, p.slot, offers, room, s.paceOf(p), s.scratch.choices[:0])
 	if p.requests.len() == 0 && len(s.scratch.choices) > 0 {
-		p.lastBlock = s.now
+		p.lastBlock, p.excused = s.now, s.ration.Excused()
 		s.due(s.now.Add(snubAfter))
 	}
 	for _, c := range s.scratch.choices {
@@ -38,7 +42,7 @@ func (s *Swarm) ask(p *peer) {
 			c.Why = why.Allowed
 		}
 		owed := s.owes(p, c.Ref)
-		p.requests.push(request{ref: c.Ref, at: s.now, owed: owed})
+		p.requests.push(request{ref: c.Ref, at: s.now, excused: s.ration.Excused(), owed: owed})
 		if owed {
 			continue
 		}
@@ -152,7 +156,7 @@ func (s *Swarm) tickRequests(p *peer) {
 	if !ok {
 		return
 	}
-	if s.now >= p.lastBlock.Add(snubAfter) {
+	if s.now >= s.snubAt(p) {
 		p.snubbed = true
 		p.window.Snub(s.now)
 		live := p.requests.live()
@@ -164,15 +168,15 @@ func (s *Swarm) tickRequests(p *peer) {
 		s.touch(p)
 		return
 	}
-	for ok && s.now >= oldest.overdue() {
+	for ok && s.now >= s.lateAt(oldest) {
 		s.picker.Abandon(p.slot, oldest.ref)
 		s.freed = true
 		s.cancel(p, oldest.ref, why.TimedOut)
 		oldest, ok = p.requests.oldest()
 	}
-	deadline := p.lastBlock.Add(snubAfter)
+	deadline := s.snubAt(p)
 	if ok {
-		deadline = min(deadline, oldest.overdue())
+		deadline = min(deadline, s.lateAt(oldest))
 	}
 	s.due(deadline)
 }
@@ -195,7 +199,7 @@ func (s *Swarm) received(p *peer, m wire.Message, b *block.Block) {
 
 	req, asked := p.requests.take(ref)
 	if asked {
-		p.lastBlock = s.now
+		p.lastBlock, p.excused = s.now, s.ration.Excused()
 		if p.fast != nil {
 			p.fast.rejects = 0
 		}

@@ -26,6 +26,7 @@ import (
 	"shoal/internal/mono"
 	"shoal/internal/peerbook"
 	"shoal/internal/picker"
+	"shoal/internal/ration"
 	"shoal/internal/trace"
 	"shoal/internal/webplan"
 	"shoal/internal/why"
@@ -161,6 +162,7 @@ type Swarm struct {
 	seeking      bool // peers have been told that we want something
 	fetching     bool // a piece was missing when the torrent was made
 
+	ration   ration.Machine // under a limit of what comes in
 	down, up meter.Meter
 	wasted   int64
 	web      *web // nil: no web seeds
@@ -282,6 +284,7 @@ func (s *Swarm) Tick(now mono.Time) {
 			s.tickPeer(p)
 		}
 	}
+	s.tickRation()
 	s.tickFetch()
 	if s.picker.Endgame() {
 		s.freed = true // requests have become old enough to be copied

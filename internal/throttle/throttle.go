@@ -111,6 +111,14 @@ func (g *Group) Ceiling() int64 {
 	return all
 }
 
+// Share is what the torrent may expect while others share with it, 0 for no limit, and whether
+// one of its peers waits now.
+func (g *Group) Share() (limit int64, waits bool) {
+	g.l.mu.Lock()
+	defer g.l.mu.Unlock()
+	return g.node.Share()
+}
+
 // peer gives the limit of a single peer.
 func (g *Group) peer() int64 {
 	if each := g.each.Load(); each > 0 {
