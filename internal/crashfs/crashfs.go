@@ -42,12 +42,13 @@ type FS struct {
 	stop  int              // the call that the process stops at; 0 for none
 	fail  func(Call) error // nil for none
 	locks map[lock]bool    // of this process
+	links bool             // Link works
 }
 
 // Call is one call to the file system.
 type Call struct {
 	N    int    // counts from 1, since the last crash
-	Op   string // open, create, mkdir, lstat, syncdir, rename, remove, list, read, write, stat, sync
+	Op   string // open, create, mkdir, lstat, syncdir, rename, link, remove, list, read, write, stat, sync
 	Name string
 }
 
@@ -345,6 +346,34 @@ func (d *Folder) Rename(from, to string) error {
 	p.move(path.Base(from), path.Base(to), n)
 	return nil
 }
+
+// Link implements storage.Linker.
+func (d *Folder) Link(from storage.FS, name string) error {
+	err := d.begin("link", name)
+	defer d.fs.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	other, ok := from.(*Folder)
+	if !ok || other.fs != d.fs || !d.fs.links {
+		return fmt.Errorf("link %s: %w", name, errors.ErrUnsupported)
+	}
+	n := other.find(name)
+	p, err := d.parent(name)
+	switch {
+	case err != nil:
+		return err
+	case n == nil:
+		return fmt.Errorf("link %s: %w", name, fs.ErrNotExist)
+	case d.find(name) != nil:
+		return fmt.Errorf("link %s: %w", name, fs.ErrExist)
+	}
+	p.move("", path.Base(name), n)
+	return nil
+}
+
+// Links says whether folders are on one volume, so that a file can have a name in each.
+func (f *FS) Links(can bool) { f.links = can }
 
 // Remove implements resume.FS.
 func (d *Folder) Remove(name string) error {

@@ -21,28 +21,29 @@ func (t *Torrent) suffix() string {
 	return t.spec.Paths.Suffix
 }
 
+// lostError says that it can't be found out, or noted, where the files are.
+type lostError struct{ err error }
+
+func (e *lostError) Error() string { return e.err.Error() }
+func (e *lostError) Unwrap() error { return e.err }
+
 // findPlace finds out which folder the files are in, and gives the folder of its journals.
 // It is the torrent's own when there is a journal for that, or files that nobody knows of;
 // else the one of which it is noted, or wished, that files are in until all are complete.
 // What is found is noted, before anything comes to be that would not be found otherwise.
 func (o *opening) findPlace() (resume.FS, error) {
 	t := o.t
-	at := t.at.Load()
-	home := at
-	if at.final != nil {
-		home = at.final
-	}
-	hash := t.spec.Meta.InfoHash
+	at, home, hash := t.at.Load(), t.home(), t.spec.Meta.InfoHash
 	state, err := t.e.stateFor(home.abs)
 	if err != nil {
 		return nil, err
 	}
 	if o.was, err = resume.ReadAside(state, hash); err != nil {
-		return nil, err
+		return nil, &lostError{err}
 	}
 	if !at.found {
 		if at, err = o.choosePlace(home, state); err != nil {
-			return nil, err
+			return nil, &lostError{err}
 		}
 		t.at.Store(at)
 	}
@@ -55,7 +56,7 @@ func (o *opening) findPlace() (resume.FS, error) {
 	}
 	if note != (resume.Aside{}) && !t.spec.SeedOnly {
 		if err := resume.WriteAside(state, hash, note); err != nil {
-			return nil, err
+			return nil, &lostError{err}
 		}
 	}
 	return t.e.stateFor(at.abs)
@@ -90,6 +91,9 @@ func (o *opening) choosePlace(home *place, state resume.FS) (*place, error) {
 	}
 	there.final, there.found = here, true
 	if o.was.Dir != "" {
+		if t.anyIn(home, lay.Files) && !t.anyIn(there, lay.Files) {
+			return here, nil // they were moved, and nobody could note it
+		}
 		return there, nil
 	}
 	elsewhere, err := t.e.stateFor(there.abs)
@@ -274,12 +278,12 @@ func (t *Torrent) leftBehind(dir string) error {
 			e.Path = name
 		}
 		if info, err := folder.Lstat(e.Path); err == nil {
-			if same, _ := lo.Ours(i, info); same {
+			if same, _ := lo.Ours(i, info); same || e.Length == 0 && info.Size() == 0 && info.Mode().IsRegular() {
 				ours = append(ours, e)
 			}
 		}
 	}
-	return t.leave(dir, ours)
+	return t.leave(folder, dir, ours)
 }
 
 // goHome has files that are complete, in the folder for those that are not, moved to where

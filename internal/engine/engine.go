@@ -100,6 +100,8 @@ type Config struct {
 	Origin time.Time
 	Trace  trace.Func   // called from several goroutines, one at a time
 	Log    *slog.Logger // default: discarded
+
+	seams *seams // nil but in tests
 }
 
 // DHTConfig is what the DHT node is made with.
@@ -226,6 +228,7 @@ func New(cfg Config) (*Engine, error) {
 	e.SetLimits(cfg.Limits)
 	e.places.e = e
 	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.seam()
 	e.adoptions.after = &e.openings
 	e.inboxes.New = func() any { return make(chan event, inboxSize) }
 	var lo *catalogue.Loaded

@@ -114,7 +114,9 @@ func (t *Torrent) openFiles(gen int32) (*opening, error) {
 		o.openDisk()
 		return o, nil
 	}
-	o.openJournal()
+	if err := o.openJournal(); err != nil {
+		return nil, err
+	}
 	var err error
 	if o.files, err = o.open(); err != nil {
 		if o.unlock != nil {
@@ -143,14 +145,22 @@ func (o *opening) openDisk() {
 }
 
 // openJournal reads the journal. Where none can be kept that is no reason not to get and
-// share files. What was claimed before holds as far as the files are as they were then.
-func (o *opening) openJournal() {
+// share files: what was claimed before holds as far as the files are as they were then. That
+// one is there and can't be read is a reason: it may know files by other names, or in
+// another folder, and they would be fetched again.
+func (o *opening) openJournal() error {
 	t := o.t
 	state, err := o.findPlace()
+	if errors.As(err, new(*lostError)) {
+		return err
+	}
 	lay, cfg := t.layout(), resume.Config{Dir: t.at.Load().abs, Boot: t.e.boot, Names: t.names()}
 	if err == nil {
 		o.state = state
 		o.journal, o.loaded, err = resume.Open(state, lay, cfg)
+		if err != nil {
+			return err
+		}
 	}
 	if err != nil {
 		t.tell(Event{Kind: EventFiles, Text: "no journal is kept, so the next start checks everything: " + err.Error()})
@@ -158,6 +168,7 @@ func (o *opening) openJournal() {
 		o.journal, o.loaded, _ = resume.Open(nil, lay, cfg) // in memory: it can't fail
 	}
 	o.lay = o.journal.Layout()
+	return nil
 }
 
 // claimed takes the outcome of a group of pieces from the committer.

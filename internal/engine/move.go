@@ -91,7 +91,17 @@ func (t *Torrent) moveTo(c *change, prev *opening, old, to *place, progress func
 			return err
 		}
 	}
-	moved, err := storage.Relocate(ctx, old.abs, to.abs, files, progress)
+	from, err := t.e.files.Folder(old.given)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	there, err := t.e.files.Folder(to.given)
+	if err != nil {
+		return err
+	}
+	defer there.Close()
+	moved, err := storage.Relocate(ctx, from, there, files, progress)
 	if err != nil {
 		return err
 	}
@@ -102,6 +112,10 @@ func (t *Torrent) moveTo(c *change, prev *opening, old, to *place, progress func
 	}
 	t.at.Store(to)
 	o, err := t.openFiles(gen)
+	if err == nil && o.state == nil && t.e.cfg.StateDir != "" {
+		o.close(&t.ctx, false)
+		err = errors.New("no journal can be kept of the new place") // and nobody would know of it
+	}
 	if err != nil {
 		moved.Undo()
 		return err
@@ -125,10 +139,9 @@ func (t *Torrent) moveTo(c *change, prev *opening, old, to *place, progress func
 		moved.Undo()
 		return err
 	}
-	moved.Close()
 	o.loaded = nil
 	s := settled{o: o, have: have, outcome: upkeep.Fine}
-	err = t.leave(old.abs, files)
+	err = t.leave(from, old.abs, files)
 	if final := old.final; err == nil && final != nil && final != to { // they do not go there any more
 		if state, serr := t.e.stateFor(final.abs); serr == nil {
 			err = resume.WriteAside(state, t.spec.Meta.InfoHash, resume.Aside{})
@@ -145,8 +158,8 @@ func (t *Torrent) moveTo(c *change, prev *opening, old, to *place, progress func
 }
 
 // leave removes the files from a folder that they have left, and what was known of them there.
-func (t *Torrent) leave(dir string, files []storage.Entry) error {
-	if err := storage.RemoveFiles(dir, files); err != nil {
+func (t *Torrent) leave(folder storage.FS, dir string, files []storage.Entry) error {
+	if err := storage.RemoveFiles(folder, files); err != nil {
 		return err
 	}
 	state, err := t.e.stateFor(dir)

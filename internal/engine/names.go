@@ -120,7 +120,12 @@ func (t *Torrent) Rename(ctx context.Context, to Names) error {
 // rename renames files that nobody has open.
 func (t *Torrent) rename(ctx context.Context, to Names) error {
 	o := &opening{t: t}
-	o.openJournal()
+	if err := o.openJournal(); err != nil {
+		return err
+	}
+	if o.state == nil && t.e.cfg.StateDir != "" {
+		return errors.New("rename: no journal can be kept, and nobody would know the files by their new names")
+	}
 	if err := t.checkNames(o.lay.Files, to); err != nil {
 		return err
 	}

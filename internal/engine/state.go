@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"shoal/internal/resume"
+	"shoal/internal/storage"
 )
 
 // stateFor gives the folder of journals of the torrents in a download folder; nil
@@ -21,6 +22,9 @@ func (e *Engine) stateFor(dir string) (resume.FS, error) {
 	defer e.stateMu.Unlock()
 	if f := e.journals[dir]; f != nil {
 		return f, nil
+	}
+	if s := e.cfg.seams; s != nil {
+		return s.state(dir)
 	}
 	path := journalDir(e.cfg.StateDir, dir)
 	if err := os.MkdirAll(path, 0o700); err != nil {
@@ -53,4 +57,19 @@ func (e *Engine) closeState() error {
 	}
 	e.journals = nil
 	return err
+}
+
+// seams are where tests put a twin of the file system.
+type seams struct {
+	folder func(dir string) (storage.FS, error)
+	state  func(dir string) (resume.FS, error) // of the journals of a folder
+	boot   resume.Boot
+}
+
+// seam puts it there.
+func (e *Engine) seam() {
+	if s := e.cfg.seams; s != nil {
+		e.files.OpenFoldersWith(s.folder)
+		e.boot = s.boot
+	}
 }

@@ -57,7 +57,9 @@ func Verify(ctx context.Context, spec VerifySpec) (*Verified, error) {
 	t := &Torrent{e: e, spec: keptOf(&Spec{Meta: spec.Meta, SeedOnly: true}), info: spec.Meta.Info, geom: spec.Meta.Info.Geometry()}
 	t.at.Store(at)
 	o := &opening{t: t}
-	o.openJournal()
+	if err := o.openJournal(); err != nil {
+		return nil, err
+	}
 	o.files, err = o.open()
 	if err != nil {
 		return nil, err

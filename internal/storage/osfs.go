@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+	"time"
 )
 
 // folder is an FS over a folder of the operating system.
@@ -90,6 +91,9 @@ func refused(err error) error {
 	return fmt.Errorf("%w: %w", ErrUnsafe, err)
 }
 
+// sameInfo reports whether two are one file, where the system tells it.
+func sameInfo(a, b fs.FileInfo) bool { return os.SameFile(a, b) }
+
 func (f folder) Mkdir(name string) error { return refused(f.root.Mkdir(name, 0o777)) }
 
 func (f folder) Lstat(name string) (fs.FileInfo, error) {
@@ -126,6 +130,23 @@ func (f folder) MakeExecutable(name string) error {
 }
 
 func (f folder) Rename(from, to string) error { return refused(rename(f.root, from, to)) }
+
+// Link implements Linker, for folders of the operating system.
+func (f folder) Link(from FS, name string) error {
+	if s, ok := from.(*sharedFolder); ok {
+		from = s.FS
+	}
+	old, ok := from.(folder)
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	return link(old.root, f.root, name)
+}
+
+// SetTime changes the time of the last change of a file.
+func (f folder) SetTime(name string, at time.Time) error {
+	return refused(f.root.Chtimes(name, at, at))
+}
 
 // renameUnlessTaken is rename for where the system can't do both in one step: what comes
 // to be in between is lost. Where from and to are one file it is a change of case.

@@ -20,8 +20,13 @@ type Pool struct {
 	open int        // places taken, by open files and by files being opened
 	idle list       // open files not in use, oldest first
 
-	folders map[string]*sharedFolder // by path
+	folders    map[string]*sharedFolder // by path
+	openFolder func(dir string) (FS, error)
 }
+
+// OpenFoldersWith has Folder open folders in another way: those of a twin of the operating
+// system. It is called before anything else.
+func (p *Pool) OpenFoldersWith(open func(dir string) (FS, error)) { p.openFolder = open }
 
 // NewPool makes a pool of at most max open files; 0 means DefaultOpenFiles.
 func NewPool(max int) *Pool {

@@ -7,17 +7,23 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Relocated is what Relocate did.
 type Relocated struct {
 	Linked bool     // all files are the same as before, under a second name
 	made   []string // files that were made; removed by Undo
-	to     *os.Root
+	to     FS
+}
+
+// Linker is an FS that can give a file of another folder a second name, the same, in this
+// one. Where that can't be, it is an error, and the file is copied.
+type Linker interface {
+	Link(from FS, name string) error
 }
 
 // Relocate brings those of a torrent's files that exist in the folder from into the
@@ -25,26 +31,16 @@ type Relocated struct {
 // copy. The old ones stay until RemoveFiles. Nothing that is there is written over: what
 // has the same bytes is used, anything else ends it, and what was made until then is taken
 // away. progress is told the bytes done of all that there are.
-func Relocate(ctx context.Context, from, to string, entries []Entry, progress func(done, total int64)) (*Relocated, error) {
-	old, err := os.OpenRoot(from)
-	if err != nil {
-		return nil, fail("open", from, err)
-	}
-	defer old.Close()
-	root, err := os.OpenRoot(to)
-	if err != nil {
-		return nil, fail("open", to, err)
-	}
-	r := &Relocated{Linked: true, to: root}
-	if a, aerr := old.Stat("."); aerr == nil {
-		if b, berr := root.Stat("."); berr == nil && os.SameFile(a, b) {
-			root.Close()
-			return nil, fmt.Errorf("move to %s: the files are there already", to)
+func Relocate(ctx context.Context, from, to FS, entries []Entry, progress func(done, total int64)) (*Relocated, error) {
+	r := &Relocated{Linked: true, to: to}
+	if a, aerr := from.Lstat("."); aerr == nil {
+		if b, berr := to.Lstat("."); berr == nil && sameFile(a, b) {
+			return nil, errors.New("the files are there already")
 		}
 	}
 	total, done := int64(0), int64(0)
 	for i := range entries {
-		if info, err := old.Lstat(entries[i].Path); err == nil && !entries[i].Pad {
+		if info, err := from.Lstat(entries[i].Path); err == nil && !entries[i].Pad {
 			total += info.Size()
 		}
 	}
@@ -54,8 +50,9 @@ func Relocate(ctx context.Context, from, to string, entries []Entry, progress fu
 		if e.Pad {
 			continue
 		}
-		if err = ctx.Err(); err == nil {
-			err = r.file(ctx, old, e.Path, func(n int64) {
+		err := ctx.Err()
+		if err == nil {
+			err = r.file(ctx, from, e.Path, func(n int64) {
 				done += n
 				if progress != nil {
 					progress(done, total)
@@ -74,7 +71,7 @@ func Relocate(ctx context.Context, from, to string, entries []Entry, progress fu
 		}
 	}
 	for _, dir := range folders {
-		if err := (folder{root}).SyncDir(dir); err != nil {
+		if err := to.SyncDir(dir); err != nil {
 			r.Undo()
 			return nil, fail("sync", dir, err)
 		}
@@ -82,172 +79,249 @@ func Relocate(ctx context.Context, from, to string, entries []Entry, progress fu
 	return r, nil
 }
 
+// sameFile reports whether two are one file, as far as the system tells.
+func sameFile(a, b fs.FileInfo) bool {
+	x, _, ok := identify(a)
+	y, _, also := identify(b)
+	if c, twin := a.(fileIDer); twin {
+		d, other := b.(fileIDer)
+		return other && sameID(c, d)
+	}
+	return ok && also && x == y || sameInfo(a, b)
+}
+
+// fileIDer is how files of twins of the operating system are told apart.
+type fileIDer interface{ FileID() (device, inode uint64) }
+
+func sameID(a, b fileIDer) bool {
+	x, y := a.FileID()
+	v, w := b.FileID()
+	return x == v && y == w
+}
+
 // file brings one file over.
-func (r *Relocated) file(ctx context.Context, old *os.Root, name string, moved func(int64)) error {
-	seen, err := old.Lstat(name)
+func (r *Relocated) file(ctx context.Context, from FS, name string, moved func(int64)) error {
+	seen, err := from.Lstat(name)
 	if err != nil {
 		return err
 	}
 	if !seen.Mode().IsRegular() {
 		return fmt.Errorf("%w but a %s", ErrUnsafe, noun(seen.Mode()))
 	}
-	if there, err := r.to.Lstat(name); err == nil {
-		if os.SameFile(seen, there) {
+	there, err := r.to.Lstat(name)
+	switch {
+	case err == nil && sameFile(seen, there):
+		moved(seen.Size())
+		return nil
+	case err == nil:
+		r.Linked = false
+		return r.same(ctx, from, name, seen, there, moved)
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	if err := r.mkdirs(path.Dir(name)); err != nil {
+		return err
+	}
+	if l, ok := r.to.(Linker); ok {
+		err := l.Link(from, name)
+		if err == nil {
+			r.made = append(r.made, name)
 			moved(seen.Size())
 			return nil
 		}
-		r.Linked = false
-		return r.same(ctx, old, name, seen, there, moved)
-	}
-	if err := r.to.MkdirAll(path.Dir(name), 0o777); err != nil {
-		return refused(err)
-	}
-	if err := link(old, r.to, name); err == nil {
-		r.made = append(r.made, name)
-		moved(seen.Size())
-		return nil
-	} else if errors.Is(err, fs.ErrExist) {
-		return err
+		if errors.Is(err, fs.ErrExist) {
+			return err
+		}
 	}
 	r.Linked = false
-	return r.copy(ctx, old, name, seen, moved)
+	return r.copy(ctx, from, name, seen, moved)
+}
+
+// mkdirs makes a folder and those it lies in, from the top.
+func (r *Relocated) mkdirs(dir string) error {
+	if dir == "." {
+		return nil
+	}
+	if err := r.mkdirs(path.Dir(dir)); err != nil {
+		return err
+	}
+	if err := r.to.Mkdir(dir); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
 }
 
 // same reports, by an error, that what is there is something else.
-func (r *Relocated) same(ctx context.Context, old *os.Root, name string, seen, there fs.FileInfo, moved func(int64)) error {
+func (r *Relocated) same(ctx context.Context, from FS, name string, seen, there fs.FileInfo, moved func(int64)) error {
 	other := fmt.Errorf("%w: another file of that name is there; move it out of the way", fs.ErrExist)
 	if !there.Mode().IsRegular() || there.Size() != seen.Size() {
 		return other
 	}
-	a, err := old.Open(name)
+	a, err := from.Open(name, Read)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
-	b, err := r.to.Open(name)
+	b, err := r.to.Open(name, Read)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
 	x, y := make([]byte, 256<<10), make([]byte, 256<<10)
-	for left := seen.Size(); left > 0; {
+	for off := int64(0); off < seen.Size(); {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		n := min(left, int64(len(x)))
-		if _, err := io.ReadFull(a, x[:n]); err != nil {
+		n := min(seen.Size()-off, int64(len(x)))
+		if _, err := a.ReadV([][]byte{x[:n]}, off); err != nil {
 			return err
 		}
-		if _, err := io.ReadFull(b, y[:n]); err != nil {
+		if _, err := b.ReadV([][]byte{y[:n]}, off); err != nil {
 			return err
 		}
 		if !bytes.Equal(x[:n], y[:n]) {
 			return other
 		}
-		left -= n
+		off += n
 		moved(n)
+	}
+	// It may have been made a moment ago, by a move that was broken off.
+	if err := b.Sync(); err != nil && !errors.Is(err, fs.ErrPermission) { // Windows syncs only what may be written
+		return err
 	}
 	return nil
 }
 
 // copy makes a file with the same bytes, under another name until it is whole and
 // durable.
-func (r *Relocated) copy(ctx context.Context, old *os.Root, name string, seen fs.FileInfo, moved func(int64)) error {
-	in, err := old.Open(name)
+func (r *Relocated) copy(ctx context.Context, from FS, name string, seen fs.FileInfo, moved func(int64)) error {
+	mover, ok := r.to.(Mover)
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	in, err := from.Open(name, Read)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
 	tmp := temporary(name)
-	_ = r.to.Remove(tmp) // left by a stop
-	out, err := r.to.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+	if _, err := r.to.Lstat(tmp); err == nil { // left by a stop
+		if err := mover.Remove(tmp); err != nil {
+			return err
+		}
+	}
+	out, err := r.to.Open(tmp, Create)
 	if err != nil {
 		return err
 	}
-	buf := make([]byte, 256<<10)
-	for err == nil {
-		var n int
-		if n, err = in.Read(buf); n > 0 {
-			if _, werr := out.Write(buf[:n]); werr != nil {
-				err = werr
-			}
-			moved(int64(n))
-		}
-		if err == nil {
-			err = ctx.Err()
-		}
-	}
-	if err == io.EOF {
+	err = copyAll(ctx, out, in, moved)
+	if err == nil {
 		err = out.Sync()
 	}
 	err = errors.Join(err, out.Close())
-	if err == nil {
-		err = r.to.Chtimes(tmp, seen.ModTime(), seen.ModTime())
+	if c, ok := r.to.(interface {
+		SetTime(name string, at time.Time) error
+	}); ok && err == nil {
+		err = c.SetTime(tmp, seen.ModTime())
 	}
 	if err == nil {
 		if _, lerr := r.to.Lstat(name); lerr == nil {
 			err = fs.ErrExist // somebody was quicker
 		} else {
-			err = rename(r.to, tmp, name)
+			err = mover.Rename(tmp, name)
 		}
 	}
 	if err != nil {
-		_ = r.to.Remove(tmp)
+		_ = mover.Remove(tmp)
 		return err
 	}
 	r.made = append(r.made, name)
 	return nil
 }
 
-// Undo takes away what was made.
-func (r *Relocated) Undo() {
-	for _, name := range r.made {
-		_ = r.to.Remove(name)
+func copyAll(ctx context.Context, out, in Handle, moved func(int64)) error {
+	buf := make([]byte, 256<<10)
+	for off := int64(0); ; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, err := in.ReadV([][]byte{buf}, off)
+		if n > 0 {
+			if _, werr := out.WriteV([][]byte{buf[:n]}, off); werr != nil {
+				return werr
+			}
+			moved(int64(n))
+			off += int64(n)
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
 	}
-	removeFolders(r.to, r.made)
-	r.made = nil
-	r.Close()
 }
 
-// Close keeps what was made.
-func (r *Relocated) Close() { r.to.Close() }
+// Undo takes away what was made.
+func (r *Relocated) Undo() {
+	if mover, ok := r.to.(Mover); ok {
+		for _, name := range r.made {
+			_ = mover.Remove(name)
+		}
+		removeFolders(mover, r.made)
+	}
+	r.made = nil
+}
 
 // RemoveFiles removes a torrent's files from a folder, and the folders that are empty
-// then. What is no plain file stays.
-func RemoveFiles(dir string, entries []Entry) error {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return fail("open", dir, err)
+// then, durably: else they could be back after a loss of power, when nobody knows of them
+// any more. What is no plain file stays.
+func RemoveFiles(folder FS, entries []Entry) error {
+	mover, ok := folder.(Mover)
+	if !ok {
+		return errors.ErrUnsupported
 	}
-	defer root.Close()
 	var names []string
 	for i := range entries {
 		if entries[i].Pad {
 			continue
 		}
-		info, err := root.Lstat(entries[i].Path)
-		if err != nil || !info.Mode().IsRegular() {
+		info, err := folder.Lstat(entries[i].Path)
+		if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
 			continue
 		}
-		if err := root.Remove(entries[i].Path); err != nil {
-			return fail("remove", entries[i].Path, refused(err))
+		if err != nil {
+			return fail("look up", entries[i].Path, err)
+		}
+		if err := mover.Remove(entries[i].Path); err != nil {
+			return fail("remove", entries[i].Path, err)
 		}
 		names = append(names, entries[i].Path)
 	}
-	removeFolders(root, names)
+	removeFolders(mover, names)
+	synced := map[string]bool{}
+	for _, name := range names {
+		for dir := path.Dir(name); !synced[dir]; dir = path.Dir(dir) {
+			synced[dir] = true
+			if err := folder.SyncDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fail("sync", dir, err)
+			}
+		}
+	}
 	return nil
 }
 
 // removeFolders removes the folders of these files that are empty, deepest first.
-func removeFolders(root *os.Root, names []string) {
+func removeFolders(mover Mover, names []string) {
 	var dirs []string
 	for _, name := range names {
 		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
 			dirs = append(dirs, dir)
 		}
 	}
-	slices.SortFunc(dirs, func(a, b string) int { return strings.Count(b, "/") - strings.Count(a, "/") })
+	slices.Sort(dirs)
+	slices.SortStableFunc(dirs, func(a, b string) int { return strings.Count(b, "/") - strings.Count(a, "/") })
 	for _, dir := range slices.Compact(dirs) {
-		_ = root.Remove(dir) // not when there is something in it
+		_ = mover.Remove(dir) // not when there is something in it
 	}
 }

@@ -2,8 +2,10 @@ package storage
 
 import (
 	"encoding/hex"
+	"errors"
 	"os"
 	"path"
+	"time"
 
 	"shoal/metainfo"
 )
@@ -71,7 +73,7 @@ func (p *Pool) Folder(dir string) (FS, error) {
 	}
 	var fsys FS
 	var err error
-	p.unlocked(func() { fsys, err = OpenFolder(dir) })
+	p.unlocked(func() { fsys, err = p.openAt(dir) })
 	if err != nil {
 		return nil, err
 	}
@@ -88,9 +90,21 @@ func (p *Pool) Folder(dir string) (FS, error) {
 	return f, nil
 }
 
+// openAt opens a folder.
+func (p *Pool) openAt(dir string) (FS, error) {
+	if p.openFolder != nil {
+		return p.openFolder(dir)
+	}
+	return OpenFolder(dir)
+}
+
 // stillThere reports whether the folder's path still leads to it: a volume may have
 // gone, or another one have come in its place.
 func (f *sharedFolder) stillThere() bool {
+	if f.pool.openFolder != nil {
+		_, err := f.FS.Lstat(".")
+		return err == nil
+	}
 	now, err := os.Stat(f.dir)
 	if err != nil {
 		return false
@@ -128,6 +142,24 @@ func (f *sharedFolder) MakeExecutable(name string) error {
 
 // Rename implements Mover.
 func (f *sharedFolder) Rename(from, to string) error { return f.FS.(Mover).Rename(from, to) }
+
+// Link implements Linker.
+func (f *sharedFolder) Link(from FS, name string) error {
+	if l, ok := f.FS.(Linker); ok {
+		return l.Link(from, name)
+	}
+	return errors.ErrUnsupported
+}
+
+// SetTime is that of the folder.
+func (f *sharedFolder) SetTime(name string, at time.Time) error {
+	if c, ok := f.FS.(interface {
+		SetTime(name string, at time.Time) error
+	}); ok {
+		return c.SetTime(name, at)
+	}
+	return nil
+}
 
 // Remove implements Mover.
 func (f *sharedFolder) Remove(name string) error { return f.FS.(Mover).Remove(name) }
