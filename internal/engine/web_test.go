@@ -224,7 +224,9 @@ func TestWebSeedTroubles(t *testing.T) {
 				}
 				time.Sleep(10 * time.Minute)
 				st := l.Stats()
-				if st.State != Downloading || !strings.Contains(st.Swarm.WebSeeds[0].Err, x.err) || st.Swarm.WebSeeds[0].State == "working" {
+				// One that never answers may be being asked just now.
+				seed := st.Swarm.WebSeeds[0]
+				if st.State != Downloading || !strings.Contains(seed.Err, x.err) || seed.State == "working" && x.err != "time" {
 					t.Errorf("%v, %+v", st.State, st.Swarm.WebSeeds)
 				}
 				if n := asked.Load(); n > 40 {

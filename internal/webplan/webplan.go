@@ -43,7 +43,7 @@ const (
 
 	runTime = 8 * time.Second
 	minRun  = 1 << 20 // bytes; or one piece
-	maxRun  = 16 << 20
+	maxRun  = 64 << 20
 	// maxFiles is how many requests a run may need, one a file: torrents of small files
 	// are for peers.
 	maxFiles = 64

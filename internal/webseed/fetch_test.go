@@ -39,6 +39,7 @@ type bench struct {
 	conns  int // that servers accepted
 
 	servers []*http.Server
+	idle    time.Duration // after which servers end connections
 
 	source Source
 	last   *Conn
@@ -115,7 +116,7 @@ func (b *bench) serve(at netip.Addr, port uint16, h http.Handler) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	s := &http.Server{Handler: h, ConnState: func(_ net.Conn, st http.ConnState) {
+	s := &http.Server{Handler: h, IdleTimeout: b.idle, ConnState: func(_ net.Conn, st http.ConnState) {
 		if st == http.StateNew {
 			b.conns++
 		}
@@ -556,5 +557,45 @@ func TestNotAsked(t *testing.T) {
 		if _, end := b.fetch(b.act(0, 0, 1)); end.Outcome != webplan.Refused {
 			t.Errorf("%+v", end)
 		}
+	})
+}
+
+// A server that ends the connection after each answer is asked over a new one each time; one
+// that ends it between two runs, without a word, is asked again.
+func TestNoKeepAlive(t *testing.T) {
+	play(t, []int64{100_000, 100_000, 100_000}, func(b *bench) {
+		b.serve(server, 80, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Connection", "close")
+			b.files().ServeHTTP(w, r)
+		}))
+		b.good(b.act(0, 0, 19))
+		if b.conns != 3 {
+			t.Errorf("%d connections for three files", b.conns)
+		}
+	})
+	play(t, []int64{300_000}, func(b *bench) {
+		b.idle = 10 * time.Second
+		b.serve(server, 80, b.files())
+		b.good(b.act(0, 0, 4))
+		time.Sleep(time.Minute)
+		b.good(b.act(1, 0, 4))
+		if b.conns != 2 {
+			t.Errorf("%d connections", b.conns)
+		}
+	})
+	play(t, []int64{300_000}, func(b *bench) {
+		b.serve(server, 80, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			nc, _, err := w.(http.Hijacker).Hijack()
+			if err != nil {
+				panic(err)
+			}
+			defer nc.Close()
+			var from, to int
+			fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-%d", &from, &to)
+			fmt.Fprintf(nc, "HTTP/1.0 206 x\r\nContent-Range: bytes %d-%d/300000\r\n\r\n", from, to)
+			nc.Write(b.data[from : to+1])
+		}))
+		b.good(b.act(1, 0, 4))
+		b.good(b.act(2, 0, 4))
 	})
 }

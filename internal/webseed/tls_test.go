@@ -2,6 +2,8 @@ package webseed
 
 import (
 	"crypto/x509"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -28,13 +30,15 @@ func TestOverTLS(t *testing.T) {
 	}
 	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(make([]byte, 40_000)) }))
 	defer plain.Close()
-	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/down" {
 			http.Redirect(w, r, plain.URL, http.StatusFound)
 			return
 		}
 		w.Write(make([]byte, 40_000))
 	}))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // it complains of who does not trust it
+	server.StartTLS()
 	defer server.Close()
 	pool := x509.NewCertPool()
 	pool.AddCert(server.Certificate())
