@@ -19,6 +19,8 @@ import (
 type DHT struct {
 	node    *dhtnode.Node
 	network netio.Network
+	four    bool // it is in the DHT of IPv4
+	six     bool // and in that of IPv6
 	trace   *traceWriter
 }
 
@@ -54,6 +56,9 @@ func OpenDHT(cfg Config) (*DHT, error) {
 	}
 	if len(conns) > 1 {
 		nc.Beside = conns[1]
+	}
+	for _, c := range conns {
+		d.four, d.six = d.four || c.LocalAddr().Addr().Is4(), d.six || c.LocalAddr().Addr().Is6()
 	}
 	if cfg.DHT.PublicNodes {
 		nc.Fallback = publicNodes
@@ -145,7 +150,7 @@ func (d *DHT) GetPeers(ctx context.Context, infoHash string) ([]netip.AddrPort, 
 	return out, ctx.Err()
 }
 
-// resolve gives the first address of "host:port".
+// resolve gives the first address of "host:port" that the node can ask.
 func (d *DHT) resolve(ctx context.Context, hostport string) (netip.AddrPort, error) {
 	host, portText, err := net.SplitHostPort(hostport)
 	if err != nil {
@@ -159,7 +164,12 @@ func (d *DHT) resolve(ctx context.Context, hostport string) (netip.AddrPort, err
 	if err != nil {
 		return netip.AddrPort{}, err
 	}
-	return netip.AddrPortFrom(addrs[0], uint16(port)), nil
+	for _, a := range addrs {
+		if a.Is4() && d.four || a.Is6() && d.six {
+			return netip.AddrPortFrom(a, uint16(port)), nil
+		}
+	}
+	return netip.AddrPort{}, fmt.Errorf("%s has no address of a family that is listened on", host)
 }
 
 func parseID(s string) (id [20]byte, err error) {

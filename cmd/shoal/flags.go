@@ -249,6 +249,7 @@ type netFlags struct {
 	peers                      peersFlag
 	nodes                      hostsFlag
 	noDHT                      bool
+	readOnly                   bool
 	noLSD                      bool
 	lsd                        bool // also on the loopback
 	noWeb                      bool
@@ -271,6 +272,7 @@ func (n *netFlags) add(cmd *cobra.Command) {
 	f.Var(&n.nodes, "dht-node", "a way into the DHT (repeat for more)")
 	f.BoolVar(&n.noDHT, "no-dht", false, "take no part in the DHT")
 	f.BoolVar(&n.noWeb, "no-web-seeds", false, "ask no web server for the files, whatever the torrent names")
+	f.BoolVar(&n.readOnly, "dht-read-only", false, "ask the DHT and answer nobody, where traffic is dear")
 	f.BoolVar(&n.noLSD, "no-lsd", false, "do not look for peers on the local network")
 	f.BoolVar(&n.lsd, "lsd", false, "look for them there also when that is the loopback")
 	f.BoolVar(&n.keep, "keep-cached", false, "keep what was fetched in the system's cache of files, also where no peer lacks it")

@@ -21,7 +21,7 @@ var flagGroups = []struct {
 }{
 	{"Used most", []string{"dir", "only", "seed", "limit-up", "limit-down", "http"}},
 	{"Files", []string{"skip", "high", "low", "allocate", "anew", "rename", "incomplete-suffix", "incomplete-dir", "wait", "stream", "metadata-only", "output", "keep-cached"}},
-	{"Finding peers", []string{"peer", "web-seed", "dht-node", "no-dht", "no-lsd", "lsd", "no-web-seeds"}},
+	{"Finding peers", []string{"peer", "web-seed", "dht-node", "no-dht", "dht-read-only", "no-lsd", "lsd", "no-web-seeds"}},
 	{"Sharing enough", []string{"ratio", "seed-time", "seed-idle"}},
 	{"Network", []string{"listen", "max-peers", "max-connections", "alt-limit-at", "alt-limit-up", "alt-limit-down", "local-unlimited"}},
 	{"This run", []string{"json", "trace", "state", "help"}},

@@ -64,3 +64,50 @@ func TestPrivateKeepsOutOfTheDHT(t *testing.T) {
 		s.Stop(t.Context())
 	})
 }
+
+// In a swarm of two one goes and another comes a moment later. The one that stayed still
+// names the node that is gone; the newcomer does not wait for that one to be given up, which
+// takes six seconds.
+func TestNotHeldUpByWhoLeft(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		c := makeContent(t, "two", 16<<10, 100_000)
+		w.seed(w.engine(1, Config{DHT: &DHTConfig{}}), c)
+		way := &DHTConfig{Nodes: []string{at(1).String()}}
+		first, err := New(Config{Network: w.net.Host(hostAddr(2)), Listen: at(2), DHT: way})
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, _ := w.leech(first, c)
+		waitFor(t, x, time.Minute)
+		time.Sleep(time.Minute)
+		if err := first.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		y, fy := w.leech(w.engine(3, Config{DHT: way}), c)
+		waitFor(t, y, time.Minute)
+		c.in(t, fy)
+		if took := time.Since(began); took > 2*time.Second { // of the bubble's time
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+// A read-only node finds and is found by what it announces, and is in nobody's table (BEP 43).
+func TestReadOnly(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		c := makeContent(t, "read-only", 16<<10, 100_000)
+		first := w.engine(1, Config{DHT: &DHTConfig{}})
+		w.seed(first, c)
+		quiet := w.engine(2, Config{DHT: &DHTConfig{Nodes: []string{at(1).String()}, ReadOnly: true}})
+		x, _ := w.leech(quiet, c)
+		waitFor(t, x, time.Minute)
+		time.Sleep(20 * time.Minute)
+		if s := first.Node().Stats(); s.Nodes != 0 {
+			t.Errorf("%d nodes are in the table of the other", s.Nodes)
+		}
+		if s := quiet.Node().Stats(); s.Good != 1 || s.Answers != 0 {
+			t.Errorf("the read-only node: %+v", s)
+		}
+	})
+}

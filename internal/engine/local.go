@@ -8,9 +8,8 @@ import (
 	"shoal/internal/peerbook"
 )
 
-// openLocal joins the groups of local service discovery (BEP 14) in the families that are
-// listened on. Where that can't be done the engine goes without: there is no network, or
-// none that has groups.
+// openLocal has peers looked for on the local network (BEP 14), in the families that are
+// listened on.
 func (e *Engine) openLocal() {
 	if !e.cfg.LSD {
 		return
@@ -29,12 +28,7 @@ func (e *Engine) openLocal() {
 			*port = d.Addr().Port()
 		}
 	}
-	n, err := lsdnode.New(cfg)
-	if err != nil {
-		e.log.Info("no local service discovery", "err", err)
-		return
-	}
-	e.local = n
+	e.local = lsdnode.New(cfg)
 }
 
 func (e *Engine) closeLocal() error {

@@ -2,15 +2,15 @@
 // address family: it looks for peers on the local network. The machine decides; this
 // package sends, receives and keeps the time.
 //
-// One goroutine for each socket reads it, one announces. The machine is behind a mutex that
-// is held for the length of one of its calls.
+// One goroutine for each socket reads it; one announces, and joins the groups: where that
+// can't be done yet, for there is no network, it is tried again every minute. The machine is
+// behind a mutex that is held for the length of one of its calls.
 package lsdnode
 
 import (
 	crand "crypto/rand"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -40,33 +40,40 @@ type Config struct {
 	Clock  func() mono.Time // default: a clock of the node's own
 }
 
-// readPause keeps a socket that only gives errors from keeping a core busy.
-const readPause = time.Second
+const (
+	// readPause keeps a socket that only gives errors from keeping a core busy.
+	readPause = time.Second
+	// joinEvery is how often a group that could not be joined is tried again.
+	joinEvery = time.Minute
+)
 
 // Node is a running speaker of local service discovery. It is safe for concurrent use.
 type Node struct {
 	cfg     Config
 	log     *slog.Logger
-	sockets []socket
+	sockets []*socket // of the families that are spoken; fixed
 
 	wake    chan struct{} // of capacity 1: there may be something to announce sooner
 	stop    chan struct{}
 	closing sync.Once
 	group   sync.WaitGroup
 
-	mu      sync.Mutex // guards machine, for the length of a call
+	mu      sync.Mutex // guards all below, for the length of a call
 	machine *lsd.Machine
+	closed  bool
 }
 
+// socket is what a group is spoken to through. conn is set once the group was joined, by
+// the announcer, which alone reads it besides the receiver.
 type socket struct {
-	netio.GroupConn
+	conn  netio.GroupConn
 	group netip.AddrPort
 	port  uint16
+	told  bool // that it could not be joined
 }
 
-// New joins the groups and starts. It is an error when none can be joined: there may be no
-// network, or none that has groups.
-func New(cfg Config) (*Node, error) {
+// New starts a node, which joins the groups as soon as that can be done.
+func New(cfg Config) *Node {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -80,26 +87,42 @@ func New(cfg Config) (*Node, error) {
 		cfg: cfg, log: cfg.Logger, machine: lsd.New(hex.EncodeToString(cookie[:])),
 		wake: make(chan struct{}, 1), stop: make(chan struct{}),
 	}
-	var failed error
 	for _, f := range []socket{{group: lsd.Group4, port: cfg.Port}, {group: lsd.Group6, port: cfg.Port6}} {
-		if f.port == 0 {
-			continue
+		if f.port != 0 {
+			n.sockets = append(n.sockets, &f)
 		}
-		var err error
-		if f.GroupConn, err = cfg.Network.JoinGroup(f.group); err != nil {
-			failed = errors.Join(failed, err)
-			continue
-		}
-		n.sockets = append(n.sockets, f)
 	}
-	if len(n.sockets) == 0 {
-		return nil, fmt.Errorf("look for peers on the local network: %w", failed)
-	}
-	for _, s := range n.sockets {
-		n.group.Go(func() { n.receive(s) })
-	}
+	n.join()
 	n.group.Go(n.announce)
-	return n, nil
+	return n
+}
+
+// join joins the groups that were not joined yet, and reports whether any are left.
+func (n *Node) join() (left bool) {
+	for _, s := range n.sockets {
+		if s.conn != nil {
+			continue
+		}
+		c, err := n.cfg.Network.JoinGroup(s.group)
+		if err != nil {
+			left = true
+			if !s.told {
+				s.told = true
+				n.log.Info("no local service discovery for now", "group", s.group, "err", err)
+			}
+			continue
+		}
+		n.mu.Lock()
+		if closed := n.closed; closed {
+			n.mu.Unlock()
+			c.Close()
+			return false
+		}
+		s.conn = c
+		n.group.Go(func() { n.receive(s) })
+		n.mu.Unlock()
+	}
+	return left
 }
 
 // Close leaves the groups and waits until nothing of the node is left running.
@@ -107,9 +130,14 @@ func (n *Node) Close() error {
 	var err error
 	n.closing.Do(func() {
 		close(n.stop)
+		n.mu.Lock()
+		n.closed = true
 		for _, s := range n.sockets {
-			err = errors.Join(err, s.Close())
+			if s.conn != nil {
+				err = errors.Join(err, s.conn.Close())
+			}
 		}
+		n.mu.Unlock()
 		n.group.Wait()
 	})
 	return err
@@ -140,10 +168,11 @@ func (n *Node) Stats() lsd.Stats {
 	return n.machine.Stats()
 }
 
-// announce sends what is due.
+// announce sends what is due, and joins what is left to be joined.
 func (n *Node) announce() {
-	timer := time.NewTimer(time.Hour)
+	timer, again := time.NewTimer(time.Hour), time.NewTicker(joinEvery)
 	defer timer.Stop()
+	defer again.Stop()
 	for {
 		n.mu.Lock()
 		at := n.machine.Deadline()
@@ -154,42 +183,47 @@ func (n *Node) announce() {
 			timer.Reset(max(at.Sub(n.cfg.Clock()), 0))
 		}
 		select {
-		case <-n.wake:
-			continue // the deadline may have moved
+		case <-n.wake: // the deadline may have moved
+		case <-again.C:
+			if !n.join() {
+				again.Stop()
+			}
 		case <-timer.C:
+			n.say(n.cfg.Clock())
 		case <-n.stop:
 			return
 		}
-		now := n.cfg.Clock()
-		n.mu.Lock()
-		m, due := n.machine.Tick(now)
-		packets := make([][]byte, len(n.sockets))
-		if due {
-			for i, s := range n.sockets {
-				m.Port = s.port
-				packets[i] = lsd.Append(nil, s.group, m)
-			}
-		}
-		hashes := len(m.Hashes)
-		n.mu.Unlock()
-		if !due {
+	}
+}
+
+// say announces what is due to the groups that were joined.
+func (n *Node) say(now mono.Time) {
+	n.mu.Lock()
+	m, due := n.machine.Tick(now)
+	packets := make([][]byte, len(n.sockets))
+	for i, s := range n.sockets {
+		m.Port = s.port
+		packets[i] = lsd.Append(nil, s.group, m) // what is in m is the machine's
+	}
+	hashes := len(m.Hashes)
+	n.mu.Unlock()
+	for i, s := range n.sockets {
+		if !due || s.conn == nil {
 			continue
 		}
-		for i, s := range n.sockets {
-			if err := s.Send(packets[i]); err != nil && !errors.Is(err, net.ErrClosed) {
-				n.log.Debug("announce on the local network", "group", s.group, "err", err)
-				continue
-			}
+		if err := s.conn.Send(packets[i]); err == nil {
 			n.note(now, trace.Sent, s.group, hashes, why.Periodic)
+		} else if !errors.Is(err, net.ErrClosed) {
+			n.log.Debug("announce on the local network", "group", s.group, "err", err)
 		}
 	}
 }
 
 // receive reads a socket.
-func (n *Node) receive(s socket) {
+func (n *Node) receive(s *socket) {
 	b := make([]byte, lsd.MaxPacket+1) // what is longer is cut, and then refused
 	for {
-		size, from, err := s.ReadFrom(b)
+		size, from, err := s.conn.ReadFrom(b)
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) {
 				return
@@ -202,7 +236,7 @@ func (n *Node) receive(s socket) {
 			}
 			continue
 		}
-		links := s.Links()
+		links := s.conn.Links()
 		now := n.cfg.Clock()
 		n.mu.Lock()
 		peer, hashes := n.machine.Datagram(now, from, links, b[:size])
