@@ -48,6 +48,11 @@ type scrapedEvent struct {
 	Downloaders int64  `json:"downloaders"`
 }
 
+type unknownEvent struct {
+	InfoHash string `json:"info_hash"`
+	URL      string `json:"url"`
+}
+
 type trackerFailedEvent struct {
 	URL     string `json:"url"`
 	Message string `json:"message"`
@@ -239,6 +244,7 @@ func runScrape(ctx context.Context, out *output, name string, f askFlags) error 
 			n, ok := counts[h]
 			if !ok {
 				out.say("%s  %s  not known there", printable(url), h)
+				out.event("unknown", unknownEvent{h.String(), url})
 				continue
 			}
 			found++

@@ -66,6 +66,11 @@ func TestTracker(t *testing.T) {
 			if e := start(t, "scrape", s.torrent).await("scraped", nil); number(t, e, "downloaded") != 1 {
 				t.Errorf("after the download: %v", e)
 			}
+			if scheme == "http" {
+				r := start(t, "scrape", strings.Repeat("01", 20), "--url", url)
+				r.await("unknown", nil)
+				r.finish(exitDone, "complete")
+			}
 			tr.signals <- syscall.SIGTERM
 			if e := tr.finish(exitDone, "complete"); number(t, e, "torrents") != 1 || number(t, e, "refused") != 0 {
 				t.Errorf("the tracker ended with %v", e)

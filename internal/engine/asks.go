@@ -39,8 +39,8 @@ type asking struct {
 
 // ask has do called on a goroutine of its own when there is a place for it, or with the
 // reason why there will be none; group waits for that. do reports whether the tracker
-// gave no sign of life.
-func (a *asks) ask(ctx context.Context, group *sync.WaitGroup, host string, class askqueue.Class, do func(refused error) (silent bool)) {
+// gave no sign of life. What it gives may be withdrawn.
+func (a *asks) ask(ctx context.Context, group *sync.WaitGroup, host string, class askqueue.Class, do func(refused error) (silent bool)) *asking {
 	group.Add(1)
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -53,6 +53,7 @@ func (a *asks) ask(ctx context.Context, group *sync.WaitGroup, host string, clas
 	w.forget = afterFunc(ctx, func() { a.drop(w, ctx.Err()) })
 	a.queue.Add(a.now(), w.id, host, class)
 	a.take()
+	return w
 }
 
 // take does what the queue decided. a.mu is held.
@@ -84,6 +85,13 @@ func (a *asks) run(w *asking) {
 	a.queue.Done(a.now(), w.id, silent)
 	a.take()
 }
+
+// withdraw ends one that waits; what is under way goes on. It does not wait for that.
+func (a *asks) withdraw(w *asking) { go a.drop(w, errWithdrawn) }
+
+// errWithdrawn is what becomes of an announce that waited when the torrent had to say that
+// it stops.
+var errWithdrawn = errors.New("not asked: the torrent has stopped meanwhile")
 
 // drop ends one that waits and that nobody wants any more.
 func (a *asks) drop(w *asking, reason error) {

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"fmt"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,6 +83,39 @@ func TestTrackerThatIsAway(t *testing.T) {
 		}
 		for _, s := range torrents {
 			s.Stop(t.Context())
+		}
+	})
+}
+
+// What a tracker is told comes there in order, and "completed" before "stopped" also when
+// the torrent stops as soon as it is complete, and the tracker takes its time.
+func TestCompletedIsSaidBeforeTheEnd(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		var mu sync.Mutex
+		var order []string
+		note := func(text string) {
+			mu.Lock()
+			defer mu.Unlock()
+			order = append(order, text)
+		}
+		seed, leech := w.engine(1, Config{}), w.engine(2, Config{})
+		c := makeContent(t, "tracked", 16<<10, 300_000)
+		tr := w.tracker(200, func(q query) string {
+			if q.Get("port") == "6881" && q.Get("left") != "0" || q.Get("event") == "completed" || q.Get("downloaded") != "0" {
+				note(q.Get("event") + " asked")
+				time.Sleep(time.Second)
+				note(q.Get("event") + " answered")
+			}
+			return compact(seed.Addr())
+		})
+		s := w.seed(seed, c)
+		l, _ := w.leech(leech, c.withTracker(tr.url))
+		wait(t, l)
+		l.Stop(t.Context())
+		s.Stop(t.Context())
+		want := []string{"started asked", "started answered", "completed asked", "completed answered", "stopped asked", "stopped answered"}
+		if !slices.Equal(order, want) {
+			t.Errorf("the tracker saw %q, want %q", order, want)
 		}
 	})
 }

@@ -10,19 +10,14 @@ import (
 	"sync"
 	"time"
 
-	"shoal/internal/announce"
 	"shoal/internal/bitfield"
 	"shoal/internal/dht"
 	"shoal/internal/disk"
-	"shoal/internal/external"
-	"shoal/internal/infohash"
 	"shoal/internal/mono"
 	"shoal/internal/peerbook"
 	"shoal/internal/peerconn"
 	"shoal/internal/resume"
 	"shoal/internal/swarm"
-	"shoal/internal/tracker"
-	"shoal/internal/trackerclient"
 	"shoal/internal/upkeep"
 	"shoal/internal/webseed"
 )
@@ -182,7 +177,7 @@ func (t *Torrent) apply(ev event) {
 	case evSearched:
 		t.swarm.Searched(now, int(ev.n))
 	case evAnnounced:
-		t.swarm.Announced(now, *ev.with.(*announce.Result))
+		t.announced(now, ev.with.(*saying))
 	case evUnreadable:
 		t.unreadable(now, uint32(ev.n), ev.with.(error))
 	case evWeb:
@@ -394,8 +389,7 @@ func (t *Torrent) perform(effects []swarm.Effect) {
 			addr := e.Addr
 			t.tasks.Go(func() { t.dial(addr) })
 		case swarm.Announce:
-			a := *e
-			t.tasks.Go(func() { t.announce(a) })
+			t.announce(*e)
 		case swarm.FindPeers:
 			t.tasks.Go(t.findPeers)
 		case swarm.Told:
@@ -448,88 +442,6 @@ func (t *Torrent) findPeers() {
 	t.post(event{kind: evSearched, n: int32(holders)})
 }
 
-// announce asks one tracker, in its turn among the announces of the engine. A farewell
-// outlives the torrent's context, for a short while.
-func (t *Torrent) announce(e swarm.Effect) {
-	ctx, cancel := context.Context(&t.ctx), func() {}
-	if e.Request.Event == tracker.Stopped {
-		ctx, cancel = context.WithTimeout(&t.byes, farewell) // it is the end: no need to spare
-	}
-	req := e.Request
-	p := tracker.Params{
-		InfoHash: t.infoHash, PeerID: t.peerID, Port: t.e.port(false), Port6: t.e.port(true),
-		Uploaded: e.Uploaded, Downloaded: e.Downloaded, Left: e.Left,
-		Event: req.Event, NumWant: req.NumWant, Key: t.key, TrackerID: req.TrackerID,
-	}
-	t.e.asks.ask(ctx, &t.tasks, trackerclient.HostOf(req.URL), classOf(req), func(refused error) (silent bool) {
-		defer cancel()
-		if l, ok := ctx.(*life); ok {
-			var done context.CancelFunc
-			ctx, done = l.Child()
-			defer done()
-		}
-		resp, err := tracker.Response{Seeders: -1, Leechers: -1}, refused
-		switch {
-		case refused != nil:
-		case req.Scrape:
-			resp.Seeders, resp.Leechers, err = t.counts(ctx, req.URL)
-		default:
-			resp, err = t.e.trackers.Announce(ctx, req.URL, p, t.heard)
-		}
-		t.noteRefused(refused)
-		r := announceResult(req, resp, err)
-		t.post(event{kind: evAnnounced, with: &r})
-		return silence(err)
-	})
-}
-
-// counts asks a tracker how many peers there are.
-func (t *Torrent) counts(ctx context.Context, url string) (seeders, leechers int64, err error) {
-	h := t.infoHash
-	all, err := t.e.trackers.Scrape(ctx, url, []infohash.Hash{h})
-	if c, ok := all[h]; ok {
-		return c.Seeders, c.Leechers, err
-	}
-	return -1, -1, err
-}
-
-// heard takes what a tracker said over one family.
-func (t *Torrent) heard(resp tracker.Response) {
-	t.e.seenAs(external.Tracker, resp.From, resp.ExternalIP)
-	if f := trackerPeers(resp.Peers); len(f.addrs) > 0 {
-		t.post(event{kind: evFound, with: f})
-	}
-}
-
-// trackerPeers gives the addresses of a reply, each with the peer id that was
-// promised, if one was.
-func trackerPeers(peers []tracker.Peer) *found {
-	f := &found{src: peerbook.Tracker}
-	for _, p := range peers {
-		var id []byte
-		if p.HasID {
-			id = p.ID[:]
-		}
-		f.addrs = append(f.addrs, p.Addr)
-		f.ids = append(f.ids, id)
-	}
-	return f
-}
-
-// announceResult turns a tracker's reply into what the announce machine takes.
-func announceResult(req announce.Request, resp tracker.Response, err error) announce.Result {
-	r := announce.Result{
-		URL: req.URL, Scrape: req.Scrape, Event: req.Event,
-		Interval: resp.Interval, MinInterval: resp.MinInterval, TrackerID: resp.TrackerID,
-		Peers: len(resp.Peers), Seeders: resp.Seeders, Leechers: resp.Leechers,
-	}
-	if err != nil {
-		r.Err = announceError(req.URL, err).Error()
-		r.RetryIn = retryIn(err)
-	}
-	return r
-}
-
 // sync makes durable what is complete, then says so.
 func (t *Torrent) sync() {
 	if t.syncing || t.synced || t.cur == nil {
@@ -576,6 +488,8 @@ func (t *Torrent) shutdown() {
 	t.open.Store(false)
 	t.discover()
 	t.ctx.End()
+	last := time.AfterFunc(farewell, t.asks.End)
+	defer last.Stop()
 	if t.swarm != nil {
 		t.swarm.Stop(t.e.now())
 		t.perform(t.swarm.Effects())
@@ -601,6 +515,7 @@ func (t *Torrent) shutdown() {
 	t.e.forget(t)
 	t.pub.end(t.errText)
 	t.byes.End()
+	t.asks.End()
 	if errors.Is(t.errText, ErrStopped) {
 		t.tell(Event{Kind: EventStopped})
 	} else {

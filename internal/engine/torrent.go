@@ -121,6 +121,9 @@ type Torrent struct {
 
 	ctx  life // ends when the torrent stops
 	byes life // ends when farewells are cut short
+	asks life // ends when announces under way have to: a farewell's time after ctx, or with byes
+
+	saying map[string]*saying // the last announce under way to each tracker; nil for none
 
 	base  Totals // of earlier runs
 	noted Totals // of this one, as they were remembered last; guarded by memory.mu
@@ -364,6 +367,7 @@ func (t *Torrent) halt(ctx context.Context) {
 	case <-t.stopped.C():
 	case <-ctx.Done():
 		t.byes.End()
+		t.asks.End()
 		<-t.stopped.C()
 	}
 	t.loops.Wait() // the last lines of it
@@ -486,7 +490,7 @@ const (
 	evChecked              // of opening n, with *disk.Result
 	evFound                // with *found
 	evSearched             // n holders
-	evAnnounced            // with *announce.Result
+	evAnnounced            // with *saying
 	evGoesOn               // of opening n: what was kept of a piece that is not whole is written
 	evUnreadable           // piece n, with error
 	evSpoilt               // opening n, with error
