@@ -86,8 +86,9 @@ func (t *Torrent) webConfig() func() webplan.Config {
 
 // webTorrent gives what a connection to a web seed needs.
 func (t *Torrent) webTorrent() *webseed.Torrent {
+	conn := t.connections()
 	wt := &webseed.Torrent{
-		Info: t.info, InfoHash: t.spec.Meta.InfoHash, Buffers: t.device.budget, Down: t.connections().Down, Group: &t.conns,
+		Info: t.info, InfoHash: t.spec.Meta.InfoHash, Buffers: conn.Buffers, Down: conn.Down, Group: &t.conns,
 		Deliver: func(b *webseed.Batch) bool { return t.post(event{kind: evWeb, with: b}) },
 	}
 	if t.e.cfg.LocalExempt {

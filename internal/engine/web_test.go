@@ -199,7 +199,7 @@ func TestWebSeedTroubles(t *testing.T) {
 			good.ServeHTTP(w, r)
 		}, 10 * time.Minute, ""},
 		{"it sends us round and round", func(_ int32, w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, r.URL.Path, 302)
+			http.Redirect(w, r, r.URL.Path, http.StatusFound)
 		}, 0, "redirects"},
 		{"it has another file of that name", func(_ int32, w http.ResponseWriter, r *http.Request) {
 			http.ServeContent(w, r, "", time.Time{}, strings.NewReader("an error page"))
@@ -349,7 +349,6 @@ func (c *counted) Close() error {
 // Many torrents that all name the same host: four connections together, and a turn for each.
 func TestWebSeedTurns(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
-		var all []content
 		mux := http.NewServeMux()
 		s := w.serveHTTP(1, mux)
 		w.net.SetLink(hostAddr(1), hostAddr(2), simnet.Link{Delay: 5 * time.Millisecond, Rate: 4 << 20})
@@ -361,7 +360,6 @@ func TestWebSeedTurns(t *testing.T) {
 			c := makeContent(t, fmt.Sprintf("t%d", i), 64<<10, 6<<20)
 			mux.Handle("/pub/"+c.meta.Info.Name+"/", c.handler(nil))
 			c = c.withWebSeeds(s.url)
-			all = append(all, c)
 			torrents = append(torrents, add(t, e, Spec{Meta: c.meta, Storage: c.on(t, storage.NewMemFS())}))
 		}
 		for _, l := range torrents {

@@ -32,7 +32,6 @@ type webServer struct {
 	sent  int64
 	conns int // that fetch
 	most  int
-	rng   *rand.Rand
 }
 
 // silent is what a node waits for an answer, and for a block.
