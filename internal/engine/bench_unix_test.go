@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"crypto/sha1"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -131,4 +132,68 @@ func BenchmarkDownload(b *testing.B) {
 	syscall.Getrusage(syscall.RUSAGE_SELF, &after)
 	cpu := time.Duration(after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano())
 	b.ReportMetric(cpu.Seconds()/float64(b.N)/(size/float64(1<<30)), "cpu-s/GiB")
+}
+
+// BenchmarkRestore10000 tells how long it takes until ten thousand torrents of an earlier
+// run are back: on the list, and then all looked at and open to peers. BenchmarkRestore100
+// is the same for a hundred.
+func BenchmarkRestore10000(b *testing.B) { benchmarkRestore(b, 10_000) }
+func BenchmarkRestore100(b *testing.B)   { benchmarkRestore(b, 100) }
+
+func benchmarkRestore(b *testing.B, n int) {
+	dir, state := b.TempDir(), b.TempDir()
+	cfg := Config{StateDir: state, Remember: true}
+	e := loopback(b, cfg)
+	for i := range n {
+		c := makeContent(b, fmt.Sprintf("restored %d", i), 16<<10, 16<<10)
+		c.write(b, dir)
+		if _, err := e.Add(Spec{Meta: c.meta, Dir: dir}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for _, t := range e.Torrents() {
+		if err := t.Wait(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := e.Close(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	var listed, up, closed, busy time.Duration
+	for b.Loop() {
+		start, before := time.Now(), cpu()
+		e := loopback(b, cfg)
+		if got := len(e.Torrents()); got != n {
+			b.Fatalf("%d torrents are back", got)
+		}
+		listed += time.Since(start)
+		for _, t := range e.Torrents() {
+			if err := t.Checked(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+		}
+		up += time.Since(start)
+		busy += cpu() - before
+		for _, t := range e.Torrents() {
+			if s := t.Stats(); s.State != Seeding || s.Hashed != 0 {
+				b.Fatalf("%+v", s)
+			}
+		}
+		start = time.Now()
+		if err := e.Close(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		closed += time.Since(start)
+	}
+	b.ReportMetric(listed.Seconds()/float64(b.N), "s-listed")
+	b.ReportMetric(up.Seconds()/float64(b.N), "s-up")
+	b.ReportMetric(busy.Seconds()/float64(b.N), "cpu-s-up")
+	b.ReportMetric(closed.Seconds()/float64(b.N), "s-closed")
+}
+
+// cpu gives the CPU time of the process.
+func cpu() time.Duration {
+	var u syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -241,8 +241,10 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 		o.adoptLater(seen, have, found != nil)
 		return have, nil
 	}
-	if err = o.lock(); err != nil {
-		return have, err
+	if !have.All() { // ten thousand locks make each other slow
+		if err = o.lock(); err != nil {
+			return have, err
+		}
 	}
 	if err = o.guard.Adopt(ctx, seen, have); err == nil {
 		err = o.store.Prepare(ctx)
