@@ -58,6 +58,7 @@ var Rooms = []Room{
 	{"internal/rate", Decisions, false},
 	{"internal/webplan", Decisions, false},
 	{"internal/metadata", Decisions, false},
+	{"internal/pex", Decisions, false},
 	{"internal/schedule", Decisions, false},
 	{"internal/lineup", Decisions, false},
 	{"internal/ration", Decisions, false},
