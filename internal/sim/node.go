@@ -16,6 +16,7 @@ import (
 	"shoal/internal/trace"
 	"shoal/internal/why"
 	"shoal/internal/wire"
+	"shoal/metainfo"
 )
 
 // Spec is what a node is like. The zero Spec is an honest peer with nothing and
@@ -33,6 +34,7 @@ type Spec struct {
 	NoFast                    bool // it does not speak the fast extension
 	DHT                       bool
 	Tracker                   bool
+	Magnet                    bool // it knows the info-hash alone
 
 	DiskDelay time.Duration // of hashing and writing a piece
 	Web       []*webServer
@@ -42,6 +44,7 @@ type Spec struct {
 	Lie        func(block.Ref) bool // sends wrong content for these blocks
 	StallAfter int64                // sends no blocks after so many; 0: never stalls
 	Selfish    bool                 // never unchokes anybody
+	Spoils     bool                 // sends wrong metadata
 	// Twist changes what is sent to a peer, or nil to send nothing.
 	Twist func(to *Conn, control []byte) []byte
 }
@@ -152,6 +155,10 @@ func (n *Node) Start() {
 		Web:   n.webConfig(),
 		Trace: func(r trace.Record) { w.record(n, r) },
 	}
+	cfg.Metadata = w.Metadata
+	if n.spec.Magnet {
+		cfg.Geometry, cfg.Have, cfg.Metadata, cfg.Bare = metainfo.Geometry{}, nil, nil, true
+	}
 	if n.spec.Tracker && w.tracker != nil {
 		cfg.Tiers = [][]string{{w.tracker.URL}}
 	}
@@ -208,7 +215,7 @@ func (n *Node) down() {
 
 // honest reports whether everything is to be expected of the node.
 func (n *Node) honest() bool {
-	return n.spec.Lie == nil && n.spec.StallAfter == 0 && !n.spec.Selfish && n.spec.Twist == nil
+	return n.spec.Lie == nil && n.spec.StallAfter == 0 && !n.spec.Selfish && !n.spec.Spoils && n.spec.Twist == nil
 }
 
 // Knows tells a node of other nodes, as a user would.
@@ -296,6 +303,9 @@ func (n *Node) deliver(key swarm.PeerKey, out swarm.Out) {
 		n.w.failf("%s to %v: %w", n.spec.Name, e.remote, err)
 	}
 	control := out.Bytes
+	if n.spec.Spoils {
+		control = spoilMetadata(control)
+	}
 	if n.spec.Twist != nil {
 		control = n.spec.Twist(e, control)
 	}
@@ -347,6 +357,8 @@ func (n *Node) perform(effects []swarm.Effect) {
 			n.Banned[e.Addr.Addr()] = true
 		case swarm.Web:
 			n.webAct(e.Web)
+		case swarm.Metadata:
+			n.learned()
 		case swarm.Complete:
 			n.Completed = n.w.now
 			for i := range n.w.Geometry.Pieces {

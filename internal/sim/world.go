@@ -31,6 +31,7 @@ type World struct {
 	Seed     uint64
 	Geometry metainfo.Geometry
 	InfoHash [20]byte
+	Metadata []byte // what nodes serve, and those with Spec.Magnet begin without; nil: none
 
 	now    mono.Time
 	events queue

@@ -40,7 +40,10 @@ func (s *Swarm) extended(p *peer, m wire.Message) {
 
 // ourExtensions are the messages that we take, by the ids that we announce for them.
 func (s *Swarm) ourExtensions() wire.IDs {
-	ids := wire.OurIDs(wire.DontHave, wire.UploadOnly)
+	ids := wire.OurIDs(wire.DontHave, wire.UploadOnly, wire.UTPex)
+	if s.cfg.Private {
+		ids[wire.UTPex] = 0
+	}
 	if s.bare != nil || s.metaBytes() > 0 {
 		ids[wire.UTMetadata] = wire.OurIDs(wire.UTMetadata)[wire.UTMetadata]
 	}
@@ -59,6 +62,7 @@ func (s *Swarm) theirExtensions(p *peer, body []byte) {
 		p.voted = true
 		s.effect(Effect{Kind: SeenAs, Peer: p.key, Addr: netip.AddrPortFrom(p.ext.YourIP, 0)})
 	}
+	s.pexSpoken(p)
 	s.fetchFrom(p)
 	if p.gone {
 		return
@@ -82,6 +86,11 @@ func (s *Swarm) noteExtended(p *peer, m wire.Message) {
 		switch x {
 		case wire.UTMetadata:
 			what = noteMetadata(&r, m.Body)
+		case wire.UTPex:
+			what = "peer exchange"
+			if m, err := wire.ParsePex(m.Body); err == nil {
+				r.N = int64(len(m.Added) + len(m.Dropped))
+			}
 		case wire.DontHave:
 			if piece, err := wire.ParseDontHave(m.Body); err == nil {
 				r.Piece = int64(piece)

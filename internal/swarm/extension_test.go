@@ -42,6 +42,25 @@ func (d *driver) extensionWords(m wire.Message) string {
 				text += fmt.Sprintf(", %d of %d bytes", len(msg.Data), msg.Total)
 			}
 			return text
+		case wire.UTPex:
+			msg, err := wire.ParsePex(m.Body)
+			if err != nil {
+				d.t.Error(err)
+			}
+			text := "peer exchange"
+			for _, p := range msg.Added {
+				text += fmt.Sprintf(" +%c", p.Addr.Addr().AsSlice()[3])
+				if p.Flags&wire.PexSeed != 0 {
+					text += "(seed)"
+				}
+				if p.Flags&wire.PexConnectable != 0 {
+					text += "(dialled)"
+				}
+			}
+			for _, a := range msg.Dropped {
+				text += fmt.Sprintf(" -%c", a.Addr().AsSlice()[3])
+			}
+			return text
 		case wire.Holepunch:
 			msg, err := wire.ParsePunch(m.Body)
 			if err != nil {

@@ -212,6 +212,11 @@ func (s *Swarm) Private(now mono.Time) {
 			s.drop(p, why.Private, "")
 		}
 	}
+	for _, p := range s.peers {
+		if p != nil {
+			p.pex = nil
+		}
+	}
 	// order does not show: each is looked at by itself
 	for addr, d := range s.dials {
 		d.foreign = s.book.Sources(addr)&allowed == 0

@@ -10,6 +10,7 @@ import (
 	"shoal/internal/metadata"
 	"shoal/internal/meter"
 	"shoal/internal/mono"
+	"shoal/internal/pex"
 	"shoal/internal/picker"
 	"shoal/internal/window"
 	"shoal/internal/wire"
@@ -31,9 +32,10 @@ type peer struct {
 
 	// What the remote told us.
 	have       *bitfield.Bitfield
-	early      *early // in place of have, while there is no metadata; nil: nothing
-	choking    bool   // it chokes us
-	interested bool   // it wants something from us
+	pex        *pex.Talk // nil: peer exchange is not spoken
+	early      *early    // in place of have, while there is no metadata; nil: nothing
+	choking    bool      // it chokes us
+	interested bool      // it wants something from us
 	ext        wire.Extensions
 	voted      bool // it said where it sees us
 	unknown    int  // messages of unknown ids

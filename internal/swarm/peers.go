@@ -353,4 +353,5 @@ func (s *Swarm) tickPeer(p *peer) {
 	s.tickRequests(p)
 	s.tickFast(p)
 	s.tickParts(p)
+	s.tickPex(p)
 }

@@ -1,10 +1,117 @@
 package swarm
 
-import "shoal/internal/wire"
+import (
+	"net/netip"
 
-// theirPex takes a ut_pex message (BEP 11). We announce no id for it yet, so it
-// counts for nothing.
+	"shoal/internal/peerbook"
+	"shoal/internal/pex"
+	"shoal/internal/trace"
+	"shoal/internal/why"
+	"shoal/internal/wire"
+)
+
+// Peer exchange (BEP 11): peers that speak it are told who else is here, and tell us.
+// Private torrents keep out of it (BEP 27).
+
+// pexSpoken takes that a peer speaks peer exchange, or no more.
+func (s *Swarm) pexSpoken(p *peer) {
+	switch speaks := p.ext.IDs.Speaks(wire.UTPex) && !s.cfg.Private; {
+	case speaks && p.pex == nil:
+		p.pex = pex.New(s.now)
+		s.due(p.pex.Deadline())
+	case !speaks:
+		p.pex = nil
+	}
+}
+
+// tickPex tells a peer of the others when it is time.
+func (s *Swarm) tickPex(p *peer) {
+	if p.pex == nil {
+		return
+	}
+	if s.now >= p.pex.Deadline() {
+		if m, ok := p.pex.Tell(s.now, s.mayKnow(p), s.rng); ok {
+			p.out = wire.AppendPex(p.out, p.ext.IDs[wire.UTPex], m)
+			if s.tracing() {
+				r := bare(why.Periodic)
+				r.N = int64(len(m.Added) + len(m.Dropped))
+				s.note(trace.Sent, trace.Peer, p, "peer exchange", r)
+			}
+			s.touch(p)
+		}
+	}
+	s.due(p.pex.Deadline())
+}
+
+// mayKnow gives the peers that p may be told of: those that others can connect to, at
+// addresses that mean something where p is, and to one that wants nothing only those
+// that want something.
+func (s *Swarm) mayKnow(p *peer) []wire.PexPeer {
+	var all []wire.PexPeer
+	for _, q := range s.peers {
+		if q == nil || q == p || q.gone {
+			continue
+		}
+		addr := q.reachedAt()
+		if !addr.IsValid() || addr == p.reachedAt() || !peerbook.Credible(p.addr.Addr(), addr.Addr()) {
+			continue
+		}
+		flags := uint8(0)
+		if q.dialled {
+			flags |= wire.PexConnectable
+		}
+		if q.ext.IDs.Speaks(wire.Holepunch) {
+			flags |= wire.PexHolepunch
+		}
+		if s.wantsNothing(q) {
+			if s.wantsNothing(p) {
+				continue
+			}
+			flags |= wire.PexSeed
+		}
+		all = append(all, wire.PexPeer{Addr: addr, Flags: flags})
+	}
+	return all
+}
+
+// reachedAt is where others can connect to the peer; invalid when that is not known.
+func (p *peer) reachedAt() netip.AddrPort {
+	if p.dialled {
+		return p.addr
+	}
+	return p.listens
+}
+
+// wantsNothing reports whether a peer has everything, or says that it wants nothing.
+func (s *Swarm) wantsNothing(p *peer) bool {
+	if s.bare != nil {
+		return p.ext.UploadOnly || p.early != nil && p.early.all
+	}
+	return p.complete() || p.ext.UploadOnly
+}
+
+// theirPex takes the peers that a peer tells us of. It is believed of none that it can't
+// know; seeds are of no use to one who has everything.
 func (s *Swarm) theirPex(p *peer, body []byte) error {
-	_, err := wire.ParsePex(body)
-	return err
+	if p.pex == nil {
+		return nil // private, or it does not take any itself
+	}
+	m, err := wire.ParsePex(body)
+	if err != nil {
+		return err
+	}
+	added, err := p.pex.Hear(s.now, m)
+	if err != nil {
+		s.drop(p, why.Protocol, err.Error())
+		return nil
+	}
+	for _, a := range added {
+		switch {
+		case !peerbook.Credible(p.addr.Addr(), a.Addr.Addr()):
+		case a.Flags&wire.PexSeed != 0 && !s.needs():
+		default:
+			s.book.Add(s.now, peerbook.PEX, a.Addr, nil)
+		}
+	}
+	return nil
 }

@@ -394,6 +394,21 @@ func (d *driver) recv(name, what string, args []string) bool {
 			break
 		}
 		b = d.metadataPart(args[0])
+	case "pex":
+		// "B" or "B+", a seed.
+		var m wire.Pex
+		for _, arg := range args {
+			name, seed := strings.CutSuffix(arg, "+")
+			peer := wire.PexPeer{Addr: addrOf(name)}
+			if name == "lan" {
+				peer.Addr = netip.MustParseAddrPort("192.168.0.1:6881")
+			}
+			if seed {
+				peer.Flags = wire.PexSeed
+			}
+			m.Added = append(m.Added, peer)
+		}
+		b = wire.AppendPex(nil, ourID(wire.UTPex), m)
 	case "ext":
 		// An extended message of any id, with any body.
 		b = wire.AppendExtended(nil, uint8(n()), []byte(strings.Join(args[1:], " ")))

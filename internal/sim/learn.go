@@ -1,0 +1,113 @@
+package sim
+
+import (
+	"bytes"
+	"crypto/sha1"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"shoal/internal/mono"
+	"shoal/internal/swarm"
+	"shoal/internal/wire"
+)
+
+// withMetadata gives the torrent an info dictionary of so many bytes, and the info-hash
+// that belongs to it. It is called before there is a node.
+func (w *World) withMetadata(n int) {
+	w.Metadata = make([]byte, n)
+	for i := range w.Metadata {
+		w.Metadata[i] = byte(w.chance.IntN(256))
+	}
+	w.InfoHash = sha1.Sum(w.Metadata)
+}
+
+// learned has a node go on with the metadata that it fetched, when its files are opened.
+func (n *Node) learned() {
+	if !bytes.Equal(n.swarm.Metadata(), n.w.Metadata) {
+		n.w.failf("%s took another metadata", n.spec.Name)
+	}
+	life := n.life
+	n.w.after(100*time.Millisecond, func() {
+		if n.life != life {
+			return
+		}
+		n.input(func(now mono.Time) {
+			n.swarm.Known(now, swarm.Known{Geometry: n.w.Geometry, Have: n.disk.verified.Clone(), Metadata: n.w.Metadata})
+		})
+	})
+}
+
+// spoilMetadata spoils every part of the metadata in what a node sends.
+func spoilMetadata(control []byte) []byte {
+	out := bytes.Clone(control)
+	for b := out; len(b) >= 4; {
+		n := 4 + int(binary.BigEndian.Uint32(b))
+		if n > 6 && wire.ID(b[4]) == wire.Extended && b[5] != 0 {
+			if m, err := wire.ParseMetadata(b[6:n]); err == nil && m.Type == wire.MetadataData && len(m.Data) > 0 {
+				b[n-1] ^= 1
+			}
+		}
+		b = b[n:]
+	}
+	return out
+}
+
+// Cases of finding out: who is there, and what the torrent is.
+var learning = []Scenario{
+	{
+		Name: "pex-alone", Story: "Everybody knows the address of one, and of nobody else: by peer exchange all find all.",
+		Pieces: 300, Blocks: 4,
+		Play: func(w *World) error {
+			nodes := append(w.group(11, Spec{Name: "L", Up: 100 * kb}), w.Add(Spec{Name: "S", Have: w.Full(), Up: 100 * kb}))
+			for _, n := range nodes[1:] {
+				n.Knows(nodes[0])
+			}
+			met := func() bool {
+				for _, n := range nodes {
+					if n.swarm.Stats(w.now).Peers < len(nodes)-1 {
+						return false
+					}
+				}
+				return true
+			}
+			if err := w.Run(4*time.Minute, met); err != nil {
+				return fmt.Errorf("not all have met: %w", err)
+			}
+			return w.Complete(time.Hour)
+		},
+	},
+	{
+		Name: "magnet-flood", Story: "Many know the info-hash alone and the address of one; five of those who have the metadata spoil whatever they send of it.",
+		Pieces: 16, Blocks: 4,
+		Play: func(w *World) error {
+			w.withMetadata(150_000)
+			seeds := w.group(2, Spec{Name: "S", Have: w.Full(), Up: 200 * kb})
+			liars := w.group(5, Spec{Name: "X", Have: w.Full(), Up: 200 * kb, Spoils: true})
+			crowd := w.group(20, Spec{Name: "M", Up: 100 * kb, Magnet: true})
+			for _, n := range crowd {
+				n.Knows(append(seeds, liars...)...)
+			}
+			if err := w.Complete(20 * time.Minute); err != nil {
+				return err
+			}
+			lied := 0
+			for _, n := range crowd {
+				for _, x := range liars {
+					if n.Banned[x.host()] {
+						lied++
+					}
+				}
+				for _, s := range seeds {
+					if n.Banned[s.host()] {
+						return fmt.Errorf("%s banned %s, which told the truth", n.spec.Name, s.spec.Name)
+					}
+				}
+			}
+			if lied == 0 {
+				return fmt.Errorf("no liar was found out")
+			}
+			return nil
+		},
+	},
+}
