@@ -209,7 +209,7 @@ func (d *download) begin(ctx context.Context, n netFlags) error {
 		t.InfoHash(), t.Name(), info.Length, saved(info.Files), int(info.NumPieces()), info.PieceLength, info.Private, t.Dir(),
 	})
 	webs := !n.noWeb && len(d.webSeeds)+len(m.URLList)+len(m.HTTPSeeds) > 0
-	if d.src.link == nil && (n.noDHT || info.Private) && len(m.Trackers()) == 0 && len(n.peers) == 0 && !webs {
+	if d.src.link == nil && (info.Private || n.noDHT && !n.nearby()) && len(m.Trackers()) == 0 && len(n.peers) == 0 && !webs {
 		d.out.warn("no way to find peers: the torrent names no tracker, the DHT is out, and no --peer was given; peers must come by themselves")
 	}
 	return nil
@@ -235,7 +235,7 @@ func (d *download) add(ctx context.Context, n netFlags, opt shoal.AddOptions) (*
 	if err != nil {
 		return nil, err
 	}
-	if n.noDHT && len(d.src.link.Trackers)+len(d.src.link.Peers)+len(n.peers) == 0 {
+	if n.noDHT && !n.nearby() && len(d.src.link.Trackers)+len(d.src.link.Peers)+len(n.peers) == 0 {
 		d.out.warn("no way to find peers: the link names no tracker, the DHT is out, and no --peer was given; peers must come by themselves")
 	}
 	if err := d.learn(ctx, m); err != nil {

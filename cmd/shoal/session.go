@@ -109,6 +109,9 @@ func (n netFlags) config() shoal.Config {
 
 func (n netFlags) loopback() bool { return n.listen.loopback() }
 
+// nearby reports whether peers are looked for on the local network.
+func (n netFlags) nearby() bool { return n.lsd || !n.noLSD && !n.loopback() }
+
 // stateDir is where journals are kept; empty when nothing is.
 func (n netFlags) stateDir() (string, error) {
 	switch n.state {

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"shoal"
+)
+
+// Several addresses are listened on when --listen is repeated, and each is told.
+func TestListenTwice(t *testing.T) {
+	free, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := free.Addr().String()
+	free.Close()
+	var out, errs bytes.Buffer
+	e := env{stdout: &out, stderr: &errs, getenv: os.Getenv, now: time.Now}
+	runWith(context.Background(), []string{"--json"}, e, func(_ context.Context, _ []string, out *output, _ env) error {
+		n := netFlags{noDHT: true, state: "none"}
+		for _, a := range []string{"127.0.0.1:0", second} {
+			if err := n.listen.Set(a); err != nil {
+				return err
+			}
+		}
+		s, err := openSession(out, n)
+		if err != nil {
+			return err
+		}
+		return s.close()
+	})
+	if got := strings.Count(out.String(), `"event":"listening"`); got != 2 || !strings.Contains(out.String(), second) {
+		t.Errorf("it says %s%s", out.String(), errs.String())
+	}
+}
+
+// What the flags say of the local network.
+func TestNearby(t *testing.T) {
+	for _, c := range []struct {
+		listen     string
+		noLSD, lsd bool
+		want       bool
+		config     shoal.LSD
+	}{
+		{"", false, false, true, shoal.LSDDefault},
+		{"", true, false, false, shoal.LSDOff},
+		{"127.0.0.1:0", false, false, false, shoal.LSDDefault},
+		{"127.0.0.1:0 [::1]:0", false, false, false, shoal.LSDDefault},
+		{"127.0.0.1:0 0.0.0.0:0", false, false, true, shoal.LSDDefault},
+		{"127.0.0.1:0", false, true, true, shoal.LSDOn},
+	} {
+		n := netFlags{noLSD: c.noLSD, lsd: c.lsd}
+		for a := range strings.FieldsSeq(c.listen) {
+			if err := n.listen.Set(a); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := n.config().LSD; n.nearby() != c.want || got != c.config {
+			t.Errorf("%+v: nearby %v, LSD %v", c, n.nearby(), got)
+		}
+	}
+}
