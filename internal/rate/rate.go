@@ -133,6 +133,9 @@ func (t *Tree) Claim(now mono.Time, leaf *Node, n int64) bool {
 	if n <= 0 {
 		return true
 	}
+	for x := leaf; x != nil; x = x.parent {
+		x.fill(now) // up to now it may be that nobody waited
+	}
 	leaf.claim = n
 	t.wait(leaf)
 	t.grant(now, leaf)
