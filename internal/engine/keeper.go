@@ -128,6 +128,7 @@ func (t *Torrent) openFiles(gen int32) (*opening, error) {
 		return nil, err
 	}
 	o.files.Skip(t.skipped())
+	o.files.CheckWrites(t.ownFile)
 	o.guard = resume.NewGuard(o.files, o.files.Folder(), o.journal, resume.LateTimes(t.at.Load().abs))
 	o.store = o.guard
 	o.committer = resume.NewCommitter(o.journal, resume.CommitterConfig{Sync: o.guard.Sync, Report: o.claimed})

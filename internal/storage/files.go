@@ -34,6 +34,7 @@ type Files struct {
 	skipped []bool                          // guarded by pool.mu
 	closeFS bool                            // the folder is closed with the storage
 	check   func(entry int, h Handle) error // of what was read; nil for none
+	mine    func(entry int) error           // whether a file may be written to; nil for all
 
 	// Guarded by pool.mu.
 	slots  []*slot          // by entry; nil until first used
@@ -367,9 +368,18 @@ func (f *Files) named(dir string) {
 	}
 }
 
+// CheckWrites has every file that is opened to be written to asked for first: an error of
+// check says why it must not be. It is set before the storage is used by others.
+func (f *Files) CheckWrites(check func(entry int) error) { f.mine = check }
+
 // claim refuses to write to a file that is another entry of the torrent as well,
 // by a link: the two would overwrite each other. Reading such files is harmless.
 func (f *Files) claim(i int, h Handle) error {
+	if f.mine != nil && i < len(f.entries) {
+		if err := f.mine(i); err != nil {
+			return fmt.Errorf("%w: %w", ErrUnsafe, err)
+		}
+	}
 	if len(f.entries) == 1 {
 		return nil
 	}
