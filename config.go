@@ -283,6 +283,7 @@ type TrackerStats struct {
 	URL      string
 	State    string // "waiting", "asking", "working", "failing", "given up", "unsupported"
 	Err      string // printable
+	Warning  string // what the tracker wants its users to know; printable
 	Seeds    int    // as the tracker says; -1 when it does not
 	Leechers int
 }

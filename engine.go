@@ -260,7 +260,7 @@ var states = map[engine.State]State{
 
 func trackerStats(s announce.TrackerStatus) TrackerStats {
 	return TrackerStats{
-		URL: metainfo.Printable(s.URL), State: s.State.String(), Err: metainfo.Printable(s.Err),
+		URL: metainfo.Printable(s.URL), State: s.State.String(), Err: metainfo.Printable(s.Err), Warning: metainfo.Printable(s.Warning),
 		Seeds: int(s.Seeders), Leechers: int(s.Leechers),
 	}
 }

@@ -187,6 +187,7 @@ type trackerEvent struct {
 	URL      string `json:"url"`
 	State    string `json:"state"`
 	Error    string `json:"error,omitempty"`
+	Warning  string `json:"warning,omitempty"`
 }
 
 // A sight is what is kept of a torrent from one look to the next: little, since there may
@@ -270,15 +271,18 @@ func (w *watcher) tellTrackers(was *sight, s shoal.Stats) {
 	}
 	for i, t := range s.Trackers {
 		sum := fnv.New32a()
-		io.WriteString(sum, t.URL+" "+t.State+" "+t.Err)
+		io.WriteString(sum, t.URL+" "+t.State+" "+t.Err+" "+t.Warning)
 		if was.trackers[i] == sum.Sum32() {
 			continue
 		}
 		was.trackers[i] = sum.Sum32()
-		w.out.event("tracker", trackerEvent{s.InfoHash, t.URL, t.State, t.Err})
+		w.out.event("tracker", trackerEvent{s.InfoHash, t.URL, t.State, t.Err, t.Warning})
 		text := t.Err
 		if t.State == "unsupported" {
 			text = orElse(text, t.State)
+		}
+		if text == "" && t.Warning != "" {
+			text = "it warns: " + t.Warning
 		}
 		if text == w.trackers[t.URL] || text == "" && len(w.torrents) > 1 {
 			continue

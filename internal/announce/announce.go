@@ -88,6 +88,7 @@ type Result struct {
 
 	Interval, MinInterval time.Duration // 0 when not given
 	TrackerID             string        // empty when not given: the old one stays
+	Warning               string        // for people; empty when there is none
 	Peers                 int           // how many came
 	Seeders, Leechers     int64         // -1 when not given
 }

@@ -32,6 +32,7 @@ type TrackerStatus struct {
 	Next              mono.Time // when it may be asked next; mono.Never when that is unknown
 	Fails             int       // failures in a row
 	Err               string    // of the last request if it failed; empty otherwise
+	Warning           string    // of the last answer, for people; empty when it had none
 	Seeders, Leechers int64     // -1 when not known
 	Peers             int       // how many came with the last answer
 }
@@ -157,6 +158,7 @@ func (e *entry) answered(r Result) {
 	e.notBefore = 0
 	e.state = Working
 	e.status.Err = ""
+	e.status.Warning = r.Warning
 	e.status.Peers = r.Peers
 	e.status.Seeders, e.status.Leechers = r.Seeders, r.Leechers
 	if r.TrackerID != "" {

@@ -137,7 +137,7 @@ func trackerPeers(peers []tracker.Peer) *found {
 func announceResult(req announce.Request, resp tracker.Response, err error) announce.Result {
 	r := announce.Result{
 		URL: req.URL, Scrape: req.Scrape, Event: req.Event,
-		Interval: resp.Interval, MinInterval: resp.MinInterval, TrackerID: resp.TrackerID,
+		Interval: resp.Interval, MinInterval: resp.MinInterval, TrackerID: resp.TrackerID, Warning: resp.Warning,
 		Peers: len(resp.Peers), Seeders: resp.Seeders, Leechers: resp.Leechers,
 	}
 	if err != nil {

@@ -222,3 +222,25 @@ func TestCloseAgainSooner(t *testing.T) {
 		}
 	})
 }
+
+// What a tracker wants its users to know is told, until it says nothing more.
+func TestTrackerWarns(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		n := 0
+		tr := w.tracker(200, func(query) string {
+			if n++; n == 1 {
+				return "d8:completei1e10:incompletei0e8:intervali600e15:warning message9:slow downe"
+			}
+			return "d8:completei1e10:incompletei0e8:intervali600ee"
+		})
+		s := w.seed(w.engine(1, Config{}), makeContent(t, "warned", 16<<10, 5000).withTracker(tr.url))
+		time.Sleep(time.Second)
+		if got := s.Stats().Swarm.Trackers[0]; got.Warning != "slow down" || got.Err != "" || got.Seeders != 1 {
+			t.Errorf("%+v", got)
+		}
+		time.Sleep(12 * time.Minute)
+		if got := s.Stats().Swarm.Trackers[0]; got.Warning != "" {
+			t.Errorf("%+v", got)
+		}
+	})
+}

@@ -134,6 +134,17 @@ func (s *Swarm) announce(r announce.Request) {
 // by Found.
 func (s *Swarm) Announced(now mono.Time, r announce.Result) {
 	s.now = now
+	if s.tracing() {
+		what := "announce reply"
+		if r.Scrape {
+			what = "scrape reply"
+		}
+		text := r.Err
+		if text == "" {
+			text = r.Warning
+		}
+		s.note(trace.Received, trace.Tracker, nil, what, trace.Record{Piece: trace.No, Block: trace.No, N: int64(r.Peers), Text: text})
+	}
 	s.trackers.Done(now, r)
 }
 
