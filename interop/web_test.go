@@ -116,6 +116,23 @@ func TestWebSeedFromNginx(t *testing.T) {
 	}
 }
 
+// A torrent of ours that names a web seed is read by others as it is by us: they fetch a
+// folder from nginx, and from nobody else.
+func TestOthersTakeOurWebSeeds(t *testing.T) {
+	p, err := makePayload("plain names", map[string]int64{"a b.bin": 3<<20 + 1, "sub/c+d.bin": 1 << 20, "e": 5000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []client{aria2{}, libtorrent{}} {
+		t.Run(c.String(), func(t *testing.T) {
+			n := startNginx(t, p.parent, "")
+			dir := t.TempDir()
+			c.get(t, job{torrent: makeTorrent(t, p.path(), "--web-seed", n.url), dir: dir, listen: newAddr()}).complete(t)
+			p.arrived(t, dir, lax(c))
+		})
+	}
+}
+
 // A single file: the URL of its folder, with a slash, and the URL of the file itself.
 func TestWebSeedOfOneFile(t *testing.T) {
 	p, err := oddNames()
