@@ -256,6 +256,9 @@ func New(cfg Config) (*Engine, error) {
 		e.wg.Go(func() { e.acceptLoop(d.Streams) })
 	}
 	e.wg.Go(e.watch)
+	if cfg.StateDir != "" && cfg.seams == nil {
+		e.wg.Go(func() { e.sweepSoon(e.ctx) })
+	}
 	e.wg.Go(func() { e.line.run(e.ctx) })
 	return e, nil
 }

@@ -169,6 +169,9 @@ func (o *opening) openJournal() error {
 		o.journal, o.loaded, _ = resume.Open(nil, lay, cfg) // in memory: it can't fail
 	}
 	o.lay = o.journal.Layout()
+	if o.loaded.Found {
+		t.e.markUsed(t.at.Load().abs, o.lay.InfoHash)
+	}
 	return nil
 }
 
