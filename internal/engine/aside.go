@@ -226,7 +226,7 @@ func (o *opening) reveal() error {
 	}
 	for _, dir := range dirs {
 		if err := o.files.Folder().SyncDir(dir); err != nil {
-			return fmt.Errorf("make the names in %s durable: %w", dir, err)
+			return storage.Fail("sync", dir, err)
 		}
 	}
 	return nil

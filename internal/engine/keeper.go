@@ -224,6 +224,7 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 		}
 	} else {
 		t.tellChanges(o, v)
+		t.tellLonger(o, seen, v)
 	}
 	t.pub.beginCheck(v.Doubt)
 	o.guard.Expect(resume.Seen{})
@@ -333,6 +334,18 @@ func (t *Torrent) tellChanges(o *opening, v resume.Verdict) {
 	}
 	for _, i := range v.Changed {
 		t.tell(Event{Kind: EventFiles, Text: o.lay.Files[i].Path + " was changed by another program: it is checked"})
+	}
+}
+
+// tellLonger says which files that are hashed now are longer than the torrent says: what is
+// behind the end is somebody's, and stays.
+func (t *Torrent) tellLonger(o *opening, seen resume.Seen, v resume.Verdict) {
+	for i := range t.info.Files {
+		more := seen.Files[i].Size - t.info.Files[i].Length
+		if more <= 0 || t.info.Files[i].Pad || o.loaded.Found && !slices.Contains(v.Changed, i) {
+			continue
+		}
+		t.tell(Event{Kind: EventFiles, Text: fmt.Sprintf("%s is %d bytes longer than the torrent says: they are kept, and not shared", o.lay.Files[i].Path, more)})
 	}
 }
 

@@ -3,7 +3,6 @@ package resume
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path"
 
@@ -31,13 +30,13 @@ func harden(ctx context.Context, fsys storage.FS, l *Layout, pieces *bitfield.Bi
 		}
 		if ids[i].Exists {
 			if err := hardenFile(fsys, e.Path); err != nil {
-				return fmt.Errorf("make %s durable: %w", e.Path, err)
+				return storage.Fail("sync", e.Path, err)
 			}
 		}
 		for dir := path.Dir(e.Path); !synced[dir]; dir = path.Dir(dir) {
 			synced[dir] = true
 			if err := fsys.SyncDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("make the names in %s durable: %w", dir, err)
+				return storage.Fail("sync", dir, err)
 			}
 		}
 	}

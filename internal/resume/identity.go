@@ -2,7 +2,6 @@ package resume
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 
 	"shoal/internal/storage"
@@ -60,7 +59,7 @@ func look(fsys storage.FS, name string) (Identity, error) {
 		return Identity{}, nil
 	}
 	if err != nil {
-		return Identity{}, fmt.Errorf("look up %s: %w", name, err)
+		return Identity{}, storage.Fail("look up", name, err)
 	}
 	return identityFrom(info), nil
 }

@@ -116,12 +116,12 @@ func (j *Journal) append(k kind, fill func([]byte) []byte) (err error) {
 	if j.handle == nil {
 		if j.handle, err = j.fs.Open(name, storage.Write); err != nil {
 			j.handle = nil
-			return fmt.Errorf("open the journal: %w", err)
+			return fmt.Errorf("open the journal: %w", storage.Fail("open", name, err))
 		}
 	}
 	j.buf = appendRecord(j.buf[:0], &j.lay.InfoHash, k, j.file.seq, j.file.synced, fill)
 	if _, err := j.handle.WriteV([][]byte{j.buf}, j.file.end); err != nil {
-		return fmt.Errorf("write to the journal: %w", err)
+		return fmt.Errorf("write to the journal: %w", storage.Fail("write", name, err))
 	}
 	j.file.end += int64(len(j.buf))
 	j.file.seq++
@@ -143,15 +143,15 @@ func (j *Journal) writeVersion() error {
 		return j.st.appendSnapshot(b, &j.lay)
 	})
 	if err := writeNew(j.fs, name+newSuffix, b); err != nil {
-		return fmt.Errorf("write a new version of the journal: %w", err)
+		return fmt.Errorf("write a new version of the journal: %w", storage.Fail("write", name, err))
 	}
 	j.letGo()
 	if err := j.fs.Rename(name+newSuffix, name); err != nil {
-		return fmt.Errorf("put the new version of the journal in place: %w", err)
+		return fmt.Errorf("put the new version of the journal in place: %w", storage.Fail("rename", name, err))
 	}
 	j.file = file{base: int64(len(b)), end: int64(len(b)), synced: int64(len(b)), seq: 1, renew: true}
 	if err := j.fs.SyncDir("."); err != nil {
-		return fmt.Errorf("make the new version of the journal durable: %w", err)
+		return fmt.Errorf("make the new version of the journal durable: %w", storage.Fail("sync", name, err))
 	}
 	j.file.renew = j.st.boot != j.cfg.Boot.ID // what is noted from here on is of this run
 	return nil

@@ -82,6 +82,15 @@ func KindOf(err error) Kind {
 // not be used: a link, a folder, a device.
 var ErrUnsafe = errors.New("not a plain file")
 
+// Fail makes an *Error of what an FS returned when something was attempted with a name in
+// it; nil of nil.
+func Fail(op, path string, err error) error {
+	if errors.As(err, new(*Error)) {
+		return err
+	}
+	return fail(op, path, err)
+}
+
 // fail makes an *Error of what an FS returned.
 func fail(op, path string, err error) error {
 	if err == nil {
