@@ -26,7 +26,12 @@ type asks struct {
 	queue askqueue.Queue
 	next  askqueue.ID
 	all   map[askqueue.ID]*asking
+
+	refusals queue // told a few at a time: a tracker that goes away may refuse thousands
 }
+
+// tellers is how many refusals are told at the same time.
+const tellers = 4
 
 // asking is one announce that waits or is under way.
 type asking struct {
@@ -66,11 +71,11 @@ func (a *asks) take() {
 			continue
 		}
 		delete(a.all, d.ID)
-		go func() {
+		a.refusals.add(func(func()) {
 			defer w.group.Done()
 			w.forget()
 			w.do(&refusedError{d.Why, d.Wait})
-		}()
+		})
 	}
 }
 
@@ -87,7 +92,9 @@ func (a *asks) run(w *asking) {
 }
 
 // withdraw ends one that waits; what is under way goes on. It does not wait for that.
-func (a *asks) withdraw(w *asking) { go a.drop(w, errWithdrawn) }
+func (a *asks) withdraw(w *asking) {
+	a.refusals.add(func(func()) { a.drop(w, errWithdrawn) })
+}
 
 // errWithdrawn is what becomes of an announce that waited when the torrent had to say that
 // it stops.

@@ -246,7 +246,7 @@ func New(cfg Config) (*Engine, error) {
 		}
 		return nil, err
 	}
-	e.asks.now = e.now
+	e.asks.now, e.asks.refusals.max = e.now, tellers
 	e.trackers.Local = e.families()
 	if e.memory != nil {
 		e.memory.restore(lo.Entries)
@@ -369,6 +369,7 @@ func (e *Engine) Close(ctx context.Context) error {
 		err = errors.Join(err, e.node.Close())
 	}
 	err = errors.Join(err, e.closeLocal())
+	e.asks.refusals.done.Wait()
 	err = errors.Join(err, e.trackers.Close())
 	e.places.close()
 	e.openings.done.Wait()

@@ -71,11 +71,12 @@ type Server struct {
 	roster *roster.Roster
 	limit  roster.Limit
 	stats  Stats
+	closed bool
 
 	addrs   []netip.AddrPort
 	servers []*http.Server
 	packets []netio.PacketConn
-	wg      sync.WaitGroup
+	wg      sync.WaitGroup // loops and requests
 }
 
 // New opens the ports. The tracker is up when it returns.
@@ -116,6 +117,9 @@ func (s *Server) Stats() Stats {
 
 // Close gives up the ports and waits until nothing is left running.
 func (s *Server) Close() error {
+	s.mu.Lock()
+	s.closed = true // no request begins any more
+	s.mu.Unlock()
 	var failed error
 	for _, h := range s.servers {
 		failed = errors.Join(failed, h.Close())
@@ -166,6 +170,12 @@ func (s *Server) http(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return
+	}
+	s.wg.Add(1)
+	defer s.wg.Done()
 	now, addr := s.now(), from.Addr().Unmap()
 	var body []byte
 	if s.limit.Allow(now, addr) {
