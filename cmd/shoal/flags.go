@@ -260,7 +260,8 @@ type netFlags struct {
 	limits                     limitFlags
 	peersMost, connectionsMost uint16
 
-	remember bool // the command goes on with the torrents of the last run; not a flag
+	queue    queueFlags // of run alone
+	remember bool       // the command goes on with the torrents of the last run; not a flag
 }
 
 // add gives a command these flags.

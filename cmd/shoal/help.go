@@ -23,6 +23,7 @@ var flagGroups = []struct {
 	{"Files", []string{"skip", "high", "low", "allocate", "anew", "rename", "incomplete-suffix", "incomplete-dir", "wait", "stream", "metadata-only", "output", "keep-cached"}},
 	{"Finding peers", []string{"peer", "web-seed", "dht-node", "no-dht", "dht-read-only", "no-lsd", "lsd", "no-web-seeds"}},
 	{"Sharing enough", []string{"ratio", "seed-time", "seed-idle"}},
+	{"Waiting in line", []string{"downloads", "seeds", "at-once"}},
 	{"Network", []string{"listen", "max-peers", "max-connections", "alt-limit-at", "alt-limit-up", "alt-limit-down", "local-unlimited"}},
 	{"This run", []string{"json", "trace", "state", "help"}},
 }

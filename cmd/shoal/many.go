@@ -52,7 +52,8 @@ What was added is remembered with all that was chosen for it: the next shoal run
 goes on with it, from wherever it starts, with or without more torrents. Only
 what is in doubt is checked. shoal list shows what is remembered; shoal forget
 takes a torrent off the list and leaves its files. One shoal run at a time
-remembers in a folder of state (--state).
+remembers in a folder of state (--state). A torrent that was shared enough
+(--ratio) stays on the list, paused; named again, it goes on.
 
 A line "up" says that all torrents have been looked at, and are had or fetched.`,
 		Example: `  shoal run debian.torrent ~/torrents/ --dir ~/Downloads
@@ -64,6 +65,7 @@ A line "up" says that all torrents have been looked at, and are had or fetched.`
 	}
 	n.add(cmd)
 	o.share.add(cmd)
+	n.queue.add(cmd)
 	cmd.Flags().Var(&o.allocate, "allocate", "full: reserve room for all files before the first byte; sparse: take what comes")
 	completeTorrents(cmd)
 	addJSON(cmd)
@@ -130,6 +132,9 @@ func (m *lasting) begin(ctx context.Context, srcs []source, n netFlags, o runFla
 		switch {
 		case errors.Is(err, shoal.ErrDuplicate):
 			m.out.say("%s is here already", src.name())
+			if err := m.goOn(&src, o); err != nil {
+				return fail("run "+src.name(), err)
+			}
 		case err != nil:
 			return fail("run "+src.name(), err)
 		default:
@@ -154,6 +159,29 @@ func (m *lasting) begin(ctx context.Context, srcs []source, n netFlags, o runFla
 	}
 	if len(m.torrents) == 0 {
 		return &failure{exitFailed, errors.New("run: there is nothing to run"), "name a .torrent file, or a folder of them"}
+	}
+	return nil
+}
+
+// goOn has a torrent that is named again go on, should it be paused, and be shared as is
+// said now.
+func (m *lasting) goOn(src *source, o runFlags) error {
+	var hash string
+	if src.meta != nil {
+		hash = src.meta.InfoHash.String()
+	} else {
+		hash = src.link.V1.String()
+	}
+	for _, t := range m.engine.Torrents() {
+		if t.InfoHash() != hash {
+			continue
+		}
+		if o.share.any() {
+			if err := t.SetShareLimits(o.share.limits()); err != nil {
+				return err
+			}
+		}
+		t.Resume()
 	}
 	return nil
 }

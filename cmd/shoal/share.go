@@ -46,7 +46,11 @@ func (s *shareFlags) add(cmd *cobra.Command) {
 	f.DurationVar(&s.idle, "seed-idle", 0, "seed until nobody has wanted anything for this `LONG`")
 }
 
+// limits gives those that were chosen; nil for none.
 func (s *shareFlags) limits() *shoal.ShareLimits {
+	if !s.any() {
+		return nil
+	}
 	return &shoal.ShareLimits{Ratio: float64(s.ratio), SeedTime: s.time, IdleTime: s.idle}
 }
 

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"path/filepath"
+	"syscall"
 	"testing"
 )
 
@@ -33,7 +35,31 @@ func TestShareFlags(t *testing.T) {
 			t.Errorf("--ratio %s was taken", bad)
 		}
 	}
-	if s := (&shareFlags{ratio: 2}); !s.any() || s.limits().Ratio != 2 {
+	if s := (&shareFlags{ratio: 2}); !s.any() || s.limits().Ratio != 2 || new(shareFlags).limits() != nil {
 		t.Errorf("limits %+v", s.limits())
 	}
+}
+
+// What run shared enough stays on its list, paused, until it is named again; and torrents
+// wait in line there.
+func TestRunSharesEnough(t *testing.T) {
+	s, other := newShare(t), newShare(t, "--piece-length", "32KiB")
+	state := filepath.Join(t.TempDir(), "state")
+	again := []string{"run", "--state", state, "--no-dht", "--listen", "127.0.0.1:0"}
+
+	r := start(t, append(again, s.torrent, "--dir", s.dir, "--seed-idle", "1ms")...)
+	r.await("shared", nil)
+	r.finish(exitDone, "complete")
+	start(t, again...).finish(exitDone, "complete") // there is nothing left to do
+
+	r = start(t, append(again, s.torrent, "--seed-idle", "100h")...)
+	from := r.await("up", nil)["addr"].(string)
+	start(t, "get", s.torrent, "--dir", t.TempDir(), "--peer", from, "--no-dht", "--listen", "127.0.0.1:0").finish(exitDone, "complete")
+	r.signals <- syscall.SIGTERM
+	r.finish(exitDone, "complete")
+
+	r = start(t, append(again, other.torrent, "--dir", other.dir, "--at-once", "1")...)
+	r.await("progress", func(e map[string]any) bool { return e["state"] == "queued" })
+	r.signals <- syscall.SIGTERM
+	r.finish(exitDone, "complete")
 }
