@@ -318,6 +318,24 @@ var webScenarios = []Scenario{
 		},
 	},
 	{
+		Name: "web-small-pieces", Story: "The same with pieces of a block: the web seed is still asked for long runs, not for every piece.",
+		Pieces: 2000, Blocks: 1,
+		Play: func(w *World) error {
+			w.Every = 100
+			s := &webServer{Name: "web", Rate: 400 * kb, Lag: 30 * time.Millisecond}
+			all := w.group(8, Spec{Name: "L", Up: 400 * kb, Web: []*webServer{s}})
+			introduce(all...)
+			once := time.Duration(w.Geometry.Total * int64(time.Second) / s.Rate)
+			if err := w.Complete(2 * once); err != nil {
+				return err
+			}
+			if s.asked > 150 {
+				return fmt.Errorf("%d requests for %d MiB", s.asked, s.sent>>20)
+			}
+			return nil
+		},
+	},
+	{
 		Name: "web-liar", Story: "A web seed that lies, at first alone, then among peers: it is given up, and nobody else is.",
 		Pieces: 40, Blocks: 16,
 		Play: func(w *World) error {

@@ -177,7 +177,10 @@ func (m *Machine) extend(i int, from uint32, level uint8) Run {
 	for p := from; p < m.cfg.Geometry.Pieces; p++ {
 		o, l := m.offer(i, p)
 		next := end + int64(m.cfg.Geometry.PieceSize(p))
-		if p > from && (o != Fresh || l != level || next-begin > want || s.Pieces ||
+		// A short gap that no peer has is made longer by what peers have: a request for
+		// a few blocks each would be a storm of them.
+		same := l == level || l/2 == level/2 && next-begin <= minRun
+		if p > from && (o != Fresh || !same || next-begin > want || s.Pieces ||
 			m.filesIn(begin, next) > maxFiles) {
 			break
 		}
