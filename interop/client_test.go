@@ -34,7 +34,7 @@ type peer interface {
 
 // A job is one torrent to share.
 type job struct {
-	torrent string // the .torrent file
+	torrent string // the .torrent file; to get: or a magnet link
 	dir     string // where the torrent's folder lies, or will
 	listen  netip.AddrPort
 

@@ -9,7 +9,7 @@ CONFIG is JSON: {"sessions": [{
     "dht": false,                      take part in the DHT
     "lsd": false,                      look for peers on the local network
     "dht_nodes": ["127.0.0.1:6882"],   its way in
-    "torrents": [{"torrent": FILE, "dir": FOLDER, "peers": ["127.0.0.1:6883"], "upload_limit": BYTES_PER_SECOND}]
+    "torrents": [{"torrent": FILE or magnet link, "dir": FOLDER, "peers": ["127.0.0.1:6883"], "upload_limit": BYTES_PER_SECOND}]
 }]}
 
 It prints one JSON object a line, each with "event" and "session" (an index):
@@ -70,8 +70,11 @@ class Session:
             self.ses.add_dht_node(node)
         self.handles = []
         for t in conf.get("torrents", []):
-            p = lt.add_torrent_params()
-            p.ti = lt.torrent_info(t["torrent"])
+            if t["torrent"].startswith("magnet:"):
+                p = lt.parse_magnet_uri(t["torrent"])
+            else:
+                p = lt.add_torrent_params()
+                p.ti = lt.torrent_info(t["torrent"])
             p.save_path = t["dir"]
             p.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
             h = self.ses.add_torrent(p)
