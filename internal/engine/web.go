@@ -53,12 +53,16 @@ func (t *Torrent) webSources() []webseed.Source {
 	for _, u := range t.spec.Meta.HTTPSeeds {
 		all = append(all, webseed.Source{URL: u, Pieces: true})
 	}
-	seen := make(map[string]bool)
+	seen, hosts := make(map[string]bool), make(map[string]int)
 	all = slices.DeleteFunc(all, func(s webseed.Source) bool {
-		_, err := webseed.Check(s.URL)
-		drop := err != nil || seen[s.URL] // BEP 19: protocols that one does not know are ignored
+		host, err := webseed.Check(s.URL)
+		if err != nil || seen[s.URL] { // BEP 19: protocols that one does not know are ignored
+			return true
+		}
 		seen[s.URL] = true
-		return drop
+		host = strings.ToLower(host)
+		hosts[host]++
+		return hosts[host] > webplan.MaxOfHost // a torrent is not to turn its swarm on a host
 	})
 	return all[:min(len(all), maxWebSeeds)]
 }

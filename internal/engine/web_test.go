@@ -440,3 +440,23 @@ func TestWebSeedOfMagnet(t *testing.T) {
 		}
 	})
 }
+
+// A torrent that names the same host again and again does not turn its swarm on it.
+func TestWebSeedsOfOneHost(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		c := makeContent(t, "many", 64<<10, 200_000)
+		s := w.serveHTTP(1, http.NotFoundHandler())
+		var urls []string
+		for i := range 200 {
+			urls = append(urls, fmt.Sprintf("%s%d/", s.url, i), "https://"+strings.Repeat("a", 300)+"/")
+		}
+		l := add(t, w.engine(2, Config{}), Spec{Meta: c.withWebSeeds(urls...).meta, Storage: c.on(t, storage.NewMemFS())})
+		time.Sleep(10 * time.Minute)
+		if n := s.asked.Load(); n > 10 {
+			t.Errorf("it was asked %d times", n)
+		}
+		if n := len(l.Stats().Swarm.WebSeeds); n != 4 {
+			t.Errorf("%d web seeds", n)
+		}
+	})
+}
