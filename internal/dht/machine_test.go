@@ -251,6 +251,8 @@ func FuzzPackets(f *testing.F) {
 			found: map[LookupID]map[netip.AddrPort]bool{}, done: map[LookupID]Result{},
 		}
 		know(m.Machine, n.now, 20)
+		other := New(Config{IPv6: true}, n.now, rng) // what is told of IPv6 nodes goes there
+		Pair(m.Machine, other)
 		m.AddBootstrap(n.now, peer(1))
 		m.Lookup(n.now, krpc.ID{7}, Announce{Enabled: true, Port: 1})
 		now := n.now
@@ -264,7 +266,7 @@ func FuzzPackets(f *testing.F) {
 				}
 			}
 			m.Packet(now, peer(i), packet)
-			for _, e := range m.Effects() {
+			for _, e := range append(slices.Clone(m.Effects()), other.Effects()...) {
 				var out krpc.Message
 				if e.Kind == Send && (krpc.Parse(slices.Clone(e.Bytes), &out) != nil || len(e.Bytes) > maxReply) {
 					t.Fatalf("sent %q", e.Bytes)
@@ -272,6 +274,10 @@ func FuzzPackets(f *testing.F) {
 			}
 			now = now.Add(time.Duration(rng.Int64N(int64(2 * lostAfter))))
 			m.Tick(now)
+			other.Tick(now)
+			if len(other.checks) > maxChecks || other.pinging < 0 || other.pinging > maxPinging {
+				t.Fatalf("the other side: %d checks, %d pings", len(other.checks), other.pinging)
+			}
 			if len(m.pending) > 400 || len(m.checks) > maxChecks || m.pinging < 0 || len(m.effects) > 1000 {
 				t.Fatalf("%d queries, %d checks, %d pings, %d effects", len(m.pending), len(m.checks), m.pinging, len(m.effects))
 			}

@@ -122,3 +122,22 @@ func TestAnAddressIsTaken(t *testing.T) {
 		e.Close(t.Context())
 	})
 }
+
+// A second address of a family takes connections like the first; the DHT has one socket a
+// family.
+func TestSecondAddressOfAFamily(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		c := makeContent(t, "second", 16<<10, 50_000)
+		one, two := netip.AddrPortFrom(hostAddr(1), 6881), netip.AddrPortFrom(hostAddr(11), 7000)
+		seed := w.at(Config{DHT: &DHTConfig{}}, one, two)
+		w.seed(seed, c)
+		for i, door := range seed.Addrs() {
+			x, fx := w.leech(w.engine(byte(2+i), Config{}), c, door)
+			waitFor(t, x, time.Minute)
+			c.in(t, fx)
+		}
+		if n := len(seed.Node().Sides()); n != 1 || seed.dhtPort(false) != 6881 || seed.dhtPort(true) != 0 {
+			t.Errorf("%d nodes, at port %d", n, seed.dhtPort(false))
+		}
+	})
+}
