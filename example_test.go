@@ -75,6 +75,49 @@ func Example() {
 	// Output: hello.txt: hello, swarm
 }
 
+// From a magnet link: the metadata comes from peers, and then the files.
+func ExampleEngine_AddMagnet() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	from, metainfo := shared()
+	defer os.RemoveAll(from)
+	to, err := os.MkdirTemp("", "shoal-example-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(to)
+	seeder, err := shoal.New(shoal.Config{Listen: anyPort})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer seeder.Close(ctx)
+	seed, err := seeder.Add(shoal.AddOptions{Metainfo: metainfo, Dir: from})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	engine, err := shoal.New(shoal.Config{Listen: anyPort})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer engine.Close(ctx)
+	m, err := engine.AddMagnet("magnet:?xt=urn:btih:"+seed.InfoHash(), shoal.AddOptions{
+		Dir: to, Peers: []netip.AddrPort{seeder.Addr()},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	t, err := m.Wait(ctx) // until it is known what the torrent is
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := t.Wait(ctx); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(t.Name() == seed.Name(), t.Stats().State)
+	// Output: true seeding
+}
+
 // A torrent of a file, for a swarm without a tracker.
 func ExampleCreate() {
 	dir, err := os.MkdirTemp("", "shoal-example-")

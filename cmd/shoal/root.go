@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -97,12 +98,20 @@ func addJSON(cmd *cobra.Command) {
 	cmd.Flags().Bool("json", false, "print JSON, one object a line (docs/json.md)")
 }
 
+// otherSources says what else a command takes beside .torrent files.
+func otherSources(cmd *cobra.Command) string {
+	if slices.Contains([]string{"get", "seed", "show", "serve"}, cmd.Name()) {
+		return ", a magnet link, an info-hash or a URL"
+	}
+	return ""
+}
+
 // sources checks that at least one source was named, and completes their names.
 func sources(cmd *cobra.Command, most int) {
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(args) == 0:
-			return usageErr("see: "+cmd.CommandPath()+" --help", "%s: no source; name a .torrent file", cmd.Name())
+			return usageErr("see: "+cmd.CommandPath()+" --help", "%s: no source; name a .torrent file%s", cmd.Name(), otherSources(cmd))
 		case most > 0 && len(args) > most:
 			return usageErr("see: "+cmd.CommandPath()+" --help", "%s takes one source, not %d: %s",
 				cmd.Name(), len(args), strings.Join(args, " "))
