@@ -26,7 +26,7 @@ type upEvent struct {
 // manyGC is how much garbage gathers where there are many torrents, in percent of what is
 // needed: they make hardly any, and are to cost little. few is what is not many.
 const (
-	manyGC = 25
+	manyGC = 10
 	few    = 50
 )
 

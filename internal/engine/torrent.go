@@ -133,10 +133,11 @@ type Torrent struct {
 	named   atomic.Pointer[Names]   // files that have not the torrent's names; nil for none
 	wish    atomic.Pointer[Names]   // what files are to be called at the next opening; nil for as they are
 	prio    atomic.Pointer[[]uint8] // of the files; nil for normal
-	private atomic.Bool             // peers come from trackers and the user only (BEP 27)
 	source  source                  // what connections read from
 	had     had                     // pieces, for readers
+	private atomic.Bool             // peers come from trackers and the user only (BEP 27)
 	anew    atomic.Bool             // files that are gone are fetched again
+	open    atomic.Bool             // takes incoming connections
 	readers atomic.Int32            // open ones
 
 	connMu sync.Mutex
@@ -166,7 +167,6 @@ type Torrent struct {
 	nextKey  swarm.PeerKey
 	web      *web          // nil before something is asked of web seeds
 	outside  *[]netip.Addr // as the swarm was told
-	nearby   bool          // neighbours are told of it
 	slots    int           // chosen by SetSlots before the swarm was there
 	upkeep   upkeep.Machine
 	cur      *opening     // of the files; nil while they are being opened, and while they can't be
@@ -177,16 +177,18 @@ type Torrent struct {
 	resting  bool         // as the swarm was told
 	restWhy  why.Why      // and the reason
 	held     bool         // they were told of a failure
-	cause    error        // of a failure
-	change   *change      // asked for, not begun
-	doubts   []uint32     // pieces to be hashed at the next opening, whatever the journal says
-	errText  error
+	nearby   bool         // neighbours are told of it
 	synced   bool
 	syncing  bool
+	cause    error    // of a failure
+	change   *change  // asked for, not begun
+	doubts   []uint32 // pieces to be hashed at the next opening, whatever the journal says
+	errText  error
 	pub      publisher
 
 	// Whether it is to run. What the line says is written under its mutex.
 	paused  atomic.Bool // by the user
+	goesOn  atomic.Bool // by the user; share is to be told
 	force   atomic.Bool // it does not wait in line
 	waits   atomic.Bool // for its turn in the line
 	turnWhy atomic.Uint32
@@ -195,13 +197,11 @@ type Torrent struct {
 
 	share    share.Machine         // whether it was shared enough; owned by the loop
 	ownShare atomic.Pointer[Share] // nil: the engine's
-	goesOn   atomic.Bool           // the user has it go on; to be told to share
 	seeded   atomic.Int64          // a duration, in all runs
 
-	open     atomic.Bool // takes incoming connections
-	checked  gate        // what is on disk is known
-	complete gate        // every wanted file is complete, verified and durable
-	stopped  gate        // nothing is left running
+	checked  gate // what is on disk is known
+	complete gate // every wanted file is complete, verified and durable
+	stopped  gate // nothing is left running
 	stopOnce sync.Once
 	events   broadcaster
 }

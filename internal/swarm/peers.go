@@ -259,7 +259,7 @@ func (s *Swarm) remove(p *peer) {
 	if s.count == 0 {
 		s.chokeAt = mono.Never
 		// Most torrents of an engine are idle: nothing is kept for peers.
-		s.peers, s.byKey, s.scratch = nil, nil, scratch{}
+		s.peers, s.byKey, s.scratch = nil, nil, nil
 		s.dealing.dealer, s.dealing.masks = nil, false
 	}
 }

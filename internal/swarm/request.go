@@ -32,12 +32,12 @@ func (s *Swarm) ask(p *peer) {
 		p.hungry = true
 		return
 	}
-	s.scratch.choices = s.picker.Pick(s.now, p.slot, offers, room, s.paceOf(p), s.scratch.choices[:0])
-	if p.requests.len() == 0 && len(s.scratch.choices) > 0 {
+	s.tmp().choices = s.picker.Pick(s.now, p.slot, offers, room, s.paceOf(p), s.tmp().choices[:0])
+	if p.requests.len() == 0 && len(s.tmp().choices) > 0 {
 		p.lastBlock, p.excused = s.now, s.ration.Excused()
 		s.due(s.now.Add(snubAfter))
 	}
-	for _, c := range s.scratch.choices {
+	for _, c := range s.tmp().choices {
 		if p.choking {
 			c.Why = why.Allowed
 		}
@@ -53,8 +53,8 @@ func (s *Swarm) ask(p *peer) {
 			s.note(trace.Sent, trace.Peer, p, "request", r)
 		}
 	}
-	p.window.Sent(s.now, len(s.scratch.choices))
-	p.hungry = len(s.scratch.choices) < room
+	p.window.Sent(s.now, len(s.tmp().choices))
+	p.hungry = len(s.tmp().choices) < room
 }
 
 // owes reports whether p owes an answer for a block already: it was asked for it, and
@@ -234,8 +234,8 @@ func (s *Swarm) received(p *peer, m wire.Message, b *block.Block) {
 		p.sender = s.senders.id(p.addr)
 	}
 	var got picker.Got
-	got, _, s.scratch.others = s.picker.Received(p.slot, uint32(p.sender), ref, s.scratch.others[:0])
-	for _, other := range s.scratch.others {
+	got, _, s.tmp().others = s.picker.Received(p.slot, uint32(p.sender), ref, s.tmp().others[:0])
+	for _, other := range s.tmp().others {
 		if q := s.peerAt(other); q != nil && q != p {
 			s.cancel(q, ref, why.Duplicated)
 		}

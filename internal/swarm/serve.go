@@ -103,7 +103,7 @@ func (s *Swarm) Sent(now mono.Time, key PeerKey, blocks int, bytes int64) {
 func (s *Swarm) chokeRound() {
 	s.chokeAt = s.now.Add(chokeInterval)
 	s.gatherChokes()
-	s.scratch.changes = s.choker.Round(s.now, !s.wants(), s.scratch.chokes, s.scratch.changes[:0])
+	s.tmp().changes = s.choker.Round(s.now, !s.wants(), s.tmp().chokes, s.tmp().changes[:0])
 	s.applyChokes()
 }
 
@@ -111,17 +111,17 @@ func (s *Swarm) chokeRound() {
 func (s *Swarm) fillSlots() {
 	s.rechoke = false
 	s.gatherChokes()
-	s.scratch.changes = s.choker.Fill(s.now, !s.wants(), s.scratch.chokes, s.scratch.changes[:0])
+	s.tmp().changes = s.choker.Fill(s.now, !s.wants(), s.tmp().chokes, s.tmp().changes[:0])
 	s.applyChokes()
 }
 
 func (s *Swarm) gatherChokes() {
-	s.scratch.chokes = s.scratch.chokes[:0]
+	s.tmp().chokes = s.tmp().chokes[:0]
 	for _, p := range s.peers {
 		if p == nil {
 			continue
 		}
-		s.scratch.chokes = append(s.scratch.chokes, choker.Peer{
+		s.tmp().chokes = append(s.tmp().chokes, choker.Peer{
 			Key: uint64(p.key), Interested: p.interested || s.deserves(p), Unchoked: !p.choked, Snubbed: p.snubbed,
 			Fresh: p.fresh, Down: int64(p.down.Rate(s.now)), Up: int64(p.up.Rate(s.now)),
 			Joined: p.joined, UnchokedAt: p.unchokedAt, ChokedAt: p.chokedAt,
@@ -130,7 +130,7 @@ func (s *Swarm) gatherChokes() {
 }
 
 func (s *Swarm) applyChokes() {
-	for _, c := range s.scratch.changes {
+	for _, c := range s.tmp().changes {
 		p := s.byKey[PeerKey(c.Key)]
 		if p == nil || p.choked != c.Unchoke {
 			continue

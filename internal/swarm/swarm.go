@@ -139,10 +139,10 @@ type Swarm struct {
 	count     int
 	dirty     []*peer // peers with something to flush
 	parting   []*peer // neither side gains any more: dropped after the flush
-	freed     bool    // blocks became free: ask every peer with room
-	rechoke   bool    // a slot may be free
 	upLimit   int64   // bytes a second to all peers together; 0: none is known
 	autoSlots bool    // how many slots there are follows from that
+	freed     bool    // blocks became free: ask every peer with room
+	rechoke   bool    // a slot may be free
 	pacing    pacing  // how quick they are, while somebody reads
 
 	// Deadlines.
@@ -169,7 +169,15 @@ type Swarm struct {
 	dealing  dealing
 
 	effects []Effect
-	scratch scratch
+	scratch *scratch // nil while there was nobody to use it for; see tmp
+}
+
+// tmp gives the buffers.
+func (s *Swarm) tmp() *scratch {
+	if s.scratch == nil {
+		s.scratch = new(scratch)
+	}
+	return s.scratch
 }
 
 // scratch holds buffers that are reused from call to call.

@@ -49,10 +49,10 @@ func (s *Swarm) verified(piece uint32, sums []blame.Sum) {
 // had takes a piece as ours.
 func (s *Swarm) had(piece uint32) {
 	lacked := s.picker.Lacks(piece)
-	s.scratch.senders = s.scratch.senders[:0]
+	s.tmp().senders = s.tmp().senders[:0]
 	for _, id := range s.picker.Senders(piece) {
-		if sender := blame.Sender(id); sender != 0 && !slices.Contains(s.scratch.senders, sender) {
-			s.scratch.senders = append(s.scratch.senders, sender)
+		if sender := blame.Sender(id); sender != 0 && !slices.Contains(s.tmp().senders, sender) {
+			s.tmp().senders = append(s.tmp().senders, sender)
 		}
 	}
 	s.picker.Verified(piece)
@@ -73,7 +73,7 @@ func (s *Swarm) had(piece uint32) {
 		// HAVE goes to those who lack the piece, and to seeds, who learn from
 		// it how far we are and when neither gains any more; and to who sent it,
 		// which may be a seed that shows us a piece at a time (BEP 16).
-		if !p.have.Has(piece) || p.complete() || slices.Contains(s.scratch.senders, p.sender) {
+		if !p.have.Has(piece) || p.complete() || slices.Contains(s.tmp().senders, p.sender) {
 			p.out = wire.AppendHave(p.out, piece)
 			if s.tracing() {
 				s.note(trace.Sent, trace.Peer, p, "have", onPiece(why.PieceVerified, piece))
@@ -95,9 +95,9 @@ func (s *Swarm) lackedByNobody(piece uint32) bool {
 }
 
 func (s *Swarm) failed(piece uint32, sums []blame.Sum) {
-	s.scratch.senders = s.scratch.senders[:0]
+	s.tmp().senders = s.tmp().senders[:0]
 	for _, sender := range s.picker.Senders(piece) {
-		s.scratch.senders = append(s.scratch.senders, blame.Sender(sender))
+		s.tmp().senders = append(s.tmp().senders, blame.Sender(sender))
 	}
 	s.picker.Failed(piece)
 	s.freed = true
@@ -108,7 +108,7 @@ func (s *Swarm) failed(piece uint32, sums []blame.Sum) {
 	// Blocks that came while it was hashed belong to no copy.
 	s.effect(Effect{Kind: Forget, Piece: piece})
 	s.effect(Effect{Kind: PieceFailed, Piece: piece})
-	if guilty := s.ledger.Failed(piece, s.scratch.senders, sums); guilty != 0 {
+	if guilty := s.ledger.Failed(piece, s.tmp().senders, sums); guilty != 0 {
 		s.convict(guilty, piece, why.OnlySender)
 	}
 }

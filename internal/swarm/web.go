@@ -150,8 +150,8 @@ func (s *Swarm) WebBlock(now mono.Time, fetch uint64, ref block.Ref, b *block.Bl
 		s.note(trace.Received, trace.Web, nil, "piece", r)
 	}
 	var got picker.Got
-	got, _, s.scratch.others = s.picker.Received(w.slot(conn), uint32(webSender)+uint32(seed), ref, s.scratch.others[:0])
-	for _, other := range s.scratch.others {
+	got, _, s.tmp().others = s.picker.Received(w.slot(conn), uint32(webSender)+uint32(seed), ref, s.tmp().others[:0])
+	for _, other := range s.tmp().others {
 		if q := s.peerAt(other); q != nil {
 			s.cancel(q, ref, why.Duplicated)
 		}
