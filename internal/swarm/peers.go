@@ -297,10 +297,21 @@ func (c *Config) dhtPort(p netip.AddrPort) uint16 {
 }
 
 // External tells our address as the world sees it: by it and theirs, the addresses of
-// peers are ranked from now on (BEP 40).
+// peers are ranked from now on (BEP 40). When it has changed others are told the new one
+// soon: the DHT still gives out the old.
 func (s *Swarm) External(now mono.Time, addr netip.Addr) {
 	s.now = now
 	s.book.External(netip.AddrPortFrom(addr, s.cfg.port(addr)))
+	old := &s.external[0]
+	if addr.Is6() {
+		old = &s.external[1]
+	}
+	moved := old.IsValid() && *old != addr
+	*old = addr
+	if moved && s.started && s.searches() && !s.idle() && !s.search.running {
+		s.search.moved, s.search.at = true, now
+		s.due(now)
+	}
 }
 
 // DialFailed says that a Dial effect came to nothing.

@@ -17,6 +17,7 @@ type search struct {
 	running bool
 	gap     time.Duration // until the next one while peers are short
 	done    int
+	moved   bool // since the last one our address has changed
 }
 
 // A search is repeated soon while nobody is found, because a swarm or the DHT
@@ -80,9 +81,12 @@ func (s *Swarm) seek() {
 		switch {
 		case s.search.done == 0:
 			w = why.FirstAnnounce
+		case s.search.moved:
+			w = why.Moved
 		case !s.needPeers():
 			w = why.Periodic
 		}
+		s.search.moved = false
 		if s.tracing() {
 			s.note(trace.Did, trace.DHT, nil, "look for peers", bare(w))
 		}

@@ -150,6 +150,7 @@ type Swarm struct {
 	chokeAt   mono.Time
 	turnAt    mono.Time // when places may be given up next
 	search    search
+	external  [2]netip.Addr // ours as the world sees it: of IPv4, of IPv6
 	heldAt    mono.Time
 	started   bool
 	stopped   bool

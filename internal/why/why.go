@@ -119,6 +119,7 @@ const (
 
 	// Of our own address.
 	Voted // enough others agree
+	Moved // others still have the old one
 
 	// Of web seeds.
 	WebOne     // a connection to a web seed
@@ -228,6 +229,7 @@ var texts = [count]struct{ name, words string }{
 	UserAsked:          {"user-asked", "the user asked for it"},
 	FitsAddress:        {"fits-address", "its id fits its address"},
 	Voted:              {"voted", "enough others agree"},
+	Moved:              {"moved", "our address has changed, and others still have the old one"},
 	WebOne:             {"web-one", "there is something to ask a web seed for"},
 	WebMore:            {"web-more", "one more connection, to see whether it pays"},
 	WebFewer:           {"web-fewer", "one connection less: it did not pay"},
