@@ -157,6 +157,12 @@ func (s *Swarm) left() int64 {
 	if s.bare != nil {
 		return leftUnknown
 	}
+	return s.missing()
+}
+
+// missing is the number of bytes in pieces not yet verified, as far as it is known what
+// there is.
+func (s *Swarm) missing() int64 {
 	g := s.cfg.Geometry
 	missing := int64(s.picker.Missing()) * int64(g.PieceLength)
 	if last := g.Pieces - 1; g.Pieces > 0 && !s.picker.Have(last) {

@@ -39,7 +39,7 @@ func (s *Swarm) Stats(now mono.Time) Stats {
 	g := s.cfg.Geometry
 	p := s.picker.Stats()
 	st := Stats{
-		Size: g.Total, Verified: g.Total - s.left(), Pieces: g.Pieces, Have: p.Have, Started: p.Started,
+		Size: g.Total, Verified: g.Total - s.missing(), Pieces: g.Pieces, Have: p.Have, Started: p.Started,
 		Downloaded: s.down.Total(), Wasted: s.wasted, Uploaded: s.up.Total(),
 		DownRate: s.down.Rate(now), UpRate: s.up.Rate(now),
 		Peers: s.count, Dialling: len(s.dials), Known: s.book.Count(),
@@ -89,7 +89,7 @@ func (s *Swarm) AppendMap(b []byte) []byte {
 func (s *Swarm) wantedBytes() (size, verified int64) {
 	g := s.cfg.Geometry
 	if !s.picker.Ranked() {
-		return g.Total, g.Total - s.left()
+		return g.Total, g.Total - s.missing()
 	}
 	for i := range g.Pieces {
 		if s.picker.Priority(i) == picker.Skip {
