@@ -4,10 +4,13 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"shoal/internal/storage"
 	"shoal/internal/wire"
 )
 
@@ -274,5 +277,45 @@ func TestMagnetAddedPaused(t *testing.T) {
 		tor.Resume()
 		wait(t, tor)
 		c.onDisk(t, dir)
+	})
+}
+
+// A torrent whose files take nothing keeps nobody waiting, and has its place again when they
+// do; one that is being checked has none yet, and one that was stopped none any more.
+func TestTroublesHoldNoPlace(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		seed := w.engine(1, Config{})
+		e := w.engine(2, Config{Queue: Queue{Downloads: 1}, Limits: Limits{Down: 256 * kib}})
+		var full atomic.Bool
+		full.Store(true)
+		leech := func(name string, read, write func() error) *Torrent {
+			c := makeContent(t, name, 64*kib, 4<<20)
+			w.seed(seed, c)
+			return add(t, e, Spec{Meta: c.meta, Storage: hooked(c.on(t, storage.NewMemFS()), read, write), Peers: []netip.AddrPort{seed.Addr()}})
+		}
+		first := leech("full", nil, func() error {
+			if full.Load() {
+				return syscall.ENOSPC
+			}
+			return nil
+		})
+		second := leech("fine", nil, nil)
+		time.Sleep(2 * time.Second)
+		expect(t, "one takes nothing", states(first, second), Held, Downloading)
+		full.Store(false)
+		time.Sleep(10 * time.Second)
+		expect(t, "it has room again", states(first, second), Downloading, Queued)
+		first.Stop(t.Context())
+		time.Sleep(time.Second)
+		expect(t, "it has ended", states(second), Downloading)
+
+		// A check takes its time.
+		c := makeContent(t, "checked", 64*kib, 1<<20)
+		checked := add(t, e, Spec{Meta: c.meta, Storage: hooked(c.on(t, c.memory(t)), func() error { time.Sleep(time.Second); return nil }, nil)})
+		e.MoveTo(checked, 0)
+		time.Sleep(3 * time.Second)
+		expect(t, "while one is checked", states(checked, second), Checking, Downloading)
+		e.SetLimits(Limits{})
+		wait(t, second)
 	})
 }
