@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"testing"
@@ -63,6 +65,19 @@ func TestNearby(t *testing.T) {
 		}
 		if got := n.config().LSD; n.nearby() != c.want || got != c.config {
 			t.Errorf("%+v: nearby %v, LSD %v", c, n.nearby(), got)
+		}
+	}
+}
+
+// Our own address is told once it is known, as the documents say.
+func TestExternalIsTold(t *testing.T) {
+	for _, known := range [][]netip.Addr{nil, {netip.MustParseAddr("203.0.113.7"), netip.MustParseAddr("2001:db8::7")}} {
+		b, err := json.Marshal(progressOf(shoal.Stats{External: known}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(string(b), `"external":["203.0.113.7","2001:db8::7"]`); got != (known != nil) {
+			t.Errorf("%v: %s", known, b)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -145,26 +146,28 @@ type heldEvent struct {
 }
 
 type progressEvent struct {
-	InfoHash   string   `json:"info_hash"`
-	State      string   `json:"state"`
-	Size       int64    `json:"size"`
-	Verified   int64    `json:"verified"`
-	Pieces     int      `json:"pieces"`
-	Have       int      `json:"have"`
-	Checked    int      `json:"checked"`
-	Downloaded int64    `json:"downloaded"`
-	Wasted     int64    `json:"wasted"`
-	Uploaded   int64    `json:"uploaded"`
-	DownRate   int64    `json:"down_rate"`
-	UpRate     int64    `json:"up_rate"`
-	WebBytes   int64    `json:"web_downloaded"`
-	WebRate    int64    `json:"web_down_rate"`
-	Peers      int      `json:"peers"`
-	Seeds      int      `json:"seeds"`
-	KnownPeers int      `json:"known_peers"`
-	Unchoked   int      `json:"unchoked"`
-	DHTNodes   int      `json:"dht_nodes"`
-	ETA        *float64 `json:"eta_s"`
+	InfoHash   string `json:"info_hash"`
+	State      string `json:"state"`
+	Size       int64  `json:"size"`
+	Verified   int64  `json:"verified"`
+	Pieces     int    `json:"pieces"`
+	Have       int    `json:"have"`
+	Checked    int    `json:"checked"`
+	Downloaded int64  `json:"downloaded"`
+	Wasted     int64  `json:"wasted"`
+	Uploaded   int64  `json:"uploaded"`
+	DownRate   int64  `json:"down_rate"`
+	UpRate     int64  `json:"up_rate"`
+	WebBytes   int64  `json:"web_downloaded"`
+	WebRate    int64  `json:"web_down_rate"`
+	Peers      int    `json:"peers"`
+	Seeds      int    `json:"seeds"`
+	KnownPeers int    `json:"known_peers"`
+	Unchoked   int    `json:"unchoked"`
+	DHTNodes   int    `json:"dht_nodes"`
+
+	External []netip.Addr `json:"external,omitempty"`
+	ETA      *float64     `json:"eta_s"`
 }
 
 func progressOf(s shoal.Stats) progressEvent {
@@ -174,6 +177,7 @@ func progressOf(s shoal.Stats) progressEvent {
 		Downloaded: s.Downloaded, Wasted: s.Wasted, Uploaded: s.Uploaded,
 		DownRate: int64(s.DownRate), UpRate: int64(s.UpRate), WebBytes: s.WebDownloaded, WebRate: int64(s.WebRate),
 		Peers: s.Peers, Seeds: s.Seeds, KnownPeers: s.KnownPeers, Unchoked: s.Unchoked, DHTNodes: s.DHTNodes,
+		External: s.External,
 	}
 	if d, ok := s.ETA(); ok {
 		seconds := d.Round(time.Second).Seconds()
