@@ -41,6 +41,8 @@ type opening struct {
 
 	cold cold // pieces that nobody is expected to read soon
 
+	rewriting atomic.Bool // what was read is written once more, to be adopted
+
 	moved  *device // a device that is not the torrent's yet; nil for none
 	unlock func()  // the torrent is ours to write; nil while it is not
 
@@ -128,7 +130,7 @@ func (t *Torrent) openFiles(gen int32) (*opening, error) {
 		return nil, err
 	}
 	o.files.Skip(t.skipped())
-	o.files.CheckWrites(t.ownFile)
+	o.files.CheckWrites(o.ownFile)
 	o.guard = resume.NewGuard(o.files, o.files.Folder(), o.journal, resume.LateTimes(t.at.Load().abs))
 	o.store = o.guard
 	o.committer = resume.NewCommitter(o.journal, resume.CommitterConfig{Sync: o.guard.Sync, Report: o.claimed})
@@ -251,7 +253,10 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 			return have, err
 		}
 	}
-	if err = o.guard.Adopt(ctx, seen, have); err == nil {
+	if err = o.adopt(ctx, seen, have); err == nil {
+		err = o.allOwn(have)
+	}
+	if err == nil {
 		err = o.store.Prepare(ctx)
 	}
 	if err == nil {
@@ -269,6 +274,16 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 		o.seen, o.found = resume.Seen{}, nil
 	}
 	return have, err
+}
+
+// adopt claims what was found. It may write what was read once more.
+func (o *opening) adopt(ctx context.Context, seen resume.Seen, have *bitfield.Bitfield) error {
+	o.rewriting.Store(true)
+	defer func() {
+		o.rewriting.Store(false)
+		o.files.Release() // they were opened without being asked for
+	}()
+	return o.guard.Adopt(ctx, seen, have)
 }
 
 // lock makes sure that nobody else writes the torrent here. What is complete needs none.
@@ -289,7 +304,7 @@ func (o *opening) adoptLater(seen resume.Seen, have *bitfield.Bitfield, found bo
 	adopt := func(func()) {
 		ctx, done := o.t.byes.Child()
 		defer done()
-		if err := o.guard.Adopt(ctx, seen, have); err != nil && ctx.Err() == nil {
+		if err := o.adopt(ctx, seen, have); err != nil && ctx.Err() == nil {
 			o.t.e.log.Warn("claim what was found", "torrent", o.t.info.Name, "err", err)
 		}
 	}
@@ -453,8 +468,8 @@ func (t *Torrent) upkeepSettle(o *opening, leave func()) {
 		s.outcome, s.err = upkeep.Unusable, ErrStopped
 	case errors.Is(err, errNotThere):
 		s.outcome = upkeep.NotThere
-	case have == nil:
-		s.outcome = upkeep.Unusable
+	case have == nil, errors.Is(err, resume.ErrChanged):
+		s.outcome = upkeep.Unusable // what is open knows the files as they were
 	case err != nil:
 		s.outcome = upkeep.Partly
 	default:

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"shoal/internal/bitfield"
+	"shoal/internal/storage"
 	"shoal/metainfo"
 )
 
@@ -13,15 +15,45 @@ import (
 // at it the next time; if that is ours as well, nothing is left to be written.
 //
 // It is asked once for each file that is opened to be written to, so nothing is kept for it.
-func (t *Torrent) ownFile(file int) error {
+// What is written again as it was read is no harm.
+func (o *opening) ownFile(file int) error {
+	if o.rewriting.Load() {
+		return nil
+	}
+	top, _, _ := strings.Cut(o.t.Path(file), "/")
+	return o.t.ownOf(file, o.t.rivals(top))
+}
+
+// allOwn is ownFile of all files that are still to be written to: what can't be written is
+// not fetched.
+func (o *opening) allOwn(have *bitfield.Bitfield) error {
+	t, last, r := o.t, "", rivals{}
+	for i := range t.info.Files {
+		f := &t.info.Files[i]
+		if f.Pad || f.Length == 0 || o.files.Skipped(i) || t.allOf(i, have) {
+			continue
+		}
+		if top, _, _ := strings.Cut(t.Path(i), "/"); top != last {
+			last, r = top, t.rivals(top)
+		}
+		if err := t.ownOf(i, r); err != nil {
+			return storage.Fail("write", t.Path(i), fmt.Errorf("%w: %w", storage.ErrUnsafe, err))
+		}
+	}
+	return nil
+}
+
+func (t *Torrent) ownOf(file int, r rivals) error {
+	if len(r.before)+len(r.after) == 0 {
+		return nil
+	}
 	name := t.Path(file)
-	before, after := t.rivals(name)
-	for _, other := range before {
+	for _, other := range r.before {
 		if other.fileAt(name) >= 0 {
 			return theirs(name, other)
 		}
 	}
-	for _, other := range after {
+	for _, other := range r.after {
 		if i := other.fileAt(name); i >= 0 && other.hasOf(i) && !t.hasOf(file) {
 			return theirs(name, other)
 		}
@@ -33,10 +65,11 @@ func theirs(name string, other *Torrent) error {
 	return fmt.Errorf("%s is a file of the torrent %s, too, which has it", name, other.info.Name)
 }
 
-// rivals gives the torrents in the same folder that may have a file of this path: those
-// that were added before this one, and those that came later.
-func (t *Torrent) rivals(name string) (before, after []*Torrent) {
-	top, _, _ := strings.Cut(name, "/")
+// rivals are the torrents in the same folder that may have a file or folder of one name:
+// those that were added before this one, and those that came later.
+type rivals struct{ before, after []*Torrent }
+
+func (t *Torrent) rivals(top string) (r rivals) {
 	dir, later := t.at.Load().abs, false
 	t.e.mu.Lock()
 	defer t.e.mu.Unlock()
@@ -51,12 +84,12 @@ func (t *Torrent) rivals(name string) (before, after []*Torrent) {
 			continue
 		}
 		if later {
-			after = append(after, other)
+			r.after = append(r.after, other)
 		} else {
-			before = append(before, other)
+			r.before = append(r.before, other)
 		}
 	}
-	return before, after
+	return r
 }
 
 // fileAt gives the number of the file that has a path on some file system; -1 for none.
@@ -68,6 +101,17 @@ func (t *Torrent) fileAt(name string) int {
 		}
 	}
 	return -1
+}
+
+// allOf reports whether all pieces of a file are in a set.
+func (t *Torrent) allOf(file int, have *bitfield.Bitfield) bool {
+	f, size := &t.info.Files[file], int64(t.geom.PieceLength)
+	for p := f.Offset / size; p <= (f.Offset+f.Length-1)/size; p++ {
+		if !have.Has(uint32(p)) {
+			return false
+		}
+	}
+	return true
 }
 
 // hasOf reports whether a piece of a file is had.

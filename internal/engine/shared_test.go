@@ -27,18 +27,21 @@ func TestFilesShared(t *testing.T) {
 		e := w.engine(1, Config{StateDir: state})
 		x := add(t, e, Spec{Meta: a.meta, Dir: dir, Peers: peers})
 		y := add(t, e, Spec{Meta: b.meta, Dir: dir, Peers: peers})
+		if s := checkedNow(t, y); s.State != Held || storage.KindOf(s.Err) != storage.Unsafe {
+			t.Errorf("the second: %+v", s)
+		}
 		wait(t, x)
+		time.Sleep(3 * time.Minute) // it looks again after a minute at most
 		wait(t, y)
 		a.only(t, dir)
-		if n := y.Stats().Swarm.Downloaded; n > 150_000 {
+		if n := y.Stats().Swarm.Downloaded; n > 0 {
 			t.Errorf("the second fetched %d bytes", n)
 		}
-		time.Sleep(time.Minute)
 		for _, l := range []*Torrent{x, y} {
 			if v, err := l.Verify(t.Context(), nil); err != nil || !v.Good.All() {
 				t.Errorf("in the end: %+v, %v", v, err)
 			}
-			if s := l.Stats(); s.State != Seeding || s.Swarm.Downloaded > s.Swarm.Size+1<<18 {
+			if s := l.Stats(); s.State != Seeding || s.Swarm.Downloaded > s.Swarm.Size {
 				t.Errorf("in the end: %+v", s)
 			}
 		}
@@ -70,12 +73,11 @@ func TestFilesInConflict(t *testing.T) {
 		e := w.engine(1, Config{StateDir: t.TempDir()})
 		same := &Paths{Rename: Names{0: "same"}}
 		y := add(t, e, Spec{Meta: b.meta, Dir: dir, Paths: same}) // it was first, and has nothing
+		checkedNow(t, y)
 		x := add(t, e, Spec{Meta: a.meta, Dir: dir, Paths: &Paths{Rename: Names{0: "same"}}, Peers: peers})
-		if s := checkedNow(t, x); s.State != Downloading {
-			t.Errorf("%+v", s)
-		}
+		checkedNow(t, x)
 		time.Sleep(30 * time.Second)
-		if s := x.Stats(); s.State != Held || storage.KindOf(s.Err) != storage.Unsafe {
+		if s := x.Stats(); s.State != Held || s.Swarm.Downloaded > 0 || storage.KindOf(s.Err) != storage.Unsafe {
 			t.Errorf("the second: %+v", s)
 		}
 		y.Stop(t.Context())
@@ -84,13 +86,13 @@ func TestFilesInConflict(t *testing.T) {
 		y = add(t, e, Spec{Meta: b.meta, Dir: dir, Paths: same, Peers: peers})
 		time.Sleep(10 * time.Minute)
 		s := y.Stats()
-		if s.State != Held || storage.KindOf(s.Err) != storage.Unsafe || s.Swarm.Downloaded > 2*s.Swarm.Size {
+		if s.State != Held || storage.KindOf(s.Err) != storage.Unsafe || s.Swarm.Downloaded > 0 {
 			t.Errorf("who came later: %+v", s)
 		}
 		if got, err := os.ReadFile(filepath.Join(dir, "same")); err != nil || !bytes.Equal(got, a.data) {
 			t.Errorf("what was had is spoilt (%v)", err)
 		}
-		if s := x.Stats(); s.State != Seeding || s.Swarm.Downloaded > 2*s.Swarm.Size {
+		if s := x.Stats(); s.State != Seeding || s.Swarm.Downloaded > s.Swarm.Size {
 			t.Errorf("who has it: %+v", s)
 		}
 		x.Stop(t.Context())

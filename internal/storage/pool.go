@@ -233,6 +233,21 @@ func (p *Pool) close(f *Files) bool {
 	return true
 }
 
+// Release closes the files that are open to be written to, so that they are opened anew, and
+// claimed, before the next write. What was written is synced before.
+func (f *Files) Release() {
+	f.pool.mu.Lock()
+	defer f.pool.mu.Unlock()
+	for _, s := range f.slots {
+		if s == nil || s.open == nil || !s.open.writable || s.dirty() {
+			continue
+		}
+		o := s.open
+		s.open = nil
+		f.pool.retire(o)
+	}
+}
+
 // list is an intrusive ring of open files with a sentinel.
 type list struct{ head openFile }
 
