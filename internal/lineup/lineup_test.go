@@ -180,3 +180,20 @@ func TestUnboundedNeverLooks(t *testing.T) {
 		t.Errorf("looks again at %v", m.Deadline())
 	}
 }
+
+// BenchmarkLook is a look at a line of ten thousand torrents of which fifty run.
+func BenchmarkLook(b *testing.B) {
+	m := New(Config{Downloads: 10, Seeds: 40, Total: 50})
+	for k := range Key(10_000) {
+		m.Add(mono.Start, k)
+		m.Want(mono.Start, k, Download+Want(k%2))
+	}
+	now := mono.Start
+	m.Changes(now)
+	b.ReportAllocs()
+	for b.Loop() {
+		now = now.Add(time.Second)
+		m.stale = true
+		m.Changes(now)
+	}
+}

@@ -379,3 +379,26 @@ func FuzzTree(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkGrant is a grant where a thousand peers of ten torrents wait.
+func BenchmarkGrant(b *testing.B) {
+	c := &crowd{now: mono.Start, sizes: func(int) int64 { return 16 << 10 }}
+	c.tree.SetLimit(c.now, c.tree.Root(), 2<<20)
+	for range 10 {
+		torrent := c.tree.Add(c.tree.Root())
+		for range 100 {
+			c.add(torrent)
+		}
+	}
+	c.ask(b)
+	b.ReportAllocs()
+	n := 0
+	for b.Loop() {
+		c.now = c.tree.Deadline(c.now)
+		for _, leaf := range c.tree.Grant(c.now) {
+			n++
+			c.tree.Claim(c.now, leaf, 16<<10)
+		}
+	}
+	b.ReportMetric(float64(n)/float64(b.N), "grants/op")
+}
