@@ -26,8 +26,8 @@ type Magnet struct {
 
 // AddMagnet begins to look for the metadata of a torrent named by a magnet link, and then
 // adds the torrent as Add does, with the peers that are there already. Trackers, web seeds
-// and addresses of peers in the link are used besides those in opt; peers named by a host
-// name are not. A link may choose files (BEP 53); opt.Priority goes first.
+// and peers in the link are used besides those in opt, as the word of a stranger: they are
+// no more trusted than those that are found. A link may choose files (BEP 53); opt.Priority goes first.
 //
 // It returns at once. The error is that of magnet.Parse, ErrV2 or ErrDuplicate. What has
 // no metadata yet is in no list of torrents, and is not remembered.
@@ -43,14 +43,17 @@ func (e *Engine) AddMagnet(link string, opt AddOptions) (*Magnet, error) {
 	if err != nil {
 		return nil, err
 	}
-	peers := append([]netip.AddrPort(nil), opt.Peers...)
+	var peers []netip.AddrPort
+	var hosts []string
 	for _, p := range l.Peers {
 		if a, err := netip.ParseAddrPort(p); err == nil {
 			peers = append(peers, a)
+		} else {
+			hosts = append(hosts, p)
 		}
 	}
 	m, err := e.e.AddMagnet(engine.MagnetSpec{
-		InfoHash: l.V1, V2: l.V2, Trackers: l.Trackers, WebSeeds: l.WebSeeds, Peers: peers,
+		InfoHash: l.V1, V2: l.V2, Trackers: l.Trackers, WebSeeds: l.WebSeeds, Peers: peers, Hosts: hosts,
 		Spec: spec, Only: opt.MetadataOnly,
 		Choose: func(meta *metainfo.Torrent) ([]uint8, *engine.Paths, error) { return opt.choose(l, meta) },
 	})

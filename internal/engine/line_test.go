@@ -237,7 +237,7 @@ func TestMagnetsInLine(t *testing.T) {
 		}
 		found := makeContent(t, "found", 64*kib, 1<<20)
 		w.seed(seed, found)
-		m, _ := w.magnet(e, found, MagnetSpec{Peers: []netip.AddrPort{seed.Addr()}})
+		m, _ := w.magnet(e, found, MagnetSpec{Spec: Spec{Peers: []netip.AddrPort{seed.Addr()}}})
 		paused, _ := w.magnet(e, makeContent(t, "rests", 16*kib, 1000), MagnetSpec{Spec: Spec{Paused: true}})
 		time.Sleep(2 * time.Second)
 		expect(t, "the seventeenth", []State{m.Stats().State, paused.Stats().State}, Queued, Queued)

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"slices"
+	"strconv"
+	"time"
 
 	"shoal/internal/infohash"
 	"shoal/internal/mono"
@@ -38,7 +41,9 @@ type MagnetSpec struct {
 	V2       infohash.HashV2 // what the metadata has to be, too, of a hybrid; zero: not said
 	Trackers []string
 	WebSeeds []string
-	Peers    []netip.AddrPort
+	Peers    []netip.AddrPort // that the link names; those of the user are in Spec
+
+	Hosts []string // the same by name, "host:port"
 
 	// Spec says how the torrent is added; of it Meta, Priorities and Paths are left to
 	// Choose.
@@ -57,7 +62,6 @@ var ErrMetadata = errors.New("its metadata can't be used")
 // AddMagnet begins to look for the metadata of a torrent.
 func (e *Engine) AddMagnet(m MagnetSpec) (*Magnet, error) {
 	spec := m.Spec
-	spec.Peers = m.Peers
 	spec.Meta = &metainfo.Torrent{
 		Info: &metainfo.Info{Name: infohash.Hash(m.InfoHash).String()}, InfoHash: m.InfoHash,
 		AnnounceList: tiersOf(m.Trackers), URLList: m.WebSeeds,
@@ -80,7 +84,8 @@ func (e *Engine) AddMagnet(m MagnetSpec) (*Magnet, error) {
 	cfg := t.swarmConfig()
 	cfg.Bare = true
 	t.swarm = swarm.New(cfg, now, newRand())
-	t.swarm.Found(now, peerbook.Manual, m.Peers, nil)
+	t.swarm.Found(now, peerbook.Manual, spec.Peers, nil)
+	t.swarm.Found(now, peerbook.Link, m.Peers, nil)
 	if err := e.enlistMagnet(t.magnet); err != nil {
 		e.leaveDevice(t.device)
 		return nil, err
@@ -255,6 +260,9 @@ func (t *Torrent) looked(err error) {
 	case errors.Is(err, errBegin):
 		t.stand(t.e.now())
 		t.swarm.Start(t.e.now())
+		if len(m.spec.Hosts) > 0 {
+			t.tasks.Go(t.resolveHosts)
+		}
 		return
 	case err == nil:
 		err = t.e.memory.add(t, nil)
@@ -266,6 +274,38 @@ func (t *Torrent) looked(err error) {
 	m.listed = true
 	close(m.ready)
 }
+
+// resolveTime bounds the look-up of one name of a link.
+const resolveTime = 10 * time.Second
+
+// resolveHosts finds the addresses of the peers that a link names by host, one name after
+// the other. It is a task.
+func (t *Torrent) resolveHosts() {
+	for _, h := range t.magnet.spec.Hosts {
+		host, text, err := net.SplitHostPort(h)
+		port, perr := strconv.ParseUint(text, 10, 16)
+		if err != nil || perr != nil {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(&t.ctx, resolveTime)
+		ips, err := t.e.cfg.Network.Resolve(ctx, host)
+		cancel()
+		if err != nil {
+			t.e.log.Debug("find a peer of a link", "host", host, "err", err)
+			continue
+		}
+		f := &found{src: peerbook.Link}
+		for _, ip := range ips[:min(len(ips), maxOfHost)] {
+			f.addrs = append(f.addrs, netip.AddrPortFrom(ip, uint16(port)))
+		}
+		if !t.post(event{kind: evFound, with: f}) {
+			return
+		}
+	}
+}
+
+// maxOfHost is how many addresses of one name are taken.
+const maxOfHost = 4
 
 // stillValid holds a message that was read before the geometry was known against it. A
 // peer whose message can't be is dropped.

@@ -329,3 +329,62 @@ func TestMagnetChooses(t *testing.T) {
 		}
 	})
 }
+
+// What began with an info-hash is remembered as any other torrent once it has its metadata:
+// the next run has no need to ask for that again.
+func TestMagnetIsRemembered(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		r := w.rememberer()
+		c := makeContent(t, "remembered magnet", 16<<10, 300_000)
+		w.seed(r.seed, c)
+		m, err := r.e.AddMagnet(MagnetSpec{
+			InfoHash: c.meta.InfoHash, Peers: []netip.AddrPort{r.seed.Addr()}, Trackers: []string{"http://10.0.0.77:1/announce"},
+			Spec: Spec{Dir: r.dir},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(r.e.Remembered()); n != 0 {
+			t.Errorf("%d torrents are remembered before anything is known", n)
+		}
+		waitFor(t, known(t, m), 5*time.Minute)
+		r.again()
+		x := r.one("remembered magnet")
+		if x.Torrent == nil {
+			t.Fatal("it does not run")
+		}
+		waitFor(t, x.Torrent, time.Minute)
+		if tr := x.Torrent.Meta().Trackers(); len(tr) != 1 || tr[0][0] != "http://10.0.0.77:1/announce" {
+			t.Errorf("its trackers are %v", tr)
+		}
+		c.onDisk(t, r.dir)
+	})
+}
+
+// The addresses in a link come from whoever made it: they are no more trusted than those
+// of strangers, and what the user names is.
+func TestAddressesOfALink(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		c := makeContent(t, "named", 16<<10, 1000)
+		log := &notes{}
+		e := w.engine(2, Config{Trace: log.add})
+		low := netip.AddrPortFrom(hostAddr(7), 22) // where no peer is, but somebody to be dialled
+		w.net.Name("peer.example", hostAddr(10))
+		hosts := []string{"nobody.example:1234", "peer.example:6881", "nonsense"}
+		m, _ := w.magnet(e, c, MagnetSpec{Hosts: hosts, Peers: []netip.AddrPort{low, at(8)}, Spec: Spec{Peers: []netip.AddrPort{at(9)}}})
+		time.Sleep(time.Hour)
+		if n := log.count("dial", low, why.None); n != 0 {
+			t.Errorf("port 22 is dialled %d times", n)
+		}
+		if n := log.count("dial", at(8), why.None); n != 3 {
+			t.Errorf("an address that does not answer is dialled %d times", n)
+		}
+		if n := log.count("dial", at(10), why.None); n != 3 {
+			t.Errorf("one that is named by its host is dialled %d times", n)
+		}
+		if n := log.count("dial", at(9), why.None); n < 30 {
+			t.Errorf("the user's is dialled %d times", n)
+		}
+		m.Stop(t.Context())
+	})
+}

@@ -37,6 +37,7 @@ const (
 	PEX                         // a peer (BEP 11)
 	LSD                         // the local network (BEP 14)
 	Incoming                    // a peer that connected to us told its own port (BEP 10)
+	Link                        // a magnet link (x.pe, BEP 9): a stranger may have made it
 )
 
 const (
