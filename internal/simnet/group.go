@@ -1,6 +1,7 @@
 package simnet
 
 import (
+	"net"
 	"net/netip"
 	"slices"
 	"sync"
@@ -42,6 +43,9 @@ func (c *groupConn) Send(b []byte) error {
 	n := c.host.net
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if c.closed {
+		return c.opError("write", net.ErrClosed)
+	}
 	for _, o := range n.groups[c.local] {
 		p := n.path(c.host, o.host)
 		if p.down || p.Loss > 0 && n.rng.Float64() < p.Loss {
