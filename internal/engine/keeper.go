@@ -645,6 +645,13 @@ func (h *had) tell() {
 	}
 }
 
+// nudge has those who wait look around: other things than pieces have changed.
+func (h *had) nudge() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.tell()
+}
+
 func (h *had) set(have *bitfield.Bitfield) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -67,7 +67,7 @@ func (e *Engine) SetQueue(q Queue) {
 func (l *line) enter(now mono.Time, t *Torrent) {
 	l.m.Add(now, t.place)
 	l.m.Want(now, t.place, lineup.Want(t.wanted.Load()))
-	l.m.Force(t.place, t.force.Load())
+	l.m.Force(t.place, t.forced())
 }
 
 // add puts a new torrent at the end of the line: where there are bounds it waits until it
@@ -113,11 +113,12 @@ func (l *line) want(t *Torrent, w lineup.Want) {
 	}
 }
 
-func (l *line) force(t *Torrent, on bool) {
+// force has a torrent run whatever the bounds, or not any more.
+func (l *line) force(t *Torrent) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.m != nil {
-		l.m.Force(t.place, on)
+		l.m.Force(t.place, t.forced())
 		l.wake()
 	}
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"runtime"
@@ -317,5 +318,40 @@ func TestTroublesHoldNoPlace(t *testing.T) {
 		expect(t, "while one is checked", states(checked, second), Checking, Downloading)
 		e.SetLimits(Limits{})
 		wait(t, second)
+	})
+}
+
+// Who reads a torrent does not wait until its turn has come; a paused one gives what it has,
+// and says so of the rest, also to those that wait already.
+func TestReadersDoNotWaitInLine(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		seed := w.engine(1, Config{})
+		e := w.engine(2, Config{Queue: Queue{Downloads: 1}, Limits: Limits{Down: 64 * kib}})
+		one, two := makeContent(t, "first", 64*kib, 4<<20), makeContent(t, "second", 64*kib, 4<<20)
+		w.seed(seed, one)
+		w.seed(seed, two)
+		first, _ := w.leech(e, one, seed.Addr())
+		second, _ := w.leech(e, two, seed.Addr())
+		time.Sleep(2 * time.Second)
+		expect(t, "before", states(first, second), Downloading, Queued)
+		r := second.NewReader(0, 1<<40)
+		b := make([]byte, 100)
+		if _, err := r.ReadAt(t.Context(), b, 1<<20); err != nil || string(b) != string(two.data[1<<20:][:100]) {
+			t.Errorf("read: %v", err)
+		}
+		expect(t, "while it is read", states(first, second), Downloading, Downloading)
+		time.AfterFunc(time.Second, second.Pause)
+		if _, err := r.ReadAt(t.Context(), b, 3<<20); !errors.Is(err, ErrNotComing) {
+			t.Errorf("read of what is not there, and paused: %v", err)
+		}
+		if _, err := r.ReadAt(t.Context(), b, 1<<20); err != nil {
+			t.Errorf("read of what is there, and paused: %v", err)
+		}
+		second.Resume()
+		time.Sleep(time.Second)
+		expect(t, "resumed", states(first, second), Downloading, Downloading)
+		r.Close()
+		time.Sleep(time.Second)
+		expect(t, "not read any more", states(first, second), Downloading, Queued)
 	})
 }

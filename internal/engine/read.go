@@ -27,12 +27,14 @@ type Reader struct {
 }
 
 // NewReader makes a reader that fetches so many bytes ahead of what is read, and
-// nothing from byte end of the torrent on.
+// nothing from byte end of the torrent on. Until it is closed the torrent does not wait in
+// line. One that is paused gives what it has.
 func (t *Torrent) NewReader(ahead, end int64) *Reader {
 	r := &Reader{t: t, key: readerKeys.Add(1)}
 	r.ahead.Store(ahead)
 	r.end.Store(min(end, t.geom.Total))
 	t.readers.Add(1)
+	t.e.line.force(t)
 	return r
 }
 
@@ -43,6 +45,7 @@ func (r *Reader) SetAhead(n int64) { r.ahead.Store(max(n, 0)) }
 func (r *Reader) Close() error {
 	if r.done.CompareAndSwap(false, true) {
 		r.t.readers.Add(-1)
+		r.t.e.line.force(r.t)
 	}
 	r.t.post(event{kind: evUrge, key: uint64(r.key)})
 	return nil
@@ -127,7 +130,7 @@ func (r *Reader) wait(ctx context.Context, piece uint32) error {
 			r.said.Store(want)
 			return nil
 		}
-		if s := t.Stats(); s.State == Incomplete {
+		if s := t.Stats(); s.State == Incomplete || s.State == Paused {
 			return fmt.Errorf("piece %d of %s: %w", piece, t.info.Name, ErrNotComing)
 		}
 		select {

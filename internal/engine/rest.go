@@ -39,10 +39,14 @@ func (t *Torrent) Paused() bool { return t.paused.Load() }
 // counting as one of them. It does not end a Pause.
 func (t *Torrent) Force(on bool) {
 	if t.force.Swap(on) != on {
-		t.e.line.force(t, on)
+		t.e.line.force(t)
 		t.remember()
 	}
 }
+
+// forced reports whether the torrent is not to wait in line: the user says so, or somebody
+// reads it.
+func (t *Torrent) forced() bool { return t.force.Load() || t.readers.Load() > 0 }
 
 // Forced reports whether the torrent runs whatever the bounds.
 func (t *Torrent) Forced() bool { return t.force.Load() }
@@ -118,6 +122,7 @@ func (t *Torrent) stand(now mono.Time) {
 		return
 	}
 	t.pub.publishNow(now) // whoever is told may look
+	t.had.nudge()         // and readers have to
 	switch {
 	case !rest:
 		t.tell(Event{Kind: EventGoesOn})
