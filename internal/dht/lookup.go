@@ -20,7 +20,9 @@ type Announce struct {
 }
 
 // lookup asks its way to a target: always the closest node not yet asked, until the K
-// closest that answer at all have answered. It then announces, if it is to.
+// closest that answer at all have answered, and among them, or up to K beyond them, half as
+// many whose ids fit their addresses: to be closest with those takes no more than wishing it
+// (BEP 42). It then announces, if it is to.
 //
 //	fresh -> asked -> answered
 //	           |  \-> failed     no answer, an error, another id
@@ -59,7 +61,12 @@ type candidate struct {
 	state candState
 	token []byte
 	told  bool // we announced to it
+	fit   bool // its id fits its address
 }
+
+// enough reports whether so many nodes are all that a lookup wants: how many count, and how
+// many of them fit.
+func enough(live, fit int) bool { return live >= K && fit >= K/2 || live >= 2*K }
 
 type candState uint8
 
@@ -205,7 +212,7 @@ func (l *lookup) add(n krpc.Node) {
 		}
 		l.cands = slices.Delete(l.cands, far, far+1)
 	}
-	l.cands = slices.Insert(l.cands, i, candidate{Node: n})
+	l.cands = slices.Insert(l.cands, i, candidate{Node: n, fit: fits(n.ID, n.Addr.Addr())})
 }
 
 func (l *lookup) find(addr netip.AddrPort) int {
@@ -245,15 +252,22 @@ func (m *Machine) advance(now mono.Time, l *lookup) {
 	}
 }
 
-// next is the closest candidate not yet asked, among the K closest that may count.
+// next is the closest candidate not yet asked, among those that may count: the K closest,
+// and beyond them only who fits.
 func (l *lookup) next() *candidate {
-	live := 0
+	live, fit := 0, 0
 	for i := range l.cands {
-		switch c := &l.cands[i]; c.state {
-		case fresh:
+		c := &l.cands[i]
+		switch {
+		case live >= K && !c.fit:
+		case c.state == fresh:
 			return c
-		case asked, answered:
-			if live++; live == K {
+		case c.state == asked, c.state == answered:
+			live++
+			if c.fit {
+				fit++
+			}
+			if enough(live, fit) {
 				return nil
 			}
 		}
@@ -264,16 +278,22 @@ func (l *lookup) next() *candidate {
 // settled reports whether nothing that may still come can matter: the K closest have
 // answered, or there is nobody left to hear from.
 func (l *lookup) settled() bool {
-	n := 0
+	live, fit := 0, 0
 	for i := range l.cands {
-		switch l.cands[i].state {
-		case answered:
-			if n++; n == K {
+		c := &l.cands[i]
+		switch {
+		case live >= K && !c.fit:
+		case c.state == answered:
+			live++
+			if c.fit {
+				fit++
+			}
+			if enough(live, fit) {
 				return true
 			}
-		case fresh:
+		case c.state == fresh:
 			return l.result.Asked >= maxAsked && l.flying == 0
-		case asked:
+		case c.state == asked:
 			return false
 		}
 	}
@@ -370,24 +390,18 @@ func (m *Machine) close(now mono.Time, l *lookup) {
 	l.over = l.storing == 0
 }
 
-// announce tells the K closest that gave a token, unless they were told. When most of them
-// have ids that do not fit their addresses, the next that fit are told, too: to be among
-// the closest with those takes no more than wishing it (BEP 42).
+// announce tells those that the lookup was for and that gave a token, unless they were told.
 func (m *Machine) announce(now mono.Time, l *lookup) {
 	if !l.announce.Enabled {
 		return
 	}
-	n, fit := 0, 0
+	live, fit := 0, 0
 	for i := range l.cands {
 		c := &l.cands[i]
-		if c.state != answered || len(c.token) == 0 {
+		if c.state != answered || len(c.token) == 0 || live >= K && !c.fit {
 			continue
 		}
-		fitting := fits(c.ID, c.Addr.Addr())
-		if n >= K && !fitting {
-			continue
-		}
-		if n++; fitting {
+		if live++; c.fit {
 			fit++
 		}
 		if !c.told {
@@ -403,7 +417,7 @@ func (m *Machine) announce(now mono.Time, l *lookup) {
 			}, why.TokenGiven)
 			l.storing++
 		}
-		if n >= K && fit >= K/2 {
+		if enough(live, fit) {
 			return
 		}
 	}

@@ -27,6 +27,8 @@ type network struct {
 	loss   float64
 	delay  time.Duration // up to this, each way
 
+	fitting bool // honest machines have ids that fit their addresses
+
 	machines []*machine
 	others   map[netip.AddrPort]liar
 	byAddr   map[netip.AddrPort]*machine
@@ -85,8 +87,12 @@ func (n *network) address(v6 bool) netip.AddrPort {
 
 func (n *network) join(cfg Config) *machine {
 	cfg.Trace = n.record
+	addr := n.address(cfg.IPv6)
+	if n.fitting {
+		cfg.ID = idFor(addr.Addr(), n.rng)
+	}
 	m := &machine{
-		Machine: New(cfg, n.now, rand.New(rand.NewPCG(n.rng.Uint64(), 1))), addr: n.address(cfg.IPv6),
+		Machine: New(cfg, n.now, rand.New(rand.NewPCG(n.rng.Uint64(), 1))), addr: addr,
 		found: map[LookupID]map[netip.AddrPort]bool{}, done: map[LookupID]Result{}, due: mono.Never,
 	}
 	n.machines = append(n.machines, m)
@@ -379,17 +385,25 @@ func TestEveryoneFindsEveryone(t *testing.T) {
 	}
 }
 
-// Somebody has three networks full of nodes that are all closer to an info-hash than any
-// honest one, know each other only, and keep what is announced for themselves. They have
-// three places in a lookup, and the honest ones have the others.
+// Somebody has ninety nodes that are all closer to an info-hash than any honest one, know
+// each other only, and keep what is announced for themselves: in three networks, where they
+// have three places in a lookup; or in ninety, where their ids do not fit their addresses,
+// so that a lookup goes on until it has found others whose ids do.
 func TestSurrounded(t *testing.T) {
-	n := newNetwork(t, 4, 0)
+	for _, networks := range []byte{3, 90} {
+		n := newNetwork(t, 4, 0)
+		n.fitting = networks == 90
+		n.surround(networks)
+	}
+}
+
+func (n *network) surround(networks byte) {
 	hash := randomID(n.rng)
 	var crowd []krpc.Node
 	for i := range byte(90) {
 		id := randomID(n.rng)
 		copy(id[:4], hash[:4])
-		crowd = append(crowd, krpc.Node{ID: id, Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{66, 0, i % 3, i}), 6881)})
+		crowd = append(crowd, krpc.Node{ID: id, Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{66, 0, i % networks, i}), 6881)})
 	}
 	n.populate(60, 0)
 	for _, c := range crowd {
@@ -414,7 +428,7 @@ func TestSurrounded(t *testing.T) {
 	n.after(m)
 	n.run(30 * time.Second)
 	if r := m.done[id]; r.Announced < K {
-		t.Errorf("announced to %d nodes", r.Announced)
+		n.t.Errorf("%d networks: announced to %d nodes", networks, r.Announced)
 	}
 	found, all := 0, 0
 	for _, s := range n.machines[10:40] {
@@ -426,7 +440,7 @@ func TestSurrounded(t *testing.T) {
 		}
 	}
 	if found < all {
-		t.Errorf("%d of %d found the peer", found, all)
+		n.t.Errorf("%d networks: %d of %d found the peer", networks, found, all)
 	}
 }
 
