@@ -5,6 +5,7 @@ import (
 	"crypto/sha1"
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"shoal/internal/mono"
@@ -16,11 +17,29 @@ import (
 // that belongs to it. It is called before there is a node.
 func (w *World) withMetadata(n int) {
 	w.Metadata = make([]byte, n)
-	for i := range w.Metadata {
-		w.Metadata[i] = byte(w.chance.IntN(256))
-	}
+	var key [32]byte
+	binary.BigEndian.PutUint64(key[:], w.Seed)
+	_, _ = rand.NewChaCha8(key).Read(w.Metadata) // never fails
 	w.InfoHash = sha1.Sum(w.Metadata)
 }
+
+// learnMix decides who begins without metadata in a random case, and who spoils it. Chance
+// of its own leaves the other draws of a seed as they are.
+type learnMix struct{ rng *rand.Rand }
+
+// newLearnMix gives every third case metadata.
+func newLearnMix(w *World) *learnMix {
+	m := &learnMix{rng: rand.New(rand.NewPCG(w.Seed, streamLearn))}
+	if m.rng.IntN(3) > 0 {
+		return nil
+	}
+	w.withMetadata(1 + m.rng.IntN(1<<(8+m.rng.IntN(11))))
+	return m
+}
+
+func (m *learnMix) begins(s Spec) bool { return m != nil && !s.SeedOnly && m.rng.IntN(2) == 0 }
+
+func (m *learnMix) spoils() bool { return m != nil && m.rng.IntN(2) == 0 }
 
 // learned has a node go on with the metadata that it fetched, when its files are opened.
 func (n *Node) learned() {

@@ -25,7 +25,7 @@ func Mix(seed uint64) Scenario {
 	return Scenario{
 		Name: "mix", Story: "whatever the seed brings",
 		Pieces: pieces, Blocks: min(blocks, 240/pieces+1),
-		Play: func(w *World) error { return (&mix{w: w, web: newWebMix(w)}).play() },
+		Play: func(w *World) error { return (&mix{w: w, web: newWebMix(w), learn: newLearnMix(w)}).play() },
 	}
 }
 
@@ -38,6 +38,7 @@ type mix struct {
 	others int // how many peers are not honest
 	way    int // how peers find each other
 	web    *webMix
+	learn  *learnMix
 	over   bool
 }
 
@@ -108,6 +109,7 @@ func (m *mix) people() {
 		if m.dice(2) == 0 {
 			s.Have = w.Some(m.dice(60))
 		}
+		s.Magnet = m.learn.begins(s)
 		m.honest = append(m.honest, w.Add(s))
 	}
 	if m.dice(4) > 0 {
@@ -156,6 +158,7 @@ func (m *mix) misfit(name string) Spec {
 	case 4:
 		s.Have, s.Selfish = nil, true
 	}
+	s.Spoils = m.learn.spoils()
 	return s
 }
 
@@ -191,7 +194,7 @@ func (m *mix) trouble() {
 			case 0:
 				n.FailWrites(1 + w.faults.IntN(3))
 			case 1:
-				if n.up && !n.spec.SeedOnly {
+				if n.up && !n.spec.SeedOnly && !n.swarm.Bare() {
 					n.Lose(uint32(w.faults.IntN(int(w.Geometry.Pieces))))
 				}
 			case 2:
@@ -212,6 +215,9 @@ func (m *mix) trouble() {
 // whim has a user change what is wanted, a reader move, or files take nothing for a
 // while.
 func (m *mix) whim(n *Node) {
+	if n.up && n.swarm.Bare() {
+		return // there is nothing yet to be chosen from
+	}
 	f, pieces := m.w.faults, m.w.Geometry.Pieces
 	switch f.IntN(6) {
 	case 0:

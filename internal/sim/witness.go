@@ -205,7 +205,8 @@ func (x *witness) judge(m wire.Message) error {
 			return errors.New("they have nothing that we lack")
 		}
 	case wire.Bitfield, wire.HaveAll, wire.HaveNone:
-		if x.said > 0 {
+		// Who begins with an info-hash alone says it when it knows what there is.
+		if x.said > 0 && !(x.n.spec.Magnet && x.have.None()) {
 			return errors.New("it is not the first message")
 		}
 		have := bitfield.New(x.have.Len())

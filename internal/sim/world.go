@@ -20,7 +20,8 @@ const (
 	streamScenario
 	streamNode // + number of the node
 
-	streamWeb = 1 << 62
+	streamWeb   = 1 << 62
+	streamLearn = 1<<62 + 1
 )
 
 // maxSteps ends a simulation that goes round in circles.
