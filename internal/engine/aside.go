@@ -13,6 +13,19 @@ import (
 	"shoal/internal/storage"
 )
 
+// asides are what an opening knows of files that are not complete. Most have none, and share
+// one, which is never changed.
+type asides struct {
+	was     resume.Aside          // what was noted
+	aside   []*storage.Unfinished // finds files that have a suffix
+	entries map[string]int        // the files by their paths
+	taken   []string              // files whose names others have, as was told
+}
+
+var noAsides = new(asides)
+
+func newOpening(t *Torrent, gen int32) *opening { return &opening{t: t, gen: gen, asides: noAsides} }
+
 // suffix gives the suffix of files that come to be.
 func (t *Torrent) suffix() string {
 	if t.spec.Paths == nil || t.spec.SeedOnly {
@@ -38,8 +51,12 @@ func (o *opening) findPlace() (resume.FS, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.was, err = resume.ReadAside(state, hash); err != nil {
+	was, err := resume.ReadAside(state, hash)
+	if err != nil {
 		return nil, &lostError{err}
+	}
+	if was != (resume.Aside{}) || t.suffix() != "" {
+		o.asides = &asides{was: was}
 	}
 	if !at.found {
 		if at, err = o.choosePlace(home, state); err != nil {
@@ -134,10 +151,13 @@ func (t *Torrent) anyIn(at *place, files []storage.Entry) bool {
 // files may have, or get.
 func (o *opening) finding(folder storage.FS, also Names) storage.FS {
 	t := o.t
-	o.aside, o.entries = nil, nil
 	if o.was.Suffix == "" && t.suffix() == "" {
 		return folder
 	}
+	if o.asides == noAsides {
+		o.asides = new(asides)
+	}
+	o.aside, o.entries = nil, nil
 	files := slices.Clone(o.lay.Files)
 	if o.lay.Part {
 		files = files[:len(files)-1]

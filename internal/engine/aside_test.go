@@ -102,6 +102,29 @@ func TestSuffixMeetsAFile(t *testing.T) {
 	})
 }
 
+// Where no journal can be kept the suffix is there all the same.
+func TestSuffixWithoutState(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		k := w.kept(makeContent(t, "stateless", 16<<10, 300_000, 300_000))
+		file := filepath.Join(k.state, "file")
+		if err := os.WriteFile(file, nil, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		k.state = file
+		w.net.SetLink(hostAddr(100), hostAddr(1), slow)
+		_, l := k.run(1, func(s *Spec) { s.Paths = &Paths{Suffix: ".part"} })
+		begun(l, 3)
+		if there := onDisk(t, k.dir); !slices.ContainsFunc(there, func(s string) bool { return strings.HasSuffix(s, ".part") }) {
+			t.Errorf("in the middle there are %v", there)
+		}
+		wait(t, l)
+		k.c.only(t, k.dir)
+		if noAsides.aside != nil || noAsides.entries != nil {
+			t.Error("what others share was changed")
+		}
+	})
+}
+
 // One file is called as another one would be while it is not complete.
 func TestSuffixOfAnotherFile(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {

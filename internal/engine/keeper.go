@@ -27,11 +27,8 @@ type opening struct {
 	disk  *disk.Torrent
 
 	// Nil with a storage of the caller's.
-	files     *storage.Files
-	was       resume.Aside          // what was noted of unfinished files
-	aside     []*storage.Unfinished // finds files that have a suffix; none when none may
-	entries   map[string]int        // with aside: the files by their paths
-	taken     []string              // files whose names others have, as was told
+	files *storage.Files
+	*asides
 	lay       resume.Layout
 	state     resume.FS // nil when nothing is kept
 	loaded    *resume.Loaded
@@ -110,7 +107,7 @@ func (t *Torrent) openFirst() {
 // looked at otherwise, and nothing created. Where there is a journal of a folder that is
 // not there, the error is errNotThere.
 func (t *Torrent) openFiles(gen int32) (*opening, error) {
-	o := &opening{t: t, gen: gen}
+	o := newOpening(t, gen)
 	if t.spec.Storage != nil {
 		o.store = t.spec.Storage
 		o.openDisk()

@@ -119,7 +119,7 @@ func (t *Torrent) Rename(ctx context.Context, to Names) error {
 
 // rename renames files that nobody has open.
 func (t *Torrent) rename(ctx context.Context, to Names) error {
-	o := &opening{t: t}
+	o := newOpening(t, 0)
 	if err := o.openJournal(); err != nil {
 		return err
 	}

@@ -56,7 +56,7 @@ func Verify(ctx context.Context, spec VerifySpec) (*Verified, error) {
 	// A torrent that nobody runs: it is there for how its files are found.
 	t := &Torrent{e: e, spec: keptOf(&Spec{Meta: spec.Meta, SeedOnly: true}), info: spec.Meta.Info, geom: spec.Meta.Info.Geometry()}
 	t.at.Store(at)
-	o := &opening{t: t}
+	o := newOpening(t, 0)
 	if err := o.openJournal(); err != nil {
 		return nil, err
 	}

@@ -167,3 +167,28 @@ func TestLongNameComesOut(t *testing.T) {
 		t.Errorf("there are %v", got)
 	}
 }
+
+// A path may be longer than one call to the system takes: it is walked folder by folder.
+func TestPathLongerThanACallTakes(t *testing.T) {
+	dir, other := t.TempDir(), t.TempDir()
+	deep := strings.Repeat(strings.Repeat("d", 200)+"/", 40) + "a"
+	entries := storagetest.Lay(storage.Entry{Path: deep, Length: 5})
+	u := unfinished(t, dir, entries, storage.UnfinishedConfig{})
+	st := open(t, u, storage.NewPool(0), entries)
+	must(t, st.WriteV([][]byte{[]byte("aaaaa")}, 0))
+	must(t, st.Sync(t.Context()))
+	must(t, u.Reveal(deep))
+	got := make([]byte, 5)
+	must(t, st.ReadV([][]byte{got}, 0))
+	r, err := storage.Relocate(t.Context(), folder(t, dir), folder(t, other), entries, nil)
+	must(t, err)
+	if !r.Linked || string(got) != "aaaaa" {
+		t.Errorf("read %q, linked %v", got, r.Linked)
+	}
+	must(t, storage.RemoveFiles(folder(t, dir), entries))
+	if left, _ := os.ReadDir(dir); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+	st = open(t, folder(t, other), storage.NewPool(0), entries)
+	must(t, st.ReadV([][]byte{got}, 0))
+}
