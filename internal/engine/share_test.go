@@ -14,7 +14,7 @@ import (
 func TestShareRatio(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		c := makeContent(t, "shared", 64*kib, 1<<20)
-		e := w.engine(1, Config{Share: Share{Ratio: 2.5}})
+		e := w.engine(1, Config{Share: Share{Ratio: 2.1}, Limits: Limits{Up: 256 * kib}})
 		s := w.seed(e, c)
 		events := watch(t, s)
 		for n := range byte(3) {
@@ -25,7 +25,7 @@ func TestShareRatio(t *testing.T) {
 			}
 			time.Sleep(time.Minute)
 			if st := s.Stats(); st.State != Paused || st.Swarm.Peers != 0 {
-				t.Errorf("after two copies and a half: %v with %d peers", st.State, st.Swarm.Peers)
+				t.Errorf("after two copies and a bit: %v with %d peers", st.State, st.Swarm.Peers)
 			}
 			if s := l.Stats().Swarm; s.Have == s.Pieces {
 				t.Error("a third peer has all of it")
@@ -42,7 +42,7 @@ func TestShareRatio(t *testing.T) {
 		}
 		// Other limits hold again.
 		s.SetShare(&Share{Ratio: 3})
-		time.Sleep(time.Second)
+		time.Sleep(3 * time.Second)
 		if st := s.Stats(); st.State != Paused {
 			t.Errorf("with a limit of its own: %v", st.State)
 		}

@@ -33,6 +33,10 @@ var actNames = [...]string{"pause", "remove"}
 // String gives the act's name as golden scripts print it.
 func (a Act) String() string { return actNames[a] }
 
+// settle is how long a ratio has to be reached before that counts: what was sent last is on
+// its way, and would be lost with its connection.
+const settle = 2 * time.Second
+
 // Limits say what is enough: the first one that is reached. Zero is no limit.
 type Limits struct {
 	Ratio    float64
@@ -57,6 +61,7 @@ type Machine struct {
 	before  time.Duration
 	sentAt  mono.Time // of the last byte, or since
 	told    bool
+	reached mono.Time // the ratio; zero: not
 }
 
 // Restore takes the time for which the torrent was seeded in other runs.
@@ -66,7 +71,7 @@ func (m *Machine) Restore(seeded time.Duration) { m.before = max(seeded, 0) }
 // others.
 func (m *Machine) SetLimits(l Limits) {
 	if l != m.limits {
-		m.limits, m.waived, m.told = l, false, false
+		m.limits, m.waived, m.told, m.reached = l, false, false, 0
 	}
 }
 
@@ -93,6 +98,17 @@ func (m *Machine) Totals(now mono.Time, sent, received, there int64) {
 		m.sentAt = now
 	}
 	m.sent, m.got = sent, max(received, there)
+	m.look(now)
+}
+
+// look notes when the ratio was reached.
+func (m *Machine) look(now mono.Time) {
+	switch {
+	case !m.ratio():
+		m.reached = 0
+	case m.reached.IsZero():
+		m.reached = now
+	}
 }
 
 // GoOn says that the user has the torrent go on. Where it has been shared enough already it
@@ -134,10 +150,11 @@ func (m *Machine) idle(now mono.Time) bool {
 
 // Enough reports, once, that the torrent has been shared enough, and why.
 func (m *Machine) Enough(now mono.Time) (reason why.Why, enough bool) {
+	m.look(now)
 	switch {
 	case !m.seeding || m.waived || m.told:
 		return why.None, false
-	case m.ratio():
+	case m.ratio() && now >= m.reached.Add(settle):
 		reason = why.RatioReached
 	case m.time(now):
 		reason = why.SeededLong
@@ -156,6 +173,9 @@ func (m *Machine) Deadline() mono.Time {
 	at := mono.Never
 	if !m.seeding || m.waived || m.told {
 		return at
+	}
+	if m.ratio() && !m.reached.IsZero() {
+		at = m.reached.Add(settle)
 	}
 	if m.limits.SeedTime > 0 {
 		at = min(at, m.since.Add(m.limits.SeedTime-m.before))

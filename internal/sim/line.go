@@ -110,18 +110,18 @@ var resting = []Scenario{
 		},
 	},
 	{
-		Name: "shared-enough", Story: "A seed leaves after two copies; the six that wanted it have it from each other.",
+		Name: "shared-enough", Story: "A seed leaves after a copy and a half; the six that wanted it have it from each other.",
 		Pieces: 40, Blocks: 4,
 		Play: func(w *World) error {
 			seed := w.Add(Spec{Name: "S", Have: w.Full(), Up: 300 * kb})
 			all := w.group(6, Spec{Name: "L", Up: 100 * kb})
 			introduce(append(all, seed)...)
-			reached := w.enough(seed, share.Limits{Ratio: 2})
+			reached := w.enough(seed, share.Limits{Ratio: 1.5})
 			if err := w.Complete(10 * time.Minute); err != nil {
 				return err
 			}
 			_, up := seed.swarm.Moved()
-			if most := 2*int64(w.Geometry.Total) + 100*kb; !reached() || up > most {
+			if most := 3*int64(w.Geometry.Total)/2 + 3*300*kb; !reached() || up > most {
 				return fmt.Errorf("the seed sent %d bytes, it was to be %d at most; it left: %v", up, most, reached())
 			}
 			return nil
