@@ -46,7 +46,7 @@ func (e *lostError) Unwrap() error { return e.err }
 // What is found is noted, before anything comes to be that would not be found otherwise.
 func (o *opening) findPlace() (resume.FS, error) {
 	t := o.t
-	at, home, hash := t.at.Load(), t.home(), t.spec.Meta.InfoHash
+	at, home, hash := t.at.Load(), t.home(), t.infoHash
 	state, err := t.e.stateFor(home.abs)
 	if err != nil {
 		return nil, err
@@ -271,7 +271,7 @@ func (o *opening) finish() error {
 		t.tell(Event{Kind: EventFiles, Text: "complete; what is left of it where it was before has to be removed by hand: " + err.Error()})
 		return nil
 	}
-	if err := resume.WriteAside(o.state, t.spec.Meta.InfoHash, resume.Aside{}); err != nil {
+	if err := resume.WriteAside(o.state, t.infoHash, resume.Aside{}); err != nil {
 		t.e.log.Warn("forget where unfinished files were", "torrent", t.info.Name, "err", err)
 	}
 	return nil

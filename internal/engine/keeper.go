@@ -94,7 +94,7 @@ func (t *Torrent) firstLook(dir string) error {
 }
 
 // layout gives what a journal has to know of the torrent.
-func (t *Torrent) layout() resume.Layout { return resume.LayoutOf(t.spec.Meta.InfoHash, t.info) }
+func (t *Torrent) layout() resume.Layout { return resume.LayoutOf(t.infoHash, t.info) }
 
 // openFirst begins to look at what is on disk.
 func (t *Torrent) openFirst() {
@@ -288,7 +288,7 @@ func (o *opening) lock() error {
 	if o.unlock != nil || o.state == nil {
 		return nil
 	}
-	release, err := resume.Lock(o.state, o.t.spec.Meta.InfoHash)
+	release, err := resume.Lock(o.state, o.t.infoHash)
 	o.unlock = release
 	return err
 }

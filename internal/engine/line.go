@@ -240,14 +240,14 @@ func (m *memory) move(t, behind *Torrent) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	order := m.cat.Order()
-	order = slices.DeleteFunc(order, func(h infohash.Hash) bool { return h == t.spec.Meta.InfoHash })
+	order = slices.DeleteFunc(order, func(h infohash.Hash) bool { return h == t.infoHash })
 	to := len(order)
 	if behind != nil {
-		if i := slices.Index(order, behind.spec.Meta.InfoHash); i >= 0 {
+		if i := slices.Index(order, behind.infoHash); i >= 0 {
 			to = i
 		}
 	}
-	if m.cat.Move(t.spec.Meta.InfoHash, to) == nil {
+	if m.cat.Move(t.infoHash, to) == nil {
 		m.write()
 	}
 }

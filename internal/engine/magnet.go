@@ -111,7 +111,7 @@ func (e *Engine) enlistMagnet(m *Magnet) error {
 		return ErrClosed
 	case e.torrents[m.t.infoHash] != nil, !e.onlyMagnet(m, m.t.infoHash):
 		e.mu.Unlock()
-		return fmt.Errorf("%w: %s", ErrDuplicate, infohash.Hash(m.t.infoHash))
+		return fmt.Errorf("%w: %s", ErrDuplicate, m.t.infoHash)
 	}
 	e.magnets = append(e.magnets, m)
 	e.line.add(m.t)
@@ -193,7 +193,7 @@ func (t *Torrent) learn(now mono.Time) {
 	}
 	m.came = false
 	if err := t.become(t.swarm.Metadata()); err != nil {
-		t.fail(fmt.Errorf("%s: %w", infohash.Hash(t.infoHash), err))
+		t.fail(fmt.Errorf("%s: %w", t.infoHash, err))
 		return
 	}
 	if t.info.Private {

@@ -87,7 +87,7 @@ func (t *Torrent) moveTo(c *change, prev *opening, old, to *place, progress func
 		return err
 	}
 	if a := (resume.Aside{Suffix: prev.was.Suffix}); a.Suffix != "" && old.final != to { // files have it there, too
-		if err := resume.WriteAside(state, t.spec.Meta.InfoHash, a); err != nil {
+		if err := resume.WriteAside(state, t.infoHash, a); err != nil {
 			return err
 		}
 	}
@@ -144,7 +144,7 @@ func (t *Torrent) moveTo(c *change, prev *opening, old, to *place, progress func
 	err = t.leave(from, old.abs, files)
 	if final := old.final; err == nil && final != nil && final != to { // they do not go there any more
 		if state, serr := t.e.stateFor(final.abs); serr == nil {
-			err = resume.WriteAside(state, t.spec.Meta.InfoHash, resume.Aside{})
+			err = resume.WriteAside(state, t.infoHash, resume.Aside{})
 		}
 	}
 	if err != nil {
@@ -166,7 +166,7 @@ func (t *Torrent) leave(folder storage.FS, dir string, files []storage.Entry) er
 	if err != nil || state == nil {
 		return nil
 	}
-	return errors.Join(resume.Remove(state, t.layout()), resume.WriteAside(state, t.spec.Meta.InfoHash, resume.Aside{}))
+	return errors.Join(resume.Remove(state, t.layout()), resume.WriteAside(state, t.infoHash, resume.Aside{}))
 }
 
 // lockAt makes sure that nobody else writes the torrent in a folder.
@@ -175,7 +175,7 @@ func (t *Torrent) lockAt(dir string) (release func(), err error) {
 	if err != nil || state == nil {
 		return func() {}, nil
 	}
-	return resume.Lock(state, t.spec.Meta.InfoHash)
+	return resume.Lock(state, t.infoHash)
 }
 
 // journalOf reads what the journal says of the torrent in a folder.

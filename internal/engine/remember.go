@@ -157,7 +157,7 @@ func RowOf(en *catalogue.Entry) Remembered {
 // row is rowOf of a torrent that runs.
 func (t *Torrent) row() Remembered {
 	return Remembered{
-		InfoHash: t.spec.Meta.InfoHash, Name: t.info.Name, Dir: t.at.Load().abs,
+		InfoHash: t.infoHash, Name: t.info.Name, Dir: t.at.Load().abs,
 		Size: t.info.Length, Added: t.spec.added,
 	}
 }
@@ -175,7 +175,7 @@ func (m *memory) add(t *Torrent, raw []byte) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	h := t.spec.Meta.InfoHash
+	h := t.infoHash
 	before, known := m.cat.State(h)
 	t.base = Totals{before.Uploaded, before.Downloaded}
 	if was, ok := m.away[h]; ok {
@@ -205,7 +205,7 @@ func (m *memory) listing(t *Torrent) error { return t.e.enlist(t) }
 // put remembers a torrent that is added, with its metainfo if it came along. m.mu is held.
 func (m *memory) put(t *Torrent, raw []byte, known bool) error {
 	defer m.write()
-	h := t.spec.Meta.InfoHash
+	h := t.infoHash
 	if raw == nil && known {
 		return m.cat.Update(h, func(c *catalogue.Choices, s *catalogue.State) {
 			t.keep(c)
@@ -231,7 +231,7 @@ func (m *memory) changed(t *Torrent, durably bool) error {
 		return nil
 	}
 	m.mu.Lock()
-	err := m.cat.Update(t.spec.Meta.InfoHash, func(c *catalogue.Choices, _ *catalogue.State) { t.keep(c) })
+	err := m.cat.Update(t.infoHash, func(c *catalogue.Choices, _ *catalogue.State) { t.keep(c) })
 	m.mu.Unlock()
 	if errors.Is(err, catalogue.ErrUnknown) || errors.Is(err, catalogue.ErrClosed) {
 		return nil // it is forgotten
@@ -253,7 +253,7 @@ func (m *memory) stopped(t *Torrent) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	h := t.spec.Meta.InfoHash
+	h := t.infoHash
 	if other := m.e.lookup(h); other != nil && other != t {
 		return // that one was started since
 	}
@@ -271,7 +271,7 @@ func (m *memory) ended(t *Torrent) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if _, ok := m.cat.State(t.spec.Meta.InfoHash); !ok {
+	if _, ok := m.cat.State(t.infoHash); !ok {
 		return // it is forgotten
 	}
 	if t.swarm != nil {
@@ -279,9 +279,9 @@ func (m *memory) ended(t *Torrent) {
 		m.note(t, Totals{w.Uploaded, w.Downloaded})
 	}
 	if t.share.Limits().SeedTime > 0 {
-		_ = m.cat.Update(t.spec.Meta.InfoHash, func(c *catalogue.Choices, _ *catalogue.State) { t.keep(c) })
+		_ = m.cat.Update(t.infoHash, func(c *catalogue.Choices, _ *catalogue.State) { t.keep(c) })
 	}
-	m.away[t.spec.Meta.InfoHash] = t.row()
+	m.away[t.infoHash] = t.row()
 }
 
 // note takes the totals of a torrent's run. m.mu is held.
@@ -290,7 +290,7 @@ func (m *memory) note(t *Torrent, run Totals) {
 		return
 	}
 	t.noted = run
-	h := t.spec.Meta.InfoHash
+	h := t.infoHash
 	if s, ok := m.cat.State(h); ok {
 		s.Uploaded, s.Downloaded = t.base.Uploaded+run.Uploaded, t.base.Downloaded+run.Downloaded
 		_ = m.cat.SetState(h, s)

@@ -100,7 +100,7 @@ func (t *Torrent) shared(now mono.Time, reason why.Why) string {
 
 // goes takes the torrent out of the engine. Its files stay.
 func (t *Torrent) goes() {
-	err := t.e.Remove(t.e.ctx, t.spec.Meta.InfoHash)
+	err := t.e.Remove(t.e.ctx, t.infoHash)
 	if err != nil && !errors.Is(err, context.Canceled) {
 		t.e.log.Warn("remove a torrent that was shared enough", "torrent", t.info.Name, "err", err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"shoal/internal/block"
 	"shoal/internal/crowd"
+	"shoal/internal/infohash"
 	"shoal/internal/lineup"
 	"shoal/internal/mono"
 	"shoal/internal/peerbook"
@@ -114,7 +115,7 @@ type Torrent struct {
 	spec     spec
 	info     *metainfo.Info
 	geom     metainfo.Geometry
-	infoHash [20]byte
+	infoHash infohash.Hash
 	magnet   *Magnet // by which it began; nil when it began with its metainfo
 	peerID   [20]byte
 	key      uint32
@@ -277,9 +278,9 @@ func (e *Engine) enlist(t *Torrent) error {
 	case e.closed:
 		return ErrClosed
 	case e.torrents[t.infoHash] != nil, !e.onlyMagnet(t.magnet, t.infoHash):
-		return fmt.Errorf("%w: %s", ErrDuplicate, t.spec.Meta.InfoHash)
+		return fmt.Errorf("%w: %s", ErrDuplicate, t.infoHash)
 	}
-	e.torrents[t.spec.Meta.InfoHash] = t
+	e.torrents[t.infoHash] = t
 	e.order = append(e.order, t)
 	e.dropMagnet(t.magnet)
 	e.line.add(t)

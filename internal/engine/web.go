@@ -92,7 +92,7 @@ func (t *Torrent) webConfig() func() webplan.Config {
 func (t *Torrent) webTorrent() *webseed.Torrent {
 	conn := t.connections()
 	wt := &webseed.Torrent{
-		Info: t.info, InfoHash: t.spec.Meta.InfoHash, Buffers: conn.Buffers, Down: conn.Down, Group: &t.conns,
+		Info: t.info, InfoHash: t.infoHash, Buffers: conn.Buffers, Down: conn.Down, Group: &t.conns,
 		Deliver: func(b *webseed.Batch) bool { return t.post(event{kind: evWeb, with: b}) },
 	}
 	if t.e.cfg.LocalExempt {
