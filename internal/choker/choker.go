@@ -6,11 +6,13 @@
 // While downloading, slots go to
 //
 //  1. those that give us most, all slots but one (why.Reciprocation);
-//  2. one more at random, for thirty seconds, new peers three times as likely:
-//     the optimistic unchoke, which finds better partners and lets those begin
-//     that have nothing to give yet (why.Optimistic);
-//  3. when givers are fewer than slots, whoever has waited longest, for thirty
-//     seconds if others wait (why.FreeSlot). Peers that snubbed us come last.
+//  2. one more at random, for thirty seconds, new peers three times as likely, and
+//     seldom those that have taken and not given back: the optimistic unchoke, which
+//     finds better partners and lets those begin that have nothing to give yet
+//     (why.Optimistic);
+//  3. when givers are fewer than slots, whoever owes us least, and of those who has
+//     waited longest, for thirty seconds if others wait (why.FreeSlot). Peers that
+//     snubbed us come last.
 //
 // While seeding nobody gives, and to serve the fastest alone would let a few
 // greedy peers keep a seed from all others. So half of the slots stay with those
@@ -18,7 +20,7 @@
 // seconds each, longest wait first (why.SeedTurn). A turn is an audition for the
 // first half.
 //
-// In both modes: a peer is not choked within ten seconds of its unchoke; a slot
+// In both modes: a peer is not choked within five seconds of its unchoke; a slot
 // is never empty while an interested peer is choked; an unchoked peer that loses
 // interest keeps its unchoke until the slot is needed, since it costs nothing and
 // saves a message when interest returns; and no more peers are unchoked than
@@ -40,13 +42,17 @@ const (
 	// Interval is the time between rounds (BEP 3).
 	Interval = 10 * time.Second
 
-	// minHold keeps a peer unchoked long enough for TCP to reach its speed
-	// (BEP 3: ten seconds).
-	minHold = Interval
+	// minHold keeps a peer unchoked long enough for TCP to reach its speed. Rounds are
+	// ten seconds apart, as BEP 3 has it against fibrillation; this is for those that
+	// were unchoked in between.
+	minHold = Interval / 2
 
 	// optimisticRounds is how many rounds an optimistic unchoke lasts: three,
 	// thirty seconds, time enough for the other side to reciprocate (BEP 3).
 	optimisticRounds = 3
+	// vainRounds is how many it lasts for a peer that takes and gives nothing: its own
+	// round has come twice by then.
+	vainRounds = 2
 
 	// turn is how long a peer keeps a slot that others wait for and that it
 	// has not earned by its rate.
@@ -55,9 +61,15 @@ const (
 	// seedHold is how long a fast taker keeps a seed's slot while others wait.
 	seedHold = 5 * time.Minute
 
-	// freshWeight: new peers are three times as likely to be the optimistic
-	// unchoke (BEP 3).
-	freshWeight = 3
+	// The chances of becoming the optimistic unchoke. New peers are three times as
+	// likely (BEP 3); a peer that had its chance and has given nothing for it, much less.
+	debtorWeight  = 1
+	anybodyWeight = 4
+	freshWeight   = 3 * anybodyWeight
+
+	// debt is how much a peer may owe before it counts as a debtor, and the measure by
+	// which debtors are told apart: what an optimistic unchoke brings on a slow line.
+	debt = 256 << 10
 )
 
 // Config of a Choker.
@@ -71,14 +83,25 @@ type Peer struct {
 	Interested bool   // it is interested in us
 	Unchoked   bool   // we have unchoked it
 	Snubbed    bool   // it unchoked us and does not answer our requests
+	Hoards     bool   // it does not pass on what a seed gave to it alone
 	Fresh      bool   // new, and its address was not seen in the last ten minutes
 
 	Down int64 // bytes a second from it, recently
 	Up   int64 // bytes a second to it, recently
+	Owes int64 // bytes that it got and did not give back, by all connections of its address
 
 	Joined     mono.Time
 	UnchokedAt mono.Time // when it was last unchoked; zero if never
 	ChokedAt   mono.Time // when it was last choked after that; zero if never
+}
+
+// debts is how much the peer owes us, in steps of debt; 0 for those that give, and for
+// those whom we owe.
+func (p *Peer) debts() int64 {
+	if p.gives() {
+		return 0
+	}
+	return max(p.Owes, 0) / debt
 }
 
 // waitsSince is the time since when a choked peer is in line. One that comes

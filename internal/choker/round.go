@@ -15,6 +15,7 @@ func (c *Choker) Round(now mono.Time, seeding bool, peers []Peer, dst []Change) 
 	r := c.begin(now, seeding, peers)
 	r.keepNew()
 	if seeding {
+		r.give(r.slots, why.Gratitude, func(p *Peer) bool { return p.Owes <= -debt }, byCredit)
 		r.keepFast()
 		r.shareRest(why.SeedTurn)
 	} else {
@@ -127,7 +128,7 @@ func (r *round) give(n int, w why.Why, fits func(*Peer) bool, compare func(r *ro
 
 func anyPeer(*Peer) bool { return true }
 
-// keepNew: a peer is not choked within ten seconds of its unchoke.
+// keepNew: a peer is not choked within five seconds of its unchoke.
 func (r *round) keepNew() {
 	r.give(r.slots, why.None, func(p *Peer) bool { return p.Unchoked && r.held(p) < minHold }, byTurn)
 }
@@ -168,7 +169,7 @@ func (r *round) optimistic() {
 		return p.Key == r.favourite && p.Interested && p.Unchoked
 	})
 	r.turns++
-	if was >= 0 && r.states[was] != rewarded && r.turns < optimisticRounds {
+	if was >= 0 && r.states[was] != rewarded && r.turns < r.optimisticTurn(was) {
 		r.take(was, hasSlot, why.None)
 		return
 	}
@@ -179,6 +180,14 @@ func (r *round) optimistic() {
 	if was >= 0 {
 		r.take(was, hasSlot, why.None) // nobody else wants the turn
 	}
+}
+
+// optimisticTurn is how many rounds the optimistic unchoke lasts for a peer.
+func (r *round) optimisticTurn(i int) int {
+	if r.peers[i].debts() > 0 {
+		return vainRounds
+	}
+	return optimisticRounds
 }
 
 // draw gives a choked and interested peer at random, or -1.
@@ -203,30 +212,40 @@ func (r *round) weight(i int) int {
 	switch p := &r.peers[i]; {
 	case !p.Interested || p.Unchoked || r.states[i] != without:
 		return 0
+	case p.debts() > 0:
+		return debtorWeight
 	case p.Fresh:
 		return freshWeight
 	}
-	return 1
+	return anybodyWeight
 }
 
 // keepFast leaves half of a seed's slots with those that take fastest.
 func (r *round) keepFast() {
 	r.give(r.slots/2, why.SeedRate, func(p *Peer) bool {
-		return p.Unchoked && p.Up > 0 && r.held(p) < seedHold
+		return p.Unchoked && p.Up > 0 && !p.Hoards && r.held(p) < seedHold
 	}, byUp)
 }
+
+// byCredit: whom we owe most.
+func byCredit(_ *round, a, b *Peer) int { return cmp.Compare(a.Owes, b.Owes) }
 
 // byUp: who takes fastest.
 func byUp(_ *round, a, b *Peer) int { return cmp.Compare(b.Up, a.Up) }
 
 // shareRest gives the slots left to those who have not earned one: first those
-// whose turn is not over, then those who wait, longest first, then those who
-// had their turn. Peers that snubbed us come last.
+// whose turn is not over, then those who wait, who owe us least and have waited longest
+// first, then those who had their turn. Peers that snubbed us come last.
 func (r *round) shareRest(w why.Why) { r.give(r.slots, w, anyPeer, byTurn) }
 
 func byTurn(r *round, a, b *Peer) int {
 	if c := cmp.Compare(r.class(a), r.class(b)); c != 0 {
 		return c
+	}
+	if !r.seeding && !a.Unchoked && !b.Unchoked {
+		if c := cmp.Compare(a.debts(), b.debts()); c != 0 {
+			return c
+		}
 	}
 	if a.Unchoked && b.Unchoked {
 		return cmp.Compare(b.UnchokedAt, a.UnchokedAt) // who began last has most left
@@ -236,14 +255,16 @@ func byTurn(r *round, a, b *Peer) int {
 
 func (r *round) class(p *Peer) int {
 	switch {
-	case p.Snubbed && !r.seeding:
-		return 3
-	case p.Unchoked && r.held(p) < turn:
+	case p.Snubbed && !r.seeding, p.Hoards && r.seeding:
+		return 4
+	case r.seeding && p.Owes <= -debt:
 		return 0
-	case !p.Unchoked:
+	case p.Unchoked && r.held(p) < turn:
 		return 1
+	case !p.Unchoked:
+		return 2
 	}
-	return 2
+	return 3
 }
 
 // keepIdle leaves peers without interest unchoked while nobody needs the slot.
@@ -275,6 +296,8 @@ func (r *round) reason(p *Peer) why.Why {
 	switch {
 	case !p.Interested:
 		return why.NotInterested
+	case r.seeding && p.Hoards:
+		return why.Hoards
 	case r.seeding:
 		return why.SeedTurn
 	case p.Snubbed:

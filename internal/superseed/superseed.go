@@ -26,6 +26,9 @@ const (
 	patience = 30 * time.Second
 	// maxHand bounds what a peer may take without being dealt it.
 	maxHand = 128
+	// spreads is how soon a piece that only one peer has is seen at another one, where
+	// that peer passes on what it gets: others ask for what is rare first.
+	spreads = 15 * time.Second
 )
 
 // Peer is a small dense handle given by the swarm, as for the picker.
@@ -55,7 +58,7 @@ func (c *card) sum() uint16 { return c.owners + c.dealt }
 // deal is a piece that was dealt to a peer and has not been seen elsewhere.
 type deal struct {
 	piece uint32
-	at    mono.Time
+	at    mono.Time // when it was dealt; once it is had, when that was
 	had   bool
 }
 
@@ -110,7 +113,7 @@ func (d *Dealer) Leave(p Peer, has *bitfield.Bitfield) {
 }
 
 // Have says that a peer has one more piece.
-func (d *Dealer) Have(p Peer, piece uint32) {
+func (d *Dealer) Have(now mono.Time, p Peer, piece uint32) {
 	d.count(piece, 1, 0)
 	if d.cards[piece].open == 0 {
 		return
@@ -123,6 +126,7 @@ func (d *Dealer) Have(p Peer, piece uint32) {
 			d.end(Peer(q), at) // it has been seen at another one
 		default:
 			d.had(&d.hands[q][at])
+			d.hands[q][at].at = now
 		}
 	}
 }
@@ -172,6 +176,14 @@ func (d *Dealer) Deal(now mono.Time, p Peer, has, told *bitfield.Bitfield, most 
 func (d *Dealer) Room(now mono.Time, p Peer, most int) bool {
 	d.prune(now, p)
 	return len(d.hand(p)) < most && (!d.once || d.fresh > 0)
+}
+
+// Hoards reports whether a peer has had a piece for a while that it alone was given, and
+// that nobody has from it.
+func (d *Dealer) Hoards(now mono.Time, p Peer) bool {
+	return !d.alone && slices.ContainsFunc(d.hand(p), func(x deal) bool {
+		return x.had && now.Sub(x.at) >= spreads && d.cards[x.piece].owners == 1
+	})
 }
 
 // Next is when the next deal of the peer lapses, after now; mono.Never while it has none.

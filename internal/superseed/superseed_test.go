@@ -89,7 +89,7 @@ func (m *table) peer(p Peer, words []string) string {
 		delete(m.has, p)
 	case "has":
 		m.has[p].Set(m.number(words[1]))
-		m.d.Have(p, m.number(words[1]))
+		m.d.Have(m.now, p, m.number(words[1]))
 		if m.d.Done() {
 			return "everything is out"
 		}
@@ -145,7 +145,7 @@ func TestEverythingLeavesOnce(t *testing.T) {
 			case 1, 2: // it fetches what it was dealt
 				for i := range told[p].Pieces() {
 					if has[p].Set(i) {
-						d.Have(p, i)
+						d.Have(now, p, i)
 						sent++
 						break
 					}
@@ -154,7 +154,7 @@ func TestEverythingLeavesOnce(t *testing.T) {
 				q := rng.IntN(peers)
 				for i := range has[q].Pieces() {
 					if has[p].Set(i) {
-						d.Have(p, i)
+						d.Have(now, p, i)
 						break
 					}
 				}

@@ -275,3 +275,8 @@ func (s *Swarm) tickDeal() {
 		d.stale = true
 	}
 }
+
+// hoards reports whether p does not pass on what it gets.
+func (s *Swarm) hoards(p *peer) bool {
+	return s.dealing.dealer != nil && s.dealing.dealer.Hoards(s.now, superseed.Peer(p.slot))
+}

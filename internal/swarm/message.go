@@ -119,7 +119,7 @@ func (s *Swarm) theyHave(p *peer, piece uint32) {
 	s.picker.PeerHas(piece)
 	p.fast.gains(piece)
 	if s.dealing.dealer != nil {
-		s.dealing.dealer.Have(superseed.Peer(p.slot), piece)
+		s.dealing.dealer.Have(s.now, superseed.Peer(p.slot), piece)
 	}
 	s.dealing.stale = true
 	if p.mask != nil && p.mask.told.Has(piece) {

@@ -7,6 +7,7 @@ import (
 	"shoal/internal/bitfield"
 	"shoal/internal/blame"
 	"shoal/internal/block"
+	"shoal/internal/choker"
 	"shoal/internal/metadata"
 	"shoal/internal/meter"
 	"shoal/internal/mono"
@@ -25,10 +26,11 @@ type peer struct {
 	id       [20]byte
 	dialled  bool // by us
 	reserved wire.Reserved
-	sender   blame.Sender // 0 until its first block
-	fresh    bool         // its address was not seen lately
-	fast     *fast        // nil: the fast extension is not spoken
-	mask     *masked      // nil: it knows what we have
+	sender   blame.Sender   // 0 until its first block
+	fresh    bool           // its address was not seen lately
+	fast     *fast          // nil: the fast extension is not spoken
+	before   choker.Account // of earlier connections of its address
+	mask     *masked        // nil: it knows what we have
 
 	// What the remote told us.
 	have       *bitfield.Bitfield

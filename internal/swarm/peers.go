@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"shoal/internal/bitfield"
+	"shoal/internal/choker"
 	"shoal/internal/metadata"
 	"shoal/internal/mono"
 	"shoal/internal/peerbook"
@@ -143,6 +144,7 @@ func (s *Swarm) refuse(p *peer, w why.Why, text string) {
 }
 
 func (s *Swarm) welcome(p *peer) {
+	p.before = s.accounts.Account(addrOfAccount(p.addr))
 	p.slot = s.freeSlot()
 	s.peers[p.slot] = p
 	if s.byKey == nil {
@@ -247,6 +249,7 @@ func (s *Swarm) remove(p *peer) {
 	s.picker.PeerBits(p.have, nil)
 	s.freed = true
 	s.rechoke = s.rechoke || !p.choked
+	s.accounts.Left(addrOfAccount(p.addr), choker.Account{Given: p.up.Total(), Got: p.down.Total()})
 	useful := p.down.Total() > 0 || p.up.Total() > 0
 	for _, addr := range [...]netip.AddrPort{p.addr, p.listens} {
 		if addr.IsValid() {

@@ -94,7 +94,8 @@ func (s *Swarm) reconsider() {
 		return
 	}
 	s.seeking = needs
-	s.rechoke = true // slots are given by other rules
+	s.chokeAt = s.now // slots are given by other rules
+	s.due(s.now + 1)
 	if needs {
 		s.wake()
 	}

@@ -123,10 +123,16 @@ func (s *Swarm) gatherChokes() {
 		}
 		s.tmp().chokes = append(s.tmp().chokes, choker.Peer{
 			Key: uint64(p.key), Interested: p.interested || s.deserves(p), Unchoked: !p.choked, Snubbed: p.snubbed,
-			Fresh: p.fresh, Down: int64(p.down.Rate(s.now)), Up: int64(p.up.Rate(s.now)),
+			Fresh: p.fresh, Hoards: s.hoards(p), Down: int64(p.down.Rate(s.now)), Up: int64(p.up.Rate(s.now)), Owes: p.owes(),
 			Joined: p.joined, UnchokedAt: p.unchokedAt, ChokedAt: p.chokedAt,
 		})
 	}
+}
+
+// owes is how much p got from us and did not give back, over all connections of its
+// address.
+func (p *peer) owes() int64 {
+	return p.before.Given + p.up.Total() - p.before.Got - p.down.Total()
 }
 
 func (s *Swarm) applyChokes() {

@@ -126,6 +126,7 @@ type Swarm struct {
 	// The machines it composes.
 	picker   *picker.Picker
 	choker   *choker.Choker
+	accounts choker.Memory
 	book     *peerbook.Book
 	trackers *announce.Machine
 	ledger   blame.Ledger
@@ -345,9 +346,7 @@ type senderTable struct {
 }
 
 func (t *senderTable) id(addr netip.AddrPort) blame.Sender {
-	if !addr.Addr().IsLoopback() {
-		addr = netip.AddrPortFrom(addr.Addr(), 0)
-	}
+	addr = addrOfAccount(addr)
 	if id, ok := t.byAddr[addr]; ok {
 		return id
 	}
@@ -358,6 +357,15 @@ func (t *senderTable) id(addr netip.AddrPort) blame.Sender {
 	id := blame.Sender(len(t.addrs)) // 0 is nobody
 	t.byAddr[addr] = id
 	return id
+}
+
+// addrOfAccount is by what peers are known over several connections: the port is of one
+// connection, but on the loopback everybody has the same address.
+func addrOfAccount(addr netip.AddrPort) netip.AddrPort {
+	if addr.Addr().IsLoopback() {
+		return addr
+	}
+	return netip.AddrPortFrom(addr.Addr().Unmap(), 0)
 }
 
 func (t *senderTable) addr(id blame.Sender) netip.AddrPort { return t.addrs[id-1] }

@@ -58,6 +58,8 @@ const (
 	Reciprocation   // it is among those that give us most
 	SeedRate        // it is among those that take fastest from a seed
 	SeedTurn        // a seed's slot goes round
+	Gratitude       // a seed owes it from the time when it was none
+	Hoards          // it does not pass on what this seed gave it
 	Optimistic      // the optimistic unchoke
 	FreeSlot        // a slot is free, nobody better wants it
 	NotInterested   // it no longer wants anything
@@ -185,6 +187,8 @@ var texts = [count]struct{ name, words string }{
 	Reciprocation:      {"reciprocation", "it is among those that give us most"},
 	SeedRate:           {"seed-rate", "it takes fastest from this seed"},
 	SeedTurn:           {"seed-turn", "the seed's slots go round"},
+	Gratitude:          {"gratitude", "we owe it from the time when we were no seed"},
+	Hoards:             {"hoards", "it does not pass on what this seed gave it"},
 	Optimistic:         {"optimistic", "the optimistic unchoke: give it a chance"},
 	FreeSlot:           {"free-slot", "a slot is free"},
 	NotInterested:      {"not-interested", "it wants nothing from us"},
