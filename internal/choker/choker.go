@@ -10,9 +10,9 @@
 //     seldom those that have taken and not given back: the optimistic unchoke, which
 //     finds better partners and lets those begin that have nothing to give yet
 //     (why.Optimistic);
-//  3. when givers are fewer than slots, whoever owes us least, and of those who has
-//     waited longest, for thirty seconds if others wait (why.FreeSlot). Peers that
-//     snubbed us come last.
+//  3. when givers are fewer than slots, first those that have unchoked us, then whoever
+//     owes us least, and of those who has waited longest, for thirty seconds if others
+//     wait (why.FreeSlot). Peers that snubbed us come last.
 //
 // While seeding nobody gives, and to serve the fastest alone would let a few
 // greedy peers keep a seed from all others. So half of the slots stay with those
@@ -50,9 +50,6 @@ const (
 	// optimisticRounds is how many rounds an optimistic unchoke lasts: three,
 	// thirty seconds, time enough for the other side to reciprocate (BEP 3).
 	optimisticRounds = 3
-	// vainRounds is how many it lasts for a peer that takes and gives nothing: its own
-	// round has come twice by then.
-	vainRounds = 2
 
 	// turn is how long a peer keeps a slot that others wait for and that it
 	// has not earned by its rate.
@@ -82,6 +79,7 @@ type Peer struct {
 	Key        uint64 // stable identity, other than 0
 	Interested bool   // it is interested in us
 	Unchoked   bool   // we have unchoked it
+	Open       bool   // it has unchoked us
 	Snubbed    bool   // it unchoked us and does not answer our requests
 	Hoards     bool   // it does not pass on what a seed gave to it alone
 	Fresh      bool   // new, and its address was not seen in the last ten minutes

@@ -74,6 +74,14 @@ func (m *machine) peer(key uint64, args []string) {
 			p.Interested = true
 		case "content":
 			p.Interested = false
+		case "open", "closed":
+			p.Open = key == "open"
+		case "hoards":
+			p.Hoards = true
+		case "owes":
+			p.Owes = int64(m.number(value)) << 10
+		case "owed":
+			p.Owes = -int64(m.number(value)) << 10
 		case "fresh":
 			p.Fresh = true
 		case "snubs":

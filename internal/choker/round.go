@@ -169,7 +169,7 @@ func (r *round) optimistic() {
 		return p.Key == r.favourite && p.Interested && p.Unchoked
 	})
 	r.turns++
-	if was >= 0 && r.states[was] != rewarded && r.turns < r.optimisticTurn(was) {
+	if was >= 0 && r.states[was] != rewarded && r.turns < optimisticRounds {
 		r.take(was, hasSlot, why.None)
 		return
 	}
@@ -180,14 +180,6 @@ func (r *round) optimistic() {
 	if was >= 0 {
 		r.take(was, hasSlot, why.None) // nobody else wants the turn
 	}
-}
-
-// optimisticTurn is how many rounds the optimistic unchoke lasts for a peer.
-func (r *round) optimisticTurn(i int) int {
-	if r.peers[i].debts() > 0 {
-		return vainRounds
-	}
-	return optimisticRounds
 }
 
 // draw gives a choked and interested peer at random, or -1.
@@ -243,6 +235,12 @@ func byTurn(r *round, a, b *Peer) int {
 		return c
 	}
 	if !r.seeding && !a.Unchoked && !b.Unchoked {
+		if a.Open != b.Open {
+			if a.Open {
+				return -1
+			}
+			return 1
+		}
 		if c := cmp.Compare(a.debts(), b.debts()); c != 0 {
 			return c
 		}

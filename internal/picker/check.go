@@ -104,7 +104,8 @@ func (p *Picker) checkSlots() error {
 		}
 		open[slot] = true
 	}
-	var nstarted, busy, busyCount, owned int
+	var nstarted, busy, busyCount, owned, ntried int
+	tried := make(map[Peer]int32)
 	for i := range p.pieces {
 		slot := p.pieces[i].slot
 		if slot == none {
@@ -128,10 +129,22 @@ func (p *Picker) checkSlots() error {
 		if st.hasOwner {
 			owned++
 		}
+		if st.tried {
+			ntried++
+			tried[st.trier]++
+		}
 	}
 	if nstarted != p.nstarted || busy != p.busy || busyCount != p.busyCount || owned != p.owned {
 		return fmt.Errorf("counts of started pieces are %d %d %d %d, kept as %d %d %d %d",
 			nstarted, busy, busyCount, owned, p.nstarted, p.busy, p.busyCount, p.owned)
+	}
+	if ntried != p.ntried {
+		return fmt.Errorf("%d pieces are left to peers on trial, kept is %d", ntried, p.ntried)
+	}
+	for peer := range p.peers {
+		if n := tried[Peer(peer)]; n != p.peers[peer].tried {
+			return fmt.Errorf("%d pieces are left to peer %d, kept is %d", n, peer, p.peers[peer].tried)
+		}
 	}
 	if len(p.freeSlots)+nstarted != len(p.slots) {
 		return fmt.Errorf("%d slots, %d started and %d unused", len(p.slots), nstarted, len(p.freeSlots))

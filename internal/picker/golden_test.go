@@ -80,6 +80,8 @@ func (m *machine) peer(name byte, verb string, args []string) string {
 		has.Set(m.number(args[0]))
 		m.p.PeerHas(m.number(args[0]))
 		return fmt.Sprintf("we want something of it: %v", m.p.Wants(has))
+	case "trial":
+		m.p.SetTrial(peer, args[0] == "on")
 	case "lost":
 		m.p.PeerLost(has, m.number(args[0]))
 		return fmt.Sprintf("we want something of it: %v", m.p.Wants(has))

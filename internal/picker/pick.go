@@ -114,8 +114,15 @@ func (p *Picker) isDry(q *peerState, has *bitfield.Bitfield) bool {
 // when need be. It gives none when there is none. What is urgent is not looked at:
 // it was, and either it has no free block or the peer is too slow for it.
 func (p *Picker) choose(now mono.Time, peer Peer, has *bitfield.Bitfield) (int32, why.Why) {
-	started := p.chooseStarted(peer, has)
 	spare := p.have.Len() // no piece
+	if p.peers[peer].trial {
+		if slot, reason, done := p.chooseOnTrial(peer, has, &spare); slot != none {
+			return p.claim(now, peer, slot, reason)
+		} else if done {
+			return none, why.None
+		}
+	}
+	started := p.chooseStarted(peer, has, false)
 	for level := High; level > Skip; level-- {
 		if started != none && p.pieces[p.slots[started].piece].level == level {
 			return p.claim(now, peer, started, why.Started)
@@ -125,6 +132,11 @@ func (p *Picker) choose(now mono.Time, peer Peer, has *bitfield.Bitfield) (int32
 		}
 		if i, reason, ok := p.chooseNew(level, peer, has, &spare); ok {
 			return p.claim(now, peer, p.start(i), reason)
+		}
+	}
+	if p.ntried > 0 {
+		if slot := p.chooseStarted(peer, has, true); slot != none {
+			return p.claim(now, peer, slot, why.Started)
 		}
 	}
 	if spare < p.have.Len() {
@@ -156,12 +168,13 @@ func (p *Picker) full() bool { return p.busyCount >= minStarted && p.busy >= p.c
 // chooseStarted prefers the highest priority; then the piece that the peer last
 // worked on, then the one with the fewest blocks to ask for, then the oldest. What
 // others have, too, it leaves to them while this peer has something that nobody else
-// can bring.
-func (p *Picker) chooseStarted(peer Peer, has *bitfield.Bitfield) int32 {
+// can bring, and what a peer on trial works on to that, but with all.
+func (p *Picker) chooseStarted(peer Peer, has *bitfield.Bitfield, all bool) int32 {
 	own := int32(none)
 	scarce := p.Scarce(has) && !p.full()
 	if q := &p.peers[peer]; q.worked {
-		if slot := p.pieces[q.piece].slot; slot != none && p.mayServe(slot, peer, has) && !(scarce && p.common(q.piece)) {
+		if slot := p.pieces[q.piece].slot; slot != none && p.mayServe(slot, peer, has) && !(scarce && p.common(q.piece)) &&
+			(all || !p.leftTo(slot, peer)) {
 			own = slot
 			if p.prio == nil || p.levelAt(own) == High {
 				return own
@@ -171,7 +184,7 @@ func (p *Picker) chooseStarted(peer Peer, has *bitfield.Bitfield) int32 {
 	best := int32(none)
 	for _, slot := range p.open {
 		if p.mayServe(slot, peer, has) && (best == none || p.before(slot, best)) &&
-			!(scarce && p.common(p.slots[slot].piece)) {
+			!(scarce && p.common(p.slots[slot].piece)) && (all || !p.leftTo(slot, peer)) {
 			best = slot
 		}
 	}

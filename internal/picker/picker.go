@@ -16,7 +16,8 @@
 //
 // Blocks of a piece go in ascending order, so that the disk can hash them as
 // they come. A piece that failed its hash is suspect: it is fetched from one
-// peer at a time (why.Suspect), so that a liar convicts itself.
+// peer at a time (why.Suspect), so that a liar convicts itself; and a peer that
+// has not proved itself gets pieces of its own, see SetTrial.
 //
 // A Picker is owned by the swarm of one torrent. It knows nothing of time-outs,
 // choking or queue lengths: the swarm calls Abandon, says how many blocks it
@@ -156,6 +157,7 @@ type progress struct {
 	busy      int    // blocks of the pieces with requests outstanding
 	busyCount int    // and the number of those pieces
 	owned     int    // suspect pieces that one peer holds
+	ntried    int    // pieces that are left to peers on trial
 	failures  map[uint32][]uint32
 
 	// Requests outstanding, in order of asking.

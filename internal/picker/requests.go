@@ -29,6 +29,8 @@ type peerState struct {
 	worked      bool     // whether piece is set
 	apart       bool     // it claims, see Claim
 	sender      uint32   // its identity, known since it sent a block
+	trial       bool     // it gets pieces of its own
+	tried       int32    // how many of these are not checked yet
 	suggested   []uint32 // pieces that it would like to send (BEP 6); the swarm's
 	visit       uint64
 	barren      mono.Time // no search in endgame before, since the last one found too
@@ -243,6 +245,13 @@ func (p *Picker) AbandonAll(peer Peer) {
 		p.abandon(q.first)
 	}
 	q.dryHas, q.dry, q.worked, q.apart, q.barren, q.suggested = nil, 0, false, false, 0, nil
+	if q.tried > 0 {
+		for slot := range p.slots {
+			if st := &p.slots[slot]; st.tried && st.trier == peer {
+				p.endTrial(int32(slot))
+			}
+		}
+	}
 	if p.owned == 0 {
 		return
 	}
@@ -257,8 +266,12 @@ func (p *Picker) abandon(id int32) {
 	r := p.requests[id]
 	p.unask(id)
 	p.freeBlock(r.slot, r.index)
-	if st := &p.slots[r.slot]; st.hasOwner && st.owner == r.peer && st.requests == 0 {
+	// Whoever had the piece to itself does not bring all of it.
+	if st := &p.slots[r.slot]; st.hasOwner && st.owner == r.peer {
 		p.disown(r.slot)
+	}
+	if st := &p.slots[r.slot]; st.tried && st.trier == r.peer {
+		p.endTrial(r.slot)
 	}
 	p.settle(r.slot)
 	p.generation++

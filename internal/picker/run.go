@@ -41,7 +41,7 @@ func (p *Picker) Standing(piece, sender uint32) (s Standing, level uint8) {
 		return Untaken, pc.level
 	}
 	switch st := &p.slots[pc.slot]; {
-	case st.free == 0 || st.hasOwner || pc.level == Skip:
+	case st.free == 0 || st.hasOwner || st.tried || pc.level == Skip:
 		return Barred, Skip
 	case pc.suspect:
 		return p.failedCopy(piece, sender), pc.level

@@ -23,6 +23,10 @@ type started struct {
 	hasOwner bool
 	owner    Peer
 	since    mono.Time // when the owner got it
+
+	// A piece that a peer on trial began is left to it.
+	tried bool
+	trier Peer
 }
 
 type blockState struct {
@@ -65,6 +69,7 @@ func (p *Picker) releaseSlot(slot int32) {
 		st.hasOwner = false
 		p.owned--
 	}
+	p.endTrial(slot)
 	p.closeSlot(slot)
 	p.pieces[st.piece].slot = none
 	p.nstarted--

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"shoal/internal/bitfield"
@@ -79,8 +80,13 @@ func (d *disk) check(piece uint32, p *part) {
 		return
 	}
 	ok := true
+	var liars []int
 	for _, t := range p.tags {
 		ok = ok && t == 0
+		if liar := int(t>>32) - 1; t != 0 && !slices.Contains(liars, liar) {
+			liars = append(liars, liar)
+			d.n.Spoilt[liar]++
+		}
 	}
 	var sums []blame.Sum
 	if !ok || p.sums {

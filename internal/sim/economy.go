@@ -171,4 +171,87 @@ var economy = []Scenario{
 			return w.within(1.2, 4*time.Second)
 		},
 	},
+	liars("liars-that-share", "Three of ten leechers send nothing but wrong content; what is good they get from others.", false),
+	liars("liars-that-seed", "Three of ten claim to have everything and send nothing but wrong content.", true),
+	{
+		Name: "reconnecting", Story: "A free-rider that comes back every few seconds gets no more optimistic unchokes than one that stays.",
+		Pieces: 128, Blocks: 16,
+		Play: func(w *World) error {
+			c := crowd{leechers: 16, up: mib / 8, seedUp: mib / 4, lag: 10 * time.Millisecond}
+			c.alter = func(i int, s *Spec) { s.Selfish = i < 4 }
+			seed, all := c.gather(w)
+			everybody := append(slices.Clone(all), seed)
+			for i, n := range all[:2] {
+				n.reconnect(time.Duration(11+4*i)*time.Second, everybody)
+			}
+			if err := w.Run(4*time.Minute, nil); err != nil {
+				return err
+			}
+			favours := func(to []*Node) (sum int) {
+				for _, n := range all[4:] {
+					for _, o := range to {
+						sum += n.Favours[o.host()]
+					}
+				}
+				return sum
+			}
+			comes, stays := favours(all[:2]), favours(all[2:4])
+			if stays == 0 || comes > stays {
+				return fmt.Errorf("%d optimistic unchokes for those that come back, %d for those that stay", comes, stays)
+			}
+			return nil
+		},
+	},
+}
+
+// reconnect has a node end all its connections again and again, and connect anew.
+func (n *Node) reconnect(every time.Duration, others []*Node) {
+	n.w.after(every, func() {
+		for _, e := range slices.Clone(n.ends) {
+			e.reset()
+		}
+		for _, o := range others {
+			if o != n {
+				n.Connect(o)
+			}
+		}
+		n.reconnect(every, others)
+	})
+}
+
+// liars is a crowd of which three in ten lie. The others finish in 1.5 times the time that
+// they would need without them, and nobody spoils more than four pieces of anybody.
+func liars(name, story string, full bool) Scenario {
+	return Scenario{
+		Name: name, Story: story, Pieces: 128, Blocks: 16,
+		Play: func(w *World) error {
+			c := crowd{leechers: 40, up: mib, seedUp: 4 * mib, lag: 10 * time.Millisecond}
+			c.alter = func(i int, s *Spec) {
+				if i%10 >= 3 {
+					return
+				}
+				if s.Lie = lieAlways; full {
+					s.Have = w.Full()
+				}
+			}
+			_, all := c.gather(w)
+			c.leechers = 28
+			if err := c.finish(w, all, 1.5); err != nil {
+				return err
+			}
+			for _, n := range all {
+				if !n.honest() {
+					continue
+				}
+				for i, o := range w.nodes {
+					if k := n.Spoilt[i]; k > 4 {
+						return fmt.Errorf("%s spoilt %d pieces of %s", o.spec.Name, k, n.spec.Name)
+					} else if k > 0 && !n.Banned[o.host()] {
+						return fmt.Errorf("%s spoilt %d pieces of %s and is not banned", o.spec.Name, k, n.spec.Name)
+					}
+				}
+			}
+			return nil
+		},
+	}
 }

@@ -88,7 +88,9 @@ type Node struct {
 	Banned    map[netip.Addr]bool
 	Drops     map[why.Why]int
 	Dials     int
-	Failed    int // pieces
+	Favours   map[netip.Addr]int // optimistic unchokes, by whom they were for
+	Failed    int                // pieces
+	Spoilt    map[int]int        // by whom they were spoilt, one or more: by number of the node
 	Completed mono.Time
 }
 
@@ -117,7 +119,7 @@ func (w *World) Some(percent int) *bitfield.Bitfield {
 func (w *World) Add(spec Spec) *Node {
 	n := &Node{
 		w: w, number: len(w.nodes), spec: spec, addr: w.address(),
-		Banned: make(map[netip.Addr]bool), Drops: make(map[why.Why]int),
+		Banned: make(map[netip.Addr]bool), Favours: make(map[netip.Addr]int), Spoilt: make(map[int]int), Drops: make(map[why.Why]int),
 	}
 	if n.spec.Name == "" {
 		n.spec.Name = fmt.Sprintf("N%d", n.number)

@@ -9,6 +9,7 @@ import (
 
 	"shoal/internal/mono"
 	"shoal/internal/trace"
+	"shoal/internal/why"
 	"shoal/metainfo"
 )
 
@@ -216,6 +217,9 @@ const (
 
 func (w *World) record(n *Node, r trace.Record) {
 	w.lines++
+	if r.What == "unchoke" && r.Why == why.Optimistic {
+		n.Favours[r.Peer.Addr()]++
+	}
 	h := w.hash
 	word := func(x uint64) { h = (h ^ x) * fnvPrime; h ^= h >> 29 }
 	word(uint64(n.number))

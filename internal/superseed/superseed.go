@@ -11,6 +11,7 @@ package superseed
 import (
 	"fmt"
 	"iter"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -28,7 +29,10 @@ const (
 	maxHand = 128
 	// spreads is how soon a piece that only one peer has is seen at another one, where
 	// that peer passes on what it gets: others ask for what is rare first.
-	spreads = 15 * time.Second
+	spreads = 6 * time.Second
+	// fewKept is how many pieces a peer may have kept to itself without being taken for
+	// one that keeps them all.
+	fewKept = 3
 )
 
 // Peer is a small dense handle given by the swarm, as for the picker.
@@ -42,6 +46,7 @@ type Dealer struct {
 	need  uint16 // owners that are enough
 	cards []card
 	hands [][]deal // by peer
+	turns []turns  // by peer
 	short int      // pieces with fewer owners than are enough
 	fresh int      // pieces that nobody has or is dealt
 }
@@ -61,6 +66,9 @@ type deal struct {
 	at    mono.Time // when it was dealt; once it is had, when that was
 	had   bool
 }
+
+// turns counts what became of pieces that a peer was the first to have.
+type turns struct{ passed, kept uint16 }
 
 // New makes the dealer of a torrent of so many pieces, none of which has an owner yet. It
 // deals until each has as many owners as are needed. once says that nothing is dealt that
@@ -110,6 +118,7 @@ func (d *Dealer) Leave(p Peer, has *bitfield.Bitfield) {
 	for len(d.hand(p)) > 0 {
 		d.end(p, 0)
 	}
+	d.turns[p] = turns{}
 }
 
 // Have says that a peer has one more piece.
@@ -123,6 +132,9 @@ func (d *Dealer) Have(now mono.Time, p Peer, piece uint32) {
 		switch {
 		case at < 0:
 		case Peer(q) != p || d.cards[piece].owners > 1 || d.alone:
+			if d.hands[q][at].had {
+				d.turns[q].passed = min(d.turns[q].passed, math.MaxUint16-1) + 1
+			}
 			d.end(Peer(q), at) // it has been seen at another one
 		default:
 			d.had(&d.hands[q][at])
@@ -178,12 +190,16 @@ func (d *Dealer) Room(now mono.Time, p Peer, most int) bool {
 	return len(d.hand(p)) < most && (!d.once || d.fresh > 0)
 }
 
-// Hoards reports whether a peer has had a piece for a while that it alone was given, and
-// that nobody has from it.
+// Hoards reports whether a peer keeps to itself most of what it was the first to have.
 func (d *Dealer) Hoards(now mono.Time, p Peer) bool {
-	return !d.alone && slices.ContainsFunc(d.hand(p), func(x deal) bool {
-		return x.had && now.Sub(x.at) >= spreads && d.cards[x.piece].owners == 1
-	})
+	kept := 0
+	for _, x := range d.hand(p) {
+		if x.had && now.Sub(x.at) >= spreads && d.cards[x.piece].owners == 1 {
+			kept++
+		}
+	}
+	kept += int(d.turns[p].kept)
+	return !d.alone && kept >= fewKept && kept > int(d.turns[p].passed)
 }
 
 // Next is when the next deal of the peer lapses, after now; mono.Never while it has none.
@@ -242,13 +258,16 @@ func (d *Dealer) prune(now mono.Time, p Peer) {
 			i++
 			continue
 		}
+		if x := d.hands[p][i]; x.had && d.cards[x.piece].owners == 1 && d.turns[p].kept < math.MaxUint16 {
+			d.turns[p].kept++
+		}
 		d.end(p, i)
 	}
 }
 
 func (d *Dealer) hand(p Peer) []deal {
 	for len(d.hands) <= int(p) {
-		d.hands = append(d.hands, nil)
+		d.hands, d.turns = append(d.hands, nil), append(d.turns, turns{})
 	}
 	return d.hands[p]
 }

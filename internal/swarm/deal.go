@@ -145,6 +145,11 @@ func (s *Swarm) readyDeal() {
 		d.dealer.Alone(alone)
 	}
 	if d.dealer.Done() || d.masks && s.cfg.SuperSeed == SuperSeedAuto && d.rival {
+		for _, p := range s.peers {
+			if p != nil {
+				p.hoards = s.hoards(p)
+			}
+		}
 		d.over, d.dealer = true, nil
 	}
 	s.rechoke = s.rechoke || d.masks
@@ -278,5 +283,5 @@ func (s *Swarm) tickDeal() {
 
 // hoards reports whether p does not pass on what it gets.
 func (s *Swarm) hoards(p *peer) bool {
-	return s.dealing.dealer != nil && s.dealing.dealer.Hoards(s.now, superseed.Peer(p.slot))
+	return p.hoards || s.dealing.dealer != nil && s.dealing.dealer.Hoards(s.now, superseed.Peer(p.slot))
 }

@@ -267,6 +267,7 @@ func (s *Swarm) Known(now mono.Time, k Known) {
 		}
 		p.have = bitfield.New(k.Geometry.Pieces)
 		p.hungry = true
+		s.picker.SetTrial(p.slot, true)
 		said := p.early != nil
 		p.early = nil
 		if !s.picker.Bitfield().None() {

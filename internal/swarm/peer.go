@@ -27,9 +27,11 @@ type peer struct {
 	dialled  bool // by us
 	reserved wire.Reserved
 	sender   blame.Sender   // 0 until its first block
+	proven   bool           // what it sent has been found good, and nothing bad since
 	fresh    bool           // its address was not seen lately
 	fast     *fast          // nil: the fast extension is not spoken
 	before   choker.Account // of earlier connections of its address
+	hoards   bool           // it kept to itself what we dealt to it, until everything was out
 	mask     *masked        // nil: it knows what we have
 
 	// What the remote told us.

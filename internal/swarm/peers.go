@@ -152,6 +152,7 @@ func (s *Swarm) welcome(p *peer) {
 	}
 	s.byKey[p.key] = p
 	s.count++
+	s.picker.SetTrial(p.slot, true)
 	if s.count == 1 {
 		s.chokeAt = s.now.Add(chokeInterval)
 		s.due(s.chokeAt)
@@ -264,6 +265,9 @@ func (s *Swarm) remove(p *peer) {
 		// Most torrents of an engine are idle: nothing is kept for peers.
 		s.peers, s.byKey, s.scratch = nil, nil, nil
 		s.dealing.dealer, s.dealing.masks = nil, false
+		if !s.needs() {
+			s.accounts = choker.Memory{} // they are of use to who fetches something
+		}
 	}
 }
 

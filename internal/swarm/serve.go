@@ -122,7 +122,7 @@ func (s *Swarm) gatherChokes() {
 			continue
 		}
 		s.tmp().chokes = append(s.tmp().chokes, choker.Peer{
-			Key: uint64(p.key), Interested: p.interested || s.deserves(p), Unchoked: !p.choked, Snubbed: p.snubbed,
+			Key: uint64(p.key), Interested: p.interested || s.deserves(p), Unchoked: !p.choked, Open: !p.choking, Snubbed: p.snubbed,
 			Fresh: p.fresh, Hoards: s.hoards(p), Down: int64(p.down.Rate(s.now)), Up: int64(p.up.Rate(s.now)), Owes: p.owes(),
 			Joined: p.joined, UnchokedAt: p.unchokedAt, ChokedAt: p.chokedAt,
 		})

@@ -56,6 +56,7 @@ func (s *Swarm) had(piece uint32) {
 		}
 	}
 	s.picker.Verified(piece)
+	s.prove(s.tmp().senders, true)
 	if s.tracing() {
 		s.note(trace.Did, trace.Torrent, nil, "verified", onPiece(why.None, piece))
 	}
@@ -108,8 +109,20 @@ func (s *Swarm) failed(piece uint32, sums []blame.Sum) {
 	// Blocks that came while it was hashed belong to no copy.
 	s.effect(Effect{Kind: Forget, Piece: piece})
 	s.effect(Effect{Kind: PieceFailed, Piece: piece})
+	s.prove(s.tmp().senders, false)
 	if guilty := s.ledger.Failed(piece, s.tmp().senders, sums); guilty != 0 {
 		s.convict(guilty, piece, why.OnlySender)
+	}
+}
+
+// prove takes note that a piece of these senders was good, or that it was not. Whoever
+// takes part in a bad piece is on trial until a good one comes from it.
+func (s *Swarm) prove(senders []blame.Sender, good bool) {
+	for _, p := range s.peers {
+		if p != nil && p.sender != 0 && p.proven != good && slices.Contains(senders, p.sender) {
+			p.proven = good
+			s.picker.SetTrial(p.slot, !good)
+		}
 	}
 }
 
