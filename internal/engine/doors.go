@@ -96,13 +96,21 @@ func (e *Engine) families() (first []netip.Addr) {
 	return first
 }
 
-// port is where peers of a family reach us: that of the first address of the family, or of
-// the other one, where a router may lead them to it.
-func (e *Engine) port(v6 bool) uint16 {
+// ownPort is where peers of a family reach us: that of the first address of the family; 0
+// when it is not listened on.
+func (e *Engine) ownPort(v6 bool) uint16 {
 	for _, d := range e.doors {
 		if a := d.Addr(); a.Addr().Is6() == v6 {
 			return a.Port()
 		}
+	}
+	return 0
+}
+
+// port is ownPort for those who have to be told one.
+func (e *Engine) port(v6 bool) uint16 {
+	if p := e.ownPort(v6); p != 0 {
+		return p
 	}
 	return e.Addr().Port()
 }

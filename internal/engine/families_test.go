@@ -102,6 +102,29 @@ func TestPortsOfTheFamily(t *testing.T) {
 	})
 }
 
+// Peers of a family that is not listened on are dialled, and are told no port: nobody would
+// be reached there.
+func TestNoPortOfAFamilyNotListenedOn(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		c := makeContent(t, "one-way", 16<<10, 50_000)
+		log := &notes{}
+		seed := w.at(Config{Trace: log.add}, netip.AddrPortFrom(six(1), 6881))
+		w.seed(seed, c)
+		host := w.net.Host(hostAddr(2), six(2))
+		e, err := New(Config{Network: host, Listen: at(2)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.Close(t.Context())
+		x, fx := w.leech(e, c, seed.Addr())
+		waitFor(t, x, time.Minute)
+		c.in(t, fx)
+		if st := seed.Torrents()[0].Stats(); st.Swarm.Known != 0 {
+			t.Errorf("the seed knows %d addresses of peers, none of which is listened at", st.Swarm.Known)
+		}
+	})
+}
+
 // Where one of the addresses can't be had none stays open.
 func TestAnAddressIsTaken(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {

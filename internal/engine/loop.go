@@ -249,7 +249,7 @@ func (t *Torrent) swarmConfig() swarm.Config {
 		InfoHash: t.infoHash, PeerID: t.peerID,
 		Private: t.private.Load(), SeedOnly: t.spec.SeedOnly,
 		Tiers:  t.spec.Meta.Trackers(),
-		Client: "shoal " + t.e.cfg.Version, Port: t.e.port(false), Port6: t.e.port(true),
+		Client: "shoal " + t.e.cfg.Version, Port: t.e.ownPort(false), Port6: t.e.ownPort(true),
 		DHTPort: t.e.dhtPort(false), DHTPort6: t.e.dhtPort(true),
 		Slots: t.slots, MaxPeers: t.e.cfg.MaxPeers,
 		Trace: t.e.traceFunc(),

@@ -287,9 +287,9 @@ func (s *Swarm) Found(now mono.Time, src peerbook.Source, addrs []netip.AddrPort
 	}
 }
 
-// port is where we listen for peers of the family of an address.
+// port is where we listen for peers of the family of an address; 0 when we do not.
 func (c *Config) port(a netip.Addr) uint16 {
-	if a.Unmap().Is6() && c.Port6 != 0 {
+	if a.Unmap().Is6() {
 		return c.Port6
 	}
 	return c.Port
