@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // ErrPath is in what CheckPaths returns.
@@ -51,8 +52,26 @@ func CheckPaths(paths []string) error {
 	return nil
 }
 
-// SamePath reports whether some file system takes two paths for one.
-func SamePath(a, b string) bool { return a == b || foldKey(a) == foldKey(b) }
+// SamePath reports whether some file system takes two paths for one. For most it costs
+// next to nothing.
+func SamePath(a, b string) bool {
+	switch {
+	case strings.EqualFold(a, b):
+		return true
+	case ascii(a) && ascii(b):
+		return false
+	}
+	return foldKey(a) == foldKey(b)
+}
+
+func ascii(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
 
 // PathKey gives a key that is the same for all paths that some file system takes for one.
 func PathKey(path string) string { return foldKey(path) }

@@ -38,6 +38,11 @@ func TestCheckPaths(t *testing.T) {
 			t.Errorf("%q: %v, want %q", c.paths, err, c.want)
 		}
 	}
+	for _, c := range [][2]string{{"t/A", "T/a"}, {"", ""}, {"é", "e\u0301"}, {"K", "\u212a"}, {"ß", "SS"}, {"a", "b"}, {"é", "e"}, {"ab", "a"}, {"\u212a", "l"}} {
+		if want := PathKey(c[0]) == PathKey(c[1]); SamePath(c[0], c[1]) != want {
+			t.Errorf("%q and %q are one: want %v", c[0], c[1], want)
+		}
+	}
 	if !SamePath("t/A", "T/a") || SamePath("t/a", "t/b") || PathKey("T/A") != PathKey("t/a") {
 		t.Error("what is one path for a file system is not")
 	}

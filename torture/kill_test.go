@@ -153,3 +153,57 @@ func TestKillSeeds(t *testing.T) {
 	}
 	t.Logf("%d kills, %d pieces hashed again", *rounds/4, hashed)
 }
+
+// Downloads into another folder, on another volume, under other names, that are killed
+// again and again, also while they move home; every second start is not told where they
+// are. In the end all is where it belongs, and nothing is left elsewhere.
+func TestKillUnfinished(t *testing.T) {
+	p := makePayload(t, "256KiB", 30<<20, 0, 20<<20+77)
+	rng := rand.New(rand.NewPCG(*seedOf, 3))
+	source := addr(t)
+	aside := t.TempDir()
+	mount(t, "-t", "tmpfs", "-o", "size=80m", "tmpfs", aside)
+	defer unmount(t, "-l", aside)
+	kills, downloads := 0, 0
+	var most int64
+	for want := max(*rounds/5, 4); kills < want; downloads++ {
+		dir, state := t.TempDir(), t.TempDir()
+		had := int64(0)
+		for n := 0; ; n++ {
+			seed := run(t, "seed", p.torrent, "--dir", p.dir, "--listen", source, "--state", filepath.Join(p.dir, "state"))
+			seed.await("up", nil)
+			args := []string{"get", p.torrent, "--dir", dir, "--state", state, "--listen", addr(t), "--peer", source}
+			if n%2 == 0 {
+				args = append(args, "--incomplete-dir", aside, "--incomplete-suffix", ".part")
+			}
+			get := run(t, args...)
+			have := number(get.await("checked", nil), "have") * p.meta.Info.PieceLength
+			if again := had - have; n > 0 {
+				most = max(most, again)
+				if again > twice {
+					t.Errorf("%d bytes were sent and are not had after a kill", again)
+				}
+			}
+			done := false
+			select {
+			case <-get.done:
+				done = true
+			case <-time.After(time.Duration(rng.Int64N(int64(300 * time.Millisecond)))):
+				get.kill()
+				kills++
+			}
+			seed.term()
+			had = have + number(seed.find("complete"), "uploaded")
+			if done || t.Failed() {
+				break
+			}
+		}
+		p.whole(t, dir)
+		left, err := os.ReadDir(aside)
+		must(t, err)
+		if len(left) > 0 || t.Failed() {
+			t.Fatalf("left behind: %v", left)
+		}
+	}
+	t.Logf("%d kills in %d downloads: at most %.1f MiB were sent again for one kill", kills, downloads, float64(most)/(1<<20))
+}
