@@ -54,7 +54,7 @@ func Verify(ctx context.Context, spec VerifySpec) (*Verified, error) {
 	e := &Engine{cfg: Config{StateDir: spec.StateDir}, log: slog.New(slog.DiscardHandler), files: storage.NewPool(0), boot: resume.ThisBoot()}
 	defer e.closeState()
 	// A torrent that nobody runs: it is there for how its files are found.
-	t := &Torrent{e: e, spec: keptOf(&Spec{Meta: spec.Meta, SeedOnly: true}), info: spec.Meta.Info, geom: spec.Meta.Info.Geometry()}
+	t := &Torrent{e: e, spec: keptOf(&Spec{Meta: spec.Meta, SeedOnly: true}), info: spec.Meta.Info, infoHash: spec.Meta.InfoHash, geom: spec.Meta.Info.Geometry()}
 	t.at.Store(at)
 	o := newOpening(t, 0)
 	if err := o.openJournal(); err != nil {
