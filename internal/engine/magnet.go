@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"shoal/internal/infohash"
@@ -29,6 +30,8 @@ type Magnet struct {
 
 	ready chan struct{} // closed when the metadata is there, and the torrent is on the list
 	meta  *metainfo.Torrent
+
+	remembered atomic.Bool // set once the torrent is on the list, where torrents are remembered
 
 	// Owned by the loop.
 	came   bool // the metadata is there and not looked at yet
@@ -109,7 +112,7 @@ func (e *Engine) enlistMagnet(m *Magnet) error {
 	case e.closed:
 		e.mu.Unlock()
 		return ErrClosed
-	case e.torrents[m.t.infoHash] != nil, !e.onlyMagnet(m, m.t.infoHash):
+	case !e.free(m.t):
 		e.mu.Unlock()
 		return fmt.Errorf("%w: %s", ErrDuplicate, m.t.infoHash)
 	}

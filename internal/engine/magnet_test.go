@@ -388,3 +388,40 @@ func TestAddressesOfALink(t *testing.T) {
 		m.Stop(t.Context())
 	})
 }
+
+// What is remembered of a stopped torrent is its own: a magnet link to the same that comes
+// and goes before its metadata is there changes nothing of it, nor does a torrent that can't
+// be added since the link has it.
+func TestMagnetOfARememberedTorrent(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		r := w.rememberer()
+		c := makeContent(t, "one", 16<<10, 100_000)
+		w.seed(r.seed, c)
+		tor := add(t, r.e, r.spec(c))
+		wait(t, tor)
+		tor.Stop(t.Context())
+		r.e.SetShare(Share{SeedTime: time.Hour})
+		before := r.one("one")
+
+		m, _ := w.magnet(r.e, c, MagnetSpec{})
+		m.t.SetLimits(Limits{Up: 1000})
+		m.t.Pause()
+		if _, err := r.e.Add(Spec{Meta: c.meta, Dir: t.TempDir()}); !errors.Is(err, ErrDuplicate) {
+			t.Errorf("add what a link has: %v", err)
+		}
+		m.Stop(t.Context())
+		r.expect("after the link", "-one")
+		if got := r.one("one"); got != before {
+			t.Errorf("after the link: %+v\nbefore it: %+v", got, before)
+		}
+		r.again()
+		r.expect("in the next run", "-one")
+		tor, err := r.e.Start(before.InfoHash, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tor.Dir() != r.dir || tor.Paused() || tor.Limits() != (Limits{}) {
+			t.Errorf("it comes back in %s with %+v, paused is %v", tor.Dir(), tor.Limits(), tor.Paused())
+		}
+	})
+}

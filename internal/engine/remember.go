@@ -163,14 +163,20 @@ func (t *Torrent) row() Remembered {
 }
 
 // remembers reports whether a torrent is kept between runs: not one whose files are of
-// the caller's making.
+// the caller's making. One that began with its info-hash is when it is on the list: what is
+// remembered by that hash before may be of another time.
 func (m *memory) remembers(t *Torrent) bool {
+	return m.takes(t) && (t.magnet == nil || t.magnet.remembered.Load())
+}
+
+// takes reports whether a torrent is remembered once it is added.
+func (m *memory) takes(t *Torrent) bool {
 	return m != nil && t.spec.Storage == nil && t.spec.Open == nil
 }
 
 // add puts a torrent on the list of the engine, and remembers it.
 func (m *memory) add(t *Torrent, raw []byte) error {
-	if !m.remembers(t) {
+	if !m.takes(t) {
 		return m.listing(t)
 	}
 	m.mu.Lock()
@@ -184,7 +190,7 @@ func (m *memory) add(t *Torrent, raw []byte) error {
 	if t.spec.added.IsZero() {
 		t.spec.added = time.Now().UTC()
 	}
-	if !t.spec.restored && m.e.lookup(h) == nil {
+	if !t.spec.restored && m.e.vacant(t) {
 		if err := m.put(t, raw, known); err != nil {
 			return fmt.Errorf("remember %s: %w", t.info.Name, err)
 		}
@@ -196,6 +202,9 @@ func (m *memory) add(t *Torrent, raw []byte) error {
 		return err
 	}
 	delete(m.away, h)
+	if t.magnet != nil {
+		t.magnet.remembered.Store(true)
+	}
 	return nil
 }
 

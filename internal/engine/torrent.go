@@ -277,7 +277,7 @@ func (e *Engine) enlist(t *Torrent) error {
 	switch {
 	case e.closed:
 		return ErrClosed
-	case e.torrents[t.infoHash] != nil, !e.onlyMagnet(t.magnet, t.infoHash):
+	case !e.free(t):
 		return fmt.Errorf("%w: %s", ErrDuplicate, t.infoHash)
 	}
 	e.torrents[t.infoHash] = t
@@ -286,6 +286,18 @@ func (e *Engine) enlist(t *Torrent) error {
 	e.line.add(t)
 	t.openFirst()
 	return nil
+}
+
+// free reports whether no other torrent has the info-hash of t. e.mu is held.
+func (e *Engine) free(t *Torrent) bool {
+	return e.torrents[t.infoHash] == nil && e.onlyMagnet(t.magnet, t.infoHash)
+}
+
+// vacant reports whether a torrent can be put on the list, as far as can be said now.
+func (e *Engine) vacant(t *Torrent) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return !e.closed && e.free(t)
 }
 
 // InfoHash gives the torrent's info-hash.
