@@ -119,6 +119,7 @@ func TestNoPortOfAFamilyNotListenedOn(t *testing.T) {
 		x, fx := w.leech(e, c, seed.Addr())
 		waitFor(t, x, time.Minute)
 		c.in(t, fx)
+		time.Sleep(5 * time.Second) // for the snapshot
 		if st := seed.Torrents()[0].Stats(); st.Swarm.Known != 0 {
 			t.Errorf("the seed knows %d addresses of peers, none of which is listened at", st.Swarm.Known)
 		}
