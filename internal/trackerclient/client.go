@@ -283,7 +283,7 @@ func (c *Client) resolvePeers(ctx context.Context, peers []tracker.Peer) []track
 var (
 	ErrNoScrape  = errors.New("its URL does not say where to ask for counts")
 	ErrForbidden = errors.New("the URL leads to a local address where no tracker would be")
-	ErrFamily    = errors.New("no address of the family that we are reached by")
+	ErrFamily    = errors.New("none of its addresses is of a family (IPv4, IPv6) that we listen in")
 	ErrRedirects = fmt.Errorf("more than %d redirects", maxRedirects)
 	ErrTooLong   = errors.New("the reply is too long")
 	ErrReply     = errors.New("not a well-formed HTTP reply")
