@@ -125,7 +125,8 @@ func (m *lasting) begin(ctx context.Context, srcs []source, n netFlags, o runFla
 		m.out.note("shoal: " + printable(p.Text))
 	}
 	was := len(m.engine.Torrents())
-	for _, src := range srcs {
+	for i, src := range srcs {
+		srcs[i] = source{} // its memory is for the next ones
 		_, err := m.add(ctx, "run", &src, shoal.AddOptions{
 			Metainfo: src.raw, Dir: n.dir, Peers: n.peers, Share: o.share.limits(), Allocate: o.allocate == "full",
 		})

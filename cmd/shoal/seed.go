@@ -130,7 +130,8 @@ type sharing struct {
 
 // begin adds the torrents. The same one twice is told and passed over.
 func (sh *sharing) begin(ctx context.Context, srcs []source, n netFlags) error {
-	for _, src := range srcs {
+	for i, src := range srcs {
+		srcs[i] = source{} // its memory is for the next ones
 		t, err := sh.add(ctx, "seed", &src, shoal.AddOptions{Metainfo: src.raw, Dir: n.dir, Peers: n.peers, SeedOnly: true, Share: sh.share.limits()})
 		if errors.Is(err, shoal.ErrDuplicate) {
 			sh.out.warn("passed over: %s is the same torrent as one named before", printable(src.path))

@@ -158,7 +158,7 @@ type Torrent struct {
 	running bool
 	ended   bool
 	end     gate        // opens with ended
-	wakeup  *time.Timer // while there is no loop
+	wakeup  *time.Timer // runs while there is no loop; nil before the first deadline
 	loops   sync.WaitGroup
 
 	// Owned by the loop.
@@ -538,7 +538,6 @@ func (t *Torrent) post(ev event) bool {
 		t.running = true
 		if t.wakeup != nil {
 			t.wakeup.Stop()
-			t.wakeup = nil
 		}
 		t.inbox = t.e.inboxes.Get().(chan event)
 		t.loops.Add(1)
@@ -591,10 +590,14 @@ func (t *Torrent) park(deadline mono.Time) bool {
 	}
 	t.e.inboxes.Put(t.inbox) // nobody has it any more
 	t.running, t.inbox = false, nil
-	if deadline != mono.Never {
-		t.wakeup = time.AfterFunc(max(deadline.Sub(t.e.now()), 0), func() {
-			t.post(event{kind: evWake})
-		})
+	if deadline == mono.Never {
+		return true
+	}
+	wait := max(deadline.Sub(t.e.now()), 0)
+	if t.wakeup == nil {
+		t.wakeup = time.AfterFunc(wait, func() { t.post(event{kind: evWake}) })
+	} else {
+		t.wakeup.Reset(wait)
 	}
 	return true
 }
