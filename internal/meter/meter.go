@@ -17,16 +17,20 @@ const slots = 10
 
 const slot = Window / slots
 
-// Meter counts bytes. The zero Meter has counted nothing.
+// Meter counts bytes. The zero Meter has counted nothing, and is small: most torrents
+// never count. One that has counted is not to be copied.
 type Meter struct {
 	total int64
-	cells [slots]int64
+	cells *[slots]int64 // nil before the first byte
 	at    int64     // number of the current slot
 	since mono.Time // of the first byte
 }
 
 // Add counts n bytes at now.
 func (m *Meter) Add(now mono.Time, n int64) {
+	if m.cells == nil {
+		m.cells = new([slots]int64)
+	}
 	m.roll(now)
 	if m.since.IsZero() {
 		m.since = now
@@ -41,6 +45,9 @@ func (m *Meter) Total() int64 { return m.total }
 // Rate gives bytes a second over the window, or over the time since the first
 // byte while that is shorter (but at least over one second).
 func (m *Meter) Rate(now mono.Time) float64 {
+	if m.cells == nil {
+		return 0
+	}
 	m.roll(now)
 	var sum int64
 	for _, c := range m.cells {
@@ -59,7 +66,7 @@ func (m *Meter) Rate(now mono.Time) float64 {
 func (m *Meter) roll(now mono.Time) {
 	at := int64(now) / int64(slot)
 	if at-m.at >= slots {
-		m.cells = [slots]int64{}
+		*m.cells = [slots]int64{}
 		m.at = at
 		return
 	}
