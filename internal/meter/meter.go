@@ -22,8 +22,8 @@ const slot = Window / slots
 type Meter struct {
 	total int64
 	cells *[slots]int64 // nil before the first byte
-	at    int64     // number of the current slot
-	since mono.Time // of the first byte
+	at    int64         // number of the current slot
+	since mono.Time     // of the first byte
 }
 
 // Add counts n bytes at now.
