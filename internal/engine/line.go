@@ -132,14 +132,14 @@ func (l *line) wake() {
 
 // run tells torrents to run and to wait, until ctx ends.
 func (l *line) run(ctx context.Context) {
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
+	due := newAlarm(time.Hour)
+	defer due.Stop()
 	for {
 		select {
 		case <-l.soon:
-			timer.Reset(decideSoon)
+			due.Within(decideSoon)
 			continue
-		case <-timer.C:
+		case <-due.C():
 		case <-ctx.Done():
 			return
 		}
@@ -150,7 +150,7 @@ func (l *line) run(ctx context.Context) {
 		if next == mono.Never {
 			next = l.e.now().Add(time.Hour)
 		}
-		timer.Reset(max(next.Sub(l.e.now()), 0))
+		due.Set(max(next.Sub(l.e.now()), 0))
 	}
 }
 

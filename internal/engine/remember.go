@@ -327,15 +327,15 @@ func (m *memory) write() {
 
 // run has the catalogue written until ctx ends.
 func (m *memory) run(ctx context.Context) {
-	timer := time.NewTimer(totalsEvery)
-	defer timer.Stop()
+	due := newAlarm(totalsEvery)
+	defer due.Stop()
 	failing := false
 	for {
 		select {
 		case <-m.soon:
-			timer.Reset(writeSoon)
+			due.Within(writeSoon)
 			continue
-		case <-timer.C:
+		case <-due.C():
 		case <-ctx.Done():
 			return
 		}
@@ -343,12 +343,12 @@ func (m *memory) run(ctx context.Context) {
 		err := m.cat.Flush(ctx)
 		switch {
 		case err == nil:
-			timer.Reset(totalsEvery)
+			due.Set(totalsEvery)
 		case ctx.Err() == nil:
 			if !failing { // once is enough
 				m.e.log.Warn("write the list of torrents", "err", err)
 			}
-			timer.Reset(writeAgain)
+			due.Set(writeAgain)
 		}
 		failing = err != nil
 	}
