@@ -48,13 +48,6 @@ func takers(wg *sync.WaitGroup, g *Group, n, size int) []*taker {
 	return all
 }
 
-func end(wg *sync.WaitGroup, all []*taker) {
-	for _, k := range all {
-		close(k.done)
-	}
-	wg.Wait()
-}
-
 // passed gives what all have had in d.
 func passed(all []*taker, d time.Duration) (total int64, each []int64) {
 	synctest.Wait()
@@ -108,7 +101,7 @@ func TestLimit(t *testing.T) {
 		about(t, "a peer by the engine's limit", each[0], 20_000, 200)
 		about(t, "a peer by its torrent's", each[3], 5000, 200)
 
-		// Those that wait with a debt of minutes are let go when the limit is.
+		// Those that wait are let go when the limit is.
 		for _, k := range all {
 			close(k.done)
 		}
