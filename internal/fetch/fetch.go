@@ -134,14 +134,14 @@ func (w *way) dial(ctx context.Context, _, hostPort string) (net.Conn, error) {
 	}
 	failed := fmt.Errorf("%s has no address", host)
 	for i, a := range addrs[:min(len(addrs), maxAddresses)] {
-		if isLocal(a) && w.public {
+		if netio.IsLocal(a) && w.public {
 			return nil, fmt.Errorf("%w: %w", ErrRedirect, errForbidden)
 		}
 		one, cancel := context.WithTimeout(ctx, dialTime)
 		conn, err := w.network.Dial(one, netip.AddrPortFrom(a, uint16(port)))
 		cancel()
 		if err == nil {
-			w.public = w.public || !isLocal(a)
+			w.public = w.public || !netio.IsLocal(a)
 			return conn, nil
 		}
 		if i == 0 {
@@ -149,9 +149,4 @@ func (w *way) dial(ctx context.Context, _, hostPort string) (net.Conn, error) {
 		}
 	}
 	return nil, failed
-}
-
-func isLocal(a netip.Addr) bool {
-	a = a.Unmap()
-	return a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsUnspecified()
 }

@@ -56,6 +56,8 @@ func TestGet(t *testing.T) {
 	redirect("/loop", "/loop")
 	redirect("/local", "http://127.0.0.1/file")
 	redirect("/private", "http://inside.example/file")
+	redirect("/carrier", "http://carrier.example/file")
+	redirect("/mapped", "http://mapped.example/file")
 	redirect("/elsewhere", "http://other.example:81/file")
 	redirect("/odd", "ftp://other.example/file")
 	redirect("/out", "http://other.example/local")
@@ -74,6 +76,8 @@ func TestGet(t *testing.T) {
 		{"http://a.example/loop", ErrRedirect},
 		{"http://a.example/local", ErrRedirect},
 		{"http://a.example/private", ErrRedirect},
+		{"http://a.example/carrier", ErrRedirect},
+		{"http://a.example/mapped", ErrRedirect},
 		{"http://127.0.0.1/out", ErrRedirect},
 		{"http://a.example/odd", ErrRedirect},
 		{"http://a.example/none", ErrStatus},
@@ -85,6 +89,9 @@ func TestGet(t *testing.T) {
 			"a.example":      netip.MustParseAddr("203.0.113.1"),
 			"other.example":  netip.MustParseAddr("203.0.113.2"),
 			"inside.example": netip.MustParseAddr("10.0.0.1"),
+			// Addresses that look like those of the internet and are not.
+			"carrier.example": netip.MustParseAddr("100.64.0.1"),
+			"mapped.example":  netip.MustParseAddr("64:ff9b::10.0.0.1"),
 		}}
 		client := &Client{Network: w, UserAgent: "shoal/test"}
 		b, err := client.Get(t.Context(), c.url, 100)
