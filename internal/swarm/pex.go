@@ -13,20 +13,23 @@ import (
 // Peer exchange (BEP 11): peers that speak it are told who else is here, and tell us.
 // Private torrents keep out of it (BEP 27).
 
-// pexSpoken takes that a peer speaks peer exchange, or no more.
+// pexSpoken takes that a peer speaks peer exchange. What was said is kept also when it does
+// no more: to switch it off and on again is no way to speak more often.
 func (s *Swarm) pexSpoken(p *peer) {
-	switch speaks := p.ext.IDs.Speaks(wire.UTPex) && !s.cfg.Private; {
-	case speaks && p.pex == nil:
-		p.pex = pex.New(s.now)
-		s.due(p.pex.Deadline())
-	case !speaks:
-		p.pex = nil
+	if !s.speaksPex(p) {
+		return
 	}
+	if p.pex == nil {
+		p.pex = pex.New(s.now)
+	}
+	s.due(p.pex.Deadline())
 }
+
+func (s *Swarm) speaksPex(p *peer) bool { return p.ext.IDs.Speaks(wire.UTPex) && !s.cfg.Private }
 
 // tickPex tells a peer of the others when it is time.
 func (s *Swarm) tickPex(p *peer) {
-	if p.pex == nil {
+	if p.pex == nil || !s.speaksPex(p) {
 		return
 	}
 	if s.now >= p.pex.Deadline() {
@@ -93,7 +96,7 @@ func (s *Swarm) wantsNothing(p *peer) bool {
 // theirPex takes the peers that a peer tells us of. It is believed of none that it can't
 // know; seeds are of no use to one who has everything.
 func (s *Swarm) theirPex(p *peer, body []byte) error {
-	if p.pex == nil {
+	if p.pex == nil || !s.speaksPex(p) {
 		return nil // private, or it does not take any itself
 	}
 	m, err := wire.ParsePex(body)
