@@ -66,7 +66,13 @@ func (s *Swarm) owes(p *peer, ref block.Ref) bool {
 	if p.fast == nil {
 		return false
 	}
-	if r, late := p.late.take(ref); !late || r.owed {
+	switch r, late := p.late.take(ref); {
+	case !late:
+		return false
+	case r.owed:
+		// Its answer is expected all the same: a reject that comes first is that, and
+		// not one to the request that is made now.
+		p.expectLate(r)
 		return false
 	}
 	if s.tracing() {
