@@ -142,13 +142,7 @@ func (t *Torrent) apply(ev event) {
 	}
 	switch ev.kind {
 	case evBatch:
-		key := swarm.PeerKey(ev.batch.Key)
-		for _, it := range ev.batch.Items {
-			if ev.batch.Bare && !t.stillValid(now, key, it.Message) {
-				break
-			}
-			t.swarm.Message(now, key, it.Message, it.Block)
-		}
+		t.hear(now, swarm.PeerKey(ev.batch.Key), ev.batch.Items, ev.batch.Bare)
 		ev.batch.Recycle()
 	case evSent:
 		t.swarm.Sent(now, swarm.PeerKey(ev.key), int(ev.n), ev.bytes)
@@ -193,15 +187,32 @@ func (t *Torrent) apply(ev event) {
 	}
 }
 
+// hear takes messages of a peer. bare: some were read before the geometry was known. After
+// one that can't be, what is left of them is given back.
+func (t *Torrent) hear(now mono.Time, key swarm.PeerKey, items []peerconn.Item, bare bool) {
+	for i, it := range items {
+		if bare && !t.stillValid(now, key, it.Message) {
+			t.putBack(items[i:])
+			return
+		}
+		t.swarm.Message(now, key, it.Message, it.Block)
+	}
+}
+
+// putBack gives back the blocks of messages that nobody takes.
+func (t *Torrent) putBack(items []peerconn.Item) {
+	for _, it := range items {
+		if it.Block != nil {
+			t.device.budget.Put(it.Block)
+		}
+	}
+}
+
 // refuse gives back what an event holds when there is no swarm to take it.
 func (t *Torrent) refuse(ev event) {
 	switch ev.kind {
 	case evBatch:
-		for _, it := range ev.batch.Items {
-			if it.Block != nil {
-				t.device.budget.Put(it.Block)
-			}
-		}
+		t.putBack(ev.batch.Items)
 		ev.batch.Recycle()
 	case evJoined:
 		ev.with.(*arrival).nc.Close()

@@ -13,8 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"shoal/internal/disk"
 	"shoal/internal/infohash"
+	"shoal/internal/mono"
 	"shoal/internal/peerconn"
+	"shoal/internal/swarm"
 	"shoal/internal/why"
 	"shoal/internal/wire"
 	"shoal/metainfo"
@@ -424,4 +427,21 @@ func TestMagnetOfARememberedTorrent(t *testing.T) {
 			t.Errorf("it comes back in %s with %+v, paused is %v", tor.Dir(), tor.Limits(), tor.Paused())
 		}
 	})
+}
+
+// A peer says, while the geometry is not known, that it has a piece which can't be, and sends
+// a block in the same breath: it is gone, and its block is back among the buffers.
+func TestNonsenseBeforeTheGeometryCostsNoBuffer(t *testing.T) {
+	c := makeContent(t, "one", 16<<10, 100_000)
+	budget := disk.NewBudget(1 << 20)
+	tor := &Torrent{geom: c.meta.Info.Geometry(), device: &device{budget: budget}}
+	tor.swarm = swarm.New(swarm.Config{Geometry: tor.geom}, mono.Start, newRand())
+	b := budget.TryGet()
+	tor.hear(mono.Start, 1, []peerconn.Item{
+		{Message: wire.Message{ID: wire.Have, Piece: 1 << 19}},
+		{Message: wire.Message{ID: wire.Piece, Length: 16 << 10}, Block: b},
+	}, true)
+	if n := budget.InUse(); n != 0 {
+		t.Errorf("%d buffers are out", n)
+	}
 }
