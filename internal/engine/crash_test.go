@@ -247,7 +247,8 @@ func (k *crashing) mixed(to Names) Names {
 	return out
 }
 
-// Every call fails once: it goes on by itself in the same run, and ends as it should.
+// Every call fails once, and all calls from one on for a while: it goes on by itself in the
+// same run, and ends as it should.
 func TestFlowsFail(t *testing.T) {
 	for _, f := range flows {
 		if f.do != nil {
@@ -255,21 +256,26 @@ func TestFlowsFail(t *testing.T) {
 		}
 		t.Run(f.name, func(t *testing.T) {
 			for n, calls := 1, 1; n <= calls; n += step(n) {
-				for _, errno := range []error{syscall.EIO, syscall.ENOSPC} {
+				for _, c := range []struct {
+					errno error
+					until time.Duration
+				}{{syscall.EIO, 0}, {syscall.ENOSPC, 0}, {syscall.ENOSPC, 30 * time.Second}, {syscall.EIO, 90 * time.Second}} {
 					bubble(t, func(t *testing.T, w *world) {
 						k := w.crashing(f.links)
 						e, l := k.start(f.paths)
-						k.fs.FailWhen(func(c crashfs.Call) error {
-							if c.N == n {
+						errno, began := c.errno, time.Now()
+						k.fs.FailWhen(func(call crashfs.Call) error {
+							if call.N == n || call.N > n && time.Since(began) < c.until {
 								return errno
 							}
 							return nil
 						})
+						time.Sleep(c.until * 3)
 						wait(t, l)
 						synctest.Wait()
 						calls = max(calls, k.fs.Calls())
 						k.fs.FailWhen(nil)
-						when := fmt.Sprintf("%s, call %d failed with %v", f.name, n, errno)
+						when := fmt.Sprintf("%s, call %d failed with %v, others for %v", f.name, n, errno, c.until)
 						if err := e.Close(t.Context()); err != nil {
 							t.Errorf("%s: close: %v", when, err)
 						}
