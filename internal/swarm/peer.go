@@ -93,8 +93,9 @@ type request struct {
 	passed  int           // later requests that were answered before it
 
 	// owed says that it was not sent: an earlier one for the block is still to be answered,
-	// which was taken back.
-	owed bool
+	// which was taken back. at is when that was sent.
+	owed   bool
+	giveUp mono.Time // when an answer to what was taken back is not waited for any more
 }
 
 // requests holds requests, oldest first. Peers answer nearly

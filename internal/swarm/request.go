@@ -41,11 +41,13 @@ func (s *Swarm) ask(p *peer) {
 		if p.choking {
 			c.Why = why.Allowed
 		}
-		owed := s.owes(p, c.Ref)
-		p.requests.push(request{ref: c.Ref, at: s.now, excused: s.ration.Excused(), owed: owed})
-		if owed {
+		r := request{ref: c.Ref, at: s.now, excused: s.ration.Excused()}
+		if old, owed := s.owed(p, c.Ref); owed {
+			r.at, r.owed, r.giveUp = old.at, true, old.giveUp
+			p.requests.push(r)
 			continue
 		}
+		p.requests.push(r)
 		p.out = wire.AppendRequest(p.out, c.Ref)
 		if s.tracing() {
 			r := onBlock(c.Why, c.Ref)
@@ -57,28 +59,30 @@ func (s *Swarm) ask(p *peer) {
 	p.hungry = len(s.tmp().choices) < room
 }
 
-// owes reports whether p owes an answer for a block already: it was asked for it, and
-// that was taken back, which is answered with the block or a reject (BEP 6). To ask once more
-// would bring the block twice where the cancel came too late: what has been handed to a
-// socket can't be called back. It is waited for once: not all keep to the rule. Without the
-// fast extension nobody can tell.
-func (s *Swarm) owes(p *peer, ref block.Ref) bool {
+// owed gives a request for a block that p has still to answer: it was taken back, which is
+// answered with the block or a reject (BEP 6). To ask once more would bring the block twice
+// where the cancel came too late: what has been handed to a socket can't be called back.
+// It is waited for once, and not for long: not all keep to the rule. Without the fast
+// extension nobody can tell.
+func (s *Swarm) owed(p *peer, ref block.Ref) (request, bool) {
 	if p.fast == nil {
-		return false
+		return request{}, false
 	}
-	switch r, late := p.late.take(ref); {
+	r, late := p.late.take(ref)
+	switch {
 	case !late:
-		return false
-	case r.owed:
+		return request{}, false
+	case r.owed, s.now >= r.giveUp:
 		// Its answer is expected all the same: a reject that comes first is that, and
 		// not one to the request that is made now.
-		p.expectLate(r)
-		return false
+		r.owed = true
+		p.keepLate(r)
+		return request{}, false
 	}
 	if s.tracing() {
 		s.note(trace.Did, trace.Peer, p, "wait", onBlock(why.Owed, ref))
 	}
-	return true
+	return r, true
 }
 
 // limit is how many requests p should have. While somebody reads it is fewer, so that
@@ -118,7 +122,7 @@ func (s *Swarm) cancel(p *peer, ref block.Ref, w why.Why) {
 	}
 	s.sayCancel(p, r, w)
 	r.owed = r.owed || w == why.TimedOut // then it has been waited for long enough
-	p.expectLate(r)
+	s.expectLate(p, r)
 	p.window.Lost(s.now)
 	s.touch(p)
 }
@@ -136,7 +140,13 @@ func (s *Swarm) sayCancel(p *peer, r request, w why.Why) {
 
 // expectLate remembers a request that was taken back, for a while: the oldest is
 // forgotten when there are more than a peer could have on its way to us.
-func (p *peer) expectLate(r request) {
+func (s *Swarm) expectLate(p *peer, r request) {
+	wait, _ := p.window.Expect()
+	r.giveUp = s.now.Add(max(passedTimeout, 2*wait))
+	p.keepLate(r)
+}
+
+func (p *peer) keepLate(r request) {
 	if p.late.len() >= maxLate {
 		p.late.pop()
 	}
@@ -146,7 +156,7 @@ func (p *peer) expectLate(r request) {
 // takeBack gives up every request in flight to p, so that others may be asked.
 func (s *Swarm) takeBack(p *peer) {
 	for _, r := range p.requests.live() {
-		p.expectLate(r)
+		s.expectLate(p, r)
 	}
 	p.requests.clear()
 	p.window.Drained(s.now)
@@ -191,6 +201,9 @@ func (s *Swarm) tickRequests(p *peer) {
 // that keeps fewer requests than we sent drops one without a word; the sign is
 // that it answers many later ones.
 func (r request) overdue() mono.Time {
+	if r.owed {
+		return r.giveUp
+	}
 	if r.passed >= passedBy {
 		return r.at.Add(passedTimeout)
 	}
