@@ -402,7 +402,7 @@ func (t *Torrent) perform(effects []swarm.Effect) {
 		case swarm.Announce:
 			t.announce(*e)
 		case swarm.FindPeers:
-			t.tasks.Go(t.findPeers)
+			t.seek()
 		case swarm.Told:
 			if t.e.node != nil {
 				t.e.node.Told(e.Addr)
@@ -442,11 +442,21 @@ func (t *Torrent) dial(addr netip.AddrPort) {
 	t.joined(nc, addr, true, theirs)
 }
 
-// findPeers asks the DHT and announces us there.
-func (t *Torrent) findPeers() {
-	us := dht.Announce{Enabled: true, Port: t.e.port(false), Port6: t.e.port(true)}
+// seek has peers looked for. While the metadata is missing that can be ended.
+func (t *Torrent) seek() {
 	ctx, cancel := t.ctx.Child()
-	defer cancel()
+	if t.magnet != nil {
+		t.magnet.unseek = cancel
+	}
+	t.tasks.Go(func() {
+		defer cancel()
+		t.findPeers(ctx)
+	})
+}
+
+// findPeers asks the DHT and announces us there.
+func (t *Torrent) findPeers(ctx context.Context) {
+	us := dht.Announce{Enabled: true, Port: t.e.port(false), Port6: t.e.port(true)}
 	holders := t.e.node.Lookup(ctx, t.infoHash, us, func(addrs []netip.AddrPort) {
 		t.post(event{kind: evFound, with: &found{src: peerbook.DHT, addrs: addrs}})
 	})

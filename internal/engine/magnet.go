@@ -36,6 +36,7 @@ type Magnet struct {
 	// Owned by the loop.
 	came   bool // the metadata is there and not looked at yet
 	listed bool
+	unseek func() // ends the latest search in the DHT; nil before the first
 }
 
 // MagnetSpec says which torrent is meant, and how to go on with it.
@@ -201,6 +202,9 @@ func (t *Torrent) learn(now mono.Time) {
 	}
 	if t.info.Private {
 		t.private.Store(true)
+		if m.unseek != nil {
+			m.unseek() // it would announce us there in the end
+		}
 		t.swarm.Private(now)
 		t.swarm.Flush(t.send)
 		t.perform(t.swarm.Effects())
