@@ -236,6 +236,8 @@ type Stats struct {
 
 	Size        int64  // bytes of all files
 	Verified    int64  // bytes in verified pieces
+	Left        int64  // bytes in pieces of files that are left out; Size-Left are wanted
+	LeftHad     int64  // of these, verified all the same
 	PieceLength int64  // bytes
 	Pieces      int    // how many there are
 	Have        int    // how many are verified
@@ -269,13 +271,19 @@ type Stats struct {
 	WebSeeds      []WebSeedStats
 }
 
+// Wanted is how many bytes are in pieces that are wanted: less than Size where files are left out.
+func (s Stats) Wanted() int64 { return s.Size - s.Left }
+
+// WantedVerified is how many of the wanted bytes are verified.
+func (s Stats) WantedVerified() int64 { return s.Verified - s.LeftHad }
+
 // ETA is how long the rest takes at the present rate; ok is false while that
 // cannot be said.
 func (s Stats) ETA() (d time.Duration, ok bool) {
 	if s.State != Downloading || s.DownRate < 1 {
 		return 0, false
 	}
-	return time.Duration(float64(s.Size-s.Verified) / s.DownRate * float64(time.Second)), true
+	return time.Duration(float64(s.Wanted()-s.WantedVerified()) / s.DownRate * float64(time.Second)), true
 }
 
 // TrackerStats is what is known of one tracker of a torrent.

@@ -237,6 +237,10 @@ func (t *Torrent) Stats() Stats {
 		Peers: w.Peers, Seeds: w.Seeds, KnownPeers: w.Known, Unchoked: w.Unchoked, DHTNodes: s.DHT,
 		External: s.External,
 	}
+	if w.WantedSize > 0 { // 0 before the swarm is there
+		out.Left = w.Size - w.WantedSize
+		out.LeftHad = w.Verified - w.WantedVerified
+	}
 	before := t.t.Before()
 	out.TotalDownloaded, out.TotalUploaded = before.Downloaded+w.Downloaded, before.Uploaded+w.Uploaded
 	out.WebDownloaded, out.WebRate = w.WebDownloaded, w.WebRate

@@ -354,10 +354,10 @@ func (d *download) checked(s shoal.Stats) {
 func (d *download) complete() {
 	s, took := d.torrent.Stats(), d.out.now().Sub(d.start)
 	path := d.torrent.Path()
-	text := "complete: " + size(s.Size) + ", all of it here already"
+	text := "complete: " + size(s.Wanted()) + ", all of it here already"
 	if s.Downloaded > 0 {
 		fetching := d.out.now().Sub(d.checkedAt)
-		text = fmt.Sprintf("complete: %s, %s fetched in %s, %s on average", size(s.Size), size(s.Downloaded),
+		text = fmt.Sprintf("complete: %s, %s fetched in %s, %s on average", size(s.Wanted()), size(s.Downloaded),
 			span(fetching), rate(float64(s.Downloaded)/max(fetching.Seconds(), 0.001)))
 	}
 	if s.Wasted > 0 {
@@ -366,7 +366,7 @@ func (d *download) complete() {
 	d.out.say("%s", text)
 	d.out.say("saved as %s", printable(path))
 	d.out.event("complete", completeEvent{
-		s.InfoHash, d.torrent.Name(), seconds(took), s.Size, s.Downloaded, s.Wasted, s.Uploaded, d.torrent.Dir(), path,
+		s.InfoHash, d.torrent.Name(), seconds(took), s.Wanted(), s.Downloaded, s.Wasted, s.Uploaded, d.torrent.Dir(), path,
 	})
 }
 
@@ -378,7 +378,7 @@ func (d *download) failed(ctx context.Context, err error) error {
 	s := d.torrent.Stats()
 	return &failure{
 		exitInterrupted, fmt.Errorf("%s: %w", d.what(), context.Cause(ctx)),
-		fmt.Sprintf("%s is verified and kept; the same command goes on from there", percent(s.Verified, s.Size)),
+		fmt.Sprintf("%s is verified and kept; the same command goes on from there", percent(s.WantedVerified(), s.Wanted())),
 	}
 }
 

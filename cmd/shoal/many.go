@@ -191,7 +191,7 @@ func (m *lasting) goOn(src *source, o runFlags) error {
 func (m *lasting) run(ctx context.Context) error {
 	w := watchAll(m.out, m.engine, func(t *shoal.Torrent) {
 		m.out.say("complete: %s, saved as %s", printable(t.Name()), printable(t.Path()))
-		m.out.event("finished", finishedEvent{t.InfoHash(), t.Name(), t.Stats().Size, t.Path()})
+		m.out.event("finished", finishedEvent{t.InfoHash(), t.Name(), t.Stats().Wanted(), t.Path()})
 	}, m.torrents)
 	defer w.stop()
 	up := runningEvent{Addr: m.engine.Addr().String(), Torrents: len(m.torrents), Stopped: m.stopped}

@@ -86,6 +86,7 @@ func (d *download) serve(ctx context.Context, web netip.AddrPort) error {
 	go func() { ended <- server.Serve(&limited{l, make(chan struct{}, maxViewers)}) }()
 	// What files are called is known when they have been looked at.
 	if _, err := d.torrent.Checked(ctx); err == nil {
+		d.checkedAt = d.out.now()
 		links := site.links()
 		d.out.say("serving at %s", links[0])
 		d.out.event("serving", servingEvent{d.torrent.InfoHash(), links[0], links[1:]})
@@ -110,7 +111,7 @@ func (d *download) serve(ctx context.Context, web netip.AddrPort) error {
 		s := d.torrent.Stats()
 		return &failure{
 			exitInterrupted, fmt.Errorf("serve %s: %w", d.src.name(), context.Cause(ctx)),
-			fmt.Sprintf("%s is verified and kept; the same command goes on from there", percent(s.Verified, s.Size)),
+			fmt.Sprintf("%s is verified and kept; the same command goes on from there", percent(s.WantedVerified(), s.Wanted())),
 		}
 	}
 	return fail("serve "+d.src.name(), err)

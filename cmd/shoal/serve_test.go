@@ -106,7 +106,10 @@ func TestChoose(t *testing.T) {
 	_, addr := seedFrom(t, s.dir, s.torrent, "--no-dht")
 	dir := t.TempDir()
 	get := []string{"get", s.torrent, "--dir", dir, "--state", t.TempDir(), "--no-dht", "--listen", "127.0.0.1:0", "--peer", addr}
-	start(t, append(get, "--skip", "one.bin")...).finish(exitDone, "complete")
+	some := start(t, append(get, "--skip", "one.bin")...)
+	if e := some.finish(exitDone, "complete"); number(t, e, "bytes") >= s.size {
+		t.Errorf("as if nothing were left out: %v", e)
+	}
 	if _, err := os.Stat(filepath.Join(dir, "files", "one.bin")); !os.IsNotExist(err) {
 		t.Errorf("what was left out is there: %v", err)
 	}

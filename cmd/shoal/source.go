@@ -74,7 +74,7 @@ func readTorrent(name string) ([]byte, error) {
 	}
 	defer f.Close()
 	if st, err := f.Stat(); err == nil && st.IsDir() {
-		return nil, sourceErr("name a .torrent file in it; only seed takes a folder of them",
+		return nil, sourceErr("name a .torrent file in it; seed and run take a folder of them",
 			"read %s: is a folder", printable(name))
 	}
 	raw, err := io.ReadAll(io.LimitReader(f, metainfo.MaxSize+1))

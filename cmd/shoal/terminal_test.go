@@ -167,6 +167,10 @@ func TestLines(t *testing.T) {
 	checking.State, checking.Checked = shoal.Checking, 25
 	lonely := s
 	lonely.Peers, lonely.KnownPeers, lonely.DownRate = 0, 1, 0
+	unknown := lonely
+	unknown.KnownPeers = 0
+	some := s // a third of it is left out, and half of that is here all the same
+	some.Left, some.LeftHad = 300<<20, 150<<20
 	complete := s
 	complete.State, complete.Verified, complete.Uploaded = shoal.Seeding, s.Size, 1<<30
 	for _, c := range []struct {
@@ -188,6 +192,16 @@ downloading  40.0%  400 MiB of 1000 MiB
 		{"without peers", 60, []shoal.Stats{lonely}, `
 downloading  40.0%  ███████▌             400 MiB of 1000 MiB
 looking for peers: 1 address known, 53 DHT nodes
+████████████████████████░░░░░░······························
+`},
+		{"nobody known", 60, []shoal.Stats{unknown}, `
+downloading  40.0%  ███████▌             400 MiB of 1000 MiB
+looking for peers: 0 addresses known, 53 DHT nodes
+████████████████████████░░░░░░······························
+`},
+		{"some files are left out", 60, []shoal.Stats{some}, `
+downloading  35.7%  ███████▏              250 MiB of 700 MiB
+12.5 MiB/s  5 peers (2 seeds)  ETA 36s  ↑ 300 KiB/s
 ████████████████████████░░░░░░······························
 `},
 		{"checking", 60, []shoal.Stats{checking}, `

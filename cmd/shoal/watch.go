@@ -150,6 +150,8 @@ type progressEvent struct {
 	State      string `json:"state"`
 	Size       int64  `json:"size"`
 	Verified   int64  `json:"verified"`
+	Wanted     int64  `json:"wanted"`
+	WantedHad  int64  `json:"wanted_verified"`
 	Pieces     int    `json:"pieces"`
 	Have       int    `json:"have"`
 	Checked    int    `json:"checked"`
@@ -172,7 +174,7 @@ type progressEvent struct {
 
 func progressOf(s shoal.Stats) progressEvent {
 	e := progressEvent{
-		InfoHash: s.InfoHash, State: string(s.State), Size: s.Size, Verified: s.Verified,
+		InfoHash: s.InfoHash, State: string(s.State), Size: s.Size, Verified: s.Verified, Wanted: s.Wanted(), WantedHad: s.WantedVerified(),
 		Pieces: s.Pieces, Have: s.Have, Checked: s.Checked,
 		Downloaded: s.Downloaded, Wasted: s.Wasted, Uploaded: s.Uploaded,
 		DownRate: int64(s.DownRate), UpRate: int64(s.UpRate), WebBytes: s.WebDownloaded, WebRate: int64(s.WebRate),
@@ -204,16 +206,16 @@ type sight struct {
 
 // A tally is what is added up over torrents.
 type tally struct {
-	state                    shoal.State
-	size, verified, uploaded int64
-	downRate, upRate         float32
-	peers, dhtNodes          int32
-	pieces, have, checked    int32
+	state                                   shoal.State
+	size, verified, left, leftHad, uploaded int64
+	downRate, upRate                        float32
+	peers, dhtNodes                         int32
+	pieces, have, checked                   int32
 }
 
 func tallyOf(s shoal.Stats) tally {
 	return tally{
-		s.State, s.Size, s.Verified, s.Uploaded, float32(s.DownRate), float32(s.UpRate),
+		s.State, s.Size, s.Verified, s.Left, s.LeftHad, s.Uploaded, float32(s.DownRate), float32(s.UpRate),
 		int32(s.Peers), int32(s.DHTNodes), int32(s.Pieces), int32(s.Have), int32(s.Checked),
 	}
 }
@@ -329,6 +331,8 @@ func (v *view) add(s tally) {
 	v.doing[s.state]++
 	v.sum.Size += s.size
 	v.sum.Verified += s.verified
+	v.sum.Left += s.left
+	v.sum.LeftHad += s.leftHad
 	v.sum.Uploaded += s.uploaded
 	v.sum.DownRate += float64(s.downRate)
 	v.sum.UpRate += float64(s.upRate)
@@ -360,11 +364,11 @@ func (w *watcher) line(v view) {
 			w.out.say("checking  %s  %s of %s", percent(done, sum.Size), size(done), size(sum.Size))
 		}
 	case v.torrents == 1 && v.doing[shoal.Downloading] > 0:
-		if w.pace.due(now, sum.Verified, sum.Size) {
+		if w.pace.due(now, sum.WantedVerified(), sum.Wanted()) {
 			w.out.say("%s", downloading(v.one))
 		}
 	case v.doing[shoal.Downloading] > 0:
-		if w.pace.due(now, sum.Verified, sum.Size) {
+		if w.pace.due(now, sum.WantedVerified(), sum.Wanted()) {
 			w.out.say("%s", several(v, blocks))
 		}
 	case sum.Uploaded > w.uploaded && now.Sub(w.pace.last) >= seedingEvery:
@@ -374,17 +378,18 @@ func (w *watcher) line(v view) {
 }
 
 func downloading(s shoal.Stats) string {
-	return fmt.Sprintf("downloading  %s  %s of %s  %s", percent(s.Verified, s.Size), size(s.Verified), size(s.Size), traffic(s, blocks))
+	return fmt.Sprintf("downloading  %s  %s of %s  %s", percent(s.WantedVerified(), s.Wanted()), size(s.WantedVerified()), size(s.Wanted()), traffic(s, blocks))
 }
 
 // traffic says how a download gets on, or what it is waiting for.
 func traffic(s shoal.Stats, g glyphs) string {
 	web := webSeedsAt(s)
 	if s.Peers == 0 && web == 0 {
-		text := "looking for peers: " + count(s.KnownPeers, "address") + " known"
-		if s.KnownPeers > 1 {
-			text = fmt.Sprintf("looking for peers: %d addresses known", s.KnownPeers)
+		addresses := "1 address"
+		if s.KnownPeers != 1 {
+			addresses = group(int64(s.KnownPeers)) + " addresses"
 		}
+		text := "looking for peers: " + addresses + " known"
 		if s.DHTNodes > 0 {
 			text += ", " + count(s.DHTNodes, "DHT node")
 		}
@@ -410,7 +415,7 @@ func traffic(s shoal.Stats, g glyphs) string {
 func several(v view, g glyphs) string {
 	var parts []string
 	if n := v.doing[shoal.Downloading]; n > 0 {
-		parts = append(parts, fmt.Sprintf("downloading %s  %s  %s", count(n, "torrent"), percent(v.sum.Verified, v.sum.Size), rate(v.sum.DownRate)))
+		parts = append(parts, fmt.Sprintf("downloading %s  %s  %s", count(n, "torrent"), percent(v.sum.WantedVerified(), v.sum.Wanted()), rate(v.sum.DownRate)))
 	}
 	if n := v.doing[shoal.Seeding] + v.doing[shoal.Incomplete]; n > 0 || len(parts) == 0 {
 		parts = append(parts, "seeding "+count(n, "torrent"))
@@ -442,7 +447,7 @@ func lines(v view, width int, g glyphs, c colours) []string {
 	case v.torrents == 1 && v.doing[shoal.Downloading] > 0:
 		s := v.one
 		return []string{
-			barLine("downloading", s.Verified, s.Size, size(s.Verified)+" of "+size(s.Size), width, g, c),
+			barLine("downloading", s.WantedVerified(), s.Wanted(), size(s.WantedVerified())+" of "+size(s.Wanted()), width, g, c),
 			strings.TrimRight(traffic(s, g), " "),
 			pieceMap(s.Map, width, g, c),
 		}
