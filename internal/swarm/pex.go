@@ -59,6 +59,9 @@ func (s *Swarm) mayKnow(p *peer) []wire.PexPeer {
 		if !addr.IsValid() || addr == p.reachedAt() || !peerbook.Credible(p.addr.Addr(), addr.Addr()) {
 			continue
 		}
+		if addr.Addr().IsLinkLocalUnicast() {
+			continue // it means something on one link only, and a message has no room for which
+		}
 		flags := uint8(0)
 		if q.dialled {
 			flags |= wire.PexConnectable
