@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,7 +48,7 @@ type life struct {
 	over gate
 
 	mu    sync.Mutex
-	after map[*func()]struct{}
+	after *[]*func() // few: what is under way
 }
 
 var _ context.Context = (*life)(nil)
@@ -72,18 +73,23 @@ func (l *life) AfterFunc(f func()) (stop func() bool) {
 		return func() bool { return false }
 	}
 	if l.after == nil {
-		l.after = make(map[*func()]struct{})
+		l.after = new([]*func())
 	}
-	l.after[&f] = struct{}{}
+	*l.after = append(*l.after, &f)
 	return func() bool {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		_, waits := l.after[&f]
-		delete(l.after, &f)
-		if len(l.after) == 0 {
+		if l.after == nil {
+			return false
+		}
+		i := slices.Index(*l.after, &f)
+		if i < 0 {
+			return false
+		}
+		if *l.after = slices.Delete(*l.after, i, i+1); len(*l.after) == 0 {
 			l.after = nil
 		}
-		return waits
+		return true
 	}
 }
 
@@ -113,7 +119,10 @@ func (l *life) End() {
 	l.after = nil
 	l.over.Open()
 	l.mu.Unlock()
-	for f := range after {
+	if after == nil {
+		return
+	}
+	for _, f := range *after {
 		(*f)()
 	}
 }

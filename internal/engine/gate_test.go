@@ -54,8 +54,8 @@ func TestLife(t *testing.T) {
 	if !stop() || stop() {
 		t.Error("taken back once, and twice")
 	}
-	if n := len(l.after); n != 1 {
-		t.Errorf("%d wait for its end", n)
+	if l.after == nil || len(*l.after) != 1 {
+		t.Errorf("%v wait for its end", l.after)
 	}
 	if early.Err() == nil || late.Err() != nil {
 		t.Errorf("%v, %v", early.Err(), late.Err())
