@@ -258,7 +258,11 @@ func (t *Torrent) leave() {
 }
 
 func (t *Torrent) left() {
-	if t.busy--; t.busy == 0 && t.quiet != nil {
+	if t.busy--; t.busy > 0 {
+		return
+	}
+	t.done = nil // nobody waits for it any more
+	if t.quiet != nil {
 		t.quiet.Broadcast()
 	}
 }

@@ -52,6 +52,7 @@ func BenchmarkManySeeds(b *testing.B) {
 		}
 		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/n, "B/torrent")
 		b.ReportMetric(float64(after.StackInuse-before.StackInuse)/n, "stack-B/torrent")
+		b.ReportMetric(float64(after.HeapInuse-before.HeapInuse)/n, "inuse-B/torrent")
 		b.ReportMetric(up.Seconds(), "s-up")
 		e.Close(b.Context())
 	}
