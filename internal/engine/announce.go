@@ -29,11 +29,14 @@ type saying struct {
 // outlive it for a short while.
 func (t *Torrent) announce(e swarm.Effect) {
 	req := e.Request
-	s := &saying{ended: make(chan struct{}), before: t.saying[req.URL], event: req.Event}
-	if t.saying == nil {
-		t.saying = make(map[string]*saying)
+	s := &saying{ended: make(chan struct{}), event: req.Event}
+	if !req.Scrape { // which says nothing
+		s.before = t.saying[req.URL]
+		if t.saying == nil {
+			t.saying = make(map[string]*saying)
+		}
+		t.saying[req.URL] = s
 	}
-	t.saying[req.URL] = s
 	waits, cancel := context.Context(&t.ctx), func() {}
 	switch req.Event {
 	case tracker.Stopped:

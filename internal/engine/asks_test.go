@@ -7,6 +7,10 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"shoal/internal/announce"
+	"shoal/internal/askqueue"
+	"shoal/internal/trackerclient"
 )
 
 // A tracker that takes five seconds for each answer has three hundred seeds to hear of.
@@ -117,5 +121,28 @@ func TestCompletedIsSaidBeforeTheEnd(t *testing.T) {
 		if !slices.Equal(order, want) {
 			t.Errorf("the tracker saw %q, want %q", order, want)
 		}
+	})
+}
+
+// A question for counts says nothing to a tracker, and waits behind all that is not urgent.
+// A torrent that wants peers does not wait for it.
+func TestNobodyWaitsForCounts(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		e := w.engine(1, Config{})
+		tr := w.tracker(200, func(query) string { return compact() }) // and no counts
+		hold, busy := make(chan struct{}), sync.WaitGroup{}
+		for range askqueue.PlacesOfHost {
+			e.asks.ask(t.Context(), &busy, trackerclient.HostOf(tr.url), askqueue.Idle, func(error) bool {
+				<-hold
+				return false
+			})
+		}
+		w.leech(e, makeContent(t, "new", 16<<10, 5000).withTracker(tr.url))
+		time.Sleep(announce.NeedInterval + time.Minute)
+		if n := len(tr.queries()); n != 2 {
+			t.Errorf("%d announces in six minutes, want 2", n)
+		}
+		close(hold)
+		busy.Wait()
 	})
 }
