@@ -81,8 +81,9 @@ func (b *Book) Self(addr netip.AddrPort) {
 
 // Ban says that whoever is at the address is proven to send bad data: it is not
 // dialled, added or welcome again while the book lives. What is banned is the IP
-// address, of IPv6 the /64, which one household has to itself, but where it is that of the link. On this machine
-// it is the address with its port, since a whole swarm may share 127.0.0.1.
+// address, of IPv6 the /64, which one household has to itself, unless it is that of
+// the local link. On this machine it is the address with its port, since a whole swarm
+// may share 127.0.0.1.
 func (b *Book) Ban(now mono.Time, addr netip.AddrPort) {
 	key := keyOf(unmap(addr))
 	if b.Banned(addr) {
