@@ -72,7 +72,7 @@ func TestRename(t *testing.T) {
 		if err := e.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		e, l = k.run(2, nil)
+		_, l = k.run(2, nil)
 		wait(t, l)
 		if s := l.Stats(); s.Hashed != 0 || s.Swarm.Downloaded != 0 || l.Path(1) != names[1] {
 			t.Errorf("after a restart: %+v, %s", s, l.Path(1))
