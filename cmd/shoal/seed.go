@@ -30,6 +30,9 @@ const (
 	few    = 50
 )
 
+// settleTries is how often to wait for a moment in which nothing changes.
+const settleTries = 30
+
 // spare is for commands that have many torrents: memory that gathers is given back early,
 // and what the start has used once everything is found and safe. It ends with ctx.
 func (s *session) spare(ctx context.Context, torrents int) (wait func()) {
@@ -43,8 +46,9 @@ func (s *session) spare(ctx context.Context, torrents int) (wait func()) {
 		if s.engine.Save(ctx) != nil {
 			return
 		}
-		for quiet, n := uint64(0), s.engine.Changes(); quiet != n; n = s.engine.Changes() {
-			quiet = n
+		// Where peers are served from the first moment it is never quiet.
+		for tries, before := 0, uint64(0); tries < settleTries && s.engine.Changes() != before; tries++ {
+			before = s.engine.Changes()
 			select {
 			case <-time.After(eventEvery):
 			case <-ctx.Done():
