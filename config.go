@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"time"
 
+	"shoal/internal/choker"
+	"shoal/internal/swarm"
 	"shoal/metainfo"
 )
 
@@ -37,6 +39,10 @@ type Config struct {
 	// optimistic one included. Default 8; 4 to 8 where a limit of the upload is below
 	// 4 MiB/s, one for each 512 KiB/s.
 	Slots int
+	// SuperSeed says when a seed shows each peer only what is dealt to it (BEP 16).
+	SuperSeed SuperSeed
+	// SeedChoking says whom a seed serves when more want something than there are slots.
+	SeedChoking SeedChoking
 	// MaxPeers bounds the connections of one torrent. Default 80.
 	MaxPeers int
 	// MaxConnections bounds those of all torrents together. Where there are as many, a torrent
@@ -113,6 +119,36 @@ const (
 	LSDOff                // no
 )
 
+// SuperSeed says when a seed shows each peer only what is dealt to it, and more when that
+// has been seen at another one (BEP 16): everything leaves it once before anything leaves
+// it twice.
+type SuperSeed string
+
+// The choices.
+const (
+	SuperSeedAuto   SuperSeed = ""       // where it is the first seed, and a copy takes longer than a minute
+	SuperSeedAlways SuperSeed = "always" // until everything is at two peers
+	SuperSeedNever  SuperSeed = "never"
+)
+
+var superSeeds = map[SuperSeed]swarm.SuperSeed{
+	SuperSeedAuto: swarm.SuperSeedAuto, SuperSeedAlways: swarm.SuperSeedOn, SuperSeedNever: swarm.SuperSeedOff,
+}
+
+// SeedChoking says whom a seed serves.
+type SeedChoking string
+
+// The choices.
+const (
+	SeedFastest    SeedChoking = ""            // half of the slots those that take fastest, half go round
+	SeedRoundRobin SeedChoking = "round-robin" // everybody for thirty seconds
+	SeedAntiLeech  SeedChoking = "anti-leech"  // those first that have just begun or are nearly done
+)
+
+var seedChokings = map[SeedChoking]choker.Algorithm{
+	SeedFastest: choker.Fastest, SeedRoundRobin: choker.RoundRobin, SeedAntiLeech: choker.AntiLeech,
+}
+
 // AddOptions says which torrent is added, and how.
 type AddOptions struct {
 	// Metainfo is the content of a .torrent file. AddMagnet needs none.
@@ -134,6 +170,11 @@ type AddOptions struct {
 	WebSeeds []string
 	// SeedOnly never asks peers for pieces: what is missing stays missing.
 	SeedOnly bool
+	// Sequential fetches pieces in order, for files that are read from their beginning while
+	// they come; one piece in four is the rarest all the same, so that the swarm stays whole.
+	// For reading at once there is Torrent.Open, which needs no such thing. It is not
+	// remembered.
+	Sequential bool
 	// Priority, when set, is asked for the priority of every file: what it answers with
 	// PrioritySkip is not fetched. See Torrent.SetPriorities.
 	Priority func(File) Priority
@@ -188,10 +229,19 @@ var (
 	ErrConfig = errors.New("bad configuration")
 )
 
+func has[K comparable, V any](m map[K]V, key K) bool {
+	_, ok := m[key]
+	return ok
+}
+
 func (c Config) check() error {
 	switch {
 	case c.Slots < 0, c.MaxPeers < 0, c.MaxConnections < 0, c.BufferMiB < 0, c.Workers < 0:
 		return fmt.Errorf("%w: a negative number", ErrConfig)
+	case !has(superSeeds, c.SuperSeed):
+		return fmt.Errorf("%w: SuperSeed %q; it is %q, %q or empty", ErrConfig, c.SuperSeed, SuperSeedAlways, SuperSeedNever)
+	case !has(seedChokings, c.SeedChoking):
+		return fmt.Errorf("%w: SeedChoking %q; it is %q, %q or empty", ErrConfig, c.SeedChoking, SeedRoundRobin, SeedAntiLeech)
 	case len(c.ListenAlso) > 0 && !c.Listen.IsValid():
 		return fmt.Errorf("%w: ListenAlso without Listen", ErrConfig)
 	case c.BufferMiB != 0 && c.BufferMiB < 4:

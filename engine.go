@@ -58,6 +58,7 @@ func New(cfg Config) (*Engine, error) {
 		Buffers: int64(cfg.BufferMiB) << 20, Workers: cfg.Workers,
 		Share: *shared, Queue: cfg.Queue.inner(), Limits: cfg.Limits.inner(), LocalExempt: cfg.LocalUnlimited,
 		StateDir: cfg.StateDir, Remember: cfg.Remember, KeepCached: cfg.KeepCached, NoWebSeeds: cfg.NoWebSeeds,
+		SuperSeed: superSeeds[cfg.SuperSeed], SeedChoke: seedChokings[cfg.SeedChoking],
 		Version: Version, Log: cfg.Log,
 	}
 	ec.LSD = cfg.LSD == LSDOn || cfg.LSD == LSDDefault && !netio.PolicyFor(cfg.listen()).LoopbackOnly
@@ -132,7 +133,7 @@ func (opt *AddOptions) spec() (engine.Spec, error) {
 		opt.Dir = "."
 	}
 	return engine.Spec{
-		Dir: opt.Dir, Peers: opt.Peers, WebSeeds: opt.WebSeeds, SeedOnly: opt.SeedOnly, Anew: opt.Anew, Allocate: opt.Allocate,
+		Dir: opt.Dir, Peers: opt.Peers, WebSeeds: opt.WebSeeds, SeedOnly: opt.SeedOnly, InOrder: opt.Sequential, Anew: opt.Anew, Allocate: opt.Allocate,
 		Limits: opt.Limits.inner(), Paused: opt.Paused, Forced: opt.Forced, Share: shared,
 	}, nil
 }

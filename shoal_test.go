@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestErrorsThatCallersChooseBy(t *testing.T) {
 	ctx := t.Context()
-	for _, cfg := range []shoal.Config{{Slots: -1}, {MaxPeers: -1}, {BufferMiB: 1}, {Workers: -2}} {
+	for _, cfg := range []shoal.Config{{Slots: -1}, {SuperSeed: "yes"}, {SeedChoking: "slowest"}, {MaxPeers: -1}, {BufferMiB: 1}, {Workers: -2}} {
 		if _, err := shoal.New(cfg); !errors.Is(err, shoal.ErrConfig) {
 			t.Errorf("%+v: %v, want ErrConfig", cfg, err)
 		}

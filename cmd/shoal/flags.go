@@ -220,6 +220,25 @@ func (a *allocateFlag) Set(text string) error {
 	return nil
 }
 
+// choiceFlag is one of some words; none is the first.
+type choiceFlag struct {
+	text    string
+	choices []string
+}
+
+func (c *choiceFlag) Type() string   { return "HOW" }
+func (c *choiceFlag) String() string { return c.text }
+
+func (c *choiceFlag) Set(text string) error {
+	if !slices.Contains(c.choices, text) {
+		return fmt.Errorf("write %s", strings.Join(c.choices, " or "))
+	}
+	if c.text = text; text == c.choices[0] {
+		c.text = ""
+	}
+	return nil
+}
+
 // urlsFlag collects the announce URLs of trackers.
 type urlsFlag []string
 
@@ -245,6 +264,8 @@ func (u *urlsFlag) Set(text string) error {
 
 // netFlags are the flags of all commands that take part in swarms.
 type netFlags struct {
+	superSeed                  choiceFlag
+	seedSlots                  choiceFlag
 	listen                     listensFlag
 	peers                      peersFlag
 	nodes                      hostsFlag
@@ -280,6 +301,10 @@ func (n *netFlags) add(cmd *cobra.Command) {
 	f.Uint16Var(&n.peersMost, "max-peers", 80, "have no more than `N` connections for a torrent")
 	f.Uint16Var(&n.connectionsMost, "max-connections", 400, "have no more than `N` connections in all")
 	f.StringVar(&n.trace, "trace", "", "append every message and its reason to this `FILE`, as JSON lines")
+	n.superSeed.choices = []string{"auto", "always", "never"}
+	n.seedSlots.choices = []string{"fastest", "round-robin", "anti-leech"}
+	f.Var(&n.superSeed, "super-seed", "show each peer only what is dealt to it: auto, always or never (default auto: a first seed that is slow)")
+	f.Var(&n.seedSlots, "seed-slots", "whom a seed serves: fastest, round-robin or anti-leech (default fastest)")
 	n.addState(cmd)
 	n.limits.add(cmd)
 	cmd.MarkFlagDirname("dir")

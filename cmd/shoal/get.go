@@ -90,6 +90,7 @@ loopback (--listen 127.0.0.1:0) keeps all traffic on this machine.`,
 	cmd.Flags().BoolVar(&o.seed, "seed", false, "go on as a seed when complete, until Ctrl-C")
 	o.share.add(cmd)
 	cmd.Flags().BoolVar(&o.anew, "anew", false, "fetch files again that were here and are gone")
+	cmd.Flags().BoolVar(&o.sequential, "sequential", false, "fetch from the beginning to the end, three pieces of four")
 	cmd.Flags().Var(&o.allocate, "allocate", "full: reserve room for all files before the first byte; sparse: take what comes")
 	o.choose.add(cmd)
 	o.paths.add(cmd)
@@ -110,12 +111,14 @@ type getFlags struct {
 	share    shareFlags
 	anew     bool
 	allocate allocateFlag
-	wait     time.Duration
-	choose   chooseFlags
-	paths    pathFlags
-	webSeeds webSeedsFlag
-	stream   string
-	streams  bool
+
+	sequential bool
+	wait       time.Duration
+	choose     chooseFlags
+	paths      pathFlags
+	webSeeds   webSeedsFlag
+	stream     string
+	streams    bool
 
 	metadataOnly bool
 	output       string
@@ -141,7 +144,7 @@ func get(ctx context.Context, out *output, name string, n netFlags, o getFlags) 
 	if err != nil {
 		return err
 	}
-	d := &download{session: s, src: src, dir: n.dir, start: start, data: data, pattern: o.stream, anew: o.anew, allocate: o.allocate == "full", choose: o.choose, paths: o.paths, webSeeds: o.webSeeds, patience: o.wait, share: o.share}
+	d := &download{session: s, src: src, dir: n.dir, start: start, data: data, pattern: o.stream, anew: o.anew, sequential: o.sequential, allocate: o.allocate == "full", choose: o.choose, paths: o.paths, webSeeds: o.webSeeds, patience: o.wait, share: o.share}
 	if err = d.begin(ctx, n); err == nil {
 		err = d.run(ctx, o.seed || o.share.any())
 	}
@@ -154,6 +157,7 @@ func get(ctx context.Context, out *output, name string, n netFlags, o getFlags) 
 
 // A download is one run of get.
 type download struct {
+	sequential bool
 	*session
 	src      source
 	dir      string
@@ -196,7 +200,7 @@ func (d *download) begin(ctx context.Context, n netFlags) error {
 		return err
 	}
 	t, err := d.add(ctx, n, shoal.AddOptions{
-		Metainfo: d.src.raw, Dir: d.dir, Peers: n.peers, WebSeeds: d.webSeeds, Anew: d.anew, Allocate: d.allocate, Share: d.share.limits(),
+		Metainfo: d.src.raw, Dir: d.dir, Peers: n.peers, WebSeeds: d.webSeeds, Anew: d.anew, Allocate: d.allocate, Share: d.share.limits(), Sequential: d.sequential,
 	})
 	if err != nil {
 		return fail(d.what(), err)

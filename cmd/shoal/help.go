@@ -20,9 +20,9 @@ var flagGroups = []struct {
 	flags []string
 }{
 	{"Used most", []string{"dir", "only", "seed", "limit-up", "limit-down", "http"}},
-	{"Files", []string{"skip", "high", "low", "allocate", "anew", "rename", "incomplete-suffix", "incomplete-dir", "wait", "stream", "metadata-only", "output", "keep-cached"}},
+	{"Files", []string{"skip", "high", "low", "allocate", "anew", "sequential", "rename", "incomplete-suffix", "incomplete-dir", "wait", "stream", "metadata-only", "output", "keep-cached"}},
 	{"Finding peers", []string{"peer", "web-seed", "dht-node", "no-dht", "dht-read-only", "no-lsd", "lsd", "no-web-seeds"}},
-	{"Sharing enough", []string{"ratio", "seed-time", "seed-idle"}},
+	{"Sharing enough", []string{"ratio", "seed-time", "seed-idle", "super-seed", "seed-slots"}},
 	{"Waiting in line", []string{"downloads", "seeds", "at-once"}},
 	{"Network", []string{"listen", "max-peers", "max-connections", "alt-limit-at", "alt-limit-up", "alt-limit-down", "local-unlimited"}},
 	{"This run", []string{"json", "trace", "state", "help"}},

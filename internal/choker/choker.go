@@ -20,6 +20,10 @@
 // seconds each, longest wait first (why.SeedTurn). A turn is an audition for the
 // first half.
 //
+// So it is with the algorithm Fastest; there are two others, see Algorithm. Before all a seed
+// serves those to whom it owes something from the time when it was none (why.Gratitude);
+// those that pass on nothing of what it gave to them alone come last (why.Hoards).
+//
 // In both modes: a peer is not choked within five seconds of its unchoke; a slot
 // is never empty while an interested peer is choked; an unchoked peer that loses
 // interest keeps its unchoke until the slot is needed, since it costs nothing and
@@ -50,6 +54,9 @@ const (
 	// optimisticRounds is how many rounds an optimistic unchoke lasts: three,
 	// thirty seconds, time enough for the other side to reciprocate (BEP 3).
 	optimisticRounds = 3
+	// vainRounds is how many it lasts for a peer that takes and gives nothing. What it
+	// got is remembered by that peer, too: if it is a fair one it unchokes us for it.
+	vainRounds = 1
 
 	// turn is how long a peer keeps a slot that others wait for and that it
 	// has not earned by its rate.
@@ -71,6 +78,7 @@ const (
 
 // Config of a Choker.
 type Config struct {
+	Seed  Algorithm
 	Slots int // peers unchoked at once, the optimistic one included; 0 means DefaultSlots, less means none
 }
 
@@ -87,6 +95,8 @@ type Peer struct {
 	Down int64 // bytes a second from it, recently
 	Up   int64 // bytes a second to it, recently
 	Owes int64 // bytes that it got and did not give back, by all connections of its address
+
+	Progress int // pieces that it has, in thousandths of all
 
 	Joined     mono.Time
 	UnchokedAt mono.Time // when it was last unchoked; zero if never
@@ -115,8 +125,9 @@ type Change struct {
 
 // Choker decides for one torrent. Its owner is the swarm.
 type Choker struct {
-	slots int
-	rng   *rand.Rand
+	slots     int
+	algorithm Algorithm // of a seed
+	rng       *rand.Rand
 
 	favourite uint64 // key of the optimistic unchoke; 0: nobody
 	turns     int    // rounds since it became so
@@ -130,7 +141,7 @@ type Choker struct {
 
 // New makes a choker.
 func New(cfg Config, rng *rand.Rand) *Choker {
-	c := &Choker{slots: max(cfg.Slots, 0), rng: rng}
+	c := &Choker{slots: max(cfg.Slots, 0), algorithm: cfg.Seed, rng: rng}
 	if cfg.Slots == 0 {
 		c.slots = DefaultSlots
 	}

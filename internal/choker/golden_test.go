@@ -37,6 +37,9 @@ func (m *machine) command(line string) string {
 		m.c.SetSlots(m.number(words[1]))
 	case "seeding":
 		m.seeding = true
+		if len(words) > 1 {
+			m.c.algorithm = map[string]Algorithm{"round-robin": RoundRobin, "anti-leech": AntiLeech}[words[1]]
+		}
 	case "wait":
 		d, err := time.ParseDuration(words[1])
 		if err != nil {
@@ -82,6 +85,8 @@ func (m *machine) peer(key uint64, args []string) {
 			p.Owes = int64(m.number(value)) << 10
 		case "owed":
 			p.Owes = -int64(m.number(value)) << 10
+		case "has":
+			p.Progress = m.number(value)
 		case "fresh":
 			p.Fresh = true
 		case "snubs":

@@ -16,8 +16,7 @@ func (c *Choker) Round(now mono.Time, seeding bool, peers []Peer, dst []Change) 
 	r.keepNew()
 	if seeding {
 		r.give(r.slots, why.Gratitude, func(p *Peer) bool { return p.Owes <= -debt }, byCredit)
-		r.keepFast()
-		r.shareRest(why.SeedTurn)
+		r.seedSlots()
 	} else {
 		r.reciprocate()
 		r.optimistic()
@@ -169,7 +168,7 @@ func (r *round) optimistic() {
 		return p.Key == r.favourite && p.Interested && p.Unchoked
 	})
 	r.turns++
-	if was >= 0 && r.states[was] != rewarded && r.turns < optimisticRounds {
+	if was >= 0 && r.states[was] != rewarded && r.turns < r.optimisticTurn(was) {
 		r.take(was, hasSlot, why.None)
 		return
 	}
@@ -180,6 +179,14 @@ func (r *round) optimistic() {
 	if was >= 0 {
 		r.take(was, hasSlot, why.None) // nobody else wants the turn
 	}
+}
+
+// optimisticTurn is how many rounds the optimistic unchoke lasts for a peer.
+func (r *round) optimisticTurn(i int) int {
+	if r.peers[i].debts() > 0 {
+		return vainRounds
+	}
+	return optimisticRounds
 }
 
 // draw gives a choked and interested peer at random, or -1.

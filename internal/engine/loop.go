@@ -258,7 +258,8 @@ func (t *Torrent) start(now mono.Time, have *bitfield.Bitfield) {
 func (t *Torrent) swarmConfig() swarm.Config {
 	return swarm.Config{
 		InfoHash: t.infoHash, PeerID: t.peerID,
-		Private: t.private.Load(), SeedOnly: t.spec.SeedOnly,
+		Private: t.private.Load(), SeedOnly: t.spec.SeedOnly, InOrder: t.spec.InOrder,
+		SuperSeed: t.e.cfg.SuperSeed, SeedChoke: t.e.cfg.SeedChoke,
 		Tiers:  t.spec.Meta.Trackers(),
 		Client: "shoal " + t.e.cfg.Version, Port: t.e.ownPort(false), Port6: t.e.ownPort(true),
 		DHTPort: t.e.dhtPort(false), DHTPort6: t.e.dhtPort(true),

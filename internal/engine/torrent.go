@@ -32,6 +32,7 @@ type Spec struct {
 	Dir      string // holds the torrent's file or folder
 	Peers    []netip.AddrPort
 	SeedOnly bool
+	InOrder  bool // pieces are asked for in order, three of four
 	// Priorities are those of the files, by index: 0 skip, 1 low, 2 normal, 3 high; nil
 	// means normal for all.
 	Priorities []uint8
@@ -79,6 +80,7 @@ type spec struct {
 	Open     func() (*storage.Files, error)
 	added    time.Time
 	SeedOnly bool
+	InOrder  bool
 	Allocate bool
 	restored bool
 	onDevice bool // Device was given
@@ -87,7 +89,7 @@ type spec struct {
 func keptOf(s *Spec) spec {
 	return spec{
 		Meta: s.Meta, Peers: s.Peers, WebSeeds: s.WebSeeds, Paths: s.Paths, Storage: s.Storage, Open: s.Open,
-		added: s.added, SeedOnly: s.SeedOnly, Allocate: s.Allocate, restored: s.restored, onDevice: s.Device != 0,
+		added: s.added, SeedOnly: s.SeedOnly, InOrder: s.InOrder, Allocate: s.Allocate, restored: s.restored, onDevice: s.Device != 0,
 	}
 }
 

@@ -80,6 +80,10 @@ func (m *machine) peer(name byte, verb string, args []string) string {
 		has.Set(m.number(args[0]))
 		m.p.PeerHas(m.number(args[0]))
 		return fmt.Sprintf("we want something of it: %v", m.p.Wants(has))
+	case "in-order":
+		pace := m.paces[name]
+		pace.InOrder = args[0] == "on"
+		m.paces[name] = pace
 	case "trial":
 		m.p.SetTrial(peer, args[0] == "on")
 	case "lost":

@@ -32,6 +32,7 @@ func (p *Picker) Pick(now mono.Time, peer Peer, has *bitfield.Bitfield, n int, p
 	}
 	q := p.peer(peer)
 	given := len(dst)
+	p.inOrder = pace.InOrder
 	p.rank(now)
 	if len(p.urgent) > 0 {
 		n, dst = p.pickUrgent(now, peer, has, n, &pace, dst)
@@ -220,6 +221,11 @@ func (p *Picker) chooseNew(level uint8, peer Peer, has *bitfield.Bitfield, spare
 		lowest = 1 // nobody has what is below
 	}
 	o := &p.orders[level]
+	if p.inOrder {
+		if i, ok := p.chooseInOrder(level, has); ok {
+			return i, why.InOrder, true
+		}
+	}
 	if i, ok := p.chooseSuggested(level, peer, has, lowest); ok {
 		return i, why.Suggested, true
 	}

@@ -8,7 +8,8 @@
 //  2. then by priority: high, normal, low; skipped pieces never. Within one:
 //     a. a piece already started: the one this peer last worked on, then the one
 //     with the fewest blocks still to ask for, then the oldest (why.Started);
-//     b. a new piece: one that the peer suggests, if hardly any is rarer
+//     b. a new piece: where pieces are wanted in order the first, three times of four
+//     (why.InOrder); one that the peer suggests, if hardly any is rarer
 //     (why.Suggested); at random while hardly any are had (why.RandomFirst), then
 //     the rarest, ties at random (why.Rarest);
 //  3. endgame: when no block is left to ask for, one that another peer was
@@ -174,6 +175,11 @@ type progress struct {
 	// peer that holds a suspect piece, and not of pieces that are left out.
 	offered  int64
 	orphaned int64 // of those, in pieces that nobody outside seeds has
+
+	// In order.
+	inOrder bool   // for the peer that is asked now
+	first   uint32 // no missing piece lies before
+	ordered int    // pieces begun in order since the swarm had its share
 
 	// generation changes whenever a block may have become available to a peer
 	// that found nothing before.
@@ -370,6 +376,7 @@ func (p *Picker) Lost(piece uint32) {
 		p.offer(piece, p.offeredOf(piece))
 	}
 	p.count(piece, 1)
+	p.first = min(p.first, piece)
 	p.urgentStale = true
 	p.generation++
 }

@@ -57,6 +57,8 @@ type Pace struct {
 	Block time.Duration // and so much more for each one after it
 	Best  time.Duration // the least Wait of any peer
 	All   time.Duration // that all peers together need for a block; 0: unknown
+
+	InOrder bool // pieces are wanted in order, of this peer
 }
 
 // due is when the n-th of the blocks asked for now should be here.

@@ -174,6 +174,33 @@ var economy = []Scenario{
 	liars("liars-that-share", "Three of ten leechers send nothing but wrong content; what is good they get from others.", false),
 	liars("liars-that-seed", "Three of ten claim to have everything and send nothing but wrong content.", true),
 	{
+		Name: "in-order", Story: "Twenty that all fetch in order finish within 1.20 of the bound, and soon have the beginning.",
+		Pieces: 128, Blocks: 16,
+		Play: func(w *World) error {
+			c := crowd{leechers: 20, up: mib, seedUp: 2 * mib, lag: 10 * time.Millisecond}
+			c.peer.InOrder = true
+			_, all := c.gather(w)
+			if err := w.Run(c.bound(w)/2, nil); err != nil {
+				return err
+			}
+			// What is had of the first half and of the second.
+			var first, second uint32
+			for _, n := range all {
+				for i := range n.disk.verified.Pieces() {
+					if i < w.Geometry.Pieces/2 {
+						first++
+					} else {
+						second++
+					}
+				}
+			}
+			if first < second*3/2 {
+				return fmt.Errorf("%d pieces of the first half, %d of the second", first, second)
+			}
+			return c.finish(w, all, 1.20)
+		},
+	},
+	{
 		Name: "reconnecting", Story: "A free-rider that comes back every few seconds gets no more optimistic unchokes than one that stays.",
 		Pieces: 128, Blocks: 16,
 		Play: func(w *World) error {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"shoal/internal/block"
+	"shoal/internal/choker"
 	"shoal/internal/mono"
 	"shoal/internal/swarm"
 )
@@ -91,6 +92,7 @@ func (m *mix) spec(name string) Spec {
 	}
 	s.Web = m.web.some()
 	s.NoFast = m.dice(4) == 0
+	s.InOrder, s.SeedChoke = m.dice(5) == 0, choker.Algorithm(m.dice(3))
 	s.Tracker, s.DHT = m.way == byTracker, m.way == byDHT
 	return s
 }

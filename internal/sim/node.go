@@ -9,6 +9,7 @@ import (
 
 	"shoal/internal/bitfield"
 	"shoal/internal/block"
+	"shoal/internal/choker"
 	"shoal/internal/dht"
 	"shoal/internal/mono"
 	"shoal/internal/peerbook"
@@ -31,6 +32,8 @@ type Spec struct {
 	Slots, MaxPeers, HalfOpen int // as in swarm.Config
 	SeedOnly, Private         bool
 	SuperSeed                 swarm.SuperSeed
+	SeedChoke                 choker.Algorithm
+	InOrder                   bool
 	NoFast                    bool // it does not speak the fast extension
 	DHT                       bool
 	Tracker                   bool
@@ -152,8 +155,8 @@ func (n *Node) Start() {
 	cfg := swarm.Config{
 		InfoHash: w.InfoHash, PeerID: n.id, Geometry: w.Geometry, Have: n.disk.verified.Clone(),
 		Private: n.spec.Private, SeedOnly: n.spec.SeedOnly, Client: "shoal 0.1.0", Port: n.addr.Port(),
-		SuperSeed: n.spec.SuperSeed,
-		Slots:     n.spec.Slots, MaxPeers: n.spec.MaxPeers, HalfOpen: n.spec.HalfOpen,
+		SuperSeed: n.spec.SuperSeed, SeedChoke: n.spec.SeedChoke, InOrder: n.spec.InOrder,
+		Slots: n.spec.Slots, MaxPeers: n.spec.MaxPeers, HalfOpen: n.spec.HalfOpen,
 		Web:   n.webConfig(),
 		Trace: func(r trace.Record) { w.record(n, r) },
 	}

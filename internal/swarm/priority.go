@@ -51,6 +51,16 @@ func (s *Swarm) Urge(now mono.Time, reader uint32, from, to uint32) {
 	}
 }
 
+// SetInOrder has new pieces be asked for in order, three times of four, or as usual: for
+// files that are read from their beginning. Readers (Urge) come first all the same.
+func (s *Swarm) SetInOrder(on bool) { s.cfg.InOrder = on }
+
+// inOrder reports whether p is asked for pieces in order. A seed that has what no leecher
+// has is not, while there are other leechers: they would all ask for the same.
+func (s *Swarm) inOrder(p *peer) bool {
+	return s.cfg.InOrder && !(s.count > s.picker.Seeds() && s.picker.Scarce(p.have))
+}
+
 // changed takes back and gives up what is not wanted any more, and looks at every peer
 // anew where what we lack has changed.
 func (s *Swarm) changed(c picker.Change) {
@@ -182,6 +192,7 @@ func (s *Swarm) measure() {
 // paceOf is how quick one peer is.
 func (s *Swarm) paceOf(p *peer) picker.Pace {
 	pace := s.pacing.pace
+	pace.InOrder = s.inOrder(p)
 	pace.Wait, pace.Block = p.window.Expect()
 	switch {
 	case p.snubbed && !s.pacing.on:

@@ -124,9 +124,15 @@ func (s *Swarm) gatherChokes() {
 		s.tmp().chokes = append(s.tmp().chokes, choker.Peer{
 			Key: uint64(p.key), Interested: p.interested || s.deserves(p), Unchoked: !p.choked, Open: !p.choking, Snubbed: p.snubbed,
 			Fresh: p.fresh, Hoards: s.hoards(p), Down: int64(p.down.Rate(s.now)), Up: int64(p.up.Rate(s.now)), Owes: p.owes(),
-			Joined: p.joined, UnchokedAt: p.unchokedAt, ChokedAt: p.chokedAt,
+			Progress: s.progress(p),
+			Joined:   p.joined, UnchokedAt: p.unchokedAt, ChokedAt: p.chokedAt,
 		})
 	}
+}
+
+// progress is how much p has, in thousandths.
+func (s *Swarm) progress(p *peer) int {
+	return int(uint64(p.have.Count()) * 1000 / uint64(max(s.cfg.Geometry.Pieces, 1)))
 }
 
 // owes is how much p got from us and did not give back, over all connections of its

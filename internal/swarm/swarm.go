@@ -58,8 +58,10 @@ type Config struct {
 
 	Slots     int // unchoked peers, the optimistic one included; negative: none; 0: 8, fewer under a low SetUpLimit
 	SuperSeed SuperSeed
-	MaxPeers  int // connections; default 80
-	HalfOpen  int // dials at once; default 16
+	SeedChoke choker.Algorithm // whom to serve as a seed
+	InOrder   bool             // ask for pieces in order, three of four; see SetInOrder
+	MaxPeers  int              // connections; default 80
+	HalfOpen  int              // dials at once; default 16
 
 	// Web gives the web seeds (BEP 19), once, when something is to be fetched for the
 	// first time; nil: there are none.
@@ -219,7 +221,7 @@ func New(cfg Config, now mono.Time, rng *rand.Rand) *Swarm {
 		rng:       rng,
 		now:       now,
 		picker:    picker.New(picker.Config{Geometry: cfg.Geometry, EndgameAfter: endgameAfter}, cfg.Have, rng),
-		choker:    choker.New(choker.Config{Slots: cfg.Slots}, rng),
+		choker:    choker.New(choker.Config{Slots: cfg.Slots, Seed: cfg.SeedChoke}, rng),
 		book:      peerbook.New(peerbook.Config{}, rng),
 		trackers:  announce.New(announce.Config{Tiers: cfg.Tiers, Private: cfg.Private}, rng),
 		next:      mono.Never,

@@ -33,6 +33,7 @@ const (
 	// Of the picker and the request window.
 	RandomFirst // one of the first pieces, taken at random
 	Rarest      // the fewest connected peers have it
+	InOrder     // pieces are wanted in order, and it is the next one
 	Started     // a piece already begun is finished first
 	Urgent      // a reader waits for it
 	UrgentLate  // a reader waits for it, and who was asked is late
@@ -59,6 +60,7 @@ const (
 	SeedRate        // it is among those that take fastest from a seed
 	SeedTurn        // a seed's slot goes round
 	Gratitude       // a seed owes it from the time when it was none
+	AntiLeech       // it has just begun, or is nearly done
 	Hoards          // it does not pass on what this seed gave it
 	Optimistic      // the optimistic unchoke
 	FreeSlot        // a slot is free, nobody better wants it
@@ -166,6 +168,7 @@ var texts = [count]struct{ name, words string }{
 	FilesBack:          {"files-back", "the torrent's files can be used again"},
 	RandomFirst:        {"random-first", "one of the first pieces, taken at random"},
 	Rarest:             {"rarest", "the rarest piece this peer has"},
+	InOrder:            {"in-order", "pieces are wanted in order"},
 	Started:            {"started", "a piece already begun is finished first"},
 	Urgent:             {"urgent", "a reader waits for it"},
 	UrgentLate:         {"urgent-late", "a reader waits for it, and who was asked is late"},
@@ -188,6 +191,7 @@ var texts = [count]struct{ name, words string }{
 	SeedRate:           {"seed-rate", "it takes fastest from this seed"},
 	SeedTurn:           {"seed-turn", "the seed's slots go round"},
 	Gratitude:          {"gratitude", "we owe it from the time when we were no seed"},
+	AntiLeech:          {"anti-leech", "it has just begun, or is nearly done"},
 	Hoards:             {"hoards", "it does not pass on what this seed gave it"},
 	Optimistic:         {"optimistic", "the optimistic unchoke: give it a chance"},
 	FreeSlot:           {"free-slot", "a slot is free"},
