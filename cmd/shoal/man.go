@@ -19,7 +19,12 @@ func manCommand(out *output, e env) *cobra.Command {
 missing. They say what --help says. See them with man -l, or put them where man
 looks, such as /usr/local/share/man/man1.`,
 		Example: `  shoal man ./man`,
-		Args:    cobra.ExactArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usageErr("see: shoal man --help", "man takes the folder to write to, and nothing else")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := args[0]
 			err := os.MkdirAll(dir, 0o777)

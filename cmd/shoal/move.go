@@ -31,7 +31,7 @@ any moment, the files are whole in one of the two places.`,
 		Example: `  shoal move photos.torrent /mnt/archive --dir ~/Downloads`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
-				return usageErr("see: shoal move --help", "move takes a torrent and a folder, not %d words", len(args))
+				return usageErr("see: shoal move --help", "move takes a torrent and a folder, not %s", count(len(args), "word"))
 			}
 			return nil
 		},

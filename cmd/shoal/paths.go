@@ -67,7 +67,7 @@ func splitRename(files []string, text string) (from, to string, err error) {
 		}
 	}
 	if err == nil {
-		err = usageErr("write it OLD=NEW, like 'film.mkv=My film.mkv'", "--rename %q", printable(text))
+		err = usageErr("write it OLD=NEW, like 'film.mkv=My film.mkv'", "--rename %q: there is no = in it", printable(text))
 	}
 	return "", "", err
 }

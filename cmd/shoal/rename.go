@@ -32,7 +32,7 @@ written over. Broken off at any moment, each file has the one name or the other.
   shoal rename photos.torrent photos "photos 2026" --dir ~/Pictures`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 3 {
-				return usageErr("see: shoal rename --help", "rename takes a torrent, a file or folder of it, and a name, not %d words", len(args))
+				return usageErr("see: shoal rename --help", "rename takes a torrent, a file or folder of it, and a name, not %s", count(len(args), "word"))
 			}
 			return nil
 		},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -41,7 +42,7 @@ piece, and shares them in turn. A torrent needs no tracker: the DHT finds peers.
 	}
 	root.PersistentFlags().String("config", "", "read the settings from this `FILE` (default: see shoal config)")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageErr("see: "+cmd.CommandPath()+" --help", "%w", err)
+		return usageErr("see: "+cmd.CommandPath()+" --help", "%w", inWords(err))
 	})
 	root.AddCommand(
 		createCommand(out), showCommand(out), getCommand(out), seedCommand(out), runCommand(out), listCommand(out), forgetCommand(out), serveCommand(out), moveCommand(out), renameCommand(out),
@@ -50,6 +51,18 @@ piece, and shares them in turn. A torrent needs no tracker: the DHT finds peers.
 	)
 	groupHelp(root)
 	return root
+}
+
+// inWords says what to write where the package that reads flags tells of the call that failed.
+func inWords(err error) error {
+	said := err.Error()
+	if i := strings.LastIndex(said, " flag: time: "); i >= 0 {
+		return errors.New(said[:i] + " flag: write a time with its unit, like 90m, 36h or 1h30m")
+	}
+	if i := strings.LastIndex(said, " flag: strconv."); i >= 0 {
+		return errors.New(said[:i] + " flag: write a number")
+	}
+	return err
 }
 
 func versionCommand(e env) *cobra.Command {

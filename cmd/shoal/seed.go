@@ -178,6 +178,11 @@ func (sh *sharing) run(ctx context.Context) error {
 	defer w.stop()
 	up := upEvent{Addr: sh.engine.Addr().String(), Torrents: len(sh.torrents)}
 	var lacking error // of the last torrent that has nothing
+	lacks := func(err error) {
+		if lacking = err; len(sh.torrents) > 1 { // the command ends with that of the only one
+			sh.out.warn("%s", printable(err.Error()))
+		}
+	}
 	for _, t := range sh.torrents {
 		s, err := t.Checked(ctx)
 		if stopSignal(ctx) != nil {
@@ -188,11 +193,9 @@ func (sh *sharing) run(ctx context.Context) error {
 		}
 		switch {
 		case err != nil:
-			lacking = fail("seed "+printable(t.Name()), err)
-			sh.out.warn("%s", printable(lacking.Error()))
+			lacks(fail("seed "+printable(t.Name()), err))
 		case s.State == shoal.Missing || s.State == shoal.Held && s.Have == 0:
-			lacking = fail("seed "+printable(t.Name()), s.Err)
-			sh.out.warn("%s", printable(lacking.Error()))
+			lacks(fail("seed "+printable(t.Name()), s.Err))
 		case s.Have == s.Pieces:
 			up.Complete++
 			sh.out.say("seeding %s  %s", printable(t.Name()), size(s.Size))
@@ -201,8 +204,7 @@ func (sh *sharing) run(ctx context.Context) error {
 			sh.out.warn("%s lacks %s of %s and shares the others; shoal verify says which files, shoal get fetches them",
 				printable(t.Name()), group(int64(s.Pieces-s.Have)), count(s.Pieces, "piece"))
 		default:
-			lacking = nothing(t)
-			sh.out.warn("%s", printable(lacking.Error()))
+			lacks(nothing(t))
 		}
 	}
 	if up.Complete+up.Partial == 0 {

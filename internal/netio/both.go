@@ -76,7 +76,7 @@ func listenAll(n Network, addrs []netip.AddrPort, packets func(i int) bool) (doo
 		}
 		l, err := n.Listen(a)
 		if err != nil {
-			return doors, fmt.Errorf("listen on tcp %v: %w", a, err)
+			return doors, fmt.Errorf("listen on %v: tcp: %w", a, bare(err))
 		}
 		doors = append(doors, Door{Streams: l})
 		if a = doors[i].Addr(); pick {
@@ -86,10 +86,19 @@ func listenAll(n Network, addrs []netip.AddrPort, packets func(i int) bool) (doo
 			continue
 		}
 		if doors[i].Packets, err = n.ListenPacket(a); err != nil {
-			return doors, fmt.Errorf("listen on udp %v: %w", a, err)
+			return doors, fmt.Errorf("listen on %v: udp: %w", a, bare(err))
 		}
 	}
 	return doors, nil
+}
+
+// bare takes off what an error of the system says of the address, for those who have
+// said it already.
+func bare(err error) error {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Err != nil {
+		return op.Err
+	}
+	return err
 }
 
 // AddrPort gives the address of one end of a connection or listener in the form

@@ -49,7 +49,11 @@ func (s *system) Dial(ctx context.Context, addr netip.AddrPort) (net.Conn, error
 	if src.IsValid() {
 		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(src, 0))
 	}
-	return d.DialContext(ctx, family("tcp", addr.Addr()), addr.String())
+	c, err := d.DialContext(ctx, family("tcp", addr.Addr()), addr.String())
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		op.Source = nil // its port was 0, which tells nobody anything
+	}
+	return c, err
 }
 
 func (s *system) Listen(addr netip.AddrPort) (net.Listener, error) {
