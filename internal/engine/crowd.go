@@ -9,8 +9,17 @@ import (
 // errNoRoom is why a peer is not dialled when there are as many connections as may be.
 var errNoRoom = errors.New("the engine has as many connections as it may")
 
-// admits reports whether a torrent may have one more connection, and has another give one
-// up where that is so.
+// mayAdmit reports whether a torrent may have one more connection now. It costs nobody
+// anything: most addresses that are dialled are not there, and strangers come and go.
+func (e *Engine) mayAdmit(t *Torrent) bool {
+	e.crowdMu.Lock()
+	defer e.crowdMu.Unlock()
+	ok, _ := e.crowd.Admits(&t.places)
+	return ok
+}
+
+// admits is mayAdmit for a connection that is there. Where it takes the place of one of
+// another torrent, that gives one up.
 func (e *Engine) admits(t *Torrent) bool {
 	e.crowdMu.Lock()
 	ok, from := e.crowd.Admits(&t.places)

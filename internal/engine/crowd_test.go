@@ -1,11 +1,15 @@
 package engine
 
 import (
+	"net/netip"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"shoal/internal/bitfield"
+	"shoal/internal/peerbook"
 	"shoal/internal/peerconn"
+	"shoal/internal/why"
 	"shoal/internal/wire"
 )
 
@@ -62,5 +66,48 @@ func TestCrowdIsDivided(t *testing.T) {
 		}
 		nc.Close()
 		want(2, 2)
+	})
+}
+
+// When all connections are taken, whoever has less than its part gets the place of another one
+// once somebody is there to take it: not for an address that nobody answers at, nor for a
+// stranger who goes away in the middle of the handshake.
+func TestNoPlaceForNobody(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		e := w.engine(1, Config{Crowd: 4})
+		a, b := makeContent(t, "a", 16<<10, 100_000), makeContent(t, "b", 16<<10, 100_000)
+		ta := w.seed(e, a)
+		for n := range byte(4) {
+			p := w.connect(10+n, e.Addr(), a)
+			p.send(wire.AppendSimple(wire.AppendBitfield(nil, bitfield.New(a.meta.Info.NumPieces())), wire.Interested))
+			defer p.nc.Close()
+		}
+		log := &notes{}
+		e.cfg.Trace = log.add
+		tb, _ := w.leech(e, b)
+		synctest.Wait()
+		f := &found{src: peerbook.Tracker}
+		for n := range byte(8) {
+			f.addrs = append(f.addrs, at(100+n))
+		}
+		tb.post(event{kind: evFound, with: f})
+		time.Sleep(20 * time.Second)
+		if n := log.count("dial failed", netip.AddrPort{}, why.None); n != 8 {
+			t.Errorf("%d of 8 dials have failed", n)
+		}
+		for range 4 {
+			nc, err := w.net.Host(hostAddr(50)).Dial(t.Context(), e.Addr())
+			if err != nil {
+				t.Fatal(err)
+			}
+			nc.Write(wire.AppendHandshake(nil, wire.Handshake{InfoHash: b.meta.InfoHash})[:wire.InfoHashEnd])
+			time.Sleep(time.Second)
+			nc.Close()
+			time.Sleep(time.Second)
+		}
+		synctest.Wait()
+		if len(ta.peers) != 4 || len(tb.peers) != 0 {
+			t.Errorf("%d and %d peers, want 4 and 0", len(ta.peers), len(tb.peers))
+		}
 	})
 }

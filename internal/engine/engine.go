@@ -423,13 +423,17 @@ func (e *Engine) handshake(nc net.Conn) {
 	stop := context.AfterFunc(e.ctx, func() { nc.Close() })
 	var t *Torrent
 	theirs, err := peerconn.Accept(nc, func(infoHash [20]byte) (wire.Handshake, bool) {
-		if t = e.reach(infoHash); t == nil || !t.accepts() || !e.admits(t) {
+		if t = e.reach(infoHash); t == nil || !t.accepts() || !e.mayAdmit(t) {
 			return wire.Handshake{}, false
 		}
 		return t.handshake(), true
 	})
 	// Whether or not it went well, e.ctx is to forget the connection.
-	if ours := stop(); err != nil || !ours {
+	ours := stop()
+	if err == nil && !e.admits(t) {
+		err = errNoRoom // others were faster
+	}
+	if err != nil || !ours {
 		nc.Close()
 		e.log.Debug("handshake failed", "peer", nc.RemoteAddr(), "err", err)
 		return
@@ -446,7 +450,7 @@ func (e *Engine) dial(ctx context.Context, t *Torrent, addr netip.AddrPort) (net
 	case <-ctx.Done():
 		return nil, wire.Handshake{}, ctx.Err()
 	}
-	if !e.admits(t) {
+	if !e.mayAdmit(t) {
 		return nil, wire.Handshake{}, errNoRoom
 	}
 	dialCtx, cancel := context.WithTimeout(ctx, dialTimeout)
@@ -459,6 +463,9 @@ func (e *Engine) dial(ctx context.Context, t *Torrent, addr netip.AddrPort) (net
 	theirs, err := peerconn.Dial(nc, t.handshake())
 	if ours := stop(); err == nil && !ours {
 		err = ctx.Err()
+	}
+	if err == nil && !e.admits(t) {
+		err = errNoRoom // others were faster
 	}
 	if err != nil {
 		nc.Close()
