@@ -4,7 +4,9 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 
+	"shoal/internal/block"
 	"shoal/internal/disk"
 	"shoal/internal/storage"
 )
@@ -181,9 +183,27 @@ func (o *opening) onDevice() *device {
 	return d
 }
 
-// settleOn has a torrent use the device that its files are on now: the loop's affair. Its
-// connections are gone, or about to be; what they have on the way goes back where it came
-// from.
+// buffers are those of the device that a torrent is on, for its connections. One that began
+// with its info-hash has some before it is known where its files are.
+type buffers struct{ of atomic.Pointer[disk.Budget] }
+
+func newBuffers(d *device) *buffers {
+	b := new(buffers)
+	b.of.Store(d.budget)
+	return b
+}
+
+// TryGet implements peerconn.Buffers, as do the others.
+func (b *buffers) TryGet() *block.Block { return b.of.Load().TryGet() }
+
+// Get waits where the torrent is now. Whoever waits has no peers any more when it leaves.
+func (b *buffers) Get(done <-chan struct{}) *block.Block { return b.of.Load().Get(done) }
+
+// Put gives a block back, to where it came from.
+func (b *buffers) Put(blk *block.Block) { b.of.Load().Put(blk) }
+
+// settleOn has a torrent use the device that its files are on now: the loop's affair. What
+// its connections have on the way goes back where it came from.
 func (t *Torrent) settleOn(d *device) {
 	if d == nil || d == t.device {
 		return
@@ -192,9 +212,7 @@ func (t *Torrent) settleOn(d *device) {
 	t.connMu.Lock()
 	t.device = d
 	if t.conn != nil {
-		conn := *t.conn
-		conn.Buffers = d.budget
-		t.conn = &conn
+		t.conn.Buffers.(*buffers).of.Store(d.budget)
 	}
 	t.connMu.Unlock()
 	t.tasks.Go(func() { t.e.leaveDevice(old) })

@@ -10,6 +10,7 @@ import (
 
 	"shoal/internal/block"
 	"shoal/internal/storage"
+	"shoal/metainfo"
 )
 
 // Devices have the buffers together, not each: as they come the others get less, and as
@@ -95,5 +96,36 @@ func TestMoveTakesTheDevice(t *testing.T) {
 		if s := e.DiskStats(); len(s.Devices) != 1 || l.device != other.device || l.device.users != 2 {
 			t.Errorf("%d devices, %d users", len(s.Devices), l.device.users)
 		}
+	})
+}
+
+// The metadata of a link comes while nothing is on any device; the files that come to be are
+// on another one than the folder they belong in. The peers that gave the metadata give the
+// files, too.
+func TestMagnetOntoAnotherDevice(t *testing.T) {
+	aside, err := os.MkdirTemp("/dev/shm", "shoal")
+	if err != nil {
+		t.Skip("there is no second device")
+	}
+	defer os.RemoveAll(aside)
+	if deviceAt(aside) == deviceAt(t.TempDir()) {
+		t.Skip("there is no second device")
+	}
+	bubble(t, func(t *testing.T, w *world) {
+		c := makeContent(t, "aside", 64<<10, 4<<20)
+		w.seed(w.engine(1, Config{}), c)
+		e := w.engine(2, Config{})
+		m, dir := w.magnet(e, c, MagnetSpec{
+			Peers: []netip.AddrPort{at(1)},
+			Choose: func(*metainfo.Torrent) ([]uint8, *Paths, error) {
+				return nil, &Paths{IncompleteDir: aside}, nil
+			},
+		})
+		began := time.Now()
+		waitFor(t, known(t, m), 10*time.Minute)
+		if d := time.Since(began); d > time.Minute {
+			t.Errorf("it took %v, although the peer was there", d)
+		}
+		c.onDisk(t, dir)
 	})
 }

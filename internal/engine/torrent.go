@@ -320,7 +320,7 @@ func (t *Torrent) connections() *peerconn.Torrent {
 	defer t.connMu.Unlock()
 	if t.conn == nil {
 		t.conn = &peerconn.Torrent{
-			Geometry: t.geom, Buffers: t.device.budget, Source: &t.source, Spare: t.e.spares,
+			Geometry: t.geom, Buffers: newBuffers(t.device), Source: &t.source, Spare: t.e.spares,
 			Deliver:    func(b *peerconn.Batch) bool { return t.post(event{kind: evBatch, batch: b}) },
 			Sent:       func(key uint64, n int, bytes int64) { t.post(event{kind: evSent, key: key, n: int32(n), bytes: bytes}) },
 			Unreadable: func(ref block.Ref, err error) { t.post(event{kind: evUnreadable, n: int32(ref.Piece), with: err}) },
