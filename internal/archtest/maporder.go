@@ -1,12 +1,15 @@
 package archtest
 
 import (
+	"fmt"
 	"go/ast"
 	"go/build"
 	"go/importer"
 	"go/token"
 	"go/types"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -25,7 +28,11 @@ const orderAdvice = `the order of a map differs from run to run, so a replay wou
 // maps.Keys, Values or All that are not sorted at once, without a remark that
 // its order does not show.
 func MapOrder(m *Module, rooms []Room) []Finding {
-	c := &checker{m: m, std: stdImporter(), done: map[string]*types.Package{}, info: &types.Info{
+	return mapOrder(m, rooms, stdImporter())
+}
+
+func mapOrder(m *Module, rooms []Room, std types.Importer) []Finding {
+	c := &checker{m: m, std: std, done: map[string]*types.Package{}, info: &types.Info{
 		Types: map[ast.Expr]types.TypeAndValue{},
 	}}
 	var found []Finding
@@ -35,25 +42,25 @@ func MapOrder(m *Module, rooms []Room) []Finding {
 			continue
 		}
 		for _, f := range p.Files {
-			found = append(found, mapRanges(m, c.info, f)...)
+			found = append(found, c.mapRanges(f)...)
 			found = append(found, mapIterators(m, f)...)
 		}
 	}
 	return found
 }
 
-func mapRanges(m *Module, info *types.Info, f *File) []Finding {
+func (c *checker) mapRanges(f *File) []Finding {
 	var found []Finding
 	ast.Inspect(f.Syntax, func(n ast.Node) bool {
 		loop, ok := n.(*ast.RangeStmt)
-		if !ok || remarked(m.fset, f, loop.Pos()) {
+		if !ok || remarked(c.m.fset, f, loop.Pos()) {
 			return true
 		}
-		switch t := info.TypeOf(loop.X); {
+		switch t := c.info.TypeOf(loop.X); {
 		case t == nil || t == types.Typ[types.Invalid]:
-			found = append(found, m.at(f, loop.Pos(), "range over something whose type could not be worked out: does the package compile?"))
+			found = append(found, c.m.at(f, loop.Pos(), "range over something whose type could not be worked out: %s", c.reason()))
 		case isMap(t):
-			found = append(found, m.at(f, loop.Pos(), "range over a map: %s", orderAdvice))
+			found = append(found, c.m.at(f, loop.Pos(), "range over a map: %s", orderAdvice))
 		}
 		return true
 	})
@@ -126,6 +133,7 @@ type checker struct {
 	std  types.Importer
 	done map[string]*types.Package // by folder
 	info *types.Info
+	lost error // of the first import that failed
 }
 
 // check types the package in a folder. Errors in the source are passed over:
@@ -158,7 +166,20 @@ func (c *checker) Import(importPath string) (*types.Package, error) {
 	if dir, ok := c.m.local(importPath); ok {
 		return c.check(dir)
 	}
-	return c.std.Import(importPath)
+	p, err := c.std.Import(importPath)
+	if err != nil && c.lost == nil {
+		c.lost = fmt.Errorf("import %q: %w", importPath, err)
+	}
+	return p, err
+}
+
+// reason tells why a type is not known. A library that could not be read is no fault of
+// the package where it shows.
+func (c *checker) reason() string {
+	if c.lost != nil {
+		return c.lost.Error()
+	}
+	return "does the package compile?"
 }
 
 // stdImporter reads the standard library's sources, leaving out the files that
@@ -167,10 +188,37 @@ func (c *checker) Import(importPath string) (*types.Package, error) {
 var stdImporter = sync.OnceValue(func() types.Importer {
 	build.Default.CgoEnabled = false
 	if build.Default.GOROOT == "" {
-		// A binary that was built with -trimpath does not know where Go is.
-		if out, err := exec.Command("go", "env", "GOROOT").Output(); err == nil {
-			build.Default.GOROOT = strings.TrimSpace(string(out))
+		root, err := goRoot()
+		if err != nil {
+			return noImporter{err}
 		}
+		build.Default.GOROOT = root
 	}
 	return importer.ForCompiler(token.NewFileSet(), "source", nil)
 })
+
+// goRoot finds where Go is, which a binary that was built with -trimpath does not know.
+// The go command puts its own folder first in the PATH of the tests that it runs. To ask
+// it is the second choice: a process more can fail on a busy machine.
+func goRoot() (string, error) {
+	command, err := exec.LookPath("go")
+	if err != nil {
+		return "", fmt.Errorf("find the sources of the standard library: %w", err)
+	}
+	if real, err := filepath.EvalSymlinks(command); err == nil {
+		root := filepath.Dir(filepath.Dir(real))
+		if _, err := os.Stat(filepath.Join(root, "src", "builtin", "builtin.go")); err == nil {
+			return root, nil
+		}
+	}
+	out, err := exec.Command(command, "env", "GOROOT").Output()
+	if err != nil {
+		return "", fmt.Errorf("find the sources of the standard library: %s env GOROOT: %w", command, err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// noImporter imports nothing, and says why.
+type noImporter struct{ err error }
+
+func (n noImporter) Import(string) (*types.Package, error) { return nil, n.err }
