@@ -259,7 +259,7 @@ func (s *settings) set(f *pflag.Flag, own map[string]any, getenv func(string) st
 		return "", &failure{exitUsage, fmt.Errorf("%s in %s: one value is wanted, not %d", f.Name, printable(string(from)), len(values)), "see: shoal config show"}
 	}
 	for _, text := range values {
-		if f.Name == "dir" || f.Name == "state" {
+		if isPath(f) {
 			text = expandHome(text, getenv)
 		}
 		if err := f.Value.Set(strings.TrimSpace(text)); err != nil {
@@ -267,6 +267,12 @@ func (s *settings) set(f *pflag.Flag, own map[string]any, getenv func(string) st
 		}
 	}
 	return from, nil
+}
+
+// isPath reports whether the value of a flag names a folder or a file, as its help has it.
+func isPath(f *pflag.Flag) bool {
+	name, _ := pflag.UnquoteUsage(f)
+	return name == "DIR" || name == "FILE"
 }
 
 // expandHome does for a value of the file what the shell does on the command line.

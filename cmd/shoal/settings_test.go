@@ -27,6 +27,7 @@ func TestSettings(t *testing.T) {
 		{"environment", `dir = "/all"`, map[string]string{"SHOAL_DIR": "/env"}, nil, "dir /env SHOAL_DIR"},
 		{"empty environment", `dir = "/all"`, map[string]string{"SHOAL_DIR": ""}, nil, "dir /all FILE"},
 		{"home", `dir = "~/dl"`, map[string]string{"HOME": "/home/me"}, nil, "dir /home/me/dl FILE"},
+		{"home of another folder", `incomplete-dir = "~/dl"`, map[string]string{"HOME": "/home/me"}, nil, "incomplete-dir /home/me/dl FILE"},
 		{"no home", `dir = "~me/dl"`, map[string]string{"HOME": "/home/me"}, nil, "dir ~me/dl FILE"},
 		{"a list", `peer = ["192.0.2.7:1", "192.0.2.8:2"]`, nil, nil, "peer 192.0.2.7:1,192.0.2.8:2 FILE"},
 		{"a list in the environment", "", map[string]string{"SHOAL_PEER": "192.0.2.7:1,192.0.2.8:2"}, nil, "peer 192.0.2.7:1,192.0.2.8:2 SHOAL_PEER"},
