@@ -92,6 +92,7 @@ func execute(ctx context.Context, args []string, out *output, e env) error {
 	root.SetArgs(args)
 	root.SetOut(e.stdout)
 	root.SetErr(e.stderr)
+	addCompletion(root)
 	return root.ExecuteContext(ctx)
 }
 

@@ -1,0 +1,28 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// addCompletion has the shells complete flags that are one of some words, and the command that
+// writes their scripts say which shells there are. It comes last: the scripts go to where root
+// writes.
+func addCompletion(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			c.Short = "Print what has a shell complete commands and flags"
+			c.Long = `Print what has a shell complete commands and flags. Each of them says how it is
+given to its shell, once or always; in bash once: source <(shoal completion bash)`
+			c.RunE = func(*cobra.Command, []string) error {
+				return usageErr("see: shoal completion --help", "completion: name a shell: bash, fish, powershell or zsh")
+			}
+		}
+		c.Flags().VisitAll(func(f *pflag.Flag) {
+			if v, ok := f.Value.(*choiceFlag); ok {
+				c.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(v.choices, cobra.ShellCompDirectiveNoFileComp))
+			}
+		})
+	}
+}
