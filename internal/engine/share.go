@@ -83,7 +83,7 @@ func (t *Torrent) weigh(now mono.Time) {
 	default:
 		t.paused.Store(true)
 		t.stand(now)
-		t.remember()
+		t.tasks.Go(t.remember) // the list may be being written, and the loop waits for nobody
 	}
 }
 
