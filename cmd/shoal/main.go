@@ -18,6 +18,6 @@ func main() {
 	signals := make(chan os.Signal, 2) // two: the first stops, the second stops now
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	os.Exit(run(context.Background(), os.Args[1:], env{
-		stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, signals: signals, now: time.Now,
+		stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, signals: signals, signalsApart: 200 * time.Millisecond, now: time.Now,
 	}))
 }

@@ -159,7 +159,7 @@ func (m *lasting) begin(ctx context.Context, srcs []source, n netFlags, o runFla
 		m.out.say("going on with %s", count(was, "torrent"))
 	}
 	if len(m.torrents) == 0 {
-		return &failure{exitFailed, errors.New("run: there is nothing to run"), "name a .torrent file, or a folder of them"}
+		return &failure{exitFailed, errors.New("run: there is nothing to run"), "name a .torrent file, a folder of them, a magnet link, an info-hash or a URL"}
 	}
 	return nil
 }

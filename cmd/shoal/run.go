@@ -16,6 +16,7 @@ type env struct {
 	stdout, stderr io.Writer
 	getenv         func(string) string
 	signals        <-chan os.Signal // nil: none will come
+	signalsApart   time.Duration    // what comes sooner after the first is the same one
 	now            func() time.Time
 }
 
@@ -45,18 +46,22 @@ func runWith(ctx context.Context, args []string, e env, execute func(context.Con
 
 	var notice <-chan time.Time
 	stopping := false
+	var since time.Time
 	for {
 		select {
 		case err := <-done:
 			return finish(ctx, out, err)
 		case sig := <-e.signals:
+			if stopping && e.now().Sub(since) < e.signalsApart {
+				continue
+			}
 			if stopping {
 				return finish(ctx, out, &failure{
 					exitInterrupted, errors.New("stopped at once by the second signal"),
 					"what was verified is kept; the same command goes on from there",
 				})
 			}
-			stopping = true
+			stopping, since = true, e.now()
 			cancel(interrupted{sig})
 			notice = time.After(stopNotice)
 		case <-notice:

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -172,6 +173,31 @@ func TestSecondSignal(t *testing.T) {
 	close(stuck)
 	if !strings.Contains(errs.String(), "stopped at once") || !strings.Contains(out.String(), `"event":"error"`) {
 		t.Errorf("said %q and %q", out.String(), errs.String())
+	}
+}
+
+// timeout(1) and others signal a program and its whole group: that is one signal.
+func TestSignalOfTheGroup(t *testing.T) {
+	var out, errs bytes.Buffer
+	signals := make(chan os.Signal)
+	clean := make(chan struct{})
+	e := env{
+		stdout: &out, stderr: &errs, getenv: os.Getenv, signals: signals, signalsApart: time.Second,
+		now: func() time.Time { return time.Unix(1, 0) },
+	}
+	done := make(chan int)
+	go func() {
+		done <- runWith(context.Background(), nil, e, func(ctx context.Context, _ []string, _ *output, _ env) error {
+			<-ctx.Done()
+			<-clean
+			return context.Cause(ctx)
+		})
+	}()
+	signals <- syscall.SIGTERM
+	signals <- syscall.SIGTERM // taken, and passed over
+	close(clean)
+	if code := <-done; code != exitInterrupted || strings.Contains(errs.String(), "stopped at once") {
+		t.Errorf("exit code %d, said %q", code, errs.String())
 	}
 }
 
