@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -25,15 +27,7 @@ func TestHelpExamples(t *testing.T) {
 				t.Errorf("%s: the example %q is of another program", cmd.CommandPath(), line)
 				continue
 			}
-			root := rootCommand(&output{}, env{})
-			found, args, err := root.Find(words[1:])
-			if err == nil {
-				err = found.ParseFlags(args)
-			}
-			if err == nil {
-				err = found.ValidateArgs(found.Flags().Args())
-			}
-			if err != nil || found == root {
+			if err := taken(words[1:]); err != nil {
 				t.Errorf("%s: the example %q is not taken: %v", cmd.CommandPath(), line, err)
 			}
 		}
@@ -42,6 +36,49 @@ func TestHelpExamples(t *testing.T) {
 		}
 	}
 	visit(rootCommand(&output{}, env{}))
+}
+
+// taken says what is wrong with the words of a command line, if anything is.
+func taken(words []string) error {
+	root := rootCommand(&output{}, env{})
+	found, args, err := root.Find(words)
+	if err == nil {
+		err = found.ParseFlags(args)
+	}
+	if err == nil {
+		err = found.ValidateArgs(found.Flags().Args())
+	}
+	if err == nil && found == root {
+		err = errors.New("it names no command")
+	}
+	return err
+}
+
+// Every command that the README shows is taken.
+func TestReadmeCommands(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown, sh := 0, false
+	for line := range strings.Lines(string(b)) {
+		line, _, _ = strings.Cut(strings.TrimSpace(line), " #")
+		if strings.HasPrefix(line, "```") {
+			sh = line == "```sh"
+		}
+		if !sh || !strings.HasPrefix(line, "shoal ") {
+			continue
+		}
+		if shown++; strings.Contains(line, "| ") {
+			t.Fatalf("%q is more than a command", line)
+		}
+		if err := taken(shellWords(strings.TrimSpace(line))[1:]); err != nil {
+			t.Errorf("%q is not taken: %v", line, err)
+		}
+	}
+	if shown < 10 {
+		t.Errorf("it shows %d commands", shown)
+	}
 }
 
 // shellWords splits as a shell does, as far as the examples need it.
