@@ -22,7 +22,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -301,10 +303,16 @@ type Error struct {
 
 // Error gives the whole story.
 func (e *Error) Error() string {
+	what := "announce to "
 	if e.scrape {
-		return fmt.Sprintf("scrape %s: %s: %v", e.Host, e.Op, e.Err)
+		what = "scrape "
 	}
-	return fmt.Sprintf("announce to %s: %s: %v", e.Host, e.Op, e.Err)
+	var dial *net.OpError
+	var call *os.SyscallError
+	if errors.As(e.Err, &dial) && dial.Op == "dial" && dial.Addr != nil && errors.As(dial.Err, &call) { // which says "connect" too
+		return fmt.Sprintf("%s%s: %s to %v: %v", what, e.Host, e.Op, dial.Addr, call.Err)
+	}
+	return fmt.Sprintf("%s%s: %s: %v", what, e.Host, e.Op, e.Err)
 }
 
 // Unwrap gives what went wrong.

@@ -254,7 +254,7 @@ func TestNoTracker(t *testing.T) {
 	play(t, func(t *testing.T, w *world) {
 		w.net.Host(public2) // it is there and does not listen
 		for url, want := range map[string]string{
-			"http://other.example/announce":   "announce to other.example: connect: ",
+			"http://other.example/announce":   "announce to other.example: connect to 9.9.9.3:80: connection refused",
 			"http://nobody.example/announce":  "announce to nobody.example: resolve: ",
 			"http://tracker.example/announce": "announce to tracker.example: connect: context deadline exceeded",
 			"udp://tracker.example/announce":  "announce to tracker.example: ask: context deadline exceeded",

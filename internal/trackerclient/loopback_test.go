@@ -3,6 +3,7 @@ package trackerclient
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -10,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
 
 	"shoal/internal/netio"
@@ -77,5 +79,21 @@ func TestOverTLS(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "secure the connection: tls: failed to verify certificate") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// Where nobody listens, that is said once.
+func TestNobodyListens(t *testing.T) {
+	s := start(t, tell)
+	s.Start()
+	at := strings.TrimPrefix(s.URL, "http://")
+	s.Close()
+	c := &Client{Network: netio.New(netio.Policy{LoopbackOnly: true})}
+	_, err := c.Announce(context.Background(), "http://"+at+"/announce", params, nil)
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Fatal(err)
+	}
+	if want := "announce to " + at + ": connect to " + at + ": " + syscall.ECONNREFUSED.Error(); err.Error() != want {
+		t.Errorf("%q, want %q", err, want)
 	}
 }
