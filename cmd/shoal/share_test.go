@@ -60,6 +60,7 @@ func TestRunSharesEnough(t *testing.T) {
 
 	r = start(t, append(again, other.torrent, "--dir", other.dir, "--at-once", "1")...)
 	r.await("progress", func(e map[string]any) bool { return e["state"] == "queued" })
+	r.await("up", nil) // a run that is ended before is interrupted
 	r.signals <- syscall.SIGTERM
 	r.finish(exitDone, "complete")
 }
