@@ -119,6 +119,7 @@ func (s *Swarm) settle() {
 	if s.rechoke {
 		s.fillSlots()
 	}
+	s.watchUplink()
 	s.deal()
 	s.measure()
 	if s.freed {

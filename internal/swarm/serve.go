@@ -102,6 +102,7 @@ func (s *Swarm) Sent(now mono.Time, key PeerKey, blocks int, bytes int64) {
 // chokeRound is the round of every ten seconds (BEP 3).
 func (s *Swarm) chokeRound() {
 	s.chokeAt = s.now.Add(chokeInterval)
+	s.roundOfUplink()
 	s.gatherChokes()
 	s.tmp().changes = s.choker.Round(s.now, !s.wants(), s.tmp().chokes, s.tmp().changes[:0])
 	s.applyChokes()
@@ -186,6 +187,7 @@ func (s *Swarm) SetSlots(n int) {
 
 func (s *Swarm) setSlots(n int) {
 	s.cfg.Slots = n
+	s.uplink.spare = 0
 	s.choker.SetSlots(n)
 	s.rechoke = true
 }

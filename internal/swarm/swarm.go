@@ -142,11 +142,12 @@ type Swarm struct {
 	count     int
 	dirty     []*peer // peers with something to flush
 	parting   []*peer // neither side gains any more: dropped after the flush
-	upLimit   int64   // bytes a second to all peers together; 0: none is known
-	autoSlots bool    // how many slots there are follows from that
-	freed     bool    // blocks became free: ask every peer with room
-	rechoke   bool    // a slot may be free
-	pacing    pacing  // how quick they are, while somebody reads
+	uplink    uplink
+	upLimit   int64  // bytes a second to all peers together; 0: none is known
+	autoSlots bool   // how many slots there are follows from that
+	freed     bool   // blocks became free: ask every peer with room
+	rechoke   bool   // a slot may be free
+	pacing    pacing // how quick they are, while somebody reads
 
 	// Deadlines.
 	next      mono.Time
@@ -239,6 +240,7 @@ func New(cfg Config, now mono.Time, rng *rand.Rand) *Swarm {
 	s.fetching = s.picker.Missing() > 0
 	s.dealing.first = !s.fetching && s.bare == nil
 	s.search.at = mono.Never
+	s.uplink.idleAt = mono.Never
 	return s
 }
 
