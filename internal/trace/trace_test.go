@@ -103,7 +103,7 @@ func TestNames(t *testing.T) {
 			t.Errorf("way %d is %q", w, w)
 		}
 	}
-	for p, want := range map[Proto]string{Torrent: "torrent", Peer: "peer", DHT: "dht", Tracker: "tracker", Web: "web", 255: "web"} {
+	for p, want := range map[Proto]string{Torrent: "torrent", Peer: "peer", DHT: "dht", Tracker: "tracker", Web: "web", LSD: "lsd", 255: "lsd"} {
 		if p.String() != want {
 			t.Errorf("protocol %d is %q", p, p)
 		}
