@@ -48,38 +48,20 @@ any moment, the files are whole in one of the two places.`,
 	return cmd
 }
 
-// move has an engine that talks to nobody do it.
+// move has the files moved by an engine that talks to nobody.
 func move(ctx context.Context, out *output, name, to string, n netFlags) error {
 	src, err := readSource(name)
 	if err != nil {
 		return err
 	}
 	what := "move " + src.name() + " to " + printable(to)
-	state, err := n.stateDir()
-	if err != nil {
-		return fail("find the folder of state", err)
-	}
 	start := out.now()
-	e, err := shoal.New(shoal.Config{
-		Listen: netip.MustParseAddrPort("127.0.0.1:0"), DHT: shoal.DHTConfig{Off: true}, StateDir: state,
-	})
+	t, closeEngine, err := alone(ctx, what, src, n)
 	if err != nil {
-		return fail(what, err)
+		return err
 	}
-	defer e.Close(context.WithoutCancel(ctx))
-	t, err := e.Add(shoal.AddOptions{Metainfo: src.raw, Dir: n.dir, SeedOnly: true})
-	if err != nil {
-		return fail(what, err)
-	}
-	s, err := t.Checked(ctx)
-	switch {
-	case err != nil:
-		return fail(what, err)
-	case s.Err != nil:
-		return fail(what, s.Err)
-	case s.Have == 0:
-		return nothing(t)
-	}
+	defer closeEngine()
+	s := t.Stats()
 	m := newMeter(out, "moving")
 	err = t.Move(ctx, to, func(done, total int64) {
 		m.show(done, total, func() { out.event("progress", hashingEvent{done, total}) })
@@ -91,4 +73,39 @@ func move(ctx context.Context, out *output, name, to string, n netFlags) error {
 	out.say("moved %s: %s in %s", src.name(), size(s.Verified), fmt.Sprint(printable(to)))
 	out.event("complete", movedEvent{t.InfoHash(), t.Name(), n.dir, to, s.Verified, seconds(out.now().Sub(start))})
 	return nil
+}
+
+// alone starts an engine that talks to nobody, with a torrent whose files are there, for a
+// command that does something to them. closeEngine is to be called when it is done. what
+// says in errors what the command attempts.
+func alone(ctx context.Context, what string, src source, n netFlags) (t *shoal.Torrent, closeEngine func(), err error) {
+	state, err := n.stateDir()
+	if err != nil {
+		return nil, nil, fail("find the folder of state", err)
+	}
+	e, err := shoal.New(shoal.Config{
+		Listen: netip.MustParseAddrPort("127.0.0.1:0"), DHT: shoal.DHTConfig{Off: true}, StateDir: state,
+	})
+	if err != nil {
+		return nil, nil, fail(what, err)
+	}
+	closeEngine = func() { e.Close(context.WithoutCancel(ctx)) }
+	t, err = e.Add(shoal.AddOptions{Metainfo: src.raw, Dir: n.dir, SeedOnly: true})
+	var s shoal.Stats
+	if err == nil {
+		s, err = t.Checked(ctx)
+	}
+	switch {
+	case err != nil:
+		err = fail(what, err)
+	case s.Err != nil:
+		err = fail(what, s.Err)
+	case s.Have == 0:
+		err = nothing(t)
+	}
+	if err != nil {
+		closeEngine()
+		return nil, nil, err
+	}
+	return t, closeEngine, nil
 }

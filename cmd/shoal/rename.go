@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"net/netip"
 
 	"github.com/spf13/cobra"
-
-	"shoal"
 )
 
 type renamedEvent struct {
@@ -49,7 +46,7 @@ written over. Broken off at any moment, each file has the one name or the other.
 	return cmd
 }
 
-// rename has an engine that talks to nobody do it.
+// rename has a file renamed by an engine that talks to nobody.
 func rename(ctx context.Context, out *output, name, file, to string, n netFlags) error {
 	src, err := readSource(name)
 	if err != nil {
@@ -59,30 +56,11 @@ func rename(ctx context.Context, out *output, name, file, to string, n netFlags)
 	if n.state == "none" {
 		return usageErr("name the folder of state, or leave it away", "--state none: then nobody would know the file by its new name")
 	}
-	state, err := n.stateDir()
+	t, closeEngine, err := alone(ctx, what, src, n)
 	if err != nil {
-		return fail("find the folder of state", err)
+		return err
 	}
-	e, err := shoal.New(shoal.Config{
-		Listen: netip.MustParseAddrPort("127.0.0.1:0"), DHT: shoal.DHTConfig{Off: true}, StateDir: state,
-	})
-	if err != nil {
-		return fail(what, err)
-	}
-	defer e.Close(context.WithoutCancel(ctx))
-	t, err := e.Add(shoal.AddOptions{Metainfo: src.raw, Dir: n.dir, SeedOnly: true})
-	if err != nil {
-		return fail(what, err)
-	}
-	s, err := t.Checked(ctx)
-	switch {
-	case err != nil:
-		return fail(what, err)
-	case s.Err != nil:
-		return fail(what, s.Err)
-	case s.Have == 0:
-		return nothing(t)
-	}
+	defer closeEngine()
 	var files []string
 	for _, f := range t.Files() {
 		files = append(files, f.Path)
