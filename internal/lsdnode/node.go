@@ -108,7 +108,7 @@ func (n *Node) join() (left bool) {
 			left = true
 			if !s.told {
 				s.told = true
-				n.log.Info("no local service discovery for now", "group", s.group, "err", err)
+				n.log.Info("no local service discovery yet", "group", s.group, "err", err)
 			}
 			continue
 		}
