@@ -37,10 +37,13 @@ const (
 // system, since the last notes may be lost. The pieces of any other file that is
 // there are in doubt, claimed or not, as are those that were written and not
 // claimed yet. When the journal was damaged, all are.
+//
+// No claim holds over bytes that are not there, whatever the journal says: over a file
+// that does not exist and has no bytes in the part file, or behind the end of a file.
 func (lo *Loaded) Compare(now Seen) Verdict {
 	l, st := lo.lay, lo.st
 	v := Verdict{Trusted: st.have.Clone(), Doubt: st.doubts()}
-	lost := bitfield.New(l.Geometry.Pieces)
+	lost, unfounded := bitfield.New(l.Geometry.Pieces), bitfield.New(l.Geometry.Pieces)
 	anyThere := false
 	for i := range l.Files {
 		if !kept(&l.Files[i]) {
@@ -60,7 +63,11 @@ func (lo *Loaded) Compare(now Seen) Verdict {
 		case !is.Exists && was.Exists:
 			v.Missing = append(v.Missing, i)
 			l.mark(lost, i)
-		case !is.Exists, is.same(st.files[i]), lo.ours(i, is):
+		case !is.Exists:
+			// It was never noted as there, so a claim can only be of bytes in the part file.
+			l.markAbsent(unfounded, i, l.Part && now.Files[l.part()].Exists)
+		case is.same(st.files[i]), lo.ours(i, is):
+			l.markBehind(unfounded, i, is.Size)
 		default:
 			v.Changed = append(v.Changed, i)
 			l.mark(v.Doubt, i)
@@ -69,6 +76,7 @@ func (lo *Loaded) Compare(now Seen) Verdict {
 	v.FolderGone = !now.Folder.Exists || lo.Found && st.folder.Exists && !anyThere && !st.folder.sameFile(now.Folder)
 	without(v.Doubt, lost)
 	without(v.Trusted, lost)
+	without(v.Trusted, unfounded)
 	without(v.Trusted, v.Doubt)
 	return v
 }

@@ -1,5 +1,7 @@
 package resume
 
+import "shoal/internal/bitfield"
+
 // SetLogLimit has new versions written sooner.
 func (j *Journal) SetLogLimit(n int64) { j.limit = n }
 
@@ -20,4 +22,15 @@ func format(j *Journal, l *Layout, v byte) []byte {
 		b[at] = v
 		return b
 	})
+}
+
+// Pretend returns what lo would be if its journal claimed these pieces and noted the files
+// as they were seen.
+func (lo *Loaded) Pretend(seen Seen, have *bitfield.Bitfield) *Loaded {
+	st := lo.st.clone()
+	st.have, st.doubt, st.folder = have, nil, seen.Folder
+	st.files, st.safe = seen.Files, seen.Files
+	p := *lo
+	p.Found, p.Have, p.st = true, have, st
+	return &p
 }

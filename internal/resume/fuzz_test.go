@@ -67,6 +67,70 @@ func FuzzJournal(f *testing.F) {
 	})
 }
 
+// FuzzJournalFiles opens whatever a journal holds of a torrent with a part file, beside some
+// of its files: no piece is trusted whose bytes are not there.
+func FuzzJournalFiles(f *testing.F) {
+	s := newSelecting()
+	p, err := s.begin()
+	if err == nil {
+		err = s.get(p)
+	}
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(bytesOf(f, s.world), uint8(3))
+	if err := s.finish(p); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(bytesOf(f, s.world), uint8(30))
+	f.Fuzz(func(t *testing.T, b []byte, there uint8) {
+		w := newSelecting().world
+		b = append([]byte(nil), b...)
+		fixSums(b, w.lay.InfoHash)
+		h, err := w.fs.Folder("state").Open(w.lay.FileName(), storage.Create)
+		must(t, err)
+		_, err = h.WriteV([][]byte{b}, 0)
+		must(t, err)
+		d := w.fs.Folder("data")
+		must(t, d.Mkdir("t"))
+		must(t, d.Mkdir("t/x"))
+		for i, e := range w.lay.Files {
+			if e.Pad || there&(1<<i) == 0 {
+				continue
+			}
+			h, err := d.Open(e.Path, storage.Create)
+			must(t, err)
+			_, err = h.WriteV([][]byte{make([]byte, int(e.Length)-int(there>>6))}, 0)
+			must(t, err)
+		}
+		p, err := w.open()
+		must(t, err)
+		seen, err := resume.Look(d, w.lay.Files)
+		must(t, err)
+		part := seen.Files[len(w.lay.Files)-1].Exists
+		v := p.lo.Compare(seen)
+		for i := range v.Trusted.Pieces() {
+			off, end := int64(i)*pieceLength, int64(i)*pieceLength+int64(w.lay.Geometry.PieceSize(i))
+			files, absent := 0, false
+			for k, e := range w.entries() {
+				if e.Pad || e.Offset >= end || e.Offset+e.Length <= off {
+					continue
+				}
+				files++
+				switch is := seen.Files[k]; {
+				case !is.Exists:
+					absent = true
+				case e.Offset+is.Size < min(end, e.Offset+e.Length):
+					t.Fatalf("piece %d is trusted, and %s ends before it", i, e.Path)
+				}
+			}
+			if absent && (!part || files < 2) {
+				t.Fatalf("piece %d is trusted, and one of its %d files is not there; part file: %v", i, files, part)
+			}
+		}
+	})
+}
+
 // padding reports whether a piece has no byte in a file.
 func (w *world) padding(i uint32) bool {
 	off, end := int64(i)*pieceLength, int64(i)*pieceLength+int64(w.lay.Geometry.PieceSize(i))

@@ -86,6 +86,40 @@ func (l *Layout) mark(set *bitfield.Bitfield, i int) {
 	}
 }
 
+// markAbsent adds the pieces that touch file i, which does not exist. With inPart, the part
+// file exists: then it may hold the pieces that file i shares with its neighbours.
+func (l *Layout) markAbsent(set *bitfield.Bitfield, i int, inPart bool) {
+	e, size := &l.Files[i], int64(l.Geometry.PieceLength)
+	end := e.Offset + e.Length
+	first, last := l.pieces(e.Offset, e.Length)
+	head, tail := e.Offset%size != 0, end%size != 0 && end < l.Geometry.Total
+	if inPart && last-first == 1 && (head || tail) {
+		return
+	}
+	if inPart && head {
+		first++
+	}
+	if inPart && tail {
+		last--
+	}
+	for p := first; p < last; p++ {
+		set.Set(p)
+	}
+}
+
+// markBehind adds the pieces of file i that end behind its first n bytes; none when n is
+// negative, for what is not a plain file.
+func (l *Layout) markBehind(set *bitfield.Bitfield, i int, n int64) {
+	e := &l.Files[i]
+	if n < 0 || n >= e.Length {
+		return
+	}
+	first, last := l.pieces(e.Offset+n, e.Length-n)
+	for p := first; p < last; p++ {
+		set.Set(p)
+	}
+}
+
 // filesOf reports for each file whether a piece of the set touches it.
 func (l *Layout) filesOf(set *bitfield.Bitfield) []bool {
 	in := make([]bool, len(l.Files))
