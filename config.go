@@ -338,7 +338,7 @@ func (s Stats) ETA() (d time.Duration, ok bool) {
 
 // TrackerStats is what is known of one tracker of a torrent.
 type TrackerStats struct {
-	URL      string
+	URL      string // without passkeys and passwords: see Redact
 	State    string // "waiting", "asking", "working", "failing", "given up", "unsupported"
 	Err      string // printable
 	Warning  string // what the tracker wants its users to know; printable
@@ -348,7 +348,7 @@ type TrackerStats struct {
 
 // WebSeedStats is what is known of one web seed of a torrent that fetches something.
 type WebSeedStats struct {
-	URL         string
+	URL         string // without passwords and tokens: see Redact
 	State       string // "waiting", "working", "failing", "given up"
 	Err         string // printable
 	Connections int

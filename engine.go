@@ -59,7 +59,7 @@ func New(cfg Config) (*Engine, error) {
 		Share: *shared, Queue: cfg.Queue.inner(), Limits: cfg.Limits.inner(), LocalExempt: cfg.LocalUnlimited,
 		StateDir: cfg.StateDir, Remember: cfg.Remember, KeepCached: cfg.KeepCached, NoWebSeeds: cfg.NoWebSeeds,
 		SuperSeed: superSeeds[cfg.SuperSeed], SeedChoke: seedChokings[cfg.SeedChoking],
-		Version: Version, Log: cfg.Log,
+		Version: Version, Log: hidden(cfg.Log),
 	}
 	ec.LSD = cfg.LSD == LSDOn || cfg.LSD == LSDDefault && !netio.PolicyFor(cfg.listen()).LoopbackOnly
 	if !cfg.DHT.Off {
@@ -247,7 +247,7 @@ func (t *Torrent) Stats() Stats {
 	out.WebDownloaded, out.WebRate = w.WebDownloaded, w.WebRate
 	for _, ws := range w.WebSeeds {
 		out.WebSeeds = append(out.WebSeeds, WebSeedStats{
-			URL: ws.URL, State: ws.State, Err: metainfo.Printable(ws.Err), Connections: ws.Conns,
+			URL: shown("", ws.URL), State: ws.State, Err: shown(ws.URL, ws.Err), Connections: ws.Conns,
 			Downloaded: ws.Downloaded, DownRate: ws.DownRate,
 		})
 	}
@@ -265,7 +265,7 @@ var states = map[engine.State]State{
 
 func trackerStats(s announce.TrackerStatus) TrackerStats {
 	return TrackerStats{
-		URL: metainfo.Printable(s.URL), State: s.State.String(), Err: metainfo.Printable(s.Err), Warning: metainfo.Printable(s.Warning),
+		URL: shown("", s.URL), State: s.State.String(), Err: shown(s.URL, s.Err), Warning: shown(s.URL, s.Warning),
 		Seeds: int(s.Seeders), Leechers: int(s.Leechers),
 	}
 }
@@ -333,7 +333,7 @@ func eventsOf(ctx context.Context, sub *engine.Subscription) iter.Seq2[*Torrent,
 				}
 				if !yield(&Torrent{t: e.Torrent, meta: e.Torrent.Meta()}, Event{
 					At: e.At, Kind: eventKinds[e.Kind], Piece: e.Piece, Peer: e.Peer,
-					Text: metainfo.Printable(e.Text), Err: publicError(e.Err),
+					Text: shown("", e.Text), Err: publicError(e.Err),
 				}) {
 					return
 				}
@@ -370,7 +370,7 @@ var eventKinds = map[engine.EventKind]EventKind{
 func parse(b []byte) (*metainfo.Torrent, error) {
 	meta, err := metainfo.Parse(b)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNotTorrent, err)
+		return nil, clean(fmt.Errorf("%w: %w", ErrNotTorrent, err))
 	}
 	return meta, nil
 }
@@ -399,9 +399,9 @@ func publicError(err error) error {
 	case errors.Is(err, metainfo.ErrPath):
 		sentinel = ErrPath
 	default:
-		return err
+		return clean(err)
 	}
-	return &taggedError{sentinel, err}
+	return &taggedError{sentinel, clean(err)}
 }
 
 // taggedError reads as the inner error and is found by the sentinel too.
@@ -413,7 +413,7 @@ func (e *taggedError) Unwrap() []error { return []error{e.sentinel, e.err} }
 // CheckWebSeed reports what is wrong with the URL of a web seed, if anything.
 func CheckWebSeed(url string) error {
 	if _, err := webseed.Check(url); err != nil {
-		return fmt.Errorf("%w: web seed: %w", ErrConfig, err)
+		return clean(fmt.Errorf("%w: web seed: %w", ErrConfig, err))
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ type Magnet struct {
 func (e *Engine) AddMagnet(link string, opt AddOptions) (*Magnet, error) {
 	l, err := magnet.Parse(link)
 	if err != nil {
-		return nil, err
+		return nil, clean(err)
 	}
 	if l.V1.IsZero() {
 		return nil, fmt.Errorf("add %s: %w", l.V2, ErrV2)
@@ -176,7 +176,7 @@ func FetchTorrent(ctx context.Context, url string, from ...netip.AddrPort) ([]by
 	c := fetch.Client{Network: netio.New(netio.PolicyFor(from)), UserAgent: "shoal/" + Version}
 	b, err := c.Get(ctx, url, metainfo.MaxSize)
 	if err != nil {
-		return nil, fmt.Errorf("fetch %s: %w", metainfo.Printable(url), err)
+		return nil, clean(fmt.Errorf("fetch %s: %w", metainfo.Printable(url), err))
 	}
 	return b, nil
 }

@@ -17,6 +17,7 @@ import (
 	"shoal/internal/announce"
 	"shoal/internal/infohash"
 	"shoal/internal/netio"
+	"shoal/internal/redact"
 	"shoal/internal/tracker"
 	"shoal/internal/trackerclient"
 	"shoal/internal/wire"
@@ -196,8 +197,8 @@ func (a asked) each(out *output, ask func(url string) error) (answered int) {
 		wg.Go(func() {
 			defer func() { <-places }()
 			if err := ask(url); err != nil {
-				out.say("%s", printable(err.Error()))
-				out.event("failed", trackerFailedEvent{url, printable(err.Error())})
+				out.say("%s", redact.Of(url, printable(err.Error())))
+				out.event("failed", trackerFailedEvent{shoal.Redact(url), redact.Of(url, printable(err.Error()))})
 				return
 			}
 			mu.Lock()
@@ -244,12 +245,12 @@ func runScrape(ctx context.Context, out *output, name string, f askFlags) error 
 			n, ok := counts[h]
 			if !ok {
 				out.say("%s  %s  not known there", printable(url), h)
-				out.event("unknown", unknownEvent{h.String(), url})
+				out.event("unknown", unknownEvent{h.String(), shoal.Redact(url)})
 				continue
 			}
 			found++
 			out.say("%s  %s  %s, %s, downloaded %s times", printable(url), h, many(n.Seeders, "seed"), many(n.Leechers, "leecher"), times(n.Downloaded))
-			out.event("scraped", scrapedEvent{h.String(), url, n.Seeders, n.Leechers, n.Downloaded, n.Downloaders})
+			out.event("scraped", scrapedEvent{h.String(), shoal.Redact(url), n.Seeders, n.Leechers, n.Downloaded, n.Downloaders})
 		}
 		return nil
 	})
@@ -298,9 +299,9 @@ func runAnnounce(ctx context.Context, out *output, name string, f askFlags) erro
 		defer mu.Unlock()
 		out.say("%s  %s: %s, %s; again in %v", printable(url), count(len(r.Peers), "peer"), many(r.Seeders, "seed"), many(r.Leechers, "leecher"), r.Interval)
 		if r.Warning != "" {
-			out.say("  it warns: %s", printable(r.Warning))
+			out.say("  it warns: %s", redact.Of(url, printable(r.Warning)))
 		}
-		e := announcedEvent{a.hashes[0].String(), url, len(r.Peers), r.Seeders, r.Leechers, r.Interval.Seconds(), "", printable(r.Warning)}
+		e := announcedEvent{a.hashes[0].String(), shoal.Redact(url), len(r.Peers), r.Seeders, r.Leechers, r.Interval.Seconds(), "", redact.Of(url, printable(r.Warning))}
 		if r.ExternalIP.IsValid() {
 			e.ExternalIP = r.ExternalIP.String()
 		}
@@ -308,7 +309,7 @@ func runAnnounce(ctx context.Context, out *output, name string, f askFlags) erro
 		for _, peer := range r.Peers {
 			found[peer.Addr] = true
 			out.say("  %s", peer.Addr)
-			out.event("peer", trackerPeerEvent{a.hashes[0].String(), url, peer.Addr.String()})
+			out.event("peer", trackerPeerEvent{a.hashes[0].String(), shoal.Redact(url), peer.Addr.String()})
 		}
 		return nil
 	})

@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"shoal"
 )
 
 type settingEvent struct {
@@ -131,7 +133,7 @@ func configShow(cmd *cobra.Command, out *output, e env, only string) error {
 				return
 			}
 			n++
-			out.event("setting", settingEvent{commandName(c), f.Name, f.Value.String(), string(at)})
+			out.event("setting", settingEvent{commandName(c), f.Name, shoal.Redact(f.Value.String()), string(at)})
 			out.say("%-8s  %-18s  %-24s  %s", commandName(c), f.Name, printable(f.Value.String()), printable(string(at)))
 		})
 	}

@@ -11,6 +11,8 @@ import (
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"shoal"
 )
 
 // output is where a command says what happens, in one of three forms: to a
@@ -28,6 +30,8 @@ type output struct {
 	screen *screen // nil when out is not a terminal, or with json
 	ended  bool    // nothing is written any more
 	last   []func()
+
+	secrets bool // passkeys are shown: a person asked for them
 }
 
 // live reports whether there is an area that can be redrawn.
@@ -46,7 +50,7 @@ func (o *output) say(format string, a ...any) {
 // warn prints a line for people on the error stream, and a warning event.
 func (o *output) warn(format string, a ...any) {
 	line := fmt.Sprintf(format, a...)
-	o.event("warning", warningEvent{line})
+	o.event("warning", warningEvent{shoal.Redact(line)})
 	o.note("shoal: " + line)
 }
 
@@ -57,9 +61,13 @@ func (o *output) note(line string) {
 	o.print(o.errs, line)
 }
 
+// print prints a line without passkeys, unless a person asked for them.
 func (o *output) print(w io.Writer, line string) {
 	if o.ended {
 		return
+	}
+	if !o.secrets {
+		line = shoal.Redact(line)
 	}
 	if o.screen != nil {
 		o.screen.clear()
@@ -170,7 +178,7 @@ func safe(r rune) bool { return unicode.IsPrint(r) }
 // failed tells why a command failed: on the error stream, and as the last event.
 func (o *output) failed(f *failure) {
 	msg := printable(f.err.Error())
-	o.event("error", errorEvent{Code: codeNames[f.code], Exit: f.code, Message: msg, Hint: printable(f.hint)})
+	o.event("error", errorEvent{Code: codeNames[f.code], Exit: f.code, Message: shoal.Redact(msg), Hint: shoal.Redact(printable(f.hint))})
 	text := "shoal: " + msg
 	if f.hint != "" {
 		text += "\n       " + strings.ReplaceAll(printable(f.hint), "\n", "\n       ")

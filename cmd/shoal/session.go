@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -147,12 +146,12 @@ func (n netFlags) stateFile() string {
 	return filepath.Join(dir, name)
 }
 
-// A traceFile buffers the trace, and can be closed while the engine still writes,
-// which happens when a second Ctrl-C stops everything at once.
+// A traceFile is the file of a trace, which can be closed while the engine still writes:
+// that happens when a second Ctrl-C stops everything at once. It buffers nothing: the engine
+// gathers records while the last ones are written, so what a kill takes is the last burst.
 type traceFile struct {
 	mu  sync.Mutex
 	f   *os.File
-	w   *bufio.Writer
 	err error // the first; what comes after it is dropped
 }
 
@@ -163,7 +162,7 @@ func openTrace(name string) (*traceFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &traceFile{f: f, w: bufio.NewWriterSize(f, 64<<10)}, nil
+	return &traceFile{f: f}, nil
 }
 
 func (t *traceFile) Write(b []byte) (int, error) {
@@ -172,14 +171,14 @@ func (t *traceFile) Write(b []byte) (int, error) {
 	if t.f == nil {
 		return 0, os.ErrClosed
 	}
-	n, err := t.w.Write(b)
+	n, err := t.f.Write(b)
 	if t.err == nil {
 		t.err = err
 	}
 	return n, err
 }
 
-// close writes out what is buffered. It may be called again, and on nil.
+// close ends the trace. It may be called again, and on nil.
 func (t *traceFile) close() error {
 	if t == nil {
 		return nil
@@ -188,9 +187,6 @@ func (t *traceFile) close() error {
 	defer t.mu.Unlock()
 	if t.f == nil {
 		return nil
-	}
-	if err := t.w.Flush(); t.err == nil {
-		t.err = err
 	}
 	if err := t.f.Close(); t.err == nil {
 		t.err = err

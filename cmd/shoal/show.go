@@ -2,11 +2,13 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"shoal"
+	"shoal/internal/redact"
 	"shoal/metainfo"
 )
 
@@ -47,7 +49,7 @@ type fileEntry struct {
 }
 
 func showCommand(out *output) *cobra.Command {
-	var link bool
+	var link, secrets bool
 	cmd := &cobra.Command{
 		Use:   "show SOURCE",
 		Short: "Print what a .torrent file or a magnet link says",
@@ -55,7 +57,9 @@ func showCommand(out *output) *cobra.Command {
 SOURCE is a file, its URL, or a magnet link, of which only what the link itself
 says is shown; shoal get --metadata-only writes its .torrent file.
 Names are shown as the files will be called; they are made safe for the file
-system and the terminal.`,
+system and the terminal. Passkeys and passwords in URLs are hidden, since what is
+shown ends in screenshots: --secrets shows them, and so does --json. The link of
+--magnet goes without trackers that have one.`,
 		Example: `  shoal show debian.torrent
   shoal show debian.torrent --magnet
   shoal show debian.torrent --json`,
@@ -64,9 +68,10 @@ system and the terminal.`,
 			if err != nil {
 				return err
 			}
+			out.secrets = secrets
 			switch {
 			case link:
-				out.say("%s", src.magnet())
+				sayLink(out, src)
 				out.event("complete", describe(src))
 			case src.link != nil:
 				showLink(out, src)
@@ -77,6 +82,7 @@ system and the terminal.`,
 		},
 	}
 	cmd.Flags().BoolVar(&link, "magnet", false, "print the magnet link of it, and nothing else")
+	cmd.Flags().BoolVar(&secrets, "secrets", false, "show passkeys and passwords in URLs")
 	sources(cmd, 1)
 	addJSON(cmd)
 	return cmd
@@ -194,6 +200,27 @@ func (s source) magnet() string {
 		return s.link.String()
 	}
 	return shoal.LinkOf(s.meta).String()
+}
+
+// sayLink prints the link of a source. A passkey in it would be given away with the link,
+// and a link with a hole in it would be of no use: trackers and web seeds whose URLs have
+// one are left out, with a word.
+func sayLink(out *output, src source) {
+	l := src.link
+	if l == nil {
+		l = shoal.LinkOf(src.meta)
+	}
+	if !out.secrets {
+		public := *l
+		before := len(l.Trackers) + len(l.WebSeeds)
+		public.Trackers = slices.DeleteFunc(slices.Clone(l.Trackers), redact.HasSecret)
+		public.WebSeeds = slices.DeleteFunc(slices.Clone(l.WebSeeds), redact.HasSecret)
+		if n := before - len(public.Trackers) - len(public.WebSeeds); n > 0 && !out.json {
+			out.note("shoal: the link goes without " + count(n, "URL") + " with a passkey or a password; --secrets keeps them")
+		}
+		l = &public
+	}
+	out.say("%s", l)
 }
 
 // showLink prints what a magnet link says.
