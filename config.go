@@ -48,6 +48,9 @@ type Config struct {
 	// MaxConnections bounds those of all torrents together. Where there are as many, a torrent
 	// that has less than an equal part gets one from the torrent that has most. Default 400.
 	MaxConnections int
+	// MaxMetadata bounds the metadata that AddMagnet fetches from peers, in bytes: what
+	// strangers send is held in memory until its hash is known. Default 30 MiB, at most 64.
+	MaxMetadata int64
 	// BufferMiB bounds the memory for blocks on their way to and from disk, in
 	// MiB, for the whole engine: devices that torrents are on have equal parts of it. See
 	// Engine.Memory. Default 8.
@@ -246,6 +249,8 @@ func (c Config) check() error {
 		return fmt.Errorf("%w: ListenAlso without Listen", ErrConfig)
 	case c.BufferMiB != 0 && c.BufferMiB < 4:
 		return fmt.Errorf("%w: BufferMiB is %d, at least 4 are needed", ErrConfig, c.BufferMiB)
+	case c.MaxMetadata < 0 || c.MaxMetadata > metainfo.MaxSize:
+		return fmt.Errorf("%w: MaxMetadata is %d, at most %d bytes are read", ErrConfig, c.MaxMetadata, metainfo.MaxSize)
 	case c.Remember && c.StateDir == "":
 		return fmt.Errorf("%w: Remember needs a StateDir", ErrConfig)
 	}
@@ -315,6 +320,7 @@ type Stats struct {
 	// agree: at most one of each family. Shared, read only.
 	External []netip.Addr
 	Trackers []TrackerStats
+	Contacts Contacts // what became of attempts to reach peers, in this run
 
 	WebDownloaded int64   // of Downloaded, from web seeds
 	WebRate       float64 // of DownRate
@@ -334,6 +340,21 @@ func (s Stats) ETA() (d time.Duration, ok bool) {
 		return 0, false
 	}
 	return time.Duration(float64(s.Wanted()-s.WantedVerified()) / s.DownRate * float64(time.Second)), true
+}
+
+// Contacts counts what became of attempts to reach peers. An attempt that is still under way
+// is in Dialled alone.
+type Contacts struct {
+	Dialled   int // attempts begun
+	Connected int // of these, handshakes done
+
+	// Dialled addresses that came to nothing: Closed took the connection and closed it during
+	// the handshake, as clients do that do not share the torrent, or have no room. Failed is
+	// what is none of the others, such as another protocol.
+	Refused, TimedOut, Unreachable, Closed, Failed int
+
+	Arrived int // peers that dialled us, handshakes done
+	Turned  int // of Connected and Arrived: sent away at once, as a duplicate, ourselves, banned, or for want of room
 }
 
 // TrackerStats is what is known of one tracker of a torrent.

@@ -14,6 +14,7 @@ import (
 	"shoal/internal/engine"
 	"shoal/internal/netio"
 	"shoal/internal/storage"
+	"shoal/internal/swarm"
 	"shoal/internal/webseed"
 	"shoal/metainfo"
 )
@@ -54,7 +55,7 @@ func New(cfg Config) (*Engine, error) {
 	ec := engine.Config{
 		Network: cfg.network(),
 		Listen:  cfg.Listen, ListenAlso: cfg.ListenAlso,
-		Slots: cfg.Slots, MaxPeers: cfg.MaxPeers, Crowd: cfg.MaxConnections,
+		Slots: cfg.Slots, MaxPeers: cfg.MaxPeers, Crowd: cfg.MaxConnections, MaxMetadata: cfg.MaxMetadata,
 		Buffers: int64(cfg.BufferMiB) << 20, Workers: cfg.Workers,
 		Share: *shared, Queue: cfg.Queue.inner(), Limits: cfg.Limits.inner(), LocalExempt: cfg.LocalUnlimited,
 		StateDir: cfg.StateDir, Remember: cfg.Remember, KeepCached: cfg.KeepCached, NoWebSeeds: cfg.NoWebSeeds,
@@ -236,7 +237,7 @@ func (t *Torrent) Stats() Stats {
 		Downloaded: w.Downloaded, Wasted: w.Wasted, Uploaded: w.Uploaded,
 		DownRate: w.DownRate, UpRate: w.UpRate,
 		Peers: w.Peers, Seeds: w.Seeds, KnownPeers: w.Known, Unchoked: w.Unchoked, DHTNodes: s.DHT,
-		External: s.External,
+		External: s.External, Contacts: contacts(w.Contacts),
 	}
 	if w.WantedSize > 0 { // 0 before the swarm is there
 		out.Left = w.Size - w.WantedSize
@@ -255,6 +256,13 @@ func (t *Torrent) Stats() Stats {
 		out.Trackers = append(out.Trackers, trackerStats(tr))
 	}
 	return out
+}
+
+func contacts(c swarm.Contacts) Contacts {
+	return Contacts{
+		Dialled: c.Dialled, Connected: c.Connected, Refused: c.Refused, TimedOut: c.TimedOut,
+		Unreachable: c.Unreachable, Closed: c.Closed, Failed: c.Other, Arrived: c.Arrived, Turned: c.Turned,
+	}
 }
 
 var states = map[engine.State]State{

@@ -128,10 +128,26 @@ func (m *Magnet) Metainfo(ctx context.Context) ([]byte, error) {
 	return meta.Encode()
 }
 
+// MetadataStats says how far the metadata has come. Only peers say how large it is, and
+// nothing shows whether that is true before its hash is right.
+type MetadataStats struct {
+	Have, Size int64 // bytes that have come, and that there are, of the size that has come farthest; 0 while no peer says a size
+
+	Sources int   // connected peers that say a size within the limit
+	Limit   int64 // the largest that is fetched: Config.MaxMetadata
+
+	// Peers that say a size beyond the limit, and the smallest such size. Where Sources is
+	// 0 and TooLarge is not, a larger Config.MaxMetadata may help.
+	TooLarge     int
+	TooLargeSize int64
+}
+
 // MagnetStats is a snapshot of a Magnet.
 type MagnetStats struct {
-	Got, Size  int64 // bytes of the metadata, as far as peers are to be believed
-	Peers      int   // connected
+	Got, Size  int64 // bytes of the metadata, as far as peers are to be believed; as in Metadata
+	Metadata   MetadataStats
+	Peers      int // connected
+	Contacts   Contacts
 	KnownPeers int
 	Trackers   []TrackerStats
 	DHTNodes   int
@@ -140,7 +156,14 @@ type MagnetStats struct {
 // Stats gives the latest snapshot. It never waits.
 func (m *Magnet) Stats() MagnetStats {
 	s := m.m.Stats()
-	out := MagnetStats{Got: s.MetaGot, Size: s.MetaSize, Peers: s.Swarm.Peers, KnownPeers: s.Swarm.Known, DHTNodes: s.DHT}
+	p := s.Metadata
+	out := MagnetStats{
+		Got: p.Got, Size: p.Size, Peers: s.Swarm.Peers, KnownPeers: s.Swarm.Known, DHTNodes: s.DHT,
+		Contacts: contacts(s.Swarm.Contacts),
+		Metadata: MetadataStats{
+			Have: p.Got, Size: p.Size, Sources: p.Sources, Limit: p.Limit, TooLarge: p.TooLarge, TooLargeSize: p.TooLargeSize,
+		},
+	}
 	for _, tr := range s.Swarm.Trackers {
 		out.Trackers = append(out.Trackers, trackerStats(tr))
 	}

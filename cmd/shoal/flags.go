@@ -281,6 +281,8 @@ type netFlags struct {
 	limits                     limitFlags
 	peersMost, connectionsMost uint16
 
+	metadataMost sizeFlag // 0: the default
+
 	queue    queueFlags // of run alone
 	remember bool       // the command goes on with the torrents of the last run; not a flag
 }
@@ -300,6 +302,7 @@ func (n *netFlags) add(cmd *cobra.Command) {
 	f.BoolVar(&n.keep, "keep-cached", false, "keep what was fetched in the system's cache of files, also where no peer lacks it")
 	f.Uint16Var(&n.peersMost, "max-peers", 80, "have no more than `N` connections for a torrent")
 	f.Uint16Var(&n.connectionsMost, "max-connections", 400, "have no more than `N` connections in all")
+	f.Var(&n.metadataMost, "max-metadata", "fetch metadata of at most this size for a magnet link (default 30MiB)")
 	f.StringVar(&n.trace, "trace", "", "append every message and its reason to this `FILE`, as JSON lines")
 	n.superSeed.choices = []string{"auto", "always", "never"}
 	n.seedSlots.choices = []string{"fastest", "round-robin", "anti-leech"}

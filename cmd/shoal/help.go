@@ -24,7 +24,7 @@ var flagGroups = []struct {
 	{"Finding peers", []string{"peer", "web-seed", "dht-node", "no-dht", "dht-read-only", "no-lsd", "lsd", "no-web-seeds"}},
 	{"Sharing enough", []string{"ratio", "seed-time", "seed-idle", "super-seed", "seed-slots"}},
 	{"Waiting in line", []string{"downloads", "seeds", "at-once"}},
-	{"Network", []string{"listen", "max-peers", "max-connections", "alt-limit-at", "alt-limit-up", "alt-limit-down", "local-unlimited"}},
+	{"Network", []string{"listen", "max-peers", "max-connections", "max-metadata", "alt-limit-at", "alt-limit-up", "alt-limit-down", "local-unlimited"}},
 	{"This run", []string{"json", "trace", "state", "help"}},
 }
 

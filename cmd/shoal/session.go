@@ -93,7 +93,7 @@ func (s *session) close() error {
 // config turns the flags into the engine's configuration. A loopback address
 // stays alone: no public nodes, and no table of nodes from other runs.
 func (n netFlags) config() shoal.Config {
-	cfg := shoal.Config{SuperSeed: shoal.SuperSeed(n.superSeed.text), SeedChoking: shoal.SeedChoking(n.seedSlots.text), MaxPeers: int(n.peersMost), MaxConnections: int(n.connectionsMost), KeepCached: n.keep, NoWebSeeds: n.noWeb, Listen: n.listen.first(), ListenAlso: n.listen.rest(), Limits: n.limits.limits(), LocalUnlimited: n.limits.local, Queue: n.queue.queue()}
+	cfg := shoal.Config{SuperSeed: shoal.SuperSeed(n.superSeed.text), SeedChoking: shoal.SeedChoking(n.seedSlots.text), MaxPeers: int(n.peersMost), MaxConnections: int(n.connectionsMost), MaxMetadata: int64(n.metadataMost), KeepCached: n.keep, NoWebSeeds: n.noWeb, Listen: n.listen.first(), ListenAlso: n.listen.rest(), Limits: n.limits.limits(), LocalUnlimited: n.limits.local, Queue: n.queue.queue()}
 	cfg.DHT.Off, cfg.DHT.ReadOnly = n.noDHT, n.readOnly
 	switch {
 	case n.noLSD:

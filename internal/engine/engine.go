@@ -69,15 +69,16 @@ type Config struct {
 	DHT        *DHTConfig // nil: no DHT, no UDP socket
 	LSD        bool       // look for peers on the local network (BEP 14)
 
-	Slots      int              // unchoked peers a torrent; default 8; NoSlots: none
-	MaxPeers   int              // connections a torrent; default 80
-	Crowd      int              // connections, all torrents together; default 400
-	SuperSeed  swarm.SuperSeed  // when seeds show each peer only what is dealt to it
-	SeedChoke  choker.Algorithm // whom seeds serve
-	HalfOpen   int              // dials at once, all torrents together; default 64
-	Handshakes int              // incoming handshakes at once; default 128
-	Buffers    int64            // bytes for blocks on their way, on all devices together; default 8 MiB
-	Workers    int              // disk workers; default GOMAXPROCS
+	Slots       int              // unchoked peers a torrent; default 8; NoSlots: none
+	MaxPeers    int              // connections a torrent; default 80
+	Crowd       int              // connections, all torrents together; default 400
+	SuperSeed   swarm.SuperSeed  // when seeds show each peer only what is dealt to it
+	SeedChoke   choker.Algorithm // whom seeds serve
+	HalfOpen    int              // dials at once, all torrents together; default 64
+	Handshakes  int              // incoming handshakes at once; default 128
+	MaxMetadata int64            // bytes of metadata fetched from peers; default 30 MiB
+	Buffers     int64            // bytes for blocks on their way, on all devices together; default 8 MiB
+	Workers     int              // disk workers; default GOMAXPROCS
 
 	// KeepCached leaves what was fetched in the system's cache of files, also where
 	// nobody is expected to read it soon.

@@ -14,6 +14,7 @@ import (
 	"shoal/internal/dht"
 	"shoal/internal/disk"
 	"shoal/internal/mono"
+	"shoal/internal/netio"
 	"shoal/internal/peerbook"
 	"shoal/internal/peerconn"
 	"shoal/internal/resume"
@@ -164,7 +165,7 @@ func (t *Torrent) apply(ev event) {
 			t.swarm.PutOff(now, f.addr)
 			break
 		}
-		t.swarm.DialFailed(now, f.addr, f.err.Error())
+		t.swarm.DialFailed(now, f.addr, f.fault(), netio.Plain(f.err).Error())
 	case evFound:
 		f := ev.with.(*found)
 		t.swarm.Found(now, f.src, f.addrs, f.ids)
@@ -263,7 +264,8 @@ func (t *Torrent) swarmConfig() swarm.Config {
 		Tiers:  t.spec.Meta.Trackers(),
 		Client: "shoal " + t.e.cfg.Version, Port: t.e.ownPort(false), Port6: t.e.ownPort(true),
 		DHTPort: t.e.dhtPort(false), DHTPort6: t.e.dhtPort(true),
-		Slots: t.slots, MaxPeers: t.e.cfg.MaxPeers,
+		MaxMetadata: t.e.cfg.MaxMetadata,
+		Slots:       t.slots, MaxPeers: t.e.cfg.MaxPeers,
 		Trace: t.e.traceFunc(),
 	}
 }

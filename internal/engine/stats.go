@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"shoal/internal/bitfield"
+	"shoal/internal/metadata"
 	"shoal/internal/mono"
 	"shoal/internal/swarm"
 	"shoal/internal/upkeep"
@@ -15,15 +16,15 @@ import (
 
 // Stats is an immutable snapshot of a torrent.
 type Stats struct {
-	At                time.Time
-	State             State
-	Err               error // with Failed, Held and Missing
-	Checked           int   // pieces looked at so far
-	Hashed            int   // pieces that were in doubt at the last look
-	Swarm             swarm.Stats
-	MetaGot, MetaSize int64  // bytes of the metadata, as far as peers are to be believed; with Metadata
-	Map               []byte // 'v', 's' or 'm' for each piece; shared, not to be changed
-	DHT               int    // nodes in the routing table
+	At       time.Time
+	State    State
+	Err      error // with Failed, Held and Missing
+	Checked  int   // pieces looked at so far
+	Hashed   int   // pieces that were in doubt at the last look
+	Swarm    swarm.Stats
+	Metadata metadata.Progress // of a torrent that began with its info-hash
+	Map      []byte            // 'v', 's' or 'm' for each piece; shared, not to be changed
+	DHT      int               // nodes in the routing table
 
 	External []netip.Addr // where the world sees the engine, at most one of each family; shared
 }
@@ -167,7 +168,7 @@ func (p *publisher) publishNow(now mono.Time) {
 // state says what the torrent is doing.
 func (p *publisher) state(s *Stats) {
 	if m := p.t.magnet; m != nil {
-		s.MetaGot, s.MetaSize = p.t.swarm.Fetched()
+		s.Metadata = p.t.swarm.Fetched()
 		if !m.listed {
 			if s.State = Metadata; p.t.waits.Load() {
 				s.State = Queued

@@ -486,12 +486,6 @@ type found struct {
 	ids   [][]byte
 }
 
-// failure is an address that could not be dialled, and why.
-type failure struct {
-	addr netip.AddrPort
-	err  error
-}
-
 type eventKind uint8
 
 const (

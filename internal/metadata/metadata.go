@@ -9,7 +9,7 @@
 // they sent together is wrong, that size is fetched again whole from one peer at a time,
 // which proves who lies; when the right copy is there, it proves it of the others.
 //
-// What strangers can make this package hold is bounded by MaxHeld. The smaller sizes
+// What strangers can make this package hold is bounded by twice the limit. The smaller sizes
 // come first: a wrong one costs the least.
 package metadata
 
@@ -32,10 +32,9 @@ const PieceSize = 16 << 10
 
 // Bounds.
 const (
-	// MaxSize is the largest metadata that is fetched, as deployed clients have it.
-	MaxSize = 30 << 20
-	// MaxHeld bounds what all attempts together may come to hold.
-	MaxHeld = 2 * MaxSize
+	// DefaultLimit is the largest metadata that is fetched unless another limit is set, as
+	// deployed clients have it. All attempts together hold at most twice the limit.
+	DefaultLimit = 30 << 20
 	// inFlight is how many parts one peer is asked for at once: some clients serve
 	// no more, and a part is much.
 	inFlight = 2
@@ -84,7 +83,8 @@ type Act struct {
 
 // Machine fetches one metadata. Make it with New.
 type Machine struct {
-	hash [sha1.Size]byte
+	hash  [sha1.Size]byte
+	limit int64 // of the size of the metadata
 
 	peers    []*peer
 	attempts []*attempt
@@ -99,6 +99,7 @@ type Machine struct {
 type peer struct {
 	key      Key
 	size     int64 // as it claims; 0 when it has none
+	beyond   int64 // as it claims, where that is above the limit; else 0
 	asked    []request
 	at       *attempt // nil while it takes part in none
 	rest     mono.Time
@@ -124,9 +125,13 @@ type attempt struct {
 	moved  mono.Time
 }
 
-// New makes a machine that looks for the metadata of an info-hash.
-func New(infoHash [sha1.Size]byte) *Machine {
-	return &Machine{hash: infoHash, deadline: mono.Never}
+// New makes a machine that looks for the metadata of an info-hash, of at most limit bytes;
+// 0 means DefaultLimit.
+func New(infoHash [sha1.Size]byte, limit int64) *Machine {
+	if limit == 0 {
+		limit = DefaultLimit
+	}
+	return &Machine{hash: infoHash, limit: limit, deadline: mono.Never}
 }
 
 // Raw gives the metadata once its hash is right; nil before.
@@ -154,7 +159,10 @@ func (m *Machine) Peer(now mono.Time, key Key, size int64) {
 		p = &peer{key: key}
 		m.peers = append(m.peers, p)
 	}
-	if size < 0 || size > MaxSize {
+	if p.beyond = 0; size > m.limit {
+		p.beyond = size
+	}
+	if size < 0 || size > m.limit {
 		size = 0
 	}
 	if p.size != size {
@@ -437,7 +445,7 @@ func (m *Machine) owner(a *attempt) *peer {
 // makeRoom reports whether one more attempt of so many bytes may be begun. A larger
 // one gives way, and one that gets nothing.
 func (m *Machine) makeRoom(now mono.Time, size int64) bool {
-	for m.reserved()+size > MaxHeld {
+	for m.reserved()+size > m.held() {
 		var worst *attempt
 		for _, a := range m.attempts {
 			if stalled := now >= a.moved.Add(stallTime); (a.size > size || stalled) && (worst == nil || a.size > worst.size) {
@@ -456,6 +464,9 @@ func (m *Machine) makeRoom(now mono.Time, size int64) bool {
 	}
 	return true
 }
+
+// held bounds what all attempts together may come to hold.
+func (m *Machine) held() int64 { return 2 * m.limit }
 
 func (m *Machine) reserved() (sum int64) {
 	for _, a := range m.attempts {
@@ -534,25 +545,11 @@ func (a *attempt) partSize(piece uint32) int {
 	return PieceSize
 }
 
-// Progress says how much of the metadata there is, of the attempt that has most; for
-// showing.
-func (m *Machine) Progress() (got, size int64) {
-	if m.raw != nil {
-		return int64(len(m.raw)), int64(len(m.raw))
-	}
-	for _, a := range m.attempts {
-		if n := int64(len(a.parts)-a.missed) * PieceSize; n > got || size == 0 {
-			got, size = min(n, a.size), a.size
-		}
-	}
-	return got, size
-}
-
 // CheckInvariants reports what is wrong with the machine's own records; for tests and
 // the simulator.
 func (m *Machine) CheckInvariants() error {
-	if m.reserved() > MaxHeld {
-		return fmt.Errorf("metadata: room for %d bytes, at most %d may be held", m.reserved(), MaxHeld)
+	if m.reserved() > m.held() {
+		return fmt.Errorf("metadata: room for %d bytes, at most %d may be held", m.reserved(), m.held())
 	}
 	for _, p := range m.peers {
 		switch {

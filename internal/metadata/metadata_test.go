@@ -36,6 +36,7 @@ type script struct {
 	t     *testing.T
 	m     *Machine
 	right []byte
+	limit int64
 	now   mono.Time
 	out   strings.Builder
 }
@@ -46,14 +47,20 @@ func (d *script) command(line string) string {
 	switch words[0] {
 	case "metadata":
 		d.now, d.right = mono.Start, content(d.number(words[1]))
-		d.m = New(sha1.Sum(d.right))
+		d.m = New(sha1.Sum(d.right), d.limit)
+		return ""
+	case "limit":
+		d.limit = d.number(words[1])
 		return ""
 	case "wait":
 		d.wait(words[1])
 		return d.out.String()
 	case "state":
-		got, size := d.m.Progress()
-		fmt.Fprintf(&d.out, "%d of %d bytes, %d attempts, room for %d\n", got, size, len(d.m.attempts), d.m.reserved())
+		p := d.m.Progress()
+		fmt.Fprintf(&d.out, "%d of %d bytes, %d attempts, room for %d\n", p.Got, p.Size, len(d.m.attempts), d.m.reserved())
+		if p.TooLarge > 0 {
+			fmt.Fprintf(&d.out, "%d within the limit of %d; beyond it %d, at least %d\n", p.Sources, p.Limit, p.TooLarge, p.TooLargeSize)
+		}
 		return d.out.String()
 	}
 	key := Key(words[0][0])
@@ -158,7 +165,7 @@ func TestRandom(t *testing.T) {
 func random(seed uint64) error {
 	rng := rand.New(rand.NewPCG(seed, 9))
 	right := content(1 + rng.Int64N(12*PieceSize))
-	m := New(sha1.Sum(right))
+	m := New(sha1.Sum(right), 0)
 	now := mono.Start
 	type who struct {
 		liar  bool
@@ -171,7 +178,7 @@ func random(seed uint64) error {
 		key := Key(len(keys) + 1)
 		w := &who{liar: liar, size: int64(len(right))}
 		if liar {
-			w.size = []int64{int64(len(right)), int64(len(right)), int64(len(right)) + 1, MaxSize, 1, -5, 1 << 60}[rng.IntN(7)]
+			w.size = []int64{int64(len(right)), int64(len(right)), int64(len(right)) + 1, DefaultLimit, 1, -5, 1 << 60}[rng.IntN(7)]
 		}
 		peers[key], keys = w, append(keys, key)
 		m.Peer(now, key, w.size)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"time"
 
+	"shoal/internal/netio"
 	"shoal/internal/wire"
 )
 
@@ -24,7 +25,7 @@ func Dial(nc net.Conn, ours wire.Handshake) (wire.Handshake, error) {
 	}
 	var buf [wire.HandshakeLen]byte
 	if _, err := nc.Write(wire.AppendHandshake(buf[:0], ours)); err != nil {
-		return wire.Handshake{}, fmt.Errorf("send the handshake: %w", err)
+		return wire.Handshake{}, broken(err)
 	}
 	theirs, err := readHandshake(nc, buf[:])
 	if err != nil {
@@ -55,15 +56,20 @@ func Accept(nc net.Conn, find func(infoHash [20]byte) (wire.Handshake, bool)) (w
 	}
 	var out [wire.HandshakeLen]byte
 	if _, err := nc.Write(wire.AppendHandshake(out[:0], ours)); err != nil {
-		return theirs, fmt.Errorf("send the handshake: %w", err)
+		return theirs, broken(err)
 	}
 	if _, err := io.ReadFull(nc, buf[wire.InfoHashEnd:]); err != nil {
-		return theirs, fmt.Errorf("read the handshake: %w", err)
+		return theirs, broken(err)
 	}
 	if theirs, err = wire.ParseHandshake(buf[:]); err != nil {
 		return theirs, err
 	}
 	return theirs, nc.SetDeadline(time.Time{})
+}
+
+// broken says how a stream ended before the handshakes were done.
+func broken(err error) error {
+	return fmt.Errorf("%w during the handshake", netio.Plain(err))
 }
 
 func readHandshake(nc net.Conn, buf []byte) (wire.Handshake, error) {
@@ -80,7 +86,7 @@ func readUpTo(nc net.Conn, buf []byte) (wire.Handshake, error) {
 			return wire.Handshake{}, wire.ErrProtocol
 		}
 		if err != nil && n < len(buf) {
-			return wire.Handshake{}, fmt.Errorf("read the handshake: %w", err)
+			return wire.Handshake{}, broken(err)
 		}
 	}
 	return wire.ParseHandshake(buf)

@@ -4,10 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 
 	"shoal/internal/block"
+	"shoal/internal/netio"
 	"shoal/internal/swarm"
 	"shoal/internal/wire"
 )
@@ -90,22 +89,9 @@ func (rd *reader) run() error {
 			}
 		}
 		if err != nil {
-			return ended(err)
+			return netio.Plain(err)
 		}
 	}
-}
-
-// ended says in a few words why a stream has ended: without the addresses, which
-// whoever reads it knows.
-func ended(err error) error {
-	var op *net.OpError
-	switch {
-	case errors.Is(err, io.EOF):
-		return errors.New("the peer closed the connection")
-	case errors.As(err, &op):
-		return op.Err
-	}
-	return err
 }
 
 // read gets more of the stream. While little comes, the rest of a block goes

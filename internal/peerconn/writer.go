@@ -1,10 +1,13 @@
 package peerconn
 
 import (
+	"errors"
 	"net"
+	"os"
 	"sync"
 
 	"shoal/internal/block"
+	"shoal/internal/netio"
 	"shoal/internal/wire"
 )
 
@@ -102,19 +105,34 @@ func (w *writer) send(control []byte, refs []block.Ref) error {
 		}
 	}
 	if err := w.c.deadline(); err != nil {
-		return err
+		return gone(err)
 	}
 	w.bufs = vec
 	_, err := w.bufs.WriteTo(w.c.nc)
 	clear(vec)
 	if err != nil {
-		return err
+		return gone(err)
 	}
 	if len(refs) > 0 {
 		w.c.t.Sent(w.c.key, len(refs), int64(total))
 	}
 	return nil
 }
+
+// gone says in plain words how a write ended. A write that takes too long is a peer that
+// does not read.
+func gone(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return unread{err}
+	}
+	return netio.Plain(err)
+}
+
+// unread is ErrFlooded because of a write that took too long.
+type unread struct{ err error }
+
+func (unread) Error() string     { return ErrFlooded.Error() }
+func (u unread) Unwrap() []error { return []error{ErrFlooded, u.err} }
 
 // release gives the upload buffer back while there is nothing to send.
 func (w *writer) release() {

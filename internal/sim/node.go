@@ -385,7 +385,7 @@ func (n *Node) dial(addr netip.AddrPort) {
 				e.close()
 			}
 		case problem != "":
-			n.input(func(now mono.Time) { n.swarm.DialFailed(now, addr, problem) })
+			n.input(func(now mono.Time) { n.swarm.DialFailed(now, addr, swarm.FaultRefused, problem) })
 		default:
 			n.joined(e, h)
 		}

@@ -201,7 +201,7 @@ func (m *monkey) outside() {
 	switch m.dice(6) {
 	case 0:
 		if len(m.dials) > 0 {
-			m.s.DialFailed(m.now, m.dials[0], "refused")
+			m.s.DialFailed(m.now, m.dials[0], FaultRefused, "refused")
 			m.dials = m.dials[1:]
 		}
 	case 1:

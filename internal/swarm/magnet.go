@@ -1,6 +1,7 @@
 package swarm
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -55,10 +56,10 @@ func (s *Swarm) Metadata() []byte {
 
 // Fetched says how much of the metadata has come, and how large it is, as far as peers
 // are to be believed; for showing.
-func (s *Swarm) Fetched() (got, size int64) {
+func (s *Swarm) Fetched() metadata.Progress {
 	if s.bare == nil || s.bare.fetch == nil {
 		n := int64(len(s.Metadata()))
-		return n, n
+		return metadata.Progress{Got: n, Size: n, Limit: cmp.Or(s.cfg.MaxMetadata, metadata.DefaultLimit)}
 	}
 	return s.bare.fetch.Progress()
 }

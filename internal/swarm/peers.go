@@ -53,6 +53,7 @@ func (s *Swarm) Joined(now mono.Time, key PeerKey, a Arrival) {
 	if a.Dialled || !dialling {
 		s.book.Connected(now, a.Addr)
 	}
+	s.contacts.joined(a.Dialled)
 	switch {
 	case s.stopped:
 		s.refuse(p, why.Stopping, "the torrent is stopped")
@@ -136,6 +137,7 @@ func (s *Swarm) sameAs(kept, other *peer) {
 // refuse ends a connection that never became a peer of the swarm.
 func (s *Swarm) refuse(p *peer, w why.Why, text string) {
 	p.gone = true
+	s.contacts.Turned++
 	s.book.Closed(s.now, p.addr, false)
 	if s.tracing() {
 		s.note(trace.Did, trace.Peer, p, "close", trace.Record{Piece: trace.No, Block: trace.No, Why: w, Text: text})
@@ -321,14 +323,15 @@ func (s *Swarm) External(now mono.Time, addr netip.Addr) {
 	}
 }
 
-// DialFailed says that a Dial effect came to nothing.
-func (s *Swarm) DialFailed(now mono.Time, addr netip.AddrPort, reason string) {
+// DialFailed says that a Dial effect came to nothing, and why in words.
+func (s *Swarm) DialFailed(now mono.Time, addr netip.AddrPort, fault Fault, reason string) {
 	s.now = now
 	d, ok := s.dials[addr]
 	if !ok {
 		return
 	}
 	delete(s.dials, addr)
+	s.contacts.failed(fault)
 	s.book.Failed(now, addr)
 	if d.foreign {
 		s.book.Keep(allowed)
@@ -346,6 +349,7 @@ func (s *Swarm) PutOff(now mono.Time, addr netip.AddrPort) {
 		return
 	}
 	delete(s.dials, addr)
+	s.contacts.Dialled-- // it was never begun
 	s.book.PutOff(now, addr)
 	if s.tracing() {
 		s.note(trace.Did, trace.Peer, &peer{addr: addr}, "dial put off", bare(why.NoRoom))

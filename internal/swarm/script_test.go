@@ -190,7 +190,7 @@ func (d *driver) do(verb string, args []string) {
 	case "external":
 		d.s.External(d.now, netip.MustParseAddr(args[0]))
 	case "dial-failed":
-		d.s.DialFailed(d.now, addrOf(args[0]), "refused")
+		d.s.DialFailed(d.now, addrOf(args[0]), FaultRefused, "refused")
 	case "searched":
 		d.s.Searched(d.now, int(d.number(args[0])))
 	case "announced":

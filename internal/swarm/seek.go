@@ -113,6 +113,7 @@ func (s *Swarm) dialMore() {
 		if s.tracing() {
 			s.note(trace.Did, trace.Peer, &peer{addr: c.Addr}, "dial", bare(c.Why))
 		}
+		s.contacts.Dialled++
 		s.effect(Effect{Kind: Dial, Addr: c.Addr, Why: c.Why})
 	}
 }

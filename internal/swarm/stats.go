@@ -26,6 +26,7 @@ type Stats struct {
 
 	Peers, Seeds, Unchoked int
 	Dialling, Known        int
+	Contacts               Contacts
 	Requests               int // in flight, all peers together
 	Trackers               []announce.TrackerStatus
 
@@ -42,7 +43,8 @@ func (s *Swarm) Stats(now mono.Time) Stats {
 		Size: g.Total, Verified: g.Total - s.missing(), Pieces: g.Pieces, Have: p.Have, Started: p.Started,
 		Downloaded: s.down.Total(), Wasted: s.wasted, Uploaded: s.up.Total(),
 		DownRate: s.down.Rate(now), UpRate: s.up.Rate(now),
-		Peers: s.count, Dialling: len(s.dials), Known: s.book.Count(),
+		Contacts: s.contacts,
+		Peers:    s.count, Dialling: len(s.dials), Known: s.book.Count(),
 		Requests: p.Requests, Trackers: s.trackers.Status(),
 		Wanted: p.Wanted, WantedHave: p.WantedHave,
 		Held: s.held, Suspended: s.suspended, Reading: s.wants() && s.picker.Reading(now),

@@ -39,15 +39,16 @@ type PeerKey uint64
 
 // Config is what a Swarm is made with.
 type Config struct {
-	InfoHash [20]byte
-	PeerID   [20]byte // ours
-	Geometry metainfo.Geometry
-	Have     *bitfield.Bitfield // pieces verified at the start; taken over
-	Metadata []byte             // the info dictionary, served to others (BEP 9); nil: it is not
-	Bare     bool               // only InfoHash is known: no Geometry, Have and Metadata; see Known
-	Private  bool               // BEP 27: peers from trackers and the user only
-	SeedOnly bool               // never ask for pieces
-	Tiers    [][]string         // trackers
+	InfoHash    [20]byte
+	PeerID      [20]byte // ours
+	Geometry    metainfo.Geometry
+	Have        *bitfield.Bitfield // pieces verified at the start; taken over
+	Metadata    []byte             // the info dictionary, served to others (BEP 9); nil: it is not
+	MaxMetadata int64              // with Bare: the largest that is fetched; 0: metadata.DefaultLimit
+	Bare        bool               // only InfoHash is known: no Geometry, Have and Metadata; see Known
+	Private     bool               // BEP 27: peers from trackers and the user only
+	SeedOnly    bool               // never ask for pieces
+	Tiers       [][]string         // trackers
 
 	Client  string // name and version, for the extension handshake
 	Port    uint16 // where we listen; 0 when we do not
@@ -172,6 +173,7 @@ type Swarm struct {
 	wasted   int64
 	web      *web // nil: no web seeds
 	dealing  dealing
+	contacts Contacts
 
 	effects []Effect
 	scratch *scratch // nil while there was nobody to use it for; see tmp
@@ -230,7 +232,7 @@ func New(cfg Config, now mono.Time, rng *rand.Rand) *Swarm {
 	}
 	s.cfg.Have = nil // the picker has its own
 	if cfg.Bare {
-		s.bare = &magnet{fetch: metadata.New(cfg.InfoHash)}
+		s.bare = &magnet{fetch: metadata.New(cfg.InfoHash, cfg.MaxMetadata)}
 	}
 	if cfg.Slots < 0 {
 		s.choker.SetSlots(0)

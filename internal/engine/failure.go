@@ -1,0 +1,29 @@
+package engine
+
+import (
+	"net/netip"
+
+	"shoal/internal/netio"
+	"shoal/internal/swarm"
+)
+
+// failure is an address that could not be dialled, and why.
+type failure struct {
+	addr netip.AddrPort
+	err  error
+}
+
+// fault returns the class of a failure, for the swarm's counters.
+func (f *failure) fault() swarm.Fault {
+	switch netio.CauseOf(f.err) {
+	case netio.Closed, netio.Reset:
+		return swarm.FaultClosed
+	case netio.Refused:
+		return swarm.FaultRefused
+	case netio.TimedOut:
+		return swarm.FaultTimedOut
+	case netio.Unreachable:
+		return swarm.FaultUnreachable
+	}
+	return swarm.FaultOther
+}
