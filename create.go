@@ -2,16 +2,14 @@ package shoal
 
 import (
 	"context"
-	"crypto/sha1"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	pathpkg "path"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"shoal/internal/disk"
 	"shoal/internal/storage"
@@ -33,6 +31,27 @@ type CreateOptions struct {
 	// Private keeps the torrent to the peers its trackers give (BEP 27).
 	Private bool
 	Comment string
+	// Name is the name of the torrent; default: that of the file or folder at Path. Who gets
+	// the torrent finds it under this name.
+	Name string
+	// Source is kept with the files (key source), as some trackers want it: the info-hash is
+	// another one then.
+	Source string
+	// Entropy is kept with the files (key entropy) and means nothing, so that the same files
+	// have another info-hash. See NewEntropy.
+	Entropy string
+	// Date is the time at which the torrent was made; zero: the torrent does not say.
+	Date time.Time
+	// FollowLinks takes what symbolic links in the folder lead to. Without it they are left
+	// out, with a warning. Path itself may always be a link.
+	FollowLinks bool
+	// IncludeJunk keeps files that systems make for themselves, such as .DS_Store, Thumbs.db
+	// and desktop.ini. Without it they are left out, with a warning.
+	IncludeJunk bool
+	// RawNames keeps names that are not UTF-8 as they are. Without it they are a problem.
+	RawNames bool
+	// Output is where the caller will write the torrent: a file there is left out of it.
+	Output string
 	// Exclude leaves out files and folders whose name, or path below Path, fits one of
 	// these patterns, as path.Match has them.
 	Exclude []string
@@ -55,36 +74,63 @@ type Created struct {
 	Warnings    []string // what was left out, and why; printable
 }
 
-// Create makes a torrent of a file or folder. It hashes on all cores. The same
-// files and options give the same torrent. Symbolic links and other special
-// files are left out with a warning.
+// NewEntropy returns a value for CreateOptions.Entropy that nobody else has.
+func NewEntropy() string {
+	var b [16]byte
+	rand.Read(b[:]) // it never fails
+	return hex.EncodeToString(b[:])
+}
+
+// Create makes a torrent of a file or folder. It hashes on all cores. The same files and
+// options give the same torrent. Where files can't be in it the error is a *ProblemsError,
+// which has all of them; what is left out, or has another name on other systems, is a
+// warning.
 func Create(ctx context.Context, opt CreateOptions) (Created, error) {
+	made, err := create(ctx, &opt)
+	if err != nil {
+		return Created{}, fmt.Errorf("create a torrent of %s: %w", opt.Path, err)
+	}
+	return made, nil
+}
+
+func create(ctx context.Context, opt *CreateOptions) (Created, error) {
 	path, err := filepath.Abs(opt.Path)
 	if err != nil {
-		return Created{}, fmt.Errorf("create a torrent of %s: %w", opt.Path, err)
+		return Created{}, err
 	}
-	name := filepath.Base(path)
-	files, warnings, err := findFiles(path, opt.Exclude)
+	name := opt.Name
+	if name == "" {
+		if name = filepath.Base(path); filepath.Dir(path) == path {
+			return Created{}, errors.New("it is the root of a file system, which has no name: give the torrent one with --name")
+		}
+	}
+	found, err := find(ctx, path, opt)
 	if err != nil {
-		return Created{}, fmt.Errorf("create a torrent of %s: %w", opt.Path, err)
+		return Created{}, err
 	}
-	draft, err := metainfo.NewDraft(name, files, opt.PieceLength)
+	newDraft := metainfo.NewDraft
+	if opt.RawNames {
+		newDraft = metainfo.NewRawDraft
+	}
+	draft, err := newDraft(name, found.files, opt.PieceLength)
 	if err != nil {
-		return Created{}, fmt.Errorf("create a torrent of %s: %w", opt.Path, err)
+		return Created{}, err
 	}
-	draft.Private = opt.Private
-	if err := keepNames(name, draft); err != nil {
-		return Created{}, fmt.Errorf("create a torrent of %s: %w", opt.Path, err)
+	draft.Private, draft.Source, draft.Entropy = opt.Private, opt.Source, opt.Entropy
+	warnings := append(found.warnings(), portability(name, draft.Files())...)
+	if base := filepath.Base(path); name != base {
+		warnings = append(warnings, fmt.Sprintf("the torrent is called %s and what it was made of %s: to seed that, rename it",
+			metainfo.Printable(name), metainfo.Printable(base)))
 	}
-	hashes, err := hashFiles(ctx, filepath.Dir(path), name, draft, opt.Progress)
+	hashes, err := hashFiles(ctx, found.sources(name), draft, opt.Progress)
 	if err != nil {
-		return Created{}, fmt.Errorf("hash %s: %w", opt.Path, err)
+		return Created{}, err
 	}
 	info, err := draft.Info(hashes)
 	if err != nil {
-		return Created{}, fmt.Errorf("create a torrent of %s: %w", opt.Path, err)
+		return Created{}, err
 	}
-	t := &metainfo.Torrent{Info: info, Nodes: opt.Nodes, URLList: opt.WebSeeds, Comment: opt.Comment, CreatedBy: opt.CreatedBy}
+	t := &metainfo.Torrent{Info: info, Nodes: opt.Nodes, URLList: opt.WebSeeds, Comment: opt.Comment, CreatedBy: opt.CreatedBy, CreationDate: opt.Date}
 	for _, url := range opt.Trackers {
 		t.AnnounceList = append(t.AnnounceList, []string{url})
 	}
@@ -93,124 +139,42 @@ func Create(ctx context.Context, opt CreateOptions) (Created, error) {
 	}
 	b, err := t.Encode()
 	if err != nil {
-		return Created{}, fmt.Errorf("create a torrent of %s: %w", opt.Path, err)
+		return Created{}, err
 	}
 	return Created{
-		Metainfo: b, Name: info.Name, InfoHash: info.Hash.String(), Files: len(files),
+		Metainfo: b, Name: name, InfoHash: info.Hash.String(), Files: len(found.files),
 		Size: info.Length, PieceLength: info.PieceLength, Pieces: int(info.NumPieces()), Warnings: warnings,
 	}, nil
 }
 
-// findFiles lists the plain files at path. For a single file the list has one
-// entry without a path.
-func findFiles(path string, exclude []string) (files []metainfo.NewFile, warnings []string, err error) {
-	st, err := os.Stat(path)
-	if err != nil {
-		return nil, nil, err
+// sources gives the paths of the files in the operating system, by their paths in the torrent.
+func (f *finder) sources(name string) map[string]string {
+	at := make(map[string]string, len(f.files))
+	for i, file := range f.files {
+		at[strings.Join(append([]string{name}, file.Path...), "/")] = f.at[i]
 	}
-	if !st.IsDir() {
-		if !st.Mode().IsRegular() {
-			return nil, nil, errors.New("not a plain file or a folder")
-		}
-		return []metainfo.NewFile{{Length: st.Size()}}, nil, nil
-	}
-	left := 0
-	err = filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(path, p)
-		if err != nil {
-			return err
-		}
-		if p != path && excluded(exclude, filepath.ToSlash(rel)) {
-			left++
-			if d.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		if d.IsDir() {
-			return nil
-		}
-		if !d.Type().IsRegular() {
-			warnings = append(warnings, metainfo.Printable(rel)+" is left out: it is not a plain file")
-			return nil
-		}
-		fi, err := d.Info()
-		if err != nil {
-			return err
-		}
-		files = append(files, metainfo.NewFile{Path: strings.Split(filepath.ToSlash(rel), "/"), Length: fi.Size()})
-		return nil
-	})
-	if err == nil && len(files) == 0 {
-		err = errors.New("there is no file in it")
-		if left > 0 {
-			err = errors.New("no file is left in it")
-		}
-	}
-	if left > 0 {
-		warnings = append(warnings, fmt.Sprintf("left out as asked: %d", left))
-	}
-	return files, warnings, err
+	return at
 }
 
-// excluded reports whether one of the patterns fits a path, or its last element.
-func excluded(patterns []string, rel string) bool {
-	for _, p := range patterns {
-		for _, s := range [2]string{rel, pathpkg.Base(rel)} {
-			if ok, _ := pathpkg.Match(strings.TrimSuffix(p, "/"), s); ok {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// keepNames refuses names that are not saved as they are (metainfo.SafeName, and names
-// that differ in case or form alone): whoever gets the torrent would have other files
-// than are here, and it could not be seeded from here.
-func keepNames(name string, draft *metainfo.Draft) error {
-	probe, err := draft.Info(make([]byte, int(draft.Geometry().Pieces)*sha1.Size))
-	if err != nil {
-		return err
-	}
-	b, err := (&metainfo.Torrent{Info: probe}).Encode()
-	if err != nil {
-		return err
-	}
-	m, err := metainfo.Parse(b)
-	if err != nil {
-		return err
-	}
-	for i, f := range draft.Files() {
-		want := append([]string{name}, f.Path...)
-		if got := m.Info.Files[i].Path; !slices.Equal(got, want) {
-			return fmt.Errorf("the name %s is not the same on every system, it would be saved as %s: rename it, or leave it out",
-				metainfo.Printable(strings.Join(want, "/")), metainfo.Printable(strings.Join(got, "/")))
-		}
-	}
-	return nil
-}
-
-// hashFiles gives the piece hashes of the files of a draft, which lie in dir.
-func hashFiles(ctx context.Context, dir, name string, draft *metainfo.Draft, progress func(done, total int64)) ([]byte, error) {
-	folder, err := storage.OpenFolder(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer folder.Close()
+// hashFiles returns the piece hashes of the files of a draft. at has their paths in the
+// operating system.
+func hashFiles(ctx context.Context, at map[string]string, draft *metainfo.Draft, progress func(done, total int64)) ([]byte, error) {
 	pool := storage.NewPool(0)
 	var entries []storage.Entry
+	listed := make(storage.Listed, len(at))
 	var off int64
 	for _, f := range draft.Files() {
-		entries = append(entries, storage.Entry{
-			Path: strings.Join(append([]string{name}, f.Path...), "/"), Length: f.Length, Offset: off,
-		})
+		path := strings.Join(append([]string{draft.Name()}, f.Path...), "/")
+		// The storage takes no names that are not UTF-8; these are for messages alone.
+		name := strings.ToValidUTF8(path, "\uFFFD")
+		for listed[name] != "" {
+			name += "?"
+		}
+		listed[name] = at[path]
+		entries = append(entries, storage.Entry{Path: name, Length: f.Length, Offset: off})
 		off += f.Length
 	}
-	st, err := storage.New(entries, storage.Config{FS: folder, Pool: pool})
+	st, err := storage.New(entries, storage.Config{FS: listed, Pool: pool})
 	if err != nil {
 		return nil, err
 	}

@@ -25,10 +25,16 @@ import (
 type Draft struct {
 	// Private keeps the torrent to the peers that its trackers give (BEP 27).
 	Private bool
+	// Source is kept in the info dictionary, as some trackers want it: a torrent made for one
+	// of them then has another info-hash than the same files elsewhere.
+	Source string
+	// Entropy is kept in the info dictionary, so that the same files get another info-hash.
+	Entropy string
 
 	name     string
 	files    []NewFile
 	single   bool
+	raw      bool // names need not be UTF-8
 	geometry Geometry
 }
 
@@ -39,22 +45,32 @@ type NewFile struct {
 }
 
 // NewDraft begins a torrent. name is that of the folder with the files; or, when there is
-// one file and its path is empty, that of the file. Names must be UTF-8. pieceLength is a
-// power of two from 16 KiB to 512 MiB, or 0 for [RecommendedPieceLength].
+// one file and its path is empty, that of the file. Names must be UTF-8; see [NewRawDraft].
+// pieceLength is a power of two from 16 KiB to 512 MiB, or 0 for [RecommendedPieceLength].
 //
 // The files are sorted by their paths, element by element, as bytes: the order in which BEP
 // 52 has them.
 func NewDraft(name string, files []NewFile, pieceLength int64) (*Draft, error) {
+	return newDraft(name, files, pieceLength, false)
+}
+
+// NewRawDraft is NewDraft for names that need not be UTF-8. The torrent then has their bytes
+// as they are, which BEP 3 does not allow and most clients read in an encoding of their own.
+func NewRawDraft(name string, files []NewFile, pieceLength int64) (*Draft, error) {
+	return newDraft(name, files, pieceLength, true)
+}
+
+func newDraft(name string, files []NewFile, pieceLength int64, raw bool) (*Draft, error) {
 	if len(files) == 0 {
 		return nil, errors.New("create torrent: no files")
 	}
 	if len(files) > MaxFiles {
 		return nil, fmt.Errorf("create torrent: %d files, more than %d: %w", len(files), MaxFiles, ErrTooLarge)
 	}
-	d := &Draft{name: name, files: slices.Clone(files)}
+	d := &Draft{name: name, files: slices.Clone(files), raw: raw}
 	d.single = len(files) == 1 && len(files[0].Path) == 0
 	slices.SortStableFunc(d.files, func(a, b NewFile) int { return slices.Compare(a.Path, b.Path) })
-	if err := checkElement(name); err != nil {
+	if err := d.checkElement(name); err != nil {
 		return nil, fmt.Errorf("create torrent: name %s: %w", quote(name), err)
 	}
 	total, err := d.check()
@@ -102,7 +118,7 @@ func (d *Draft) checkFile(f NewFile) error {
 		return errors.New("negative length")
 	}
 	for _, elem := range f.Path {
-		if err := checkElement(elem); err != nil {
+		if err := d.checkElement(elem); err != nil {
 			return err
 		}
 	}
@@ -115,13 +131,13 @@ func isPrefix(prefix, path []string) bool {
 
 // checkElement tells names that cannot stand in a torrent. Names that are merely awkward
 // somewhere are let through: others save them under a safe name, and so does this package.
-func checkElement(name string) error {
+func (d *Draft) checkElement(name string) error {
 	switch {
 	case name == "" || name == "." || name == "..":
 		return errors.New("not the name of a file or folder")
 	case strings.ContainsAny(name, "/\x00"):
 		return errors.New("a name with a slash or NUL in it")
-	case !utf8.ValidString(name):
+	case !d.raw && !utf8.ValidString(name):
 		return errors.New("the name is not UTF-8, as names in torrents must be")
 	}
 	return nil
@@ -129,6 +145,9 @@ func checkElement(name string) error {
 
 // Files returns the files in the order in which their bytes make up the content.
 func (d *Draft) Files() []NewFile { return slices.Clone(d.files) }
+
+// Name returns the name of the torrent.
+func (d *Draft) Name() string { return d.name }
 
 // Geometry returns how the content is cut into pieces.
 func (d *Draft) Geometry() Geometry { return d.geometry }
@@ -140,7 +159,7 @@ func (d *Draft) Info(hashes []byte) (*Info, error) {
 	}
 	// What others would refuse to load must not be made. This size leaves out the frame of
 	// each entry; ParseInfo looks at the whole.
-	size := len(hashes) + len(d.name)
+	size := len(hashes) + len(d.name) + len(d.Source) + len(d.Entropy)
 	for _, f := range d.files {
 		for _, elem := range f.Path {
 			size += len(elem)
@@ -151,6 +170,10 @@ func (d *Draft) Info(hashes []byte) (*Info, error) {
 	}
 	w := bencode.NewWriter(make([]byte, 0, size+size/8+256))
 	w.BeginDict()
+	if d.Entropy != "" {
+		w.Key("entropy")
+		w.String(d.Entropy)
+	}
 	if d.single {
 		w.Key("length")
 		w.Int(d.geometry.Total)
@@ -171,6 +194,10 @@ func (d *Draft) Info(hashes []byte) (*Info, error) {
 	if d.Private {
 		w.Key("private")
 		w.Int(1)
+	}
+	if d.Source != "" {
+		w.Key("source")
+		w.String(d.Source)
 	}
 	w.End()
 	info, err := ParseInfo(w.Finish())

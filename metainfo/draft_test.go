@@ -291,3 +291,55 @@ func TestEncodeVectors(t *testing.T) {
 		}
 	}
 }
+
+// Source and entropy are part of what the info-hash covers, in the order of the keys.
+func TestDraftSourceAndEntropy(t *testing.T) {
+	seen := map[string]string{}
+	for name, set := range map[string]func(*Draft){
+		"plain":   func(*Draft) {},
+		"source":  func(d *Draft) { d.Source = "TRACKER" },
+		"entropy": func(d *Draft) { d.Entropy = "00ff" },
+		"all":     func(d *Draft) { d.Source, d.Entropy, d.Private = "TRACKER", "00ff", true },
+	} {
+		for _, files := range [][]NewFile{{{nil, 5}}, {{[]string{"a"}, 5}}} {
+			d, err := NewDraft("name", files, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			set(d)
+			info, err := d.Info(hashes(d.Geometry()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(info.Warnings) > 0 || info.Source() != d.Source {
+				t.Errorf("%s: warnings %q, source %q", name, info.Warnings, info.Source())
+			}
+			if other := seen[info.Hash.String()]; other != "" {
+				t.Errorf("%s and %s have one info-hash", name, other)
+			}
+			seen[info.Hash.String()] = name
+			if name == "all" && (!bytes.Contains(info.Raw, []byte("7:entropy4:00ff")) || !bytes.Contains(info.Raw, []byte("6:source7:TRACKER"))) {
+				t.Errorf("%s: %q", name, info.Raw)
+			}
+		}
+	}
+}
+
+// Names that are not UTF-8 stay as they are when the caller wants it.
+func TestRawDraft(t *testing.T) {
+	files := []NewFile{{[]string{"caf\xe9"}, 5}}
+	if _, err := NewDraft("name", files, 0); err == nil {
+		t.Error("a name that is not UTF-8 was taken")
+	}
+	d, err := NewRawDraft("na\xefve", files, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := d.Info(hashes(d.Geometry()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := info.Files[0].RawPath; !slices.Equal(got, []string{"na\xefve", "caf\xe9"}) {
+		t.Errorf("path %q", got)
+	}
+}

@@ -9,10 +9,14 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"shoal"
+	"shoal/metainfo"
 )
 
 type createEvent struct {
@@ -33,7 +37,7 @@ type hashingEvent struct {
 func createCommand(out *output) *cobra.Command {
 	var (
 		o      shoal.CreateOptions
-		file   string
+		c      createFlags
 		length pieceLengthFlag
 		urls   urlsFlag
 		nodes  hostsFlag
@@ -44,7 +48,13 @@ func createCommand(out *output) *cobra.Command {
 		Short: "Make a .torrent file of a file or a folder",
 		Long: `Make a .torrent file of a file or a folder: every byte is read and hashed. It is
 written to NAME.torrent in the current folder, or where -o says. A file that
-is there already is left alone, unless it is the very same torrent.
+is there already is left alone, unless it is the very same torrent (but for
+its date).
+
+PATH may be a symbolic link; links in the folder are left out unless
+--follow-links is given. What a system makes for itself (.DS_Store, Thumbs.db,
+desktop.ini, $RECYCLE.BIN, ...) is left out, too. Every name that this system
+takes can be in the torrent; a warning says which other systems can't have it.
 
 With --node the torrent needs no tracker: the nodes are ways into the DHT,
 where peers find each other. Without --tracker and --node, peers are found by
@@ -52,7 +62,8 @@ the DHT nodes that a client knows.`,
 		Example: `  shoal create film.mkv
   shoal create photos/ -o photos.torrent --node 192.0.2.7:6881 --node [2001:db8::7]:6881
   shoal create album/ --tracker http://tracker.example/announce --private
-  shoal create big.iso --piece-length 4MiB --comment "made in spring"`,
+  shoal create big.iso --piece-length 4MiB --comment "made in spring"
+  shoal create album/ --tracker http://tracker.example/announce --private --source TRACKER --no-date`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usageErr("see: shoal create --help", "create takes one file or folder, not %d", len(args))
@@ -61,25 +72,39 @@ the DHT nodes that a client knows.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Path, o.PieceLength, o.Trackers, o.Nodes, o.WebSeeds = args[0], int64(length.sizeFlag), urls, nodes, webs
-			return create(cmd.Context(), out, o, file)
+			return create(cmd.Context(), out, o, c)
 		},
 	}
 	f := cmd.Flags()
-	f.StringVarP(&file, "output", "o", "", "the .torrent `FILE` to write (default NAME.torrent)")
+	f.StringVarP(&c.file, "output", "o", "", "the .torrent `FILE` to write (default NAME.torrent)")
 	f.Var(&length, "piece-length", "bytes in a piece, like 256KiB or 1M: 16KiB to 512MiB, a power of two (default by size)")
 	f.Var(&urls, "tracker", "announce URL of a tracker (repeat for more)")
 	f.Var(&nodes, "node", "a way into the DHT (repeat for more)")
 	f.Var(&webs, "web-seed", "where a web server has the files: the folder above PATH with a slash at the end, or the file (repeat for more)")
 	f.BoolVar(&o.Private, "private", false, "peers from the trackers alone, never from the DHT (BEP 27)")
 	f.StringArrayVar(&o.Exclude, "exclude", nil, "leave out files and folders that fit this `GLOB`, by name or path (repeat for more)")
+	f.BoolVar(&o.FollowLinks, "follow-links", false, "take what symbolic links in it lead to")
+	f.BoolVar(&o.IncludeJunk, "include-junk", false, "keep .DS_Store, Thumbs.db, desktop.ini and their like")
+	f.BoolVar(&o.RawNames, "raw-names", false, "keep names that are not UTF-8 as they are")
+	f.StringVar(&o.Name, "name", "", "the `NAME` of the torrent (default that of PATH)")
 	f.StringVar(&o.Comment, "comment", "", "a `TEXT` for people")
+	f.StringVar(&o.Source, "source", "", "the `TEXT` that a tracker wants as source; it changes the info-hash")
+	f.BoolVar(&c.entropy, "entropy", false, "give the same files another info-hash each time")
+	f.BoolVar(&c.noDate, "no-date", false, "leave out when it was made (default: SOURCE_DATE_EPOCH, or now)")
 	addJSON(cmd)
 	cmd.RegisterFlagCompletionFunc("piece-length", cobra.FixedCompletions(
 		[]string{"256KiB", "512KiB", "1MiB", "2MiB", "4MiB", "8MiB", "16MiB"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
-func create(ctx context.Context, out *output, o shoal.CreateOptions, file string) error {
+// createFlags are what the command does besides what the library does.
+type createFlags struct {
+	file    string
+	entropy bool
+	noDate  bool
+}
+
+func create(ctx context.Context, out *output, o shoal.CreateOptions, c createFlags) error {
 	what := "create a torrent of " + printable(o.Path)
 	if o.Private && len(o.Trackers) == 0 {
 		return usageErr("name a tracker with --tracker, or leave --private away",
@@ -90,19 +115,32 @@ func create(ctx context.Context, out *output, o shoal.CreateOptions, file string
 			return usageErr("write it like *.tmp or cache/*", "%q is no pattern", p)
 		}
 	}
-	if st, err := os.Stat(filepath.Dir(file)); err != nil || !st.IsDir() { // known before an hour of hashing
-		return &failure{exitFailed, fmt.Errorf("write %s: there is no such folder", printable(file)), "name another file with -o, or make the folder"}
+	file, err := outputFile(&o, c.file)
+	if err != nil {
+		return err
+	}
+	o.Output = file
+	if c.entropy {
+		o.Entropy = shoal.NewEntropy()
+	}
+	if !c.noDate {
+		if o.Date, err = dateOf(out.now()); err != nil {
+			return err
+		}
 	}
 	m := newMeter(out, "hashing")
 	o.Progress = func(done, total int64) {
 		m.show(done, total, func() { out.event("progress", hashingEvent{done, total}) })
 	}
 	start := out.now()
+	var problems *shoal.ProblemsError
 	made, err := shoal.Create(ctx, o)
 	out.clear()
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return sourceErr("name a file or a folder that exists", "%s: there is no such file or folder", what)
+	case errors.As(err, &problems):
+		return createProblems(out, what, problems)
 	case err != nil:
 		return fail(what, err)
 	}
@@ -112,9 +150,6 @@ func create(ctx context.Context, out *output, o shoal.CreateOptions, file string
 			break
 		}
 		out.warn("%s", printable(w))
-	}
-	if file == "" {
-		file = made.Name + ".torrent"
 	}
 	if err := writeNew(file, made.Metainfo); err != nil {
 		return err
@@ -129,6 +164,81 @@ func create(ctx context.Context, out *output, o shoal.CreateOptions, file string
 	return nil
 }
 
+// outputFile says where the torrent is written to. A mistake is told before an hour of hashing.
+func outputFile(o *shoal.CreateOptions, file string) (string, error) {
+	if file == "" {
+		name := o.Name
+		if name == "" {
+			full, err := filepath.Abs(o.Path)
+			if err != nil {
+				return "", fail("create a torrent of "+printable(o.Path), err)
+			}
+			name = filepath.Base(full)
+		}
+		file = strings.TrimPrefix(name, string(filepath.Separator)) + ".torrent" // of / the library has more to say
+		if strings.ContainsRune(name, filepath.Separator) && o.Name != "" {
+			return "", usageErr("a name is one element of a path", "--name %q: there is a slash in it", printable(name))
+		}
+	}
+	what := "write " + printable(file)
+	if st, err := os.Stat(filepath.Dir(file)); err != nil || !st.IsDir() {
+		return "", &failure{exitFailed, fmt.Errorf("%s: there is no such folder", what), "name another file with -o, or make the folder"}
+	}
+	if st, err := os.Stat(file); err == nil && st.IsDir() || strings.HasSuffix(file, "/") {
+		return "", &failure{exitFailed, fmt.Errorf("%s: it is a folder", what), "name a file in it with -o"}
+	}
+	if from, err := os.Stat(o.Path); err == nil {
+		if to, err := os.Stat(file); err == nil && os.SameFile(from, to) {
+			return "", usageErr("name another file with -o", "%s: it is what the torrent is made of", what)
+		}
+	}
+	if old, err := os.ReadFile(file); err == nil {
+		if _, err := metainfo.Parse(old); err != nil {
+			return "", otherFile(file)
+		}
+	}
+	return file, nil
+}
+
+// otherFile says that what is at name is left alone.
+func otherFile(name string) error {
+	return &failure{
+		exitFailed, fmt.Errorf("write %s: there is another file of that name", printable(name)),
+		"name another file with -o, or move " + printable(filepath.Base(name)) + " away",
+	}
+}
+
+// dateOf gives the time that a torrent has as its date. SOURCE_DATE_EPOCH is what builds use
+// to get the same result each time.
+func dateOf(now time.Time) (time.Time, error) {
+	text, ok := os.LookupEnv("SOURCE_DATE_EPOCH")
+	if !ok || text == "" {
+		return now, nil
+	}
+	sec, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || sec < 1 {
+		return now, usageErr("it is a number of seconds since 1970; --no-date leaves the date out", "SOURCE_DATE_EPOCH is %q", printable(text))
+	}
+	return time.Unix(sec, 0), nil
+}
+
+// createProblems names everything that is in the way, one line each.
+func createProblems(out *output, what string, p *shoal.ProblemsError) error {
+	if len(p.Problems) == 1 {
+		return fail(what, p)
+	}
+	for _, line := range p.Problems {
+		out.warn("%s", printable(line))
+	}
+	if p.More > 0 {
+		out.warn("and %s", count(p.More, "more"))
+	}
+	return &failure{
+		exitFailed, fmt.Errorf("%s: %s", what, count(len(p.Problems)+p.More, "problem")),
+		"each has a line above, with what to do; nothing was written",
+	}
+}
+
 // writeNew writes a file that must not exist yet, or must already have this content.
 func writeNew(name string, content []byte) error {
 	what := "write " + printable(name)
@@ -137,10 +247,7 @@ func writeNew(name string, content []byte) error {
 		if same(name, content) {
 			return nil
 		}
-		return &failure{
-			exitFailed, fmt.Errorf("%s: there is another file of that name", what),
-			"name another file with -o, or move " + printable(filepath.Base(name)) + " away",
-		}
+		return otherFile(name)
 	}
 	if err != nil {
 		return fail(what, err)
@@ -159,12 +266,29 @@ func writeNew(name string, content []byte) error {
 	return nil
 }
 
-// same reports whether the file has this content.
+// same reports whether the file has this content, but for the date of a torrent.
 func same(name string, content []byte) bool {
 	st, err := os.Stat(name)
-	if err != nil || !st.Mode().IsRegular() || st.Size() != int64(len(content)) {
+	if err != nil || !st.Mode().IsRegular() || st.Size() > int64(len(content))+maxDate || st.Size() < int64(len(content))-maxDate {
 		return false
 	}
 	old, err := os.ReadFile(name)
-	return err == nil && bytes.Equal(old, content)
+	return err == nil && bytes.Equal(undated(old), undated(content))
+}
+
+// maxDate is more than the date takes in a torrent.
+const maxDate = 64
+
+// undated gives a torrent without its date, so that the same files give the same bytes; what
+// is not a torrent is left as it is.
+func undated(content []byte) []byte {
+	t, err := metainfo.Parse(content)
+	if err != nil {
+		return content
+	}
+	t.CreationDate = time.Time{}
+	if b, err := t.Encode(); err == nil {
+		return b
+	}
+	return content
 }

@@ -34,6 +34,7 @@ type showEvent struct {
 	WebSeeds     []string    `json:"web_seeds"`
 	Comment      string      `json:"comment,omitempty"`
 	CreatedBy    string      `json:"created_by,omitempty"`
+	Source       string      `json:"source,omitempty"`
 	CreationDate string      `json:"creation_date,omitempty"`
 	Warnings     []string    `json:"warnings"`
 	Files        []fileEntry `json:"files"`
@@ -125,6 +126,9 @@ func show(out *output, src source) {
 	more(row, len(seeds), shownURLs, "web seed")
 	if m.Comment != "" {
 		row("comment", "%s", limit(printable(m.Comment), shownLetters))
+	}
+	if s := info.Source(); s != "" {
+		row("source", "%s", limit(printable(s), shownLetters))
 	}
 	if m.CreatedBy != "" {
 		row("created by", "%s", limit(printable(m.CreatedBy), shownLetters))
@@ -277,7 +281,7 @@ func describe(src source) showEvent {
 		PieceLength: info.PieceLength, Pieces: int(info.NumPieces()),
 		Private: info.Private, MultiFile: info.MultiFile,
 		Trackers: append([][]string{}, m.Trackers()...), Nodes: append([]string{}, m.Nodes...), WebSeeds: webSeeds(m),
-		Comment: m.Comment, CreatedBy: m.CreatedBy,
+		Comment: m.Comment, CreatedBy: m.CreatedBy, Source: info.Source(),
 		Warnings: append([]string{}, m.Warnings...), Magnet: src.magnet(),
 	}
 	if !m.CreationDate.IsZero() {
