@@ -84,6 +84,9 @@ type Config struct {
 	// torrents that were stopped, which wait for Engine.Start. See Engine.Remembered. One
 	// engine at a time can; New fails with ErrInUse otherwise.
 	Remember bool
+	// AtRest, with Remember, starts none of the remembered torrents: Engine.Start does, and
+	// Engine.Visit for the sake of their files.
+	AtRest bool
 
 	// NoWebSeeds has no web seed asked, whoever names it.
 	NoWebSeeds bool

@@ -38,6 +38,8 @@ var publicNodes = []string{
 type Engine struct {
 	e     *engine.Engine
 	trace *traceWriter
+
+	stateDir string // that of the Config
 }
 
 // New makes an engine: its port is open when New returns, and with Config.Remember the
@@ -58,7 +60,7 @@ func New(cfg Config) (*Engine, error) {
 		Slots: cfg.Slots, MaxPeers: cfg.MaxPeers, Crowd: cfg.MaxConnections, MaxMetadata: cfg.MaxMetadata,
 		Buffers: int64(cfg.BufferMiB) << 20, Workers: cfg.Workers,
 		Share: *shared, Queue: cfg.Queue.inner(), Limits: cfg.Limits.inner(), LocalExempt: cfg.LocalUnlimited,
-		StateDir: cfg.StateDir, Remember: cfg.Remember, KeepCached: cfg.KeepCached, NoWebSeeds: cfg.NoWebSeeds,
+		StateDir: cfg.StateDir, Remember: cfg.Remember, AtRest: cfg.AtRest, KeepCached: cfg.KeepCached, NoWebSeeds: cfg.NoWebSeeds,
 		SuperSeed: superSeeds[cfg.SuperSeed], SeedChoke: seedChokings[cfg.SeedChoking],
 		Version: Version, Log: hidden(cfg.Log),
 	}
@@ -69,7 +71,7 @@ func New(cfg Config) (*Engine, error) {
 			ec.DHT.PublicNodes = publicNodes
 		}
 	}
-	e := &Engine{}
+	e := &Engine{stateDir: cfg.StateDir}
 	if cfg.Trace != nil {
 		e.trace = newTraceWriter(cfg.Trace)
 		ec.Trace = e.trace.record

@@ -22,12 +22,18 @@ var ErrV2 = errors.New("a torrent of BitTorrent v2 alone, which is not supported
 type Magnet struct {
 	m    *engine.Magnet
 	link *magnet.Link
+
+	stateDir string // keeps the metadata; empty: it is not kept
+	known    bool   // the metadata was kept before
 }
 
 // AddMagnet begins to look for the metadata of a torrent named by a magnet link, and then
 // adds the torrent as Add does, with the peers that are there already. Trackers, web seeds
 // and peers in the link are used besides those in opt, as the word of a stranger: they are
 // no more trusted than those that are found. A link may choose files (BEP 53); opt.Priority goes first.
+//
+// With Config.StateDir the metadata is kept there once Wait or Metainfo has returned it, and
+// the next AddMagnet of the same torrent asks no peer for it.
 //
 // It returns at once. The error is that of magnet.Parse, ErrV2 or ErrDuplicate. What has
 // no metadata yet is in no list of torrents, and is not remembered.
@@ -52,7 +58,12 @@ func (e *Engine) AddMagnet(link string, opt AddOptions) (*Magnet, error) {
 			hosts = append(hosts, p)
 		}
 	}
+	var known *metainfo.Torrent
+	if e.stateDir != "" {
+		known, _ = keptTorrent(e.stateDir, l.V1)
+	}
 	m, err := e.e.AddMagnet(engine.MagnetSpec{
+		Meta:     known,
 		InfoHash: l.V1, V2: l.V2, Trackers: l.Trackers, WebSeeds: l.WebSeeds, Peers: peers, Hosts: hosts,
 		Spec: spec, Only: opt.MetadataOnly,
 		Choose: func(meta *metainfo.Torrent) ([]uint8, *engine.Paths, error) { return opt.choose(l, meta) },
@@ -60,7 +71,7 @@ func (e *Engine) AddMagnet(link string, opt AddOptions) (*Magnet, error) {
 	if err != nil {
 		return nil, publicError(err)
 	}
-	return &Magnet{m: m, link: l}, nil
+	return &Magnet{m: m, link: l, stateDir: e.stateDir, known: known != nil}, nil
 }
 
 // choose decides what depends on the metadata.
@@ -113,6 +124,9 @@ func (m *Magnet) Name() string {
 // the metadata is of a torrent that cannot be honoured, or why it could not be added.
 func (m *Magnet) Wait(ctx context.Context) (*Torrent, error) {
 	meta, t, err := m.m.Wait(ctx)
+	if err == nil {
+		m.keep(meta)
+	}
 	if err != nil || t == nil {
 		return nil, publicError(err)
 	}
@@ -125,6 +139,7 @@ func (m *Magnet) Metainfo(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, publicError(err)
 	}
+	m.keep(meta)
 	return meta.Encode()
 }
 

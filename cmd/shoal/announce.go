@@ -21,6 +21,7 @@ import (
 	"shoal/internal/tracker"
 	"shoal/internal/trackerclient"
 	"shoal/internal/wire"
+	"shoal/metainfo"
 )
 
 type announcedEvent struct {
@@ -79,6 +80,7 @@ type askFlags struct {
 	trackers urlsFlag
 	hashes   []string
 	numwant  int
+	net      netFlags // of these only --state
 }
 
 func announceCommand(out *output) *cobra.Command {
@@ -99,6 +101,7 @@ nobody answers.`,
 	cmd.Flags().VarP(&f.listen, "listen", "l", "address that is announced, and asked from (repeat for more; default port 6881 of all addresses)")
 	cmd.Flags().Var(&f.trackers, "url", "ask this tracker too (repeat for more)")
 	cmd.Flags().IntVar(&f.numwant, "numwant", 80, "how many peers each tracker is asked for")
+	f.net.addState(cmd)
 	sources(cmd, 1)
 	addJSON(cmd)
 	return cmd
@@ -119,6 +122,7 @@ info-hash with --url; URL is the announce URL of a tracker, with --info-hash.`,
 	cmd.Flags().VarP(&f.listen, "listen", "l", "address to ask from (repeat for more; default any)")
 	cmd.Flags().Var(&f.trackers, "url", "ask this tracker too (repeat for more)")
 	cmd.Flags().StringSliceVar(&f.hashes, "info-hash", nil, "ask for the torrent with this `HASH` (repeat for more)")
+	f.net.addState(cmd)
 	sources(cmd, 1)
 	addJSON(cmd)
 	return cmd
@@ -135,12 +139,20 @@ type asked struct {
 // their tiers, up to as many as an engine takes.
 func readAsked(name string, f askFlags) (asked, error) {
 	a := asked{left: unknownLeft}
+	if state, err := f.net.stateDir(); err == nil && tracker.CheckURL(name) != nil {
+		if name, err = byName(name, state); err != nil {
+			return a, err
+		}
+	}
 	h, trackers, ok, err := namedHash(name)
 	switch {
 	case err != nil:
 		return a, err
 	case ok:
 		a.hashes, a.trackers = []infohash.Hash{h}, trackers
+		if state, err := f.net.stateDir(); err == nil && state != "" {
+			a.received(state, h)
+		}
 	case tracker.CheckURL(name) == nil && f.hashes != nil:
 		a.trackers = []string{name}
 	case tracker.CheckURL(name) == nil:
@@ -173,6 +185,22 @@ func readAsked(name string, f askFlags) (asked, error) {
 		return a, sourceErr("name one with --url URL", "%s names no tracker", printable(name))
 	}
 	return a, nil
+}
+
+// received adds what is known of a torrent whose metadata was received before.
+func (a *asked) received(state string, h infohash.Hash) {
+	raw, err := shoal.KeptMetainfo(state, h.String())
+	if err != nil {
+		return
+	}
+	m, err := metainfo.Parse(raw)
+	if err != nil {
+		return
+	}
+	a.left = m.Info.Length
+	for _, tier := range m.Trackers() {
+		a.trackers = append(a.trackers, tier...)
+	}
 }
 
 // asker asks trackers from the addresses of the flags.

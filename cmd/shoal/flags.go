@@ -285,6 +285,7 @@ type netFlags struct {
 
 	queue    queueFlags // of run alone
 	remember bool       // the command goes on with the torrents of the last run; not a flag
+	dirNamed bool       // --dir is on the command line; not a flag
 }
 
 // add gives a command these flags.

@@ -128,13 +128,14 @@ func get(ctx context.Context, out *output, name string, n netFlags, o getFlags) 
 	if o.output != "" && !o.metadataOnly {
 		return usageErr("add --metadata-only, or name the folder for the files with --dir", "-o is for the .torrent file that --metadata-only writes")
 	}
-	src, err := findSource(ctx, name, n.listen)
+	src, err := anySource(ctx, name, n)
 	if err != nil {
 		return err
 	}
 	if o.metadataOnly {
 		return saveMetadata(ctx, out, src, n, o.output)
 	}
+	keepReceived(src, n)
 	start := out.now()
 	var data io.Writer
 	if o.streams {

@@ -82,7 +82,7 @@ func runMany(ctx context.Context, out *output, names []string, n netFlags, o run
 	var srcs []source
 	var err error
 	if len(names) > 0 {
-		if srcs, err = readSources(out, names, func(name string) (source, error) { return findSource(ctx, name, n.listen) }); err != nil {
+		if srcs, err = readSources(out, names, func(name string) (source, error) { return anySource(ctx, name, n) }); err != nil {
 			return err
 		}
 		if err := makeFolder(out, "run", n.dir); err != nil {

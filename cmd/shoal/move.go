@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"net/netip"
 
 	"github.com/spf13/cobra"
 
@@ -27,8 +25,15 @@ func moveCommand(out *output) *cobra.Command {
 		Long: `Move the files of a torrent, and what is known of them, to the folder TO, which
 must exist. On the same volume nothing is copied; on another one the copy is
 verified before the old files go. Nothing there is written over. Broken off at
-any moment, the files are whole in one of the two places.`,
-		Example: `  shoal move photos.torrent /mnt/archive --dir ~/Downloads`,
+any moment, the files are whole in one of the two places.
+
+SOURCE is a .torrent file, or a magnet link, info-hash or name of a torrent that
+shoal run remembers or whose metadata was received before. One that shoal run
+remembers is moved from where the list has it, and the list changes with it, so
+that the next run goes on in the new place. That needs a moment in which no
+shoal run is up.`,
+		Example: `  shoal move photos.torrent /mnt/archive --dir ~/Downloads
+  shoal move debian-13.1.0-amd64-netinst.iso /mnt/archive`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
 				return usageErr("see: shoal move --help", "move takes a torrent and a folder, not %s", count(len(args), "word"))
@@ -36,6 +41,7 @@ any moment, the files are whole in one of the two places.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			n.dirNamed = cmd.Flags().Changed("dir")
 			return move(cmd.Context(), out, args[0], args[1], n)
 		},
 	}
@@ -48,19 +54,29 @@ any moment, the files are whole in one of the two places.`,
 	return cmd
 }
 
-// move has the files moved by an engine that talks to nobody.
+// move moves the files with an engine that talks to nobody.
 func move(ctx context.Context, out *output, name, to string, n netFlags) error {
-	src, err := readSource(name)
+	k, err := readKnown(ctx, name, n)
 	if err != nil {
 		return err
 	}
-	what := "move " + src.name() + " to " + printable(to)
+	what := "move " + k.name() + " to " + printable(to)
 	start := out.now()
-	t, closeEngine, err := alone(ctx, what, src, n)
+	a, err := alone(ctx, what, k, n)
 	if err != nil {
 		return err
 	}
-	defer closeEngine()
+	defer a.close()
+	from := a.dir
+	if gone := a.torrent.Stats(); gone.State == shoal.Missing {
+		if err := a.relist(ctx, what, to, gone.Err); err != nil {
+			return err
+		}
+		out.say("the files of %s are in %s already: the list says so now", k.name(), printable(to))
+		out.event("complete", movedEvent{a.torrent.InfoHash(), a.torrent.Name(), from, to, 0, seconds(out.now().Sub(start))})
+		return nil
+	}
+	t := a.torrent
 	s := t.Stats()
 	m := newMeter(out, "moving")
 	err = t.Move(ctx, to, func(done, total int64) {
@@ -70,42 +86,10 @@ func move(ctx context.Context, out *output, name, to string, n netFlags) error {
 	if err != nil {
 		return fail(what, err)
 	}
-	out.say("moved %s: %s in %s", src.name(), size(s.Verified), fmt.Sprint(printable(to)))
-	out.event("complete", movedEvent{t.InfoHash(), t.Name(), n.dir, to, s.Verified, seconds(out.now().Sub(start))})
+	out.say("moved %s: %s from %s to %s", k.name(), size(s.Verified), printable(from), printable(to))
+	if a.listed {
+		out.say("shoal run goes on with it there")
+	}
+	out.event("complete", movedEvent{t.InfoHash(), t.Name(), from, to, s.Verified, seconds(out.now().Sub(start))})
 	return nil
-}
-
-// alone starts an engine that talks to nobody, with a torrent whose files are there, for a
-// command that does something to them. closeEngine is to be called when it is done. what
-// says in errors what the command attempts.
-func alone(ctx context.Context, what string, src source, n netFlags) (t *shoal.Torrent, closeEngine func(), err error) {
-	state, err := n.stateDir()
-	if err != nil {
-		return nil, nil, fail("find the folder of state", err)
-	}
-	e, err := shoal.New(shoal.Config{
-		Listen: netip.MustParseAddrPort("127.0.0.1:0"), DHT: shoal.DHTConfig{Off: true}, StateDir: state,
-	})
-	if err != nil {
-		return nil, nil, fail(what, err)
-	}
-	closeEngine = func() { e.Close(context.WithoutCancel(ctx)) }
-	t, err = e.Add(shoal.AddOptions{Metainfo: src.raw, Dir: n.dir, SeedOnly: true})
-	var s shoal.Stats
-	if err == nil {
-		s, err = t.Checked(ctx)
-	}
-	switch {
-	case err != nil:
-		err = fail(what, err)
-	case s.Err != nil:
-		err = fail(what, s.Err)
-	case s.Have == 0:
-		err = nothing(t)
-	}
-	if err != nil {
-		closeEngine()
-		return nil, nil, err
-	}
-	return t, closeEngine, nil
 }

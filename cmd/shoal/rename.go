@@ -6,6 +6,8 @@ import (
 	"io/fs"
 
 	"github.com/spf13/cobra"
+
+	"shoal"
 )
 
 type renamedEvent struct {
@@ -24,7 +26,11 @@ func renameCommand(out *output) *cobra.Command {
 		Long: `Give a file of a torrent, or a folder with all that is in it, another name, and
 keep in mind that it is the same: get, seed and verify find it by that. A NAME
 with a slash is a path below --dir; without, the folder stays. Nothing is
-written over. Broken off at any moment, each file has the one name or the other.`,
+written over. Broken off at any moment, each file has the one name or the other.
+
+SOURCE is a .torrent file, or a magnet link, info-hash or name of a torrent that
+shoal run remembers or whose metadata was received before. The list of shoal run
+changes with it, which needs a moment in which no shoal run is up.`,
 		Example: `  shoal rename photos.torrent IMG_0001.JPG beach.jpg --dir ~/Pictures
   shoal rename photos.torrent photos "photos 2026" --dir ~/Pictures`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -34,6 +40,7 @@ written over. Broken off at any moment, each file has the one name or the other.
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			n.dirNamed = cmd.Flags().Changed("dir")
 			return rename(cmd.Context(), out, args[0], args[1], args[2], n)
 		},
 	}
@@ -46,9 +53,9 @@ written over. Broken off at any moment, each file has the one name or the other.
 	return cmd
 }
 
-// rename has a file renamed by an engine that talks to nobody.
+// rename renames a file with an engine that talks to nobody.
 func rename(ctx context.Context, out *output, name, file, to string, n netFlags) error {
-	src, err := readSource(name)
+	k, err := readKnown(ctx, name, n)
 	if err != nil {
 		return err
 	}
@@ -56,11 +63,15 @@ func rename(ctx context.Context, out *output, name, file, to string, n netFlags)
 	if n.state == "none" {
 		return usageErr("name the folder of state, or leave it away", "--state none: then nobody would know the file by its new name")
 	}
-	t, closeEngine, err := alone(ctx, what, src, n)
+	a, err := alone(ctx, what, k, n)
 	if err != nil {
 		return err
 	}
-	defer closeEngine()
+	defer a.close()
+	t := a.torrent
+	if s := t.Stats(); s.State == shoal.Missing {
+		return fail(what, s.Err)
+	}
 	var files []string
 	for _, f := range t.Files() {
 		files = append(files, f.Path)

@@ -98,7 +98,7 @@ until all have been shared enough: see --ratio, --seed-time and --seed-idle.`,
 }
 
 func seed(ctx context.Context, out *output, names []string, n netFlags, share shareFlags) error {
-	srcs, err := readSources(out, names, func(name string) (source, error) { return findSource(ctx, name, n.listen) })
+	srcs, err := readSources(out, names, func(name string) (source, error) { return anySource(ctx, name, n) })
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ first. It runs until Ctrl-C.`,
 }
 
 func serve(ctx context.Context, out *output, name string, n netFlags, c chooseFlags, web netip.AddrPort) error {
-	src, err := findSource(ctx, name, n.listen)
+	src, err := anySource(ctx, name, n)
 	if err != nil {
 		return err
 	}

@@ -51,12 +51,14 @@ type fileEntry struct {
 
 func showCommand(out *output) *cobra.Command {
 	var link, secrets bool
+	var n netFlags
 	cmd := &cobra.Command{
 		Use:   "show SOURCE",
 		Short: "Print what a .torrent file or a magnet link says",
 		Long: `Print what a .torrent file says: its name, info-hash, files, trackers and nodes.
-SOURCE is a file, its URL, or a magnet link, of which only what the link itself
-says is shown; shoal get --metadata-only writes its .torrent file.
+SOURCE is a file, its URL, a magnet link, or an info-hash or name that shoal run
+remembers. Of a link whose metadata was not received yet only what it says itself
+is shown; shoal get --metadata-only writes its .torrent file.
 Names are shown as the files will be called; they are made safe for the file
 system and the terminal. Passkeys and passwords in URLs are hidden, since what is
 shown ends in screenshots: --secrets shows them, and so does --json. The link of
@@ -65,11 +67,16 @@ shown ends in screenshots: --secrets shows them, and so does --json. The link of
   shoal show debian.torrent --magnet
   shoal show debian.torrent --json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			src, err := findSource(cmd.Context(), args[0], nil)
+			src, err := anySource(cmd.Context(), args[0], n)
 			if err != nil {
 				return err
 			}
 			out.secrets = secrets
+			if state, _ := n.stateDir(); src.link != nil && state != "" && !link {
+				if received, err := receivedBefore(src, state); err == nil {
+					src = received
+				}
+			}
 			switch {
 			case link:
 				sayLink(out, src)
@@ -82,6 +89,7 @@ shown ends in screenshots: --secrets shows them, and so does --json. The link of
 			return nil
 		},
 	}
+	n.addState(cmd)
 	cmd.Flags().BoolVar(&link, "magnet", false, "print the magnet link of it, and nothing else")
 	cmd.Flags().BoolVar(&secrets, "secrets", false, "show passkeys and passwords in URLs")
 	sources(cmd, 1)

@@ -48,9 +48,14 @@ what is missing or does not match. No file is changed; where a piece is wrong
 that was taken for good until now, that is put right in the folder of state, so
 that get fetches it.
 
+SOURCE is a .torrent file, or a magnet link, info-hash or name of a torrent that
+shoal run remembers or whose metadata was received before.
+
 After Ctrl-C the same command goes on where it was; --again begins anew.`,
-		Example: `  shoal verify debian.torrent --dir ~/Downloads`,
+		Example: `  shoal verify debian.torrent --dir ~/Downloads
+  shoal verify b257af45fbc9f52d0e728490f2c2da9e4f66647e --dir ~/Downloads`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			n.dirNamed = cmd.Flags().Changed("dir")
 			return verify(cmd.Context(), out, args[0], n, again)
 		},
 	}
@@ -66,10 +71,11 @@ After Ctrl-C the same command goes on where it was; --again begins anew.`,
 }
 
 func verify(ctx context.Context, out *output, name string, n netFlags, again bool) error {
-	src, err := readSource(name)
+	src, err := readKnown(ctx, name, n)
 	if err != nil {
 		return err
 	}
+	n.dir, _ = src.place(n.dir, n.dirNamed)
 	what := fmt.Sprintf("verify %s in %s", src.name(), printable(n.dir))
 	state, err := n.stateDir()
 	if err != nil {

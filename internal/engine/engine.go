@@ -97,6 +97,8 @@ type Config struct {
 	// Remember has torrents that are added come back at the next start, those that are
 	// stopped as stopped. It needs StateDir; one engine at a time remembers there.
 	Remember bool
+	// AtRest, with Remember, starts none of the remembered torrents: Start and Visit do.
+	AtRest bool
 
 	Version string // such as "0.1.0"; part of the client name and the peer id
 

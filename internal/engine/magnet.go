@@ -49,6 +49,11 @@ type MagnetSpec struct {
 
 	Hosts []string // the same by name, "host:port"
 
+	// Meta is the torrent where its metadata was received before; nil: peers are asked.
+	// Its trackers and web seeds are used besides those of the link, and in place of
+	// them where the torrent is private.
+	Meta *metainfo.Torrent
+
 	// Spec says how the torrent is added; of it Meta, Priorities and Paths are left to
 	// Choose.
 	Spec Spec
@@ -69,6 +74,9 @@ func (e *Engine) AddMagnet(m MagnetSpec) (*Magnet, error) {
 	spec.Meta = &metainfo.Torrent{
 		Info: &metainfo.Info{Name: infohash.Hash(m.InfoHash).String()}, InfoHash: m.InfoHash,
 		AnnounceList: tiersOf(m.Trackers), URLList: m.WebSeeds,
+	}
+	if m.Meta != nil {
+		m.addKnown(spec.Meta)
 	}
 	if _, err := os.Stat(spec.Dir); err != nil && !m.Only {
 		return nil, fmt.Errorf("open the folder for downloads: %w", err)
@@ -95,6 +103,27 @@ func (e *Engine) AddMagnet(m MagnetSpec) (*Magnet, error) {
 		return nil, err
 	}
 	return t.magnet, nil
+}
+
+// addKnown adds the trackers and web seeds that are known of a torrent to those of its link.
+func (m *MagnetSpec) addKnown(meta *metainfo.Torrent) {
+	tiers := m.Meta.Trackers()
+	if m.Meta.Info.Private && len(tiers) > 0 {
+		meta.AnnounceList, meta.URLList = tiers, m.Meta.URLList
+		return
+	}
+	for _, tier := range tiers {
+		tier = slices.DeleteFunc(slices.Clone(tier), func(u string) bool { return slices.Contains(m.Trackers, u) })
+		if len(tier) > 0 {
+			meta.AnnounceList = append(meta.AnnounceList, tier)
+		}
+	}
+	meta.URLList = slices.Clone(meta.URLList)
+	for _, u := range m.Meta.URLList {
+		if !slices.Contains(meta.URLList, u) {
+			meta.URLList = append(meta.URLList, u)
+		}
+	}
 }
 
 // tiersOf has every tracker in a tier of its own: a link does not say which of them are
@@ -196,7 +225,11 @@ func (t *Torrent) learn(now mono.Time) {
 		return
 	}
 	m.came = false
-	if err := t.become(t.swarm.Metadata()); err != nil {
+	raw := t.swarm.Metadata()
+	if m.spec.Meta != nil {
+		raw = m.spec.Meta.Info.Raw
+	}
+	if err := t.become(raw); err != nil {
 		t.fail(fmt.Errorf("%s: %w", t.infoHash, err))
 		return
 	}
@@ -270,6 +303,7 @@ func (t *Torrent) looked(err error) {
 		if len(m.spec.Hosts) > 0 {
 			t.tasks.Go(t.resolveHosts)
 		}
+		m.came = m.came || m.spec.Meta != nil
 		return
 	case err == nil:
 		err = t.e.memory.add(t, nil)

@@ -102,7 +102,7 @@ func (e *Engine) openMemory() (_ *catalogue.Loaded, close func(context.Context) 
 func (m *memory) restore(entries []catalogue.Entry) {
 	for i := range entries {
 		en := &entries[i]
-		if en.Stopped {
+		if en.Stopped || m.e.cfg.AtRest {
 			m.rest(en)
 			continue
 		}
@@ -138,6 +138,9 @@ func specOf(en *catalogue.Entry) Spec {
 // keep writes down what was chosen for a torrent, so that it comes back the same.
 func (t *Torrent) keep(c *catalogue.Choices) {
 	t.keepPaths(c)
+	if t.spec.visit {
+		return
+	}
 	c.SeedOnly, c.Allocate = t.spec.SeedOnly, t.spec.Allocate
 	c.Priorities = t.priorities()
 	c.Peers, c.WebSeeds = t.spec.Peers, t.spec.WebSeeds
@@ -257,7 +260,7 @@ func (m *memory) changed(t *Torrent, durably bool) error {
 
 // stopped remembers that a user stops a torrent.
 func (m *memory) stopped(t *Torrent) {
-	if !m.remembers(t) {
+	if !m.remembers(t) || t.spec.visit {
 		return
 	}
 	m.mu.Lock()
@@ -287,7 +290,7 @@ func (m *memory) ended(t *Torrent) {
 		w := t.swarm.Stats(t.e.now())
 		m.note(t, Totals{w.Uploaded, w.Downloaded})
 	}
-	if t.share.Limits().SeedTime > 0 {
+	if t.share.Limits().SeedTime > 0 && !t.spec.visit {
 		_ = m.cat.Update(t.infoHash, func(c *catalogue.Choices, _ *catalogue.State) { t.keep(c) })
 	}
 	m.away[t.infoHash] = t.row()
@@ -415,23 +418,32 @@ func (e *Engine) Remembered() []Remembered {
 // were, or in dir when that is not empty. The error is ErrUnknown, ErrDuplicate when it
 // runs, ErrNoFolder, or one of Add.
 func (e *Engine) Start(h infohash.Hash, dir string) (*Torrent, error) {
+	spec, err := e.rememberedSpec(h, dir)
+	if err != nil {
+		return nil, err
+	}
+	return e.Add(spec)
+}
+
+// rememberedSpec returns how a remembered torrent is added again.
+func (e *Engine) rememberedSpec(h infohash.Hash, dir string) (Spec, error) {
 	if e.memory == nil {
-		return nil, ErrUnknown
+		return Spec{}, ErrUnknown
 	}
 	en, err := e.memory.cat.Get(h)
 	switch {
 	case errors.Is(err, catalogue.ErrUnknown):
-		return nil, fmt.Errorf("%w: %s", ErrUnknown, h)
+		return Spec{}, fmt.Errorf("%w: %s", ErrUnknown, h)
 	case errors.Is(err, catalogue.ErrClosed):
-		return nil, ErrClosed
+		return Spec{}, ErrClosed
 	case err != nil:
-		return nil, err
+		return Spec{}, err
 	}
 	spec := specOf(&en)
 	if spec.Dir = cmp.Or(dir, en.Dir); spec.Dir == "" {
-		return nil, fmt.Errorf("start %s: %w", en.Torrent.Info.Name, ErrNoFolder)
+		return Spec{}, fmt.Errorf("start %s: %w", en.Torrent.Info.Name, ErrNoFolder)
 	}
-	return e.Add(spec)
+	return spec, nil
 }
 
 // Remove stops a torrent and forgets it, durably, with its journal. The files stay. The

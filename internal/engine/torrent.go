@@ -68,6 +68,7 @@ type Spec struct {
 
 	added    time.Time // when it was added for the first time
 	restored bool      // it was added by an earlier run, and is told to nobody
+	visit    bool      // see Engine.Visit
 }
 
 // spec is what stays of a Spec. What can change is elsewhere in the Torrent.
@@ -83,13 +84,14 @@ type spec struct {
 	InOrder  bool
 	Allocate bool
 	restored bool
+	visit    bool // only its place and its names are remembered
 	onDevice bool // Device was given
 }
 
 func keptOf(s *Spec) spec {
 	return spec{
 		Meta: s.Meta, Peers: s.Peers, WebSeeds: s.WebSeeds, Paths: s.Paths, Storage: s.Storage, Open: s.Open,
-		added: s.added, SeedOnly: s.SeedOnly, InOrder: s.InOrder, Allocate: s.Allocate, restored: s.restored, onDevice: s.Device != 0,
+		added: s.added, SeedOnly: s.SeedOnly, InOrder: s.InOrder, Allocate: s.Allocate, restored: s.restored, visit: s.visit, onDevice: s.Device != 0,
 	}
 }
 
