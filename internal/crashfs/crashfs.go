@@ -43,6 +43,7 @@ type FS struct {
 	fail  func(Call) error // nil for none
 	locks map[lock]bool    // of this process
 	links bool             // Link works
+	odd   bool             // every look at a file invents its number
 }
 
 // Call is one call to the file system.
@@ -128,6 +129,14 @@ func (f *FS) Calls() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.calls
+}
+
+// MakeUpNumbers makes every look at a file or folder invent another number for it, as file
+// systems in user space do after they forgot it.
+func (f *FS) MakeUpNumbers() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.odd = true
 }
 
 // Stopped reports whether the process has stopped.
@@ -289,7 +298,7 @@ func (d *Folder) Lstat(name string) (fs.FileInfo, error) {
 	if n == nil {
 		return nil, fmt.Errorf("look up %s: %w", name, fs.ErrNotExist)
 	}
-	return n.info(name), nil
+	return d.fs.info(n, name), nil
 }
 
 // SyncDir implements storage.FS. When it fails, the names may be there or not.
@@ -433,3 +442,18 @@ func (d *Folder) Lock(number int64) (release func(), err error) {
 
 // Close implements storage.FS.
 func (d *Folder) Close() error { return nil }
+
+// SetTime sets a file's time of change, as the system call utimensat does.
+func (d *Folder) SetTime(name string, at time.Time) error {
+	err := d.begin("utimes", name)
+	defer d.fs.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	n := d.find(name)
+	if n == nil {
+		return fmt.Errorf("set the time of %s: %w", name, fs.ErrNotExist)
+	}
+	n.modified = at
+	return nil
+}

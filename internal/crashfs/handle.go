@@ -79,7 +79,7 @@ func (h *handle) Stat() (fs.FileInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	return h.node.info(h.name), nil
+	return h.d.fs.info(h.node, h.name), nil
 }
 
 // Sync implements storage.Handle.
@@ -124,8 +124,14 @@ type info struct {
 	folder   bool
 }
 
-func (n *node) info(name string) info {
-	return info{path.Base(name), n.inode, int64(len(n.data)), n.modified, n.folder}
+// info is called with f.mu held.
+func (f *FS) info(n *node, name string) info {
+	inode := n.inode
+	if f.odd {
+		f.inode++
+		inode = f.inode
+	}
+	return info{path.Base(name), inode, int64(len(n.data)), n.modified, n.folder}
 }
 
 func (i info) Name() string       { return i.name }

@@ -128,7 +128,7 @@ func (t *Torrent) openFiles(gen int32) (*opening, error) {
 	}
 	o.files.Skip(t.skipped())
 	o.files.CheckWrites(o.ownFile)
-	o.guard = resume.NewGuard(o.files, o.files.Folder(), o.journal, resume.LateTimes(t.at.Load().abs))
+	o.guard = resume.NewGuard(o.files, o.files.Folder(), o.journal, resume.VolumeAt(t.at.Load().abs))
 	o.store = o.guard
 	o.committer = resume.NewCommitter(o.journal, resume.CommitterConfig{Sync: o.guard.Sync, Report: o.claimed})
 	o.openDisk()
@@ -211,12 +211,13 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 	if err != nil {
 		return nil, err
 	}
+	seen.Volume = resume.VolumeAt(t.at.Load().abs)
 	v := o.loaded.Compare(seen)
 	if !t.anew.Load() && t.notThere(seen, v, o) {
 		return nil, errNotThere
 	}
 	have := v.Trusted.Clone()
-	if o.found != nil && slices.Equal(seen.Files, o.seen.Files) {
+	if o.found != nil && seen.Same(o.seen) {
 		for p := range o.found.Pieces() { // as of the last time
 			have.Set(p)
 			v.Doubt.Clear(p)
@@ -329,10 +330,11 @@ func (t *Torrent) notThere(seen resume.Seen, v resume.Verdict, o *opening) bool 
 	if !gone || t.spec.SeedOnly || t.had.known() {
 		return gone
 	}
-	return !seen.Folder.Exists || !o.loaded.OnDevice(seen.Folder.Device)
+	return !o.loaded.SamePlace(seen)
 }
 
-// tellChanges says what somebody else has done to the files.
+// tellChanges says which files are not as they were left, and in what. It does not say who did
+// it: after a kill, or on an odd file system, that is not known.
 func (t *Torrent) tellChanges(o *opening, v resume.Verdict) {
 	if !o.loaded.Found {
 		return
@@ -344,8 +346,8 @@ func (t *Torrent) tellChanges(o *opening, v resume.Verdict) {
 	for _, i := range v.Missing {
 		t.tell(Event{Kind: EventFiles, Text: o.lay.Files[i].Path + " was here and is gone"})
 	}
-	for _, i := range v.Changed {
-		t.tell(Event{Kind: EventFiles, Text: o.lay.Files[i].Path + " was changed by another program: it is checked"})
+	for k, i := range v.Changed {
+		t.tell(Event{Kind: EventFiles, Text: o.lay.Files[i].Path + " is not as shoal left it (" + v.How[k] + "): it is checked"})
 	}
 }
 

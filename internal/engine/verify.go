@@ -82,6 +82,7 @@ func (v *verifying) run(ctx context.Context) (*Verified, error) {
 	if err != nil {
 		return nil, err
 	}
+	seen.Volume = resume.VolumeAt(t.at.Load().abs)
 	before, done, err := v.earlier(seen)
 	if err != nil {
 		return nil, err
@@ -200,7 +201,7 @@ func (v *verifying) keep(ctx context.Context, seen resume.Seen, good *bitfield.B
 	if err != nil {
 		return err
 	}
-	g := resume.NewGuard(v.o.files, v.o.files.Folder(), j, false)
+	g := resume.NewGuard(v.o.files, v.o.files.Folder(), j, resume.VolumeAt(v.o.t.at.Load().abs))
 	if err := g.Adopt(ctx, seen, good); err != nil {
 		return fmt.Errorf("keep what was checked: %w", err)
 	}

@@ -106,7 +106,8 @@ func writeAside(fsys FS, infoHash [20]byte, a Aside) error {
 // Ours reports whether a file is the one that was noted as entry i, whatever it holds, and
 // whether all of its pieces are claimed.
 func (lo *Loaded) Ours(i int, info fs.FileInfo) (ours, complete bool) {
-	if !lo.st.files[i].sameFile(identityFrom(info)) {
+	was, is := lo.st.files[i], identityFrom(info)
+	if !is.Exists || !was.Exists || is.Inode != was.Inode && !is.same(was) {
 		return false, false
 	}
 	return true, lo.st.whole(lo.lay, i)

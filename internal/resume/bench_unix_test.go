@@ -72,7 +72,7 @@ func BenchmarkOpen(b *testing.B) {
 		fatal(b, err)
 		seen, err := resume.Look(data, l.Files)
 		fatal(b, err)
-		g := resume.NewGuard(st, data, j, false)
+		g := resume.NewGuard(st, data, j, resume.Volume{})
 		fatal(b, g.Adopt(b.Context(), seen, bitfield.New(1000)))
 		fatal(b, g.WriteV([][]byte{scratch[:]}, l.Geometry.Total-1))
 		for p := range l.Geometry.Pieces {
@@ -139,7 +139,7 @@ func downloadGiB(b *testing.B, with bool) {
 	if with {
 		j, _, err := resume.Open(state, l, resume.Config{Boot: resume.ThisBoot()})
 		fatal(b, err)
-		g := resume.NewGuard(files, data, j, false)
+		g := resume.NewGuard(files, data, j, resume.Volume{})
 		seen, err := resume.Look(data, l.Files)
 		fatal(b, err)
 		fatal(b, g.Adopt(b.Context(), seen, bitfield.New(l.Geometry.Pieces)))
@@ -220,7 +220,7 @@ func BenchmarkWrite(b *testing.B) {
 					defer j.Rest()
 					seen, err := resume.Look(data, l.Files)
 					fatal(b, err)
-					g := resume.NewGuard(files, data, j, false)
+					g := resume.NewGuard(files, data, j, resume.Volume{})
 					fatal(b, g.Adopt(b.Context(), seen, bitfield.New(l.Geometry.Pieces)))
 					st = g
 				}

@@ -19,7 +19,8 @@ type Verdict struct {
 	Missing    []int
 	FolderGone bool
 
-	Changed []int // files that somebody else made, replaced, cut or edited
+	Changed []int    // files that are not as they were noted
+	How     []string // of each of these, in what
 }
 
 // A write whose end was not noted has set the file's time soon after it was noted
@@ -31,7 +32,8 @@ const (
 )
 
 // Compare tells which claims still hold. A file that is as it was noted last
-// vouches for its pieces. So does one that only our own unfinished work has
+// vouches for its pieces, whatever its number: a copy that keeps the time does, too. So does
+// one that only our own unfinished work has
 // changed: in the same run of the system the write whose end was not noted, told
 // by its time; after a loss of power, whatever is older than the start of the
 // system, since the last notes may be lost. The pieces of any other file that is
@@ -45,11 +47,13 @@ func (lo *Loaded) Compare(now Seen) Verdict {
 	v := Verdict{Trusted: st.have.Clone(), Doubt: st.doubts()}
 	lost, unfounded := bitfield.New(l.Geometry.Pieces), bitfield.New(l.Geometry.Pieces)
 	anyThere := false
+	shift := now.Volume.zoneShift(st.files, now.Files)
 	for i := range l.Files {
 		if !kept(&l.Files[i]) {
 			continue
 		}
 		was, is := st.files[i], now.Files[i]
+		is.ModTime -= shift
 		if !lo.same && !st.clean {
 			was.Exists = st.safe[i].Exists // what came after may be lost
 		}
@@ -66,14 +70,14 @@ func (lo *Loaded) Compare(now Seen) Verdict {
 		case !is.Exists:
 			// It was never noted as there, so a claim can only be of bytes in the part file.
 			l.markAbsent(unfounded, i, l.Part && now.Files[l.part()].Exists)
-		case is.same(st.files[i]), lo.ours(i, is):
+		case is.same(st.files[i]), lo.ours(i, is, now.Volume):
 			l.markBehind(unfounded, i, is.Size)
 		default:
-			v.Changed = append(v.Changed, i)
+			v.Changed, v.How = append(v.Changed, i), append(v.How, lo.how(i, is))
 			l.mark(v.Doubt, i)
 		}
 	}
-	v.FolderGone = !now.Folder.Exists || lo.Found && st.folder.Exists && !anyThere && !st.folder.sameFile(now.Folder)
+	v.FolderGone = !now.Folder.Exists || lo.Found && st.folder.Exists && !anyThere && !st.folder.sameFile(now.Folder, now.Volume)
 	without(v.Doubt, lost)
 	without(v.Trusted, lost)
 	without(v.Trusted, unfounded)
@@ -81,30 +85,38 @@ func (lo *Loaded) Compare(now Seen) Verdict {
 	return v
 }
 
-// OnDevice reports whether the folder, and every file that was noted, lay on this device.
-// Devices are told apart as far as the system does; many get another number when they
-// are mounted again, which is then no.
-func (lo *Loaded) OnDevice(device uint64) bool {
-	if lo.st.folder.Device != device {
-		return false
-	}
+// SamePlace reports whether the folder is the one that held all files that were noted, and
+// not the mount point of a volume that is not there. Mount points lie on the disks of the
+// system, whose folders keep their numbers; numbers of devices are given out anew at each
+// start of the system. Where a folder's numbers are made up, it is a volume of its own.
+func (lo *Loaded) SamePlace(now Seen) bool {
+	was := lo.st.folder
 	for _, id := range lo.st.files {
-		if id.Exists && id.Device != device {
-			return false
+		if id.Exists && id.Device != was.Device {
+			return false // they lay on a volume that was mounted in the folder
 		}
 	}
-	return true
+	return now.Folder.Exists && (now.Volume.MadeUp || was.Device == now.Folder.Device || !lo.same && was.Inode == now.Folder.Inode)
+}
+
+// how says in what file i is not as it was noted, and when that is no wonder.
+func (lo *Loaded) how(i int, is Identity) string {
+	how := is.differs(lo.st.files[i])
+	if !lo.st.clean {
+		how += ", and shoal did not end in order"
+	}
+	return how
 }
 
 // ours reports whether a change of file i can only have been our own doing.
-func (lo *Loaded) ours(i int, is Identity) bool {
+func (lo *Loaded) ours(i int, is Identity, v Volume) bool {
 	st, e := lo.st, &lo.lay.Files[i]
 	if st.clean {
 		return false
 	}
 	if !lo.same {
 		safe := st.safe[i]
-		return safe.sameFile(is) && is.Size >= safe.Size && is.ModTime >= safe.ModTime &&
+		return safe.sameFile(is, v) && is.Size >= safe.Size && is.ModTime >= safe.ModTime &&
 			is.ModTime <= lo.boot.Start.UnixNano()
 	}
 	w := st.open
@@ -113,7 +125,7 @@ func (lo *Loaded) ours(i int, is Identity) bool {
 	}
 	was := st.files[i]
 	end := min(w.off+w.n, e.Offset+e.Length) - e.Offset // of the write, in the file
-	return (was.sameFile(is) || !was.Exists) &&
+	return (was.sameFile(is, v) || !was.Exists) &&
 		is.Size >= was.Size && is.Size <= max(was.Size, end) &&
 		is.ModTime >= w.at-int64(slackBefore) && is.ModTime <= w.at+int64(slackAfter)
 }

@@ -240,7 +240,7 @@ func TestLateTimes(t *testing.T) {
 	p, err := w.open()
 	must(t, err)
 	must(t, p.start())
-	p.guard = resume.NewGuard(p.st, p.dataDir, p.j, true)
+	p.guard = resume.NewGuard(p.st, p.dataDir, p.j, resume.Volume{LateTimes: true})
 	must(t, p.write(0))
 	w.edit(t, "t/a", 0, w.piece(0)[:1])
 	must(t, p.write(1))
@@ -257,7 +257,7 @@ func TestNotAdopted(t *testing.T) {
 	must(t, err)
 	p.st, err = storage.New(w.lay.Files, storage.Config{FS: w.fs.Folder("data"), Pool: storage.NewPool(2)})
 	must(t, err)
-	g := resume.NewGuard(p.st, w.fs.Folder("data"), p.j, false)
+	g := resume.NewGuard(p.st, w.fs.Folder("data"), p.j, resume.Volume{})
 	if err := g.WriteV([][]byte{w.piece(0)}, 0); !errors.Is(err, resume.ErrNotAdopted) {
 		t.Errorf("write: %v", err)
 	}
@@ -346,7 +346,7 @@ func (h *hooked) WriteV(bufs [][]byte, off int64) error {
 
 // hook has something happen in the middle of the next write, before the data.
 func (p *process) hook(do func() error) {
-	p.guard = resume.NewGuard(&hooked{p.st, do}, p.dataDir, p.j, false)
+	p.guard = resume.NewGuard(&hooked{p.st, do}, p.dataDir, p.j, resume.Volume{})
 }
 
 // A file that is replaced between our look and our write is not the one written to.

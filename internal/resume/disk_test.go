@@ -43,7 +43,7 @@ func (d *download) run(t *testing.T) {
 	st, err := storage.New(d.lay.Files, storage.Config{FS: data, Pool: storage.NewPool(2)})
 	must(t, err)
 	defer st.Close()
-	guard := resume.NewGuard(st, data, j, false)
+	guard := resume.NewGuard(st, data, j, resume.Volume{})
 
 	budget := disk.NewBudget(1 << 20)
 	workers := disk.New(disk.Config{Workers: 2, Budget: budget})

@@ -3,18 +3,22 @@ package resume
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
 	"shoal/internal/bitfield"
 	"shoal/internal/storage"
 )
 
-// ErrChanged is the cause of a write's failure when its file is not as we left it:
-// somebody else has made, replaced, cut or edited it. All of the file's pieces are
+// ErrChanged is the cause of a failure when a file is not as we left it: most likely another
+// program has made, replaced, cut or edited it, but a file system can do so, too. All of the file's pieces are
 // in doubt then. The storage is to be opened again, since it may hold the file that
 // was replaced; what the journal's Loaded says is to be compared with what is there
 // and the doubt resolved, as at a start.
-var ErrChanged = errors.New("changed by another program")
+var ErrChanged = errors.New("not as shoal left it")
+
+// changed is ErrChanged, and in what.
+func changed(how string) error { return fmt.Errorf("%w: %s", ErrChanged, how) }
 
 // Guard is a torrent's storage with its journal beside it: no write goes unnoted,
 // none goes over a claim, and none into a file that somebody else has changed. It
@@ -25,7 +29,7 @@ type Guard struct {
 	storage.Storage
 	fs   storage.FS
 	j    *Journal
-	late bool
+	vol  Volume
 
 	mu        sync.Mutex // held for a write, and whatever else changes files
 	unvouched int64      // bytes of files that were changed otherwise, by mu
@@ -38,11 +42,11 @@ type Guard struct {
 	seen        []Identity // what reads are judged by before Adopt; nil for nothing
 }
 
-// NewGuard gives st, whose files lie in the folder fsys, the journal j. With late a
-// change of a file's time alone says nothing while we write to it: file systems
-// over a network set it when they have written, not when we have (see LateTimes).
-func NewGuard(st storage.Storage, fsys storage.FS, j *Journal, late bool) *Guard {
-	g := &Guard{Storage: st, fs: fsys, j: j, late: late}
+// NewGuard gives st, whose files lie in the folder fsys on a volume, the journal j. With late
+// times a change of a file's time alone says nothing while we write to it: file systems over
+// a network set it when they have written, not when we have.
+func NewGuard(st storage.Storage, fsys storage.FS, j *Journal, vol Volume) *Guard {
+	g := &Guard{Storage: st, fs: fsys, j: j, vol: vol}
 	if c, ok := st.(interface {
 		CheckReads(func(int, storage.Handle) error)
 	}); ok {
@@ -139,11 +143,14 @@ func (g *Guard) before(first, last int) (seen []noted, err error) {
 			return err
 		}
 		was := g.j.notedOf(i)
-		if g.late && id.sameFile(was) && id.Size >= was.Size {
+		if g.vol.LateTimes && id.sameFile(was, g.vol) && id.Size >= was.Size {
 			id.ModTime = was.ModTime
 		}
 		if !id.same(was) {
-			return g.spoilt(i)
+			return g.spoilt(i, id.differs(was))
+		}
+		if id.Exists && id.Inode != was.Inode {
+			g.reopen(i)
 		}
 		absent = absent || !id.Exists
 		seen = append(seen, noted{i, id})
@@ -170,8 +177,8 @@ func (g *Guard) after(seen []noted) error {
 		if err != nil {
 			return err
 		}
-		if n.id.Exists && (!n.id.sameFile(id) || id.Size < n.id.Size) {
-			return g.spoilt(n.file)
+		if n.id.Exists && (!n.id.sameFile(id, g.vol) || id.Size < n.id.Size) {
+			return g.spoilt(n.file, id.differs(n.id)+" before it was written to")
 		}
 		n.id = id
 	}
@@ -180,6 +187,15 @@ func (g *Guard) after(seen []noted) error {
 
 // spoilt says that a file is not as we left it. What is noted of it stays as it is,
 // so that its pieces are in doubt for whoever compares.
-func (g *Guard) spoilt(i int) error {
-	return &storage.Error{Op: "write", Path: g.j.lay.Files[i].Path, Kind: storage.Other, Err: ErrChanged}
+func (g *Guard) spoilt(i int, how string) error {
+	return &storage.Error{Op: "write", Path: g.j.lay.Files[i].Path, Kind: storage.Other, Err: changed(how)}
+}
+
+// reopen opens file i again before the next write: its name leads to a file of the same size
+// and time and of another number. Either the file system invents numbers, or it is a copy,
+// and what is open is a file that nobody will find.
+func (g *Guard) reopen(i int) {
+	if st, ok := g.Storage.(interface{ Reopen(entry int) }); ok {
+		st.Reopen(i)
+	}
 }

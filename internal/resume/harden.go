@@ -28,7 +28,7 @@ func harden(ctx context.Context, fsys storage.FS, l *Layout, pieces *bitfield.Bi
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if ids[i].Exists {
+		if ids[i].Exists && (holds || ids[i].Size >= 0) { // what is not a file holds no piece
 			if err := hardenFile(fsys, e.Path); err != nil {
 				return storage.Fail("sync", e.Path, err)
 			}

@@ -34,7 +34,7 @@ func honest(t *testing.T) (w *world, g *resume.Guard, path string) {
 	must(t, err)
 	all := bitfield.New(w.lay.Geometry.Pieces)
 	all.SetAll()
-	g = resume.NewGuard(st, data, j, false)
+	g = resume.NewGuard(st, data, j, resume.Volume{})
 	must(t, g.Adopt(t.Context(), seen, all))
 	return w, g, path
 }

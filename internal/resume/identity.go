@@ -2,7 +2,10 @@ package resume
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"slices"
+	"time"
 
 	"shoal/internal/storage"
 )
@@ -17,21 +20,49 @@ type Identity struct {
 	ModTime int64  // nanoseconds since 1970
 }
 
-// sameFile reports whether the two are one file, whatever it holds. The device
-// is not compared: many file systems get another number at each mount.
-func (a Identity) sameFile(b Identity) bool {
-	return a.Exists && b.Exists && a.Inode == b.Inode
+// sameFile reports whether the two can be one file, whatever it holds: whether they have the
+// same number, where numbers are not made up. The device is not compared: many file systems
+// get another number at each mount.
+func (a Identity) sameFile(b Identity, v Volume) bool {
+	return a.Exists && b.Exists && (v.MadeUp || a.Inode == b.Inode)
 }
 
-// same reports whether nothing has changed.
-func (a Identity) same(b Identity) bool {
-	return a.Exists == b.Exists && a.Inode == b.Inode && a.Size == b.Size && a.ModTime == b.ModTime
+// same reports whether nothing says that the file has changed since it was noted as was.
+// Size and time decide. The number does not: many file systems invent it, and another one
+// at each mount; a backup that is brought back has another one, too.
+func (a Identity) same(was Identity) bool {
+	return a.Exists == was.Exists && a.Size == was.Size && sameTime(was.ModTime, a.ModTime)
 }
+
+// differs says in what a file is not as it was noted.
+func (a Identity) differs(was Identity) string {
+	switch {
+	case !a.Exists:
+		return "it is gone"
+	case !was.Exists:
+		return "it was not there"
+	case a.Size < 0:
+		return "it is not a plain file"
+	case a.Size != was.Size:
+		return fmt.Sprintf("it has %d bytes and had %d", a.Size, was.Size)
+	case a.ModTime != was.ModTime:
+		return fmt.Sprintf("its time of change is %s and was %s", stampTime(a.ModTime), stampTime(was.ModTime))
+	}
+	return "it is another file of the same size and time"
+}
+
+func stampTime(ns int64) string { return time.Unix(0, ns).UTC().Format("2006-01-02 15:04:05.999999999") }
 
 // Seen is a torrent's folder as it lies on disk.
 type Seen struct {
 	Folder Identity   // the folder itself; its size and time say nothing
 	Files  []Identity // by entry; zero for pads and files of no bytes
+	Volume Volume     // what their attributes are worth; for the caller to say
+}
+
+// Same reports whether nothing says that a file has changed since it was seen before.
+func (s Seen) Same(before Seen) bool {
+	return slices.EqualFunc(s.Files, before.Files, Identity.same)
 }
 
 // Look sees how the files lie in the folder. It opens nothing.

@@ -176,7 +176,7 @@ func (j *Journal) adopt(ctx context.Context, data storage.FS, seen Seen, have *b
 // says reports whether what the journal says is what is to be said.
 func (s *state) says(want *state) bool {
 	return s.clean && !s.anyDoubt() && s.dir == want.dir &&
-		s.folder.sameFile(want.folder) && s.have.Count() == want.have.Count() && !want.have.HasAny(s.have) &&
+		s.folder.sameFile(want.folder, Volume{}) && s.have.Count() == want.have.Count() && !want.have.HasAny(s.have) &&
 		sameAll(s.files, want.files) && sameAll(s.safe, want.safe)
 }
 

@@ -14,38 +14,39 @@ import (
 // has to be the same file, and not shorter. It was as we left it when the write began,
 // and the next read, or write, finds what has come after the end.
 func (g *Guard) judge(i int, h storage.Handle) error {
-	ok, err := g.asLeft(i, func() (Identity, error) { return identityOf(h) })
-	if err == nil && !ok {
-		err = ErrChanged
+	how, err := g.asLeft(i, func() (Identity, error) { return identityOf(h) })
+	if err == nil && how != "" {
+		err = changed(how)
 	}
 	return err
 }
 
-// asLeft reports whether a file looks as we left it, or may for what we are doing to it.
-func (g *Guard) asLeft(i int, look func() (Identity, error)) (bool, error) {
+// asLeft says in what a file does not look as we left it; empty when it does, or can for
+// what we are doing to it.
+func (g *Guard) asLeft(i int, look func() (Identity, error)) (how string, err error) {
 	if i >= len(g.j.lay.Files) {
-		return true, nil // a part file that nobody keeps books of
+		return "", nil // a part file that nobody keeps books of
 	}
 	for {
 		_, before, _ := g.changing(i)
 		is, err := look()
 		if err != nil {
-			return false, err
+			return "", err
 		}
 		was, adopted := g.j.left(i)
 		busy, changes, seen := g.changing(i)
 		switch {
 		case !adopted && seen == nil:
-			return true, nil
+			return "", nil
 		case !adopted:
 			was = seen[i]
 		}
-		loosely := !was.Exists || is.sameFile(was) && is.Size >= was.Size
-		if is.same(was) || busy && loosely || g.late && loosely && was.Exists {
-			return true, nil
+		loosely := !was.Exists || is.sameFile(was, g.vol) && is.Size >= was.Size
+		if is.same(was) || busy && loosely || g.vol.LateTimes && loosely && was.Exists {
+			return "", nil
 		}
 		if before == changes { // no change of ours has begun or ended meanwhile
-			return false, nil
+			return is.differs(was), nil
 		}
 	}
 }
@@ -81,7 +82,7 @@ func (g *Guard) Look(ctx context.Context) (changed, missing []int, err error) {
 			return nil, nil, err
 		}
 		gone := false
-		ok, err := g.asLeft(i, func() (Identity, error) {
+		how, err := g.asLeft(i, func() (Identity, error) {
 			id, err := look(g.fs, e.Path)
 			gone = !id.Exists
 			return id, err
@@ -89,9 +90,9 @@ func (g *Guard) Look(ctx context.Context) (changed, missing []int, err error) {
 		switch {
 		case err != nil:
 			return nil, nil, err
-		case !ok && gone:
+		case how != "" && gone:
 			missing = append(missing, i)
-		case !ok:
+		case how != "":
 			changed = append(changed, i)
 		}
 	}

@@ -50,7 +50,7 @@ func TestMemoryAtRest(t *testing.T) {
 				lay.InfoHash = [20]byte{byte(i), byte(i >> 8)}
 				j, _, err := resume.Open(state, lay, resume.Config{Dir: "somewhere", Boot: resume.Boot{ID: "a run"}})
 				must(t, err)
-				g := resume.NewGuard(st, mem, j, false)
+				g := resume.NewGuard(st, mem, j, resume.Volume{})
 				must(t, g.Adopt(t.Context(), seen, all))
 				k := resume.NewCommitter(j, resume.CommitterConfig{Sync: sync, Report: func(resume.Report) {}})
 				must(t, k.Flush(t.Context()))

@@ -280,9 +280,9 @@ func (j *Journal) renameFile(data storage.FS, i int, n name) error {
 		return err
 	case !was.Exists: // it has it already, or is not there yet
 		return nil
-	case is.Exists && is.Size >= 0 && is.sameFile(j.st.files[i]) && !was.sameFile(j.st.files[i]):
-		return nil // something else has come to be where it was
-	case is.Exists && !(is.sameFile(was) && is.Inode != 0): // but for what the system takes for the same name
+	case is.Exists && is.Size >= 0 && is.same(j.st.files[i]) && !was.same(j.st.files[i]):
+		return nil // another file is where it was
+	case is.Exists && !sameName(n, is, was): // but for what the system takes for the same name
 		return fs.ErrExist
 	}
 	mover, ok := data.(storage.Mover)
@@ -304,6 +304,12 @@ func (j *Journal) renameFile(data storage.FS, i int, n name) error {
 		}
 	}
 	return mover.Rename(n.was, n.is)
+}
+
+// sameName reports whether a file has two names because the system takes them for one. Where
+// numbers of files are made up, each name can have its own.
+func sameName(n name, is, was Identity) bool {
+	return is.Inode == was.Inode && is.Inode != 0 || strings.EqualFold(n.is, n.was) && is.same(was)
 }
 
 // removeEmpty removes folders that nothing is in any more, and those they are in.

@@ -300,7 +300,7 @@ func TestRenameOnDisk(t *testing.T) {
 		all.SetAll()
 		st, err := storage.New(j.Layout().Files, storage.Config{FS: data, Pool: storage.NewPool(0)})
 		must(t, err)
-		must(t, resume.NewGuard(st, data, j, false).Adopt(t.Context(), seen, all))
+		must(t, resume.NewGuard(st, data, j, resume.Volume{}).Adopt(t.Context(), seen, all))
 		must(t, j.Close(t.Context(), st.Sync))
 		must(t, st.Close())
 		if err := j.Rename(t.Context(), data, to); (err != nil) != (k == 1) { // through a link that leads nowhere

@@ -38,6 +38,8 @@ type world struct {
 
 	skip  []bool       // files that are not wanted; with a part file only
 	given resume.Names // by the caller, for when the journal is damaged
+
+	vol resume.Volume // that the files lie on
 }
 
 // newWorld is a small torrent: a few files, odd borders, a pad.
@@ -120,6 +122,7 @@ func (p *process) start() error {
 	if err != nil {
 		return err
 	}
+	seen.Volume = p.vol
 	p.verdict = p.lo.Compare(seen)
 	p.st, err = storage.New(p.entries(), storage.Config{FS: p.dataDir, Pool: storage.NewPool(p.openFiles)})
 	if err != nil {
@@ -135,7 +138,7 @@ func (p *process) start() error {
 			p.have.Set(i)
 		}
 	}
-	p.guard = resume.NewGuard(p.st, p.dataDir, p.j, false)
+	p.guard = resume.NewGuard(p.st, p.dataDir, p.j, p.vol)
 	union(p.written, p.verdict.Doubt)
 	if err := p.guard.Adopt(context.Background(), seen, p.have); err != nil {
 		return err

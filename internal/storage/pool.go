@@ -248,6 +248,18 @@ func (f *Files) Release() {
 	}
 }
 
+// Reopen closes file i after its last user, so that the next use opens what its name leads to
+// then. What was written is synced as before.
+func (f *Files) Reopen(i int) {
+	f.pool.mu.Lock()
+	defer f.pool.mu.Unlock()
+	if s := f.slotIfAny(i); s != nil && s.open != nil {
+		o := s.open
+		s.open = nil
+		f.pool.retire(o)
+	}
+}
+
 // list is an intrusive ring of open files with a sentinel.
 type list struct{ head openFile }
 
