@@ -27,9 +27,9 @@ func changed(how string) error { return fmt.Errorf("%w: %s", ErrChanged, how) }
 // file looks when it is done.
 type Guard struct {
 	storage.Storage
-	fs   storage.FS
-	j    *Journal
-	vol  Volume
+	fs  storage.FS
+	j   *Journal
+	vol Volume
 
 	mu        sync.Mutex // held for a write, and whatever else changes files
 	unvouched int64      // bytes of files that were changed otherwise, by mu

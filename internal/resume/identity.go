@@ -51,7 +51,9 @@ func (a Identity) differs(was Identity) string {
 	return "it is another file of the same size and time"
 }
 
-func stampTime(ns int64) string { return time.Unix(0, ns).UTC().Format("2006-01-02 15:04:05.999999999") }
+func stampTime(ns int64) string {
+	return time.Unix(0, ns).UTC().Format("2006-01-02 15:04:05.999999999")
+}
 
 // Seen is a torrent's folder as it lies on disk.
 type Seen struct {
