@@ -16,7 +16,7 @@ ROUNDS ?= 200
 RACE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build test sim golden fuzz bench fmt lint interop torture cross cover clean
+.PHONY: help build test sim golden fuzz bench fmt lint interop field torture cross cover clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,7 +64,10 @@ lint: ## vet, staticcheck, gofumpt and the architecture's own rules
 	go test ./internal/archtest
 
 interop: ## download from and seed to other people's clients; needs Linux and root; SIZE=256 MiB, RACE=1
-	go test -tags interop -count=1 -v -timeout 25m -exec "$(CURDIR)/interop/alone" ./interop -args -mib=$(SIZE) $(if $(RACE),-raced)
+	go test -tags interop -count=1 -v -timeout 25m -parallel 8 -exec "$(CURDIR)/interop/alone" ./interop -args -mib=$(SIZE) $(if $(RACE),-raced)
+
+field: ## give every case of docs/field.md to every client and write that page; as interop, some minutes more
+	go test -tags interop -count=1 -v -timeout 25m -exec "$(CURDIR)/interop/alone" -run '^TestField$$' -parallel 8 ./interop -args -field
 
 torture: ## kill the command, fill its disk, take its volume away; needs Linux and root; ROUNDS=200 kills
 	go test -tags torture -count=1 -v -timeout 40m -exec "$(CURDIR)/torture/alone" ./torture -args -rounds=$(ROUNDS)

@@ -3,10 +3,14 @@ package shoal_test
 import (
 	"context"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +57,61 @@ func testFunctions(t *testing.T) map[string]bool {
 		}
 	})
 	return names
+}
+
+// The page docs/field.md has a row for each case of interop/field_*_test.go, and shoal's
+// column says what the case wants. That shoal does it, TestField shows, which needs root and
+// other people's clients.
+func TestFieldPage(t *testing.T) {
+	text, err := os.ReadFile("docs/field.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := make(map[string]string) // shoal's column by the case
+	for line := range strings.Lines(string(text)) {
+		cells := strings.Split(strings.ReplaceAll(line, `\|`, "\x00"), "|")
+		if len(cells) == 8 {
+			rows[strings.ReplaceAll(strings.TrimSpace(cells[1]), "\x00", "|")] = strings.TrimSpace(cells[2])
+		}
+	}
+	files, err := filepath.Glob("interop/field_*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, file := range files {
+		tree, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(tree, func(node ast.Node) bool {
+			literal, ok := node.(*ast.CompositeLit)
+			if !ok {
+				return true
+			}
+			fields := make(map[string]string)
+			for _, e := range literal.Elts {
+				if kv, ok := e.(*ast.KeyValueExpr); ok {
+					key, _ := kv.Key.(*ast.Ident)
+					value, _ := kv.Value.(*ast.BasicLit)
+					if key != nil && value != nil && value.Kind == token.STRING {
+						fields[key.Name], _ = strconv.Unquote(value.Value)
+					}
+				}
+			}
+			if fields["name"] == "" || fields["want"] == "" || fields["why"] == "" {
+				return true
+			}
+			n++
+			if got := rows[fields["name"]]; got != fields["want"] && !strings.HasSuffix(got, "not yet: "+fields["want"]) {
+				t.Errorf("%s: %q is %q on the page, and %q in the case", file, fields["name"], got, fields["want"])
+			}
+			return true
+		})
+	}
+	if n == 0 || n > len(rows) {
+		t.Errorf("%d cases and %d rows", n, len(rows))
+	}
 }
 
 // Links between documents lead somewhere.
