@@ -83,7 +83,7 @@ func (d *download) serve(ctx context.Context, web netip.AddrPort) error {
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(&limited{l, make(chan struct{}, maxViewers)}) }()
+	go func() { ended <- server.Serve(netio.Limit(l, maxViewers)) }()
 	// What files are called is known when they have been looked at.
 	if _, err := d.torrent.Checked(ctx); err == nil {
 		d.checkedAt = d.out.now()
@@ -119,36 +119,6 @@ func (d *download) serve(ctx context.Context, web netip.AddrPort) error {
 
 // maxViewers bounds the connections at once: a player opens a few.
 const maxViewers = 32
-
-// limited is a listener that has so many connections open and no more.
-type limited struct {
-	net.Listener
-	places chan struct{}
-}
-
-func (l *limited) Accept() (net.Conn, error) {
-	l.places <- struct{}{}
-	c, err := l.Listener.Accept()
-	if err != nil {
-		<-l.places
-		return nil, err
-	}
-	return &limitedConn{Conn: c, leave: func() { <-l.places }}, nil
-}
-
-type limitedConn struct {
-	net.Conn
-	leave func()
-}
-
-func (c *limitedConn) Close() error {
-	err := c.Conn.Close()
-	if leave := c.leave; leave != nil {
-		c.leave = nil
-		leave()
-	}
-	return err
-}
 
 // site shows a torrent's files to browsers and players.
 type site struct {

@@ -146,7 +146,7 @@ func (s *Server) serve(l net.Listener, pc netio.PacketConn) {
 	s.servers = append(s.servers, h)
 	s.packets = append(s.packets, pc)
 	s.wg.Go(func() {
-		if err := h.Serve(&limited{l, make(chan struct{}, maxConns)}); !errors.Is(err, http.ErrServerClosed) {
+		if err := h.Serve(netio.Limit(l, maxConns)); !errors.Is(err, http.ErrServerClosed) {
 			s.log.Error("HTTP tracker ended", "err", err)
 		}
 	})
@@ -295,31 +295,4 @@ func (s *Server) packet(out, b []byte, from netip.Addr) []byte {
 	}
 	s.stats.Announces++
 	return tracker.AppendUDPAnnounced(out, r.TID, a.Interval, a.Counts, a.Peers)
-}
-
-// limited is a listener with so many connections open at a time; more wait.
-type limited struct {
-	net.Listener
-	places chan struct{}
-}
-
-func (l *limited) Accept() (net.Conn, error) {
-	l.places <- struct{}{}
-	c, err := l.Listener.Accept()
-	if err != nil {
-		<-l.places
-		return nil, err
-	}
-	return &place{Conn: c, leave: sync.OnceFunc(func() { <-l.places })}, nil
-}
-
-// place is a connection that gives its place back when it is closed.
-type place struct {
-	net.Conn
-	leave func()
-}
-
-func (p *place) Close() error {
-	defer p.leave()
-	return p.Conn.Close()
 }
