@@ -54,9 +54,15 @@ func (k Kind) String() string {
 type Options struct {
 	// Lenient tolerates what deployed programs send although BEP 3 forbids it: keys out of
 	// order, leading zeros in integers and string lengths, and negative zero. A key that
-	// occurs twice in a dictionary is refused always: readers that take the first and
-	// readers that take the last would see two different documents.
+	// occurs twice in a dictionary is refused: readers that take the first and readers that
+	// take the last would see two different documents.
 	Lenient bool
+
+	// Loose is Lenient and more: it keeps what a reader may never ask for. A key may occur
+	// twice, and Get returns the first value, as most deployed readers do. An integer may be
+	// outside 64 bits, or a fraction: its Int is false. Where it matters that two readers
+	// see the same document, the caller asks Same.
+	Loose bool
 
 	// MaxDepth bounds the nesting of lists and dictionaries; 0 means DefaultMaxDepth.
 	MaxDepth int
@@ -93,6 +99,7 @@ func (o Options) ParsePrefix(b []byte) (v Value, rest []byte, err error) {
 	if o.MaxTokens <= 0 {
 		o.MaxTokens = DefaultMaxTokens
 	}
+	o.Lenient = o.Lenient || o.Loose
 	d := &document{buf: b}
 	d.tokens = d.few[:0]
 	end, serr := d.parse(o)

@@ -280,6 +280,49 @@ func TestLenientDuplicates(t *testing.T) {
 	}
 }
 
+// Loose keeps what a reader may never ask for, and says where two readers could differ.
+func TestLoose(t *testing.T) {
+	o := Options{Loose: true}
+	for in, want := range map[string]error{
+		"d1:ai1e1:ai2ee":                  nil,
+		"d1:ai1e1:bi0e1:ai2ee":            nil,
+		"d1:ai1.5ee":                      nil,
+		"d1:ai1.5E+10ee":                  nil,
+		"d1:ai1.5e+10ee":                  nil,
+		"d1:aiee":                         nil,
+		"d1:ai-ee":                        nil,
+		"d1:ai 7ee":                       nil,
+		"d1:ai99999999999999999999999eee": ErrTrailing,
+		"d1:aixee":                        ErrSyntax,
+		"d1:ai1.5":                        ErrSyntax,
+		"di1ei2ee":                        ErrSyntax,
+		"d1:ai" + strings.Repeat("9", 100) + "ee": ErrOverflow,
+	} {
+		if _, err := o.Parse([]byte(in)); !errors.Is(err, want) {
+			t.Errorf("%q: error %v, want %v", in, err, want)
+		}
+		if _, err := (Options{Lenient: true}).Parse([]byte(in)); err == nil {
+			t.Errorf("%q is lenient", in)
+		}
+	}
+	v, err := o.Parse([]byte("d1:ai1e1:bi7e1:ai2e1:bi7e1:ci99999999999999999999e1:di5ee"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, ok := v.Get("a").Int(); n != 1 || !ok || v.Same("a") {
+		t.Errorf("a is %d, %v, the same %v", n, ok, v.Same("a"))
+	}
+	if !v.Same("b") || !v.Same("d") || !v.Same("none") || !v.Get("d").Same("x") {
+		t.Error("values that are the same differ")
+	}
+	if n, ok := v.Get("c").Int(); ok {
+		t.Errorf("c is %d", n)
+	}
+	if n, ok := v.Get("d").Int(); n != 5 || !ok {
+		t.Errorf("d is %d, %v", n, ok)
+	}
+}
+
 func TestValue(t *testing.T) {
 	in := []byte("d1:ai-7e1:bl2:xyi5ed1:k1:vee1:s3:\xff\x00ze")
 	v, err := Parse(in)

@@ -13,7 +13,7 @@ func FuzzParse(f *testing.F) {
 		"i-42e", "4:spam", "le", "de", "d0:i1ee", "i-0e", "01:a", "l4:spami7ee",
 		"d3:cow3:moo4:spaml1:a1:bee", "d1:bi1e1:ai2ee", "d1:bi1e1:ai2e1:bi3ee",
 		"d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe",
-		"d8:msg_typei1e5:piecei0eeXXXX",
+		"d8:msg_typei1e5:piecei0eeXXXX", "d1:ai1.5e1:ai99999999999999999999ee",
 	} {
 		f.Add([]byte(s))
 	}
@@ -29,11 +29,21 @@ func FuzzParse(f *testing.F) {
 				t.Fatalf("%q written again is %q", in, got)
 			}
 		}
+		loose, after, err := Options{Loose: true}.ParsePrefix(in)
 		if lerr == nil {
+			if err != nil || len(after) != len(rest) {
+				t.Fatalf("lenient accepts, loose leaves %d bytes, error %v", len(after), err)
+			}
 			checkSpans(t, in, lenient, 0, len(in)-len(rest))
 			again, err := Options{Lenient: true}.Parse(lenient.Raw())
 			if err != nil || !bytes.Equal(again.Raw(), lenient.Raw()) {
 				t.Fatalf("the span of an accepted value: %v", err)
+			}
+		}
+		if err == nil {
+			again, err := Options{Loose: true}.Parse(loose.Raw())
+			if err != nil || !bytes.Equal(again.Raw(), loose.Raw()) {
+				t.Fatalf("the span of a loose value: %v", err)
 			}
 		}
 	})

@@ -96,7 +96,7 @@ func (d *document) parse(o Options) (int, *SyntaxError) {
 			d.tokens = append(d.tokens, t)
 			pos = end
 			if isKey {
-				if err := d.checkKey(open, at, o.Lenient); err != nil {
+				if err := d.checkKey(open, at, o); err != nil {
 					return 0, err
 				}
 				continue
@@ -105,6 +105,11 @@ func (d *document) parse(o Options) (int, *SyntaxError) {
 			return 0, &SyntaxError{pos, "dictionary key is not a string", ErrSyntax}
 		case c == 'i':
 			_, end, err := scanInt(b, pos, o.Lenient)
+			if err != nil && o.Loose {
+				if odd := oddInt(b, pos); odd > 0 {
+					end, err = odd, nil
+				}
+			}
 			if err != nil {
 				return 0, err
 			}
@@ -149,7 +154,7 @@ func (d *document) close(at uint32, pos int) (parent uint32, err *SyntaxError) {
 
 // checkKey compares the key just read with the one before it. Keys are sorted as raw
 // bytes (BEP 3), so in a sorted dictionary a key that occurs twice stands beside its twin.
-func (d *document) checkKey(dict, key uint32, lenient bool) *SyntaxError {
+func (d *document) checkKey(dict, key uint32, o Options) *SyntaxError {
 	t := &d.tokens[dict]
 	last := t.end
 	t.end = key
@@ -157,11 +162,11 @@ func (d *document) checkKey(dict, key uint32, lenient bool) *SyntaxError {
 		return nil
 	}
 	switch c := bytes.Compare(d.content(last), d.content(key)); {
-	case c < 0:
+	case c < 0 || o.Loose:
 		return nil
 	case c == 0:
 		return &SyntaxError{int(d.tokens[key].start), "dictionary key occurs twice", ErrDuplicate}
-	case !lenient:
+	case !o.Lenient:
 		return &SyntaxError{int(d.tokens[key].start), "dictionary keys out of order", ErrOrder}
 	}
 	t.head |= unsorted
@@ -305,6 +310,25 @@ func scanInt(b []byte, pos int, lenient bool) (v int64, end int, err *SyntaxErro
 		return -int64(n), i + 1, nil // -int64(1<<63) is itself: the smallest integer
 	}
 	return int64(n), i + 1, nil
+}
+
+// maxOdd bounds an integer that is not one: thirty digits and a fraction fit.
+const maxOdd = 64
+
+// oddInt returns where the integer at pos ends that scanInt does not take: too large, a
+// fraction, with an exponent, or empty. It is 0 for what is not a number at all.
+func oddInt(b []byte, pos int) (end int) {
+	for i := pos + 1; i < len(b) && i < pos+maxOdd; i++ {
+		switch c := b[i]; {
+		case c >= '0' && c <= '9', c == '-', c == '+', c == '.', c == ' ', c == 'E':
+		case c == 'e' && i+1 < len(b) && (b[i+1] == '+' || b[i+1] == '-'): // an exponent
+		case c == 'e':
+			return i + 1
+		default:
+			return 0
+		}
+	}
+	return 0
 }
 
 func truncated(at int) *SyntaxError {

@@ -1,6 +1,9 @@
 package bencode
 
-import "iter"
+import (
+	"bytes"
+	"iter"
+)
 
 // A Value is a view on one value of a decoded document. The zero Value is absent: it has no
 // kind and no members, and every question to it is answered with nothing, so that
@@ -43,7 +46,8 @@ func (v Value) Offset() int {
 	return int(v.token().start)
 }
 
-// Int returns an integer. It is false for every other kind.
+// Int returns an integer. It is false for every other kind, and for an integer outside 64
+// bits, which Options.Loose keeps.
 func (v Value) Int() (int64, bool) {
 	if v.Kind() != Int {
 		return 0, false
@@ -100,6 +104,18 @@ func (v Value) Get(key string) Value {
 		}
 	}
 	return Value{}
+}
+
+// Same reports whether all values of a key have the same bytes: also of a key that is there
+// once or not at all. Only a document that was decoded by Options.Loose has others.
+func (v Value) Same(key string) bool {
+	first := v.Get(key)
+	for k, other := range v.Entries() {
+		if string(k) == key && !bytes.Equal(other.Raw(), first.Raw()) {
+			return false
+		}
+	}
+	return true
 }
 
 // Index returns the value at place i, from 0, of a list. It is absent when v is no list or
