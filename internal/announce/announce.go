@@ -19,7 +19,6 @@ package announce
 
 import (
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"shoal/internal/mono"
@@ -111,7 +110,7 @@ func New(cfg Config, rng *rand.Rand) *Machine {
 	for _, urls := range cfg.Tiers {
 		var tier []*entry
 		for _, url := range urls {
-			url = strings.TrimSpace(url)
+			url = tracker.CleanURL(url)
 			if url == "" || m.find(url) != nil || len(m.trackers) == MaxTrackers {
 				continue
 			}

@@ -95,7 +95,9 @@ func newEntry(url string) *entry {
 		e.state = Unsupported
 		e.status.Err = err.Error()
 		switch scheme := tracker.Scheme(url); scheme {
-		case "", "http", "https", "udp":
+		case "":
+			e.status.Err = "it does not say how to reach it: an announce URL begins with http://, https:// or udp://"
+		case "http", "https", "udp":
 		default:
 			e.status.Err = scheme + " trackers are not supported"
 		}

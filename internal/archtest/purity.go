@@ -19,7 +19,7 @@ var pureImports = []string{
 	"net/netip", "net/url", "path", "slices", "sort", "strconv", "strings",
 	"time", "unicode", "unicode/utf16", "unicode/utf8",
 
-	"golang.org/x/text/cases", "golang.org/x/text/unicode/norm", // tables of Unicode
+	"golang.org/x/text/cases", "golang.org/x/text/unicode/norm", "golang.org/x/net/idna", // tables of Unicode
 }
 
 // reasons say why a forbidden import is forbidden; others get the general one.

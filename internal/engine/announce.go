@@ -140,7 +140,7 @@ func trackerPeers(peers []tracker.Peer) *found {
 func announceResult(req announce.Request, resp tracker.Response, err error) announce.Result {
 	r := announce.Result{
 		URL: req.URL, Scrape: req.Scrape, Event: req.Event,
-		Interval: resp.Interval, MinInterval: resp.MinInterval, TrackerID: resp.TrackerID, Warning: resp.Warning,
+		Interval: resp.Interval, MinInterval: resp.MinInterval, TrackerID: resp.TrackerID, Warning: warning(resp),
 		Peers: len(resp.Peers), Seeders: resp.Seeders, Leechers: resp.Leechers,
 	}
 	if err != nil {
@@ -148,4 +148,15 @@ func announceResult(req announce.Request, resp tracker.Response, err error) anno
 		r.RetryIn = retryIn(err)
 	}
 	return r
+}
+
+// warning joins the tracker's words and ours about its reply.
+func warning(r tracker.Response) string {
+	switch {
+	case r.Note == "":
+		return r.Warning
+	case r.Warning == "":
+		return "damaged reply: " + r.Note
+	}
+	return r.Warning + " (damaged reply: " + r.Note + ")"
 }

@@ -1,8 +1,11 @@
 package tracker
 
 import (
+	"bytes"
 	"encoding/binary"
+	"fmt"
 	"net/netip"
+	"strings"
 
 	"shoal/bencode"
 )
@@ -13,28 +16,59 @@ const (
 	compact6 = 16 + 2
 )
 
-// appendPeers reads the peers of a reply: "peers" is a string of compact IPv4 peers
-// or a list of dictionaries, "peers6" a string of compact IPv6 peers. Either may be
-// missing, and neither form follows from what was asked for.
-func appendPeers(dst []Peer, peers, peers6 bencode.Value) []Peer {
-	switch peers.Kind() {
-	case bencode.String:
-		b, _ := peers.Bytes()
-		dst = appendCompact(dst, b, compact4)
-	case bencode.List:
-		dst = appendDictionaries(dst, peers)
+// readPeers reads the peers of a reply. "peers" is a string of compact IPv4 peers (BEP 23)
+// or a list of dictionaries (BEP 3), "peers6" a string of compact IPv6 peers (BEP 7). Either
+// may be missing, and neither form follows from what was asked for. The note says what was
+// left out.
+func readPeers(peers, peers6 bencode.Value) (all []Peer, note string) {
+	l := &peerList{}
+	l.read(peers, compact4)
+	l.read(peers6, compact6)
+	var odd []string
+	if l.cut {
+		odd = append(odd, "its list of peers ends inside a peer")
 	}
-	b, _ := peers6.Bytes()
-	return appendCompact(dst, b, compact6)
+	if l.odd > 0 {
+		odd = append(odd, fmt.Sprintf("entries of its list that are not peers: %d", l.odd))
+	}
+	return l.peers, strings.Join(odd, "; ")
 }
 
-// appendCompact reads whole peers of size bytes each. A list that does not consist
-// of whole peers is not used: which bytes are missing cannot be known.
-func appendCompact(dst []Peer, b []byte, size int) []Peer {
-	if len(b)%size != 0 {
-		return dst
+// A peerList takes the peers of a reply.
+type peerList struct {
+	peers []Peer
+	names int  // of peers, by name
+	cut   bool // the end of a list is not a whole peer
+	odd   int  // entries that are not peers
+}
+
+// read takes peers in any form. size is that of a compact peer of the family.
+func (l *peerList) read(v bencode.Value, size int) {
+	switch v.Kind() {
+	case bencode.String:
+		b, _ := v.Bytes()
+		l.peers = appendCompact(l.peers, b, size)
+		l.cut = l.cut || len(b)%size != 0
+	case bencode.List:
+		for item := range v.Items() {
+			l.entry(item, size)
+		}
+	case bencode.Dict:
+		// A script's array with holes becomes a dictionary of its entries by number; one
+		// peer alone stands for itself.
+		if v.Get("ip").Exists() {
+			l.entry(v, size)
+			return
+		}
+		for _, item := range v.Entries() {
+			l.entry(item, size)
+		}
 	}
-	for ; len(b) > 0 && len(dst) < MaxPeers; b = b[size:] {
+}
+
+// appendCompact reads whole peers of size bytes each. What is left at the end is no peer.
+func appendCompact(dst []Peer, b []byte, size int) []Peer {
+	for ; len(b) >= size && len(dst) < MaxPeers; b = b[size:] {
 		a, _ := netip.AddrFromSlice(b[:size-2])
 		addr := netip.AddrPortFrom(a.Unmap(), binary.BigEndian.Uint16(b[size-2:]))
 		if connectable(addr) {
@@ -44,38 +78,65 @@ func appendCompact(dst []Peer, b []byte, size int) []Peer {
 	return dst
 }
 
-// appendDictionaries reads peers in the form of BEP 3: "ip" is an address of either
-// family in text, or a host name; "peer id" may be missing.
-func appendDictionaries(dst []Peer, list bencode.Value) []Peer {
-	names := 0
-	for v := range list.Items() {
-		if len(dst) == MaxPeers {
-			break
-		}
-		host, _ := v.Get("ip").Bytes()
-		port, _ := v.Get("port").Int()
-		if len(host) == 0 || len(host) > 253 || port < 1 || port > 65535 {
-			continue
-		}
-		var p Peer
-		if a, err := netip.ParseAddr(string(host)); err == nil {
-			p.Addr = netip.AddrPortFrom(a.Unmap().WithZone(""), uint16(port))
-			if !connectable(p.Addr) {
-				continue
-			}
-		} else {
-			if names == MaxNames || !isName(host) {
-				continue
-			}
-			names++
-			p.Host, p.Port = string(host), uint16(port)
-		}
-		if id, ok := v.Get("peer id").Bytes(); ok && len(id) == len(p.ID) {
-			p.ID, p.HasID = [20]byte(id), true
-		}
-		dst = append(dst, p)
+// entry takes one entry of a list: a dictionary (BEP 3), in which "ip" is an address of
+// either family in text, or a host name, and "peer id" may be missing; or one compact peer.
+func (l *peerList) entry(v bencode.Value, size int) {
+	if len(l.peers) == MaxPeers {
+		return
 	}
-	return dst
+	if b, ok := v.Bytes(); ok {
+		if len(b) != size {
+			l.odd++
+			return
+		}
+		l.peers = appendCompact(l.peers, b, size)
+		return
+	}
+	host, _ := v.Get("ip").Bytes()
+	host = bytes.TrimSpace(host)
+	port, _ := number(v.Get("port"))
+	if len(host) == 0 || len(host) > 253 || port < 1 || port > 65535 {
+		l.odd++
+		return
+	}
+	var p Peer
+	if a, ok := address(host); ok {
+		p.Addr = netip.AddrPortFrom(a, uint16(port))
+		if !connectable(p.Addr) {
+			l.odd++
+			return
+		}
+	} else {
+		if !isName(host) {
+			l.odd++
+			return
+		}
+		if l.names == MaxNames {
+			return
+		}
+		l.names++
+		p.Host, p.Port = string(host), uint16(port)
+	}
+	if id, ok := v.Get("peer id").Bytes(); ok && len(id) == len(p.ID) {
+		p.ID, p.HasID = [20]byte(id), true
+	}
+	l.peers = append(l.peers, p)
+}
+
+// address reads an address in text, in brackets or not, or in its 4 or 16 bytes.
+func address(b []byte) (netip.Addr, bool) {
+	text := string(b)
+	if t, ok := strings.CutPrefix(text, "["); ok {
+		text = strings.TrimSuffix(t, "]")
+	}
+	a, err := netip.ParseAddr(text)
+	if err != nil && (len(b) == 4 || len(b) == 16) && !isName(b) {
+		var ok bool
+		if a, ok = netip.AddrFromSlice(b); ok {
+			err = nil
+		}
+	}
+	return a.Unmap().WithZone(""), err == nil
 }
 
 // connectable refuses what no peer can have: port 0, no address, the IPv4 broadcast

@@ -1,41 +1,30 @@
 package tracker
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 
 	"shoal/bencode"
 )
 
-// decoding is lenient, because deployed trackers send unsorted keys and bytes after
-// the dictionary, and bounded: a reply is three levels deep, and seven values a peer
-// fill MaxPeers many times over.
-var decoding = bencode.Options{Lenient: true, MaxDepth: 8, MaxTokens: 20 * MaxPeers}
-
 // ParseResponse reads the body of a reply. The error is a *FailureError when the
 // tracker said no, ErrEmpty, ErrTooLong, ErrMalformed, or one of bencode's.
 //
-// What is missing, of a wrong type or out of range is left at "not given" and the
-// rest is used, as other clients do; a list of whole peers cut short in the middle
-// of one is not used at all.
+// What stands around the dictionary is passed over. What is missing, of a wrong type or
+// out of range is left at "not given" and the rest is used, as other clients do; of a
+// damaged list the whole peers are used, and Note says so.
 func ParseResponse(b []byte) (Response, error) {
-	if len(b) == 0 {
-		return Response{}, ErrEmpty
-	}
-	if len(b) > MaxBody {
-		return Response{}, ErrTooLong
-	}
-	d, _, err := decoding.ParsePrefix(b)
-	if err != nil {
+	d, err := parse(b)
+	var failure *FailureError
+	switch {
+	case errors.As(err, &failure), errors.Is(err, ErrEmpty), errors.Is(err, ErrTooLong):
+		return Response{}, err
+	case err != nil:
 		return Response{}, fmt.Errorf("read tracker reply: %w", err)
-	}
-	if d.Kind() != bencode.Dict {
-		return Response{}, ErrMalformed
-	}
-	if reason, ok := d.Get("failure reason").Bytes(); ok {
-		return Response{}, &FailureError{Reason: printable(reason), RetryIn: retryIn(d.Get("retry in"))}
 	}
 	r := Response{
 		Interval:    seconds(d.Get("interval")),
@@ -50,38 +39,53 @@ func ParseResponse(b []byte) (Response, error) {
 	if warning, ok := d.Get("warning message").Bytes(); ok {
 		r.Warning = printable(warning)
 	}
-	r.Peers = appendPeers(r.Peers, d.Get("peers"), d.Get("peers6"))
+	r.Peers, r.Note = readPeers(d.Get("peers"), d.Get("peers6"))
 	return r, nil
+}
+
+// number reads an integer, also one that a script wrote as text or as a fraction; one
+// that 64 bits cannot hold is the largest or smallest that they can.
+func number(v bencode.Value) (int64, bool) {
+	if n, ok := v.Int(); ok {
+		return n, true
+	}
+	text := ""
+	switch b, ok := v.Bytes(); {
+	case ok:
+		text = strings.TrimSpace(string(b[:min(len(b), 64)]))
+	case v.Kind() == bencode.Int:
+		text = strings.TrimSpace(string(v.Raw()[1 : len(v.Raw())-1]))
+	}
+	whole, _, _ := strings.Cut(text, ".")
+	n, err := strconv.ParseInt(whole, 10, 64)
+	return n, err == nil || errors.Is(err, strconv.ErrRange)
 }
 
 // seconds reads a wait. What is not positive counts as not given.
 func seconds(v bencode.Value) time.Duration {
-	n, ok := v.Int()
+	n, ok := number(v)
 	if !ok || n <= 0 {
 		return 0
 	}
 	return time.Duration(min(n, int64(MaxInterval/time.Second))) * time.Second
 }
 
-// retryIn reads minutes, or "never" (BEP 31).
-func retryIn(v bencode.Value) time.Duration {
-	minutes, ok := v.Int()
-	if text, isText := v.Bytes(); isText {
-		if string(text) == "never" {
-			return Never
-		}
-		n, err := strconv.ParseInt(string(text), 10, 32)
-		minutes, ok = n, err == nil
+// retryIn reads how long a tracker that says no wants to be left alone: minutes or "never"
+// (BEP 31), else the interval that many give along with the reason.
+func retryIn(d bencode.Value) time.Duration {
+	v := d.Get("retry in")
+	if text, ok := v.Bytes(); ok && strings.EqualFold(strings.TrimSpace(string(text)), "never") {
+		return Never
 	}
-	if !ok || minutes <= 0 {
-		return 0
+	if minutes, ok := number(v); ok && minutes > 0 {
+		return time.Duration(min(minutes, int64(MaxInterval/time.Minute))) * time.Minute
 	}
-	return time.Duration(min(minutes, int64(MaxInterval/time.Minute))) * time.Minute
+	return max(seconds(d.Get("interval")), seconds(d.Get("min interval")))
 }
 
 // count reads a number of peers; -1 when there is none.
 func count(v bencode.Value) int64 {
-	if n, ok := v.Int(); ok && n >= 0 {
+	if n, ok := number(v); ok && n >= 0 {
 		return n
 	}
 	return -1

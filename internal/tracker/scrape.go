@@ -1,6 +1,7 @@
 package tracker
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -64,21 +65,13 @@ func ScrapeQuery(scrape string, hashes []infohash.Hash) string {
 // the tracker does not know is missing, and so is what was not asked. The errors are
 // those of ParseResponse.
 func ParseScrape(b []byte, hashes []infohash.Hash) (map[infohash.Hash]Counts, error) {
-	if len(b) == 0 {
-		return nil, ErrEmpty
-	}
-	if len(b) > MaxBody {
-		return nil, ErrTooLong
-	}
-	d, _, err := decoding.ParsePrefix(b)
-	if err != nil {
+	d, err := parse(b)
+	var failure *FailureError
+	switch {
+	case errors.As(err, &failure), errors.Is(err, ErrEmpty), errors.Is(err, ErrTooLong):
+		return nil, err
+	case err != nil:
 		return nil, fmt.Errorf("read tracker reply: %w", err)
-	}
-	if d.Kind() != bencode.Dict {
-		return nil, ErrMalformed
-	}
-	if reason, ok := d.Get("failure reason").Bytes(); ok {
-		return nil, &FailureError{Reason: printable(reason), RetryIn: retryIn(d.Get("retry in"))}
 	}
 	files := d.Get("files")
 	if files.Kind() != bencode.Dict {

@@ -69,6 +69,7 @@ type Response struct {
 	MinInterval time.Duration // no announce before; 0 when not given, at most MaxInterval
 	TrackerID   string        // to be sent with later announces; empty when not given
 	Warning     string        // for the user; printable
+	Note        string        // what was odd about the reply, in our words; empty for a sound one
 	From        netip.Addr    // who answered, as the client saw; not of the reply
 	ExternalIP  netip.Addr    // our address as the tracker sees it; invalid when not given
 	Seeders     int64         // peers that are complete; -1 when not given
@@ -105,7 +106,25 @@ func (e *FailureError) Error() string {
 	if e.Reason == "" {
 		return "the tracker refused without a reason"
 	}
+	if e.refusesPort() {
+		return "the tracker said: " + e.Reason + " (listen on another port: most trackers take any from 49152 to 65535)"
+	}
 	return "the tracker said: " + e.Reason
+}
+
+// refusesPort reports whether the reason is the port that we listen on. Private trackers
+// refuse those that were shaped by providers once. The words are those of deployed ones.
+func (e *FailureError) refusesPort() bool {
+	text := strings.ToLower(e.Reason)
+	if !strings.Contains(text, "port") || strings.Contains(text, "support") {
+		return false
+	}
+	for _, word := range []string{"blacklist", "black list", "black-list", "banned", "not allowed", "disallowed", "forbidden", "blocked", "invalid", "prohibited", "not permitted", "restricted", "denied", "unauthorized"} {
+		if strings.Contains(text, word) {
+			return true
+		}
+	}
+	return false
 }
 
 // What can be wrong with an announce URL or a reply, besides a FailureError and the

@@ -262,10 +262,44 @@ func TestTolerance(t *testing.T) {
 		{"leading zero", "d8:intervali0090ee", func(r Response) bool { return r.Interval == 90*time.Second }},
 		{"interval 0", "d8:intervali0ee", func(r Response) bool { return r.Interval == 0 }},
 		{"interval 2^62", "d8:intervali4611686018427387904e12:min intervali4611686018427387904ee", func(r Response) bool { return r.Interval == MaxInterval && r.MinInterval == MaxInterval }},
-		{"interval as text", "d8:interval2:90ee", func(r Response) bool { return r.Interval == 0 }},
+		{"interval as text", "d8:interval2:90e", func(r Response) bool { return r.Interval == 90*time.Second }},
+		{"interval as text in blanks", "d8:interval4: 90 e", func(r Response) bool { return r.Interval == 90*time.Second }},
+		{"interval in words", "d8:interval4:soon8:completei3ee", func(r Response) bool { return r.Interval == 0 && r.Seeders == 3 }},
+		{"interval as a fraction", "d8:intervali90.5ee", func(r Response) bool { return r.Interval == 90*time.Second }},
+		{"interval beyond 64 bits", "d8:intervali99999999999999999999e8:completei3ee", func(r Response) bool { return r.Interval == MaxInterval && r.Seeders == 3 }},
+		{"interval below 64 bits", "d8:intervali-99999999999999999999e8:completei3ee", func(r Response) bool { return r.Interval == 0 && r.Seeders == 3 }},
+		{"interval as a list", "d8:intervalli90ee8:completei3ee", func(r Response) bool { return r.Interval == 0 && r.Seeders == 3 }},
+		{"a key twice", "d8:intervali90e8:intervali70e5:peers0:e", func(r Response) bool { return r.Interval == 90*time.Second }},
+		{"a key twice, far apart", "d8:intervali90e5:peers0:8:intervali70ee", func(r Response) bool { return r.Interval == 90*time.Second }},
+		{"counts as text", "d8:complete1:310:incomplete1:4e", func(r Response) bool { return r.Seeders == 3 && r.Leechers == 4 }},
+		{"nothing at all in it", "de", func(r Response) bool { return r.Interval == 0 && len(r.Peers) == 0 }},
+		{"an empty failure beside peers", "d14:failure reason0:5:peers6:\x01\x02\x03\x04\x00\x50e", func(r Response) bool { return len(r.Peers) == 1 }},
+		{"blanks before", "\r\n\t \x00d8:intervali90ee", func(r Response) bool { return r.Interval == 90*time.Second }},
+		{"a byte order mark before", "\xef\xbb\xbf\r\nd8:intervali90ee", func(r Response) bool { return r.Interval == 90*time.Second }},
+		{"a script's warning before", "<br />\n<b>Warning</b>:  mysql_connect() [<a href='function.mysql'>d3</a>] in line 7<br />\nd8:intervali90ee", func(r Response) bool { return r.Interval == 90*time.Second }},
+		{"an integer before", "i-1ed8:intervali90ee", func(r Response) bool { return r.Interval == 90*time.Second }},
+		{"an odd dictionary before", "d1:ae d8:intervali90ee", func(r Response) bool { return r.Interval == 90*time.Second }},
+		{"a page around", "<html><body>d8:intervali90ee</body></html>", func(r Response) bool { return r.Interval == 90*time.Second }},
+		{"a chunk head around", "12\r\nd8:intervali90ee\r\n0\r\n\r\n", func(r Response) bool { return r.Interval == 90*time.Second }},
+		{"peers6 alone", "d6:peers618:\x20\x01\x0d\xb8\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x50e", func(r Response) bool { return texts(r.Peers)[0] == "[2001:db8::1]:80" && r.Note == "" }},
+		{"peers6 as a list", "d6:peers6ld2:ip11:2001:db8::14:porti80eeee", func(r Response) bool { return texts(r.Peers)[0] == "[2001:db8::1]:80" }},
+		{"ragged peers6", "d6:peers619:\x20\x01\x0d\xb8\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x50xe", func(r Response) bool { return len(r.Peers) == 1 && r.Note != "" }},
+		{"less than a peer", "d5:peers5:\x01\x02\x03\x04\x00e", func(r Response) bool { return len(r.Peers) == 0 && r.Note != "" }},
+		{"a port as text", "d5:peersld2:ip9:192.0.2.14:port2:80eee", func(r Response) bool { return texts(r.Peers)[0] == "192.0.2.1:80" && r.Note == "" }},
+		{"an address in brackets", "d5:peersld2:ip13:[2001:db8::1]4:porti80eeee", func(r Response) bool { return texts(r.Peers)[0] == "[2001:db8::1]:80" }},
+		{"an address in blanks", "d5:peersld2:ip11: 192.0.2.1 4:porti80eeee", func(r Response) bool { return texts(r.Peers)[0] == "192.0.2.1:80" }},
+		{"an address in four bytes", "d5:peersld2:ip4:\xc0\x00\x02\x014:porti80eeee", func(r Response) bool { return texts(r.Peers)[0] == "192.0.2.1:80" }},
+		{"some bad entries", "d5:peersli7ed2:ip9:192.0.2.14:porti0eed2:ip9:192.0.2.24:porti80eelee8:completei3ee", func(r Response) bool {
+			return len(r.Peers) == 1 && r.Seeders == 3 && r.Note == "entries of its list that are not peers: 3"
+		}},
+		{"a list of compact peers", "d5:peersl6:\x01\x02\x03\x04\x00\x506:\x01\x02\x03\x05\x00\x503:abcee", func(r Response) bool { return len(r.Peers) == 2 && r.Note != "" }},
+		{"peers numbered", "d5:peersd1:0d2:ip9:192.0.2.14:porti80ee1:2d2:ip9:192.0.2.24:porti80eeee", func(r Response) bool { return len(r.Peers) == 2 }},
+		{"one peer alone", "d5:peersd2:ip9:192.0.2.14:porti80eee", func(r Response) bool { return len(r.Peers) == 1 }},
 		{"negative counts", "d8:completei-1e10:incompletei-9ee", func(r Response) bool { return r.Seeders == -1 && r.Leechers == -1 }},
 		{"peers of a wrong type", "d5:peersi1e6:peers6lee", func(r Response) bool { return len(r.Peers) == 0 }},
-		{"ragged peers", "d5:peers7:\x01\x02\x03\x04\x00\x50\x01e", func(r Response) bool { return len(r.Peers) == 0 }},
+		{"ragged peers", "d5:peers7:\x01\x02\x03\x04\x00\x50\x01e", func(r Response) bool {
+			return len(r.Peers) == 1 && r.Note == "its list of peers ends inside a peer"
+		}},
 		{"odd dictionaries", "d5:peersli1ele0:dee" + "e", func(r Response) bool { return len(r.Peers) == 0 }},
 		{"ports out of range", "d5:peersld2:ip9:192.0.2.14:porti0eed2:ip9:192.0.2.14:porti65536eed2:ip9:192.0.2.14:porti-1eeee", func(r Response) bool { return len(r.Peers) == 0 }},
 		{"names that are none", "d5:peersld2:ip3:1.24:porti1eed2:ip7:a b.com4:porti1eed2:ip2:\xc3\xa44:porti1eeee", func(r Response) bool { return len(r.Peers) == 0 }},
@@ -287,13 +321,20 @@ func TestTolerance(t *testing.T) {
 
 func TestFailures(t *testing.T) {
 	for body, want := range map[string]FailureError{
-		"d14:failure reason7:go awaye":                     {Reason: "go away"},
-		"d14:failure reason4:busy8:retry ini5ee":           {Reason: "busy", RetryIn: 5 * time.Minute},
-		"d14:failure reason4:busy8:retry in1:7e":           {Reason: "busy", RetryIn: 7 * time.Minute},
-		"d14:failure reason4:busy8:retry in5:nevere":       {Reason: "busy", RetryIn: Never},
-		"d14:failure reason4:busy8:retry ini-5ee":          {Reason: "busy"},
-		"d14:failure reason4:busy8:retry ini99999999999ee": {Reason: "busy", RetryIn: MaxInterval},
-		"d14:failure reason0:8:intervali5ee":               {},
+		"d14:failure reason7:go awaye":                                 {Reason: "go away"},
+		"d14:failure reason4:busy8:retry ini5ee":                       {Reason: "busy", RetryIn: 5 * time.Minute},
+		"d14:failure reason4:busy8:retry in1:7e":                       {Reason: "busy", RetryIn: 7 * time.Minute},
+		"d14:failure reason4:busy8:retry in5:nevere":                   {Reason: "busy", RetryIn: Never},
+		"d14:failure reason4:busy8:retry ini-5ee":                      {Reason: "busy"},
+		"d14:failure reason4:busy8:retry ini99999999999ee":             {Reason: "busy", RetryIn: MaxInterval},
+		"d14:failure reason0:8:intervali5ee":                           {RetryIn: 5 * time.Second}, // as most that say no do
+		"d14:failure reason4:busy8:intervali1800e8:retry ini5ee":       {Reason: "busy", RetryIn: 5 * time.Minute},
+		"d14:failure reason4:busy12:min intervali900e8:intervali600ee": {Reason: "busy", RetryIn: 15 * time.Minute},
+		"d14:failure reason4:busy8:interval4:1800e":                    {Reason: "busy", RetryIn: 30 * time.Minute},
+		"d14:failure reason4:busy8:intervali-1ee":                      {Reason: "busy"},
+		"d14:failure reason4:busy8:retry in7: Never e":                 {Reason: "busy", RetryIn: Never},
+		"<br/>d14:failure reason4:busye":                               {Reason: "busy"},
+		"d14:failure reasoni7ee":                                       {},
 	} {
 		_, err := ParseResponse([]byte(body))
 		var got *FailureError
@@ -303,6 +344,26 @@ func TestFailures(t *testing.T) {
 		}
 		if *got != want || got.Error() == "" {
 			t.Errorf("%q: %+v, want %+v", body, *got, want)
+		}
+	}
+}
+
+// A tracker that refuses our port gets a hint.
+func TestRefusedPort(t *testing.T) {
+	for reason, hint := range map[string]bool{
+		"Port 6881 is blacklisted":                         true,
+		"port 51413 blacklisted":                           true,
+		"Your port 6882 is not allowed":                    true,
+		"The port you are using is BANNED":                 true,
+		"Listening port 6881 is forbidden, choose another": true,
+		"Illegal port: 6881 is on our black list":          true,
+		"unregistered torrent":                             false,
+		"this client is not supported and not allowed":     false,
+		"client is banned, see the support page":           false,
+		"":                                                 false,
+	} {
+		if got := strings.Contains((&FailureError{Reason: reason}).Error(), "another port"); got != hint {
+			t.Errorf("%q: hint %v", reason, got)
 		}
 	}
 }
@@ -317,6 +378,8 @@ func TestRefuses(t *testing.T) {
 		"cut short":   {"d8:interval", bencode.ErrTruncated},
 		"nested":      {"d1:x" + strings.Repeat("l", 50) + strings.Repeat("e", 50) + "e", bencode.ErrDepth},
 		"many values": {"d1:xl" + strings.Repeat("le", 50_000) + "ee", bencode.ErrTooMany},
+		"a page":      {"<!DOCTYPE html><html>d4:infod3:", bencode.ErrSyntax},
+		"blanks":      {" \r\n", ErrEmpty},
 		"too long":    {"d1:x3000000:" + strings.Repeat("x", 3_000_000) + "e", ErrTooLong},
 	} {
 		if _, err := ParseResponse([]byte(c.body)); !errors.Is(err, c.want) {
@@ -344,6 +407,26 @@ func TestLongTextIsCut(t *testing.T) {
 	var f *FailureError
 	if !errors.As(err, &f) || f.Reason != long[:maxText]+"…" {
 		t.Errorf("got %v", err)
+	}
+}
+
+// What stands before a dictionary costs a bounded number of tries, however often it looks
+// as if one began.
+func TestFindIsBounded(t *testing.T) {
+	const reply = "d8:intervali90ee"
+	for name, c := range map[string]struct {
+		before string
+		found  bool
+	}{
+		"some tries":     {strings.Repeat("d1:x ", maxTries-2), true},
+		"too many tries": {strings.Repeat("d1:x ", maxTries+2), false},
+		"too far":        {strings.Repeat("x", maxPreface+1), false},
+		"at the edge":    {strings.Repeat("x", maxPreface-2), true},
+	} {
+		dict, ok := Find([]byte(c.before + reply))
+		if ok != c.found || ok && string(dict) != reply {
+			t.Errorf("%s: found %v, %.40q", name, ok, dict)
+		}
 	}
 }
 

@@ -148,7 +148,7 @@ func (r UDPReply) Response(v6 bool) Response {
 		Leechers: udpCount(r.body[4:]),
 		Seeders:  udpCount(r.body[8:]),
 		// A packet cut on its way ends within a peer.
-		Peers: appendCompact(nil, peers[:len(peers)-len(peers)%size], size),
+		Peers: appendCompact(nil, peers, size),
 	}
 }
 

@@ -11,8 +11,8 @@
 // family.
 //
 // An exchange over HTTP is straight-line code on one connection that is closed at its
-// end: it uses no environment, no proxy, no cookies, no idle connections, and starts no
-// goroutine that outlives the call. UDP trackers share one socket for each family, opened
+// end: it uses no environment, no proxy, no idle connections, and starts no goroutine that
+// outlives the call. Cookies last as long as one chain of redirects. UDP trackers share one socket for each family, opened
 // when it is first needed; its receiver, a goroutine, ends with Close.
 package trackerclient
 
@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/http/cookiejar"
 	"net/netip"
 	"os"
 	"slices"
@@ -73,6 +74,7 @@ type Client struct {
 // ErrForbidden when the URL leads where it must not. RetryIn tells when the other side
 // wants to be asked again.
 func (c *Client) Announce(ctx context.Context, announceURL string, p tracker.Params, heard func(tracker.Response)) (tracker.Response, error) {
+	announceURL = tracker.CleanURL(announceURL)
 	to, ways, cancel, err := c.reach(&ctx, announceURL)
 	defer cancel()
 	if err != nil {
@@ -169,6 +171,7 @@ func (c *Client) Scrape(ctx context.Context, announceURL string, hashes []infoha
 }
 
 func (c *Client) scrape(ctx context.Context, announceURL string, hashes []infohash.Hash) (map[infohash.Hash]tracker.Counts, error) {
+	announceURL = tracker.CleanURL(announceURL)
 	url, ok := tracker.ScrapeURL(announceURL)
 	if !ok {
 		return nil, &Error{Host: hostOf(announceURL), Op: "read the announce URL", Err: ErrNoScrape}
@@ -231,6 +234,7 @@ func (c *Client) fetch(ctx context.Context, rawURL string, w way) ([]byte, netip
 	}
 	public := false // an answer came from the internet
 	addrs := w.addrs
+	jar, _ := cookiejar.New(nil) // some servers send a client round until it shows their cookie
 	for hop := range maxRedirects + 1 {
 		if hop > 0 {
 			if addrs, err = c.Network.Resolve(ctx, to.host); err == nil {
@@ -246,13 +250,14 @@ func (c *Client) fetch(ctx context.Context, rawURL string, w way) ([]byte, netip
 		if len(addrs) == 0 {
 			return nil, netip.Addr{}, &Error{Host: to.authority, Op: "connect", Err: ErrForbidden}
 		}
-		reply, err := c.get(ctx, to, addrs)
+		reply, err := c.get(ctx, to, addrs, jar.Cookies(to.origin()))
 		if err != nil {
 			return nil, netip.Addr{}, err
 		}
 		if reply.location == "" {
 			return reply.body, reply.from, nil
 		}
+		jar.SetCookies(to.origin(), reply.cookies)
 		public = public || !isLocal(reply.from)
 		if to, err = to.redirect(reply.location); err != nil {
 			return nil, netip.Addr{}, &Error{Host: reply.host, Op: "follow a redirect", Err: err}

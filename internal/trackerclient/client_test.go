@@ -194,29 +194,32 @@ func TestFailures(t *testing.T) {
 		answer func(net.Conn, *http.Request)
 		want   func(error) bool
 	}{
-		"failure reason":           {ok("d14:failure reason5:go on8:retry ini7ee"), failure("go on", 7*time.Minute)},
-		"failure reason and 400":   {says("HTTP/1.1 400 Bad\r\n\r\nd14:failure reason2:noe"), failure("no", 0)},
-		"404":                      {says("HTTP/1.1 404 Not Found\r\n\r\n<html>"), status(404, 0)},
-		"503 with a wait":          {says("HTTP/1.1 503 Busy\r\nRetry-After: 120\r\n\r\n"), status(503, 2*time.Minute)},
-		"503 with an endless wait": {says("HTTP/1.1 503 Busy\r\nRetry-After: 2000000000\r\n\r\n"), status(503, tracker.MaxInterval)},
-		"redirect to nowhere":      {says("HTTP/1.1 302 Found\r\n\r\n"), status(302, 0)},
-		"redirect to a file":       {redirect("file:///etc/passwd"), is(tracker.ErrURL)},
-		"redirect to udp":          {redirect("udp://tracker.example:80/announce"), is(tracker.ErrURL)},
-		"redirect to nonsense":     {redirect("http://[::1"), is(tracker.ErrURL)},
-		"html":                     {ok("<html>"), is(bencode.ErrSyntax)},
-		"empty":                    {ok(""), is(tracker.ErrEmpty)},
-		"no content":               {says("HTTP/1.1 204 No Content\r\n\r\n"), is(tracker.ErrEmpty)},
-		"not HTTP":                 {says("SSH-2.0-secret\r\n"), is(ErrReply)},
-		"nothing at all":           {says(""), is(io.ErrUnexpectedEOF)},
-		"cut short":                {says("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nd8:inter"), is(io.ErrUnexpectedEOF)},
-		"notices only":             {says(strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 100)), status(100, 0)},
-		"not compressed":           {says("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\nd8:intervali1ee"), is(ErrReply)},
-		"compression bomb":         {says("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + bomb.String()), is(ErrTooLong)},
-		"endless body":             {forever("HTTP/1.1 200 OK\r\n\r\n", strings.Repeat("x", 10000)), is(ErrTooLong)},
-		"endless chunks":           {forever("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", strings.Repeat("1\r\nx\r\n", 1000)), is(ErrTooLong)},
-		"endless header":           {forever("HTTP/1.1 200 OK\r\n", strings.Repeat("X-Y: z\r\n", 1000)), is(ErrTooLong)},
-		"endless header line":      {forever("HTTP/1.1 200 OK\r\nX: ", strings.Repeat("x", 1000)), is(ErrTooLong)},
-		"silence":                  {func(c net.Conn, _ *http.Request) { io.Copy(io.Discard, c) }, is(context.DeadlineExceeded)},
+		"failure reason":            {ok("d14:failure reason5:go on8:retry ini7ee"), failure("go on", 7*time.Minute)},
+		"failure reason and 400":    {says("HTTP/1.1 400 Bad\r\n\r\nd14:failure reason2:noe"), failure("no", 0)},
+		"404":                       {says("HTTP/1.1 404 Not Found\r\n\r\n<html>"), status(404, 0)},
+		"503 with a wait":           {says("HTTP/1.1 503 Busy\r\nRetry-After: 120\r\n\r\n"), status(503, 2*time.Minute)},
+		"503 with an endless wait":  {says("HTTP/1.1 503 Busy\r\nRetry-After: 2000000000\r\n\r\n"), status(503, tracker.MaxInterval)},
+		"redirect to nowhere":       {says("HTTP/1.1 302 Found\r\n\r\n"), status(302, 0)},
+		"redirect to a file":        {redirect("file:///etc/passwd"), is(tracker.ErrURL)},
+		"redirect to udp":           {redirect("udp://tracker.example:80/announce"), is(tracker.ErrURL)},
+		"redirect to nonsense":      {redirect("http://[::1"), is(tracker.ErrURL)},
+		"html":                      {ok("<html>"), is(bencode.ErrSyntax)},
+		"empty":                     {ok(""), is(tracker.ErrEmpty)},
+		"no content":                {says("HTTP/1.1 204 No Content\r\n\r\n"), is(tracker.ErrEmpty)},
+		"not HTTP":                  {says("SSH-2.0-secret\r\n"), is(ErrReply)},
+		"nothing at all":            {says(""), is(io.ErrUnexpectedEOF)},
+		"cut short":                 {says("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nd8:inter"), is(io.ErrUnexpectedEOF)},
+		"notices only":              {says(strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 100)), status(100, 0)},
+		"not compressed, no answer": {says("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\nhello"), is(bencode.ErrSyntax)},
+		"a page":                    {ok("<!DOCTYPE html><html>"), is(bencode.ErrSyntax)},
+		"headers without an end":    {says("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"), is(ErrReply)},
+		"a failure and a wait":      {says("HTTP/1.1 503 Busy\r\nRetry-After: 120\r\n\r\nd14:failure reason2:noe"), failure("no", 2*time.Minute)},
+		"compression bomb":          {says("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + bomb.String()), is(ErrTooLong)},
+		"endless body":              {forever("HTTP/1.1 200 OK\r\n\r\n", strings.Repeat("x", 10000)), is(ErrTooLong)},
+		"endless chunks":            {forever("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", strings.Repeat("1\r\nx\r\n", 1000)), is(ErrTooLong)},
+		"endless header":            {forever("HTTP/1.1 200 OK\r\n", strings.Repeat("X-Y: z\r\n", 1000)), is(ErrTooLong)},
+		"endless header line":       {forever("HTTP/1.1 200 OK\r\nX: ", strings.Repeat("x", 1000)), is(ErrTooLong)},
+		"silence":                   {func(c net.Conn, _ *http.Request) { io.Copy(io.Discard, c) }, is(context.DeadlineExceeded)},
 		"a trickle": {func(c net.Conn, _ *http.Request) {
 			io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\nd1:x9999999:")
 			for {
@@ -259,10 +262,11 @@ func TestNoTracker(t *testing.T) {
 			"http://tracker.example/announce": "announce to tracker.example: connect: context deadline exceeded",
 			"udp://tracker.example/announce":  "announce to tracker.example: ask: context deadline exceeded",
 			"wss://tracker.example/announce":  "announce to tracker.example: read the announce URL: ",
-			"http://träcker.example/announce": "announce to tracker: read the announce URL: ",
+			"http://träcker.example/announce": "announce to xn--trcker-cua.example: resolve: ",
+			"http://trä_!cker.example/secret": "announce to tracker: read the announce URL: ",
 			"http://a.example:0/announce":     "announce to a.example:0: read the announce URL: ",
 			"http://a.example:99999/announce": "announce to a.example:99999: read the announce URL: ",
-			"http://a b@c.example/x/secret":   "announce to c.example: read the announce URL: ",
+			"http://a b@c.example/x/secret":   "announce to c.example: resolve: ",
 			"secret":                          "announce to tracker: read the announce URL: ",
 		} {
 			w.client.Timeout = 5 * time.Second
@@ -308,6 +312,12 @@ func TestRedirects(t *testing.T) {
 				redirect("/loop/again")(c, r)
 			case strings.HasPrefix(r.RequestURI, "/a/one"):
 				redirect("two?x")(c, r)
+			case strings.HasPrefix(r.RequestURI, "/cookie"):
+				if one, err := r.Cookie("seen"); err != nil || one.Value != "1" {
+					says("HTTP/1.1 307 Again\r\nset-cookie: seen=1; Path=/\r\nLocation:  /cookie?x y\r\n\r\n")(c, r)
+					return
+				}
+				ok(plenty)(c, r)
 			case strings.HasPrefix(r.RequestURI, "/a/two"):
 				redirect("http://evil:word@other.example:81/three")(c, r)
 			}
@@ -324,6 +334,10 @@ func TestRedirects(t *testing.T) {
 		}
 		if auth[0] == "" || auth[1] != auth[0] || auth[2] != "" {
 			t.Errorf("credentials given: %q; they belong to the first host alone", auth)
+		}
+		w.log = nil
+		if _, err := w.announce("http://tracker.example/cookie"); err != nil || len(w.log) != 2 {
+			t.Errorf("with a cookie, after %q: %v", w.log, err)
 		}
 		w.log = nil
 		if _, err := w.announce("http://tracker.example/loop"); !errors.Is(err, ErrRedirects) || len(w.log) != 6 {

@@ -1,40 +1,20 @@
 package trackerclient
 
 import (
-	"bufio"
-	"compress/gzip"
 	"context"
 	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
-	"strconv"
 	"strings"
 	"time"
-
-	"shoal/internal/tracker"
 )
-
-const (
-	maxHeader = 64 << 10            // bytes of a reply before its body
-	maxWire   = 2 * tracker.MaxBody // bytes of a body with its chunk heads, before inflating
-	maxInform = 5                   // informational replies (1xx) before the real one
-)
-
-// A reply is what one GET brought: a body, or where to look instead.
-type reply struct {
-	body     []byte
-	location string     // not empty for a redirect
-	host     string     // who said so
-	from     netip.Addr // the address that answered
-}
 
 // get asks one target.
-func (c *Client) get(ctx context.Context, to target, addrs []netip.Addr) (reply, error) {
+func (c *Client) get(ctx context.Context, to target, addrs []netip.Addr, cookies []*http.Cookie) (reply, error) {
 	fail := func(op string, err error) (reply, error) {
 		return reply{}, &Error{Host: to.authority, Op: op, Err: cause(ctx, err)}
 	}
@@ -68,10 +48,15 @@ func (c *Client) get(ctx context.Context, to target, addrs []netip.Addr) (reply,
 		}
 		stream = t
 	}
-	if _, err := stream.Write(c.request(to)); err != nil {
+	if _, err := stream.Write(c.request(to, cookies)); err != nil {
 		return fail("send", err)
 	}
-	r, err := read(stream)
+	r, err := read(stream, func() {
+		conn.SetReadDeadline(time.Now().Add(hurry))
+		if ctx.Err() != nil {
+			conn.SetDeadline(time.Unix(1, 0)) // as above, which it may have undone
+		}
+	})
 	if err != nil {
 		return fail("read the reply", err)
 	}
@@ -99,7 +84,7 @@ func (c *Client) dial(ctx context.Context, addrs []netip.Addr, port uint16) (net
 
 // request gives the bytes of a GET. Nothing in them can start a new line: the URL was
 // checked, and the user agent is cleaned.
-func (c *Client) request(to target) []byte {
+func (c *Client) request(to target, cookies []*http.Cookie) []byte {
 	b := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\n", to.path, to.authority)
 	agent := strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {
@@ -115,99 +100,12 @@ func (c *Client) request(to target) []byte {
 		pair := base64.StdEncoding.EncodeToString([]byte(to.user.Username() + ":" + password))
 		b = fmt.Appendf(b, "Authorization: Basic %s\r\n", pair)
 	}
+	if len(cookies) > 0 {
+		var pairs []string
+		for _, one := range cookies[:min(len(cookies), maxCookies)] {
+			pairs = append(pairs, (&http.Cookie{Name: one.Name, Value: one.Value, Quoted: one.Quoted}).String())
+		}
+		b = fmt.Appendf(b, "Cookie: %s\r\n", strings.Join(pairs, "; "))
+	}
 	return append(b, "Accept: */*\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n"...)
-}
-
-// read takes a reply from the connection.
-func read(stream io.Reader) (reply, error) {
-	in := &bounded{r: stream, left: maxHeader}
-	buffered := bufio.NewReader(in)
-	var resp *http.Response
-	for range maxInform + 1 {
-		var err error
-		// The request is told for its method alone: a GET has a body in its reply.
-		if resp, err = http.ReadResponse(buffered, nil); err != nil {
-			if in.left <= 0 {
-				err = ErrTooLong // a line cut there is taken for an odd one
-			}
-			return reply{}, plain(err)
-		}
-		if resp.StatusCode >= 200 {
-			break
-		}
-	}
-	in.left = maxWire
-	switch code := resp.StatusCode; {
-	case code == 301 || code == 302 || code == 303 || code == 307 || code == 308:
-		if l := resp.Header.Get("Location"); l != "" && len(l) <= tracker.MaxURL {
-			return reply{location: l}, nil
-		}
-		return reply{}, &StatusError{Code: code}
-	case code < 200 || code > 299:
-		return reply{}, refusal(resp)
-	}
-	body, err := readBody(resp)
-	return reply{body: body}, err
-}
-
-// plain gives an error of reading a reply without the stranger's text that it quotes.
-func plain(err error) error {
-	var ne net.Error
-	if errors.Is(err, ErrTooLong) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &ne) {
-		return err
-	}
-	return ErrReply
-}
-
-// refusal gives the error of a reply that is not a success: the tracker's words when
-// there are some, else the status.
-func refusal(resp *http.Response) error {
-	if body, err := readBody(resp); err == nil {
-		var failure *tracker.FailureError
-		if _, err := tracker.ParseResponse(body); errors.As(err, &failure) {
-			return failure
-		}
-	}
-	e := &StatusError{Code: resp.StatusCode}
-	if n, err := strconv.ParseUint(resp.Header.Get("Retry-After"), 10, 31); err == nil {
-		e.RetryIn = min(time.Duration(n)*time.Second, tracker.MaxInterval)
-	}
-	return e
-}
-
-// readBody reads a body, inflating it where it is compressed, up to the most that a
-// reply may have.
-func readBody(resp *http.Response) ([]byte, error) {
-	body := io.Reader(resp.Body)
-	switch strings.ToLower(strings.TrimSpace(resp.Header.Get("Content-Encoding"))) {
-	case "gzip", "x-gzip":
-		z, err := gzip.NewReader(body)
-		if err != nil {
-			return nil, plain(err)
-		}
-		body = z
-	}
-	b, err := io.ReadAll(io.LimitReader(body, tracker.MaxBody+1))
-	switch {
-	case len(b) > tracker.MaxBody:
-		return nil, ErrTooLong
-	case err != nil:
-		return nil, plain(err)
-	}
-	return b, nil
-}
-
-// bounded gives ErrTooLong after so many bytes; a short reply would be an end.
-type bounded struct {
-	r    io.Reader
-	left int
-}
-
-func (b *bounded) Read(p []byte) (int, error) {
-	if b.left <= 0 {
-		return 0, ErrTooLong
-	}
-	n, err := b.r.Read(p[:min(len(p), b.left)])
-	b.left -= n
-	return n, err
 }

@@ -122,6 +122,9 @@ func join(all []tracker.Response) tracker.Response {
 		if one.Warning == "" {
 			one.Warning = r.Warning
 		}
+		if one.Note == "" {
+			one.Note = r.Note
+		}
 		one.Peers = append(one.Peers, r.Peers...)
 	}
 	one.Peers = one.Peers[:min(len(one.Peers), tracker.MaxPeers)]

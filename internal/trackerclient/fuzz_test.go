@@ -18,7 +18,7 @@ func FuzzTarget(f *testing.F) {
 		}
 		check := func(to target) {
 			c := &Client{UserAgent: "shoal"}
-			lines := strings.Split(string(c.request(to)), "\r\n")
+			lines := strings.Split(string(c.request(to, nil)), "\r\n")
 			want := 8 // request, Host, User-Agent, Accept, Accept-Encoding, Connection, the end
 			if to.user != nil {
 				want++
@@ -43,7 +43,7 @@ func FuzzTarget(f *testing.F) {
 // Whatever a tracker sends, the reply keeps its bounds.
 func FuzzReply(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
-		r, err := read(bytes.NewReader(b))
+		r, err := read(bytes.NewReader(b), nil)
 		if err == nil && (len(r.body) > tracker.MaxBody || len(r.location) > tracker.MaxURL) {
 			t.Fatalf("%d bytes, location of %d", len(r.body), len(r.location))
 		}

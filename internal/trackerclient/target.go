@@ -129,6 +129,16 @@ func (t target) url() string {
 	return scheme + "://" + user + t.authority + t.path
 }
 
+// origin gives the target without its query, which cookies do not look at.
+func (t target) origin() *url.URL {
+	u := &url.URL{Scheme: "http", Host: t.authority}
+	if t.secure {
+		u.Scheme = "https"
+	}
+	u.Path, _, _ = strings.Cut(t.path, "?")
+	return u
+}
+
 // redirect gives where a Location of t leads. Credentials go along within the same
 // origin only, and none are taken from a redirect.
 func (t target) redirect(location string) (target, error) {
@@ -141,7 +151,10 @@ func (t target) redirect(location string) (target, error) {
 			return target{}, tracker.ErrURL
 		}
 	}
-	ref, err := url.Parse(location)
+	if tracker.Scheme(tracker.CleanURL(location)) != "" {
+		location = tracker.CleanURL(location)
+	}
+	ref, err := url.Parse(strings.ReplaceAll(strings.TrimSpace(location), " ", "%20"))
 	if err != nil {
 		return target{}, fmt.Errorf("%w in a redirect", tracker.ErrURL)
 	}

@@ -1,0 +1,147 @@
+package tracker
+
+import (
+	"bytes"
+
+	"shoal/bencode"
+)
+
+// decoding is tolerant, because deployed trackers send unsorted keys, keys twice, numbers
+// out of range and bytes after the dictionary, and bounded: a reply is three levels deep,
+// and seven values a peer fill MaxPeers many times over.
+var decoding = bencode.Options{Loose: true, MaxDepth: 8, MaxTokens: 20 * MaxPeers}
+
+// Bounds of the search for a dictionary among other text. Each try that fails may cost as
+// much as reading the rest.
+const (
+	maxTries   = 64       // places where a dictionary may begin
+	maxPreface = 64 << 10 // bytes before it
+)
+
+// answers are the keys by which a dictionary among other text is known as a tracker's.
+var answers = [...]string{
+	"interval", "min interval", "peers", "peers6", "failure reason", "warning message",
+	"complete", "incomplete", "files", "tracker id",
+}
+
+// byteOrderMark is what some editors and some scripts put before everything.
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
+// Find looks for the dictionary of a reply in a body, and reports whether all of it is
+// there. Before it blanks, a byte order mark, and the warnings or the page of a script may
+// stand. Where there is none, dict is the body without the blanks before it.
+func Find(body []byte) (dict []byte, ok bool) {
+	plain := trimFront(body)
+	if _, err := dictionary(plain); err == nil {
+		return plain, true
+	}
+	rest := plain[:min(len(plain), maxPreface)]
+	for range maxTries {
+		i := nextDict(rest)
+		if i < 0 {
+			break
+		}
+		at := len(rest) - i // from the end, which is where plain was cut
+		from := plain[min(len(plain), maxPreface)-at:]
+		if v, err := dictionary(from); err == nil && isAnswer(v) {
+			return from, true
+		}
+		rest = rest[i+1:]
+	}
+	return plain, false
+}
+
+// Begins reports whether a body begins with a complete dictionary: whatever is still to come
+// does not belong to the reply.
+func Begins(body []byte) bool {
+	_, err := dictionary(trimFront(body))
+	return err == nil
+}
+
+// dictionary decodes the dictionary at the start of b.
+func dictionary(b []byte) (bencode.Value, error) {
+	v, _, err := decoding.ParsePrefix(b)
+	if err == nil && v.Kind() != bencode.Dict {
+		err = ErrMalformed
+	}
+	return v, err
+}
+
+// nextDict returns where a "d" stands before a digit, or -1.
+func nextDict(b []byte) int {
+	for at := 0; ; {
+		i := bytes.IndexByte(b[at:], 'd')
+		if i < 0 || at+i+1 >= len(b) {
+			return -1
+		}
+		if at += i; b[at+1] >= '0' && b[at+1] <= '9' {
+			return at
+		}
+		at++
+	}
+}
+
+func isAnswer(v bencode.Value) bool {
+	for _, key := range answers {
+		if v.Get(key).Exists() {
+			return true
+		}
+	}
+	return false
+}
+
+// trimFront takes blanks and byte order marks off the front, in any order.
+func trimFront(b []byte) []byte {
+	for {
+		short := bytes.TrimPrefix(bytes.TrimLeft(b, " \t\r\n\f\v\x00"), byteOrderMark)
+		if len(short) == len(b) {
+			return short
+		}
+		b = short
+	}
+}
+
+// isPage reports whether a body is meant to be looked at by people.
+func isPage(b []byte) bool {
+	head := bytes.ToLower(b[:min(len(b), 512)])
+	for _, tag := range []string{"<!doctype", "<html", "<head", "<body", "<script", "<?xml", "<title"} {
+		if bytes.Contains(head, []byte(tag)) {
+			return true
+		}
+	}
+	return false
+}
+
+// parse decodes a reply, and returns the error of ParseResponse where it is none or says no.
+func parse(b []byte) (bencode.Value, error) {
+	if len(trimFront(b)) == 0 {
+		return bencode.Value{}, ErrEmpty
+	}
+	if len(b) > MaxBody {
+		return bencode.Value{}, ErrTooLong
+	}
+	dict, _ := Find(b)
+	d, err := dictionary(dict)
+	switch {
+	case err != nil && isPage(dict):
+		return d, &pageError{err}
+	case err != nil:
+		return d, err
+	}
+	if reason := d.Get("failure reason"); reason.Exists() {
+		text, _ := reason.Bytes()
+		if len(text) == 0 && d.Get("peers").Exists() {
+			return d, nil // it fills in all fields of a form, and has answered
+		}
+		return d, &FailureError{Reason: printable(text), RetryIn: retryIn(d)}
+	}
+	return d, nil
+}
+
+// A pageError is a page where a reply should be. It is the error of the decoder, too.
+type pageError struct{ err error }
+
+func (e *pageError) Error() string {
+	return "a web page instead of an answer: check the announce URL, and whether the site is up"
+}
+func (e *pageError) Unwrap() error { return e.err }

@@ -1,0 +1,68 @@
+package trackerclient
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"shoal/internal/tracker"
+)
+
+// A complete dictionary counts, whatever is wrong with the HTTP around it. The same table is
+// given to other clients.
+func TestSloppyTrackers(t *testing.T) {
+	b, err := os.ReadFile("testdata/sloppy.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Vectors []struct {
+			Name, Wire, Failure, Error string
+			Open                       bool
+			Peers                      int
+		}
+	}
+	if err := json.Unmarshal(b, &file); err != nil || len(file.Vectors) == 0 {
+		t.Fatal(err)
+	}
+	for _, v := range file.Vectors {
+		wire := make([]byte, 0, len(v.Wire))
+		for _, r := range v.Wire {
+			wire = append(wire, byte(r))
+		}
+		t.Run(v.Name, func(t *testing.T) {
+			play(t, func(t *testing.T, w *world) {
+				w.serve(public, 80, func(c net.Conn, _ *http.Request) {
+					c.Write(wire)
+					if v.Open {
+						io.Copy(io.Discard, c)
+					}
+				})
+				begun := time.Now()
+				r, err := w.announce("http://tracker.example/announce")
+				var failure *tracker.FailureError
+				switch {
+				case v.Failure != "":
+					if !errors.As(err, &failure) || failure.Reason != v.Failure {
+						t.Errorf("%v, want failure %q", err, v.Failure)
+					}
+				case v.Error != "":
+					if err == nil || !strings.Contains(err.Error(), v.Error) {
+						t.Errorf("%+v, %v, want %q", r, err, v.Error)
+					}
+				case err != nil || len(r.Peers) != v.Peers:
+					t.Errorf("%d peers, %v, want %d", len(r.Peers), err, v.Peers)
+				}
+				if d := time.Since(begun); d > hurry+time.Second {
+					t.Errorf("it took %v", d)
+				}
+			})
+		})
+	}
+}
