@@ -22,9 +22,9 @@ type solo struct {
 // alone starts it. what says in errors what the command attempts. Where the files of a
 // torrent on the list are gone its state is Missing; others fail then.
 func alone(ctx context.Context, what string, k known, n netFlags) (*solo, error) {
-	state, err := n.stateDir()
+	state, err := n.openState()
 	if err != nil {
-		return nil, fail("find the folder of state", err)
+		return nil, err
 	}
 	a := &solo{}
 	a.dir, a.listed = k.place(n.dir, n.dirNamed)

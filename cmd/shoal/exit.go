@@ -25,13 +25,13 @@ const (
 const exitCodesHelp = `Exit codes of every shoal command:
 
     0   done: get has every file complete, verified and durable; verify found
-        every piece; seed was ended by SIGTERM
+        every piece; run, seed, serve or tracker was ended by SIGTERM or SIGHUP
     1   failed: the message says what was attempted, on what, and what to do
     2   wrong usage: an unknown command, flag or value, or a source of a kind
         that this version does not take
     3   the source was not found, or is not a torrent that can be honoured
     9   no space left on the file system
-  130   interrupted: by Ctrl-C, or by SIGTERM while work was left to do
+  130   interrupted: by Ctrl-C, or by SIGTERM or SIGHUP while work was left to do
 
 Ctrl-C once stops cleanly: peers and trackers are told, files are closed.
 Ctrl-C twice stops now. Either way nothing verified is lost, and the same
@@ -115,6 +115,17 @@ func (i interrupted) Error() string {
 	}
 	return "interrupted by signal: " + i.sig.String()
 }
+
+// toldToEnd reports whether ctx was ended by SIGTERM or SIGHUP, by which services are ended,
+// and not by a person at the keyboard.
+func toldToEnd(ctx context.Context) bool {
+	sig := stopSignal(ctx)
+	return sig != nil && sig != os.Interrupt
+}
+
+// services are the commands that run until they are told to end: that is their normal end,
+// whatever they were doing.
+var services = []string{"run", "seed", "serve", "tracker"}
 
 // stopSignal is the signal that ended ctx, nil when none did.
 func stopSignal(ctx context.Context) os.Signal {

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -287,7 +286,7 @@ func (d *download) run(ctx context.Context, seed bool) error {
 		return fail("seed "+d.src.name(), err)
 	}
 	w.stop()
-	if sig := stopSignal(ctx); sig != nil && sig != syscall.SIGTERM {
+	if stopSignal(ctx) != nil && !toldToEnd(ctx) {
 		return &failure{exitInterrupted, context.Cause(ctx), "the files are complete; shoal seed goes on sharing them"}
 	}
 	d.complete() // the last event: it ended as it should

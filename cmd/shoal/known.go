@@ -47,7 +47,7 @@ func readKnown(ctx context.Context, name string, n netFlags) (known, error) {
 		switch {
 		case err == nil:
 			k.listed = &r
-		case !errors.Is(err, shoal.ErrUnknown):
+		case !errors.Is(err, shoal.ErrUnknown) && !unusable(err):
 			return known{}, fail("read the list of torrents", err)
 		}
 	}
@@ -61,7 +61,7 @@ func receivedBefore(src source, state string) (source, error) {
 		if err == nil {
 			return understood(src.path, raw)
 		}
-		if !errors.Is(err, shoal.ErrUnknown) {
+		if !errors.Is(err, shoal.ErrUnknown) && !unusable(err) {
 			return source{}, fail("find the torrent "+src.name(), err)
 		}
 	}

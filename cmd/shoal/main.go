@@ -16,7 +16,11 @@ import (
 
 func main() {
 	signals := make(chan os.Signal, 2) // two: the first stops, the second stops now
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	stop := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // with nohup the end of the terminal is no reason to end
+		stop = append(stop, syscall.SIGHUP)
+	}
+	signal.Notify(signals, stop...)
 	os.Exit(run(context.Background(), os.Args[1:], env{
 		stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, signals: signals, signalsApart: 200 * time.Millisecond, now: time.Now,
 	}))

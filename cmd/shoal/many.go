@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -198,6 +197,9 @@ func (m *lasting) run(ctx context.Context) error {
 	for _, t := range m.torrents {
 		s, err := t.Checked(ctx)
 		if stopSignal(ctx) != nil {
+			if toldToEnd(ctx) {
+				return nil
+			}
 			return m.interrupted(ctx)
 		}
 		if err != nil {
@@ -224,7 +226,7 @@ func (m *lasting) run(ctx context.Context) error {
 		return fail("run", err)
 	}
 	w.stop()
-	if sig := stopSignal(ctx); sig != nil && sig != syscall.SIGTERM {
+	if stopSignal(ctx) != nil && !toldToEnd(ctx) {
 		return m.interrupted(ctx)
 	}
 	return nil

@@ -88,6 +88,9 @@ func remembered(ctx context.Context, out *output, what string, n netFlags) (all 
 		return nil, "", err
 	}
 	all, problems, err := shoal.ListRemembered(ctx, state)
+	if unusable(err) {
+		_, err = n.openState()
+	}
 	for _, p := range problems {
 		out.event("problem", problemEvent{p.InfoHash, p.Lost, p.Text})
 		out.note("shoal: " + printable(p.Text))
@@ -167,7 +170,8 @@ func pick(all []shoal.Remembered, name string) (shoal.Remembered, error) {
 func rememberIn(n netFlags) (string, error) {
 	state, err := n.stateDir()
 	if err != nil {
-		return "", fail("find the folder of state", err)
+		_, err = n.openState()
+		return "", err
 	}
 	if state == "" {
 		return "", usageErr("name a folder with --state, or leave it away", "there is nothing to remember with --state none")

@@ -80,6 +80,10 @@ func finish(ctx context.Context, out *output, err error) int {
 	var f *failure
 	stopped := stopSignal(ctx) != nil
 	switch {
+	case out.service && toldToEnd(ctx) && onlyEnded(err):
+		out.say("stopped")
+		out.event("stopped", nil)
+		return exitDone
 	case errors.As(err, &f) && !(stopped && f.code == exitFailed && cancelled(err)):
 	case stopped:
 		f = &failure{exitInterrupted, context.Cause(ctx), "the same command starts again"}
@@ -105,4 +109,11 @@ func execute(ctx context.Context, args []string, out *output, e env) error {
 func cancelled(err error) bool {
 	var i interrupted
 	return errors.Is(err, context.Canceled) || errors.Is(err, shoal.ErrStopped) || errors.As(err, &i)
+}
+
+// onlyEnded reports whether err is no more than that a command was told to end, at whatever
+// it was, or that saying farewell took too long.
+func onlyEnded(err error) bool {
+	var f *failure
+	return cancelled(err) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &f) && f.code == exitInterrupted
 }

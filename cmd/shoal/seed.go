@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -233,7 +232,7 @@ func nothing(t *shoal.Torrent) error {
 // stopped tells how a signal ended the sharing: SIGTERM is the normal end of a
 // seed that is up, as is that all was shared enough.
 func (sh *sharing) stopped(ctx context.Context, early bool) error {
-	if sig := stopSignal(ctx); !early && (sig == nil || sig == syscall.SIGTERM) {
+	if toldToEnd(ctx) || !early && stopSignal(ctx) == nil {
 		return nil
 	}
 	return &failure{

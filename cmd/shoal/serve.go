@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -104,7 +103,7 @@ func (d *download) serve(ctx context.Context, web netip.AddrPort) error {
 		err = serr
 	}
 	switch {
-	case stopSignal(ctx) == syscall.SIGTERM:
+	case toldToEnd(ctx):
 		d.complete()
 		return nil
 	case stopSignal(ctx) != nil:

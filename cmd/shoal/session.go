@@ -33,14 +33,16 @@ func openSession(out *output, n netFlags) (*session, error) {
 	cfg := n.config()
 	var err error
 	cfg.DHT.StateFile = n.stateFile()
-	if cfg.StateDir, err = n.stateDir(); err != nil {
-		out.warn("nothing is kept for the next start: %s; name a folder with --state, or none", printable(err.Error()))
-	}
 	if n.remember {
-		if cfg.StateDir, err = rememberIn(n); err != nil {
+		if _, err = rememberIn(n); err == nil {
+			cfg.StateDir, err = n.openState()
+		}
+		if err != nil {
 			return nil, err
 		}
 		cfg.Remember = true
+	} else {
+		cfg.StateDir = n.stateOrNone(out, "nothing is kept for the next start")
 	}
 	s := &session{out: out}
 	if n.trace != "" {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/spf13/cobra"
@@ -97,8 +98,8 @@ func readSettings(root *cobra.Command, path string, named bool) (*settings, erro
 	if err == nil {
 		b, err = os.ReadFile(path)
 	}
-	if errors.Is(err, fs.ErrNotExist) && !named {
-		return s, nil
+	if !named && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || info == nil && errors.Is(err, fs.ErrPermission)) {
+		return s, nil // there is none, or HOME is not one that can be used, which is told where it matters
 	}
 	if err != nil {
 		return nil, &failure{exitUsage, fmt.Errorf("read the settings: %w", err), "name another file with --config, or see: shoal config --help"}

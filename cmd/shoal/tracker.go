@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -115,7 +114,7 @@ func runTracker(ctx context.Context, out *output, names []string, f trackerFlags
 	if err := s.Close(); err != nil {
 		return fail("stop the tracker", err)
 	}
-	if stopSignal(ctx) != syscall.SIGTERM {
+	if !toldToEnd(ctx) {
 		return &failure{exitInterrupted, fmt.Errorf("tracker: %w", context.Cause(ctx)), trackerLine(told)}
 	}
 	out.say("stopped: %s", trackerLine(told))

@@ -77,10 +77,7 @@ func verify(ctx context.Context, out *output, name string, n netFlags, again boo
 	}
 	n.dir, _ = src.place(n.dir, n.dirNamed)
 	what := fmt.Sprintf("verify %s in %s", src.name(), printable(n.dir))
-	state, err := n.stateDir()
-	if err != nil {
-		out.warn("nothing is kept for the next check: %s; name a folder with --state, or none", printable(err.Error()))
-	}
+	state := n.stateOrNone(out, "nothing is kept for the next check")
 	start := out.now()
 	m := newMeter(out, "checking")
 	length := src.meta.Info.PieceLength
