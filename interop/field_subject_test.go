@@ -30,6 +30,7 @@ type order struct {
 	limit  time.Duration // time for all; 0 means what most cases need
 	linger bool          // do not end the client when it is complete
 	until  func(p *process) bool
+	tr     func(s trState) bool // in its place, of Transmission
 }
 
 // A result is what came of an order.
@@ -77,6 +78,9 @@ func take(t *testing.T, who string, o order) result {
 	case "Transmission":
 		c := o.transmission(t, at)
 		p, done, failed = c.process, func() bool { return c.state().complete() }, func() bool { return c.refused || c.state().Error != 0 }
+		if o.tr != nil {
+			o.until = func(*process) bool { return o.tr(c.state()) }
+		}
 	case "aria2":
 		p = o.start(t, who, slices.Concat(aria2Command(t, o.dir, at), []string{"--seed-time=0", "--check-integrity=true", o.source}))
 		done = func() bool { return p.over() && p.cmd.ProcessState.ExitCode() == 0 }
@@ -112,6 +116,9 @@ func take(t *testing.T, who string, o order) result {
 		for _, bad := range []string{"panic:", "fatal error:", "DATA RACE"} {
 			r.crashed = r.crashed || strings.Contains(r.text, bad)
 		}
+	}
+	if *fieldShow {
+		t.Logf("%s\n%s", strings.Join(p.cmd.Args, " "), p.tail())
 	}
 	return r
 }

@@ -17,6 +17,7 @@ import (
 
 var (
 	fieldAll   = flag.Bool("field", false, "give the cases of the field to the other clients, too, and rewrite docs/field.md")
+	fieldShow  = flag.Bool("show", false, "show what the clients print in the cases of the field")
 	fieldWrite = flag.Bool("write", false, "rewrite docs/field.md and the list of shoal's known flaws, and record nothing of the others")
 )
 
@@ -55,9 +56,6 @@ var outcomes = map[string]string{
 	"has no such way": "there is nothing to ask for it with",
 }
 
-// only is for cases that are about shoal's own commands.
-var only = []string{}
-
 // A chapter is one letter of the page.
 type chapter struct {
 	letter, title string
@@ -67,6 +65,7 @@ type chapter struct {
 
 var chapters = []chapter{
 	{"A", "Data that another client left", wordsA, trialsA},
+	{"D", "Tolerant wrapping", wordsD, trialsD},
 }
 
 const (
