@@ -32,6 +32,10 @@ type VerifyResult struct {
 	Files    []FileState
 	Complete bool // every piece matches and every file exists
 
+	// Notes name what lies in the place of a file and is not a plain one, and symbolic links
+	// that can't be followed, with what to do; printable.
+	Notes []string
+
 	// Withdrawn is how many pieces were taken for good until now and are not: they are
 	// fetched again.
 	Withdrawn int
@@ -100,6 +104,9 @@ func verifyResult(meta *metainfo.Torrent, v *engine.Verified) VerifyResult {
 		Name: meta.Info.Name, InfoHash: meta.InfoHash.String(), Dir: v.Dir, Size: geom.Total,
 		Pieces: int(geom.Pieces), Good: int(v.Good.Count()), Looked: int(v.Looked.Count()), Hashed: v.Hashed,
 		Withdrawn: v.Withdrawn, Complete: v.Good.All(), Map: make([]byte, geom.Pieces),
+	}
+	for _, note := range v.Notes {
+		r.Notes = append(r.Notes, metainfo.Printable(note))
 	}
 	for i := range geom.Pieces {
 		r.Map[i] = 'm'

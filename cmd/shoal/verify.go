@@ -103,6 +103,13 @@ func verify(ctx context.Context, out *output, name string, n netFlags, again boo
 		return fail(what, err)
 	}
 	took := out.now().Sub(start)
+	for i, note := range r.Notes {
+		if i == shownWarnings {
+			out.warn("and %s", count(len(r.Notes)-i, "more"))
+			break
+		}
+		out.warn("%s", printable(note))
+	}
 	report(out, r, n.dir)
 	if r.Hashed < r.Pieces {
 		out.say("%s checked now, the others before, and unchanged since", count(r.Hashed, "piece"))

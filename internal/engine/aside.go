@@ -131,7 +131,13 @@ func hasJournal(state resume.FS, lay resume.Layout, dir string, boot resume.Boot
 
 // anyIn reports whether one of the files is in a folder. One that can't be looked at has none.
 func (t *Torrent) anyIn(at *place, files []storage.Entry) bool {
-	folder, err := t.e.files.Folder(at.given)
+	names := pathsOn(files)
+	if s := t.suffix(); s != "" {
+		for _, name := range pathsOn(files) {
+			names = append(names, name+s)
+		}
+	}
+	folder, err := t.follow(at, names)
 	if err != nil {
 		return false
 	}

@@ -126,6 +126,7 @@ func (t *Torrent) openFiles(gen int32) (*opening, error) {
 		}
 		return nil, err
 	}
+	t.users.links.Seal(t.at.Load().abs, true)
 	o.files.Skip(t.skipped())
 	o.files.CheckWrites(o.ownFile)
 	o.guard = resume.NewGuard(o.files, o.files.Folder(), o.journal, resume.VolumeAt(t.at.Load().abs))

@@ -91,12 +91,12 @@ func (t *Torrent) moveTo(c *change, prev *opening, old, to *place, progress func
 			return err
 		}
 	}
-	from, err := t.e.files.Folder(old.given)
+	from, err := t.follow(old, pathsOn(files))
 	if err != nil {
 		return err
 	}
 	defer from.Close()
-	there, err := t.e.files.Folder(to.given)
+	there, err := t.follow(to, pathsOn(files))
 	if err != nil {
 		return err
 	}

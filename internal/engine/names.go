@@ -134,7 +134,8 @@ func (t *Torrent) rename(ctx context.Context, to Names) error {
 			o.unlock()
 		}
 	}()
-	folder, err := t.e.files.Folder(t.at.Load().given)
+	t.users.links.Seal(t.at.Load().abs, false) // the user names the paths now
+	folder, err := t.follow(t.at.Load(), o.allNames(to))
 	if err != nil {
 		return err
 	}
@@ -171,7 +172,11 @@ func (o *opening) open() (*storage.Files, error) {
 	if t.spec.Open != nil {
 		return t.spec.Open()
 	}
-	folder, err := t.e.files.Folder(t.at.Load().given)
+	also := []Names{o.journal.Pending()}
+	if w := t.wish.Load(); w != nil {
+		also = append(also, *w)
+	}
+	folder, err := t.follow(t.at.Load(), o.allNames(also...))
 	if err != nil {
 		return nil, err
 	}

@@ -135,6 +135,7 @@ type Torrent struct {
 
 	device  *device
 	at      atomic.Pointer[place]   // the folder
+	users   userFiles               // files that are the user's
 	named   atomic.Pointer[Names]   // files that have not the torrent's names; nil for none
 	wish    atomic.Pointer[Names]   // what files are to be called at the next opening; nil for as they are
 	prio    atomic.Pointer[[]uint8] // of the files; nil for normal

@@ -42,6 +42,7 @@ type Verified struct {
 	Dir       string             // where the files are
 	Paths     []string           // of the files below it, by index; empty for pads
 	States    []storage.FileState
+	Notes     []string // what is not a plain file, and links that are not followed
 }
 
 // Verify checks what lies in a folder against a torrent, on all cores. It changes no file.
@@ -56,6 +57,7 @@ func Verify(ctx context.Context, spec VerifySpec) (*Verified, error) {
 	// A torrent that nobody runs: it is there for how its files are found.
 	t := &Torrent{e: e, spec: keptOf(&Spec{Meta: spec.Meta, SeedOnly: true}), info: spec.Meta.Info, infoHash: spec.Meta.InfoHash, geom: spec.Meta.Info.Geometry()}
 	t.at.Store(at)
+	t.users.lookOnly = true
 	o := newOpening(t, 0)
 	if err := o.openJournal(); err != nil {
 		return nil, err
@@ -107,6 +109,7 @@ func (v *verifying) run(ctx context.Context) (*Verified, error) {
 	if out.States, err = o.files.State(); err != nil {
 		return nil, err
 	}
+	out.Notes = t.users.notes()
 	// Broken off or not: what was found is noted.
 	later := context.WithoutCancel(ctx)
 	if err := v.correct(out); err != nil {

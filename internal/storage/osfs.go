@@ -61,6 +61,11 @@ func (f folder) Open(name string, mode Mode) (Handle, error) {
 	return newHandle(file), nil
 }
 
+// NotPlain is the error for what is not a plain file, and must not be used as one.
+func NotPlain(info fs.FileInfo) error {
+	return fmt.Errorf("%w but a %s", ErrUnsafe, noun(info.Mode()))
+}
+
 func noun(m fs.FileMode) string {
 	switch {
 	case m.IsDir():
@@ -133,6 +138,12 @@ func (f folder) Rename(from, to string) error { return refused(rename(f.root, fr
 
 // Link implements Linker, for folders of the operating system.
 func (f folder) Link(from FS, name string) error {
+	if l, ok := from.(*Linked); ok {
+		if from, at := l.routed(name); at == name {
+			return f.Link(from, name)
+		}
+		return errors.ErrUnsupported
+	}
 	if s, ok := from.(*sharedFolder); ok {
 		from = s.FS
 	}
@@ -160,6 +171,18 @@ func renameUnlessTaken(root *os.Root, from, to string) error {
 	}
 	return root.Rename(from, to)
 }
+
+// Readlink returns where a symbolic link says that it leads.
+func (f folder) Readlink(name string) (string, error) {
+	text, err := f.root.Readlink(name)
+	return text, refused(err)
+}
+
+// Symlink makes a symbolic link.
+func (f folder) Symlink(text, name string) error { return refused(f.root.Symlink(text, name)) }
+
+// Replace gives a file another name in one step. What has that name is gone.
+func (f folder) Replace(from, to string) error { return refused(f.root.Rename(from, to)) }
 
 func (f folder) Remove(name string) error { return refused(f.root.Remove(name)) }
 

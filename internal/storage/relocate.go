@@ -51,7 +51,11 @@ func Relocate(ctx context.Context, from, to FS, entries []Entry, progress func(d
 			continue
 		}
 		err := ctx.Err()
+		linked := false
 		if err == nil {
+			linked, err = r.link(from, e.Path)
+		}
+		if err == nil && !linked {
 			err = r.file(ctx, from, e.Path, func(n int64) {
 				done += n
 				if progress != nil {
@@ -135,6 +139,27 @@ func (r *Relocated) file(ctx context.Context, from FS, name string, moved func(i
 	}
 	r.Linked = false
 	return r.copy(ctx, from, name, seen, moved)
+}
+
+// link brings over a symbolic link on the way to a file, and reports whether there is one. As
+// with mv, what it leads to stays where it is.
+func (r *Relocated) link(from FS, name string) (linked bool, err error) {
+	l, ok := from.(*Linked)
+	if !ok {
+		return false, nil
+	}
+	at, t := l.through(name)
+	if t == nil {
+		return false, nil
+	}
+	if err := r.mkdirs(path.Dir(at)); err != nil {
+		return true, err
+	}
+	made, linked, err := l.linkOn(r.to, name)
+	if made != "" {
+		r.made = append(r.made, made)
+	}
+	return linked, err
 }
 
 // mkdirs makes a folder and those it lies in, from the top.
@@ -266,6 +291,12 @@ func copyAll(ctx context.Context, out, in Handle, moved func(int64)) error {
 func (r *Relocated) Undo() {
 	if mover, ok := r.to.(Mover); ok {
 		for _, name := range r.made {
+			if l, ok := r.to.(*Linked); ok {
+				if at, _ := l.through(name); at == name {
+					_, _ = l.leaveLink(name)
+					continue
+				}
+			}
 			_ = mover.Remove(name)
 		}
 		removeFolders(mover, r.made)
@@ -275,7 +306,8 @@ func (r *Relocated) Undo() {
 
 // RemoveFiles removes a torrent's files from a folder, and the folders that are empty
 // then, durably: else they could be back after a loss of power, when nobody knows of them
-// any more. What is no plain file stays.
+// any more. What is no plain file stays; of a symbolic link that is followed the link goes, and
+// what it leads to stays.
 func RemoveFiles(folder FS, entries []Entry) error {
 	mover, ok := folder.(Mover)
 	if !ok {
@@ -285,6 +317,15 @@ func RemoveFiles(folder FS, entries []Entry) error {
 	for i := range entries {
 		if entries[i].Pad {
 			continue
+		}
+		if l, ok := folder.(*Linked); ok { // the link goes, and what it leads to stays
+			if at, t := l.through(entries[i].Path); t != nil {
+				if _, err := l.leaveLink(entries[i].Path); err != nil {
+					return fail("remove", at, err)
+				}
+				names = append(names, at)
+				continue
+			}
 		}
 		info, err := folder.Lstat(entries[i].Path)
 		if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {

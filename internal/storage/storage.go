@@ -9,7 +9,8 @@
 //
 // Nothing here can leave the folder it was given: names are opened below an
 // os.Root one component at a time, and a symbolic link in the place of a file is
-// refused. Nothing here truncates, renames or removes.
+// refused. The one way out is Linked: links that the user had put there before the
+// torrent was opened are followed. Nothing here truncates.
 package storage
 
 import (

@@ -161,6 +161,14 @@ func (f *sharedFolder) SetTime(name string, at time.Time) error {
 	return nil
 }
 
+// Replace is that of the folder.
+func (f *sharedFolder) Replace(from, to string) error {
+	if r, ok := f.FS.(Replacer); ok {
+		return r.Replace(from, to)
+	}
+	return errors.ErrUnsupported
+}
+
 // Remove implements Mover.
 func (f *sharedFolder) Remove(name string) error { return f.FS.(Mover).Remove(name) }
 

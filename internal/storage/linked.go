@@ -1,0 +1,372 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+)
+
+// Linked is a folder in which the symbolic links that the user put there are followed, for
+// the files of one torrent: to a file or a folder, inside or outside, over any number of
+// further links. Links are looked for once, when the torrent is first opened (KnownLinks).
+// Where they lead is opened then and held open, so a link that somebody plants or changes
+// later leads nowhere. See decision 0131.
+//
+// Names are those of the torrent, as if there were no links. Renaming and removing act on the
+// link, never on a file that it leads to; what lies in a linked folder is the torrent's, and
+// is renamed in there.
+type Linked struct {
+	FS   // the folder itself
+	pool *Pool
+	dir  string // its path
+
+	mu     sync.RWMutex
+	known  *KnownLinks
+	links  map[string]*trail
+	broken map[string]error // links that lead to nothing usable
+	opened []FS             // closed with the folder
+}
+
+// trail is a symbolic link that is followed.
+type trail struct {
+	fs    FS     // the folder behind it, or the folder of the file behind it
+	file  string // name of the file in there; empty when it leads to a folder
+	to    string // path of what it leads to, without links
+	moved bool   // another link leads there now: this one can go
+}
+
+// KnownLinks are the links that were there when a torrent's files were first opened in a
+// folder, for as long as the process runs. The zero value is usable.
+type KnownLinks struct {
+	mu   sync.Mutex
+	dirs map[string]*knownIn // by folder
+}
+
+// knownIn are the links in one folder.
+type knownIn struct {
+	says   map[string]string // by name: where the link says that it leads
+	sealed bool              // links that are found from now on are not followed
+}
+
+// in returns what is known of a folder. k.mu is held.
+func (k *KnownLinks) in(dir string) *knownIn {
+	if k.dirs == nil {
+		k.dirs = make(map[string]*knownIn)
+	}
+	if k.dirs[dir] == nil {
+		k.dirs[dir] = &knownIn{}
+	}
+	return k.dirs[dir]
+}
+
+// Seal ends the time in which links are found in a folder; with sealed false it begins again,
+// since the user wants something there.
+func (k *KnownLinks) Seal(dir string, sealed bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.in(dir).sealed = sealed
+}
+
+// found notes a link, and reports whether it may be followed.
+func (k *KnownLinks) found(dir, name, says string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	in := k.in(dir)
+	if in.sealed {
+		was, ok := in.says[name]
+		return ok && was == says
+	}
+	in.add(name, says)
+	return true
+}
+
+func (in *knownIn) add(name, says string) {
+	if in.says == nil {
+		in.says = make(map[string]string)
+	}
+	in.says[name] = says
+}
+
+// made notes a link that we have made.
+func (k *KnownLinks) made(dir, name, says string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.in(dir).add(name, says)
+}
+
+// FollowLinks returns the folder at dir, with the links in it followed that lie on the way to
+// these names. What can't be followed is in notes, for people. The folder is closed with the
+// result. Folders that are not of the operating system are returned as they are.
+func FollowLinks(folder FS, pool *Pool, dir string, names []string, known *KnownLinks) (fsys FS, notes []string) {
+	if placeOf(folder) == nil {
+		return folder, nil
+	}
+	l := &Linked{FS: folder, pool: pool, dir: dir, known: known}
+	f := &following{Linked: l, folders: map[string]bool{".": true}}
+	for _, name := range names {
+		f.look(name)
+	}
+	return l, f.notes
+}
+
+// place is where links lie: a folder of the operating system.
+type linkPlace interface {
+	Readlink(name string) (string, error)
+	Symlink(text, name string) error
+}
+
+// placeOf returns nil for what is not of the operating system.
+func placeOf(fsys FS) linkPlace {
+	if s, ok := fsys.(*sharedFolder); ok {
+		fsys = s.FS
+	}
+	p, _ := fsys.(linkPlace)
+	return p
+}
+
+// following is one look for links.
+type following struct {
+	*Linked
+	folders map[string]bool // whether it is there; folders that were looked at
+	real    string          // path of the folder without links
+	trusted func(fs.FileInfo) bool
+	notes   []string
+}
+
+// look follows the links on the way to a name, and at its end.
+func (f *following) look(name string) {
+	for at := 0; ; at++ {
+		next := strings.IndexByte(name[at:], '/')
+		if next < 0 {
+			break
+		}
+		at += next
+		dir := name[:at]
+		there, looked := f.folders[dir]
+		if !looked {
+			there = f.one(dir)
+			f.folders[dir] = there
+		}
+		if !there {
+			return
+		}
+	}
+	f.one(name)
+}
+
+// one follows a link, if there is one at this name, and reports whether anything is there.
+// Its parents have been looked at.
+func (f *following) one(name string) bool {
+	fsys, at := f.place(name)
+	info, err := fsys.Lstat(at)
+	if err != nil {
+		return !errors.Is(err, fs.ErrNotExist)
+	}
+	if info.Mode()&fs.ModeSymlink == 0 {
+		return true
+	}
+	text, err := placeOf(fsys).Readlink(at)
+	if err == nil {
+		err = f.follow(name, text, info)
+	}
+	if err != nil {
+		if f.broken == nil {
+			f.broken = make(map[string]error)
+		}
+		f.broken[name] = err
+		f.notes = append(f.notes, name+" "+err.Error())
+	}
+	return err == nil
+}
+
+// follow opens what a link leads to.
+func (f *following) follow(name, text string, info fs.FileInfo) error {
+	if !f.known.found(f.dir, name, text) {
+		return fmt.Errorf("%w but a symbolic link that was not there when the torrent was opened, and is not followed: start it again to follow it, or remove the link", ErrUnsafe)
+	}
+	if f.trusted == nil {
+		folder, err := os.Stat(f.dir)
+		if err == nil {
+			f.real, err = filepath.EvalSymlinks(f.dir)
+		}
+		if err != nil {
+			return err
+		}
+		f.trusted = ownerTrusted(folder)
+	}
+	says := "is a symbolic link to " + text
+	if !f.trusted(info) {
+		return fmt.Errorf("%w: it %s that belongs to another user, and is not followed: make it yours with chown -h, or put the file in its place", ErrUnsafe, says)
+	}
+	real, behind, err := resolve(filepath.Dir(f.physical(name)), text, f.trusted)
+	switch {
+	case errors.Is(err, errDangling):
+		return &danglingError{fmt.Sprintf("%s, and %s is not there: mount its volume, or remove the link", says, real)}
+	case errors.Is(err, errCircle):
+		return fmt.Errorf("%w: it %s, which leads in a circle: remove the link", ErrUnsafe, says)
+	case err != nil:
+		return fmt.Errorf("%w: it %s, which can't be followed: %w", ErrUnsafe, says, err)
+	}
+	l := &trail{to: real}
+	dir := real
+	switch {
+	case behind.IsDir():
+	case behind.Mode().IsRegular():
+		dir, l.file = filepath.Split(real)
+	default:
+		return fmt.Errorf("%w: it %s, a %s", ErrUnsafe, says, noun(behind.Mode()))
+	}
+	if l.fs, err = f.pool.Folder(dir); err != nil {
+		return err
+	}
+	// What was resolved is what was opened, whoever was quick in between.
+	same := "."
+	if l.file != "" {
+		same = l.file
+	}
+	now, err := l.fs.Lstat(same)
+	if err != nil || !os.SameFile(now, behind) {
+		l.fs.Close()
+		return fmt.Errorf("%w: it %s, and that was replaced just now", ErrUnsafe, says)
+	}
+	f.opened = append(f.opened, l.fs)
+	if f.links == nil {
+		f.links = make(map[string]*trail)
+	}
+	f.links[name] = l
+	return nil
+}
+
+// physical returns the path of a name, without links in the folders on the way.
+func (f *following) physical(name string) string {
+	if at, l := f.over(path.Dir(name)); l != nil {
+		rest := strings.TrimPrefix(strings.TrimPrefix(path.Dir(name), at), "/")
+		return filepath.Join(l.to, filepath.FromSlash(rest), path.Base(name))
+	}
+	return filepath.Join(f.real, filepath.FromSlash(name))
+}
+
+// danglingError is of a link that leads to nothing: nothing can be read there, nor made.
+type danglingError struct{ text string }
+
+func (e *danglingError) Error() string { return e.text }
+func (e *danglingError) Is(target error) bool {
+	return target == fs.ErrNotExist
+}
+
+// over returns the link that a name lies behind, with the name of the link: itself, or the
+// innermost folder on the way. Nil: none.
+func (l *Linked) over(name string) (at string, found *trail) {
+	if len(l.links) == 0 {
+		return "", nil
+	}
+	for at = name; at != "."; at = path.Dir(at) {
+		if found = l.links[at]; found != nil {
+			return at, found
+		}
+	}
+	return "", nil
+}
+
+// route returns the folder that has a name, and the name in there. l.mu is held.
+func (l *Linked) route(name string) (FS, string) {
+	at, found := l.over(name)
+	switch {
+	case found == nil:
+		return l.FS, name
+	case found.file != "" && at == name:
+		return found.fs, found.file
+	case at == name:
+		return found.fs, "."
+	}
+	return found.fs, name[len(at)+1:]
+}
+
+// place returns the folder that a name lies in, and the name in there, without following the
+// name itself. l.mu is held.
+func (l *Linked) place(name string) (FS, string) {
+	fsys, dir := l.route(path.Dir(name))
+	return fsys, path.Join(dir, path.Base(name))
+}
+
+// call does something with what a name stands for.
+func (l *Linked) call(name string, do func(fsys FS, at string) error) error {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if len(l.broken) > 0 {
+		for at := name; at != "."; at = path.Dir(at) {
+			if err := l.broken[at]; err != nil {
+				return err
+			}
+		}
+	}
+	err := do(l.route(name))
+	if errors.Is(err, ErrUnsafe) {
+		return l.explain(name, err)
+	}
+	return err
+}
+
+// explain says of what is unsafe that it is a link which was not there before.
+func (l *Linked) explain(name string, err error) error {
+	for at := name; at != "."; at = path.Dir(at) {
+		fsys, rest := l.place(at)
+		if info, lerr := fsys.Lstat(rest); lerr == nil && info.Mode()&fs.ModeSymlink != 0 && l.links[at] == nil {
+			return fmt.Errorf("%w: %s is a symbolic link that was not there when the torrent was opened; start it again to follow it", err, at)
+		}
+	}
+	return err
+}
+
+// Open implements FS.
+func (l *Linked) Open(name string, mode Mode) (h Handle, err error) {
+	err = l.call(name, func(fsys FS, at string) error {
+		h, err = fsys.Open(at, mode)
+		return err
+	})
+	if d, ok := errors.AsType[*danglingError](err); ok && mode != Read {
+		err = fmt.Errorf("%w: it %s", ErrUnsafe, d.text) // nothing is made where it leads
+	}
+	return h, err
+}
+
+// Lstat implements FS: it looks at what a link leads to that is followed.
+func (l *Linked) Lstat(name string) (info fs.FileInfo, err error) {
+	err = l.call(name, func(fsys FS, at string) error {
+		info, err = fsys.Lstat(at)
+		return err
+	})
+	return info, err
+}
+
+// Mkdir implements FS.
+func (l *Linked) Mkdir(name string) error {
+	return l.call(name, func(fsys FS, at string) error {
+		if at == "." {
+			return fs.ErrExist
+		}
+		return fsys.Mkdir(at)
+	})
+}
+
+// SyncDir implements FS.
+func (l *Linked) SyncDir(name string) error {
+	return l.call(name, func(fsys FS, at string) error { return fsys.SyncDir(at) })
+}
+
+// Close implements FS.
+func (l *Linked) Close() error {
+	l.mu.Lock()
+	opened := l.opened
+	l.opened = nil
+	l.mu.Unlock()
+	for _, fsys := range opened {
+		fsys.Close()
+	}
+	return l.FS.Close()
+}
