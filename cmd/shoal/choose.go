@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"path"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,103 +13,127 @@ import (
 // chooseFlags say which files of a torrent are wanted, and how much.
 type chooseFlags struct {
 	only, skip, low, high []string
+	folded                bool
 }
 
 func (c *chooseFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringArrayVar(&c.only, "only", nil, "get these files alone: a `GLOB` of a path in the torrent, or of a name (repeat for more)")
-	f.StringArrayVar(&c.skip, "skip", nil, "leave these files out: a `GLOB`, as with --only")
-	f.StringArrayVar(&c.high, "high", nil, "get these files first: a `GLOB`, as with --only")
-	f.StringArrayVar(&c.low, "low", nil, "get these files last: a `GLOB`, as with --only")
+	f.StringArrayVar(&c.only, "only", nil, "get these `FILES` alone: a name, a number, 3,5-7 or a pattern like **/*.mkv (repeat for more)")
+	f.StringArrayVar(&c.skip, "skip", nil, "leave these `FILES` out, named as with --only")
+	f.StringArrayVar(&c.high, "high", nil, "get these `FILES` first, named as with --only")
+	f.StringArrayVar(&c.low, "low", nil, "get these `FILES` last, named as with --only")
+	c.addFold(cmd)
 }
 
-// choice turns the flags into what AddOptions takes; nil when all files are alike. A
-// pattern that fits no file is a mistake, which is told before anything is fetched.
-func (c *chooseFlags) choice(info *metainfo.Info) (func(shoal.File) shoal.Priority, error) {
+func (c *chooseFlags) addFold(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&c.folded, "ignore-case", false, "let upper and lower case be alike in names of files")
+}
+
+// a selection is what the flags come to for one torrent.
+type selection struct {
+	priority map[string]shoal.Priority // by path; nil: all files are alike
+	files    int                       // that are wanted
+	bytes    int64                     // in these
+}
+
+// selection resolves the flags. A word that fits no file is a mistake, which is told before
+// anything is made or fetched.
+func (c *chooseFlags) selection(info *metainfo.Info) (selection, error) {
+	all := chooserOf(info, c.folded)
+	s := selection{files: len(all.files), bytes: info.Length - padding(info)}
 	if len(c.only)+len(c.skip)+len(c.low)+len(c.high) == 0 {
-		return nil, nil
+		return s, nil
 	}
-	for _, patterns := range [][]string{c.only, c.skip, c.low, c.high} {
-		for _, p := range patterns {
-			if _, err := path.Match(p, ""); err != nil {
-				return nil, usageErr("write it like *.mkv, extras/* or 'season 1/e0?.*'", "%q is no pattern", p)
+	prio := make([]shoal.Priority, len(all.files))
+	for i := range prio {
+		prio[i] = shoal.PriorityNormal
+		if len(c.only) > 0 {
+			prio[i] = shoal.PrioritySkip
+		}
+	}
+	// In this order: what is skipped stays so, and what comes first does where both are said.
+	for _, step := range []struct {
+		words []string
+		to    shoal.Priority
+	}{{c.only, shoal.PriorityNormal}, {c.low, shoal.PriorityLow}, {c.high, shoal.PriorityHigh}, {c.skip, shoal.PrioritySkip}} {
+		for _, word := range step.words {
+			found, err := all.find(word)
+			if err != nil {
+				return s, err
 			}
-			fits := false
-			for _, f := range info.Files {
-				fits = fits || !f.Pad && matches(p, strings.Join(f.Path, "/"))
-			}
-			if !fits {
-				return nil, usageErr("shoal show lists the files", "%q fits no file of %s", p, printable(info.Name))
+			for _, i := range found {
+				if step.to == shoal.PriorityNormal || prio[i] != shoal.PrioritySkip {
+					prio[i] = step.to
+				}
 			}
 		}
 	}
-	wanted := 0
-	choose := func(f shoal.File) shoal.Priority {
-		switch {
-		case anyMatches(c.skip, f.Path), len(c.only) > 0 && !anyMatches(c.only, f.Path):
-			return shoal.PrioritySkip
-		case anyMatches(c.high, f.Path):
-			return shoal.PriorityHigh
-		case anyMatches(c.low, f.Path):
-			return shoal.PriorityLow
+	s = selection{priority: make(map[string]shoal.Priority, len(prio))}
+	for i, p := range prio {
+		s.priority[all.files[i].path] = p
+		if p != shoal.PrioritySkip {
+			s.files++
+			s.bytes += all.files[i].size
+		}
+	}
+	if s.files == 0 {
+		return s, usageErr("leave some of it", "--only and --skip leave no file of %s", printable(info.Name))
+	}
+	return s, nil
+}
+
+func padding(info *metainfo.Info) (n int64) {
+	for i := range info.Files {
+		if info.Files[i].Pad {
+			n += info.Files[i].Length
+		}
+	}
+	return n
+}
+
+// choice turns it into what AddOptions takes; nil when all files are alike.
+func (s selection) choice() func(shoal.File) shoal.Priority {
+	if s.priority == nil {
+		return nil
+	}
+	return func(f shoal.File) shoal.Priority {
+		if p, ok := s.priority[f.Path]; ok {
+			return p
 		}
 		return shoal.PriorityNormal
 	}
-	for _, f := range info.Files {
-		if !f.Pad && choose(shoal.File{Path: strings.Join(f.Path, "/")}) != shoal.PrioritySkip {
-			wanted++
-		}
-	}
-	if wanted == 0 {
-		return nil, usageErr("leave some of it", "--only and --skip leave no file of %s", printable(info.Name))
-	}
-	return choose, nil
 }
 
-func anyMatches(patterns []string, file string) bool {
-	for _, p := range patterns {
-		if matches(p, file) {
-			return true
-		}
+// text says what is wanted of a torrent: "3 of 12 files, 1.2 GiB of 8.0 GiB".
+func (s selection) text(info *metainfo.Info) string {
+	if all := saved(info.Files); s.files < all {
+		return fmt.Sprintf("%s of %s, %s of %s", group(int64(s.files)), count(all, "file"), size(s.bytes), size(info.Length))
 	}
-	return false
+	return fmt.Sprintf("%s in %s", size(info.Length), count(saved(info.Files), "file"))
 }
 
-// matches reports whether a pattern fits a file: its name, its path, or its path below
-// the torrent's folder; or the folder it is in.
-func matches(pattern, file string) bool {
-	_, below, _ := strings.Cut(file, "/")
-	for _, s := range []string{file, below, path.Base(file)} {
-		if ok, _ := path.Match(pattern, s); ok {
-			return true
+// pickOne returns the one file that is meant: the one that fits the word, or the largest.
+func (c *chooseFlags) pickOne(info *metainfo.Info, word string) (int, error) {
+	all := chooserOf(info, c.folded)
+	if word == "" {
+		best := 0
+		for i := range all.files {
+			if all.files[i].size > all.files[best].size {
+				best = i
+			}
 		}
+		return best, nil
 	}
-	for dir := path.Dir(below); dir != "." && dir != "/"; dir = path.Dir(dir) {
-		if ok, _ := path.Match(strings.TrimSuffix(pattern, "/"), dir); ok {
-			return true
+	found, err := all.find(word)
+	if err != nil {
+		return 0, err
+	}
+	if len(found) > 1 {
+		var names []string
+		for _, i := range found[:min(len(found), 3)] {
+			names = append(names, printable(all.files[i].path))
 		}
+		return 0, usageErr("name one of them, by its path or number", "%q fits %s of %s: %s", word, count(len(found), "file"), all.of, strings.Join(names, ", "))
 	}
-	return false
-}
-
-// pickOne gives the one file that is meant: the one that fits the pattern, or the
-// largest.
-func pickOne(t *shoal.Torrent, pattern string) (string, error) {
-	best, size, fits := "", int64(-1), 0
-	for _, f := range t.Files() {
-		if pattern != "" && !matches(pattern, f.Path) {
-			continue
-		}
-		fits++
-		if f.Length > size {
-			best, size = f.Path, f.Length
-		}
-	}
-	switch {
-	case fits == 0:
-		return "", usageErr("shoal show lists the files", "%q fits no file of %s", pattern, printable(t.Name()))
-	case fits > 1 && pattern != "":
-		return "", usageErr("name one of them", "%q fits %s", pattern, fmt.Sprintf("%d files of %s", fits, printable(t.Name())))
-	}
-	return best, nil
+	return found[0], nil
 }

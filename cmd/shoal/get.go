@@ -7,12 +7,14 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"shoal"
+	"shoal/internal/storage"
 	"shoal/metainfo"
 )
 
@@ -25,6 +27,24 @@ type torrentEvent struct {
 	PieceLength int64  `json:"piece_length"`
 	Private     bool   `json:"private"`
 	Dir         string `json:"dir"`
+	WantedFiles int    `json:"wanted_files"`
+	Wanted      int64  `json:"wanted"`
+}
+
+// torrentOf tells what a torrent is, and what is wanted of it.
+func torrentOf(t *shoal.Torrent, size int64, pieces int, pieceLength int64) torrentEvent {
+	files := t.Files()
+	e := torrentEvent{
+		InfoHash: t.InfoHash(), Name: t.Name(), Size: size, Files: len(files), Pieces: pieces, PieceLength: pieceLength,
+		Private: t.Private(), Dir: t.Dir(),
+	}
+	for _, f := range files {
+		if f.Priority != shoal.PrioritySkip {
+			e.WantedFiles++
+			e.Wanted += f.Length
+		}
+	}
+	return e
 }
 
 type checkedEvent struct {
@@ -134,6 +154,11 @@ func get(ctx context.Context, out *output, name string, n netFlags, o getFlags) 
 	if o.metadataOnly {
 		return saveMetadata(ctx, out, src, n, o.output)
 	}
+	if src.meta != nil { // a mistake is told before anything is made
+		if err := o.check(src.meta.Info); err != nil {
+			return err
+		}
+	}
 	keepReceived(src, n)
 	start := out.now()
 	var data io.Writer
@@ -155,6 +180,20 @@ func get(ctx context.Context, out *output, name string, n netFlags, o getFlags) 
 	return err
 }
 
+// check finds mistakes in what is said of the files of a torrent.
+func (o *getFlags) check(info *metainfo.Info) error {
+	_, err := o.choose.selection(info)
+	if err == nil && o.streams {
+		_, err = o.choose.pickOne(info, o.stream)
+	}
+	if err == nil {
+		paths := o.paths
+		paths.folded = o.choose.folded
+		err = paths.fill(&shoal.AddOptions{}, info)
+	}
+	return err
+}
+
 // A download is one run of get.
 type download struct {
 	sequential bool
@@ -164,6 +203,8 @@ type download struct {
 	anew     bool
 	allocate bool
 	choose   chooseFlags
+	chosen   selection // of the files, once they are known
+	streamed int       // index of the file that is streamed
 	paths    pathFlags
 	webSeeds webSeedsFlag
 	share    shareFlags
@@ -179,39 +220,41 @@ func (d *download) what() string { return "get " + d.src.name() }
 
 // makeFolder makes the download folder when only its last part is missing. More
 // is not made: where the folder above is missing too, a volume may not be there.
-func makeFolder(out *output, what, dir string) error {
-	err := os.Mkdir(dir, 0o777)
+func makeFolder(out *output, what, dir string) (made bool, err error) {
+	err = os.Mkdir(dir, 0o777)
 	switch {
 	case err == nil:
 		out.say("made the folder %s", metainfo.Printable(dir))
-		return nil
+		return true, nil
 	case errors.Is(err, fs.ErrNotExist):
-		return &failure{
+		return false, &failure{
 			exitFailed, fmt.Errorf("%s: make the folder %s: the folder above it does not exist", what, dir),
 			"if it is on a volume, attach that; else make the folder, or name another with --dir",
 		}
 	}
-	return nil // it is there, or using it will say what is wrong
+	return false, nil // it is there, or using it will say what is wrong
 }
 
 // begin adds the torrent and says what it is.
 func (d *download) begin(ctx context.Context, n netFlags) error {
-	if err := makeFolder(d.out, d.what(), d.dir); err != nil {
+	made, err := makeFolder(d.out, d.what(), d.dir)
+	if err != nil {
 		return err
 	}
 	t, err := d.add(ctx, n, shoal.AddOptions{
 		Metainfo: d.src.raw, Dir: d.dir, Peers: n.peers, WebSeeds: d.webSeeds, Anew: d.anew, Allocate: d.allocate, Share: d.share.limits(), Sequential: d.sequential,
 	})
 	if err != nil {
+		if made { // for nothing: it is removed if nothing is in it
+			_ = os.Remove(d.dir)
+		}
 		return fail(d.what(), err)
 	}
 	d.torrent = t
 	m, info := d.src.meta, d.src.meta.Info
-	d.out.say("%s  %s in %s, %s of %s", d.src.name(), size(info.Length), count(saved(info.Files), "file"),
+	d.out.say("%s  %s, %s of %s", d.src.name(), d.chosen.text(info),
 		count(int(info.NumPieces()), "piece"), size(info.PieceLength))
-	d.out.event("torrent", torrentEvent{
-		t.InfoHash(), t.Name(), info.Length, saved(info.Files), int(info.NumPieces()), info.PieceLength, info.Private, t.Dir(),
-	})
+	d.out.event("torrent", torrentOf(t, info.Length, int(info.NumPieces()), info.PieceLength))
 	webs := !n.noWeb && len(d.webSeeds)+len(m.URLList)+len(m.HTTPSeeds) > 0
 	if d.src.link == nil && (info.Private || n.noDHT && !n.nearby()) && len(m.Trackers()) == 0 && len(n.peers) == 0 && !webs {
 		d.out.warn("no way to find peers: the torrent names no tracker, the DHT is out, and no --peer was given; peers must come by themselves")
@@ -223,9 +266,16 @@ func (d *download) begin(ctx context.Context, n netFlags) error {
 func (d *download) add(ctx context.Context, n netFlags, opt shoal.AddOptions) (*shoal.Torrent, error) {
 	known := func(meta *metainfo.Torrent, opt *shoal.AddOptions) (err error) {
 		d.src.meta = meta
-		if opt.Priority, err = d.choose.choice(meta.Info); err != nil {
+		if d.chosen, err = d.choose.selection(meta.Info); err != nil {
 			return err
 		}
+		if d.data != nil {
+			if d.streamed, err = d.choose.pickOne(meta.Info, d.pattern); err != nil {
+				return err
+			}
+		}
+		opt.Priority = d.chosen.choice()
+		d.paths.folded = d.choose.folded
 		return d.paths.fill(opt, meta.Info)
 	}
 	if d.src.link == nil {
@@ -260,7 +310,7 @@ func (d *download) run(ctx context.Context, seed bool) error {
 	if err == nil {
 		d.checked(checked)
 		if d.data != nil {
-			err = stream(ctx, d.torrent, d.pattern, d.data)
+			err = stream(ctx, d.torrent, d.streamed, d.data)
 		}
 		if err == nil {
 			err = d.wait(ctx)
@@ -369,9 +419,21 @@ func (d *download) complete() {
 	}
 	d.out.say("%s", text)
 	d.out.say("saved as %s", printable(path))
+	d.explainPart()
 	d.out.event("complete", completeEvent{
 		s.InfoHash, d.torrent.Name(), seconds(took), s.Wanted(), s.Downloaded, s.Wasted, s.Uploaded, d.torrent.Dir(), path,
 	})
+}
+
+// explainPart says what the part file is for, where there is one.
+func (d *download) explainPart() {
+	if d.chosen.priority == nil || d.src.meta == nil {
+		return
+	}
+	name := filepath.Join(d.torrent.Dir(), storage.PartName(d.src.meta.Info))
+	if info, err := os.Lstat(name); err == nil && info.Mode().IsRegular() {
+		d.out.say("%s holds what came with the pieces at the edges of files that were left out:\nit is needed to share and check these pieces, and goes when the files are fetched, too", printable(name))
+	}
 }
 
 // failed tells an interruption from a failure.

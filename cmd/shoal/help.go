@@ -20,14 +20,14 @@ var flagGroups = []struct {
 	flags []string
 }{
 	{"Used most", []string{"dir", "only", "seed", "limit-up", "limit-down", "http"}},
-	{"Files", []string{"skip", "high", "low", "allocate", "anew", "sequential", "rename", "incomplete-suffix", "incomplete-dir", "wait", "stream", "metadata-only", "output", "keep-cached"}},
+	{"Files", []string{"skip", "high", "low", "ignore-case", "allocate", "anew", "sequential", "rename", "incomplete-suffix", "incomplete-dir", "stream", "metadata-only", "output", "keep-cached"}},
 	{"Finding peers", []string{"peer", "web-seed", "dht-node", "no-dht", "dht-read-only", "no-lsd", "lsd", "no-web-seeds"}},
 	{"What is in it", []string{"exclude", "follow-links", "include-junk", "raw-names", "piece-length", "name", "comment", "source", "entropy", "no-date"}},
 	{"Where peers are", []string{"tracker", "private", "node"}},
 	{"Sharing enough", []string{"ratio", "seed-time", "seed-idle", "super-seed", "seed-slots"}},
 	{"Waiting in line", []string{"downloads", "seeds", "at-once"}},
 	{"Network", []string{"listen", "max-peers", "max-connections", "max-metadata", "alt-limit-at", "alt-limit-up", "alt-limit-down", "local-unlimited"}},
-	{"This run", []string{"json", "trace", "state", "help"}},
+	{"This run", []string{"wait", "stop-after", "on-complete", "quiet", "verbose", "log", "log-level", "json", "trace", "state", "help"}},
 }
 
 // groupedFlags gives the flags of a command as its help has them.

@@ -53,7 +53,7 @@ func key(section string, e map[string]any) string { return section + ":" + e["ev
 
 // optional are the fields that an event may go without, as the text says; the form
 // of the time is checked by itself.
-var optional = []string{"time", "external_ip", "warning", "hint", "text", "error", "to", "why", "c_from", "bitfields", "comment", "created_by", "creation_date", "pad", "executable", "external"}
+var optional = []string{"time", "external_ip", "warning", "hint", "text", "error", "to", "why", "c_from", "bitfields", "comment", "created_by", "creation_date", "pad", "executable", "number", "source", "external"}
 
 // checkDocumented holds an event that a command printed against its example: the
 // same fields, of the same kinds.

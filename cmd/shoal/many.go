@@ -84,7 +84,7 @@ func runMany(ctx context.Context, out *output, names []string, n netFlags, o run
 		if srcs, err = readSources(out, names, func(name string) (source, error) { return anySource(ctx, name, n) }); err != nil {
 			return err
 		}
-		if err := makeFolder(out, "run", n.dir); err != nil {
+		if _, err := makeFolder(out, "run", n.dir); err != nil {
 			return err
 		}
 	}
@@ -149,9 +149,7 @@ func (m *lasting) begin(ctx context.Context, srcs []source, n netFlags, o runFla
 		}
 		m.torrents = append(m.torrents, t)
 		if s := t.Stats(); m.out.json {
-			m.out.event("torrent", torrentEvent{
-				t.InfoHash(), t.Name(), s.Size, len(t.Files()), s.Pieces, s.PieceLength, t.Private(), t.Dir(),
-			})
+			m.out.event("torrent", torrentOf(t, s.Size, s.Pieces, s.PieceLength))
 		}
 	}
 	if was > 0 {

@@ -18,6 +18,7 @@ type pathFlags struct {
 	rename []string
 	suffix string
 	dir    string
+	folded bool // upper and lower case are alike
 }
 
 func (p *pathFlags) add(cmd *cobra.Command) {
@@ -39,12 +40,7 @@ func (p *pathFlags) fill(opt *shoal.AddOptions, info *metainfo.Info) error {
 	if len(p.rename) == 0 {
 		return nil
 	}
-	var files []string
-	for _, f := range info.Files {
-		if !f.Pad {
-			files = append(files, strings.Join(f.Path, "/"))
-		}
-	}
+	files := chooserOf(info, p.folded)
 	opt.Rename = map[string]string{}
 	for _, r := range p.rename {
 		from, to, err := splitRename(files, r)
@@ -57,7 +53,7 @@ func (p *pathFlags) fill(opt *shoal.AddOptions, info *metainfo.Info) error {
 }
 
 // splitRename takes OLD=NEW apart; either may have more of those signs in it.
-func splitRename(files []string, text string) (from, to string, err error) {
+func splitRename(files *chooser, text string) (from, to string, err error) {
 	for at, c := range text {
 		if c != '=' {
 			continue
@@ -73,23 +69,24 @@ func splitRename(files []string, text string) (from, to string, err error) {
 }
 
 // findPath finds the file or folder that is meant: by its path, its path below the
-// torrent's folder, or its name where only one has it.
-func findPath(files []string, text string) (string, error) {
-	text = strings.TrimSuffix(text, "/")
+// torrent's folder, or its name where only one has it; or a file by its number or a pattern
+// that fits it alone.
+func findPath(files *chooser, text string) (string, error) {
+	word := files.fold(strings.TrimSuffix(text, "/"))
 	var all []string // and the folders
-	for _, f := range files {
-		for p := f; p != "." && !slices.Contains(all, p); p = path.Dir(p) {
+	for _, f := range files.files {
+		for p := f.path; p != "." && !slices.Contains(all, p); p = path.Dir(p) {
 			all = append(all, p)
 		}
 	}
 	for _, fits := range []func(string) bool{
-		func(p string) bool { return p == text },
-		func(p string) bool { _, below, _ := strings.Cut(p, "/"); return below == text && text != "" },
-		func(p string) bool { return path.Base(p) == text },
+		func(p string) bool { return p == word },
+		func(p string) bool { return belowTop(p) == word && word != "" },
+		func(p string) bool { return path.Base(p) == word },
 	} {
 		var found []string
 		for _, p := range all {
-			if fits(p) {
+			if fits(files.fold(p)) {
 				found = append(found, p)
 			}
 		}
@@ -101,7 +98,17 @@ func findPath(files []string, text string) (string, error) {
 			return "", usageErr("name it by its path", "%q is %s", printable(text), fmt.Sprintf("the name of %d files and folders", len(found)))
 		}
 	}
-	return "", usageErr("shoal show lists the files", "there is no file or folder %q", printable(text))
+	found, err := files.find(text)
+	if err != nil && (isNumbers(text) || strings.ContainsAny(text, `*?[\`)) {
+		return "", err
+	}
+	switch len(found) {
+	case 0:
+		return "", usageErr("shoal show lists the files", "there is no file or folder %q", printable(text))
+	case 1:
+		return files.files[found[0]].path, nil
+	}
+	return "", usageErr("name one of them", "%q fits %s", printable(text), count(len(found), "file"))
 }
 
 // newPath gives the path that is meant by a new name: one without a slash is in the same

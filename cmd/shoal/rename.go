@@ -20,6 +20,7 @@ type renamedEvent struct {
 
 func renameCommand(out *output) *cobra.Command {
 	var n netFlags
+	var c chooseFlags
 	cmd := &cobra.Command{
 		Use:   "rename SOURCE FILE NAME [--dir DIR]",
 		Short: "Give a file or folder of a torrent another name",
@@ -28,10 +29,12 @@ keep in mind that it is the same: get, seed and verify find it by that. A NAME
 with a slash is a path below --dir; without, the folder stays. Nothing is
 written over. Broken off at any moment, each file has the one name or the other.
 
-SOURCE is a .torrent file, or a magnet link, info-hash or name of a torrent that
+FILE is a path or a name, the number that shoal show prints, or a pattern that
+fits one file alone. SOURCE is a .torrent file, or a magnet link, info-hash or name of a torrent that
 shoal run remembers or whose metadata was received before. The list of shoal run
 changes with it, which needs a moment in which no shoal run is up.`,
 		Example: `  shoal rename photos.torrent IMG_0001.JPG beach.jpg --dir ~/Pictures
+  shoal rename photos.torrent 3 beach.jpg --dir ~/Pictures
   shoal rename photos.torrent photos "photos 2026" --dir ~/Pictures`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 3 {
@@ -41,7 +44,7 @@ changes with it, which needs a moment in which no shoal run is up.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			n.dirNamed = cmd.Flags().Changed("dir")
-			return rename(cmd.Context(), out, args[0], args[1], args[2], n)
+			return rename(cmd.Context(), out, args[0], args[1], args[2], n, c.folded)
 		},
 	}
 	f := cmd.Flags()
@@ -49,12 +52,13 @@ changes with it, which needs a moment in which no shoal run is up.`,
 	f.StringVar(&n.state, "state", "", "the folder `DIR` for what must survive a restart (default the user's state folder)")
 	cmd.MarkFlagDirname("dir")
 	cmd.MarkFlagDirname("state")
+	c.addFold(cmd)
 	addJSON(cmd)
 	return cmd
 }
 
 // rename renames a file with an engine that talks to nobody.
-func rename(ctx context.Context, out *output, name, file, to string, n netFlags) error {
+func rename(ctx context.Context, out *output, name, file, to string, n netFlags, folded bool) error {
 	k, err := readKnown(ctx, name, n)
 	if err != nil {
 		return err
@@ -72,9 +76,9 @@ func rename(ctx context.Context, out *output, name, file, to string, n netFlags)
 	if s := t.Stats(); s.State == shoal.Missing {
 		return fail(what, s.Err)
 	}
-	var files []string
+	files := &chooser{folded: folded, of: printable(t.Name())}
 	for _, f := range t.Files() {
-		files = append(files, f.Path)
+		files.files = append(files.files, chosenFile{path: f.Path, size: f.Length})
 	}
 	from, err := findPath(files, file)
 	if err != nil {

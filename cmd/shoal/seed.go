@@ -145,9 +145,7 @@ func (sh *sharing) begin(ctx context.Context, srcs []source, n netFlags) error {
 		}
 		sh.torrents = append(sh.torrents, t)
 		info := src.meta.Info
-		sh.out.event("torrent", torrentEvent{
-			t.InfoHash(), t.Name(), info.Length, saved(info.Files), int(info.NumPieces()), info.PieceLength, info.Private, t.Dir(),
-		})
+		sh.out.event("torrent", torrentOf(t, info.Length, int(info.NumPieces()), info.PieceLength))
 	}
 	return nil
 }

@@ -53,6 +53,12 @@ func serve(ctx context.Context, out *output, name string, n netFlags, c chooseFl
 	if err != nil {
 		return err
 	}
+	if src.meta != nil {
+		if _, err := c.selection(src.meta.Info); err != nil {
+			return err
+		}
+	}
+	keepReceived(src, n)
 	start := out.now()
 	s, err := openSession(out, n)
 	if err != nil {

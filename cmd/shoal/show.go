@@ -42,6 +42,7 @@ type showEvent struct {
 }
 
 type fileEntry struct {
+	Number     int    `json:"number,omitempty"` // as --only takes it; pad files have none
 	Path       string `json:"path"`
 	Size       int64  `json:"size"`
 	Offset     int64  `json:"offset"`
@@ -175,10 +176,10 @@ func saved(files []metainfo.File) int {
 	return n
 }
 
-// tree lays the files out with their sizes in front, where they align whatever
+// tree lays the files out with their numbers and sizes in front, where they align whatever
 // script the names are in, and names indented below their folders.
 func tree(files []metainfo.File, most int) []string {
-	const blank = "            "
+	const blank = "                  "
 	var lines []string
 	var at []string // the folder that the last line was in
 	shown := 0
@@ -198,7 +199,7 @@ func tree(files []metainfo.File, most int) []string {
 			lines = append(lines, blank+strings.Repeat("  ", i)+printable(folder[i])+"/")
 		}
 		at = folder
-		lines = append(lines, fmt.Sprintf("%10s  %s%s", size(f.Length), strings.Repeat("  ", len(folder)), printable(f.Path[len(folder)])))
+		lines = append(lines, fmt.Sprintf("%4d  %10s  %s%s", shown, size(f.Length), strings.Repeat("  ", len(folder)), printable(f.Path[len(folder)])))
 	}
 	if shown > most {
 		lines = append(lines, blank+"and "+count(shown-most, "more file")+"; --json lists all")
@@ -295,8 +296,14 @@ func describe(src source) showEvent {
 	if !m.CreationDate.IsZero() {
 		e.CreationDate = m.CreationDate.Format("2006-01-02T15:04:05Z")
 	}
+	files := 0
 	for _, f := range info.Files {
-		e.Files = append(e.Files, fileEntry{strings.Join(f.Path, "/"), f.Length, f.Offset, f.Executable, f.Pad})
+		number := 0
+		if !f.Pad {
+			files++
+			number = files
+		}
+		e.Files = append(e.Files, fileEntry{number, strings.Join(f.Path, "/"), f.Length, f.Offset, f.Executable, f.Pad})
 	}
 	return e
 }

@@ -9,12 +9,8 @@ import (
 
 // stream writes one file of the torrent to w, from its start to its end, as it comes.
 // Only what is verified is written.
-func stream(ctx context.Context, t *shoal.Torrent, pattern string, w io.Writer) error {
-	name, err := pickOne(t, pattern)
-	if err != nil {
-		return err
-	}
-	r, err := t.Open(ctx, name)
+func stream(ctx context.Context, t *shoal.Torrent, file int, w io.Writer) error {
+	r, err := t.Open(ctx, t.Files()[file].Path)
 	if err != nil {
 		return err
 	}

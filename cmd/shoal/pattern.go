@@ -1,0 +1,217 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/text/unicode/norm"
+
+	"shoal/metainfo"
+)
+
+// How files of a torrent are named on the command line. A name is taken literally first:
+// torrents have files called "a[1].mkv" and "what?.txt". Then it may be numbers, as shoal
+// show prints them, and then a pattern.
+
+// chooser finds files by what a person writes.
+type chooser struct {
+	files  []chosenFile
+	folded bool // case does not matter
+	of     string
+}
+
+// chosenFile is a file that can be chosen, with its number from 1.
+type chosenFile struct {
+	path string   // slash-separated, as the file will be called
+	also []string // other forms of it: as the torrent writes it
+	size int64
+}
+
+// chooserOf is for the files of a torrent, without padding.
+func chooserOf(info *metainfo.Info, folded bool) *chooser {
+	c := &chooser{folded: folded, of: printable(info.Name)}
+	for i := range info.Files {
+		f := &info.Files[i]
+		if f.Pad {
+			continue
+		}
+		cf := chosenFile{path: strings.Join(f.Path, "/"), size: f.Length}
+		if raw := strings.Join(f.RawPath, "/"); raw != "" && raw != cf.path {
+			cf.also = append(cf.also, raw)
+		}
+		c.files = append(c.files, cf)
+	}
+	return c
+}
+
+// fold gives the form in which names are compared: with the same letters composed the same
+// way, since no keyboard tells them apart.
+func (c *chooser) fold(s string) string {
+	s = norm.NFC.String(s)
+	if c.folded {
+		s = strings.ToLower(s)
+	}
+	return s
+}
+
+// find returns the indexes of the files that a word means, in order. There is one at least.
+func (c *chooser) find(word string) ([]int, error) {
+	if strings.TrimSpace(word) == "" {
+		return nil, usageErr("write a name, a number or a pattern like *.mkv; shoal show lists the files", "an empty name fits no file of %s", c.of)
+	}
+	if found := c.literal(word); len(found) > 0 {
+		return found, nil
+	}
+	if isNumbers(word) {
+		return c.numbers(word)
+	}
+	found, err := c.globbed(word)
+	if err != nil {
+		return nil, usageErr("write it like *.mkv, extras/**, 'season 1/e0?.*' or 3,5-7", "%q is not a pattern, and no file of %s has that name: a bracket is open, or a \\ stands at its end", word, c.of)
+	}
+	if len(found) > 0 {
+		return found, nil
+	}
+	hint := "shoal show lists the files"
+	if !c.folded {
+		other := *c
+		other.folded = true
+		if found, err := other.find(word); err == nil {
+			hint = fmt.Sprintf("with --ignore-case it fits %s; %s", count(len(found), "file"), hint)
+		}
+	}
+	return nil, usageErr(hint, "%q fits no file of %s", word, c.of)
+}
+
+// literal returns the files whose path, path below the torrent's folder, or name is the
+// word, or that lie in a folder of which that is so.
+func (c *chooser) literal(word string) (found []int) {
+	word = c.fold(strings.TrimSuffix(word, "/"))
+	for _, fits := range []func(p, below string) bool{
+		func(p, below string) bool { return p == word || below == word && below != "" },
+		func(p, below string) bool {
+			return strings.HasPrefix(p, word+"/") || strings.HasPrefix(below, word+"/")
+		},
+		func(p, _ string) bool { return path.Base(p) == word },
+		func(_, below string) bool { return strings.Contains("/"+path.Dir(below)+"/", "/"+word+"/") },
+	} {
+		for i := range c.files {
+			if slices.ContainsFunc(c.forms(i), func(p string) bool { return fits(p, belowTop(p)) }) {
+				found = append(found, i)
+			}
+		}
+		if len(found) > 0 {
+			return found
+		}
+	}
+	return nil
+}
+
+// forms returns the paths of a file in the form in which they are compared.
+func (c *chooser) forms(i int) []string {
+	all := []string{c.fold(c.files[i].path)}
+	for _, p := range c.files[i].also {
+		all = append(all, c.fold(p))
+	}
+	return all
+}
+
+// belowTop returns a path below the torrent's folder; empty for a single file.
+func belowTop(p string) string { _, below, _ := strings.Cut(p, "/"); return below }
+
+// isNumbers reports whether a word is a list of numbers and ranges: 3,5-7,9-
+func isNumbers(word string) bool {
+	return word != "" && strings.Trim(word, "0123456789,- ") == "" && strings.ContainsAny(word, "0123456789")
+}
+
+func (c *chooser) numbers(word string) (found []int, err error) {
+	for part := range strings.SplitSeq(word, ",") {
+		from, to, isRange := strings.Cut(strings.TrimSpace(part), "-")
+		first, ferr := strconv.Atoi(strings.TrimSpace(from))
+		last := first
+		var lerr error
+		if isRange {
+			if to = strings.TrimSpace(to); to == "" {
+				last = len(c.files)
+			} else {
+				last, lerr = strconv.Atoi(to)
+			}
+		}
+		if errors.Join(ferr, lerr) != nil || first > last && first <= len(c.files) {
+			return nil, usageErr("write numbers like 3,5-7 or 9-, as shoal show prints them", "%q is not a list of numbers", word)
+		}
+		if first < 1 || last > len(c.files) || first > last {
+			return nil, usageErr("shoal show prints the numbers", "%q: %s has %s, numbered from 1", word, c.of, count(len(c.files), "file"))
+		}
+		for n := first; n <= last; n++ {
+			found = append(found, n-1)
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found), nil
+}
+
+// globbed returns the files that a pattern fits: their path, their path below the torrent's
+// folder, their name, or a folder that they are in.
+func (c *chooser) globbed(pattern string) (found []int, err error) {
+	pattern = c.fold(strings.TrimSuffix(pattern, "/"))
+	for seg := range strings.SplitSeq(pattern, "/") {
+		if _, err := path.Match(seg, ""); err != nil {
+			return nil, err
+		}
+	}
+	for i := range c.files {
+		if slices.ContainsFunc(c.forms(i), func(p string) bool { return globFits(pattern, p) }) {
+			found = append(found, i)
+		}
+	}
+	return found, nil
+}
+
+func globFits(pattern, file string) bool {
+	below := belowTop(file)
+	if glob(pattern, file) || below != "" && glob(pattern, below) || glob(pattern, path.Base(file)) {
+		return true
+	}
+	for dir := path.Dir(below); below != "" && dir != "." && dir != "/"; dir = path.Dir(dir) {
+		if glob(pattern, dir) {
+			return true
+		}
+	}
+	return false
+}
+
+// glob reports whether a pattern fits a path: ** as a segment fits any number of segments,
+// none included; the others are those of path.Match.
+func glob(pattern, p string) bool {
+	return globSegments(strings.Split(pattern, "/"), strings.Split(p, "/"))
+}
+
+func globSegments(pattern, p []string) bool {
+	// reach[j]: what was looked at of the pattern fits p[:j]. The work is bounded by the
+	// product of both lengths, whatever the pattern.
+	reach := make([]bool, len(p)+1)
+	reach[0] = true
+	for _, seg := range pattern {
+		next := make([]bool, len(p)+1)
+		if seg == "**" {
+			on := false
+			for j := range reach {
+				on = on || reach[j]
+				next[j] = on
+			}
+		} else {
+			for j := range p {
+				if ok, _ := path.Match(seg, p[j]); ok && reach[j] {
+					next[j+1] = true
+				}
+			}
+		}
+		reach = next
+	}
+	return reach[len(p)]
+}
