@@ -16,9 +16,11 @@ It prints one JSON object a line, each with "event" and "session" (an index):
 "listening" once the session accepts; "complete" with "uploaded" and
 "downloaded" when every torrent of the session is complete, be it found or
 fetched; "announced" when somebody announced a torrent to this DHT node;
+"views" on request, with what it sees of its "peers": parts per million, and
+whether it is a seed;
 "stats" on request, with the DHT "nodes" it
 knows and the peers it has "stored"; "error". A line "stats" on stdin asks for the totals of
-each session, "announce" makes every torrent announce to the DHT now.
+each session, "views" for its peers, "announce" makes every torrent announce to the DHT now.
 """
 import json
 import os
@@ -94,6 +96,11 @@ class Session:
                 "failed": sum(s.total_failed_bytes for s in st),
                 "peers": sum(s.num_peers for s in st)}
 
+    def views(self):
+        """What this session sees of each peer: how much of the torrent it has, and whether it is a seed."""
+        return {"%s:%d" % p.ip: [p.progress_ppm, bool(p.flags & lt.peer_info.seed)]
+                for h in self.handles for p in h.get_peer_info()}
+
     def turn(self):
         for a in self.ses.pop_alerts():
             if isinstance(a, lt.listen_succeeded_alert):
@@ -125,7 +132,9 @@ def run(conf):
             if not line:
                 break
             for s in sessions:
-                if line.strip() == "stats":
+                if line.strip() == "views":
+                    s.say("views", peers=s.views())
+                elif line.strip() == "stats":
                     s.ses.post_session_stats()  # answered by an alert
                 elif line.strip() == "announce":
                     for h in s.handles:

@@ -274,6 +274,15 @@ func (n *Node) check() {
 	if err := n.swarm.CheckInvariants(); err != nil {
 		n.w.failf("%s: %w", n.spec.Name, err)
 	}
+	if n.spec.SuperSeed == swarm.SuperSeedOn || n.spec.Have != nil && n.spec.Have.All() || n.swarm.Bare() {
+		return // a seed that deals shows what it deals
+	}
+	have := n.swarm.Stats(n.w.now).Have
+	for _, e := range n.ends {
+		if said := e.watch.have.Count(); e.watch.said > 0 && said != have {
+			n.w.failf("%s has %d pieces, and told %v of %d", n.spec.Name, have, e.remote, said)
+		}
+	}
 }
 
 // arm plans the tick for the deadline.

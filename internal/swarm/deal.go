@@ -249,13 +249,14 @@ func (s *Swarm) dealAhead(p *peer) int {
 	return int(min(max(bytes/int64(s.cfg.Geometry.PieceLength), dealLeast), dealMost))
 }
 
-// unmask tells a peer of everything, in several turns where that is much.
+// unmask tells a peer of everything, in several turns where that is much. What the peer has
+// is told, too: else it would never see us as the seed that we are.
 func (s *Swarm) unmask(p *peer) {
 	m := p.mask
 	m.off = true
 	said := 0
 	for ; m.unsaid < s.cfg.Geometry.Pieces && said < havesAtOnce; m.unsaid++ {
-		if m.told.Has(m.unsaid) || p.have.Has(m.unsaid) || !s.picker.Have(m.unsaid) {
+		if m.told.Has(m.unsaid) || !s.picker.Have(m.unsaid) {
 			continue
 		}
 		p.out = wire.AppendHave(p.out, m.unsaid)

@@ -185,8 +185,8 @@ func (s *Swarm) welcome(p *peer) {
 }
 
 // sayExtensions sends the handshake of the extension protocol (BEP 10), at first
-// and whenever it changes whether we want anything (BEP 21). Since a HAVE goes
-// only to those that lack the piece, a peer may not know that we are complete.
+// and whenever it changes whether we want anything (BEP 21): a peer that skips files is
+// complete for itself and says so here alone.
 func (s *Swarm) sayExtensions(p *peer, w why.Why) {
 	if !p.reserved.Extensions() {
 		return

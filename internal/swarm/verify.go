@@ -71,16 +71,13 @@ func (s *Swarm) had(piece uint32) {
 			}
 			s.interest(p)
 		}
-		// HAVE goes to those who lack the piece, and to seeds, who learn from
-		// it how far we are and when neither gains any more; and to who sent it,
-		// which may be a seed that shows us a piece at a time (BEP 16).
-		if !p.have.Has(piece) || p.complete() || slices.Contains(s.tmp().senders, p.sender) {
-			p.out = wire.AppendHave(p.out, piece)
-			if s.tracing() {
-				s.note(trace.Sent, trace.Peer, p, "have", onPiece(why.PieceVerified, piece))
-			}
-			s.touch(p)
+		// BEP 3: HAVE goes to all, also to a peer that has the piece. Otherwise its
+		// view of us stays behind, and it never sees us as a seed (decision 0120).
+		p.out = wire.AppendHave(p.out, piece)
+		if s.tracing() {
+			s.note(trace.Sent, trace.Peer, p, "have", onPiece(why.PieceVerified, piece))
 		}
+		s.touch(p)
 	}
 	s.reconsider()
 }
