@@ -60,33 +60,40 @@ var (
 
 const scheme = "magnet:?"
 
-// Is reports whether a text begins like a magnet link.
-func Is(s string) bool {
-	return len(s) >= len("magnet:") && strings.EqualFold(s[:len("magnet:")], "magnet:")
-}
-
-// Parse reads a magnet link. Keys may be repeated or numbered (tr.1, tr.2), and the
-// ampersands may have become "&amp;" on their way through a page. The error is one of
-// ErrNotMagnet, ErrHash and ErrTooLong.
+// Parse reads a magnet link in any form that Clean knows. Keys may be repeated or numbered
+// (tr.1, tr.2). The error is one of ErrNotMagnet, ErrHash and ErrTooLong, and says why.
 func Parse(s string) (*Link, error) {
 	if len(s) > MaxLength {
 		return nil, fmt.Errorf("magnet link of %d bytes: %w, at most %d are read", len(s), ErrTooLong, MaxLength)
 	}
-	if len(s) < len(scheme) || !strings.EqualFold(s[:len(scheme)], scheme) {
-		return nil, fmt.Errorf("%w: it begins with %q, not with %q", ErrNotMagnet, s[:min(len(s), len(scheme))], scheme)
+	clean, ok := Clean(s)
+	if !ok {
+		return nil, fmt.Errorf("%w: %s", ErrNotMagnet, whyNot(s))
 	}
 	l := &Link{}
-	for _, part := range strings.Split(s[len(scheme):], "&") {
+	for _, part := range strings.Split(clean[len(scheme):], "&") {
 		key, value, _ := strings.Cut(part, "=")
-		key = strings.ToLower(strings.TrimPrefix(unescape(key), "amp;"))
+		key = strings.ToLower(strings.TrimPrefix(strings.TrimSpace(unescape(key)), "amp;"))
 		if err := l.add(withoutNumber(key), value); err != nil {
-			return nil, fmt.Errorf("magnet link: %w", err)
+			return nil, fmt.Errorf("%w: %w", ErrNotMagnet, err)
 		}
 	}
 	if l.V1.IsZero() && l.V2.IsZero() {
-		return nil, fmt.Errorf("magnet link: %w: it has no xt=urn:btih", ErrHash)
+		return nil, fmt.Errorf("%w: %w: it has no xt=urn:btih:", ErrNotMagnet, ErrHash)
 	}
 	return l, nil
+}
+
+// whyNot says what a text has instead of a link.
+func whyNot(s string) string {
+	digits := strings.TrimSpace(s)
+	switch {
+	case digits == "":
+		return "it is empty"
+	case len(digits) > 16 && strings.Trim(asciiLower(digits), "0123456789abcdef") == "":
+		return fmt.Sprintf("an info-hash has 40 hexadecimal digits, and this has %d", len(digits))
+	}
+	return fmt.Sprintf("it begins with %q, not with %q", cut(digits, len(scheme)), scheme)
 }
 
 // withoutNumber takes the number off a key such as tr.1.
@@ -101,12 +108,12 @@ func withoutNumber(key string) string {
 
 // add takes one parameter. Only what is wrong with a hash is an error.
 func (l *Link) add(key, value string) error {
-	text := unescape(value)
+	text := strings.TrimSpace(unescape(value))
 	switch key {
 	case "xt":
 		return l.topic(text)
 	case "dn":
-		l.Name = cut(unescape(strings.ReplaceAll(value, "+", " ")), MaxName)
+		l.Name = strings.TrimSpace(cut(strings.TrimSpace(unescape(strings.ReplaceAll(value, "+", " "))), MaxName))
 	case "xl":
 		if n, err := strconv.ParseInt(text, 10, 64); err == nil && n > 0 {
 			l.Length = n
@@ -132,7 +139,14 @@ func (l *Link) add(key, value string) error {
 // topic takes an exact topic: one of the two hashes, or something that is not ours.
 func (l *Link) topic(text string) error {
 	const v1, v2 = "urn:btih:", "urn:btmh:"
+	text = strings.TrimRight(strings.ReplaceAll(text, " ", ""), wrapping+"/?")
 	switch lower := strings.ToLower(text); {
+	case len(lower) == 40 || len(lower) == 32: // the hash alone
+		if h, err := ParseHash(lower); err == nil {
+			return l.topic(v1 + h.String())
+		}
+	case strings.HasPrefix(lower, "bt"): // without its first letters
+		return l.topic("urn:" + text)
 	case strings.HasPrefix(lower, v1):
 		h, err := ParseHash(text[len(v1):])
 		if err != nil {

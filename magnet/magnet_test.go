@@ -81,7 +81,7 @@ func TestOddLinks(t *testing.T) {
 		{"xl=12345", Link{Length: 12345}},
 		{"xl=-1&xl=x", Link{}},
 		{"tr.1=http://a/x&tr.2=http://a/x&tr=", Link{Trackers: []string{"http://a/x"}}},
-		{"tr=a%0ab&ws=http://w/%20", Link{}},
+		{"tr=a%0ab&ws=http://w/%20", Link{WebSeeds: []string{"http://w/"}}},
 		{"tr=http://a/p+q", Link{Trackers: []string{"http://a/p+q"}}},
 		{"dn=100%&DN=a%2Bb+c", Link{Name: "a+b c"}},
 		{"so=0,2,4,6-8", Link{Select: []Range{{0, 0}, {2, 2}, {4, 4}, {6, 8}}}},
@@ -106,7 +106,7 @@ func TestOddLinks(t *testing.T) {
 		want error
 	}{
 		{"", ErrNotMagnet},
-		{"magnet:xt=urn:btih:" + hash, ErrNotMagnet},
+		{"magnet:tx=urn:bt:" + hash, ErrNotMagnet},
 		{scheme + "xt=urn:btih:" + hash + "&xt=urn:btih:" + strings.Repeat("ab", 20), ErrHash},
 		{scheme + "xt=urn:btih:" + strings.Repeat("0", 40), ErrHash},
 		{scheme + "xt=urn:btih:", ErrHash},
