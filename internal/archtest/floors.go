@@ -43,6 +43,7 @@ var Rooms = []Room{
 	{"internal/wire", Formats, false},
 	{"internal/krpc", Formats, false},
 	{"internal/tracker", Formats, false},
+	{"internal/unwrap", Formats, false},
 
 	{"internal/picker", Decisions, false},
 	{"internal/window", Decisions, false},

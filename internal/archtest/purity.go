@@ -12,7 +12,7 @@ import (
 // What is not here is not allowed, so that a new one is judged before it is
 // used.
 var pureImports = []string{
-	"bytes", "cmp", "container/heap", "container/list", "container/ring", "encoding",
+	"archive/zip", "bytes", "cmp", "compress/gzip", "compress/zlib", "container/heap", "container/list", "container/ring", "encoding",
 	"encoding/base32", "encoding/base64", "encoding/binary", "encoding/hex",
 	"errors", "fmt", "hash", "hash/crc32", "hash/fnv", "crypto/hmac", "crypto/sha1",
 	"crypto/sha256", "crypto/subtle", "io", "iter", "maps", "math", "math/big", "math/bits", "math/rand/v2",
