@@ -312,6 +312,9 @@ func TestLoose(t *testing.T) {
 	if n, ok := v.Get("a").Int(); n != 1 || !ok || v.Same("a") {
 		t.Errorf("a is %d, %v, the same %v", n, ok, v.Same("a"))
 	}
+	if w, err := o.Parse([]byte("d1:ai1e1:bi1ee")); err != nil || v.Ordered() || !w.Ordered() || w.Get("a").Ordered() {
+		t.Errorf("order: %v, %v, %v", v.Ordered(), w.Ordered(), err)
+	}
 	if !v.Same("b") || !v.Same("d") || !v.Same("none") || !v.Get("d").Same("x") {
 		t.Error("values that are the same differ")
 	}

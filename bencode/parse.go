@@ -35,7 +35,7 @@ const none = math.MaxUint32
 
 const (
 	keyRead  = 1 << iota // a key was read, its value is due
-	unsorted             // a key was smaller than the one before
+	unsorted             // a key was not larger than the one before; it stays when the dictionary is closed
 )
 
 // maxDigits bounds the length of a string's length. Twenty digits hold any 64-bit number.
@@ -60,7 +60,7 @@ func (d *document) parse(o Options) (int, *SyntaxError) {
 
 		if c == 'e' && open != none {
 			pos++
-			parent, err := d.close(open, pos)
+			parent, err := d.close(open, pos, o)
 			if err != nil {
 				return 0, err
 			}
@@ -139,14 +139,14 @@ func (d *document) parse(o Options) (int, *SyntaxError) {
 }
 
 // close ends the container at, which ends before pos, and returns the one around it.
-func (d *document) close(at uint32, pos int) (parent uint32, err *SyntaxError) {
+func (d *document) close(at uint32, pos int, o Options) (parent uint32, err *SyntaxError) {
 	t := &d.tokens[at]
 	parent = t.next
 	if t.head&keyRead != 0 {
 		return 0, &SyntaxError{pos - 1, "dictionary ends after a key", ErrSyntax}
 	}
 	t.next, t.end = uint32(len(d.tokens)), uint32(pos)
-	if t.head&unsorted != 0 {
+	if t.head&unsorted != 0 && !o.Loose {
 		return parent, d.checkUnique(at)
 	}
 	return parent, nil
@@ -162,7 +162,10 @@ func (d *document) checkKey(dict, key uint32, o Options) *SyntaxError {
 		return nil
 	}
 	switch c := bytes.Compare(d.content(last), d.content(key)); {
-	case c < 0 || o.Loose:
+	case c < 0:
+		return nil
+	case o.Loose:
+		t.head |= unsorted
 		return nil
 	case c == 0:
 		return &SyntaxError{int(d.tokens[key].start), "dictionary key occurs twice", ErrDuplicate}

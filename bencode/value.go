@@ -106,9 +106,15 @@ func (v Value) Get(key string) Value {
 	return Value{}
 }
 
+// Ordered reports whether the keys of a dictionary ascend, so that none is twice.
+func (v Value) Ordered() bool { return v.Kind() == Dict && v.token().head&unsorted == 0 }
+
 // Same reports whether all values of a key have the same bytes: also of a key that is there
 // once or not at all. Only a document that was decoded by Options.Loose has others.
 func (v Value) Same(key string) bool {
+	if v.Kind() != Dict || v.Ordered() {
+		return true
+	}
 	first := v.Get(key)
 	for k, other := range v.Entries() {
 		if string(k) == key && !bytes.Equal(other.Raw(), first.Raw()) {

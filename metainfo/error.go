@@ -49,6 +49,9 @@ func wrongKind(in, v bencode.Value, field string, want bencode.Kind) *Error {
 	if !v.Exists() {
 		return refuse(in, field, "missing")
 	}
+	if v.Kind() == want {
+		return refuse(v, field, "not a number that 64 bits hold")
+	}
 	return refuse(v, field, "%v instead of %v", v.Kind(), want)
 }
 

@@ -51,6 +51,8 @@ type fileLister struct {
 	renamed int
 	example File
 	links   int
+
+	noLength int // files without one
 }
 
 // field names a part of the file that is being read.
@@ -63,8 +65,16 @@ func (l *fileLister) add(v bencode.Value) *Error {
 	if v.Kind() != bencode.Dict {
 		return wrongKind(l.dict, v, l.field(""), bencode.Dict)
 	}
+	if !v.Ordered() { // and then only: a field costs more than a look
+		if err := checkSame(v, l.field(""), "length", "path", "path.utf-8", "attr"); err != nil {
+			return err
+		}
+	}
 	length := v.Get("length")
 	n, ok := length.Int()
+	if !length.Exists() { // the hashes tell whether it is an empty one
+		ok, l.noLength = true, l.noLength+1
+	}
 	if !ok {
 		return wrongKind(v, length, l.field(".length"), bencode.Int)
 	}
@@ -151,6 +161,9 @@ func (l *fileLister) report() {
 	if l.renamed > 0 {
 		l.notes.add("%d of %d paths are saved under other names, to be safe and different everywhere; the first: %s as %s",
 			l.renamed, len(l.Files), quotePath(l.example.RawPath), quotePath(l.example.Path))
+	}
+	if l.noLength > 0 {
+		l.notes.add("%d files have no length and are empty", l.noLength)
 	}
 	if l.links > 0 {
 		l.notes.add("%d symbolic links are saved as plain files", l.links)

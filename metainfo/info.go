@@ -78,7 +78,31 @@ func ParseInfo(raw []byte) (*Info, error) {
 	return info, nil
 }
 
+// deciding are the keys of an info dictionary that decide what is shared.
+var deciding = []string{
+	"name", "name.utf-8", "length", "files", "piece length", "pieces", "meta version", "file tree", "private", "attr",
+}
+
+// checkSame refuses a dictionary that has one of the keys twice, with two values: two
+// clients would read two torrents.
+func checkSame(v bencode.Value, field string, keys ...string) *Error {
+	if v.Ordered() {
+		return nil
+	}
+	for _, key := range keys {
+		if !v.Same(key) {
+			e := refuse(v, strings.TrimPrefix(field+"."+key, "."), "it is there twice, with two values")
+			e.Err = bencode.ErrDuplicate
+			return e
+		}
+	}
+	return nil
+}
+
 func parseInfo(v bencode.Value) (*Info, *Error) {
+	if err := checkSame(v, "info", deciding...); err != nil {
+		return nil, err
+	}
 	hybrid, err := checkVersion(v)
 	if err != nil {
 		return nil, err
@@ -139,10 +163,14 @@ func (p *infoParser) files() *Error {
 	case list.Exists():
 		p.MultiFile = true
 		return p.fileList(list)
-	case !length.Exists():
+	case !length.Exists() && p.dict.Get("pieces").Len() > 0:
 		return refuse(p.dict, "info", "neither length nor files")
 	}
 	n, ok := length.Int()
+	if !length.Exists() {
+		ok = true // an empty file, as its hashes say
+		p.notes.add("info.length is missing; the file is empty")
+	}
 	if !ok {
 		return wrongKind(p.dict, length, "info.length", bencode.Int)
 	}
@@ -190,9 +218,7 @@ func checkVersion(v bencode.Value) (hybrid bool, err *Error) {
 		return false, nil
 	}
 	switch n, ok := version.Int(); {
-	case !ok:
-		return false, wrongKind(v, version, "info.meta version", bencode.Int)
-	case n == 1:
+	case !ok, n == 1: // of another kind it is somebody else's key
 		return false, nil
 	case n != 2:
 		e := refuse(version, "info.meta version", "version %d is not known", n)
@@ -231,6 +257,11 @@ func (p *infoParser) compareTree(tree bencode.Value) *Error {
 // walkTree visits the files of a v2 file tree in order. A name whose dictionary has the
 // empty key is a file, others are folders. The decoder has bounded how deep it goes.
 func walkTree(folder bencode.Value, visit func(v bencode.Value, length int64) *Error) *Error {
+	if !folder.Ordered() && hasTwins(folder) {
+		e := refuse(folder, "info.file tree", "a name is there twice")
+		e.Err = bencode.ErrDuplicate
+		return e
+	}
 	for _, v := range folder.Entries() {
 		if v.Kind() != bencode.Dict {
 			return wrongKind(folder, v, "info.file tree", bencode.Dict)
@@ -264,4 +295,16 @@ func addLength(sum, n int64) (int64, bool) {
 		return 0, false
 	}
 	return sum + n, true
+}
+
+// hasTwins reports whether a dictionary has a key twice.
+func hasTwins(v bencode.Value) bool {
+	seen := make(map[string]bool)
+	for key := range v.Entries() {
+		if seen[string(key)] {
+			return true
+		}
+		seen[string(key)] = true
+	}
+	return false
 }

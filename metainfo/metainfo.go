@@ -10,8 +10,9 @@
 // the place ([*Error]); what is merely odd loads, with a warning where the user should know.
 //
 //   - The info-hash is of the info dictionary as it was sent, so unsorted keys and other
-//     defects that circulate load with the hash that everyone else has. A key that occurs
-//     twice is refused, and so is length beside files: two clients would read two torrents.
+//     defects that circulate load with the hash that everyone else has. A key that matters
+//     and occurs twice with two values is refused, and so is length beside files: two
+//     clients would read two torrents. Other keys may be twice.
 //   - Every number is checked before it sizes anything; see the bounds, from [MaxSize] on.
 //     The hashes must be exactly as many as the pieces.
 //   - Names become safe for every file system, see [SafeName]; no two files of a torrent get
@@ -23,8 +24,11 @@
 package metainfo
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -84,14 +88,29 @@ func (t *Torrent) Trackers() [][]string {
 }
 
 // Rules of the decoder for all that this package reads.
-var rules = bencode.Options{Lenient: true, MaxDepth: maxDepth, MaxTokens: maxTokens}
+var rules = bencode.Options{Loose: true, MaxDepth: maxDepth, MaxTokens: maxTokens}
 
-// Parse reads a torrent file. The error is an [*Error]. Bytes behind the torrent, as some
-// editors leave them, are ignored with a warning.
+// Parse reads a torrent file. The error is an [*Error]. Blanks and a byte order mark before
+// the torrent, and bytes behind it, as some editors leave them, are ignored with a warning.
 func Parse(b []byte) (*Torrent, error) {
 	if len(b) > MaxSize {
 		return nil, &Error{Msg: "torrent file larger than 64 MiB", Err: ErrTooLarge}
 	}
+	front := len(b)
+	b = bytes.TrimLeft(bytes.TrimPrefix(bytes.TrimLeft(b, " \t\r\n"), []byte("\xef\xbb\xbf")), " \t\r\n")
+	front -= len(b)
+	t, err := parse(b)
+	if err != nil {
+		err.Offset += front
+		return nil, err
+	}
+	if front > 0 {
+		t.Warnings = append(t.Warnings, fmt.Sprintf("%d bytes before the torrent are ignored", front))
+	}
+	return t, nil
+}
+
+func parse(b []byte) (*Torrent, *Error) {
 	root, rest, err := rules.ParsePrefix(b)
 	if err != nil {
 		return nil, notBencode(err)
@@ -103,6 +122,9 @@ func Parse(b []byte) (*Torrent, error) {
 	if v.Kind() != bencode.Dict {
 		return nil, wrongKind(root, v, "info", bencode.Dict)
 	}
+	if err := checkSame(root, "", "info"); err != nil {
+		return nil, err
+	}
 	info, ierr := parseInfo(v)
 	if ierr != nil {
 		return nil, ierr
@@ -111,8 +133,22 @@ func Parse(b []byte) (*Torrent, error) {
 		Torrent: &Torrent{Info: info, InfoHash: info.Hash},
 		notes:   notes(info.Warnings[:len(info.Warnings):len(info.Warnings)]),
 	}
+	var seen map[string]bool // where keys may be twice
+	if !root.Ordered() {
+		seen = make(map[string]bool)
+	}
 	for key, v := range root.Entries() {
+		if seen[string(key)] {
+			p.notes.add("%s is there twice; the first counts", quote(string(key)))
+			continue
+		}
+		if seen != nil {
+			seen[string(key)] = true
+		}
 		p.entry(string(key), v, root)
+	}
+	if p.flat && p.Announce != "" && len(p.AnnounceList) > 0 && !slices.ContainsFunc(p.AnnounceList, func(tier []string) bool { return slices.Contains(tier, p.Announce) }) {
+		p.AnnounceList = slices.Insert(p.AnnounceList, 0, []string{p.Announce}) // its writer did not know BEP 12
 	}
 	if len(rest) > 0 {
 		p.notes.add("%d bytes after the end of the torrent are ignored", len(rest))
@@ -125,12 +161,21 @@ func Parse(b []byte) (*Torrent, error) {
 type parser struct {
 	*Torrent
 	notes notes
+	flat  bool // announce-list is not a list of tiers
 }
 
 func (p *parser) entry(key string, v, root bencode.Value) {
 	switch key {
 	case "info":
 	case "announce":
+		if v.Kind() == bencode.List { // written by who meant announce-list
+			for item := range v.Items() {
+				if p.Announce = p.url(item, key); p.Announce != "" {
+					break
+				}
+			}
+			return
+		}
 		p.Announce = p.url(v, key)
 	case "announce-list":
 		p.announceList(v)
@@ -198,30 +243,46 @@ func checkURL(s string) error {
 // mean nothing.
 func (p *parser) announceList(v bencode.Value) {
 	const field = "announce-list"
+	if v.Kind() == bencode.String { // one tracker
+		p.addTier(p.urls(v, field))
+		p.flat = true
+		return
+	}
 	if v.Kind() != bencode.List {
 		p.notes.add("%s is no list and is ignored", field)
 		return
 	}
 	seen := make(map[string]bool)
 	for tier := range v.Items() {
-		if tier.Kind() != bencode.List {
+		var urls []string
+		full := false
+		add := func(item bencode.Value) {
+			u := p.url(item, field)
+			switch {
+			case u == "" || seen[u] || full:
+			case len(seen) == MaxTrackers:
+				p.notes.add("%s has more than %d trackers; the others are ignored", field, MaxTrackers)
+				full = true
+			default:
+				seen[u] = true
+				urls = append(urls, u)
+			}
+		}
+		switch tier.Kind() {
+		case bencode.List:
+			for item := range tier.Items() {
+				add(item)
+			}
+		case bencode.String: // a list of trackers rather than of tiers: each is a tier
+			add(tier)
+			p.flat = true
+		default:
 			p.notes.add("%s has a tier that is no list; it is ignored", field)
 		}
-		var urls []string
-		for item := range tier.Items() {
-			u := p.url(item, field)
-			if u == "" || seen[u] {
-				continue
-			}
-			if len(seen) == MaxTrackers {
-				p.notes.add("%s has more than %d trackers; the others are ignored", field, MaxTrackers)
-				p.addTier(urls)
-				return
-			}
-			seen[u] = true
-			urls = append(urls, u)
-		}
 		p.addTier(urls)
+		if full {
+			return
+		}
 	}
 }
 
@@ -261,6 +322,10 @@ const year9999 = 253402300799
 
 func (p *parser) creationDate(v bencode.Value) {
 	n, ok := v.Int()
+	if text, isText := v.Text(); isText {
+		parsed, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+		n, ok = parsed, err == nil
+	}
 	if !ok || n < 0 || n > year9999 {
 		p.notes.add("creation date is no time and is ignored")
 		return

@@ -237,15 +237,18 @@ func TestRefused(t *testing.T) {
 		{"", "not bencode: input ends inside a value", "", bencode.ErrTruncated},
 		{"<!DOCTYPE html>", "not bencode: no value begins with this byte", "<!DOC", bencode.ErrSyntax},
 		{"le", "list instead of dictionary", "le", nil},
-		{info("d4:name1:a4:name1:be"), "not bencode: dictionary key occurs twice", "4:name1:b", bencode.ErrDuplicate},
+		{info("d4:name1:a4:name1:be"), "info.name: it is there twice, with two values", "d4:name1:a", bencode.ErrDuplicate},
+		{info(one("6:lengthi5e1:zi1e6:lengthi6e")), "info.length: it is there twice, with two values", "d6:length", bencode.ErrDuplicate},
+		{info(files("ld6:lengthi1e4:pathl1:ae4:pathl1:beee")), "info.files[0].path: it is there twice, with two values", "d6:lengthi1e4:pathl1:a", bencode.ErrDuplicate},
+		{"d4:infod4:name1:ae4:infod4:name1:bee", "info: it is there twice, with two values", "d4:info", bencode.ErrDuplicate},
+		{info(one("6:lengthi99999999999999999999e")), "info.length: not a number that 64 bits hold", "i99", nil},
 		{info(one("")), "info: neither length nor files", "d4:name", nil},
 		{info(one("6:length2:xx")), "info.length: string instead of integer", "2:xx", nil},
 		{info(one("6:lengthi-1e")), "info.length: negative length", "i-1e", nil},
 		{info(one("6:lengthi5e12:meta versioni3e")), "info.meta version: version 3 is not known", "i3e", ErrVersion},
-		{info(one("6:lengthi5e12:meta version1:2")), "info.meta version: string instead of integer", "1:2", nil},
 		{info(one("5:filesd1:a1:be")), "info.files: dictionary instead of list", "d1:a", nil},
 		{info(files("li1ee")), "info.files[0]: integer instead of dictionary", "i1ee", nil},
-		{info(files("ld4:pathl1:aeee")), "info.files[0].length: missing", "d4:path", nil},
+		{info(files("ld4:pathl1:aeee")), "info.pieces: 20 bytes of hashes instead of 0", "20:", nil}, // taken for empty
 		{info(files("ld6:lengthi1eee")), "info.files[0].path: missing", "d6:lengthi1ee", nil},
 		{info(files("ld6:lengthi1e4:path1:aee")), "info.files[0].path: string instead of list", "1:aee", nil},
 		{info(files("ld6:lengthi1e4:pathl1:aeed6:lengthi1e4:pathl1:bi7eeee")), "info.files[1].path[1]: integer instead of string", "i7e", nil},
@@ -275,6 +278,45 @@ func TestRefused(t *testing.T) {
 	}
 	if _, err := ParseInfo([]byte("de")); err == nil || !strings.Contains(err.Error(), "info.name: missing") {
 		t.Errorf("an empty info dictionary: %v", err)
+	}
+}
+
+// What is odd inside info and decides nothing loads, with the hash of what was sent.
+func TestOddInside(t *testing.T) {
+	const tail = "12:piece lengthi16384e6:pieces20:" + hash1
+	for _, c := range []struct {
+		in       string
+		warnings int
+	}{
+		{"d6:lengthi5e4:name1:n" + tail + "1:zi1e1:zi2ee", 0},
+		{"d1:zi1e6:lengthi5e4:name1:n" + tail + "1:zi2e1:ai0ee", 0},
+		{"d1:zi007e6:lengthi5e4:name1:n" + tail + "e", 0},
+		{"d6:lengthi5e4:name1:n" + tail + "1:zi1.5ee", 0},
+		{"d6:lengthi5e4:name1:n" + tail + "1:zi99999999999999999999ee", 0},
+		{"d6:lengthi5e4:name1:n4:name1:n" + tail + "e", 0},
+		{"d6:lengthi5e12:meta version1:24:name1:n" + tail + "e", 0},
+		{"d6:lengthi5e4:name1:n" + tail + "7:private1:1e", 0},
+		{"d5:filesld4:pathl1:aeed6:lengthi5e1:qi1e1:qi2e4:pathl1:beee4:name1:n" + tail + "e", 1},
+		{"d4:name1:n12:piece lengthi16384e6:pieces0:e", 1},
+		{"d6:lengthi5e4:name1:n12:piece lengthi10000e6:pieces20:" + hash1 + "e", 0},
+	} {
+		i, err := ParseInfo([]byte(c.in))
+		if err != nil {
+			t.Errorf("%s: %v", c.in, err)
+			continue
+		}
+		if i.Hash != infohash.Of([]byte(c.in)) || len(i.Warnings) != c.warnings {
+			t.Errorf("%s: hash %s, warnings %q", c.in, i.Hash, i.Warnings)
+		}
+		for _, around := range []string{"", " \r\n", "\xef\xbb\xbf", "\n\xef\xbb\xbf\r\n"} {
+			tor, err := Parse([]byte(around + "d4:info" + c.in + "e\r\n"))
+			if err != nil || tor.InfoHash != i.Hash {
+				t.Errorf("%q before %s: %v", around, c.in, err)
+			}
+		}
+	}
+	if _, err := Parse([]byte(" \n<html>")); err == nil || err.(*Error).Offset != 2 {
+		t.Errorf("where a page begins: %v", err)
 	}
 }
 
@@ -323,8 +365,19 @@ func TestAround(t *testing.T) {
 		{"8:announce1:a13:announce-listle", "", func(t *Torrent) any { return t.Trackers() }, [][]string{{"a"}}, nil},
 		{"8:announce1:a13:announce-listllelee", "", func(t *Torrent) any { return t.Trackers() }, [][]string{{"a"}}, nil},
 		{"8:announce1:a13:announce-listll1:bee", "", func(t *Torrent) any { return t.Trackers() }, [][]string{{"b"}}, nil},
-		{"8:announce1:a13:announce-list1:b", "", func(t *Torrent) any { return t.Trackers() }, [][]string{{"a"}}, []string{"announce-list is no list and is ignored"}},
-		{"8:announce1:a13:announce-listl1:bl1:cee", "", func(t *Torrent) any { return t.Trackers() }, [][]string{{"c"}}, []string{"announce-list has a tier that is no list; it is ignored"}},
+		{"8:announce1:a13:announce-list1:b", "", func(t *Torrent) any { return t.Trackers() }, [][]string{{"a"}, {"b"}}, nil},
+		{"8:announce1:a13:announce-listi1e", "", func(t *Torrent) any { return t.Trackers() }, [][]string{{"a"}}, []string{"announce-list is no list and is ignored"}},
+		{"8:announce1:a13:announce-listl1:bl1:cee", "", func(t *Torrent) any { return t.Trackers() }, [][]string{{"a"}, {"b"}, {"c"}}, nil},
+		{"8:announce1:b13:announce-listl1:bl1:cee", "", func(t *Torrent) any { return t.Trackers() }, [][]string{{"b"}, {"c"}}, nil},
+		{"8:announce1:a13:announce-listli1el1:cee", "", func(t *Torrent) any { return t.Trackers() }, [][]string{{"c"}}, []string{"announce-list has a tier that is no list; it is ignored"}},
+		{"8:announcel1:a1:be", "", func(t *Torrent) any { return t.Trackers() }, [][]string{{"a"}}, nil},
+		{"8:announce1:a8:announce1:b", "7:comment1:x7:comment1:y", func(t *Torrent) any { return t.Announce + t.Comment }, "ax", []string{`"announce" is there twice; the first counts`, `"comment" is there twice; the first counts`}},
+		{"1:zi1e1:zi2e", "1:yi1.5e", func(t *Torrent) any { return t.Unknown }, []Entry{{"z", []byte("i1e")}, {"y", []byte("i1.5e")}}, []string{`"z" is there twice; the first counts`}},
+		{"13:creation datei1.5e", "", func(t *Torrent) any { return t.CreationDate.IsZero() }, true, []string{"creation date is no time and is ignored"}},
+		{"13:creation date10:1700000000", "", func(t *Torrent) any { return t.CreationDate.Unix() }, int64(1700000000), nil},
+		{"13:creation datei99999999999999999999e", "", func(t *Torrent) any { return t.CreationDate.IsZero() }, true, []string{"creation date is no time and is ignored"}},
+		{"", "5:nodesl8:a.test:7l6:b.test1:8el1:ci9.5eee", func(t *Torrent) any { return t.Nodes }, []string{"a.test:7", "b.test:8"}, []string{`a node that is no pair of host and port is ignored: "l1:ci9.5ee"`}},
+		{"9:httpseeds1:a", "", func(t *Torrent) any { return t.HTTPSeeds }, []string{"a"}, nil},
 		{"8:announcei1e", "", func(t *Torrent) any { return t.Announce }, "", []string{"announce is no text and is ignored"}},
 		{"8:announce0:", "", func(t *Torrent) any { return t.Announce }, "", nil},
 		{"8:announce5:a\x1b[2J", "", func(t *Torrent) any { return t.Announce }, "", []string{`announce is ignored: "a\x1b[2J": no URL`}},

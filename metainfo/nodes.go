@@ -22,7 +22,15 @@ func (p *parser) nodes(v bencode.Value) {
 		}
 		host, _ := item.Index(0).Text()
 		port, _ := item.Index(1).Int()
-		if item.Len() != 2 || !validHost(host) || port < 1 || port > 65535 {
+		if text, ok := item.Index(1).Text(); ok {
+			port, _ = strconv.ParseInt(text, 10, 32)
+		}
+		pair := item.Len() == 2
+		if text, ok := item.Text(); ok { // "host:port"
+			h, n, err := splitHostPort(text)
+			host, port, pair = h, int64(n), err == nil
+		}
+		if !pair || !validHost(host) || port < 1 || port > 65535 {
 			p.notes.add("a node that is no pair of host and port is ignored: %s", quote(string(item.Raw())))
 			continue
 		}

@@ -19,7 +19,7 @@ func salvage(b []byte, f frame, h infohash.Hash) (t *metainfo.Torrent, raw []byt
 		return t, raw, true
 	}
 	const key = "4:info"
-	rules := bencode.Options{Lenient: true}
+	rules := bencode.Options{Loose: true}
 	for at, tries := 0, 0; tries < maxTries; tries++ {
 		i := bytes.Index(b[at:], []byte(key))
 		if i < 0 {
