@@ -1,9 +1,6 @@
 package magnet
 
-import (
-	"html"
-	"strings"
-)
+import "strings"
 
 // People paste links out of mails, pages and chats: broken over lines, in quotation marks
 // or brackets, escaped once too often, without their first letters. Clean finds what was
@@ -20,6 +17,13 @@ var invisible = strings.NewReplacer(
 	"\ufeff", "", "\u200b", "", "\u200c", "", "\u200d", "", "\u200e", "", "\u200f", "", "\u2060", "", "\u00ad", "",
 	"\u202a", "", "\u202b", "", "\u202c", "", "\u202d", "", "\u202e", "", "\r", "", "\n", "", "\t", "", "\x00", "",
 	"：", ":", "？", "?", "＆", "&", "＝", "=", "\u00a0", " ",
+)
+
+// entities are what pages write for the signs of a link.
+var entities = strings.NewReplacer(
+	"&amp;", "&", "&AMP;", "&", "&#38;", "&", "&#038;", "&", "&#x26;", "&", "&#X26;", "&", "&num;", "#",
+	"&#61;", "=", "&#x3d;", "=", "&#x3D;", "=", "&equals;", "=", "&#58;", ":", "&#x3a;", ":", "&#x3A;", ":", "&colon;", ":",
+	"&#63;", "?", "&#x3f;", "?", "&#x3F;", "?", "&quest;", "?", "&nbsp;", " ", "&#37;", "%", "&#x25;", "%",
 )
 
 // keys are the parameters that may follow a semicolon, where others have an ampersand.
@@ -243,14 +247,12 @@ func separate(params string) string {
 		}
 		params = unescape(params)
 	}
-	if strings.Contains(params, "&#") || strings.Contains(asciiLower(params), "&amp") {
-		for range maxUnescape {
-			plain := html.UnescapeString(strings.ReplaceAll(params, "&amp;", "&"))
-			if plain == params {
-				break
-			}
-			params = plain
+	for range maxUnescape {
+		plain := entities.Replace(params)
+		if plain == params {
+			break
 		}
+		params = plain
 	}
 	lower := asciiLower(params)
 	var b strings.Builder
