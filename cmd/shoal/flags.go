@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"math"
 	"net"
 	"net/netip"
 	"net/url"
@@ -19,24 +18,6 @@ import (
 // The flags' values check themselves, so that a mistake is told as one of usage,
 // with the flag's name, before anything is done.
 
-// sizeFlag is a number of bytes, such as 16KiB, 1M or 262144.
-type sizeFlag int64
-
-func (s *sizeFlag) Type() string { return "SIZE" }
-
-func (s *sizeFlag) String() string {
-	if *s == 0 {
-		return ""
-	}
-	return strconv.FormatInt(int64(*s), 10)
-}
-
-func (s *sizeFlag) Set(text string) error {
-	n, err := parseSize(text)
-	*s = sizeFlag(n)
-	return err
-}
-
 // pieceLengthFlag is a size that a piece may have.
 type pieceLengthFlag struct{ sizeFlag }
 
@@ -50,36 +31,14 @@ func (p *pieceLengthFlag) Set(text string) error {
 	return nil
 }
 
-// parseSize reads a number of bytes with an optional unit: B, K, M, G, T (and KB,
-// KiB and so on). All are powers of 1024, since pieces are.
-func parseSize(text string) (int64, error) {
-	t := strings.TrimSpace(text)
-	digits := strings.TrimLeft(t, "0123456789")
-	n, err := strconv.ParseInt(t[:len(t)-len(digits)], 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("%q is not a size; write it like 262144, 256KiB or 1M", text)
-	}
-	unit := strings.ToUpper(strings.TrimSpace(digits))
-	shift := 0
-	if unit != "" && unit != "B" {
-		shift = 10 * (1 + strings.Index("KMGT", unit[:1]))
-		if rest := unit[1:]; shift == 0 || rest != "" && rest != "B" && rest != "IB" {
-			return 0, fmt.Errorf("%q has an unknown unit; use KiB, MiB, GiB or none", text)
-		}
-	}
-	if n > math.MaxInt64>>shift {
-		return 0, fmt.Errorf("%q is too large", text)
-	}
-	return n << shift, nil
-}
-
 // rateFlag is a number of bytes a second, such as 2048KiB or 1M; "/s" may follow.
 type rateFlag struct{ sizeFlag }
 
 func (r *rateFlag) Type() string { return "RATE" }
 
 func (r *rateFlag) Set(text string) error {
-	return r.sizeFlag.Set(strings.TrimSuffix(text, "/s"))
+	text = strings.TrimSpace(text)
+	return r.sizeFlag.Set(strings.TrimSuffix(strings.TrimSuffix(text, "/s"), "/S"))
 }
 
 // listenFlag is an address to listen on. An empty host means all IPv4 addresses.

@@ -116,7 +116,8 @@ loopback (--listen 127.0.0.1:0) keeps all traffic on this machine.`,
 	cmd.Flags().Var(&o.webSeeds, "web-seed", "a web server that has the files, too: the URL of their folder with a slash at the end, or of the file (repeat for more)")
 	cmd.Flags().StringVar(&o.stream, "stream", "", "write the file that fits `GLOB` to standard output as it comes; the largest one without a GLOB")
 	cmd.Flags().Lookup("stream").NoOptDefVal = "*"
-	cmd.Flags().DurationVar(&o.wait, "wait", 10*time.Minute, "how `LONG` to wait for a full disk or a missing volume, then fail")
+	o.wait = timeFlag(10 * time.Minute)
+	cmd.Flags().Var(&o.wait, "wait", "how long to wait for a full disk or a missing volume, then fail")
 	cmd.Flags().BoolVar(&o.metadataOnly, "metadata-only", false, "write the .torrent file of SOURCE and get nothing else")
 	cmd.Flags().StringVarP(&o.output, "output", "o", "", "with --metadata-only: the `FILE` to write (default the torrent's name)")
 	sources(cmd, 1)
@@ -132,7 +133,7 @@ type getFlags struct {
 	allocate allocateFlag
 
 	sequential bool
-	wait       time.Duration
+	wait       timeFlag
 	choose     chooseFlags
 	paths      pathFlags
 	webSeeds   webSeedsFlag
@@ -169,7 +170,7 @@ func get(ctx context.Context, out *output, name string, n netFlags, o getFlags) 
 	if err != nil {
 		return err
 	}
-	d := &download{session: s, src: src, dir: n.dir, start: start, data: data, pattern: o.stream, anew: o.anew, sequential: o.sequential, allocate: o.allocate == "full", choose: o.choose, paths: o.paths, webSeeds: o.webSeeds, patience: o.wait, share: o.share}
+	d := &download{session: s, src: src, dir: n.dir, start: start, data: data, pattern: o.stream, anew: o.anew, sequential: o.sequential, allocate: o.allocate == "full", choose: o.choose, paths: o.paths, webSeeds: o.webSeeds, patience: time.Duration(o.wait), share: o.share}
 	if err = d.begin(ctx, n); err == nil {
 		err = d.run(ctx, o.seed || o.share.any())
 	}

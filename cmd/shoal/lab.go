@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+
 	"github.com/spf13/cobra"
 
 	"shoal/internal/lab"
@@ -20,6 +22,9 @@ loopback, and nothing is left behind unless --keep names a folder for it.`,
   shoal lab --keep /tmp/lab`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if left, err := os.ReadDir(o.Keep); o.Keep != "" && err == nil && len(left) > 0 {
+				return usageErr("name a new folder, or empty this one", "lab --keep %s: the folder is not empty", printable(o.Keep))
+			}
 			o.JSON = out.json
 			o.Color = out.live() && out.screen.colour != colours{}
 			begun := out.now()

@@ -28,7 +28,7 @@ piece, and shares them in turn. A torrent needs no tracker: the DHT finds peers.
   shoal lab`,
 		SilenceErrors: true, // run tells them, in the form that is in use
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          func(cmd *cobra.Command, args []string) error { return unknownCommand(cmd, args) },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			// Only now are the flags known for what they are, and not as values of others.
 			f := cmd.Flag("json")
@@ -43,7 +43,7 @@ piece, and shares them in turn. A torrent needs no tracker: the DHT finds peers.
 	}
 	root.PersistentFlags().String("config", "", "read the settings from this `FILE` (default: see shoal config)")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageErr("see: "+cmd.CommandPath()+" --help", "%w", inWords(err))
+		return usageErr(flagHint(cmd, err), "%w", inWords(err))
 	})
 	root.AddCommand(
 		createCommand(out), showCommand(out), getCommand(out), seedCommand(out), runCommand(out), listCommand(out), forgetCommand(out), serveCommand(out), moveCommand(out), renameCommand(out),
@@ -57,9 +57,6 @@ piece, and shares them in turn. A torrent needs no tracker: the DHT finds peers.
 // inWords says what to write where the package that reads flags tells of the call that failed.
 func inWords(err error) error {
 	said := err.Error()
-	if i := strings.LastIndex(said, " flag: time: "); i >= 0 {
-		return errors.New(said[:i] + " flag: write a time with its unit, like 90m, 36h or 1h30m")
-	}
 	if i := strings.LastIndex(said, " flag: strconv."); i >= 0 {
 		return errors.New(said[:i] + " flag: write a number")
 	}

@@ -102,6 +102,9 @@ func execute(ctx context.Context, args []string, out *output, e env) error {
 	root.SetOut(e.stdout)
 	root.SetErr(e.stderr)
 	addCompletion(root)
+	if err := unknownCommand(root, args[:min(len(args), 1)]); err != nil {
+		return err
+	}
 	return root.ExecuteContext(ctx)
 }
 

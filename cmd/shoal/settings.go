@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -47,6 +48,7 @@ type settings struct {
 	read  bool // there is one
 	every map[string]any
 	own   map[string]map[string]any // by command, such as "get" or "dht ping"
+	raw   []byte                    // as it was read, for the lines of mistakes
 }
 
 // settingsPath is where the settings file is: where the flag or the environment says, else
@@ -104,9 +106,9 @@ func readSettings(root *cobra.Command, path string, named bool) (*settings, erro
 	if err != nil {
 		return nil, &failure{exitUsage, fmt.Errorf("read the settings: %w", err), "name another file with --config, or see: shoal config --help"}
 	}
-	s.read = true
+	s.read, s.raw = true, b
 	if err := toml.Unmarshal(b, &s.every); err != nil {
-		return nil, s.wrong("%s", tomlError(err))
+		return nil, s.wrong("", nil, "%s", tomlError(err))
 	}
 	s.own = make(map[string]map[string]any)
 	if err := s.divide(root, "", s.every); err != nil {
@@ -124,20 +126,34 @@ func tomlError(err error) string {
 	return err.Error()
 }
 
-func (s *settings) wrong(format string, a ...any) error {
-	return &failure{exitUsage, fmt.Errorf("the settings in "+printable(s.path)+": "+format, a...), "mend that file; shoal config example prints one with everything that may stand in it"}
+// wrong is a mistake in the file, at the key or table path, empty when that is known by
+// other means. near are names that may have been meant.
+func (s *settings) wrong(path string, near []string, format string, a ...any) error {
+	line := ""
+	if path != "" {
+		line = s.lineOf(path)
+	}
+	return &failure{
+		exitUsage, fmt.Errorf("the settings in "+strings.ReplaceAll(printable(s.path), "%", "%%")+":"+line+" "+format, a...),
+		didYouMean(near, "correct that file; shoal config example prints one with everything that can stand in it"),
+	}
 }
 
 // divide moves the tables of commands out of values, and makes sure that what is left are
 // settings. name is the command's path without "shoal".
 func (s *settings) divide(cmd *cobra.Command, name string, values map[string]any) error {
-	for key, v := range values {
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		v, path := values[key], strings.TrimSpace(name+" "+key)
 		if table, ok := v.(map[string]any); ok {
 			i := slices.IndexFunc(cmd.Commands(), func(c *cobra.Command) bool { return c.Name() == key })
 			if i < 0 {
-				return s.wrong("there is no command %q", strings.TrimSpace(name+" "+key))
+				var names []string
+				for _, c := range cmd.Commands() {
+					names = append(names, c.Name())
+				}
+				return s.wrong(path, nearest(key, names), "there is no command %q", path)
 			}
-			sub := strings.TrimSpace(name + " " + key)
+			sub := path
 			if err := s.divide(cmd.Commands()[i], sub, table); err != nil {
 				return err
 			}
@@ -151,10 +167,10 @@ func (s *settings) divide(cmd *cobra.Command, name string, values map[string]any
 			if name != "" {
 				of = " of shoal " + name
 			}
-			return s.wrong("%q is no setting%s", key, of)
+			return s.wrong(path, nearest(key, settingNames(cmd, name == "")), "%q is no setting%s", key, of)
 		}
 		if _, err := texts(v); err != nil {
-			return s.wrong("%s: %w", key, err)
+			return s.wrong(path, nil, "%s: %w", key, err)
 		}
 	}
 	return nil
@@ -163,8 +179,10 @@ func (s *settings) divide(cmd *cobra.Command, name string, values map[string]any
 // findSetting gives the flag of that name of a command, or, with below, of any command
 // below it.
 func findSetting(cmd *cobra.Command, name string, below bool) *pflag.Flag {
-	if f := cmd.Flags().Lookup(name); f != nil && isSetting(f) {
-		return f
+	for _, flags := range []*pflag.FlagSet{cmd.Flags(), cmd.PersistentFlags(), cmd.Root().PersistentFlags()} {
+		if f := flags.Lookup(name); f != nil && isSetting(f) {
+			return f
+		}
 	}
 	if below {
 		for _, sub := range cmd.Commands() {
@@ -231,15 +249,16 @@ func (s *settings) apply(cmd *cobra.Command, getenv func(string) string) (map[st
 		case f.Changed:
 			from[f.Name] = fromFlag
 		default:
-			from[f.Name], err = s.set(f, own, getenv)
+			from[f.Name], err = s.set(f, commandName(cmd), own, getenv)
 		}
 	})
 	return from, err
 }
 
-func (s *settings) set(f *pflag.Flag, own map[string]any, getenv func(string) string) (origin, error) {
+func (s *settings) set(f *pflag.Flag, command string, own map[string]any, getenv func(string) string) (origin, error) {
 	var values []string
 	var from origin
+	var line string
 	if text := getenv(variable(f.Name)); text != "" {
 		from, values = origin(variable(f.Name)), []string{text}
 		if repeats(f) {
@@ -247,24 +266,29 @@ func (s *settings) set(f *pflag.Flag, own map[string]any, getenv func(string) st
 		}
 	} else {
 		v, ok := own[f.Name]
+		path := command + " " + f.Name
 		if !ok {
 			v, ok = s.every[f.Name]
+			path = f.Name
 		}
 		if !ok {
 			return fromDefault, nil
 		}
 		from = origin(s.path)
+		if line = strings.Trim(s.lineOf(path), " :"); line != "" {
+			line = " (" + line + ")"
+		}
 		values, _ = texts(v) // checked by divide
 	}
 	if len(values) != 1 && !repeats(f) {
-		return "", &failure{exitUsage, fmt.Errorf("%s in %s: one value is wanted, not %d", f.Name, printable(string(from)), len(values)), "see: shoal config show"}
+		return "", &failure{exitUsage, fmt.Errorf("%s in %s: one value is wanted, not %d%s", f.Name, printable(string(from)), len(values), line), "see: shoal config show"}
 	}
 	for _, text := range values {
 		if isPath(f) {
 			text = expandHome(text, getenv)
 		}
 		if err := f.Value.Set(strings.TrimSpace(text)); err != nil {
-			return "", &failure{exitUsage, fmt.Errorf("%s in %s: %q: %w", f.Name, printable(string(from)), text, err), "see: shoal config show"}
+			return "", &failure{exitUsage, fmt.Errorf("%s in %s: %q: %w%s", f.Name, printable(string(from)), text, err, line), "see: shoal config show"}
 		}
 	}
 	return from, nil

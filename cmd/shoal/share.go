@@ -14,8 +14,8 @@ import (
 // shareFlags say when a torrent has been shared enough.
 type shareFlags struct {
 	ratio ratioFlag
-	time  time.Duration
-	idle  time.Duration
+	time  timeFlag
+	idle  timeFlag
 }
 
 // ratioFlag is how often a torrent is to be sent.
@@ -42,8 +42,8 @@ func (r *ratioFlag) Set(text string) error {
 func (s *shareFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.Var(&s.ratio, "ratio", "seed until as much was sent as this many times what is there")
-	f.DurationVar(&s.time, "seed-time", 0, "seed for this `LONG`, in all runs together, such as 36h")
-	f.DurationVar(&s.idle, "seed-idle", 0, "seed until nobody has wanted anything for this `LONG`")
+	f.Var(&s.time, "seed-time", "seed for this long, in all runs together, such as 36h or 2d")
+	f.Var(&s.idle, "seed-idle", "seed until nobody has wanted anything for this long")
 }
 
 // limits gives those that were chosen; nil for none.
@@ -51,7 +51,7 @@ func (s *shareFlags) limits() *shoal.ShareLimits {
 	if !s.any() {
 		return nil
 	}
-	return &shoal.ShareLimits{Ratio: float64(s.ratio), SeedTime: s.time, IdleTime: s.idle}
+	return &shoal.ShareLimits{Ratio: float64(s.ratio), SeedTime: time.Duration(s.time), IdleTime: time.Duration(s.idle)}
 }
 
 func (s *shareFlags) any() bool { return s.ratio > 0 || s.time > 0 || s.idle > 0 }

@@ -38,7 +38,7 @@ const trackerEvery = 10 * time.Second
 
 type trackerFlags struct {
 	listen   listensFlag
-	interval time.Duration
+	interval timeFlag
 	torrents int
 	peers    int
 }
@@ -61,13 +61,14 @@ forgets who is not heard of for two intervals. It runs until Ctrl-C or SIGTERM.`
 	}
 	flags := cmd.Flags()
 	flags.VarP(&f.listen, "listen", "l", "address for TCP and UDP; port 0 picks one (repeat for more; default port 6969 of all addresses)")
-	flags.DurationVar(&f.interval, "interval", roster.DefaultInterval, "how often peers are to announce themselves, as a `TIME` such as 30m")
+	f.interval = timeFlag(roster.DefaultInterval)
+	flags.Var(&f.interval, "interval", "how often peers are to announce themselves, such as 30m")
 	flags.IntVar(&f.torrents, "max-torrents", roster.DefaultTorrents, "how many torrents there may be at a time")
 	flags.IntVar(&f.peers, "max-peers", roster.DefaultPeers, "how many peers of all torrents together")
 	cmd.PreRunE = func(*cobra.Command, []string) error {
 		switch {
-		case f.interval < 10*time.Second || f.interval > 24*time.Hour:
-			return usageErr("write it like 30m", "--interval is from 10s to 24h, not %v", f.interval)
+		case f.interval < timeFlag(10*time.Second) || f.interval > timeFlag(24*time.Hour):
+			return usageErr("write it like 30m", "--interval is from 10s to 24h, not %v", f.interval.String())
 		case f.torrents < 1 || f.peers < 1:
 			return usageErr("leave them away for the default", "--max-torrents and --max-peers are at least 1")
 		}
@@ -136,7 +137,7 @@ func trackerLine(st trackerd.Stats) string {
 func openTracker(f trackerFlags, only []infohash.Hash) (*trackerd.Server, error) {
 	cfg := trackerd.Config{
 		Network: netio.New(netio.PolicyFor(f.listen)), Listen: f.listen,
-		Roster: roster.Config{Interval: f.interval, Torrents: f.torrents, Peers: f.peers, Only: only},
+		Roster: roster.Config{Interval: time.Duration(f.interval), Torrents: f.torrents, Peers: f.peers, Only: only},
 	}
 	if len(f.listen) > 0 {
 		return trackerd.New(cfg)

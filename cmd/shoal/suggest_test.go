@@ -1,0 +1,78 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestNearest(t *testing.T) {
+	known := []string{"get", "seed", "serve", "create", "limit-up", "limit-down", "ignore-case", "only"}
+	for word, want := range map[string][]string{
+		"gte": {"get"}, "GET": {"get"}, "creat": {"create"}, "limt-up": {"limit-up"}, "limitup": {"limit-up"}, "onyl": {"only"}, "ignore": {"ignore-case"},
+		"xyz": nil, "": nil, "q": nil, strings.Repeat("x", 1000): nil,
+	} {
+		if got := nearest(word, known); !slices.Equal(got, want) {
+			t.Errorf("%q: %q, want %q", word, got, want)
+		}
+	}
+}
+
+// What was mistyped is told with what was probably meant.
+func TestMistyped(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, c := range []struct{ args, says string }{
+		{"gte x.torrent --dir .", "did you mean get?"},
+		{"sede", "did you mean seed?"},
+		{"magnet:?xt=urn:btih:0123456789abcdef0123456789abcdef01234567", "shoal get"},
+		{"0123456789abcdef0123456789abcdef01234567", "shoal get"},
+		{"get x --onyl a", "did you mean --only?"},
+		{"get x --limitup 3", "did you mean --limit-up?"},
+		{"create x --only a", "--only is a flag of shoal get"},
+		{"get x --qqqqqqqqqq", "see: shoal get --help"},
+		{"frob", "see: shoal --help"},
+	} {
+		_, stderr, code := command(t, strings.Fields(c.args)...)
+		if code != exitUsage || !strings.Contains(stderr, c.says) {
+			t.Errorf("%s: %d, %s", c.args, code, stderr)
+		}
+	}
+	for _, c := range []struct{ file, line, says string }{
+		{"# a comment\n\nlimt-up = 3\n", "line 3:", "did you mean limit-up?"},
+		{"[get]\ndir = \".\"\nonly = \"a\"\nonyl = \"b\"\n", "line 4:", "did you mean only?"},
+		{"dir = \".\"\n[gte]\ndir = \".\"\n", "line 2:", "did you mean get?"},
+		{"\"max-pers\" = 3\n", "line 1:", "did you mean max-peers?"},
+		{"get.onyl = 'x'\n", "line 1:", "did you mean only?"},
+		{"[get]\n\nwait = \"soon\"\n", "(line 3)", "write a time"},
+		{"limit-up = 'fast'\n", "(line 1)", "not a size"},
+	} {
+		path := filepath.Join(t.TempDir(), "config.toml")
+		if err := os.WriteFile(path, []byte(c.file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var out, errs bytes.Buffer
+		code := run(t.Context(), []string{"get", "x.torrent", "--config", path}, env{stdout: &out, stderr: &errs, getenv: os.Getenv, now: time.Now})
+		if said := errs.String(); code != exitUsage || !strings.Contains(said, c.line) || !strings.Contains(said, c.says) {
+			t.Errorf("%q: %d, %s", c.file, code, said)
+		}
+	}
+}
+
+// The lab says before it begins that it would write over something.
+func TestLabKeepsNothingOver(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "trace.jsonl"), []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, stderr, code := command(t, "lab", "--keep", dir)
+	if code != exitUsage || !strings.Contains(stderr, "is not empty") {
+		t.Errorf("%d, %s", code, stderr)
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "trace.jsonl")); err != nil || string(b) != "mine" {
+		t.Errorf("%q, %v", b, err)
+	}
+}
