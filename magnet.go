@@ -7,8 +7,6 @@ import (
 	"net/netip"
 
 	"shoal/internal/engine"
-	"shoal/internal/fetch"
-	"shoal/internal/netio"
 	"shoal/magnet"
 	"shoal/metainfo"
 )
@@ -205,16 +203,4 @@ func LinkOf(m *metainfo.Torrent) *magnet.Link {
 		l.Trackers = append(l.Trackers, tier...)
 	}
 	return l
-}
-
-// FetchTorrent gets a .torrent file from a web server. Sizes, times and redirects are
-// bounded. from are addresses as in Config.Listen; a particular one is also where the
-// connections come from, and one of the loopback keeps them there.
-func FetchTorrent(ctx context.Context, url string, from ...netip.AddrPort) ([]byte, error) {
-	c := fetch.Client{Network: netio.New(netio.PolicyFor(from)), UserAgent: "shoal/" + Version}
-	b, err := c.Get(ctx, url, metainfo.MaxSize)
-	if err != nil {
-		return nil, clean(fmt.Errorf("fetch %s: %w", metainfo.Printable(url), err))
-	}
-	return b, nil
 }

@@ -22,6 +22,6 @@ func main() {
 	}
 	signal.Notify(signals, stop...)
 	os.Exit(run(context.Background(), os.Args[1:], env{
-		stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, signals: signals, signalsApart: 200 * time.Millisecond, now: time.Now,
+		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, signals: signals, signalsApart: 200 * time.Millisecond, now: time.Now,
 	}))
 }

@@ -13,6 +13,7 @@ import (
 
 // env is the world that a run sees.
 type env struct {
+	stdin          io.Reader // nil: nothing comes by it
 	stdout, stderr io.Writer
 	getenv         func(string) string
 	signals        <-chan os.Signal // nil: none will come

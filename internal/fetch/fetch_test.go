@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -60,6 +61,19 @@ func TestGet(t *testing.T) {
 	redirect("/mapped", "http://mapped.example/file")
 	redirect("/elsewhere", "http://other.example:81/file")
 	redirect("/odd", "ftp://other.example/file")
+	mux.HandleFunc("/cookie", func(rw http.ResponseWriter, r *http.Request) {
+		if one, err := r.Cookie("seen"); err != nil || one.Value != "1" {
+			http.SetCookie(rw, &http.Cookie{Name: "seen", Value: "1", Path: "/"})
+			http.Redirect(rw, r, "/cookie", http.StatusFound)
+			return
+		}
+		fmt.Fprint(rw, "content")
+	})
+	mux.HandleFunc("/blanks", func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Location", " /file?a b ")
+		rw.WriteHeader(307)
+	})
+	mux.HandleFunc("/login", func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(403) })
 	redirect("/out", "http://other.example/local")
 	server := httptest.NewServer(mux)
 	defer server.Close()
@@ -73,6 +87,9 @@ func TestGet(t *testing.T) {
 		{"http://127.0.0.1/file", nil}, // the user may name what he likes
 		{"http://127.0.0.1/local", nil},
 		{"http://a.example/elsewhere", nil},
+		{"http://a.example/cookie", nil},
+		{"http://a.example/blanks", nil},
+		{"http://a.example/login", ErrLogin},
 		{"http://a.example/loop", ErrRedirect},
 		{"http://a.example/local", ErrRedirect},
 		{"http://a.example/private", ErrRedirect},
@@ -94,7 +111,8 @@ func TestGet(t *testing.T) {
 			"mapped.example":  netip.MustParseAddr("64:ff9b::10.0.0.1"),
 		}}
 		client := &Client{Network: w, UserAgent: "shoal/test"}
-		b, err := client.Get(t.Context(), c.url, 100)
+		got, err := client.Get(t.Context(), c.url, 100)
+		b := got.Body
 		switch {
 		case c.want == nil && (err != nil || string(b) != "content"):
 			t.Errorf("%s: %q, %v", c.url, b, err)
@@ -107,5 +125,54 @@ func TestGet(t *testing.T) {
 	}
 	if _, err := (&Client{Network: &world{}}).Get(t.Context(), "http://unknown.example/", 100); err == nil || strings.Contains(err.Error(), "http://") {
 		t.Errorf("%v", err)
+	}
+}
+
+// A redirect to a magnet link, in any form, is the end of the way.
+func TestRedirectToLink(t *testing.T) {
+	const link = "magnet:?xt=urn:btih:b257af45fbc9f52d0e728490f2c2da9e4f66647e"
+	to := ""
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Location", to)
+		rw.WriteHeader(302)
+	}))
+	defer server.Close()
+	client := &Client{Network: &world{server: server.Listener.Addr().String()}}
+	for _, to = range []string{
+		link, " " + link, strings.Replace(link, "magnet:?", "magnet://?", 1), "magnet%3A%3Fxt%3Durn%3Abtih%3Ab257af45fbc9f52d0e728490f2c2da9e4f66647e",
+		"MAGNET:?xt=urn:btih:b257af45fbc9f52d0e728490f2c2da9e4f66647e",
+	} {
+		if got, err := client.Get(t.Context(), "http://203.0.113.1/", 100); err != nil || got.Link != link {
+			t.Errorf("%s: %+v, %v", to, got, err)
+		}
+	}
+}
+
+// From https to http only where that is allowed. A certificate of one's own is trusted
+// where it is named.
+func TestDowngradeAndCertificates(t *testing.T) {
+	open := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "" {
+			t.Error("a password was sent on")
+		}
+		fmt.Fprint(rw, "content")
+	}))
+	defer open.Close()
+	secure := httptest.NewTLSServer(http.RedirectHandler(open.URL, http.StatusFound))
+	defer secure.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(secure.Certificate())
+	c := &Client{Network: netio.New(netio.Policy{LoopbackOnly: true})}
+	at := strings.Replace(secure.URL, "https://", "https://me:secret@", 1)
+	if _, err := c.Get(t.Context(), at, 100); err == nil || errors.Is(err, ErrDowngrade) {
+		t.Errorf("a certificate that nobody vouches for: %v", err)
+	}
+	c.RootCAs = roots
+	if _, err := c.Get(t.Context(), at, 100); !errors.Is(err, ErrDowngrade) {
+		t.Errorf("a downgrade: %v", err)
+	}
+	c.Downgrade = true
+	if got, err := c.Get(t.Context(), at, 100); err != nil || string(got.Body) != "content" {
+		t.Errorf("one that is allowed: %q, %v", got.Body, err)
 	}
 }

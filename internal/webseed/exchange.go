@@ -35,7 +35,6 @@ const (
 var (
 	errForbidden  = errors.New("it leads to a local address, where web seeds of strangers are not asked")
 	errRedirects  = fmt.Errorf("more than %d redirects", maxRedirects)
-	errDowngrade  = errors.New("it leads from https to http")
 	errHead       = errors.New("not a well-formed HTTP answer, or a head that is too long")
 	errCompressed = errors.New("the answer is compressed, although that was not asked for")
 	errLonger     = errors.New("the answer is longer than it says")

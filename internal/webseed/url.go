@@ -180,8 +180,8 @@ func (t target) blocks(infoHash [20]byte, piece, begin, length uint32, whole boo
 	return t
 }
 
-// redirect gives where a Location of t leads. From a secure connection it leads to another
-// one only. Credentials go along within the same origin, and none are taken from it.
+// redirect gives where a Location of t leads, also from https to http: every piece is checked
+// by its hash. Credentials go along within the same origin, and none are taken from it.
 func (t target) redirect(location string) (target, error) {
 	if len(location) > MaxURL {
 		return target{}, ErrURL
@@ -201,9 +201,6 @@ func (t target) redirect(location string) (target, error) {
 	to, err := parse(base.ResolveReference(ref).String())
 	if err != nil {
 		return target{}, err
-	}
-	if t.secure && !to.secure {
-		return target{}, errDowngrade
 	}
 	to.user = ""
 	if to.sameOrigin(t) {

@@ -81,7 +81,7 @@ func TestRedirect(t *testing.T) {
 		{"http://u:p@h/a/b", "https://h/c", "https://h/c", ""},
 		{"http://h/a", "http://x:y@o/c", "http://o/c", ""},
 		{"http://h/a", "//o/c", "http://o/c", ""},
-		{"https://h/a", "http://h/a", "", ""},
+		{"https://u:p@h/a", "http://h/a", "http://h/a", ""},
 		{"http://h/a", "ftp://h/a", "", ""},
 		{"http://h/a", "http://h/" + strings.Repeat("a", MaxURL), "", ""},
 	} {
