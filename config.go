@@ -1,6 +1,7 @@
 package shoal
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -34,6 +35,16 @@ type Config struct {
 	// LSD says whether peers are looked for on the local network (BEP 14), which tells
 	// everybody in it what is shared. Private torrents never are.
 	LSD LSD
+
+	// RootCAs are the authorities whose certificates are trusted, of trackers and web seeds
+	// over https; nil means those of the system. One of your own goes into a copy of
+	// x509.SystemCertPool.
+	RootCAs *x509.CertPool
+	// LANTrackers are hosts by name, addresses and networks (192.168.1.0/24) of this machine
+	// or the local network that trackers are asked at, whatever their URL. Elsewhere there a
+	// tracker is asked only at a path that begins with /announce or /scrape: torrents are
+	// written by strangers, and local services trust whoever reaches them.
+	LANTrackers []string
 
 	// Slots is how many peers of a torrent are unchoked at once, the
 	// optimistic one included. Default 8; 4 to 8 where a limit of the upload is below

@@ -62,6 +62,7 @@ func New(cfg Config) (*Engine, error) {
 		Share: *shared, Queue: cfg.Queue.inner(), Limits: cfg.Limits.inner(), LocalExempt: cfg.LocalUnlimited,
 		StateDir: cfg.StateDir, Remember: cfg.Remember, AtRest: cfg.AtRest, KeepCached: cfg.KeepCached, NoWebSeeds: cfg.NoWebSeeds,
 		SuperSeed: superSeeds[cfg.SuperSeed], SeedChoke: seedChokings[cfg.SeedChoking],
+		RootCAs: cfg.RootCAs, LANTrackers: cfg.LANTrackers,
 		Version: Version, Log: hidden(cfg.Log),
 	}
 	ec.LSD = cfg.LSD == LSDOn || cfg.LSD == LSDDefault && !netio.PolicyFor(cfg.listen()).LoopbackOnly

@@ -242,6 +242,7 @@ type netFlags struct {
 
 	metadataMost sizeFlag // 0: the default
 
+	trust    trustFlags
 	queue    queueFlags // of run alone
 	remember bool       // the command goes on with the torrents of the last run; not a flag
 	dirNamed bool       // --dir is on the command line; not a flag
@@ -269,6 +270,7 @@ func (n *netFlags) add(cmd *cobra.Command) {
 	f.Var(&n.superSeed, "super-seed", "show each peer only what is dealt to it: auto, always or never (default auto: a first seed that is slow)")
 	f.Var(&n.seedSlots, "seed-slots", "whom a seed serves: fastest, round-robin or anti-leech (default fastest)")
 	n.addState(cmd)
+	n.trust.add(cmd)
 	n.limits.add(cmd)
 	cmd.MarkFlagDirname("dir")
 	cmd.PreRunE = func(*cobra.Command, []string) error {

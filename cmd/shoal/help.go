@@ -27,6 +27,7 @@ var flagGroups = []struct {
 	{"Sharing enough", []string{"ratio", "seed-time", "seed-idle", "super-seed", "seed-slots"}},
 	{"Waiting in line", []string{"downloads", "seeds", "at-once"}},
 	{"Network", []string{"listen", "max-peers", "max-connections", "max-metadata", "alt-limit-at", "alt-limit-up", "alt-limit-down", "local-unlimited"}},
+	{"Trusting", []string{"ca-file", "allow-lan-trackers", "allow-downgrade"}},
 	{"This run", []string{"wait", "stop-after", "on-complete", "quiet", "verbose", "log", "log-level", "json", "trace", "state", "help"}},
 }
 

@@ -32,7 +32,7 @@ func readKnown(ctx context.Context, name string, n netFlags) (known, error) {
 	if kindOf(name) == aURL {
 		return known{}, onlyFiles(name) // these commands work without a network
 	}
-	src, err := findSource(ctx, name, n.listen)
+	src, err := findSource(ctx, name, n)
 	if err != nil {
 		return known{}, err
 	}
@@ -72,7 +72,7 @@ func receivedBefore(src source, state string) (source, error) {
 // byName turns the name of a torrent that is on the list, or the first digits of its
 // info-hash, into its info-hash. Whatever else it may be counts before: a file, a link, a URL.
 func byName(name, state string) (string, error) {
-	if state == "" || name == "-" || kindOf(name) != aFile {
+	if state == "" || kindOf(name) != aFile {
 		return name, nil
 	}
 	if _, err := os.Lstat(name); err == nil || !errors.Is(err, fs.ErrNotExist) || strings.ContainsRune(name, filepath.Separator) {
@@ -111,7 +111,7 @@ func anySource(ctx context.Context, name string, n netFlags) (source, error) {
 	if err != nil {
 		return source{}, err
 	}
-	return findSource(ctx, name, n.listen)
+	return findSource(ctx, name, n)
 }
 
 // keepReceived keeps the metadata of a torrent that was fetched by a URL or read from a

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
-	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"shoal"
@@ -15,67 +12,24 @@ import (
 	"shoal/metainfo"
 )
 
-// kind is what a source looks like.
-type kind uint8
-
-const (
-	aFile kind = iota
-	aMagnet
-	aURL
-	aHash
-)
-
-// kindOf tells sources by what they look like. A file of that name wins.
-func kindOf(name string) kind {
-	if _, err := os.Lstat(name); err == nil {
-		return aFile
-	}
-	switch lower := strings.ToLower(name); {
-	case magnet.Is(lower):
-		return aMagnet
-	case strings.HasPrefix(lower, "http://"), strings.HasPrefix(lower, "https://"):
-		return aURL
-	case isHash(lower):
-		return aHash
-	}
-	return aFile
-}
-
-// findSource takes a source of any kind. A URL is fetched, over an address as --listen has
-// them; of a link or an info-hash only the link is known.
-func findSource(ctx context.Context, name string, from []netip.AddrPort) (source, error) {
-	switch kindOf(name) {
-	case aMagnet:
-		return fromLink(name, name)
-	case aHash:
-		return fromLink(name, hashLink(name))
-	case aURL:
-		raw, err := shoal.FetchTorrent(ctx, name, from...)
-		if err != nil {
-			return source{}, sourceErr("check the address, or get the .torrent file by other means and name its path", "%w", err)
-		}
-		return understood(name, raw)
-	}
-	return readSource(name)
-}
-
-// hashLink makes a link of a bare info-hash.
-func hashLink(hash string) string {
-	if len(hash) == 64 {
-		return "magnet:?xt=urn:btmh:1220" + hash
-	}
-	return "magnet:?xt=urn:btih:" + hash
-}
-
 func fromLink(name, text string) (source, error) {
 	l, err := magnet.Parse(text)
 	if err != nil {
-		return source{}, usageErr("copy the whole link, in quotation marks: it looks like 'magnet:?xt=urn:btih:...'", "%w", err)
+		return source{}, usageErr("copy the whole link, in quotation marks: it looks like 'magnet:?xt=urn:btih:...'", "%s: %w", brief(name), err)
 	}
 	if l.V1.IsZero() {
 		return source{}, sourceErr("ask for a v1 or a hybrid torrent of the same files", "%s: %w", l.V2, shoal.ErrV2)
 	}
 	return source{path: name, link: l}, nil
+}
+
+// brief shows the beginning of a source: links are long.
+func brief(name string) string {
+	text := []rune(printable(shoal.Redact(name)))
+	if len(text) > 64 {
+		return string(text[:63]) + "…"
+	}
+	return string(text)
 }
 
 // lookingEvery is how often it is told that metadata is still being looked for.

@@ -43,6 +43,7 @@ func runWith(ctx context.Context, args []string, e env, execute func(context.Con
 	defer cancel(nil)
 
 	done := make(chan error, 1)
+	ctx = withStdin(ctx, e.stdin)
 	go func() { done <- execute(ctx, args, out, e) }()
 
 	var notice <-chan time.Time

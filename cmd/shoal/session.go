@@ -103,6 +103,7 @@ func (n netFlags) config() shoal.Config {
 	case n.lsd:
 		cfg.LSD = shoal.LSDOn
 	}
+	n.trust.apply(&cfg)
 	cfg.DHT.Nodes = n.nodes
 	cfg.DHT.PublicNodes = len(n.nodes) == 0 && !n.noDHT && !n.loopback()
 	return cfg

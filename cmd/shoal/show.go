@@ -91,6 +91,7 @@ shown ends in screenshots: --secrets shows them, and so does --json. The link of
 		},
 	}
 	n.addState(cmd)
+	n.trust.addFetch(cmd)
 	cmd.Flags().BoolVar(&link, "magnet", false, "print the magnet link of it, and nothing else")
 	cmd.Flags().BoolVar(&secrets, "secrets", false, "show passkeys and passwords in URLs")
 	sources(cmd, 1)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"shoal"
 	"shoal/bencode"
 	"shoal/magnet"
 	"shoal/metainfo"
@@ -39,11 +40,14 @@ func readSource(name string) (source, error) {
 	if err := onlyFiles(name); err != nil {
 		return source{}, err
 	}
-	raw, err := readTorrent(name)
-	if err != nil {
-		return source{}, err
+	if path, ok := filePath(name); ok && kindOf(name) == aFileURL {
+		name = path
 	}
-	return understood(name, raw)
+	src, err := readFile(name)
+	if err == nil && src.link != nil {
+		return source{}, usageErr(toTorrent, "%s holds a magnet link, which this command does not take; it takes .torrent files", printable(name))
+	}
+	return src, err
 }
 
 // understood reads the content of a .torrent file.
@@ -66,35 +70,72 @@ func refusedHint(err error) string {
 	return "the torrent itself is at fault; ask whoever made it for another one"
 }
 
-func readTorrent(name string) ([]byte, error) {
+// readFile reads what was named: a .torrent file, or a text with a magnet link.
+func readFile(name string) (source, error) {
 	const hint = "name the path of a .torrent file; relative names start at the current folder"
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, sourceErr(hint, "%w", err)
+		return source{}, sourceErr(hint, "%w", err)
 	}
 	defer f.Close()
 	if st, err := f.Stat(); err == nil && st.IsDir() {
-		return nil, sourceErr("name a .torrent file in it; seed and run take a folder of them",
+		return source{}, sourceErr("name a .torrent file in it; seed and run take a folder of them",
 			"read %s: is a folder", printable(name))
 	}
-	raw, err := io.ReadAll(io.LimitReader(f, metainfo.MaxSize+1))
-	switch {
-	case err != nil:
-		return nil, sourceErr(hint, "read %s: %w", printable(name), err)
-	case len(raw) > metainfo.MaxSize:
-		return nil, sourceErr(hint, "read %s: over %s, which no torrent file is", printable(name), size(metainfo.MaxSize))
+	raw, err := readBounded(f)
+	if err != nil {
+		return source{}, sourceErr(hint, "read %s: %w", printable(name), err)
 	}
-	return slices.Concat(raw), nil // no larger than it is: it is kept
+	return fromBytes(name, raw)
 }
+
+// readBounded reads no more than a torrent file may have.
+func readBounded(r io.Reader) ([]byte, error) {
+	raw, err := io.ReadAll(io.LimitReader(r, metainfo.MaxSize+1))
+	if err == nil && len(raw) > metainfo.MaxSize {
+		err = fmt.Errorf("over %s, which no torrent file is", size(metainfo.MaxSize))
+	}
+	return raw, err
+}
+
+// fromBytes takes what a file, or standard input, or a data URL holds.
+func fromBytes(name string, raw []byte) (source, error) {
+	found, err := shoal.Unwrap(raw)
+	if err != nil {
+		return source{}, sourceErr(contentHint(err), "read %s: %w", printable(name), err)
+	}
+	return fromContent(name, found)
+}
+
+func fromContent(name string, found shoal.Content) (source, error) {
+	switch {
+	case found.Metainfo != nil:
+		return understood(name, slices.Clone(found.Metainfo)) // no larger than it is: it is kept
+	case len(found.Links) > 1:
+		return source{}, usageErr("name them one at a time", "%s holds %s", printable(name), count(len(found.Links), "magnet link"))
+	}
+	return fromLink(name, found.Links[0])
+}
+
+// contentHint says what to do about a file that is no torrent.
+func contentHint(err error) string {
+	var what *shoal.ContentError
+	if errors.As(err, &what) && what.Hint != "" {
+		return what.Hint
+	}
+	return "get the .torrent file again from where it came from"
+}
+
+// toTorrent is how a command that takes files only gets one.
+const toTorrent = "write its .torrent file with: shoal get --metadata-only -o FILE SOURCE"
 
 // onlyFiles says no to sources of other kinds.
 func onlyFiles(name string) error {
-	what := [...]string{"", "a magnet link", "a URL", "a bare info-hash"}[kindOf(name)]
-	if what == "" {
+	k := kindOf(name)
+	if k == aFile || k == aFileURL {
 		return nil
 	}
-	return usageErr("write its .torrent file with: shoal get --metadata-only -o FILE SOURCE",
-		"%s is %s, which this command does not take; it takes .torrent files", printable(name), what)
+	return usageErr(toTorrent, "%s is %s, which this command does not take; it takes .torrent files", printable(name), k)
 }
 
 // isHash reports whether s, in lower case, has the form of an info-hash: 40 or 64

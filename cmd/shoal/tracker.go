@@ -178,19 +178,15 @@ func hashesOf(out *output, names []string) ([]infohash.Hash, error) {
 // namedHash reads an info-hash or a magnet link, with its trackers; false for anything
 // else.
 func namedHash(name string) (h infohash.Hash, trackers []string, ok bool, err error) {
-	switch {
-	case magnet.Is(name):
-		link, err := magnet.Parse(name)
-		if err == nil && link.V1 == (infohash.Hash{}) {
-			err = fmt.Errorf("it is of a v2 torrent, which trackers know by another name")
-		}
-		if err != nil {
-			return h, nil, false, sourceErr("copy the whole link", "read the magnet link: %w", err)
-		}
-		return link.V1, link.Trackers, true, nil
-	case len(name) == 40 && isHash(strings.ToLower(name)), len(name) == 32 && isHash(strings.ToLower(name)):
-		h, err := magnet.ParseHash(name)
-		return h, nil, err == nil, nil
+	if k := kindOf(name); k != aMagnet && k != aHash {
+		return h, nil, false, nil
 	}
-	return h, nil, false, nil
+	link, err := magnet.Parse(name)
+	if err == nil && link.V1 == (infohash.Hash{}) {
+		err = fmt.Errorf("it is of a v2 torrent, which trackers know by another name")
+	}
+	if err != nil {
+		return h, nil, false, sourceErr("copy the whole link", "read the magnet link: %w", err)
+	}
+	return link.V1, link.Trackers, true, nil
 }

@@ -30,6 +30,7 @@ package engine
 import (
 	"context"
 	crand "crypto/rand"
+	"crypto/x509"
 	"encoding/binary"
 	"errors"
 	"log/slog"
@@ -86,7 +87,10 @@ type Config struct {
 
 	Queue      Queue // how many torrents run at the same time
 	NoWebSeeds bool  // web seeds are not asked
-	Share      Share // when a torrent is shared enough
+
+	RootCAs     *x509.CertPool // trusted for trackers and web seeds; nil means the system's
+	LANTrackers []string       // where trackers may be in the local network, see trackerclient.Client
+	Share       Share          // when a torrent is shared enough
 
 	Limits      Limits // of the whole engine
 	LocalExempt bool   // no limit holds for peers of this machine and its own network
@@ -214,8 +218,8 @@ func New(cfg Config) (*Engine, error) {
 		cfg: cfg, log: cfg.Log, origin: cfg.Origin,
 		files:       storage.NewPool(0),
 		spares:      new(peerconn.Spares),
-		trackers:    &trackerclient.Client{Network: cfg.Network, UserAgent: "shoal/" + cfg.Version},
-		webSeeds:    &webseed.Client{Network: cfg.Network, UserAgent: "shoal/" + cfg.Version},
+		trackers:    &trackerclient.Client{Network: cfg.Network, UserAgent: "shoal/" + cfg.Version, RootCAs: cfg.RootCAs, LAN: cfg.LANTrackers},
+		webSeeds:    &webseed.Client{Network: cfg.Network, UserAgent: "shoal/" + cfg.Version, RootCAs: cfg.RootCAs},
 		dialSlots:   make(chan struct{}, cfg.HalfOpen),
 		acceptSlots: make(chan struct{}, cfg.Handshakes),
 		checkSlots:  make(chan struct{}, longChecks),

@@ -59,6 +59,10 @@ type Client struct {
 	// whichever the system takes. None means that of both families.
 	Local []netip.Addr
 
+	// LAN are hosts, addresses and networks of this machine or the local network that the
+	// user allows: trackers there are asked at any path. See permitted.
+	LAN []string
+
 	mu      sync.Mutex
 	sockets map[bool]*udpSocket // of UDP trackers; true for IPv6
 	closed  bool
@@ -246,9 +250,9 @@ func (c *Client) fetch(ctx context.Context, rawURL string, w way) ([]byte, netip
 				return nil, netip.Addr{}, &Error{Host: to.authority, Op: "resolve", Err: cause(ctx, err)}
 			}
 		}
-		addrs = permitted(to, addrs, public)
+		addrs = c.permitted(to, addrs, public)
 		if len(addrs) == 0 {
-			return nil, netip.Addr{}, &Error{Host: to.authority, Op: "connect", Err: ErrForbidden}
+			return nil, netip.Addr{}, &Error{Host: to.authority, Op: "connect", Err: forbidden(to)}
 		}
 		reply, err := c.get(ctx, to, addrs, jar.Cookies(to.origin()))
 		if err != nil {
@@ -289,7 +293,7 @@ func (c *Client) resolvePeers(ctx context.Context, peers []tracker.Peer) []track
 // What may be wrong with an announce, besides what the network and the tracker say.
 var (
 	ErrNoScrape  = errors.New("its URL does not say where to ask for counts")
-	ErrForbidden = errors.New("the URL leads to a local address where no tracker would be")
+	ErrForbidden = errors.New("a local address, where trackers are asked only at /announce unless they are allowed")
 	ErrFamily    = errors.New("none of its addresses is of a family (IPv4, IPv6) that we listen in")
 	ErrRedirects = fmt.Errorf("more than %d redirects", maxRedirects)
 	ErrTooLong   = errors.New("the reply is too long")

@@ -396,6 +396,39 @@ func TestLocalAddresses(t *testing.T) {
 	}
 }
 
+// What the user allows is asked at any path, whoever led there; and nothing else is.
+func TestLANAllowed(t *testing.T) {
+	for _, c := range []struct {
+		lan, url, location string
+		allowed            bool
+	}{
+		{"lan.example", "http://lan.example:7000/t.php?passkey=x", "", true},
+		{"LAN.example.", "http://lan.example:7000/t.php", "", true},
+		{"192.168.1.4", "http://lan.example:7000/t.php", "", true},
+		{"192.168.0.0/16", "http://192.168.1.4:7000/", "", true},
+		{"192.168.1.4", "http://tracker.example/announce", "http://192.168.1.4:7000/t.php", true},
+		{"10.0.0.0/8", "http://lan.example:7000/t.php", "", false},
+		{"other.example", "http://lan.example:7000/t.php", "", false},
+		{"lan.example", "http://192.168.1.4:7000/t.php", "", false},
+		{"", "http://lan.example:7000/t.php", "", false},
+	} {
+		t.Run(c.lan+" "+c.url, func(t *testing.T) {
+			play(t, func(t *testing.T, w *world) {
+				w.client.LAN = []string{c.lan}
+				w.serve(private, 7000, ok(plenty))
+				w.serve(public, 80, redirect(c.location))
+				_, err := w.announce(c.url)
+				if c.allowed != (err == nil) {
+					t.Errorf("allowed %v: %v", c.allowed, err)
+				}
+				if err != nil && (!errors.Is(err, ErrForbidden) || !strings.Contains(err.Error(), "--allow-lan-trackers ")) {
+					t.Errorf("the error reads %v", err)
+				}
+			})
+		})
+	}
+}
+
 // serveLocal listens on the client's own loopback.
 func serveLocal(w *world, answer func(net.Conn, *http.Request)) {
 	host := w.client.Network.(*simnet.Host)

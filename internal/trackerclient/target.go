@@ -175,16 +175,38 @@ func (t target) redirect(location string) (target, error) {
 // at all once an answer came from the internet. The URL of a UDP tracker has no path, mostly:
 // there the sixteen bytes of a connect are all that is sent to who is no tracker. The
 // addresses given are those that are dialled: a name cannot lead elsewhere after this
-// check.
-func permitted(t target, addrs []netip.Addr, public bool) []netip.Addr {
+// check. What the user allows, in LAN, is asked at any path, whoever led there.
+func (c *Client) permitted(t target, addrs []netip.Addr, public bool) []netip.Addr {
 	local := !public && (isAnnounce(t.path) || t.udp && t.path == "/")
 	var ok []netip.Addr
 	for _, a := range addrs {
-		if a = a.Unmap(); local || !isLocal(a) {
+		if a = a.Unmap(); local || !isLocal(a) || c.allowed(t.host, a) {
 			ok = append(ok, a)
 		}
 	}
 	return ok[:min(len(ok), maxAddresses)]
+}
+
+// allowed reports whether the user allows trackers at a host with this address.
+func (c *Client) allowed(host string, a netip.Addr) bool {
+	host = strings.TrimSuffix(host, ".")
+	for _, l := range c.LAN {
+		if strings.EqualFold(strings.TrimSuffix(l, "."), host) {
+			return true
+		}
+		if one, err := netip.ParseAddr(l); err == nil && one.Unmap() == a {
+			return true
+		}
+		if net, err := netip.ParsePrefix(l); err == nil && net.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// forbidden says where a URL leads that is not asked, and what allows it.
+func forbidden(t target) error {
+	return fmt.Errorf("%w: --allow-lan-trackers %s", ErrForbidden, t.host)
 }
 
 // isAnnounce reports whether a path begins with /announce, or /scrape, and stays below it,

@@ -288,9 +288,9 @@ func (c *Client) askUDP(ctx context.Context, to target, w way, want tracker.Acti
 	fail := func(op string, err error) (tracker.UDPReply, netip.Addr, error) {
 		return tracker.UDPReply{}, netip.Addr{}, &Error{Host: to.authority, Op: op, Err: cause(ctx, err)}
 	}
-	addrs := permitted(to, w.addrs, false)
+	addrs := c.permitted(to, w.addrs, false)
 	if len(addrs) == 0 {
-		return fail("send", ErrForbidden)
+		return fail("send", forbidden(to))
 	}
 	s, err := c.socket(w.local)
 	if err != nil {

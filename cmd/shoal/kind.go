@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"golang.org/x/term"
+
+	"shoal"
+	"shoal/magnet"
+)
+
+// kind is what a source looks like.
+type kind uint8
+
+const (
+	aFile kind = iota
+	aMagnet
+	aURL
+	aHash
+	aFileURL
+	aDataURL
+	aStdin
+	anOtherURL
+)
+
+// String names the kind for a message.
+func (k kind) String() string {
+	return [...]string{
+		"a file", "a magnet link", "a URL", "a bare info-hash", "a file", "a data URL", "standard input", "a URL of another kind",
+	}[k]
+}
+
+// quotes are what people paste around a source.
+const quotes = " \t\r\n\u00a0\ufeff\"'`‘’‚“”„«»‹›<>"
+
+// kindOf tells sources by what they look like. A file of that name wins.
+func kindOf(name string) kind {
+	if name == "-" {
+		return aStdin
+	}
+	if _, err := os.Lstat(name); err == nil {
+		return aFile
+	}
+	lower := strings.ToLower(strings.Trim(name, quotes))
+	scheme, rest, ok := strings.Cut(lower, ":")
+	web := ok && (scheme == "http" || scheme == "https") && strings.HasPrefix(rest, "/")
+	switch {
+	case isHash(strings.TrimSpace(lower)):
+		return aHash
+	case magnet.Is(name), isBrokenLink(lower) && !web:
+		return aMagnet
+	case web:
+		return aURL
+	case ok && scheme == "file":
+		return aFileURL
+	case ok && scheme == "data":
+		return aDataURL
+	case ok && len(scheme) > 1 && strings.HasPrefix(rest, "//") && strings.Trim(scheme, "abcdefghijklmnopqrstuvwxyz0123456789+-.") == "":
+		return anOtherURL
+	case len(lower) > 30 && strings.Trim(lower, "0123456789abcdef") == "":
+		return aHash // of the wrong length, which is told
+	}
+	return aFile
+}
+
+// isBrokenLink reports whether a text that is no file was meant to be a magnet link.
+func isBrokenLink(lower string) bool {
+	if rest, ok := strings.CutPrefix(lower, "magnet"); ok && strings.ContainsAny(rest[:min(len(rest), 1)], ":;?=%&") {
+		return true
+	}
+	return strings.Contains(lower, "btih") && strings.ContainsAny(lower, ":=") || strings.HasPrefix(lower, "urn:")
+}
+
+// findSource takes a source of any kind. A URL is fetched; of a link or an info-hash only
+// the link is known.
+func findSource(ctx context.Context, name string, n netFlags) (source, error) {
+	switch kindOf(name) {
+	case aMagnet, aHash:
+		return fromLink(name, name)
+	case aURL:
+		at := strings.Trim(name, quotes)
+		found, err := shoal.Fetch(ctx, at, n.fetchOptions())
+		if err != nil {
+			return source{}, sourceErr(fetchHint(err), "%w", err)
+		}
+		return fromContent(at, found)
+	case aFileURL:
+		path, ok := filePath(name)
+		if !ok {
+			return source{}, usageErr("write file:///path/to/a.torrent, or the path alone", "%s: not the URL of a file on this machine", printable(name))
+		}
+		return readFile(path)
+	case aDataURL:
+		raw, err := dataOf(strings.Trim(name, quotes))
+		if err != nil {
+			return source{}, usageErr("save it as a file, and name that", "%.40s: %w", printable(name), err)
+		}
+		return fromBytes("the data URL", raw)
+	case aStdin:
+		return readStdin(ctx)
+	case anOtherURL:
+		scheme, _, _ := strings.Cut(strings.Trim(name, quotes), ":")
+		return source{}, usageErr("get the .torrent file by other means, and name its path", "%s: shoal fetches over http and https, not over %s", printable(name), printable(scheme))
+	}
+	return readFile(name)
+}
+
+// fetchHint says what to do about a URL that brings no torrent.
+func fetchHint(err error) string {
+	var what *shoal.ContentError
+	switch {
+	case errors.As(err, &what) && what.Hint != "":
+		return what.Hint
+	case errors.Is(err, shoal.ErrDowngrade):
+		return "--allow-downgrade follows it; nothing vouches for what comes then"
+	case errors.Is(err, shoal.ErrLogin):
+		return "log in there with a browser, and name the file that it saves"
+	case strings.Contains(err.Error(), "x509:"):
+		return "if the certificate is your own, name it with --ca-file FILE"
+	}
+	return "check the address, or get the .torrent file by other means and name its path"
+}
+
+// filePath gives the path that a file URL names (RFC 8089).
+func filePath(name string) (string, bool) {
+	name = strings.Trim(name, quotes)
+	if len(name) < len("file:") || !strings.EqualFold(name[:len("file:")], "file:") {
+		return "", false
+	}
+	rest := strings.ReplaceAll(name[len("file:"):], `\`, "/")
+	if host, ok := strings.CutPrefix(rest, "//"); ok {
+		slash := strings.IndexByte(host, '/')
+		if slash < 0 || host[:slash] != "" && !strings.EqualFold(host[:slash], "localhost") {
+			return "", false
+		}
+		rest = host[slash:]
+	}
+	rest, _, _ = strings.Cut(rest, "#")
+	path, err := url.PathUnescape(rest)
+	if err != nil {
+		path = rest
+	}
+	if runtime.GOOS == "windows" && len(path) > 2 && path[0] == '/' && path[2] == ':' {
+		path = path[1:]
+	}
+	return filepath.FromSlash(path), path != "" && !strings.ContainsRune(path, 0)
+}
+
+// dataOf gives what a data URL holds (RFC 2397).
+func dataOf(text string) ([]byte, error) {
+	head, data, ok := strings.Cut(text[len("data:"):], ",")
+	if !ok {
+		return nil, errors.New("no comma in it, behind which the data are")
+	}
+	plain, err := url.PathUnescape(data)
+	if err != nil {
+		return nil, errors.New("it is escaped wrongly")
+	}
+	if !strings.HasSuffix(strings.ToLower(strings.TrimSpace(head)), ";base64") {
+		return []byte(plain), nil
+	}
+	plain = strings.NewReplacer("\n", "", "\r", "", " ", "", "-", "+", "_", "/").Replace(plain)
+	raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(plain, "="))
+	if err != nil {
+		return nil, errors.New("it is not base64")
+	}
+	return raw, nil
+}
+
+type stdinKey struct{}
+
+// withStdin gives a command its standard input.
+func withStdin(ctx context.Context, r io.Reader) context.Context {
+	return context.WithValue(ctx, stdinKey{}, r)
+}
+
+// readStdin takes what is piped into the command.
+func readStdin(ctx context.Context) (source, error) {
+	const hint = "pipe a .torrent file or a magnet link into it, like: curl URL | shoal get -"
+	r, _ := ctx.Value(stdinKey{}).(io.Reader)
+	if r == nil {
+		return source{}, usageErr(hint, "standard input is not there")
+	}
+	if f, ok := r.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return source{}, usageErr(hint, "standard input is the keyboard")
+	}
+	type got struct {
+		raw []byte
+		err error
+	}
+	read := make(chan got, 1) // a pipe that nobody writes to must not keep Ctrl-C waiting
+	go func() {
+		raw, err := readBounded(r)
+		read <- got{raw, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return source{}, context.Cause(ctx)
+	case g := <-read:
+		if g.err != nil {
+			return source{}, sourceErr(hint, "read standard input: %w", g.err)
+		}
+		if len(g.raw) == 0 {
+			return source{}, sourceErr(hint, "read standard input: %w", fmt.Errorf("nothing came"))
+		}
+		return fromBytes("standard input", g.raw)
+	}
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"shoal"
+)
+
+// trustFlags are what a user answers for himself: rules against strangers do not hold
+// there.
+type trustFlags struct {
+	ca        caFlag
+	lan       lanFlag
+	downgrade bool
+}
+
+// add gives a command all of these flags; addFetch, those that concern a source by URL.
+func (t *trustFlags) add(cmd *cobra.Command) {
+	t.addFetch(cmd)
+	cmd.Flags().Var(&t.lan, "allow-lan-trackers", "ask trackers at this name, address or network of the LAN (repeat for more)")
+}
+
+func (t *trustFlags) addFetch(cmd *cobra.Command) {
+	cmd.Flags().Var(&t.ca, "ca-file", "trust the certificates in this file besides the system's")
+	cmd.MarkFlagFilename("ca-file")
+	cmd.Flags().BoolVar(&t.downgrade, "allow-downgrade", false, "follow a redirect from https to http to a .torrent file")
+}
+
+// apply says the same to an engine.
+func (t *trustFlags) apply(cfg *shoal.Config) {
+	cfg.RootCAs, cfg.LANTrackers = t.ca.pool, t.lan
+}
+
+func (n netFlags) fetchOptions() shoal.FetchOptions {
+	return shoal.FetchOptions{From: n.listen, RootCAs: n.trust.ca.pool, Downgrade: n.trust.downgrade}
+}
+
+// caFlag is a file of certificates that are trusted besides those of the system.
+type caFlag struct {
+	name string
+	pool *x509.CertPool
+}
+
+func (c *caFlag) Type() string   { return "FILE" }
+func (c *caFlag) String() string { return c.name }
+
+// Set reads the file: a mistake is told at once, not by a tracker that fails.
+func (c *caFlag) Set(name string) error {
+	pem, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return errors.New("it has no certificate in PEM form, which begins with -----BEGIN CERTIFICATE-----")
+	}
+	c.name, c.pool = name, pool
+	return nil
+}
+
+// lanFlag collects where trackers may be in the local network.
+type lanFlag []string
+
+func (l *lanFlag) Type() string   { return "HOST" }
+func (l *lanFlag) String() string { return joined(*l) }
+
+// Repeats says that the flag may be given several times.
+func (l *lanFlag) Repeats() {}
+
+func (l *lanFlag) Set(text string) error {
+	_, aerr := netip.ParseAddr(text)
+	_, perr := netip.ParsePrefix(text)
+	if aerr != nil && perr != nil && !isHostName(text) {
+		return fmt.Errorf("write a host name, an address or a network, like tracker.lan, 192.168.1.4 or 10.0.0.0/8")
+	}
+	*l = append(*l, text)
+	return nil
+}
+
+// isHostName reports whether text may be the name of a host: letters, digits, dots,
+// hyphens.
+func isHostName(text string) bool {
+	for _, c := range []byte(text) {
+		switch {
+		case c >= '0' && c <= '9', c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c == '.', c == '-', c == '_':
+		default:
+			return false
+		}
+	}
+	return text != "" && len(text) <= 253
+}
