@@ -1,6 +1,7 @@
-// Package meter measures how many bytes a second flow. A Meter is a small
+// Package meter measures how many bytes a second flow: a Meter for choking, a Flow for
+// people. A Meter is a small
 // value owned by whoever counts; time is given. It is what choking compares
-// (BEP 3 asks for a rolling average over twenty seconds) and what users see.
+// (BEP 3 asks for a rolling average over twenty seconds).
 package meter
 
 import (
