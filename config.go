@@ -321,8 +321,18 @@ type Stats struct {
 	// With Config.Remember those of all runs, this one included.
 	TotalDownloaded, TotalUploaded int64
 
-	DownRate float64 // bytes a second
-	UpRate   float64
+	// Payload in bytes a second over the last four seconds. Both are 0 for a torrent that
+	// rests, and DownRate is once all that is wanted has come.
+	DownRate, UpRate float64
+	// DownMean is DownRate over the last half minute in which bytes came; 0 when none has
+	// come for ten seconds. See ETA.
+	DownMean         float64
+	LastDown, LastUp time.Time // when the latest byte came, and went; zero before the first
+
+	// Waiting says why nothing comes, the nearest cause first; empty while the torrent moves
+	// or has all that is wanted.
+	Waiting []Cause
+	Nobody  int // wanted pieces that no connected peer and no web seed has; counted while nothing comes, or web seeds are the only sources
 
 	Peers      int // connected
 	Seeds      int // of these, complete
@@ -347,13 +357,13 @@ func (s Stats) Wanted() int64 { return s.Size - s.Left }
 // WantedVerified is how many of the wanted bytes are verified.
 func (s Stats) WantedVerified() int64 { return s.Verified - s.LeftHad }
 
-// ETA is how long the rest takes at the present rate; ok is false while that
-// cannot be said.
+// ETA is how long the rest takes at the rate of the last half minute in which bytes came. ok
+// is false while that cannot be said: nothing comes, or what is missing is at no source.
 func (s Stats) ETA() (d time.Duration, ok bool) {
-	if s.State != Downloading || s.DownRate < 1 {
+	if s.State != Downloading || s.DownRate < 1 || s.DownMean < 1 || s.Peers == 0 && s.Nobody > 0 {
 		return 0, false
 	}
-	return time.Duration(float64(s.Wanted()-s.WantedVerified()) / s.DownRate * float64(time.Second)), true
+	return time.Duration(float64(s.Wanted()-s.WantedVerified()) / s.DownMean * float64(time.Second)), true
 }
 
 // Contacts counts what became of attempts to reach peers. An attempt that is still under way
@@ -399,6 +409,7 @@ type Event struct {
 	Peer  netip.AddrPort // with the peer events and Banned
 	Text  string         // what happened, for people; printable
 	Err   error          // with Error and Held
+	More  int            // events of the kind that it stands for besides: a listener fell behind, or came late
 }
 
 // EventKind names what happened.

@@ -238,8 +238,10 @@ func (t *Torrent) Stats() Stats {
 		Size: w.Size, Verified: w.Verified, PieceLength: t.meta.Info.PieceLength,
 		Pieces: int(w.Pieces), Have: int(w.Have), Checked: s.Checked, Hashed: s.Hashed, Map: s.Map,
 		Downloaded: w.Downloaded, Wasted: w.Wasted, Uploaded: w.Uploaded,
-		DownRate: w.DownRate, UpRate: w.UpRate,
+		DownRate: w.Rates.Down, UpRate: w.Rates.Up,
 		Peers: w.Peers, Seeds: w.Seeds, KnownPeers: w.Known, Unchoked: w.Unchoked, DHTNodes: s.DHT,
+		DownMean: w.Rates.Mean, LastDown: wall(s, w.Rates.LastDown), LastUp: wall(s, w.Rates.LastUp),
+		Waiting: waiting(s), Nobody: int(w.Stand.Nobody),
 		External: s.External, Contacts: contacts(w.Contacts),
 	}
 	if w.WantedSize > 0 { // 0 before the swarm is there
@@ -344,7 +346,7 @@ func eventsOf(ctx context.Context, sub *engine.Subscription) iter.Seq2[*Torrent,
 				}
 				if !yield(&Torrent{t: e.Torrent, meta: e.Torrent.Meta()}, Event{
 					At: e.At, Kind: eventKinds[e.Kind], Piece: e.Piece, Peer: e.Peer,
-					Text: shown("", e.Text), Err: publicError(e.Err),
+					More: e.More, Text: shown("", e.Text), Err: publicError(e.Err),
 				}) {
 					return
 				}

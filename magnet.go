@@ -164,6 +164,7 @@ type MagnetStats struct {
 	KnownPeers int
 	Trackers   []TrackerStats
 	DHTNodes   int
+	Waiting    []Cause // what it waits for, the nearest cause first
 }
 
 // Stats gives the latest snapshot. It never waits.
@@ -172,7 +173,7 @@ func (m *Magnet) Stats() MagnetStats {
 	p := s.Metadata
 	out := MagnetStats{
 		Got: p.Got, Size: p.Size, Peers: s.Swarm.Peers, KnownPeers: s.Swarm.Known, DHTNodes: s.DHT,
-		Contacts: contacts(s.Swarm.Contacts),
+		Contacts: contacts(s.Swarm.Contacts), Waiting: waiting(s),
 		Metadata: MetadataStats{
 			Have: p.Got, Size: p.Size, Sources: p.Sources, Limit: p.Limit, TooLarge: p.TooLarge, TooLargeSize: p.TooLargeSize,
 		},

@@ -186,10 +186,10 @@ func (m *lasting) goOn(src *source, o runFlags) error {
 
 // run looks at all torrents, says what they have, and gets and shares them until the end.
 func (m *lasting) run(ctx context.Context) error {
-	w := watchAll(m.out, m.engine, func(t *shoal.Torrent) {
+	w := watchAll(m.out, m.engine, watching{finished: func(t *shoal.Torrent) {
 		m.out.say("complete: %s, saved as %s", printable(t.Name()), printable(t.Path()))
 		m.out.event("finished", finishedEvent{t.InfoHash(), t.Name(), t.Stats().Wanted(), t.Path()})
-	}, m.torrents)
+	}}, m.torrents)
 	defer w.stop()
 	up := runningEvent{Addr: m.engine.Addr().String(), Torrents: len(m.torrents), Stopped: m.stopped}
 	for _, t := range m.torrents {

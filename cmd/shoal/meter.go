@@ -1,6 +1,9 @@
 package main
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // How often something is told while it goes on.
 const (
@@ -52,35 +55,29 @@ type meter struct {
 	out   *output
 	what  string // "hashing", "checking"
 	pace  pace
-	start time.Time
+	speed speed
 }
 
 func newMeter(out *output, what string) *meter {
-	return &meter{out: out, what: what, pace: pace{out: out}, start: out.now()}
+	return &meter{out: out, what: what, pace: pace{out: out}}
 }
 
 // show is called as often as one likes; event is called when a JSON event is due.
 func (m *meter) show(done, total int64, event func()) {
 	now := m.out.now()
+	m.speed.at(now, done)
 	if !m.pace.due(now, done, total) {
 		return
 	}
-	speed := 0.0
-	if t := now.Sub(m.start).Seconds(); t > 0.1 {
-		speed = float64(done) / t
-	}
 	event()
+	parts := append([]string{size(done) + " of " + size(total)}, m.speed.words(now, total)...)
 	if m.out.live() {
-		m.out.draw(func(width int, g glyphs, c colours) []string {
-			tail := size(done) + " of " + size(total)
-			if speed > 0 {
-				tail += "  " + rate(speed)
-			}
-			return []string{barLine(m.what, done, total, tail, width, g, c)}
+		m.out.draw(func(width, _ int, g glyphs, c colours) []string {
+			return []string{barLine(m.what, done, total, fit(parts, width-len(m.what)-9), width, g, c)}
 		})
 		return
 	}
-	m.out.say("%s  %s  %s of %s", m.what, percent(done, total), size(done), size(total))
+	m.out.say("%s  %s  %s", m.what, percent(done, total), strings.Join(parts, "  "))
 }
 
 // barLine lays out what, a percentage, a bar that takes the room that is left, and

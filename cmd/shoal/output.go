@@ -77,12 +77,13 @@ func (o *output) print(w io.Writer, line string) {
 }
 
 // draw replaces the area at the bottom of the terminal. lines is called with the
-// cells a line may take, and only where there is a terminal.
-func (o *output) draw(lines func(width int, g glyphs, c colours) []string) {
+// cells a line may take and the lines of the terminal, and only where there is one.
+func (o *output) draw(lines func(width, height int, g glyphs, c colours) []string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.screen != nil && !o.ended {
-		o.screen.draw(lines(o.screen.width()-1, o.screen.glyphs, o.screen.colour))
+		width, height := o.screen.size()
+		o.screen.draw(lines(width-1, height, o.screen.glyphs, o.screen.colour))
 	}
 }
 

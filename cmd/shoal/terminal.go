@@ -21,7 +21,7 @@ var ansi = colours{good: "\x1b[32m", busy: "\x1b[33m", faint: "\x1b[2m", bad: "\
 // concurrent use: output guards it.
 type screen struct {
 	w      io.Writer
-	width  func() int
+	size   func() (width, height int)
 	glyphs glyphs
 	colour colours
 
@@ -36,12 +36,12 @@ func openScreen(w io.Writer, getenv func(string) string) *screen {
 		return nil
 	}
 	s := &screen{w: f, glyphs: blocks, colour: ansi}
-	s.width = func() int {
-		n, _, err := term.GetSize(int(f.Fd()))
-		if err != nil || n < 1 {
-			return 80
+	s.size = func() (width, height int) {
+		width, height, err := term.GetSize(int(f.Fd()))
+		if err != nil || width < 1 || height < 1 {
+			return 80, 24
 		}
-		return n
+		return width, height
 	}
 	if getenv("NO_COLOR") != "" { // no-color.org: any value counts, the empty one does not
 		s.colour = colours{}
@@ -67,7 +67,8 @@ func showsUnicode(getenv func(string) string) bool {
 // draw replaces the area by lines, each cut to the width of the terminal. One
 // write takes it all, so that nothing flickers.
 func (s *screen) draw(lines []string) {
-	width := s.width()
+	width, height := s.size()
+	lines = lines[:min(len(lines), max(height-1, 1))] // what has scrolled away can't be drawn again
 	var b strings.Builder
 	if len(s.area) == 0 {
 		b.WriteString("\x1b[?25l") // the cursor would jump about
@@ -94,7 +95,8 @@ func (s *screen) clear() {
 		return
 	}
 	var b strings.Builder
-	s.home(&b, s.width())
+	width, _ := s.size()
+	s.home(&b, width)
 	b.WriteString("\x1b[?25h")
 	s.area = s.area[:0]
 	io.WriteString(s.w, b.String())

@@ -91,7 +91,7 @@ func (v *vt) String() string {
 }
 
 func vtScreen(v *vt) *screen {
-	return &screen{w: v, width: func() int { return v.width }, glyphs: blocks, colour: ansi}
+	return &screen{w: v, size: func() (int, int) { return v.width, 24 }, glyphs: blocks, colour: ansi}
 }
 
 // Lines scroll away above the area, which is always drawn anew below them, also
@@ -100,7 +100,7 @@ func TestScreen(t *testing.T) {
 	v := newVT(t, 40)
 	o := &output{now: time.Now, out: v, errs: v, screen: vtScreen(v)}
 	area := func(text string) {
-		o.draw(func(width int, g glyphs, c colours) []string {
+		o.draw(func(width, _ int, g glyphs, c colours) []string {
 			return []string{bar(1, 2, width, g, c), c.good + text + c.off}
 		})
 	}
@@ -149,9 +149,14 @@ func TestScreen(t *testing.T) {
 }
 
 func viewOf(all []shoal.Stats) view {
-	v := view{one: all[0]}
+	v := view{one: all[0], now: then}
 	for _, s := range all {
-		v.add(tallyOf(s))
+		one := sight{tally: tallyOf(s)}
+		one.fetches = one.lacks()
+		v.add(&one)
+		if s.State == shoal.Downloading || s.State == shoal.Held {
+			v.rows = append(v.rows, row{Stats: s})
+		}
 	}
 	return v
 }
@@ -161,17 +166,28 @@ func TestLines(t *testing.T) {
 	states := []byte(strings.Repeat("v", 40) + strings.Repeat("s", 10) + strings.Repeat("m", 50))
 	s := shoal.Stats{
 		State: shoal.Downloading, Size: 1000 << 20, Verified: 400 << 20, Pieces: 100, Have: 40, Map: states,
-		DownRate: 12.5 * (1 << 20), Peers: 5, Seeds: 2, UpRate: 300 << 10, KnownPeers: 12, DHTNodes: 53,
+		DownRate: 12.5 * (1 << 20), DownMean: 12.5 * (1 << 20), Name: "debian", Peers: 5, Seeds: 2, UpRate: 300 << 10, KnownPeers: 12, DHTNodes: 53,
 	}
 	checking := s
 	checking.State, checking.Checked = shoal.Checking, 25
 	lonely := s
-	lonely.Peers, lonely.KnownPeers, lonely.DownRate = 0, 1, 0
-	unknown := lonely
-	unknown.KnownPeers = 0
+	lonely.Name, lonely.Peers, lonely.KnownPeers, lonely.DownRate, lonely.DownMean = "a film with a name that is long", 0, 1, 0, 0
+	lonely.Waiting = []shoal.Cause{
+		{Kind: shoal.CauseNoPeers, N: 1, Next: then.Add(12 * time.Second)},
+		{Kind: shoal.CauseTracker, URL: "http://tracker.example:6969/***/announce", Err: "connection refused", Next: then.Add(75 * time.Second)},
+		{Kind: shoal.CauseUnreached, N: 6881},
+	}
+	silent := s
+	silent.DownRate, silent.Waiting = 0, []shoal.Cause{{Kind: shoal.CauseSilent, N: 1, Since: then.Add(-12 * time.Second)}}
+	full := s
+	full.Name, full.State, full.DownRate, full.Waiting = "photos", shoal.Held, 0, []shoal.Cause{{
+		Kind: shoal.CauseFiles, Err: "write photos/one.jpg: no space left on device (free some space, or choose another folder)",
+		Since: then.Add(-8 * time.Second), Next: then.Add(4 * time.Second),
+	}}
 	some := s // a third of it is left out, and half of that is here all the same
 	some.Left, some.LeftHad = 300<<20, 150<<20
 	complete := s
+	complete.DownRate, complete.DownMean = 0, 0
 	complete.State, complete.Verified, complete.Uploaded = shoal.Seeding, s.Size, 1<<30
 	for _, c := range []struct {
 		name  string
@@ -191,13 +207,21 @@ downloading  40.0%  400 MiB of 1000 MiB
 `},
 		{"without peers", 60, []shoal.Stats{lonely}, `
 downloading  40.0%  ███████▌             400 MiB of 1000 MiB
-looking for peers: 1 address known, 53 DHT nodes
+no peers: 1 address known, the next is dialled in 12s, 53
+DHT nodes
+tracker tracker.example:6969: connection refused; asked aga…
+port 6881: nobody has connected to it yet
 ████████████████████████░░░░░░······························
 `},
-		{"nobody known", 60, []shoal.Stats{unknown}, `
+		{"the only seed stopped", 60, []shoal.Stats{silent}, `
 downloading  40.0%  ███████▌             400 MiB of 1000 MiB
-looking for peers: 0 addresses known, 53 DHT nodes
+no data for 12s from 1 peer
 ████████████████████████░░░░░░······························
+`},
+		{"a full disk", 60, []shoal.Stats{full}, `
+held up  40.0%  █████████▏               400 MiB of 1000 MiB
+write photos/one.jpg: no space left on device (free some
+space, or choose another folder); tried again in 4s
 `},
 		{"some files are left out", 60, []shoal.Stats{some}, `
 downloading  35.7%  ███████▏              250 MiB of 700 MiB
@@ -209,19 +233,38 @@ checking  25.0%  █████▌                  250 MiB of 1000 MiB
 ████████████████████████░░░░░░······························
 `},
 		{"seeding", 60, []shoal.Stats{complete}, `
-seeding 1 torrent  ↑ 300 KiB/s  1.00 GiB sent  5 peers
+seeding 1 torrent  ↑ 300 KiB/s  5 peers  1.00 GiB sent
 `},
 		{"several, one still checked", 60, []shoal.Stats{complete, checking}, `
 checking  12.5%  ██▊                     250 MiB of 1.95 GiB
 `},
 		{"several, one still fetched", 79, []shoal.Stats{complete, s, complete}, `
-downloading 1 torrent  80.0%  37.5 MiB/s, seeding 2 torrents  ↑ 900 KiB/s  2.00 GiB sent  15 peers
+ 40.0%  ████▊         12.5 MiB/s     ETA 48s  debian
+downloading 1 torrent, 2 seeding  40.0%  12.5 MiB/s  ETA 48s  ↑ 900 KiB/s
+`},
+		{"several, held up and alone", 79, []shoal.Stats{complete, s, full, lonely}, `
+ 40.0%  ████▊         12.5 MiB/s     ETA 48s  debian
+ 40.0%  ████▊         photos  write photos/one.jpg: no space left on device (f…
+ 40.0%  ████▊         a film with a name…  no peers: 1 address known, the next…
+downloading 2 torrents, 1 held up, 1 seeding  40.0%  12.5 MiB/s  ETA 1m36s
+`},
+		{"several, narrow", 40, []shoal.Stats{complete, s, full, lonely}, `
+ 40.0%  12.5 MiB/s  debian
+ 40.0%  photos  write photos/one.jpg: n…
+ 40.0%  a film wi…  no peers: 1 address…
+2 downloading  40.0%  12.5 MiB/s
+`},
+		{"several, wide", 120, []shoal.Stats{complete, s, full, lonely}, `
+ 40.0%  ████▊         12.5 MiB/s     ETA 48s  debian
+ 40.0%  ████▊         photos  write photos/one.jpg: no space left on device (free some space, or choose another folder)…
+ 40.0%  ████▊         a film with a name that is long  no peers: 1 address known, the next is dialled in 12s, 53 DHT no…
+downloading 2 torrents, 1 held up, 1 seeding  40.0%  12.5 MiB/s  ETA 1m36s  ↑ 1.17 MiB/s  15 peers  1.00 GiB sent
 `},
 		{"several seeds", 60, []shoal.Stats{complete, complete, complete}, `
-seeding 3 torrents  ↑ 900 KiB/s  3.00 GiB sent  15 peers
+seeding 3 torrents  ↑ 900 KiB/s  15 peers  3.00 GiB sent
 `},
 	} {
-		got := "\n" + strings.Join(lines(viewOf(c.all), c.width, blocks, colours{}), "\n") + "\n"
+		got := "\n" + strings.Join(lines(viewOf(c.all), c.width, 24, blocks, colours{}), "\n") + "\n"
 		if got != c.want {
 			t.Errorf("%s, %d cells:\n got %s\nwant %s", c.name, c.width, got, c.want)
 		}

@@ -109,7 +109,7 @@ func runTracker(ctx context.Context, out *output, names []string, f trackerFlags
 		if st := s.Stats(); st != told {
 			told = st
 			out.event("progress", trackerStats(st))
-			out.draw(func(int, glyphs, colours) []string { return []string{trackerLine(st)} })
+			out.draw(func(int, int, glyphs, colours) []string { return []string{trackerLine(st)} })
 		}
 	}
 	if err := s.Close(); err != nil {

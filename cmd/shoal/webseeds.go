@@ -41,7 +41,10 @@ func (w *watcher) webSeedChanges(s shoal.Stats) {
 		w.trackers[key] = now
 		w.out.event("web-seed", webSeedEvent{s.InfoHash, seed.URL, seed.State, seed.Err})
 		if seed.Err != "" && (seed.State == "failing" || seed.State == "given up") {
-			w.out.say("web seed %s %s: %s", printable(seed.URL), map[string]string{"failing": "fails", "given up": "is given up"}[seed.State], printable(seed.Err))
+			if !w.out.json {
+				what := map[string]string{"failing": "fails", "given up": "is given up"}[seed.State]
+				w.folds.add("web seed", "web seed", "web seed "+printable(seed.URL)+" "+what+": "+printable(seed.Err), 0)
+			}
 		}
 	}
 }

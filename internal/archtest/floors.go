@@ -51,6 +51,7 @@ var Rooms = []Room{
 	{"internal/superseed", Decisions, false},
 	{"internal/peerbook", Decisions, false},
 	{"internal/meter", Decisions, false},
+	{"internal/obstacle", Decisions, false},
 	{"internal/blame", Decisions, false},
 	{"internal/announce", Decisions, false},
 	{"internal/askqueue", Decisions, false},

@@ -195,6 +195,7 @@ type Engine struct {
 	wg     sync.WaitGroup // accept loop, handshakes, announces
 
 	outside outside
+	callers callers
 
 	changes atomic.Uint64 // snapshots made
 

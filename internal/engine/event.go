@@ -14,6 +14,7 @@ type Event struct {
 	Peer    netip.AddrPort
 	Text    string
 	Err     error
+	More    int // events of the kind that it stands for besides itself
 }
 
 // EventKind names what happened.

@@ -165,7 +165,7 @@ func (l *line) decide() (changed []*Torrent, next mono.Time) {
 	if l.m.Deadline() <= now {
 		for k := range l.m.Running {
 			s := &l.all[k].pub.latest.Load().Swarm
-			l.m.Rate(now, k, s.DownRate, s.UpRate)
+			l.m.Rate(now, k, s.Rates.SlowDown, s.Rates.SlowUp)
 		}
 	}
 	for _, c := range l.m.Changes(now) {

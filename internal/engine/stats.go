@@ -10,6 +10,7 @@ import (
 	"shoal/internal/bitfield"
 	"shoal/internal/metadata"
 	"shoal/internal/mono"
+	"shoal/internal/obstacle"
 	"shoal/internal/swarm"
 	"shoal/internal/upkeep"
 )
@@ -17,6 +18,7 @@ import (
 // Stats is an immutable snapshot of a torrent.
 type Stats struct {
 	At       time.Time
+	Now      mono.Time // the same instant, as causes and rates have it
 	State    State
 	Err      error // with Failed, Held and Missing
 	Checked  int   // pieces looked at so far
@@ -25,6 +27,7 @@ type Stats struct {
 	Metadata metadata.Progress // of a torrent that began with its info-hash
 	Map      []byte            // 'v', 's' or 'm' for each piece; shared, not to be changed
 	DHT      int               // nodes in the routing table
+	Waiting  []obstacle.Cause  // what it waits for, the nearest cause first; shared, not to be changed
 
 	External []netip.Addr // where the world sees the engine, at most one of each family; shared
 }
@@ -145,10 +148,11 @@ func (p *publisher) keep(s *Stats) {
 
 func (p *publisher) publishNow(now mono.Time) {
 	p.last, p.pending = now, false
-	s := &Stats{At: time.Now(), Checked: int(p.t.geom.Pieces), Hashed: int(p.doubt.Load())}
+	s := &Stats{At: time.Now(), Now: now, Checked: int(p.t.geom.Pieces), Hashed: int(p.doubt.Load())}
 	if p.t.swarm == nil {
 		s.Swarm = swarm.Stats{Size: p.t.geom.Total, Pieces: p.t.geom.Pieces}
 		p.state(s)
+		p.causes(now, s)
 		p.keep(s)
 		return
 	}
@@ -161,7 +165,8 @@ func (p *publisher) publishNow(now mono.Time) {
 	s.Swarm = p.t.swarm.Stats(now)
 	s.Map = p.t.swarm.AppendMap(make([]byte, 0, p.t.geom.Pieces))
 	p.state(s)
-	p.flowing = s.Swarm.DownRate > 0 || s.Swarm.UpRate > 0
+	p.causes(now, s)
+	p.flowing = s.Swarm.Rates.Flowing()
 	p.keep(s)
 }
 
@@ -214,7 +219,8 @@ func (p *publisher) end(err error) {
 	if err != ErrStopped {
 		s.State, s.Err = Failed, err
 	}
-	s.Swarm.Peers, s.Swarm.Seeds, s.Swarm.DownRate, s.Swarm.UpRate = 0, 0, 0, 0
+	s.Waiting = nil
+	s.Swarm.Peers, s.Swarm.Seeds, s.Swarm.Rates = 0, 0, swarm.Rates{}
 	p.keep(&s)
 }
 
@@ -279,7 +285,25 @@ func (s *Subscription) Close() {
 	}
 }
 
-// give hands an event over; the oldest gives way when there are too many.
+// keep keeps an event for the first listener. Where there are too many, the last one of the
+// kind stands for those that come after it.
+func (b *broadcaster) keep(e Event) {
+	switch {
+	case b.heard:
+	case len(b.early) < earlyEvents:
+		b.early = append(b.early, e)
+	default:
+		for i := len(b.early) - 1; i >= 0; i-- {
+			if b.early[i].Kind == e.Kind {
+				b.early[i].More += 1 + e.More
+				return
+			}
+		}
+	}
+}
+
+// give hands an event over; the oldest gives way when there are too many, and one of its
+// kind that takes its place stands for it.
 func (s *Subscription) give(e Event) {
 	for {
 		select {
@@ -288,7 +312,10 @@ func (s *Subscription) give(e Event) {
 		default:
 		}
 		select {
-		case <-s.C:
+		case old := <-s.C:
+			if old.Kind == e.Kind {
+				e.More += 1 + old.More
+			}
 		default:
 		}
 	}
@@ -308,9 +335,7 @@ func (t *Torrent) tell(e Event) {
 	e.At, e.Torrent = time.Now(), t
 	switch e.Kind {
 	case EventFiles, EventHeld, EventGoesOn:
-		if !b.heard && len(b.early) < earlyEvents {
-			b.early = append(b.early, e)
-		}
+		b.keep(e)
 	}
 	for _, s := range b.subs {
 		s.give(e)

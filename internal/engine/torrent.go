@@ -361,6 +361,9 @@ func (t *Torrent) handshake() wire.Handshake {
 
 // joined gives a connection with done handshakes to the loop.
 func (t *Torrent) joined(nc net.Conn, addr netip.AddrPort, dialled bool, theirs wire.Handshake) {
+	if !dialled {
+		t.e.callers.came()
+	}
 	a := swarm.Arrival{Addr: addr, Dialled: dialled, Handshake: theirs}
 	if !t.post(event{kind: evJoined, with: &arrival{a, nc}}) {
 		nc.Close()

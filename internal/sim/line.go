@@ -38,7 +38,7 @@ func (r *row) look() {
 			want = lineup.Seed
 		}
 		s := n.swarm.Stats(now)
-		r.line.Rate(now, lineup.Key(i), s.DownRate, s.UpRate)
+		r.line.Rate(now, lineup.Key(i), s.Rates.SlowDown, s.Rates.SlowUp)
 		r.line.Want(now, lineup.Key(i), want)
 	}
 	for _, c := range r.line.Changes(now) {

@@ -121,7 +121,7 @@ func (s *Swarm) leechers() (n int) {
 func (s *Swarm) slow() bool {
 	rate := s.upLimit
 	if rate == 0 {
-		rate = int64(s.flows.slowUp.Rate(s.now))
+		rate = int64(s.lateUp())
 	}
 	return rate > 0 && s.cfg.Geometry.Total/rate > int64(slowCopy/time.Second)
 }

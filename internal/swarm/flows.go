@@ -5,26 +5,42 @@ import (
 	"shoal/internal/mono"
 )
 
-// flows are the payload bytes of a torrent. Decisions go by the slow meters, people by the
-// flows.
+// flows are the payload bytes of a torrent: decisions go by the slow meters, people by the
+// others. Most torrents never move a byte and have a nil one.
 type flows struct {
 	down, up         meter.Flow
 	slowDown, slowUp meter.Meter
 }
 
-func (f *flows) got(now mono.Time, n int64) {
-	f.down.Add(now, n)
-	f.slowDown.Add(now, n)
+// cameDown counts bytes that peers and web seeds sent.
+func (s *Swarm) cameDown(n int64) {
+	if s.flows == nil {
+		s.flows = new(flows)
+	}
+	s.flows.down.Add(s.now, n)
+	s.flows.slowDown.Add(s.now, n)
 }
 
-func (f *flows) sent(now mono.Time, n int64) {
-	f.up.Add(now, n)
-	f.slowUp.Add(now, n)
+// wentUp counts bytes that peers were sent.
+func (s *Swarm) wentUp(n int64) {
+	if s.flows == nil {
+		s.flows = new(flows)
+	}
+	s.flows.up.Add(s.now, n)
+	s.flows.slowUp.Add(s.now, n)
 }
 
-// RateStats are the rates of a torrent in bytes a second.
-type RateStats struct {
-	Down, Up float64 // over the last few seconds; Down is 0 when nothing is wanted
+// Moved gives the payload bytes of this run. It costs next to nothing.
+func (s *Swarm) Moved() (downloaded, uploaded int64) {
+	if s.flows == nil {
+		return 0, 0
+	}
+	return s.flows.down.Total(), s.flows.up.Total()
+}
+
+// Rates are those of a torrent, in bytes a second.
+type Rates struct {
+	Down, Up float64 // over the last few seconds; 0 for what is complete, or rests
 
 	// Mean is Down over the last half minute in which bytes came: when the rest is there
 	// follows from it.
@@ -35,15 +51,31 @@ type RateStats struct {
 	SlowDown, SlowUp float64 // over twenty seconds, for decisions
 }
 
-// rates returns the rates of now. What came before the torrent was complete says nothing of
+// Flowing reports whether any rate falls while nothing happens.
+func (r *Rates) Flowing() bool { return r.Down > 0 || r.Up > 0 || r.SlowDown > 0 || r.SlowUp > 0 }
+
+// rates returns the rates of now. What came before a torrent was complete says nothing of
 // what comes.
-func (f *flows) rates(now mono.Time, wants bool) RateStats {
-	r := RateStats{
-		Up: f.up.Rate(now), LastDown: f.down.Last(), LastUp: f.up.Last(),
-		SlowDown: f.slowDown.Rate(now), SlowUp: f.slowUp.Rate(now),
+func (s *Swarm) rates(now mono.Time) (r Rates) {
+	f := s.flows
+	if f == nil {
+		return r
 	}
-	if wants {
+	r.LastDown, r.LastUp = f.down.Last(), f.up.Last()
+	r.SlowDown, r.SlowUp = f.slowDown.Rate(now), f.slowUp.Rate(now)
+	if s.wants() {
 		r.Down, r.Mean = f.down.Rate(now), f.down.Mean(now)
 	}
+	if !s.idle() {
+		r.Up = f.up.Rate(now)
+	}
 	return r
+}
+
+// lateUp is the rate of the upload over twenty seconds.
+func (s *Swarm) lateUp() float64 {
+	if s.flows == nil {
+		return 0
+	}
+	return s.flows.slowUp.Rate(s.now)
 }

@@ -214,7 +214,7 @@ func (r request) overdue() mono.Time {
 func (s *Swarm) received(p *peer, m wire.Message, b *block.Block) {
 	ref := m.Ref()
 	size := int64(ref.Length)
-	s.down.Add(s.now, size)
+	s.cameDown(size)
 
 	req, asked := p.requests.take(ref)
 	if asked {

@@ -129,9 +129,10 @@ func (s *Swarm) announce(r announce.Request) {
 			Piece: trace.No, Block: trace.No, Text: r.Event.String(), Why: r.Why,
 		})
 	}
+	down, up := s.Moved()
 	s.effect(Effect{
 		Kind: Announce, Why: r.Why, Request: r,
-		Uploaded: s.up.Total(), Downloaded: s.down.Total() - s.wasted, Left: s.left(),
+		Uploaded: up, Downloaded: down - s.wasted, Left: s.left(),
 	})
 }
 

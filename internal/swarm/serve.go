@@ -81,7 +81,7 @@ func (s *Swarm) offer(p *peer) {
 // Sent says that so many blocks of so many bytes in all were written to p.
 func (s *Swarm) Sent(now mono.Time, key PeerKey, blocks int, bytes int64) {
 	s.now = now
-	s.up.Add(now, bytes)
+	s.wentUp(bytes)
 	p := s.byKey[key]
 	if p == nil {
 		return

@@ -22,10 +22,12 @@ type Stats struct {
 	Urgent, UrgentCopied       int64  // blocks asked for because of readers, and asked of one more peer
 
 	Downloaded, Wasted, Uploaded int64 // payload bytes of this run
-	DownRate, UpRate             float64
+	Rates                        Rates
+	Stand                        Stand
 
 	Peers, Seeds, Unchoked int
 	Dialling, Known        int
+	NextDial               mono.Time // when an address is dialled next; mono.Never: none is
 	Contacts               Contacts
 	Requests               int // in flight, all peers together
 	Trackers               []announce.TrackerStatus
@@ -41,8 +43,7 @@ func (s *Swarm) Stats(now mono.Time) Stats {
 	p := s.picker.Stats()
 	st := Stats{
 		Size: g.Total, Verified: g.Total - s.missing(), Pieces: g.Pieces, Have: p.Have, Started: p.Started,
-		Downloaded: s.down.Total(), Wasted: s.wasted, Uploaded: s.up.Total(),
-		DownRate: s.down.Rate(now), UpRate: s.up.Rate(now),
+		Wasted: s.wasted, Rates: s.rates(now), NextDial: s.nextDial(),
 		Contacts: s.contacts,
 		Peers:    s.count, Dialling: len(s.dials), Known: s.book.Count(),
 		Requests: p.Requests, Trackers: s.trackers.Status(),
@@ -50,6 +51,8 @@ func (s *Swarm) Stats(now mono.Time) Stats {
 		Held: s.held, Suspended: s.suspended, Reading: s.wants() && s.picker.Reading(now),
 		Urgent: p.Urgent, UrgentCopied: p.Copied,
 	}
+	st.Downloaded, st.Uploaded = s.Moved()
+	st.Stand = s.stand(st.Rates.Down == 0 || s.count == 0)
 	if s.web != nil {
 		st.WebDownloaded, st.WebRate, st.WebSeeds = s.web.down.Total(), s.web.down.Rate(now), s.webStats(now)
 	}
@@ -67,9 +70,6 @@ func (s *Swarm) Stats(now mono.Time) Stats {
 	}
 	return st
 }
-
-// Moved gives the payload bytes of this run. It costs next to nothing.
-func (s *Swarm) Moved() (downloaded, uploaded int64) { return s.down.Total(), s.up.Total() }
 
 // AppendMap appends one letter for each piece: v verified, s started, m missing.
 func (s *Swarm) AppendMap(b []byte) []byte {

@@ -22,7 +22,6 @@ import (
 	"shoal/internal/block"
 	"shoal/internal/choker"
 	"shoal/internal/metadata"
-	"shoal/internal/meter"
 	"shoal/internal/mono"
 	"shoal/internal/peerbook"
 	"shoal/internal/picker"
@@ -169,7 +168,7 @@ type Swarm struct {
 	fetching     bool // a piece was missing when the torrent was made
 
 	ration   ration.Machine // under a limit of what comes in
-	down, up meter.Meter
+	flows    *flows        // nil: nothing has moved
 	wasted   int64
 	web      *web // nil: no web seeds
 	dealing  dealing

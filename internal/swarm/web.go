@@ -24,12 +24,12 @@ type web struct {
 	plan  *webplan.Machine
 	seeds []webSeed
 	first picker.Peer
-	down  meter.Meter
+	down  meter.Flow
 }
 
 type webSeed struct {
 	webplan.Seed
-	down meter.Meter
+	down meter.Flow
 }
 
 // newWeb makes what is kept of web seeds. A torrent that fetches nothing has none of it.
@@ -134,7 +134,7 @@ func (s *Swarm) WebYield(now mono.Time, seed int) {
 func (s *Swarm) WebBlock(now mono.Time, fetch uint64, ref block.Ref, b *block.Block) {
 	s.now = now
 	size := int64(ref.Length)
-	s.down.Add(now, size)
+	s.cameDown(size)
 	w := s.web
 	conn, seed, ok := w.plan.Fetching(fetch)
 	if !ok || s.held || s.idle() {

@@ -145,6 +145,9 @@ func (m *Machine) Status(seed int, now mono.Time) Status {
 	return st
 }
 
+// Has reports whether a seed has a piece, as far as is known.
+func (m *Machine) Has(seed int, piece uint32) bool { return m.seeds[seed].has(piece) }
+
 // GivenUp reports whether a seed is not asked any more, and why.
 func (m *Machine) GivenUp(seed int) (why.Why, bool) {
 	return m.seeds[seed].dead, m.seeds[seed].dead != why.None

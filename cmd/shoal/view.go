@@ -1,0 +1,283 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"shoal"
+)
+
+// A tally is what is added up over torrents.
+type tally struct {
+	state                                   shoal.State
+	size, verified, left, leftHad, uploaded int64
+	downRate, upRate, downMean              float32
+	peers, dhtNodes                         int32
+	pieces, have, checked                   int32
+}
+
+func tallyOf(s shoal.Stats) tally {
+	return tally{
+		s.State, s.Size, s.Verified, s.Left, s.LeftHad, s.Uploaded, float32(s.DownRate), float32(s.UpRate), float32(s.DownMean),
+		int32(s.Peers), int32(s.DHTNodes), int32(s.Pieces), int32(s.Have), int32(s.Checked),
+	}
+}
+
+// lacks reports whether something is fetched, or will be.
+func (t *tally) lacks() bool {
+	switch t.state {
+	case shoal.Downloading:
+		return true
+	case shoal.Queued, shoal.Held, shoal.Missing:
+		return t.verified-t.leftHad < t.size-t.left
+	}
+	return false
+}
+
+// A view is what all torrents do together.
+type view struct {
+	now      time.Time
+	torrents int
+	sum      shoal.Stats
+	doing    map[shoal.State]int
+	one      shoal.Stats // the only torrent
+	gives    time.Time   // when the command gives it up; zero: never
+	checks   []string    // how fast a check is, and how long it takes
+
+	wanted, had int64   // of those that are or were fetched in this run
+	rest        int64   // that those still lack
+	mean        float64 // at which it comes
+
+	rows []row // of those that move or are held up, where there are several
+	more int   // others that do
+}
+
+// A row is a torrent of several.
+type row struct {
+	shoal.Stats
+	gives time.Time
+}
+
+// maxRows bounds the rows of a view: more than these nobody reads.
+const maxRows = 10
+
+func (w *watcher) view(now time.Time) view {
+	v := view{now: now, one: w.one}
+	v.gives, _ = w.givesUp(w.one)
+	for i := range w.last {
+		v.add(&w.last[i])
+	}
+	if v.doing[shoal.Checking] > 0 {
+		w.speed.at(now, checkedBytes(v.sum))
+		v.checks = w.speed.words(now, v.sum.Size)
+	}
+	if w.out.live() && v.torrents > 1 {
+		w.choose(&v)
+	}
+	return v
+}
+
+func (v *view) add(s *sight) {
+	if v.doing == nil {
+		v.doing = make(map[shoal.State]int)
+	}
+	v.torrents++
+	v.doing[s.state]++
+	v.sum.Size += s.size
+	v.sum.Verified += s.verified
+	v.sum.Left += s.left
+	v.sum.LeftHad += s.leftHad
+	v.sum.Uploaded += s.uploaded
+	v.sum.DownRate += float64(s.downRate)
+	v.sum.UpRate += float64(s.upRate)
+	v.sum.Peers += int(s.peers)
+	v.sum.Pieces += int(s.pieces)
+	v.sum.Have += int(s.have)
+	v.sum.Checked += int(s.checked)
+	v.sum.DHTNodes = max(v.sum.DHTNodes, int(s.dhtNodes))
+	if s.fetches {
+		v.wanted += s.size - s.left
+		v.had += s.verified - s.leftHad
+	}
+	if s.state == shoal.Downloading || s.state == shoal.Queued && s.fetches {
+		v.rest += s.size - s.left - s.verified + s.leftHad
+		v.mean += float64(s.downMean)
+	}
+}
+
+// choose takes the torrents that have a row: those that move first, then those that are
+// held up, then those that lack something and wait, then those that are sent.
+func (w *watcher) choose(v *view) {
+	for _, fits := range []func(t *tally) bool{
+		func(t *tally) bool { return t.state == shoal.Downloading && t.downRate >= 1 },
+		func(t *tally) bool { return t.state == shoal.Held || t.state == shoal.Missing },
+		func(t *tally) bool { return t.state == shoal.Downloading && t.downRate < 1 },
+		func(t *tally) bool { return t.state == shoal.Seeding && t.upRate >= 1 },
+	} {
+		for i := range w.last {
+			if !fits(&w.last[i].tally) {
+				continue
+			}
+			if len(v.rows) == maxRows {
+				v.more++
+				continue
+			}
+			s := w.torrents[i].Stats()
+			at, _ := w.givesUp(s)
+			v.rows = append(v.rows, row{s, at})
+		}
+	}
+}
+
+// checkedBytes is about how much of a torrent has been read while it is checked.
+func checkedBytes(s shoal.Stats) int64 {
+	if s.Pieces == 0 {
+		return s.Size
+	}
+	return int64(float64(s.Checked) / float64(s.Pieces) * float64(s.Size))
+}
+
+const (
+	// seedingEvery is how often a seed says in plain lines what it has sent: a log
+	// of weeks stays short.
+	seedingEvery = time.Minute
+	// heldEvery is how often a plain line says that files still fail.
+	heldEvery = time.Minute
+)
+
+// line prints a plain line when one is due.
+func (w *watcher) line(v view) {
+	sum, now := v.sum, w.out.now()
+	one := v.torrents == 1
+	switch {
+	case w.checking:
+		if done := checkedBytes(sum); w.pace.due(now, done, sum.Size) {
+			w.out.say("checking  %s  %s of %s", percent(done, sum.Size), size(done), joined2(size(sum.Size), v.checks))
+		}
+	case one && v.doing[shoal.Downloading] > 0:
+		if w.pace.due(now, sum.WantedVerified(), sum.Wanted()) {
+			w.out.say("%s", downloading(v.one, now))
+		}
+	case one && v.doing[shoal.Held]+v.doing[shoal.Missing] > 0:
+		if now.Sub(w.pace.last) >= heldEvery {
+			if !w.pace.last.IsZero() { // an event told it at once
+				w.out.say("held up  %s  %s", percent(v.one.WantedVerified(), v.one.Wanted()), strings.Join(causes(v.one, v.gives, now), "; "))
+			}
+			w.pace.last = now
+		}
+	case v.doing[shoal.Downloading] > 0:
+		if w.pace.due(now, v.had, v.wanted) {
+			w.out.say("%s", several(v, 0, blocks))
+		}
+	case sum.Uploaded > w.uploaded && now.Sub(w.pace.last) >= seedingEvery:
+		w.pace.last, w.uploaded = now, sum.Uploaded
+		w.out.say("%s", several(v, 0, blocks))
+	}
+}
+
+// joined2 puts parts of a line behind one.
+func joined2(first string, parts []string) string {
+	return strings.Join(append([]string{first}, parts...), "  ")
+}
+
+func downloading(s shoal.Stats, now time.Time) string {
+	text := fmt.Sprintf("downloading  %s  %s of %s", percent(s.WantedVerified(), s.Wanted()), size(s.WantedVerified()), size(s.Wanted()))
+	if all := causes(s, time.Time{}, now); len(all) > 0 {
+		return text + "  " + strings.Join(all[:min(len(all), 3)], "; ")
+	}
+	return text + "  " + traffic(s, blocks)
+}
+
+// causes says why a torrent does not move, the nearest cause first; nothing while it does.
+func causes(s shoal.Stats, gives, now time.Time) (all []string) {
+	for i, c := range s.Waiting {
+		text := words(c, now)
+		if i == 0 && !gives.IsZero() {
+			text += "; given up in " + span(until(gives, now))
+		}
+		if c.Kind == shoal.CauseNoPeers && s.DHTNodes > 0 {
+			text += ", " + count(s.DHTNodes, "DHT node")
+		}
+		all = append(all, text)
+	}
+	return all
+}
+
+// traffic says how a download gets on.
+func traffic(s shoal.Stats, g glyphs) string {
+	text := rate(s.DownRate) + "  " + count(s.Peers, "peer")
+	if s.Seeds > 0 {
+		text += " (" + count(s.Seeds, "seed") + ")"
+	}
+	if web := webSeedsAt(s); web > 0 {
+		text += ", " + count(web, "web seed")
+	}
+	if d, ok := s.ETA(); ok {
+		text += "  ETA " + eta(d)
+	}
+	if s.UpRate >= 1 {
+		text += "  " + g.up + " " + rate(s.UpRate)
+	}
+	return text
+}
+
+// several says in a line of at most width cells what torrents do, one seed among them; 0
+// means any width. What matters least is left out first.
+func several(v view, width int, g glyphs) string {
+	var parts []string
+	if v.doing[shoal.Downloading] > 0 {
+		parts = append(parts, percent(v.had, v.wanted), rate(v.sum.DownRate))
+		if v.rest > 0 && v.mean >= 1 && v.sum.DownRate >= 1 {
+			parts = append(parts, "ETA "+eta(time.Duration(float64(v.rest)/v.mean*float64(time.Second))))
+		}
+	}
+	parts = append(parts, g.up+" "+rate(v.sum.UpRate), count(v.sum.Peers, "peer"), size(v.sum.Uploaded)+" sent")
+	head := v.head(width > 0 && width < narrow)
+	for width > 0 && len(head) > 1 && runes(strings.Join(head, ", "))+2+runes(fit(parts[:min(len(parts), 2)], 0)) > width {
+		head = head[:len(head)-1]
+	}
+	return fit(append([]string{strings.Join(head, ", ")}, parts...), width)
+}
+
+// narrow is what a terminal has fewer cells than where words are saved.
+const narrow = 60
+
+// head says how many torrents do what, what matters most first.
+func (v *view) head(short bool) (doing []string) {
+	held := v.doing[shoal.Held] + v.doing[shoal.Missing]
+	seeds := v.doing[shoal.Seeding] + v.doing[shoal.Incomplete]
+	for _, one := range []struct {
+		n     int
+		alone string // before the number, with its noun, where it comes first
+		what  string
+	}{
+		{v.doing[shoal.Downloading], "downloading", "downloading"}, {held, "", "held up"}, {v.doing[shoal.Failed], "", "failed"},
+		{v.doing[shoal.Checking], "checking", "checked"}, {seeds, "seeding", "seeding"},
+		{v.doing[shoal.Queued], "", "in line"}, {v.doing[shoal.Paused], "", "paused"},
+	} {
+		switch {
+		case one.n == 0:
+		case one.alone != "" && len(doing) == 0 && !short:
+			doing = append(doing, one.alone+" "+count(one.n, "torrent"))
+		default:
+			doing = append(doing, group(int64(one.n))+" "+one.what)
+		}
+	}
+	if len(doing) == 0 {
+		doing = append(doing, "no torrent runs")
+	}
+	return doing
+}
+
+// fit joins as many parts as have room, from the first.
+func fit(parts []string, width int) string {
+	text := parts[0]
+	for _, p := range parts[1:] {
+		if width > 0 && runes(text)+2+runes(p) > width {
+			break
+		}
+		text += "  " + p
+	}
+	return text
+}

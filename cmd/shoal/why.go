@@ -1,0 +1,190 @@
+package main
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"shoal"
+)
+
+// causeEvent is a cause as a program reads it.
+type causeEvent struct {
+	Kind  string `json:"kind"`
+	N     int64  `json:"n,omitempty"`
+	Of    int64  `json:"of,omitempty"`
+	URL   string `json:"url,omitempty"`
+	Error string `json:"error,omitempty"`
+	Since string `json:"since,omitempty"`
+	Next  string `json:"next,omitempty"`
+}
+
+func causesOf(all []shoal.Cause) []causeEvent {
+	var out []causeEvent
+	for _, c := range all {
+		out = append(out, causeEvent{string(c.Kind), c.N, c.Of, c.URL, c.Err, stamp(c.Since), stamp(c.Next)})
+	}
+	return out
+}
+
+// stamp is a time as events have it; empty for none.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.000Z")
+}
+
+// words puts a cause into words for people, in a few of them where brief.
+func words(c shoal.Cause, now time.Time) string {
+	n := group(c.N)
+	switch c.Kind {
+	case shoal.CauseFiles:
+		return printable(c.Err) + again(c, now, "tried")
+	case shoal.CauseFilesGone:
+		return printable(c.Err) + again(c, now, "looked for")
+	case shoal.CausePaused:
+		return "paused"
+	case shoal.CauseQueued:
+		return "waits for its turn: others come first"
+	case shoal.CauseMetadata:
+		if c.Of == 0 {
+			return "looking for the metadata"
+		}
+		return "metadata: " + size(c.N) + " of " + size(c.Of)
+	case shoal.CauseMetadataTooLarge:
+		return fmt.Sprintf("its metadata has %s and at most %s is fetched: use the .torrent file, or --max-metadata", size(c.N), size(c.Of))
+	case shoal.CauseSilent:
+		if c.Since.IsZero() || c.N == 0 {
+			return "no data yet from " + count(c.N, "peer")
+		}
+		return "no data for " + span(lasted(c.Since, now)) + " from " + count(c.N, "peer")
+	case shoal.CauseChoked:
+		if c.N == 1 {
+			return "the only peer that has what is missing lets others go first"
+		}
+		return "all " + n + " peers that have what is missing let others go first"
+	case shoal.CauseLacking:
+		if c.N == 1 {
+			return "the only peer has nothing that is missing"
+		}
+		return "none of " + n + " peers has anything that is missing"
+	case shoal.CauseNobody:
+		if c.N == c.Of {
+			return "nobody connected has any of the missing pieces"
+		}
+		return fmt.Sprintf("nobody connected has %s of %s", n, count(c.Of, "missing piece"))
+	case shoal.CauseWebSeed:
+		return "web seed " + host(c.URL) + ": " + printable(c.Err) + retried(c, now)
+	case shoal.CauseNoPeers:
+		text := "no peers: " + addresses(int(c.N)) + " known"
+		switch {
+		case c.Of > 0:
+			text += ", " + group(c.Of) + " being dialled"
+		case c.N > 0 && c.Next.After(now):
+			text += ", the next is dialled in " + span(until(c.Next, now))
+		}
+		return text
+	case shoal.CauseClosed:
+		return fmt.Sprintf("%s of %s closed by the other side during the handshake", n, count(c.Of, "connection"))
+	case shoal.CauseNoAnswer:
+		return fmt.Sprintf("%s of %s came to nothing", n, count(c.Of, "attempt"))
+	case shoal.CauseTracker:
+		return "tracker " + host(c.URL) + ": " + printable(c.Err) + retried(c, now)
+	case shoal.CauseAsking:
+		return "tracker " + host(c.URL) + " has not answered yet"
+	case shoal.CauseNoWay:
+		return "no tracker is named and there is no DHT: peers have to come by themselves, or by --peer"
+	case shoal.CauseNoNodes:
+		return "DHT: no node has answered yet"
+	case shoal.CauseUnreached:
+		return fmt.Sprintf("port %d: nobody has connected to it yet", c.N)
+	}
+	return printable(string(c.Kind))
+}
+
+// again says when a try comes.
+func again(c shoal.Cause, now time.Time, what string) string {
+	if c.Next.IsZero() {
+		return ""
+	}
+	if !c.Next.After(now) {
+		return "; " + what + " again now"
+	}
+	return "; " + what + " again in " + span(until(c.Next, now))
+}
+
+// retried is again for a server, which may be given up.
+func retried(c shoal.Cause, now time.Time) string {
+	if c.Next.IsZero() {
+		return "; given up"
+	}
+	return again(c, now, "asked")
+}
+
+// until is how long it is to a time, in whole seconds.
+func until(t, now time.Time) time.Duration {
+	return max(t.Sub(now).Round(time.Second), time.Second)
+}
+
+// lasted is how long it is since a time, in whole seconds.
+func lasted(since, now time.Time) time.Duration { return max(now.Sub(since).Truncate(time.Second), 0) }
+
+func addresses(n int) string {
+	if n == 1 {
+		return "1 address"
+	}
+	return group(int64(n)) + " addresses"
+}
+
+// host is enough of a URL to know the server by.
+func host(text string) string {
+	if u, err := url.Parse(text); err == nil && u.Host != "" {
+		return printable(u.Host)
+	}
+	_, rest, ok := strings.Cut(text, "://")
+	if !ok {
+		return printable(text)
+	}
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		rest = rest[:i]
+	}
+	return printable(rest[strings.LastIndexByte(rest, '@')+1:])
+}
+
+// wrap breaks text into lines of at most width cells, at spaces where there are some, and at
+// most the given number of lines: the last one ends in dots when there is more.
+func wrap(text string, width, most int, g glyphs) (out []string) {
+	for text != "" && len(out) < most {
+		r := []rune(text)
+		if len(r) <= width {
+			return append(out, text)
+		}
+		if len(out) == most-1 || width < 1 {
+			return append(out, shorten(text, width, g))
+		}
+		at := width
+		for i := width; i > width/2; i-- {
+			if r[i] == ' ' {
+				at = i
+				break
+			}
+		}
+		out = append(out, strings.TrimRight(string(r[:at]), " "))
+		text = strings.TrimLeft(string(r[at:]), " ")
+	}
+	return out
+}
+
+// shorten cuts text to width cells, with dots where something is left out.
+func shorten(text string, width int, g glyphs) string {
+	r := []rune(text)
+	if len(r) <= width {
+		return text
+	}
+	if dots := runes(g.dots); width > dots {
+		return string(r[:width-dots]) + g.dots
+	}
+	return string(r[:max(width, 0)])
+}

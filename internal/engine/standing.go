@@ -1,0 +1,112 @@
+package engine
+
+import (
+	"sync/atomic"
+
+	"shoal/internal/announce"
+	"shoal/internal/mono"
+	"shoal/internal/obstacle"
+)
+
+// callers says whether other peers find this engine: what a person has to know whose torrents
+// get no peers.
+type callers struct{ arrived atomic.Int64 }
+
+// came counts a peer that dialled us and shook hands.
+func (r *callers) came() { r.arrived.Add(1) }
+
+// ever reports whether one did.
+func (r *callers) ever() bool { return r.arrived.Load() > 0 }
+
+// Reached reports how many peers have connected to the engine by themselves.
+func (e *Engine) Reached() int64 { return e.callers.arrived.Load() }
+
+// causes says what the torrent of a snapshot waits for, and since when.
+func (p *publisher) causes(now mono.Time, s *Stats) {
+	f := p.facts(now, s)
+	s.Waiting = obstacle.Of(&f)
+	if len(s.Waiting) > 0 {
+		obstacle.Carry(p.latest.Load().Waiting, s.Waiting, now)
+	}
+}
+
+// facts gathers how things stand.
+func (p *publisher) facts(now mono.Time, s *Stats) obstacle.Facts {
+	t, w := p.t, &s.Swarm
+	f := obstacle.Facts{State: stateFor(s)}
+	switch f.State {
+	case obstacle.Held, obstacle.Missing:
+		if s.Err != nil {
+			f.Err = s.Err.Error()
+		}
+		if f.Retry = t.upkeep.Deadline(); f.Retry == mono.Never {
+			f.Retry = 0
+		}
+		return f
+	case obstacle.Fetching, obstacle.Bare:
+	default:
+		return f
+	}
+	f.Moving, f.LastData = w.Rates.Down > 0, w.Rates.LastDown
+	f.Peers, f.Known, f.Dialling, f.NextDial = w.Peers, w.Known, w.Dialling, w.NextDial
+	f.Useful, f.Choking, f.Asked = w.Stand.Useful, w.Stand.Choking, w.Stand.Asked
+	f.Missing, f.Nobody = int64(w.Wanted)-int64(w.WantedHave), int64(w.Stand.Nobody)
+	c := &w.Contacts
+	f.Dials = obstacle.Dials{
+		Begun: int64(c.Dialled), Closed: int64(c.Closed), Unanswered: int64(c.Refused + c.TimedOut + c.Unreachable + c.Other),
+	}
+	f.Private = t.private.Load()
+	f.DHT, f.Nodes = t.e.node != nil, s.DHT
+	f.Port, f.Reached = t.e.port(false), t.e.callers.ever()
+	for i := range w.Trackers {
+		f.Trackers = append(f.Trackers, trackerSource(&w.Trackers[i]))
+	}
+	for i := range w.WebSeeds {
+		ws := &w.WebSeeds[i]
+		src := obstacle.Source{URL: ws.URL, Err: ws.Err, Alive: ws.State != "given up" && ws.State != "failing", Next: ws.Retry}
+		if ws.State == "given up" {
+			src.Next = mono.Never
+		}
+		f.WebSeeds = append(f.WebSeeds, src)
+	}
+	if f.State == obstacle.Bare {
+		m := &s.Metadata
+		f.Meta = obstacle.Meta{
+			Got: m.Got, Size: m.Size, Sources: m.Sources, TooLarge: m.TooLarge, TooLargeSize: m.TooLargeSize, Limit: m.Limit,
+		}
+	}
+	return f
+}
+
+func trackerSource(s *announce.TrackerStatus) obstacle.Source {
+	src := obstacle.Source{
+		URL: s.URL, Err: s.Err, Alive: s.State == announce.Working || s.State == announce.Waiting,
+		Asking: s.State == announce.Asking, Next: s.Next,
+	}
+	switch s.State {
+	case announce.GivenUp, announce.Unsupported:
+		src.Next = mono.Never
+		if src.Err == "" {
+			src.Err = s.State.String()
+		}
+	}
+	return src
+}
+
+func stateFor(s *Stats) obstacle.State {
+	switch s.State {
+	case Downloading:
+		return obstacle.Fetching
+	case Metadata:
+		return obstacle.Bare
+	case Held:
+		return obstacle.Held
+	case Missing:
+		return obstacle.Missing
+	case Paused:
+		return obstacle.Resting
+	case Queued:
+		return obstacle.InLine
+	}
+	return obstacle.Other
+}
