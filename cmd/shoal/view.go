@@ -252,9 +252,13 @@ func (v *view) head(short bool) (doing []string) {
 		alone string // before the number, with its noun, where it comes first
 		what  string
 	}{
-		{v.doing[shoal.Downloading], "downloading", "downloading"}, {held, "", "held up"}, {v.doing[shoal.Failed], "", "failed"},
-		{v.doing[shoal.Checking], "checking", "checked"}, {seeds, "seeding", "seeding"},
-		{v.doing[shoal.Queued], "", "in line"}, {v.doing[shoal.Paused], "", "paused"},
+		{v.doing[shoal.Downloading], "downloading", "downloading"},
+		{held, "", "held up"},
+		{v.doing[shoal.Failed], "", "failed"},
+		{v.doing[shoal.Checking], "checking", "checked"},
+		{seeds, "seeding", "seeding"},
+		{v.doing[shoal.Queued], "", "in line"},
+		{v.doing[shoal.Paused], "", "paused"},
 	} {
 		switch {
 		case one.n == 0:

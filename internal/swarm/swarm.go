@@ -168,7 +168,7 @@ type Swarm struct {
 	fetching     bool // a piece was missing when the torrent was made
 
 	ration   ration.Machine // under a limit of what comes in
-	flows    *flows        // nil: nothing has moved
+	flows    *flows         // nil: nothing has moved
 	wasted   int64
 	web      *web // nil: no web seeds
 	dealing  dealing
