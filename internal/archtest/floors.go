@@ -36,6 +36,7 @@ var Rooms = []Room{
 	{"internal/merkle", Values, false},
 	{"internal/why", Values, false},
 	{"internal/redact", Values, false},
+	{"internal/spelling", Values, false},
 	{"internal/trace", Values, true}, // a record has an instant and a reason in it
 
 	{"metainfo", Formats, false},

@@ -20,6 +20,7 @@ var pureImports = []string{
 	"time", "unicode", "unicode/utf16", "unicode/utf8",
 
 	"golang.org/x/text/cases", "golang.org/x/text/unicode/norm", "golang.org/x/net/idna", // tables of Unicode
+	"golang.org/x/text/encoding/htmlindex", // tables of old character sets
 }
 
 // reasons say why a forbidden import is forbidden; others get the general one.
