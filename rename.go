@@ -18,8 +18,7 @@ import (
 // torrent's own included; to is a path below Dir, too. Nothing is written over, and
 // nothing is hashed or fetched for it; peers are dropped, and come back. A stop at any
 // moment leaves each file under the one name or the other, and it is known which. The
-// error is ErrPath when to is not a name on every file system, or that of another file of
-// the torrent.
+// error is ErrPath when to is not the name of a file, or that of another file of the torrent.
 func (t *Torrent) Rename(ctx context.Context, from, to string) error {
 	paths := map[int]string{}
 	for i, f := range t.meta.Info.Files {

@@ -66,7 +66,7 @@ func TestRename(t *testing.T) {
 	if err := tor.Rename(t.Context(), "none", "x"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("what is not there: %v", err)
 	}
-	for _, to := range []string{"../x", "the film/INFO.nfo", "aux", "a/../../b", ""} {
+	for _, to := range []string{"../x", "the film/info.nfo", "a.shoal-part", "a/../../b", ""} {
 		if err := tor.Rename(t.Context(), "the film/b.mkv", to); !errors.Is(err, shoal.ErrPath) {
 			t.Errorf("to %q: %v", to, err)
 		}

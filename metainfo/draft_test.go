@@ -104,15 +104,13 @@ func TestDraftSingle(t *testing.T) {
 		t.Errorf("%+v, %v", info, err)
 	}
 
-	// Awkward names go in as they are. The torrent says what becomes of them.
+	// Awkward names go in as they are, and stay so where the file system takes them.
 	d, err = NewDraft("what?", []NewFile{{[]string{"a:b"}, 0}, {[]string{"ok"}, 0}}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if info, err = d.Info(nil); err != nil || info.RawName != "what?" || !slices.Equal(info.Warnings, []string{
-		`the name "what?" is saved as "what_"`,
-		`1 of 2 paths are saved under other names, to be safe and different everywhere; the first: "a:b" as "a_b"`,
-	}) {
+	if info, err = d.Info(nil); err != nil || info.RawName != "what?" || info.SafeName != "what_" || len(info.Warnings) != 0 ||
+		!slices.Equal(info.Files[0].SafePath, []string{"what_", "a_b"}) {
 		t.Errorf("%+v, %v", info, err)
 	}
 }

@@ -13,7 +13,7 @@ import (
 func ExampleParse() {
 	b := []byte("d4:infod5:filesl" +
 		"d6:lengthi20000e4:pathl9:intro.txtee" +
-		"d6:lengthi12768e4:pathl5:notes7:a:b.txteee" +
+		"d6:lengthi12768e4:pathl5:notes7:a/b.txteee" +
 		"4:name4:book12:piece lengthi16384e6:pieces40:" + strings.Repeat("h", 40) +
 		"e5:nodesll9:127.0.0.1i6881eeee")
 	t, err := metainfo.Parse(b)
@@ -30,11 +30,11 @@ func ExampleParse() {
 		fmt.Println(w)
 	}
 	// Output:
-	// a008e3b24452c48401d5569861a3504b4a89db1b
+	// 9daa6fd0597481aa2cf58318ba2fe7d56176dcc0
 	// [127.0.0.1:6881]
 	// 20000 at     0  book/intro.txt
 	// 12768 at 20000  book/notes/a_b.txt
-	// 1 of 2 paths are saved under other names, to be safe and different everywhere; the first: "notes/a:b.txt" as "notes/a_b.txt"
+	// 1 of 2 paths are saved under other names, since these are not possible or not different; the first: "notes/a/b.txt" as "notes/a_b.txt"
 }
 
 // A torrent that is refused tells the reason and the place.

@@ -6,9 +6,10 @@ import (
 	"unicode/utf8"
 
 	"shoal/bencode"
+	"shoal/internal/spelling"
 )
 
-// fileList reads the files of a multi-file torrent and gives each its safe path.
+// fileList reads the files of a multi-file torrent and gives each its paths.
 func (p *infoParser) fileList(list bencode.Value) *Error {
 	if list.Kind() != bencode.List {
 		return wrongKind(p.dict, list, "info.files", bencode.List)
@@ -24,7 +25,7 @@ func (p *infoParser) fileList(list bencode.Value) *Error {
 	}
 	l := &fileLister{
 		infoParser: p,
-		namer:      newNamer(p.Name),
+		namer:      newNamer(p.SafeName, SafeName, foldKey),
 		text:       string(list.Raw()),
 		base:       list.Offset(),
 	}
@@ -34,7 +35,7 @@ func (p *infoParser) fileList(list bencode.Value) *Error {
 			return err
 		}
 	}
-	l.report()
+	l.finish()
 	return nil
 }
 
@@ -47,10 +48,8 @@ type fileLister struct {
 	text string
 	base int
 
-	// What to warn about.
-	renamed int
-	example File
-	links   int
+	rewritten bool // a safe path has other elements than the torrent
+	links     int  // to warn about
 
 	noLength int // files without one
 }
@@ -101,15 +100,13 @@ func (l *fileLister) add(v bencode.Value) *Error {
 			return err
 		}
 	}
+	if f.RawPath != nil && spelling.Pad(f.RawPath[1:]) {
+		f.Pad = true
+	}
 	if !f.Pad {
-		f.Path = l.namer.path(make([]string, 0, len(f.RawPath)), f.RawPath[1:])
-		if slices.Equal(f.Path[1:], f.RawPath[1:]) {
-			if l.Name == l.RawName {
-				f.RawPath = f.Path
-			}
-		} else if l.renamed++; l.renamed == 1 {
-			l.example = f
-		}
+		texts := l.texts(f.RawPath[1:])
+		f.SafePath = l.namer.path(make([]string, 0, len(f.RawPath)), texts)
+		l.rewritten = l.rewritten || !slices.Equal(f.SafePath[1:], texts)
 		if hasAttr(v, "l") {
 			l.links++
 		}
@@ -156,11 +153,35 @@ func isText(v bencode.Value) bool {
 	return n > 0
 }
 
-// report warns about what was changed, in few words however many files it concerns.
-func (l *fileLister) report() {
-	if l.renamed > 0 {
-		l.notes.add("%d of %d paths are saved under other names, to be safe and different everywhere; the first: %s as %s",
-			l.renamed, len(l.Files), quotePath(l.example.RawPath), quotePath(l.example.Path))
+// finish gives the files the paths that they have where the file system takes them. Where
+// every name is safe, which is so for most torrents, these are the safe paths.
+func (l *fileLister) finish() {
+	var kept [][]string
+	if !rewriteAll && (l.rewritten || l.Name != l.SafeName) {
+		kept = l.Paths(Rules{})
+	}
+	renamed, example := 0, 0
+	for i := range l.Files {
+		f := &l.Files[i]
+		if f.Path = f.SafePath; kept != nil {
+			if f.Path = kept[i]; slices.Equal(f.Path, f.SafePath) {
+				f.SafePath = f.Path
+			}
+		}
+		switch {
+		case f.Pad:
+		case slices.Equal(f.Path, f.RawPath):
+			f.RawPath = f.Path
+		case !slices.Equal(f.Path[1:], l.texts(f.RawPath[1:])):
+			if renamed++; renamed == 1 {
+				example = i
+			}
+		}
+	}
+	if renamed > 0 {
+		f := &l.Files[example]
+		l.notes.add("%d of %d paths are saved under other names, since these are not possible or not different; the first: %s as %s",
+			renamed, len(l.Files), quotePath(f.RawPath), quotePath(f.Path))
 	}
 	if l.noLength > 0 {
 		l.notes.add("%d files have no length and are empty", l.noLength)

@@ -100,10 +100,13 @@ func FuzzSafeName(f *testing.F) {
 				t.Errorf("%q is printed as %q", s, p)
 			}
 		}
-		n := newNamer("r")
-		i := &Info{Name: "r", RawName: "r", MultiFile: true}
+		n := newNamer("r", SafeName, foldKey)
+		i := &Info{Name: "r", SafeName: "r", RawName: "r", MultiFile: true}
 		for _, raw := range [][]string{{a}, {b}, {a, b}, {b, a}, {a}, {a, b}, {a, a, a}} {
-			i.Files = append(i.Files, File{RawPath: append([]string{"r"}, raw...), Path: n.path(nil, raw)})
+			i.Files = append(i.Files, File{RawPath: append([]string{"r"}, raw...), SafePath: n.path(nil, raw)})
+		}
+		for k, p := range i.Paths(Rules{}) {
+			i.Files[k].Path = p
 		}
 		checkFiles(t, i)
 	})

@@ -12,7 +12,8 @@ import (
 
 // Info is an info dictionary: what the info-hash stands for.
 type Info struct {
-	Name        string // what to save the file or folder as; safe, see SafeName
+	Name        string // what to save the file or folder as; see KeepName. Show it with Printable
+	SafeName    string // Name for file systems that do not take that; see SafeName
 	RawName     string // the name as it was sent
 	PieceLength int64  // bytes in every piece but the last
 	Length      int64  // bytes in all files together, pad files included
@@ -24,15 +25,21 @@ type Info struct {
 	Hash     Hash   // the SHA-1 of Raw
 	Warnings []string
 
-	pieces []byte // the SHA-1 of each piece, end to end
+	pieces  []byte // the SHA-1 of each piece, end to end
+	charset string // label of what names that are not UTF-8 are in
 }
 
 // A File is a part of a torrent's content.
 type File struct {
-	// Path is where to save the file, below the folder that the user chose: safe elements,
-	// the first of which is the name of the torrent. No two files have the same one, and
-	// none is a folder of another. A pad file has no path.
+	// Path is where to save the file, below the folder that the user chose, where the file
+	// system takes that: see KeepName. The first element is the name of the torrent. No two
+	// files have the same one, and none is a folder of another; with names that differ only
+	// in case that is for a file system that tells them apart. A pad file has no path.
 	Path []string
+
+	// SafePath is Path made of names that every file system takes, see SafeName, and that
+	// every file system tells apart.
+	SafePath []string
 
 	// RawPath is the path as it was sent, for showing (with Printable) and for finding
 	// files that another program saved. It must never be joined to a path to write to.
@@ -71,7 +78,7 @@ func ParseInfo(raw []byte) (*Info, error) {
 	if v.Kind() != bencode.Dict {
 		return nil, wrongKind(v, v, "info", bencode.Dict)
 	}
-	info, ierr := parseInfo(v)
+	info, ierr := parseInfo(v, "")
 	if ierr != nil {
 		return nil, ierr
 	}
@@ -99,7 +106,8 @@ func checkSame(v bencode.Value, field string, keys ...string) *Error {
 	return nil
 }
 
-func parseInfo(v bencode.Value) (*Info, *Error) {
+// parseInfo reads an info dictionary. charset is what the torrent file says of its names.
+func parseInfo(v bencode.Value, charset string) (*Info, *Error) {
 	if err := checkSame(v, "info", deciding...); err != nil {
 		return nil, err
 	}
@@ -108,7 +116,7 @@ func parseInfo(v bencode.Value) (*Info, *Error) {
 		return nil, err
 	}
 	raw := v.Raw()
-	p := &infoParser{Info: &Info{Raw: raw, Hash: infohash.Of(raw)}, dict: v}
+	p := &infoParser{Info: &Info{Raw: raw, Hash: infohash.Of(raw), charset: charset}, dict: v}
 	if err := p.name(); err != nil {
 		return nil, err
 	}
@@ -143,10 +151,14 @@ func (p *infoParser) name() *Error {
 		return wrongKind(p.dict, p.dict.Get("name"), "info.name", bencode.String)
 	}
 	p.RawName = name
-	if p.Name = SafeName(name); p.Name == "" {
+	text := p.text(name)
+	if p.SafeName = SafeName(text); p.SafeName == "" {
+		p.SafeName = p.Hash.String()
+	}
+	if p.Name = KeepName(text); p.Name == "" {
 		p.Name = p.Hash.String()
 	}
-	if p.Name != name {
+	if p.Name != text {
 		p.notes.add("the name %s is saved as %s", quote(name), quote(p.Name))
 	}
 	return nil
@@ -177,7 +189,7 @@ func (p *infoParser) files() *Error {
 	if n < 0 {
 		return refuse(length, "info.length", "negative length")
 	}
-	f := File{Path: []string{p.Name}, RawPath: []string{p.RawName}, Length: n}
+	f := File{Path: []string{p.Name}, SafePath: []string{p.SafeName}, RawPath: []string{p.RawName}, Length: n}
 	f.Executable = hasAttr(p.dict, "x")
 	p.Files, p.Length = []File{f}, n
 	return nil

@@ -15,8 +15,10 @@
 //     clients would read two torrents. Other keys may be twice.
 //   - Every number is checked before it sizes anything; see the bounds, from [MaxSize] on.
 //     The hashes must be exactly as many as the pieces.
-//   - Names become safe for every file system, see [SafeName]; no two files of a torrent get
-//     one path, also not where case or the composition of accents is ignored.
+//   - Names stay as the torrent has them but for what leads out of the folder, see [KeepName].
+//     Where a file system does not take them they become safe, see [SafeName]. No two files of
+//     a torrent get one path, by [Info.Paths] also where case or the composition of accents is
+//     ignored.
 //   - A fault in an entry beside info costs that entry, never the torrent.
 //
 // The values returned are not changed by this package afterwards. They refer to the bytes
@@ -125,7 +127,8 @@ func parse(b []byte) (*Torrent, *Error) {
 	if err := checkSame(root, "", "info"); err != nil {
 		return nil, err
 	}
-	info, ierr := parseInfo(v)
+	charset, _ := root.Get("encoding").Text()
+	info, ierr := parseInfo(v, charset)
 	if ierr != nil {
 		return nil, ierr
 	}

@@ -90,6 +90,10 @@ func TestInvalidVectors(t *testing.T) {
 		"zero-length-only":         {"abc"},
 		"hybrid-inconsistent-data": {"x"}, // is found only when the data is hashed
 	}
+	kept := map[string][]string{ // where the file system takes these names
+		"name-windows":        {`C:\x\CON`},
+		"path-case-collision": {"d/A", "d/a"},
+	}
 	for _, v := range loadVectors[torrentVector](t, "torrents-invalid.json") {
 		t.Run(v.ID, func(t *testing.T) {
 			tor, err := Parse(v.Torrent)
@@ -111,9 +115,16 @@ func TestInvalidVectors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var got []string
+			var got, safe []string
 			for _, f := range tor.Info.Files {
-				got = append(got, strings.Join(f.Path, "/"))
+				got, safe = append(got, strings.Join(f.Path, "/")), append(safe, strings.Join(f.SafePath, "/"))
+			}
+			if !slices.Equal(safe, want) {
+				t.Errorf("safe paths %q, want %q", safe, want)
+			}
+			asKept, isKept := kept[v.ID]
+			if isKept = isKept && !rewriteAll; isKept {
+				want = asKept
 			}
 			if !slices.Equal(got, want) {
 				t.Errorf("paths %q, want %q", got, want)
@@ -121,7 +132,7 @@ func TestInvalidVectors(t *testing.T) {
 			if v.LT.V1 != nil && tor.InfoHash.String() != *v.LT.V1 {
 				t.Errorf("info-hash %v, others say %v", tor.InfoHash, *v.LT.V1)
 			}
-			if saved := v.ID != "zero-length-only" && v.ID != "hybrid-inconsistent-data"; saved != (len(tor.Warnings) == 1) {
+			if saved := v.ID != "zero-length-only" && v.ID != "hybrid-inconsistent-data" && !isKept; saved != (len(tor.Warnings) == 1) {
 				t.Errorf("warnings %q", tor.Warnings)
 			}
 			checkTorrent(t, tor)
@@ -179,8 +190,6 @@ func checkFiles(t *testing.T, i *Info) {
 	if len(i.Files) == 0 {
 		t.Fatal("no files")
 	}
-	const folder = -2
-	taken := make(map[string]int)
 	at := int64(0)
 	for n, f := range i.Files {
 		if f.Offset != at || f.Length < 0 {
@@ -193,28 +202,59 @@ func checkFiles(t *testing.T, i *Info) {
 			}
 			continue
 		}
-		if len(f.Path) != len(f.RawPath) || f.Path[0] != i.Name || f.RawPath[0] != i.RawName || i.MultiFile != (len(f.Path) > 1) {
-			t.Errorf("file %d has path %q, raw %q; name %q, raw %q", n, f.Path, f.RawPath, i.Name, i.RawName)
+		for _, p := range [][]string{f.Path, f.SafePath} {
+			if len(p) != len(f.RawPath) || i.MultiFile != (len(p) > 1) {
+				t.Errorf("file %d has path %q, raw %q", n, p, f.RawPath)
+			}
 		}
-		key := ""
-		for d, elem := range f.Path {
+		if f.Path[0] != i.Name || f.SafePath[0] != i.SafeName || f.RawPath[0] != i.RawName {
+			t.Errorf("file %d has paths %q, %q, %q; names %q, %q, %q", n, f.Path, f.SafePath, f.RawPath, i.Name, i.SafeName, i.RawName)
+		}
+		for _, elem := range f.SafePath {
 			checkSafe(t, elem)
-			key += "/" + foldKey(elem)
+		}
+		for _, elem := range f.Path {
+			checkKept(t, elem)
+		}
+	}
+	checkApart(t, i, func(f File) []string { return f.SafePath }, foldKey)
+	checkApart(t, i, func(f File) []string { return f.Path }, same)
+	if at != i.Length {
+		t.Errorf("files hold %d bytes, the torrent says %d", at, i.Length)
+	}
+}
+
+// checkKept is written apart from KeepName: what no file can be called.
+func checkKept(t *testing.T, name string) {
+	t.Helper()
+	low := strings.ToLower(name)
+	if name == "" || name == "." || name == ".." || len(name) > 765 || strings.ContainsAny(name, "/\x00") ||
+		strings.HasSuffix(low, ".shoal-new") || strings.HasSuffix(low, ".shoal-part") {
+		t.Errorf("name %q", name)
+	}
+}
+
+// checkApart checks that no two files have one path, and that none is a folder of another.
+func checkApart(t *testing.T, i *Info, pathOf func(File) []string, keyOf func(string) string) {
+	t.Helper()
+	const folder = -2
+	taken := make(map[string]int)
+	for n, f := range i.Files {
+		key := ""
+		for d, elem := range pathOf(f) {
+			key += "/" + keyOf(elem)
 			old, ok := taken[key]
 			switch {
-			case d == len(f.Path)-1 && ok:
-				t.Errorf("file %d has the path %q of another (%d)", n, f.Path, old)
-			case d == len(f.Path)-1:
+			case d == len(pathOf(f))-1 && ok:
+				t.Errorf("file %d has the path %q of another (%d)", n, pathOf(f), old)
+			case d == len(pathOf(f))-1:
 				taken[key] = n
 			case ok && old != folder:
-				t.Errorf("file %d lies in %q, which is file %d", n, f.Path[:d+1], old)
+				t.Errorf("file %d lies in %q, which is file %d", n, pathOf(f)[:d+1], old)
 			default:
 				taken[key] = folder
 			}
 		}
-	}
-	if at != i.Length {
-		t.Errorf("files hold %d bytes, the torrent says %d", at, i.Length)
 	}
 }
 
@@ -478,7 +518,8 @@ func TestInfo(t *testing.T) {
 			t.Errorf("private %s: %v", in, i.Private)
 		}
 	}
-	// Pad files are known by their attribute, whatever their names; several may share one.
+	// Pad files are known by their attribute, whatever their names, or by the names that
+	// clients give them; several may share one.
 	i = parse("d5:filesl" +
 		"d6:lengthi1e4:pathl1:aee" +
 		"d4:attr1:p6:lengthi2e4:pathl4:.pad1:2ee" +
@@ -490,10 +531,10 @@ func TestInfo(t *testing.T) {
 	for _, f := range i.Files {
 		pads = append(pads, f.Pad)
 	}
-	if !slices.Equal(pads, []bool{false, true, false, true, true}) || i.Length != 8 || len(i.Warnings) != 0 {
+	if !slices.Equal(pads, []bool{false, true, true, true, true}) || i.Length != 8 || len(i.Warnings) != 0 {
 		t.Errorf("pads %v, length %d, warnings %q", pads, i.Length, i.Warnings)
 	}
-	if i.Files[4].RawPath != nil || !slices.Equal(i.Files[3].RawPath, []string{"n", ".pad", "2"}) {
+	if i.Files[2].Path != nil || i.Files[4].RawPath != nil || !slices.Equal(i.Files[3].RawPath, []string{"n", ".pad", "2"}) {
 		t.Errorf("raw paths %q and %q", i.Files[3].RawPath, i.Files[4].RawPath)
 	}
 	// Only empty files: no pieces.

@@ -190,14 +190,18 @@ func TestFoldKey(t *testing.T) {
 // paths names files in turn and checks that they keep apart.
 func paths(t *testing.T, raw ...string) []string {
 	t.Helper()
-	n := newNamer("r")
-	i := &Info{Name: "r", RawName: "r", MultiFile: true}
+	n := newNamer("r", SafeName, foldKey)
+	i := &Info{Name: "r", SafeName: "r", RawName: "r", MultiFile: true}
 	var got []string
 	for _, r := range raw {
 		f := File{RawPath: append([]string{"r"}, strings.Split(r, "/")...)}
-		f.Path = n.path(nil, f.RawPath[1:])
+		f.SafePath = n.path(nil, f.RawPath[1:])
 		i.Files = append(i.Files, f)
-		got = append(got, strings.Join(f.Path[1:], "/"))
+		got = append(got, strings.Join(f.SafePath[1:], "/"))
+	}
+	kept := i.Paths(Rules{})
+	for k := range i.Files {
+		i.Files[k].Path = kept[k]
 	}
 	checkFiles(t, i)
 	return got
@@ -250,7 +254,7 @@ func TestNamerIsLinear(t *testing.T) {
 	} {
 		work := func(files int) float64 {
 			return testing.AllocsPerRun(1, func() {
-				n := newNamer("r")
+				n := newNamer("r", SafeName, foldKey)
 				var dst []string
 				for i := range files {
 					dst = n.path(dst[:0], raw(i))

@@ -2,8 +2,8 @@ package metainfo
 
 import "strconv"
 
-// A namer gives each file of a torrent a safe path of its own. Folders whose names any file
-// system might take for one are one folder. A file whose path is taken, by a file or by a
+// A namer gives each file of a torrent a path of its own, with elements that clean leaves.
+// Folders whose names have one key are one folder. A file whose path is taken, by a file or by a
 // folder, gets a number in front of its extension: "a.txt", "a (2).txt", "a (3).txt"; so
 // does a folder whose path is taken by a file. Who comes first in the torrent keeps the name,
 // so the same torrent has the same paths everywhere.
@@ -13,10 +13,14 @@ import "strconv"
 type namer struct {
 	names []string // of the folders; folder 0 is the torrent's root
 
+	clean func(string) string // makes an element a name; empty when nothing is left
+	key   func(string) string // the same for names that are one name
+	max   int                 // bytes of a name that has a number in it
+
 	folders map[element]int32  // by the element as it is in the torrent
-	taken   map[element]int32  // by fold key: what has the name, a folder or file
-	moved   map[element]int32  // by fold key: folders that had to leave the name to a file
-	last    map[element]uint32 // by fold key of a name as numbered: the number given last
+	taken   map[element]int32  // by key: what has the name, a folder or file
+	moved   map[element]int32  // by key: folders that had to leave the name to a file
+	last    map[element]uint32 // by key of a name as numbered: the number given last
 }
 
 // element is a name within a folder.
@@ -31,9 +35,10 @@ const isFile = -1
 // fallback is the name of an element of which nothing is left.
 const fallback = "_"
 
-func newNamer(root string) *namer {
+func newNamer(root string, clean, key func(string) string) *namer {
 	return &namer{
-		names:   []string{root},
+		names: []string{root},
+		clean: clean, key: key, max: MaxName,
 		folders: make(map[element]int32),
 		taken:   make(map[element]int32),
 		moved:   make(map[element]int32),
@@ -41,8 +46,8 @@ func newNamer(root string) *namer {
 	}
 }
 
-// path appends the safe path of a file to dst: the root, and for each element one that is
-// safe. raw has at least one element.
+// path appends the path of a file to dst: the root, and a name for each element. raw has at
+// least one element.
 func (n *namer) path(dst, raw []string) []string {
 	at := int32(0)
 	dst = append(dst, n.names[at])
@@ -57,13 +62,13 @@ func (n *namer) folder(in int32, raw string) int32 {
 	if at, ok := n.folders[element{in, raw}]; ok {
 		return at
 	}
-	at := n.newFolder(in, safeElement(raw))
+	at := n.newFolder(in, n.element(raw))
 	n.folders[element{in, raw}] = at
 	return at
 }
 
 func (n *namer) newFolder(in int32, name string) int32 {
-	key := element{in, foldKey(name)}
+	key := element{in, n.key(name)}
 	at, ok := n.taken[key]
 	if ok && at != isFile {
 		return at
@@ -85,8 +90,8 @@ func (n *namer) newFolder(in int32, name string) int32 {
 }
 
 func (n *namer) file(in int32, raw string) string {
-	name := safeElement(raw)
-	key := element{in, foldKey(name)}
+	name := n.element(raw)
+	key := element{in, n.key(name)}
 	if _, ok := n.taken[key]; !ok {
 		n.taken[key] = isFile
 		return name
@@ -98,13 +103,13 @@ func (n *namer) file(in int32, raw string) string {
 // first, so that all names that would become the same share one count.
 func (n *namer) number(in int32, name string, what int32) string {
 	const room = len(" (4294967295)")
-	stem, ext := splitName(shorten(name, MaxName-room))
-	count := element{in, foldKey(stem) + "\x00" + foldKey(ext)}
+	stem, ext := splitName(shorten(name, n.max-room))
+	count := element{in, n.key(stem) + "\x00" + n.key(ext)}
 	i := max(n.last[count], 1)
 	for {
 		i++
 		numbered := stem + " (" + strconv.FormatUint(uint64(i), 10) + ")" + ext
-		key := element{in, foldKey(numbered)}
+		key := element{in, n.key(numbered)}
 		if _, ok := n.taken[key]; !ok {
 			n.taken[key] = what
 			n.last[count] = i
@@ -113,8 +118,8 @@ func (n *namer) number(in int32, name string, what int32) string {
 	}
 }
 
-func safeElement(raw string) string {
-	if s := SafeName(raw); s != "" {
+func (n *namer) element(raw string) string {
+	if s := n.clean(raw); s != "" {
 		return s
 	}
 	return fallback

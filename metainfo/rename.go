@@ -12,42 +12,60 @@ var ErrPath = errors.New("not a path that a torrent's file can have")
 
 // CheckPaths tells whether the files of a torrent can have these paths, slash-separated: the
 // ones that a user chose have to be what the torrent's own become. Every element is as
-// [SafeName] leaves it, and no two paths are one on any file system, nor is one a folder of
-// another. Nothing is changed quietly here: whoever chose a name is told what is wrong with it.
+// [KeepName] leaves it, and no two paths are one, nor is one a folder of another. Whether the
+// file system takes them it says itself. Nothing is changed quietly here: the user who chose
+// a name learns what is wrong with it.
 func CheckPaths(paths []string) error {
+	if rewriteAll {
+		return checkPaths(paths, foldKey)
+	}
+	return checkPaths(paths, same)
+}
+
+// CheckFolded is [CheckPaths] for a file system on which names that differ in case, or in the
+// composition of accents, are one.
+func CheckFolded(paths []string) error { return checkPaths(paths, foldKey) }
+
+func checkPaths(paths []string, keyOf func(string) string) error {
 	const file, folder = 1, 2
 	taken := make(map[string]int, len(paths))
+	named := make(map[string]string) // the path that has a key
 	for _, path := range paths {
 		elems := strings.Split(path, "/")
 		if len(elems) > MaxPathDepth+1 {
-			return fmt.Errorf("%w: %q has %d elements, more than %d", ErrPath, path, len(elems), MaxPathDepth+1)
+			return fmt.Errorf("%w: %s has %d elements, more than %d", ErrPath, quote(path), len(elems), MaxPathDepth+1)
 		}
 		for _, e := range elems {
-			switch safe := SafeName(e); {
-			case e == "" || safe == "":
-				return fmt.Errorf("%w: %q: nothing is left of %q that is a name everywhere", ErrPath, path, e)
-			case safe != e:
-				return fmt.Errorf("%w: %q is not a name everywhere; %q is", ErrPath, e, safe)
+			switch kept := KeepName(e); {
+			case e == "" || kept == "":
+				return fmt.Errorf("%w: %s: %s is not a name of a file or folder", ErrPath, quote(path), quote(e))
+			case kept != e:
+				return fmt.Errorf("%w: no file can be called %s; %s is possible", ErrPath, quote(e), quote(kept))
 			}
 		}
-		key := foldKey(path)
+		key := keyOf(path)
 		for i := range key {
 			if key[i] != '/' {
 				continue
 			}
 			if dir := key[:i]; taken[dir] == file {
-				return fmt.Errorf("%w: a folder of %q is a file", ErrPath, path)
+				return fmt.Errorf("%w: a folder of %s is a file", ErrPath, quote(path))
 			} else if taken[dir] == 0 {
 				taken[dir] = folder
 			}
 		}
 		switch taken[key] {
 		case file:
-			return fmt.Errorf("%w: %q is one name with that of another file, on some file systems", ErrPath, path)
+			if other := named[key]; other != path {
+				a, b := Distinct(path, other)
+				return fmt.Errorf("%w: %s is one name with %s, another file, on this file system", ErrPath, a, b)
+			}
+			return fmt.Errorf("%w: two files would be called %s", ErrPath, quote(path))
 		case folder:
-			return fmt.Errorf("%w: %q is a folder of another file", ErrPath, path)
+			return fmt.Errorf("%w: %s is a folder of another file", ErrPath, quote(path))
 		}
 		taken[key] = file
+		named[key] = path
 	}
 	return nil
 }

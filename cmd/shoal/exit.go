@@ -89,7 +89,7 @@ func fail(what string, err error) error {
 		f.code = exitUsage
 	case errors.Is(err, shoal.ErrPath):
 		f.code = exitUsage
-		f.hint = "names are of one kind on every system: shoal rename --help"
+		f.hint = "choose another name, below --dir: shoal rename --help"
 	case errors.Is(err, shoal.ErrDuplicate):
 		f.hint = "name each torrent once"
 	case errors.Is(err, syscall.EADDRINUSE):

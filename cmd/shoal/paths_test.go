@@ -59,8 +59,8 @@ func TestRename(t *testing.T) {
 		file, to, want string
 		code           int
 	}{
-		{"at last.bin", "../out.bin", "nothing is left of", exitUsage},
-		{"at last.bin", "con.bin", `"_con.bin" is`, exitUsage},
+		{"at last.bin", "../out.bin", "is not a name", exitUsage},
+		{"at last.bin", "con.shoal-new", `"con_shoal-new" is`, exitUsage},
 		{"none.bin", "x.bin", "no file or folder", exitUsage},
 		{"at last.bin", "mine.bin", "exists", exitFailed},
 	} {

@@ -66,7 +66,7 @@ func (o *opening) findPlace() (resume.FS, error) {
 	}
 	note := o.was
 	if s := t.suffix(); s != "" {
-		note.Suffix = s
+		note.Suffix = addSuffix(note.Suffix, s)
 	}
 	if at.final != nil {
 		note.Dir = at.abs
@@ -157,7 +157,8 @@ func (t *Torrent) anyIn(at *place, files []storage.Entry) bool {
 // files may have, or get.
 func (o *opening) finding(folder storage.FS, also Names) storage.FS {
 	t := o.t
-	if o.was.Suffix == "" && t.suffix() == "" {
+	layers := o.search.layers()
+	if o.was.Suffix == "" && t.suffix() == "" && layers == nil {
 		return folder
 	}
 	if o.asides == noAsides {
@@ -203,14 +204,27 @@ func (o *opening) finding(folder storage.FS, also Names) storage.FS {
 		ours, complete := loaded.Ours(i, plain)
 		return ours && !complete
 	}
-	for _, suffix := range []string{o.was.Suffix, t.suffix()} {
-		if suffix == "" || len(o.aside) > 0 && suffix == o.was.Suffix {
-			continue
-		}
+	add := func(suffix string, files []storage.Entry) {
 		u := storage.NewUnfinished(folder, files, storage.UnfinishedConfig{
 			Suffix: suffix, Hide: suffix == t.suffix(), Which: which, Partial: partial,
 		})
 		folder, o.aside = u, append(o.aside, u)
+	}
+	for _, suffix := range slices.Sorted(maps.Keys(layers)) { // of other clients
+		var theirs []storage.Entry
+		for _, i := range layers[suffix] {
+			theirs = append(theirs, files[i])
+		}
+		add(suffix, theirs)
+	}
+	noted := suffixesOf(o.was.Suffix)
+	for _, suffix := range noted {
+		if suffix != t.suffix() {
+			add(suffix, files)
+		}
+	}
+	if s := t.suffix(); s != "" {
+		add(s, files)
 	}
 	return folder
 }

@@ -29,6 +29,7 @@ type opening struct {
 	// Nil with a storage of the caller's.
 	files *storage.Files
 	*asides
+	search    *search // nil when files are where they are known to be
 	lay       resume.Layout
 	state     resume.FS // nil when nothing is kept
 	loaded    *resume.Loaded
@@ -106,8 +107,11 @@ func (t *Torrent) openFirst() {
 // openFiles opens the files, and gives them the names that they should have. Nothing is
 // looked at otherwise, and nothing created. Where there is a journal of a folder that is
 // not there, the error is errNotThere.
-func (t *Torrent) openFiles(gen int32) (*opening, error) {
+// Data that lies there under other names is found with a search; without one the names are
+// those that are known.
+func (t *Torrent) openFiles(gen int32, s *search) (*opening, error) {
 	o := newOpening(t, gen)
+	o.search = s
 	if t.spec.Storage != nil {
 		o.store = t.spec.Storage
 		o.openDisk()
@@ -227,6 +231,7 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 		t.tellChanges(o, v)
 		t.tellLonger(o, seen, v)
 	}
+	o.search.before(&o.lay, seen, have, v.Doubt)
 	t.pub.beginCheck(v.Doubt)
 	o.guard.Expect(resume.Seen{})
 	var found *bitfield.Bitfield
@@ -240,6 +245,12 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 	}
 	o.seen, o.found = seen, have
 	o.guard.Expect(seen)
+	if err != nil {
+		return have, err
+	}
+	if err = o.judge(seen, have, allPieces(have.Len())); err == nil {
+		err = o.accept()
+	}
 	if err != nil {
 		return have, err
 	}
@@ -445,7 +456,13 @@ func (t *Torrent) upkeepOpen(prev *opening, doubts []uint32, gen int32, leave fu
 			t.e.log.Debug("close files to open them anew", "torrent", t.info.Name, "err", err)
 		}
 	}
-	o, err := t.openFiles(gen)
+	t.openSearching(newSearch(), gen, leave)
+}
+
+// openSearching opens the files. It begins again where some that were found are not the
+// torrent's.
+func (t *Torrent) openSearching(look *search, gen int32, leave func()) {
+	o, err := t.openFiles(gen, look)
 	if err != nil {
 		s := settled{err: err, outcome: upkeep.Unusable}
 		if errors.Is(err, errNotThere) {
@@ -462,6 +479,13 @@ func (t *Torrent) upkeepSettle(o *opening, leave func()) {
 	ctx, done := t.ctx.Child()
 	defer done()
 	have, err := o.settle(ctx, leave)
+	if errors.Is(err, errSearchAgain) && ctx.Err() == nil {
+		if err := o.close(&t.ctx, false); err != nil {
+			t.e.log.Debug("close files to search again", "torrent", t.info.Name, "err", err)
+		}
+		t.openSearching(o.search, o.gen, leave)
+		return
+	}
 	s := settled{o: o, have: have, err: err}
 	switch {
 	case t.ctx.Err() != nil: // it went well, perhaps, and comes too late

@@ -111,7 +111,7 @@ func (t *Torrent) moveTo(c *change, prev *opening, old, to *place, progress func
 		return err
 	}
 	t.at.Store(to)
-	o, err := t.openFiles(gen)
+	o, err := t.openFiles(gen, nil)
 	if err == nil && o.state == nil && t.e.cfg.StateDir != "" {
 		o.close(&t.ctx, false)
 		err = errors.New("no journal can be kept of the new place") // and nobody would know of it

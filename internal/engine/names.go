@@ -41,7 +41,7 @@ func (t *Torrent) checkPaths(p *Paths) error {
 		}
 	}
 	for _, names := range []Names{p.Named, p.Rename} {
-		if err := t.checkNames(t.layout().Files, names); err != nil {
+		if err := t.checkNames(nil, t.layout().Files, names); err != nil {
 			return err
 		}
 	}
@@ -54,8 +54,9 @@ func (t *Torrent) checkPaths(p *Paths) error {
 	return nil
 }
 
-// checkNames refuses paths that the torrent's files can't have beside those of the others.
-func (t *Torrent) checkNames(files []storage.Entry, to Names) error {
+// checkNames refuses paths that the torrent's files can't have beside those of the others. With
+// a folder, its file system says whether names that differ only in case are two.
+func (t *Torrent) checkNames(folder storage.FS, files []storage.Entry, to Names) error {
 	if len(to) == 0 {
 		return nil
 	}
@@ -74,6 +75,13 @@ func (t *Torrent) checkNames(files []storage.Entry, to Names) error {
 	}
 	if err := metainfo.CheckPaths(paths); err != nil {
 		return fmt.Errorf("rename: %w", err)
+	}
+	if err := metainfo.CheckFolded(paths); err != nil && folder != nil {
+		ask := newTaste(folder, t.infoHash)
+		defer ask.close()
+		if ask.folds() {
+			return fmt.Errorf("rename: %w", err)
+		}
 	}
 	return nil
 }
@@ -126,9 +134,6 @@ func (t *Torrent) rename(ctx context.Context, to Names) error {
 	if o.state == nil && t.e.cfg.StateDir != "" {
 		return errors.New("rename: no journal can be kept, and nobody would know the files by their new names")
 	}
-	if err := t.checkNames(o.lay.Files, to); err != nil {
-		return err
-	}
 	defer func() {
 		if o.unlock != nil {
 			o.unlock()
@@ -140,6 +145,9 @@ func (t *Torrent) rename(ctx context.Context, to Names) error {
 		return err
 	}
 	defer folder.Close()
+	if err := t.checkNames(folder, o.lay.Files, to); err != nil {
+		return err
+	}
 	return o.rename(ctx, folder, to)
 }
 
@@ -180,7 +188,11 @@ func (o *opening) open() (*storage.Files, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := o.giveNames(folder); err != nil {
+	err = o.giveNames(folder)
+	if err == nil {
+		err = o.find(folder)
+	}
+	if err != nil {
 		folder.Close()
 		return nil, err
 	}
@@ -214,7 +226,7 @@ func (o *opening) giveNames(folder storage.FS) error {
 		}
 	}
 	if len(to) > 0 {
-		if err := t.checkNames(o.lay.Files, to); err != nil {
+		if err := t.checkNames(folder, o.lay.Files, to); err != nil {
 			return err
 		}
 		if err := o.rename(&t.ctx, folder, to); err != nil {

@@ -58,16 +58,29 @@ func Verify(ctx context.Context, spec VerifySpec) (*Verified, error) {
 	t := &Torrent{e: e, spec: keptOf(&Spec{Meta: spec.Meta, SeedOnly: true}), info: spec.Meta.Info, infoHash: spec.Meta.InfoHash, geom: spec.Meta.Info.Geometry()}
 	t.at.Store(at)
 	t.users.lookOnly = true
+	for look := newSearch(); ; {
+		out, err := t.verify(ctx, &spec, look)
+		if !errors.Is(err, errSearchAgain) {
+			return out, err
+		}
+	}
+}
+
+// verify is a round of a check: it begins again where files that were found are not the
+// torrent's.
+func (t *Torrent) verify(ctx context.Context, spec *VerifySpec, look *search) (*Verified, error) {
 	o := newOpening(t, 0)
+	o.search = look
 	if err := o.openJournal(); err != nil {
 		return nil, err
 	}
+	var err error
 	o.files, err = o.open()
 	if err != nil {
 		return nil, err
 	}
 	defer o.files.Close()
-	v := &verifying{spec: &spec, o: o}
+	v := &verifying{spec: spec, o: o}
 	return v.run(ctx)
 }
 
@@ -97,14 +110,22 @@ func (v *verifying) run(ctx context.Context) (*Verified, error) {
 			out.Looked.Set(p)
 		}
 	}
+	doubt := missingOf(out.Looked)
+	o.search.before(&o.lay, seen, out.Good, doubt)
+	out.Looked = missingOf(doubt)
+	if err := v.hash(ctx, out); err != nil && ctx.Err() == nil {
+		return nil, err
+	}
+	if ctx.Err() == nil {
+		if err := o.judge(seen, out.Good, out.Looked); err != nil {
+			return nil, err
+		}
+	}
 	for i := range t.info.Files {
 		out.Paths = append(out.Paths, "")
 		if !t.info.Files[i].Pad {
 			out.Paths[i] = o.lay.Files[i].Path
 		}
-	}
-	if err := v.hash(ctx, out); err != nil && ctx.Err() == nil {
-		return nil, err
 	}
 	if out.States, err = o.files.State(); err != nil {
 		return nil, err

@@ -62,6 +62,7 @@ type Journal struct {
 	handle  storage.Handle // nil when the file is not open
 	syncing storage.Handle // in use by a Commit, who closes it if it is no longer handle
 	adopted bool
+	called  bool  // Call has given names that are not written
 	changed []int // files noted since the last commit
 	buf     []byte
 
@@ -164,12 +165,13 @@ func (j *Journal) adopt(ctx context.Context, data storage.FS, seen Seen, have *b
 	j.st, j.changed, j.adopted = st, nil, true
 	j.idMu.Unlock()
 	switch {
+	case j.called:
 	case j.file.end > 0 && old.says(st):
 		return again, nil
 	case j.file.end == 0 && have.None(): // nothing worth a file yet
 		return again, nil
 	}
-	j.file.renew = true
+	j.file.renew, j.called = true, false
 	return again, j.writeVersion()
 }
 

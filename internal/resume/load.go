@@ -35,6 +35,11 @@ type Loaded struct {
 	same bool // no loss of power since
 }
 
+// Noted reports whether a file was there when the journal was last written.
+func (lo *Loaded) Noted(i int) bool {
+	return i < len(lo.st.files) && (lo.st.files[i].Exists || lo.st.safe[i].Exists)
+}
+
 // maxFile bounds a journal that is read: a snapshot of the torrent and the records
 // up to the next one, generously.
 func maxFile(l *Layout) int64 {

@@ -73,7 +73,7 @@ func (in *input) names(l *Layout) naming {
 	for n := in.uint(uint64(len(l.Files))); n > 0 && !in.failed; n-- {
 		i := int(in.uint(uint64(len(l.Files))))
 		s := name{string(in.bytes(int(in.uint(maxDir)))), string(in.bytes(int(in.uint(maxDir))))}
-		if i >= len(l.Files) || l.Files[i].Pad || i == l.part() || !fs.ValidPath(s.is) || s.was != "" && !fs.ValidPath(s.was) {
+		if i >= len(l.Files) || l.Files[i].Pad || i == l.part() || !storage.ValidPath(s.is) || s.was != "" && !storage.ValidPath(s.was) {
 			in.fail()
 		}
 		out[i] = s
@@ -130,7 +130,7 @@ func (j *Journal) Rename(ctx context.Context, data storage.FS, to Names) error {
 		switch {
 		case i < 0 || i >= len(j.own) || j.own[i].Pad || i == j.lay.part():
 			return fmt.Errorf("rename file %d: there is none", i)
-		case !fs.ValidPath(to[i]) || to[i] == ".":
+		case !storage.ValidPath(to[i]):
 			return fmt.Errorf("rename %s: %q is not a safe name", j.lay.Files[i].Path, to[i])
 		}
 		if old := j.lay.Files[i].Path; old != to[i] {
@@ -141,6 +141,44 @@ func (j *Journal) Rename(ctx context.Context, data storage.FS, to Names) error {
 		return err
 	}
 	return j.rename(ctx, data, names)
+}
+
+// Call says what files are called, without giving them other names: where data was found that
+// another client left. to has the names, by entry; an entry whose name is the torrent's own
+// has that again. Nothing is written before
+// Guard.Adopt.
+func (j *Journal) Call(to Names) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	names := maps.Clone(j.st.names)
+	if names == nil {
+		names = naming{}
+	}
+	for i, s := range to {
+		switch {
+		case i < 0 || i >= len(j.own) || j.own[i].Pad || i == j.lay.part() || !storage.ValidPath(s):
+			return fmt.Errorf("call file %d %q: not possible", i, s)
+		case s == j.own[i].Path:
+			delete(names, i)
+		default:
+			names[i] = name{is: s}
+		}
+	}
+	if maps.Equal(names, j.st.names) {
+		return nil
+	}
+	if err := j.checkNames(names); err != nil {
+		return err
+	}
+	if !j.adopted { // it is shared with who loaded it
+		j.st = j.st.clone()
+	}
+	j.called = true
+	if j.st.names = names; len(names) == 0 {
+		j.st.names = nil
+	}
+	j.name()
+	return nil
 }
 
 // Pending gives the names that files may still have for which FinishRenames is to be

@@ -69,7 +69,7 @@ func New(entries []Entry, c Config) (*Files, error) {
 		if e.Offset != f.size || e.Length < 0 {
 			return nil, fmt.Errorf("storage: file %q lies at %d, not at %d", e.Path, e.Offset, f.size)
 		}
-		if !e.Pad && !fs.ValidPath(e.Path) {
+		if !e.Pad && !ValidPath(e.Path) {
 			return nil, fmt.Errorf("storage: file %q: not a safe path", e.Path)
 		}
 		f.size += e.Length

@@ -370,3 +370,25 @@ func (l *Linked) Close() error {
 	}
 	return l.FS.Close()
 }
+
+// List implements Lister.
+func (l *Linked) List(name string, most int) (list []fs.DirEntry, more bool, err error) {
+	err = l.call(name, func(fsys FS, at string) error {
+		lister, ok := fsys.(Lister)
+		if !ok {
+			return errors.ErrUnsupported
+		}
+		list, more, err = lister.List(at, most)
+		return err
+	})
+	return list, more, err
+}
+
+// Follow follows the links on the way to another name, and at its end, by the rules of
+// FollowLinks. What can't be followed is as if it were not there.
+func (l *Linked) Follow(name string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f := &following{Linked: l, folders: map[string]bool{".": true}}
+	f.look(name)
+}

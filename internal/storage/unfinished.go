@@ -64,7 +64,7 @@ func NewUnfinished(folder FS, entries []Entry, c UnfinishedConfig) *Unfinished {
 	for i := range entries {
 		e := &entries[i]
 		with := path.Base(e.Path) + c.Suffix
-		if e.Pad || e.Length == 0 || metainfo.SafeName(with) != with || taken[metainfo.PathKey(e.Path+c.Suffix)] {
+		if e.Pad || e.Length == 0 || len(with) > metainfo.MaxName || metainfo.KeepName(with) != with || taken[metainfo.PathKey(e.Path+c.Suffix)] {
 			continue
 		}
 		u.names[e.Path] = unknown

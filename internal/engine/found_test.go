@@ -1,0 +1,554 @@
+package engine
+
+import (
+	"bytes"
+	"crypto/sha1"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+
+	"shoal/internal/storage"
+	"shoal/metainfo"
+)
+
+// named makes a torrent of files with these raw paths, of 120,000 bytes each, from info and
+// file keys as they stand in the torrent.
+const namedSize = 120_000
+
+func named(t testing.TB, extra, name string, paths ...string) content {
+	t.Helper()
+	const pieceLength = 16 << 10
+	str := func(s string) string { return fmt.Sprintf("%d:%s", len(s), s) }
+	c := content{files: map[string][]byte{}}
+	rng := rand.NewChaCha8([32]byte{byte(len(paths)), byte(len(name))})
+	list := ""
+	for _, p := range paths {
+		list += fmt.Sprintf("d6:lengthi%de4:pathl", namedSize)
+		for _, e := range strings.Split(p, "/") {
+			list += str(e)
+		}
+		list += "ee"
+		data := make([]byte, namedSize)
+		_, _ = rng.Read(data)
+		c.data = append(c.data, data...)
+	}
+	in := "d" + extra + "4:infod5:filesl" + list + "e4:name" + str(name)
+	if len(paths) == 0 {
+		c.data = make([]byte, namedSize)
+		_, _ = rng.Read(c.data)
+		in = "d" + extra + fmt.Sprintf("4:infod6:lengthi%de4:name", namedSize) + str(name)
+	}
+	hashes := ""
+	for all := c.data; len(all) > 0; {
+		n := min(len(all), pieceLength)
+		sum := sha1.Sum(all[:n])
+		hashes += string(sum[:])
+		all = all[n:]
+	}
+	meta, err := metainfo.Parse([]byte(in + fmt.Sprintf("12:piece lengthi%de6:pieces", pieceLength) + str(hashes) + "ee"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.meta = meta
+	for _, f := range meta.Info.Files {
+		c.files[path.Join(f.Path...)] = c.data[f.Offset : f.Offset+f.Length]
+	}
+	return c
+}
+
+// lay writes the files of a torrent as another client left them: at has their paths, in the
+// order of the torrent; a path with a star behind it holds the first half of the bytes.
+func (c content) lay(t testing.TB, dir string, at []string) (left content) {
+	t.Helper()
+	left = content{meta: c.meta, data: c.data, files: map[string][]byte{}}
+	for i, f := range c.meta.Info.Files {
+		if i >= len(at) || at[i] == "" {
+			continue
+		}
+		name, half := strings.CutSuffix(at[i], "*")
+		data := c.data[f.Offset : f.Offset+f.Length]
+		if half {
+			data = append(slices.Clone(data[:len(data)/2]), make([]byte, len(data)-len(data)/2)...)
+		}
+		p := filepath.Join(dir, filepath.FromSlash(name))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(p), 0o777), os.WriteFile(p, data, 0o666)); err != nil {
+			t.Fatal(err)
+		}
+		left.files[name] = c.data[f.Offset : f.Offset+f.Length]
+	}
+	return left
+}
+
+// layouts are how other clients leave the files of one torrent.
+var collection = []string{"Disc: One?/a*b.mkv", "Disc: One?/caf\u00e9.txt", "Disc: One?/CON", "end.", "x\u202ey\x01", "PROGRA~1"}
+
+var layouts = map[string]struct {
+	at       []string
+	complete bool
+}{
+	"kept": {[]string{
+		"Re: Collection/Disc: One?/a*b.mkv", "Re: Collection/Disc: One?/caf\u00e9.txt", "Re: Collection/Disc: One?/CON",
+		"Re: Collection/end.", "Re: Collection/x\u202ey\x01", "Re: Collection/PROGRA~1",
+	}, true},
+	"shoal before": {[]string{
+		"Re_ Collection/Disc_ One_/a_b.mkv", "Re_ Collection/Disc_ One_/caf\u00e9.txt", "Re_ Collection/Disc_ One_/_CON",
+		"Re_ Collection/end", "Re_ Collection/x_y_", "Re_ Collection/PROGRA_1",
+	}, true},
+	"libtorrent on Windows": {[]string{
+		"Re_ Collection/Disc_ One_/a_b.mkv", "Re_ Collection/Disc_ One_/caf\u00e9.txt", "Re_ Collection/Disc_ One_/CON",
+		"Re_ Collection/end", "Re_ Collection/xy_", "Re_ Collection/PROGRA~1",
+	}, true},
+	"aria2": {[]string{
+		"Re: Collection/Disc: One?/a*b.mkv", "Re: Collection/Disc: One?/caf\u00e9.txt", "Re: Collection/Disc: One?/CON",
+		"Re: Collection/end.", "Re: Collection/x\u202ey%01", "Re: Collection/PROGRA~1",
+	}, true},
+	"aria2 on Windows": {[]string{
+		"Re%3A Collection/Disc%3A One%3F/a%2Ab.mkv", "Re%3A Collection/Disc%3A One%3F/caf\u00e9.txt", "Re%3A Collection/Disc%3A One%3F/CON",
+		"Re%3A Collection/end.", "Re%3A Collection/x\u202ey%01", "Re%3A Collection/PROGRA~1",
+	}, true},
+	"dropped": {[]string{
+		"Re Collection/Disc One/ab.mkv", "Re Collection/Disc One/caf\u00e9.txt", "Re Collection/Disc One/CON",
+		"Re Collection/end", "Re Collection/xy", "Re Collection/PROGRA1",
+	}, true},
+	"full width": {[]string{
+		"Re： Collection/Disc： One？/a＊b.mkv", "Re： Collection/Disc： One？/caf\u00e9.txt", "Re： Collection/Disc： One？/CON",
+		"Re： Collection/end", "Re： Collection/xy", "Re： Collection/PROGRA~1",
+	}, true},
+	"decomposed, as macOS left it": {[]string{
+		"Re: Collection/Disc: One?/a*b.mkv", "Re: Collection/Disc: One?/cafe\u0301.txt", "Re: Collection/Disc: One?/CON",
+		"Re: Collection/end.", "Re: Collection/x\u202ey\x01", "Re: Collection/PROGRA~1",
+	}, true},
+	"other case": {[]string{
+		"re: collection/DISC: ONE?/A*B.MKV", "re: collection/DISC: ONE?/CAF\u00c9.TXT", "re: collection/DISC: ONE?/con",
+		"re: collection/END.", "re: collection/X\u202eY\x01", "re: collection/progra~1",
+	}, true},
+	"no subfolder": {[]string{
+		"Disc: One?/a*b.mkv", "Disc: One?/caf\u00e9.txt", "Disc: One?/CON", "end.", "x\u202ey\x01", "PROGRA~1",
+	}, true},
+	"no subfolder, rewritten": {[]string{
+		"Disc_ One_/a_b.mkv", "Disc_ One_/caf\u00e9.txt", "Disc_ One_/CON", "end", "x_y_", "PROGRA~1",
+	}, true},
+	"some in one folder, some in another": {[]string{
+		"Re: Collection/Disc: One?/a*b.mkv", "Re_ Collection/Disc_ One_/caf\u00e9.txt", "Re: Collection/Disc: One?/CON",
+		"Re_ Collection/end", "Re: Collection/x\u202ey\x01", "PROGRA~1",
+	}, true},
+	"Transmission, unfinished": {[]string{
+		"Re: Collection/Disc: One?/a*b.mkv.part*", "Re: Collection/Disc: One?/caf\u00e9.txt", "Re: Collection/Disc: One?/CON.part*",
+		"Re: Collection/end.", "Re: Collection/x\u202ey_.part*", "Re: Collection/PROGRA~1",
+	}, false},
+	"qBittorrent, unfinished": {[]string{
+		"Re_ Collection/Disc_ One_/a_b.mkv.!qB*", "Re_ Collection/Disc_ One_/caf\u00e9.txt.!qB*", "Re_ Collection/Disc_ One_/CON.!qB*",
+		"Re_ Collection/end.!qB*", "", "",
+	}, false},
+	"uTorrent, unfinished": {[]string{
+		"Re_ Collection/Disc_ One_/a_b.mkv.!ut*", "Re_ Collection/Disc_ One_/caf\u00e9.txt", "Re_ Collection/Disc_ One_/CON.!bt*",
+		"", "", "Re_ Collection/PROGRA~1",
+	}, false},
+}
+
+// What another client left is found by get, seed and verify, is hashed once, and is fetched
+// only as far as it is not there. It stays where it lies.
+func TestFoundLayouts(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("most of these names are not possible")
+	}
+	for what, l := range layouts {
+		t.Run(what, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				k := w.kept(named(t, "", "Re: Collection", collection...))
+				left := k.c.lay(t, k.dir, l.at)
+				before := onDisk(t, k.dir)
+				pieces := int(k.c.meta.Info.NumPieces())
+
+				v, err := Verify(t.Context(), VerifySpec{Meta: k.c.meta, Dir: k.dir, StateDir: k.state})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if v.Good.All() != l.complete || v.Good.None() || v.Hashed > pieces {
+					t.Errorf("verify: %d good of %d, %d hashed", v.Good.Count(), pieces, v.Hashed)
+				}
+				good := int(v.Good.Count())
+
+				e, s := k.run(2, func(s *Spec) { s.SeedOnly, s.Peers = true, nil })
+				if st := checkedNow(t, s); int(st.Swarm.Have) != good || st.Hashed > pieces {
+					t.Errorf("seed: %d of %d, %d hashed", st.Swarm.Have, pieces, st.Hashed)
+				}
+				if after := onDisk(t, k.dir); !slices.Equal(after, before) {
+					t.Errorf("verify and seed have changed %q to %q", before, after)
+				}
+				if err := e.Close(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+
+				e, g := k.run(3, nil)
+				wait(t, g)
+				if st := g.Stats(); st.Hashed != 0 || st.Swarm.Downloaded > int64(pieces-good)<<14 {
+					t.Errorf("get: %d hashed, %d bytes fetched, %d of %d pieces were there", st.Hashed, st.Swarm.Downloaded, good, pieces)
+				}
+				if err := e.Close(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				want := content{files: map[string][]byte{}}
+				for name, data := range left.files {
+					for _, suffix := range []string{".part", ".!qB", ".!ut", ".!bt"} {
+						name = strings.TrimSuffix(name, suffix)
+					}
+					want.files[name] = data
+				}
+				want.same(t, k.dir)
+				if there := onDisk(t, k.dir); len(there) != len(k.c.files) {
+					t.Errorf("there are %q", there)
+				}
+
+				_, g = k.run(4, nil)
+				wait(t, g)
+				if st := g.Stats(); st.Hashed != 0 || st.Swarm.Downloaded != 0 {
+					t.Errorf("after a restart: %d hashed, %d bytes fetched", st.Hashed, st.Swarm.Downloaded)
+				}
+			})
+		})
+	}
+}
+
+// The same at once by get, with nothing known of it.
+func TestFoundByGet(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("most of these names are not possible")
+	}
+	for what, l := range layouts {
+		t.Run(what, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				k := w.kept(named(t, "", "Re: Collection", collection...))
+				k.c.lay(t, k.dir, l.at)
+				e, g := k.run(3, nil)
+				sub := g.Subscribe()
+				wait(t, g)
+				told := 0
+				for len(sub.C) > 0 {
+					if ev := <-sub.C; ev.Kind == EventFiles {
+						told++
+					}
+				}
+				sub.Close()
+				if told > 1 {
+					t.Errorf("%d events", told)
+				}
+				fetched := g.Stats().Swarm.Downloaded
+				if l.complete && fetched != 0 || fetched >= k.c.meta.Info.Length {
+					t.Errorf("%d bytes fetched of %d", fetched, k.c.meta.Info.Length)
+				}
+				if there := onDisk(t, k.dir); len(there) != len(k.c.files) {
+					t.Errorf("there are %q", there)
+				}
+				if err := e.Close(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			})
+		})
+	}
+}
+
+// The torrent of one file, in the folder, in a folder of its name, under names in old
+// character sets, and cut.
+func TestFoundSingle(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("most of these names are not possible")
+	}
+	long := strings.Repeat("A very long name ", 14) + ".mkv" // 242 bytes
+	const gbk = "8:encoding3:GBK"
+	for _, c := range []struct{ extra, name, at string }{
+		{"", "a:b.mkv", "a_b.mkv"},
+		{"", "a:b.mkv", "a:b/a:b.mkv"},
+		{"", "a:b.mkv", "a_b/a_b.mkv"},
+		{"", "a:b.mkv", "a:b.mkv/a:b.mkv"},
+		{"", "a:b.mkv", "a_b/a_b.mkv.!qB"},
+		{"", "film.mkv", "film/film.mkv"},
+		{gbk, "\xd6\xd0\xce\xc4.mkv", "\xd6\xd0\xce\xc4.mkv"},
+		{gbk, "\xd6\xd0\xce\xc4.mkv", "中文.mkv"},
+		{gbk, "\xd6\xd0\xce\xc4.mkv", "____.mkv"},
+		{"", "\xd6\xd0\xce\xc4.mkv", "中文.mkv"},
+		{"", "\xd6\xd0\xce\xc4.mkv", "\xd6\xd0\xce\xc4.mkv"},
+		{"", "\xd6\xd0\xce\xc4.mkv", "%D6%D0%CE%C4.mkv"},
+		{"", "Привет.txt", "\xcf\xf0\xe8\xe2\xe5\xf2.txt.part"}, // and the reverse is no use
+		{"", long, long[:150] + ".mkv"},
+	} {
+		t.Run(c.at, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				k := w.kept(named(t, c.extra, c.name))
+				k.c.lay(t, k.dir, []string{c.at})
+				_, g := k.run(3, nil)
+				wait(t, g)
+				want := int64(0)
+				if strings.HasPrefix(c.name, "Привет") {
+					want = k.c.meta.Info.Length
+				}
+				if n := g.Stats().Swarm.Downloaded; n != want {
+					t.Errorf("%d bytes fetched", n)
+				}
+			})
+		})
+	}
+}
+
+// A file of a likely name that holds something else is left alone: what is the torrent's comes
+// to be beside it.
+func TestFoundIsNotIt(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("these names are not possible")
+	}
+	bubble(t, func(t *testing.T, w *world) {
+		k := w.kept(named(t, "", "Re: x", "a:b.mkv", "c:d.mkv", "e:f.mkv"))
+		dir := filepath.Join(k.dir, "Re_ x")
+		mine := bytes.Repeat([]byte("mine "), namedSize/5)
+		left := k.c.lay(t, k.dir, []string{"", "Re_ x/c_d.mkv"})
+		for _, name := range []string{"a_b.mkv", "a-b.mkv", "ab.mkv", "A_B.MKV", "a b.mkv", "a.b.mkv"} {
+			if err := os.WriteFile(filepath.Join(dir, name), mine, 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// The right one is not the likeliest.
+		data := k.c.data[2*namedSize:]
+		if err := errors.Join(os.WriteFile(filepath.Join(dir, "e_f.mkv"), mine, 0o666), os.WriteFile(filepath.Join(dir, "EF.mkv"), data, 0o666)); err != nil {
+			t.Fatal(err)
+		}
+		_, g := k.run(3, nil)
+		wait(t, g)
+		if st := g.Stats(); st.Swarm.Downloaded > namedSize+2<<14 || st.Hashed > int(k.c.meta.Info.NumPieces())*mostSearches {
+			t.Errorf("%d bytes fetched, %d hashed", st.Swarm.Downloaded, st.Hashed)
+		}
+		for _, name := range []string{"a_b.mkv", "a-b.mkv", "ab.mkv", "A_B.MKV", "a b.mkv", "a.b.mkv", "e_f.mkv"} {
+			if b, err := os.ReadFile(filepath.Join(dir, name)); err != nil || !bytes.Equal(b, mine) {
+				t.Errorf("%s was written over (%v)", name, err)
+			}
+		}
+		left.same(t, k.dir)
+		content{files: map[string][]byte{"Re_ x/a:b.mkv": k.c.data[:namedSize], "Re_ x/EF.mkv": data}}.same(t, k.dir)
+	})
+}
+
+// A picky folder is one of a file system that refuses names, or takes names that differ in
+// case for one.
+type picky struct {
+	storage.FS
+	refuses func(elem string) bool
+	fold    bool
+	real    map[string]string // by folded path
+}
+
+func (p *picky) name(name string) (string, error) {
+	if name == "." {
+		return name, nil
+	}
+	at := ""
+	for _, e := range strings.Split(name, "/") {
+		if p.refuses != nil && p.refuses(e) {
+			return "", &fs.PathError{Op: "open", Path: name, Err: syscall.EINVAL}
+		}
+		next := path.Join(at, e)
+		if p.fold {
+			if list, _, err := p.FS.(storage.Lister).List(cmpOr(at, "."), 1000); err == nil {
+				for _, d := range list {
+					if strings.EqualFold(d.Name(), e) {
+						next = path.Join(at, d.Name())
+					}
+				}
+			}
+		}
+		at = next
+	}
+	return at, nil
+}
+
+func cmpOr(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a
+}
+
+func (p *picky) Open(name string, mode storage.Mode) (storage.Handle, error) {
+	name, err := p.name(name)
+	if err != nil {
+		return nil, err
+	}
+	return p.FS.Open(name, mode)
+}
+
+func (p *picky) Mkdir(name string) error {
+	name, err := p.name(name)
+	if err != nil {
+		return err
+	}
+	return p.FS.Mkdir(name)
+}
+
+func (p *picky) Lstat(name string) (fs.FileInfo, error) {
+	at, err := p.name(name)
+	if err != nil {
+		return nil, &fs.PathError{Op: "lstat", Path: name, Err: fs.ErrNotExist} // as vfat does
+	}
+	return p.FS.Lstat(at)
+}
+
+func (p *picky) SyncDir(name string) error {
+	name, err := p.name(name)
+	if err != nil {
+		return err
+	}
+	return p.FS.SyncDir(name)
+}
+
+func (p *picky) Rename(from, to string) error {
+	from, err := p.name(from)
+	if err != nil {
+		return err
+	}
+	if p.refuses != nil && slices.ContainsFunc(strings.Split(to, "/"), p.refuses) {
+		return &fs.PathError{Op: "rename", Path: to, Err: syscall.EINVAL}
+	}
+	return p.FS.(storage.Mover).Rename(from, to)
+}
+
+func (p *picky) Remove(name string) error {
+	name, err := p.name(name)
+	if err != nil {
+		return err
+	}
+	return p.FS.(storage.Mover).Remove(name)
+}
+
+func (p *picky) List(name string, most int) ([]fs.DirEntry, bool, error) {
+	name, err := p.name(name)
+	if err != nil {
+		return nil, false, err
+	}
+	return p.FS.(storage.Lister).List(name, most)
+}
+
+// Names that the file system does not take are rewritten, told once, and kept apart; the
+// others stay.
+func TestNamesTheFileSystemRefuses(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("names are safe everywhere here")
+	}
+	long := strings.Repeat("ü", 100) + ".txt" // 204 bytes
+	for what, c := range map[string]struct {
+		refuses func(string) bool
+		fold    bool
+		name    string
+		files   []string
+		want    []string
+	}{
+		"vfat": {
+			func(e string) bool { return strings.ContainsAny(e, `:?*<>|"\`) }, true, "Re: x",
+			[]string{"a:b", "a_b", "A:B", "CON", "ok "},
+			[]string{"Re_ x/a_b", "Re_ x/a_b (2)", "Re_ x/A_B (3)", "Re_ x/CON", "Re_ x/ok "},
+		},
+		"case alone": {
+			nil, true, "x", []string{"a", "A", "D/e", "d/f", "D/E"}, []string{"x/a", "x/A (2)", "x/D/e", "x/D/f", "x/D/E (2)"},
+		},
+		"short names": {
+			func(e string) bool { return len(e) > 143 }, false, "x", []string{long, "a:b"}, []string{"x/" + strings.Repeat("ü", 68) + ".txt", "x/a:b"},
+		},
+		"nothing": {nil, false, "x", []string{"a:b", "A:B", "CON"}, []string{"x/a:b", "x/A:B", "x/CON"}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				k := w.kept(named(t, "", c.name, c.files...))
+				for n := byte(3); n < 5; n++ {
+					e := k.engine(n, Config{StateDir: k.state})
+					e.files.OpenFoldersWith(func(dir string) (storage.FS, error) {
+						folder, err := storage.OpenFolder(dir)
+						return &picky{FS: folder, refuses: c.refuses, fold: c.fold}, err
+					})
+					g := add(t, e, Spec{Meta: k.c.meta, Dir: k.dir, Peers: []netip.AddrPort{k.seed.Addr()}})
+					sub := g.Subscribe()
+					wait(t, g)
+					synctest.Wait()
+					told := 0
+					for len(sub.C) > 0 {
+						if ev := <-sub.C; ev.Kind == EventFiles {
+							told++
+						}
+					}
+					sub.Close()
+					if first := n == 3; told > 0 && !first || told > 1 || first && what != "nothing" && told != 1 {
+						t.Errorf("%d events in run %d", told, n)
+					}
+					var got []string
+					for i := range k.c.meta.Info.Files {
+						got = append(got, g.Path(i))
+					}
+					if !slices.Equal(got, c.want) {
+						t.Errorf("paths %q, want %q", got, c.want)
+					}
+					want := content{files: map[string][]byte{}}
+					for i, name := range c.want {
+						want.files[name] = k.c.data[i*namedSize : (i+1)*namedSize]
+					}
+					want.only(t, k.dir)
+					if st := g.Stats(); n == 4 && (st.Swarm.Downloaded != 0 || st.Hashed != 0) {
+						t.Errorf("again: %+v", st)
+					}
+					if err := e.Close(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				}
+			})
+		})
+	}
+}
+
+// A folder is listed once, whatever the number of names, and nothing is looked up by each
+// spelling of a name.
+func TestFindIsBounded(t *testing.T) {
+	const files = 20_000
+	fsys := &countingFS{FS: storage.NewMemFS()}
+	info := &metainfo.Info{Name: "x:", SafeName: "x_", RawName: "x:", MultiFile: true}
+	var all []int
+	if err := fsys.Mkdir("x_"); err != nil {
+		t.Fatal(err)
+	}
+	for i := range files {
+		raw := []string{"x:", fmt.Sprintf("file: %d", i)}
+		info.Files = append(info.Files, metainfo.File{Path: raw, RawPath: raw, SafePath: []string{"x_", fmt.Sprintf("file_ %d", i)}, Length: 1, Offset: int64(i)})
+		all = append(all, i)
+		h, err := fsys.Open(fmt.Sprintf("x_/file_ %d", i), storage.Create)
+		if err == nil {
+			_, err = h.WriteV([][]byte{{1}}, 0)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	found := findFiles(fsys, info, all)
+	if len(found) != files || fsys.lists > 3 || fsys.stats > files {
+		t.Errorf("%d found, %d listings, %d look-ups", len(found), fsys.lists, fsys.stats)
+	}
+}
+
+type countingFS struct {
+	storage.FS
+	lists, stats int
+}
+
+func (c *countingFS) List(name string, most int) ([]fs.DirEntry, bool, error) {
+	c.lists++
+	return c.FS.(storage.Lister).List(name, most)
+}
+
+func (c *countingFS) Lstat(name string) (fs.FileInfo, error) {
+	c.stats++
+	return c.FS.Lstat(name)
+}

@@ -1,0 +1,437 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"shoal/internal/bitfield"
+	"shoal/internal/resume"
+	"shoal/internal/storage"
+	"shoal/metainfo"
+)
+
+// errSearchAgain says that files which were found have no piece that fits: the files are to be
+// opened again without them.
+var errSearchAgain = errors.New("files that looked like the torrent's are not")
+
+// mostSearches bounds how often a search begins again: each time it takes the next candidate
+// for the files that were no match.
+const mostSearches = 4
+
+// search is the finding of a torrent's data under other names than it would have, before
+// anything is fetched, and the choice of names for what is not there. Its names are only
+// supposed until the hashes have decided; until then nothing is written. It goes from one
+// opening to the next while there are files to try.
+type search struct {
+	rounds   int
+	rejected map[string]bool   // paths without a piece that fits
+	proven   map[int]candidate // files with one, of the rounds before
+
+	// Of this round.
+	found   map[int]candidate // by file
+	refused map[int]string    // files whose names the file system does not take, with these
+	names   Names             // all that are supposed
+	fold    bool              // two of the torrent's names reach one file
+
+	// What was hashed in the rounds before.
+	seen   resume.Seen
+	looked *bitfield.Bitfield // nil before the second round
+	good   *bitfield.Bitfield
+}
+
+func newSearch() *search {
+	return &search{rejected: map[string]bool{}, proven: map[int]candidate{}}
+}
+
+// find looks for files that are not where they should be, and has the journal call them as
+// they are called. Nothing is made but a folder for a moment, to ask the file system.
+func (o *opening) find(folder storage.FS) error {
+	s := o.search
+	if s == nil {
+		return nil
+	}
+	s.rounds++
+	if l, ok := folder.(*looking); ok {
+		folder = l.FS // what is odd there is noted later
+	}
+	s.found, s.refused, s.names = map[int]candidate{}, map[int]string{}, Names{}
+	missing, there := o.notFound(o.finding(folder, nil))
+	if len(missing) == 0 {
+		return nil
+	}
+	var candidates map[int][]candidate
+	if s.rounds <= mostSearches {
+		candidates = findFiles(folder, o.t.info, missing)
+	}
+	s.choose(folder, candidates, missing, there)
+	names := Names{}
+	for i, c := range s.found {
+		names[i] = strings.TrimSuffix(c.path, c.suffix)
+	}
+	found := maps.Clone(names)
+	o.nameRest(folder, missing, names)
+	if err := o.journal.Call(names); err != nil { // two would get one name
+		names, s.refused = found, map[int]string{}
+		if o.journal.Call(names) != nil {
+			names, s.found = Names{}, map[int]candidate{}
+		}
+	}
+	s.names = names
+	o.lay = o.journal.Layout()
+	return nil
+}
+
+// notFound returns the files that are not where they should be, and the paths of those that
+// are. A journal that knows a file as it is called need not be asked twice.
+func (o *opening) notFound(view storage.FS) (missing []int, there map[string]bool) {
+	t, s := o.t, o.search
+	known := o.loaded.Found && o.loaded.Damaged == ""
+	there = map[string]bool{}
+	first := map[string]fs.FileInfo{} // of files whose names may be one name
+	for i := range t.info.Files {
+		f := &t.info.Files[i]
+		if f.Pad || f.Length == 0 {
+			continue
+		}
+		name := o.lay.Files[i].Path
+		odd := !slices.Equal(f.Path, f.SafePath)
+		if known && o.loaded.Noted(i) && !odd {
+			there[name] = true
+			continue
+		}
+		info, err := view.Lstat(name)
+		if err == nil && info.IsDir() { // the folder of that name may hold it
+			missing = append(missing, i)
+			continue
+		}
+		if err != nil {
+			if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+				s.refused[i] = "" // the name itself
+			}
+			missing = append(missing, i)
+			continue
+		}
+		key := metainfo.PathKey(name)
+		if other := first[key]; other != nil && storage.SameFile(info, other) {
+			s.fold = true
+			missing = append(missing, i)
+			continue
+		}
+		first[key] = info
+		there[name] = true
+	}
+	return missing, there
+}
+
+// choose takes the likeliest candidate for each file, none for two.
+func (s *search) choose(folder storage.FS, candidates map[int][]candidate, missing []int, there map[string]bool) {
+	for i, c := range s.proven {
+		there[c.path], there[strings.TrimSuffix(c.path, c.suffix)] = true, true
+		s.found[i] = c
+	}
+	for _, i := range missing {
+		if _, proven := s.proven[i]; proven {
+			continue
+		}
+		for _, c := range candidates[i] {
+			stem := strings.TrimSuffix(c.path, c.suffix)
+			if s.rejected[c.path] || there[c.path] || there[stem] {
+				continue
+			}
+			if c.suffix != "" {
+				if _, err := folder.Lstat(stem); err == nil {
+					continue // that is the file; this is what is left of a try
+				}
+			}
+			there[c.path], there[stem] = true, true
+			s.found[i] = c
+			break
+		}
+	}
+}
+
+// nameRest gives names to files that are not there: in the folder that others of the same
+// folder were found in, and such as the file system takes.
+func (o *opening) nameRest(folder storage.FS, missing []int, names Names) {
+	t, s := o.t, o.search
+	paths := map[int][]string{}
+	odd, fits := false, true
+	for _, i := range missing {
+		if _, found := names[i]; found || o.lay.Files[i].Path != path.Join(t.info.Files[i].Path...) {
+			continue // or somebody chose its name
+		}
+		paths[i] = t.info.Files[i].Path
+		for _, e := range paths[i] {
+			odd = odd || len(metainfo.Doubts(e)) > 0
+		}
+		odd = odd || !slices.Equal(paths[i], t.info.Files[i].SafePath)
+		fits = fits && s.refused[i] == ""
+	}
+	rules := metainfo.Rules{Fold: s.fold}
+	switch {
+	case len(paths) == 0 || !odd && fits:
+	case t.spec.SeedOnly: // nothing is made here, not even to ask
+		for i := range paths {
+			if _, refused := s.refused[i]; refused || s.fold {
+				paths[i] = t.info.Files[i].SafePath
+			}
+		}
+	default:
+		ask := newTaste(folder, t.infoHash)
+		rules.Takes = ask.name
+		rules.Fold = rules.Fold || ask.folds()
+		all := t.info.Paths(rules)
+		ask.close()
+		for i := range paths {
+			paths[i] = all[i]
+		}
+	}
+	s.refused = map[int]string{}
+	in := o.foldersOf(names, missing)
+	for i, p := range paths {
+		name := path.Join(p...)
+		if name != path.Join(t.info.Files[i].Path...) {
+			s.refused[i] = name
+		}
+		for k := len(p) - 1; k > 0; k-- {
+			if dir, ok := in[path.Join(t.info.Files[i].Path[:k]...)]; ok {
+				name = path.Join(append([]string{dir}, p[k:]...)...)
+				break
+			}
+		}
+		if name != o.lay.Files[i].Path {
+			names[i] = name
+		}
+	}
+}
+
+// foldersOf returns the folders on disk that most files of each folder of the torrent lie in.
+func (o *opening) foldersOf(found Names, missing []int) map[string]string {
+	if len(found) == 0 {
+		return nil
+	}
+	gone := map[int]bool{}
+	for _, i := range missing {
+		gone[i] = true
+	}
+	votes := map[[2]string]int{}
+	best := map[string]string{}
+	for i := range o.t.info.Files {
+		f := &o.t.info.Files[i]
+		name, ok := found[i]
+		if f.Pad || f.Length == 0 || !ok && gone[i] {
+			continue
+		}
+		if !ok {
+			name = o.lay.Files[i].Path
+		}
+		dir := strings.Split(name, "/")
+		dir = dir[:len(dir)-1]
+		for k := len(f.Path) - 1; k > 0; k-- {
+			ours, theirs := path.Join(f.Path[:k]...), path.Join(dir...)
+			if theirs == "" {
+				theirs = "."
+			}
+			pair := [2]string{ours, theirs}
+			if votes[pair]++; votes[pair] > votes[[2]string{ours, best[ours]}] || best[ours] == "" {
+				best[ours] = theirs
+			}
+			if len(dir) == 0 {
+				break
+			}
+			dir = dir[:len(dir)-1]
+		}
+	}
+	return best
+}
+
+// layers returns the suffixes of files that were found and are not complete, with the files.
+func (s *search) layers() map[string][]int {
+	if s == nil {
+		return nil
+	}
+	var out map[string][]int
+	for i, c := range s.found {
+		if c.suffix != "" {
+			if out == nil {
+				out = map[string][]int{}
+			}
+			out[c.suffix] = append(out[c.suffix], i)
+		}
+	}
+	return out
+}
+
+// before puts what earlier rounds have found into have, and takes what they have hashed out
+// of doubt, as far as the files are the same.
+func (s *search) before(l *resume.Layout, seen resume.Seen, have, doubt *bitfield.Bitfield) {
+	if s == nil || s.looked == nil {
+		return
+	}
+	size := int64(l.Geometry.PieceLength)
+	other := bitfield.New(have.Len())
+	for i := range l.Files {
+		e := &l.Files[i]
+		if e.Length == 0 || i < len(s.seen.Files) && seen.Files[i] == s.seen.Files[i] {
+			continue
+		}
+		for p := e.Offset / size; p*size < e.Offset+e.Length && p < int64(have.Len()); p++ {
+			other.Set(uint32(p))
+		}
+	}
+	for p := range s.looked.Pieces() {
+		if other.Has(p) {
+			continue
+		}
+		if doubt.Clear(p); s.good.Has(p) {
+			have.Set(p)
+		}
+	}
+}
+
+// judge decides about what was found, by the pieces that fit: a file without one is not the
+// torrent's. With one that is not, the error is errSearchAgain.
+func (o *opening) judge(seen resume.Seen, have, looked *bitfield.Bitfield) error {
+	s := o.search
+	if s == nil || len(s.names) == 0 {
+		return nil
+	}
+	again := false
+	for i, c := range s.found {
+		if !o.fits(i, have) {
+			s.rejected[c.path], again = true, true
+		} else {
+			s.proven[i] = c
+		}
+	}
+	if !again {
+		return nil
+	}
+	s.seen, s.good, s.looked = seen, have.Clone(), looked
+	return errSearchAgain
+}
+
+// fits reports whether a file that was found is the torrent's.
+func (o *opening) fits(i int, have *bitfield.Bitfield) bool {
+	f, size := &o.t.info.Files[i], int64(o.t.geom.PieceLength)
+	for p := f.Offset / size; p*size < f.Offset+f.Length; p++ {
+		if have.Has(uint32(p)) {
+			return true
+		}
+	}
+	if o.loaded == nil || !o.loaded.Found {
+		return false
+	}
+	info, err := o.files.Folder().Lstat(o.lay.Files[i].Path)
+	if err != nil {
+		return false
+	}
+	ours, _ := o.loaded.Ours(i, info)
+	return ours
+}
+
+// accept takes the supposed names for the torrent's, and tells of them.
+func (o *opening) accept() error {
+	s, t := o.search, o.t
+	if s == nil || len(s.names) == 0 {
+		return nil
+	}
+	if layers := s.layers(); layers != nil {
+		if err := o.keepSuffixes(slices.Sorted(maps.Keys(layers))); err != nil {
+			return err
+		}
+	}
+	o.named()
+	t.tellFound(s)
+	s.names = nil
+	return t.e.memory.changed(t, false)
+}
+
+// keepSuffixes notes what is behind the names of files that were found, so that the next start
+// finds them by it.
+func (o *opening) keepSuffixes(suffixes []string) error {
+	if o.asides == noAsides {
+		o.asides = new(asides)
+	}
+	note := o.was
+	for _, suffix := range suffixes {
+		note.Suffix = addSuffix(note.Suffix, suffix)
+	}
+	if note.Suffix == o.was.Suffix {
+		return nil
+	}
+	o.was = note
+	if s := o.t.suffix(); s != "" {
+		note.Suffix = addSuffix(note.Suffix, s)
+	}
+	at := o.t.at.Load()
+	if at.final != nil {
+		note.Dir = at.abs
+	}
+	state, err := o.t.e.stateFor(o.t.home().abs)
+	if err != nil || state == nil {
+		return nil // then the next start searches again
+	}
+	return resume.WriteAside(state, o.t.infoHash, note)
+}
+
+// addSuffix adds a suffix to those that are noted: a slash is in none.
+func addSuffix(noted, suffix string) string {
+	list := suffixesOf(noted)
+	if slices.Contains(list, suffix) {
+		return noted
+	}
+	const most = 4
+	list = append(list, suffix)
+	return strings.Join(list[max(0, len(list)-most):], "/")
+}
+
+func suffixesOf(noted string) []string {
+	if noted == "" {
+		return nil
+	}
+	return strings.Split(noted, "/")
+}
+
+// tellFound says under which names data was found, and which names are not possible.
+func (t *Torrent) tellFound(s *search) {
+	first := -1
+	for _, i := range slices.Sorted(maps.Keys(s.found)) {
+		if first < 0 {
+			first = i
+		}
+	}
+	if first >= 0 {
+		c := s.found[first]
+		a, b := metainfo.Distinct(path.Join(t.info.Files[first].Path...), c.path)
+		t.tell(Event{Kind: EventFiles, Text: fmt.Sprintf("%s under other names, as another client left them: %s is %s", countOf(len(s.found), "file was found", "files were found"), a, b)})
+	}
+	first = -1
+	for _, i := range slices.Sorted(maps.Keys(s.refused)) {
+		if first < 0 {
+			first = i
+		}
+	}
+	if first >= 0 {
+		a, b := metainfo.Distinct(path.Join(t.info.Files[first].Path...), t.Path(first))
+		t.tell(Event{Kind: EventFiles, Text: fmt.Sprintf("the file system does not take the names of %s: %s is saved as %s", countOf(len(s.refused), "file", "files"), a, b)})
+	}
+}
+
+func allPieces(n uint32) *bitfield.Bitfield {
+	set := bitfield.New(n)
+	set.SetAll()
+	return set
+}
+
+func countOf(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

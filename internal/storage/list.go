@@ -1,0 +1,89 @@
+package storage
+
+import (
+	"io"
+	"io/fs"
+	"path"
+	"strings"
+)
+
+// ValidPath reports whether a name is a path below a folder: as fs.ValidPath has it, but for
+// names that are not UTF-8, which many file systems have. "." is none.
+func ValidPath(name string) bool {
+	if name == "" || strings.IndexByte(name, 0) >= 0 {
+		return false
+	}
+	for elem := range strings.SplitSeq(name, "/") {
+		if elem == "" || elem == "." || elem == ".." {
+			return false
+		}
+	}
+	return true
+}
+
+// Lister is an FS that tells what lies in its folders.
+type Lister interface {
+	// List returns what lies in a folder, in any order; "." is the folder itself. It looks at
+	// no more than most names, and reports whether there are more. Links are not followed.
+	List(name string, most int) (list []fs.DirEntry, more bool, err error)
+}
+
+// List implements Lister.
+func (f folder) List(name string, most int) ([]fs.DirEntry, bool, error) {
+	dir, err := f.root.Open(name)
+	if err != nil {
+		return nil, false, refused(err)
+	}
+	defer dir.Close()
+	list, err := dir.ReadDir(most + 1)
+	if err == io.EOF {
+		err = nil
+	}
+	if len(list) > most {
+		return list[:most], true, err
+	}
+	return list, false, err
+}
+
+// List implements Lister.
+func (f *sharedFolder) List(name string, most int) ([]fs.DirEntry, bool, error) {
+	if l, ok := f.FS.(Lister); ok {
+		return l.List(name, most)
+	}
+	return nil, true, nil
+}
+
+// List implements Lister.
+func (m *memFS) List(name string, most int) (list []fs.DirEntry, more bool, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if n := m.nodes[name]; n == nil || !n.folder {
+		return nil, false, &fs.PathError{Op: "list", Path: name, Err: fs.ErrNotExist}
+	}
+	for at, n := range m.nodes {
+		if at == "." || path.Dir(at) != name {
+			continue
+		}
+		if len(list) == most {
+			return list, true, nil
+		}
+		list = append(list, fs.FileInfoToDirEntry(n.info()))
+	}
+	return list, false, nil
+}
+
+// SameFile reports whether two names that were looked up are one file, as far as the system
+// tells.
+func SameFile(a, b fs.FileInfo) bool {
+	type twin interface{ FileID() (device, inode uint64) }
+	if x, ok := a.(twin); ok {
+		y, ok := b.(twin)
+		if !ok {
+			return false
+		}
+		ad, ai := x.FileID()
+		bd, bi := y.FileID()
+		return ai != 0 && ad == bd && ai == bi
+	}
+	return sameInfo(a, b)
+}

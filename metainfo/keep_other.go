@@ -1,0 +1,6 @@
+//go:build !windows
+
+package metainfo
+
+// rewriteAll says that names are made safe whatever the file system takes.
+const rewriteAll = false
