@@ -18,6 +18,7 @@ const (
 	exitFailed      = 1
 	exitUsage       = 2
 	exitSource      = 3
+	exitStalled     = 4
 	exitNoSpace     = 9
 	exitInterrupted = 130
 )
@@ -30,6 +31,7 @@ const exitCodesHelp = `Exit codes of every shoal command:
     2   wrong usage: an unknown command, flag or value, or a source of a kind
         that this version does not take
     3   the source was not found, or is not a torrent that can be honoured
+    4   nothing came for as long as --stop-after says
     9   no space left on the file system
   130   interrupted: by Ctrl-C, or by SIGTERM or SIGHUP while work was left to do
 
@@ -42,6 +44,7 @@ var codeNames = map[int]string{
 	exitFailed:      "failed",
 	exitUsage:       "usage",
 	exitSource:      "source",
+	exitStalled:     "stalled",
 	exitNoSpace:     "no-space",
 	exitInterrupted: "interrupted",
 }

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -94,9 +93,13 @@ loopback (--listen 127.0.0.1:0) keeps all traffic on this machine.`,
   shoal get debian.torrent --peer 192.0.2.7:6881 --no-dht
   shoal get debian.torrent --json | jq 'select(.event=="complete")'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			o.waitNamed = cmd.Flags().Changed("wait")
 			if o.streams = cmd.Flags().Changed("stream"); o.streams {
 				if out.json {
 					return usageErr("leave one of them away", "--stream and --json both write to standard output")
+				}
+				if out.terminal {
+					return usageErr("pipe it into a program, such as: | mpv -, or write it to a file with > FILE; --dir keeps the file in any case", "--stream writes the bytes of a file to standard output, which is a terminal")
 				}
 				if o.stream == "*" {
 					o.stream = ""
@@ -117,7 +120,9 @@ loopback (--listen 127.0.0.1:0) keeps all traffic on this machine.`,
 	cmd.Flags().StringVar(&o.stream, "stream", "", "write the file that fits `GLOB` to standard output as it comes; the largest one without a GLOB")
 	cmd.Flags().Lookup("stream").NoOptDefVal = "*"
 	o.wait = timeFlag(10 * time.Minute)
-	cmd.Flags().Var(&o.wait, "wait", "how long to wait for a full disk or a missing volume, then fail")
+	cmd.Flags().Var(&o.wait, "wait", "how long to wait for a full disk or a missing volume; for one that is missing at the start only when given")
+	cmd.Flags().Var(&o.stopAfter, "stop-after", "give up when nothing came for this long, such as 30m (exit code 4)")
+	o.onComplete.add(cmd)
 	cmd.Flags().BoolVar(&o.metadataOnly, "metadata-only", false, "write the .torrent file of SOURCE and get nothing else")
 	cmd.Flags().StringVarP(&o.output, "output", "o", "", "with --metadata-only: the `FILE` to write (default the torrent's name)")
 	sources(cmd, 1)
@@ -134,6 +139,9 @@ type getFlags struct {
 
 	sequential bool
 	wait       timeFlag
+	waitNamed  bool
+	stopAfter  timeFlag
+	onComplete hookFlag
 	choose     chooseFlags
 	paths      pathFlags
 	webSeeds   webSeedsFlag
@@ -170,10 +178,11 @@ func get(ctx context.Context, out *output, name string, n netFlags, o getFlags) 
 	if err != nil {
 		return err
 	}
-	d := &download{session: s, src: src, dir: n.dir, start: start, data: data, pattern: o.stream, anew: o.anew, sequential: o.sequential, allocate: o.allocate == "full", choose: o.choose, paths: o.paths, webSeeds: o.webSeeds, patience: time.Duration(o.wait), share: o.share}
+	d := &download{session: s, src: src, dir: n.dir, start: start, data: data, pattern: o.stream, anew: o.anew, sequential: o.sequential, allocate: o.allocate == "full", choose: o.choose, paths: o.paths, webSeeds: o.webSeeds, patience: patience{"get " + src.name(), out.now, time.Duration(o.wait), time.Duration(o.stopAfter)}, waits: o.waitNamed, hooks: newHooks(ctx, out, o.onComplete), share: o.share}
 	if err = d.begin(ctx, n); err == nil {
 		err = d.run(ctx, o.seed || o.share.any())
 	}
+	d.hooks.wait()
 	// A stop that is not clean matters less than what went wrong before.
 	if cerr := s.close(); err == nil {
 		err = cerr
@@ -209,9 +218,11 @@ type download struct {
 	paths    pathFlags
 	webSeeds webSeedsFlag
 	share    shareFlags
-	data     io.Writer     // for a stream; nil for none
-	pattern  string        // of the file that is streamed
-	patience time.Duration // with files that take nothing
+	data     io.Writer // for a stream; nil for none
+	pattern  string    // of the file that is streamed
+	patience patience
+	waits    bool // also for files that are not there at the start
+	hooks    *hooks
 	torrent  *shoal.Torrent
 
 	start, checkedAt time.Time // of the command, and of fetching
@@ -238,6 +249,9 @@ func makeFolder(out *output, what, dir string) (made bool, err error) {
 
 // begin adds the torrent and says what it is.
 func (d *download) begin(ctx context.Context, n netFlags) error {
+	if d.waits {
+		awaitFolder(ctx, d.out, d.dir, d.patience)
+	}
 	made, err := makeFolder(d.out, d.what(), d.dir)
 	if err != nil {
 		return err
@@ -293,7 +307,10 @@ func (d *download) add(ctx context.Context, n netFlags, opt shoal.AddOptions) (*
 	if n.noDHT && !n.nearby() && len(d.src.link.Trackers)+len(d.src.link.Peers)+len(n.peers) == 0 {
 		d.out.warn("no way to find peers: the link names no tracker, the DHT is out, and no --peer was given; peers must come by themselves")
 	}
-	if err := d.learn(ctx, m); err != nil {
+	p := d.patience
+	p.held = max(p.held, p.stall)
+	err = p.guard(ctx, func() (int64, error) { return m.Stats().Got, nil }, func(ctx context.Context) error { return d.learn(ctx, m) })
+	if err != nil {
 		return nil, unlearned(ctx, d.what(), err)
 	}
 	return m.Wait(ctx)
@@ -305,13 +322,16 @@ func (d *download) run(ctx context.Context, seed bool) error {
 	defer w.stop()
 	checked, err := d.torrent.Checked(ctx)
 	if err == nil && checked.State == shoal.Missing {
-		w.stop()
-		return d.missing(checked)
+		if !d.waits {
+			w.stop()
+			return d.missing(checked)
+		}
+		d.out.say("waiting up to %s for its files", shortTime(d.patience.held))
 	}
 	if err == nil {
 		d.checked(checked)
 		if d.data != nil {
-			err = stream(ctx, d.torrent, d.streamed, d.data)
+			err = d.patient(ctx, func(ctx context.Context) error { return stream(ctx, d.torrent, d.streamed, d.data) })
 		}
 		if err == nil {
 			err = d.wait(ctx)
@@ -321,8 +341,10 @@ func (d *download) run(ctx context.Context, seed bool) error {
 		w.stop()
 		return d.failed(ctx, err)
 	}
+	d.hooks.complete(d.torrent)
 	if !seed {
 		w.stop()
+		d.hooks.wait()
 		d.complete()
 		return nil
 	}
@@ -353,50 +375,11 @@ func (d *download) missing(s shoal.Stats) error {
 	}
 }
 
-// wait waits for the torrent. What its files can't take now they may take later,
-// once somebody has made room or brought a volume back: that is waited for, too, but
-// not for ever.
+// wait waits for the torrent. What its files can't take now they may take later, when there
+// is room or a volume is back: that is waited for, too, but not forever.
 func (d *download) wait(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	done := make(chan struct{})
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer close(done)
-	wg.Go(func() {
-		tick := time.NewTicker(min(eventEvery, max(d.patience, eventEvery/20)))
-		defer tick.Stop()
-		var since time.Time
-		for {
-			select {
-			case <-tick.C:
-			case <-done:
-				return
-			}
-			s, now := d.torrent.Stats(), d.out.now()
-			switch {
-			case s.State != shoal.Held && s.State != shoal.Missing:
-				since = time.Time{}
-			case since.IsZero():
-				since = now
-			}
-			if !since.IsZero() && now.Sub(since) >= d.patience {
-				cancel(&gaveUp{s.Err})
-				return
-			}
-		}
-	})
-	err := d.torrent.Wait(ctx)
-	if g, ok := errors.AsType[*gaveUp](context.Cause(ctx)); ok && err != nil {
-		return g.err
-	}
-	return err
+	return d.patient(ctx, d.torrent.Wait)
 }
-
-// gaveUp is why a wait ended before the torrent was complete.
-type gaveUp struct{ err error }
-
-func (g *gaveUp) Error() string { return g.err.Error() }
 
 func (d *download) checked(s shoal.Stats) {
 	d.checkedAt = d.out.now()

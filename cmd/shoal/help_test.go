@@ -115,7 +115,7 @@ func TestExitCodes(t *testing.T) {
 			helped[last] += " " + strings.TrimSpace(rest)
 		}
 	}
-	for _, code := range []int{exitDone, exitFailed, exitUsage, exitSource, exitNoSpace, exitInterrupted} {
+	for _, code := range []int{exitDone, exitFailed, exitUsage, exitSource, exitStalled, exitNoSpace, exitInterrupted} {
 		if documented[code] == "" || documented[code] != helped[code] {
 			t.Errorf("%d is %q in the document and %q in the help", code, documented[code], helped[code])
 		}

@@ -21,9 +21,10 @@ import (
 // each thing for people with say and for programs with event; the form that is
 // not in use stays silent. Safe for concurrent use.
 type output struct {
-	json    bool
-	service bool // the command runs until it is told to end
-	now     func() time.Time
+	json     bool
+	terminal bool // standard output is one
+	service  bool // the command runs until it is told to end
+	now      func() time.Time
 
 	mu     sync.Mutex
 	out    io.Writer

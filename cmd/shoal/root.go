@@ -3,12 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"shoal"
 )
@@ -34,6 +36,9 @@ piece, and shares them in turn. A torrent needs no tracker: the DHT finds peers.
 			f := cmd.Flag("json")
 			out.service = slices.Contains(services, cmd.Name())
 			out.json = f != nil && f.Value.String() == "true"
+			if f, ok := e.stdout.(*os.File); ok {
+				out.terminal = term.IsTerminal(int(f.Fd()))
+			}
 			if !out.json {
 				out.screen = openScreen(e.stdout, e.getenv)
 			}
