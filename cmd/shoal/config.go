@@ -163,6 +163,12 @@ func exampleSettings(root *cobra.Command) string {
 		_, usage := pflag.UnquoteUsage(f)
 		fmt.Fprintf(&b, "\n# %s\n#%s = %s\n", usage, f.Name, exampleValue(f))
 	}
+	root.PersistentFlags().VisitAll(func(f *pflag.Flag) {
+		if isSetting(f) {
+			done[f.Name] = true
+			line(f)
+		}
+	})
 	for _, c := range commands {
 		c.Flags().VisitAll(func(f *pflag.Flag) {
 			if isSetting(f) && having[f.Name] > 1 && !done[f.Name] {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -34,6 +36,9 @@ type output struct {
 	last   []func()
 
 	secrets bool // passkeys are shown: a person asked for them
+
+	quiet  bool    // say prints nothing
+	record *record // what is said is kept there, too; nil for nowhere
 }
 
 // live reports whether there is an area that can be redrawn.
@@ -41,7 +46,8 @@ func (o *output) live() bool { return o.screen != nil }
 
 // say prints a line for people.
 func (o *output) say(format string, a ...any) {
-	if o.json {
+	o.record.line(slog.LevelInfo, fmt.Sprintf(format, a...))
+	if o.json || o.quiet {
 		return
 	}
 	o.mu.Lock()
@@ -53,11 +59,18 @@ func (o *output) say(format string, a ...any) {
 func (o *output) warn(format string, a ...any) {
 	line := fmt.Sprintf(format, a...)
 	o.event("warning", warningEvent{shoal.Redact(line)})
-	o.note("shoal: " + line)
+	o.record.line(slog.LevelWarn, line)
+	o.printErr("shoal: " + line)
 }
 
 // note prints a line on the error stream, whatever the form.
 func (o *output) note(line string) {
+	o.record.line(slog.LevelWarn, line)
+	o.printErr(line)
+}
+
+// printErr prints a line on the error stream, and keeps it nowhere.
+func (o *output) printErr(line string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.print(o.errs, line)
@@ -126,9 +139,18 @@ func (o *output) end() {
 	}
 }
 
+// toldOtherwise are events that are not worth a detail: there is a line for people, or they
+// come all the time.
+var toldOtherwise = []string{"progress", "warning", "error", "complete"}
+
 // event writes one JSON line: the event's name, the time, and the fields of a
 // struct (nil for none).
 func (o *output) event(name string, fields any) {
+	if o.record != nil && !o.json && !slices.Contains(toldOtherwise, name) {
+		if body, err := json.Marshal(fields); err == nil {
+			o.record.detail(name + " " + string(body))
+		}
+	}
 	if !o.json {
 		return
 	}
@@ -186,7 +208,8 @@ func (o *output) failed(f *failure) {
 	if f.hint != "" {
 		text += "\n       " + strings.ReplaceAll(printable(f.hint), "\n", "\n       ")
 	}
-	o.note(text)
+	o.record.line(slog.LevelError, text)
+	o.printErr(text)
 }
 
 type warningEvent struct {

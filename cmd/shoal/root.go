@@ -19,6 +19,7 @@ import (
 var version string
 
 func rootCommand(out *output, e env) *cobra.Command {
+	var logs logFlags
 	root := &cobra.Command{
 		Use:   "shoal",
 		Short: "Get and share files with BitTorrent",
@@ -42,11 +43,18 @@ piece, and shares them in turn. A torrent needs no tracker: the DHT finds peers.
 			if !out.json {
 				out.screen = openScreen(e.stdout, e.getenv)
 			}
-			return useSettings(cmd, e)
+			if err := useSettings(cmd, e); err != nil {
+				return err
+			}
+			return logs.open(out)
 		},
 		Run: func(cmd *cobra.Command, _ []string) { cmd.Help() },
 	}
 	root.PersistentFlags().String("config", "", "read the settings from this `FILE` (default: see shoal config)")
+	logs.add(root)
+	root.Version = versionLine()
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.Flags().Bool("version", false, "print the version")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageErr(flagHint(cmd, err), "%w", inWords(err))
 	})
@@ -74,9 +82,13 @@ func versionCommand(e env) *cobra.Command {
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
 		Run: func(*cobra.Command, []string) {
-			fmt.Fprintf(e.stdout, "shoal %s (%s, %s/%s)\n", versionText(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			fmt.Fprintln(e.stdout, versionLine())
 		},
 	}
+}
+
+func versionLine() string {
+	return fmt.Sprintf("shoal %s (%s, %s/%s)", versionText(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 // versionText is the version of a release, else what the build knows of itself.

@@ -67,7 +67,7 @@ func runWith(ctx context.Context, args []string, e env, execute func(context.Con
 			cancel(interrupted{sig})
 			notice = time.After(stopNotice)
 		case <-notice:
-			out.note("shoal: stopping; Ctrl-C again stops at once")
+			out.printErr("shoal: stopping; Ctrl-C again stops at once")
 		}
 	}
 }

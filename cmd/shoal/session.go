@@ -31,6 +31,7 @@ type listeningEvent struct {
 // openSession makes the engine that the flags ask for.
 func openSession(out *output, n netFlags) (*session, error) {
 	cfg := n.config()
+	cfg.Log = out.logger()
 	var err error
 	cfg.DHT.StateFile = n.stateFile()
 	if n.remember {
