@@ -318,7 +318,7 @@ func (d *download) add(ctx context.Context, n netFlags, opt shoal.AddOptions) (*
 
 // run waits for the torrent, and goes on as a seed when asked to.
 func (d *download) run(ctx context.Context, seed bool) error {
-	w := watchAll(d.out, d.engine, watching{patience: d.patience}, []*shoal.Torrent{d.torrent})
+	w := watchAll(d.out, d.engine, watching{patience: d.patience.held}, []*shoal.Torrent{d.torrent})
 	defer w.stop()
 	checked, err := d.torrent.Checked(ctx)
 	if err == nil && checked.State == shoal.Missing {
