@@ -18,8 +18,8 @@ import (
 // has a default. It is checked once, by New.
 type Config struct {
 	// Listen is the address for TCP and UDP alike. Port 0 picks a free port,
-	// the same for both. The default is port 6881 on all addresses, of IPv4 and IPv6 as
-	// far as the machine has them, or a free port when that one is taken.
+	// the same for both. The default is OwnPort of StateDir on all addresses, of IPv4 and
+	// IPv6 as far as the machine has them, or a free port when that one is taken.
 	//
 	// A particular address is also the source of every connection made to its family; the
 	// other family is then left alone, unless ListenAlso has it. A loopback address keeps

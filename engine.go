@@ -22,9 +22,6 @@ import (
 // Version is the version of this library, as peers and trackers see it.
 const Version = "0.1.0"
 
-// DefaultPort is where an Engine listens when Config.Listen is not set.
-const DefaultPort = 6881
-
 // publicNodes are well-known ways into the public DHT, used only with
 // DHTConfig.PublicNodes.
 var publicNodes = []string{
@@ -80,7 +77,7 @@ func New(cfg Config) (*Engine, error) {
 	if cfg.Listen.IsValid() {
 		e.e, err = engine.New(ec)
 	} else {
-		e.e, err = listenByDefault(ec)
+		e.e, err = listenByDefault(ec, OwnPort(cfg.StateDir))
 	}
 	if err != nil {
 		if e.trace != nil {

@@ -17,10 +17,10 @@ var both = []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()}
 // machine has.
 var families = [][]netip.Addr{both, both[:1], both[1:]}
 
-// listenByDefault makes an engine that listens on all addresses: at the port of old, so
-// that a router's rule for it works, or at another.
-func listenByDefault(ec engine.Config) (*engine.Engine, error) {
-	for _, port := range []uint16{DefaultPort, 0} {
+// listenByDefault makes an engine that listens on all addresses: at its own port, so that a
+// router's rule for it works, or at another when that one is taken.
+func listenByDefault(ec engine.Config, own uint16) (*engine.Engine, error) {
+	for _, port := range []uint16{own, 0} {
 		if port == 0 && ec.DHT != nil {
 			// Whoever has the port has the node's tables, too.
 			own := *ec.DHT

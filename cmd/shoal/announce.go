@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -80,7 +81,8 @@ type askFlags struct {
 	trackers urlsFlag
 	hashes   []string
 	numwant  int
-	net      netFlags // of these only --state
+	net      netFlags // of these only --state and what is trusted
+	named    string   // the source, which may be the URL of a tracker
 }
 
 func announceCommand(out *output) *cobra.Command {
@@ -92,16 +94,20 @@ func announceCommand(out *output) *cobra.Command {
 take the announce back at once ("stopped"), so that nothing stays behind. SOURCE is a .torrent
 file, a magnet link, or an info-hash with --url.
 
-Meanwhile others may try to reach this machine at the port of --listen (default 6881), where
+Meanwhile others may try to reach this machine at the port of --listen (default your own), where
 nobody answers.`,
 		Example: `  shoal announce debian.torrent
   shoal announce 0123456789abcdef0123456789abcdef01234567 --url udp://tracker.example:6969`,
-		RunE: func(cmd *cobra.Command, args []string) error { return runAnnounce(cmd.Context(), out, args[0], f) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.named = args[0]
+			return runAnnounce(cmd.Context(), out, args[0], f)
+		},
 	}
-	cmd.Flags().VarP(&f.listen, "listen", "l", "address that is announced, and asked from (repeat for more; default port 6881 of all addresses)")
+	cmd.Flags().VarP(&f.listen, "listen", "l", "address that is announced, and asked from (repeat for more; default all, at a port of your own)")
 	cmd.Flags().Var(&f.trackers, "url", "ask this tracker too (repeat for more)")
 	cmd.Flags().IntVar(&f.numwant, "numwant", 80, "how many peers each tracker is asked for")
 	f.net.addState(cmd)
+	f.net.trust.addTrackers(cmd)
 	sources(cmd, 1)
 	addJSON(cmd)
 	return cmd
@@ -117,12 +123,16 @@ downloaded, without announcing anything. SOURCE is a .torrent file, a magnet lin
 info-hash with --url; URL is the announce URL of a tracker, with --info-hash.`,
 		Example: `  shoal scrape debian.torrent
   shoal scrape udp://tracker.example:6969 --info-hash 0123456789abcdef0123456789abcdef01234567`,
-		RunE: func(cmd *cobra.Command, args []string) error { return runScrape(cmd.Context(), out, args[0], f) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.named = args[0]
+			return runScrape(cmd.Context(), out, args[0], f)
+		},
 	}
 	cmd.Flags().VarP(&f.listen, "listen", "l", "address to ask from (repeat for more; default any)")
 	cmd.Flags().Var(&f.trackers, "url", "ask this tracker too (repeat for more)")
 	cmd.Flags().StringSliceVar(&f.hashes, "info-hash", nil, "ask for the torrent with this `HASH` (repeat for more)")
 	f.net.addState(cmd)
+	f.net.trust.addTrackers(cmd)
 	sources(cmd, 1)
 	addJSON(cmd)
 	return cmd
@@ -205,7 +215,16 @@ func (a *asked) received(state string, h infohash.Hash) {
 
 // asker asks trackers from the addresses of the flags.
 func (f askFlags) asker() *trackerclient.Client {
-	c := &trackerclient.Client{UserAgent: "shoal/" + shoal.Version, Network: netio.New(netio.PolicyFor(f.listen))}
+	c := &trackerclient.Client{
+		UserAgent: "shoal/" + shoal.Version, Network: netio.New(netio.PolicyFor(f.listen)),
+		RootCAs: f.net.trust.ca.pool, LAN: slices.Clone(f.net.trust.lan),
+	}
+	// What is named here may be anywhere: no stranger has written it.
+	for _, at := range append(slices.Clone(f.trackers), f.named) {
+		if u, err := url.Parse(tracker.CleanURL(at)); err == nil && u.Hostname() != "" {
+			c.LAN = append(c.LAN, u.Hostname())
+		}
+	}
 	for _, l := range f.listen {
 		if !slices.ContainsFunc(c.Local, func(a netip.Addr) bool { return a.Is4() == l.Addr().Is4() }) {
 			c.Local = append(c.Local, l.Addr())
@@ -369,7 +388,8 @@ func (f askFlags) ports() (v4, v6 uint16) {
 		v4 = v6
 	}
 	if v4 == 0 {
-		v4 = shoal.DefaultPort
+		state, _ := f.net.stateDir() // where there is none it is drawn
+		v4 = shoal.OwnPort(state)
 	}
 	return v4, v6
 }

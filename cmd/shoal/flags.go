@@ -252,7 +252,7 @@ type netFlags struct {
 func (n *netFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVarP(&n.dir, "dir", "d", ".", "the folder `DIR` that holds the torrent's file or folder")
-	f.VarP(&n.listen, "listen", "l", "address for TCP and UDP, port 0 picks one; repeat for more (default 0.0.0.0:6881 and [::]:6881)")
+	f.VarP(&n.listen, "listen", "l", "address for TCP and UDP, port 0 picks one; repeat for more (default all, at a port of your own)")
 	f.VarP(&n.peers, "peer", "p", "dial this peer besides those found (repeat for more)")
 	f.Var(&n.nodes, "dht-node", "a way into the DHT (repeat for more)")
 	f.BoolVar(&n.noDHT, "no-dht", false, "take no part in the DHT")

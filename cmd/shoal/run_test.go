@@ -15,7 +15,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
 	"go.uber.org/goleak"
+	"shoal"
 
 	"shoal/internal/golden"
 )
@@ -230,16 +232,23 @@ func TestDHTConfig(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", cache)
 	t.Setenv("HOME", cache)         // macOS
 	t.Setenv("LocalAppData", cache) // Windows
+	t.Setenv("XDG_STATE_HOME", cache)
+	state, err := defaultStateDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := fmt.Sprintf("dht-%d.dat", shoal.OwnPort(state))
 	for _, c := range []struct {
 		flags  []string
 		file   string
 		public bool
 	}{
-		{nil, "dht.dat", true},
-		{[]string{"--listen", "0.0.0.0:6881"}, "dht.dat", true},
+		{nil, own, true},
+		{[]string{"--state", "none"}, "", true}, // its port is another one each time
+		{[]string{"--listen", "0.0.0.0:6881"}, "dht-6881.dat", true},
 		{[]string{"--listen", ":7000"}, "dht-7000.dat", true},
 		{[]string{"--listen", "[::]:0"}, "", true},
-		{[]string{"--dht-node", "192.0.2.1:6881"}, "dht.dat", false},
+		{[]string{"--dht-node", "192.0.2.1:6881"}, own, false},
 		{[]string{"--no-dht"}, "", false},
 		{[]string{"--listen", "127.0.0.1:6881"}, "", false},
 		{[]string{"--listen", "[::1]:0"}, "", false},

@@ -131,13 +131,16 @@ func (n netFlags) stateDir() (string, error) {
 // too, and a node is known by its id and address: so each port has its own file,
 // and a port that is new every time has none.
 func (n netFlags) stateFile() string {
-	name := "dht.dat"
-	chosen := len(n.listen) > 0
-	switch port := n.listen.first().Port(); {
-	case n.noDHT, n.loopback(), chosen && port == 0:
+	port := n.listen.first().Port()
+	if len(n.listen) == 0 {
+		state, err := n.stateDir()
+		if err != nil || state == "" {
+			return ""
+		}
+		port = shoal.OwnPort(state)
+	}
+	if n.noDHT || n.loopback() || port == 0 {
 		return ""
-	case chosen && port != shoal.DefaultPort:
-		name = fmt.Sprintf("dht-%d.dat", port)
 	}
 	dir, err := os.UserCacheDir()
 	if err != nil {
@@ -147,7 +150,7 @@ func (n netFlags) stateFile() string {
 	if os.MkdirAll(dir, 0o700) != nil {
 		return ""
 	}
-	return filepath.Join(dir, name)
+	return filepath.Join(dir, fmt.Sprintf("dht-%d.dat", port))
 }
 
 // A traceFile is the file of a trace, which can be closed while the engine still writes:

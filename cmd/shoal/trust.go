@@ -20,16 +20,30 @@ type trustFlags struct {
 	downgrade bool
 }
 
-// add gives a command all of these flags; addFetch, those that concern a source by URL.
+// add gives a command all of these flags; addFetch, those that concern a source by URL;
+// addTrackers, those that concern trackers.
 func (t *trustFlags) add(cmd *cobra.Command) {
 	t.addFetch(cmd)
-	cmd.Flags().Var(&t.lan, "allow-lan-trackers", "ask trackers at this name, address or network of the LAN (repeat for more)")
+	t.addLAN(cmd)
 }
 
 func (t *trustFlags) addFetch(cmd *cobra.Command) {
+	t.addCA(cmd)
+	cmd.Flags().BoolVar(&t.downgrade, "allow-downgrade", false, "follow a redirect from https to http to a .torrent file")
+}
+
+func (t *trustFlags) addTrackers(cmd *cobra.Command) {
+	t.addCA(cmd)
+	t.addLAN(cmd)
+}
+
+func (t *trustFlags) addCA(cmd *cobra.Command) {
 	cmd.Flags().Var(&t.ca, "ca-file", "trust the certificates in this file besides the system's")
 	cmd.MarkFlagFilename("ca-file")
-	cmd.Flags().BoolVar(&t.downgrade, "allow-downgrade", false, "follow a redirect from https to http to a .torrent file")
+}
+
+func (t *trustFlags) addLAN(cmd *cobra.Command) {
+	cmd.Flags().Var(&t.lan, "allow-lan-trackers", "ask trackers at this name, address or network of the LAN (repeat for more)")
 }
 
 // apply says the same to an engine.
