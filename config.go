@@ -233,6 +233,9 @@ var (
 	ErrDuplicate = errors.New("torrent already added")
 	// ErrNoSpace: the file system is full.
 	ErrNoSpace = errors.New("no space left")
+	// ErrNotKept: the file system does not keep a file, and waiting does not help: no right to
+	// write, a name or a length that it does not take, something else in its place.
+	ErrNotKept = errors.New("not kept")
 	// ErrStopped: the torrent or the engine was stopped before it was done.
 	ErrStopped = errors.New("stopped")
 	// ErrInUse: another engine, perhaps of another process, remembers its torrents in

@@ -12,6 +12,7 @@ import (
 	"shoal/internal/announce"
 	"shoal/internal/catalogue"
 	"shoal/internal/engine"
+	"shoal/internal/fault"
 	"shoal/internal/netio"
 	"shoal/internal/storage"
 	"shoal/internal/swarm"
@@ -404,6 +405,8 @@ func publicError(err error) error {
 		sentinel = ErrUnknown
 	case storage.KindOf(err) == storage.NoSpace:
 		sentinel = ErrNoSpace
+	case errors.Is(err, engine.ErrNotKept), storage.KindOf(err).Then() == fault.Refuse, storage.KindOf(err) == storage.ReadOnly:
+		sentinel = ErrNotKept
 	case errors.Is(err, engine.ErrWebSeed):
 		sentinel = ErrConfig
 	case errors.Is(err, metainfo.ErrPath):

@@ -376,7 +376,8 @@ func (d *download) missing(s shoal.Stats) error {
 }
 
 // wait waits for the torrent. What its files can't take now they may take later, when there
-// is room or a volume is back: that is waited for, too, but not forever.
+// is room or a volume is back: that is waited for, too, but not forever. A missing right or a
+// refused name does not come right by itself, so that ends at once.
 func (d *download) wait(ctx context.Context) error {
 	return d.patient(ctx, d.torrent.Wait)
 }

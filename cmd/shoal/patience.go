@@ -62,7 +62,7 @@ func (p patience) guard(ctx context.Context, sample func() (progress int64, held
 				since = now
 			}
 			switch {
-			case !since.IsZero() && now.Sub(since) >= p.held:
+			case !since.IsZero() && (now.Sub(since) >= p.held || errors.Is(held, shoal.ErrNotKept)): // that does not pass by itself
 				cancel(&gaveUp{held})
 				return
 			case p.stall > 0 && now.Sub(moved) >= p.stall:

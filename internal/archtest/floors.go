@@ -35,6 +35,7 @@ var Rooms = []Room{
 	{"internal/mono", Values, false},
 	{"internal/merkle", Values, false},
 	{"internal/why", Values, false},
+	{"internal/fault", Values, false},
 	{"internal/redact", Values, false},
 	{"internal/spelling", Values, false},
 	{"internal/trace", Values, true}, // a record has an instant and a reason in it

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"shoal/internal/block"
+	"shoal/internal/fault"
 	"shoal/internal/storage"
 	"shoal/metainfo"
 )
@@ -214,7 +215,7 @@ func (t *Torrent) unstall(p *piece) {
 // stall keeps a piece that could not be written, if the failure is of a kind that
 // passes, and there is room. The disk is locked.
 func (t *Torrent) stall(p *piece, err error) bool {
-	if t.closed || p.forgotten || !t.room(1, p.held) || errors.Is(err, storage.ErrClosed) || errors.Is(err, storage.ErrRange) {
+	if t.closed || p.forgotten || fileAlone(err) || !t.room(1, p.held) || errors.Is(err, storage.ErrClosed) || errors.Is(err, storage.ErrRange) {
 		return false
 	}
 	p.phase, p.stalled, p.relieve, p.again = resting, true, false, false
@@ -225,6 +226,20 @@ func (t *Torrent) stall(p *piece, err error) bool {
 	}
 	t.stalled.push(p)
 	return true
+}
+
+// fileAlone reports whether a failure is about one file: the others take writes, and what was
+// to be in it is not worth keeping.
+func fileAlone(err error) bool {
+	return err != nil && storage.KindOf(err).Then() == fault.Refuse
+}
+
+// breaks returns the error that no more writes are tried after, until the next Retry.
+func breaks(err error) error {
+	if fileAlone(err) {
+		return nil
+	}
+	return err
 }
 
 // room reports whether so many more pieces and blocks may be kept. All torrents together

@@ -66,7 +66,7 @@ func (w *worker) early(p *piece, to uint32) bool {
 	err, tried := t.broken, false
 	if err == nil {
 		err, tried = w.write(p, p.clean, to), true
-		t.broken = err
+		t.broken = breaks(err)
 	}
 	if err == nil {
 		if p.again && !p.forgotten && t.goesOn != nil {
@@ -210,7 +210,7 @@ func (w *worker) store(p *piece) {
 			err := t.broken
 			if err == nil {
 				err = w.write(p, p.clean, p.n)
-				t.broken = err
+				t.broken = breaks(err)
 			}
 			if err != nil && t.stall(p, err) {
 				w.told(t, Result{Piece: p.index, Err: err, Stalled: true})

@@ -13,8 +13,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"shoal/internal/block"
 	"shoal/internal/crashfs"
+	"shoal/internal/fault"
 	"shoal/internal/storage"
 	"shoal/internal/wire"
 )
@@ -50,7 +53,7 @@ func TestEveryKindOfFailure(t *testing.T) {
 				wait(t, o)
 				time.Sleep(40 * time.Second) // after a sync that failed everything is looked at first
 				s := l.Stats()
-				if s.State != Held || storage.KindOf(s.Err) != kind || !strings.Contains(s.Err.Error(), kind.Advice()) {
+				if s.State != Held || storage.KindOf(s.Err) != kind || !strings.Contains(s.Err.Error(), fault.Of("write", unix.ErrnoName(errno)).Words()) {
 					t.Fatalf("while it fails: %v, %v (want %v)", s.State, s.Err, kind)
 				}
 				if errno != syscall.EMFILE { // then nothing can be read either

@@ -131,6 +131,7 @@ func (t *Torrent) openFiles(gen int32, s *search) (*opening, error) {
 		return nil, err
 	}
 	t.users.links.Seal(t.at.Load().abs, true)
+	t.refused.forget() // something may have been done about them
 	o.files.Skip(t.skipped())
 	o.files.CheckWrites(o.ownFile)
 	o.guard = resume.NewGuard(o.files, o.files.Folder(), o.journal, resume.VolumeAt(t.at.Load().abs))
@@ -245,7 +246,7 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 	}
 	o.seen, o.found = seen, have
 	o.guard.Expect(seen)
-	if err != nil {
+	if err != nil && !t.leftOut(o, err) {
 		return have, err
 	}
 	if err = o.judge(seen, have, allPieces(have.Len())); err == nil {
@@ -267,7 +268,7 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 		err = o.allOwn(have)
 	}
 	if err == nil {
-		err = o.store.Prepare(ctx)
+		err = o.keeping(func() error { return o.store.Prepare(ctx) })
 	}
 	if err == nil {
 		err = o.moveOut(ctx)
@@ -277,7 +278,9 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 	}
 	for i := 0; t.spec.Allocate && err == nil && i < len(t.info.Files); i++ {
 		if !o.files.Skipped(i) && !have.All() {
-			err = o.guard.Allocate(ctx, i)
+			if err = o.guard.Allocate(ctx, i); err != nil && t.leftOut(o, err) {
+				err = nil
+			}
 		}
 	}
 	if err == nil {
@@ -421,8 +424,10 @@ func (o *opening) sync(ctx context.Context) error {
 	}
 	for i := range o.t.info.Files {
 		if !o.t.spec.SeedOnly && o.t.info.Files[i].Executable && !o.files.Skipped(i) {
-			if err := o.files.MakeExecutable(i); err != nil { // its bytes are right all the same
-				o.t.tell(Event{Kind: EventFiles, Text: err.Error()})
+			// Its bytes are right all the same: a file that is read-only, or another user's, is
+			// not worth a word at each start.
+			if err := o.files.MakeExecutable(i); err != nil {
+				o.t.e.log.Debug("make executable", "torrent", o.t.info.Name, "err", err)
 			}
 		}
 	}
@@ -530,6 +535,7 @@ func (t *Torrent) afterSettle(now mono.Time, s *settled) {
 	default:
 		t.rejoin(now, s.have)
 	}
+	t.leaveOut()
 	if t.swarm != nil && t.swarm.Complete() {
 		t.sync() // also once more, when the last time failed
 	}

@@ -353,6 +353,9 @@ func (t *Torrent) checkedPiece(now mono.Time, gen int32, r *disk.Result) {
 	case errors.Is(r.Err, resume.ErrChanged):
 		t.swarm.Unwritten(now, r.Piece)
 		t.spoilt(now, r.Err)
+	case t.leftOut(t.cur, r.Err):
+		t.swarm.Unwritten(now, r.Piece)
+		t.leaveOut()
 	default:
 		if !r.Stalled { // else it is written again
 			t.swarm.Unwritten(now, r.Piece)

@@ -38,13 +38,12 @@ func (t *Torrent) Priority(file int) uint8 {
 
 // skipped gives which files are not wanted; nil when all are.
 func (t *Torrent) skipped() []bool {
-	prio := t.priorities()
-	if prio == nil {
+	if t.priorities() == nil && t.refused.none() {
 		return nil
 	}
-	out := make([]bool, len(prio))
-	for i, p := range prio {
-		out[i] = p == picker.Skip
+	out := make([]bool, len(t.info.Files))
+	for i := range out {
+		out[i] = !t.keeps(i)
 	}
 	return out
 }
@@ -52,19 +51,19 @@ func (t *Torrent) skipped() []bool {
 // piecePriorities gives each piece the highest priority of the files it is part of; nil
 // when all are normal.
 func (t *Torrent) piecePriorities() []uint8 {
-	prio := t.priorities()
-	if prio == nil {
+	if t.priorities() == nil && t.refused.none() {
 		return nil
 	}
 	out := make([]uint8, t.geom.Pieces)
 	size := int64(t.geom.PieceLength)
 	for i := range t.info.Files {
 		f := &t.info.Files[i]
-		if f.Length == 0 || f.Pad {
+		if f.Length == 0 || f.Pad || !t.keeps(i) {
 			continue
 		}
+		prio := t.Priority(i)
 		for p := f.Offset / size; p <= (f.Offset+f.Length-1)/size; p++ {
-			out[p] = max(out[p], prio[i])
+			out[p] = max(out[p], prio)
 		}
 	}
 	return out
@@ -95,5 +94,5 @@ func (o *opening) moveOut(ctx context.Context) error {
 	if o.guard == nil {
 		return nil
 	}
-	return o.guard.MoveOut(ctx)
+	return o.keeping(func() error { return o.guard.MoveOut(ctx) })
 }

@@ -128,6 +128,8 @@ type Torrent struct {
 	byes life // ends when farewells are cut short
 	asks life // ends when announces under way have to: a farewell's time after ctx, or with byes
 
+	refused refusals // files that can't be kept
+
 	saying map[string]*saying // the last announce under way to each tracker; nil for none
 
 	base  Totals // of earlier runs
@@ -426,11 +428,11 @@ func (t *Torrent) SetSlots(n int) { t.post(event{kind: evSlots, n: int32(n)}) }
 // Wait waits until every file is complete, verified and durable.
 func (t *Torrent) Wait(ctx context.Context) error {
 	if t.complete.Passed() {
-		return nil
+		return t.refused.err()
 	}
 	select {
 	case <-t.complete.C():
-		return nil
+		return t.refused.err()
 	case <-t.stopped.C():
 		return t.Err()
 	case <-ctx.Done():

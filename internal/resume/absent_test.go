@@ -21,7 +21,7 @@ func TestClaimWithoutBytes(t *testing.T) {
 		"part file alone":         {part: true, want: "[2 6]"},
 		"first file":              {size: map[string]int{"t/a": 2500}, want: "[0 1]"},
 		"first file and the part": {part: true, size: map[string]int{"t/a": 2500}, want: "[0 1 2 6]"},
-		"first file, short":       {part: true, size: map[string]int{"t/a": 2000}, want: "[0 6]"},
+		"first file, short":       {part: true, size: map[string]int{"t/a": 2000}, want: "[0 2 6]"},
 		"first file, empty":       {size: map[string]int{"t/a": 0}, want: "[]"},
 		"first file, longer":      {size: map[string]int{"t/a": 9000}, want: "[0 1]"},
 		"last file":               {size: map[string]int{"t/d": 1500}, want: "[7]"},

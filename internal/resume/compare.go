@@ -71,7 +71,7 @@ func (lo *Loaded) Compare(now Seen) Verdict {
 			// It was never noted as there, so a claim can only be of bytes in the part file.
 			l.markAbsent(unfounded, i, l.Part && now.Files[l.part()].Exists)
 		case is.same(st.files[i]), lo.ours(i, is, now.Volume):
-			l.markBehind(unfounded, i, is.Size)
+			l.markBehind(unfounded, i, is.Size, l.Part && now.Files[l.part()].Exists)
 		default:
 			v.Changed, v.How = append(v.Changed, i), append(v.How, lo.how(i, is))
 			l.mark(v.Doubt, i)

@@ -121,11 +121,11 @@ func FuzzJournalFiles(f *testing.F) {
 				case !is.Exists:
 					absent = true
 				case e.Offset+is.Size < min(end, e.Offset+e.Length):
-					t.Fatalf("piece %d is trusted, and %s ends before it", i, e.Path)
+					absent = true
 				}
 			}
 			if absent && (!part || files < 2) {
-				t.Fatalf("piece %d is trusted, and one of its %d files is not there; part file: %v", i, files, part)
+				t.Fatalf("piece %d is trusted, and one of its %d files is not there, or too short; part file: %v", i, files, part)
 			}
 		}
 	})

@@ -152,7 +152,7 @@ func (g *Guard) before(first, last int) (seen []noted, err error) {
 		if id.Exists && id.Inode != was.Inode {
 			g.reopen(i)
 		}
-		absent = absent || !id.Exists
+		absent = absent || !id.Exists || id.Size < 0 || g.skipped(i)
 		seen = append(seen, noted{i, id})
 		return nil
 	}
@@ -189,6 +189,12 @@ func (g *Guard) after(seen []noted) error {
 // so that its pieces are in doubt for whoever compares.
 func (g *Guard) spoilt(i int, how string) error {
 	return &storage.Error{Op: "write", Path: g.j.lay.Files[i].Path, Kind: storage.Other, Err: changed(how)}
+}
+
+// skipped reports whether file i is not wanted, so that its bytes may go to the part file.
+func (g *Guard) skipped(i int) bool {
+	st, ok := g.Storage.(interface{ Skipped(entry int) bool })
+	return ok && st.Skipped(i)
 }
 
 // reopen opens file i again before the next write: its name leads to a file of the same size

@@ -7,6 +7,7 @@ import (
 	"path"
 
 	"shoal/internal/bitfield"
+	"shoal/internal/fault"
 	"shoal/internal/storage"
 )
 
@@ -29,8 +30,9 @@ func harden(ctx context.Context, fsys storage.FS, l *Layout, pieces *bitfield.Bi
 			return err
 		}
 		if ids[i].Exists && (holds || ids[i].Size >= 0) { // what is not a file holds no piece
-			if err := hardenFile(fsys, e.Path); err != nil {
-				return storage.Fail("sync", e.Path, err)
+			err := storage.Fail("sync", e.Path, hardenFile(fsys, e.Path))
+			if err != nil && (holds || storage.KindOf(err).Then() != fault.Refuse) {
+				return err
 			}
 		}
 		for dir := path.Dir(e.Path); !synced[dir]; dir = path.Dir(dir) {

@@ -31,6 +31,9 @@ func (a Identity) sameFile(b Identity, v Volume) bool {
 // Size and time decide. The number does not: many file systems invent it, and another one
 // at each mount; a backup that is brought back has another one, too.
 func (a Identity) same(was Identity) bool {
+	if a.Size < 0 && was.Size < 0 {
+		return true // a folder, say, whose time says nothing
+	}
 	return a.Exists == was.Exists && a.Size == was.Size && sameTime(was.ModTime, a.ModTime)
 }
 
@@ -88,13 +91,20 @@ func Look(fsys storage.FS, files []storage.Entry) (Seen, error) {
 
 func look(fsys storage.FS, name string) (Identity, error) {
 	info, err := fsys.Lstat(name)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || err != nil && nameless(storage.Fail("look up", name, err)) {
 		return Identity{}, nil
 	}
 	if err != nil {
 		return Identity{}, storage.Fail("look up", name, err)
 	}
 	return identityFrom(info), nil
+}
+
+// nameless reports whether no file can have the name: the file system does not take it, or a
+// file lies where a folder would have to be. Then none is there.
+func nameless(err error) bool {
+	k := storage.KindOf(err)
+	return k == storage.BadName || k == storage.Unsafe
 }
 
 // identityOf gives the identity of an open file.

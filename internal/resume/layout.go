@@ -108,13 +108,16 @@ func (l *Layout) markAbsent(set *bitfield.Bitfield, i int, inPart bool) {
 }
 
 // markBehind adds the pieces of file i that end behind its first n bytes; none when n is
-// negative, for what is not a plain file.
-func (l *Layout) markBehind(set *bitfield.Bitfield, i int, n int64) {
+// negative, for what is not a plain file. With inPart as in markAbsent.
+func (l *Layout) markBehind(set *bitfield.Bitfield, i int, n int64, inPart bool) {
 	e := &l.Files[i]
 	if n < 0 || n >= e.Length {
 		return
 	}
 	first, last := l.pieces(e.Offset+n, e.Length-n)
+	if end := e.Offset + e.Length; inPart && end%int64(l.Geometry.PieceLength) != 0 && end < l.Geometry.Total {
+		last--
+	}
 	for p := first; p < last; p++ {
 		set.Set(p)
 	}

@@ -2,52 +2,32 @@ package storage
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
+
+	"shoal/internal/fault"
 )
 
 // Kind sorts failures by what can be done about them.
-type Kind uint8
+type Kind = fault.Kind
 
 // The kinds of failure.
 const (
-	Other        Kind = iota // none of those below
-	NoSpace                  // the volume, or the user's share of it, is full
-	NoPermission             // the system does not allow it
-	ReadOnly                 // the volume is mounted read-only
-	TooManyFiles             // the process or the system has no file handles left
-	Missing                  // the file does not exist, or ends too early
-	IO                       // the device failed
-	Unsafe                   // what is there is not a plain file of this torrent alone
+	Other        = fault.Other
+	NoSpace      = fault.NoSpace
+	NoPermission = fault.NoPermission
+	ReadOnly     = fault.ReadOnly
+	TooManyFiles = fault.TooManyFiles
+	Missing      = fault.Missing
+	IO           = fault.IO
+	Unsafe       = fault.Unsafe
+	TooLarge     = fault.TooLarge
+	BadName      = fault.BadName
+	Gone         = fault.Gone
+	Busy         = fault.Busy
+	NoMemory     = fault.NoMemory
+	Unsupported  = fault.Unsupported
 )
-
-var kinds = [...]struct{ name, advice string }{
-	Other:        {"failure", ""},
-	NoSpace:      {"no space", "free some space, or choose another folder"},
-	NoPermission: {"no permission", "allow this user to read and write there, or choose another folder"},
-	ReadOnly:     {"read-only", "mount the volume writable, or choose another folder"},
-	TooManyFiles: {"too many open files", "raise the limit on open files"},
-	Missing:      {"missing", "bring the file back, or check the torrent again"},
-	IO:           {"device failure", "look at the health of the disk, then check the torrent again"},
-	Unsafe:       {"unsafe", "move what is there out of the way, or choose another folder"},
-}
-
-// String gives the kind in two or three words.
-func (k Kind) String() string {
-	if int(k) < len(kinds) {
-		return kinds[k].name
-	}
-	return fmt.Sprintf("kind %d", uint8(k))
-}
-
-// Advice says what a person can do about it; empty when nothing general helps.
-func (k Kind) Advice() string {
-	if int(k) < len(kinds) {
-		return kinds[k].advice
-	}
-	return ""
-}
 
 // Error is a failure of the file system: what was attempted, on what, why, and
 // what to do about it.
@@ -61,7 +41,11 @@ type Error struct {
 // Error gives "write a/b.iso: no space left on device (free some space, …)".
 func (e *Error) Error() string {
 	s := e.Op + " " + e.Path + ": " + e.Err.Error()
-	if a := e.Kind.Advice(); a != "" {
+	f := systemFault(e.Op, e.Err)
+	if f.Kind != e.Kind {
+		f = fault.Fault{Kind: e.Kind}
+	}
+	if a := f.Words(); a != "" {
 		s += " (" + a + ")"
 	}
 	return s
@@ -100,17 +84,17 @@ func fail(op, path string, err error) error {
 	if pe, ok := err.(*fs.PathError); ok {
 		err = pe.Err
 	}
-	return &Error{Op: op, Path: path, Kind: classify(err), Err: err}
+	return &Error{Op: op, Path: path, Kind: classify(op, err), Err: err}
 }
 
-func classify(err error) Kind {
+func classify(op string, err error) Kind {
 	switch {
 	case errors.Is(err, ErrUnsafe):
 		return Unsafe
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, io.ErrUnexpectedEOF):
 		return Missing
 	}
-	if k := classifySystem(err); k != Other {
+	if k := systemFault(op, err).Kind; k != Other {
 		return k
 	}
 	if errors.Is(err, fs.ErrPermission) {

@@ -5,27 +5,17 @@ package storage
 import (
 	"errors"
 	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"shoal/internal/fault"
 )
 
-// classifySystem sorts the error numbers of Unix systems.
-func classifySystem(err error) Kind {
+// systemFault says what an error number of a Unix system means.
+func systemFault(op string, err error) fault.Fault {
 	errno, ok := errors.AsType[syscall.Errno](err)
 	if !ok {
-		return Other
+		return fault.Fault{}
 	}
-	switch errno {
-	case syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG:
-		return NoSpace
-	case syscall.EACCES, syscall.EPERM:
-		return NoPermission
-	case syscall.EROFS:
-		return ReadOnly
-	case syscall.EMFILE, syscall.ENFILE:
-		return TooManyFiles
-	case syscall.EIO, syscall.ENXIO, syscall.ENODEV, syscall.ESTALE:
-		return IO
-	case syscall.ELOOP, syscall.ENOTDIR, syscall.EISDIR:
-		return Unsafe
-	}
-	return Other
+	return fault.Of(op, unix.ErrnoName(errno))
 }

@@ -11,6 +11,8 @@ import (
 	"sort"
 	"strings"
 	"sync"
+
+	"shoal/internal/fault"
 )
 
 // writeBehind is how many bytes are written to a file before the system is asked
@@ -209,6 +211,14 @@ func (f *Files) readFile(i int, bufs [][]byte, off, n int64) (int64, error) {
 		return 0, err
 	}
 	got, err := o.ReadV(bufs, at)
+	if inPart, may := f.inPart(i, off, n); err == io.EOF && may && !o.isPart() {
+		// What the file system did not hold of it may be in the part file.
+		if p, perr := f.pool.acquire(f, len(f.entries), Read); perr == nil {
+			f.pool.release(o)
+			o = p
+			got, err = o.ReadV(bufs, inPart)
+		}
+	}
 	if err == nil && f.check != nil {
 		if err = f.check(o.slot.entry, o.Handle); err != nil {
 			got = 0
@@ -259,6 +269,14 @@ func (f *Files) writeFile(i int, bufs [][]byte, off, n int64) (int64, error) {
 		return 0, err
 	}
 	got, err := o.WriteV(bufs, off)
+	if at, may := f.inPart(i, off, n); err != nil && may && !o.isPart() && f.Skipped(i) && classify("write", err) == TooLarge {
+		f.pool.release(o)
+		if o, err = f.pool.acquire(f, len(f.entries), Create); err != nil {
+			return 0, err
+		}
+		off = at
+		got, err = o.WriteV(bufs, off)
+	}
 	f.pool.counters.writes.Add(1)
 	f.pool.counters.writtenBytes.Add(int64(got))
 	if got > 0 {
@@ -473,11 +491,15 @@ func (f *Files) State() ([]FileState, error) {
 			states[i].InPart = hasPart
 			continue
 		}
-		if err != nil {
-			return nil, fail("look up", e.Path, err)
+		if err == nil && !info.Mode().IsRegular() {
+			err = ErrUnsafe
 		}
-		if !info.Mode().IsRegular() {
-			return nil, fail("look up", e.Path, ErrUnsafe)
+		if err = fail("look up", e.Path, err); KindOf(err).Then() == fault.Refuse {
+			states[i].Err, states[i].InPart = err, hasPart // the other files are none the worse
+			continue
+		}
+		if err != nil {
+			return nil, err
 		}
 		states[i].Exists, states[i].Size, states[i].ModTime = true, info.Size(), info.ModTime()
 	}

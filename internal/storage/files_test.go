@@ -207,6 +207,7 @@ func TestErrorKinds(t *testing.T) {
 		syscall.ENOSPC: storage.NoSpace, syscall.EDQUOT: storage.NoSpace,
 		syscall.EACCES: storage.NoPermission, syscall.EROFS: storage.ReadOnly,
 		syscall.EMFILE: storage.TooManyFiles, syscall.EIO: storage.IO,
+		syscall.EFBIG: storage.TooLarge, syscall.ENODEV: storage.Gone, syscall.EBUSY: storage.Busy, syscall.ENOMEM: storage.NoMemory,
 		fs.ErrNotExist: storage.Missing, storage.ErrUnsafe: storage.Unsafe,
 		errors.New("?"): storage.Other,
 	}
@@ -222,7 +223,11 @@ func TestErrorKinds(t *testing.T) {
 		if storage.KindOf(err) != kind || !errors.Is(err, cause) {
 			t.Errorf("%v: kind %v, error %v; want %v", cause, storage.KindOf(err), err, kind)
 		}
-		if kind != storage.Other && (!strings.HasPrefix(err.Error(), "write d/file.iso: ") || !strings.Contains(err.Error(), kind.Advice())) {
+		advice := kind.Advice()
+		if cause == syscall.EDQUOT {
+			advice = "your share of that volume is used up"
+		}
+		if kind != storage.Other && (!strings.HasPrefix(err.Error(), "write d/file.iso: ") || !strings.Contains(err.Error(), advice)) {
 			t.Errorf("error %q does not say what, on what and what to do", err)
 		}
 	}

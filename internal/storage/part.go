@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"path"
 
+	"shoal/internal/fault"
 	"shoal/metainfo"
 )
 
@@ -159,7 +160,8 @@ func (f *Files) where(i int, mode Mode, off, n int64) (o *openFile, at int64, er
 		own = Write // it is used when it is there, and not made
 	}
 	o, err = f.pool.acquire(f, i, own)
-	if err == nil || !may || KindOf(err) != Missing {
+	if err == nil || !may || KindOf(err) != Missing && !(mode == Read || own == Write) ||
+		KindOf(err) != Missing && KindOf(err).Then() != fault.Refuse {
 		return o, off, err
 	}
 	if mode == Read {
@@ -171,6 +173,9 @@ func (f *Files) where(i int, mode Mode, off, n int64) (o *openFile, at int64, er
 	o, err = f.pool.acquire(f, len(f.entries), Create)
 	return o, at, err
 }
+
+// isPart reports whether it is the part file.
+func (o *openFile) isPart() bool { return o.slot.entry == len(o.slot.files.entries) }
 
 // hasPart reports whether there is a part file.
 func (f *Files) hasPart() bool {

@@ -87,6 +87,7 @@ type FileState struct {
 	InPart  bool      // it does not exist, and its first and last piece may lie in the part file
 	Size    int64     // as it is: shorter than Length when incomplete, longer when foreign bytes follow
 	ModTime time.Time // of the last change
+	Err     error     // why there can be no such file, or what is there is not one; then it does not exist
 }
 
 // Readable reports whether all of the file's part of the span can be read,

@@ -1,0 +1,4 @@
+package fault
+
+// Rows returns the number of error numbers that are known.
+func Rows() int { return len(unix) }

@@ -1,0 +1,125 @@
+// Package fault says what each error of a file system means for a torrent: of which kind it
+// is, what a person can do about it, and what follows for the file and for the torrent. It
+// knows error numbers by name alone, so it is the same on every system.
+package fault
+
+import "fmt"
+
+// Kind sorts failures by what can be done about them.
+type Kind uint8
+
+// The kinds of failure.
+const (
+	Other        Kind = iota // none of those below
+	NoSpace                  // the volume, or the user's share of it, is full
+	NoPermission             // the system does not allow it
+	ReadOnly                 // the volume is mounted read-only
+	TooManyFiles             // the process or the system has no file handles left
+	Missing                  // the file does not exist, or ends too early
+	IO                       // the device failed
+	Unsafe                   // what is there is not a plain file of this torrent alone
+	TooLarge                 // the file system holds no file of this length
+	BadName                  // the file system takes no such name
+	Gone                     // the volume was detached, or its server does not answer
+	Busy                     // another program, or the system, holds the file
+	NoMemory                 // the system has no memory for it
+	Unsupported              // the file system can't do this at all
+)
+
+// Then is what follows from a failure.
+type Then uint8
+
+// The consequences.
+const (
+	// Hold: no file of the torrent takes anything. What came is kept, and written again
+	// later; what we have is served.
+	Hold Then = iota
+	// Refuse: this file can't be kept here. The others are.
+	Refuse
+	// Slow: wait until a handle or memory is free.
+	Slow
+	// Look: what the files hold is unknown until they are opened and hashed again.
+	Look
+	// Missed: the file is waited for.
+	Missed
+	// Ignore: do without.
+	Ignore
+)
+
+var thens = [...]string{"hold", "refuse", "slow", "look", "missed", "ignore"}
+
+// String returns the consequence in a word.
+func (t Then) String() string { return thens[t] }
+
+var kinds = [...]struct {
+	name, advice string
+	then         Then
+}{
+	Other:        {"failure", "", Hold},
+	NoSpace:      {"no space", "free some space, or choose another folder", Hold},
+	NoPermission: {"no permission", "allow this user to read and write there, or choose another folder", Refuse},
+	ReadOnly:     {"read-only", "mount the volume writable, or choose another folder", Hold},
+	TooManyFiles: {"too many open files", "raise the limit on open files", Slow},
+	Missing:      {"missing", "bring the file back, or check the torrent again", Missed},
+	IO:           {"device failure", "look at the health of the disk, then check the torrent again", Look},
+	Unsafe:       {"unsafe", "move what is there out of the way, choose another folder, or leave the file out with --skip", Refuse},
+	TooLarge:     {"too large", "too large for this file system: FAT32 holds files below 4 GiB; choose a folder on another one, or leave the file out with --skip", Refuse},
+	BadName:      {"name refused", "this file system does not take that name: give the file another one with --rename, or leave it out with --skip", Refuse},
+	Gone:         {"volume gone", "attach the volume again, or look after the server that it is on", Look},
+	Busy:         {"in use", "another program or the system holds it: end that, and it goes on by itself", Hold},
+	NoMemory:     {"out of memory", "end some programs; it goes on by itself", Slow},
+	Unsupported:  {"not supported", "this file system can't do that: choose a folder on another one", Hold},
+}
+
+// String returns the kind in two or three words.
+func (k Kind) String() string {
+	if int(k) < len(kinds) {
+		return kinds[k].name
+	}
+	return fmt.Sprintf("kind %d", uint8(k))
+}
+
+// Advice says what a person can do about it; empty when nothing general helps.
+func (k Kind) Advice() string {
+	if int(k) < len(kinds) {
+		return kinds[k].advice
+	}
+	return ""
+}
+
+// Then returns what follows from a failure of the kind.
+func (k Kind) Then() Then {
+	if int(k) < len(kinds) {
+		return kinds[k].then
+	}
+	return Hold
+}
+
+// Fault is what one error number means.
+type Fault struct {
+	Kind   Kind
+	Advice string // more exact than that of the kind; empty for that
+}
+
+// Words returns what a person can do about it.
+func (f Fault) Words() string {
+	if f.Advice != "" {
+		return f.Advice
+	}
+	return f.Kind.Advice()
+}
+
+// Of returns what a Unix error number means, by its name, such as "ENOSPC". op is what was
+// attempted, such as "open" or "write".
+func Of(op, name string) Fault {
+	if name == "EINVAL" {
+		switch op {
+		case "read", "write", "sync", "truncate", "make executable": // of what is open, or there
+			return Fault{Kind: Unsupported}
+		}
+	}
+	return unix[name]
+}
+
+// OfWindows returns what an error code of Windows means (winerror.h).
+func OfWindows(code uint32) Fault { return windows[code] }
