@@ -264,7 +264,7 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 			return have, err
 		}
 	}
-	if err = o.adopt(ctx, seen, have); err == nil {
+	if err = o.adoptKept(ctx, seen, have); err == nil {
 		err = o.allOwn(have)
 	}
 	if err == nil {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,8 +11,10 @@ import (
 	"strings"
 	"sync"
 
+	"shoal/internal/bitfield"
 	"shoal/internal/fault"
 	"shoal/internal/picker"
+	"shoal/internal/resume"
 	"shoal/internal/storage"
 )
 
@@ -194,6 +197,38 @@ func (o *opening) keeping(do func() error) error {
 	for {
 		if err := do(); err == nil || !o.t.leftOut(o, err) {
 			return err
+		}
+	}
+}
+
+// adoptKept claims what was found, but for pieces of files that turn out not to be kept: some
+// are written once more for it.
+func (o *opening) adoptKept(ctx context.Context, seen resume.Seen, have *bitfield.Bitfield) error {
+	for {
+		err := o.adopt(ctx, seen, have)
+		if err == nil || !o.t.leftOut(o, err) {
+			return err
+		}
+		n := have.Count()
+		o.t.refused.giveUp(o.t, have)
+		if have.Count() == n {
+			return err
+		}
+		if seen, err = resume.Look(o.files.Folder(), o.lay.Files); err != nil {
+			return err
+		}
+	}
+}
+
+// giveUp takes the pieces of files that are not kept out of a set.
+func (r *refusals) giveUp(t *Torrent, have *bitfield.Bitfield) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	size := int64(t.geom.PieceLength)
+	for i := range r.files {
+		f := &t.info.Files[i]
+		for p := f.Offset / size; f.Length > 0 && p <= (f.Offset+f.Length-1)/size; p++ {
+			have.Clear(uint32(p))
 		}
 	}
 }

@@ -34,7 +34,7 @@ func (g *Guard) change(i int, do func() error) error {
 	if _, adopted := g.j.left(i); !adopted {
 		return ErrNotAdopted
 	}
-	before, err := g.before(i, i+1)
+	before, err := g.before(i, i+1, false)
 	if err != nil {
 		return err
 	}

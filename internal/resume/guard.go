@@ -111,7 +111,8 @@ func (g *Guard) WriteV(bufs [][]byte, off int64) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	first, last := g.j.lay.touched(off, n)
-	before, err := g.before(first, last)
+	shared := g.j.lay.shared(off, n)
+	before, err := g.before(first, last, shared)
 	if err != nil {
 		return err
 	}
@@ -120,7 +121,7 @@ func (g *Guard) WriteV(bufs [][]byte, off int64) error {
 		return err
 	}
 	if waited { // so long that somebody may have been there meanwhile
-		if before, err = g.before(first, last); err != nil {
+		if before, err = g.before(first, last, shared); err != nil {
 			return errors.Join(err, g.j.end(nil))
 		}
 	}
@@ -131,9 +132,10 @@ func (g *Guard) WriteV(bufs [][]byte, off int64) error {
 }
 
 // before sees the files before a write; they are as they were left. Where one of them is
-// not there, the part file may be written to in its place.
-func (g *Guard) before(first, last int) (seen []noted, err error) {
-	absent := false
+// not there, or the range is of a piece that several files share, the part file may be written
+// to in its place: a file can be left out at any moment.
+func (g *Guard) before(first, last int, shared bool) (seen []noted, err error) {
+	absent := shared
 	look := func(i int) error {
 		if !kept(&g.j.lay.Files[i]) {
 			return nil
@@ -152,7 +154,7 @@ func (g *Guard) before(first, last int) (seen []noted, err error) {
 		if id.Exists && id.Inode != was.Inode {
 			g.reopen(i)
 		}
-		absent = absent || !id.Exists || id.Size < 0 || g.skipped(i)
+		absent = absent || !id.Exists
 		seen = append(seen, noted{i, id})
 		return nil
 	}
@@ -189,12 +191,6 @@ func (g *Guard) after(seen []noted) error {
 // so that its pieces are in doubt for whoever compares.
 func (g *Guard) spoilt(i int, how string) error {
 	return &storage.Error{Op: "write", Path: g.j.lay.Files[i].Path, Kind: storage.Other, Err: changed(how)}
-}
-
-// skipped reports whether file i is not wanted, so that its bytes may go to the part file.
-func (g *Guard) skipped(i int) bool {
-	st, ok := g.Storage.(interface{ Skipped(entry int) bool })
-	return ok && st.Skipped(i)
 }
 
 // reopen opens file i again before the next write: its name leads to a file of the same size

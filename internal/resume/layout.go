@@ -60,6 +60,16 @@ func (l *Layout) touched(off, n int64) (first, last int) {
 	return first, last
 }
 
+// shared reports whether a range of the span lies in a piece that several files have a part of.
+func (l *Layout) shared(off, n int64) bool {
+	for p, last := l.pieces(off, n); p < last; p++ {
+		if from, to := l.touched(l.Geometry.Offset(p, 0), int64(l.Geometry.PieceSize(p))); to-from > 1 {
+			return true
+		}
+	}
+	return false
+}
+
 // pieces gives the pieces, from first to before last, that a range of the span
 // lies in.
 func (l *Layout) pieces(off, n int64) (first, last uint32) {
