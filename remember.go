@@ -24,8 +24,14 @@ type Remembered struct {
 
 	// Stopped torrents stay as they are until Engine.Start.
 	Stopped    bool
+	Paused     bool  // by the user
 	Uploaded   int64 // payload bytes of all runs
 	Downloaded int64
+
+	// Bytes of verified pieces, of pieces that are wanted, and what is verified of these, as
+	// ListRemembered found them in the journal; 0 in what Engine.Remembered returns, where Torrent.Stats
+	// says it.
+	Verified, Wanted, WantedVerified int64
 
 	// Torrent is nil while it does not run: it is stopped, has failed, or there is no engine.
 	Torrent *Torrent
@@ -109,16 +115,26 @@ func (e *Engine) Remove(ctx context.Context, infoHash string) error {
 // long. Without Save it is done soon, for totals once a minute, and by Close.
 func (e *Engine) Save(ctx context.Context) error { return publicError(e.e.Save(ctx)) }
 
-// ListRemembered reads what an engine with this StateDir remembers, while there is none:
-// the error is ErrInUse when there is one.
+// ListRemembered reads what an engine with this StateDir remembers, also while there is one:
+// then it is as that has written it, totals up to a minute ago. How much of each torrent is
+// there comes from its journal, which is never far behind.
 func ListRemembered(ctx context.Context, stateDir string) ([]Remembered, []Problem, error) {
 	_, lo, done, err := openRemembered(stateDir)
+	if errors.Is(err, ErrInUse) {
+		lo, err = engine.PeekCatalogue(stateDir)
+		err = publicError(err)
+		done = func(context.Context) error { return nil }
+	}
 	if err != nil || lo == nil {
 		return nil, nil, err
 	}
 	var all []Remembered
 	for i := range lo.Entries {
-		all = append(all, remembered(engine.RowOf(&lo.Entries[i])))
+		en := &lo.Entries[i]
+		r := remembered(engine.RowOf(en))
+		h := engine.Claimed(stateDir, en)
+		r.Paused, r.Verified, r.Wanted, r.WantedVerified = en.Paused, h.Verified, h.Wanted, h.WantedVerified
+		all = append(all, r)
 	}
 	return all, problems(lo.Problems), done(ctx)
 }

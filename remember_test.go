@@ -42,8 +42,8 @@ func TestRemembered(t *testing.T) {
 	if _, err := shoal.New(cfg); !errors.Is(err, shoal.ErrInUse) || !strings.Contains(err.Error(), state) {
 		t.Errorf("a second engine: %v", err)
 	}
-	if _, _, err := shoal.ListRemembered(ctx, state); !errors.Is(err, shoal.ErrInUse) {
-		t.Errorf("a look while it runs: %v", err)
+	if all, problems, err := shoal.ListRemembered(ctx, state); len(all) != 1 || len(problems) > 0 || err != nil || all[0].Stopped || all[0].InfoHash != hash {
+		t.Errorf("a look while it runs: %+v, %v, %v", all, problems, err)
 	}
 	if err := shoal.Forget(ctx, state, hash); !errors.Is(err, shoal.ErrInUse) {
 		t.Errorf("forget while it runs: %v", err)

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -239,10 +240,17 @@ func (a asked) each(out *output, ask func(url string) error) (answered int) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	places := make(chan struct{}, askAtOnce)
+	var ended atomic.Int64
+	defer out.alive(func() string {
+		return fmt.Sprintf("asking %s, %s done", count(len(a.trackers), "tracker"), group(ended.Load()))
+	})()
 	for _, url := range a.trackers {
 		places <- struct{}{}
 		wg.Go(func() {
-			defer func() { <-places }()
+			defer func() {
+				<-places
+				ended.Add(1)
+			}()
 			if err := ask(url); err != nil {
 				out.say("%s", redact.Of(url, printable(err.Error())))
 				out.event("failed", trackerFailedEvent{shoal.Redact(url), redact.Of(url, printable(err.Error()))})

@@ -95,6 +95,7 @@ func runMany(ctx context.Context, out *output, names []string, n netFlags, o run
 	if err != nil {
 		return err
 	}
+	out.stamps = true // what happens stays as a line with its time
 	m := &lasting{session: s}
 	if err = m.begin(ctx, srcs, n, o); err == nil {
 		err = m.run(ctx)
@@ -217,7 +218,7 @@ func (m *lasting) run(ctx context.Context) error {
 	if m.stopped > 0 {
 		m.out.say("%s stopped", count(m.stopped, "torrent"))
 	}
-	m.out.say("up") // alone on its line, so that it can be waited for
+	m.out.mark("up") // alone on its line, so that it can be waited for
 	m.out.event("up", up)
 	defer m.spare(ctx, len(m.torrents))()
 	if err := ended(ctx, m.out, m.engine, m.torrents...); err != nil {

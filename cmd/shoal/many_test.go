@@ -50,11 +50,14 @@ func TestRun(t *testing.T) {
 	if up := r.await("up", nil); number(t, up, "complete") != 1 {
 		t.Errorf("up: %v", up)
 	}
-	for _, args := range [][]string{again, {"list", "--state", state}, {"forget", hash, "--state", state}} {
+	for _, args := range [][]string{again, {"forget", hash, "--state", state}} {
 		e := start(t, args...).finish(exitFailed, "error")
 		if text := e["message"].(string) + e["hint"].(string); !strings.Contains(text, state) || !strings.Contains(text, "stop that shoal run") {
 			t.Errorf("%v while it runs: %v", args, e)
 		}
+	}
+	if e := start(t, "list", "--state", state).await("remembered", nil); number(t, e, "wanted_verified") != s.size || number(t, e, "wanted") != s.size {
+		t.Errorf("listed while it runs: %v", e)
 	}
 	r.signals <- os.Interrupt
 	r.finish(exitInterrupted, "error")
@@ -139,8 +142,8 @@ func TestListLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, _, code := command(t, "list", "--state", state)
-	columns := strings.Split(strings.TrimSuffix(out, "\n"), "\t")
-	if code != exitDone || len(columns) != 7 || columns[0] != tor.InfoHash() || columns[1] != "stopped" || columns[5] != s.dir {
+	columns := strings.Fields(out)
+	if code != exitDone || len(columns) != 7 || columns[6] != tor.InfoHash() || columns[0] != "stopped" || columns[5] != "files" {
 		t.Errorf("%d: %q", code, out)
 	}
 }

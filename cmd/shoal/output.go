@@ -35,6 +35,7 @@ type output struct {
 	ended  bool    // nothing is written any more
 	last   []func()
 
+	stamps  bool // lines begin with the time of day
 	secrets bool // passkeys are shown: a person asked for them
 
 	quiet  bool    // say prints nothing
@@ -44,15 +45,77 @@ type output struct {
 // live reports whether there is an area that can be redrawn.
 func (o *output) live() bool { return o.screen != nil }
 
+// cells is how many cells a line has on the terminal; 0 where there is none.
+func (o *output) cells() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.screen == nil {
+		return 0
+	}
+	width, _ := o.screen.size()
+	return width - 1
+}
+
 // say prints a line for people.
 func (o *output) say(format string, a ...any) {
 	o.record.line(slog.LevelInfo, fmt.Sprintf(format, a...))
 	if o.json || o.quiet {
 		return
 	}
+	line := fmt.Sprintf(format, a...)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.print(o.out, fmt.Sprintf(format, a...))
+	if o.stamps {
+		line = o.now().Format(time.TimeOnly) + "  " + line
+	}
+	o.print(o.out, line)
+}
+
+// mark prints a line that is waited for: it is alone on its line, without the time.
+func (o *output) mark(line string) {
+	if o.json {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.print(o.out, line)
+}
+
+// aliveAfter is how long nothing is said of what takes its time.
+const aliveAfter = time.Second
+
+// alive shows on a terminal, after a second, what is still going on and for how long,
+// until the function that it returns is called. Elsewhere it says nothing.
+func (o *output) alive(what func() string) (stop func()) {
+	if o.json || !o.live() {
+		return func() {}
+	}
+	start, done := o.now(), make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		tick := time.NewTicker(redrawEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+			case <-done:
+				return
+			}
+			if took := o.now().Sub(start); took >= aliveAfter {
+				o.draw(func(width, _ int, g glyphs, c colours) []string {
+					return []string{c.faint + shorten(what()+"  "+span(took.Truncate(time.Second)), width, g) + c.off}
+				})
+			}
+		}
+	})
+	var once sync.Once
+	return func() {
+		once.Do(func() {
+			close(done)
+			wg.Wait()
+			o.clear()
+		})
+	}
 }
 
 // warn prints a line for people on the error stream, and a warning event.

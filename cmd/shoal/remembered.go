@@ -18,6 +18,10 @@ type rememberedEvent struct {
 	Dir        string    `json:"dir"`
 	Added      time.Time `json:"added"`
 	Stopped    bool      `json:"stopped"`
+	Paused     bool      `json:"paused"`
+	Verified   int64     `json:"verified"`
+	Wanted     int64     `json:"wanted"`
+	WantedHad  int64     `json:"wanted_verified"`
 	Downloaded int64     `json:"downloaded"`
 	Uploaded   int64     `json:"uploaded"`
 }
@@ -42,9 +46,10 @@ func listCommand(out *output) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the torrents that shoal run goes on with",
-		Long: `List the torrents that shoal run goes on with, in their order, one a line. The
-columns are separated by tabs: info-hash, "runs" or "stopped", size, received and
-sent in all runs, folder, name. It is for when no shoal run is up.`,
+		Long: `List the torrents that shoal run goes on with, in their order, one a line: how it
+is, how much of it is there, its size, the ratio of all runs, its name and info-hash.
+It can be asked while shoal run is up; what was sent is up to a minute old then.
+--json has the folders, too.`,
 		Example: `  shoal list
   shoal list --json | jq -r 'select(.event=="remembered") | .name'`,
 		Args: cobra.NoArgs,
@@ -105,14 +110,16 @@ func list(ctx context.Context, out *output, n netFlags) error {
 	}
 	var sum listedEvent
 	for _, r := range all {
-		what := "runs"
 		sum.Torrents++
 		if r.Stopped {
-			what = "stopped"
 			sum.Stopped++
 		}
-		out.say("%s\t%s\t%s\t%s\t%s\t%s\t%s", r.InfoHash, what, size(r.Size), size(r.Downloaded), size(r.Uploaded), printable(r.Dir), printable(r.Name))
-		out.event("remembered", rememberedEvent{r.InfoHash, r.Name, r.Size, r.Dir, r.Added, r.Stopped, r.Downloaded, r.Uploaded})
+		out.event("remembered", rememberedEvent{
+			r.InfoHash, r.Name, r.Size, r.Dir, r.Added, r.Stopped, r.Paused, r.Verified, r.Wanted, r.WantedVerified, r.Downloaded, r.Uploaded,
+		})
+	}
+	for _, line := range table(all, out.cells()) {
+		out.say("%s", line)
 	}
 	if len(all) == 0 && !out.json {
 		out.note("no torrent is remembered; shoal run SOURCE adds some")

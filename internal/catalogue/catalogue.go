@@ -25,7 +25,8 @@ var (
 
 // Catalogue is an open folder of torrents.
 type Catalogue struct {
-	fs     resume.FS // nil: nothing is kept
+	fs      resume.FS // nil: nothing is kept
+	looksOn bool      // another one has it: nothing is written
 	unlock func()
 
 	mu     sync.Mutex

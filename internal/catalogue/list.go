@@ -181,6 +181,9 @@ func (c *Catalogue) loadList(names []string) (l list, problems []Problem, err er
 		} else if found == len(listNames) {
 			p.Text += "; nothing is lost, there is a copy"
 		}
+		if c.looksOn {
+			continue
+		}
 		if p.Aside, err = c.copyAside(p.File); err != nil {
 			c.inTheWay[p.File] = true
 			p.Err = cmp.Or(p.Err, err)

@@ -33,6 +33,15 @@ type Loaded struct {
 // maxFile bounds a file: a torrent of the largest size, its priorities and names.
 const maxFile = metainfo.MaxSize + 64<<20
 
+func newCatalogue(fsys resume.FS) *Catalogue {
+	return &Catalogue{
+		fs: fsys, unlock: func() {},
+		rows: map[infohash.Hash]*row{}, settings: Settings{},
+		pending: map[infohash.Hash][]byte{}, removed: map[infohash.Hash]bool{}, inTheWay: map[string]bool{},
+		writers: defaultWriters, maxPending: defaultPending,
+	}
+}
+
 // Open opens the catalogue in fsys, which it uses until Close, and loads all that is
 // there, on all cores. A nil fsys is for an engine that keeps nothing: the
 // catalogue then takes everything and holds no more than totals.
@@ -40,12 +49,7 @@ const maxFile = metainfo.MaxSize + 64<<20
 // What is wrong with single files does not fail it: Loaded.Problems tells. The error is
 // ErrInUse, ErrNewer, or what the system says when it can't list the folder.
 func Open(fsys resume.FS) (*Catalogue, *Loaded, error) {
-	c := &Catalogue{
-		fs: fsys, unlock: func() {},
-		rows: map[infohash.Hash]*row{}, settings: Settings{},
-		pending: map[infohash.Hash][]byte{}, removed: map[infohash.Hash]bool{}, inTheWay: map[string]bool{},
-		writers: defaultWriters, maxPending: defaultPending,
-	}
+	c := newCatalogue(fsys)
 	if fsys == nil {
 		return c, &Loaded{}, nil
 	}
@@ -78,7 +82,7 @@ func (c *Catalogue) load() (*Loaded, error) {
 		if h, ok := parseName(name); ok {
 			hashes = append(hashes, h)
 		}
-		if strings.HasSuffix(name, newSuffix) {
+		if strings.HasSuffix(name, newSuffix) && !c.looksOn {
 			_ = c.fs.Remove(name) // left by a stop; if it stays, the next to write it tries again
 		}
 	}
@@ -97,11 +101,13 @@ func (c *Catalogue) load() (*Loaded, error) {
 			lo.Entries = append(lo.Entries, e.Entry)
 		}
 		if e.problem != nil {
-			c.settle(e)
+			if !c.looksOn {
+				c.settle(e)
+			}
 			lo.Problems = append(lo.Problems, *e.problem)
 		}
 	}
-	if len(lo.Problems) > 0 {
+	if len(lo.Problems) > 0 && !c.looksOn {
 		if err := c.flush(context.Background()); err != nil {
 			lo.Problems = append(lo.Problems, Problem{File: ".", Text: "what was put right is not written yet", Err: err})
 		}

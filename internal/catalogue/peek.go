@@ -30,6 +30,26 @@ func ReadEntry(fsys resume.FS, h infohash.Hash) (Entry, error) {
 	return e.Entry, nil
 }
 
+// Peek reads a folder that another catalogue may have open, and changes nothing in it:
+// what is wrong is told, and not put right. A torrent that comes or goes meanwhile may be told
+// as a problem. The errors are those of Open, but for ErrInUse.
+func Peek(fsys resume.FS) (*Loaded, error) {
+	var lo *Loaded
+	var err error
+	for range peeks {
+		c := newCatalogue(fsys)
+		c.looksOn = true
+		if lo, err = c.load(); err == nil && len(lo.Problems) == 0 {
+			break
+		}
+	}
+	return lo, err
+}
+
+// peeks is how often a folder is read in which something seems to be wrong: it may have been
+// read while it was written.
+const peeks = 2
+
 // Hashes gives the torrents that have a file in a folder, in the order of their
 // info-hashes; as with ReadEntry, another catalogue may have it open.
 func Hashes(fsys resume.FS) ([]infohash.Hash, error) {

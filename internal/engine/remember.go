@@ -84,6 +84,21 @@ func OpenCatalogue(stateDir string) (c *catalogue.Catalogue, lo *catalogue.Loade
 	return c, lo, func(ctx context.Context) error { return errors.Join(c.Close(ctx), f.Close()) }, nil
 }
 
+// PeekCatalogue reads the catalogue of a folder of state that another engine has open, and
+// changes nothing in it.
+func PeekCatalogue(stateDir string) (*catalogue.Loaded, error) {
+	f, err := resume.OpenFolder(CatalogueDir(stateDir))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	lo, err := catalogue.Peek(f)
+	if err != nil {
+		return nil, fmt.Errorf("read the torrents in %s: %w", stateDir, err)
+	}
+	return lo, nil
+}
+
 // openMemory opens what is remembered. Its torrents are still to be brought back.
 func (e *Engine) openMemory() (_ *catalogue.Loaded, close func(context.Context) error, err error) {
 	cat, lo, close, err := OpenCatalogue(e.cfg.StateDir)
