@@ -399,6 +399,8 @@ type WebSeedStats struct {
 	URL         string // without passwords and tokens: see Redact
 	State       string // "waiting", "working", "failing", "given up"
 	Err         string // printable
+	Lacks       int    // files that it does not have, or has with another length
+	LackErr     string // which the last of these is, and what is wrong with it; printable
 	Connections int
 	Downloaded  int64 // bytes of this run
 	DownRate    float64

@@ -251,7 +251,7 @@ func (t *Torrent) Stats() Stats {
 	out.WebDownloaded, out.WebRate = w.WebDownloaded, w.WebRate
 	for _, ws := range w.WebSeeds {
 		out.WebSeeds = append(out.WebSeeds, WebSeedStats{
-			URL: shown("", ws.URL), State: ws.State, Err: shown(ws.URL, ws.Err), Connections: ws.Conns,
+			URL: shown("", ws.URL), State: ws.State, Err: shown(ws.URL, ws.Err), Lacks: ws.Lacks, LackErr: shown(ws.URL, t.t.Lacking(ws.Status)), Connections: ws.Conns,
 			Downloaded: ws.Downloaded, DownRate: ws.DownRate,
 		})
 	}

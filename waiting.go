@@ -33,6 +33,7 @@ const (
 	CauseChoked           CauseKind = "choked"             // all N peers that have what is missing let others go first
 	CauseLacking          CauseKind = "lacking"            // N peers are connected, and have nothing that is missing
 	CauseNobody           CauseKind = "nobody"             // N of Of missing pieces are at no connected peer and no web seed
+	CauseWebSeedLacks     CauseKind = "web-seed-lacks"     // the web seed URL does not have N files, or has them with another length: Err says of the last
 	CauseWebSeed          CauseKind = "web-seed"           // the web seed URL fails: Err; asked again at Next, or given up
 	CauseNoPeers          CauseKind = "no-peers"           // none is connected: N addresses are known, Of of them are being dialled, another at Next
 	CauseClosed           CauseKind = "closed"             // N of Of connections were closed by the other side during the handshake
@@ -47,7 +48,7 @@ const (
 var causeKinds = map[obstacle.Kind]CauseKind{
 	obstacle.Files: CauseFiles, obstacle.FilesGone: CauseFilesGone, obstacle.Paused: CausePaused, obstacle.Queued: CauseQueued,
 	obstacle.Metadata: CauseMetadata, obstacle.MetadataTooLarge: CauseMetadataTooLarge, obstacle.Silent: CauseSilent,
-	obstacle.Choked: CauseChoked, obstacle.Lacking: CauseLacking, obstacle.Nobody: CauseNobody, obstacle.WebSeed: CauseWebSeed,
+	obstacle.Choked: CauseChoked, obstacle.Lacking: CauseLacking, obstacle.Nobody: CauseNobody, obstacle.WebSeed: CauseWebSeed, obstacle.WebSeedLacks: CauseWebSeedLacks,
 	obstacle.NoPeers: CauseNoPeers, obstacle.Closed: CauseClosed, obstacle.NoAnswer: CauseNoAnswer, obstacle.Tracker: CauseTracker,
 	obstacle.Asking: CauseAsking, obstacle.NoWay: CauseNoWay, obstacle.NoNodes: CauseNoNodes, obstacle.Unreached: CauseUnreached,
 }

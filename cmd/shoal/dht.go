@@ -70,7 +70,7 @@ else the well-known public nodes.`,
 				return nil
 			},
 			RunE: func(cmd *cobra.Command, args []string) error {
-				return withDHT(cmd.Context(), n, func(ctx context.Context, d *shoal.DHT) error {
+				return withDHT(cmd.Context(), out, n, func(ctx context.Context, d *shoal.DHT) error {
 					return fail("dht "+name+" "+printable(args[0]), run(ctx, d, args[0]))
 				})
 			},
@@ -98,7 +98,7 @@ func checkHash(s string) error {
 }
 
 // withDHT opens a node of the DHT for one question.
-func withDHT(ctx context.Context, n netFlags, ask func(context.Context, *shoal.DHT) error) error {
+func withDHT(ctx context.Context, out *output, n netFlags, ask func(context.Context, *shoal.DHT) error) error {
 	d, err := shoal.OpenDHT(n.config())
 	if err != nil {
 		return fail("open the DHT", err)
@@ -106,6 +106,7 @@ func withDHT(ctx context.Context, n netFlags, ask func(context.Context, *shoal.D
 	defer d.Close()
 	ctx, cancel := context.WithTimeout(ctx, lookWithin)
 	defer cancel()
+	defer out.alive(func() string { return "asking the DHT" })()
 	return ask(ctx, d)
 }
 

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
-	"time"
 
 	"shoal"
 	"shoal/magnet"
@@ -30,39 +28,6 @@ func brief(name string) string {
 		return string(text[:63]) + "…"
 	}
 	return string(text)
-}
-
-// lookingEvery is how often it is told that metadata is still being looked for.
-const lookingEvery = 10 * time.Second
-
-type lookingEvent struct {
-	InfoHash   string `json:"info_hash"`
-	Name       string `json:"name"`
-	Peers      int    `json:"peers"`
-	KnownPeers int    `json:"known_peers"`
-	Got        int64  `json:"got"`
-	Size       int64  `json:"size"`
-}
-
-// learn waits until a link has become a torrent, and tells how it goes.
-func (s *session) learn(ctx context.Context, m *shoal.Magnet) error {
-	tell := func() {
-		st := m.Stats()
-		s.out.event("looking", lookingEvent{m.InfoHash(), m.Name(), st.Peers, st.KnownPeers, st.Got, st.Size})
-	}
-	s.out.say("looking for the metadata of %s", printable(m.Name()))
-	tell()
-	for {
-		one, cancel := context.WithTimeout(ctx, lookingEvery)
-		_, err := m.Wait(one)
-		cancel()
-		if err == nil || !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
-			return err
-		}
-		st := m.Stats()
-		s.out.say("still looking for the metadata: %s connected, %s known", count(st.Peers, "peer"), count(st.KnownPeers, "address"))
-		tell()
-	}
 }
 
 // unlearned is how the wait for metadata ended.

@@ -86,6 +86,9 @@ func barLine(what string, done, total int64, tail string, width int, g glyphs, c
 	head := what + " " + pad(percent(done, total), 6)
 	room := width - len(head) - runes(tail) - 4
 	if room < 8 {
+		if short, _, ok := strings.Cut(tail, " of "); ok && runes(head)+2+runes(tail) > width {
+			tail = short
+		}
 		return head + "  " + tail
 	}
 	return head + "  " + bar(done, total, min(room, 60), g, c) + "  " + tail

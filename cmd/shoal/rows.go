@@ -55,7 +55,7 @@ func whole(what string, s shoal.Stats, width int, g glyphs, c colours) string {
 }
 
 // maxReasons bounds the lines that say what one torrent waits for.
-const maxReasons = 5
+const maxReasons = 7
 
 // reasons says what a torrent waits for, each cause in a line or two.
 func reasons(s shoal.Stats, gives, now time.Time, width, most int, g glyphs, c colours) (out []string) {
@@ -65,7 +65,7 @@ func reasons(s shoal.Stats, gives, now time.Time, width, most int, g glyphs, c c
 		colour = c.bad
 	}
 	for i, text := range causes(s, gives, now) {
-		each := 1
+		each := 2
 		if i == 0 {
 			each = 3
 		}

@@ -23,18 +23,21 @@ func TestTable(t *testing.T) {
 		{0, `
 unfinished   14.8%   800 MiB   0.00  debian-13.1.0-amd64-netinst.iso  0123456789abcdef0123456789abcdef01234567
 complete    100.0%  3.00 MiB   2.33  photos  0123456789abcdef0123456789abcdef01234567
-paused        0.0%    1000 B   0.00  a ?[31mname  0123456789abcdef0123456789abcdef01234567
+paused        0.0%    1000 B   0.00  a �[31mname  0123456789abcdef0123456789abcdef01234567
 stopped     100.0%       0 B      -  nothing  0123456789abcdef0123456789abcdef01234567
 `},
 		{79, `
-state         done      size  ratio  name                             info-hash
-unfinished   14.8%   800 MiB   0.00  debian-13.1.0-amd64-netin…  0123456789ab
+state         done      size  ratio  name                          info-hash
+unfinished   14.8%   800 MiB   0.00  debian-13.1.0-amd64-netinst…  0123456789ab
+complete    100.0%  3.00 MiB   2.33  photos                        0123456789ab
+paused        0.0%    1000 B   0.00  a �[31mname                   0123456789ab
+stopped     100.0%       0 B      -  nothing                       0123456789ab
 `},
 		{120, `
 state         done      size  ratio  name                             info-hash
 unfinished   14.8%   800 MiB   0.00  debian-13.1.0-amd64-netinst.iso  0123456789abcdef0123456789abcdef01234567
 complete    100.0%  3.00 MiB   2.33  photos                           0123456789abcdef0123456789abcdef01234567
-paused        0.0%    1000 B   0.00  a ?[31mname                      0123456789abcdef0123456789abcdef01234567
+paused        0.0%    1000 B   0.00  a �[31mname                      0123456789abcdef0123456789abcdef01234567
 stopped     100.0%       0 B      -  nothing                          0123456789abcdef0123456789abcdef01234567
 `},
 	} {

@@ -209,7 +209,8 @@ downloading  40.0%  400 MiB of 1000 MiB
 downloading  40.0%  ███████▌             400 MiB of 1000 MiB
 no peers: 1 address known, the next is dialled in 12s, 53
 DHT nodes
-tracker tracker.example:6969: connection refused; asked aga…
+tracker tracker.example:6969: connection refused; asked
+again in 1m15s
 port 6881: nobody has connected to it yet
 ████████████████████████░░░░░░······························
 `},

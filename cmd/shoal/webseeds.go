@@ -28,23 +28,25 @@ type webSeedEvent struct {
 	URL      string `json:"url"`
 	State    string `json:"state"`
 	Error    string `json:"error,omitempty"`
+	Lacks    int    `json:"lacks"`
 }
 
 // webSeedChanges tells a program of web seeds of which the state is new, and everyone of
 // those that fail.
 func (w *watcher) webSeedChanges(s shoal.Stats) {
 	for _, seed := range s.WebSeeds {
-		key, now := s.InfoHash+" web "+seed.URL, seed.State+" "+seed.Err
+		key, now := s.InfoHash+" web "+seed.URL, seed.State+" "+seed.Err+" "+group(int64(seed.Lacks))
 		if w.trackers[key] == now {
 			continue
 		}
 		w.trackers[key] = now
-		w.out.event("web-seed", webSeedEvent{s.InfoHash, seed.URL, seed.State, seed.Err})
-		if seed.Err != "" && (seed.State == "failing" || seed.State == "given up") {
-			if !w.out.json {
-				what := map[string]string{"failing": "fails", "given up": "is given up"}[seed.State]
-				w.folds.add("web seed", "web seed", "web seed "+printable(seed.URL)+" "+what+": "+printable(seed.Err), 0)
-			}
+		w.out.event("web-seed", webSeedEvent{s.InfoHash, seed.URL, seed.State, orElse(seed.Err, seed.LackErr), seed.Lacks})
+		what, text := map[string]string{"failing": "fails", "given up": "is given up"}[seed.State], seed.Err
+		if what == "" && seed.Lacks > 0 {
+			what, text = "lacks "+count(seed.Lacks, "file"), seed.LackErr
+		}
+		if what != "" && text != "" && !w.out.json {
+			w.folds.add("web seed", "web seed", "web seed "+printable(seed.URL)+" "+what+": "+printable(text), 0)
 		}
 	}
 }

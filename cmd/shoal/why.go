@@ -75,6 +75,8 @@ func words(c shoal.Cause, now time.Time) string {
 			return "nobody connected has any of the missing pieces"
 		}
 		return fmt.Sprintf("nobody connected has %s of %s", n, count(c.Of, "missing piece"))
+	case shoal.CauseWebSeedLacks:
+		return fmt.Sprintf("web seed %s lacks %s: %s", host(c.URL), count(c.N, "file"), printable(c.Err))
 	case shoal.CauseWebSeed:
 		return "web seed " + host(c.URL) + ": " + printable(c.Err) + retried(c, now)
 	case shoal.CauseNoPeers:
@@ -91,7 +93,8 @@ func words(c shoal.Cause, now time.Time) string {
 	case shoal.CauseNoAnswer:
 		return fmt.Sprintf("%s of %s came to nothing", n, count(c.Of, "attempt"))
 	case shoal.CauseTracker:
-		return "tracker " + host(c.URL) + ": " + printable(c.Err) + retried(c, now)
+		name := host(c.URL)
+		return "tracker " + name + ": " + printable(strings.TrimPrefix(c.Err, "announce to "+name+": ")) + retried(c, now)
 	case shoal.CauseAsking:
 		return "tracker " + host(c.URL) + " has not answered yet"
 	case shoal.CauseNoWay:

@@ -27,7 +27,7 @@ var (
 type Catalogue struct {
 	fs      resume.FS // nil: nothing is kept
 	looksOn bool      // another one has it: nothing is written
-	unlock func()
+	unlock  func()
 
 	mu     sync.Mutex
 	closed bool

@@ -1,11 +1,13 @@
 package engine
 
 import (
+	"strings"
 	"sync/atomic"
 
 	"shoal/internal/announce"
 	"shoal/internal/mono"
 	"shoal/internal/obstacle"
+	"shoal/internal/webplan"
 )
 
 // callers says whether other peers find this engine: what a person has to know whose torrents
@@ -64,6 +66,9 @@ func (p *publisher) facts(now mono.Time, s *Stats) obstacle.Facts {
 	for i := range w.WebSeeds {
 		ws := &w.WebSeeds[i]
 		src := obstacle.Source{URL: ws.URL, Err: ws.Err, Alive: ws.State != "given up" && ws.State != "failing", Next: ws.Retry}
+		if ws.Lacks > 0 {
+			src.Lacks, src.LackErr = int64(ws.Lacks), t.Lacking(ws.Status)
+		}
 		if ws.State == "given up" {
 			src.Next = mono.Never
 		}
@@ -76,6 +81,15 @@ func (p *publisher) facts(now mono.Time, s *Stats) obstacle.Facts {
 		}
 	}
 	return f
+}
+
+// Lacking says what is wrong with the last file that a web seed does not have as it should
+// be; nothing while it has all that it was asked for.
+func (t *Torrent) Lacking(s webplan.Status) string {
+	if s.Lacks == 0 || s.Lacked < 0 || s.Lacked >= len(t.info.Files) || !t.info.MultiFile {
+		return s.LackErr
+	}
+	return strings.Join(t.info.Files[s.Lacked].Path, "/") + ": " + s.LackErr
 }
 
 func trackerSource(s *announce.TrackerStatus) obstacle.Source {

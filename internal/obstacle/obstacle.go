@@ -24,6 +24,7 @@ const (
 	Choked                // all N peers that have something we want let us wait
 	Lacking               // N peers are connected and have nothing that we want
 	Nobody                // N of Of missing pieces are at no connected peer and no web seed
+	WebSeedLacks          // the web seed What lacks N files, or has them with another length: Err
 	WebSeed               // the web seed What fails: Err; asked again at Next, or never
 	NoPeers               // none is connected: N addresses are known, Of of them are being dialled; Next is dialled then
 	Closed                // N of Of handshakes were closed by the other side
@@ -100,6 +101,9 @@ type Source struct {
 	Alive  bool      // it has answered well, or was not asked yet
 	Asking bool      // a request is under way
 	Next   mono.Time // of the next request, if it failed; mono.Never: none
+
+	Lacks   int64 // files that a web seed does not have as they should be
+	LackErr string
 }
 
 // Meta is how far the metadata has come.
@@ -173,7 +177,10 @@ func (f *Facts) still() (all []Cause) {
 		all = append(all, Cause{Kind: Nobody, N: f.Nobody, Of: f.Missing})
 	}
 	for _, w := range f.WebSeeds {
-		if w.Err != "" {
+		if w.Lacks > 0 {
+			all = append(all, Cause{Kind: WebSeedLacks, What: w.URL, N: w.Lacks, Err: w.LackErr})
+		}
+		if w.Err != "" && (w.Lacks == 0 || w.Err != w.LackErr || !w.Alive) {
 			all = append(all, Cause{Kind: WebSeed, What: w.URL, Err: w.Err, Next: known(w.Next)})
 		}
 	}

@@ -33,7 +33,7 @@ func words(all []Cause) string {
 var names = map[Kind]string{
 	Files: "files", FilesGone: "files gone", Paused: "paused", Queued: "queued", Metadata: "metadata",
 	MetadataTooLarge: "metadata too large", Silent: "silent", Choked: "choked", Lacking: "lacking", Nobody: "nobody",
-	WebSeed: "web seed", NoPeers: "no peers", Closed: "closed", NoAnswer: "no answer", Tracker: "tracker", Asking: "asking",
+	WebSeed: "web seed", WebSeedLacks: "web seed lacks", NoPeers: "no peers", Closed: "closed", NoAnswer: "no answer", Tracker: "tracker", Asking: "asking",
 	NoWay: "no way", NoNodes: "no nodes", Unreached: "unreached",
 }
 
@@ -68,6 +68,7 @@ func TestOf(t *testing.T) {
 
 		{"the web seed lacks a file", Facts{State: Fetching, WebSeeds: []Source{gone}, Missing: 5, Nobody: 5, DHT: true, Nodes: 3, Reached: true}, "no peers, nobody 5/5, web seed W (HTTP status 404)"},
 		{"the web seed lacks one file of several", Facts{State: Fetching, WebSeeds: []Source{{URL: "W", Alive: true, Err: "HTTP status 404", Next: later}}, Missing: 5, Nobody: 5, DHT: true, Nodes: 3, Reached: true}, "nobody 5/5, web seed W (HTTP status 404) again"},
+		{"the web seed lacks one file, and gave the others", Facts{State: Fetching, WebSeeds: []Source{{URL: "W", Alive: true, Lacks: 1, LackErr: "c.bin: HTTP status 404"}}, Missing: 5, Nobody: 5, DHT: true, Nodes: 3, Reached: true}, "nobody 5/5, web seed lacks 1/0 W (c.bin: HTTP status 404)"},
 		{"the web seed is slow to answer", Facts{State: Fetching, WebSeeds: []Source{{URL: "W", Alive: true}}, Missing: 5}, ""},
 
 		{"a magnet nobody has", Facts{State: Bare, Port: 1, DHT: true, Trackers: []Source{down}}, "metadata, no peers, tracker A (refused) again, no nodes, unreached 1/0"},

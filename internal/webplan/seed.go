@@ -28,6 +28,8 @@ type seed struct {
 	fails  int
 	absent int // files in a row
 	lacks  int // files
+	lacked int // the last of them
+	lackOf string
 	text   string
 
 	// When to look again.
@@ -108,6 +110,7 @@ func (m *Machine) lacksFile(i int, r Result) {
 	s := m.seeds[i]
 	s.absent++
 	s.lacks++
+	s.lacked, s.lackOf = r.File, r.Text
 	if m.cfg.Single || s.Pieces || r.File < 0 || r.File >= len(m.cfg.Files) || len(m.cfg.Files) == 1 {
 		m.giveUp(i, why.WebGone, r.Text)
 		return
@@ -128,12 +131,17 @@ type Status struct {
 	Err   string // the last thing that went wrong, until something goes well
 	Conns int
 	Retry mono.Time // with "failing": when it is asked again
+
+	// Files that it does not have, or has with another length; the last of them, or -1, and
+	// what was wrong with it.
+	Lacks, Lacked int
+	LackErr       string
 }
 
 // Status gives that of a seed.
 func (m *Machine) Status(seed int, now mono.Time) Status {
 	s := m.seeds[seed]
-	st := Status{State: "waiting", Err: s.text, Conns: s.conns}
+	st := Status{State: "waiting", Err: s.text, Conns: s.conns, Lacks: s.lacks, Lacked: s.lacked, LackErr: s.lackOf}
 	switch {
 	case s.dead != why.None:
 		st.State = "given up"

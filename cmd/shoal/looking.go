@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"shoal"
+)
+
+// lookingEvery is how often it is told that metadata is still being looked for.
+const lookingEvery = 10 * time.Second
+
+type lookingEvent struct {
+	InfoHash   string        `json:"info_hash"`
+	Name       string        `json:"name"`
+	Peers      int           `json:"peers"`
+	KnownPeers int           `json:"known_peers"`
+	DHTNodes   int           `json:"dht_nodes"`
+	Got        int64         `json:"got"`
+	Size       int64         `json:"size"`
+	Contacts   *contactsJSON `json:"contacts,omitempty"`
+	Waiting    []causeEvent  `json:"waiting,omitempty"`
+}
+
+// learn waits until a link has become a torrent, and tells how it goes.
+func (s *session) learn(ctx context.Context, m *shoal.Magnet) error {
+	s.out.say("looking for the metadata of %s", printable(m.Name()))
+	s.tellLooking(m)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := m.Wait(ctx)
+		ended <- err
+	}()
+	every := lookingEvery
+	if s.out.live() {
+		every = redrawEvery
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	defer s.out.clear()
+	var pace speed
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-tick.C:
+		}
+		st, now := m.Stats(), s.out.now()
+		if s.out.live() {
+			pace.at(now, st.Got)
+			s.out.draw(func(width, height int, g glyphs, c colours) []string {
+				return looking(st, pace.words(now, st.Size), now, width, height, g, c)
+			})
+			continue
+		}
+		text := []string{reached(st)}
+		for _, cause := range st.Waiting {
+			if cause.Kind != shoal.CauseNoPeers && (cause.Kind != shoal.CauseMetadata || cause.Of > 0) {
+				text = append(text, words(cause, now))
+			}
+		}
+		s.out.say("still looking for the metadata: %s", strings.Join(text, "; "))
+		s.tellLooking(m)
+	}
+}
+
+func (s *session) tellLooking(m *shoal.Magnet) {
+	st := m.Stats()
+	s.out.event("looking", lookingEvent{
+		m.InfoHash(), m.Name(), st.Peers, st.KnownPeers, st.DHTNodes, st.Got, st.Size, contactsOf(st.Contacts), causesOf(st.Waiting),
+	})
+}
+
+// reached says whom a magnet knows.
+func reached(st shoal.MagnetStats) string {
+	text := count(st.Peers, "peer") + " connected, " + addresses(st.KnownPeers) + " known"
+	if dialling := st.Contacts.Dialled - st.Contacts.Connected - st.Contacts.Refused - st.Contacts.TimedOut -
+		st.Contacts.Unreachable - st.Contacts.Closed - st.Contacts.Failed; dialling > 0 {
+		text += ", " + count(dialling, "attempt") + " under way"
+	}
+	if st.DHTNodes > 0 {
+		text += ", " + count(st.DHTNodes, "DHT node")
+	}
+	return text
+}
+
+// looking draws the area of a terminal while metadata is looked for.
+func looking(st shoal.MagnetStats, speed []string, now time.Time, width, height int, g glyphs, c colours) []string {
+	out := []string{shorten(reached(st), width, g)}
+	if st.Size > 0 {
+		tail := fit(append([]string{size(st.Got) + " of " + size(st.Size)}, speed...), width-17)
+		out = append([]string{barLine("metadata", st.Got, st.Size, tail, width, g, c)}, out...)
+	}
+	most := min(max(height-len(out)-1, 1), maxReasons)
+	colour := c.busy
+	for _, cause := range st.Waiting {
+		if cause.Kind == shoal.CauseMetadata || cause.Kind == shoal.CauseNoPeers {
+			continue // said above
+		}
+		for _, line := range wrap(words(cause, now), width, min(2, most), g) {
+			out = append(out, colour+line+c.off)
+			most--
+		}
+		if most == 0 {
+			break
+		}
+		colour = c.faint
+	}
+	return out
+}
