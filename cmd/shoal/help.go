@@ -28,7 +28,7 @@ var flagGroups = []struct {
 	{"Waiting in line", []string{"downloads", "seeds", "at-once"}},
 	{"Network", []string{"listen", "max-peers", "max-connections", "max-metadata", "alt-limit-at", "alt-limit-up", "alt-limit-down", "local-unlimited"}},
 	{"Trusting", []string{"ca-file", "allow-lan-trackers", "allow-downgrade"}},
-	{"This run", []string{"wait", "stop-after", "on-complete", "quiet", "verbose", "log", "log-level", "json", "trace", "state", "help"}},
+	{"This run", []string{"wait", "stop-after", "watch", "on-complete", "quiet", "verbose", "log", "log-level", "json", "trace", "state", "help"}},
 }
 
 // groupedFlags gives the flags of a command as its help has them.
