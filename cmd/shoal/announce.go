@@ -19,6 +19,7 @@ import (
 	"shoal/internal/announce"
 	"shoal/internal/infohash"
 	"shoal/internal/netio"
+	"shoal/internal/plural"
 	"shoal/internal/redact"
 	"shoal/internal/tracker"
 	"shoal/internal/trackerclient"
@@ -304,7 +305,7 @@ func runScrape(ctx context.Context, out *output, name string, f askFlags) error 
 				continue
 			}
 			found++
-			out.say("%s  %s  %s, %s, downloaded %s times", printable(url), h, many(n.Seeders, "seed"), many(n.Leechers, "leecher"), times(n.Downloaded))
+			out.say("%s  %s  %s, %s, %s", printable(url), h, many(n.Seeders, "seed"), many(n.Leechers, "leecher"), many(n.Downloaded, "download"))
 			out.event("scraped", scrapedEvent{h.String(), shoal.Redact(url), n.Seeders, n.Leechers, n.Downloaded, n.Downloaders})
 		}
 		return nil
@@ -315,16 +316,9 @@ func runScrape(ctx context.Context, out *output, name string, f askFlags) error 
 // many counts what may be unknown.
 func many(n int64, noun string) string {
 	if n < 0 {
-		return "? " + noun + "s"
+		return "? " + plural.Noun(2, noun)
 	}
 	return count(n, noun)
-}
-
-func times(n int64) string {
-	if n < 0 {
-		return "?"
-	}
-	return group(n)
 }
 
 func runAnnounce(ctx context.Context, out *output, name string, f askFlags) error {

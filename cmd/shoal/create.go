@@ -30,8 +30,10 @@ type createEvent struct {
 }
 
 type hashingEvent struct {
-	Done  int64 `json:"done"`
-	Total int64 `json:"total"`
+	Done  int64    `json:"done"`
+	Total int64    `json:"total"`
+	Rate  int64    `json:"rate"`
+	ETA   *float64 `json:"eta_s"`
 }
 
 func createCommand(out *output) *cobra.Command {
@@ -130,7 +132,7 @@ func create(ctx context.Context, out *output, o shoal.CreateOptions, c createFla
 	}
 	m := newMeter(out, "hashing")
 	o.Progress = func(done, total int64) {
-		m.show(done, total, func() { out.event("progress", hashingEvent{done, total}) })
+		m.show(done, total, func() { out.event("progress", m.fields(done, total)) })
 	}
 	start := out.now()
 	var problems *shoal.ProblemsError

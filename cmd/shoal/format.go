@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"shoal/internal/plural"
 	"shoal/metainfo"
 )
 
@@ -70,22 +71,10 @@ func percent(done, total int64) string {
 }
 
 // count prints n with its noun: 1 piece, 12,345 pieces.
-func count[N int | int64](n N, noun string) string {
-	s := group(int64(n)) + " " + noun
-	if n != 1 {
-		s += "s"
-	}
-	return s
-}
+func count[N int | int64](n N, noun string) string { return plural.Of(n, noun) }
 
 // group sets commas between groups of three digits.
-func group(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
+func group(n int64) string { return plural.Group(n) }
 
 // printable makes text from strangers safe for a terminal.
 func printable(s string) string { return metainfo.Printable(s) }

@@ -62,6 +62,18 @@ func newMeter(out *output, what string) *meter {
 	return &meter{out: out, what: what, pace: pace{out: out}}
 }
 
+// fields are those of a progress event.
+func (m *meter) fields(done, total int64) hashingEvent {
+	e := hashingEvent{Done: done, Total: total}
+	now := m.out.now()
+	e.Rate = int64(m.speed.rate(now))
+	if d, ok := m.speed.eta(now, total); ok {
+		seconds := d.Round(time.Second).Seconds()
+		e.ETA = &seconds
+	}
+	return e
+}
+
 // show is called as often as one likes; event is called when a JSON event is due.
 func (m *meter) show(done, total int64, event func()) {
 	now := m.out.now()

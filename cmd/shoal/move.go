@@ -80,7 +80,7 @@ func move(ctx context.Context, out *output, name, to string, n netFlags) error {
 	s := t.Stats()
 	m := newMeter(out, "moving")
 	err = t.Move(ctx, to, func(done, total int64) {
-		m.show(done, total, func() { out.event("progress", hashingEvent{done, total}) })
+		m.show(done, total, func() { out.event("progress", m.fields(done, total)) })
 	})
 	out.clear()
 	if err != nil {

@@ -29,19 +29,33 @@ func (s *speed) at(now time.Time, done int64) {
 
 func (s *speed) mono(now time.Time) mono.Time { return mono.Start.Add(now.Sub(s.start)) }
 
-// words are the rate and the rest, as parts of a line; none before they are known.
-func (s *speed) words(now time.Time, total int64) []string {
-	if s.start.IsZero() {
-		return nil
+// rate is the one of now, in bytes a second; 0 before it is known.
+func (s *speed) rate(now time.Time) float64 {
+	if s.start.IsZero() || now.Sub(s.start) < time.Second/2 {
+		return 0
 	}
-	var parts []string
-	at := s.mono(now)
-	mean := s.flow.Mean(at)
-	if r := s.flow.Rate(at); r >= 1 && now.Sub(s.start) >= time.Second/2 {
+	return s.flow.Rate(s.mono(now))
+}
+
+// eta is how long the rest takes, once that can be said.
+func (s *speed) eta(now time.Time, total int64) (d time.Duration, ok bool) {
+	if s.start.IsZero() || now.Sub(s.start) < time.Second || s.done >= total {
+		return 0, false
+	}
+	mean := s.flow.Mean(s.mono(now))
+	if mean < 1 {
+		return 0, false
+	}
+	return time.Duration(float64(total-s.done) / mean * float64(time.Second)), true
+}
+
+// words are the rate and the rest, as parts of a line; none before they are known.
+func (s *speed) words(now time.Time, total int64) (parts []string) {
+	if r := s.rate(now); r >= 1 {
 		parts = append(parts, rate(r))
 	}
-	if left := total - s.done; left > 0 && mean >= 1 && now.Sub(s.start) >= time.Second {
-		parts = append(parts, "ETA "+eta(time.Duration(float64(left)/mean*float64(time.Second))))
+	if d, ok := s.eta(now, total); ok {
+		parts = append(parts, "ETA "+eta(d))
 	}
 	return parts
 }

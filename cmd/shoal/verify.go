@@ -86,7 +86,7 @@ func verify(ctx context.Context, out *output, name string, n netFlags, again boo
 		Progress: func(done, total int) {
 			bytes := min(int64(done)*length, src.meta.Info.Length)
 			m.show(bytes, src.meta.Info.Length, func() {
-				out.event("progress", hashingEvent{bytes, src.meta.Info.Length})
+				out.event("progress", m.fields(bytes, src.meta.Info.Length))
 			})
 		},
 	})

@@ -134,12 +134,7 @@ func until(t, now time.Time) time.Duration {
 // lasted is how long it is since a time, in whole seconds.
 func lasted(since, now time.Time) time.Duration { return max(now.Sub(since).Truncate(time.Second), 0) }
 
-func addresses(n int) string {
-	if n == 1 {
-		return "1 address"
-	}
-	return group(int64(n)) + " addresses"
-}
+func addresses(n int) string { return count(n, "address") }
 
 // host is enough of a URL to know the server by.
 func host(text string) string {

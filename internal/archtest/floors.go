@@ -37,6 +37,7 @@ var Rooms = []Room{
 	{"internal/why", Values, false},
 	{"internal/fault", Values, false},
 	{"internal/redact", Values, false},
+	{"internal/plural", Values, false},
 	{"internal/spelling", Values, false},
 	{"internal/trace", Values, true}, // a record has an instant and a reason in it
 

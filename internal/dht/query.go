@@ -9,6 +9,7 @@ import (
 
 	"shoal/internal/krpc"
 	"shoal/internal/mono"
+	"shoal/internal/plural"
 	"shoal/internal/trace"
 	"shoal/internal/why"
 )
@@ -341,9 +342,4 @@ func contents(r *krpc.Message) (text string, n int) {
 	return text, n
 }
 
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return strconv.Itoa(n) + " " + what + "s"
-}
+func count(n int, what string) string { return plural.Of(n, what) }

@@ -12,6 +12,7 @@ import (
 	"shoal/internal/block"
 	"shoal/internal/disk"
 	"shoal/internal/mono"
+	"shoal/internal/plural"
 	"shoal/internal/resume"
 	"shoal/internal/storage"
 	"shoal/internal/upkeep"
@@ -374,7 +375,7 @@ func (t *Torrent) tellLonger(o *opening, seen resume.Seen, v resume.Verdict) {
 		if more <= 0 || t.info.Files[i].Pad || o.loaded.Found && !slices.Contains(v.Changed, i) {
 			continue
 		}
-		t.tell(Event{Kind: EventFiles, Text: fmt.Sprintf("%s is %d bytes longer than the torrent says: they are kept, and not shared", o.lay.Files[i].Path, more)})
+		t.tell(Event{Kind: EventFiles, Text: fmt.Sprintf("%s is %s longer than the torrent says: what is behind its end is kept, and not shared", o.lay.Files[i].Path, plural.Of(more, "byte"))})
 	}
 }
 

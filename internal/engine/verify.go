@@ -12,6 +12,7 @@ import (
 
 	"shoal/internal/bitfield"
 	"shoal/internal/disk"
+	"shoal/internal/plural"
 	"shoal/internal/resume"
 	"shoal/internal/storage"
 	"shoal/internal/upkeep"
@@ -304,7 +305,7 @@ func (t *Torrent) Verify(ctx context.Context, progress func(done, total int)) (*
 	wrong, err := t.hash(ctx, o, todo, out, progress)
 	if len(wrong) > 0 {
 		out.Withdrawn = len(wrong)
-		t.tell(Event{Kind: EventFiles, Text: fmt.Sprintf("%d of its pieces do not match any more and are fetched again; they are in %s", len(wrong), t.filesOf(wrong))})
+		t.tell(Event{Kind: EventFiles, Text: fmt.Sprintf("pieces that do not match any more, and are fetched again: %s, in %s", plural.Group(len(wrong)), t.filesOf(wrong))})
 		// Whatever ends the check: what is wrong is not served.
 		if rerr := t.reopen(context.WithoutCancel(ctx), wrong); err == nil {
 			err = rerr

@@ -155,7 +155,7 @@ func TestVerifyRunning(t *testing.T) {
 			t.Errorf("fetched %d of %d", s.Swarm.Downloaded, s.Swarm.Size)
 		}
 		synctest.Wait()
-		if told := kinds(events(), EventFiles); len(told) != 1 || !strings.Contains(told[0].Text, "1 of its pieces do not match any more") ||
+		if told := kinds(events(), EventFiles); len(told) != 1 || !strings.Contains(told[0].Text, "do not match any more, and are fetched again: 1, in ") ||
 			!strings.Contains(told[0].Text, l.Path(0)) {
 			t.Errorf("told: %+v", told)
 		}

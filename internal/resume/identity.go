@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"shoal/internal/plural"
 	"shoal/internal/storage"
 )
 
@@ -47,7 +48,7 @@ func (a Identity) differs(was Identity) string {
 	case a.Size < 0:
 		return "it is not a plain file"
 	case a.Size != was.Size:
-		return fmt.Sprintf("it has %d bytes and had %d", a.Size, was.Size)
+		return fmt.Sprintf("it has %s and had %s", plural.Of(a.Size, "byte"), plural.Group(was.Size))
 	case a.ModTime != was.ModTime:
 		return fmt.Sprintf("its time of change is %s and was %s", stampTime(a.ModTime), stampTime(was.ModTime))
 	}

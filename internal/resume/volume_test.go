@@ -187,7 +187,7 @@ func TestHow(t *testing.T) {
 		do   func(t *testing.T, w *world)
 		want string
 	}{
-		"shorter": {func(t *testing.T, w *world) { w.replace(t, "t/a", 10) }, "it has 10 bytes and had 5000"},
+		"shorter": {func(t *testing.T, w *world) { w.replace(t, "t/a", 10) }, "it has 10 bytes and had 5,000"},
 		"edited":  {func(t *testing.T, w *world) { w.edit(t, "t/a", 0, []byte{1}) }, "its time of change is "},
 		"no file": {func(t *testing.T, w *world) {
 			must(t, w.fs.Folder("data").Remove("t/a"))

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"shoal/internal/mono"
+	"shoal/internal/plural"
 	"shoal/internal/why"
 )
 
@@ -116,7 +117,7 @@ func (m *Machine) lacksFile(i int, r Result) {
 		return
 	}
 	if s.absent >= maxAbsent || s.lacks >= maxAbsentAll {
-		m.giveUp(i, why.WebGone, fmt.Sprintf("%d files are not there; the last: %s", s.lacks, r.Text))
+		m.giveUp(i, why.WebGone, fmt.Sprintf("%s missing there; the last: %s", plural.Of(s.lacks, "file"), r.Text))
 		return
 	}
 	if f := m.cfg.Files[r.File]; f.Length > 0 {

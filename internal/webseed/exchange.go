@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"shoal/internal/netio"
+	"shoal/internal/plural"
 	"shoal/internal/webplan"
 )
 
@@ -263,16 +264,16 @@ func partial(a *answer, from, to, length int64) (whole bool, err error) {
 		first, last, total, ok := contentRange(a.Header.Get("Content-Range"))
 		switch {
 		case ok && total >= 0 && total != length:
-			return false, fail(webplan.Absent, "the file has %d bytes there, and should have %d", total, length)
+			return false, fail(webplan.Absent, "the file has %s there, and should have %s", plural.Of(total, "byte"), plural.Group(length))
 		case !ok || first != from || last != to-1:
 			return false, fail(webplan.Broken, "it gives another range than was asked for")
 		case a.ContentLength >= 0 && a.ContentLength != to-from:
-			return false, fail(webplan.Broken, "it gives %d bytes where %d were asked for", a.ContentLength, to-from)
+			return false, fail(webplan.Broken, "it gives %s where %s were asked for", plural.Of(a.ContentLength, "byte"), plural.Group(to-from))
 		}
 		return false, nil
 	case http.StatusOK:
 		if a.ContentLength >= 0 && a.ContentLength != length {
-			return false, fail(webplan.Absent, "the file has %d bytes there, and should have %d", a.ContentLength, length)
+			return false, fail(webplan.Absent, "the file has %s there, and should have %s", plural.Of(a.ContentLength, "byte"), plural.Group(length))
 		}
 		if from > 0 {
 			return false, fail(webplan.NoRanges, "it knows no ranges")

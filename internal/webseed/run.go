@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"shoal/internal/block"
+	"shoal/internal/plural"
 	"shoal/internal/webplan"
 )
 
@@ -239,7 +240,7 @@ func (r *run) pieces() error {
 	case a.StatusCode != http.StatusOK:
 		return fail(webplan.Broken, "HTTP status %d", a.StatusCode)
 	case a.ContentLength >= 0 && a.ContentLength != int64(length):
-		return fail(webplan.Broken, "it gives %d bytes where %d were asked for", a.ContentLength, length)
+		return fail(webplan.Broken, "it gives %s where %s were asked for", plural.Of(a.ContentLength, "byte"), plural.Group(length))
 	}
 	c.wire.in.left = bodyLimit(int64(length))
 	if err := r.fill(a.Body, int64(length)); err != nil {
