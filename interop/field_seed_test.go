@@ -18,13 +18,14 @@ import (
 // A giver is a seed without files: it has a torrent's bytes, whatever the files are
 // called, and counts what it gives. It dials a client until that answers.
 type giver struct {
-	m     *made
-	sent  atomic.Int64
-	stop  chan struct{}
-	pause atomic.Bool // answers nothing while set
-	limit int         // bytes a second; 0 means no limit
-	meta  bool        // gives the metadata too
-	lack  map[int]bool
+	m      *made
+	sent   atomic.Int64
+	stop   chan struct{}
+	pause  atomic.Bool // answers nothing while set
+	slower atomic.Bool // gives a tenth of limit while set
+	limit  int         // bytes a second; 0 means no limit
+	meta   bool        // gives the metadata too
+	lack   map[int]bool
 
 	mu   sync.Mutex
 	conn net.Conn
@@ -158,11 +159,14 @@ func (g *giver) block(c net.Conn, request []byte) bool {
 	if length > 1<<17 || at < 0 || at+int(length) > len(g.m.data) {
 		return false
 	}
-	if g.limit > 0 {
+	if limit := g.limit; limit > 0 {
+		if g.slower.Load() {
+			limit /= 10
+		}
 		select {
 		case <-g.stop:
 			return false
-		case <-time.After(time.Duration(int(length)) * time.Second / time.Duration(g.limit)):
+		case <-time.After(time.Duration(int(length)) * time.Second / time.Duration(limit)):
 		}
 	}
 	g.sent.Add(int64(length))

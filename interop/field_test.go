@@ -48,6 +48,12 @@ var outcomes = map[string]string{
 	"stays inside":    "writes nothing outside of the folder",
 	"alters names":    "makes a torrent with other names than the folder has, or more",
 	"trusts":          "hashes nothing again",
+	"accuses":         "says that another program changed the files",
+	"complains":       "does it, with words that nobody needs",
+	"is late":         "answers after more than two seconds",
+	"asks again":      "asks sooner than it was told to",
+	"gives away":      "prints what nobody else is to know",
+	"keeps secret":    "prints it nowhere but in a trace",
 	"hashes again":    "hashes all of it again",
 	"lets in":         "answers within two seconds",
 	"locks out":       "does not answer",
@@ -65,7 +71,13 @@ type chapter struct {
 
 var chapters = []chapter{
 	{"A", "Data that another client left", wordsA, trialsA},
+	{"B", "What identifies a file survives a remount", wordsB, trialsB},
+	{"C", "Each disk error is itself", wordsC, trialsC},
 	{"D", "Tolerant wrapping", wordsD, trialsD},
+	{"E", "What is known is told", wordsE, trialsE},
+	{"F", "Ways out for what is the user's own", wordsF, trialsF},
+	{"G", "Private trackers' practice", wordsG, trialsG},
+	{"H", "Being a program among others", wordsH, trialsH},
 }
 
 const (
