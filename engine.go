@@ -95,6 +95,10 @@ func (e *Engine) Addr() netip.AddrPort { return e.e.Addr() }
 // Addrs are all addresses bound, with their real ports.
 func (e *Engine) Addrs() []netip.AddrPort { return e.e.Addrs() }
 
+// Reached is how many peers have connected to the engine by themselves: while it is 0, the port
+// may not be open to the world.
+func (e *Engine) Reached() int64 { return e.e.Reached() }
+
 // External gives the addresses at which the world sees the engine, as far as enough others
 // agree: at most one of each family.
 func (e *Engine) External() []netip.Addr { return e.e.External() }

@@ -34,7 +34,7 @@ func lines(v view, width, height int, g glyphs, c colours) []string {
 		return append([]string{whole("held up", s, width, g, c)}, reasons(s, v.gives, v.now, width, height-2, g, c)...)
 	}
 	var out []string
-	room := max(height-2, 1) // a line for all, and one that stays free
+	room := max(height-3, 1) // a line for all, one for the port, and one that stays free
 	rows, more := v.rows, v.more
 	if len(rows)+1 > room {
 		more += len(rows) - max(room-1, 0)
@@ -46,7 +46,11 @@ func lines(v view, width, height int, g glyphs, c colours) []string {
 	if more > 0 && len(rows) > 0 {
 		out = append(out, c.faint+"and "+count(more, "more torrent")+c.off)
 	}
-	return append(out, several(v, width, g))
+	out = append(out, several(v, width, g))
+	if v.port != 0 && sum.Peers == 0 && v.doing[shoal.Seeding]+v.doing[shoal.Incomplete] > 0 {
+		out = append(out, c.faint+words(shoal.Cause{Kind: shoal.CauseUnreached, N: int64(v.port)}, v.now)+c.off)
+	}
+	return out
 }
 
 // whole is the bar of one torrent.

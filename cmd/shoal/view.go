@@ -49,6 +49,8 @@ type view struct {
 	rest        int64   // that those still lack
 	mean        float64 // at which it comes
 
+	port uint16 // where we listen, while nobody has connected; else 0
+
 	rows []row // of those that move or are held up, where there are several
 	more int   // others that do
 }
@@ -71,6 +73,9 @@ func (w *watcher) view(now time.Time) view {
 	if v.doing[shoal.Checking] > 0 {
 		w.speed.at(now, checkedBytes(v.sum))
 		v.checks = w.speed.words(now, v.sum.Size)
+	}
+	if w.engine.Reached() == 0 {
+		v.port = w.engine.Addr().Port()
 	}
 	if w.out.live() && v.torrents > 1 {
 		w.choose(&v)
