@@ -191,16 +191,4 @@ func (l *fileLister) finish() {
 	}
 }
 
-func quotePath(path []string) string {
-	s := ""
-	for i, elem := range path[1:] {
-		if i > 0 {
-			s += "/"
-		}
-		s += elem
-		if len(s) > 1000 { // more than quote prints
-			break
-		}
-	}
-	return quote(s)
-}
+func quotePath(path []string) string { return quote(joined(path[1:])) }

@@ -3,7 +3,6 @@ package metainfo
 import (
 	"crypto/sha1"
 	"math"
-	"slices"
 	"strings"
 
 	"shoal/bencode"
@@ -245,56 +244,6 @@ func checkVersion(v bencode.Value) (hybrid bool, err *Error) {
 	return true, nil
 }
 
-// compareTree holds the files of a hybrid against its v2 tree: the same lengths in the same
-// order, pad files apart (BEP 52).
-func (p *infoParser) compareTree(tree bencode.Value) *Error {
-	if tree.Kind() != bencode.Dict {
-		return wrongKind(p.dict, tree, "info.file tree", bencode.Dict)
-	}
-	files := slices.DeleteFunc(slices.Clone(p.Files), func(f File) bool { return f.Pad })
-	n := 0
-	err := walkTree(tree, func(v bencode.Value, length int64) *Error {
-		if n == len(files) || files[n].Length != length {
-			return refuse(v, "info.file tree", "the v1 and v2 parts describe different files")
-		}
-		n++
-		return nil
-	})
-	if err == nil && n < len(files) {
-		err = refuse(tree, "info.file tree", "the v1 and v2 parts describe different files")
-	}
-	return err
-}
-
-// walkTree visits the files of a v2 file tree in order. A name whose dictionary has the
-// empty key is a file, others are folders. The decoder has bounded how deep it goes.
-func walkTree(folder bencode.Value, visit func(v bencode.Value, length int64) *Error) *Error {
-	if !folder.Ordered() && hasTwins(folder) {
-		e := refuse(folder, "info.file tree", "a name is there twice")
-		e.Err = bencode.ErrDuplicate
-		return e
-	}
-	for _, v := range folder.Entries() {
-		if v.Kind() != bencode.Dict {
-			return wrongKind(folder, v, "info.file tree", bencode.Dict)
-		}
-		var err *Error
-		if f := v.Get(""); f.Exists() {
-			length, ok := f.Get("length").Int()
-			if !ok || length < 0 {
-				return refuse(f, "info.file tree", "a file without a length")
-			}
-			err = visit(f, length)
-		} else {
-			err = walkTree(v, visit)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // hasAttr reports whether a file, or a single-file torrent, has an attribute (BEP 47).
 func hasAttr(v bencode.Value, attr string) bool {
 	s, _ := v.Get("attr").Text()
@@ -307,16 +256,4 @@ func addLength(sum, n int64) (int64, bool) {
 		return 0, false
 	}
 	return sum + n, true
-}
-
-// hasTwins reports whether a dictionary has a key twice.
-func hasTwins(v bencode.Value) bool {
-	seen := make(map[string]bool)
-	for key := range v.Entries() {
-		if seen[string(key)] {
-			return true
-		}
-		seen[string(key)] = true
-	}
-	return false
 }
