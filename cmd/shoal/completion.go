@@ -19,6 +19,9 @@ given to its shell, once or always; in bash once: source <(shoal completion bash
 				return usageErr("see: shoal completion --help", "completion: name a shell: bash, fish, powershell or zsh")
 			}
 		}
+		if c.Name() == "completion" {
+			wrapLong(c)
+		}
 		c.Flags().VisitAll(func(f *pflag.Flag) {
 			if v, ok := f.Value.(*choiceFlag); ok {
 				c.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(v.choices, cobra.ShellCompDirectiveNoFileComp))

@@ -33,7 +33,8 @@ const exitCodesHelp = `Exit codes of every shoal command:
     3   the source was not found, or is not a torrent that can be honoured
     4   nothing came for as long as --stop-after says
     9   no space left on the file system
-  130   interrupted: by Ctrl-C, or by SIGTERM or SIGHUP while work was left to do
+  130   interrupted: by Ctrl-C, or by SIGTERM or SIGHUP while work was left to
+        do
 
 Ctrl-C once stops cleanly: peers and trackers are told, files are closed.
 Ctrl-C twice stops now. Either way nothing verified is lost, and the same

@@ -10,6 +10,68 @@ import (
 
 // A newcomer is to see five flags first, and the rest by what it is about.
 
+// helpWidth is that of the terminals that everybody has.
+const helpWidth = 80
+
+// wrapLong fits the paragraphs of the long texts of all commands to helpWidth. Lines that
+// begin with a blank are as they are.
+func wrapLong(cmd *cobra.Command) {
+	cmd.Long = wrapText(cmd.Long)
+	cmd.Example = wrapExamples(cmd.Example)
+	for _, c := range cmd.Commands() {
+		wrapLong(c)
+	}
+}
+
+// wrapExamples continues command lines that are too long on the next line, as a shell takes
+// them.
+func wrapExamples(text string) string {
+	var out []string
+	for line := range strings.SplitSeq(text, "\n") {
+		for len(line) > helpWidth {
+			at := strings.LastIndex(line[:helpWidth-2], " --")
+			if at < 0 {
+				at = strings.LastIndex(line[:helpWidth-2], " -")
+			}
+			if strings.TrimSpace(line[:max(at, 0)]) == "" {
+				break
+			}
+			out = append(out, line[:at]+" \\")
+			line = "     " + line[at:]
+		}
+		out = append(out, line)
+	}
+	return strings.Join(out, "\n")
+}
+
+func wrapText(text string) string {
+	var out, words []string
+	flush := func() {
+		line := ""
+		for _, w := range words {
+			if line != "" && len(line)+1+len(w) > helpWidth {
+				out = append(out, line)
+				line = ""
+			}
+			line = strings.TrimLeft(line+" "+w, " ")
+		}
+		if line != "" {
+			out = append(out, line)
+		}
+		words = nil
+	}
+	for line := range strings.SplitSeq(text, "\n") {
+		if line == "" || line[0] == ' ' {
+			flush()
+			out = append(out, line)
+			continue
+		}
+		words = append(words, strings.Fields(line)...)
+	}
+	flush()
+	return strings.Join(out, "\n")
+}
+
 // groupedFrom is how many flags a command has that need a table of contents.
 const groupedFrom = 10
 
@@ -41,7 +103,7 @@ func groupedFlags(cmd *cobra.Command) string {
 		}
 	})
 	if n < groupedFrom {
-		return "Flags:\n" + strings.TrimRight(all.FlagUsages(), "\n")
+		return "Flags:\n" + strings.TrimRight(all.FlagUsagesWrapped(helpWidth), "\n")
 	}
 	var b strings.Builder
 	for _, g := range flagGroups {
@@ -52,7 +114,7 @@ func groupedFlags(cmd *cobra.Command) string {
 				set.AddFlag(f)
 			}
 		}
-		if text := set.FlagUsages(); text != "" {
+		if text := set.FlagUsagesWrapped(helpWidth); text != "" {
 			b.WriteString("\n" + g.title + ":\n" + text)
 		}
 	}
@@ -63,7 +125,7 @@ func groupedFlags(cmd *cobra.Command) string {
 			rest.AddFlag(f)
 		}
 	})
-	if text := rest.FlagUsages(); text != "" {
+	if text := rest.FlagUsagesWrapped(helpWidth); text != "" {
 		b.WriteString("\nOther flags:\n" + text)
 	}
 	return strings.Trim(b.String(), "\n")
@@ -83,7 +145,12 @@ func groupHelp(root *cobra.Command) {
 	cobra.AddTemplateFunc("groupedFlags", groupedFlags)
 	t := root.UsageTemplate()
 	t = strings.Replace(t, "Flags:\n{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}", "{{groupedFlags .}}", 1)
+	cobra.AddTemplateFunc("globalFlags", func(c *cobra.Command) string {
+		return strings.TrimRight(c.InheritedFlags().FlagUsagesWrapped(helpWidth), "\n")
+	})
+	t = strings.Replace(t, "{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}", "{{globalFlags .}}", 1)
 	root.SetUsageTemplate(t)
+	wrapLong(root)
 
 	for _, g := range commandGroups {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title + ":"})

@@ -20,9 +20,9 @@ func TestHelpExamples(t *testing.T) {
 		if cmd.Example == "" && cmd.Runnable() && !cmd.HasSubCommands() && cmd.Name() != "version" && cmd.Name() != "help" {
 			t.Errorf("%s has no example", cmd.CommandPath())
 		}
-		for line := range strings.Lines(cmd.Example) {
+		for line := range strings.Lines(strings.ReplaceAll(cmd.Example, " \\\n", "")) {
 			line, _, _ = strings.Cut(strings.TrimSpace(line), " | ")
-			words := shellWords(line)
+			words := shellWords(strings.TrimPrefix(line, "sudo "))
 			if words[0] != "shoal" {
 				t.Errorf("%s: the example %q is of another program", cmd.CommandPath(), line)
 				continue
@@ -126,4 +126,27 @@ func TestExitCodes(t *testing.T) {
 	if len(documented) != len(helped) || len(helped) != len(codeNames)+1 {
 		t.Errorf("%d codes in the document, %d in the help, %d in the source", len(documented), len(helped), len(codeNames)+1)
 	}
+}
+
+// The help of every command fits a terminal of 80 columns.
+func TestHelpWidth(t *testing.T) {
+	var visit func(cmd *cobra.Command)
+	visit = func(cmd *cobra.Command) {
+		words := strings.Fields(cmd.CommandPath())[1:]
+		stdout, _, code := command(t, append(words, "--help")...)
+		if code != exitDone || len(stdout) < 50 {
+			t.Errorf("%s: %d, %q", cmd.CommandPath(), code, stdout)
+		}
+		for line := range strings.Lines(stdout) {
+			if n := len([]rune(strings.TrimRight(line, "\n"))); n > helpWidth {
+				t.Errorf("%s --help: %d columns: %s", cmd.CommandPath(), n, line)
+			}
+		}
+		for _, c := range cmd.Commands() {
+			visit(c)
+		}
+	}
+	root := rootCommand(&output{}, env{})
+	addCompletion(root)
+	visit(root)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -173,13 +174,51 @@ func TestHelpGroups(t *testing.T) {
 	visit(rootCommand(&output{}, env{}))
 }
 
+// The man pages have their sections, in order, every flag, and nothing that roff takes for a
+// request of its own.
 func TestManPages(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "man")
 	if _, stderr, code := command(t, "man", dir); code != exitDone {
 		t.Fatalf("exit code %d: %s", code, stderr)
 	}
+	pages, err := filepath.Glob(filepath.Join(dir, "*.1"))
+	if err != nil || len(pages) < 20 {
+		t.Fatalf("%d pages, %v", len(pages), err)
+	}
+	known := []string{".TH", ".SH", ".SS", ".PP", ".TP", ".nf", ".fi", ".RS", ".RE", ".br"}
+	for _, name := range pages {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := string(b)
+		at := 0
+		for _, section := range []string{"NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "ENVIRONMENT", "FILES", "SEE ALSO"} {
+			i := strings.Index(text, "\n.SH "+section+"\n")
+			if i < at {
+				t.Errorf("%s: %s is missing, or not in its place", filepath.Base(name), section)
+			}
+			at = max(i, at)
+		}
+		for line := range strings.Lines(text) {
+			request, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+			if (line[0] == '.' || line[0] == '\'') && !slices.Contains(known, request) {
+				t.Errorf("%s: %q", filepath.Base(name), line)
+			}
+		}
+	}
 	b, err := os.ReadFile(filepath.Join(dir, "shoal-get.1"))
-	if err != nil || !strings.Contains(string(b), "listen") {
-		t.Errorf("shoal-get.1: %v\n%.300s", err, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := rootCommand(&output{}, env{})
+	get, _, _ := root.Find([]string{"get"})
+	get.Flags().VisitAll(func(f *pflag.Flag) {
+		if n := strings.Count(string(b), `\fB\-\-`+strings.ReplaceAll(f.Name, "-", `\-`)+`\fR`); n < 1 && !f.Hidden {
+			t.Errorf("shoal-get.1: --%s is there %d times", f.Name, n)
+		}
+	})
+	if !strings.Contains(string(b), ".SS Used most") || !strings.Contains(string(b), ".SH EXAMPLES") {
+		t.Errorf("shoal-get.1:\n%.2000s", b)
 	}
 }
