@@ -143,7 +143,7 @@ func create(ctx context.Context, opt *CreateOptions) (Created, error) {
 	}
 	return Created{
 		Metainfo: b, Name: name, InfoHash: info.Hash.String(), Files: len(found.files),
-		Size: info.Length, PieceLength: info.PieceLength, Pieces: int(info.NumPieces()), Warnings: warnings,
+		Size: info.Saved(), PieceLength: info.PieceLength, Pieces: int(info.NumPieces()), Warnings: warnings,
 	}, nil
 }
 

@@ -187,8 +187,9 @@ type Torrent struct {
 	meta *metainfo.Torrent
 }
 
-// Name is the torrent's name, safe for the file system and for showing.
-func (t *Torrent) Name() string { return t.meta.Info.Name }
+// Name is the torrent's name for showing: what does something to a terminal is replaced. Where
+// it lies Path says.
+func (t *Torrent) Name() string { return metainfo.Printable(t.meta.Info.Name) }
 
 // InfoHash is the torrent's info-hash, 40 hex digits.
 func (t *Torrent) InfoHash() string { return t.meta.InfoHash.String() }
@@ -250,6 +251,7 @@ func (t *Torrent) Stats() Stats {
 		out.Left = w.Size - w.WantedSize
 		out.LeftHad = w.Verified - w.WantedVerified
 	}
+	t.withoutPads(&out)
 	before := t.t.Before()
 	out.TotalDownloaded, out.TotalUploaded = before.Downloaded+w.Downloaded, before.Uploaded+w.Uploaded
 	out.WebDownloaded, out.WebRate = w.WebDownloaded, w.WebRate

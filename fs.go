@@ -116,10 +116,10 @@ func (f *torrentFS) Stat(name string) (fs.FileInfo, error) {
 }
 
 func (f *torrentFS) find(op, name string) (*node, error) {
-	if !fs.ValidPath(name) {
+	n := f.tree()[name] // which may have names that are not UTF-8, unlike fs.ValidPath
+	if n == nil && !fs.ValidPath(name) {
 		return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
 	}
-	n := f.tree()[name]
 	if n == nil {
 		return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrNotExist}
 	}

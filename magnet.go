@@ -199,7 +199,7 @@ func (t *Torrent) MagnetLink() string { return LinkOf(t.meta).String() }
 
 // LinkOf gives the magnet link of a torrent.
 func LinkOf(m *metainfo.Torrent) *magnet.Link {
-	l := &magnet.Link{V1: m.InfoHash, Name: m.Info.RawName, Length: m.Info.Length, WebSeeds: m.URLList}
+	l := &magnet.Link{V1: m.InfoHash, Name: m.Info.Title(), Length: m.Info.Length, WebSeeds: m.URLList}
 	for _, tier := range m.Trackers() {
 		l.Trackers = append(l.Trackers, tier...)
 	}

@@ -64,7 +64,7 @@ func (e *Engine) Remembered() []Remembered {
 
 func remembered(r engine.Remembered) Remembered {
 	return Remembered{
-		InfoHash: r.InfoHash.String(), Name: r.Name, Dir: r.Dir, Size: r.Size, Added: r.Added,
+		InfoHash: r.InfoHash.String(), Name: metainfo.Printable(r.Name), Dir: r.Dir, Size: r.Size, Added: r.Added,
 		Stopped: r.Stopped, Uploaded: r.Uploaded, Downloaded: r.Downloaded,
 	}
 }

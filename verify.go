@@ -77,7 +77,7 @@ func VerifyFiles(ctx context.Context, opt VerifyOptions) (VerifyResult, error) {
 		Meta: meta, Dir: opt.Dir, StateDir: opt.StateDir, Again: opt.Again, Progress: opt.Progress,
 	})
 	if err != nil {
-		err = publicError(fmt.Errorf("verify %s in %s: %w", meta.Info.Name, opt.Dir, err))
+		err = publicError(fmt.Errorf("verify %s in %s: %w", metainfo.Printable(meta.Info.Name), opt.Dir, err))
 	}
 	if v == nil {
 		return VerifyResult{}, err
@@ -101,7 +101,7 @@ func (t *Torrent) Verify(ctx context.Context, progress func(done, total int)) (V
 func verifyResult(meta *metainfo.Torrent, v *engine.Verified) VerifyResult {
 	geom := meta.Info.Geometry()
 	r := VerifyResult{
-		Name: meta.Info.Name, InfoHash: meta.InfoHash.String(), Dir: v.Dir, Size: geom.Total,
+		Name: metainfo.Printable(meta.Info.Name), InfoHash: meta.InfoHash.String(), Dir: v.Dir, Size: meta.Info.Saved(),
 		Pieces: int(geom.Pieces), Good: int(v.Good.Count()), Looked: int(v.Looked.Count()), Hashed: v.Hashed,
 		Withdrawn: v.Withdrawn, Complete: v.Good.All(), Map: make([]byte, geom.Pieces),
 	}
@@ -112,7 +112,6 @@ func verifyResult(meta *metainfo.Torrent, v *engine.Verified) VerifyResult {
 		r.Map[i] = 'm'
 		if v.Good.Has(i) {
 			r.Map[i] = 'v'
-			r.Verified += int64(geom.PieceSize(i))
 		}
 	}
 	for i, f := range meta.Info.Files {
@@ -129,6 +128,7 @@ func verifyResult(meta *metainfo.Torrent, v *engine.Verified) VerifyResult {
 			end := min(geom.Offset(piece, 0)+int64(geom.PieceSize(piece)), f.Offset+f.Length)
 			if v.Good.Has(piece) {
 				fs.Verified += end - off
+				r.Verified += end - off
 			}
 			off = end
 		}

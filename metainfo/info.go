@@ -55,6 +55,17 @@ func (i *Info) Geometry() Geometry {
 	return Geometry{i.Length, uint32(i.PieceLength), i.NumPieces()}
 }
 
+// Saved returns the bytes in all files that are saved: Length without padding.
+func (i *Info) Saved() int64 {
+	n := i.Length
+	for k := range i.Files {
+		if i.Files[k].Pad {
+			n -= i.Files[k].Length
+		}
+	}
+	return n
+}
+
 // NumPieces returns the number of pieces; 0 when all files are empty.
 func (i *Info) NumPieces() uint32 { return uint32(len(i.pieces) / sha1.Size) }
 

@@ -105,9 +105,9 @@ func (i *Info) Paths(r Rules) [][]string {
 	return out
 }
 
-// Texts returns the elements of a file's path as they are read: as they were sent, or in the
-// character set that the torrent names where that is not UTF-8.
-func (i *Info) Texts(file int) []string { return i.texts(i.Files[file].RawPath) }
+// Title returns the name of the torrent as text: as it was sent, or read in the character set
+// that the torrent names. Bytes that are no text by either are replaced.
+func (i *Info) Title() string { return strings.ToValidUTF8(i.text(i.RawName), "_") }
 
 // Charset is the label of the character set that the torrent says its names are in; empty for
 // none.

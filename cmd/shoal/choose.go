@@ -40,7 +40,7 @@ type selection struct {
 // anything is made or fetched.
 func (c *chooseFlags) selection(info *metainfo.Info) (selection, error) {
 	all := chooserOf(info, c.folded)
-	s := selection{files: len(all.files), bytes: info.Length - padding(info)}
+	s := selection{files: len(all.files), bytes: info.Saved()}
 	if len(c.only)+len(c.skip)+len(c.low)+len(c.high) == 0 {
 		return s, nil
 	}
@@ -107,9 +107,9 @@ func (s selection) choice() func(shoal.File) shoal.Priority {
 // text says what is wanted of a torrent: "3 of 12 files, 1.2 GiB of 8.0 GiB".
 func (s selection) text(info *metainfo.Info) string {
 	if all := saved(info.Files); s.files < all {
-		return fmt.Sprintf("%s of %s, %s of %s", group(int64(s.files)), count(all, "file"), size(s.bytes), size(info.Length))
+		return fmt.Sprintf("%s of %s, %s of %s", group(int64(s.files)), count(all, "file"), size(s.bytes), size(info.Saved()))
 	}
-	return fmt.Sprintf("%s in %s", size(info.Length), count(saved(info.Files), "file"))
+	return fmt.Sprintf("%s in %s", size(info.Saved()), count(saved(info.Files), "file"))
 }
 
 // pickOne returns the one file that is meant: the one that fits the word, or the largest.

@@ -269,7 +269,7 @@ func (d *download) begin(ctx context.Context, n netFlags) error {
 	m, info := d.src.meta, d.src.meta.Info
 	d.out.say("%s  %s, %s of %s", d.src.name(), d.chosen.text(info),
 		count(int(info.NumPieces()), "piece"), size(info.PieceLength))
-	d.out.event("torrent", torrentOf(t, info.Length, int(info.NumPieces()), info.PieceLength))
+	d.out.event("torrent", torrentOf(t, info.Saved(), int(info.NumPieces()), info.PieceLength))
 	webs := !n.noWeb && len(d.webSeeds)+len(m.URLList)+len(m.HTTPSeeds) > 0
 	if d.src.link == nil && (info.Private || n.noDHT && !n.nearby()) && len(m.Trackers()) == 0 && len(n.peers) == 0 && !webs {
 		d.out.warn("no way to find peers: the torrent names no tracker, the DHT is out, and no --peer was given; peers must come by themselves")

@@ -66,7 +66,7 @@ func saveMetadata(ctx context.Context, out *output, src source, n netFlags, to s
 	if err := writeNew(to, raw); err != nil {
 		return err
 	}
-	out.say("%s  %s in %s", src.name(), size(src.meta.Info.Length), count(saved(src.meta.Info.Files), "file"))
+	out.say("%s  %s in %s", src.name(), size(src.meta.Info.Saved()), count(saved(src.meta.Info.Files), "file"))
 	out.say("saved as %s", printable(to))
 	if abs, err := filepath.Abs(to); err == nil {
 		to = abs

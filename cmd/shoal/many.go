@@ -139,7 +139,7 @@ func (m *lasting) begin(ctx context.Context, srcs []source, n netFlags, o runFla
 		case err != nil:
 			return fail("run "+src.name(), err)
 		default:
-			m.out.say("added %s  %s", src.name(), size(src.meta.Info.Length))
+			m.out.say("added %s  %s", src.name(), size(src.meta.Info.Saved()))
 		}
 	}
 	for _, r := range m.engine.Remembered() {

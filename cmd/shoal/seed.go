@@ -145,7 +145,7 @@ func (sh *sharing) begin(ctx context.Context, srcs []source, n netFlags) error {
 		}
 		sh.torrents = append(sh.torrents, t)
 		info := src.meta.Info
-		sh.out.event("torrent", torrentOf(t, info.Length, int(info.NumPieces()), info.PieceLength))
+		sh.out.event("torrent", torrentOf(t, info.Saved(), int(info.NumPieces()), info.PieceLength))
 	}
 	return nil
 }

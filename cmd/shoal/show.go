@@ -108,10 +108,10 @@ func show(out *output, src source) {
 	row("name", "%s", src.name())
 	row("info-hash", "%s", m.InfoHash)
 	exact := ""
-	if info.Length >= 1024 {
-		exact = " (" + group(info.Length) + " bytes)"
+	if info.Saved() >= 1024 {
+		exact = " (" + group(info.Saved()) + " bytes)"
 	}
-	row("size", "%s%s in %s", size(info.Length), exact, count(saved(files), "file"))
+	row("size", "%s%s in %s", size(info.Saved()), exact, count(saved(files), "file"))
 	row("pieces", "%s of %s", group(int64(info.NumPieces())), size(info.PieceLength))
 	if info.Private {
 		row("private", "yes: peers come from its trackers alone")
@@ -287,7 +287,7 @@ func describe(src source) showEvent {
 	}
 	m, info := src.meta, src.meta.Info
 	e := showEvent{
-		File: src.path, Name: info.Name, InfoHash: m.InfoHash.String(), Size: info.Length,
+		File: src.path, Name: info.Name, InfoHash: m.InfoHash.String(), Size: info.Saved(),
 		PieceLength: info.PieceLength, Pieces: int(info.NumPieces()),
 		Private: info.Private, MultiFile: info.MultiFile,
 		Trackers: append([][]string{}, m.Trackers()...), Nodes: append([]string{}, m.Nodes...), WebSeeds: webSeeds(m),

@@ -84,9 +84,9 @@ func verify(ctx context.Context, out *output, name string, n netFlags, again boo
 	r, err := shoal.VerifyFiles(ctx, shoal.VerifyOptions{
 		Metainfo: src.raw, Dir: n.dir, StateDir: state, Again: again,
 		Progress: func(done, total int) {
-			bytes := min(int64(done)*length, src.meta.Info.Length)
-			m.show(bytes, src.meta.Info.Length, func() {
-				out.event("progress", m.fields(bytes, src.meta.Info.Length))
+			bytes := min(int64(done)*length, src.meta.Info.Saved())
+			m.show(bytes, src.meta.Info.Saved(), func() {
+				out.event("progress", m.fields(bytes, src.meta.Info.Saved()))
 			})
 		},
 	})

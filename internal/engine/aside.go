@@ -129,7 +129,8 @@ func hasJournal(state resume.FS, lay resume.Layout, dir string, boot resume.Boot
 	return err == nil && lo.Found, err
 }
 
-// anyIn reports whether one of the files is in a folder. One that can't be looked at has none.
+// anyIn reports whether one of the files is in a folder, under the name that it should have or
+// one that another client gave it. One that can't be looked at has none.
 func (t *Torrent) anyIn(at *place, files []storage.Entry) bool {
 	names := pathsOn(files)
 	if s := t.suffix(); s != "" {
@@ -149,7 +150,13 @@ func (t *Torrent) anyIn(at *place, files []storage.Entry) bool {
 			}
 		}
 	}
-	return false
+	var all []int
+	for i := range files {
+		if !files[i].Pad && files[i].Length > 0 && i < len(t.info.Files) {
+			all = append(all, i)
+		}
+	}
+	return len(findFiles(folder, t.info, all)) > 0
 }
 
 // finding gives the folder with files in it found by their names also where they have a

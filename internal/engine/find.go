@@ -176,11 +176,11 @@ func (f *finder) files(w *wanted, in spot) {
 	if l == nil {
 		return
 	}
-	for k, m := range l.index.Find(w.name) {
+	for _, m := range l.index.Find(w.name) {
 		if l.folders[m.Name] {
 			continue
 		}
-		c := candidate{path: path.Join(in.dir, m.Name), suffix: m.Suffix, rank: in.rank*10 + k}
+		c := candidate{path: path.Join(in.dir, m.Name), suffix: m.Suffix, rank: in.rank*10_000 + m.Rank}
 		if l.links[m.Name] {
 			f.follow(c.path)
 		}
@@ -193,7 +193,7 @@ func (f *finder) files(w *wanted, in spot) {
 			continue
 		}
 		if c.size < f.info.Files[w.file].Length && c.suffix == "" {
-			c.rank += 1 << 20
+			c.rank += 1 << 24
 		}
 		f.found[w.file] = append(f.found[w.file], c)
 	}

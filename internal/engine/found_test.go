@@ -552,3 +552,56 @@ func (c *countingFS) Lstat(name string) (fs.FileInfo, error) {
 	c.stats++
 	return c.FS.Lstat(name)
 }
+
+// With a folder for unfinished files, what another client left in the torrent's own is found
+// there.
+func TestFoundDespiteIncompleteDir(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("these names are not possible")
+	}
+	bubble(t, func(t *testing.T, w *world) {
+		k := w.kept(named(t, "", "Re: x", "a:b.mkv", "c:d.mkv"))
+		k.c.lay(t, k.dir, []string{"Re_ x/a_b.mkv", "Re_ x/c_d.mkv.part*"})
+		_, g := k.run(3, func(s *Spec) { s.Paths = &Paths{IncompleteDir: t.TempDir(), Suffix: ".part"} })
+		wait(t, g)
+		if n := g.Stats().Swarm.Downloaded; n > namedSize {
+			t.Errorf("%d bytes fetched", n)
+		}
+		content{files: map[string][]byte{"Re_ x/a_b.mkv": k.c.data[:namedSize], "Re_ x/c_d.mkv": k.c.data[namedSize:]}}.only(t, k.dir)
+	})
+}
+
+// Two torrents whose names differ only in case are two where the file system tells them apart.
+func TestTorrentsThatDifferInCase(t *testing.T) {
+	for _, fold := range []bool{false, true} {
+		bubble(t, func(t *testing.T, w *world) {
+			a, b := named(t, "", "Album", "one", "two"), named(t, "", "ALBUM", "one", "two", "three")
+			seed, dir := w.engine(100, Config{}), t.TempDir()
+			w.seed(seed, a)
+			w.seed(seed, b)
+			e := w.engine(1, Config{StateDir: t.TempDir()})
+			if fold {
+				e.files.OpenFoldersWith(func(dir string) (storage.FS, error) {
+					folder, err := storage.OpenFolder(dir)
+					return &picky{FS: folder, fold: true}, err
+				})
+			} else if runtime.GOOS != "linux" {
+				return
+			}
+			peers := []netip.AddrPort{seed.Addr()}
+			x := add(t, e, Spec{Meta: a.meta, Dir: dir, Peers: peers})
+			wait(t, x)
+			y := add(t, e, Spec{Meta: b.meta, Dir: dir, Peers: peers})
+			if s := checkedNow(t, y); fold {
+				if s.State != Held || storage.KindOf(s.Err) != storage.Unsafe {
+					t.Errorf("the second: %+v", s)
+				}
+				a.same(t, dir)
+				return
+			}
+			wait(t, y)
+			a.same(t, dir)
+			b.same(t, dir)
+		})
+	}
+}

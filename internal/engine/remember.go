@@ -168,7 +168,7 @@ func (t *Torrent) keep(c *catalogue.Choices) {
 func RowOf(en *catalogue.Entry) Remembered {
 	return Remembered{
 		Stopped: en.Stopped, Uploaded: en.Uploaded, Downloaded: en.Downloaded,
-		InfoHash: en.InfoHash, Name: en.Torrent.Info.Name, Dir: en.Dir, Size: en.Torrent.Info.Length, Added: en.Added,
+		InfoHash: en.InfoHash, Name: en.Torrent.Info.Name, Dir: en.Dir, Size: en.Torrent.Info.Saved(), Added: en.Added,
 	}
 }
 
@@ -176,7 +176,7 @@ func RowOf(en *catalogue.Entry) Remembered {
 func (t *Torrent) row() Remembered {
 	return Remembered{
 		InfoHash: t.infoHash, Name: t.info.Name, Dir: t.at.Load().abs,
-		Size: t.info.Length, Added: t.spec.added,
+		Size: t.info.Saved(), Added: t.spec.added,
 	}
 }
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -42,6 +43,7 @@ type search struct {
 	seen   resume.Seen
 	looked *bitfield.Bitfield // nil before the second round
 	good   *bitfield.Bitfield
+	hashed int // pieces
 }
 
 func newSearch() *search {
@@ -128,30 +130,38 @@ func (o *opening) notFound(view storage.FS) (missing []int, there map[string]boo
 	return missing, there
 }
 
-// choose takes the likeliest candidate for each file, none for two.
+// choose takes the likeliest candidate for each file, none for two: a name that is one file's
+// as it stands is not given to another.
 func (s *search) choose(folder storage.FS, candidates map[int][]candidate, missing []int, there map[string]bool) {
 	for i, c := range s.proven {
 		there[c.path], there[strings.TrimSuffix(c.path, c.suffix)] = true, true
 		s.found[i] = c
 	}
+	type pair struct {
+		file int
+		candidate
+	}
+	var pairs []pair
 	for _, i := range missing {
-		if _, proven := s.proven[i]; proven {
+		if _, proven := s.proven[i]; !proven {
+			for _, c := range candidates[i] {
+				pairs = append(pairs, pair{i, c})
+			}
+		}
+	}
+	slices.SortStableFunc(pairs, func(a, b pair) int { return cmp.Compare(a.rank, b.rank) })
+	for _, p := range pairs {
+		stem := strings.TrimSuffix(p.path, p.suffix)
+		if _, has := s.found[p.file]; has || s.rejected[p.path] || there[p.path] || there[stem] {
 			continue
 		}
-		for _, c := range candidates[i] {
-			stem := strings.TrimSuffix(c.path, c.suffix)
-			if s.rejected[c.path] || there[c.path] || there[stem] {
-				continue
+		if p.suffix != "" {
+			if _, err := folder.Lstat(stem); err == nil {
+				continue // that is the file; this is what is left of a try
 			}
-			if c.suffix != "" {
-				if _, err := folder.Lstat(stem); err == nil {
-					continue // that is the file; this is what is left of a try
-				}
-			}
-			there[c.path], there[stem] = true, true
-			s.found[i] = c
-			break
 		}
+		there[p.path], there[stem] = true, true
+		s.found[p.file] = p.candidate
 	}
 }
 

@@ -49,16 +49,40 @@ func (t *Torrent) ownOf(file int, r rivals) error {
 	}
 	name := t.Path(file)
 	for _, other := range r.before {
-		if other.fileAt(name) >= 0 {
+		if i := other.fileAt(name); i >= 0 && t.oneFile(name, other.Path(i)) {
 			return theirs(name, other)
 		}
 	}
 	for _, other := range r.after {
-		if i := other.fileAt(name); i >= 0 && other.hasOf(i) && !t.hasOf(file) {
+		if i := other.fileAt(name); i >= 0 && other.hasOf(i) && !t.hasOf(file) && t.oneFile(name, other.Path(i)) {
 			return theirs(name, other)
 		}
 	}
 	return nil
+}
+
+// oneFile reports whether two paths in the torrent's folder, which some file system takes for
+// one, are one there.
+func (t *Torrent) oneFile(a, b string) bool {
+	if a == b {
+		return true
+	}
+	folder, err := t.e.files.Folder(t.at.Load().given)
+	if err != nil {
+		return true
+	}
+	defer folder.Close()
+	x, xerr := folder.Lstat(a)
+	y, yerr := folder.Lstat(b)
+	switch {
+	case xerr == nil && yerr == nil:
+		return storage.SameFile(x, y)
+	case xerr == nil || yerr == nil:
+		return false
+	}
+	ask := newTaste(folder, t.infoHash)
+	defer ask.close()
+	return !ask.open || ask.folds()
 }
 
 func theirs(name string, other *Torrent) error {

@@ -117,6 +117,8 @@ func (v *verifying) run(ctx context.Context) (*Verified, error) {
 	if err := v.hash(ctx, out); err != nil && ctx.Err() == nil {
 		return nil, err
 	}
+	out.Hashed += o.search.hashed
+	o.search.hashed = out.Hashed
 	if ctx.Err() == nil {
 		if err := o.judge(seen, out.Good, out.Looked); err != nil {
 			return nil, err
