@@ -411,7 +411,7 @@ func publicError(err error) error {
 		sentinel = ErrUnknown
 	case storage.KindOf(err) == storage.NoSpace:
 		sentinel = ErrNoSpace
-	case errors.Is(err, engine.ErrNotKept), storage.KindOf(err).Then() == fault.Refuse, storage.KindOf(err) == storage.ReadOnly:
+	case errors.Is(err, engine.ErrNotKept), storage.KindOf(err).Then() == fault.Refuse:
 		sentinel = ErrNotKept
 	case errors.Is(err, engine.ErrWebSeed):
 		sentinel = ErrConfig

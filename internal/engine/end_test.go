@@ -165,6 +165,7 @@ func TestNoSpace(t *testing.T) {
 		l := add(t, e, Spec{Meta: c.meta, Storage: c.on(t, faulty), Peers: []netip.AddrPort{seed.Addr()}})
 		events := watch(t, l)
 		time.Sleep(time.Minute)
+		synctest.Wait() // what is due at this very moment is done
 		s := l.Stats()
 		if s.State != Held || storage.KindOf(s.Err) != storage.NoSpace || s.Swarm.Have > 7 {
 			t.Errorf("state %+v", s)
@@ -192,6 +193,7 @@ func TestNoSpace(t *testing.T) {
 		}
 		writes.Store(-1 << 30) // space was made
 		wait(t, l)
+		synctest.Wait() // it is complete a moment before it is told
 		c.in(t, fsys)
 		if s := l.Stats(); s.Swarm.Wasted > int64(s.Swarm.Size)/4 || s.State != Seeding || s.Err != nil {
 			t.Errorf("at the end: %+v", s)

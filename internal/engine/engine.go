@@ -215,9 +215,10 @@ type Engine struct {
 // of earlier runs are back when it returns; what was wrong with them is told by Problems.
 func New(cfg Config) (*Engine, error) {
 	cfg = withDefaults(cfg)
+	openFiles := cfg.fit(storage.HandleLimit())
 	e := &Engine{
 		cfg: cfg, log: cfg.Log, origin: cfg.Origin,
-		files:       storage.NewPool(0),
+		files:       storage.NewPool(openFiles),
 		spares:      new(peerconn.Spares),
 		trackers:    &trackerclient.Client{Network: cfg.Network, UserAgent: "shoal/" + cfg.Version, RootCAs: cfg.RootCAs, LAN: cfg.LANTrackers},
 		webSeeds:    &webseed.Client{Network: cfg.Network, UserAgent: "shoal/" + cfg.Version, RootCAs: cfg.RootCAs},

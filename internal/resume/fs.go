@@ -26,7 +26,7 @@ type FS interface {
 // folder is an FS of the operating system.
 type folder struct {
 	storage.FS
-	root  *os.Root
+	root  storage.PatientRoot
 	locks locks
 }
 
@@ -42,7 +42,7 @@ func OpenFolder(path string) (FS, error) {
 		root.Close()
 		return nil, fmt.Errorf("open the folder of state: %w", err)
 	}
-	return &folder{FS: files, root: root}, nil
+	return &folder{FS: files, root: storage.PatientRoot{Root: root}}, nil
 }
 
 func (f *folder) Rename(from, to string) error { return f.root.Rename(from, to) }

@@ -5,6 +5,7 @@ package storage_test
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -80,8 +81,15 @@ func TestFolderSwappedWhileWriting(t *testing.T) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		<-swapped
-		must(t, os.Rename(filepath.Join(dir, "t", "d"), filepath.Join(dir, "t", "gone")))
-		must(t, os.Symlink(outside, filepath.Join(dir, "t", "d")))
+		// The writer makes the folder again when it looks between the two steps.
+		for n := 0; ; n++ {
+			must(t, os.Rename(filepath.Join(dir, "t", "d"), filepath.Join(dir, "t", fmt.Sprint("gone", n))))
+			err := os.Symlink(outside, filepath.Join(dir, "t", "d"))
+			if !errors.Is(err, fs.ErrExist) {
+				must(t, err)
+				return
+			}
+		}
 	})
 	for i := range entries {
 		if i == 100 {

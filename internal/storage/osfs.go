@@ -10,17 +10,17 @@ import (
 )
 
 // folder is an FS over a folder of the operating system.
-type folder struct{ root *os.Root }
+type folder struct{ root PatientRoot }
 
 // OpenFolder gives the folder at path, which must exist. The path itself may
 // lead over links; nothing below it leads out. Any number of storages may share
 // it.
 func OpenFolder(path string) (FS, error) {
-	root, err := os.OpenRoot(path)
+	root, err := patient(func() (*os.Root, error) { return os.OpenRoot(path) })
 	if err != nil {
 		return nil, fail("open", path, err)
 	}
-	return folder{root}, nil
+	return folder{PatientRoot{root}}, nil
 }
 
 // Open looks before it opens, so that a link, a pipe or a device is never
@@ -134,7 +134,9 @@ func (f folder) MakeExecutable(name string) error {
 	return nil
 }
 
-func (f folder) Rename(from, to string) error { return refused(rename(f.root, from, to)) }
+func (f folder) Rename(from, to string) error {
+	return refused(Patiently(func() error { return rename(f.root.Root, from, to) }))
+}
 
 // Link implements Linker, for folders of the operating system.
 func (f folder) Link(from FS, name string) error {
@@ -151,7 +153,7 @@ func (f folder) Link(from FS, name string) error {
 	if !ok {
 		return errors.ErrUnsupported
 	}
-	return link(old.root, f.root, name)
+	return Patiently(func() error { return link(old.root.Root, f.root.Root, name) })
 }
 
 // SetTime changes the time of the last change of a file.

@@ -1,0 +1,22 @@
+//go:build unix
+
+package storage
+
+import "syscall"
+
+// HandleLimit raises the number of files and sockets that this process may have open as far as
+// it may, and returns it; 0 where it is not known.
+func HandleLimit() int {
+	var l syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l) != nil {
+		return 0
+	}
+	if l.Cur < l.Max {
+		more := l
+		more.Cur = l.Max
+		if syscall.Setrlimit(syscall.RLIMIT_NOFILE, &more) == nil {
+			l = more
+		}
+	}
+	return int(min(uint64(l.Cur), 1<<30))
+}

@@ -1,0 +1,89 @@
+package storage
+
+import (
+	"io/fs"
+	"os"
+	"time"
+)
+
+// handleWait bounds how long a call waits for a file handle, and handleTry is between two
+// tries: handles of sockets and of other files come free all the time.
+const (
+	handleWait = 5 * time.Second
+	handleTry  = 5 * time.Millisecond
+)
+
+// PatientRoot is an os.Root whose calls wait for a while where the process or the system has
+// no file handle left: each of them opens the folders on its way. Where handles are few all is
+// slower then, and nothing fails.
+type PatientRoot struct{ *os.Root }
+
+// Patiently does something again while there is no file handle for it, for a while.
+func Patiently(do func() error) error {
+	err := do()
+	for wait, waited := handleTry, time.Duration(0); err != nil && waited < handleWait && classify("open", err) == TooManyFiles; wait = min(2*wait, 40*handleTry) {
+		time.Sleep(wait)
+		waited += wait
+		err = do()
+	}
+	return err
+}
+
+// patient is Patiently with a value.
+func patient[T any](do func() (T, error)) (v T, err error) {
+	err = Patiently(func() error {
+		v, err = do()
+		return err
+	})
+	return v, err
+}
+
+// Open opens a file or folder to be read.
+func (r PatientRoot) Open(name string) (*os.File, error) {
+	return patient(func() (*os.File, error) { return r.Root.Open(name) })
+}
+
+// OpenFile opens a file.
+func (r PatientRoot) OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error) {
+	return patient(func() (*os.File, error) { return r.Root.OpenFile(name, flag, perm) })
+}
+
+// Lstat looks at a name.
+func (r PatientRoot) Lstat(name string) (fs.FileInfo, error) {
+	return patient(func() (fs.FileInfo, error) { return r.Root.Lstat(name) })
+}
+
+// Readlink reads a link.
+func (r PatientRoot) Readlink(name string) (string, error) {
+	return patient(func() (string, error) { return r.Root.Readlink(name) })
+}
+
+// Mkdir makes a folder.
+func (r PatientRoot) Mkdir(name string, perm fs.FileMode) error {
+	return Patiently(func() error { return r.Root.Mkdir(name, perm) })
+}
+
+// Chmod changes the rights of a file.
+func (r PatientRoot) Chmod(name string, mode fs.FileMode) error {
+	return Patiently(func() error { return r.Root.Chmod(name, mode) })
+}
+
+// Chtimes sets the times of a file.
+func (r PatientRoot) Chtimes(name string, a, m time.Time) error {
+	return Patiently(func() error { return r.Root.Chtimes(name, a, m) })
+}
+
+// Rename gives a file another name.
+func (r PatientRoot) Rename(from, to string) error {
+	return Patiently(func() error { return r.Root.Rename(from, to) })
+}
+
+// Symlink makes a link.
+func (r PatientRoot) Symlink(text, name string) error {
+	return Patiently(func() error { return r.Root.Symlink(text, name) })
+}
+
+// Remove removes a file or an empty folder.
+func (r PatientRoot) Remove(name string) error {
+	return Patiently(func() error { return r.Root.Remove(name) })
+}
