@@ -343,6 +343,7 @@ func (d *download) run(ctx context.Context, seed bool) error {
 	}
 	d.hooks.complete(d.torrent)
 	if !seed {
+		d.tell(ctx)
 		w.stop()
 		d.hooks.wait()
 		d.complete()

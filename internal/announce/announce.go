@@ -37,6 +37,10 @@ const (
 	// tracker that names no min interval; its interval where that is shorter.
 	NeedInterval = 5 * time.Minute
 
+	// SoonestTold is the least wait after a tracker that refused to hear of an event, and
+	// said for how long.
+	SoonestTold = 5 * time.Second
+
 	// FirstRetry is the wait after a tracker's first failure. It doubles with each
 	// one in a row, up to MaxRetry. Up to a quarter is added at random, so that
 	// the clients of a tracker that was away do not come back all at once.
@@ -74,8 +78,8 @@ type Request struct {
 	Why       why.Why
 }
 
-// Result is how a Request ended. Of a failed one only URL, Event, Err and RetryIn
-// count.
+// Result is how a Request ended. Of a failed one only URL, Event, Err, RetryIn, Refused and
+// MinInterval count.
 type Result struct {
 	URL    string
 	Scrape bool          // of the request
@@ -84,6 +88,7 @@ type Result struct {
 	// Err is empty for success, else what went wrong, for people.
 	Err     string
 	RetryIn time.Duration // BEP 31; 0 when not given, tracker.Never for never again
+	Refused bool          // the tracker itself said no
 
 	Interval, MinInterval time.Duration // 0 when not given
 	TrackerID             string        // empty when not given: the old one stays
@@ -215,7 +220,7 @@ func (m *Machine) Done(now mono.Time, r Result) {
 		w.next = now
 		return
 	}
-	e.answered(r)
+	e.answered(now, r)
 	w.answered(now, e, r, m.rng)
 	if e.scrapes() {
 		e.scraping = true

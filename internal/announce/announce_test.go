@@ -21,6 +21,7 @@ import (
 //	A answers [interval=30m] [min=5m] [id=x] [peers=7] [seeders=2] [counts=no]
 //	A counts seeders=2   the answer to a scrape; "A counts" alone: it tells nothing
 //	A fails [retry=5m|retry=never] words
+//	A refuses [retry=5m] words   the tracker itself says no
 //	status
 //
 // Every command is followed by a Tick, as the swarm does.
@@ -157,8 +158,9 @@ func (s *script) result(words []string) {
 			s.t.Fatal(err)
 		}
 	}
-	if words[1] == "fails" {
+	if words[1] == "fails" || words[1] == "refuses" {
 		r.Err = strings.Join(text, " ")
+		r.Refused = words[1] == "refuses"
 	}
 	s.m.Done(s.now, r)
 }
@@ -185,6 +187,12 @@ func (s *script) status() {
 		}
 		if t.Fails > 0 {
 			fmt.Fprintf(&s.out, ", failures %d", t.Fails)
+		}
+		if t.Telling {
+			s.out.WriteString(", told that it is complete")
+		}
+		if t.Owed {
+			s.out.WriteString(", owed that it is complete")
 		}
 		if t.Err != "" {
 			s.out.WriteString(": " + t.Err)

@@ -2,6 +2,7 @@ package announce
 
 import (
 	"math/rand/v2"
+	"time"
 
 	"shoal/internal/mono"
 	"shoal/internal/tracker"
@@ -35,6 +36,10 @@ type TrackerStatus struct {
 	Warning           string    // of the last answer, for people; empty when it had none
 	Seeders, Leechers int64     // -1 when not known
 	Peers             int       // how many came with the last answer
+
+	// Telling says that "completed" is under way; Owed, that the tracker refused it, mostly
+	// since it came too soon, and is told again at Next.
+	Telling, Owed bool
 }
 
 // Status gives every tracker in the order of the torrent.
@@ -46,6 +51,8 @@ func (m *Machine) Status() []TrackerStatus {
 		if e.asking {
 			s.State = Asking
 		}
+		s.Telling = e.asking && e.event == tracker.Completed
+		s.Owed = m.running && e.refused && !e.asking && e.state != GivenUp
 		if w := m.asksNext(e); w != nil {
 			s.Next = max(w.due(m.need), e.notBefore)
 		}
@@ -79,11 +86,14 @@ type entry struct {
 	scraping bool // its counts are being asked for
 	noScrape bool // it does not tell them then either
 
-	known     bool      // it took our "started": it is owed "stopped"
-	trackerID string    // to be echoed
-	fails     int       // in a row
-	notBefore mono.Time // it is not asked before
-	tried     uint64    // the round of its walk in which it was asked last
+	known     bool          // it took our "started": it is owed "stopped"
+	trackerID string        // to be echoed
+	fails     int           // in a row
+	notBefore mono.Time     // it is not asked before
+	refused   bool          // it said no to "completed", which it is still owed
+	answerAt  mono.Time     // of its last answer
+	least     time.Duration // between announces, as that said; 0 when it did not
+	tried     uint64        // the round of its walk in which it was asked last
 
 	status TrackerStatus // the fields that results set
 }
@@ -120,10 +130,19 @@ func (e *entry) failed(now mono.Time, r Result, rng *rand.Rand) {
 	e.fails++
 	e.state = Failing
 	e.status.Err = r.Err
+	told := r.Event == tracker.Completed && r.Refused
+	e.refused = e.refused || told
 	switch {
 	case r.RetryIn == tracker.Never:
 		e.state = GivenUp
 		e.notBefore = mono.Never
+	case told && r.MinInterval > 0:
+		e.notBefore = now.Add(max(r.MinInterval, SoonestTold))
+	case told && r.RetryIn > 0:
+		e.notBefore = now.Add(min(max(r.RetryIn, SoonestTold), tracker.MaxInterval))
+	case told && e.least > 0 && e.answerAt.Add(e.least) > now:
+		// It came before the tracker's min interval was over. Then it is welcome.
+		e.notBefore = max(e.answerAt.Add(e.least), now.Add(SoonestTold))
 	case r.RetryIn > 0:
 		e.notBefore = now.Add(min(max(r.RetryIn, MinInterval), tracker.MaxInterval))
 	default:
@@ -154,8 +173,12 @@ func (e *entry) counted(r Result) {
 }
 
 // answered notes an answer.
-func (e *entry) answered(r Result) {
+func (e *entry) answered(now mono.Time, r Result) {
 	e.known = true
+	e.answerAt, e.least = now, r.MinInterval
+	if r.Event == tracker.Completed {
+		e.refused = false
+	}
 	e.fails = 0
 	e.notBefore = 0
 	e.state = Working

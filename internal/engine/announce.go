@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 
 	"shoal/internal/announce"
 	"shoal/internal/external"
@@ -146,6 +147,9 @@ func announceResult(req announce.Request, resp tracker.Response, err error) anno
 	if err != nil {
 		r.Err = announceError(req.URL, err).Error()
 		r.RetryIn = retryIn(err)
+		if no, ok := errors.AsType[*tracker.FailureError](err); ok {
+			r.Refused, r.MinInterval = true, no.Soonest
+		}
 	}
 	return r
 }

@@ -99,6 +99,7 @@ type Counts struct {
 type FailureError struct {
 	Reason  string        // the tracker's words; printable, may be empty
 	RetryIn time.Duration // when to ask again (BEP 31): 0 when not given, Never, or at most MaxInterval
+	Soonest time.Duration // when what can't wait may be told: its min interval; 0 when not given
 }
 
 // Error gives the tracker's words.

@@ -329,7 +329,7 @@ func TestFailures(t *testing.T) {
 		"d14:failure reason4:busy8:retry ini99999999999ee":             {Reason: "busy", RetryIn: MaxInterval},
 		"d14:failure reason0:8:intervali5ee":                           {RetryIn: 5 * time.Second}, // as most that say no do
 		"d14:failure reason4:busy8:intervali1800e8:retry ini5ee":       {Reason: "busy", RetryIn: 5 * time.Minute},
-		"d14:failure reason4:busy12:min intervali900e8:intervali600ee": {Reason: "busy", RetryIn: 15 * time.Minute},
+		"d14:failure reason4:busy12:min intervali900e8:intervali600ee": {Reason: "busy", RetryIn: 15 * time.Minute, Soonest: 15 * time.Minute},
 		"d14:failure reason4:busy8:interval4:1800e":                    {Reason: "busy", RetryIn: 30 * time.Minute},
 		"d14:failure reason4:busy8:intervali-1ee":                      {Reason: "busy"},
 		"d14:failure reason4:busy8:retry in7: Never e":                 {Reason: "busy", RetryIn: Never},

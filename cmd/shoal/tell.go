@@ -1,0 +1,24 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"shoal"
+)
+
+// toldWithin bounds the wait for trackers that refuse to hear yet that the torrent is
+// complete. Most want a minute between two announces.
+const toldWithin = 75 * time.Second
+
+// tell waits until the trackers know that the torrent is complete.
+func (d *download) tell(ctx context.Context) {
+	d.torrent.AwaitTold(ctx, toldWithin, func(tr shoal.TrackerStats, next time.Time) {
+		wait := time.Until(next)
+		if next.IsZero() || wait > toldWithin {
+			d.out.say("tracker %s does not hear yet that it is complete: %s", printable(tr.URL), printable(tr.Err))
+			return
+		}
+		d.out.say("tracker %s hears in %s that it is complete (Ctrl-C ends at once): %s", printable(tr.URL), span(wait), printable(tr.Err))
+	})
+}

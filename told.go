@@ -1,0 +1,58 @@
+package shoal
+
+import (
+	"context"
+	"time"
+)
+
+// Bounds of AwaitTold.
+const (
+	toldPoll   = 50 * time.Millisecond
+	toldBegins = 400 * time.Millisecond // a snapshot is at most this old
+	toldAnswer = 5 * time.Second        // for the answer to what is on its way
+)
+
+// AwaitTold waits until the trackers have heard that the torrent is complete, for a program
+// that ends then: private trackers count it. One that refuses to hear it now, since the last
+// announce was too short a time ago, is told again when it allows: refused is called with it
+// once, and it is waited for if that is within the time given. AwaitTold returns how many
+// trackers have refused and were not told. A tracker that does not answer is not waited for.
+func (t *Torrent) AwaitTold(ctx context.Context, within time.Duration, refused func(tracker TrackerStats, next time.Time)) (untold int) {
+	begun := time.Now()
+	said := make(map[string]bool)
+	tick := time.NewTicker(toldPoll)
+	defer tick.Stop()
+	for {
+		s := t.t.Stats()
+		wait, knows := false, false
+		untold = 0
+		for _, tr := range s.Swarm.Trackers {
+			knows = knows || tr.State.String() == "working" || tr.Telling
+			switch {
+			case tr.Telling && (said[tr.URL] || time.Since(begun) < toldAnswer):
+				wait = true
+			case tr.Owed:
+				untold++
+				next := wall(s, tr.Next)
+				if !said[tr.URL] && refused != nil {
+					refused(trackerStats(tr), next)
+				}
+				said[tr.URL] = true
+				wait = wait || !next.IsZero() && next.Before(begun.Add(within))
+			}
+		}
+		// What was done last may not be in the snapshot yet.
+		wait = wait || knows && t.downloaded() && time.Since(begun) < toldBegins
+		if !wait || time.Since(begun) > within+toldAnswer {
+			return untold
+		}
+		select {
+		case <-ctx.Done():
+			return untold
+		case <-tick.C:
+		}
+	}
+}
+
+// downloaded reports whether something came in this run: only then is there news.
+func (t *Torrent) downloaded() bool { return t.Stats().Downloaded > 0 }
