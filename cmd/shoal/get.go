@@ -75,10 +75,12 @@ func getCommand(out *output) *cobra.Command {
 	var n netFlags
 	var o getFlags
 	cmd := &cobra.Command{
-		Use:   "get SOURCE [--dir DIR]",
+		Use:   "get SOURCE... [--dir DIR]",
 		Short: "Get the files of a torrent",
 		Long: `Get the files of a torrent from other people's clients, and verify every piece.
-SOURCE is a .torrent file, a magnet link, an info-hash, or the URL of a .torrent.
+SOURCE is a .torrent file, a magnet link, an info-hash, or the URL of a .torrent;
+a folder means all .torrent files in it. Several come at the same time: one that
+fails is told, the others go on, and the exit code is that of the first that failed.
 It ends when all files are complete, verified and safe on disk. What already
 lies in the folder is checked and used, so after Ctrl-C or a crash the same
 command goes on where it was.
@@ -91,6 +93,9 @@ loopback (--listen 127.0.0.1:0) keeps all traffic on this machine.`,
   shoal get "magnet:?xt=urn:btih:b257af45fbc9f52d0e728490f2c2da9e4f66647e" --seed
   shoal get b257af45fbc9f52d0e728490f2c2da9e4f66647e --metadata-only -o debian.torrent
   shoal get debian.torrent --peer 192.0.2.7:6881 --no-dht
+  shoal get series.torrent --only "season 1/**" --skip 3,5-7
+  shoal get film.torrent --stream "*.mkv" | mpv -
+  shoal get one.torrent two.torrent --on-complete "notify-send done" --stop-after 1h
   shoal get debian.torrent --json | jq 'select(.event=="complete")'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.waitNamed = cmd.Flags().Changed("wait")
@@ -105,7 +110,7 @@ loopback (--listen 127.0.0.1:0) keeps all traffic on this machine.`,
 					o.stream = ""
 				}
 			}
-			return get(cmd.Context(), out, args[0], n, o)
+			return get(cmd.Context(), out, args, n, o)
 		},
 	}
 	n.add(cmd)
@@ -125,7 +130,7 @@ loopback (--listen 127.0.0.1:0) keeps all traffic on this machine.`,
 	o.onComplete.add(cmd)
 	cmd.Flags().BoolVar(&o.metadataOnly, "metadata-only", false, "write the .torrent file of SOURCE and get nothing else")
 	cmd.Flags().StringVarP(&o.output, "output", "o", "", "with --metadata-only: the `FILE` to write (default the torrent's name)")
-	sources(cmd, 1)
+	sources(cmd, 0)
 	addJSON(cmd)
 	return cmd
 }
@@ -152,11 +157,17 @@ type getFlags struct {
 	output       string
 }
 
-func get(ctx context.Context, out *output, name string, n netFlags, o getFlags) (err error) {
+func get(ctx context.Context, out *output, names []string, n netFlags, o getFlags) (err error) {
 	if o.output != "" && !o.metadataOnly {
 		return usageErr("add --metadata-only, or name the folder for the files with --dir", "-o is for the .torrent file that --metadata-only writes")
 	}
-	src, err := anySource(ctx, name, n)
+	if err := o.onComplete.check(); err != nil {
+		return err
+	}
+	if moreThanOne(names) {
+		return getMany(ctx, out, names, n, o)
+	}
+	src, err := anySource(ctx, names[0], n)
 	if err != nil {
 		return err
 	}
@@ -178,7 +189,8 @@ func get(ctx context.Context, out *output, name string, n netFlags, o getFlags) 
 	if err != nil {
 		return err
 	}
-	d := &download{session: s, src: src, dir: n.dir, start: start, data: data, pattern: o.stream, anew: o.anew, sequential: o.sequential, allocate: o.allocate == "full", choose: o.choose, paths: o.paths, webSeeds: o.webSeeds, patience: patience{"get " + src.name(), out.now, time.Duration(o.wait), time.Duration(o.stopAfter)}, waits: o.waitNamed, hooks: newHooks(ctx, out, o.onComplete), share: o.share}
+	d := newDownload(s, src, n, o, start)
+	d.data, d.hooks = data, newHooks(ctx, out, o.onComplete)
 	if err = d.begin(ctx, n); err == nil {
 		err = d.run(ctx, o.seed || o.share.any())
 	}
@@ -188,6 +200,15 @@ func get(ctx context.Context, out *output, name string, n netFlags, o getFlags) 
 		err = cerr
 	}
 	return err
+}
+
+// newDownload makes ready to get one torrent as the flags say.
+func newDownload(s *session, src source, n netFlags, o getFlags, start time.Time) *download {
+	return &download{
+		session: s, src: src, dir: n.dir, start: start, pattern: o.stream, anew: o.anew, sequential: o.sequential,
+		allocate: o.allocate == "full", choose: o.choose, paths: o.paths, webSeeds: o.webSeeds, share: o.share,
+		patience: patience{"get " + src.name(), s.out.now, time.Duration(o.wait), time.Duration(o.stopAfter)}, waits: o.waitNamed,
+	}
 }
 
 // check finds mistakes in what is said of the files of a torrent.

@@ -81,7 +81,7 @@ var flagGroups = []struct {
 	title string
 	flags []string
 }{
-	{"Used most", []string{"dir", "only", "seed", "limit-up", "limit-down", "http"}},
+	{"Used most", []string{"dir", "only", "seed", "limit-up", "limit-down", "http", "http-name", "http-wait"}},
 	{"Files", []string{"skip", "high", "low", "ignore-case", "allocate", "anew", "sequential", "rename", "incomplete-suffix", "incomplete-dir", "stream", "metadata-only", "output", "keep-cached"}},
 	{"Finding peers", []string{"peer", "web-seed", "dht-node", "no-dht", "dht-read-only", "no-lsd", "lsd", "no-web-seeds"}},
 	{"What is in it", []string{"exclude", "follow-links", "include-junk", "raw-names", "piece-length", "name", "comment", "source", "entropy", "no-date"}},
@@ -90,7 +90,7 @@ var flagGroups = []struct {
 	{"Waiting in line", []string{"downloads", "seeds", "at-once"}},
 	{"Network", []string{"listen", "max-peers", "max-connections", "max-metadata", "alt-limit-at", "alt-limit-up", "alt-limit-down", "local-unlimited"}},
 	{"Trusting", []string{"ca-file", "allow-lan-trackers", "allow-downgrade"}},
-	{"This run", []string{"wait", "stop-after", "on-complete", "quiet", "verbose", "log", "log-level", "json", "trace", "state", "help"}},
+	{"This run", []string{"wait", "stop-after", "watch", "on-complete", "quiet", "verbose", "log", "log-level", "json", "trace", "state", "help"}},
 }
 
 // groupedFlags gives the flags of a command as its help has them.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -59,10 +58,18 @@ func (h *hookFlag) Set(text string) error {
 	if len(words) == 0 || words[0] == "" {
 		return errors.New("name a program and its arguments, like 'notify-send done'")
 	}
-	if _, err := exec.LookPath(words[0]); err != nil {
-		return fmt.Errorf("find the program: %w", err)
-	}
 	*h = words
+	return nil
+}
+
+// check looks for the program, before anything is fetched for it.
+func (h *hookFlag) check() error {
+	if len(*h) == 0 {
+		return nil
+	}
+	if _, err := exec.LookPath((*h)[0]); err != nil {
+		return usageErr("name it by its path, or put its folder into PATH", "--on-complete: find the program: %w", err)
+	}
 	return nil
 }
 

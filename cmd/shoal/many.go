@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -54,9 +55,13 @@ takes a torrent off the list and leaves its files. One shoal run at a time
 remembers in a folder of state (--state). A torrent that was shared enough
 (--ratio) stays on the list, paused; named again, it goes on.
 
+With --watch, .torrent files that are put into a folder are added, and .magnet
+files with links, one a line. A file that was taken is renamed to NAME.added.
+
 A line "up" says that all torrents have been looked at, and are had or fetched.`,
 		Example: `  shoal run debian.torrent ~/torrents/ --dir ~/Downloads
   shoal run
+  shoal run --watch ~/torrents --dir ~/Downloads --on-complete "notify-send done"
   shoal run --state /var/lib/shoal --json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runMany(cmd.Context(), out, args, n, o)
@@ -66,6 +71,8 @@ A line "up" says that all torrents have been looked at, and are had or fetched.`
 	o.share.add(cmd)
 	n.queue.add(cmd)
 	cmd.Flags().Var(&o.allocate, "allocate", "full: reserve room for all files before the first byte; sparse: take what comes")
+	o.watch.add(cmd)
+	o.onComplete.add(cmd)
 	completeTorrents(cmd)
 	addJSON(cmd)
 	return cmd
@@ -75,12 +82,19 @@ A line "up" says that all torrents have been looked at, and are had or fetched.`
 type runFlags struct {
 	share    shareFlags
 	allocate allocateFlag
+
+	watch      foldersFlag
+	watchEvery time.Duration // 0: as usual; not a flag
+	onComplete hookFlag
 }
 
 func runMany(ctx context.Context, out *output, names []string, n netFlags, o runFlags) error {
 	var srcs []source
 	var err error
-	if len(names) > 0 {
+	if err := errors.Join(o.watch.check(), o.onComplete.check()); err != nil {
+		return err
+	}
+	if len(names) > 0 || len(o.watch) > 0 {
 		if srcs, err = readSources(out, names, func(name string) (source, error) { return anySource(ctx, name, n) }); err != nil {
 			return err
 		}
@@ -96,10 +110,11 @@ func runMany(ctx context.Context, out *output, names []string, n netFlags, o run
 		return err
 	}
 	out.stamps = true // what happens stays as a line with its time
-	m := &lasting{session: s}
+	m := &lasting{session: s, hooks: newHooks(ctx, out, o.onComplete)}
 	if err = m.begin(ctx, srcs, n, o); err == nil {
-		err = m.run(ctx)
+		err = m.run(ctx, &arrivals{m, n, o, make(chan *shoal.Torrent)})
 	}
+	m.hooks.wait()
 	down, up := m.moved()
 	if cerr := s.close(); err == nil {
 		err = cerr
@@ -116,6 +131,7 @@ type lasting struct {
 	*session
 	torrents []*shoal.Torrent
 	stopped  int // remembered, and not to be run
+	hooks    *hooks
 }
 
 // begin adds what was named to what is remembered.
@@ -156,7 +172,7 @@ func (m *lasting) begin(ctx context.Context, srcs []source, n netFlags, o runFla
 	if was > 0 {
 		m.out.say("going on with %s", count(was, "torrent"))
 	}
-	if len(m.torrents) == 0 {
+	if len(m.torrents) == 0 && len(o.watch) == 0 {
 		return &failure{exitFailed, errors.New("run: there is nothing to run"), "name a .torrent file, a folder of them, a magnet link, an info-hash or a URL"}
 	}
 	return nil
@@ -186,12 +202,14 @@ func (m *lasting) goOn(src *source, o runFlags) error {
 }
 
 // run looks at all torrents, says what they have, and gets and shares them until the end.
-func (m *lasting) run(ctx context.Context) error {
-	w := watchAll(m.out, m.engine, watching{finished: func(t *shoal.Torrent) {
+func (m *lasting) run(ctx context.Context, later *arrivals) error {
+	what := watching{finished: func(t *shoal.Torrent) {
 		m.out.say("complete: %s, saved as %s", printable(t.Name()), printable(t.Path()))
 		m.out.event("finished", finishedEvent{t.InfoHash(), t.Name(), t.Stats().Wanted(), t.Path()})
-	}}, m.torrents)
-	defer w.stop()
+		m.hooks.complete(t)
+	}}
+	w := watchAll(m.out, m.engine, what, m.torrents)
+	defer func() { w.stop() }()
 	up := runningEvent{Addr: m.engine.Addr().String(), Torrents: len(m.torrents), Stopped: m.stopped}
 	for _, t := range m.torrents {
 		s, err := t.Checked(ctx)
@@ -221,7 +239,11 @@ func (m *lasting) run(ctx context.Context) error {
 	m.out.mark("up") // alone on its line, so that it can be waited for
 	m.out.event("up", up)
 	defer m.spare(ctx, len(m.torrents))()
-	if err := ended(ctx, m.out, m.engine, m.torrents...); err != nil {
+	again := func() {
+		w.stop()
+		w = watchAll(m.out, m.engine, what, m.torrents)
+	}
+	if err := later.untilEnd(ctx, again); err != nil {
 		return fail("run", err)
 	}
 	w.stop()

@@ -1,0 +1,273 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"shoal"
+)
+
+// get of several sources: they share one engine and come at the same time. One that fails
+// is told, and the others go on; the exit code is that of the first that failed, in the
+// order of the command line.
+
+// wanted is one of several sources.
+type wanted struct {
+	name string
+	*download
+	there *shoal.Torrent // once it is added
+	err   error
+}
+
+// moreThanOne reports whether what is named is more than one torrent.
+func moreThanOne(names []string) bool {
+	if len(names) != 1 {
+		return true
+	}
+	st, err := os.Stat(names[0])
+	return err == nil && st.IsDir()
+}
+
+func getMany(ctx context.Context, out *output, names []string, n netFlags, o getFlags) error {
+	switch {
+	case o.output != "":
+		return usageErr("leave -o away: each is named after its torrent", "-o is for one source, not for %d", len(names))
+	case o.streams:
+		return usageErr("name one source", "--stream is for one source, not for %d", len(names))
+	case len(o.paths.rename) > 0:
+		return usageErr("shoal rename does it later", "--rename is for one source, not for %d", len(names))
+	}
+	g := &gathering{out: out}
+	for _, name := range names {
+		g.read(ctx, name, n, o)
+		if stopSignal(ctx) != nil {
+			return context.Cause(ctx)
+		}
+	}
+	if len(g.all) == len(g.failed()) {
+		return g.outcome()
+	}
+	if o.metadataOnly {
+		for _, w := range g.all {
+			if w.err == nil {
+				g.note(w, saveMetadata(ctx, out, w.src, n, ""))
+			}
+		}
+		return g.outcome()
+	}
+	return g.get(ctx, n, o)
+}
+
+// gathering is one run of get with several sources.
+type gathering struct {
+	out   *output
+	all   []*wanted
+	hooks *hooks
+
+	mu   sync.Mutex
+	view *watcher // of those that are there
+}
+
+// read reads one source, or those in a folder.
+func (g *gathering) read(ctx context.Context, name string, n netFlags, o getFlags) {
+	srcs, err := readSources(g.out, []string{name}, func(name string) (source, error) { return anySource(ctx, name, n) })
+	if err != nil {
+		w := &wanted{name: name}
+		g.all = append(g.all, w)
+		g.note(w, err)
+		return
+	}
+	for _, src := range srcs {
+		w := &wanted{name: src.path, download: &download{src: src}}
+		if src.meta != nil {
+			err = o.check(src.meta.Info)
+		}
+		for _, other := range g.all {
+			if other.download != nil && hashOf(other.src) == hashOf(src) {
+				g.out.warn("passed over: %s is the same torrent as one named before", brief(src.path))
+				w = nil
+				break
+			}
+		}
+		if w == nil {
+			continue
+		}
+		g.all = append(g.all, w)
+		g.note(w, err)
+	}
+}
+
+// hashOf returns the info-hash of a source.
+func hashOf(src source) string {
+	if src.meta != nil {
+		return src.meta.InfoHash.String()
+	}
+	return src.link.V1.String()
+}
+
+// note takes how a source ended, and tells it when it failed.
+func (g *gathering) note(w *wanted, err error) {
+	if err == nil {
+		return
+	}
+	g.mu.Lock()
+	w.err = err
+	g.mu.Unlock()
+	g.out.warn("%s", printable(err.Error()))
+}
+
+func (g *gathering) failed() (all []*wanted) {
+	for _, w := range g.all {
+		if w.err != nil {
+			all = append(all, w)
+		}
+	}
+	return all
+}
+
+// outcome is the failure of the command; nil when all are complete.
+func (g *gathering) outcome() error {
+	failed := g.failed()
+	if len(failed) == 0 {
+		return nil
+	}
+	f := &failure{code: exitFailed}
+	errors.As(fail("get "+brief(failed[0].name), failed[0].err), &f)
+	return &failure{
+		f.code, fmt.Errorf("get: %d of %s failed: %w", len(failed), count(len(g.all), "source"), failed[0].err),
+		"the others are complete; the same command goes on with what is missing",
+	}
+}
+
+// get gets them all.
+func (g *gathering) get(ctx context.Context, n netFlags, o getFlags) error {
+	start := g.out.now()
+	s, err := openSession(g.out, n)
+	if err != nil {
+		return err
+	}
+	g.hooks = newHooks(ctx, g.out, o.onComplete)
+	var wg sync.WaitGroup
+	for _, w := range g.all {
+		if w.err != nil {
+			continue
+		}
+		keepReceived(w.src, n)
+		w.download = newDownload(s, w.src, n, o, start)
+		w.hooks = g.hooks
+		if w.src.link != nil { // its metadata may take long
+			wg.Go(func() { g.one(ctx, w, n) })
+			continue
+		}
+		if err := w.begin(ctx, n); err != nil {
+			g.note(w, err)
+			continue
+		}
+		w.there = w.torrent
+		wg.Go(func() { g.await(ctx, w) })
+	}
+	g.watch()
+	wg.Wait()
+	err = g.outcome()
+	if err == nil && (o.seed || o.share.any()) && ctx.Err() == nil {
+		g.out.say("seeding until Ctrl-C")
+		var torrents []*shoal.Torrent
+		for _, w := range g.all {
+			torrents = append(torrents, w.torrent)
+		}
+		err = ended(ctx, g.out, s.engine, torrents...)
+	}
+	g.unwatch()
+	g.hooks.wait()
+	if stopSignal(ctx) != nil && !(err == nil && toldToEnd(ctx)) {
+		err = &failure{exitInterrupted, fmt.Errorf("get: %w", context.Cause(ctx)), "what is verified is kept; the same command goes on from there"}
+	}
+	sum := completeEvent{Name: count(len(g.all), "torrent"), Seconds: seconds(g.out.now().Sub(start)), Dir: n.dir, Path: n.dir}
+	for _, w := range g.all {
+		if w.download != nil && w.torrent != nil {
+			st := w.torrent.Stats()
+			sum.Bytes += st.WantedVerified()
+			sum.Downloaded += st.Downloaded
+			sum.Wasted += st.Wasted
+			sum.Uploaded += st.Uploaded
+		}
+	}
+	if cerr := s.close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		g.out.say("all complete: %s, %s", count(len(g.all), "torrent"), size(sum.Bytes))
+		g.out.event("complete", sum)
+	}
+	return err
+}
+
+// one gets one that begins with a link.
+func (g *gathering) one(ctx context.Context, w *wanted, n netFlags) {
+	if err := w.begin(ctx, n); err != nil {
+		g.note(w, err)
+		return
+	}
+	g.mu.Lock()
+	w.there = w.torrent
+	g.mu.Unlock()
+	g.watch()
+	g.await(ctx, w)
+}
+
+// await waits until one is complete.
+func (g *gathering) await(ctx context.Context, w *wanted) {
+	checked, err := w.torrent.Checked(ctx)
+	if err == nil && checked.State == shoal.Missing && !w.waits {
+		err = w.missing(checked)
+	}
+	if err == nil {
+		w.checked(checked)
+		err = w.wait(ctx)
+	}
+	if err != nil {
+		if stopSignal(ctx) == nil {
+			g.note(w, w.failed(ctx, err))
+		} else {
+			g.mu.Lock()
+			w.err = err
+			g.mu.Unlock()
+		}
+		return
+	}
+	t := w.torrent
+	g.out.say("complete: %s, saved as %s", printable(t.Name()), printable(t.Path()))
+	w.explainPart()
+	g.out.event("finished", finishedEvent{t.InfoHash(), t.Name(), t.Stats().Wanted(), t.Path()})
+	g.hooks.complete(t)
+}
+
+// watch tells how those that are there get on.
+func (g *gathering) watch() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.view != nil {
+		g.view.stop()
+	}
+	var torrents []*shoal.Torrent
+	var d *download
+	for _, w := range g.all {
+		if w.err == nil && w.there != nil {
+			d, torrents = w.download, append(torrents, w.there)
+		}
+	}
+	if len(torrents) > 0 {
+		g.view = watchAll(g.out, d.engine, watching{patience: d.patience.held}, torrents)
+	}
+}
+
+func (g *gathering) unwatch() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.view != nil {
+		g.view.stop()
+	}
+}
