@@ -147,6 +147,10 @@ func (t *Torrent) apply(ev event) {
 		ev.batch.Recycle()
 	case evSent:
 		t.swarm.Sent(now, swarm.PeerKey(ev.key), int(ev.n), ev.bytes)
+	case evUnsent:
+		t.swarm.Unsent(now, swarm.PeerKey(ev.key), int(ev.n))
+	case evPartsSent:
+		t.swarm.PartsSent(now, swarm.PeerKey(ev.key), int(ev.n))
 	case evChecked:
 		t.checkedPiece(now, ev.n, ev.with.(*disk.Result))
 	case evGoesOn:
@@ -379,7 +383,7 @@ func (t *Torrent) unreadable(now mono.Time, piece uint32, err error) {
 // send gives a peer's connection what the swarm wrote for it.
 func (t *Torrent) send(key swarm.PeerKey, out swarm.Out) {
 	if l := t.peers[key]; l != nil {
-		l.conn.Send(out.Bytes, out.Uploads)
+		l.conn.Put(peerconn.Sending{Control: out.Bytes, Parts: out.Parts, Uploads: out.Uploads, TakeBack: out.TakeBack})
 	}
 }
 

@@ -328,6 +328,8 @@ func (t *Torrent) connections() *peerconn.Torrent {
 			Geometry: t.geom, Buffers: newBuffers(t.device), Source: &t.source, Spare: t.e.spares,
 			Deliver:    func(b *peerconn.Batch) bool { return t.post(event{kind: evBatch, batch: b}) },
 			Sent:       func(key uint64, n int, bytes int64) { t.post(event{kind: evSent, key: key, n: int32(n), bytes: bytes}) },
+			Unsent:     func(key uint64, n int) { t.post(event{kind: evUnsent, key: key, n: int32(n)}) },
+			PartsSent:  func(key uint64, n int) { t.post(event{kind: evPartsSent, key: key, n: int32(n)}) },
 			Unreadable: func(ref block.Ref, err error) { t.post(event{kind: evUnreadable, n: int32(ref.Piece), with: err}) },
 			Closed:     func(key uint64, err error) { t.post(event{kind: evClosed, key: key, with: err}) },
 			Group:      &t.conns,
@@ -500,6 +502,8 @@ const (
 	evWake       eventKind = iota
 	evBatch                // batch
 	evSent                 // key, n blocks, bytes
+	evUnsent               // key, n blocks that were taken back
+	evPartsSent            // key, n parts of the metadata
 	evClosed               // key, with error
 	evJoined               // with *arrival
 	evSpare                // a connection is to be given up

@@ -35,9 +35,11 @@ const (
 	// DefaultLimit is the largest metadata that is fetched unless another limit is set, as
 	// deployed clients have it. All attempts together hold at most twice the limit.
 	DefaultLimit = 30 << 20
-	// inFlight is how many parts one peer is asked for at once: some clients serve
-	// no more, and a part is much.
-	inFlight = 2
+	// inFlight is how many parts one peer is asked for at once at first: some clients serve
+	// no more. Each part that comes makes it one more, up to mostInFlight: two parts a round
+	// trip are 300 KiB/s over a distance of 100 ms. A reject or a time-out makes it inFlight.
+	inFlight     = 2
+	mostInFlight = 16
 	// soloAttempts bounds the attempts with one peer each for one size.
 	soloAttempts = 3
 	// copies is of how many peers one part is asked at once, when every missing one
@@ -56,6 +58,7 @@ const (
 // Times.
 const (
 	answerTime   = 15 * time.Second // for one part
+	shortPause   = time.Second      // after a reject by a peer that was asked for more than inFlight
 	firstPause   = 10 * time.Second // after a reject; then twice that, and so on
 	longestPause = 2 * time.Minute
 	// stallTime is how long an attempt may hold its room without getting anything,
@@ -105,6 +108,8 @@ type peer struct {
 	rest     mono.Time
 	pause    time.Duration
 	timeouts int
+	room     int // how many parts it may be asked for at once
+	above    int // of those it was asked for, how many were too many
 	owed     int // parts asked for and given up: they may still come
 	nonsense int
 	out      bool // proven a liar, or sends nonsense
@@ -156,7 +161,7 @@ func (m *Machine) Peer(now mono.Time, key Key, size int64) {
 		if size <= 0 {
 			return
 		}
-		p = &peer{key: key}
+		p = &peer{key: key, room: inFlight}
 		m.peers = append(m.peers, p)
 	}
 	if p.beyond = 0; size > m.limit {
@@ -189,8 +194,16 @@ func (m *Machine) Rejected(now mono.Time, key Key, piece uint32) {
 		return
 	}
 	p.timeouts = 0
-	p.pause = min(max(2*p.pause, firstPause), longestPause)
-	p.rest = now.Add(p.pause)
+	if p.room > inFlight {
+		p.room, p.above = inFlight, len(p.asked)+1
+	}
+	if p.above > 0 {
+		p.above--
+		p.rest = max(p.rest, now.Add(shortPause))
+	} else {
+		p.pause = min(max(2*p.pause, firstPause), longestPause)
+		p.rest = now.Add(p.pause)
+	}
 	m.advance(now)
 }
 
@@ -219,6 +232,11 @@ func (m *Machine) Data(now mono.Time, key Key, piece uint32, total int64, data [
 		return
 	}
 	p.timeouts, p.pause = 0, 0
+	if p.above > 0 {
+		p.above--
+	} else {
+		p.room = min(p.room+1, mostInFlight)
+	}
 	a.moved = now
 	if a.parts[piece] == nil {
 		a.parts[piece] = bytes.Clone(data)
@@ -256,6 +274,7 @@ func (m *Machine) Tick(now mono.Time) {
 			}
 			p.asked = slices.Delete(p.asked, i, i+1)
 			p.owed++
+			p.room, p.above = inFlight, 0
 			p.rest = now.Add(firstPause)
 			if p.timeouts++; p.timeouts >= maxTimeouts {
 				p.rest = now.Add(longestPause)
@@ -387,7 +406,7 @@ func (m *Machine) advance(now mono.Time) {
 		for _, r := range p.asked {
 			m.deadline = min(m.deadline, r.at.Add(answerTime))
 		}
-		if p.rest > now && len(p.asked) == 0 {
+		if p.rest > now && len(p.asked) < p.room {
 			m.deadline = min(m.deadline, p.rest)
 		}
 		if p.at == nil {
@@ -477,7 +496,7 @@ func (m *Machine) reserved() (sum int64) {
 
 // ask requests parts of one peer, as many as it may be asked for at once.
 func (m *Machine) ask(now mono.Time, p *peer) {
-	for len(p.asked) < inFlight && now >= p.rest {
+	for len(p.asked) < p.room && now >= p.rest {
 		piece, n := m.next(p)
 		if n < 0 {
 			return
@@ -553,7 +572,7 @@ func (m *Machine) CheckInvariants() error {
 	}
 	for _, p := range m.peers {
 		switch {
-		case len(p.asked) > inFlight, p.at == nil && len(p.asked) > 0:
+		case len(p.asked) > mostInFlight, p.at == nil && len(p.asked) > 0:
 			return fmt.Errorf("metadata: %d parts are asked of %d", len(p.asked), p.key)
 		case p.out && p.at != nil:
 			return fmt.Errorf("metadata: %d is out and takes part", p.key)

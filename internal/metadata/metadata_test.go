@@ -249,28 +249,62 @@ func random(seed uint64) error {
 	return nil
 }
 
-// A peer gets a few parts at once, then a steady flow; beyond a bound it is told no.
+// A peer gets the parts that make two copies as fast as it reads them, a few of them at a
+// time with the writer; what it asks for beyond that comes in a steady flow. The queue has a
+// bound.
 func TestServer(t *testing.T) {
+	for _, parts := range []uint32{1, serveBurst, 100} {
+		var s Server
+		now, asked, sent := mono.Start, uint32(0), 0
+		for range maxWaiting {
+			if !s.Asked(now, asked%parts, parts) {
+				t.Fatalf("request %d is refused", asked)
+			}
+			asked++
+		}
+		if s.Asked(now, 0, parts) {
+			t.Error("there is no bound")
+		}
+		fast := max(serveCopies*int(parts), serveBurst)
+		for asked < uint32(fast+100) {
+			piece, ok := s.Next(now)
+			switch {
+			case ok && piece != uint32(sent)%parts:
+				t.Fatalf("part %d in place of %d", piece, sent)
+			case ok:
+				sent++
+				if s.Asked(now, asked%parts, parts) {
+					asked++
+				}
+			case s.out == maxOut: // the writer has written
+				s.Sent(maxOut)
+			case sent < fast:
+				t.Fatalf("%d parts of %d at once", sent, fast)
+			case s.Deadline() <= now || s.Deadline() == mono.Never:
+				t.Fatalf("nothing to send at %v, and the deadline is %v", now, s.Deadline())
+			default:
+				now = s.Deadline()
+			}
+		}
+		if late := sent - fast; late <= 0 || now.Sub(mono.Start) < time.Duration(late)*serveEvery {
+			t.Errorf("%d parts after the %d at once, in %v", late, fast, now.Sub(mono.Start))
+		}
+	}
+}
+
+// A peer that does not read has few parts with the writer, and costs nothing beyond them.
+func TestServerOfASilentPeer(t *testing.T) {
 	var s Server
-	now := mono.Start
-	for i := range uint32(maxWaiting) {
-		if !s.Asked(now, i) {
-			t.Fatalf("part %d is refused", i)
+	for range maxWaiting {
+		s.Asked(mono.Start, 0, 1000)
+	}
+	n := 0
+	for now := mono.Start; now < mono.Start.Add(time.Hour); now = now.Add(time.Second) {
+		if _, ok := s.Next(now); ok {
+			n++
 		}
 	}
-	if s.Asked(now, 99) {
-		t.Error("there is no bound")
-	}
-	sent := uint32(0)
-	for s.Deadline() != mono.Never {
-		now = max(now, s.Deadline())
-		piece, ok := s.Next(now)
-		if !ok || piece != sent {
-			t.Fatalf("%d, %v in place of %d", piece, ok, sent)
-		}
-		sent++
-	}
-	if want := (maxWaiting - serveBurst) * serveEvery; sent != maxWaiting || now.Sub(mono.Start) != want {
-		t.Errorf("%d parts in %v, not %v", sent, now.Sub(mono.Start), want)
+	if n != maxOut || s.Deadline() != mono.Never {
+		t.Errorf("%d parts are with the writer, the deadline is %v", n, s.Deadline())
 	}
 }

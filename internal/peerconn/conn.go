@@ -63,6 +63,10 @@ type Torrent struct {
 	Deliver func(*Batch) bool
 	// Sent tells of blocks written to the peer. It may wait.
 	Sent func(key uint64, blocks int, bytes int64)
+	// Unsent tells of blocks that were taken back before they were written. It may wait.
+	Unsent func(key uint64, blocks int)
+	// PartsSent tells of parts of the metadata written to the peer. It may wait.
+	PartsSent func(key uint64, parts int)
 	// Unreadable tells of blocks that could not be read from disk.
 	Unreadable func(ref block.Ref, err error)
 	// Closed tells that the connection has ended, and why. It comes once, after
@@ -140,15 +144,6 @@ func (c *Conn) Start() {
 // ErrFlooded says that a peer does not read what it is sent.
 var ErrFlooded = errors.New("the peer does not read what it is sent")
 
-// Send appends control bytes and uploads to what goes out. It never waits.
-// Both slices are copied. A peer that lets more than maxPending bytes pile up
-// is cut off.
-func (c *Conn) Send(control []byte, uploads []block.Ref) {
-	if !c.out.append(control, uploads) {
-		c.Close(ErrFlooded)
-	}
-}
-
 // Close ends the connection for the reason given. It does not wait; what is in
 // the outbox is lost. Later calls change nothing.
 func (c *Conn) Close(reason error) {
@@ -167,99 +162,11 @@ func (c *Conn) Finish(reason error) {
 		c.Close(reason)
 		return
 	}
-	c.out.finish(reason)
-	c.nc.SetWriteDeadline(time.Now().Add(finishTimeout))
-}
-
-// deadline gives the next write its time.
-func (c *Conn) deadline() error {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
-	if c.out.last != nil {
-		return nil // Finish has set it
-	}
-	return c.nc.SetWriteDeadline(time.Now().Add(writeTimeout))
+	c.out.finish(reason, c.nc)
 }
 
 // finishTimeout is how long the last words to a peer may take.
 const finishTimeout = 5 * time.Second
-
-// maxPending bounds the control bytes that wait for a peer to read. A bitfield
-// of the largest torrent has 256 KiB; beyond that come HAVEs of 9 bytes and
-// requests of 17.
-const maxPending = 1 << 20
-
-// outbox is what waits to be sent: the loop appends, the writer swaps.
-type outbox struct {
-	wake chan struct{} // capacity 1: something waits
-
-	mu      sync.Mutex
-	control []byte
-	uploads []block.Ref
-	last    error // set: nothing comes after what waits
-}
-
-func (o *outbox) finish(reason error) {
-	o.mu.Lock()
-	o.last = reason
-	o.mu.Unlock()
-	select {
-	case o.wake <- struct{}{}:
-	default:
-	}
-}
-
-// finished gives the reason to end when nothing waits any more, else nil.
-func (o *outbox) finished() error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if len(o.control) > 0 || len(o.uploads) > 0 {
-		return nil
-	}
-	return o.last
-}
-
-func (o *outbox) append(control []byte, uploads []block.Ref) bool {
-	o.mu.Lock()
-	o.control = append(o.control, control...)
-	o.uploads = append(o.uploads, uploads...)
-	ok := len(o.control) <= maxPending
-	o.mu.Unlock()
-	select {
-	case o.wake <- struct{}{}:
-	default:
-	}
-	return ok
-}
-
-// swap gives what waits and leaves the emptied spares in its place.
-func (o *outbox) swap(control []byte, uploads []block.Ref) ([]byte, []block.Ref) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	gotControl, gotUploads := o.control, o.uploads
-	o.control, o.uploads = emptied(control), uploads[:0]
-	return gotControl, gotUploads
-}
-
-// urgent gives the control bytes that wait, and leaves the uploads where they are. last
-// is set when the connection is to end.
-func (o *outbox) urgent(spare []byte) (control []byte, last error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	control = o.control
-	o.control = emptied(spare)
-	return control, o.last
-}
-
-// emptied gives a buffer to be used again, unless it has become large: bitfields
-// are the exception, and not every connection is to keep the room of one.
-func emptied(b []byte) []byte {
-	const most = 16 << 10
-	if cap(b) > most {
-		return nil
-	}
-	return b[:0]
-}
 
 // Item is one message, with its block when it is a piece.
 type Item struct {

@@ -18,9 +18,12 @@ import (
 )
 
 // pair gives both ends of a stream in memory.
-func pair(t *testing.T) (near, far net.Conn) {
+func pair(t *testing.T) (near, far net.Conn) { return narrow(t, 0) }
+
+// narrow is pair where the network holds so many bytes in each direction; 0: as it does.
+func narrow(t *testing.T, holds int) (near, far net.Conn) {
 	t.Helper()
-	n := simnet.New(simnet.Options{Link: simnet.Link{Delay: time.Millisecond}})
+	n := simnet.New(simnet.Options{Link: simnet.Link{Delay: time.Millisecond}, Buffer: holds})
 	a, b := n.Host(netip.MustParseAddr("10.0.0.1")), n.Host(netip.MustParseAddr("10.0.0.2"))
 	l, err := a.Listen(netip.MustParseAddrPort("10.0.0.1:6881"))
 	if err != nil {

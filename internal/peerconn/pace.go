@@ -1,58 +1,53 @@
 package peerconn
 
-import (
-	"shoal/internal/block"
-	"shoal/internal/wire"
-)
+import "shoal/internal/block"
 
-// turn waits until the first of the uploads may be sent, and says how many of them. The
-// control bytes do not wait: they go with the uploads when these go at once, else
-// before them, and what comes meanwhile goes when it comes. It gives those that are not
-// sent yet.
-func (w *writer) turn(control []byte, uploads []block.Ref) (unsent []byte, n int, err error) {
+// turn waits until size bytes, a part or some blocks, may be sent. The control bytes of p
+// do not wait: they go with the others when these go at once, else before them, and what
+// comes meanwhile goes when it comes. It reports false where blocks were taken back while
+// it waited.
+func (w *writer) turn(p *pending, size int) (granted bool, err error) {
 	up := &w.c.up
-	up.Charge(len(control))
-	if len(uploads) == 0 {
-		return control, 0, nil
+	if up.Quantum() == 0 {
+		return true, nil
 	}
-	n = min(len(uploads), max(up.Quantum()/block.Size, 1))
-	bytes := 0
-	for _, r := range uploads[:n] {
-		bytes += wire.PieceHeader + int(r.Length)
-	}
-	if up.Ask(bytes) {
-		return control, n, nil
+	up.Charge(len(p.control))
+	if up.Ask(size) {
+		return true, nil
 	}
 	w.release()
 	for {
-		if len(control) > 0 {
-			if err := w.send(control, nil); err != nil {
+		if len(p.control) > 0 {
+			if err := w.send(p, 0); err != nil {
 				up.Leave()
-				return nil, 0, err
+				return false, err
 			}
 		}
 		select {
 		case <-up.C():
-			return nil, n, nil
+			return true, nil
 		case <-w.c.done:
 			up.Leave()
-			return nil, 0, errEnded
+			return false, errEnded
 		case <-w.c.out.wake:
 		}
-		var last error
-		control, last = w.c.out.urgent(w.more)
-		w.more = control
+		control, last, taken := w.c.out.urgent(w.more)
+		w.more, p.control = control, control
 		up.Charge(len(control))
 		if last != nil {
-			// The last words are said; blocks that wait for their turn are none.
+			// The last words are said; what waits for its turn is none of them.
 			up.Leave()
 			if len(control) > 0 {
-				err = w.send(control, nil)
+				err = w.send(p, 0)
 			}
 			if err == nil {
 				err = last
 			}
-			return nil, 0, err
+			return false, err
+		}
+		if taken {
+			up.Leave()
+			return false, nil // the control bytes go next
 		}
 	}
 }

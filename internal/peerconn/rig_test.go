@@ -58,6 +58,8 @@ type rig struct {
 	batches    []int // how many items each brought
 	sent       []int // blocks, for each call
 	sentBytes  int64
+	unsent     int
+	parts      int
 	unreadable []error
 	closed     []error // for each call
 	afterEnd   int     // deliveries after Closed
@@ -74,6 +76,16 @@ func newRig(t testing.TB, g metainfo.Geometry, blocks int) *rig {
 			defer r.mu.Unlock()
 			r.sent = append(r.sent, n)
 			r.sentBytes += bytes
+		},
+		Unsent: func(_ uint64, n int) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.unsent += n
+		},
+		PartsSent: func(_ uint64, n int) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.parts += n
 		},
 		Unreadable: func(_ block.Ref, err error) {
 			r.mu.Lock()

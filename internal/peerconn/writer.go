@@ -15,13 +15,12 @@ import (
 // the socket.
 const burst = 16
 
-// writer sends what the outbox holds: control bytes first, then blocks, many
-// with one call.
+// writer sends what the outbox holds: control bytes first, then parts of the metadata, then
+// blocks, many with one call.
 type writer struct {
-	c       *Conn
-	control []byte
-	uploads []block.Ref
-	more    []byte // control bytes that came while uploads waited for their turn
+	c     *Conn
+	spare pending // what the outbox gets back, to be filled again
+	more  []byte  // the same for control bytes that came while others waited for their turn
 
 	headers [burst * wire.PieceHeader]byte
 	payload []byte
@@ -54,67 +53,197 @@ func (c *Conn) writeLoop() {
 // drain sends until the outbox is empty.
 func (w *writer) drain() error {
 	for {
-		w.control, w.uploads = w.c.out.swap(w.control, w.uploads)
-		if len(w.control) == 0 && len(w.uploads) == 0 {
+		p, dropped := w.c.out.swap(w.spare)
+		w.spare = p
+		w.unsent(dropped)
+		if p.none() {
 			w.release()
 			return nil
 		}
-		control, uploads := w.control, w.uploads
-		for len(control) > 0 || len(uploads) > 0 {
-			n := min(len(uploads), burst)
-			if w.c.up.Quantum() > 0 {
-				var err error
-				if control, n, err = w.turn(control, uploads[:n]); err != nil {
-					return err
-				}
-			}
-			if err := w.send(control, uploads[:n]); err != nil {
+		for !p.none() {
+			if err := w.step(&p); err != nil {
 				return err
 			}
-			control, uploads = nil, uploads[n:]
 		}
 	}
 }
 
-// send writes control bytes and blocks with one call.
-func (w *writer) send(control []byte, refs []block.Ref) error {
-	vec := w.vec[:0]
-	if len(control) > 0 {
-		vec = append(vec, control)
+// step sends the next of what the writer has.
+func (w *writer) step(p *pending) error {
+	if taken, dropped := w.c.out.takenBack(); taken {
+		w.unsent(dropped + len(p.uploads))
+		p.uploads = nil
+		return nil
 	}
-	var total int
-	if len(refs) > 0 {
-		for _, r := range refs {
-			total += int(r.Length)
-		}
-		if cap(w.payload) < total {
-			w.release()
-			w.payload = w.c.t.Spare.get(burst * block.Size)
-		}
-		payload := w.payload[:total]
-		if err := w.c.t.Source.Read(refs, payload); err != nil {
-			w.c.t.Unreadable(refs[0], err)
+	switch quantum := w.c.up.Quantum(); {
+	case len(p.parts) > 0:
+		if granted, err := w.turn(p, len(p.parts[0])); err != nil || !granted {
 			return err
 		}
-		headers := w.headers[:0]
-		for _, r := range refs {
-			at := len(headers)
-			headers = wire.AppendPieceHeader(headers, r)
-			vec = append(vec, headers[at:], payload[:r.Length])
-			payload = payload[r.Length:]
+		if err := w.sendPart(p); err != nil {
+			return err
+		}
+	case len(p.uploads) > 0:
+		n := min(len(p.uploads), burst)
+		if quantum > 0 {
+			n = min(n, max(quantum/block.Size, 1))
+		}
+		size := 0
+		for _, r := range p.uploads[:n] {
+			size += wire.PieceHeader + int(r.Length)
+		}
+		if granted, err := w.turn(p, size); err != nil || !granted {
+			return err
+		}
+		return w.send(p, n)
+	default:
+		if quantum > 0 {
+			w.c.up.Charge(len(p.control))
+		}
+		return w.send(p, 0)
+	}
+	return nil
+}
+
+// unsent tells of blocks that were taken back.
+func (w *writer) unsent(blocks int) {
+	if blocks > 0 {
+		w.c.t.Unsent(w.c.key, blocks)
+	}
+}
+
+// sendPart writes the control bytes and the next part of the metadata.
+func (w *writer) sendPart(p *pending) error {
+	w.bufs = append(w.control(p), p.parts[0])
+	p.control, p.parts = nil, p.parts[1:]
+	for len(w.bufs) > 0 {
+		if _, err := w.c.deadline(false); err != nil {
+			return gone(err)
+		}
+		if _, err := w.bufs.WriteTo(w.c.nc); err != nil && !w.wasInterrupted(err) {
+			return gone(err)
 		}
 	}
-	if err := w.c.deadline(); err != nil {
+	clear(w.vec[:2])
+	w.c.t.PartsSent(w.c.key, 1)
+	return nil
+}
+
+// wasInterrupted reports whether a write ended because blocks were taken back.
+func (w *writer) wasInterrupted(err error) bool {
+	return errors.Is(err, os.ErrDeadlineExceeded) && w.c.out.interrupted()
+}
+
+// control begins a vector with the control bytes, if there are any.
+func (w *writer) control(p *pending) [][]byte {
+	if len(p.control) == 0 {
+		return w.vec[:0]
+	}
+	return append(w.vec[:0], p.control)
+}
+
+// send writes the control bytes and the next n blocks with one call. Where these are taken
+// back meanwhile it ends with the message that it is in.
+func (w *writer) send(p *pending, n int) error {
+	refs := p.uploads[:n]
+	vec := w.control(p)
+	if n > 0 {
+		var err error
+		if vec, err = w.read(vec, refs); err != nil {
+			return err
+		}
+	}
+	if ok, err := w.c.deadline(n > 0); err != nil || !ok {
+		clear(vec)
 		return gone(err)
 	}
 	w.bufs = vec
-	_, err := w.bufs.WriteTo(w.c.nc)
+	wrote, err := w.bufs.WriteTo(w.c.nc)
 	clear(vec)
 	if err != nil {
-		return gone(err)
+		if !w.wasInterrupted(err) {
+			return gone(err)
+		}
+		if n, err = w.finish(p.control, refs, int(wrote)); err != nil {
+			return gone(err)
+		}
 	}
-	if len(refs) > 0 {
-		w.c.t.Sent(w.c.key, len(refs), int64(total))
+	p.control, p.uploads = nil, p.uploads[n:]
+	if n > 0 {
+		total := 0
+		for _, r := range refs[:n] {
+			total += int(r.Length)
+		}
+		w.c.t.Sent(w.c.key, n, int64(total))
+	}
+	return nil
+}
+
+// read gets blocks from the disk, and appends their messages to vec.
+func (w *writer) read(vec [][]byte, refs []block.Ref) ([][]byte, error) {
+	total := 0
+	for _, r := range refs {
+		total += int(r.Length)
+	}
+	if cap(w.payload) < total {
+		w.release()
+		w.payload = w.c.t.Spare.get(burst * block.Size)
+	}
+	payload := w.payload[:total]
+	if err := w.c.t.Source.Read(refs, payload); err != nil {
+		w.c.t.Unreadable(refs[0], err)
+		return vec, err
+	}
+	headers := w.headers[:0]
+	for _, r := range refs {
+		at := len(headers)
+		headers = wire.AppendPieceHeader(headers, r)
+		vec = append(vec, headers[at:], payload[:r.Length])
+		payload = payload[r.Length:]
+	}
+	return vec, nil
+}
+
+// finish writes the rest of the message in which a write of control bytes and blocks was
+// interrupted, after wrote bytes, and returns how many blocks are written then.
+func (w *writer) finish(control []byte, refs []block.Ref, wrote int) (n int, err error) {
+	if wrote < len(control) {
+		return 0, w.whole(control[wrote:])
+	}
+	wrote -= len(control)
+	from := 0
+	for i, r := range refs {
+		if wrote == 0 {
+			return i, nil
+		}
+		head := w.headers[i*wire.PieceHeader:][:wire.PieceHeader]
+		data := w.payload[from:][:r.Length]
+		from += int(r.Length)
+		switch {
+		case wrote < len(head):
+			if err := w.whole(head[wrote:]); err != nil {
+				return i, err
+			}
+			return i + 1, w.whole(data)
+		case wrote < len(head)+len(data):
+			return i + 1, w.whole(data[wrote-len(head):])
+		}
+		wrote -= len(head) + len(data)
+	}
+	return len(refs), nil
+}
+
+// whole writes all of b, whatever is taken back meanwhile.
+func (w *writer) whole(b []byte) error {
+	for len(b) > 0 {
+		if _, err := w.c.deadline(false); err != nil {
+			return err
+		}
+		n, err := w.c.nc.Write(b)
+		b = b[n:]
+		if err != nil && !w.wasInterrupted(err) {
+			return err
+		}
 	}
 	return nil
 }

@@ -152,6 +152,14 @@ func (e *end) write(control []byte, uploads []block.Ref) {
 	e.owner.line().ready(e.w, e)
 }
 
+// takeBack drops the blocks that have not left, and returns what is to be told of: how many
+// these are, and what was written and not told of yet.
+func (e *end) takeBack() (unsent, blocks int, bytes int64) {
+	unsent, blocks, bytes = len(e.uploads), e.written, e.bytes
+	e.uploads, e.written, e.bytes = nil, 0, 0
+	return unsent, blocks, bytes
+}
+
 // hasWork reports whether something can leave.
 func (e *end) hasWork() bool {
 	return !e.closed && (len(e.control) > 0 || len(e.uploads) > 0 && !e.owner.stalled())

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -313,6 +314,12 @@ func (n *Node) deliver(key swarm.PeerKey, out swarm.Out) {
 		n.w.failf("%s: bytes for connection %d, which is closed", n.spec.Name, key)
 		return
 	}
+	if parts := len(out.Parts); parts > 0 { // there are no limits here
+		out.Bytes = bytes.Join(append([][]byte{out.Bytes}, out.Parts...), nil)
+		n.w.after(0, func() {
+			n.input(func(now mono.Time) { n.swarm.PartsSent(now, e.key, parts) })
+		})
+	}
 	if err := e.watch.wrote(out); err != nil {
 		n.w.failf("%s to %v: %w", n.spec.Name, e.remote, err)
 	}
@@ -322,6 +329,15 @@ func (n *Node) deliver(key swarm.PeerKey, out swarm.Out) {
 	}
 	if n.spec.Twist != nil {
 		control = n.spec.Twist(e, control)
+	}
+	if out.TakeBack {
+		unsent, blocks, size := e.takeBack()
+		n.w.after(0, func() {
+			if blocks > 0 {
+				n.sent(e, blocks, size)
+			}
+			n.input(func(now mono.Time) { n.swarm.Unsent(now, e.key, unsent) })
+		})
 	}
 	e.write(control, out.Uploads)
 }

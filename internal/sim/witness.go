@@ -104,6 +104,9 @@ func (x *witness) heard(m wire.Message) {
 		}
 	case wire.Piece:
 		ref := m.Ref()
+		if o, ok := x.e.other.owner.(*Node); ok && !x.fast && !x.unchokedUs && o.honest() {
+			x.n.w.failf("%s got block %v of %s after a choke", x.n.spec.Name, ref, o.spec.Name)
+		}
 		switch {
 		case x.asked[ref]:
 			delete(x.asked, ref)

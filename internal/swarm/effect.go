@@ -71,10 +71,15 @@ func (s *Swarm) Effects() []Effect {
 
 func (s *Swarm) effect(e Effect) { s.effects = append(s.effects, e) }
 
-// Out is what goes to one peer: control bytes first, then blocks.
+// Out is what goes to one peer: control bytes first, then parts of the metadata, then blocks.
 type Out struct {
 	Bytes   []byte      // whole messages; valid during the call
+	Parts   [][]byte    // whole messages that wait for their turn under a limit; given away
 	Uploads []block.Ref // blocks to send; valid during the call
+
+	// TakeBack says that blocks which were handed over before and are not written must not
+	// follow Bytes: they are dropped first, and Unsent says how many these were.
+	TakeBack bool
 }
 
 // Flush asks for the blocks that are wanted now and hands over what each peer
@@ -87,11 +92,12 @@ func (s *Swarm) Flush(f func(PeerKey, Out)) {
 		if p.gone {
 			continue
 		}
-		out := Out{Bytes: p.out, Uploads: p.sending}
-		if len(out.Bytes) > 0 || len(out.Uploads) > 0 {
+		out := Out{Bytes: p.out, Parts: p.metaOut, Uploads: p.sending, TakeBack: p.takeBack}
+		if len(out.Bytes) > 0 || len(out.Parts) > 0 || len(out.Uploads) > 0 {
 			p.lastSent = s.now
 			f(p.key, out)
 		}
+		p.metaOut, p.takeBack = nil, false
 		p.out = p.out[:0]
 		p.sending = p.sending[:0]
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -45,6 +46,7 @@ type monkey struct {
 
 	keys   []PeerKey // given so far
 	flight map[PeerKey]int
+	later  []func() // what the writers tell of
 	dials  []netip.AddrPort
 	asked  []announce.Request
 	disk   map[uint32][]bool // blocks stored
@@ -355,9 +357,20 @@ func (m *monkey) extension(id uint8) []byte {
 
 // flush takes what comes out, and looks at everything.
 func (m *monkey) flush() {
+	for _, f := range m.later {
+		f()
+	}
+	m.later = m.later[:0]
 	m.s.Flush(func(key PeerKey, out Out) {
+		if n := m.flight[key]; out.TakeBack {
+			m.later = append(m.later, func() { m.s.Unsent(m.now, key, n) })
+			m.flight[key] = 0
+		}
+		if n := len(out.Parts); n > 0 {
+			m.later = append(m.later, func() { m.s.PartsSent(m.now, key, n) })
+		}
 		m.flight[key] += len(out.Uploads)
-		for b := out.Bytes; len(b) > 0; {
+		for b := slices.Concat(out.Bytes, slices.Concat(out.Parts...)); len(b) > 0; {
 			n := 4 + int(binary.BigEndian.Uint32(b))
 			msg, err := wire.Parse(b[4:n])
 			if err == nil && n > 4 {

@@ -2,6 +2,7 @@ package swarm
 
 import (
 	"shoal/internal/metadata"
+	"shoal/internal/mono"
 	"shoal/internal/trace"
 	"shoal/internal/why"
 	"shoal/internal/wire"
@@ -53,7 +54,7 @@ func (s *Swarm) metadataRequested(p *peer, piece uint32) {
 	if p.parts == nil {
 		p.parts = new(metadata.Server)
 	}
-	if !p.parts.Asked(s.now, piece) {
+	if !p.parts.Asked(s.now, piece, uint32((s.metaBytes()+wire.MetadataPiece-1)/wire.MetadataPiece)) {
 		s.sayMetadata(p, wire.Metadata{Type: wire.MetadataReject, Piece: piece}, why.TooMany)
 		return
 	}
@@ -72,20 +73,36 @@ func (s *Swarm) tickParts(p *peer) {
 		}
 		from := int64(piece) * wire.MetadataPiece
 		if from >= s.metaBytes() || !p.ext.IDs.Speaks(wire.UTMetadata) {
+			p.parts.Sent(1)
 			continue // it is private now, or switched off
 		}
 		raw := s.cfg.Metadata
-		s.sayMetadata(p, wire.Metadata{
+		m := wire.Metadata{
 			Type: wire.MetadataData, Piece: piece, Total: int64(len(raw)),
 			Data: raw[from:min(from+wire.MetadataPiece, int64(len(raw)))],
-		}, why.TheyAsked)
+		}
+		p.metaOut = append(p.metaOut, wire.AppendMetadata(nil, p.ext.IDs[wire.UTMetadata], m))
+		s.noteMetadataSent(p, m, why.TheyAsked)
 	}
 	s.due(p.parts.Deadline())
+}
+
+// PartsSent says that parts of the metadata were written to a peer.
+func (s *Swarm) PartsSent(now mono.Time, key PeerKey, parts int) {
+	s.now = now
+	if p := s.byKey[key]; p != nil && p.parts != nil {
+		p.parts.Sent(parts)
+		s.tickParts(p)
+	}
 }
 
 // sayMetadata sends a ut_metadata message to a peer that speaks it.
 func (s *Swarm) sayMetadata(p *peer, m wire.Metadata, w why.Why) {
 	p.out = wire.AppendMetadata(p.out, p.ext.IDs[wire.UTMetadata], m)
+	s.noteMetadataSent(p, m, w)
+}
+
+func (s *Swarm) noteMetadataSent(p *peer, m wire.Metadata, w why.Why) {
 	if s.tracing() {
 		r := bare(w)
 		s.note(trace.Sent, trace.Peer, p, metadataWords(&r, m), r)

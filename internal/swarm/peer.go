@@ -62,6 +62,7 @@ type peer struct {
 	// What it asks of us.
 	queue   uploads
 	parts   *metadata.Server // of the metadata; nil: none was asked for
+	metaOut [][]byte         // parts for the writer
 	flight  int              // blocks handed to the writer and not yet sent
 	writer  int              // how many those may be
 	sentAt  mono.Time        // when the writer began with the oldest of them
@@ -76,10 +77,11 @@ type peer struct {
 	down, up  meter.Meter
 
 	// What goes out with the next flush.
-	out     []byte
-	sending []block.Ref
-	dirty   bool
-	gone    bool
+	out      []byte
+	sending  []block.Ref
+	takeBack bool // what the writer has
+	dirty    bool
+	gone     bool
 }
 
 // complete reports whether the peer has every piece.

@@ -183,6 +183,8 @@ func (d *driver) do(verb string, args []string) {
 	case "sent":
 		n := int(d.number(args[1]))
 		d.s.Sent(d.now, d.keys[args[0]], n, int64(n)*block.Size)
+	case "unsent":
+		d.s.Unsent(d.now, d.keys[args[0]], int(d.number(args[1])))
 	case "left":
 		d.s.Left(d.now, d.keys[args[0]], "connection reset")
 	case "found":
@@ -527,9 +529,14 @@ func (d *driver) wait(how string) {
 // bytes must say the same as the notes.
 func (d *driver) flush() {
 	said := map[netip.AddrPort][]string{}
+	parts := map[PeerKey]int{}
 	d.s.Flush(func(key PeerKey, out Out) {
 		addr := d.s.byKey[key].addr
-		for b := out.Bytes; len(b) > 0; {
+		parts[key] = len(out.Parts)
+		if out.TakeBack {
+			d.say("%s: what the writer has is taken back", string(addr.Addr().AsSlice()[3]))
+		}
+		for b := slices.Concat(out.Bytes, slices.Concat(out.Parts...)); len(b) > 0; {
 			n := 4 + binary.BigEndian.Uint32(b)
 			m, err := d.read(b[:n])
 			if err != nil {
@@ -554,6 +561,12 @@ func (d *driver) flush() {
 	}
 	for _, e := range effects {
 		d.effect(e)
+	}
+	for key, n := range parts { // they are written at once
+		if n > 0 {
+			d.s.PartsSent(d.now, key, n)
+			d.flush()
+		}
 	}
 }
 
@@ -580,8 +593,12 @@ func (d *driver) tell(r trace.Record, said map[netip.AddrPort][]string) {
 			d.t.Errorf("recorded, and not said: %+v", r)
 			return
 		}
-		what := said[r.Peer][0]
-		said[r.Peer] = said[r.Peer][1:]
+		at := 0
+		if r.What == "metadata" { // these go behind what is short
+			at = max(slices.IndexFunc(said[r.Peer], func(s string) bool { return strings.HasPrefix(s, "metadata ") && strings.HasSuffix(s, " bytes") }), 0)
+		}
+		what := said[r.Peer][at]
+		said[r.Peer] = slices.Delete(said[r.Peer], at, at+1)
 		if !strings.HasPrefix(what, r.What) {
 			d.t.Errorf("said %q, recorded %q", what, r.What)
 		}

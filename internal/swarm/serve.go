@@ -99,6 +99,15 @@ func (s *Swarm) Sent(now mono.Time, key PeerKey, blocks int, bytes int64) {
 	s.touch(p)
 }
 
+// Unsent says that so many blocks were not written to p: they were taken back.
+func (s *Swarm) Unsent(now mono.Time, key PeerKey, blocks int) {
+	s.now = now
+	if p := s.byKey[key]; p != nil {
+		p.flight -= blocks
+		s.touch(p)
+	}
+}
+
 // chokeRound is the round of every ten seconds (BEP 3).
 func (s *Swarm) chokeRound() {
 	s.chokeAt = s.now.Add(chokeInterval)
@@ -163,7 +172,10 @@ func (s *Swarm) applyChokes() {
 			s.note(trace.Sent, trace.Peer, p, id.String(), bare(c.Why))
 		}
 		if p.choked {
-			s.clearQueue(p) // BEP 3: what waits is dropped; what the writer has goes out
+			s.clearQueue(p)
+			// BEP 3: no block follows the choke. With the fast extension those that the
+			// writer has are still owed (BEP 6).
+			p.takeBack = p.fast == nil && p.flight > 0
 		}
 		s.touch(p)
 	}
