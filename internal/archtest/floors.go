@@ -61,6 +61,7 @@ var Rooms = []Room{
 	{"internal/roster", Decisions, false},
 	{"internal/upkeep", Decisions, false},
 	{"internal/crowd", Decisions, false},
+	{"internal/lobby", Decisions, false},
 	{"internal/rate", Decisions, false},
 	{"internal/webplan", Decisions, false},
 	{"internal/metadata", Decisions, false},

@@ -5,7 +5,8 @@
 // While there is room everybody may. When there is none, a torrent that has less than an
 // equal part of all gets the place of a connection of the one that has most. So one large
 // swarm does not keep the others out, and nobody who has no more than its part can
-// be made to lose what it has.
+// be made to lose what it has. A torrent with its part or more gets the place of a connection
+// of its own that only holds one.
 //
 // A Crowd is owned by one goroutine, or guarded. It is no matter of any BEP.
 package crowd
@@ -16,7 +17,10 @@ import "slices"
 type Share struct {
 	// Owner is for whoever asks.
 	Owner any
-	n     int
+	// Idle says that one of its connections only holds a place, and goes when another comes.
+	Idle bool
+
+	n int
 }
 
 // Count is the number of connections it has.
@@ -51,6 +55,9 @@ func (c *Crowd) Admits(s *Share) (ok bool, from *Share) {
 	}
 	part := c.limit / torrents
 	if s.n >= part {
+		if s.Idle && s.n > 0 {
+			return true, s
+		}
 		return false, nil
 	}
 	most := s

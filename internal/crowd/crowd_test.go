@@ -40,6 +40,10 @@ func TestScripts(t *testing.T) {
 				shares[w[0]] = s
 				names = append(names, w[0])
 			}
+			if w[1] == "idles" {
+				s.Idle = w[2] == "yes"
+				return ""
+			}
 			for range number(t, w[2]) {
 				if w[1] == "goes" {
 					c.Leave(s)

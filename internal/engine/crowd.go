@@ -9,6 +9,9 @@ import (
 // errNoRoom is why a peer is not dialled when there are as many connections as may be.
 var errNoRoom = errors.New("the engine has as many connections as it may")
 
+// errGaveWay is why an incoming connection is closed that was slow to shake hands.
+var errGaveWay = errors.New("it was slow to shake hands, and others came")
+
 // mayAdmit reports whether a torrent may have one more connection now. It costs nobody
 // anything: most addresses that are dialled are not there, and strangers come and go.
 func (e *Engine) mayAdmit(t *Torrent) bool {
@@ -40,6 +43,13 @@ func (e *Engine) entered(t *Torrent) {
 	defer e.crowdMu.Unlock()
 	t.places.Owner = t
 	e.crowd.Enter(&t.places)
+}
+
+// idles says whether a torrent has a connection that only holds a place.
+func (e *Engine) idles(t *Torrent, idle bool) {
+	e.crowdMu.Lock()
+	defer e.crowdMu.Unlock()
+	t.places.Idle = idle
 }
 
 func (t *Torrent) unlink(key swarm.PeerKey) {

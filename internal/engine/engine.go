@@ -45,6 +45,7 @@ import (
 	"shoal/internal/choker"
 	"shoal/internal/crowd"
 	"shoal/internal/dhtnode"
+	"shoal/internal/lobby"
 	"shoal/internal/lsdnode"
 	"shoal/internal/mono"
 	"shoal/internal/netio"
@@ -171,12 +172,12 @@ type Engine struct {
 	line     line
 	share    atomic.Pointer[Share]
 
-	dialSlots   chan struct{} // half-open connections
-	acceptSlots chan struct{} // incoming handshakes
-	asks        asks          // announces, in their turn
-	checkSlots  chan struct{} // long checks
-	openings    queue         // torrents to be opened and checked
-	adoptions   queue         // seeds whose pieces are to be claimed
+	dialSlots  chan struct{} // half-open connections
+	porch      porch         // incoming handshakes
+	asks       asks          // announces, in their turn
+	checkSlots chan struct{} // long checks
+	openings   queue         // torrents to be opened and checked
+	adoptions  queue         // seeds whose pieces are to be claimed
 
 	devices devices
 
@@ -218,19 +219,19 @@ func New(cfg Config) (*Engine, error) {
 	openFiles := cfg.fit(storage.HandleLimit())
 	e := &Engine{
 		cfg: cfg, log: cfg.Log, origin: cfg.Origin,
-		files:       storage.NewPool(openFiles),
-		spares:      new(peerconn.Spares),
-		trackers:    &trackerclient.Client{Network: cfg.Network, UserAgent: "shoal/" + cfg.Version, RootCAs: cfg.RootCAs, LAN: cfg.LANTrackers},
-		webSeeds:    &webseed.Client{Network: cfg.Network, UserAgent: "shoal/" + cfg.Version, RootCAs: cfg.RootCAs},
-		dialSlots:   make(chan struct{}, cfg.HalfOpen),
-		acceptSlots: make(chan struct{}, cfg.Handshakes),
-		checkSlots:  make(chan struct{}, longChecks),
-		openings:    queue{max: openingTasks},
-		adoptions:   queue{max: claimingTasks},
-		crowd:       crowd.New(cfg.Crowd),
-		boot:        resume.ThisBoot(),
-		torrents:    make(map[[20]byte]*Torrent),
-		closedCh:    make(chan struct{}),
+		files:      storage.NewPool(openFiles),
+		spares:     new(peerconn.Spares),
+		trackers:   &trackerclient.Client{Network: cfg.Network, UserAgent: "shoal/" + cfg.Version, RootCAs: cfg.RootCAs, LAN: cfg.LANTrackers},
+		webSeeds:   &webseed.Client{Network: cfg.Network, UserAgent: "shoal/" + cfg.Version, RootCAs: cfg.RootCAs},
+		dialSlots:  make(chan struct{}, cfg.HalfOpen),
+		porch:      newPorch(cfg.Handshakes),
+		checkSlots: make(chan struct{}, longChecks),
+		openings:   queue{max: openingTasks},
+		adoptions:  queue{max: claimingTasks},
+		crowd:      crowd.New(cfg.Crowd),
+		boot:       resume.ThisBoot(),
+		torrents:   make(map[[20]byte]*Torrent),
+		closedCh:   make(chan struct{}),
 	}
 	e.share.Store(&cfg.Share)
 	e.line = newLine(e)
@@ -413,32 +414,34 @@ func (e *Engine) acceptLoop(l net.Listener) {
 			}
 			continue
 		}
-		select {
-		case e.acceptSlots <- struct{}{}:
-			e.wg.Go(func() {
-				e.handshake(nc)
-				<-e.acceptSlots
-			})
-		default:
-			// Too many at once: whoever is slow to shake hands must not keep
-			// others out for longer than a handshake may take.
-			nc.Close()
+		key, ok := e.porch.enter(e.now(), nc)
+		if !ok {
+			nc.Close() // their torrents' loops are behind: all places wait for them
+			continue
 		}
+		e.wg.Go(func() {
+			e.handshake(nc, key)
+			e.porch.leave(key)
+		})
 	}
 }
 
 // handshake matches an accepted connection to a torrent and gives it there.
-func (e *Engine) handshake(nc net.Conn) {
+func (e *Engine) handshake(nc net.Conn, key lobby.Key) {
 	stop := context.AfterFunc(e.ctx, func() { nc.Close() })
 	var t *Torrent
 	theirs, err := peerconn.Accept(nc, func(infoHash [20]byte) (wire.Handshake, bool) {
 		if t = e.reach(infoHash); t == nil || !t.accepts() || !e.mayAdmit(t) {
 			return wire.Handshake{}, false
 		}
+		e.porch.named(e.now(), key)
 		return t.handshake(), true
 	})
 	// Whether or not it went well, e.ctx is to forget the connection.
 	ours := stop()
+	if !e.porch.done(key) {
+		err = errGaveWay
+	}
 	if err == nil && !e.admits(t) {
 		err = errNoRoom // others were faster
 	}

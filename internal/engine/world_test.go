@@ -80,7 +80,7 @@ func (e *Engine) clean(t testing.TB) {
 	if n := len(e.Torrents()); n != 0 {
 		t.Errorf("%d torrents are on the list", n)
 	}
-	if a, d := len(e.acceptSlots), len(e.dialSlots); a != 0 || d != 0 {
+	if a, d := e.porch.count(), len(e.dialSlots); a != 0 || d != 0 {
 		t.Errorf("%d handshakes and %d dials hold their place", a, d)
 	}
 }

@@ -159,6 +159,7 @@ func (s *Swarm) welcome(p *peer) {
 		s.chokeAt = s.now.Add(chokeInterval)
 		s.due(s.chokeAt)
 	}
+	s.due(s.now.Add(speaksAfter))
 	s.due(s.now.Add(keepAliveAfter))
 
 	s.dealing.stale = true
@@ -372,6 +373,9 @@ func (s *Swarm) tickPeer(p *peer) {
 		}
 	}
 	s.due(p.lastSent.Add(keepAliveAfter))
+	if by := p.joined.Add(speaksAfter); s.now < by {
+		s.due(by) // it may be vacant then
+	}
 	s.tickRequests(p)
 	s.tickFast(p)
 	s.tickParts(p)

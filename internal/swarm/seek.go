@@ -100,7 +100,10 @@ func (s *Swarm) seek() {
 
 // dialMore dials known addresses while there is room.
 func (s *Swarm) dialMore() {
-	for s.count+len(s.dials) < s.cfg.MaxPeers && len(s.dials) < s.cfg.HalfOpen {
+	for len(s.dials) < s.cfg.HalfOpen {
+		if s.full() && (s.turn.dials == 0 || s.book.Available(s.now) == 0) || !s.roomToDial() {
+			return
+		}
 		c, ok := s.book.Next(s.now)
 		if !ok {
 			s.due(s.book.Deadline())

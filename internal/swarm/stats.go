@@ -26,6 +26,7 @@ type Stats struct {
 	Stand                        Stand
 
 	Peers, Seeds, Unchoked int
+	Vacant                 int // peers that only hold a place
 	Dialling, Known        int
 	NextDial               mono.Time // when an address is dialled next; mono.Never: none is
 	Contacts               Contacts
@@ -66,6 +67,9 @@ func (s *Swarm) Stats(now mono.Time) Stats {
 		}
 		if !p.choked {
 			st.Unchoked++
+		}
+		if s.vacant(p) {
+			st.Vacant++
 		}
 	}
 	return st

@@ -152,7 +152,7 @@ type Swarm struct {
 	// Deadlines.
 	next      mono.Time
 	chokeAt   mono.Time
-	turnAt    mono.Time // when places may be given up next
+	turn      turnover
 	search    search
 	external  [2]netip.Addr // ours as the world sees it: of IPv4, of IPv6
 	heldAt    mono.Time

@@ -28,10 +28,12 @@ func (s *Swarm) full() bool { return s.count+len(s.dials) >= s.cfg.MaxPeers }
 // turnOver gives up the places of those of whom nothing comes, where others wait for
 // them.
 func (s *Swarm) turnOver() {
-	if s.now < s.turnAt || !s.full() {
+	few := max(1, s.cfg.MaxPeers/turnoverPart)
+	s.turn.dials = few
+	if s.now < s.turn.at || !s.full() {
 		return
 	}
-	for range max(1, s.cfg.MaxPeers/turnoverPart) {
+	for range few {
 		if s.book.Available(s.now) == 0 {
 			return
 		}
@@ -40,13 +42,17 @@ func (s *Swarm) turnOver() {
 			return
 		}
 		s.replace(p, "known addresses wait for a place")
-		s.turnAt = s.now.Add(turnoverEvery)
+		s.turn.at = s.now.Add(turnoverEvery)
 	}
 }
 
 // makePlace gives a place to a peer that has come by itself, when there is one of
 // whom nothing comes and whose rank is lower.
 func (s *Swarm) makePlace(newcomer *peer) bool {
+	if p := s.vacantFor(newcomer.addr); p != nil {
+		s.replace(p, "another peer has come")
+		return true
+	}
 	p := s.idlest()
 	if p == nil || s.book.Rank(newcomer.addr) <= s.book.Rank(p.addr) {
 		return false
@@ -104,7 +110,10 @@ func (s *Swarm) worse(p, q *peer) bool {
 // of a peer of whom nothing comes, else of the one of whom least comes.
 func (s *Swarm) Spare(now mono.Time) {
 	s.now = now
-	worst := s.idlest()
+	worst := s.vacantFor(netip.AddrPort{})
+	if worst == nil {
+		worst = s.idlest()
+	}
 	if worst == nil {
 		for _, p := range s.peers {
 			if p != nil && (worst == nil || s.slower(p, worst)) {
