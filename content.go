@@ -11,6 +11,7 @@ import (
 	"shoal/internal/fetch"
 	"shoal/internal/netio"
 	"shoal/internal/unwrap"
+	"shoal/internal/wire"
 	"shoal/magnet"
 	"shoal/metainfo"
 )
@@ -79,7 +80,7 @@ type FetchOptions struct {
 // Fetch gets a torrent from a web server, or a magnet link that the server redirects to.
 // Sizes, times and redirects are bounded.
 func Fetch(ctx context.Context, url string, o FetchOptions) (Content, error) {
-	c := fetch.Client{Network: netio.New(netio.PolicyFor(o.From)), UserAgent: "shoal/" + Version, RootCAs: o.RootCAs, Downgrade: o.Downgrade}
+	c := fetch.Client{Network: netio.New(netio.PolicyFor(o.From)), UserAgent: wire.UserAgent(Version), RootCAs: o.RootCAs, Downgrade: o.Downgrade}
 	at := "fetch " + metainfo.Printable(url)
 	got, err := c.Get(ctx, url, metainfo.MaxSize)
 	if got.Link != "" {

@@ -218,7 +218,7 @@ func (a *asked) received(state string, h infohash.Hash) {
 // asker asks trackers from the addresses of the flags.
 func (f askFlags) asker() *trackerclient.Client {
 	c := &trackerclient.Client{
-		UserAgent: "shoal/" + shoal.Version, Network: netio.New(netio.PolicyFor(f.listen)),
+		UserAgent: wire.UserAgent(shoal.Version), Network: netio.New(netio.PolicyFor(f.listen)),
 		RootCAs: f.net.trust.ca.pool, LAN: slices.Clone(f.net.trust.lan),
 	}
 	// What is named here may be anywhere: no stranger has written it.

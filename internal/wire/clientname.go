@@ -1,6 +1,9 @@
 package wire
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // Code is the two letters by which other clients know shoal from its peer id.
 // They are in none of the lists that deployed clients read (BEP 20).
@@ -9,27 +12,38 @@ const Code = "SO"
 // unknownClient is the name of whoever cannot be told from its peer id.
 const unknownClient = "unknown client"
 
-// PeerIDPrefix gives the eight bytes that begin our peer ids, in the style of
-// BEP 20: "-SO", major, minor and patch of version and a zero, "-". Version is
-// as in "v1.2.3" or "1.2.3-7-gabc"; what is not a number counts as 0, and a
-// number above nine is a letter as others write it (10 is A).
-func PeerIDPrefix(version string) string {
-	digits := [4]byte{'0', '0', '0', '0'}
+// release returns major, minor and patch of a version as in "v1.2.3" or "1.2.3-7-gabc"; what
+// is not a number counts as 0. So every build of one release has the same.
+func release(version string) (n [3]int) {
 	version = strings.TrimPrefix(version, "v")
-	for i := range 3 {
+	for i := range n {
 		number, rest, more := strings.Cut(version, ".")
-		end, n := 0, 0
+		end := 0
 		for end < len(number) && isDigit(number[end]) {
-			n = min(n*10+int(number[end]-'0'), maxDigit)
+			n[i] = min(n[i]*10+int(number[end]-'0'), maxDigit)
 			end++
 		}
-		digits[i] = alphabet[n]
 		if !more || end < len(number) {
 			break
 		}
 		version = rest
 	}
-	return "-" + Code + string(digits[:]) + "-"
+	return n
+}
+
+// PeerIDPrefix returns the eight bytes that begin our peer ids, in the style of BEP 20:
+// "-SO", major, minor and patch of the version and a zero, "-". A number above nine is a
+// letter as others write it (10 is A).
+func PeerIDPrefix(version string) string {
+	n := release(version)
+	return "-" + Code + string([]byte{alphabet[n[0]], alphabet[n[1]], alphabet[n[2]], '0'}) + "-"
+}
+
+// UserAgent returns how we present ourselves over HTTP: "shoal/1.2.3", the same numbers as in
+// the peer id. Private trackers let in clients by these two, so their form is fixed.
+func UserAgent(version string) string {
+	n := release(version)
+	return fmt.Sprintf("shoal/%d.%d.%d", n[0], n[1], n[2])
 }
 
 // ClientName gives the client and version that a peer id claims, as in

@@ -55,6 +55,19 @@ func TestClientName(t *testing.T) {
 	}
 }
 
+// Trackers let in clients by the peer id and the user agent: both have the numbers of the
+// release, whatever the build.
+func TestUserAgent(t *testing.T) {
+	for version, want := range map[string]string{
+		"v0.1.0": "shoal/0.1.0", "1.2.3": "shoal/1.2.3", "v1.2.3-7-gabc-dirty": "shoal/1.2.3", "1.2.3\r\nX: y": "shoal/1.2.3",
+		"v0.12.40": "shoal/0.12.40", "v2": "shoal/2.0.0", "": "shoal/0.0.0", "(devel)": "shoal/0.0.0", "v1.900.3": "shoal/1.61.3",
+	} {
+		if got := UserAgent(version); got != want {
+			t.Errorf("%q: %s, want %s", version, got, want)
+		}
+	}
+}
+
 func TestPeerIDPrefix(t *testing.T) {
 	for version, want := range map[string]string{
 		"v0.1.0": "-SO0100-", "1.2.3": "-SO1230-", "v1.2.3-7-gabc-dirty": "-SO1230-", "v0.12.40": "-SO0Ce0-",
