@@ -239,7 +239,7 @@ func (t *Torrent) Stats() Stats {
 	out := Stats{
 		At: s.At, Name: t.Name(), InfoHash: t.InfoHash(), State: states[s.State], Err: publicError(s.Err),
 		Size: w.Size, Verified: w.Verified, PieceLength: t.meta.Info.PieceLength,
-		Pieces: int(w.Pieces), Have: int(w.Have), Checked: s.Checked, Hashed: s.Hashed, Map: s.Map,
+		Pieces: int(w.Pieces), Have: int(w.Have), Checked: s.Checked, CheckRate: s.CheckRate, Hashed: s.Hashed, Map: s.Map,
 		Downloaded: w.Downloaded, Wasted: w.Wasted, Uploaded: w.Uploaded,
 		DownRate: w.Rates.Down, UpRate: w.Rates.Up,
 		Peers: w.Peers, Seeds: w.Seeds, KnownPeers: w.Known, Unchoked: w.Unchoked, DHTNodes: s.DHT,
@@ -257,12 +257,12 @@ func (t *Torrent) Stats() Stats {
 	out.WebDownloaded, out.WebRate = w.WebDownloaded, w.WebRate
 	for _, ws := range w.WebSeeds {
 		out.WebSeeds = append(out.WebSeeds, WebSeedStats{
-			URL: shown("", ws.URL), State: ws.State, Err: shown(ws.URL, ws.Err), Lacks: ws.Lacks, LackErr: shown(ws.URL, t.t.Lacking(ws.Status)), Connections: ws.Conns,
+			URL: shown("", ws.URL), State: ws.State, Err: shown(ws.URL, ws.Err), Next: wall(s, ws.Retry), Lacks: ws.Lacks, LackErr: shown(ws.URL, t.t.Lacking(ws.Status)), Connections: ws.Conns,
 			Downloaded: ws.Downloaded, DownRate: ws.DownRate,
 		})
 	}
 	for _, tr := range w.Trackers {
-		out.Trackers = append(out.Trackers, trackerStats(tr))
+		out.Trackers = append(out.Trackers, trackerStats(s, tr))
 	}
 	return out
 }
@@ -280,10 +280,10 @@ var states = map[engine.State]State{
 	engine.Stopped: Stopped, engine.Failed: Failed, engine.Metadata: Metadata, engine.Queued: Queued, engine.Paused: Paused,
 }
 
-func trackerStats(s announce.TrackerStatus) TrackerStats {
+func trackerStats(of *engine.Stats, s announce.TrackerStatus) TrackerStats {
 	return TrackerStats{
 		URL: shown("", s.URL), State: s.State.String(), Err: shown(s.URL, s.Err), Warning: shown(s.URL, s.Warning),
-		Seeds: int(s.Seeders), Leechers: int(s.Leechers),
+		Fails: s.Fails, Next: wall(of, s.Next), Seeds: int(s.Seeders), Leechers: int(s.Leechers),
 	}
 }
 

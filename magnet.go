@@ -179,7 +179,7 @@ func (m *Magnet) Stats() MagnetStats {
 		},
 	}
 	for _, tr := range s.Swarm.Trackers {
-		out.Trackers = append(out.Trackers, trackerStats(tr))
+		out.Trackers = append(out.Trackers, trackerStats(s, tr))
 	}
 	return out
 }

@@ -85,6 +85,7 @@ type progressEvent struct {
 	Pieces     int    `json:"pieces"`
 	Have       int    `json:"have"`
 	Checked    int    `json:"checked"`
+	CheckRate  int64  `json:"check_rate"`
 	Downloaded int64  `json:"downloaded"`
 	Wasted     int64  `json:"wasted"`
 	Uploaded   int64  `json:"uploaded"`
@@ -131,7 +132,7 @@ func contactsOf(c shoal.Contacts) *contactsJSON {
 func progressOf(s shoal.Stats) progressEvent {
 	e := progressEvent{
 		InfoHash: s.InfoHash, State: string(s.State), Size: s.Size, Verified: s.Verified, Wanted: s.Wanted(), WantedHad: s.WantedVerified(),
-		Pieces: s.Pieces, Have: s.Have, Checked: s.Checked,
+		Pieces: s.Pieces, Have: s.Have, Checked: s.Checked, CheckRate: int64(s.CheckRate),
 		Downloaded: s.Downloaded, Wasted: s.Wasted, Uploaded: s.Uploaded,
 		DownRate: int64(s.DownRate), UpRate: int64(s.UpRate), DownMean: int64(s.DownMean), WebBytes: s.WebDownloaded, WebRate: int64(s.WebRate),
 		Peers: s.Peers, Seeds: s.Seeds, KnownPeers: s.KnownPeers, Unchoked: s.Unchoked, DHTNodes: s.DHTNodes, Nobody: s.Nobody,

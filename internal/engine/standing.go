@@ -49,7 +49,10 @@ func (p *publisher) facts(now mono.Time, s *Stats) obstacle.Facts {
 	default:
 		return f
 	}
-	f.Moving, f.LastData = w.Rates.Down > 0, w.Rates.LastDown
+	if f.Moving = w.Rates.Down > 0; f.Moving && f.State == obstacle.Fetching {
+		return f
+	}
+	f.LastData = w.Rates.LastDown
 	f.Peers, f.Known, f.Dialling, f.NextDial = w.Peers, w.Known, w.Dialling, w.NextDial
 	f.Useful, f.Choking, f.Asked = w.Stand.Useful, w.Stand.Choking, w.Stand.Asked
 	f.Missing, f.Nobody = int64(w.Wanted)-int64(w.WantedHave), int64(w.Stand.Nobody)

@@ -17,17 +17,18 @@ import (
 
 // Stats is an immutable snapshot of a torrent.
 type Stats struct {
-	At       time.Time
-	Now      mono.Time // the same instant, as causes and rates have it
-	State    State
-	Err      error // with Failed, Held and Missing
-	Checked  int   // pieces looked at so far
-	Hashed   int   // pieces that were in doubt at the last look
-	Swarm    swarm.Stats
-	Metadata metadata.Progress // of a torrent that began with its info-hash
-	Map      []byte            // 'v', 's' or 'm' for each piece; shared, not to be changed
-	DHT      int               // nodes in the routing table
-	Waiting  []obstacle.Cause  // what it waits for, the nearest cause first; shared, not to be changed
+	At        time.Time
+	Now       mono.Time // the same instant, as causes and rates have it
+	State     State
+	Err       error   // with Failed, Held and Missing
+	Checked   int     // pieces looked at so far
+	CheckRate float64 // bytes a second that are hashed, while Checking
+	Hashed    int     // pieces that were in doubt at the last look
+	Swarm     swarm.Stats
+	Metadata  metadata.Progress // of a torrent that began with its info-hash
+	Map       []byte            // 'v', 's' or 'm' for each piece; shared, not to be changed
+	DHT       int               // nodes in the routing table
+	Waiting   []obstacle.Cause  // what it waits for, the nearest cause first; shared, not to be changed
 
 	External []netip.Addr // where the world sees the engine, at most one of each family; shared
 }
@@ -38,6 +39,7 @@ func (t *Torrent) Stats() *Stats {
 	if n := t.pub.looked.Load(); s.State == Checking && int(n) != s.Checked {
 		fresh := *s
 		fresh.Checked = int(n)
+		fresh.CheckRate = t.pub.checkRate(n)
 		fresh.Swarm.Have = uint32(t.pub.found.Load())
 		fresh.Swarm.Verified = t.pub.bytes.Load()
 		return &fresh
@@ -67,6 +69,7 @@ type publisher struct {
 	// While checking, counted by the workers.
 	looked, found, bytes atomic.Int64
 	doubt                atomic.Int64 // of the latest check
+	began, known         atomic.Int64 // when it began, and pieces that were known then
 
 	last    mono.Time
 	pending bool // something changed since last
@@ -101,7 +104,18 @@ func (p *publisher) beginCheck(doubt *bitfield.Bitfield) {
 		known = int64(p.t.geom.Pieces - doubt.Count())
 	}
 	p.looked.Store(known)
+	p.known.Store(known)
+	p.began.Store(time.Now().UnixNano())
 	p.doubt.Store(int64(p.t.geom.Pieces) - known)
+}
+
+// checkRate is how many bytes a second the check has hashed, with looked pieces behind it.
+func (p *publisher) checkRate(looked int64) float64 {
+	took := time.Duration(time.Now().UnixNano() - p.began.Load())
+	if took <= 0 {
+		return 0
+	}
+	return float64(looked-p.known.Load()) * float64(p.t.geom.PieceLength) / max(took, 100*time.Millisecond).Seconds()
 }
 
 // checkedPiece counts one piece looked at; it is called by disk workers.
