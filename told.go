@@ -35,7 +35,7 @@ func (t *Torrent) AwaitTold(ctx context.Context, within time.Duration, refused f
 				untold++
 				next := wall(s, tr.Next)
 				if !said[tr.URL] && refused != nil {
-					refused(trackerStats(tr), next)
+					refused(trackerStats(s, tr), next)
 				}
 				said[tr.URL] = true
 				wait = wait || !next.IsZero() && next.Before(begun.Add(within))
