@@ -119,7 +119,7 @@ func (d *download) serve(ctx context.Context, web webFlags) error {
 		err = serr
 	}
 	switch {
-	case toldToEnd(ctx) && whole:
+	case toldToEnd(ctx) && (whole || site.whole()):
 		d.complete()
 		return nil
 	case toldToEnd(ctx):
