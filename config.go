@@ -218,6 +218,11 @@ type AddOptions struct {
 	// volume. A torrent that has files in Dir already stays there. The next start finds
 	// the files wherever they are, also without the option.
 	IncompleteDir string
+	// Overwrite has files written over that were there before and are not the torrent's. Without
+	// it a file with the name of one of the torrent's that has no piece of it is kept under
+	// another name beside it, and a file with several names (hard links) is copied before it is
+	// written to, so that the others keep their bytes. See EventKept.
+	Overwrite bool
 	// Anew has files fetched again that were here and are not. Without it a torrent
 	// whose files are gone altogether is Missing, and waits for them: the volume
 	// they are on may not be mounted.
@@ -307,6 +312,13 @@ type Event struct {
 	Text  string         // what happened, for people; printable
 	Err   error          // with Error and Held
 	More  int            // events of the kind that it stands for besides: a listener fell behind, or came late
+	Kept  []KeptFile     // with EventKept
+}
+
+// KeptFile is a file that was there before and that a torrent would have written over.
+type KeptFile struct {
+	Path string // of the torrent's file, below the folder
+	As   string // where the user's file is now, below the folder; empty: under its other names (hard links)
 }
 
 // EventKind names what happened.
@@ -322,6 +334,7 @@ const (
 	EventBanned        EventKind = "banned"         // a peer proven to have sent bad data
 	EventWebSeed       EventKind = "web-seed"       // Text: why a web seed is not asked any more
 	EventFiles         EventKind = "files"          // Text: what somebody else did to the files, or what is wrong with them
+	EventKept          EventKind = "kept"           // Text, Kept: files of the user that the torrent would have written over
 	EventHeld          EventKind = "held"           // the files take nothing, or are not there: Err says why; it is tried again
 	EventGoesOn        EventKind = "goes-on"        // what held it up is over, or a pause is, or it is its turn
 	EventComplete      EventKind = "complete"       // every file complete, verified and durable

@@ -139,7 +139,7 @@ func (opt *AddOptions) spec() (engine.Spec, error) {
 		opt.Dir = "."
 	}
 	return engine.Spec{
-		Dir: opt.Dir, Peers: opt.Peers, WebSeeds: opt.WebSeeds, SeedOnly: opt.SeedOnly, InOrder: opt.Sequential, Anew: opt.Anew, Allocate: opt.Allocate,
+		Dir: opt.Dir, Peers: opt.Peers, WebSeeds: opt.WebSeeds, SeedOnly: opt.SeedOnly, InOrder: opt.Sequential, Anew: opt.Anew, Allocate: opt.Allocate, Overwrite: opt.Overwrite,
 		Limits: opt.Limits.inner(), Paused: opt.Paused, Forced: opt.Forced, Share: shared,
 	}, nil
 }
@@ -350,7 +350,7 @@ func eventsOf(ctx context.Context, sub *engine.Subscription) iter.Seq2[*Torrent,
 				}
 				if !yield(&Torrent{t: e.Torrent, meta: e.Torrent.Meta()}, Event{
 					At: e.At, Kind: eventKinds[e.Kind], Piece: e.Piece, Peer: e.Peer,
-					More: e.More, Text: shown("", e.Text), Err: publicError(e.Err),
+					More: e.More, Text: shown("", e.Text), Err: publicError(e.Err), Kept: usersFiles(e.Kept),
 				}) {
 					return
 				}
@@ -376,7 +376,7 @@ func (t *Torrent) State() State { _, s := t.t.Updated(); return states[s] }
 var eventKinds = map[engine.EventKind]EventKind{
 	engine.EventChecked: EventChecked, engine.EventPeerJoined: EventPeerJoined, engine.EventPeerLeft: EventPeerLeft,
 	engine.EventPieceVerified: EventPieceVerified, engine.EventPieceFailed: EventPieceFailed,
-	engine.EventBanned: EventBanned, engine.EventWebSeed: EventWebSeed, engine.EventFiles: EventFiles, engine.EventHeld: EventHeld,
+	engine.EventBanned: EventBanned, engine.EventWebSeed: EventWebSeed, engine.EventFiles: EventFiles, engine.EventKept: EventKept, engine.EventHeld: EventHeld,
 	engine.EventGoesOn: EventGoesOn, engine.EventComplete: EventComplete, engine.EventError: EventError,
 	engine.EventStopped: EventStopped, engine.EventPaused: EventPaused, engine.EventQueued: EventQueued,
 	engine.EventShared: EventShared,

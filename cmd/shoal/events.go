@@ -26,6 +26,17 @@ type filesEvent struct {
 	More     int    `json:"more,omitempty"`
 }
 
+type keptEvent struct {
+	InfoHash string     `json:"info_hash"`
+	Text     string     `json:"text"`
+	Files    []keptFile `json:"files"`
+}
+
+type keptFile struct {
+	Path string `json:"path"`
+	As   string `json:"as,omitempty"`
+}
+
 type heldEvent struct {
 	InfoHash string `json:"info_hash"`
 	State    string `json:"state"`
@@ -49,6 +60,13 @@ func (w *watcher) event(t *shoal.Torrent, e shoal.Event) {
 		w.tell(e, "piece", fmt.Sprintf("piece %d did not match its hash and is fetched again", e.Piece))
 	case shoal.EventFiles:
 		w.out.event(string(e.Kind), filesEvent{t.InfoHash(), e.Text, e.More})
+		w.tell(e, "file", name+": "+text)
+	case shoal.EventKept:
+		k := keptEvent{InfoHash: t.InfoHash(), Text: e.Text}
+		for _, f := range e.Kept {
+			k.Files = append(k.Files, keptFile{f.Path, f.As})
+		}
+		w.out.event(string(e.Kind), k)
 		w.tell(e, "file", name+": "+text)
 	case shoal.EventHeld:
 		w.out.event(string(e.Kind), heldEvent{t.InfoHash(), string(t.Stats().State), e.Text})

@@ -117,6 +117,7 @@ loopback (--listen 127.0.0.1:0) keeps all traffic on this machine.`,
 	cmd.Flags().BoolVar(&o.seed, "seed", false, "go on as a seed when complete, until Ctrl-C")
 	o.share.add(cmd)
 	cmd.Flags().BoolVar(&o.anew, "anew", false, "fetch files again that were here and are gone")
+	cmd.Flags().BoolVar(&o.overwrite, "overwrite", false, "write over files that are there and are not the torrent's")
 	cmd.Flags().BoolVar(&o.sequential, "sequential", false, "fetch from the beginning to the end, three pieces of four")
 	cmd.Flags().Var(&o.allocate, "allocate", "full: reserve room for all files before the first byte; sparse: take what comes")
 	o.choose.add(cmd)
@@ -137,10 +138,11 @@ loopback (--listen 127.0.0.1:0) keeps all traffic on this machine.`,
 
 // getFlags are the flags of get alone.
 type getFlags struct {
-	seed     bool
-	share    shareFlags
-	anew     bool
-	allocate allocateFlag
+	seed      bool
+	share     shareFlags
+	anew      bool
+	allocate  allocateFlag
+	overwrite bool
 
 	sequential bool
 	wait       timeFlag
@@ -206,7 +208,7 @@ func get(ctx context.Context, out *output, names []string, n netFlags, o getFlag
 func newDownload(s *session, src source, n netFlags, o getFlags, start time.Time) *download {
 	return &download{
 		session: s, src: src, dir: n.dir, start: start, pattern: o.stream, anew: o.anew, sequential: o.sequential,
-		allocate: o.allocate == "full", choose: o.choose, paths: o.paths, webSeeds: o.webSeeds, share: o.share,
+		allocate: o.allocate == "full", overwrite: o.overwrite, choose: o.choose, paths: o.paths, webSeeds: o.webSeeds, share: o.share,
 		patience: patience{"get " + src.name(), s.out.now, time.Duration(o.wait), time.Duration(o.stopAfter)}, waits: o.waitNamed,
 	}
 }
@@ -229,22 +231,23 @@ func (o *getFlags) check(info *metainfo.Info) error {
 type download struct {
 	sequential bool
 	*session
-	src      source
-	dir      string
-	anew     bool
-	allocate bool
-	choose   chooseFlags
-	chosen   selection // of the files, once they are known
-	streamed int       // index of the file that is streamed
-	paths    pathFlags
-	webSeeds webSeedsFlag
-	share    shareFlags
-	data     io.Writer // for a stream; nil for none
-	pattern  string    // of the file that is streamed
-	patience patience
-	waits    bool // also for files that are not there at the start
-	hooks    *hooks
-	torrent  *shoal.Torrent
+	src       source
+	dir       string
+	anew      bool
+	allocate  bool
+	overwrite bool
+	choose    chooseFlags
+	chosen    selection // of the files, once they are known
+	streamed  int       // index of the file that is streamed
+	paths     pathFlags
+	webSeeds  webSeedsFlag
+	share     shareFlags
+	data      io.Writer // for a stream; nil for none
+	pattern   string    // of the file that is streamed
+	patience  patience
+	waits     bool // also for files that are not there at the start
+	hooks     *hooks
+	torrent   *shoal.Torrent
 
 	start, checkedAt time.Time // of the command, and of fetching
 }
@@ -278,7 +281,7 @@ func (d *download) begin(ctx context.Context, n netFlags) error {
 		return err
 	}
 	t, err := d.add(ctx, n, shoal.AddOptions{
-		Metainfo: d.src.raw, Dir: d.dir, Peers: n.peers, WebSeeds: d.webSeeds, Anew: d.anew, Allocate: d.allocate, Share: d.share.limits(), Sequential: d.sequential,
+		Metainfo: d.src.raw, Dir: d.dir, Peers: n.peers, WebSeeds: d.webSeeds, Anew: d.anew, Allocate: d.allocate, Overwrite: d.overwrite, Share: d.share.limits(), Sequential: d.sequential,
 	})
 	if err != nil {
 		if made { // for nothing: it is removed if nothing is in it

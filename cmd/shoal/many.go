@@ -73,6 +73,7 @@ A line "up" says that all torrents have been looked at, and are had or fetched.`
 	cmd.Flags().Var(&o.allocate, "allocate", "full: reserve room for all files before the first byte; sparse: take what comes")
 	o.watch.add(cmd)
 	o.onComplete.add(cmd)
+	cmd.Flags().BoolVar(&o.overwrite, "overwrite", false, "write over files that are there and are not the torrent's")
 	completeTorrents(cmd)
 	addJSON(cmd)
 	return cmd
@@ -80,8 +81,9 @@ A line "up" says that all torrents have been looked at, and are had or fetched.`
 
 // runFlags are those of run alone, for the torrents that are named.
 type runFlags struct {
-	share    shareFlags
-	allocate allocateFlag
+	share     shareFlags
+	allocate  allocateFlag
+	overwrite bool
 
 	watch      foldersFlag
 	watchEvery time.Duration // 0: as usual; not a flag
@@ -144,7 +146,7 @@ func (m *lasting) begin(ctx context.Context, srcs []source, n netFlags, o runFla
 	for i, src := range srcs {
 		srcs[i] = source{} // its memory is for the next ones
 		_, err := m.add(ctx, "run", &src, shoal.AddOptions{
-			Metainfo: src.raw, Dir: n.dir, Peers: n.peers, Share: o.share.limits(), Allocate: o.allocate == "full",
+			Metainfo: src.raw, Dir: n.dir, Peers: n.peers, Share: o.share.limits(), Allocate: o.allocate == "full", Overwrite: o.overwrite,
 		})
 		switch {
 		case errors.Is(err, shoal.ErrDuplicate):

@@ -31,6 +31,7 @@ type Choices struct {
 	Dir           string           // absolute; empty when it is not known any more
 	SeedOnly      bool             // pieces are never asked for
 	Allocate      bool             // room is reserved before the first byte
+	Overwrite     bool             // files of the user are not kept
 	Priorities    []uint8          // by file, pad files included; nil: all normal
 	Renamed       []Rename         // files that have another path than the torrent says
 	Suffix        string           // of files that are not complete
@@ -94,6 +95,7 @@ func (e *Entry) appendFields(b []byte, rev uint64) []byte {
 		}
 		w.End()
 	}
+	w.flag("overwrite", c.Overwrite)
 	w.flag("paused", c.Paused)
 	if len(c.Peers) > 0 {
 		w.key("peers").BeginList()
@@ -152,6 +154,8 @@ func (e *Entry) parseFields(b []byte) (rev uint64, err error) {
 			e.Added = time.Unix(0, r.int(v)).UTC()
 		case "allocate":
 			e.Allocate = r.int(v) != 0
+		case "overwrite":
+			e.Overwrite = r.int(v) != 0
 		case "dir":
 			e.Dir = r.text(v)
 		case "downloaded":

@@ -356,6 +356,9 @@ func (d *Folder) Rename(from, to string) error {
 	return nil
 }
 
+// Replace implements storage.Replacer.
+func (d *Folder) Replace(from, to string) error { return d.Rename(from, to) }
+
 // Link implements storage.Linker.
 func (d *Folder) Link(from storage.FS, name string) error {
 	err := d.begin("link", name)

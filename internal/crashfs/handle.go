@@ -122,6 +122,7 @@ type info struct {
 	size     int64
 	modified time.Time
 	folder   bool
+	links    uint64
 }
 
 // info is called with f.mu held.
@@ -131,7 +132,24 @@ func (f *FS) info(n *node, name string) info {
 		f.inode++
 		inode = f.inode
 	}
-	return info{path.Base(name), inode, int64(len(n.data)), n.modified, n.folder}
+	links := uint64(1)
+	if f.links {
+		links = f.root.count(n)
+	}
+	return info{path.Base(name), inode, int64(len(n.data)), n.modified, n.folder, links}
+}
+
+// count returns how many names a file has below a folder.
+func (p *node) count(n *node) (links uint64) {
+	for _, other := range p.names {
+		switch {
+		case other == n:
+			links++
+		case other.folder:
+			links += other.count(n)
+		}
+	}
+	return links
 }
 
 func (i info) Name() string       { return i.name }
@@ -145,6 +163,9 @@ func (i info) Mode() fs.FileMode {
 	}
 	return 0o666
 }
+
+// Links tells how many names the node has.
+func (i info) Links() uint64 { return i.links }
 
 // FileID tells the node's number; there is one device.
 func (i info) FileID() (device, inode uint64) { return 1, i.inode }

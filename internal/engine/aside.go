@@ -286,6 +286,7 @@ func (o *opening) finish() error {
 		return err
 	}
 	t := o.t
+	o.sameAsKept(&t.ctx)
 	if o.was == (resume.Aside{}) && len(o.aside) == 0 || t.spec.SeedOnly || t.at.Load().final != nil {
 		return nil
 	}

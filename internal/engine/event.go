@@ -15,6 +15,7 @@ type Event struct {
 	Text    string
 	Err     error
 	More    int // events of the kind that it stands for besides itself
+	Kept    []Kept
 }
 
 // EventKind names what happened.
@@ -30,6 +31,7 @@ const (
 	EventBanned
 	EventWebSeed // Text: why a web seed is not asked any more
 	EventFiles   // Text: what somebody else did to the files, or what is wrong with them
+	EventKept    // Text, Kept: files of the user that the torrent would have written over
 	EventHeld    // Err: the files take nothing, or are not there; it is tried again
 	EventGoesOn  // what held it up is over
 	EventComplete

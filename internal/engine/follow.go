@@ -12,12 +12,16 @@ import (
 	"shoal/internal/storage"
 )
 
-// userFiles is what a torrent knows of files that are the user's: links that lead to them.
+// userFiles is what a torrent knows of files that are the user's: links that lead to them, and
+// files that had the names of the torrent's.
 type userFiles struct {
 	links storage.KnownLinks
 
 	mu   sync.Mutex
 	told map[string]bool // what was said of links, so that it is said once
+
+	asides  map[int]string // by file of the torrent: where that of the user is now
+	waiting map[int]bool   // files of the user that are to be kept before they are written to: with nothing of the torrent or not
 
 	lookOnly bool // nothing is written: what is not a plain file counts as missing
 }

@@ -120,7 +120,7 @@ func TestLinksThatLeadNowhere(t *testing.T) {
 		events := watch(t, l)
 		checkedNow(t, l)
 		time.Sleep(time.Minute)
-		if s := l.Stats(); s.State != Held {
+		if s := l.Stats(); s.Swarm.Have == s.Swarm.Pieces {
 			t.Errorf("with a dangling link: %+v", s)
 		}
 		told := ""
@@ -202,6 +202,25 @@ func TestVerifyNamesWhatIsNoFile(t *testing.T) {
 					t.Errorf("%d pieces, notes %q", v.Good.Count(), v.Notes)
 				}
 			})
+		})
+	}
+}
+
+// A seed is renamed while what was found of it is still to be claimed: neither waits for the
+// other.
+func TestRenameBeforeClaims(t *testing.T) {
+	for range 20 {
+		bubble(t, func(t *testing.T, w *world) {
+			k := w.kept(makeContent(t, "claims", 16<<10, 90_000))
+			k.download()
+			k.state = t.TempDir() // of which nobody knows anything
+			_, l := k.run(2, func(s *Spec) { s.SeedOnly = true })
+			if err := l.Checked(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := l.Rename(t.Context(), Names{0: "claims/other"}); err != nil {
+				t.Fatal(err)
+			}
 		})
 	}
 }

@@ -50,6 +50,7 @@ type opening struct {
 	found *bitfield.Bitfield
 
 	adopting sync.WaitGroup // of a seed: what was found is claimed in its turn
+	claiming atomic.Bool    // that is still to be done
 }
 
 // anyOpening is the number of whichever opening is current.
@@ -220,6 +221,7 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 	}
 	seen.Volume = resume.VolumeAt(t.at.Load().abs)
 	v := o.loaded.Compare(seen)
+	v.Missing = slices.DeleteFunc(v.Missing, t.users.wasSetAside)
 	if !t.anew.Load() && t.notThere(seen, v, o) {
 		return nil, errNotThere
 	}
@@ -262,6 +264,12 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 	}
 	if !have.All() { // ten thousand locks make each other slow
 		if err = o.lock(); err != nil {
+			return have, err
+		}
+		t.users.lookAgain()
+		err = o.keepUsers(ctx, &seen, v.Changed, have)
+		o.guard.Expect(seen)
+		if err != nil {
 			return have, err
 		}
 	}
@@ -327,10 +335,20 @@ func (o *opening) adoptLater(seen resume.Seen, have *bitfield.Bitfield, found bo
 		return
 	}
 	o.adopting.Add(1)
+	o.claiming.Store(true)
 	o.t.e.adoptions.add(func(leave func()) {
 		defer o.adopting.Done()
+		defer o.claiming.Store(false)
 		adopt(leave)
 	})
+}
+
+// giveWay gives the place of a task to others before it closes the opening, when that waits
+// for claims: their turn comes after all tasks that open files.
+func (o *opening) giveWay(leave func()) {
+	if o.claiming.Load() {
+		leave()
+	}
 }
 
 // notThere reports whether a torrent's files are gone altogether, so that they are to be
@@ -458,6 +476,7 @@ func (t *Torrent) upkeepOpen(prev *opening, doubts []uint32, gen int32, leave fu
 		if len(doubts) > 0 {
 			prev.distrust(doubts...)
 		}
+		prev.giveWay(leave)
 		if err := prev.close(&t.ctx, false); err != nil {
 			t.e.log.Debug("close files to open them anew", "torrent", t.info.Name, "err", err)
 		}

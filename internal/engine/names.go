@@ -115,6 +115,7 @@ func (t *Torrent) Rename(ctx context.Context, to Names) error {
 	}
 	return t.changeFiles(ctx, func(c *change) {
 		c.do = func(prev *opening, gen int32, leave func()) {
+			prev.giveWay(leave)
 			err := prev.close(&t.ctx, true)
 			if err == nil {
 				err = t.rename(c.ctx, to)

@@ -73,6 +73,9 @@ func (t *Torrent) piecePriorities() []uint8 {
 func (t *Torrent) prioritise() {
 	if o := t.cur; o != nil && o.files != nil {
 		o.files.Skip(t.skipped())
+		if t.users.anyWaits(o, t.had.clone()) {
+			t.upkeep.Spoilt(t.e.now()) // it is opened again, and files of the user are kept first
+		}
 		t.tasks.Go(func() {
 			if err := o.moveOut(&t.ctx); err != nil && t.ctx.Err() == nil {
 				t.post(event{kind: evSpoilt, n: o.gen, with: fmt.Errorf("bring out a file that is wanted: %w", err)})

@@ -217,6 +217,7 @@ func (o *opening) adoptKept(ctx context.Context, seen resume.Seen, have *bitfiel
 		if seen, err = resume.Look(o.files.Folder(), o.lay.Files); err != nil {
 			return err
 		}
+		o.t.users.hide(&seen)
 	}
 }
 

@@ -145,7 +145,7 @@ func specOf(en *catalogue.Entry) Spec {
 	return Spec{
 		Paths: pathsOf(&en.Choices),
 		Meta:  en.Torrent, Dir: en.Dir, Peers: en.Peers, WebSeeds: en.WebSeeds, SeedOnly: en.SeedOnly,
-		Priorities: en.Priorities, Allocate: en.Allocate, added: en.Added,
+		Priorities: en.Priorities, Allocate: en.Allocate, Overwrite: en.Overwrite, added: en.Added,
 		Paused: en.Paused, Forced: en.Forced, Limits: limitsOf(en.Limits), Share: shareOf(en.Share), seeded: en.Seeded,
 	}
 }
@@ -156,7 +156,7 @@ func (t *Torrent) keep(c *catalogue.Choices) {
 	if t.spec.visit {
 		return
 	}
-	c.SeedOnly, c.Allocate = t.spec.SeedOnly, t.spec.Allocate
+	c.SeedOnly, c.Allocate, c.Overwrite = t.spec.SeedOnly, t.spec.Allocate, t.spec.Overwrite
 	c.Priorities = t.priorities()
 	c.Peers, c.WebSeeds = t.spec.Peers, t.spec.WebSeeds
 	c.Added = t.spec.added

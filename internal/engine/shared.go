@@ -20,6 +20,9 @@ func (o *opening) ownFile(file int) error {
 	if o.rewriting.Load() {
 		return nil
 	}
+	if o.t.users.waits(file) {
+		return errFirst
+	}
 	top, _, _ := strings.Cut(o.t.Path(file), "/")
 	return o.t.ownOf(file, o.t.rivals(top))
 }

@@ -349,7 +349,7 @@ func (t *Torrent) tell(e Event) {
 	defer b.mu.Unlock()
 	e.At, e.Torrent = time.Now(), t
 	switch e.Kind {
-	case EventFiles, EventHeld, EventGoesOn:
+	case EventFiles, EventKept, EventHeld, EventGoesOn:
 		b.keep(e)
 	}
 	for _, s := range b.subs {

@@ -46,6 +46,9 @@ type Spec struct {
 	WebSeeds []string
 	// Allocate reserves room for every file that is wanted before the first byte.
 	Allocate bool
+	// Overwrite has files of the user written over that lie where the torrent's go. Without it
+	// they are kept.
+	Overwrite bool
 	// Anew has files fetched again that were here and are not. Without it a torrent
 	// whose files are gone altogether waits for them: nothing is made in an empty
 	// mount point.
@@ -73,25 +76,26 @@ type Spec struct {
 
 // spec is what stays of a Spec. What can change is elsewhere in the Torrent.
 type spec struct {
-	Meta     *metainfo.Torrent
-	Peers    []netip.AddrPort
-	WebSeeds []string
-	Paths    *Paths
-	Storage  storage.Storage
-	Open     func() (*storage.Files, error)
-	added    time.Time
-	SeedOnly bool
-	InOrder  bool
-	Allocate bool
-	restored bool
-	visit    bool // only its place and its names are remembered
-	onDevice bool // Device was given
+	Meta      *metainfo.Torrent
+	Peers     []netip.AddrPort
+	WebSeeds  []string
+	Paths     *Paths
+	Storage   storage.Storage
+	Open      func() (*storage.Files, error)
+	added     time.Time
+	SeedOnly  bool
+	InOrder   bool
+	Allocate  bool
+	Overwrite bool
+	restored  bool
+	visit     bool // only its place and its names are remembered
+	onDevice  bool // Device was given
 }
 
 func keptOf(s *Spec) spec {
 	return spec{
 		Meta: s.Meta, Peers: s.Peers, WebSeeds: s.WebSeeds, Paths: s.Paths, Storage: s.Storage, Open: s.Open,
-		added: s.added, SeedOnly: s.SeedOnly, InOrder: s.InOrder, Allocate: s.Allocate, restored: s.restored, visit: s.visit, onDevice: s.Device != 0,
+		added: s.added, SeedOnly: s.SeedOnly, InOrder: s.InOrder, Allocate: s.Allocate, Overwrite: s.Overwrite, restored: s.restored, visit: s.visit, onDevice: s.Device != 0,
 	}
 }
 

@@ -28,7 +28,7 @@ func ReadAside(fsys FS, infoHash [20]byte) (Aside, error) {
 		return Aside{}, nil
 	}
 	for k, name := range asideNames(infoHash) {
-		b, err := readFile(fsys, name, 2*maxDir)
+		b, _, err := readFile(fsys, name, 2*maxDir)
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && k == 0:
 			return Aside{}, nil

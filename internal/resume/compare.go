@@ -108,6 +108,18 @@ func (lo *Loaded) how(i int, is Identity) string {
 	return how
 }
 
+// PerhapsOurs reports whether file i may be one that we were writing when the power was lost,
+// although nothing of it was noted: we did not end in order, and it was changed about when the
+// last note reached the device. What the user put there before or since is older or younger.
+func (lo *Loaded) PerhapsOurs(is Identity) bool {
+	return !lo.same && !lo.st.clean && is.ModTime <= lo.boot.Start.UnixNano() &&
+		is.ModTime >= lo.noted-int64(unnoted) && is.ModTime <= lo.noted+int64(unnoted)
+}
+
+// unnoted is how long notes may be on their way to the device: a group of pieces is committed
+// after DefaultEvery, a slow device takes longer, and the system writes times later than bytes.
+const unnoted = time.Minute
+
 // ours reports whether a change of file i can only have been our own doing.
 func (lo *Loaded) ours(i int, is Identity, v Volume) bool {
 	st, e := lo.st, &lo.lay.Files[i]

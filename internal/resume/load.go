@@ -33,6 +33,8 @@ type Loaded struct {
 	st   *state // the journal's own until that changes
 	boot Boot
 	same bool // no loss of power since
+
+	noted int64 // time of the last change of the journal that is on the device: nanoseconds since 1970
 }
 
 // Noted reports whether a file was there when the journal was last written.
@@ -55,7 +57,7 @@ func load(fsys FS, l *Layout, boot Boot, names Names) (*Loaded, *state, file, er
 	var b []byte
 	err := fs.ErrNotExist
 	if fsys != nil {
-		b, err = readFile(fsys, l.FileName(), maxFile(l))
+		b, lo.noted, err = readFile(fsys, l.FileName(), maxFile(l))
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -127,24 +129,24 @@ func (lo *Loaded) decode(b []byte) file {
 
 var errLarge = errors.New("it is too long for this torrent")
 
-func readFile(fsys FS, name string, max int64) ([]byte, error) {
+func readFile(fsys FS, name string, max int64) (b []byte, changed int64, err error) {
 	h, err := fsys.Open(name, storage.Read)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer h.Close()
 	info, err := h.Stat()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if info.Size() > max {
-		return nil, errLarge
+		return nil, 0, errLarge
 	}
-	b := make([]byte, info.Size())
+	b = make([]byte, info.Size())
 	if _, err := h.ReadV([][]byte{b}, 0); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return b, nil
+	return b, info.ModTime().UnixNano(), nil
 }
 
 func (s *state) clone() *state {

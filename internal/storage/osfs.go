@@ -156,6 +156,11 @@ func (f folder) Link(from FS, name string) error {
 	return Patiently(func() error { return link(old.root.Root, f.root.Root, name) })
 }
 
+// SetMode changes the permissions of a file.
+func (f folder) SetMode(name string, mode fs.FileMode) error {
+	return refused(f.root.Chmod(name, mode))
+}
+
 // SetTime changes the time of the last change of a file.
 func (f folder) SetTime(name string, at time.Time) error {
 	return refused(f.root.Chtimes(name, at, at))

@@ -260,6 +260,18 @@ func (f *Files) Reopen(i int) {
 	}
 }
 
+// Forget closes file i if it is open: another file has its name now, or will have. Nothing was
+// written to it.
+func (f *Files) Forget(i int) {
+	f.pool.mu.Lock()
+	defer f.pool.mu.Unlock()
+	if s := f.slotIfAny(i); s != nil && s.open != nil {
+		o := s.open
+		s.open = nil
+		f.pool.retire(o)
+	}
+}
+
 // list is an intrusive ring of open files with a sentinel.
 type list struct{ head openFile }
 

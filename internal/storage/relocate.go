@@ -192,29 +192,41 @@ func (r *Relocated) same(ctx context.Context, from FS, name string, seen, there 
 		return err
 	}
 	defer b.Close()
-	x, y := make([]byte, 256<<10), make([]byte, 256<<10)
-	for off := int64(0); off < seen.Size(); {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		n := min(seen.Size()-off, int64(len(x)))
-		if _, err := a.ReadV([][]byte{x[:n]}, off); err != nil {
-			return err
-		}
-		if _, err := b.ReadV([][]byte{y[:n]}, off); err != nil {
-			return err
-		}
-		if !bytes.Equal(x[:n], y[:n]) {
-			return other
-		}
-		off += n
-		moved(n)
+	equal, err := equalBytes(ctx, a, b, seen.Size(), moved)
+	if err != nil {
+		return err
+	}
+	if !equal {
+		return other
 	}
 	// It may have been made a moment ago, by a move that was broken off.
 	if err := b.Sync(); err != nil && !errors.Is(err, fs.ErrPermission) { // Windows syncs only what may be written
 		return err
 	}
 	return nil
+}
+
+// equalBytes compares the first size bytes of two files.
+func equalBytes(ctx context.Context, a, b Handle, size int64, done func(int64)) (bool, error) {
+	x, y := make([]byte, 256<<10), make([]byte, 256<<10)
+	for off := int64(0); off < size; {
+		if err := ctx.Err(); err != nil {
+			return false, err
+		}
+		n := min(size-off, int64(len(x)))
+		if _, err := a.ReadV([][]byte{x[:n]}, off); err != nil {
+			return false, err
+		}
+		if _, err := b.ReadV([][]byte{y[:n]}, off); err != nil {
+			return false, err
+		}
+		if !bytes.Equal(x[:n], y[:n]) {
+			return false, nil
+		}
+		off += n
+		done(n)
+	}
+	return true, nil
 }
 
 // copy makes a file with the same bytes, under another name until it is whole and
@@ -244,9 +256,7 @@ func (r *Relocated) copy(ctx context.Context, from FS, name string, seen fs.File
 		err = out.Sync()
 	}
 	err = errors.Join(err, out.Close())
-	if c, ok := r.to.(interface {
-		SetTime(name string, at time.Time) error
-	}); ok && err == nil {
+	if c, ok := r.to.(timeSetter); ok && err == nil {
 		err = c.SetTime(tmp, seen.ModTime())
 	}
 	if err == nil {
@@ -262,6 +272,11 @@ func (r *Relocated) copy(ctx context.Context, from FS, name string, seen fs.File
 	}
 	r.made = append(r.made, name)
 	return nil
+}
+
+// timeSetter is an FS that can change the time of the last change of a file.
+type timeSetter interface {
+	SetTime(name string, at time.Time) error
 }
 
 func copyAll(ctx context.Context, out, in Handle, moved func(int64)) error {

@@ -3,6 +3,7 @@ package storage
 import (
 	"encoding/hex"
 	"errors"
+	"io/fs"
 	"os"
 	"path"
 	"time"
@@ -159,6 +160,16 @@ func (f *sharedFolder) SetTime(name string, at time.Time) error {
 		return c.SetTime(name, at)
 	}
 	return nil
+}
+
+// SetMode is that of the folder.
+func (f *sharedFolder) SetMode(name string, mode fs.FileMode) error {
+	if c, ok := f.FS.(interface {
+		SetMode(name string, mode fs.FileMode) error
+	}); ok {
+		return c.SetMode(name, mode)
+	}
+	return errors.ErrUnsupported
 }
 
 // Replace is that of the folder.

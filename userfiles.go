@@ -1,0 +1,12 @@
+package shoal
+
+import "shoal/internal/engine"
+
+// usersFiles gives what an event says of files of the user.
+func usersFiles(kept []engine.Kept) []KeptFile {
+	var out []KeptFile
+	for _, k := range kept {
+		out = append(out, KeptFile{Path: k.Path, As: k.As})
+	}
+	return out
+}
