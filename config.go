@@ -178,6 +178,10 @@ type AddOptions struct {
 	MetadataOnly bool
 	// Dir is the folder that holds the torrent's file or folder; default ".".
 	Dir string
+	// FileName is the name of the .torrent file, where there is one: some clients call the
+	// folder of a torrent after it, and data is looked for there, too. It is no path, and
+	// nothing is made by this name.
+	FileName string
 	// Peers are addresses to dial besides those found by other means.
 	Peers []netip.AddrPort
 	// WebSeeds are URLs of servers that have the torrent's files (BEP 19), besides those

@@ -139,7 +139,7 @@ func (opt *AddOptions) spec() (engine.Spec, error) {
 		opt.Dir = "."
 	}
 	return engine.Spec{
-		Dir: opt.Dir, Peers: opt.Peers, WebSeeds: opt.WebSeeds, SeedOnly: opt.SeedOnly, InOrder: opt.Sequential, Anew: opt.Anew, Allocate: opt.Allocate, Overwrite: opt.Overwrite,
+		Dir: opt.Dir, FileName: opt.FileName, Peers: opt.Peers, WebSeeds: opt.WebSeeds, SeedOnly: opt.SeedOnly, InOrder: opt.Sequential, Anew: opt.Anew, Allocate: opt.Allocate, Overwrite: opt.Overwrite,
 		Limits: opt.Limits.inner(), Paused: opt.Paused, Forced: opt.Forced, Share: shared,
 	}, nil
 }

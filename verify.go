@@ -47,6 +47,8 @@ type VerifyOptions struct {
 	Metainfo []byte
 	// Dir is the folder that holds the torrent's file or folder; default ".".
 	Dir string
+	// FileName is that of AddOptions.
+	FileName string
 	// StateDir is that of the engines that get and share the torrent. With it files are
 	// found by the names that they were given, a check that is broken off goes on where it
 	// was the next time, as far as the files have not changed, and what a journal says of
@@ -74,7 +76,7 @@ func VerifyFiles(ctx context.Context, opt VerifyOptions) (VerifyResult, error) {
 		opt.Dir = "."
 	}
 	v, err := engine.Verify(ctx, engine.VerifySpec{
-		Meta: meta, Dir: opt.Dir, StateDir: opt.StateDir, Again: opt.Again, Progress: opt.Progress,
+		Meta: meta, Dir: opt.Dir, FileName: opt.FileName, StateDir: opt.StateDir, Again: opt.Again, Progress: opt.Progress,
 	})
 	if err != nil {
 		err = publicError(fmt.Errorf("verify %s in %s: %w", metainfo.Printable(meta.Info.Name), opt.Dir, err))

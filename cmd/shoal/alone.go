@@ -48,7 +48,7 @@ func alone(ctx context.Context, what string, k known, n netFlags) (*solo, error)
 	if a.listed {
 		a.torrent, err = a.engine.Visit(k.listed.InfoHash, a.dir)
 	} else {
-		a.torrent, err = a.engine.Add(shoal.AddOptions{Metainfo: k.raw, Dir: a.dir, SeedOnly: true})
+		a.torrent, err = a.engine.Add(shoal.AddOptions{Metainfo: k.raw, FileName: k.fileName(), Dir: a.dir, SeedOnly: true})
 	}
 	var s shoal.Stats
 	if err == nil {

@@ -281,7 +281,7 @@ func (d *download) begin(ctx context.Context, n netFlags) error {
 		return err
 	}
 	t, err := d.add(ctx, n, shoal.AddOptions{
-		Metainfo: d.src.raw, Dir: d.dir, Peers: n.peers, WebSeeds: d.webSeeds, Anew: d.anew, Allocate: d.allocate, Overwrite: d.overwrite, Share: d.share.limits(), Sequential: d.sequential,
+		Metainfo: d.src.raw, FileName: d.src.fileName(), Dir: d.dir, Peers: n.peers, WebSeeds: d.webSeeds, Anew: d.anew, Allocate: d.allocate, Overwrite: d.overwrite, Share: d.share.limits(), Sequential: d.sequential,
 	})
 	if err != nil {
 		if made { // for nothing: it is removed if nothing is in it

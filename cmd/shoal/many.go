@@ -146,7 +146,7 @@ func (m *lasting) begin(ctx context.Context, srcs []source, n netFlags, o runFla
 	for i, src := range srcs {
 		srcs[i] = source{} // its memory is for the next ones
 		_, err := m.add(ctx, "run", &src, shoal.AddOptions{
-			Metainfo: src.raw, Dir: n.dir, Peers: n.peers, Share: o.share.limits(), Allocate: o.allocate == "full", Overwrite: o.overwrite,
+			Metainfo: src.raw, FileName: src.fileName(), Dir: n.dir, Peers: n.peers, Share: o.share.limits(), Allocate: o.allocate == "full", Overwrite: o.overwrite,
 		})
 		switch {
 		case errors.Is(err, shoal.ErrDuplicate):

@@ -135,7 +135,7 @@ type sharing struct {
 func (sh *sharing) begin(ctx context.Context, srcs []source, n netFlags) error {
 	for i, src := range srcs {
 		srcs[i] = source{} // its memory is for the next ones
-		t, err := sh.add(ctx, "seed", &src, shoal.AddOptions{Metainfo: src.raw, Dir: n.dir, Peers: n.peers, SeedOnly: true, Share: sh.share.limits()})
+		t, err := sh.add(ctx, "seed", &src, shoal.AddOptions{Metainfo: src.raw, FileName: src.fileName(), Dir: n.dir, Peers: n.peers, SeedOnly: true, Share: sh.share.limits()})
 		if errors.Is(err, shoal.ErrDuplicate) {
 			sh.out.warn("passed over: %s is the same torrent as one named before", printable(src.path))
 			continue

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -33,6 +35,24 @@ func (s source) name() string {
 		return printable(s.link.Name)
 	}
 	return s.link.V1.String()
+}
+
+// fileName returns the name of the .torrent file, as it was called where it came from; empty
+// where there is none.
+func (s source) fileName() string {
+	switch kindOf(s.path) {
+	case aFile:
+		return filepath.Base(s.path)
+	case aFileURL:
+		if p, ok := filePath(s.path); ok {
+			return filepath.Base(p)
+		}
+	case aURL:
+		if u, err := url.Parse(strings.Trim(s.path, quotes)); err == nil {
+			return path.Base(u.Path)
+		}
+	}
+	return ""
 }
 
 // readSource reads the .torrent file that was named.

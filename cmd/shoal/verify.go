@@ -82,7 +82,7 @@ func verify(ctx context.Context, out *output, name string, n netFlags, again boo
 	m := newMeter(out, "checking")
 	length := src.meta.Info.PieceLength
 	r, err := shoal.VerifyFiles(ctx, shoal.VerifyOptions{
-		Metainfo: src.raw, Dir: n.dir, StateDir: state, Again: again,
+		Metainfo: src.raw, FileName: src.fileName(), Dir: n.dir, StateDir: state, Again: again,
 		Progress: func(done, total int) {
 			bytes := min(int64(done)*length, src.meta.Info.Saved())
 			m.show(bytes, src.meta.Info.Saved(), func() {

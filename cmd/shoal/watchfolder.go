@@ -259,7 +259,7 @@ type arrivals struct {
 // add adds one, and returns when it is remembered durably.
 func (a *arrivals) add(ctx context.Context, src source) error {
 	t, err := a.m.add(ctx, "run", &src, shoal.AddOptions{
-		Metainfo: src.raw, Dir: a.n.dir, Peers: a.n.peers, Share: a.o.share.limits(), Allocate: a.o.allocate == "full", Overwrite: a.o.overwrite,
+		Metainfo: src.raw, FileName: src.fileName(), Dir: a.n.dir, Peers: a.n.peers, Share: a.o.share.limits(), Allocate: a.o.allocate == "full", Overwrite: a.o.overwrite,
 	})
 	switch {
 	case errors.Is(err, shoal.ErrDuplicate):

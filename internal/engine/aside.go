@@ -156,7 +156,7 @@ func (t *Torrent) anyIn(at *place, files []storage.Entry) bool {
 			all = append(all, i)
 		}
 	}
-	return len(findFiles(folder, t.info, all)) > 0
+	return len(findFiles(folder, t.info, t.spec.FileName, all)) > 0
 }
 
 // finding gives the folder with files in it found by their names also where they have a

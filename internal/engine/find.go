@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"io/fs"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -59,9 +60,10 @@ type wanted struct {
 	within []*wanted
 }
 
-// findFiles returns what may be the files of a torrent, by file, the likeliest first. It
-// returns nil where the folder can't be listed.
-func findFiles(folder storage.FS, info *metainfo.Info, files []int) map[int][]candidate {
+// findFiles returns what may be the files of a torrent, by file, the likeliest first. fileName
+// is the name of the .torrent file, after which some clients call the torrent's folder; empty
+// for not known. It returns nil where the folder can't be listed.
+func findFiles(folder storage.FS, info *metainfo.Info, fileName string, files []int) map[int][]candidate {
 	lister, ok := folder.(storage.Lister)
 	if !ok || len(files) == 0 {
 		return nil
@@ -72,6 +74,7 @@ func findFiles(folder storage.FS, info *metainfo.Info, files []int) map[int][]ca
 		return nil
 	}
 	root := f.tree(files)
+	called := f.called(fileName)
 	if root.file >= 0 { // the torrent is one file: it may lie in a folder of its name
 		places := []spot{{".", 0}}
 		stem := root.name
@@ -80,16 +83,45 @@ func findFiles(folder storage.FS, info *metainfo.Info, files []int) map[int][]ca
 		for _, n := range []spelling.Name{root.name, stem} {
 			places = append(places, f.folders(spot{".", 100}, n)...)
 		}
+		places = append(places, called...)
 		f.walk(&wanted{within: []*wanted{root}}, places)
 	} else {
 		// And those of a torrent of many may lie in the folder itself.
-		f.walk(root, append(f.folders(spot{".", 0}, root.name), spot{".", 100}))
+		places := append(f.folders(spot{".", 0}, root.name), called...)
+		for _, p := range places { // a folder that was unpacked, or chosen, once too often
+			places = append(places, f.folders(spot{p.dir, p.rank + 20}, root.name)...)
+		}
+		f.walk(root, append(places, spot{".", 100}))
 	}
 	for _, list := range f.found {
 		slices.SortStableFunc(list, func(a, b candidate) int { return cmp.Compare(a.rank, b.rank) })
 	}
 	return f.found
 }
+
+// called returns the folders on disk that are called after the .torrent file, with and without
+// what browsers and clients put behind its name: "x (1).torrent", "x.torrent.added".
+func (f *finder) called(fileName string) (out []spot) {
+	if strings.ContainsAny(fileName, "/\x00") {
+		return nil
+	}
+	if i := strings.LastIndex(strings.ToLower(fileName), ".torrent"); i >= 0 && i < len(fileName) {
+		fileName = fileName[:i]
+	}
+	names := []string{fileName}
+	if m := copied.FindString(fileName); m != "" {
+		names = append(names, strings.TrimSuffix(fileName, m))
+	}
+	for i, n := range names {
+		if n != "" {
+			out = append(out, f.folders(spot{".", 40 + 10*i}, spelling.Name{Raw: n})...)
+		}
+	}
+	return out
+}
+
+// copied is what browsers put behind the name of a file that is there already.
+var copied = regexp.MustCompile(`[ _]?\([0-9]{1,3}\)$`)
 
 // tree arranges the names of the files that are looked for.
 func (f *finder) tree(files []int) *wanted {
@@ -141,7 +173,7 @@ func (f *finder) walk(w *wanted, places []spot) {
 				below = append(below, f.folders(p, c.name)...)
 			}
 			if len(below) > 0 {
-				f.walk(c, below[:min(len(below), mostFolders)])
+				f.walk(c, below[:min(len(below), 2*mostFolders)])
 			}
 			continue
 		}

@@ -356,7 +356,7 @@ func TestFindIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	found := findFiles(fsys, info, all)
+	found := findFiles(fsys, info, "", all)
 	if len(found) != files || fsys.lists > 3 || fsys.stats > files {
 		t.Errorf("%d found, %d listings, %d look-ups", len(found), fsys.lists, fsys.stats)
 	}

@@ -68,7 +68,7 @@ func (o *opening) find(folder storage.FS) error {
 	}
 	var candidates map[int][]candidate
 	if s.rounds <= mostSearches {
-		candidates = findFiles(folder, o.t.info, missing)
+		candidates = findFiles(folder, o.t.info, o.t.spec.FileName, missing)
 	}
 	s.choose(folder, candidates, missing, there)
 	names := Names{}

@@ -30,6 +30,7 @@ import (
 type Spec struct {
 	Meta     *metainfo.Torrent
 	Dir      string // holds the torrent's file or folder
+	FileName string // of the .torrent file, a hint: see findFiles
 	Peers    []netip.AddrPort
 	SeedOnly bool
 	InOrder  bool // pieces are asked for in order, three of four
@@ -77,6 +78,7 @@ type Spec struct {
 // spec is what stays of a Spec. What can change is elsewhere in the Torrent.
 type spec struct {
 	Meta      *metainfo.Torrent
+	FileName  string
 	Peers     []netip.AddrPort
 	WebSeeds  []string
 	Paths     *Paths
@@ -94,7 +96,7 @@ type spec struct {
 
 func keptOf(s *Spec) spec {
 	return spec{
-		Meta: s.Meta, Peers: s.Peers, WebSeeds: s.WebSeeds, Paths: s.Paths, Storage: s.Storage, Open: s.Open,
+		Meta: s.Meta, FileName: s.FileName, Peers: s.Peers, WebSeeds: s.WebSeeds, Paths: s.Paths, Storage: s.Storage, Open: s.Open,
 		added: s.added, SeedOnly: s.SeedOnly, InOrder: s.InOrder, Allocate: s.Allocate, Overwrite: s.Overwrite, restored: s.restored, visit: s.visit, onDevice: s.Device != 0,
 	}
 }

@@ -23,6 +23,8 @@ import (
 type VerifySpec struct {
 	Meta *metainfo.Torrent
 	Dir  string // holds the torrent's file or folder
+	// FileName is that of Spec.
+	FileName string
 	// StateDir is where journals are kept. With it files are found by the names that a user
 	// gave them, what was hashed before a check was broken off is not hashed again, and claims
 	// of pieces that are wrong are taken back. Empty: none of this.
@@ -56,7 +58,7 @@ func Verify(ctx context.Context, spec VerifySpec) (*Verified, error) {
 	e := &Engine{cfg: Config{StateDir: spec.StateDir}, log: slog.New(slog.DiscardHandler), files: storage.NewPool(0), boot: resume.ThisBoot()}
 	defer e.closeState()
 	// A torrent that nobody runs: it is there for how its files are found.
-	t := &Torrent{e: e, spec: keptOf(&Spec{Meta: spec.Meta, SeedOnly: true}), info: spec.Meta.Info, infoHash: spec.Meta.InfoHash, geom: spec.Meta.Info.Geometry()}
+	t := &Torrent{e: e, spec: keptOf(&Spec{Meta: spec.Meta, FileName: spec.FileName, SeedOnly: true}), info: spec.Meta.Info, infoHash: spec.Meta.InfoHash, geom: spec.Meta.Info.Geometry()}
 	t.at.Store(at)
 	t.users.lookOnly = true
 	for look := newSearch(); ; {
