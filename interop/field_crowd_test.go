@@ -73,9 +73,9 @@ func crowdAt(t *testing.T, who string, wrap []string, n, kind int, more ...strin
 		all.Wait()
 	}()
 	hello := "\x13BitTorrent protocol" + string(make([]byte, 8)) + string(m.hash[:]) + "-XX0001-"
-	for i := range n {
+	for i, until := 0, time.Now().Add(6*time.Second); i < n && time.Now().Before(until); i++ {
 		from := netip.AddrFrom4([4]byte{127, 1, byte(i / 200), byte(1 + i%200)})
-		d := net.Dialer{Timeout: 2 * time.Second, LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))}
+		d := net.Dialer{Timeout: 300 * time.Millisecond, LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))}
 		c, err := d.Dial("tcp", at.String())
 		if err != nil {
 			continue

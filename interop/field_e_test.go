@@ -218,18 +218,27 @@ func trialsE() []trial {
 		}, "401", "password", "log in", "unauthorized")},
 		{name: "a magnet link, nobody who has it, and a tracker that fails", want: "tells", why: "what it waits for, the tracker's words among it", others: none, run: func(t *testing.T, who string) string {
 			s := startSloppy(t, func(string) []byte { return failing("unregistered torrent") })
-			p := start(t, who, shoal, "get", fmt.Sprintf("magnet:?xt=urn:btih:%040d&tr=http://%v/announce", 7, s.at), "--dir", folderOf(t), "--listen", newAddr().String(), "--no-dht", "--no-lsd", "--state", t.TempDir())
+			p := start(t, who, shoal, "get", fmt.Sprintf("magnet:?xt=urn:btih:%040d&tr=http://%v/announce", 7, s.at), "--dir", folderOf(t), "--listen", newAddr().String(), "--no-dht", "--no-lsd", "--state", t.TempDir(), "--json")
 			if within(6*time.Second, func() bool { return strings.Contains(p.text(), "unregistered torrent") }) {
 				return "tells"
 			}
 			t.Log(p.tail())
 			return "keeps quiet"
 		}},
-		{name: "no peers at all", want: "tells", why: "it says so, not 0 %", others: none, run: func(t *testing.T, who string) string {
+		{name: "no peers, and a tracker that knows none", want: "tells", why: "it says so, not 0 %", others: none, run: func(t *testing.T, who string) string {
+			s := startSloppy(t, func(string) []byte { return well() })
+			b := one
+			b.outer = dict{{"announce", fmt.Sprintf("http://%v/announce", s.at)}}
+			p := start(t, who, shoal, "get", b.build(t).file, "--dir", folderOf(t), "--listen", newAddr().String(), "--no-dht", "--no-lsd", "--state", t.TempDir(), "--json")
+			if within(8*time.Second, func() bool { e := last(p); return e != nil && e["waiting"] != nil }) {
+				return "tells"
+			}
+			t.Log(p.tail())
+			return "keeps quiet"
+		}},
+		{name: "no peers, and no way to any", want: "tells", why: "what is missing", others: none, run: func(t *testing.T, who string) string {
 			p := start(t, who, shoal, "get", one.build(t).file, "--dir", folderOf(t), "--listen", newAddr().String(), "--no-dht", "--no-lsd", "--state", t.TempDir())
-			if within(8*time.Second, func() bool {
-				return strings.Contains(strings.ToLower(p.text()), "no peers") || strings.Contains(p.text(), "0 peers")
-			}) {
+			if within(8*time.Second, func() bool { return strings.Contains(p.text(), "no way to find peers") }) {
 				return "tells"
 			}
 			t.Log(p.tail())
@@ -299,10 +308,13 @@ func trialsE() []trial {
 			return "keeps quiet"
 		}},
 		{name: "a file is removed while it is shared", want: "tells", why: "held up never looks like seeding", others: none, run: func(t *testing.T, who string) string {
-			m, dir := album(t), folderOf(t)
+			m, dir, state := album(t), folderOf(t), t.TempDir()
 			m.put(t, dir, asNamed)
-			at := newAddr()
-			p := start(t, who, shoal, "seed", m.file, "--dir", dir, "--listen", at.String(), "--no-dht", "--no-lsd", "--json", "--state", t.TempDir())
+			if r := take(t, who, order{source: m.file, dir: dir, state: state, give: func(at netip.AddrPort) { give(t, m, at) }}); !r.done {
+				t.Fatal(r.text)
+			}
+			at := newAddr() // the second run has opened none of the files
+			p := start(t, who, shoal, "seed", m.file, "--dir", dir, "--listen", at.String(), "--no-dht", "--no-lsd", "--json", "--state", state)
 			within(8*time.Second, func() bool { e, _ := p.find(0, func(e event) bool { return e.is("up") }); return e != nil })
 			if err := os.RemoveAll(filepath.Join(dir, "album")); err != nil {
 				t.Fatal(err)

@@ -37,7 +37,7 @@ func serving(listen, request string, more []string, good func(answer, said strin
 		if host, port, err := net.SplitHostPort(at); err == nil && host == "0.0.0.0" {
 			to = net.JoinHostPort("127.0.0.1", port)
 		}
-		answer := asks(t, to, strings.NewReplacer("PORT", fmt.Sprint(http.Port()), "ADDR", to).Replace(request))
+		answer := asks(t, to, strings.NewReplacer("PORT", fmt.Sprint(http.Port()), "ADDR", to, "HOST", http.Addr().String()).Replace(request))
 		if good(answer, fmt.Sprint(e["url"], " ", e["files"])) {
 			return "accepts"
 		}
@@ -75,7 +75,7 @@ func trialsF() []trial {
 	return []trial{
 		{name: "serve: HTTP/1.0 without a host", want: "accepts", why: "players and scripts that are old", others: none, run: serving("ADDR:PORT", "GET / HTTP/1.0\r\n\r\n", nil, fine)},
 		{name: "serve: HTTP/1.0 with a host", want: "accepts", why: "the same", others: none, run: serving("ADDR:PORT", "GET / HTTP/1.0\r\nHost: ADDR\r\n\r\n", nil, fine)},
-		{name: "serve: port 80, the host without a port", want: "accepts", why: "that is what browsers send", others: none, run: serving("ADDR:80", "GET / HTTP/1.1\r\nHost: 127.0.1.1\r\nConnection: close\r\n\r\n", []string{}, fine)},
+		{name: "serve: port 80, the host without a port", want: "accepts", why: "that is what browsers send", others: none, run: serving("ADDR:80", "GET / HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n", []string{}, fine)},
 		{name: "serve: port 80, `localhost`", want: "accepts", why: "the same", others: none, serial: true, run: serving("127.0.0.1:80", "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", nil, fine)},
 		{name: "serve: a name that the user allows", want: "accepts", why: "`--http-name films.lan`", others: none, run: serving("ADDR:PORT", "GET / HTTP/1.1\r\nHost: films.lan:PORT\r\nConnection: close\r\n\r\n", []string{"--http-name", "films.lan"}, fine)},
 		{name: "serve: the name in capitals, with a final dot", want: "accepts", why: "names have no case", others: none, run: serving("ADDR:PORT", "GET / HTTP/1.1\r\nHost: FILMS.lan.:PORT\r\nConnection: close\r\n\r\n", []string{"--http-name", "films.lan"}, fine)},

@@ -337,8 +337,8 @@ func trialsH() []trial {
 			return "refuses"
 		}},
 		{name: "`--on-complete PROGRAM`", want: "accepts", why: "without a shell", others: []string{}, run: told{args: get("--on-complete", "touch DIR/done"), wants: true, after: there([]string{"done"})}.run("accepts")},
-		{name: "`--stop-after 2s` without progress", want: "tells", why: "scripts have to end", others: []string{}, run: told{args: get("--stop-after", "2s"), code: 1, words: []string{"2s"}}.run("tells")},
-		{name: "`lab --keep` of a folder that is not empty", want: "tells", why: "at once", others: []string{}, run: told{args: []string{"lab", "--keep", "DIR"}, put: true, code: 1, words: []string{"not empty"}, limit: 2 * time.Second}.run("tells")},
+		{name: "`--stop-after 2s` without progress", want: "tells", why: "scripts have to end", others: []string{}, run: told{args: get("--stop-after", "2s"), code: 4, words: []string{"no progress"}}.run("tells")},
+		{name: "`lab --keep` of a folder that is not empty", want: "tells", why: "at once", others: []string{}, run: told{args: []string{"lab", "--keep", "DIR"}, put: true, code: 2, words: []string{"not empty"}, limit: 2 * time.Second}.run("tells")},
 		{name: "`get` of something complete, twice", want: "accepts", why: "nothing is asked of anybody", others: []string{}, run: told{args: get(), put: true}.run("accepts")},
 		{name: "`verify` of a folder that is not there", want: "tells", why: "which folder was looked at", others: []string{}, run: told{args: []string{"verify", "TORRENT", "--dir", "DIR/nowhere", "--state", "STATE"}, code: 1, words: []string{"nowhere"}}.run("tells")},
 	}
