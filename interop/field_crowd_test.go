@@ -117,6 +117,7 @@ func crowdAt(t *testing.T, who string, wrap []string, n, kind int, more ...strin
 			break
 		}
 	}
+	t.Logf("%d connections, handshake answered after %v, no block", len(open), answered)
 	return "locks out"
 }
 

@@ -104,7 +104,7 @@ func trialsF() []trial {
 		{name: "serve: a file of which nobody has a piece", want: "tells", why: "an error after a while, not a connection that waits for ever", others: none, run: func(t *testing.T, who string) string {
 			m, dir := folder("films", "a.mkv").build(t), folderOf(t)
 			http, at := newAddr(), newAddr()
-			p := start(t, who, shoal, "serve", m.file, "--dir", dir, "--http", http.String(), "--listen", at.String(), "--no-dht", "--no-lsd", "--state", t.TempDir(), "--json")
+			p := start(t, who, shoal, "serve", m.file, "--dir", dir, "--http", http.String(), "--listen", at.String(), "--http-wait", "3s", "--no-dht", "--no-lsd", "--state", t.TempDir(), "--json")
 			give(t, m, at, func(g *giver) { g.lack = map[int]bool{0: true, 1: true} })
 			within(8*time.Second, func() bool { e, _ := p.find(0, func(e event) bool { return e.is("serving") }); return e != nil })
 			c, err := net.DialTimeout("tcp", http.String(), 2*time.Second)
@@ -112,7 +112,7 @@ func trialsF() []trial {
 				t.Fatal(err)
 			}
 			defer c.Close()
-			c.SetDeadline(time.Now().Add(75 * time.Second))
+			c.SetDeadline(time.Now().Add(15 * time.Second))
 			fmt.Fprintf(c, "GET /films/a.mkv HTTP/1.1\r\nHost: %v\r\nConnection: close\r\n\r\n", http)
 			if _, err := io.Copy(io.Discard, c); err == nil || !isTimeout(err) {
 				return "tells"
