@@ -173,9 +173,6 @@ func TestField(t *testing.T) {
 		old.write(t, fieldRecorded)
 		flaws.write(t, fieldFlaws)
 	}
-	if len(got) < len(wants) {
-		return // a part of the cases, by -run
-	}
 	page := fieldMarkdown(old, flaws)
 	if *fieldAll || *fieldWrite {
 		if err := os.WriteFile(fieldPage, []byte(page), 0o644); err != nil {
