@@ -188,12 +188,15 @@ func (o *opening) finding(folder storage.FS, also Names) storage.FS {
 		files = append(files, e)
 	}
 	entries, loaded := o.entries, o.loaded
-	// which tells whether of two files the one with the suffix is the torrent's: the one
-	// that was noted, or else the one that is not as long as it has to be in the end.
-	which := func(name string, plain, hidden fs.FileInfo) bool {
+	// which tells whether of two files the one with the suffix is the torrent's: the one that a
+	// search supposes, or that was noted, or else the one that is not as long as it has to be in the end.
+	which := func(suffix, name string, plain, hidden fs.FileInfo) bool {
 		i, ok := entries[name]
 		if !ok {
 			return false
+		}
+		if o.search.supposes(i, suffix) {
+			return true
 		}
 		if ours, _ := loaded.Ours(i, hidden); ours {
 			return true
@@ -213,7 +216,8 @@ func (o *opening) finding(folder storage.FS, also Names) storage.FS {
 	}
 	add := func(suffix string, files []storage.Entry) {
 		u := storage.NewUnfinished(folder, files, storage.UnfinishedConfig{
-			Suffix: suffix, Hide: suffix == t.suffix(), Which: which, Partial: partial,
+			Suffix: suffix, Hide: suffix == t.suffix(), Partial: partial,
+			Which: func(name string, plain, hidden fs.FileInfo) bool { return which(suffix, name, plain, hidden) },
 		})
 		folder, o.aside = u, append(o.aside, u)
 	}

@@ -24,19 +24,24 @@ import (
 const namedSize = 120_000
 
 func named(t testing.TB, extra, name string, paths ...string) content {
+	return sized(t, extra, name, func(int) int { return namedSize }, paths...)
+}
+
+// sized is named with files of other sizes.
+func sized(t testing.TB, extra, name string, size func(file int) int, paths ...string) content {
 	t.Helper()
 	const pieceLength = 16 << 10
 	str := func(s string) string { return fmt.Sprintf("%d:%s", len(s), s) }
 	c := content{files: map[string][]byte{}}
 	rng := rand.NewChaCha8([32]byte{byte(len(paths)), byte(len(name))})
 	list := ""
-	for _, p := range paths {
-		list += fmt.Sprintf("d6:lengthi%de4:pathl", namedSize)
+	for i, p := range paths {
+		list += fmt.Sprintf("d6:lengthi%de4:pathl", size(i))
 		for _, e := range strings.Split(p, "/") {
 			list += str(e)
 		}
 		list += "ee"
-		data := make([]byte, namedSize)
+		data := make([]byte, size(i))
 		_, _ = rng.Read(data)
 		c.data = append(c.data, data...)
 	}

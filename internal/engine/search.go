@@ -30,8 +30,10 @@ const mostSearches = 4
 // opening to the next while there are files to try.
 type search struct {
 	rounds   int
-	rejected map[string]bool   // paths without a piece that fits
+	rejected map[pairing]bool  // files on disk without a piece that fits
 	proven   map[int]candidate // files with one, of the rounds before
+	wrong    map[int]bool      // files without one that lie at their own names: others may be right
+	own      map[int]bool      // files of these that are right where they lie, with their neighbours
 
 	// Of this round.
 	found   map[int]candidate // by file
@@ -46,8 +48,14 @@ type search struct {
 	hashed int // pieces
 }
 
+// pairing is a file of the torrent with one on disk.
+type pairing struct {
+	file int
+	path string
+}
+
 func newSearch() *search {
-	return &search{rejected: map[string]bool{}, proven: map[int]candidate{}}
+	return &search{rejected: map[pairing]bool{}, proven: map[int]candidate{}, wrong: map[int]bool{}, own: map[int]bool{}}
 }
 
 // find looks for files that are not where they should be, and has the journal call them as
@@ -62,15 +70,24 @@ func (o *opening) find(folder storage.FS) error {
 		folder = l.FS // what is odd there is noted later
 	}
 	s.found, s.refused, s.names = map[int]candidate{}, map[int]string{}, Names{}
-	missing, there := o.notFound(o.finding(folder, nil))
+	view := o.finding(folder, nil)
+	missing, there := o.notFound(view)
 	if len(missing) == 0 {
 		return nil
 	}
 	var candidates map[int][]candidate
 	if s.rounds <= mostSearches {
 		candidates = findFiles(folder, o.t.info, o.t.spec.FileName, missing)
+		o.combine(folder, view, candidates, missing)
+	}
+	for i := range s.wrong {
+		there[o.lay.Files[i].Path] = true // it is no other file's
 	}
 	s.choose(folder, candidates, missing, there)
+	missing = slices.DeleteFunc(missing, func(i int) bool { // they lie where they should
+		_, found := s.found[i]
+		return s.wrong[i] && !found
+	})
 	names := Names{}
 	for i, c := range s.found {
 		names[i] = strings.TrimSuffix(c.path, c.suffix)
@@ -107,6 +124,10 @@ func (o *opening) notFound(view storage.FS) (missing []int, there map[string]boo
 			continue
 		}
 		info, err := view.Lstat(name)
+		if err == nil && s.wrong[i] && !s.own[i] {
+			missing = append(missing, i)
+			continue
+		}
 		if err == nil && info.IsDir() { // the folder of that name may hold it
 			missing = append(missing, i)
 			continue
@@ -143,7 +164,7 @@ func (s *search) choose(folder storage.FS, candidates map[int][]candidate, missi
 	}
 	var pairs []pair
 	for _, i := range missing {
-		if _, proven := s.proven[i]; !proven {
+		if _, proven := s.proven[i]; !proven && !s.own[i] {
 			for _, c := range candidates[i] {
 				pairs = append(pairs, pair{i, c})
 			}
@@ -152,10 +173,10 @@ func (s *search) choose(folder storage.FS, candidates map[int][]candidate, missi
 	slices.SortStableFunc(pairs, func(a, b pair) int { return cmp.Compare(a.rank, b.rank) })
 	for _, p := range pairs {
 		stem := strings.TrimSuffix(p.path, p.suffix)
-		if _, has := s.found[p.file]; has || s.rejected[p.path] || there[p.path] || there[stem] {
+		if _, has := s.found[p.file]; has || s.rejected[pairing{p.file, p.path}] || there[p.path] || there[stem] && !s.rejected[pairing{p.file, stem}] {
 			continue
 		}
-		if p.suffix != "" {
+		if p.suffix != "" && !s.rejected[pairing{p.file, stem}] {
 			if _, err := folder.Lstat(stem); err == nil {
 				continue // that is the file; this is what is left of a try
 			}
@@ -277,160 +298,13 @@ func (s *search) layers() map[string][]int {
 	return out
 }
 
-// before puts what earlier rounds have found into have, and takes what they have hashed out
-// of doubt, as far as the files are the same.
-func (s *search) before(l *resume.Layout, seen resume.Seen, have, doubt *bitfield.Bitfield) {
-	if s == nil || s.looked == nil {
-		return
-	}
-	size := int64(l.Geometry.PieceLength)
-	other := bitfield.New(have.Len())
-	for i := range l.Files {
-		e := &l.Files[i]
-		if e.Length == 0 || i < len(s.seen.Files) && seen.Files[i] == s.seen.Files[i] {
-			continue
-		}
-		for p := e.Offset / size; p*size < e.Offset+e.Length && p < int64(have.Len()); p++ {
-			other.Set(uint32(p))
-		}
-	}
-	for p := range s.looked.Pieces() {
-		if other.Has(p) {
-			continue
-		}
-		if doubt.Clear(p); s.good.Has(p) {
-			have.Set(p)
-		}
-	}
-}
-
-// judge decides about what was found, by the pieces that fit: a file without one is not the
-// torrent's. With one that is not, the error is errSearchAgain.
-func (o *opening) judge(seen resume.Seen, have, looked *bitfield.Bitfield) error {
-	s := o.search
-	if s == nil || len(s.names) == 0 {
-		return nil
-	}
-	again := false
-	for i, c := range s.found {
-		if !o.fits(i, have) {
-			s.rejected[c.path], again = true, true
-		} else {
-			s.proven[i] = c
-		}
-	}
-	if !again {
-		return nil
-	}
-	s.seen, s.good, s.looked = seen, have.Clone(), looked
-	return errSearchAgain
-}
-
-// fits reports whether a file that was found is the torrent's.
-func (o *opening) fits(i int, have *bitfield.Bitfield) bool {
-	f, size := &o.t.info.Files[i], int64(o.t.geom.PieceLength)
-	for p := f.Offset / size; p*size < f.Offset+f.Length; p++ {
-		if have.Has(uint32(p)) {
-			return true
-		}
-	}
-	if o.loaded == nil || !o.loaded.Found {
+// supposes reports whether a file was found with a suffix behind its name.
+func (s *search) supposes(file int, suffix string) bool {
+	if s == nil {
 		return false
 	}
-	info, err := o.files.Folder().Lstat(o.lay.Files[i].Path)
-	if err != nil {
-		return false
-	}
-	ours, _ := o.loaded.Ours(i, info)
-	return ours
-}
-
-// accept takes the supposed names for the torrent's, and tells of them.
-func (o *opening) accept() error {
-	s, t := o.search, o.t
-	if s == nil || len(s.names) == 0 {
-		return nil
-	}
-	if layers := s.layers(); layers != nil {
-		if err := o.keepSuffixes(slices.Sorted(maps.Keys(layers))); err != nil {
-			return err
-		}
-	}
-	o.named()
-	t.tellFound(s)
-	s.names = nil
-	return t.e.memory.changed(t, false)
-}
-
-// keepSuffixes notes what is behind the names of files that were found, so that the next start
-// finds them by it.
-func (o *opening) keepSuffixes(suffixes []string) error {
-	if o.asides == noAsides {
-		o.asides = new(asides)
-	}
-	note := o.was
-	for _, suffix := range suffixes {
-		note.Suffix = addSuffix(note.Suffix, suffix)
-	}
-	if note.Suffix == o.was.Suffix {
-		return nil
-	}
-	o.was = note
-	if s := o.t.suffix(); s != "" {
-		note.Suffix = addSuffix(note.Suffix, s)
-	}
-	at := o.t.at.Load()
-	if at.final != nil {
-		note.Dir = at.abs
-	}
-	state, err := o.t.e.stateFor(o.t.home().abs)
-	if err != nil || state == nil {
-		return nil // then the next start searches again
-	}
-	return resume.WriteAside(state, o.t.infoHash, note)
-}
-
-// addSuffix adds a suffix to those that are noted: a slash is in none.
-func addSuffix(noted, suffix string) string {
-	list := suffixesOf(noted)
-	if slices.Contains(list, suffix) {
-		return noted
-	}
-	const most = 4
-	list = append(list, suffix)
-	return strings.Join(list[max(0, len(list)-most):], "/")
-}
-
-func suffixesOf(noted string) []string {
-	if noted == "" {
-		return nil
-	}
-	return strings.Split(noted, "/")
-}
-
-// tellFound says under which names data was found, and which names are not possible.
-func (t *Torrent) tellFound(s *search) {
-	first := -1
-	for _, i := range slices.Sorted(maps.Keys(s.found)) {
-		if first < 0 {
-			first = i
-		}
-	}
-	if first >= 0 {
-		c := s.found[first]
-		a, b := metainfo.Distinct(path.Join(t.info.Files[first].Path...), c.path)
-		t.tell(Event{Kind: EventFiles, Text: fmt.Sprintf("%s under other names, as another client left them: %s is %s", countOf(len(s.found), "file was found", "files were found"), a, b)})
-	}
-	first = -1
-	for _, i := range slices.Sorted(maps.Keys(s.refused)) {
-		if first < 0 {
-			first = i
-		}
-	}
-	if first >= 0 {
-		a, b := metainfo.Distinct(path.Join(t.info.Files[first].Path...), t.Path(first))
-		t.tell(Event{Kind: EventFiles, Text: fmt.Sprintf("the file system does not take the names of %s: %s is saved as %s", countOf(len(s.refused), "file", "files"), a, b)})
-	}
+	c, found := s.found[file]
+	return found && c.suffix == suffix
 }
 
 func allPieces(n uint32) *bitfield.Bitfield {

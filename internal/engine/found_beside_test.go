@@ -1,0 +1,196 @@
+package engine
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Some clients call the folder after the .torrent file: data in it is found, whatever browsers
+// have put behind the name of the file.
+func TestFoundByFileName(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("some of these names are not possible")
+	}
+	for _, c := range []struct {
+		file  string // name of the .torrent file
+		at    string // folder of the data
+		found bool
+	}{
+		{"movies.torrent", "movies", true},
+		{"movies.TORRENT", "movies", true},
+		{"movies", "movies", true},
+		{"Mov: ies.torrent", "Mov_ ies", true},
+		{"movies (1).torrent", "movies", true},
+		{"movies (1).torrent", "movies (1)", true},
+		{"movies(2).torrent", "movies", true},
+		{"movies.torrent.added", "movies", true},
+		{"movies.torrent", "movies/Movie [x]", true},
+		{"", "Movie [x]/Movie [x]", true},
+		{"other.torrent", "movies", false},
+		{"../movies.torrent", "movies", false},
+		{"..", "movies", false},
+		{".torrent", "movies", false},
+		{"/", "movies", false},
+		{"", "movies", false},
+	} {
+		t.Run(c.file+" "+c.at, func(t *testing.T) {
+			for _, paths := range [][]string{{"a:b.mkv", "sub/c.srt"}, nil} {
+				bubble(t, func(t *testing.T, w *world) {
+					name := "Movie [x]"
+					at := []string{c.at + "/a_b.mkv", c.at + "/sub/c.srt"}
+					if paths == nil {
+						name, at = "a:b.mkv", []string{c.at + "/a:b.mkv"}
+					}
+					if paths == nil && c.at != "movies" && c.at != "Mov_ ies" {
+						return
+					}
+					k := w.kept(named(t, "", name, paths...))
+					k.c.lay(t, k.dir, at)
+					v, err := Verify(t.Context(), VerifySpec{Meta: k.c.meta, Dir: k.dir, FileName: c.file})
+					if err != nil || v.Good.All() != c.found {
+						t.Errorf("verify: %d good (%v)", v.Good.Count(), err)
+					}
+					_, g := k.run(3, func(s *Spec) { s.FileName = c.file })
+					wait(t, g)
+					if st := g.Stats(); (st.Swarm.Downloaded == 0) != c.found {
+						t.Errorf("%d bytes fetched", st.Swarm.Downloaded)
+					}
+				})
+			}
+		})
+	}
+}
+
+// What has the exact name of a file and has nothing of it does not hide a right copy beside it.
+func TestFoundBesideWrong(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("these names are not possible")
+	}
+	zeros, foreign := make([]byte, namedSize), bytes.Repeat([]byte("mine "), namedSize/5)
+	for what, wrong := range map[string][]byte{
+		"empty": {}, "zeros": zeros, "foreign": foreign, "short": foreign[:1000], "long": append(foreign, foreign...),
+	} {
+		for _, at := range []string{"Re: x/a:b.mkv.part", "Re: x/a_b.mkv", "Re: x/A:B.MKV", "Re_ x/a_b.mkv", "a:b.mkv", "Re: x/a_b.mkv.!qB*"} {
+			t.Run(what+" "+at, func(t *testing.T) {
+				bubble(t, func(t *testing.T, w *world) {
+					k := w.kept(named(t, "", "Re: x", "a:b.mkv", "c.mkv"))
+					k.c.lay(t, k.dir, []string{at, "Re: x/c.mkv"})
+					exact := filepath.Join(k.dir, "Re: x", "a:b.mkv")
+					if err := os.WriteFile(exact, wrong, 0o666); err != nil {
+						t.Fatal(err)
+					}
+					half := strings.HasSuffix(at, "*")
+					before := onDisk(t, k.dir)
+					v, err := Verify(t.Context(), VerifySpec{Meta: k.c.meta, Dir: k.dir, StateDir: k.state})
+					if err != nil || v.Good.All() == half || int(v.Good.Count()) < 10 {
+						t.Errorf("verify: %d good (%v)", v.Good.Count(), err)
+					}
+					e, s := k.run(2, func(s *Spec) { s.SeedOnly, s.Peers = true, nil })
+					if st := checkedNow(t, s); st.Swarm.Have != v.Good.Count() {
+						t.Errorf("seed: %d of %d", st.Swarm.Have, v.Good.Count())
+					}
+					if after := onDisk(t, k.dir); !slices.Equal(after, before) {
+						t.Errorf("verify and seed have changed %q to %q", before, after)
+					}
+					if err := e.Close(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+					for n := byte(3); n < 5; n++ { // and once more, as it is known then
+						e, g := k.run(n, nil)
+						wait(t, g)
+						most := int64(0)
+						if half && n == 3 {
+							most = namedSize/2 + 2<<14
+						}
+						if st := g.Stats(); st.Swarm.Downloaded > most || n == 4 && st.Hashed > 0 {
+							t.Errorf("get %d: %d bytes fetched, %d hashed", n, st.Swarm.Downloaded, st.Hashed)
+						}
+						if err := e.Close(t.Context()); err != nil {
+							t.Fatal(err)
+						}
+					}
+					if b, err := os.ReadFile(exact); err != nil || !bytes.Equal(b, wrong) {
+						t.Errorf("what was there was changed (%v)", err)
+					}
+				})
+			})
+		}
+	}
+}
+
+// Files without a whole piece of their own are found with their neighbours, under each layout,
+// and also where something else has a likelier name, or the exact one.
+func TestFoundSmall(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("these names are not possible")
+	}
+	const files = 20
+	sizes := func(i int) int { return 1000 + 103*i }
+	for what, name := range map[string]func(i int) string{
+		"kept":          func(i int) string { return fmt.Sprintf("Re: x/d: %d/f: %d.txt", i%3, i) },
+		"rewritten":     func(i int) string { return fmt.Sprintf("Re_ x/d_ %d/f_ %d.txt", i%3, i) },
+		"dropped":       func(i int) string { return fmt.Sprintf("Re x/d %d/f %d.txt", i%3, i) },
+		"escaped":       func(i int) string { return fmt.Sprintf("Re%%3A x/d%%3A %d/f%%3A %d.txt", i%3, i) },
+		"full width":    func(i int) string { return fmt.Sprintf("Re： x/d： %d/f： %d.txt", i%3, i) },
+		"other case":    func(i int) string { return fmt.Sprintf("RE: X/D: %d/F: %d.TXT", i%3, i) },
+		"no subfolder":  func(i int) string { return fmt.Sprintf("d_ %d/f_ %d.txt", i%3, i) },
+		"in .torrent's": func(i int) string { return fmt.Sprintf("named/d_ %d/f_ %d.txt", i%3, i) },
+		"suffix":        func(i int) string { return fmt.Sprintf("Re: x/d: %d/f: %d.txt.part", i%3, i) },
+		"mixed": func(i int) string {
+			return fmt.Sprintf([]string{"Re: x/d: %d/f: %d.txt", "Re_ x/d_ %d/f_ %d.txt", "d_ %d/f_ %d.txt.!qB"}[i%2], i%3, i)
+		},
+	} {
+		for _, in := range []string{"", "likelier", "exact"} {
+			t.Run(what+" "+in, func(t *testing.T) {
+				bubble(t, func(t *testing.T, w *world) {
+					var paths []string
+					for i := range files {
+						paths = append(paths, fmt.Sprintf("d: %d/f: %d.txt", i%3, i))
+					}
+					k := w.kept(sized(t, "", "Re: x", sizes, paths...))
+					var at []string
+					for i := range files {
+						at = append(at, name(i))
+					}
+					if in != "" && what == "kept" {
+						at[4], at[11] = "Re_ x/d_ 1/f_ 4.txt", "Re_ x/d_ 2/f_ 11.txt"
+					}
+					k.c.lay(t, k.dir, at)
+					for _, i := range []int{4, 11} {
+						wrong := filepath.Join(k.dir, fmt.Sprintf("Re: x/d: %d/f: %d.txt", i%3, i))
+						if in == "" {
+							break
+						}
+						if in == "likelier" { // in the folder where the right one is, or another
+							wrong = filepath.Join(k.dir, filepath.Dir(at[i]), fmt.Sprintf("f_: %d.txt", i))
+							wrong = strings.Replace(wrong, "f_:", "f:", 1)
+						}
+						if _, err := os.Stat(wrong); err == nil {
+							continue
+						}
+						data := bytes.Repeat([]byte{'x'}, sizes(i))
+						if err := errors.Join(os.MkdirAll(filepath.Dir(wrong), 0o777), os.WriteFile(wrong, data, 0o666)); err != nil {
+							t.Fatal(err)
+						}
+					}
+					v, err := Verify(t.Context(), VerifySpec{Meta: k.c.meta, Dir: k.dir, FileName: "named.torrent"})
+					if err != nil || !v.Good.All() {
+						t.Errorf("verify: %d of %d good (%v)", v.Good.Count(), v.Good.Len(), err)
+					}
+					_, g := k.run(3, func(s *Spec) { s.FileName = "named.torrent" })
+					wait(t, g)
+					if st := g.Stats(); st.Swarm.Downloaded != 0 {
+						t.Errorf("%d bytes fetched", st.Swarm.Downloaded)
+					}
+				})
+			})
+		}
+	}
+}
