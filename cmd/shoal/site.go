@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -59,7 +60,7 @@ func newSite(ctx context.Context, t *shoal.Torrent, addr netip.AddrPort, web web
 	files := t.FS(ctx)
 	return &site{
 		t: t, addr: addr, names: web.names, wait: web.wait, gaveUp: func(string) {},
-		files: files, folders: http.FileServerFS(files),
+		files: files, folders: http.FileServerFS(listed{files}),
 	}
 }
 
@@ -157,21 +158,28 @@ var errNobody = errors.New("nobody sends it")
 
 // file answers with a file, or a part of it.
 func (s *site) file(w http.ResponseWriter, r *http.Request) {
-	path := strings.TrimPrefix(r.URL.Path, "/")
-	info, err := fs.Stat(s.files, path)
-	if err != nil || info.IsDir() {
+	name := strings.TrimPrefix(r.URL.Path, "/")
+	info, err := fs.Stat(s.files, name)
+	if err != nil {
+		info, err = fs.Stat(s.files, strings.TrimSuffix(name, "/"))
+		if err != nil || !info.IsDir() {
+			http.NotFound(w, r)
+			return
+		}
+	}
+	if info.IsDir() {
 		s.folders.ServeHTTP(w, r)
 		return
 	}
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
-	f, err := s.t.Open(ctx, path)
+	f, err := s.t.Open(ctx, name)
 	if err != nil {
 		http.NotFound(w, r) // it was renamed a moment ago
 		return
 	}
 	defer f.Close()
-	w.Header().Set("Content-Type", mediaType(path))
+	w.Header().Set("Content-Type", mediaType(name))
 	late := &lateWriter{ResponseWriter: w}
 	p := &patient{Reader: f, t: s.t, wait: s.wait, cancel: cancel}
 	http.ServeContent(late, r, "", info.ModTime(), p)
@@ -180,7 +188,7 @@ func (s *site) file(w http.ResponseWriter, r *http.Request) {
 		late.flush()
 		return
 	case errors.Is(context.Cause(ctx), errNobody):
-		s.gaveUp(path)
+		s.gaveUp(name)
 	}
 	if late.sent {
 		panic(http.ErrAbortHandler) // the player sees that it is not all
@@ -191,6 +199,21 @@ func (s *site) file(w http.ResponseWriter, r *http.Request) {
 	}
 	h.Set("Retry-After", "30")
 	http.Error(w, "nobody has sent this part of the file yet", http.StatusServiceUnavailable)
+}
+
+// listed is a torrent's files without each folder's index.html, which http.FileServerFS would
+// show in place of the folder's list. The file has its own address, as all files have.
+type listed struct{ fs.FS }
+
+func (l listed) Open(name string) (fs.File, error) {
+	if f, err := l.FS.Open(name); err != nil || path.Base(name) != "index.html" {
+		return f, err
+	} else if info, err := f.Stat(); err == nil && info.IsDir() {
+		return f, nil
+	} else {
+		f.Close()
+	}
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }
 
 // A patient reader gives up where nothing comes: after the wait when the torrent got no

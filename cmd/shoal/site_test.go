@@ -2,13 +2,17 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"path"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -153,5 +157,62 @@ func TestServeNobody(t *testing.T) {
 	r.finish(exitDone, "stopped")
 	if !strings.Contains(r.text(), "nobody has sent") {
 		t.Errorf("it said nothing of it: %s", r.text())
+	}
+}
+
+// Every file of a torrent has its own address, whatever its name means to web servers, and
+// every folder a list.
+func TestServeOddNames(t *testing.T) {
+	dir := t.TempDir()
+	files := map[string]string{
+		"index.html": "top", "sub/index.html": "sub", "sub/a?b#c%41 d&e;f.txt": "odd", "sub/x:y.txt": "colon",
+		"index.html.d/index.html": "deep", "sub/.hidden": "dot", "sub/ ": "blank",
+	}
+	if runtime.GOOS == "windows" {
+		t.Skip("some of these names are not possible")
+	}
+	for name, text := range files {
+		p := filepath.Join(dir, "site", filepath.FromSlash(name))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(p), 0o777), os.WriteFile(p, []byte(text), 0o666)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "site", "d"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	torrent := filepath.Join(dir, "site.torrent")
+	start(t, "create", filepath.Join(dir, "site"), "-o", torrent).finish(exitDone, "complete")
+	r := start(t, "serve", torrent, "--dir", dir, "--state", "none", "--no-dht", "--listen", "127.0.0.1:0")
+	root := r.await("serving", nil)["url"].(string)
+	tr := &http.Transport{DisableKeepAlives: true, DialContext: dialLoopback}
+	defer tr.CloseIdleConnections()
+	client := &http.Client{Transport: tr, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	get := func(address string) (int, string) {
+		t.Helper()
+		resp, err := client.Get(root + address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(body)
+	}
+	for name, text := range files {
+		if code, body := get((&url.URL{Path: "site/" + name}).EscapedPath()); code != 200 || body != text {
+			t.Errorf("%s: %d %q", name, code, body)
+		}
+	}
+	for _, folder := range []string{"site/", "site/sub/", "site/index.html.d/"} {
+		if code, body := get(folder); code != 200 || !strings.Contains(body, ">index.html</a>") {
+			t.Errorf("%s: %d %q", folder, code, body)
+		}
+	}
+	for _, none := range []string{"site/none/index.html", "index.html", "site/index.html/", "site/nothing"} {
+		if code, body := get(none); code != 404 {
+			t.Errorf("%s: %d %q", none, code, body)
+		}
 	}
 }
