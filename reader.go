@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"slices"
 	"sync"
 
@@ -92,7 +91,13 @@ func (t *Torrent) Open(ctx context.Context, path string) (*Reader, error) {
 			return t.openFile(ctx, i), nil
 		}
 	}
-	return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+	return nil, notThere("open", path, func(yield func(string) bool) {
+		for i, f := range t.meta.Info.Files {
+			if !f.Pad && !yield(t.t.Path(i)) {
+				return
+			}
+		}
+	})
 }
 
 func (t *Torrent) openFile(ctx context.Context, i int) *Reader {

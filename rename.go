@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"iter"
+	"maps"
 	"path"
 	"path/filepath"
 	"strings"
@@ -45,7 +47,7 @@ func addRenames(names engine.Names, paths map[int]string, from, to string) error
 		}
 	}
 	if !found {
-		return &fs.PathError{Op: "rename", Path: from, Err: fs.ErrNotExist}
+		return notThere("rename", from, maps.Values(paths))
 	}
 	return nil
 }
@@ -101,4 +103,19 @@ func (t *Torrent) Path() string {
 		}
 	}
 	return filepath.Join(t.Dir(), path.Clean(top))
+}
+
+// notThere is the error for a path that no file of the torrent has. It spells how one differs
+// that looks the same.
+func notThere(op, name string, paths iter.Seq[string]) error {
+	err := fs.ErrNotExist
+	for p := range paths {
+		for at := p; at != "."; at = path.Dir(at) {
+			if metainfo.LookAlike(name, at) {
+				typed, has := metainfo.Distinct(name, at)
+				return &fs.PathError{Op: op, Path: name, Err: fmt.Errorf("%w: %s is not %s, which looks the same", err, typed, has)}
+			}
+		}
+	}
+	return &fs.PathError{Op: op, Path: name, Err: err}
 }

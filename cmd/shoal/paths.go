@@ -104,6 +104,9 @@ func findPath(files *chooser, text string) (string, error) {
 	}
 	switch len(found) {
 	case 0:
+		if err := files.lookAlike(text); err != nil {
+			return "", err
+		}
 		return "", usageErr("shoal show lists the files", "there is no file or folder %q", printable(text))
 	case 1:
 		return files.files[found[0]].path, nil

@@ -76,6 +76,9 @@ func (c *chooser) find(word string) ([]int, error) {
 	if len(found) > 0 {
 		return found, nil
 	}
+	if err := c.lookAlike(word); err != nil {
+		return nil, err
+	}
 	hint := "shoal show lists the files"
 	if !c.folded {
 		other := *c
@@ -85,6 +88,28 @@ func (c *chooser) find(word string) ([]int, error) {
 		}
 	}
 	return nil, usageErr(hint, "%q fits no file of %s", word, c.of)
+}
+
+// lookAlike explains why a word fits no file although a name of the torrent looks the same on
+// a screen: a blank of another kind, a letter of another alphabet. It returns nil where none
+// does.
+func (c *chooser) lookAlike(word string) error {
+	word = strings.TrimSuffix(word, "/")
+	for i := range c.files {
+		for _, p := range append([]string{c.files[i].path}, c.files[i].also...) {
+			hint := fmt.Sprintf("name it by its number, %d", i+1)
+			for at := p; at != "." && at != "/"; at = path.Dir(at) {
+				for _, name := range []string{at, belowTop(at), path.Base(at)} {
+					if metainfo.LookAlike(word, name) {
+						typed, has := metainfo.Distinct(word, name)
+						return usageErr(hint, "%s fits no file of %s; it has %s, which looks the same", typed, c.of, has)
+					}
+				}
+				hint = "name its files by their numbers, as shoal show prints them"
+			}
+		}
+	}
+	return nil
 }
 
 // literal returns the files whose path, path below the torrent's folder, or name is the
