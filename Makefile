@@ -16,13 +16,32 @@ ROUNDS ?= 200
 RACE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build test sim golden fuzz bench fmt lint interop field torture cross cover clean
+# Where make install puts things; DESTDIR is in front of it all, for packages.
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+.PHONY: help build install uninstall test sim golden fuzz bench fmt lint interop field torture cross cover clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build ./shoal, without cgo, with its version stamped
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o shoal ./cmd/shoal
+
+install: build ## install the command, man pages and completion: PREFIX=/usr/local DESTDIR=
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/share/man/man1" \
+		"$(DESTDIR)$(PREFIX)/share/bash-completion/completions" \
+		"$(DESTDIR)$(PREFIX)/share/zsh/site-functions" "$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d"
+	install -m 755 shoal "$(DESTDIR)$(PREFIX)/bin/shoal"
+	./shoal man "$(DESTDIR)$(PREFIX)/share/man/man1"
+	./shoal completion bash > "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/shoal"
+	./shoal completion zsh > "$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_shoal"
+	./shoal completion fish > "$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/shoal.fish"
+
+uninstall: ## remove what make install has put there
+	rm -f "$(DESTDIR)$(PREFIX)/bin/shoal" "$(DESTDIR)$(PREFIX)/share/man/man1/shoal.1" "$(DESTDIR)$(PREFIX)"/share/man/man1/shoal-*.1 \
+		"$(DESTDIR)$(PREFIX)/share/bash-completion/completions/shoal" \
+		"$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_shoal" "$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/shoal.fish"
 
 # A simulated world is one goroutine, and ten times slower under the race detector: its
 # random scenarios, two worlds at a time, are played under it, its great crowds without.
@@ -40,12 +59,12 @@ golden: ## rewrite the golden scripts of all packages; then read the diff
 	go test -count=1 $$(grep -rl --include='*_test.go' --exclude-dir=testdata '"shoal/internal/golden"' . | xargs -n1 dirname | sort -u) -update
 	@git --no-pager diff --stat -- '*testdata*'
 
+# The targets are found in the sources: listing them by go test would build each package twice.
+# Each has a bound of its own beside TIME, so that one that hangs does not hold up the rest.
 fuzz: ## run every fuzz target in turn, TIME=30s each
-	@set -e; for pkg in $$(go list ./...); do \
-		for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
-			echo "$$pkg $$target"; \
-			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(TIME) -fuzzminimizetime 10x $$pkg; \
-		done; \
+	@set -e; grep -rn --include='*_test.go' -oE '^func Fuzz[A-Za-z0-9]+' . | sed -E 's#(.*)/[^/]*:[0-9]+:func (.*)#\1 \2#' | sort | while read -r pkg target; do \
+		echo "$$pkg $$target"; \
+		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(TIME) -fuzzminimizetime 10x -timeout 10m $$pkg </dev/null; \
 	done
 
 bench: ## run the benchmarks, with allocations

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"io"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -9,6 +11,7 @@ import (
 // writes their scripts say which shells there are. It comes last: the scripts go to where root
 // writes.
 func addCompletion(root *cobra.Command) {
+	completeMeant(root)
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
 		if c.Name() == "completion" {
@@ -20,6 +23,17 @@ given to its shell, once or always; in bash once: source <(shoal completion bash
 			}
 		}
 		if c.Name() == "completion" {
+			for _, shell := range c.Commands() {
+				if shell.Name() == "bash" {
+					shell.Long = `Print what lets bash complete commands, flags, torrents and their files. No other
+package is needed. Once: source <(shoal completion bash). Always: write it to
+~/.local/share/bash-completion/completions/shoal, or source it in ~/.bashrc.`
+					shell.RunE = func(cmd *cobra.Command, _ []string) error {
+						_, err := io.WriteString(cmd.Root().OutOrStdout(), bashScript)
+						return err
+					}
+				}
+			}
 			wrapLong(c)
 		}
 		c.Flags().VisitAll(func(f *pflag.Flag) {
