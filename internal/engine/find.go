@@ -138,7 +138,7 @@ func (f *finder) tree(files []int) *wanted {
 		root.file = 0
 		return root
 	}
-	folders := map[string]*wanted{"": root}
+	folders, twins := map[string]*wanted{"": root}, twinsOf(f.info)
 	for _, i := range files {
 		file := &f.info.Files[i]
 		in, key := root, ""
@@ -154,6 +154,9 @@ func (f *finder) tree(files []int) *wanted {
 				in.within = append(in.within, next)
 				if k == len(file.Path)-1 {
 					next.file = i
+					if n := twins[i]; n > 0 {
+						next.name.Also = append(next.name.Also, numbered(spelling.Text(file.RawPath[k], f.info.Charset()), n)...)
+					}
 				} else {
 					folders[key] = next
 				}

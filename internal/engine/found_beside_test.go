@@ -194,3 +194,37 @@ func TestFoundSmall(t *testing.T) {
 		}
 	}
 }
+
+// Files that have one name by what libtorrent makes of names get a number there, as it really
+// names them.
+func TestFoundTwins(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("some of these names are not possible")
+	}
+	for _, c := range []struct{ paths, at []string }{
+		{[]string{"a.txt", "a.txt", "a.txt"}, []string{"T/a.txt", "T/a.1.txt", "T/a.2.txt"}},
+		{[]string{"Readme.txt", "README.TXT", "readme.txt"}, []string{"T/Readme.txt", "T/README.1.TXT", "T/readme.2.txt"}},
+		{[]string{"a", "a/b"}, []string{"T/a.1", "T/a/b"}},
+		{[]string{"a/b", "a", "A"}, []string{"T/a/b", "T/a.1", "T/A.2"}},
+		{[]string{"x\u202ey.txt", "xy.txt"}, []string{"T/xy.txt", "T/xy.1.txt"}},
+		{[]string{"a\\b.txt", "ab.txt"}, []string{"T/ab.txt", "T/ab.1.txt"}},
+		{[]string{"a.tar.gz", "a.tar.gz"}, []string{"T/a.tar.gz", "T/a.tar.1.gz"}},
+		{[]string{"d/a.txt", "D/a.txt"}, []string{"T/d/a.txt", "T/D/a.1.txt"}},
+		{[]string{"a.1.txt", "a.txt", "a.txt"}, []string{"T/a.1.txt", "T/a.txt", "T/a.2.txt"}},
+		{[]string{".hid", ".hid"}, []string{"T/.hid", "T/.1.hid"}},
+		{[]string{"a:b.txt", "a?b.txt", "A*B.txt"}, []string{"T/a_b.txt", "T/a_b.1.txt", "T/A_B.2.txt"}}, // on Windows
+		{[]string{"a.txt", "a.txt"}, []string{"T/a.txt.!qB", "T/a.1.txt.!qB"}},
+		{[]string{"???", "***"}, []string{"T/___", "T/___.1"}},
+	} {
+		t.Run(fmt.Sprintf("%q", c.paths), func(t *testing.T) {
+			for _, size := range []int{namedSize, 3000} { // and with no piece of their own
+				made, dir := sized(t, "", "T", func(i int) int { return size + 10*i }, c.paths...), t.TempDir()
+				made.lay(t, dir, c.at)
+				v, err := Verify(t.Context(), VerifySpec{Meta: made.meta, Dir: dir})
+				if err != nil || !v.Good.All() {
+					t.Errorf("%d bytes each: %d of %d good (%v): %q", size, v.Good.Count(), v.Good.Len(), err, v.Paths)
+				}
+			}
+		})
+	}
+}

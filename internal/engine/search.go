@@ -83,7 +83,7 @@ func (o *opening) find(folder storage.FS) error {
 	for i := range s.wrong {
 		there[o.lay.Files[i].Path] = true // it is no other file's
 	}
-	s.choose(folder, candidates, missing, there)
+	s.choose(folder, candidates, missing, there, func(i int) string { return o.lay.Files[i].Path })
 	missing = slices.DeleteFunc(missing, func(i int) bool { // they lie where they should
 		_, found := s.found[i]
 		return s.wrong[i] && !found
@@ -153,7 +153,12 @@ func (o *opening) notFound(view storage.FS) (missing []int, there map[string]boo
 
 // choose takes the likeliest candidate for each file, none for two: a name that is one file's
 // as it stands is not given to another.
-func (s *search) choose(folder storage.FS, candidates map[int][]candidate, missing []int, there map[string]bool) {
+func (s *search) choose(folder storage.FS, candidates map[int][]candidate, missing []int, there map[string]bool, own func(file int) string) {
+	for i := range s.proven {
+		if s.wrong[i] {
+			there[own(i)] = false
+		}
+	}
 	for i, c := range s.proven {
 		there[c.path], there[strings.TrimSuffix(c.path, c.suffix)] = true, true
 		s.found[i] = c
@@ -171,7 +176,9 @@ func (s *search) choose(folder storage.FS, candidates map[int][]candidate, missi
 		}
 	}
 	slices.SortStableFunc(pairs, func(a, b pair) int { return cmp.Compare(a.rank, b.rank) })
-	for _, p := range pairs {
+	// What a wrong file had is free for another one when it is found elsewhere itself, so those
+	// that find nothing are asked once more.
+	for _, p := range slices.Concat(pairs, pairs) {
 		stem := strings.TrimSuffix(p.path, p.suffix)
 		if _, has := s.found[p.file]; has || s.rejected[pairing{p.file, p.path}] || there[p.path] || there[stem] && !s.rejected[pairing{p.file, stem}] {
 			continue
@@ -180,6 +187,9 @@ func (s *search) choose(folder storage.FS, candidates map[int][]candidate, missi
 			if _, err := folder.Lstat(stem); err == nil {
 				continue // that is the file; this is what is left of a try
 			}
+		}
+		if s.wrong[p.file] {
+			there[own(p.file)] = false
 		}
 		there[p.path], there[stem] = true, true
 		s.found[p.file] = p.candidate
