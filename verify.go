@@ -33,7 +33,8 @@ type VerifyResult struct {
 	Complete bool // every piece matches and every file exists
 
 	// Notes name what lies in the place of a file and is not a plain one, and symbolic links
-	// that can't be followed, with what to do; printable.
+	// that can't be followed, with what to do, and under which other names files were found;
+	// printable.
 	Notes []string
 
 	// Withdrawn is how many pieces were taken for good until now and are not: they are

@@ -261,7 +261,11 @@ func (o *opening) reveal() error {
 			if !ok || !o.journal.Whole(i) {
 				continue
 			}
-			switch err := u.Reveal(name); {
+			err := u.Reveal(name)
+			if errors.Is(err, fs.ErrExist) && o.makesWay(i, name) {
+				err = u.Reveal(name)
+			}
+			switch {
 			case errors.Is(err, fs.ErrExist):
 				if !slices.Contains(o.taken, name) {
 					o.taken = append(o.taken, name)

@@ -7,7 +7,9 @@ import (
 	"slices"
 	"strings"
 
+	"shoal/internal/plural"
 	"shoal/internal/resume"
+	"shoal/internal/storage"
 	"shoal/metainfo"
 )
 
@@ -74,27 +76,52 @@ func suffixesOf(noted string) []string {
 	return strings.Split(noted, "/")
 }
 
+// makesWay removes what has the name of a complete file if nothing is lost by it: it is empty
+// or zeros, as clients reserve room with, has no other name, and is no other torrent's.
+func (o *opening) makesWay(i int, name string) bool {
+	t, folder := o.t, o.files.Folder()
+	for {
+		u, ok := folder.(*storage.Unfinished)
+		if !ok {
+			break
+		}
+		folder = u.FS // there a name is that of one file
+	}
+	m, ok := folder.(storage.Mover)
+	if !ok || t.spec.SeedOnly {
+		return false
+	}
+	top, _, _ := strings.Cut(name, "/")
+	info, err := folder.Lstat(name)
+	if err != nil || !info.Mode().IsRegular() || storage.LinksOf(info) > 1 || t.ownOf(i, t.rivals(top)) != nil {
+		return false
+	}
+	zeros, err := storage.OnlyZeros(&t.ctx, folder, name)
+	return err == nil && zeros && m.Remove(name) == nil
+}
+
 // tellFound says under which names data was found, and which names are not possible.
 func (t *Torrent) tellFound(s *search) {
-	first := -1
-	for _, i := range slices.Sorted(maps.Keys(s.found)) {
-		if first < 0 {
-			first = i
-		}
+	if text := t.foundText(s); text != "" {
+		t.tell(Event{Kind: EventFiles, Text: text})
 	}
-	if first >= 0 {
-		c := s.found[first]
-		a, b := metainfo.Distinct(path.Join(t.info.Files[first].Path...), c.path)
-		t.tell(Event{Kind: EventFiles, Text: fmt.Sprintf("%s under other names, as another client left them: %s is %s", countOf(len(s.found), "file was found", "files were found"), a, b)})
-	}
-	first = -1
-	for _, i := range slices.Sorted(maps.Keys(s.refused)) {
-		if first < 0 {
-			first = i
-		}
-	}
-	if first >= 0 {
+	if len(s.refused) > 0 {
+		first := slices.Min(slices.Collect(maps.Keys(s.refused)))
 		a, b := metainfo.Distinct(path.Join(t.info.Files[first].Path...), t.Path(first))
 		t.tell(Event{Kind: EventFiles, Text: fmt.Sprintf("the file system does not take the names of %s: %s is saved as %s", countOf(len(s.refused), "file", "files"), a, b)})
 	}
+}
+
+// foundText says under which names data was found; empty for none.
+func (t *Torrent) foundText(s *search) string {
+	if s == nil || len(s.found) == 0 {
+		return ""
+	}
+	first := slices.Min(slices.Collect(maps.Keys(s.found)))
+	text := "1 file was found under another name, as another client left it"
+	if n := len(s.found); n > 1 {
+		text = plural.Group(n) + " files were found under other names, as another client left them"
+	}
+	a, b := metainfo.Distinct(path.Join(t.info.Files[first].Path...), s.found[first].path)
+	return fmt.Sprintf("%s: %s is %s", text, a, b)
 }

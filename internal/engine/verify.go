@@ -45,7 +45,7 @@ type Verified struct {
 	Dir       string             // where the files are
 	Paths     []string           // of the files below it, by index; empty for pads
 	States    []storage.FileState
-	Notes     []string // what is not a plain file, and links that are not followed
+	Notes     []string // what is not a plain file, links that are not followed, and what was found under other names
 }
 
 // Verify checks what lies in a folder against a torrent, on all cores. It changes no file.
@@ -136,6 +136,9 @@ func (v *verifying) run(ctx context.Context) (*Verified, error) {
 		return nil, err
 	}
 	out.Notes = t.users.notes()
+	if text := t.foundText(o.search); text != "" {
+		out.Notes = append(out.Notes, text)
+	}
 	// Broken off or not: what was found is noted.
 	later := context.WithoutCancel(ctx)
 	if err := v.correct(out); err != nil {
