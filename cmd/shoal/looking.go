@@ -2,13 +2,15 @@ package main
 
 import (
 	"context"
+	"reflect"
 	"strings"
 	"time"
 
 	"shoal"
 )
 
-// lookingEvery is how often it is told that metadata is still being looked for.
+// lookingEvery is how often it is told that metadata is still being looked for, where
+// nothing changes.
 const lookingEvery = 10 * time.Second
 
 type lookingEvent struct {
@@ -26,50 +28,82 @@ type lookingEvent struct {
 // learn waits until a link has become a torrent, and tells how it goes.
 func (s *session) learn(ctx context.Context, m *shoal.Magnet) error {
 	s.out.say("looking for the metadata of %s", printable(m.Name()))
-	s.tellLooking(m)
 	ended := make(chan error, 1)
 	go func() {
 		_, err := m.Wait(ctx)
 		ended <- err
 	}()
-	every := lookingEvery
+	every := eventEvery
 	if s.out.live() {
 		every = redrawEvery
 	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	defer s.out.clear()
-	var pace speed
+	l := seeker{out: s.out, began: s.out.now()}
+	l.folds.now, l.folds.say = s.out.now, func(line string) { s.out.say("%s", line) }
+	defer l.folds.flush(true)
 	for {
+		l.look(m.InfoHash(), m.Name(), m.Stats())
 		select {
 		case err := <-ended:
 			return err
 		case <-tick.C:
 		}
-		st, now := m.Stats(), s.out.now()
-		if s.out.live() {
-			pace.at(now, st.Got)
-			s.out.draw(func(width, height int, g glyphs, c colours) []string {
-				return looking(st, pace.words(now, st.Size), now, width, height, g, c)
-			})
-			continue
-		}
-		text := []string{reached(st)}
-		for _, cause := range st.Waiting {
-			if cause.Kind != shoal.CauseNoPeers && (cause.Kind != shoal.CauseMetadata || cause.Of > 0) {
-				text = append(text, words(cause, now))
-			}
-		}
-		s.out.say("still looking for the metadata: %s", strings.Join(text, "; "))
-		s.tellLooking(m)
 	}
 }
 
-func (s *session) tellLooking(m *shoal.Magnet) {
-	st := m.Stats()
-	s.out.event("looking", lookingEvent{
-		m.InfoHash(), m.Name(), st.Peers, st.KnownPeers, st.DHTNodes, st.Got, st.Size, contactsOf(st.Contacts), causesOf(st.Waiting),
-	})
+// A seeker tells how the search for one torrent's metadata goes.
+type seeker struct {
+	out      *output
+	folds    folds
+	pace     speed
+	trackers []uint32 // what was told of each
+	began    time.Time
+	told     lookingEvent // the last that was told
+	at       time.Time    // when; zero before the first
+}
+
+// look tells what is new in a snapshot: a program of each change, and at the latest after a
+// while that the search goes on.
+func (l *seeker) look(infoHash, name string, st shoal.MagnetStats) {
+	now := l.out.now()
+	l.out.trackers(&l.folds, infoHash, st.Trackers, &l.trackers, true)
+	l.folds.flush(false)
+	if l.out.live() {
+		l.pace.at(now, st.Got)
+		if now.Sub(l.began) >= redrawEvery {
+			l.out.draw(func(width, height int, g glyphs, c colours) []string {
+				return looking(st, l.pace.words(now, st.Size), now, width, height, g, c)
+			})
+		}
+		return
+	}
+	first, due := l.at.IsZero(), now.Sub(l.at) >= lookingEvery
+	if l.out.json {
+		e := lookingEvent{
+			infoHash, name, st.Peers, st.KnownPeers, st.DHTNodes, st.Got, st.Size, contactsOf(st.Contacts), causesOf(st.Waiting),
+		}
+		if first || due || !reflect.DeepEqual(e, l.told) {
+			l.told, l.at = e, now
+			l.out.event("looking", e)
+		}
+		return
+	}
+	if !first && !due {
+		return
+	}
+	l.at = now
+	if first {
+		return // that it looks is said
+	}
+	text := []string{reached(st)}
+	for _, cause := range st.Waiting {
+		if cause.Kind != shoal.CauseNoPeers && (cause.Kind != shoal.CauseMetadata || cause.Of > 0) {
+			text = append(text, words(cause, now))
+		}
+	}
+	l.out.say("still looking for the metadata: %s", strings.Join(text, "; "))
 }
 
 // reached says whom a magnet knows.

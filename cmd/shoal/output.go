@@ -40,6 +40,8 @@ type output struct {
 
 	quiet  bool    // say prints nothing
 	record *record // what is said is kept there, too; nil for nowhere
+
+	said said
 }
 
 // live reports whether there is an area that can be redrawn.

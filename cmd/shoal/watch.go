@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"hash/fnv"
-	"io"
 	"sync"
 	"time"
 
@@ -31,7 +29,7 @@ type watcher struct {
 	last     []sight           // by torrent
 	one      shoal.Stats       // of the only torrent
 	changed  uint64            // of the engine, at the last look
-	trackers map[string]string // what people were told, by URL
+	webSeeds map[string]string // how each is, by torrent and URL
 	uploaded int64
 	drawn    time.Time
 }
@@ -52,7 +50,7 @@ func watchAll(out *output, engine *shoal.Engine, what watching, torrents []*shoa
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &watcher{
 		out: out, engine: engine, torrents: torrents, watching: what, cancel: cancel, pace: pace{out: out},
-		checking: true, last: make([]sight, len(torrents)), trackers: make(map[string]string),
+		checking: true, last: make([]sight, len(torrents)), webSeeds: make(map[string]string),
 	}
 	w.folds.now, w.folds.say = out.now, func(line string) { out.say("%s", line) }
 	events := engine.Events(ctx, torrents...) // from here on, not from when the goroutine runs
@@ -152,7 +150,7 @@ func (w *watcher) look(i int) {
 	if len(w.torrents) == 1 {
 		w.one = s
 	}
-	w.tellTrackers(was, s)
+	w.out.trackers(&w.folds, s.InfoHash, s.Trackers, &was.trackers, len(w.torrents) == 1)
 	w.webSeedChanges(s)
 	if w.out.json {
 		e := progressOf(s)
@@ -169,37 +167,6 @@ func (w *watching) givesUp(s shoal.Stats) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	return s.Waiting[0].Since.Add(w.patience), true
-}
-
-// tellTrackers tells a program of every change, and people of what fails: of a tracker
-// that many torrents have once.
-func (w *watcher) tellTrackers(was *sight, s shoal.Stats) {
-	if len(was.trackers) != len(s.Trackers) {
-		was.trackers = make([]uint32, len(s.Trackers))
-	}
-	for i, t := range s.Trackers {
-		sum := fnv.New32a()
-		io.WriteString(sum, t.URL+" "+t.State+" "+t.Err+" "+t.Warning)
-		if was.trackers[i] == sum.Sum32() {
-			continue
-		}
-		was.trackers[i] = sum.Sum32()
-		w.out.event("tracker", trackerEvent{s.InfoHash, t.URL, t.State, t.Err, t.Warning})
-		text := t.Err
-		if t.State == "unsupported" {
-			text = orElse(text, t.State)
-		}
-		if text == "" && t.Warning != "" {
-			text = "it warns: " + t.Warning
-		}
-		if text == w.trackers[t.URL] || text == "" && len(w.torrents) > 1 {
-			continue
-		}
-		w.trackers[t.URL] = text
-		if text != "" && !w.out.json {
-			w.folds.add("tracker", "tracker", "tracker "+printable(t.URL)+": "+printable(text), 0)
-		}
-	}
 }
 
 func orElse(s, other string) string {

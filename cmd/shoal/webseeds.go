@@ -36,10 +36,10 @@ type webSeedEvent struct {
 func (w *watcher) webSeedChanges(s shoal.Stats) {
 	for _, seed := range s.WebSeeds {
 		key, now := s.InfoHash+" web "+seed.URL, seed.State+" "+seed.Err+" "+group(int64(seed.Lacks))
-		if w.trackers[key] == now {
+		if w.webSeeds[key] == now {
 			continue
 		}
-		w.trackers[key] = now
+		w.webSeeds[key] = now
 		w.out.event("web-seed", webSeedEvent{s.InfoHash, seed.URL, seed.State, orElse(seed.Err, seed.LackErr), seed.Lacks})
 		what, text := map[string]string{"failing": "fails", "given up": "is given up"}[seed.State], seed.Err
 		if what == "" && seed.Lacks > 0 {
