@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -107,7 +108,10 @@ func FollowLinks(folder FS, pool *Pool, dir string, names []string, known *Known
 		return folder, nil
 	}
 	l := &Linked{FS: folder, pool: pool, dir: dir, known: known}
-	f := &following{Linked: l, folders: map[string]bool{".": true}}
+	f := &following{Linked: l, folders: map[string]bool{".": true}, names: make(map[string]int), linkless: make(map[string]bool)}
+	for _, name := range names {
+		f.names[path.Dir(name)]++
+	}
 	for _, name := range names {
 		f.look(name)
 	}
@@ -133,9 +137,12 @@ func placeOf(fsys FS) linkPlace {
 type following struct {
 	*Linked
 	folders map[string]bool // whether it is there; folders that were looked at
-	real    string          // path of the folder without links
-	trusted func(fs.FileInfo) bool
-	notes   []string
+	names   map[string]int  // number of names in each folder
+	// linkless says of folders that were listed whether nothing in them is a link.
+	linkless map[string]bool
+	real     string // path of the folder without links
+	trusted  func(fs.FileInfo) bool
+	notes    []string
 }
 
 // look follows the links on the way to a name, and at its end.
@@ -156,7 +163,35 @@ func (f *following) look(name string) {
 			return
 		}
 	}
-	f.one(name)
+	if !f.hasNoLinks(path.Dir(name)) {
+		f.one(name)
+	}
+}
+
+// worthListing is the number of names in one folder from which on listing the folder is
+// cheaper than looking at each name, which walks its path from the top.
+const worthListing = 8
+
+// hasNoLinks reports whether a folder was listed, and nothing in it is a link. A folder with
+// few names that matter is not listed, nor is one that is much larger than the torrent.
+func (f *following) hasNoLinks(dir string) bool {
+	n := f.names[dir]
+	if n < worthListing {
+		return false
+	}
+	if none, listed := f.linkless[dir]; listed {
+		return none
+	}
+	none := false
+	fsys, at := f.route(dir)
+	if l, ok := fsys.(Lister); ok {
+		list, more, err := l.List(at, 4*n)
+		none = err == nil && !more && !slices.ContainsFunc(list, func(e fs.DirEntry) bool {
+			return e.Type()&fs.ModeSymlink != 0
+		})
+	}
+	f.linkless[dir] = none
+	return none
 }
 
 // one follows a link, if there is one at this name, and reports whether anything is there.

@@ -4,6 +4,7 @@ package storage_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -369,5 +370,37 @@ func TestLinkSwappedWhileWriting(t *testing.T) {
 	}
 	if names, _ := os.ReadDir(out); len(names) != len(entries) {
 		t.Errorf("%d files where the first link leads", len(names))
+	}
+}
+
+// In a folder with many names a link is found, too, whether the folder is listed or is so
+// much larger that each name is looked at.
+func TestFollowLinksAmongMany(t *testing.T) {
+	for _, others := range []int{0, 30, 3000} {
+		root := t.TempDir()
+		dir, out := root+"/dir", root+"/out"
+		files(t, out, "f")
+		var names []string
+		for i := range 30 {
+			names = append(names, fmt.Sprintf("t/%d", i))
+		}
+		files(t, dir, names...)
+		for i := range others {
+			files(t, dir, fmt.Sprintf("t/other %d", i))
+		}
+		var known storage.KnownLinks
+		if fsys, notes := linked(t, dir, &known, append(names, "t/f")...); len(notes) > 0 {
+			t.Errorf("notes %q", notes)
+		} else if _, err := fsys.Lstat("t/f"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("before there is a link: %v", err)
+		}
+		must(t, os.Symlink(out+"/f", dir+"/t/f"))
+		fsys, notes := linked(t, dir, &known, append(names, "t/f")...)
+		if len(notes) > 0 {
+			t.Errorf("notes %q", notes)
+		}
+		if info, err := fsys.Lstat("t/f"); err != nil || info.Size() != 6 {
+			t.Errorf("%d others: behind the link: %v, %v", others, info, err)
+		}
 	}
 }
