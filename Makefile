@@ -60,11 +60,9 @@ golden: ## rewrite the golden scripts of all packages; then read the diff
 	@git --no-pager diff --stat -- '*testdata*'
 
 # The targets are found in the sources: listing them by go test would build each package twice.
-# Each has a bound of its own beside TIME, so that one that hangs does not hold up the rest.
 fuzz: ## run every fuzz target in turn, TIME=30s each
 	@set -e; grep -rn --include='*_test.go' -oE '^func Fuzz[A-Za-z0-9]+' . | sed -E 's#(.*)/[^/]*:[0-9]+:func (.*)#\1 \2#' | sort | while read -r pkg target; do \
-		echo "$$pkg $$target"; \
-		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(TIME) -fuzzminimizetime 10x -timeout 10m $$pkg </dev/null; \
+		tools/fuzz $$pkg $$target $(TIME); \
 	done
 
 bench: ## run the benchmarks, with allocations
