@@ -64,11 +64,36 @@ func Is(s string) bool {
 // maxFound bounds the links of one text.
 const maxFound = 1000
 
+// Bounds of the work that a text makes, which strangers write: a line may be read again with
+// those after it, and a link with each line that goes on with it. A list of links, a mail or
+// a page is read once or twice.
+const (
+	readsOver    = 4       // bytes read for each of the text
+	readsAtLeast = 1 << 20 // bytes read of a short text
+	readCost     = 256     // what reading something costs besides its bytes
+)
+
+// shortestHash is the length of the shortest info-hash that can be written.
+const shortestHash = 32
+
+// mayBeLink is a quick look at whether a line can hold a link, an info-hash or their beginning.
+func mayBeLink(line string) bool {
+	if len(line) >= shortestHash {
+		return true
+	}
+	lower := asciiLower(line)
+	return strings.Contains(lower, "magn") || strings.Contains(lower, "bt")
+}
+
 // Find returns the links and info-hashes in a text: a file with one in each line, a mail, a
 // page. Each is once in it, and each can be parsed; at most 1000 are returned.
 func Find(text string) (links []string) {
 	seen := make(map[string]bool)
+	left := len(text)*readsOver + readsAtLeast
 	take := func(s string) bool {
+		if left -= len(s) + readCost; left < 0 {
+			return false
+		}
 		l, err := Parse(s)
 		if err != nil {
 			return false
@@ -81,14 +106,14 @@ func Find(text string) (links []string) {
 		return true
 	}
 	lines := strings.Split(text, "\n")
-	for i := 0; i < len(lines); i++ {
+	for i := 0; i < len(lines) && len(links) < maxFound && left > 0; i++ {
 		parts := splitLinks(lines[i])
 		for k, part := range parts {
-			if take(part) || k < len(parts)-1 || !Is(part) {
+			if !mayBeLink(part) || take(part) || k < len(parts)-1 || !Is(part) {
 				continue
 			}
 			// A mail breaks long lines.
-			for n := 1; n <= 8 && i+n < len(lines); n++ {
+			for n := 1; n <= 8 && i+n < len(lines) && left > 0; n++ {
 				part += strings.TrimSpace(lines[i+n])
 				if take(part) {
 					i += n
@@ -97,11 +122,12 @@ func Find(text string) (links []string) {
 			}
 		}
 		// What belongs to the link is in the lines after it, where these say so.
-		for len(parts) > 0 && len(links) > 0 && i+1 < len(lines) {
+		for len(parts) > 0 && len(links) > 0 && i+1 < len(lines) && left > 0 {
 			next := strings.TrimSpace(lines[i+1])
 			if !strings.HasPrefix(next, "&") && !strings.HasPrefix(next, ";") || len(links[len(links)-1])+len(next) > MaxLength {
 				break
 			}
+			left -= len(links[len(links)-1]) + len(next) + readCost
 			joined, ok := Clean(links[len(links)-1] + next)
 			if _, err := Parse(joined); !ok || err != nil {
 				break
@@ -268,10 +294,13 @@ func separate(params string) string {
 	return scheme + strings.TrimRight(b.String(), wrapping)
 }
 
+// longestKey bounds what is taken for a key, with the blanks around it.
+const longestKey = 8
+
 // isKey reports whether s begins with a key and its sign.
 func isKey(s string) bool {
-	key, _, ok := strings.Cut(s, "=")
-	if !ok || len(key) > 8 {
+	key, _, ok := strings.Cut(s[:min(len(s), longestKey+1)], "=")
+	if !ok {
 		return false
 	}
 	key = strings.TrimSpace(key)

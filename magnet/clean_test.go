@@ -209,3 +209,30 @@ func FuzzClean(f *testing.F) {
 		}
 	})
 }
+
+// What a text costs to read grows with its length, whatever strangers write in it: each of
+// these took from seconds to minutes. The bound is on what is read, which no clock measures.
+func TestFindIsBounded(t *testing.T) {
+	const most = 1 << 20
+	link := "magnet:?xt=urn:btih:" + hash
+	fill := func(s string) string { return strings.Repeat(s, most/len(s)) }
+	for name, c := range map[string]struct {
+		text string
+		want int
+	}{
+		"beginnings":                        {fill("magnet:?\n"), 0},
+		"broken hashes":                     {fill(link[:50] + "\n"), 0},
+		"a link that goes on for ever":      {link + "\n" + fill("&a=b\n"), 1},
+		"with nothing in each line":         {link + "\n" + fill("&\n"), 1},
+		"with half a parameter":             {link + "\n" + fill("&tr=\n"), 1},
+		"many of them":                      {strings.Repeat(link+"\n"+strings.Repeat("&;\n", 20000), 15), 1},
+		"semicolons":                        {strings.Repeat("magnet:?xt="+strings.Repeat(";", 60000)+"\n", 17), 0},
+		"one line":                          {fill(" magnet:?xt=;"), 0},
+		"short lines of a page, and a link": {fill("<p>word</p>\n") + link, 1},
+		"long lines of a page, and a link":  {fill(strings.Repeat("word ", 40)+"\n") + link, 1},
+	} {
+		if got := len(Find(c.text)); got != c.want {
+			t.Errorf("%s: %d links, not %d", name, got, c.want)
+		}
+	}
+}

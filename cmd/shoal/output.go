@@ -212,8 +212,11 @@ var toldOtherwise = []string{"progress", "warning", "error", "complete"}
 // struct (nil for none).
 func (o *output) event(name string, fields any) {
 	if o.record != nil && !o.json && !slices.Contains(toldOtherwise, name) {
-		if body, err := json.Marshal(fields); err == nil {
-			o.record.detail(name + " " + string(body))
+		var buf bytes.Buffer
+		enc := json.NewEncoder(&buf)
+		enc.SetEscapeHTML(false) // an escaped ampersand would hide a passkey from what hides passkeys
+		if err := enc.Encode(fields); err == nil {
+			o.record.detail(name + " " + strings.TrimSpace(buf.String()))
 		}
 	}
 	if !o.json {

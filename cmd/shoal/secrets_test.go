@@ -15,8 +15,8 @@ import (
 )
 
 // Passkeys and passwords of tracker URLs are in nothing that a command prints, for people
-// or for programs, also where the tracker repeats them. show has them for programs and on
-// request, since they are the user's own.
+// or for programs, also where the tracker repeats them. show has them on request, since they
+// are the user's own.
 func TestPasskeysAreHidden(t *testing.T) {
 	const secret, word = "5ec2e7a0b1c2d3e4f5a6b7c8d9e0f1a2", "hunter2hunter2"
 	tracker := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -55,14 +55,20 @@ func TestPasskeysAreHidden(t *testing.T) {
 	} {
 		out, errs, _ := command(t, args...)
 		looks(strings.Join(args[:1], " "), out+errs)
-		if args[0] != "show" {
-			out, errs, _ = command(t, append(args, "--json")...)
-			looks(args[0]+" --json", out+errs)
-		}
+		out, errs, _ = command(t, append(args, "--json")...)
+		looks(strings.Join(args[:1], " ")+" --json", out+errs)
+		log := filepath.Join(t.TempDir(), "log")
+		_, errs, _ = command(t, append(args, "--verbose", "--log", log)...)
+		kept, _ := os.ReadFile(log)
+		looks(args[0]+" --log", errs+string(kept))
 	}
-	if out, _, _ := command(t, "show", s.torrent, "--json"); !strings.Contains(out, secret) {
-		t.Errorf("show --json hides what is the user's own: %s", out)
+	log := filepath.Join(t.TempDir(), "log")
+	out, _, _ := command(t, "show", s.torrent, "--json", "--secrets", "--log", log)
+	if strings.Count(out, secret) < 6 || strings.Count(out, word) < 4 {
+		t.Errorf("show --json --secrets hides what is the user's own: %s", out)
 	}
+	kept, _ := os.ReadFile(log)
+	looks("the log of show --secrets", string(kept))
 
 	r := start(t, "get", s.torrent, "--dir", t.TempDir(), "--no-dht", "--listen", "127.0.0.1:0")
 	for _, u := range urls {

@@ -9,6 +9,7 @@ import (
 
 	"shoal"
 	"shoal/internal/redact"
+	"shoal/magnet"
 	"shoal/metainfo"
 )
 
@@ -61,9 +62,9 @@ SOURCE is a file, its URL, a magnet link, or an info-hash or name that shoal run
 remembers. Of a link whose metadata was not received yet only what it says itself
 is shown; shoal get --metadata-only writes its .torrent file.
 Names are shown as the files will be called; they are made safe for the file
-system and the terminal. Passkeys and passwords in URLs are hidden, since what is
-shown ends in screenshots: --secrets shows them, and so does --json. The link of
---magnet goes without trackers that have one.`,
+system and the terminal. Passkeys and passwords in URLs are hidden, with --json
+too, since what is shown ends in screenshots and reports: --secrets shows them.
+The link of --magnet goes without trackers that have one.`,
 		Example: `  shoal show debian.torrent
   shoal show debian.torrent --magnet
   shoal show debian.torrent --json`,
@@ -81,7 +82,7 @@ shown ends in screenshots: --secrets shows them, and so does --json. The link of
 			switch {
 			case link:
 				sayLink(out, src)
-				out.event("complete", describe(src))
+				out.event("complete", described(out, src))
 			case src.link != nil:
 				showLink(out, src)
 			default:
@@ -153,7 +154,7 @@ func show(out *output, src source) {
 	for _, line := range tree(files, shownFiles) {
 		out.say("%s", line)
 	}
-	out.event("complete", describe(src))
+	out.event("complete", described(out, src))
 }
 
 func more(row func(what, format string, a ...any), n, shown int, noun string) {
@@ -208,33 +209,53 @@ func tree(files []metainfo.File, most int) []string {
 	return lines
 }
 
-// magnet gives the link of a source.
-func (s source) magnet() string {
+// wholeLink gives the link of a source, with all that it holds.
+func (s source) wholeLink() *magnet.Link {
 	if s.link != nil {
-		return s.link.String()
+		return s.link
 	}
-	return shoal.LinkOf(s.meta).String()
+	return shoal.LinkOf(s.meta)
 }
 
 // sayLink prints the link of a source. A passkey in it would be given away with the link,
 // and a link with a hole in it would be of no use: trackers and web seeds whose URLs have
 // one are left out, with a word.
 func sayLink(out *output, src source) {
-	l := src.link
-	if l == nil {
-		l = shoal.LinkOf(src.meta)
-	}
+	l, left := src.wholeLink(), 0
 	if !out.secrets {
-		public := *l
-		before := len(l.Trackers) + len(l.WebSeeds)
-		public.Trackers = slices.DeleteFunc(slices.Clone(l.Trackers), redact.HasSecret)
-		public.WebSeeds = slices.DeleteFunc(slices.Clone(l.WebSeeds), redact.HasSecret)
-		if n := before - len(public.Trackers) - len(public.WebSeeds); n > 0 && !out.json {
-			out.note("shoal: the link goes without " + count(n, "URL") + " with a passkey or a password; --secrets keeps them")
+		if l, left = publicLink(l); left > 0 && !out.json {
+			out.note("shoal: the link goes without " + count(left, "URL") + " with a passkey or a password; --secrets keeps them")
 		}
-		l = &public
 	}
 	out.say("%s", l)
+}
+
+// publicLink returns a link without the URLs that have a secret, and the number of these.
+func publicLink(l *magnet.Link) (*magnet.Link, int) {
+	public := *l
+	public.Trackers = slices.DeleteFunc(slices.Clone(l.Trackers), redact.HasSecret)
+	public.WebSeeds = slices.DeleteFunc(slices.Clone(l.WebSeeds), redact.HasSecret)
+	return &public, len(l.Trackers) + len(l.WebSeeds) - len(public.Trackers) - len(public.WebSeeds)
+}
+
+// described is describe with secrets only where a person asked for them: a program's output
+// ends in logs and reports as a screen does.
+func described(out *output, src source) showEvent {
+	e := describe(src)
+	if out.secrets {
+		return e
+	}
+	for _, text := range []*string{&e.File, &e.Comment, &e.CreatedBy, &e.Source} {
+		*text = shoal.Redact(*text)
+	}
+	for _, list := range append([][]string{e.WebSeeds, e.Nodes, e.Warnings}, e.Trackers...) {
+		for i := range list {
+			list[i] = shoal.Redact(list[i])
+		}
+	}
+	l, _ := publicLink(src.wholeLink())
+	e.Magnet = l.String()
+	return e
 }
 
 // showLink prints what a magnet link says.
@@ -265,7 +286,7 @@ func showLink(out *output, src source) {
 		row("files", "number %d to %d are chosen", r.First+1, r.Last+1)
 	}
 	row("link", "%s", l.String())
-	out.event("complete", describe(src))
+	out.event("complete", described(out, src))
 }
 
 // describeLink is describe of a link, of which little is known.
@@ -290,9 +311,12 @@ func describe(src source) showEvent {
 		File: src.path, Name: info.Name, InfoHash: m.InfoHash.String(), Size: info.Saved(),
 		PieceLength: info.PieceLength, Pieces: int(info.NumPieces()),
 		Private: info.Private, MultiFile: info.MultiFile,
-		Trackers: append([][]string{}, m.Trackers()...), Nodes: append([]string{}, m.Nodes...), WebSeeds: webSeeds(m),
+		Trackers: [][]string{}, Nodes: append([]string{}, m.Nodes...), WebSeeds: webSeeds(m),
 		Comment: m.Comment, CreatedBy: m.CreatedBy, Source: info.Source(),
-		Warnings: append([]string{}, m.Warnings...), Magnet: src.magnet(),
+		Warnings: append([]string{}, m.Warnings...), Magnet: src.wholeLink().String(),
+	}
+	for _, tier := range m.Trackers() {
+		e.Trackers = append(e.Trackers, slices.Clone(tier))
 	}
 	if !m.CreationDate.IsZero() {
 		e.CreationDate = m.CreationDate.Format("2006-01-02T15:04:05Z")

@@ -176,3 +176,32 @@ func TestDowngradeAndCertificates(t *testing.T) {
 		t.Errorf("one that is allowed: %q, %v", got.Body, err)
 	}
 }
+
+// A cookie goes to the site that set it, and not to another one that shares its country's
+// ending.
+func TestCookiesStayWithTheirSite(t *testing.T) {
+	var got []string
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		got = append(got, r.Host+" "+r.Header.Get("Cookie"))
+		switch r.Host {
+		case "www.a.co.uk":
+			rw.Header().Add("Set-Cookie", "all=1; Domain=co.uk; Path=/")
+			rw.Header().Add("Set-Cookie", "site=2; Domain=a.co.uk; Path=/")
+			rw.Header().Add("Set-Cookie", "host=3; Path=/")
+			http.Redirect(rw, r, "http://a.co.uk/", http.StatusFound)
+		case "a.co.uk":
+			http.Redirect(rw, r, "http://b.co.uk/", http.StatusFound)
+		}
+	}))
+	defer server.Close()
+	w := &world{server: server.Listener.Addr().String(), names: map[string]netip.Addr{}}
+	for i, name := range []string{"www.a.co.uk", "a.co.uk", "b.co.uk"} {
+		w.names[name] = netip.AddrFrom4([4]byte{203, 0, 113, byte(i)})
+	}
+	if _, err := (&Client{Network: w}).Get(t.Context(), "http://www.a.co.uk/", 100); err != nil {
+		t.Fatal(err)
+	}
+	if want := "www.a.co.uk  a.co.uk site=2 b.co.uk "; strings.Join(got, " ") != want {
+		t.Errorf("%q, not %q", got, want)
+	}
+}

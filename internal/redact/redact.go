@@ -17,7 +17,16 @@ const Mask = "***"
 // Text returns s without secrets. In each URL the user and password, the values of
 // parameters that name a secret, and whatever looks like a token are replaced by Mask. A
 // magnet link is redacted in each of the URLs that it carries.
-func Text(s string) string { return text(s, 0) }
+func Text(s string) string {
+	// A server may have quoted a URL as JSON does, and as some scripts write JSON.
+	if strings.Contains(s, `:\/\/`) {
+		s = strings.ReplaceAll(s, `\/`, "/")
+	}
+	if strings.Contains(s, `\u0026`) && strings.Contains(s, "://") {
+		s = strings.ReplaceAll(s, `\u0026`, "&")
+	}
+	return text(s, 0)
+}
 
 // deepest is how many times a URL may be escaped within another: what is deeper is hidden
 // as a whole. Without a bound hostile text takes time by the square of its length.
@@ -246,9 +255,55 @@ func segments(path string, tracker bool, depth int) string {
 			parts[i] = query(p, tracker, depth)
 		case token(plain, tracker):
 			parts[i] = Mask
+		default:
+			parts[i] = words(p)
 		}
 	}
 	return strings.Join(parts, "/")
+}
+
+// words redacts an element of a path in which a token is one word of several: KEY.torrent,
+// user:KEY, KEY-name. Names of files have short numbers and checksums: a word must be longer
+// than an element to be a token, or the whole a UUID.
+func words(s string) string {
+	var b strings.Builder
+	for s != "" {
+		if isUUID(s) {
+			b.WriteString(Mask)
+			s = s[uuidLength:]
+			continue
+		}
+		end := strings.IndexFunc(s, func(r rune) bool { return r >= 0x80 || !letter(byte(r)) || r == '_' })
+		if end < 0 {
+			end = len(s)
+		}
+		if word := s[:end]; end >= leastWordOf && token(word, false) {
+			b.WriteString(Mask)
+		} else {
+			b.WriteString(word)
+		}
+		if end < len(s) {
+			b.WriteByte(s[end])
+			end++
+		}
+		s = s[end:]
+	}
+	return b.String()
+}
+
+const uuidLength = 36
+
+// isUUID reports whether s begins with a UUID: 8-4-4-4-12 hexadecimal digits.
+func isUUID(s string) bool {
+	if len(s) < uuidLength || strings.Trim(s[:uuidLength], "0123456789abcdefABCDEF-_") != "" {
+		return false
+	}
+	for i := range uuidLength {
+		if mark := s[i] == '-' || s[i] == '_'; mark != (i == 8 || i == 13 || i == 18 || i == 23) {
+			return false
+		}
+	}
+	return true
 }
 
 // keyed reports whether an element of a path holds parameters.
@@ -330,6 +385,7 @@ const (
 	leastMixed   = 20
 	leastTracker = 8  // behind the host of a tracker: with a digit in it
 	leastWord    = 16 // there, without a digit
+	leastWordOf  = 20 // of a word among others in an element of a path
 )
 
 // token reports whether s looks drawn at random rather than written by a person.

@@ -42,6 +42,18 @@ func TestText(t *testing.T) {
 		{"udp://t.example:80/abcdef0123456789", "udp://t.example:80/***"},
 		{"http://t.example/abcdefghijklmnopqrst/scrape", "http://t.example/***/scrape"},
 
+		// A word of an element.
+		{"https://t.example/0123456789abcdef0123456789abcdef.torrent", "https://t.example/***.torrent"},
+		{"https://t.example/dl/0123456789abcdef0123456789abcdef-name.torrent", "https://t.example/dl/***-name.torrent"},
+		{"https://t.example/me:0123456789abcdef0123456789abcdef/announce", "https://t.example/me:***/announce"},
+		{"https://t.example/~0123456789abcdef0123456789abcdef/announce", "https://t.example/~***/announce"},
+		{"https://t.example/rss/0b5f7c3e-9a41-4c1d-8e2f-1a2b3c4d5e6f/name.torrent", "https://t.example/rss/***/name.torrent"},
+		{"https://mirror.example/f/app-1.2.3-0123456789ab.tar.gz", "https://mirror.example/f/app-1.2.3-0123456789ab.tar.gz"},
+
+		// As JSON has it.
+		{`{"url":"http://t.example/announce?x=1\u0026passkey=abc"}`, `{"url":"http://t.example/announce?x=1&passkey=***"}`},
+		{`"http:\/\/t.example\/0123456789abcdef0123456789abcdef\/announce"`, `"http://t.example/***/announce"`},
+
 		// User and password.
 		{"http://me:hunter2@t.example/announce", "http://***@t.example/announce"},
 		{"http://me@t.example:80", "http://***@t.example:80"},

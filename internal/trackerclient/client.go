@@ -30,6 +30,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/net/publicsuffix"
+
 	"shoal/internal/infohash"
 	"shoal/internal/netio"
 	"shoal/internal/peerbook"
@@ -238,7 +240,7 @@ func (c *Client) fetch(ctx context.Context, rawURL string, w way) ([]byte, netip
 	}
 	public := false // an answer came from the internet
 	addrs := w.addrs
-	jar, _ := cookiejar.New(nil) // some servers send a client round until it shows their cookie
+	jar, _ := cookiejar.New(&cookiejar.Options{PublicSuffixList: publicsuffix.List}) // some servers send a client round until it shows their cookie
 	for hop := range maxRedirects + 1 {
 		if hop > 0 {
 			if addrs, err = c.Network.Resolve(ctx, to.host); err == nil {

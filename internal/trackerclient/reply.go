@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +26,7 @@ import (
 
 const (
 	maxHeader  = 64 << 10            // bytes of a reply before its body
+	oneRead    = 16 << 10            // bytes that are asked of the connection at a time
 	maxWire    = 2 * tracker.MaxBody // bytes of a body with its chunk heads, before inflating
 	maxInform  = 5                   // informational replies (1xx) before the real one
 	maxLayers  = 3                   // compressions inside one another
@@ -99,9 +101,11 @@ func (in *inbox) more(most int) bool {
 		in.err = ErrTooLong
 		return false
 	}
-	var b [16 << 10]byte
-	n, err := in.r.Read(b[:min(len(b), most-(len(in.all)-in.at))])
-	in.all = append(in.all, b[:n]...)
+	// It reads into what all has room for: a server that sends single bytes costs no buffer each.
+	in.all = slices.Grow(in.all, oneRead)
+	end := len(in.all)
+	n, err := in.r.Read(in.all[end : end+min(oneRead, most-(end-in.at))])
+	in.all = in.all[:end+n]
 	if in.err = err; errors.Is(err, io.ErrUnexpectedEOF) {
 		in.err = io.EOF // TLS that was closed without a word
 	}
@@ -226,6 +230,7 @@ func (h *head) field(line string) {
 func (in *inbox) body(h head, soon func()) ([]byte, bool) {
 	c := chunks{bad: !h.chunked}
 	looks, waited := 0, false
+	var end ending
 	for {
 		raw := in.all[in.at:]
 		c.feed(raw)
@@ -234,7 +239,7 @@ func (in *inbox) body(h head, soon func()) ([]byte, bool) {
 			plain = c.body
 		}
 		// A server that keeps the connection open would have us wait.
-		if end := bytes.TrimRight(plain, "\r\n\t \x00"); looks < maxLooks && bytes.HasSuffix(end, []byte("e")) {
+		if end.of(plain) == 'e' && looks < maxLooks {
 			if looks++; tracker.Begins(plain) {
 				return plain, true
 			}
@@ -265,6 +270,22 @@ func (in *inbox) body(h head, soon func()) ([]byte, bool) {
 		raw = c.body
 	}
 	return raw, false
+}
+
+// An ending is the last byte of a body that is no blank. It looks at each byte once: a body
+// of blanks that comes in small pieces would cost the square of its length.
+type ending struct {
+	seen int // bytes that were looked at
+	last byte
+}
+
+// of looks at body, which has grown since the last time.
+func (e *ending) of(body []byte) byte {
+	if fresh := bytes.TrimRight(body[e.seen:], "\r\n\t \x00"); len(fresh) > 0 {
+		e.last = fresh[len(fresh)-1]
+	}
+	e.seen = len(body)
+	return e.last
 }
 
 // find looks for a complete dictionary in a body: as its head has it, as it came, and with

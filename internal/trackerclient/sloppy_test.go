@@ -66,3 +66,28 @@ func TestSloppyTrackers(t *testing.T) {
 		})
 	}
 }
+
+// slowly gives what it reads in pieces of a few bytes.
+type slowly struct {
+	io.Reader
+	each int
+}
+
+func (s slowly) Read(b []byte) (int, error) { return s.Reader.Read(b[:min(len(b), s.each)]) }
+
+// A reply costs time by its length, not by its square, however small the pieces are that it
+// comes in: blanks of 256 KiB in single bytes took over a minute.
+func TestBlanksInSmallPieces(t *testing.T) {
+	for _, head := range []string{"HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", ""} {
+		for _, each := range []int{1, 1448} {
+			blanks := "x" + strings.Repeat(" ", 500_000*min(each, 6))
+			if strings.Contains(head, "chunked") {
+				blanks = strings.Repeat("1\r\n \r\n", len(blanks)/6)
+			}
+			r, err := read(slowly{strings.NewReader(head + blanks), each}, nil)
+			if _, perr := tracker.ParseResponse(r.body); err == nil && perr == nil {
+				t.Errorf("%q: taken for a reply", head)
+			}
+		}
+	}
+}
