@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -176,8 +177,11 @@ func (h *hooks) run(t *shoal.Torrent) {
 	}
 	cmd.WaitDelay = hookGrace
 	cmd.Env = append(os.Environ(), hookEnv(t)...)
-	cmd.Stdout, cmd.Stderr = &noteWriter{out: h.out}, &noteWriter{out: h.out}
+	says, complains := &noteWriter{out: h.out}, &noteWriter{out: h.out}
+	cmd.Stdout, cmd.Stderr = says, complains
 	err := cmd.Run()
+	says.end()
+	complains.end()
 	e := hookEvent{t.InfoHash(), t.Name(), h.words[0], cmd.ProcessState.ExitCode()}
 	h.out.event("on-complete", e)
 	switch program := printable(h.words[0]); {
@@ -217,7 +221,7 @@ func (w *noteWriter) Write(b []byte) (int, error) {
 	defer w.mu.Unlock()
 	w.buf = append(w.buf, b...)
 	for {
-		i := strings.IndexByte(string(w.buf), '\n')
+		i := bytes.IndexByte(w.buf, '\n')
 		if i < 0 && len(w.buf) < longestNote {
 			return len(b), nil
 		}
@@ -226,6 +230,16 @@ func (w *noteWriter) Write(b []byte) (int, error) {
 		}
 		w.out.note(printable(strings.TrimRight(string(w.buf[:i]), "\r")))
 		w.buf = w.buf[min(i+1, len(w.buf)):]
+	}
+}
+
+// end prints a last line that no line break ends.
+func (w *noteWriter) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.buf) > 0 {
+		w.out.note(printable(strings.TrimRight(string(w.buf), "\r")))
+		w.buf = nil
 	}
 }
 

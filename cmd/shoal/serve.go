@@ -54,6 +54,9 @@ page from elsewhere could otherwise read what is here once its name leads to us.
 }
 
 func serve(ctx context.Context, out *output, name string, n netFlags, c chooseFlags, web webFlags) error {
+	if web.wait <= 0 {
+		return usageErr("write a time such as 30s", "--http-wait %v: not a time to wait", web.wait)
+	}
 	src, err := anySource(ctx, name, n)
 	if err != nil {
 		return err

@@ -204,6 +204,11 @@ func readFolder(out *output, dir string) ([]source, error) {
 	})
 	var found []source
 	for _, e := range entries {
+		// A pipe that somebody left there would have us wait for its other end.
+		if st, err := os.Stat(filepath.Join(dir, e.Name())); err == nil && !st.Mode().IsRegular() {
+			out.warn("passed over: %s is not a plain file", printable(filepath.Join(dir, e.Name())))
+			continue
+		}
 		s, err := readSource(filepath.Join(dir, e.Name()))
 		if err != nil {
 			out.warn("passed over: %s", printable(err.Error()))

@@ -212,6 +212,10 @@ func (b *inbox) sources(path string) ([]source, error) {
 		if len(srcs) >= linksInFile {
 			return nil, fmt.Errorf("%s: over %s", printable(path), count(linksInFile, "link"))
 		}
+		// Files, pipes and the keyboard are for people to name: reading one may never end.
+		if k := kindOf(line); k != aMagnet && k != aHash && k != aURL {
+			return nil, fmt.Errorf("%s: a line is %s, and not a link, an info-hash or a URL", printable(path), k)
+		}
 		src, err := b.read(line)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", printable(path), err)
