@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"compress/zlib"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -113,4 +114,22 @@ func FuzzRead(f *testing.F) {
 			t.Fatalf("%d and %d bytes", len(c.Torrent), len(c.Text))
 		}
 	})
+}
+
+// An archive that lists very many files is not opened: the list takes many times its size in
+// memory.
+func TestArchiveOfManyFiles(t *testing.T) {
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for i := range maxListed + 1 {
+		if _, err := z.Create(strconv.Itoa(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := Read(b.Bytes(), 64<<20); err != nil || c.What != "a zip archive of too many files" {
+		t.Errorf("%q, %v", c.What, err)
+	}
 }
