@@ -248,7 +248,7 @@ func (u *userFiles) kept(t *Torrent, kept []Kept) {
 		if k.As == "" {
 			lines = append(lines, k.Path+" has other names (hard links), which keep their bytes: the torrent goes on with a copy")
 		} else {
-			lines = append(lines, k.Path+" was there and has nothing of the torrent: it is kept as "+path.Base(k.As))
+			lines = append(lines, k.Path+" was there, and no piece of it matches: it is kept as "+path.Base(k.As))
 		}
 	}
 	text := strings.Join(lines, "; ")

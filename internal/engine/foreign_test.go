@@ -80,7 +80,7 @@ func TestFilesOfTheUser(t *testing.T) {
 	}{
 		"foreign file": {
 			plant: func(t *testing.T, k *world2) { put(t, filepath.Join(k.dir, b), lie(1000)) },
-			kept:  map[string][]byte{b + ".before-shoal": lie(1000)}, told: "part/b was there and has nothing of the torrent: it is kept as b.before-shoal",
+			kept:  map[string][]byte{b + ".before-shoal": lie(1000)}, told: "part/b was there, and no piece of it matches: it is kept as b.before-shoal",
 		},
 		"foreign, of the same length": {
 			plant: func(t *testing.T, k *world2) { put(t, filepath.Join(k.dir, b), lie(160_000)) },

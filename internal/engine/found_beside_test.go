@@ -136,6 +136,43 @@ func TestFoundBesideWrong(t *testing.T) {
 	}
 }
 
+// Nor does what is no plain file: it stays, and is named.
+func TestFoundBesideOdd(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("links need rights")
+	}
+	for what, make := range map[string]func(name string) error{
+		"folder":         func(name string) error { return os.Mkdir(name, 0o777) },
+		"dangling link":  func(name string) error { return os.Symlink("nowhere", name) },
+		"link to a file": func(name string) error { return os.Symlink("c.mkv", name) },
+	} {
+		for _, at := range []string{"x/a.mkv.part", "x/A.MKV", "a.mkv"} {
+			t.Run(what+" "+at, func(t *testing.T) {
+				bubble(t, func(t *testing.T, w *world) {
+					k := w.kept(named(t, "", "x", "a.mkv", "c.mkv"))
+					k.c.lay(t, k.dir, []string{at, "x/c.mkv"})
+					exact := filepath.Join(k.dir, "x", "a.mkv")
+					if err := make(exact); err != nil {
+						t.Fatal(err)
+					}
+					v, err := Verify(t.Context(), VerifySpec{Meta: k.c.meta, Dir: k.dir})
+					if err != nil || !v.Good.All() {
+						t.Errorf("verify: %d good (%v)", v.Good.Count(), err)
+					}
+					_, g := k.run(3, nil)
+					wait(t, g)
+					if st := g.Stats(); st.Swarm.Downloaded != 0 {
+						t.Errorf("%d bytes fetched", st.Swarm.Downloaded)
+					}
+					if info, err := os.Lstat(exact); err != nil || info.Mode().IsRegular() {
+						t.Errorf("what was there is gone (%v)", err)
+					}
+				})
+			})
+		}
+	}
+}
+
 // Files without a whole piece of their own are found with their neighbours, under each layout,
 // and also where something else has a likelier name, or the exact one.
 func TestFoundSmall(t *testing.T) {

@@ -184,7 +184,7 @@ func (s *search) choose(folder storage.FS, candidates map[int][]candidate, missi
 			continue
 		}
 		if p.suffix != "" && !s.rejected[pairing{p.file, stem}] {
-			if _, err := folder.Lstat(stem); err == nil {
+			if info, err := folder.Lstat(stem); err == nil && info.Mode().IsRegular() {
 				continue // that is the file; this is what is left of a try
 			}
 		}
