@@ -2,7 +2,6 @@ package engine
 
 import (
 	"crypto/sha1"
-	"slices"
 
 	"shoal/internal/storage"
 )
@@ -11,6 +10,9 @@ import (
 const (
 	mostCombined      = 256
 	mostCombinedBytes = 256 << 20
+	mostSets          = 8        // names that are compared for one of the torrent's
+	mostParts         = 4096     // files in one piece
+	openCosts         = 16 << 10 // a file that is opened counts for as many bytes
 )
 
 // A combination of files on disk is tried where no file tells by itself: a piece that has
@@ -30,6 +32,7 @@ type part struct {
 	off     int64
 	into    []byte
 	options []candidate
+	read    int // which of them is in into; -1 for none
 }
 
 // combine proves the files that lie in pieces with other small ones, as far as some
@@ -54,8 +57,8 @@ func (o *opening) combine(raw, view storage.FS, candidates map[int][]candidate, 
 				many *= max(n, 1)
 			}
 		}
-		if small && many > 1 && many <= mostCombined && c.left > 0 {
-			c.piece(p, next, start, end)
+		if small && many > 1 && c.left > 0 {
+			c.piece(p, next, start, end, many <= mostCombined)
 		}
 	}
 }
@@ -101,8 +104,9 @@ func (c *combining) options(i int) []candidate {
 	return out
 }
 
-// piece tries the combinations for one piece. What fits is proven.
-func (c *combining) piece(p uint32, next int, start, end int64) {
+// piece tries combinations for one piece, all of them or only the likeliest. What fits is
+// proven.
+func (c *combining) piece(p uint32, next int, start, end int64, all bool) {
 	buf := make([]byte, end-start)
 	var parts []part
 	files := c.o.t.info.Files
@@ -112,25 +116,35 @@ func (c *combining) piece(p uint32, next int, start, end int64) {
 		if f.Pad || from >= to {
 			continue
 		}
-		pt := part{file: i, off: from - f.Offset, into: buf[from-start : to-start]}
+		pt := part{file: i, off: from - f.Offset, into: buf[from-start : to-start], read: -1}
 		for _, o := range c.options(i) {
 			if o.path == "" || o.size >= pt.off+int64(len(pt.into)) {
 				pt.options = append(pt.options, o)
 			}
 		}
-		if len(pt.options) == 0 {
+		if len(pt.options) == 0 || len(parts) == mostParts {
 			return // it is not there, and the piece can't be known
 		}
 		parts = append(parts, pt)
 	}
 	at := make([]int, len(parts)) // which option of each
-	for {
-		ok := c.fill(parts, at)
-		if c.left -= len(buf); ok && sha1.Sum(buf) == c.o.t.info.PieceHash(p) {
-			c.prove(parts, at)
+	// Two sets of the files are the likeliest: one client's and another's.
+	for n := 0; n < mostSets; n++ {
+		more := false
+		for k := range parts {
+			at[k] = min(n, len(parts[k].options)-1)
+			more = more || at[k] == n
+		}
+		if !more {
+			break
+		}
+		if fits, on := c.try(p, buf, parts, at); fits || !on {
 			return
 		}
-		if c.left <= 0 {
+	}
+	clear(at)
+	for all {
+		if fits, on := c.try(p, buf, parts, at); fits || !on {
 			return
 		}
 		k := 0
@@ -146,19 +160,39 @@ func (c *combining) piece(p uint32, next int, start, end int64) {
 	}
 }
 
-// fill reads the parts of a piece, and reports whether all could be read, none of them twice.
+// try tries one combination: fits reports whether it is right, and on whether there is room
+// for more.
+func (c *combining) try(p uint32, buf []byte, parts []part, at []int) (fits, on bool) {
+	ok := c.fill(parts, at)
+	c.left -= len(buf)
+	if ok && sha1.Sum(buf) == c.o.t.info.PieceHash(p) {
+		c.prove(parts, at)
+		return true, false
+	}
+	return false, c.left > 0 && c.o.t.ctx.Err() == nil
+}
+
+// fill reads the parts of a piece that are not read yet, and reports whether all could be read
+// and no file is two of the torrent's.
 func (c *combining) fill(parts []part, at []int) bool {
-	used := make([]string, 0, len(parts))
-	for k, p := range parts {
+	used := make(map[string]bool, len(parts))
+	for k := range parts {
+		p := &parts[k]
 		o := p.options[at[k]]
 		name, folder := o.path, c.raw
 		if name == "" {
 			name, folder = c.o.lay.Files[p.file].Path, c.view
 		}
-		if slices.Contains(used, name) {
+		if used[name] {
 			return false
 		}
-		used = append(used, name)
+		if used[name] = true; p.read == at[k] {
+			continue
+		}
+		if c.left -= openCosts; c.left <= 0 {
+			return false
+		}
+		p.read = -1
 		h, err := folder.Open(name, storage.Read)
 		if err != nil {
 			return false
@@ -168,6 +202,7 @@ func (c *combining) fill(parts []part, at []int) bool {
 		if err != nil {
 			return false
 		}
+		p.read = at[k]
 	}
 	return true
 }

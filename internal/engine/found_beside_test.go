@@ -173,6 +173,52 @@ func TestFoundBesideOdd(t *testing.T) {
 	}
 }
 
+// Of two files that have parts of one, the one with more is taken.
+func TestFoundBetter(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("these names are not possible")
+	}
+	for _, c := range []struct {
+		half, whole string // where they lie
+		tenth       bool   // the "whole" one is as long, and has less
+	}{
+		{"Re: x/a:b.mkv", "Re: x/a:b.mkv.part", false},
+		{"Re: x/a:b.mkv", "Re: x/a_b.mkv", false},
+		{"Re: x/a:b.mkv", "a:b.mkv", false},
+		{"Re: x/a:b.mkv", "named/a_b.mkv", false},
+		{"Re: x/a_b.mkv", "Re_ x/a_b.mkv", false},
+		{"Re: x/a:b.mkv.!qB", "named/a_b.mkv", false},
+		{"Re: x/a:b.mkv", "Re: x/a:b.mkv.part", true},
+		{"Re: x/a:b.mkv", "Re: x/a_b.mkv", true},
+		{"Re: x/a_b.mkv", "named/a_b.mkv", true},
+		{"Re: x/a:b.mkv.!qB", "named/a_b.mkv", true},
+	} {
+		t.Run(fmt.Sprint(c), func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				k := w.kept(named(t, "", "Re: x", "a:b.mkv", "c.mkv"))
+				k.c.lay(t, k.dir, []string{c.half + "*", "Re: x/c.mkv"})
+				k.c.lay(t, k.dir, []string{c.whole})
+				most := int64(0)
+				if c.tenth {
+					most = namedSize/2 + 2<<14
+					if err := os.WriteFile(filepath.Join(k.dir, c.whole), slices.Concat(k.c.data[:20000], make([]byte, namedSize-20000)), 0o666); err != nil {
+						t.Fatal(err)
+					}
+				}
+				v, err := Verify(t.Context(), VerifySpec{Meta: k.c.meta, Dir: k.dir, FileName: "named.torrent"})
+				if err != nil || v.Good.All() == c.tenth || int64(v.Good.Len()-v.Good.Count())<<14 > most {
+					t.Errorf("verify: %d good (%v)", v.Good.Count(), err)
+				}
+				_, g := k.run(3, func(s *Spec) { s.FileName = "named.torrent" })
+				wait(t, g)
+				if st := g.Stats(); st.Swarm.Downloaded > most {
+					t.Errorf("%d bytes fetched", st.Swarm.Downloaded)
+				}
+			})
+		})
+	}
+}
+
 // Files without a whole piece of their own are found with their neighbours, under each layout,
 // and also where something else has a likelier name, or the exact one.
 func TestFoundSmall(t *testing.T) {
@@ -195,7 +241,7 @@ func TestFoundSmall(t *testing.T) {
 			return fmt.Sprintf([]string{"Re: x/d: %d/f: %d.txt", "Re_ x/d_ %d/f_ %d.txt", "d_ %d/f_ %d.txt.!qB"}[i%2], i%3, i)
 		},
 	} {
-		for _, in := range []string{"", "likelier", "exact"} {
+		for _, in := range []string{"", "likelier", "exact", "all"} {
 			t.Run(what+" "+in, func(t *testing.T) {
 				bubble(t, func(t *testing.T, w *world) {
 					var paths []string
@@ -211,7 +257,14 @@ func TestFoundSmall(t *testing.T) {
 						at[4], at[11] = "Re_ x/d_ 1/f_ 4.txt", "Re_ x/d_ 2/f_ 11.txt"
 					}
 					k.c.lay(t, k.dir, at)
-					for _, i := range []int{4, 11} {
+					wrongs := []int{4, 11}
+					if in == "all" && what != "kept" {
+						wrongs = nil
+						for i := range files {
+							wrongs = append(wrongs, i)
+						}
+					}
+					for _, i := range wrongs {
 						wrong := filepath.Join(k.dir, fmt.Sprintf("Re: x/d: %d/f: %d.txt", i%3, i))
 						if in == "" {
 							break

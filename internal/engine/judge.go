@@ -43,10 +43,17 @@ func (o *opening) judge(seen resume.Seen, have, looked *bitfield.Bitfield) error
 	}
 	again := false
 	for i, c := range s.found {
-		if !o.fits(i, have) {
+		best, other := s.best[i]
+		other = other && best.path != c.path
+		good, _ := o.inside(i, have)
+		switch {
+		case !o.fits(i, have) || other && good <= best.good:
 			s.rejected[pairing{i, c.path}], again = true, true
 			delete(s.proven, i)
-		} else {
+			if other && best.path != "" { // else it is the one at the file's own name
+				s.proven[i] = best.candidate
+			}
+		default:
 			s.proven[i] = c
 		}
 	}
@@ -60,8 +67,9 @@ func (o *opening) judge(seen resume.Seen, have, looked *bitfield.Bitfield) error
 	return errSearchAgain
 }
 
-// doubt notes the files that lie at their own names, have nothing of the torrent, and for which
-// others lie there that may be right. It reports whether there are some.
+// doubt notes the files for which others lie there that may be better: those at their own
+// names that have nothing of the torrent, and those that have a part of it where another is as
+// long as the file is. It reports whether there are some.
 func (o *opening) doubt(seen resume.Seen, have *bitfield.Bitfield) bool {
 	s, t := o.search, o.t
 	if s.rounds >= mostSearches {
@@ -70,11 +78,13 @@ func (o *opening) doubt(seen resume.Seen, have *bitfield.Bitfield) bool {
 	known := o.loaded != nil && o.loaded.Found && o.loaded.Damaged == ""
 	var files []int
 	for i := range t.info.Files {
-		_, found := s.found[i]
-		if f := &t.info.Files[i]; f.Pad || f.Length == 0 || found || s.wrong[i] || !seen.Files[i].Exists || known && o.loaded.Noted(i) {
+		f := &t.info.Files[i]
+		if f.Pad || f.Length == 0 || s.wrong[i] || !seen.Files[i].Exists || known && o.loaded.Noted(i) {
 			continue
 		}
-		if !o.fits(i, have) {
+		_, found := s.found[i]
+		_, asked := s.best[i]
+		if good, all := o.inside(i, have); o.fits(i, have) && good < all && !asked || !o.fits(i, have) && !found {
 			files = append(files, i)
 		}
 	}
@@ -91,12 +101,42 @@ func (o *opening) doubt(seen resume.Seen, have *bitfield.Bitfield) bool {
 	}
 	any := false
 	for i, list := range findFiles(folder, t.info, t.spec.FileName, files) {
+		now, found := s.found[i]
 		at := o.lay.Files[i].Path
-		if slices.ContainsFunc(list, func(c candidate) bool { return c.path != at && !s.rejected[pairing{i, c.path}] }) {
-			s.wrong[i], s.rejected[pairing{i, at}], any = true, true, true
+		if found {
+			at = now.path
+		}
+		least := int64(0)
+		if o.fits(i, have) {
+			least = t.info.Files[i].Length
+		}
+		if !slices.ContainsFunc(list, func(c candidate) bool {
+			return c.path != at && c.size >= least && !s.rejected[pairing{i, c.path}]
+		}) {
+			continue
+		}
+		any = true
+		s.rejected[pairing{i, at}] = true
+		if good, _ := o.inside(i, have); good > 0 {
+			s.best[i] = rated{now, good}
+		}
+		if delete(s.proven, i); !found {
+			s.wrong[i] = true
 		}
 	}
 	return any
+}
+
+// inside returns how many of the pieces that lie in a file as a whole are in a set, of how
+// many.
+func (o *opening) inside(i int, have *bitfield.Bitfield) (good, all int) {
+	f, size := &o.t.info.Files[i], int64(o.t.geom.PieceLength)
+	for p := (f.Offset + size - 1) / size; (p+1)*size <= f.Offset+f.Length; p++ {
+		if all++; have.Has(uint32(p)) {
+			good++
+		}
+	}
+	return good, all
 }
 
 // fits reports whether a file that was found is the torrent's.

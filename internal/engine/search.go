@@ -33,6 +33,7 @@ type search struct {
 	rejected map[pairing]bool  // files on disk without a piece that fits
 	proven   map[int]candidate // files with one, of the rounds before
 	wrong    map[int]bool      // files without one that lie at their own names: others may be right
+	best     map[int]rated     // files that have a part, while others are tried
 	own      map[int]bool      // files of these that are right where they lie, with their neighbours
 
 	// Of this round.
@@ -54,8 +55,15 @@ type pairing struct {
 	path string
 }
 
+// rated is a candidate with how many of a file's pieces it has. Without a path it is what has
+// the file's own name.
+type rated struct {
+	candidate
+	good int
+}
+
 func newSearch() *search {
-	return &search{rejected: map[pairing]bool{}, proven: map[int]candidate{}, wrong: map[int]bool{}, own: map[int]bool{}}
+	return &search{rejected: map[pairing]bool{}, proven: map[int]candidate{}, wrong: map[int]bool{}, best: map[int]rated{}, own: map[int]bool{}}
 }
 
 // find looks for files that are not where they should be, and has the journal call them as
