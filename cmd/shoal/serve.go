@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"shoal/internal/netio"
+	"shoal/internal/serving"
 )
 
 type servingEvent struct {
@@ -100,7 +101,7 @@ func (d *download) serve(ctx context.Context, web webFlags) error {
 		ErrorLog:    slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), // of clients that go away
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(netio.Limit(l, maxViewers)) }()
+	go func() { ended <- serving.Serve(server, l, maxViewers) }()
 	// What files are called is known when they have been looked at.
 	if _, err := d.torrent.Checked(ctx); err == nil {
 		d.checkedAt = d.out.now()
@@ -137,5 +138,6 @@ func (d *download) serve(ctx context.Context, web webFlags) error {
 	return fail("serve "+d.src.name(), err)
 }
 
-// maxViewers bounds the connections at once: a player opens a few.
+// maxViewers bounds the connections at once: a player opens a few. When all are taken, one
+// that asks for nothing gives way.
 const maxViewers = 32

@@ -82,6 +82,7 @@ var Rooms = []Room{
 	{"internal/throttle", Shell, false},
 	{"internal/peerconn", Shell, true},
 	{"internal/trackerclient", Shell, true},
+	{"internal/serving", Shell, true},
 	{"internal/trackerd", Shell, true},
 	{"internal/webseed", Shell, true}, // it waits under the limits of throttle
 	{"internal/dhtnode", Shell, true},

@@ -26,12 +26,13 @@ import (
 	"shoal/internal/mono"
 	"shoal/internal/netio"
 	"shoal/internal/roster"
+	"shoal/internal/serving"
 	"shoal/internal/tracker"
 )
 
 const (
 	// maxConns bounds the HTTP connections at each address that is listened on; each is
-	// done within seconds.
+	// done within seconds, and one that has asked nothing gives way when all are taken.
 	maxConns    = 1024
 	readTimeout = 5 * time.Second // for the head of a request, which is all there is
 	sendTimeout = 10 * time.Second
@@ -146,7 +147,7 @@ func (s *Server) serve(l net.Listener, pc netio.PacketConn) {
 	s.servers = append(s.servers, h)
 	s.packets = append(s.packets, pc)
 	s.wg.Go(func() {
-		if err := h.Serve(netio.Limit(l, maxConns)); !errors.Is(err, http.ErrServerClosed) {
+		if err := serving.Serve(h, l, maxConns); !errors.Is(err, http.ErrServerClosed) {
 			s.log.Error("HTTP tracker ended", "err", err)
 		}
 	})

@@ -322,3 +322,22 @@ func TestListenErrors(t *testing.T) {
 		}
 	})
 }
+
+// Connections that say nothing keep nobody from the tracker.
+func TestSilentCrowd(t *testing.T) {
+	play(t, roster.Config{}, func(t *testing.T, w *world) {
+		crowd := w.net.Host(netip.MustParseAddr("9.9.9.7"))
+		for range maxConns + 100 {
+			c, err := crowd.Dial(t.Context(), netip.AddrPortFrom(here4, 6969))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+		}
+		began := time.Now()
+		w.peer("9.9.9.7").announce(t, "http://tracker.example:6969/announce", tracker.Params{})
+		if took := time.Since(began); took > time.Second { // in the network's time
+			t.Errorf("answered after %v", took)
+		}
+	})
+}
