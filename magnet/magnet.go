@@ -79,7 +79,7 @@ func Parse(s string) (*Link, error) {
 		}
 	}
 	if l.V1.IsZero() && l.V2.IsZero() {
-		return nil, fmt.Errorf("%w: %w: it has no xt=urn:btih:", ErrNotMagnet, ErrHash)
+		return nil, fmt.Errorf("%w: %w: it has no xt=urn:btih:HASH", ErrNotMagnet, ErrHash)
 	}
 	return l, nil
 }

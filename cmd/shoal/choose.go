@@ -82,15 +82,6 @@ func (c *chooseFlags) selection(info *metainfo.Info) (selection, error) {
 	return s, nil
 }
 
-func padding(info *metainfo.Info) (n int64) {
-	for i := range info.Files {
-		if info.Files[i].Pad {
-			n += info.Files[i].Length
-		}
-	}
-	return n
-}
-
 // choice turns it into what AddOptions takes; nil when all files are alike.
 func (s selection) choice() func(shoal.File) shoal.Priority {
 	if s.priority == nil {

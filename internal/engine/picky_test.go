@@ -21,7 +21,6 @@ type picky struct {
 	storage.FS
 	refuses func(elem string) bool
 	fold    bool
-	real    map[string]string // by folded path
 }
 
 func (p *picky) name(name string) (string, error) {

@@ -53,7 +53,7 @@ func (t *taste) try(name string) bool {
 	at := t.dir + "/" + name
 	h, err := t.folder.Open(at, storage.Create)
 	if errors.Is(err, fs.ErrExist) { // left by a stop
-		return t.mover.Remove(at) == nil && t.listed(name) == false && t.try(name)
+		return t.mover.Remove(at) == nil && !t.listed(name) && t.try(name)
 	}
 	if err != nil {
 		return false
