@@ -227,6 +227,11 @@ type AddOptions struct {
 	// another name beside it, and a file with several names (hard links) is copied before it is
 	// written to, so that the others keep their bytes. See EventKept.
 	Overwrite bool
+	// NeedRoom has nothing fetched while a volume has less free space than the torrent, together
+	// with the others that run, still has to write: it is Held, and Stats.Err is a *Shortage.
+	// Without it a shortage is only told, by EventSpace and Stats.Short, since there may be room
+	// when it is needed. It is not remembered.
+	NeedRoom bool
 	// Anew has files fetched again that were here and are not. Without it a torrent
 	// whose files are gone altogether is Missing, and waits for them: the volume
 	// they are on may not be mounted.
@@ -240,7 +245,7 @@ var (
 	ErrNotTorrent = errors.New("not a usable torrent")
 	// ErrDuplicate: the engine already has this torrent.
 	ErrDuplicate = errors.New("torrent already added")
-	// ErrNoSpace: the file system is full.
+	// ErrNoSpace: the file system is full, or too small for what is to be written (a *Shortage).
 	ErrNoSpace = errors.New("no space left")
 	// ErrNotKept: the file system does not keep a file, and waiting does not help: no right to
 	// write, a name or a length that it does not take, something else in its place.
@@ -314,7 +319,7 @@ type Event struct {
 	Piece int            // with PieceVerified and PieceFailed, else -1
 	Peer  netip.AddrPort // with the peer events and Banned
 	Text  string         // what happened, for people; printable
-	Err   error          // with Error and Held
+	Err   error          // with Error, Held and Space
 	More  int            // events of the kind that it stands for besides: a listener fell behind, or came late
 	Kept  []KeptFile     // with EventKept
 }
@@ -339,6 +344,7 @@ const (
 	EventWebSeed       EventKind = "web-seed"       // Text: why a web seed is not asked any more
 	EventFiles         EventKind = "files"          // Text: what somebody else did to the files, or what is wrong with them
 	EventKept          EventKind = "kept"           // Text, Kept: files of the user that the torrent would have written over
+	EventSpace         EventKind = "space"          // Text, Err: a volume has less room than the torrent has to write; Err is a *Shortage
 	EventHeld          EventKind = "held"           // the files take nothing, or are not there: Err says why; it is tried again
 	EventGoesOn        EventKind = "goes-on"        // what held it up is over, or a pause is, or it is its turn
 	EventComplete      EventKind = "complete"       // every file complete, verified and durable

@@ -139,7 +139,7 @@ func (opt *AddOptions) spec() (engine.Spec, error) {
 		opt.Dir = "."
 	}
 	return engine.Spec{
-		Dir: opt.Dir, FileName: opt.FileName, Peers: opt.Peers, WebSeeds: opt.WebSeeds, SeedOnly: opt.SeedOnly, InOrder: opt.Sequential, Anew: opt.Anew, Allocate: opt.Allocate, Overwrite: opt.Overwrite,
+		Dir: opt.Dir, FileName: opt.FileName, Peers: opt.Peers, WebSeeds: opt.WebSeeds, SeedOnly: opt.SeedOnly, InOrder: opt.Sequential, Anew: opt.Anew, Allocate: opt.Allocate, Overwrite: opt.Overwrite, NeedRoom: opt.NeedRoom,
 		Limits: opt.Limits.inner(), Paused: opt.Paused, Forced: opt.Forced, Share: shared,
 	}, nil
 }
@@ -251,6 +251,7 @@ func (t *Torrent) Stats() Stats {
 		out.Left = w.Size - w.WantedSize
 		out.LeftHad = w.Verified - w.WantedVerified
 	}
+	out.Short = shortage(t.t.Short())
 	t.withoutPads(&out)
 	before := t.t.Before()
 	out.TotalDownloaded, out.TotalUploaded = before.Downloaded+w.Downloaded, before.Uploaded+w.Uploaded
@@ -376,7 +377,7 @@ func (t *Torrent) State() State { _, s := t.t.Updated(); return states[s] }
 var eventKinds = map[engine.EventKind]EventKind{
 	engine.EventChecked: EventChecked, engine.EventPeerJoined: EventPeerJoined, engine.EventPeerLeft: EventPeerLeft,
 	engine.EventPieceVerified: EventPieceVerified, engine.EventPieceFailed: EventPieceFailed,
-	engine.EventBanned: EventBanned, engine.EventWebSeed: EventWebSeed, engine.EventFiles: EventFiles, engine.EventKept: EventKept, engine.EventHeld: EventHeld,
+	engine.EventBanned: EventBanned, engine.EventWebSeed: EventWebSeed, engine.EventFiles: EventFiles, engine.EventKept: EventKept, engine.EventSpace: EventSpace, engine.EventHeld: EventHeld,
 	engine.EventGoesOn: EventGoesOn, engine.EventComplete: EventComplete, engine.EventError: EventError,
 	engine.EventStopped: EventStopped, engine.EventPaused: EventPaused, engine.EventQueued: EventQueued,
 	engine.EventShared: EventShared,
@@ -395,6 +396,9 @@ func parse(b []byte) (*metainfo.Torrent, error) {
 // publicError gives an error of the inner packages the sentinel that callers
 // choose by.
 func publicError(err error) error {
+	if s, ok := shortageIn(err); ok {
+		return &taggedError{ErrNoSpace, s}
+	}
 	var sentinel error
 	switch {
 	case err == nil:
@@ -409,7 +413,7 @@ func publicError(err error) error {
 		sentinel = ErrInUse
 	case errors.Is(err, engine.ErrUnknown):
 		sentinel = ErrUnknown
-	case storage.KindOf(err) == storage.NoSpace:
+	case storage.KindOf(err) == storage.NoSpace, storage.KindOf(err) == storage.NoFiles:
 		sentinel = ErrNoSpace
 	case errors.Is(err, engine.ErrNotKept), storage.KindOf(err).Then() == fault.Refuse:
 		sentinel = ErrNotKept

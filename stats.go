@@ -11,7 +11,8 @@ type Stats struct {
 	Name     string
 	InfoHash string // 40 hex digits
 	State    State
-	Err      error // with Failed, Held and Missing
+	Err      error     // with Failed, Held and Missing
+	Short    *Shortage // why it does not fit on its volumes; nil while it does, or where the system does not tell
 
 	Size        int64   // bytes of all files
 	Verified    int64   // bytes in verified pieces

@@ -23,7 +23,7 @@ func TestNoSpace(t *testing.T) {
 			dir := t.TempDir()
 			mount(t, "-t", "tmpfs", "-o", fmt.Sprintf("size=%dk", kib), "tmpfs", dir)
 			defer unmount(t, "-l", dir)
-			get := run(t, "get", p.torrent, "--dir", dir, "--state", t.TempDir(), "--listen", addr(t), "--peer", source)
+			get := run(t, "get", p.torrent, "--dir", dir, "--state", t.TempDir(), "--listen", addr(t), "--peer", source, "--ignore-free-space")
 			held := get.await("held", nil)
 			if text := held["text"].(string); held["state"] != "held" || !strings.Contains(text, "no space left") {
 				t.Errorf("held: %v", held)
@@ -41,6 +41,59 @@ func TestNoSpace(t *testing.T) {
 				t.Logf("%d pieces were had when it was full; %.1f MiB came twice", before, float64(extra)/(1<<20))
 			}
 		})
+	}
+}
+
+// A volume that is too small is told before the first byte, with both sizes and the ways out;
+// run begins all the same, and tells it. Where the volume takes no more files the words are about
+// that.
+func TestTooSmall(t *testing.T) {
+	p := makePayload(t, "256KiB", 20<<20, 12<<20+5, 1000)
+	source := addr(t)
+	run(t, "seed", p.torrent, "--dir", p.dir, "--listen", source, "--state", "none").await("up", nil)
+	volume := func(options string) string {
+		dir := t.TempDir()
+		mount(t, "-t", "tmpfs", "-o", options, "tmpfs", dir)
+		t.Cleanup(func() { unmount(t, "-l", dir) })
+		return dir
+	}
+	get := func(dir string, more ...string) *process {
+		return run(t, append([]string{"get", p.torrent, "--dir", dir, "--state", t.TempDir(), "--listen", addr(t), "--peer", source}, more...)...)
+	}
+	refused := func(dir string, words ...string) {
+		t.Helper()
+		e := get(dir).await("error", nil)
+		text := fmt.Sprint(e["message"], " ", e["hint"])
+		for _, word := range words {
+			if !strings.Contains(text, word) {
+				t.Errorf("not in it: %q: %s", word, text)
+			}
+		}
+		if e["exit"] != float64(9) || e["code"] != "no-space" {
+			t.Errorf("%v", e)
+		}
+		if list, _ := os.ReadDir(dir); len(list) > 0 {
+			t.Errorf("made all the same: %v", list)
+		}
+	}
+	small := volume("size=1m")
+	refused(small, "32.0 MiB are needed", "1.0 MiB are free", "--skip", "--only", "--dir", "--ignore-free-space")
+	files := volume("size=60m,nr_inodes=4")
+	refused(files, "files and folders to be made: 4", "takes only 3 more", "df -i")
+
+	told := run(t, "run", p.torrent, "--dir", small, "--state", t.TempDir(), "--listen", addr(t), "--peer", source)
+	space := told.await("space", nil)
+	if number(space, "need") != p.meta.Info.Length || number(space, "free") != 1<<20 || number(space, "others") != 0 || space["dir"] != small {
+		t.Errorf("told: %v", space)
+	}
+	told.await("progress", func(e map[string]any) bool { return e["short"] != nil })
+	mount(t, "-o", "remount,size=60m", small)
+	told.await("finished", nil)
+
+	// It begins, and meets the bound on files.
+	held := get(files, "--ignore-free-space").await("held", nil)
+	if text := held["text"].(string); !strings.Contains(text, "df -i") || strings.Contains(text, "free some space") {
+		t.Errorf("held: %s", text)
 	}
 }
 

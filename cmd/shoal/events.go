@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -37,6 +38,33 @@ type keptFile struct {
 	As   string `json:"as,omitempty"`
 }
 
+type spaceEvent struct {
+	InfoHash string `json:"info_hash"`
+	Text     string `json:"text"`
+	shortJSON
+}
+
+// shortJSON says what is short on a volume.
+type shortJSON struct {
+	Dir       string `json:"dir"`
+	Need      int64  `json:"need"`
+	Others    int64  `json:"others"`
+	Free      int64  `json:"free"`
+	Files     int64  `json:"files,omitempty"`
+	FreeFiles *int64 `json:"free_files,omitempty"`
+}
+
+func shortOf(s *shoal.Shortage) *shortJSON {
+	if s == nil {
+		return nil
+	}
+	out := &shortJSON{Dir: s.Dir, Need: s.Need, Others: s.Others, Free: s.Free, Files: s.Files}
+	if s.Files > 0 {
+		out.FreeFiles = &s.FreeFiles
+	}
+	return out
+}
+
 type heldEvent struct {
 	InfoHash string `json:"info_hash"`
 	State    string `json:"state"`
@@ -68,6 +96,12 @@ func (w *watcher) event(t *shoal.Torrent, e shoal.Event) {
 		}
 		w.out.event(string(e.Kind), k)
 		w.tell(e, "file", name+": "+text)
+	case shoal.EventSpace:
+		var s *shoal.Shortage
+		if errors.As(e.Err, &s) {
+			w.out.event(string(e.Kind), spaceEvent{t.InfoHash(), e.Text, *shortOf(s)})
+		}
+		w.tell(e, "torrent", name+": "+text)
 	case shoal.EventHeld:
 		w.out.event(string(e.Kind), heldEvent{t.InfoHash(), string(t.Stats().State), e.Text})
 		w.tell(e, "torrent", name+" waits: "+text)
@@ -126,6 +160,7 @@ type progressEvent struct {
 	Contacts *contactsJSON `json:"contacts,omitempty"`
 	Waiting  []causeEvent  `json:"waiting,omitempty"`
 	GivesUp  string        `json:"gives_up,omitempty"`
+	Short    *shortJSON    `json:"short,omitempty"`
 }
 
 type contactsJSON struct {
@@ -155,7 +190,7 @@ func progressOf(s shoal.Stats) progressEvent {
 		DownRate: int64(s.DownRate), UpRate: int64(s.UpRate), DownMean: int64(s.DownMean), WebBytes: s.WebDownloaded, WebRate: int64(s.WebRate),
 		Peers: s.Peers, Seeds: s.Seeds, KnownPeers: s.KnownPeers, Unchoked: s.Unchoked, DHTNodes: s.DHTNodes, Nobody: s.Nobody,
 		External: s.External, LastDown: stamp(s.LastDown), LastUp: stamp(s.LastUp),
-		Contacts: contactsOf(s.Contacts), Waiting: causesOf(s.Waiting),
+		Contacts: contactsOf(s.Contacts), Waiting: causesOf(s.Waiting), Short: shortOf(s.Short),
 	}
 	if d, ok := s.ETA(); ok {
 		seconds := d.Round(time.Second).Seconds()

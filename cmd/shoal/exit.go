@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"shoal"
+	"shoal/internal/storage"
 )
 
 // The exit codes, as `shoal help exit-codes` and docs/exit-codes.md have them.
@@ -32,7 +33,7 @@ const exitCodesHelp = `Exit codes of every shoal command:
         that this version does not take
     3   the source was not found, or is not a torrent that can be honoured
     4   nothing came for as long as --stop-after says
-    9   no space left on the file system
+    9   no space left on the file system, or too little of it from the start
   130   interrupted: by Ctrl-C, or by SIGTERM or SIGHUP while work was left to
         do
 
@@ -80,7 +81,14 @@ func fail(what string, err error) error {
 	if !strings.HasPrefix(err.Error(), what) { // the library may have said so already
 		f.err = fmt.Errorf("%s: %w", what, err)
 	}
+	var short *shoal.Shortage
 	switch {
+	case storage.KindOf(err) == storage.NoFiles, errors.As(err, &short) && short.Files > 0:
+		f.code = exitNoSpace
+		f.hint = "remove files there that you don't need, however small, or name a folder on another file system with --dir, then run the same command again"
+	case short != nil:
+		f.code = exitNoSpace
+		f.hint = "free some space, leave files out with --skip or --only, name another folder with --dir, or begin anyway with --ignore-free-space"
 	case errors.Is(err, shoal.ErrNoSpace), errors.Is(err, syscall.ENOSPC):
 		f.code = exitNoSpace
 		f.hint = "free some space, or name another folder with --dir, then run the same command again"

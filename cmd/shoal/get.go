@@ -118,6 +118,7 @@ loopback (--listen 127.0.0.1:0) keeps all traffic on this machine.`,
 	o.share.add(cmd)
 	cmd.Flags().BoolVar(&o.anew, "anew", false, "fetch files again that were here and are gone")
 	cmd.Flags().BoolVar(&o.overwrite, "overwrite", false, "write over files that are there and are not the torrent's")
+	cmd.Flags().BoolVar(&o.noRoom, "ignore-free-space", false, "begin although the disk has too little room for all of it")
 	cmd.Flags().BoolVar(&o.sequential, "sequential", false, "fetch from the beginning to the end, three pieces of four")
 	cmd.Flags().Var(&o.allocate, "allocate", "full: reserve room for all files before the first byte; sparse: take what comes")
 	o.choose.add(cmd)
@@ -143,6 +144,7 @@ type getFlags struct {
 	anew      bool
 	allocate  allocateFlag
 	overwrite bool
+	noRoom    bool
 
 	sequential bool
 	wait       timeFlag
@@ -208,8 +210,8 @@ func get(ctx context.Context, out *output, names []string, n netFlags, o getFlag
 func newDownload(s *session, src source, n netFlags, o getFlags, start time.Time) *download {
 	return &download{
 		session: s, src: src, dir: n.dir, start: start, pattern: o.stream, anew: o.anew, sequential: o.sequential,
-		allocate: o.allocate == "full", overwrite: o.overwrite, choose: o.choose, paths: o.paths, webSeeds: o.webSeeds, share: o.share,
-		patience: patience{"get " + src.name(), s.out.now, time.Duration(o.wait), time.Duration(o.stopAfter)}, waits: o.waitNamed,
+		allocate: o.allocate == "full", overwrite: o.overwrite, noRoom: o.noRoom, choose: o.choose, paths: o.paths, webSeeds: o.webSeeds, share: o.share,
+		patience: patience{"get " + src.name(), s.out.now, time.Duration(o.wait), time.Duration(o.stopAfter), o.waitNamed}, waits: o.waitNamed,
 	}
 }
 
@@ -236,6 +238,8 @@ type download struct {
 	anew      bool
 	allocate  bool
 	overwrite bool
+	noRoom    bool // it begins although there is too little room
+	made      bool // the folder was made for it
 	choose    chooseFlags
 	chosen    selection // of the files, once they are known
 	streamed  int       // index of the file that is streamed
@@ -281,7 +285,7 @@ func (d *download) begin(ctx context.Context, n netFlags) error {
 		return err
 	}
 	t, err := d.add(ctx, n, shoal.AddOptions{
-		Metainfo: d.src.raw, FileName: d.src.fileName(), Dir: d.dir, Peers: n.peers, WebSeeds: d.webSeeds, Anew: d.anew, Allocate: d.allocate, Overwrite: d.overwrite, Share: d.share.limits(), Sequential: d.sequential,
+		Metainfo: d.src.raw, FileName: d.src.fileName(), Dir: d.dir, Peers: n.peers, WebSeeds: d.webSeeds, Anew: d.anew, Allocate: d.allocate, Overwrite: d.overwrite, NeedRoom: !d.noRoom, Share: d.share.limits(), Sequential: d.sequential,
 	})
 	if err != nil {
 		if made { // for nothing: it is removed if nothing is in it
@@ -289,7 +293,7 @@ func (d *download) begin(ctx context.Context, n netFlags) error {
 		}
 		return fail(d.what(), err)
 	}
-	d.torrent = t
+	d.torrent, d.made = t, made
 	m, info := d.src.meta, d.src.meta.Info
 	d.out.say("%s  %s, %s of %s", d.src.name(), d.chosen.text(info),
 		count(int(info.NumPieces()), "piece"), size(info.PieceLength))
@@ -449,6 +453,9 @@ func (d *download) explainPart() {
 // failed tells an interruption from a failure.
 func (d *download) failed(ctx context.Context, err error) error {
 	if stopSignal(ctx) == nil {
+		if d.made && errors.As(err, new(*shoal.Shortage)) {
+			_ = os.Remove(d.dir) // if nothing is in it
+		}
 		return fail(d.what(), err)
 	}
 	s := d.torrent.Stats()

@@ -82,7 +82,7 @@ var flagGroups = []struct {
 	flags []string
 }{
 	{"Used most", []string{"dir", "only", "seed", "limit-up", "limit-down", "http", "http-name", "http-wait"}},
-	{"Files", []string{"skip", "high", "low", "ignore-case", "allocate", "anew", "overwrite", "sequential", "rename", "incomplete-suffix", "incomplete-dir", "stream", "metadata-only", "output", "keep-cached"}},
+	{"Files", []string{"skip", "high", "low", "ignore-case", "allocate", "anew", "overwrite", "ignore-free-space", "sequential", "rename", "incomplete-suffix", "incomplete-dir", "stream", "metadata-only", "output", "keep-cached"}},
 	{"Finding peers", []string{"peer", "web-seed", "dht-node", "no-dht", "dht-read-only", "no-lsd", "lsd", "no-web-seeds"}},
 	{"What is in it", []string{"exclude", "follow-links", "include-junk", "raw-names", "piece-length", "name", "comment", "source", "entropy", "no-date"}},
 	{"Where peers are", []string{"tracker", "private", "node"}},

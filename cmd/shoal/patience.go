@@ -19,6 +19,7 @@ type patience struct {
 	now   func() time.Time
 	held  time.Duration // for a full disk or a missing volume
 	stall time.Duration // without any progress; 0: for ever
+	room  bool          // also for room on a volume that is too small from the start
 }
 
 // gaveUp is why a wait ended before the torrent was complete.
@@ -62,7 +63,7 @@ func (p patience) guard(ctx context.Context, sample func() (progress int64, held
 				since = now
 			}
 			switch {
-			case !since.IsZero() && (now.Sub(since) >= p.held || errors.Is(held, shoal.ErrNotKept)): // that does not pass by itself
+			case !since.IsZero() && (now.Sub(since) >= p.held || p.hopeless(held)):
 				cancel(&gaveUp{held})
 				return
 			case p.stall > 0 && now.Sub(moved) >= p.stall:
@@ -79,6 +80,11 @@ func (p patience) guard(ctx context.Context, sample func() (progress int64, held
 		return g.err
 	}
 	return err
+}
+
+// hopeless reports whether what holds a torrent up does not pass by itself.
+func (p patience) hopeless(held error) bool {
+	return errors.Is(held, shoal.ErrNotKept) || !p.room && errors.As(held, new(*shoal.Shortage))
 }
 
 // patient does something that waits for the torrent.

@@ -73,7 +73,7 @@ func serve(ctx context.Context, out *output, name string, n netFlags, c chooseFl
 	if err != nil {
 		return err
 	}
-	d := &download{session: s, src: src, dir: n.dir, start: start, choose: c, patience: patience{"serve " + src.name(), out.now, 10 * time.Minute, 0}}
+	d := &download{session: s, src: src, dir: n.dir, start: start, choose: c, patience: patience{"serve " + src.name(), out.now, 10 * time.Minute, 0, false}}
 	if err = d.begin(ctx, n); err == nil {
 		err = d.serve(ctx, web)
 	}

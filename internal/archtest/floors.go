@@ -60,6 +60,7 @@ var Rooms = []Room{
 	{"internal/askqueue", Decisions, false},
 	{"internal/roster", Decisions, false},
 	{"internal/upkeep", Decisions, false},
+	{"internal/room", Decisions, false},
 	{"internal/crowd", Decisions, false},
 	{"internal/lobby", Decisions, false},
 	{"internal/rate", Decisions, false},

@@ -44,6 +44,8 @@ type FS struct {
 	locks map[lock]bool    // of this process
 	links bool             // Link works
 	odd   bool             // every look at a file invents its number
+
+	spaces map[string]storage.Space // what Space returns, by folder
 }
 
 // Call is one call to the file system.
@@ -137,6 +139,29 @@ func (f *FS) MakeUpNumbers() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.odd = true
+}
+
+// SetSpace says how much room there is in a folder, as if it were a volume. It bounds nothing:
+// FailWhen makes writes fail. Of other folders nobody knows.
+func (f *FS) SetSpace(folder string, s storage.Space) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.spaces == nil {
+		f.spaces = make(map[string]storage.Space)
+	}
+	f.spaces[folder] = s
+}
+
+// Space implements storage.Spacer.
+func (d *Folder) Space(name string) (storage.Space, error) {
+	d.fs.mu.Lock()
+	defer d.fs.mu.Unlock()
+	for at := path.Join(d.name, name); at != "."; at = path.Dir(at) {
+		if s, ok := d.fs.spaces[at]; ok {
+			return s, nil
+		}
+	}
+	return storage.Space{}, nil
 }
 
 // Stopped reports whether the process has stopped.

@@ -52,16 +52,22 @@ func (k *crashing) start(paths *Paths) (*Engine, *Torrent) { return k.startIn("h
 
 func (k *crashing) startIn(dir string, paths *Paths) (*Engine, *Torrent) {
 	k.t.Helper()
+	e := k.process()
+	return e, add(k.t, e, Spec{Meta: k.c.meta, Dir: "/" + dir, Paths: paths, Peers: []netip.AddrPort{k.seed.Addr()}})
+}
+
+// process starts a process with no torrent.
+func (k *crashing) process() *Engine {
+	k.t.Helper()
 	k.host++
 	boot := k.boot
-	e := k.engine(k.host, Config{StateDir: "state", seams: &seams{
+	return k.engine(k.host, Config{StateDir: "state", seams: &seams{
 		folder: func(dir string) (storage.FS, error) { return k.fs.Folder(strings.TrimPrefix(dir, "/")), nil },
 		state: func(dir string) (resume.FS, error) {
 			return k.fs.Folder("state/" + path.Base(dir)), nil
 		},
 		boot: boot,
 	}})
-	return e, add(k.t, e, Spec{Meta: k.c.meta, Dir: "/" + dir, Paths: paths, Peers: []netip.AddrPort{k.seed.Addr()}})
 }
 
 // end ends the process as it is, and crashes.

@@ -180,6 +180,7 @@ type Engine struct {
 	adoptions  queue         // seeds whose pieces are to be claimed
 
 	devices devices
+	rooms   rooms
 
 	crowdMu sync.Mutex
 	crowd   *crowd.Crowd // who is connected

@@ -32,6 +32,7 @@ const (
 	EventWebSeed // Text: why a web seed is not asked any more
 	EventFiles   // Text: what somebody else did to the files, or what is wrong with them
 	EventKept    // Text, Kept: files of the user that the torrent would have written over
+	EventSpace   // Text, Err (a *room.Shortage): the volumes have less room than it has to write
 	EventHeld    // Err: the files take nothing, or are not there; it is tried again
 	EventGoesOn  // what held it up is over
 	EventComplete

@@ -33,7 +33,7 @@ func TestEveryKindOfFailure(t *testing.T) {
 		t.Run(errno.Error(), func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
 				k := w.crashing(false)
-				k.c = makeContent(t, "failing", 16<<10, 600_000, 100_000)
+				k.c = makeContent(t, "failing", 16<<10, 350_000, 350_000) // neither is complete when it fails
 				w.seed(k.seed, k.c)
 				other := makeContent(t, "other", 16<<10, 300_000)
 				w.seed(k.seed, other)

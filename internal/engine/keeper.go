@@ -266,6 +266,9 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 		if err = o.lock(); err != nil {
 			return have, err
 		}
+		if err = o.enoughRoom(ctx, seen, v.Changed, have); err != nil {
+			return have, err
+		}
 		t.users.lookAgain()
 		err = o.keepUsers(ctx, &seen, v.Changed, have)
 		o.guard.Expect(seen)
@@ -293,6 +296,9 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 		}
 	}
 	if err == nil {
+		if t.spec.Allocate {
+			t.e.rooms.leave(t) // the volume counts it as used now
+		}
 		o.seen, o.found = resume.Seen{}, nil
 	}
 	return have, err
@@ -636,6 +642,7 @@ func (t *Torrent) maintain(now mono.Time) {
 			if t.held {
 				t.held = false
 				t.tell(Event{Kind: EventGoesOn})
+				t.tryRefused(now)
 			}
 		}
 	}

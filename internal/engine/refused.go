@@ -13,6 +13,7 @@ import (
 
 	"shoal/internal/bitfield"
 	"shoal/internal/fault"
+	"shoal/internal/mono"
 	"shoal/internal/picker"
 	"shoal/internal/resume"
 	"shoal/internal/storage"
@@ -241,4 +242,15 @@ func (t *Torrent) leaveOut() {
 	}
 	t.swarm.SetPriorities(t.e.now(), t.piecePriorities())
 	t.pub.pending = true
+}
+
+// tryRefused opens the files again after a failure that held everything up and is over, when
+// files were left out: without it they would stay so until the next start, although the same
+// missing right may have been the reason.
+func (t *Torrent) tryRefused(now mono.Time) {
+	if t.refused.none() {
+		return
+	}
+	t.upkeep.Spoilt(now)
+	t.maintain(now)
 }

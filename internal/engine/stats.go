@@ -349,7 +349,7 @@ func (t *Torrent) tell(e Event) {
 	defer b.mu.Unlock()
 	e.At, e.Torrent = time.Now(), t
 	switch e.Kind {
-	case EventFiles, EventKept, EventHeld, EventGoesOn:
+	case EventFiles, EventKept, EventSpace, EventHeld, EventGoesOn:
 		b.keep(e)
 	}
 	for _, s := range b.subs {

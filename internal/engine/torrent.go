@@ -50,6 +50,9 @@ type Spec struct {
 	// Overwrite has files of the user written over that lie where the torrent's go. Without it
 	// they are kept.
 	Overwrite bool
+	// NeedRoom holds the torrent while its volumes have less free space than it has to write.
+	// Without it a shortage is only told.
+	NeedRoom bool
 	// Anew has files fetched again that were here and are not. Without it a torrent
 	// whose files are gone altogether waits for them: nothing is made in an empty
 	// mount point.
@@ -89,6 +92,7 @@ type spec struct {
 	InOrder   bool
 	Allocate  bool
 	Overwrite bool
+	NeedRoom  bool
 	restored  bool
 	visit     bool // only its place and its names are remembered
 	onDevice  bool // Device was given
@@ -97,7 +101,7 @@ type spec struct {
 func keptOf(s *Spec) spec {
 	return spec{
 		Meta: s.Meta, FileName: s.FileName, Peers: s.Peers, WebSeeds: s.WebSeeds, Paths: s.Paths, Storage: s.Storage, Open: s.Open,
-		added: s.added, SeedOnly: s.SeedOnly, InOrder: s.InOrder, Allocate: s.Allocate, Overwrite: s.Overwrite, restored: s.restored, visit: s.visit, onDevice: s.Device != 0,
+		added: s.added, SeedOnly: s.SeedOnly, InOrder: s.InOrder, Allocate: s.Allocate, Overwrite: s.Overwrite, NeedRoom: s.NeedRoom, restored: s.restored, visit: s.visit, onDevice: s.Device != 0,
 	}
 }
 

@@ -23,6 +23,7 @@ func (e *Engine) watch() {
 		case <-e.ctx.Done():
 			return
 		}
+		e.rooms.look()
 		gone := e.files.Replaced()
 		if len(gone) == 0 {
 			continue

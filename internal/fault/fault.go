@@ -24,6 +24,7 @@ const (
 	Busy                     // another program, or the system, holds the file
 	NoMemory                 // the system has no memory for it
 	Unsupported              // the file system can't do this at all
+	NoFiles                  // the file system takes no more files, whatever room it has for bytes
 )
 
 // Then is what follows from a failure.
@@ -63,12 +64,13 @@ var kinds = [...]struct {
 	Missing:      {"missing", "bring the file back, or check the torrent again", Missed},
 	IO:           {"device failure", "look at the health of the disk, then check the torrent again", Look},
 	Unsafe:       {"unsafe", "move what is there out of the way, choose another folder, or leave the file out with --skip", Refuse},
-	TooLarge:     {"too large", "too large for this file system: FAT32 holds files below 4 GiB; choose a folder on another one, or leave the file out with --skip", Refuse},
+	TooLarge:     {"too large", "too large for this file system, or for the limit of this process (ulimit -f): FAT32 holds files below 4 GiB; choose a folder on another one, or leave the file out with --skip", Refuse},
 	BadName:      {"name refused", "this file system does not take that name: give the file another one with --rename, or leave it out with --skip", Refuse},
 	Gone:         {"volume gone", "attach the volume again, or look after the server that it is on", Look},
 	Busy:         {"in use", "another program or the system holds it: end that, and it goes on by itself", Hold},
 	NoMemory:     {"out of memory", "end some programs; it goes on by itself", Slow},
 	Unsupported:  {"not supported", "this file system can't do that: choose a folder on another one", Hold},
+	NoFiles:      {"no more files", "the file system takes no more files, whatever room it has for bytes (df -i): remove files that you don't need, however small, or choose a folder on another one", Hold},
 }
 
 // String returns the kind in two or three words.
@@ -119,6 +121,23 @@ func Of(op, name string) Fault {
 		}
 	}
 	return unix[name]
+}
+
+// fat32 is the length of the longest file that FAT32 holds.
+const fat32 = 4<<30 - 1
+
+// TooLong returns what "file too large" means for a file of this length. limit is how long a
+// file of this process may be; below 0 where there is no limit, or it is not known.
+func TooLong(length, limit int64) Fault {
+	switch {
+	case limit >= 0 && length > limit:
+		return Fault{TooLarge, fmt.Sprintf("longer than this process may make a file, %d bytes: raise that limit (ulimit -f), or leave the file out with --skip", limit)}
+	case length <= fat32:
+		return Fault{TooLarge, "longer than this file system, or a limit of the system, allows, though FAT32 would hold it: choose a folder on another one, or leave the file out with --skip"}
+	case limit < 0:
+		return Fault{Kind: TooLarge}
+	}
+	return Fault{TooLarge, "too large for this file system: FAT32 holds files below 4 GiB; choose a folder on another one, or leave the file out with --skip"}
 }
 
 // OfWindows returns what an error code of Windows means (winerror.h).

@@ -16,7 +16,7 @@ func TestTable(t *testing.T) {
 	}{
 		"ENOSPC":       {fault.NoSpace, fault.Hold, "free some space"},
 		"EDQUOT":       {fault.NoSpace, fault.Hold, "your share of that volume"},
-		"EMLINK":       {fault.NoSpace, fault.Hold, "entries"},
+		"EMLINK":       {fault.NoFiles, fault.Hold, "entries"},
 		"EFBIG":        {fault.TooLarge, fault.Refuse, "FAT32 holds files below 4 GiB"},
 		"EOVERFLOW":    {fault.TooLarge, fault.Refuse, "too large for this program"},
 		"EACCES":       {fault.NoPermission, fault.Refuse, "allow this user"},
@@ -119,12 +119,37 @@ func TestWindows(t *testing.T) {
 }
 
 func TestKinds(t *testing.T) {
-	for k := fault.Other; k <= fault.Unsupported; k++ {
+	for k := fault.Other; k <= fault.NoFiles; k++ {
 		if k.String() == "" || k != fault.Other && k.Advice() == "" {
 			t.Errorf("kind %d: %q, %q", k, k, k.Advice())
 		}
 	}
-	if (fault.Unsupported+1).String() != "kind 14" || (fault.Unsupported+1).Advice() != "" || (fault.Unsupported+1).Then() != fault.Hold {
+	if (fault.NoFiles+1).String() != "kind 15" || (fault.NoFiles+1).Advice() != "" || (fault.NoFiles+1).Then() != fault.Hold {
 		t.Error("a kind that there is not")
+	}
+}
+
+// What "file too large" means depends on the length: no file system that people use refuses a
+// small one, so a limit of the process does.
+func TestTooLong(t *testing.T) {
+	const gib = 1 << 30
+	for _, c := range []struct {
+		length, limit int64
+		says, not     string
+	}{
+		{5 * gib, -1, "FAT32 holds files below 4 GiB", "raise"},
+		{4 * gib, -1, "FAT32 holds files below 4 GiB", "raise"},
+		{4*gib - 1, -1, "a limit of the system", "FAT32 holds files below"},
+		{1 << 20, -1, "a limit of the system", "FAT32 holds files below"},
+		{1 << 20, 1000, "1000 bytes: raise that limit (ulimit -f)", "FAT32"},
+		{5 * gib, 1 << 20, "ulimit -f", "FAT32"},
+		{5 * gib, 6 * gib, "FAT32 holds files below 4 GiB", "ulimit"},
+		{1 << 20, 1 << 20, "a limit of the system", "raise"},
+		{1, 0, "ulimit -f", "FAT32"},
+	} {
+		f := fault.TooLong(c.length, c.limit)
+		if f.Kind != fault.TooLarge || !strings.Contains(f.Words(), c.says) || strings.Contains(f.Words(), c.not) || !strings.Contains(f.Words(), "--skip") {
+			t.Errorf("%d bytes, limit %d: %v, %q", c.length, c.limit, f.Kind, f.Words())
+		}
 	}
 }

@@ -12,7 +12,7 @@ var unix = map[string]Fault{
 	"ENOSPC": {Kind: NoSpace},
 	"EDQUOT": {NoSpace, "your share of that volume is used up: remove some of your own files, or choose another folder"},
 	"EFBIG":  {Kind: TooLarge},
-	"EMLINK": {NoSpace, "the folder has as many entries as this file system allows: choose another folder"},
+	"EMLINK": {NoFiles, "the folder has as many entries as this file system allows: choose another folder"},
 
 	// Rights.
 	"EACCES":  {Kind: NoPermission},

@@ -52,5 +52,5 @@ func (f *Files) Allocate(ctx context.Context, i int) error {
 	if err == nil {
 		f.wrote(o.slot, 0, 0)
 	}
-	return fail("allocate", e.Path, err)
+	return tooLong(fail("allocate", e.Path, err), e.Length)
 }

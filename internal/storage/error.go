@@ -27,6 +27,7 @@ const (
 	Busy         = fault.Busy
 	NoMemory     = fault.NoMemory
 	Unsupported  = fault.Unsupported
+	NoFiles      = fault.NoFiles
 )
 
 // Error is a failure of the file system: what was attempted, on what, why, and
@@ -36,6 +37,8 @@ type Error struct {
 	Path string // slash-separated, relative to the folder
 	Kind Kind
 	Err  error // the cause
+
+	advice string // more exact than that of the kind and the cause; empty for these
 }
 
 // Error gives "write a/b.iso: no space left on device (free some space, …)".
@@ -45,7 +48,11 @@ func (e *Error) Error() string {
 	if f.Kind != e.Kind {
 		f = fault.Fault{Kind: e.Kind}
 	}
-	if a := f.Words(); a != "" {
+	a := e.advice
+	if a == "" {
+		a = f.Words()
+	}
+	if a != "" {
 		s += " (" + a + ")"
 	}
 	return s
@@ -91,6 +98,8 @@ func classify(op string, err error) Kind {
 	switch {
 	case errors.Is(err, ErrUnsafe):
 		return Unsafe
+	case errors.As(err, new(*noFilesError)):
+		return NoFiles
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, io.ErrUnexpectedEOF):
 		return Missing
 	}
@@ -101,4 +110,33 @@ func classify(op string, err error) Kind {
 		return NoPermission
 	}
 	return Other
+}
+
+// noFilesError is "no space left" from a file system that has room for bytes and takes no more
+// files: to free some space would not help.
+type noFilesError struct{ err error }
+
+func (e *noFilesError) Error() string { return e.err.Error() }
+func (e *noFilesError) Unwrap() error { return e.err }
+
+// making says of an error from making a name what it means: space looks at the volume.
+func making(err error, space func() (Space, error)) error {
+	if err == nil || systemFault("create", err).Kind != NoSpace {
+		return err
+	}
+	if s, serr := space(); serr == nil && s.NoFilesLeft() {
+		if pe, ok := err.(*fs.PathError); ok { // it repeats the operation and the path
+			err = pe.Err
+		}
+		return &noFilesError{err}
+	}
+	return err
+}
+
+// tooLong adds to an error what it means for a file of this length.
+func tooLong(err error, length int64) error {
+	if e, ok := errors.AsType[*Error](err); ok && e.Kind == TooLarge {
+		e.advice = fault.TooLong(length, lengthLimit()).Words()
+	}
+	return err
 }

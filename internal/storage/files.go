@@ -287,7 +287,7 @@ func (f *Files) writeFile(i int, bufs [][]byte, off, n int64) (int64, error) {
 	}
 	f.pool.release(o)
 	if err != nil {
-		err = fail("write", f.entries[i].Path, err)
+		err = tooLong(fail("write", f.entries[i].Path, err), f.entry(i).Length)
 	}
 	return int64(got), err
 }

@@ -2,7 +2,10 @@
 
 package storage
 
-import "syscall"
+import (
+	"math"
+	"syscall"
+)
 
 // HandleLimit raises the number of files and sockets that this process may have open as far as
 // it may, and returns it; 0 where it is not known.
@@ -19,4 +22,13 @@ func HandleLimit() int {
 		}
 	}
 	return int(min(uint64(l.Cur), 1<<30))
+}
+
+// lengthLimit returns how long a file that this process writes may be; -1 without a limit.
+func lengthLimit() int64 {
+	var l syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_FSIZE, &l) != nil || uint64(l.Cur) > math.MaxInt64-1 {
+		return -1
+	}
+	return int64(l.Cur)
 }

@@ -24,3 +24,13 @@ func DeviceOf(info fs.FileInfo) (uint64, bool) {
 	id, _, ok := identify(info)
 	return id.device, ok
 }
+
+// blocksOf returns how many bytes of the device a file takes. Unix counts in 512 bytes,
+// whatever the block of the device is.
+func blocksOf(info fs.FileInfo) (int64, bool) {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, false
+	}
+	return int64(st.Blocks) * 512, true
+}

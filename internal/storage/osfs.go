@@ -31,7 +31,7 @@ func (f folder) Open(name string, mode Mode) (Handle, error) {
 	if mode == Create {
 		file, err := f.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
 		if err != nil {
-			return nil, refused(err)
+			return nil, f.made(name, err)
 		}
 		return newHandle(file), nil
 	}
@@ -99,7 +99,12 @@ func refused(err error) error {
 // sameInfo reports whether two are one file, where the system tells it.
 func sameInfo(a, b fs.FileInfo) bool { return os.SameFile(a, b) }
 
-func (f folder) Mkdir(name string) error { return refused(f.root.Mkdir(name, 0o777)) }
+func (f folder) Mkdir(name string) error { return f.made(name, f.root.Mkdir(name, 0o777)) }
+
+// made is the error of making a name.
+func (f folder) made(name string, err error) error {
+	return making(refused(err), func() (Space, error) { return f.Space(name) })
+}
 
 func (f folder) Lstat(name string) (fs.FileInfo, error) {
 	info, err := f.root.Lstat(name)
@@ -135,7 +140,7 @@ func (f folder) MakeExecutable(name string) error {
 }
 
 func (f folder) Rename(from, to string) error {
-	return refused(Patiently(func() error { return rename(f.root.Root, from, to) }))
+	return f.made(to, Patiently(func() error { return rename(f.root.Root, from, to) }))
 }
 
 // Link implements Linker, for folders of the operating system.
@@ -186,7 +191,7 @@ func (f folder) Readlink(name string) (string, error) {
 }
 
 // Symlink makes a symbolic link.
-func (f folder) Symlink(text, name string) error { return refused(f.root.Symlink(text, name)) }
+func (f folder) Symlink(text, name string) error { return f.made(name, f.root.Symlink(text, name)) }
 
 // Replace gives a file another name in one step. What has that name is gone.
 func (f folder) Replace(from, to string) error { return refused(f.root.Rename(from, to)) }

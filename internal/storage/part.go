@@ -211,7 +211,7 @@ func (f *Files) MoveOut(ctx context.Context, i int) error {
 	}
 	h, err := f.moveOut(i)
 	if err != nil {
-		return fail("create", f.entries[i].Path, err)
+		return tooLong(fail("create", f.entries[i].Path, err), f.entries[i].Length)
 	}
 	return fail("create", f.entries[i].Path, h.Close())
 }

@@ -68,7 +68,7 @@ func Relocate(ctx context.Context, from, to FS, entries []Entry, progress func(d
 		}
 		if err != nil {
 			r.Undo()
-			return nil, fail("move", e.Path, err)
+			return nil, tooLong(fail("move", e.Path, err), e.Length)
 		}
 		for dir := path.Dir(e.Path); !slices.Contains(folders, dir); dir = path.Dir(dir) {
 			folders = append(folders, dir)
