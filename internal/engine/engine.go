@@ -188,6 +188,7 @@ type Engine struct {
 	boot     resume.Boot
 	stateMu  sync.Mutex
 	journals map[string]resume.FS // by download folder
+	known    journalList          // the journals of all folders
 
 	memory      *memory                     // nil: nothing is remembered
 	closeMemory func(context.Context) error // likewise

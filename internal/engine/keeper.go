@@ -169,6 +169,7 @@ func (o *opening) openJournal() error {
 		if err != nil {
 			return err
 		}
+		o.inherit()
 	}
 	if err != nil {
 		t.tell(Event{Kind: EventFiles, Text: "no journal is kept, so the next start checks everything: " + err.Error()})

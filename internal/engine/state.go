@@ -47,6 +47,52 @@ func journalDir(stateDir, dir string) string {
 	return filepath.Join(stateDir, "journals", hex.EncodeToString(sum[:8]))
 }
 
+// stateRoot is the folder that holds the folders of journals.
+func (e *Engine) stateRoot() string { return filepath.Join(e.cfg.StateDir, "journals") }
+
+// stateFolders returns the names of the folders of journals.
+func (e *Engine) stateFolders() (names []string) {
+	if s := e.cfg.seams; s != nil {
+		return s.states
+	}
+	entries, err := os.ReadDir(e.stateRoot())
+	if err != nil {
+		return nil // there are none yet
+	}
+	for _, entry := range entries {
+		if entry.IsDir() {
+			names = append(names, entry.Name())
+		}
+	}
+	return names
+}
+
+// stateNames lists one of these folders.
+func (e *Engine) stateNames(folder string) (names []string) {
+	if s := e.cfg.seams; s != nil {
+		if state, err := s.state(folder); err == nil {
+			names, _ = state.List()
+		}
+		return names
+	}
+	entries, err := os.ReadDir(filepath.Join(e.stateRoot(), folder))
+	if err != nil {
+		return nil // somebody removed it just now
+	}
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return names
+}
+
+// openState opens one of these folders by its name. The caller closes it.
+func (e *Engine) openState(folder string) (resume.FS, error) {
+	if s := e.cfg.seams; s != nil {
+		return s.state(folder)
+	}
+	return resume.OpenFolder(filepath.Join(e.stateRoot(), folder))
+}
+
 // closeState gives the folders of state up. No torrent is left.
 func (e *Engine) closeState() error {
 	e.stateMu.Lock()
@@ -63,6 +109,7 @@ func (e *Engine) closeState() error {
 type seams struct {
 	folder func(dir string) (storage.FS, error)
 	state  func(dir string) (resume.FS, error) // of the journals of a folder
+	states []string                            // the folders that have journals, as state takes them
 	boot   resume.Boot
 }
 

@@ -1,0 +1,207 @@
+package engine
+
+import (
+	"cmp"
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+	"weak"
+
+	"shoal/internal/infohash"
+	"shoal/internal/resume"
+)
+
+// Journals go by the path of the download folder. A volume that is mounted in another place,
+// or a folder that is renamed, copied or restored, has another path and no journal. Then the
+// journals that other folders have of the same torrent are asked: a file whose size and time
+// are as one of them notes is trusted as it would be there (decision 0139). Those journals are
+// read only, and stay.
+
+const (
+	// mostStateFolders bounds the download folders whose journals are listed, and mostJournals
+	// the journals in all of them: ten times what a large seed has.
+	mostStateFolders = 4096
+	mostJournals     = 1 << 17
+	// mostElsewhere bounds the journals of one torrent that are read: each is read whole, and
+	// compared with the files. The ones used last are read first.
+	mostElsewhere = 8
+	// listWorth is how long a list is used, in multiples of the time it took to make: adding
+	// thousands of torrents spends a twentieth of its time on lists.
+	listWorth = 20
+)
+
+// journalList is the list of all journals, by torrent. It is kept for a moment only, for others
+// that are added just now; the garbage collector takes it.
+type journalList struct {
+	mu    sync.Mutex
+	made  weak.Pointer[map[infohash.Hash][]string] // names of folders of state
+	until time.Time
+}
+
+// journalsOf returns the names of the folders of state that have a journal of a torrent.
+func (e *Engine) journalsOf(h infohash.Hash) []string {
+	l := &e.known
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	began := time.Now()
+	all := l.made.Value()
+	if all == nil || !began.Before(l.until) {
+		all = new(e.listJournals())
+		l.made = weak.Make(all)
+		now := time.Now()
+		l.until = now.Add(listWorth * now.Sub(began))
+	}
+	return (*all)[h]
+}
+
+func (e *Engine) listJournals() map[infohash.Hash][]string {
+	all := make(map[infohash.Hash][]string)
+	folders, n := e.stateFolders(), 0
+	for _, folder := range folders[:min(len(folders), mostStateFolders)] {
+		for _, h := range resume.InfoHashes(e.stateNames(folder)) {
+			if n++; n > mostJournals {
+				return all
+			}
+			all[h] = append(all[h], folder)
+		}
+	}
+	return all
+}
+
+// inherit looks for journals of other folders that know the files which lie in this one, when
+// this one has none. The one whose claims hold most is taken.
+func (o *opening) inherit() {
+	t := o.t
+	if o.search == nil || o.state == nil || o.loaded.Found || t.spec.Open != nil {
+		return // without a search the files are known, or are a copy that is to be checked
+	}
+	var best *heritage
+	for _, folder := range o.newest(t.e.journalsOf(t.infoHash)) {
+		h := o.ask(folder)
+		if h != nil && (best == nil || cmp.Or(cmp.Compare(h.pieces, best.pieces), cmp.Compare(h.files, best.files)) > 0) {
+			best = h
+		}
+	}
+	if best == nil {
+		return
+	}
+	lo := o.journal.Inherit(best.loaded, best.names, best.seen)
+	if lo == nil {
+		return
+	}
+	o.loaded = lo
+	t.e.log.Info("files are known from another folder", "torrent", t.info.Name, "dir", t.at.Load().abs, "known in", best.loaded.Dir, "files", best.files, "pieces", best.pieces)
+	if len(best.suffixes) == 0 {
+		return
+	}
+	if t.users.lookOnly { // nothing is noted
+		o.asides = &asides{was: resume.Aside{Suffix: best.suffix(o.was.Suffix)}}
+	} else if err := o.keepSuffixes(best.suffixes); err != nil {
+		t.e.log.Warn("note the suffix of unfinished files", "torrent", t.info.Name, "err", err)
+	}
+}
+
+// newest returns the folders whose journals of the torrent were used last.
+func (o *opening) newest(folders []string) []string {
+	if len(folders) <= mostElsewhere || o.t.e.cfg.seams != nil {
+		return folders
+	}
+	used := make(map[string]time.Time)
+	lay := resume.Layout{InfoHash: o.t.infoHash}
+	for _, name := range folders {
+		if info, err := os.Stat(filepath.Join(o.t.e.stateRoot(), name, lay.FileName())); err == nil {
+			used[name] = info.ModTime()
+		}
+	}
+	folders = slices.Clone(folders)
+	slices.SortStableFunc(folders, func(a, b string) int { return used[b].Compare(used[a]) })
+	return folders[:mostElsewhere]
+}
+
+// heritage is what the journal of another folder says of the files in this one.
+type heritage struct {
+	loaded        *resume.Loaded
+	names         Names // of files that do not have the torrent's
+	seen          resume.Seen
+	files, pieces int // what of it holds
+	suffixes      []string
+}
+
+// suffix adds the suffixes to those that are noted.
+func (h *heritage) suffix(noted string) string {
+	for _, s := range h.suffixes {
+		noted = addSuffix(noted, s)
+	}
+	return noted
+}
+
+// ask compares the files with the journal in one folder of state. It returns nil when that
+// knows none of them, can't be read, or is being written: a torrent that another process gets
+// in that folder.
+func (o *opening) ask(folder string) *heritage {
+	t := o.t
+	state, err := t.e.openState(folder)
+	if err != nil {
+		return nil
+	}
+	if t.e.cfg.seams == nil {
+		defer state.Close()
+	}
+	release, err := resume.Lock(state, t.infoHash)
+	if err != nil {
+		if !errors.Is(err, resume.ErrInUse) {
+			t.e.log.Debug("read the journal of another folder", "torrent", t.info.Name, "err", err)
+		}
+		return nil
+	}
+	defer release()
+	journal, lo, err := resume.Open(state, t.layout(), resume.Config{Boot: t.e.boot})
+	if err != nil || !lo.Found || lo.Damaged != "" {
+		return nil
+	}
+	note, err := resume.ReadAside(state, t.infoHash)
+	if err != nil {
+		note = resume.Aside{}
+	}
+	h := &heritage{loaded: lo, suffixes: suffixesOf(note.Suffix)}
+	there := newOpening(t, 0)
+	there.journal, there.loaded, there.lay = journal, lo, journal.Layout()
+	there.asides = &asides{was: resume.Aside{Suffix: h.suffix(o.was.Suffix)}}
+	pending := journal.Pending()
+	data, err := t.follow(t.at.Load(), there.allNames(pending))
+	if err != nil {
+		return nil
+	}
+	defer data.Close()
+	for i, was := range pending { // a stop came while they were renamed
+		view := there.finding(data, pending)
+		if _, err := view.Lstat(there.lay.Files[i].Path); err == nil {
+			continue
+		}
+		if _, err := view.Lstat(was); err == nil && journal.Call(Names{i: was}) == nil {
+			there.lay = journal.Layout()
+		}
+	}
+	h.seen, err = resume.Look(there.finding(data, nil), there.lay.Files)
+	if err != nil {
+		return nil
+	}
+	h.seen.Volume = resume.VolumeAt(t.at.Load().abs)
+	if h.files, h.pieces = lo.Holds(h.seen); h.files == 0 {
+		return nil
+	}
+	h.names = maps.Clone(t.names())
+	if h.names == nil {
+		h.names = Names{}
+	}
+	for i, name := range journal.Names() {
+		if _, chosen := h.names[i]; !chosen || h.seen.Files[i].Exists {
+			h.names[i] = name
+		}
+	}
+	return h
+}
