@@ -79,13 +79,7 @@ func (o *opening) inherit() {
 	if o.search == nil || o.state == nil || o.loaded.Found || t.spec.Open != nil {
 		return // without a search the files are known, or are a copy that is to be checked
 	}
-	var best *heritage
-	for _, folder := range o.newest(t.e.journalsOf(t.infoHash)) {
-		h := o.ask(folder)
-		if h != nil && (best == nil || cmp.Or(cmp.Compare(h.pieces, best.pieces), cmp.Compare(h.files, best.files)) > 0) {
-			best = h
-		}
-	}
+	best := o.askAll()
 	if best == nil {
 		return
 	}
@@ -105,8 +99,33 @@ func (o *opening) inherit() {
 	}
 }
 
-// newest returns the folders whose journals of the torrent were used last.
+// askAll asks the journals of other folders, and returns the one whose claims hold most; nil
+// where none knows a file.
+func (o *opening) askAll() (best *heritage) {
+	for _, folder := range o.newest(o.t.e.journalsOf(o.t.infoHash)) {
+		h := o.ask(folder)
+		if h != nil && (best == nil || cmp.Or(cmp.Compare(h.pieces, best.pieces), cmp.Compare(h.files, best.files)) > 0) {
+			best = h
+		}
+	}
+	return best
+}
+
+// vouch asks the journals of other folders about files that are not as our own notes them: the
+// volume may have been elsewhere, and back.
+func (o *opening) vouch(v *resume.Verdict, seen resume.Seen) {
+	if o.search == nil || o.state == nil || !o.loaded.Found || o.loaded.Damaged != "" || len(v.Changed) == 0 || o.t.spec.Open != nil {
+		return
+	}
+	if h := o.askAll(); h != nil {
+		o.loaded.Vouch(v, h.loaded, seen)
+	}
+}
+
+// newest returns the folders whose journals of the torrent were used last, without its own.
 func (o *opening) newest(folders []string) []string {
+	own := o.t.e.stateName(o.t.at.Load().abs)
+	folders = slices.DeleteFunc(slices.Clone(folders), func(name string) bool { return name == own })
 	if len(folders) <= mostElsewhere || o.t.e.cfg.seams != nil {
 		return folders
 	}
@@ -117,7 +136,6 @@ func (o *opening) newest(folders []string) []string {
 			used[name] = info.ModTime()
 		}
 	}
-	folders = slices.Clone(folders)
 	slices.SortStableFunc(folders, func(a, b string) int { return used[b].Compare(used[a]) })
 	return folders[:mostElsewhere]
 }

@@ -282,6 +282,40 @@ func TestNamesElsewhere(t *testing.T) {
 	}
 }
 
+// A volume goes on in another place and comes back to the first one, time and again: neither
+// place hashes what the other has written.
+func TestBackAndForth(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		k := w.kept(makeContent(t, "elsewhere", 16<<10, 100_000, 0, 70_000, 2<<20))
+		w.net.SetLink(hostAddr(100), hostAddr(1), slow)
+		other, total := filepath.Join(filepath.Dir(k.dir), "elsewhere"), int64(0)
+		for round := range 4 {
+			e, l := k.run(1, nil)
+			events := watch(t, l)
+			if s := checkedNow(t, l); s.Hashed > 1 {
+				t.Errorf("round %d: hashed %d", round, s.Hashed)
+			}
+			if round < 3 {
+				begun(l, 20)
+			} else {
+				wait(t, l)
+			}
+			total += l.Stats().Swarm.Downloaded
+			for _, ev := range kinds(events(), EventFiles) {
+				t.Errorf("round %d: %s", round, ev.Text)
+			}
+			if err := errors.Join(e.Close(t.Context()), os.Rename(k.dir, other)); err != nil {
+				t.Fatal(err)
+			}
+			k.dir, other = other, k.dir
+		}
+		if size := k.c.meta.Info.Length; total > size+4*80<<10 {
+			t.Errorf("fetched %d of %d", total, size)
+		}
+		k.c.same(t, k.dir)
+	})
+}
+
 // The journal of a folder in which somebody gets the torrent right now is left alone: what it
 // says may change at any moment.
 func TestElsewhereInUse(t *testing.T) {

@@ -222,6 +222,7 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 	}
 	seen.Volume = resume.VolumeAt(t.at.Load().abs)
 	v := o.loaded.Compare(seen)
+	o.vouch(&v, seen)
 	v.Missing = slices.DeleteFunc(v.Missing, t.users.wasSetAside)
 	if !t.anew.Load() && t.notThere(seen, v, o) {
 		return nil, errNotThere

@@ -50,6 +50,14 @@ func journalDir(stateDir, dir string) string {
 // stateRoot is the folder that holds the folders of journals.
 func (e *Engine) stateRoot() string { return filepath.Join(e.cfg.StateDir, "journals") }
 
+// stateName is the name of the folder of journals of a download folder.
+func (e *Engine) stateName(dir string) string {
+	if e.cfg.seams != nil {
+		return filepath.Base(dir)
+	}
+	return filepath.Base(journalDir(e.cfg.StateDir, dir))
+}
+
 // stateFolders returns the names of the folders of journals.
 func (e *Engine) stateFolders() (names []string) {
 	if s := e.cfg.seams; s != nil {

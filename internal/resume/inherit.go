@@ -11,7 +11,7 @@ import (
 // claims hold there. now is how the files lie in that folder, under the names of the journal's
 // layout.
 func (lo *Loaded) Holds(now Seen) (files, pieces int) {
-	st, fits := lo.elsewhere(now)
+	st, fits, _ := lo.elsewhere(now)
 	for _, fit := range fits {
 		if fit {
 			files++
@@ -20,10 +20,10 @@ func (lo *Loaded) Holds(now Seen) (files, pieces int) {
 	return files, int(st.have.Count())
 }
 
-// elsewhere returns what of the journal holds for files in another folder, and which files are
-// as noted. Size and time decide; that a change may be our own unfinished work counts for the
+// elsewhere returns what of the journal holds for files in another folder, which files are as
+// noted, and the pieces in doubt. Size and time decide; that a change may be our own unfinished work counts for the
 // folder of the journal alone.
-func (lo *Loaded) elsewhere(now Seen) (st *state, fits []bool) {
+func (lo *Loaded) elsewhere(now Seen) (st *state, fits []bool, doubt *bitfield.Bitfield) {
 	l := lo.lay
 	st = lo.st.clone()
 	st.clean, st.open = true, write{}
@@ -38,7 +38,7 @@ func (lo *Loaded) elsewhere(now Seen) (st *state, fits []bool) {
 		}
 	}
 	st.have, st.safe = v.Trusted, st.files
-	return st, fits
+	return st, fits, v.Doubt
 }
 
 // Inherit lets a journal that does not exist yet begin with what the journal of another folder
@@ -56,7 +56,7 @@ func (j *Journal) Inherit(other *Loaded, names Names, seen Seen) *Loaded {
 	if j.adopted || j.file.end > 0 || j.checkNames(names.naming()) != nil {
 		return nil
 	}
-	st, fits := other.elsewhere(seen)
+	st, fits, _ := other.elsewhere(seen)
 	st.names = names.naming()
 	fresh := newState(&j.lay)
 	fresh.names = maps.Clone(st.names)
@@ -77,5 +77,33 @@ func (j *Journal) Inherit(other *Loaded, names Names, seen Seen) *Loaded {
 	return &Loaded{
 		Clean: true, Names: names, Have: bitfield.New(j.lay.Geometry.Pieces),
 		lay: &j.lay, st: st, boot: j.cfg.Boot, same: true,
+	}
+}
+
+// Vouch settles files that differ from what lo notes and are as the journal of another folder
+// notes them: a volume was elsewhere for a while, and something was written there. What other
+// has in doubt, and lo itself, stays in doubt.
+func (lo *Loaded) Vouch(v *Verdict, other *Loaded, now Seen) {
+	st, fits, theirs := other.elsewhere(now)
+	var changed []int
+	var how []string
+	for k, i := range v.Changed {
+		if !fits[i] {
+			changed, how = append(changed, i), append(how, v.How[k])
+			lo.lay.mark(theirs, i)
+		}
+	}
+	if len(changed) == len(v.Changed) {
+		return
+	}
+	v.Changed, v.How = changed, how
+	for p := range v.Doubt.Clone().Pieces() {
+		if theirs.Has(p) || lo.st.inDoubt(p) {
+			continue
+		}
+		v.Doubt.Clear(p)
+		if st.have.Has(p) {
+			v.Trusted.Set(p)
+		}
 	}
 }
