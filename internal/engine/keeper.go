@@ -660,9 +660,13 @@ func (t *Torrent) openSoon(task func(leave func())) {
 }
 
 // source is what connections read from: the disk of the opening that is current.
-type source struct{ cur atomic.Pointer[disk.Torrent] }
+type source struct {
+	cur  atomic.Pointer[disk.Torrent]
+	open atomic.Pointer[opening] // for Engine.watch
+}
 
 func (s *source) set(o *opening) {
+	s.open.Store(o)
 	if o == nil {
 		s.cur.Store(nil)
 	} else {

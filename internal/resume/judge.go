@@ -74,19 +74,10 @@ func (g *Guard) Expect(seen Seen) {
 // file that is open does not see. It opens nothing, and may be called at any time.
 func (g *Guard) Look(ctx context.Context) (changed, missing []int, err error) {
 	for i := range g.j.lay.Files {
-		e := &g.j.lay.Files[i]
-		if !kept(e) {
-			continue
-		}
 		if err := ctx.Err(); err != nil {
 			return nil, nil, err
 		}
-		gone := false
-		how, err := g.asLeft(i, func() (Identity, error) {
-			id, err := look(g.fs, e.Path)
-			gone = !id.Exists
-			return id, err
-		})
+		how, gone, err := g.LookAt(i)
 		switch {
 		case err != nil:
 			return nil, nil, err
@@ -98,3 +89,20 @@ func (g *Guard) Look(ctx context.Context) (changed, missing []int, err error) {
 	}
 	return changed, missing, nil
 }
+
+// LookAt is Look at one file: in what it is not as we left it, empty when it is, and whether
+// it is gone. It costs one system call.
+func (g *Guard) LookAt(i int) (how string, gone bool, err error) {
+	if i >= len(g.j.lay.Files) || !kept(&g.j.lay.Files[i]) {
+		return "", false, nil
+	}
+	how, err = g.asLeft(i, func() (Identity, error) {
+		id, err := look(g.fs, g.j.lay.Files[i].Path)
+		gone = !id.Exists
+		return id, err
+	})
+	return how, gone, err
+}
+
+// PathOf returns the name of file i as it lies in the folder.
+func (g *Guard) PathOf(i int) string { return g.j.lay.Files[i].Path }

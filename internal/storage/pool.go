@@ -49,6 +49,18 @@ func (p *Pool) OpenFiles() int {
 	return p.open
 }
 
+// Open returns the files that are open and not in use at this moment, by their index in each
+// storage.
+func (p *Pool) Open() map[*Files][]int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := make(map[*Files][]int)
+	for o := p.idle.first(); o != nil; o = p.idle.after(o) {
+		all[o.slot.files] = append(all[o.slot.files], o.slot.entry)
+	}
+	return all
+}
+
 // openFile is an open file and who uses it. All fields are guarded by Pool.mu,
 // but Handle, which the users call.
 type openFile struct {
