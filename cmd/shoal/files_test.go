@@ -64,8 +64,8 @@ func TestFilesAreToldOf(t *testing.T) {
 	s.sameFiles(t, dir)
 }
 
-// When it is over that is told, too.
-func TestGoesOnIsTold(t *testing.T) {
+// What holds a torrent up is told, and when it is over that is told, too.
+func TestHeldIsTold(t *testing.T) {
 	s := newShare(t)
 	r := &running{t: t, name: "get", news: make(chan struct{})}
 	out := &output{json: true, now: time.Now, out: r, errs: &r.stderr}
@@ -83,6 +83,10 @@ func TestGoesOnIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := &watcher{out: out}
+	w.event(tor, shoal.Event{Kind: shoal.EventHeld, Text: "write files/one.bin: no space left on device"})
+	if e := r.await("held", nil); !strings.Contains(e["text"].(string), "no space left") {
+		t.Errorf("told: %v", e)
+	}
 	w.event(tor, shoal.Event{Kind: shoal.EventGoesOn})
 	r.await("goes-on", nil)
 }
