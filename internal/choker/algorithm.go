@@ -35,7 +35,7 @@ func (r *round) seedSlots() {
 	case RoundRobin:
 		r.shareRest(why.SeedTurn)
 	case AntiLeech:
-		r.give(r.slots, why.AntiLeech, anyPeer, byLeech)
+		r.give(r.room, why.AntiLeech, anyPeer, byLeech)
 	default:
 		r.keepFast()
 		r.shareRest(why.SeedTurn)

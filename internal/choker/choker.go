@@ -28,7 +28,9 @@
 // is never empty while an interested peer is choked; an unchoked peer that loses
 // interest keeps its unchoke until the slot is needed, since it costs nothing and
 // saves a message when interest returns; and no more peers are unchoked than
-// there are slots.
+// there are slots. A peer that is unchoked and takes nothing uses none: another is
+// unchoked besides, and at the next round the idle one goes behind all others
+// (why.SlotUnused).
 package choker
 
 import (
@@ -91,6 +93,8 @@ type Peer struct {
 	Snubbed    bool   // it unchoked us and does not answer our requests
 	Hoards     bool   // it does not pass on what a seed gave to it alone
 	Fresh      bool   // new, and its address was not seen in the last ten minutes
+	Idle       bool   // unchoked, and it takes nothing; never of a peer that gives
+	Vain       bool   // choked lately for leaving its slot unused
 
 	Down int64 // bytes a second from it, recently
 	Up   int64 // bytes a second to it, recently
@@ -131,6 +135,7 @@ type Choker struct {
 
 	favourite uint64 // key of the optimistic unchoke; 0: nobody
 	turns     int    // rounds since it became so
+	trials    trials
 
 	// Scratch for one call, kept to allocate nothing.
 	round  round
@@ -150,4 +155,8 @@ func New(cfg Config, rng *rand.Rand) *Choker {
 
 // SetSlots changes the number of slots; 0 or less unchokes nobody. It takes
 // effect with the next call.
-func (c *Choker) SetSlots(n int) { c.slots = max(n, 0) }
+func (c *Choker) SetSlots(n int) {
+	was := c.slots
+	c.slots = max(n, 0)
+	c.trials.slotsChanged(was, c.slots)
+}

@@ -11,6 +11,7 @@ import (
 
 	"shoal/internal/golden"
 	"shoal/internal/mono"
+	"shoal/internal/why"
 )
 
 // TestScripts plays testdata/*.txt. Peers are letters; changes take effect at
@@ -89,6 +90,10 @@ func (m *machine) peer(key uint64, args []string) {
 			p.Progress = m.number(value)
 		case "fresh":
 			p.Fresh = true
+		case "idle", "asks":
+			p.Idle = key == "idle"
+		case "forgiven":
+			p.Vain = false
 		case "snubs":
 			p.Snubbed = true
 		case "answers":
@@ -116,6 +121,7 @@ func (m *machine) apply(changes []Change) string {
 			m.peers[i].UnchokedAt = m.now
 		} else {
 			m.peers[i].ChokedAt = m.now
+			m.peers[i].Idle, m.peers[i].Vain = false, c.Why == why.SlotUnused
 		}
 		if m.peers[i].Unchoked == c.Unchoke {
 			m.t.Fatalf("%s %c, which is so", verb, rune(c.Key))

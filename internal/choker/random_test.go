@@ -19,6 +19,7 @@ type swarm struct {
 	c       *Choker
 	peers   []Peer
 	next    uint64
+	idlers  bool // peers leave their slots unused
 }
 
 func newSwarm(seed uint64) *swarm {
@@ -36,7 +37,7 @@ func (s *swarm) step() {
 		return
 	}
 	i := s.rng.IntN(len(s.peers))
-	switch p := &s.peers[i]; s.rng.IntN(8) {
+	switch p := &s.peers[i]; s.rng.IntN(10) {
 	case 0:
 		s.peers = append(s.peers[:i], s.peers[i+1:]...)
 	case 1, 2, 3:
@@ -47,6 +48,10 @@ func (s *swarm) step() {
 		p.Down = s.rng.Int64N(1000) * s.rng.Int64N(2)
 	case 7:
 		p.Up = s.rng.Int64N(1000)
+	case 8:
+		p.Idle = p.Unchoked && p.Down == 0 && s.idlers
+	case 9:
+		p.Idle, p.Vain = false, false
 	}
 }
 
@@ -82,25 +87,36 @@ func (s *swarm) apply(changes []Change, round bool) error {
 			p.UnchokedAt = s.now
 		} else {
 			p.ChokedAt = s.now
+			p.Idle, p.Vain = false, c.Why == why.SlotUnused
 		}
 	}
-	unchoked, waiting := 0, 0
+	unchoked, waiting, untried, idle := 0, 0, 0, 0
 	for _, p := range s.peers {
+		if !p.Unchoked && p.Interested && !p.vain() {
+			untried++
+		}
 		if p.Unchoked {
 			unchoked++
+			if p.Idle && p.Interested {
+				idle++
+			}
 		} else if p.Interested {
 			waiting++
 		}
 	}
-	if unchoked > s.slots || waiting > 0 && unchoked < s.slots {
-		return fmt.Errorf("%d unchoked, %d waiting, %d slots", unchoked, waiting, s.slots)
+	switch {
+	case unchoked > s.c.Room(), !s.idlers && unchoked > s.slots, waiting > 0 && unchoked < s.slots:
+		return fmt.Errorf("%d unchoked, %d waiting, %d slots, room for %d", unchoked, waiting, s.slots, s.c.Room())
+	case !round && untried > 0 && unchoked-idle < s.slots:
+		return fmt.Errorf("%d of %d unchoked are idle, %d wait who are not known to be, %d slots", idle, unchoked, untried, s.slots)
 	}
 	return nil
 }
 
 func TestRandomSwarms(t *testing.T) {
-	for seed := range uint64(100) {
+	for seed := range uint64(200) {
 		s := newSwarm(seed)
+		s.idlers = seed >= 100
 		round := s.now.Add(Interval)
 		for i := range 1000 {
 			s.step()

@@ -13,9 +13,10 @@ import (
 // dst: chokes first, in the order of peers, then unchokes, the best first.
 func (c *Choker) Round(now mono.Time, seeding bool, peers []Peer, dst []Change) []Change {
 	r := c.begin(now, seeding, peers)
+	r.room = c.roomOfRound(r)
 	r.keepNew()
 	if seeding {
-		r.give(r.slots, why.Gratitude, func(p *Peer) bool { return p.Owes <= -debt }, byCredit)
+		r.give(r.slots, why.Gratitude, func(p *Peer) bool { return p.Owes <= -debt && !p.unused() }, byCredit)
 		r.seedSlots()
 	} else {
 		r.reciprocate()
@@ -23,6 +24,7 @@ func (c *Choker) Round(now mono.Time, seeding bool, peers []Peer, dst []Change) 
 		r.shareRest(why.FreeSlot)
 	}
 	r.keepIdle()
+	c.closeRound(r)
 	return r.changes(dst)
 }
 
@@ -30,37 +32,24 @@ func (c *Choker) Round(now mono.Time, seeding bool, peers []Peer, dst []Change) 
 // while a slot is free. Peers that have lost interest make room; others are not
 // choked, unless there are more of them than slots.
 func (c *Choker) Fill(now mono.Time, seeding bool, peers []Peer, dst []Change) []Change {
-	if c.settled(peers) {
-		return dst
+	t := count(peers)
+	room := c.open(t)
+	if t.busy+t.content <= room && (t.waiting == 0 || t.busy >= c.slots && (t.untried == 0 || t.busy == room)) {
+		return dst // at little cost: nothing is to change
 	}
 	r := c.begin(now, seeding, peers)
+	r.room = room
 	best := byDown
 	if seeding {
 		best = byUp
 	}
-	r.give(c.slots, why.None, func(p *Peer) bool { return p.Unchoked }, best)
+	r.give(room, why.None, func(p *Peer) bool { return p.Unchoked }, best)
 	if !seeding {
-		r.give(c.slots, why.FreeSlot, (*Peer).gives, best)
+		r.give(room, why.FreeSlot, (*Peer).gives, best)
 	}
-	r.shareRest(why.FreeSlot)
+	r.fillRest()
 	r.keepIdle()
 	return r.changes(dst)
-}
-
-// settled reports at little cost that Fill would change nothing.
-func (c *Choker) settled(peers []Peer) bool {
-	busy, idle, waiting := 0, 0, 0
-	for i := range peers {
-		switch p := &peers[i]; {
-		case p.Unchoked && p.Interested:
-			busy++
-		case p.Unchoked:
-			idle++
-		case p.Interested:
-			waiting++
-		}
-	}
-	return busy+idle <= c.slots && (waiting == 0 || busy == c.slots)
 }
 
 // round is one decision in the making. Slots are given by take, one after the
@@ -71,6 +60,7 @@ type round struct {
 	seeding bool
 	peers   []Peer
 	before  uint64 // the optimistic unchoke until now
+	room    int    // peers that may be unchoked: the slots, and those above them
 }
 
 // state is what a round has decided for one peer of the input.
@@ -92,13 +82,13 @@ func (c *Choker) begin(now mono.Time, seeding bool, peers []Peer) *round {
 	c.chosen = c.chosen[:0]
 	c.states = slices.Grow(c.states[:0], len(peers))[:len(peers)]
 	clear(c.states)
-	c.round = round{c, now, seeding, peers, c.favourite}
+	c.round = round{c, now, seeding, peers, c.favourite, c.slots}
 	return &c.round
 }
 
 // take gives a slot, if one is left.
 func (r *round) take(i int, s state, w why.Why) bool {
-	if len(r.chosen) >= r.slots || r.states[i] != without {
+	if len(r.chosen) >= r.room || r.states[i] != without {
 		return false
 	}
 	r.states[i] = s
@@ -129,7 +119,7 @@ func anyPeer(*Peer) bool { return true }
 
 // keepNew: a peer is not choked within five seconds of its unchoke.
 func (r *round) keepNew() {
-	r.give(r.slots, why.None, func(p *Peer) bool { return p.Unchoked && r.held(p) < minHold }, byTurn)
+	r.give(r.room, why.None, func(p *Peer) bool { return p.Unchoked && r.held(p) < minHold }, byTurn)
 }
 
 // held is for how long an unchoked peer has been so.
@@ -138,7 +128,7 @@ func (r *round) held(p *Peer) time.Duration { return r.now.Sub(p.UnchokedAt) }
 // reciprocate gives all slots but the optimistic one to those that give most.
 // With a single slot that is the one.
 func (r *round) reciprocate() {
-	regular := max(r.slots-1, 1)
+	regular := max(r.slots-1, 1) + r.room - r.slots
 	for _, c := range r.chosen {
 		if r.peers[c.peer].Key != r.favourite {
 			regular--
@@ -165,7 +155,7 @@ func (p *Peer) worth() int64 {
 // optimistic keeps the optimistic unchoke for its turn, and then finds another.
 func (r *round) optimistic() {
 	was := slices.IndexFunc(r.peers, func(p Peer) bool {
-		return p.Key == r.favourite && p.Interested && p.Unchoked
+		return p.Key == r.favourite && p.Interested && p.Unchoked && !(p.Idle && r.othersUntried())
 	})
 	r.turns++
 	if was >= 0 && r.states[was] != rewarded && r.turns < r.optimisticTurn(was) {
@@ -211,7 +201,7 @@ func (r *round) weight(i int) int {
 	switch p := &r.peers[i]; {
 	case !p.Interested || p.Unchoked || r.states[i] != without:
 		return 0
-	case p.debts() > 0:
+	case p.debts() > 0, p.vain():
 		return debtorWeight
 	case p.Fresh:
 		return freshWeight
@@ -222,7 +212,7 @@ func (r *round) weight(i int) int {
 // keepFast leaves half of a seed's slots with those that take fastest.
 func (r *round) keepFast() {
 	r.give(r.slots/2, why.SeedRate, func(p *Peer) bool {
-		return p.Unchoked && p.Up > 0 && !p.Hoards && r.held(p) < seedHold
+		return p.Unchoked && p.Up > 0 && !p.Idle && !p.Hoards && r.held(p) < seedHold
 	}, byUp)
 }
 
@@ -235,7 +225,7 @@ func byUp(_ *round, a, b *Peer) int { return cmp.Compare(b.Up, a.Up) }
 // shareRest gives the slots left to those who have not earned one: first those
 // whose turn is not over, then those who wait, who owe us least and have waited longest
 // first, then those who had their turn. Peers that snubbed us come last.
-func (r *round) shareRest(w why.Why) { r.give(r.slots, w, anyPeer, byTurn) }
+func (r *round) shareRest(w why.Why) { r.give(r.room, w, anyPeer, byTurn) }
 
 func byTurn(r *round, a, b *Peer) int {
 	if c := cmp.Compare(r.class(a), r.class(b)); c != 0 {
@@ -260,6 +250,12 @@ func byTurn(r *round, a, b *Peer) int {
 
 func (r *round) class(p *Peer) int {
 	switch {
+	case p.Idle && r.held(p) < turn:
+		return 5
+	case p.Idle:
+		return 7
+	case !p.Unchoked && p.vain():
+		return 6
 	case p.Snubbed && !r.seeding, p.Hoards && r.seeding:
 		return 4
 	case r.seeding && p.Owes <= -debt:
@@ -301,6 +297,8 @@ func (r *round) reason(p *Peer) why.Why {
 	switch {
 	case !p.Interested:
 		return why.NotInterested
+	case p.Idle:
+		return why.SlotUnused
 	case r.seeding && p.Hoards:
 		return why.Hoards
 	case r.seeding:

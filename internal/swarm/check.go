@@ -66,8 +66,8 @@ func (s *Swarm) CheckInvariants() error {
 		return fmt.Errorf("%d peers, at most %d", count, s.cfg.MaxPeers)
 	case len(s.dials) > s.cfg.HalfOpen:
 		return fmt.Errorf("%d dials at once, at most %d", len(s.dials), s.cfg.HalfOpen)
-	case unchoked > max(s.allSlots(), 0):
-		return fmt.Errorf("%d unchoked, %d slots", unchoked, s.allSlots())
+	case unchoked > s.choker.Room():
+		return fmt.Errorf("%d unchoked, room for %d", unchoked, s.choker.Room())
 	case s.idle() && (count > 0 || s.Deadline() != mono.Never):
 		return fmt.Errorf("suspended or stopped, with %d peers and a deadline at %v", count, s.Deadline())
 	case s.completed != s.Complete() || s.seeking != s.needs():

@@ -230,6 +230,9 @@ func (s *Swarm) dealTo(p *peer) {
 }
 
 func (s *Swarm) tell(p *peer, piece uint32) {
+	if p.mask.lacks == 0 {
+		s.useBegins(p)
+	}
 	p.mask.told.Set(piece)
 	p.mask.lacks++
 	p.out = wire.AppendHave(p.out, piece)

@@ -122,9 +122,10 @@ func (s *Swarm) settle() {
 		return
 	}
 	s.readyDeal()
-	if s.rechoke {
+	if s.rechoke || s.now >= s.slotWatch.at {
 		s.fillSlots()
 	}
+	s.watchSlots()
 	s.watchUplink()
 	s.deal()
 	s.measure()

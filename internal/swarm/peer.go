@@ -67,6 +67,7 @@ type peer struct {
 	writer  int              // how many those may be
 	sentAt  mono.Time        // when the writer began with the oldest of them
 	refused int              // requests that could not be served
+	use     slotUse
 
 	// Time and rate.
 	joined    mono.Time

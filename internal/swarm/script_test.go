@@ -182,7 +182,11 @@ func (d *driver) do(verb string, args []string) {
 		d.s.Lost(d.now, d.number(args[0]))
 	case "sent":
 		n := int(d.number(args[1]))
-		d.s.Sent(d.now, d.keys[args[0]], n, int64(n)*block.Size)
+		bytes := int64(n) * block.Size
+		if len(args) == 3 {
+			bytes = int64(d.number(args[2]))
+		}
+		d.s.Sent(d.now, d.keys[args[0]], n, bytes)
 	case "unsent":
 		d.s.Unsent(d.now, d.keys[args[0]], int(d.number(args[1])))
 	case "left":

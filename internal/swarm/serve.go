@@ -36,6 +36,7 @@ func (s *Swarm) requested(p *peer, ref block.Ref) {
 		// It forgot to say so; deployed clients serve it all the same.
 		p.interested = true
 	}
+	s.useAsked(p, ref)
 	p.queue.push(ref)
 	if s.dealing.dealer != nil {
 		s.dealing.dealer.Asked(s.now, superseed.Peer(p.slot), ref.Piece)
@@ -96,6 +97,7 @@ func (s *Swarm) Sent(now mono.Time, key PeerKey, blocks int, bytes int64) {
 		p.writer = max((p.writer+fits+1)/2, leastUploads)
 	}
 	p.sentAt = now
+	s.useSent(p)
 	s.touch(p)
 }
 
@@ -112,6 +114,7 @@ func (s *Swarm) Unsent(now mono.Time, key PeerKey, blocks int) {
 func (s *Swarm) chokeRound() {
 	s.chokeAt = s.now.Add(chokeInterval)
 	s.roundOfUplink()
+	s.slotWatch.stale = true
 	s.gatherChokes()
 	s.tmp().changes = s.choker.Round(s.now, !s.wants(), s.tmp().chokes, s.tmp().changes[:0])
 	s.applyChokes()
@@ -119,7 +122,7 @@ func (s *Swarm) chokeRound() {
 
 // fillSlots gives free slots away between the rounds.
 func (s *Swarm) fillSlots() {
-	s.rechoke = false
+	s.rechoke, s.slotWatch.stale = false, true
 	s.gatherChokes()
 	s.tmp().changes = s.choker.Fill(s.now, !s.wants(), s.tmp().chokes, s.tmp().changes[:0])
 	s.applyChokes()
@@ -134,6 +137,7 @@ func (s *Swarm) gatherChokes() {
 		s.tmp().chokes = append(s.tmp().chokes, choker.Peer{
 			Key: uint64(p.key), Interested: p.interested || s.deserves(p), Unchoked: !p.choked, Open: !p.choking, Snubbed: p.snubbed,
 			Fresh: p.fresh, Hoards: s.hoards(p), Down: int64(p.down.Rate(s.now)), Up: int64(p.up.Rate(s.now)), Owes: p.owes(),
+			Idle: s.now >= s.idleAt(p), Vain: s.now < p.use.vain,
 			Progress: s.progress(p),
 			Joined:   p.joined, UnchokedAt: p.unchokedAt, ChokedAt: p.chokedAt,
 		})
@@ -164,8 +168,10 @@ func (s *Swarm) applyChokes() {
 			id = wire.Unchoke
 			p.unchokedAt = s.now
 			p.refused = 0
+			s.useBegins(p)
 		} else {
 			p.chokedAt = s.now
+			s.useEnds(p, c.Why)
 		}
 		p.out = wire.AppendSimple(p.out, id)
 		if s.tracing() {

@@ -143,6 +143,7 @@ type Swarm struct {
 	dirty     []*peer // peers with something to flush
 	parting   []*peer // neither side gains any more: dropped after the flush
 	uplink    uplink
+	slotWatch slotWatch
 	upLimit   int64  // bytes a second to all peers together; 0: none is known
 	autoSlots bool   // how many slots there are follows from that
 	freed     bool   // blocks became free: ask every peer with room
@@ -241,7 +242,7 @@ func New(cfg Config, now mono.Time, rng *rand.Rand) *Swarm {
 	s.fetching = s.picker.Missing() > 0
 	s.dealing.first = !s.fetching && s.bare == nil
 	s.search.at = mono.Never
-	s.uplink.idleAt = mono.Never
+	s.uplink.idleAt, s.slotWatch.at = mono.Never, mono.Never
 	return s
 }
 

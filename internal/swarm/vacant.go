@@ -33,10 +33,15 @@ func (s *Swarm) roomToDial() bool {
 }
 
 // vacant reports whether a peer only holds a place: by now it would have said what it has,
-// or that it wants something.
+// or that it wants something. One that says so and then leaves its slot unused is no better.
 func (s *Swarm) vacant(p *peer) bool {
-	if s.now < p.joined.Add(speaksAfter) || s.book.FromUser(p.addr) || p.interested || p.interesting || p.mask != nil ||
-		p.down.Total() > 0 || p.up.Total() > 0 {
+	if s.now < p.joined.Add(speaksAfter) || s.book.FromUser(p.addr) || p.interesting || p.mask != nil || p.down.Total() > 0 {
+		return false
+	}
+	if p.interested {
+		return s.bare == nil && s.unused(p)
+	}
+	if p.up.Total() > 0 {
 		return false
 	}
 	if s.bare != nil {

@@ -67,6 +67,7 @@ const (
 	NotInterested   // it no longer wants anything
 	Snubbed         // it has not answered our requests
 	Outbid          // others give more
+	SlotUnused      // it was unchoked and took nothing
 	OptimisticEnded // its turn is over, as the optimistic unchoke or in a free slot
 
 	// Of the fast extension.
@@ -198,6 +199,7 @@ var texts = [count]struct{ name, words string }{
 	NotInterested:      {"not-interested", "it wants nothing from us"},
 	Snubbed:            {"snubbed", "it has not answered our requests"},
 	Outbid:             {"outbid", "others give more"},
+	SlotUnused:         {"slot-unused", "it makes no use of its slot, and others wait"},
 	OptimisticEnded:    {"optimistic-ended", "its turn is over"},
 	Choked:             {"choked", "it is choked"},
 	NotHad:             {"not-had", "we do not have the piece"},
