@@ -52,7 +52,10 @@ const (
 	silent = iota
 	partly
 	handshaken
-	asking // and says that it is interested, and asks for nothing
+	asking  // and says that it is interested, and asks for nothing
+	sipping // and asks for one block when it is unchoked
+	deaf    // and asks for everything then, and reads nothing more
+	licking // and asks for a byte each second from then on
 )
 
 // crowdAt puts so many connections to a seed, and then asks it for a block over one more: a
@@ -90,10 +93,13 @@ func crowdAt(t *testing.T, who string, wrap []string, n, kind int, more ...strin
 			c.Write([]byte(hello[:30]))
 		case handshaken:
 			c.Write([]byte(hello + string(id)))
-		case asking:
+		case asking, sipping, deaf, licking:
 			c.Write([]byte(hello + string(id) + "\x00\x00\x00\x01\x02"))
 		}
-		if kind >= handshaken {
+		switch {
+		case kind > asking:
+			all.Go(func() { misuse(c, kind) })
+		case kind >= handshaken:
 			all.Go(func() { io.Copy(io.Discard, c) })
 		}
 	}
@@ -119,6 +125,50 @@ func crowdAt(t *testing.T, who string, wrap []string, n, kind int, more ...strin
 	}
 	t.Logf("%d connections, handshake answered after %v, no block", len(open), answered)
 	return "locks out"
+}
+
+// misuse takes an unchoke, and makes little use of it.
+func misuse(c net.Conn, kind int) {
+	if kind == deaf {
+		c.(*net.TCPConn).SetReadBuffer(4096)
+	}
+	if _, err := io.ReadFull(c, make([]byte, 68)); err != nil {
+		return
+	}
+	size := make([]byte, 4)
+	for {
+		if _, err := io.ReadFull(c, size); err != nil {
+			return
+		}
+		n := binary.BigEndian.Uint32(size)
+		if n == 0 || n > 1<<20 {
+			continue
+		}
+		msg := make([]byte, n)
+		if _, err := io.ReadFull(c, msg); err != nil {
+			return
+		}
+		if msg[0] != 1 { // unchoked
+			continue
+		}
+		switch kind {
+		case sipping:
+			tell(c, 6, "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x40\x00")
+		case deaf:
+			for i := range 240 {
+				tell(c, 6, "\x00\x00\x00"+string(rune(i%24))+"\x00\x00\x00\x00\x00\x00\x40\x00")
+			}
+			return // the connection stays open
+		case licking:
+			for tell(c, 6, "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01") == nil {
+				time.Sleep(time.Second)
+				// What it got, without waiting for more.
+				c.SetReadDeadline(time.Now().Add(time.Millisecond))
+				io.Copy(io.Discard, c)
+			}
+			return
+		}
+	}
 }
 
 // wants dials a seed and asks for a block: whether the handshake is answered, and whether the

@@ -135,6 +135,14 @@ func trialsG() []trial {
 			return ""
 		}
 	}
+	// soon is beside those: that a failure which names no time is followed by another request
+	// within as long as they wait.
+	soon := func(s *sloppy, p *process) string {
+		if len(s.announces("")) > 1 {
+			return "accepts"
+		}
+		return ""
+	}
 	return []trial{
 		{name: "a tracker that refuses the ports 6881 to 6889", want: "accepts", why: "many do; the port is one of the private range", serial: true, run: func(t *testing.T, who string) string {
 			switch port := portOf(t, who, t.TempDir()); {
@@ -163,6 +171,13 @@ func trialsG() []trial {
 			}
 			t.Log(p.tail())
 			return "keeps quiet"
+		}},
+		{name: "a failure that names no time", want: "accepts", why: "it is asked again within 30 s, which the next three are not", run: func(t *testing.T, who string) string {
+			outcome := private(func() []byte { return failing("come back later") }, 30*time.Second, soon)(t, who)
+			if outcome == "" {
+				return "waits"
+			}
+			return outcome
 		}},
 		{name: "a failure with an interval of an hour", want: "accepts", why: "it is heeded", run: func(t *testing.T, who string) string {
 			return private(func() []byte { return failing("come back later", entry{"interval", 3600}) }, 45*time.Second, onceIn(30*time.Second))(t, who)

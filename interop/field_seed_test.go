@@ -174,7 +174,8 @@ func (g *giver) block(c net.Conn, request []byte) bool {
 	return true
 }
 
-func tell(c net.Conn, id byte, body string) {
+func tell(c net.Conn, id byte, body string) error {
 	b := binary.BigEndian.AppendUint32(nil, uint32(1+len(body)))
-	c.Write(append(append(b, id), body...))
+	_, err := c.Write(append(append(b, id), body...))
+	return err
 }
