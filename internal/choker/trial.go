@@ -2,7 +2,9 @@ package choker
 
 import (
 	"slices"
+	"time"
 
+	"shoal/internal/mono"
 	"shoal/internal/why"
 )
 
@@ -13,6 +15,10 @@ import (
 // Where hardly any unchoked peer takes anything, the next peer is likely to be as idle as
 // the last ones. So twice as many are unchoked each time: of 80 peers in front of one that
 // does ask, 8, 16, 32 and the rest have shown it after three trials, not after ten.
+
+// trial is how long a peer is unchoked until it counts as one that takes something, unless it is
+// idle by then.
+const trial = 3 * time.Second
 
 // trials is what a choker knows of slots that idle peers hold.
 type trials struct {
@@ -31,18 +37,21 @@ func (t *trials) slotsChanged(from, to int) {
 type tally struct {
 	busy    int // unchoked and interested
 	idle    int // of these, those that take nothing
+	proven  int // of these, those that have taken something for the time of a trial
 	content int // unchoked, without interest
 	waiting int // choked and interested
 	untried int // of these, those that did not leave their last slot unused
 }
 
-func count(peers []Peer) (t tally) {
+func count(now mono.Time, peers []Peer) (t tally) {
 	for i := range peers {
 		switch p := &peers[i]; {
 		case p.Unchoked && p.Interested:
 			t.busy++
 			if p.Idle {
 				t.idle++
+			} else if now.Sub(p.UnchokedAt) >= trial {
+				t.proven++
 			}
 		case p.Unchoked:
 			t.content++
@@ -71,7 +80,7 @@ func (c *Choker) open(t tally) int {
 		return 0
 	}
 	most := c.slots + t.idle
-	if t.busy-t.idle <= c.slots/4 {
+	if t.proven <= c.slots/4 {
 		most += t.idle
 	}
 	had := min(c.trials.extra, t.busy-c.slots)

@@ -55,9 +55,12 @@ func idleSlots(name, story string, pieces uint32) Scenario {
 			}
 			s := w.Add(Spec{Name: "S", Have: have, Up: 400 * kb, SuperSeed: swarm.SuperSeedOff})
 			var hurry error
-			idlers(w, s, 60, func(held time.Duration) { hurry = fmt.Errorf("choked %v after an unchoke", held) })
-			if err := w.Run(2*time.Second, nil); err != nil {
-				return err
+			hurried := func(held time.Duration) { hurry = fmt.Errorf("choked %v after an unchoke", held) }
+			for i := range 60 { // one after the other
+				idler(w, s, i, hurried)
+				if err := w.Run(30*time.Millisecond, nil); err != nil {
+					return err
+				}
 			}
 			l := w.Add(Spec{Name: "L", Up: 400 * kb})
 			l.Knows(s)
@@ -72,34 +75,32 @@ func idleSlots(name, story string, pieces uint32) Scenario {
 	}
 }
 
-// idlers casts n peers that want something from a node and make no use of its slots, each in one
-// of three ways. hurried is called when one is choked too soon after it was unchoked.
-func idlers(w *World, to *Node, n int, hurried func(held time.Duration)) {
-	for i := range n {
-		var since time.Duration
-		asks := block.Ref{Length: block.Size}
-		w.Cast(&Actor{
-			Name: fmt.Sprintf("I%d", i),
-			Begin: func(a *Actor, e *Conn) {
-				e.write(wire.AppendSimple(nil, wire.Interested), nil)
-				if i%3 == 2 { // a byte each second, also while it is choked
-					asks.Length = 1
-					a.repeat(e, time.Second, func() { e.write(wire.AppendRequest(nil, asks), nil) })
+// idler casts a peer that wants something from a node and makes no use of its slot, in one of
+// three ways by its number. hurried is called when it is choked too soon after it was unchoked.
+func idler(w *World, to *Node, number int, hurried func(held time.Duration)) {
+	var since time.Duration
+	asks := block.Ref{Length: block.Size}
+	w.Cast(&Actor{
+		Name: fmt.Sprintf("I%d", number),
+		Begin: func(a *Actor, e *Conn) {
+			e.write(wire.AppendSimple(nil, wire.Interested), nil)
+			if number%3 == 2 { // a byte each second, also while it is choked
+				asks.Length = 1
+				a.repeat(e, time.Second, func() { e.write(wire.AppendRequest(nil, asks), nil) })
+			}
+		},
+		Hear: func(_ *Actor, e *Conn, m wire.Message) {
+			switch m.ID {
+			case wire.Unchoke:
+				since = w.Now()
+				if number%3 == 1 { // one block a turn
+					e.write(wire.AppendRequest(nil, asks), nil)
 				}
-			},
-			Hear: func(_ *Actor, e *Conn, m wire.Message) {
-				switch m.ID {
-				case wire.Unchoke:
-					since = w.Now()
-					if i%3 == 1 { // one block a turn
-						e.write(wire.AppendRequest(nil, asks), nil)
-					}
-				case wire.Choke:
-					if held := w.Now() - since; held < 4*time.Second {
-						hurried(held)
-					}
+			case wire.Choke:
+				if held := w.Now() - since; held < 4*time.Second {
+					hurried(held)
 				}
-			},
-		}).Visit(to, 5*time.Second)
-	}
+			}
+		},
+	}).Visit(to, 5*time.Second)
 }

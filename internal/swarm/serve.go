@@ -3,6 +3,7 @@ package swarm
 import (
 	"fmt"
 	"net/netip"
+	"time"
 
 	"shoal/internal/block"
 	"shoal/internal/choker"
@@ -115,7 +116,7 @@ func (s *Swarm) chokeRound() {
 	s.chokeAt = s.now.Add(chokeInterval)
 	s.roundOfUplink()
 	s.slotWatch.stale = true
-	s.gatherChokes()
+	s.gatherChokes(takesAfter)
 	s.tmp().changes = s.choker.Round(s.now, !s.wants(), s.tmp().chokes, s.tmp().changes[:0])
 	s.applyChokes()
 }
@@ -123,12 +124,14 @@ func (s *Swarm) chokeRound() {
 // fillSlots gives free slots away between the rounds.
 func (s *Swarm) fillSlots() {
 	s.rechoke, s.slotWatch.stale = false, true
-	s.gatherChokes()
+	s.gatherChokes(movesAfter)
 	s.tmp().changes = s.choker.Fill(s.now, !s.wants(), s.tmp().chokes, s.tmp().changes[:0])
 	s.applyChokes()
 }
 
-func (s *Swarm) gatherChokes() {
+// gatherChokes collects what the choker has to know. takes is how long a block may take on its
+// way to a peer that is not idle.
+func (s *Swarm) gatherChokes(takes time.Duration) {
 	s.tmp().chokes = s.tmp().chokes[:0]
 	for _, p := range s.peers {
 		if p == nil {
@@ -137,7 +140,7 @@ func (s *Swarm) gatherChokes() {
 		s.tmp().chokes = append(s.tmp().chokes, choker.Peer{
 			Key: uint64(p.key), Interested: p.interested || s.deserves(p), Unchoked: !p.choked, Open: !p.choking, Snubbed: p.snubbed,
 			Fresh: p.fresh, Hoards: s.hoards(p), Down: int64(p.down.Rate(s.now)), Up: int64(p.up.Rate(s.now)), Owes: p.owes(),
-			Idle: s.now >= s.idleAt(p), Vain: s.now < p.use.vain,
+			Idle: s.now >= s.idleAt(p, takes), Vain: s.now < p.use.vain,
 			Progress: s.progress(p),
 			Joined:   p.joined, UnchokedAt: p.unchokedAt, ChokedAt: p.chokedAt,
 		})

@@ -16,9 +16,12 @@ const (
 	// counts as unused: a round trip, and a second for a packet that has to be sent again
 	// (RFC 6298).
 	asksAfter = 2 * time.Second
-	// takesAfter is how long a whole block may take to be taken: at less than 3 KiB a second
-	// the slot brings others next to nothing.
-	takesAfter = 5 * time.Second
+	// movesAfter is how long a whole block may take to be taken until another peer is unchoked
+	// besides, which costs the slow one nothing.
+	movesAfter = 3 * time.Second
+	// takesAfter is how long it may take until the peer loses its slot. The writer hands over
+	// four blocks at least, so that is a peer that takes less than 7 KiB a second.
+	takesAfter = 10 * time.Second
 	// vainFor is how long a peer that left its slot unused comes behind others: four turns
 	// of a slot. After that it waits as any peer.
 	vainFor = 2 * time.Minute
@@ -78,12 +81,12 @@ func (p *peer) asksNothing() bool { return p.queue.len() == 0 && p.flight == 0 }
 
 // idleAt is when the slot of an unchoked peer counts as unused, if nothing happens until
 // then. A peer that gives has its slot for that, and one to which we show nothing has nothing
-// to ask for.
-func (s *Swarm) idleAt(p *peer) mono.Time {
+// to ask for. takes is how long a block may take.
+func (s *Swarm) idleAt(p *peer, takes time.Duration) mono.Time {
 	if p.choked || !p.snubbed && p.down.Rate(s.now) > 0 || p.mask != nil && !p.mask.off && p.mask.lacks == 0 {
 		return mono.Never
 	}
-	at := p.use.moved.Add(takesAfter + s.turnOfLimit())
+	at := p.use.moved.Add(takes + s.turnOfLimit())
 	if p.asksNothing() {
 		at = min(at, p.use.asked.Add(asksAfter))
 	}
@@ -100,7 +103,7 @@ func (s *Swarm) turnOfLimit() time.Duration {
 }
 
 // unused reports whether p makes no use of its slot, or made none of its last one.
-func (s *Swarm) unused(p *peer) bool { return s.now >= s.idleAt(p) || s.now < p.use.vain }
+func (s *Swarm) unused(p *peer) bool { return s.now >= s.idleAt(p, takesAfter) || s.now < p.use.vain }
 
 // watchSlots has slots given away once a peer has become idle while others wait.
 func (s *Swarm) watchSlots() {
@@ -120,7 +123,7 @@ func (s *Swarm) nextIdle() mono.Time {
 		case p.choked:
 			waits = waits || s.now >= p.use.vain
 		default:
-			if t := s.idleAt(p); t > s.now {
+			if t := s.idleAt(p, movesAfter); t > s.now {
 				at = min(at, t)
 			}
 		}

@@ -3,6 +3,7 @@ package swarm
 import (
 	"net/netip"
 
+	"shoal/internal/block"
 	"shoal/internal/lobby"
 	"shoal/internal/mono"
 )
@@ -39,7 +40,7 @@ func (s *Swarm) vacant(p *peer) bool {
 		return false
 	}
 	if p.interested {
-		return s.bare == nil && s.unused(p)
+		return s.bare == nil && (s.unused(p) || p.up.Total() < block.Size && s.now >= s.idleAt(p, movesAfter))
 	}
 	if p.up.Total() > 0 {
 		return false
