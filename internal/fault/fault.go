@@ -70,7 +70,7 @@ var kinds = [...]struct {
 	Busy:         {"in use", "another program or the system holds it: end that, and it goes on by itself", Hold},
 	NoMemory:     {"out of memory", "end some programs; it goes on by itself", Slow},
 	Unsupported:  {"not supported", "this file system can't do that: choose a folder on another one", Hold},
-	NoFiles:      {"no more files", "the file system takes no more files, whatever room it has for bytes (df -i): remove files that you don't need, however small, or choose a folder on another one", Hold},
+	NoFiles:      {"no more files", "the file system takes no more files, whatever room it has for bytes (no inodes are left, df -i): remove files that you don't need, however small, or choose a folder on another one", Hold},
 }
 
 // String returns the kind in two or three words.

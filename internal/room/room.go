@@ -73,7 +73,7 @@ func Judge(bytes, files, others int64, v Volume) *Shortage {
 func (s *Shortage) Error() string {
 	text := fmt.Sprintf("%s: not enough room: ", s.Dir)
 	if s.Files > 0 {
-		return text + fmt.Sprintf("files and folders to be made: %s, and the file system takes only %s more, whatever room it has for bytes (df -i)", plural.Group(s.Files), plural.Group(s.FreeFiles))
+		return text + fmt.Sprintf("files and folders to be made: %s, and the file system takes only %s more, whatever room it has for bytes (inodes: df -i)", plural.Group(s.Files), plural.Group(s.FreeFiles))
 	}
 	text += fmt.Sprintf("%s are needed", bytesText(s.Need))
 	if s.Others > 0 {
