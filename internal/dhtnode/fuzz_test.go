@@ -38,7 +38,7 @@ func FuzzParseState(f *testing.F) {
 // Whatever a torrent names as a way into the DHT, what is taken has a host and a port, and is
 // read again the same.
 func FuzzParseWay(f *testing.F) {
-	for _, s := range []string{"router.example:6881", "192.0.2.1:1", "[2001:db8::1]:65535", "[::1%eth0]:6881", ":1", "a:0", "[a:1"} {
+	for _, s := range []string{"router.example:6881", "192.0.2.1:1", "[2001:db8::1]:65535", "[::1%eth0]:6881", ":1", "[]:1", "a:0", "[a:1"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, in string) {

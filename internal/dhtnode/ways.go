@@ -53,6 +53,9 @@ func parseWay(s string) (way, error) {
 	} else if strings.Contains(host, ":") {
 		return way{}, fmt.Errorf("DHT node %q: IPv6 address without brackets", s)
 	}
+	if host == "" { // an empty name means this machine to a resolver
+		return way{}, fmt.Errorf("DHT node %q has no host", s)
+	}
 	return way{host: host, port: uint16(port)}, nil
 }
 
