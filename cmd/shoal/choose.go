@@ -36,7 +36,7 @@ type selection struct {
 	bytes    int64                     // in these
 }
 
-// selection resolves the flags. A word that fits no file is a mistake, which is told before
+// selection resolves the flags. A word that fits no file is a mistake, reported before
 // anything is made or fetched.
 func (c *chooseFlags) selection(info *metainfo.Info) (selection, error) {
 	all := chooserOf(info, c.folded)

@@ -166,7 +166,7 @@ func create(ctx context.Context, out *output, o shoal.CreateOptions, c createFla
 	return nil
 }
 
-// outputFile says where the torrent is written to. A mistake is told before an hour of hashing.
+// outputFile returns the path that the torrent is written to. It reports a mistake before an hour of hashing.
 func outputFile(o *shoal.CreateOptions, file string) (string, error) {
 	if file == "" {
 		name := o.Name

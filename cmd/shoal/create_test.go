@@ -25,7 +25,7 @@ func made(t *testing.T, file string, args ...string) *metainfo.Torrent {
 	return m
 }
 
-// What is said of a torrent is in it, and what changes the info-hash does so.
+// The flags that describe a torrent end up in it, and those that change the info-hash do so.
 func TestCreateFlags(t *testing.T) {
 	dir := t.TempDir()
 	data := filepath.Join(dir, "data")
@@ -68,7 +68,7 @@ func TestCreateFlags(t *testing.T) {
 	}
 }
 
-// What can't be is told before anything is hashed.
+// create reports what it cannot take before it hashes anything.
 func TestCreateRefuses(t *testing.T) {
 	dir := t.TempDir()
 	data, text := filepath.Join(dir, "data"), filepath.Join(dir, "text")
