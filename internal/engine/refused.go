@@ -170,7 +170,7 @@ func takesFiles(folder storage.FS, dir string) bool {
 	if !ok {
 		return false
 	}
-	name := path.Join(dir, ".try.shoal-new") // no file of a torrent has the suffix
+	name := path.Join(dir, "."+randomName()+".shoal-new") // no file of a torrent has the suffix
 	h, err := folder.Open(name, storage.Create)
 	if err != nil {
 		return false

@@ -13,20 +13,28 @@ import (
 // empty files in a folder of its own and removing them: no other answer is sure, since file
 // systems are mounted with options, and over networks. Only torrents with names that some file
 // system refuses make it ask, and only what is in doubt.
+//
+// The folder is one that the taste has made itself, under a name that was free: a folder that
+// was there could be a link to another file system, or hold files of the user. What others
+// put into it meanwhile is neither believed nor removed.
 type taste struct {
 	folder storage.FS
 	mover  storage.Mover
 	lister storage.Lister
 	dir    string
-	open   bool // dir is made, and takes files
+	open   bool // we made dir, and it takes files
 	takes  map[string]bool
 }
 
 // mostDoubts bounds the names that are tried; what is in doubt beyond that is rewritten.
 const mostDoubts = 256
 
+// probeNames is how many names for a probe are tried. Each is random, so the second is
+// needed only where the file system lies.
+const probeNames = 4
+
 func newTaste(folder storage.FS, infoHash [20]byte) *taste {
-	t := &taste{folder: folder, takes: map[string]bool{}, dir: "." + hex.EncodeToString(infoHash[:]) + ".shoal-probe"}
+	t := &taste{folder: folder, takes: map[string]bool{}}
 	var ok bool
 	if t.mover, ok = folder.(storage.Mover); !ok {
 		return t
@@ -34,39 +42,72 @@ func newTaste(folder storage.FS, infoHash [20]byte) *taste {
 	if t.lister, ok = folder.(storage.Lister); !ok {
 		return t
 	}
-	if err := folder.Mkdir(t.dir); err != nil && !errors.Is(err, fs.ErrExist) {
-		return t // nothing can be made here, and the first write says why
+	for range probeNames {
+		dir := "." + hex.EncodeToString(infoHash[:]) + "." + randomName() + ".shoal-probe"
+		switch err := folder.Mkdir(dir); {
+		case err == nil:
+			t.dir = dir
+			t.open = t.try("probe")
+			return t
+		case !errors.Is(err, fs.ErrExist):
+			return t // nothing can be made here, and the first write says why
+		}
 	}
-	t.open = t.try("probe")
 	return t
 }
 
-// close removes what was made.
+// close removes the folder that newTaste made. One that others put something into stays.
 func (t *taste) close() {
-	if t.mover != nil {
-		_ = t.mover.Remove(t.dir) // where it stays, it is empty
+	if t.dir != "" {
+		_ = t.mover.Remove(t.dir)
 	}
+}
+
+// A probe is an empty file that a taste has made.
+type probe struct {
+	at   string
+	info fs.FileInfo
+}
+
+// make makes an empty file. Where the name is there already, somebody else has made it: that
+// shows nothing.
+func (t *taste) make(name string) (*probe, error) {
+	p := &probe{at: t.dir + "/" + name}
+	h, err := t.folder.Open(p.at, storage.Create)
+	if err != nil {
+		return nil, err
+	}
+	p.info, err = h.Stat()
+	return p, errors.Join(err, h.Close())
+}
+
+// remove removes a file that the taste has made, by the name that it got, and nothing else.
+func (t *taste) remove(p *probe) {
+	if p == nil {
+		return
+	}
+	if p.is(t.folder.Lstat(p.at)) {
+		_ = t.mover.Remove(p.at)
+		return
+	}
+	list, _, _ := t.lister.List(t.dir, 100)
+	for _, e := range list {
+		if at := t.dir + "/" + e.Name(); p.is(t.folder.Lstat(at)) {
+			_ = t.mover.Remove(at)
+		}
+	}
+}
+
+// is reports whether what was looked up is the file that was made.
+func (p *probe) is(info fs.FileInfo, err error) bool {
+	return err == nil && p.info != nil && info.Mode().IsRegular() && info.Size() == 0 && storage.SameFile(info, p.info)
 }
 
 // try makes a file, looks whether it has its name, and removes it.
 func (t *taste) try(name string) bool {
-	at := t.dir + "/" + name
-	h, err := t.folder.Open(at, storage.Create)
-	if errors.Is(err, fs.ErrExist) { // left by a stop
-		return t.mover.Remove(at) == nil && !t.listed(name) && t.try(name)
-	}
-	if err != nil {
-		return false
-	}
-	h.Close()
-	there := t.listed(name)
-	if err := t.mover.Remove(at); err != nil && !there {
-		list, _, _ := t.lister.List(t.dir, 100) // by the name that it got
-		for _, e := range list {
-			_ = t.mover.Remove(t.dir + "/" + e.Name())
-		}
-	}
-	return there
+	p, err := t.make(name)
+	defer t.remove(p)
+	return err == nil && t.listed(name)
 }
 
 // listed reports whether the folder lists a file by exactly this name: some file systems drop
@@ -120,17 +161,15 @@ func (t *taste) folds() bool {
 	return t.open && (t.reaches("Case", "cASE") || t.reaches("e\u0301", "\u00e9"))
 }
 
-// reaches reports whether a file is found by another name than its own.
+// reaches reports whether a file is found by another name than its own. What has the other
+// name need not look like the file: some file systems number a file at each look, and to keep
+// two names apart for nothing is safe.
 func (t *taste) reaches(name, other string) bool {
-	at := t.dir + "/" + name
-	h, err := t.folder.Open(at, storage.Create)
-	if err != nil && !errors.Is(err, fs.ErrExist) {
+	p, err := t.make(name)
+	defer t.remove(p)
+	if err != nil {
 		return false
 	}
-	if err == nil {
-		h.Close()
-	}
 	_, err = t.folder.Lstat(t.dir + "/" + other)
-	_ = t.mover.Remove(at)
 	return err == nil
 }
