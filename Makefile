@@ -10,6 +10,7 @@ PLATFORMS := $(foreach os,linux darwin windows freebsd,$(os)/amd64 $(os)/arm64)
 SEEDS ?= 1000
 SEED ?=
 TRACE ?=
+HASHES ?=
 TIME ?= 30s
 SIZE ?= 256
 ROUNDS ?= 200
@@ -51,9 +52,9 @@ test: ## vet, and every test, under the race detector where there is more than o
 	go test -race -run '^TestSeeds$$' ./internal/sim
 	go test ./internal/sim
 
-sim: ## simulate swarms: SEEDS=1000 many of them, or SEED=42 one again, TRACE=1 with what was said
+sim: ## simulate swarms: SEEDS=1000, or SEED=42 again, TRACE=1 prints the messages, HASHES=FILE keeps the hashes
 	go test ./internal/sim -run TestSeeds -count=1 -timeout 0 \
-		$(if $(SEED),-v -seed=$(SEED),-seeds=$(SEEDS)) $(if $(TRACE),-show)
+		$(if $(SEED),-v -seed=$(SEED),-seeds=$(SEEDS)) $(if $(TRACE),-show) $(if $(HASHES),-hashes=$(abspath $(HASHES)))
 
 golden: ## rewrite the golden scripts of all packages; then read the diff
 	go test -count=1 $$(grep -rl --include='*_test.go' --exclude-dir=testdata '"shoal/internal/golden"' . | xargs -n1 dirname | sort -u) -update

@@ -45,6 +45,29 @@ func TestDependenciesAreDecided(t *testing.T) {
 	none(t, found)
 }
 
+func TestPartsAreAssignedInTheirFile(t *testing.T) {
+	none(t, Parts(module(t)))
+}
+
+// limits holds the types that grew fastest to a size at which a reader can still say what
+// they are made of.
+var limits = []Limit{
+	{"internal/engine", "Torrent", 81},
+	{"internal/engine", "Engine", 46},
+	{"internal/swarm", "Swarm", 47},
+	{"internal/swarm", "peer", 53},
+	{".", "Stats", 40},
+	{"internal/sim", "Node", 33},
+}
+
+// TestStructsStaySmall prints the largest structs too, so that growth is seen.
+func TestStructsStaySmall(t *testing.T) {
+	none(t, Large(module(t), limits))
+	for _, s := range Sizes(module(t))[:20] {
+		t.Logf("%3d fields: %s.%s", s.Fields, s.Package, s.Name)
+	}
+}
+
 func module(t *testing.T) *Module {
 	t.Helper()
 	m, err := self()

@@ -25,6 +25,8 @@ func TestRulesFindWhatIsBroken(t *testing.T) {
 		"maporder": MapOrder(m, Rooms),
 		"door":     OneDoor(m),
 		"comment":  Documented(m),
+		"parts":    Parts(m),
+		"size":     Large(m, nil),
 	}
 	if rules["map"], err = OnTheMap(m); err != nil {
 		t.Fatal(err)
@@ -66,6 +68,8 @@ func TestRulesLetSoundCodeBe(t *testing.T) {
 	none(t, MapOrder(m, Rooms))
 	none(t, OneDoor(m))
 	none(t, Documented(m))
+	none(t, Parts(m))
+	none(t, Large(m, nil))
 	for _, rule := range []func(*Module) ([]Finding, error){OnTheMap, Decided} {
 		found, err := rule(m)
 		if err != nil {

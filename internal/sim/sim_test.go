@@ -20,6 +20,7 @@ var (
 	seeds  = flag.Uint64("seeds", 200, "how many random scenarios TestSeeds plays")
 	seed   = flag.Uint64("seed", 0, "play this seed only; TestScenarios plays its cases with it")
 	traced = flag.Bool("show", false, "print what was said; with -seed")
+	hashed = flag.String("hashes", "", "write one line per seed of TestSeeds to this file: its number, records and hash")
 )
 
 // given reports whether a flag was set.
@@ -63,6 +64,8 @@ func TestSeeds(t *testing.T) {
 		}
 		return
 	}
+	// A change that must not alter behavior leaves this file as it is.
+	lines := make([]string, *seeds)
 	var next, events atomic.Uint64
 	var all sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
@@ -74,6 +77,7 @@ func TestSeeds(t *testing.T) {
 				}
 				w, err := Mix(n).Run(n, nil)
 				events.Add(uint64(w.steps))
+				lines[n] = fmt.Sprintf("seed %d: %d records, %016x\n", n, w.Lines(), w.Hash())
 				if err != nil {
 					t.Errorf("%v\nagain: make sim SEED=%d TRACE=1", err, n)
 				}
@@ -82,6 +86,11 @@ func TestSeeds(t *testing.T) {
 	}
 	all.Wait()
 	t.Logf("%d seeds, %d events", *seeds, events.Load())
+	if *hashed != "" {
+		if err := os.WriteFile(*hashed, []byte(strings.Join(lines, "")), 0o644); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // same are the seeds whose hashes are compared between processes.

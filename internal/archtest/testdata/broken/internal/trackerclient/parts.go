@@ -1,0 +1,23 @@
+package trackerclient
+
+// session is a part.
+//
+//part:
+type session struct {
+	open  bool
+	tries map[string]int
+	order []string
+}
+
+func (s *session) opened() { s.open = true }
+
+// client has two.
+type client struct {
+	session session
+	session2
+}
+
+// session2 is embedded.
+//
+//part:
+type session2 struct{ count int }
