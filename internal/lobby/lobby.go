@@ -2,8 +2,9 @@
 // shaking hands, give way when one more comes and all places are taken.
 //
 // Strangers can open connections and say nothing. So a newcomer always gets a place, and
-// the one that gives way is of those who hold most: of the network, and in it of the
-// address, with the most places. Among these a connection goes first that has not moved on
+// the one that gives way is of the party with the most places: of a network, or of an
+// IPv6 site beyond its part (Weights); in it of the network, and of the address, with
+// the most. Among these a connection goes first that has not moved on
 // for a second, then one that has not named a torrent, and of these the oldest. One address
 // can so keep out itself alone; where all come from one, whoever speaks gets in, since
 // a peer that dials sends its handshake at once (BEP 3).
@@ -34,12 +35,12 @@ type Lobby struct {
 
 // guest is a connection.
 type guest struct {
-	key     Key
-	addr    netip.Addr
-	network netip.Prefix
-	moved   mono.Time // when it came, or named a torrent
-	named   bool      // it has said which torrent it is about
-	done    bool      // its handshake is complete: it leaves by itself
+	key   Key
+	addr  netip.Addr
+	party party
+	moved mono.Time // when it came, or named a torrent
+	named bool      // it has said which torrent it is about
+	done  bool      // its handshake is complete: it leaves by itself
 }
 
 // New makes a lobby with so many places.
@@ -52,7 +53,7 @@ func (l *Lobby) Count() int { return len(l.guests) }
 // own: out is to be closed then. ok is false where nothing can give way.
 func (l *Lobby) Enter(now mono.Time, key Key, addr netip.Addr) (out Key, evicts, ok bool) {
 	addr = addr.Unmap()
-	g := guest{key: key, addr: addr, network: NetworkOf(addr), moved: now}
+	g := guest{key: key, addr: addr, party: partyOf(addr), moved: now}
 	if len(l.guests) >= l.limit {
 		i := l.worst(now, g)
 		if i < 0 {
@@ -98,15 +99,16 @@ func (l *Lobby) find(key Key) *guest {
 
 // worst returns the one that gives way to g; -1 when there is none.
 func (l *Lobby) worst(now mono.Time, g guest) int {
-	networks := map[netip.Prefix]int{g.network: 1}
+	weights := NewWeights(l.limit)
 	addrs := map[netip.Addr]int{g.addr: 1}
+	weights.add(g.party)
 	for _, o := range l.guests {
-		networks[o.network]++
+		weights.add(o.party)
 		addrs[o.addr]++
 	}
 	worst := -1
 	for i, o := range l.guests {
-		if !o.done && (worst < 0 || before(now, o, l.guests[worst], networks, addrs)) {
+		if !o.done && (worst < 0 || before(now, o, l.guests[worst], weights, addrs)) {
 			worst = i
 		}
 	}
@@ -114,8 +116,11 @@ func (l *Lobby) worst(now mono.Time, g guest) int {
 }
 
 // before reports whether a is to go before b.
-func before(now mono.Time, a, b guest, networks map[netip.Prefix]int, addrs map[netip.Addr]int) bool {
-	if x, y := networks[a.network], networks[b.network]; x != y {
+func before(now mono.Time, a, b guest, weights *Weights, addrs map[netip.Addr]int) bool {
+	if x, y := weights.of(a.party), weights.of(b.party); x != y {
+		return x > y
+	}
+	if x, y := weights.networks[a.party.network], weights.networks[b.party.network]; x != y {
 		return x > y
 	}
 	if x, y := addrs[a.addr], addrs[b.addr]; x != y {
@@ -131,17 +136,3 @@ func before(now mono.Time, a, b guest, networks map[netip.Prefix]int, addrs map[
 }
 
 func (g guest) late(now mono.Time) bool { return now.Sub(g.moved) >= patience }
-
-// NetworkOf returns what one party has many addresses of: a /24, of IPv6 a /64. In private
-// networks and on the loopback each address stands for itself: these are the user's own.
-func NetworkOf(a netip.Addr) netip.Prefix {
-	bits := 64
-	switch {
-	case a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast():
-		bits = a.BitLen()
-	case a.Is4():
-		bits = 24
-	}
-	p, _ := a.WithZone("").Prefix(bits)
-	return p
-}

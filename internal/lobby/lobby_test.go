@@ -117,6 +117,87 @@ func TestFlood(t *testing.T) {
 	}
 }
 
+// A party with a /48 has 65,536 networks, and counts as one beyond its part of the places:
+// silent peers of other networks keep their places, however long they take, and households
+// that share a /48 do below that part.
+func TestFloodOfSite(t *testing.T) {
+	const places = 128
+	for _, bits := range []int{48, 56, 64} {
+		l := New(places)
+		now := mono.Start
+		next := Key(0)
+		enter := func(a string) (Key, Key) {
+			now = now.Add(5 * time.Millisecond)
+			next++
+			out, _, ok := l.Enter(now, next, netip.MustParseAddr(a))
+			if !ok || l.Count() > places {
+				t.Fatalf("in is %v, %d places are taken", ok, l.Count())
+			}
+			return next, out
+		}
+		honest := map[Key]string{}
+		for i := range places / sitePart {
+			for _, a := range []string{
+				fmt.Sprintf("2001:db9:7:%x::1", i), // households of one provider
+				fmt.Sprintf("2001:db9:%x::1", 100+i),
+				fmt.Sprintf("198.51.%d.1", i),
+			} {
+				k, _ := enter(a)
+				honest[k] = a
+			}
+		}
+		for i := range 3000 {
+			a := fmt.Sprintf("2001:db8:1:%x::%x", i&(1<<(64-bits)-1), i+1)
+			if _, out := enter(a); honest[out] != "" {
+				t.Fatalf("%s gave way to %s of a /%d", honest[out], a, bits)
+			}
+		}
+		// A household in the same /48 gets in, and stays while it is not the slowest there.
+		polite, _ := enter("2001:db8:1:ffff::1")
+		for i := range 60 {
+			if _, out := enter(fmt.Sprintf("2001:db8:1:%x::1", i&(1<<(64-bits)-1))); out == polite {
+				t.Fatalf("it gave way to newcomer %d", i)
+			}
+		}
+		for k := range honest {
+			if !l.Done(k) {
+				t.Errorf("%s has lost its place", honest[k])
+			}
+		}
+	}
+}
+
+// What counts as one party.
+func TestWeights(t *testing.T) {
+	at := netip.MustParseAddr
+	w := NewWeights(80)
+	for i := range 12 {
+		w.Add(at(fmt.Sprintf("2001:db8:1:%x::1", i)))
+	}
+	for range 2 {
+		w.Add(at("2001:db8:2::1"))
+		w.Add(at("::ffff:203.0.113.9"))
+		w.Add(at("fd00::1"))
+	}
+	for a, want := range map[string]int{
+		"2001:db8:1::5":    2, // of 12 places of the /48 ten are free
+		"2001:db8:1:99::5": 2,
+		"2001:db8:2::2":    2,
+		"2001:db8:2:1::2":  0,
+		"203.0.113.77":     2,
+		"fd00::1":          2,
+		"fd00::2":          0,
+		"fe80::1%eth0":     0,
+	} {
+		if got := w.Of(at(a)); got != want {
+			t.Errorf("%s weighs %d, want %d", a, got, want)
+		}
+	}
+	if !w.OneParty(at("2001:db8:1::1"), at("2001:db8:1:7::1")) || w.OneParty(at("2001:db8:2::1"), at("2001:db8:2:7::1")) || !w.OneParty(at("2001:db8:2::1"), at("2001:db8:2::7")) {
+		t.Error("parties are wrong")
+	}
+}
+
 // Whatever comes and goes: no more places are taken than there are.
 func TestRandom(t *testing.T) {
 	for seed := range uint64(200) {

@@ -11,8 +11,8 @@ import (
 // A full torrent would turn away the only seed for the sake of peers that shook hands, have
 // nothing and ask for nothing. So such a peer holds its place only until another comes:
 // its place counts as free for dials, a few at a time, and for a peer that comes by itself.
-// Of several the one goes whose network holds most places; a newcomer whose own network
-// holds more than theirs gets none of them, so one party cannot push the others out.
+// Of several the one goes whose network, or IPv6 site, holds most places; a newcomer whose
+// own holds more than theirs gets none of them, so one party cannot push the others out.
 
 // turnover is when places change hands.
 type turnover struct {
@@ -77,24 +77,19 @@ func (s *Swarm) vacancies() (n int) {
 // vacantFor returns the vacant peer that gives its place up for a newcomer, nil for none. An
 // invalid address stands for a newcomer of another torrent.
 func (s *Swarm) vacantFor(newcomer netip.AddrPort) (worst *peer) {
-	places := make(map[netip.Prefix]int)
+	weights := lobby.NewWeights(s.cfg.MaxPeers)
 	for _, p := range s.peers {
 		if p != nil {
-			places[lobby.NetworkOf(p.addr.Addr())]++
+			weights.Add(p.addr.Addr())
 		}
-	}
-	var own netip.Prefix
-	if newcomer.IsValid() {
-		own = lobby.NetworkOf(newcomer.Addr())
 	}
 	most := 0
 	for _, p := range s.peers {
 		if p == nil || !s.vacant(p) {
 			continue
 		}
-		network := lobby.NetworkOf(p.addr.Addr())
-		n := places[network]
-		if newcomer.IsValid() && network != own && n <= places[own] {
+		n := weights.Of(p.addr.Addr())
+		if newcomer.IsValid() && !weights.OneParty(p.addr.Addr(), newcomer.Addr()) && n <= weights.Of(newcomer.Addr()) {
 			continue
 		}
 		if worst == nil || n > most || n == most && p.joined < worst.joined {
