@@ -1,6 +1,7 @@
 package tracker
 
 import (
+	"bytes"
 	"strings"
 
 	"golang.org/x/net/idna"
@@ -57,4 +58,52 @@ func asciiHost(authority string) string {
 		return user + host + port
 	}
 	return user + ascii + port
+}
+
+// spoken returns a tracker's words as they are meant to be read: some write them in HTML, for
+// a browser. Only the tags of such a page are left out; what else stands in angle brackets
+// belongs to the words.
+func spoken(b []byte) string {
+	b = b[:min(len(b), 8*maxText)]
+	if !bytes.ContainsAny(b, "<&") {
+		return printable(b)
+	}
+	var text []byte
+	for len(b) > 0 {
+		if n := tag(b); n > 0 {
+			text, b = append(text, ' '), b[n:]
+			continue
+		}
+		text, b = append(text, b[0]), b[1:]
+	}
+	return strings.Join(strings.Fields(printable([]byte(entities.Replace(string(text))))), " ")
+}
+
+// entities are those that deployed trackers write into their words.
+var entities = strings.NewReplacer("&amp;", "&", "&lt;", "<", "&gt;", ">", "&quot;", `"`, "&#39;", "'", "&#039;", "'", "&apos;", "'", "&nbsp;", " ")
+
+// tags are those that deployed trackers write into their words.
+var tags = map[string]bool{
+	"html": true, "head": true, "title": true, "body": true, "p": true, "br": true, "hr": true, "b": true, "i": true,
+	"u": true, "a": true, "font": true, "div": true, "span": true, "center": true, "strong": true, "em": true,
+	"h1": true, "h2": true, "h3": true, "pre": true, "code": true, "img": true, "small": true, "ul": true, "li": true,
+}
+
+// tag returns the length of the tag that b begins with; 0 when it begins with none.
+func tag(b []byte) int {
+	if b[0] != '<' {
+		return 0
+	}
+	end := bytes.IndexByte(b[:min(len(b), 300)], '>')
+	if end < 0 {
+		return 0
+	}
+	name := bytes.ToLower(bytes.Trim(b[1:end], "/ "))
+	if i := bytes.IndexAny(name, " /\t\r\n"); i >= 0 {
+		name = name[:i]
+	}
+	if !tags[string(name)] && !bytes.HasPrefix(name, []byte("!doctype")) {
+		return 0
+	}
+	return end + 1
 }

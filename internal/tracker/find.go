@@ -133,7 +133,7 @@ func parse(b []byte) (bencode.Value, error) {
 		if len(text) == 0 && d.Get("peers").Exists() {
 			return d, nil // it fills in all fields of a form, and has answered
 		}
-		return d, &FailureError{Reason: printable(text), RetryIn: retryIn(d), Soonest: seconds(d.Get("min interval"))}
+		return d, &FailureError{Reason: spoken(text), RetryIn: retryIn(d), Soonest: seconds(d.Get("min interval"))}
 	}
 	return d, nil
 }

@@ -16,6 +16,9 @@ const (
 	compact6 = 16 + 2
 )
 
+// cutList is the note of a list that is not a whole number of peers.
+const cutList = "its list of peers ends inside a peer"
+
 // readPeers reads the peers of a reply. "peers" is a string of compact IPv4 peers (BEP 23)
 // or a list of dictionaries (BEP 3), "peers6" a string of compact IPv6 peers (BEP 7). Either
 // may be missing, and neither form follows from what was asked for. The note says what was
@@ -26,7 +29,7 @@ func readPeers(peers, peers6 bencode.Value) (all []Peer, note string) {
 	l.read(peers6, compact6)
 	var odd []string
 	if l.cut {
-		odd = append(odd, "its list of peers ends inside a peer")
+		odd = append(odd, cutList)
 	}
 	if l.odd > 0 {
 		odd = append(odd, fmt.Sprintf("entries of its list that are not peers: %d", l.odd))

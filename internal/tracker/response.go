@@ -37,7 +37,7 @@ func ParseResponse(b []byte) (Response, error) {
 		r.TrackerID = string(id)
 	}
 	if warning, ok := d.Get("warning message").Bytes(); ok {
-		r.Warning = printable(warning)
+		r.Warning = spoken(warning)
 	}
 	r.Peers, r.Note = readPeers(d.Get("peers"), d.Get("peers6"))
 	return r, nil

@@ -1,7 +1,9 @@
 package tracker
 
 import (
+	"bytes"
 	"encoding/binary"
+	"net/netip"
 	"time"
 
 	"shoal/internal/infohash"
@@ -33,9 +35,12 @@ const (
 	// taken over IPv6. What is longer is cut, and the peers at its end are lost.
 	MaxUDPPacket = announceReplySize + MaxPeers*compact6
 
+	// MinUDPReply is the size of an action and a transaction id: what is shorter is not a
+	// reply.
+	MinUDPReply = 8
+
 	connectSize       = 16
 	announceSize      = 98
-	replyHeader       = 8
 	announceReplySize = 20
 	scrapeEntry       = 12
 
@@ -105,17 +110,17 @@ type UDPReply struct {
 	body   []byte
 }
 
-// ParseUDPReply reads the head of a packet from a tracker. What is too short for its
-// action, or has an unknown one, is none: such packets are to be passed over. It keeps
-// hold of b.
+// ParseUDPReply reads the head of a packet from a tracker, and reports whether it is whole:
+// one that is too short for its action, or has an unknown one, answers nothing, and only its
+// Action and TID are of use, where it has MinUDPReply bytes. The reply keeps hold of b.
 func ParseUDPReply(b []byte) (UDPReply, bool) {
-	if len(b) < replyHeader {
+	if len(b) < MinUDPReply {
 		return UDPReply{}, false
 	}
 	r := UDPReply{
 		Action: Action(binary.BigEndian.Uint32(b)),
 		TID:    binary.BigEndian.Uint32(b[4:]),
-		body:   b[replyHeader:],
+		body:   b[MinUDPReply:],
 	}
 	switch r.Action {
 	case ActionConnect:
@@ -132,13 +137,19 @@ func ParseUDPReply(b []byte) (UDPReply, bool) {
 func (r UDPReply) ConnectionID() uint64 { return binary.BigEndian.Uint64(r.body) }
 
 // Response is what a reply to an announce says. Whether its peers have IPv4 or IPv6
-// addresses follows from the socket it came in by, never from its length.
+// addresses follows from the socket it came in by (BEP 15). Its length decides only where
+// the packet can't be what it should: over IPv6, a list of whole IPv4 peers that has no IPv6
+// address of a peer in it.
 func (r UDPReply) Response(v6 bool) Response {
-	size := compact4
+	size, list, note := compact4, r.body[12:], ""
 	if v6 {
-		size = compact6
+		if size = compact6; only4(list) {
+			size, note = compact4, "its peers have IPv4 addresses, in an answer over IPv6"
+		}
 	}
-	peers := r.body[12:]
+	if len(list)%size != 0 {
+		note = cutList // on its way, or by the tracker
+	}
 	seconds := min(time.Duration(binary.BigEndian.Uint32(r.body))*time.Second, MaxInterval)
 	if int32(binary.BigEndian.Uint32(r.body)) < 0 {
 		seconds = 0 // a negative number, as some trackers write it
@@ -147,9 +158,24 @@ func (r UDPReply) Response(v6 bool) Response {
 		Interval: seconds,
 		Leechers: udpCount(r.body[4:]),
 		Seeders:  udpCount(r.body[8:]),
-		// A packet cut on its way ends within a peer.
-		Peers: appendCompact(nil, peers, size),
+		Peers:    appendCompact(nil, list, size),
+		Note:     note,
 	}
+}
+
+// only4 reports whether a list that came over IPv6 is one of IPv4 peers: it is not a whole
+// number of IPv6 peers, and none that could be read from it has a global or local address.
+func only4(list []byte) bool {
+	if len(list)%compact6 == 0 || len(list)%compact4 != 0 {
+		return false
+	}
+	for b := list; len(b) >= compact6; b = b[compact6:] {
+		a, _ := netip.AddrFromSlice(b[:compact6-2])
+		if first := b[0]; first>>5 == 1 || a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsLoopback() || a.Is4In6() {
+			return false
+		}
+	}
+	return true
 }
 
 // Counts is what a reply to a scrape says of the torrents, in the order they were
@@ -164,13 +190,11 @@ func (r UDPReply) Counts(n int) []Counts {
 	return all
 }
 
-// Failure is what an error says.
+// Failure is what an error says. Some trackers end the text as C does, with what was in the
+// buffer behind it.
 func (r UDPReply) Failure() *FailureError {
-	text := r.body
-	for len(text) > 0 && text[len(text)-1] == 0 {
-		text = text[:len(text)-1] // some trackers end it as C does
-	}
-	return &FailureError{Reason: printable(text)}
+	text, _, _ := bytes.Cut(bytes.TrimLeft(r.body, "\x00"), []byte{0})
+	return &FailureError{Reason: spoken(text)}
 }
 
 // udpCount reads a number of peers; a negative one is none.
