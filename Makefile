@@ -21,7 +21,7 @@ RACE ?=
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: help build install uninstall test sim golden fuzz bench fmt lint interop field torture cross cover clean
+.PHONY: help build install uninstall test words sim golden fuzz bench fmt lint interop field torture cross cover clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,9 +48,12 @@ uninstall: ## remove what make install has put there
 # random scenarios, two worlds at a time, are played under it, its great crowds without.
 test: ## vet, and every test, under the race detector where there is more than one goroutine
 	go vet ./...
-	go test -race $$(go list ./... | grep -v '/internal/sim$$')
+	go test -race $$(go list ./... | grep -v -e '/internal/sim$$' -e '/internal/archtest$$')
 	go test -race -run '^TestSeeds$$' ./internal/sim
-	go test ./internal/sim
+	go test ./internal/sim ./internal/archtest
+
+words: ## print where prose needs a plainer word, by file and line
+	@go test -count=1 -v ./internal/archtest -run TestWords -args -words | grep -o '[A-Za-z][^ ]*:[0-9]*: ".*'; true
 
 sim: ## simulate swarms: SEEDS=1000, or SEED=42 again, TRACE=1 prints the messages, HASHES=FILE keeps the hashes
 	go test ./internal/sim -run TestSeeds -count=1 -timeout 0 \
