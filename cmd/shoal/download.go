@@ -177,7 +177,8 @@ func (d *download) run(ctx context.Context, seed bool) error {
 	if stopSignal(ctx) != nil && !toldToEnd(ctx) {
 		return &failure{exitInterrupted, context.Cause(ctx), "the files are complete; shoal seed goes on sharing them"}
 	}
-	d.complete() // the last event: it ended as it should
+	d.out.say("stopped: %s sent", size(d.torrent.Stats().Uploaded))
+	d.out.event("complete", d.sums()) // the last event: it ended as it should
 	return nil
 }
 
@@ -206,8 +207,7 @@ func (d *download) checked(s shoal.Stats) {
 }
 
 func (d *download) complete() {
-	s, took := d.torrent.Stats(), d.out.now().Sub(d.start)
-	path := d.torrent.Path()
+	s := d.torrent.Stats()
 	text := "complete: " + size(s.Wanted()) + ", all of it here already"
 	if s.Downloaded > 0 {
 		fetching := d.out.now().Sub(d.checkedAt)
@@ -218,11 +218,17 @@ func (d *download) complete() {
 		text += ", " + size(s.Wasted) + " of it in vain"
 	}
 	d.out.say("%s", text)
-	d.out.say("saved as %s", printable(path))
+	d.out.say("saved as %s", printable(d.torrent.Path()))
 	d.explainPart()
-	d.out.event("complete", completeEvent{
-		s.InfoHash, d.torrent.Name(), seconds(took), s.Wanted(), s.Downloaded, s.Wasted, s.Uploaded, d.torrent.Dir(), path,
-	})
+	d.out.event("complete", d.sums())
+}
+
+// sums are the counts of a download as they are now.
+func (d *download) sums() completeEvent {
+	s := d.torrent.Stats()
+	return completeEvent{
+		s.InfoHash, d.torrent.Name(), seconds(d.out.now().Sub(d.start)), s.Wanted(), s.Downloaded, s.Wasted, s.Uploaded, d.torrent.Dir(), d.torrent.Path(),
+	}
 }
 
 // explainPart says what the part file is for, where there is one.

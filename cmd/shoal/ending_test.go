@@ -3,56 +3,133 @@ package main
 import (
 	"bytes"
 	"context"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// A service that is told to end by SIGTERM or SIGHUP ends with 0, whatever it is doing: up,
-// at its start, checking, or looking for metadata that nobody has.
-func TestServicesEnd(t *testing.T) {
+// How commands end that take time, by each signal. A service that is told to end by SIGTERM or
+// SIGHUP ends with 0, whatever it is doing: up, at its start, checking, or looking for metadata
+// that nobody has. Where something was to be done and is not, that is told. Ctrl-C is a person.
+func TestEndings(t *testing.T) {
 	s := newShare(t)
+	silent, err := net.ListenPacket("udp", "127.0.0.1:0") // nobody answers there
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	at := silent.LocalAddr().String()
+	hash := "0123456789abcdef0123456789abcdef01234567"
+	link := "magnet:?xt=urn:btih:" + hash
 	quiet := []string{"--no-dht", "--listen", "127.0.0.1:0"}
-	link := "magnet:?xt=urn:btih:0123456789abcdef0123456789abcdef01234567"
-	for _, sig := range []os.Signal{syscall.SIGTERM, syscall.SIGHUP} {
-		for _, c := range []struct {
-			args  []string
-			await string // empty: at once
-		}{
-			{append([]string{"seed", s.torrent, "--dir", s.dir}, quiet...), "up"},
-			{append([]string{"seed", s.torrent, "--dir", s.dir}, quiet...), ""},
-			{append([]string{"seed", link, "--state", t.TempDir()}, quiet...), "looking"},
-			{append([]string{"run", s.torrent, "--dir", t.TempDir(), "--state", t.TempDir()}, quiet...), "up"},
-			{append([]string{"run", s.torrent, "--dir", t.TempDir(), "--state", t.TempDir()}, quiet...), ""},
-			{append([]string{"run", link, "--dir", t.TempDir(), "--state", t.TempDir()}, quiet...), "looking"},
-			{append([]string{"serve", s.torrent, "--dir", s.dir, "--state", t.TempDir()}, quiet...), "serving"},
-			{append([]string{"serve", link, "--dir", t.TempDir(), "--state", t.TempDir()}, quiet...), "looking"},
-			{[]string{"tracker", "--listen", "127.0.0.1:0"}, "up"},
-			{[]string{"tracker", "--listen", "127.0.0.1:0"}, ""},
-		} {
-			r := start(t, c.args...)
+	with := func(more []string, args ...string) []string { return append(args, more...) }
+	for _, c := range []struct {
+		args    func() []string
+		await   string // empty: at once
+		service bool
+	}{
+		{func() []string { return with(quiet, "seed", s.torrent, "--dir", s.dir) }, "up", true},
+		{func() []string { return with(quiet, "seed", s.torrent, "--dir", s.dir) }, "", true},
+		{func() []string { return with(quiet, "seed", link, "--state", t.TempDir()) }, "looking", true},
+		{func() []string { return with(quiet, "run", s.torrent, "--dir", t.TempDir(), "--state", t.TempDir()) }, "up", true},
+		{func() []string { return with(quiet, "run", s.torrent, "--dir", t.TempDir(), "--state", t.TempDir()) }, "", true},
+		{func() []string { return with(quiet, "run", link, "--dir", t.TempDir(), "--state", t.TempDir()) }, "looking", true},
+		{func() []string { return with(quiet, "run", "--watch", t.TempDir(), "--state", t.TempDir()) }, "up", true},
+		{func() []string { return with(quiet, "serve", s.torrent, "--dir", s.dir, "--state", t.TempDir()) }, "serving", true},
+		{func() []string { return with(quiet, "serve", s.torrent, "--dir", s.dir, "--state", t.TempDir()) }, "complete", true},
+		{func() []string { return with(quiet, "serve", s.torrent, "--dir", t.TempDir(), "--state", t.TempDir()) }, "serving", true},
+		{func() []string { return with(quiet, "serve", link, "--dir", t.TempDir(), "--state", t.TempDir()) }, "looking", true},
+		{func() []string { return []string{"tracker", "--listen", "127.0.0.1:0"} }, "up", true},
+		{func() []string { return []string{"tracker", "--listen", "127.0.0.1:0"} }, "", true},
+		{func() []string { return []string{"dht", "ping", at, "--listen", "127.0.0.1:0"} }, "", true},
+		{func() []string {
+			return []string{"dht", "find-node", hash, "--dht-node", at, "--listen", "127.0.0.1:0"}
+		}, "", true},
+		{func() []string {
+			return []string{"dht", "get-peers", hash, "--dht-node", at, "--listen", "127.0.0.1:0"}
+		}, "", true},
+		{func() []string { return []string{"lab"} }, "", true},
+		{func() []string { return with(quiet, "get", s.torrent, "--dir", s.dir, "--seed") }, "complete", true},
+		{func() []string { return with(quiet, "get", link, "--dir", t.TempDir()) }, "looking", false},
+		{func() []string { return with(quiet, "get", s.torrent, "--dir", t.TempDir()) }, "checked", false},
+		{func() []string { return with(quiet, "get", s.torrent, "--dir", t.TempDir(), "--wait", "1h") }, "checked", false},
+		{func() []string { return with(quiet, "get", s.torrent, "--dir", t.TempDir(), "--stop-after", "1h") }, "checked", false},
+		{func() []string { return with(quiet, "get", s.torrent, link, "--dir", t.TempDir()) }, "listening", false},
+		{func() []string {
+			return with(quiet, "get", link, "--metadata-only", "-o", filepath.Join(t.TempDir(), "x"))
+		}, "looking", false},
+		{func() []string { return []string{"scrape", s.torrent, "--url", "udp://" + at} }, "", false},
+	} {
+		for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+			args := c.args()
+			r := start(t, args...)
 			if c.await != "" {
 				r.await(c.await, nil)
 			}
 			r.signals <- sig
 			code, last := r.wait()
-			if code != exitDone || last["event"] != "complete" && last["event"] != "stopped" {
-				t.Errorf("%v at %q: %v ends it with %d and %v", c.args, c.await, sig, code, last)
+			want, ends := exitInterrupted, last["event"] == "error" && last["code"] == "interrupted"
+			if c.service && sig != os.Interrupt {
+				want, ends = exitDone, last["event"] == "complete" || last["event"] == "stopped"
+			}
+			if code != want || !ends {
+				t.Errorf("%v at %q: %v ends it with %d and %v, want %d", args, c.await, sig, code, last, want)
+			}
+			if n := strings.Count(r.text(), `"event":"complete"`); args[0] == "serve" && n > 1 {
+				t.Errorf("%v at %q: it says complete %d times", args, c.await, n)
 			}
 		}
-		// What is left undone is told; Ctrl-C is a person.
-		r := start(t, append([]string{"get", link, "--dir", t.TempDir()}, quiet...)...)
-		r.await("looking", nil)
-		r.signals <- sig
-		r.finish(exitInterrupted, "error")
 	}
-	r := start(t, append([]string{"seed", s.torrent, "--dir", s.dir}, quiet...)...)
-	r.await("up", nil)
-	r.signals <- os.Interrupt
-	r.finish(exitInterrupted, "error")
+}
+
+// A service says once in text, too, that it is complete.
+func TestCompleteOnce(t *testing.T) {
+	s := newShare(t)
+	for _, args := range [][]string{
+		{"serve", s.torrent, "--dir", s.dir, "--state", "none"},
+		{"get", s.torrent, "--dir", s.dir, "--state", "none", "--seed"},
+	} {
+		signals := make(chan os.Signal, 2)
+		out := &signalling{at: "until Ctrl-C", to: signals}
+		var errs bytes.Buffer
+		code := run(t.Context(), append(args, "--no-dht", "--listen", "127.0.0.1:0"),
+			env{stdout: out, stderr: &errs, getenv: func(string) string { return "" }, signals: signals, now: time.Now})
+		text := out.String()
+		if code != exitDone || strings.Count(text, "complete: ") != 1 || strings.Count(text, "saved as") != 1 || !strings.Contains(text, "stopped") {
+			t.Errorf("%v: %d, %s%s", args, code, text, errs.String())
+		}
+	}
+}
+
+// signalling sends a signal when a text was written.
+type signalling struct {
+	mu   sync.Mutex
+	b    strings.Builder
+	at   string
+	to   chan<- os.Signal
+	sent bool
+}
+
+func (s *signalling) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+func (s *signalling) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.b.Write(b)
+	if !s.sent && strings.Contains(s.b.String(), s.at) {
+		s.sent = true
+		s.to <- syscall.SIGTERM
+	}
+	return len(b), nil
 }
 
 // A HOME, XDG_STATE_HOME or --state that can't be used is named, with what to do.

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/spf13/cobra"
 
 	"shoal"
 	"shoal/internal/storage"
@@ -27,7 +30,8 @@ const (
 const exitCodesHelp = `Exit codes of every shoal command:
 
     0   done: get has every file complete, verified and durable; verify found
-        every piece; run, seed, serve or tracker was ended by SIGTERM or SIGHUP
+        every piece; run, seed, serve, tracker, dht or lab was ended by
+        SIGTERM or SIGHUP
     1   failed: the message says what was attempted, on what, and what to do
     2   wrong usage: an unknown command, flag or value, or a source of a kind
         that this version does not take
@@ -135,9 +139,20 @@ func toldToEnd(ctx context.Context) bool {
 	return sig != nil && sig != os.Interrupt
 }
 
-// services are the commands that run until they are told to end: that is their normal end,
-// whatever they were doing.
-var services = []string{"run", "seed", "serve", "tracker"}
+// services are the commands that others start and end: being told to end is a normal end for
+// them, whatever they were doing. They run until then, or, as a question to the DHT and the
+// lab, for a time that nobody knows, and leave nothing half done.
+var services = []string{"run", "seed", "serve", "tracker", "dht", "lab"}
+
+// isService reports whether a command, or the one that it is a part of, is a service.
+func isService(cmd *cobra.Command) bool {
+	for ; cmd.HasParent(); cmd = cmd.Parent() {
+		if !cmd.Parent().HasParent() {
+			return slices.Contains(services, cmd.Name())
+		}
+	}
+	return false
+}
 
 // stopSignal is the signal that ended ctx, nil when none did.
 func stopSignal(ctx context.Context) os.Signal {

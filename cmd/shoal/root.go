@@ -35,7 +35,7 @@ piece, and shares them in turn. A torrent needs no tracker: the DHT finds peers.
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			// Only now are the flags known for what they are, and not as values of others.
 			f := cmd.Flag("json")
-			out.service = slices.Contains(services, cmd.Name())
+			out.service = isService(cmd)
 			out.json = f != nil && f.Value.String() == "true"
 			if f, ok := e.stdout.(*os.File); ok {
 				out.terminal = term.IsTerminal(int(f.Fd()))

@@ -111,8 +111,7 @@ func (d *download) serve(ctx context.Context, web webFlags) error {
 	}
 
 	err = d.torrent.Wait(ctx)
-	whole := err == nil
-	if whole {
+	if err == nil {
 		d.complete()
 		d.out.say("serving until Ctrl-C")
 		<-ctx.Done()
@@ -123,11 +122,8 @@ func (d *download) serve(ctx context.Context, web webFlags) error {
 		err = serr
 	}
 	switch {
-	case toldToEnd(ctx) && (whole || site.whole()):
-		d.complete()
-		return nil
 	case toldToEnd(ctx):
-		return context.Cause(ctx)
+		return context.Cause(ctx) // the end of a service
 	case stopSignal(ctx) != nil:
 		s := d.torrent.Stats()
 		return &failure{

@@ -75,7 +75,7 @@ func TestServe(t *testing.T) {
 	}
 	r.await("peer-left", nil) // once both have everything
 	r.signals <- syscall.SIGTERM
-	r.finish(exitDone, "complete")
+	r.finish(exitDone, "stopped")
 }
 
 // A file is written to standard output as it comes, and nothing else is.

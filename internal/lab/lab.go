@@ -95,7 +95,7 @@ func Watch(ctx context.Context, opt Options) (*Summary, error) {
 	defer l.close()
 	err := l.run()
 	l.close()
-	summary := l.watcher.finish()
+	summary := l.watcher.finish(errors.Is(ctx.Err(), context.Canceled))
 	if err != nil {
 		return summary, fmt.Errorf("lab: %w", err)
 	}

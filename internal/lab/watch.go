@@ -237,12 +237,16 @@ func (w *watcher) keep(h heard) {
 	w.kept.Write(append(b, '\n'))
 }
 
-// finish waits for the last line and prints the facts.
-func (w *watcher) finish() *Summary {
+// finish waits for the last line and prints the facts; of a run that was broken off they would
+// look like faults.
+func (w *watcher) finish(brokenOff bool) *Summary {
 	close(w.in)
 	<-w.done
 	s := &w.sum
 	s.Seconds = time.Since(w.start).Seconds()
+	if brokenOff {
+		return s
+	}
 	if w.opt.JSON {
 		b, err := json.Marshal(struct {
 			Event string `json:"event"`
