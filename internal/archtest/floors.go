@@ -77,6 +77,7 @@ var Rooms = []Room{
 	{"internal/lsd", Decisions, false},
 	{"internal/utp", Decisions, false},
 
+	{"internal/mailbox", Shell, false},
 	{"internal/storage", Shell, false},
 	{"internal/disk", Shell, true},
 	{"internal/netio", Shell, false},

@@ -10,6 +10,7 @@ import (
 
 	"shoal/internal/announce"
 	"shoal/internal/askqueue"
+	"shoal/internal/mailbox"
 	"shoal/internal/mono"
 	"shoal/internal/trace"
 	"shoal/internal/tracker"
@@ -27,7 +28,7 @@ type asks struct {
 	next  askqueue.ID
 	all   map[askqueue.ID]*asking
 
-	refusals queue // told a few at a time: a tracker that goes away may refuse thousands
+	refusals *mailbox.Tasks // told a few at a time: a tracker that goes away may refuse thousands
 }
 
 // tellers is how many refusals are told at the same time.
@@ -55,7 +56,7 @@ func (a *asks) ask(ctx context.Context, group *sync.WaitGroup, host string, clas
 		a.all = make(map[askqueue.ID]*asking)
 	}
 	a.all[w.id] = w
-	w.forget = afterFunc(ctx, func() { a.drop(w, ctx.Err()) })
+	w.forget = mailbox.AfterFunc(ctx, func() { a.drop(w, ctx.Err()) })
 	a.queue.Add(a.now(), w.id, host, class)
 	a.take()
 	return w
@@ -71,7 +72,7 @@ func (a *asks) take() {
 			continue
 		}
 		delete(a.all, d.ID)
-		a.refusals.add(func(func()) {
+		a.refusals.Add(func(func()) {
 			defer w.group.Done()
 			w.forget()
 			w.do(&refusedError{d.Why, d.Wait})
@@ -93,7 +94,7 @@ func (a *asks) run(w *asking) {
 
 // withdraw ends one that waits; what is under way goes on. It does not wait for that.
 func (a *asks) withdraw(w *asking) {
-	a.refusals.add(func(func()) { a.drop(w, errWithdrawn) })
+	a.refusals.Add(func(func()) { a.drop(w, errWithdrawn) })
 }
 
 // errWithdrawn is what becomes of an announce that waited when the torrent had to say that

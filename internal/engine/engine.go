@@ -42,6 +42,7 @@ import (
 	"shoal/internal/crowd"
 	"shoal/internal/dhtnode"
 	"shoal/internal/lsdnode"
+	"shoal/internal/mailbox"
 	"shoal/internal/mono"
 	"shoal/internal/netio"
 	"shoal/internal/peerbook"
@@ -167,12 +168,12 @@ type Engine struct {
 	line     line
 	share    atomic.Pointer[Share]
 
-	dialSlots  chan struct{} // half-open connections
-	porch      porch         // incoming handshakes
-	asks       asks          // announces, in their turn
-	checkSlots chan struct{} // long checks
-	openings   queue         // torrents to be opened and checked
-	adoptions  queue         // seeds whose pieces are to be claimed
+	dialSlots  chan struct{}  // half-open connections
+	porch      porch          // incoming handshakes
+	asks       asks           // announces, in their turn
+	checkSlots chan struct{}  // long checks
+	openings   *mailbox.Tasks // torrents to be opened and checked
+	adoptions  *mailbox.Tasks // seeds whose pieces are to be claimed
 
 	devices devices
 	rooms   rooms
@@ -197,7 +198,7 @@ type Engine struct {
 
 	changes atomic.Uint64 // snapshots made
 
-	inboxes sync.Pool // of torrents that sleep
+	inboxes *mailbox.Inboxes[event] // of the loops of torrents
 
 	traceMu sync.Mutex
 
@@ -223,8 +224,8 @@ func New(cfg Config) (*Engine, error) {
 		dialSlots:  make(chan struct{}, cfg.HalfOpen),
 		porch:      newPorch(cfg.Handshakes),
 		checkSlots: make(chan struct{}, longChecks),
-		openings:   queue{max: openingTasks},
-		adoptions:  queue{max: claimingTasks},
+		openings:   mailbox.NewTasks(openingTasks, nil),
+		inboxes:    mailbox.NewInboxes[event](inboxSize),
 		crowd:      crowd.New(cfg.Crowd),
 		boot:       resume.ThisBoot(),
 		torrents:   make(map[[20]byte]*Torrent),
@@ -240,8 +241,7 @@ func New(cfg Config) (*Engine, error) {
 	e.places.e = e
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.seam()
-	e.adoptions.after = &e.openings
-	e.inboxes.New = func() any { return make(chan event, inboxSize) }
+	e.adoptions = mailbox.NewTasks(claimingTasks, e.openings)
 	var lo *catalogue.Loaded
 	if cfg.Remember {
 		var err error
@@ -257,7 +257,7 @@ func New(cfg Config) (*Engine, error) {
 		}
 		return nil, err
 	}
-	e.asks.now, e.asks.refusals.max = e.now, tellers
+	e.asks.now, e.asks.refusals = e.now, mailbox.NewTasks(tellers, nil)
 	e.trackers.Local = e.families()
 	if e.memory != nil {
 		e.memory.restore(lo.Entries)
@@ -380,11 +380,11 @@ func (e *Engine) Close(ctx context.Context) error {
 		err = errors.Join(err, e.node.Close())
 	}
 	err = errors.Join(err, e.closeLocal())
-	e.asks.refusals.done.Wait()
+	e.asks.refusals.Wait()
 	err = errors.Join(err, e.trackers.Close())
 	e.places.close()
-	e.openings.done.Wait()
-	e.adoptions.done.Wait()
+	e.openings.Wait()
+	e.adoptions.Wait()
 	e.closeDevices()
 	if e.memory != nil {
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastClaims)

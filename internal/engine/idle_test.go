@@ -14,11 +14,9 @@ import (
 func awake(e *Engine) (n int) {
 	synctest.Wait()
 	for _, t := range e.Torrents() {
-		t.mu.Lock()
-		if t.running {
+		if t.box.Awake() {
 			n++
 		}
-		t.mu.Unlock()
 	}
 	return n
 }

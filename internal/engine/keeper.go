@@ -344,7 +344,7 @@ func (o *opening) adoptLater(seen resume.Seen, have *bitfield.Bitfield, found bo
 	}
 	o.adopting.Add(1)
 	o.claiming.Store(true)
-	o.t.e.adoptions.add(func(leave func()) {
+	o.t.e.adoptions.Add(func(leave func()) {
 		defer o.adopting.Done()
 		defer o.claiming.Store(false)
 		adopt(leave)
@@ -653,7 +653,7 @@ func (t *Torrent) maintain(now mono.Time) {
 // openSoon runs a task that opens or checks files, when its turn has come.
 func (t *Torrent) openSoon(task func(leave func())) {
 	t.tasks.Add(1)
-	t.e.openings.add(func(leave func()) {
+	t.e.openings.Add(func(leave func()) {
 		defer t.tasks.Done()
 		task(leave)
 	})

@@ -8,6 +8,7 @@ import (
 
 	"shoal/internal/infohash"
 	"shoal/internal/lineup"
+	"shoal/internal/mailbox"
 	"shoal/internal/mono"
 )
 
@@ -132,7 +133,7 @@ func (l *line) wake() {
 
 // run tells torrents to run and to wait, until ctx ends.
 func (l *line) run(ctx context.Context) {
-	due := newAlarm(time.Hour)
+	due := mailbox.NewAlarm(time.Hour)
 	defer due.Stop()
 	for {
 		select {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"sync"
 	"time"
 
 	"shoal/internal/bitfield"
@@ -26,17 +25,9 @@ import (
 // loop owns the swarm: it takes what happened, and performs what was decided.
 // It never waits for anyone but for something to happen.
 func (t *Torrent) loop() {
-	defer t.loops.Done()
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
+	deadline := mono.Never
 	for {
-		select {
-		case ev := <-t.inbox:
-			t.apply(ev)
-			for n := len(t.inbox); n > 0; n-- {
-				t.apply(<-t.inbox)
-			}
-		case <-timer.C:
+		if !t.box.Next(t.e.until(deadline), t.apply) {
 			t.tick(t.e.now())
 		}
 		t.pub.pending = true
@@ -56,21 +47,16 @@ func (t *Torrent) loop() {
 			t.shutdown()
 			return
 		}
-		deadline := min(t.upkeep.Deadline(), t.share.Deadline(), t.pub.publish(t.e.now(), t.idle()))
+		deadline = min(t.upkeep.Deadline(), t.share.Deadline(), t.pub.publish(t.e.now(), t.idle()))
 		if t.swarm != nil {
 			deadline = min(deadline, t.swarm.Deadline())
 		}
 		if t.idle() && t.pub.quiet() {
 			t.alone()
-			if t.park(deadline) {
+			if t.box.Park(t.e.until(deadline)) {
 				return
 			}
 			deadline = min(deadline, t.e.now().Add(publishEvery)) // somebody is posting
-		}
-		if deadline == mono.Never {
-			timer.Reset(time.Hour)
-		} else {
-			timer.Reset(max(deadline.Sub(t.e.now()), 0))
 		}
 	}
 }
@@ -532,11 +518,7 @@ func (t *Torrent) shutdown() {
 		}
 		t.unlink(key)
 	}
-	t.mu.Lock()
-	t.ended = true
-	t.mu.Unlock()
-	t.end.Open()
-	t.drain() // readers may wait for the batches in it
+	t.box.End(t.refuse) // readers may wait for the batches in it
 	t.conns.Wait()
 	t.tasks.Wait()
 	t.webLeave()
@@ -572,27 +554,6 @@ func (t *Torrent) closeFiles() {
 	}
 	if err != nil && errors.Is(t.errText, ErrStopped) {
 		t.e.log.Warn("close files", "torrent", t.info.Name, "err", err)
-	}
-}
-
-// drain gives back what was left in the inbox, once the last who was posting
-// has seen the end.
-func (t *Torrent) drain() {
-	t.mu.Lock()
-	if t.posting > 0 {
-		t.posted = sync.NewCond(&t.mu)
-	}
-	for t.posting > 0 {
-		t.posted.Wait()
-	}
-	t.mu.Unlock()
-	for {
-		select {
-		case ev := <-t.inbox:
-			t.refuse(ev)
-		default:
-			return
-		}
 	}
 }
 

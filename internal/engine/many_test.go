@@ -42,7 +42,7 @@ func BenchmarkManySeeds(b *testing.B) {
 				b.Fatalf("%+v", s)
 			}
 		}
-		e.adoptions.done.Wait()
+		e.adoptions.Wait()
 		runtime.GC()
 		runtime.ReadMemStats(&after)
 		if name := os.Getenv("HEAP_PROFILE"); name != "" {

@@ -13,6 +13,7 @@ import (
 
 	"shoal/internal/catalogue"
 	"shoal/internal/infohash"
+	"shoal/internal/mailbox"
 	"shoal/internal/resume"
 )
 
@@ -367,7 +368,7 @@ func (m *memory) receiving() bool {
 
 // run writes the catalogue until ctx ends.
 func (m *memory) run(ctx context.Context) {
-	due := newAlarm(m.totalsAge())
+	due := mailbox.NewAlarm(m.totalsAge())
 	defer due.Stop()
 	failing := false
 	taken := m.e.now() // when totals were
@@ -406,8 +407,8 @@ func (m *memory) run(ctx context.Context) {
 // Save makes durable what is remembered as of now, and waits for the claims of seeds
 // whose pieces were found so far.
 func (e *Engine) Save(ctx context.Context) error {
-	for _, q := range []*queue{&e.openings, &e.adoptions} {
-		if err := q.settle(ctx); err != nil {
+	for _, q := range []*mailbox.Tasks{e.openings, e.adoptions} {
+		if err := q.Idle(ctx); err != nil {
 			return err
 		}
 	}

@@ -421,3 +421,18 @@ func TestRememberFromEverywhere(t *testing.T) {
 		}
 	})
 }
+
+// While a user goes on choosing, what was chosen is written all the same.
+func TestChoicesAreWrittenWhileOthersCome(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		r := w.rememberer()
+		tor := add(t, r.e, r.spec(makeContent(t, "one", 16<<10, 100_000)))
+		for range 20 { // never quiet for as long as changes are gathered
+			tor.SetLimits(Limits{Up: tor.Limits().Up + 1})
+			time.Sleep(writeSoon / 2)
+		}
+		if problems, entries := readCatalogue(t, r.state); len(problems) > 0 || len(entries) != 1 {
+			t.Errorf("after %v: %d torrents, %v", 10*writeSoon, len(entries), problems)
+		}
+	})
+}

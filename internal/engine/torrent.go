@@ -14,6 +14,7 @@ import (
 	"shoal/internal/crowd"
 	"shoal/internal/infohash"
 	"shoal/internal/lineup"
+	"shoal/internal/mailbox"
 	"shoal/internal/mono"
 	"shoal/internal/peerbook"
 	"shoal/internal/peerconn"
@@ -134,9 +135,9 @@ type Torrent struct {
 	peerID   [20]byte
 	key      uint32
 
-	ctx  life // ends when the torrent stops
-	byes life // ends when farewells are cut short
-	asks life // ends when announces under way have to: a farewell's time after ctx, or with byes
+	ctx  mailbox.Life // ends when the torrent stops
+	byes mailbox.Life // ends when farewells are cut short
+	asks mailbox.Life // ends when announces under way have to: a farewell's time after ctx, or with byes
 
 	refused refusals // files that can't be kept
 
@@ -166,17 +167,7 @@ type Torrent struct {
 	conns  sync.WaitGroup // readers and writers
 	tasks  sync.WaitGroup // openings, dials, announces, lookups, syncs
 
-	// The inbox and the loop behind it. A torrent with no peers and nothing to do
-	// has no loop: posting starts it.
-	mu      sync.Mutex
-	inbox   chan event
-	posting int        // producers that wait for room in it
-	posted  *sync.Cond // posting became 0 after the end; nil while nobody waits for that
-	running bool
-	ended   bool
-	end     gate        // opens with ended
-	wakeup  *time.Timer // runs while there is no loop; nil before the first deadline
-	loops   sync.WaitGroup
+	box mailbox.Box[event] // a torrent with no peers and nothing to do has no loop
 
 	// Owned by the loop.
 	swarm    *swarm.Swarm
@@ -217,9 +208,9 @@ type Torrent struct {
 	ownShare atomic.Pointer[Share] // nil: the engine's
 	seeded   atomic.Int64          // a duration, in all runs
 
-	checked  gate // what is on disk is known
-	complete gate // every wanted file is complete, verified and durable
-	stopped  gate // nothing is left running
+	checked  mailbox.Gate // what is on disk is known
+	complete mailbox.Gate // every wanted file is complete, verified and durable
+	stopped  mailbox.Gate // nothing is left running
 	stopOnce sync.Once
 	events   broadcaster
 }
@@ -282,6 +273,7 @@ func (e *Engine) newTorrent(spec *Spec) *Torrent {
 	t.force.Store(spec.Forced)
 	t.ownShare.Store(spec.Share)
 	t.share.Restore(spec.seeded)
+	t.box.Init(e.inboxes, event{kind: evWake}, t.loop)
 	t.seeded.Store(int64(spec.seeded))
 	return t
 }
@@ -405,7 +397,7 @@ func (t *Torrent) halt(ctx context.Context) {
 		t.asks.End()
 		<-t.stopped.C()
 	}
-	t.loops.Wait() // the last lines of it
+	t.box.Wait() // the last lines of the loop
 }
 
 // FetchAnew has files fetched again that were here and are not.
@@ -546,76 +538,15 @@ const inboxSize = 64
 
 // post gives an event to the loop, starting it when there is none. It waits
 // while the inbox is full. False says that the torrent has ended.
-func (t *Torrent) post(ev event) bool {
-	t.mu.Lock()
-	if t.ended {
-		t.mu.Unlock()
-		return false
-	}
-	if !t.running {
-		t.running = true
-		if t.wakeup != nil {
-			t.wakeup.Stop()
-		}
-		t.inbox = t.e.inboxes.Get().(chan event)
-		t.loops.Add(1)
-		go t.loop()
-	}
-	inbox := t.inbox
-	select {
-	case inbox <- ev:
-		t.mu.Unlock()
-		return true
-	default: // it is full
-	}
-	t.posting++
-	t.mu.Unlock()
-
-	ok := true
-	select {
-	case inbox <- ev:
-	case <-t.end.C():
-		ok = false
-	}
-	t.mu.Lock()
-	t.posting--
-	if t.posting == 0 && t.posted != nil {
-		t.posted.Broadcast()
-	}
-	t.mu.Unlock()
-	return ok
-}
+func (t *Torrent) post(ev event) bool { return t.box.Post(ev) }
 
 // hint gives an event to the loop unless that would wait.
-func (t *Torrent) hint(ev event) {
-	t.mu.Lock()
-	busy := t.running && len(t.inbox) == cap(t.inbox)
-	t.mu.Unlock()
-	if !busy {
-		// Another producer may take the last place in between. Then this waits a
-		// moment: the loop, which never waits for anybody, makes room.
-		t.post(ev)
-	}
-}
+func (t *Torrent) hint(ev event) { t.box.Hint(ev) }
 
-// park ends the loop of a torrent that has nothing to do until deadline. It
-// reports whether it did: something may have been posted meanwhile.
-func (t *Torrent) park(deadline mono.Time) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.posting > 0 || len(t.inbox) > 0 {
-		return false
-	}
-	t.e.inboxes.Put(t.inbox) // nobody has it any more
-	t.running, t.inbox = false, nil
+// until returns for how long to wait for a deadline.
+func (e *Engine) until(deadline mono.Time) time.Duration {
 	if deadline == mono.Never {
-		return true
+		return mailbox.Forever
 	}
-	wait := max(deadline.Sub(t.e.now()), 0)
-	if t.wakeup == nil {
-		t.wakeup = time.AfterFunc(wait, func() { t.post(event{kind: evWake}) })
-	} else {
-		t.wakeup.Reset(wait)
-	}
-	return true
+	return max(deadline.Sub(e.now()), 0)
 }

@@ -1,4 +1,4 @@
-package engine
+package mailbox
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 
 // A gate opens for those who waited before and come after, and can be shut again.
 func TestGate(t *testing.T) {
-	var g gate
+	var g Gate
 	if g.Passed() {
 		t.Error("it is open")
 	}
@@ -40,7 +40,7 @@ func TestGate(t *testing.T) {
 // A life is a context like any other to those who derive from it: they end with it, and
 // leave nothing behind when they end before.
 func TestLife(t *testing.T) {
-	var l life
+	var l Life
 	if err := l.Err(); err != nil {
 		t.Error(err)
 	}
@@ -50,7 +50,7 @@ func TestLife(t *testing.T) {
 	defer cancelLate()
 	ran := make(chan struct{})
 	context.AfterFunc(late, func() { close(ran) })
-	stop := afterFunc(&l, func() { t.Error("called after it was taken back") })
+	stop := AfterFunc(&l, func() { t.Error("called after it was taken back") })
 	if !stop() || stop() {
 		t.Error("taken back once, and twice")
 	}
@@ -68,7 +68,7 @@ func TestLife(t *testing.T) {
 	}
 	<-l.Done()
 	called := make(chan struct{})
-	if stop := afterFunc(&l, func() { close(called) }); stop() {
+	if stop := AfterFunc(&l, func() { close(called) }); stop() {
 		t.Error("taken back after the end")
 	}
 	<-called
@@ -83,8 +83,8 @@ func TestLife(t *testing.T) {
 // Nobody who waits makes a life, or a gate, cost anything but its own bytes.
 func TestLifeCostsNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(10, func() {
-		var l life
-		var g gate
+		var l Life
+		var g Gate
 		_ = l.Err()
 		g.Open()
 		_ = g.Passed()

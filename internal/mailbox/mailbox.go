@@ -1,0 +1,207 @@
+// Package mailbox is what the loops of the shell wait with: an inbox whose loop runs only
+// while there is something to do, and the small parts that many things need which mostly
+// sleep. It knows no torrent.
+//
+// A Box has a bounded inbox and one loop, which owns its state. Posting starts the loop where
+// there is none; a loop that has nothing to do until a deadline parks, and posting or the
+// deadline starts it again. Ten thousand torrents that nobody asks for have no goroutine and
+// no inbox.
+//
+//	for {
+//		if !box.Next(until, apply) {
+//			tick()
+//		}
+//		...
+//		if idle && box.Park(until) {
+//			return
+//		}
+//	}
+//
+// A Gate is a channel that is made when somebody waits for it, a Life a context that costs as
+// little, an Alarm a timer that can be asked to ring sooner. Tasks runs short tasks in their
+// turn, a few at a time.
+package mailbox
+
+import (
+	"math"
+	"sync"
+	"time"
+)
+
+// Forever as a time to wait has no end.
+const Forever = time.Duration(math.MaxInt64)
+
+// Inboxes are the inboxes that boxes with a loop use, and those that wait for the next one.
+type Inboxes[E any] struct {
+	size int
+	pool sync.Pool
+}
+
+// NewInboxes returns inboxes that hold size events each. A producer that finds one full waits.
+func NewInboxes[E any](size int) *Inboxes[E] { return &Inboxes[E]{size: size} }
+
+// inbox is what a loop needs while it runs.
+type inbox[E any] struct {
+	events chan E
+	timer  *time.Timer
+}
+
+func (i *Inboxes[E]) get() *inbox[E] {
+	if in, ok := i.pool.Get().(*inbox[E]); ok {
+		return in
+	}
+	in := &inbox[E]{events: make(chan E, i.size), timer: time.NewTimer(time.Hour)}
+	in.timer.Stop()
+	return in
+}
+
+func (i *Inboxes[E]) put(in *inbox[E]) {
+	in.timer.Stop()
+	i.pool.Put(in)
+}
+
+// Box is an inbox and the loop behind it. Init makes it ready.
+type Box[E any] struct {
+	of   *Inboxes[E]
+	loop func() // runs until Park or End
+	wake E      // posted by the alarm of a parked loop
+
+	mu      sync.Mutex
+	in      *inbox[E]   // nil while there is no loop
+	posting int         // producers that wait for room in it
+	posted  *sync.Cond  // posting became 0 after the end; nil while nobody waits for that
+	ended   bool        // Post refuses every event
+	end     Gate        // opens with ended
+	alarm   *time.Timer // runs while the loop is parked; nil before the first deadline
+	loops   sync.WaitGroup
+}
+
+// Init makes a box of which loop is the loop. wake is the event that a loop which has parked
+// until a deadline gets then.
+func (b *Box[E]) Init(of *Inboxes[E], wake E, loop func()) { b.of, b.wake, b.loop = of, wake, loop }
+
+// Post hands an event to the loop, and starts the loop where there is none. It waits while
+// the inbox is full. It returns false when the box has ended.
+func (b *Box[E]) Post(ev E) bool {
+	b.mu.Lock()
+	if b.ended {
+		b.mu.Unlock()
+		return false
+	}
+	if b.in == nil {
+		if b.alarm != nil {
+			b.alarm.Stop()
+		}
+		b.in = b.of.get()
+		b.loops.Go(b.loop)
+	}
+	events := b.in.events
+	select {
+	case events <- ev:
+		b.mu.Unlock()
+		return true
+	default: // it is full
+	}
+	b.posting++
+	b.mu.Unlock()
+
+	ok := true
+	select {
+	case events <- ev:
+	case <-b.end.C():
+		ok = false
+	}
+	b.mu.Lock()
+	b.posting--
+	if b.posting == 0 && b.posted != nil {
+		b.posted.Broadcast()
+	}
+	b.mu.Unlock()
+	return ok
+}
+
+// Hint is Post of an event that is not worth waiting for: it is lost where the inbox is full.
+func (b *Box[E]) Hint(ev E) {
+	b.mu.Lock()
+	busy := b.in != nil && len(b.in.events) == cap(b.in.events)
+	b.mu.Unlock()
+	if !busy {
+		// Another producer may take the last place in between. Then this waits a
+		// moment: the loop, which never waits for anybody, makes room.
+		b.Post(ev)
+	}
+}
+
+// Next waits until something was posted, calls apply with all of it, and returns true. It
+// returns false when nothing was posted in the time given. Only the loop calls it.
+func (b *Box[E]) Next(wait time.Duration, apply func(E)) bool {
+	var late <-chan time.Time
+	if wait != Forever {
+		b.in.timer.Reset(wait)
+		late = b.in.timer.C
+	}
+	select {
+	case ev := <-b.in.events:
+		apply(ev)
+		for n := len(b.in.events); n > 0; n-- {
+			apply(<-b.in.events)
+		}
+		return true
+	case <-late:
+		return false
+	}
+}
+
+// Park ends a loop that has nothing to do for the time given. It returns false where something
+// was posted meanwhile: then the loop goes on. After true the loop must return at once. Only
+// the loop calls it.
+func (b *Box[E]) Park(wait time.Duration) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.posting > 0 || len(b.in.events) > 0 {
+		return false
+	}
+	b.of.put(b.in) // nobody has it any more
+	b.in = nil
+	switch {
+	case wait == Forever:
+	case b.alarm == nil:
+		b.alarm = time.AfterFunc(wait, func() { b.Post(b.wake) })
+	default:
+		b.alarm.Reset(wait)
+	}
+	return true
+}
+
+// Awake reports whether the loop runs.
+func (b *Box[E]) Awake() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.in != nil
+}
+
+// End ends the box: Post returns false from now on. What is left goes to refuse, once the last
+// producer has seen the end. Only the loop calls it; it must return then, and not call Next.
+func (b *Box[E]) End(refuse func(E)) {
+	b.mu.Lock()
+	b.ended = true
+	b.end.Open()
+	if b.posting > 0 {
+		b.posted = sync.NewCond(&b.mu)
+	}
+	for b.posting > 0 {
+		b.posted.Wait()
+	}
+	b.mu.Unlock()
+	for {
+		select {
+		case ev := <-b.in.events:
+			refuse(ev)
+		default:
+			return
+		}
+	}
+}
+
+// Wait waits until a loop that has parked or ended has returned.
+func (b *Box[E]) Wait() { b.loops.Wait() }
