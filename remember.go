@@ -11,6 +11,7 @@ import (
 	"shoal/internal/catalogue"
 	"shoal/internal/engine"
 	"shoal/internal/infohash"
+	"shoal/internal/journals"
 	"shoal/metainfo"
 )
 
@@ -163,7 +164,7 @@ func Forget(ctx context.Context, stateDir, infoHash string) error {
 	for i := range lo.Entries {
 		if en := &lo.Entries[i]; en.InfoHash == h && en.Dir != "" {
 			// One that stays costs a few bytes, and goes when its time has come.
-			_ = engine.RemoveJournal(stateDir, en.Dir, h)
+			_ = journals.Remove(stateDir, en.Dir, h)
 		}
 	}
 	return nil

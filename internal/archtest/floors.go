@@ -90,7 +90,8 @@ var Rooms = []Room{
 	{"internal/dhtnode", Shell, true},
 	{"internal/fetch", Shell, true}, // gets a file over the network of netio
 	{"internal/lsdnode", Shell, true},
-	{"internal/resume", Shell, true},    // its journals speak of storage's files
+	{"internal/resume", Shell, true}, // its journals speak of storage's files
+	{"internal/journals", Shell, true},
 	{"internal/catalogue", Shell, true}, // its files lie in a folder of state, as resume's do
 	{"internal/engine", Shell, true},
 

@@ -47,7 +47,7 @@ func (e *lostError) Unwrap() error { return e.err }
 func (o *opening) findPlace() (resume.FS, error) {
 	t := o.t
 	at, home, hash := t.at.Load(), t.home(), t.infoHash
-	state, err := t.e.stateFor(home.abs)
+	state, err := t.e.journals.For(home.abs)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func (o *opening) findPlace() (resume.FS, error) {
 		o.asides = &asides{was: was}
 	}
 	if !at.found {
-		if at, err = o.choosePlace(home, state); err != nil {
+		if at, err = o.choosePlace(home); err != nil {
 			return nil, &lostError{err}
 		}
 		t.at.Store(at)
@@ -76,11 +76,11 @@ func (o *opening) findPlace() (resume.FS, error) {
 			return nil, &lostError{err}
 		}
 	}
-	return t.e.stateFor(at.abs)
+	return t.e.journals.For(at.abs)
 }
 
 // choosePlace chooses between a torrent's own folder and the one for unfinished files.
-func (o *opening) choosePlace(home *place, state resume.FS) (*place, error) {
+func (o *opening) choosePlace(home *place) (*place, error) {
 	t := o.t
 	here := &place{given: home.given, abs: home.abs, found: true}
 	given := o.was.Dir
@@ -92,7 +92,7 @@ func (o *opening) choosePlace(home *place, state resume.FS) (*place, error) {
 		return here, nil
 	}
 	lay := t.layout()
-	known, err := hasJournal(state, lay, home.abs, t.e.boot)
+	known, err := t.e.journals.Has(home.abs, lay)
 	if err != nil || known {
 		return here, err
 	}
@@ -113,20 +113,11 @@ func (o *opening) choosePlace(home *place, state resume.FS) (*place, error) {
 		}
 		return there, nil
 	}
-	elsewhere, err := t.e.stateFor(there.abs)
-	if err != nil {
-		return nil, err
-	}
-	known, err = hasJournal(elsewhere, lay, there.abs, t.e.boot)
+	known, err = t.e.journals.Has(there.abs, lay)
 	if err != nil || known || !t.anyIn(home, lay.Files) {
 		return there, err
 	}
 	return here, nil
-}
-
-func hasJournal(state resume.FS, lay resume.Layout, dir string, boot resume.Boot) (bool, error) {
-	_, lo, err := resume.Open(state, lay, resume.Config{Dir: dir, Boot: boot})
-	return err == nil && lo.Found, err
 }
 
 // anyIn reports whether one of the files is in a folder, under the name that it should have or
@@ -319,7 +310,7 @@ func (t *Torrent) leftBehind(dir string) error {
 	if dir == "" || dir == t.at.Load().abs {
 		return nil
 	}
-	lo, err := t.journalOf(dir, t.layout())
+	lo, err := t.e.journals.Read(dir, t.layout())
 	if err != nil || !lo.Found {
 		return err
 	}

@@ -1,11 +1,9 @@
 package engine
 
 import (
-	"os"
-
 	"shoal/internal/bitfield"
 	"shoal/internal/catalogue"
-	"shoal/internal/resume"
+	"shoal/internal/journals"
 	"shoal/metainfo"
 )
 
@@ -23,38 +21,12 @@ func Claimed(stateDir string, en *catalogue.Entry) Had {
 	g := en.Torrent.Info.Geometry()
 	have := bitfield.New(g.Pieces)
 	known := false
-	if lo := claimsIn(stateDir, en.Dir, en, true); lo != nil {
+	if lo := journals.Peek(stateDir, en.Dir, en.InfoHash, en.Torrent.Info); lo != nil {
 		have, known = lo.Have, lo.Found
 	}
 	h := hadOf(g, have, priorityOfPieces(en.Torrent.Info, en.Priorities))
 	h.Known = known
 	return h
-}
-
-// claimsIn reads the journal of a torrent in a download folder, or in that where its
-// unfinished files are; nil when there is none that can be read.
-func claimsIn(stateDir, dir string, en *catalogue.Entry, follow bool) *resume.Loaded {
-	path := journalDir(stateDir, dir)
-	if _, err := os.Stat(path); err != nil {
-		return nil
-	}
-	state, err := resume.OpenFolder(path)
-	if err != nil {
-		return nil
-	}
-	defer state.Close()
-	if a, err := resume.ReadAside(state, en.InfoHash); follow && err == nil && a.Dir != "" && a.Dir != dir {
-		if lo := claimsIn(stateDir, a.Dir, en, false); lo != nil && lo.Found {
-			return lo
-		}
-	}
-	for range 2 { // another engine may have been in the middle of writing it
-		_, lo, err := resume.Open(state, resume.LayoutOf(en.InfoHash, en.Torrent.Info), resume.Config{Dir: dir, Boot: resume.ThisBoot()})
-		if err == nil && lo.Damaged == "" {
-			return lo
-		}
-	}
-	return nil
 }
 
 // hadOf adds up pieces; prio are their priorities, nil where all are wanted.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"shoal/internal/crashfs"
+	"shoal/internal/journals"
 	"shoal/internal/resume"
 	"shoal/internal/storage"
 )
@@ -60,14 +61,18 @@ func (k *crashing) startIn(dir string, paths *Paths) (*Engine, *Torrent) {
 func (k *crashing) process() *Engine {
 	k.t.Helper()
 	k.host++
-	boot := k.boot
 	return k.engine(k.host, Config{StateDir: "state", seams: &seams{
 		folder: func(dir string) (storage.FS, error) { return k.fs.Folder(strings.TrimPrefix(dir, "/")), nil },
-		state: func(dir string) (resume.FS, error) {
-			return k.fs.Folder("state/" + path.Base(dir)), nil
-		},
-		boot: boot,
+		state:  k.twin(),
 	}})
+}
+
+// twin is the folder of state of the next process, with journals of these folders.
+func (k *crashing) twin(known ...string) *journals.Twin {
+	return &journals.Twin{
+		Open: func(folder string) (resume.FS, error) { return k.fs.Folder("state/" + folder), nil },
+		Boot: k.boot, Folders: known,
+	}
 }
 
 // end ends the process as it is, and crashes.

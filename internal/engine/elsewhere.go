@@ -4,14 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"maps"
-	"os"
-	"path/filepath"
-	"slices"
-	"sync"
-	"time"
-	"weak"
 
-	"shoal/internal/infohash"
 	"shoal/internal/resume"
 )
 
@@ -20,57 +13,6 @@ import (
 // journals that other folders have of the same torrent are asked: a file whose size and time
 // are as one of them notes is trusted as it would be there (decision 0139). Those journals are
 // read only, and stay.
-
-const (
-	// mostStateFolders bounds the download folders whose journals are listed, and mostJournals
-	// the journals in all of them: ten times what a large seed has.
-	mostStateFolders = 4096
-	mostJournals     = 1 << 17
-	// mostElsewhere bounds the journals of one torrent that are read: each is read whole, and
-	// compared with the files. The ones used last are read first.
-	mostElsewhere = 8
-	// listWorth is how long a list is used, in multiples of the time it took to make: adding
-	// thousands of torrents spends a twentieth of its time on lists.
-	listWorth = 20
-)
-
-// journalList is the list of all journals, by torrent. It is kept for a moment only, for others
-// that are added just now; the garbage collector takes it.
-type journalList struct {
-	mu    sync.Mutex
-	made  weak.Pointer[map[infohash.Hash][]string] // names of folders of state
-	until time.Time
-}
-
-// journalsOf returns the names of the folders of state that have a journal of a torrent.
-func (e *Engine) journalsOf(h infohash.Hash) []string {
-	l := &e.known
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	began := time.Now()
-	all := l.made.Value()
-	if all == nil || !began.Before(l.until) {
-		all = new(e.listJournals())
-		l.made = weak.Make(all)
-		now := time.Now()
-		l.until = now.Add(listWorth * now.Sub(began))
-	}
-	return (*all)[h]
-}
-
-func (e *Engine) listJournals() map[infohash.Hash][]string {
-	all := make(map[infohash.Hash][]string)
-	folders, n := e.stateFolders(), 0
-	for _, folder := range folders[:min(len(folders), mostStateFolders)] {
-		for _, h := range resume.InfoHashes(e.stateNames(folder)) {
-			if n++; n > mostJournals {
-				return all
-			}
-			all[h] = append(all[h], folder)
-		}
-	}
-	return all
-}
 
 // inherit looks for journals of other folders that know the files which lie in this one, when
 // this one has none. The one whose claims hold most is taken.
@@ -102,7 +44,7 @@ func (o *opening) inherit() {
 // askAll asks the journals of other folders, and returns the one whose claims hold most; nil
 // where none knows a file.
 func (o *opening) askAll() (best *heritage) {
-	for _, folder := range o.newest(o.t.e.journalsOf(o.t.infoHash)) {
+	for _, folder := range o.t.e.journals.Others(o.t.at.Load().abs, o.t.infoHash) {
 		h := o.ask(folder)
 		if h != nil && (best == nil || cmp.Or(cmp.Compare(h.pieces, best.pieces), cmp.Compare(h.files, best.files)) > 0) {
 			best = h
@@ -120,24 +62,6 @@ func (o *opening) vouch(v *resume.Verdict, seen resume.Seen) {
 	if h := o.askAll(); h != nil {
 		o.loaded.Vouch(v, h.loaded, seen)
 	}
-}
-
-// newest returns the folders whose journals of the torrent were used last, without its own.
-func (o *opening) newest(folders []string) []string {
-	own := o.t.e.stateName(o.t.at.Load().abs)
-	folders = slices.DeleteFunc(slices.Clone(folders), func(name string) bool { return name == own })
-	if len(folders) <= mostElsewhere || o.t.e.cfg.seams != nil {
-		return folders
-	}
-	used := make(map[string]time.Time)
-	lay := resume.Layout{InfoHash: o.t.infoHash}
-	for _, name := range folders {
-		if info, err := os.Stat(filepath.Join(o.t.e.stateRoot(), name, lay.FileName())); err == nil {
-			used[name] = info.ModTime()
-		}
-	}
-	slices.SortStableFunc(folders, func(a, b string) int { return used[b].Compare(used[a]) })
-	return folders[:mostElsewhere]
 }
 
 // heritage is what the journal of another folder says of the files in this one.
@@ -162,13 +86,11 @@ func (h *heritage) suffix(noted string) string {
 // in that folder.
 func (o *opening) ask(folder string) *heritage {
 	t := o.t
-	state, err := t.e.openState(folder)
+	state, done, err := t.e.journals.OpenOther(folder)
 	if err != nil {
 		return nil
 	}
-	if t.e.cfg.seams == nil {
-		defer state.Close()
-	}
+	defer done()
 	release, err := resume.Lock(state, t.infoHash)
 	if err != nil {
 		if !errors.Is(err, resume.ErrInUse) {
@@ -177,7 +99,7 @@ func (o *opening) ask(folder string) *heritage {
 		return nil
 	}
 	defer release()
-	journal, lo, err := resume.Open(state, t.layout(), resume.Config{Boot: t.e.boot})
+	journal, lo, err := resume.Open(state, t.layout(), resume.Config{Boot: t.e.journals.Boot()})
 	if err != nil || !lo.Found || lo.Damaged != "" {
 		return nil
 	}

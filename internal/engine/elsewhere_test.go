@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"shoal/internal/crashfs"
+	"shoal/internal/journals"
 	"shoal/internal/resume"
 	"shoal/internal/storage"
 )
@@ -129,7 +130,7 @@ func TestFolderElsewhere(t *testing.T) {
 		{name: "nothing is in the new folder", hashed: none, fetched: all, stays: true, happens: func(t *testing.T, _ *kept, to string) { mkdir(t, to) }},
 		{name: "the journal is damaged", hashed: all, happens: func(t *testing.T, k *kept, to string) {
 			lay := resume.Layout{InfoHash: k.c.meta.InfoHash}
-			rot(t, filepath.Join(journalDir(k.state, k.dir), lay.FileName()), 100)
+			rot(t, filepath.Join(journals.Dir(k.state, k.dir), lay.FileName()), 100)
 			renames(t, k, to)
 		}},
 		{name: "the older of two journals knows nothing of the files", hashed: none, happens: func(t *testing.T, k *kept, to string) {
@@ -157,7 +158,7 @@ func TestFolderElsewhere(t *testing.T) {
 					k.download()
 					old, to := k.dir, filepath.Join(filepath.Dir(k.dir), "elsewhere")
 					c.happens(t, k, to)
-					journal := filepath.Join(journalDir(k.state, old), (&resume.Layout{InfoHash: k.c.meta.InfoHash}).FileName())
+					journal := filepath.Join(journals.Dir(k.state, old), (&resume.Layout{InfoHash: k.c.meta.InfoHash}).FileName())
 					before, err := os.ReadFile(journal)
 					if err != nil {
 						t.Fatal(err)
@@ -401,11 +402,7 @@ func (k *crashing) startKnown(dir, known string) (*Engine, *Torrent) {
 	k.host++
 	e := k.engine(k.host, Config{StateDir: "state", seams: &seams{
 		folder: func(dir string) (storage.FS, error) { return k.fs.Folder(dir[1:]), nil },
-		state: func(dir string) (resume.FS, error) {
-			return k.fs.Folder("state/" + path.Base(dir)), nil
-		},
-		states: []string{known},
-		boot:   k.boot,
+		state:  k.twin(known),
 	}})
 	return e, add(k.t, e, Spec{Meta: k.c.meta, Dir: "/" + dir, Peers: []netip.AddrPort{k.seed.Addr()}})
 }

@@ -41,13 +41,14 @@ import (
 	"shoal/internal/choker"
 	"shoal/internal/crowd"
 	"shoal/internal/dhtnode"
+	"shoal/internal/infohash"
+	"shoal/internal/journals"
 	"shoal/internal/lsdnode"
 	"shoal/internal/mailbox"
 	"shoal/internal/mono"
 	"shoal/internal/netio"
 	"shoal/internal/peerbook"
 	"shoal/internal/peerconn"
-	"shoal/internal/resume"
 	"shoal/internal/storage"
 	"shoal/internal/swarm"
 	"shoal/internal/throttle"
@@ -181,10 +182,7 @@ type Engine struct {
 	crowdMu sync.Mutex
 	crowd   *crowd.Crowd // who is connected
 
-	boot     resume.Boot
-	stateMu  sync.Mutex
-	journals map[string]resume.FS // by download folder
-	known    journalList          // the journals of all folders
+	journals *journals.Store
 
 	memory      *memory                     // nil: nothing is remembered
 	closeMemory func(context.Context) error // likewise
@@ -227,7 +225,6 @@ func New(cfg Config) (*Engine, error) {
 		openings:   mailbox.NewTasks(openingTasks, nil),
 		inboxes:    mailbox.NewInboxes[event](inboxSize),
 		crowd:      crowd.New(cfg.Crowd),
-		boot:       resume.ThisBoot(),
 		torrents:   make(map[[20]byte]*Torrent),
 		closedCh:   make(chan struct{}),
 	}
@@ -240,7 +237,10 @@ func New(cfg Config) (*Engine, error) {
 	e.SetLimits(cfg.Limits)
 	e.places.e = e
 	e.ctx, e.cancel = context.WithCancel(context.Background())
-	e.seam()
+	e.journals = journals.New(journals.Config{StateDir: cfg.StateDir, Log: e.log, Twin: cfg.twin()})
+	if s := cfg.seams; s != nil {
+		e.files.OpenFoldersWith(s.folder)
+	}
 	e.adoptions = mailbox.NewTasks(claimingTasks, e.openings)
 	var lo *catalogue.Loaded
 	if cfg.Remember {
@@ -267,11 +267,28 @@ func New(cfg Config) (*Engine, error) {
 		e.wg.Go(func() { e.acceptLoop(d.Streams) })
 	}
 	e.wg.Go(e.watch)
-	if cfg.StateDir != "" && cfg.seams == nil {
-		e.wg.Go(func() { e.sweepSoon(e.ctx) })
+	if e.journals.Kept() {
+		e.wg.Go(func() { e.journals.SweepSoon(e.ctx, e.inUse) })
 	}
 	e.wg.Go(func() { e.line.run(e.ctx) })
 	return e, nil
+}
+
+// inUse reports whether a torrent runs here or is remembered.
+func (e *Engine) inUse(h infohash.Hash) bool { return e.lookup(h) != nil || e.memory.knows(h) }
+
+// seams are where tests put a twin of the file system.
+type seams struct {
+	folder func(dir string) (storage.FS, error)
+	state  *journals.Twin
+}
+
+// twin returns what stands in for the journals on disk; nil but in tests.
+func (c *Config) twin() *journals.Twin {
+	if c.seams == nil {
+		return nil
+	}
+	return c.seams.state
 }
 
 func withDefaults(cfg Config) Config {
@@ -391,5 +408,5 @@ func (e *Engine) Close(ctx context.Context) error {
 		defer cancel()
 		err = errors.Join(err, e.closeMemory(last))
 	}
-	return errors.Join(err, e.closeState())
+	return errors.Join(err, e.journals.Close())
 }

@@ -51,7 +51,7 @@ func (o *opening) keepSuffixes(suffixes []string) error {
 	if at.final != nil {
 		note.Dir = at.abs
 	}
-	state, err := o.t.e.stateFor(o.t.home().abs)
+	state, err := o.t.e.journals.For(o.t.home().abs)
 	if err != nil || state == nil {
 		return nil // then the next start searches again
 	}

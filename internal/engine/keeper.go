@@ -82,14 +82,14 @@ func (t *Torrent) firstLook(dir string) error {
 	if err == nil {
 		return folder.Close()
 	}
-	if storage.KindOf(err) != storage.Missing || t.e.cfg.StateDir == "" {
+	if storage.KindOf(err) != storage.Missing || !t.e.journals.Kept() {
 		return err
 	}
-	state, serr := t.e.stateFor(t.at.Load().abs)
+	state, serr := t.e.journals.For(t.at.Load().abs)
 	if serr != nil {
 		return err
 	}
-	_, lo, serr := resume.Open(state, t.layout(), resume.Config{Dir: t.at.Load().abs, Boot: t.e.boot})
+	_, lo, serr := resume.Open(state, t.layout(), resume.Config{Dir: t.at.Load().abs, Boot: t.e.journals.Boot()})
 	if serr != nil || !lo.Found {
 		return err
 	}
@@ -162,7 +162,7 @@ func (o *opening) openJournal() error {
 	if errors.As(err, new(*lostError)) {
 		return err
 	}
-	lay, cfg := t.layout(), resume.Config{Dir: t.at.Load().abs, Boot: t.e.boot, Names: t.names()}
+	lay, cfg := t.layout(), resume.Config{Dir: t.at.Load().abs, Boot: t.e.journals.Boot(), Names: t.names()}
 	if err == nil {
 		o.state = state
 		o.journal, o.loaded, err = resume.Open(state, lay, cfg)
@@ -178,7 +178,7 @@ func (o *opening) openJournal() error {
 	}
 	o.lay = o.journal.Layout()
 	if o.loaded.Found {
-		t.e.markUsed(t.at.Load().abs, o.lay.InfoHash)
+		t.e.journals.MarkUsed(t.at.Load().abs, o.lay.InfoHash)
 	}
 	return nil
 }

@@ -77,12 +77,12 @@ func (t *Torrent) moveTo(c *change, prev *opening, old, to *place, progress func
 	ctx, cancel := context.WithCancel(c.ctx)
 	defer cancel()
 	defer context.AfterFunc(&t.ctx, cancel)()
-	release, err := t.lockAt(old.abs)
+	release, err := t.e.journals.Lock(old.abs, t.infoHash)
 	if err != nil {
 		return err
 	}
 	defer release()
-	state, err := t.e.stateFor(to.abs)
+	state, err := t.e.journals.For(to.abs)
 	if err != nil {
 		return err
 	}
@@ -105,14 +105,14 @@ func (t *Torrent) moveTo(c *change, prev *opening, old, to *place, progress func
 	if err != nil {
 		return err
 	}
-	before, err := t.journalOf(old.abs, lay)
+	before, err := t.e.journals.Read(old.abs, lay)
 	if err != nil {
 		moved.Undo()
 		return err
 	}
 	t.at.Store(to)
 	o, err := t.openFiles(gen, nil)
-	if err == nil && o.state == nil && t.e.cfg.StateDir != "" {
+	if err == nil && o.state == nil && t.e.journals.Kept() {
 		o.close(&t.ctx, false)
 		err = errors.New("no journal can be kept of the new place") // and nobody would know of it
 	}
@@ -143,7 +143,7 @@ func (t *Torrent) moveTo(c *change, prev *opening, old, to *place, progress func
 	s := settled{o: o, have: have, outcome: upkeep.Fine}
 	err = t.leave(from, old.abs, files)
 	if final := old.final; err == nil && final != nil && final != to { // they do not go there any more
-		if state, serr := t.e.stateFor(final.abs); serr == nil {
+		if state, serr := t.e.journals.For(final.abs); serr == nil {
 			err = resume.WriteAside(state, t.infoHash, resume.Aside{})
 		}
 	}
@@ -162,28 +162,9 @@ func (t *Torrent) leave(folder storage.FS, dir string, files []storage.Entry) er
 	if err := storage.RemoveFiles(folder, files); err != nil {
 		return err
 	}
-	state, err := t.e.stateFor(dir)
+	state, err := t.e.journals.For(dir)
 	if err != nil || state == nil {
 		return nil
 	}
 	return errors.Join(resume.Remove(state, t.layout()), resume.WriteAside(state, t.infoHash, resume.Aside{}))
-}
-
-// lockAt makes sure that nobody else writes the torrent in a folder.
-func (t *Torrent) lockAt(dir string) (release func(), err error) {
-	state, err := t.e.stateFor(dir)
-	if err != nil || state == nil {
-		return func() {}, nil
-	}
-	return resume.Lock(state, t.infoHash)
-}
-
-// journalOf reads what the journal says of the torrent in a folder.
-func (t *Torrent) journalOf(dir string, lay resume.Layout) (*resume.Loaded, error) {
-	state, err := t.e.stateFor(dir)
-	if err != nil {
-		return nil, err
-	}
-	_, lo, err := resume.Open(state, lay, resume.Config{Dir: dir, Boot: t.e.boot})
-	return lo, err
 }

@@ -132,7 +132,7 @@ func (t *Torrent) rename(ctx context.Context, to Names) error {
 	if err := o.openJournal(); err != nil {
 		return err
 	}
-	if o.state == nil && t.e.cfg.StateDir != "" {
+	if o.state == nil && t.e.journals.Kept() {
 		return errors.New("rename: no journal can be kept, and nobody would know the files by their new names")
 	}
 	defer func() {

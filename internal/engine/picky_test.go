@@ -232,7 +232,7 @@ func TestJournalOfRewrittenNames(t *testing.T) {
 		k := w.kept(named(t, "", "Re: x", "a:b.mkv", "plain.mkv"))
 		k.c.lay(t, k.dir, []string{"Re_ x/a_b.mkv", "Re_ x/plain.mkv"})
 		e := k.engine(2, Config{StateDir: k.state})
-		state, err := e.stateFor(k.dir)
+		state, err := e.journals.For(k.dir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -248,7 +248,7 @@ func TestJournalOfRewrittenNames(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		j, _, err := resume.Open(state, lay, resume.Config{Dir: k.dir, Boot: e.boot})
+		j, _, err := resume.Open(state, lay, resume.Config{Dir: k.dir, Boot: e.journals.Boot()})
 		if err != nil {
 			t.Fatal(err)
 		}

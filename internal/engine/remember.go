@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -522,7 +521,11 @@ func (e *Engine) Remove(ctx context.Context, h infohash.Hash) error {
 		m.write()
 		return fmt.Errorf("forget the torrent %s: %w", h, err)
 	}
-	e.removeJournal(dir, h)
+	if dir != "" {
+		if err := e.journals.Remove(dir, h); err != nil {
+			e.log.Warn("remove the journal of a torrent that is forgotten", "torrent", h, "err", err)
+		}
+	}
 	return nil
 }
 
@@ -532,48 +535,6 @@ func (m *memory) knows(h infohash.Hash) bool {
 	}
 	_, ok := m.cat.State(h)
 	return ok
-}
-
-// removeJournal removes the journal of a torrent that is forgotten, unless somebody else
-// is at work with it. One that stays costs a few bytes and goes in its time.
-func (e *Engine) removeJournal(dir string, h infohash.Hash) {
-	if dir == "" {
-		return
-	}
-	state, err := e.stateFor(dir)
-	if err == nil && state != nil {
-		a, _ := resume.ReadAside(state, h)
-		err = dropJournal(state, h)
-		if a.Dir != "" && a.Dir != dir {
-			e.removeJournal(a.Dir, h)
-		}
-	}
-	if err != nil {
-		e.log.Warn("remove the journal of a torrent that is forgotten", "torrent", h, "err", err)
-	}
-}
-
-// RemoveJournal removes the journal of a torrent in the folder dir from a folder of state
-// that no engine has open, unless somebody writes it.
-func RemoveJournal(stateDir, dir string, h infohash.Hash) error {
-	path := journalDir(stateDir, dir)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	state, err := resume.OpenFolder(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dropJournal(state, h), state.Close())
-}
-
-func dropJournal(state resume.FS, h infohash.Hash) error {
-	release, err := resume.Lock(state, h)
-	if err != nil {
-		return err
-	}
-	defer release()
-	return errors.Join(resume.Remove(state, resume.Layout{InfoHash: h}), resume.WriteAside(state, h, resume.Aside{}))
 }
 
 // Totals are payload bytes.

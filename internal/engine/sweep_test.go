@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"shoal/internal/journals"
 	"shoal/internal/resume"
 	"shoal/metainfo"
 )
@@ -17,14 +18,15 @@ func TestSweep(t *testing.T) {
 	state := t.TempDir()
 	here, away := t.TempDir(), filepath.Join(t.TempDir(), "away")
 	mkdir(t, away)
-	const half, two = unusedFor + 24*time.Hour, unusedForAny + 24*time.Hour
+	const day = 24 * time.Hour
+	const half, two = 180*day + day, 2*365*day + day
 	cases := []struct {
 		name string
 		dir  string
 		age  time.Duration
 		stay bool
 	}{
-		{"used lately, the folder is gone", away, unusedFor - 24*time.Hour, true},
+		{"used lately, the folder is gone", away, 180*day - day, true},
 		{"half a year, the folder is there", here, half, true},
 		{"half a year, the folder is gone", away, half, false},
 		{"two years, the folder is there", here, two, false},
@@ -39,7 +41,7 @@ func TestSweep(t *testing.T) {
 	var all []content
 	journal := func(i int) string {
 		lay := resume.LayoutOf(all[i].meta.InfoHash, all[i].meta.Info)
-		return filepath.Join(journalDir(state, cases[i].dir), lay.FileName())
+		return filepath.Join(journals.Dir(state, cases[i].dir), lay.FileName())
 	}
 	for i, c := range cases {
 		all = append(all, makeContent(t, c.name, 16<<10, 40_000))
@@ -68,7 +70,7 @@ func TestSweep(t *testing.T) {
 			t.Fatal(err)
 		}
 		if c.name == "two years, and it is being written" {
-			f, err := resume.OpenFolder(journalDir(state, c.dir))
+			f, err := resume.OpenFolder(journals.Dir(state, c.dir))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -83,7 +85,7 @@ func TestSweep(t *testing.T) {
 	if err := os.RemoveAll(away); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.sweep(t.Context(), now); err != nil {
+	if err := e.journals.Sweep(t.Context(), now, e.inUse); err != nil {
 		t.Fatal(err)
 	}
 	for i, c := range cases {
@@ -104,7 +106,7 @@ func TestSweptOnceInAWhile(t *testing.T) {
 	var metas []*metainfo.Torrent
 	journal := func(i int) string {
 		lay := resume.LayoutOf(metas[i].InfoHash, metas[i].Info)
-		return filepath.Join(journalDir(state, dir), lay.FileName())
+		return filepath.Join(journals.Dir(state, dir), lay.FileName())
 	}
 	run := func(which ...int) {
 		t.Helper()
@@ -112,7 +114,7 @@ func TestSweptOnceInAWhile(t *testing.T) {
 		for _, i := range which {
 			wait(t, add(t, e, Spec{Meta: metas[i], Dir: dir}))
 		}
-		e.sweepSoon(t.Context()) // Close does not wait for the one of the start
+		e.journals.SweepSoon(t.Context(), e.inUse) // Close does not wait for the one of the start
 		if err := e.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -130,8 +132,8 @@ func TestSweptOnceInAWhile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	age(journal(0), unusedForAny-time.Hour)
-	age(journal(1), unusedForAny+time.Hour)
+	age(journal(0), 2*365*24*time.Hour-time.Hour)
+	age(journal(1), 2*365*24*time.Hour+time.Hour)
 	run(0)
 	if info, err := os.Stat(journal(0)); err != nil || time.Since(info.ModTime()) > time.Hour {
 		t.Errorf("it is not marked: %v", err)
@@ -139,7 +141,7 @@ func TestSweptOnceInAWhile(t *testing.T) {
 	if _, err := os.Stat(journal(1)); err != nil {
 		t.Errorf("it was looked for again so soon: %v", err)
 	}
-	age(filepath.Join(state, "journals", "swept"), sweepEvery+time.Hour)
+	age(filepath.Join(state, "journals", "swept"), 7*24*time.Hour+time.Hour)
 	run()
 	if _, err := os.Stat(journal(1)); err == nil {
 		t.Error("the old one is still there")

@@ -12,6 +12,7 @@ import (
 
 	"shoal/internal/bitfield"
 	"shoal/internal/disk"
+	"shoal/internal/journals"
 	"shoal/internal/plural"
 	"shoal/internal/resume"
 	"shoal/internal/storage"
@@ -55,8 +56,9 @@ func Verify(ctx context.Context, spec VerifySpec) (*Verified, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{cfg: Config{StateDir: spec.StateDir}, log: slog.New(slog.DiscardHandler), files: storage.NewPool(0), boot: resume.ThisBoot()}
-	defer e.closeState()
+	log := slog.New(slog.DiscardHandler)
+	e := &Engine{log: log, files: storage.NewPool(0), journals: journals.New(journals.Config{StateDir: spec.StateDir, Log: log})}
+	defer e.journals.Close()
 	// A torrent that nobody runs: it is there for how its files are found.
 	t := &Torrent{e: e, spec: keptOf(&Spec{Meta: spec.Meta, FileName: spec.FileName, SeedOnly: true}), info: spec.Meta.Info, infoHash: spec.Meta.InfoHash, geom: spec.Meta.Info.Geometry()}
 	t.at.Store(at)
@@ -197,7 +199,7 @@ func (v *verifying) earlier(seen resume.Seen) (before *resume.Verdict, done func
 	if v.spec.StateDir == "" {
 		return nil, done, nil
 	}
-	path := filepath.Join(v.spec.StateDir, "checks", filepath.Base(journalDir(v.spec.StateDir, v.o.t.at.Load().abs)))
+	path := filepath.Join(v.spec.StateDir, "checks", journals.Name(v.o.t.at.Load().abs))
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, done, nil // then nothing is kept, and everything hashed
 	}
@@ -221,7 +223,7 @@ func (v *verifying) earlier(seen resume.Seen) (before *resume.Verdict, done func
 }
 
 func (v *verifying) config() resume.Config {
-	return resume.Config{Dir: v.o.t.at.Load().abs, Boot: v.o.t.e.boot}
+	return resume.Config{Dir: v.o.t.at.Load().abs, Boot: v.o.t.e.journals.Boot()}
 }
 
 // keep notes what was found, for the next time.

@@ -16,7 +16,7 @@ type Old struct {
 	Dir      string    // the folder of the files; empty when the journal can't tell
 }
 
-// Olds gives the journals in a folder of state that nobody has used since the time given.
+// Olds returns the journals in a folder of state that nobody has used since the time given.
 func Olds(fsys FS, since time.Time) ([]Old, error) {
 	names, err := fsys.List()
 	if err != nil {

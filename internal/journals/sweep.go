@@ -1,4 +1,4 @@
-package engine
+package journals
 
 import (
 	"context"
@@ -27,22 +27,25 @@ const (
 	sweepEvery = 7 * 24 * time.Hour
 )
 
-// markUsed notes that a journal is used, unless that was noted not long ago.
-func (e *Engine) markUsed(dir string, h infohash.Hash) {
-	if e.cfg.StateDir == "" || e.cfg.seams != nil {
+// MarkUsed notes that a journal is used, unless that was noted not long ago.
+func (s *Store) MarkUsed(dir string, h infohash.Hash) {
+	if !s.Kept() || s.twin != nil {
 		return
 	}
 	lay := resume.Layout{InfoHash: h}
-	name := filepath.Join(journalDir(e.cfg.StateDir, dir), lay.FileName())
+	name := filepath.Join(s.root, Name(dir), lay.FileName())
 	now := time.Now()
 	if info, err := os.Stat(name); err == nil && now.Sub(info.ModTime()) > markEvery {
 		_ = os.Chtimes(name, now, now) // else it is marked another time
 	}
 }
 
-// sweepSoon removes journals that nobody has used for long, if it was not done lately.
-func (e *Engine) sweepSoon(ctx context.Context) {
-	stamp := filepath.Join(e.cfg.StateDir, "journals", "swept")
+// SweepSoon is Sweep where the last one was a week ago or longer.
+func (s *Store) SweepSoon(ctx context.Context, inUse func(infohash.Hash) bool) {
+	if !s.Kept() || s.twin != nil {
+		return
+	}
+	stamp := filepath.Join(s.root, "swept")
 	now := time.Now()
 	if info, err := os.Stat(stamp); err == nil && now.Sub(info.ModTime()) < sweepEvery {
 		return
@@ -50,7 +53,7 @@ func (e *Engine) sweepSoon(ctx context.Context) {
 	if _, err := os.Stat(filepath.Dir(stamp)); err != nil {
 		return // there are none
 	}
-	err := e.sweep(ctx, now)
+	err := s.Sweep(ctx, now, inUse)
 	if err == nil {
 		err = os.WriteFile(stamp, nil, 0o600)
 	}
@@ -58,14 +61,14 @@ func (e *Engine) sweepSoon(ctx context.Context) {
 		err = os.Chtimes(stamp, now, now)
 	}
 	if err != nil && ctx.Err() == nil {
-		e.log.Warn("remove old journals", "err", err)
+		s.log.Warn("remove old journals", "err", err)
 	}
 }
 
-// sweep removes journals that nobody has used for long.
-func (e *Engine) sweep(ctx context.Context, now time.Time) error {
-	root := filepath.Join(e.cfg.StateDir, "journals")
-	entries, err := os.ReadDir(root)
+// Sweep removes journals that nobody has used for long, but for those of torrents that are in
+// use, or that another process writes.
+func (s *Store) Sweep(ctx context.Context, now time.Time, inUse func(infohash.Hash) bool) error {
+	entries, err := os.ReadDir(s.root)
 	if err != nil {
 		return fmt.Errorf("list the journals: %w", err)
 	}
@@ -74,13 +77,13 @@ func (e *Engine) sweep(ctx context.Context, now time.Time) error {
 			return ctx.Err()
 		}
 		if entry.IsDir() {
-			err = errors.Join(err, e.sweepFolder(ctx, filepath.Join(root, entry.Name()), now))
+			err = errors.Join(err, s.sweepFolder(ctx, filepath.Join(s.root, entry.Name()), now, inUse))
 		}
 	}
 	return err
 }
 
-func (e *Engine) sweepFolder(ctx context.Context, path string, now time.Time) error {
+func (s *Store) sweepFolder(ctx context.Context, path string, now time.Time, inUse func(infohash.Hash) bool) error {
 	state, err := resume.OpenFolder(path)
 	if err != nil {
 		return err
@@ -94,15 +97,15 @@ func (e *Engine) sweepFolder(ctx context.Context, path string, now time.Time) er
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if e.lookup(old.InfoHash) != nil || e.memory.knows(old.InfoHash) {
+		if inUse(old.InfoHash) {
 			continue
 		}
 		if now.Sub(old.Used) < unusedForAny && !gone(old.Dir) {
 			continue
 		}
-		switch rerr := dropJournal(state, old.InfoHash); {
+		switch rerr := remove(state, old.InfoHash); {
 		case rerr == nil:
-			e.log.Info("removed a journal that nobody has used for long", "torrent", infohash.Hash(old.InfoHash), "dir", old.Dir, "used", old.Used)
+			s.log.Info("removed a journal that nobody has used for long", "torrent", infohash.Hash(old.InfoHash), "dir", old.Dir, "used", old.Used)
 		case !errors.Is(rerr, resume.ErrInUse):
 			err = errors.Join(err, rerr)
 		}
