@@ -13,7 +13,7 @@ import (
 // partMark is the line by which a struct says that it is a part: something with a name
 // and a file of its own inside a larger type. Only that file assigns the part's fields,
 // so a reader who wonders how a field got its value has one file to read.
-const partMark = "//part:"
+const partMark = "//shoal:part"
 
 // Parts finds assignments to the fields of a part outside the file that declares it.
 // A part as a whole may be set anywhere: New has to begin with something.
@@ -170,12 +170,12 @@ func (emptyImporter) Import(importPath string) (*types.Package, error) {
 type Size struct {
 	Package, Name string
 	Fields        int
-	Excused       bool // a line "//fields: REASON" stands above it
+	Excused       bool // a line "//shoal:fields REASON" stands above it
 	File          *File
 	pos           token.Pos
 }
 
-const fieldsMark = "//fields:"
+const fieldsMark = "//shoal:fields "
 
 // Sizes returns every struct of the module, the largest first.
 func Sizes(m *Module) []Size {

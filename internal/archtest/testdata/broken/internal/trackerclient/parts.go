@@ -2,7 +2,7 @@ package trackerclient
 
 // session is a part.
 //
-//part:
+//shoal:part
 type session struct {
 	open  bool
 	tries map[string]int
@@ -19,5 +19,5 @@ type client struct {
 
 // session2 is embedded.
 //
-//part:
+//shoal:part
 type session2 struct{ count int }

@@ -24,7 +24,7 @@ type wide struct { // want size: wide has 33 fields
 
 // table is as wide, and says why.
 //
-//fields: one for each letter
+//shoal:fields one for each letter
 type table struct {
 	a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x, y, z int
 	a1, b1, c1, d1, e1, f1, g1                                                 int
