@@ -283,7 +283,7 @@ func (t *Torrent) become(raw []byte) error {
 	t.connMu.Lock()
 	defer t.connMu.Unlock()
 	if t.conn != nil {
-		t.conn.Learnt(t.geom)
+		t.conn.SetBounds(wire.BoundsOf(t.geom, t.geom.Pieces))
 	}
 	t.magnet.meta = meta
 	if err := t.checkPaths(t.spec.Paths); err != nil {
@@ -348,13 +348,13 @@ func (t *Torrent) resolveHosts() {
 // maxOfHost is how many addresses of one name are taken.
 const maxOfHost = 4
 
-// stillValid holds a message that was read before the geometry was known against it. A
-// peer whose message can't be is dropped.
+// stillValid checks a message that was read before the metadata against it, and drops the
+// peer when the message is out of range.
 func (t *Torrent) stillValid(now mono.Time, key swarm.PeerKey, m wire.Message) bool {
 	if t.swarm.Bare() {
 		return true
 	}
-	err := swarm.Valid(t.geom, m)
+	err := wire.BoundsOf(t.geom, t.geom.Pieces).Check(m)
 	if err != nil {
 		t.part(key, err)
 		t.swarm.Left(now, key, err.Error())

@@ -327,7 +327,7 @@ func (t *Torrent) connections() *peerconn.Torrent {
 	defer t.connMu.Unlock()
 	if t.conn == nil {
 		t.conn = &peerconn.Torrent{
-			Geometry: t.geom, Buffers: newBuffers(t.device), Source: &t.source, Spare: t.e.spares,
+			Buffers: newBuffers(t.device), Source: &t.source, Spare: t.e.spares,
 			Deliver:    func(b *peerconn.Batch) bool { return t.post(event{kind: evBatch, batch: b}) },
 			Sent:       func(key uint64, n int, bytes int64) { t.post(event{kind: evSent, key: key, n: int32(n), bytes: bytes}) },
 			Unsent:     func(key uint64, n int) { t.post(event{kind: evUnsent, key: key, n: int32(n)}) },
@@ -337,9 +337,11 @@ func (t *Torrent) connections() *peerconn.Torrent {
 			Group:      &t.conns,
 			Up:         t.e.up.Group(), Down: t.e.down.Group(),
 		}
+		bounds := wire.BoundsOf(t.geom, t.geom.Pieces)
 		if t.magnet != nil && t.magnet.meta == nil {
-			t.conn.Bare()
+			bounds = wire.Bounds{Pieces: metainfo.MaxPieces, NoMetadata: true}
 		}
+		t.conn.SetBounds(bounds)
 		t.applyLimits()
 	}
 	return t.conn

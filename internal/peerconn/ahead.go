@@ -1,11 +1,9 @@
 package peerconn
 
 import (
-	"encoding/binary"
 	"io"
 
 	"shoal/internal/block"
-	"shoal/internal/swarm"
 	"shoal/internal/wire"
 )
 
@@ -61,7 +59,7 @@ func (a *ahead) flows() {
 // inside a block, or in front of a message with no more of it read than fits a
 // header.
 func (a *ahead) ready() bool {
-	return a.on && a.rd.skip == 0 && len(a.rd.buf) == smallBuffer &&
+	return a.on && len(a.rd.buf) == smallBuffer &&
 		(a.rd.cur != nil && a.rd.r == a.rd.w || a.rd.cur == nil && a.rd.w-a.rd.r < wire.PieceHeader)
 }
 
@@ -184,12 +182,8 @@ func (a *ahead) sort(n int) {
 
 // guessed reads a header and reports whether it is that of a whole block.
 func (a *ahead) guessed(head []byte) (wire.Message, bool) {
-	if binary.BigEndian.Uint32(head) != 9+block.Size || wire.ID(head[4]) != wire.Piece || a.rd.c.t.isBare() {
-		return wire.Message{}, false
-	}
-	m, err := wire.Parse(head[4:])
-	m.Length = block.Size
-	return m, err == nil && swarm.Valid(a.rd.c.t.Geometry, m) == nil
+	m, n, err := a.rd.c.t.bounds.Load().Decode(head)
+	return m, err == nil && n == len(head) && m.ID == wire.Piece && m.Length == block.Size
 }
 
 // spill puts a header that was not the one expected, and the n bytes that came

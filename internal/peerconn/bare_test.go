@@ -12,9 +12,9 @@ import (
 	"shoal/metainfo"
 )
 
-// While it is not known how many pieces there are, a message is taken whatever piece it is
-// about, and marked; payload, which can't have been asked for, ends the connection. From
-// Learnt on the numbers count.
+// Before the metadata a connection takes a message about any piece and marks it; a payload,
+// which nobody can have requested, ends the connection. Once the bounds are those of the
+// pieces, the numbers count.
 func TestBare(t *testing.T) {
 	g := geometry(10 * block.Size)
 	far := wire.AppendHave(nil, 99)
@@ -33,15 +33,15 @@ func TestBare(t *testing.T) {
 		{"bitfield, learnt", true, odd, wire.ErrLength},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := newRig(t, metainfo.Geometry{}, 2)
-			r.tor.Bare()
+			r := newRig(t, g, 2)
+			r.tor.SetBounds(wire.Bounds{Pieces: metainfo.MaxPieces, NoMetadata: true})
+			if c.learnt {
+				r.tor.SetBounds(wire.BoundsOf(g, g.Pieces))
+			}
 			var bare atomic.Bool
 			r.deliver = func(b *Batch) bool {
 				bare.Store(b.Bare)
 				return true
-			}
-			if c.learnt {
-				r.tor.Learnt(g)
 			}
 			ours, theirs := net.Pipe()
 			r.start(ours)

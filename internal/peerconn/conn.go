@@ -27,7 +27,6 @@ import (
 	"shoal/internal/block"
 	"shoal/internal/throttle"
 	"shoal/internal/wire"
-	"shoal/metainfo"
 )
 
 // Buffers is where blocks come from: a bounded budget that makes the reader
@@ -50,10 +49,9 @@ type Source interface {
 
 // Torrent is what a connection needs of the torrent it belongs to.
 type Torrent struct {
-	Geometry metainfo.Geometry
-	Buffers  Buffers
-	Source   Source
-	Spare    *Spares // upload buffers, shared by the engine
+	Buffers Buffers
+	Source  Source
+	Spare   *Spares // upload buffers, shared by the engine
 
 	// The torrent's share of the limits; nil where there can be none.
 	Up, Down *throttle.Group
@@ -77,33 +75,12 @@ type Torrent struct {
 	// waits for it.
 	Group *sync.WaitGroup
 
-	bare *atomic.Bool // set: Geometry is not known yet; nil for those that always knew it
+	bounds atomic.Pointer[wire.Bounds]
 }
 
-// Bare says that Geometry is not known yet. Until Learnt is called connections take
-// messages without looking at what pieces they are about, and no payload. It is called
-// before there is a connection.
-func (t *Torrent) Bare() {
-	t.bare = new(atomic.Bool)
-	t.bare.Store(true)
-}
-
-func (t *Torrent) isBare() bool { return t.bare != nil && t.bare.Load() }
-
-// Learnt says what Geometry is, from now on.
-func (t *Torrent) Learnt(g metainfo.Geometry) {
-	t.Geometry = g
-	t.bare.Store(false) // and so whoever sees it sees the geometry
-}
-
-// check says whether a message of a length may be read. bare: nothing was compared with
-// the geometry, and Valid can't be asked.
-func (t *Torrent) check(id wire.ID, length uint32) (bare bool, err error) {
-	if t.isBare() {
-		return true, wire.CheckBare(id, length, metainfo.MaxPieces)
-	}
-	return false, wire.CheckLength(id, length, t.Geometry.Pieces)
-}
+// SetBounds sets what the messages of peers are checked against. The caller sets them
+// before it starts a connection, and again when the metadata arrives.
+func (t *Torrent) SetBounds(b wire.Bounds) { t.bounds.Store(&b) }
 
 // Conn is one connection whose handshakes are done.
 type Conn struct {
@@ -183,8 +160,8 @@ const batchItems = 64
 type Batch struct {
 	Key   uint64
 	Items []Item
-	// Bare says that a message in it was read before the geometry was known: its
-	// numbers were not looked at.
+	// Bare reports that the batch has a message from before the metadata: its piece
+	// numbers were not checked.
 	Bare bool
 
 	bodies []byte

@@ -104,7 +104,7 @@ func TestPacedDownload(t *testing.T) {
 			p := newPaced(t, 0, limit)
 			var stream []byte
 			for _, r := range p.refs {
-				stream = piece(stream, p.tor.Geometry, r)
+				stream = piece(stream, p.geo, r)
 			}
 			began := time.Now()
 			for n := 0; n < len(stream); {
@@ -162,7 +162,7 @@ func TestEndWhilePaced(t *testing.T) {
 			p := newPaced(t, 100, 100)
 			go io.Copy(io.Discard, p.far)
 			p.conn.Send(nil, p.refs[:4])
-			p.far.Write(piece(nil, p.tor.Geometry, p.refs[0])[:5000])
+			p.far.Write(piece(nil, p.geo, p.refs[0])[:5000])
 			synctest.Wait()
 			p.conn.Close(errors.New("enough"))
 			if err := p.end(); err.Error() != "enough" {
@@ -186,7 +186,7 @@ func TestEndWhilePaced(t *testing.T) {
 			if err := p.end(); err.Error() != "enough" {
 				t.Errorf("the end was told as %v", err)
 			}
-			want := wire.AppendSimple(piece(nil, p.tor.Geometry, p.refs[0]), wire.Choke)
+			want := wire.AppendSimple(piece(nil, p.geo, p.refs[0]), wire.Choke)
 			if got := <-said; string(got) != string(want) {
 				t.Errorf("%d bytes were sent, want %d", len(got), len(want))
 			}

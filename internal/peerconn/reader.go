@@ -1,13 +1,11 @@
 package peerconn
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 
 	"shoal/internal/block"
 	"shoal/internal/netio"
-	"shoal/internal/swarm"
 	"shoal/internal/wire"
 )
 
@@ -41,8 +39,7 @@ type reader struct {
 	// payload is how much of what is paid for next goes into blocks.
 	payload int
 
-	bare  bool // the latest message was not held against the geometry
-	skip  int  // bytes left of a message of an unknown id
+	bare  bool // the latest message came before the metadata
 	quiet int  // reads in a row that brought little
 }
 
@@ -127,7 +124,7 @@ func (rd *reader) fit() {
 		rd.w = copy(rd.buf, rd.buf[rd.r:rd.w])
 		rd.r = 0
 	case rd.r < rd.w:
-		// A message larger than the buffer: a bitfield. CheckLength bounds it.
+		// A message larger than the buffer: a bitfield. wire.Bounds bounds it.
 		rd.grow()
 	default:
 		rd.resize()
@@ -186,54 +183,17 @@ func (rd *reader) parse() error {
 			}
 			continue
 		}
-		b := rd.buf[rd.r:rd.w]
-		if rd.skip > 0 {
-			n := min(rd.skip, len(b))
-			rd.skip -= n
-			rd.r += n
-			if rd.skip > 0 {
-				return nil
-			}
-			continue
-		}
-		if len(b) < 4 {
-			return nil
-		}
-		length := binary.BigEndian.Uint32(b)
-		if length == 0 {
-			rd.r += 4
-			rd.add(wire.Message{ID: wire.KeepAlive}, nil)
-			continue
-		}
-		if len(b) < 5 {
-			return nil
-		}
-		id := wire.ID(b[4])
-		bare, err := rd.c.t.check(id, length)
+		bounds := rd.c.t.bounds.Load()
+		m, n, err := bounds.Decode(rd.buf[rd.r:rd.w])
 		if err != nil {
 			return fmt.Errorf("bad message: %w", err)
 		}
-		head := 4 + int(length)
-		if id == wire.Piece {
-			head = wire.PieceHeader
-		}
-		if len(b) < head {
+		if n == 0 {
 			return nil
 		}
-		m, err := wire.Parse(b[4:head])
-		if err != nil {
-			return fmt.Errorf("bad message: %w", err)
-		}
-		if id == wire.Piece {
-			m.Length = length - 9
-		}
-		if rd.bare = bare; !bare {
-			if err := swarm.Valid(rd.c.t.Geometry, m); err != nil {
-				return fmt.Errorf("bad message: %w", err)
-			}
-		}
-		rd.r += head
-		if id != wire.Piece {
+		rd.r += n
+		rd.bare = bounds.NoMetadata
+		if m.ID != wire.Piece {
 			rd.add(m, nil)
 			continue
 		}

@@ -13,7 +13,6 @@ import (
 
 	"shoal/internal/bitfield"
 	"shoal/internal/block"
-	"shoal/internal/swarm"
 	"shoal/internal/wire"
 	"shoal/metainfo"
 )
@@ -336,49 +335,25 @@ func TestBlocksGoBack(t *testing.T) {
 	}
 }
 
-// model reads a stream the plain way, all of it being there.
+// model reads a stream that is there as a whole: no buffers, no reading ahead.
 func model(g metainfo.Geometry, b []byte) (items []got, err error) {
-	for len(b) >= 4 {
-		length := binary.BigEndian.Uint32(b)
-		if length == 0 {
-			items = append(items, got{m: wire.Message{ID: wire.KeepAlive}})
-			b = b[4:]
-			continue
-		}
-		if len(b) < 5 {
-			break
-		}
-		id := wire.ID(b[4])
-		if err := wire.CheckLength(id, length, g.Pieces); err != nil {
+	bounds := wire.BoundsOf(g, g.Pieces)
+	for {
+		m, n, err := bounds.Decode(b)
+		if err != nil || n == 0 {
 			return items, err
 		}
-		if id == wire.Piece && len(b) >= wire.PieceHeader {
-			m := wire.Message{
-				ID: id, Piece: binary.BigEndian.Uint32(b[5:]), Begin: binary.BigEndian.Uint32(b[9:]), Length: length - 9,
-			}
-			if err := swarm.Valid(g, m); err != nil {
-				return items, err
-			}
-		}
-		if len(b) < 4+int(length) {
-			break
-		}
-		m, err := wire.Parse(b[4 : 4+length])
-		if err != nil {
-			return items, err
-		}
-		if err := swarm.Valid(g, m); err != nil {
-			return items, err
-		}
+		b = b[n:]
 		it := got{m: m}
-		if id == wire.Piece {
-			it.data = string(b[13 : 4+length])
+		if m.ID == wire.Piece {
+			if len(b) < int(m.Length) {
+				return items, nil
+			}
+			it.data, b = string(b[:m.Length]), b[m.Length:]
 		}
 		it.m.Body = bytes.Clone(m.Body)
 		items = append(items, it)
-		b = b[4+length:]
 	}
-	return items, nil
 }
 
 // Many connections and few buffers: nobody who waits for one holds others, so all get

@@ -48,6 +48,7 @@ type rig struct {
 	budget *disk.Budget
 	spares *Spares
 	group  sync.WaitGroup
+	geo    metainfo.Geometry
 	tor    *Torrent
 
 	// deliver is asked first; nil takes everything.
@@ -67,9 +68,9 @@ type rig struct {
 
 // newRig makes a torrent with room for so many blocks at once.
 func newRig(t testing.TB, g metainfo.Geometry, blocks int) *rig {
-	r := &rig{t: t, budget: disk.NewBudget(int64(blocks) * block.Size), spares: new(Spares)}
+	r := &rig{t: t, geo: g, budget: disk.NewBudget(int64(blocks) * block.Size), spares: new(Spares)}
 	r.tor = &Torrent{
-		Geometry: g, Buffers: r.budget, Spare: r.spares, Group: &r.group, Source: numbers{g},
+		Buffers: r.budget, Spare: r.spares, Group: &r.group, Source: numbers{g},
 		Deliver: r.take,
 		Sent: func(_ uint64, n int, bytes int64) {
 			r.mu.Lock()
@@ -98,6 +99,7 @@ func newRig(t testing.TB, g metainfo.Geometry, blocks int) *rig {
 			r.closed = append(r.closed, err)
 		},
 	}
+	r.tor.SetBounds(wire.BoundsOf(g, g.Pieces))
 	return r
 }
 

@@ -65,13 +65,15 @@ func newFlow(tb testing.TB, near func(*net.TCPConn) net.Conn, deliver func(*Batc
 	in, out := tcp(tb)
 	f.far = out
 	free := throttle.NewLimiter(func() mono.Time { tb.Error("a clock was read where there is no limit"); return 0 })
-	f.conn = New(1, near(in), &Torrent{
-		Geometry: g, Buffers: f.budget, Source: f, Spare: new(Spares), Group: &f.group,
+	tor := &Torrent{
+		Buffers: f.budget, Source: f, Spare: new(Spares), Group: &f.group,
 		Up: free.Group(), Down: free.Group(),
 		Deliver: deliver, Sent: f.sent,
 		Unreadable: func(_ block.Ref, err error) { tb.Errorf("unreadable: %v", err) },
 		Closed:     func(_ uint64, err error) { f.closed <- err },
-	})
+	}
+	tor.SetBounds(wire.BoundsOf(g, g.Pieces))
+	f.conn = New(1, near(in), tor)
 	f.left, f.waiting = blocksPerRun, blocksPerRun
 	f.conn.Start()
 	tb.Cleanup(func() {

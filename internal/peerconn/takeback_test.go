@@ -63,7 +63,7 @@ func (r *rig) told() (sent, unsent int) {
 // what the peer gets.
 func chokeLate(t *testing.T, r *rig, c *Conn, far net.Conn, ready func()) []wire.ID {
 	t.Helper()
-	refs := allOf(r.tor.Geometry, 120)
+	refs := allOf(r.geo, 120)
 	c.Send(wire.AppendSimple(nil, wire.Unchoke), refs[:32])
 	c.Send(nil, refs[32:100])
 	ready()

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"time"
@@ -311,50 +310,24 @@ func (e *end) shake() bool {
 
 // parse takes the whole messages out of what is in.
 func (e *end) parse() error {
-	g := e.w.Geometry
 	read := 0
 	defer func() { e.in = e.in[:copy(e.in, e.in[min(read, len(e.in)):])] }()
 	for !e.closed {
-		b := e.in[read:]
-		if len(b) < 4 {
-			return nil
-		}
-		length := binary.BigEndian.Uint32(b)
-		if length == 0 {
-			read += 4
-			e.owner.take(e, wire.Message{ID: wire.KeepAlive}, 0)
-			continue
-		}
-		if len(b) < 5 {
-			return nil
-		}
-		id := wire.ID(b[4])
-		if err := wire.CheckLength(id, length, g.Pieces); err != nil {
-			return fmt.Errorf("bad message: %w", err)
-		}
-		head := 4 + int(length)
-		if id == wire.Piece {
-			head = wire.PieceHeader
-		}
-		if len(b) < head {
-			return nil
-		}
-		m, err := wire.Parse(b[4:head])
+		m, n, err := e.w.bounds.Decode(e.in[read:])
 		if err != nil {
 			return fmt.Errorf("bad message: %w", err)
 		}
+		if n == 0 {
+			return nil
+		}
 		var tag uint64
-		if id == wire.Piece {
-			m.Length = length - 9
+		if m.ID == wire.Piece {
 			if len(e.tags) == 0 {
 				return nil // the payload is still on its way
 			}
 			tag, e.tags = e.tags[0], e.tags[1:]
 		}
-		if err := swarm.Valid(g, m); err != nil {
-			return fmt.Errorf("bad message: %w", err)
-		}
-		read += head
+		read += n
 		e.owner.take(e, m, tag)
 	}
 	return nil

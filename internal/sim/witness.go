@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -135,23 +134,14 @@ func (x *witness) wrote(out swarm.Out) error {
 	first := x.said == 0
 	b := out.Bytes
 	for len(b) > 0 {
-		if len(b) < 4 || uint64(len(b)) < 4+uint64(binary.BigEndian.Uint32(b)) {
-			return fmt.Errorf("half a message: %x", b)
-		}
-		body := b[4 : 4+binary.BigEndian.Uint32(b)]
-		b = b[4+len(body):]
-		if len(body) > 0 {
-			if err := wire.CheckLength(wire.ID(body[0]), uint32(len(body)), x.have.Len()); err != nil {
-				return err
-			}
-		}
-		m, err := wire.Parse(body)
+		m, n, err := x.n.w.bounds.Decode(b)
 		if err != nil {
 			return err
 		}
-		if err := swarm.Valid(x.n.w.Geometry, m); err != nil {
-			return err
+		if n == 0 {
+			return fmt.Errorf("half a message: %x", b)
 		}
+		b = b[n:]
 		if err := x.judge(m); err != nil {
 			return fmt.Errorf("%s: %w", m.ID, err)
 		}

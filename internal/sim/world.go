@@ -10,6 +10,7 @@ import (
 	"shoal/internal/mono"
 	"shoal/internal/trace"
 	"shoal/internal/why"
+	"shoal/internal/wire"
 	"shoal/metainfo"
 )
 
@@ -32,6 +33,7 @@ const maxSteps = 5_000_000
 type World struct {
 	Seed     uint64
 	Geometry metainfo.Geometry
+	bounds   wire.Bounds // of the geometry
 	InfoHash [20]byte
 	Metadata []byte // what nodes serve, and those with Spec.Magnet begin without; nil: none
 
@@ -76,7 +78,7 @@ func New(seed uint64, pieces, blocks uint32) *World {
 		Total: int64(pieces)*int64(length) - blockSize + 5000, PieceLength: length, Pieces: pieces,
 	}
 	w := &World{
-		Seed: seed, Geometry: g, now: mono.Start, hash: fnvOffset, Every: 1,
+		Seed: seed, Geometry: g, bounds: wire.BoundsOf(g, g.Pieces), now: mono.Start, hash: fnvOffset, Every: 1,
 		net:    rand.New(rand.NewPCG(seed, streamNet)),
 		faults: rand.New(rand.NewPCG(seed, streamFaults)),
 		chance: rand.New(rand.NewPCG(seed, streamScenario)),

@@ -2,7 +2,6 @@ package swarm
 
 import (
 	"crypto/sha1"
-	"encoding/binary"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -324,7 +323,7 @@ func (m *monkey) message() {
 		}
 		msg.Body = []byte([]string{theirAll, "d1:md11:ut_metadatai110ee13:metadata_sizei16484ee", "d1:pi6881ee", "d11:upload_onlyi1ee", "d11:upload_onlyi0e4:reqqi7ee", "nonsense"}[m.dice(6)])
 	}
-	if err := Valid(m.geo, msg); err != nil {
+	if err := wire.BoundsOf(m.geo, m.geo.Pieces).Check(msg); err != nil {
 		m.t.Fatalf("%+v: %v", msg, err)
 	}
 	m.s.Message(m.now, key, msg, b)
@@ -371,16 +370,9 @@ func (m *monkey) flush() {
 		}
 		m.flight[key] += len(out.Uploads)
 		for b := slices.Concat(out.Bytes, slices.Concat(out.Parts...)); len(b) > 0; {
-			n := 4 + int(binary.BigEndian.Uint32(b))
-			msg, err := wire.Parse(b[4:n])
-			if err == nil && n > 4 {
-				err = wire.CheckLength(msg.ID, uint32(n-4), m.geo.Pieces)
-			}
-			if err == nil {
-				err = Valid(m.geo, msg)
-			}
-			if err != nil {
-				m.t.Fatalf("it says %x: %v", b[:n], err)
+			_, n, err := wire.BoundsOf(m.geo, m.geo.Pieces).Decode(b)
+			if err != nil || n == 0 {
+				m.t.Fatalf("it says %x: %v", b, err)
 			}
 			b = b[n:]
 		}

@@ -10,12 +10,11 @@ import (
 	"shoal/internal/trace"
 	"shoal/internal/why"
 	"shoal/internal/wire"
-	"shoal/metainfo"
 )
 
 // Message takes one message of a peer. For a piece, b holds the block; it is
 // given on with a Store or a Discard effect. The connection has checked the
-// length of the message and, with Valid, its range.
+// message with wire.Bounds.
 func (s *Swarm) Message(now mono.Time, key PeerKey, m wire.Message, b *block.Block) {
 	s.now = now
 	p := s.byKey[key]
@@ -81,35 +80,6 @@ func (s *Swarm) Message(now mono.Time, key PeerKey, m wire.Message, b *block.Blo
 		// BEP 3 has no rule; deployed clients skip what they do not know.
 		p.unknown++
 	}
-}
-
-// Valid checks the numbers in a message against the torrent, so that a
-// message out of range ends the connection where it was read.
-func Valid(g metainfo.Geometry, m wire.Message) error {
-	switch m.ID {
-	case wire.Have, wire.Suggest, wire.AllowedFast, wire.Request, wire.Piece, wire.Cancel, wire.Reject:
-	default:
-		return nil
-	}
-	if m.Piece >= g.Pieces {
-		return fmt.Errorf("%w: %s of piece %d of %d", wire.ErrRange, m.ID, m.Piece, g.Pieces)
-	}
-	switch m.ID {
-	case wire.Have, wire.Suggest, wire.AllowedFast:
-		return nil
-	}
-	size := uint64(g.PieceSize(m.Piece))
-	if m.Length == 0 || uint64(m.Begin)+uint64(m.Length) > size {
-		return fmt.Errorf("%w: %s of %d bytes at %d in a piece of %d", wire.ErrRange, m.ID, m.Length, m.Begin, size)
-	}
-	if m.ID == wire.Request && m.Length > block.Size {
-		return fmt.Errorf("%w: request of %d bytes, at most %d are served", wire.ErrRange, m.Length, block.Size)
-	}
-	// Only whole blocks are asked for, so only whole blocks may come.
-	if m.ID == wire.Piece && (m.Begin%block.Size != 0 || m.Length != g.BlockSize(m.Piece, m.Begin/block.Size)) {
-		return fmt.Errorf("%w: piece with %d bytes at %d is no block", wire.ErrRange, m.Length, m.Begin)
-	}
-	return nil
 }
 
 func (s *Swarm) theyHave(p *peer, piece uint32) {

@@ -438,20 +438,11 @@ func (d *driver) recv(name, what string, args []string) bool {
 func ourID(x wire.Extension) uint8 { return wire.OurIDs(x)[x] }
 
 func (d *driver) read(b []byte) (wire.Message, error) {
-	body := b[4:]
-	if len(body) > 0 {
-		err := wire.CheckLength(wire.ID(body[0]), uint32(len(body)), d.geo.Pieces)
-		if d.s.Bare() {
-			err = wire.CheckBare(wire.ID(body[0]), uint32(len(body)), metainfo.MaxPieces)
-		}
-		if err != nil {
-			return wire.Message{}, err
-		}
+	bounds := wire.BoundsOf(d.geo, d.geo.Pieces)
+	if d.s.Bare() {
+		bounds = wire.Bounds{Pieces: metainfo.MaxPieces, NoMetadata: true}
 	}
-	m, err := wire.Parse(body)
-	if err == nil && !d.s.Bare() {
-		err = Valid(d.geo, m)
-	}
+	m, _, err := bounds.Decode(b)
 	return m, err
 }
 

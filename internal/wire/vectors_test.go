@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"shoal/internal/bitfield"
@@ -24,7 +25,7 @@ func load(t *testing.T, name string, into any) {
 
 func unhex(t *testing.T, s string) []byte {
 	t.Helper()
-	b, err := hex.DecodeString(s)
+	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +36,7 @@ func unhex(t *testing.T, s string) []byte {
 func read(b []byte, pieces uint32) (Message, error) {
 	body := b[4:]
 	if len(body) > 0 {
-		if err := CheckLength(ID(body[0]), uint32(len(body)), pieces); err != nil {
+		if err := (Bounds{Pieces: pieces}).CheckLength(ID(body[0]), uint32(len(body))); err != nil {
 			return Message{}, err
 		}
 	}
@@ -83,8 +84,8 @@ func reencode(m Message, pieces uint32) []byte {
 // by field, and written back byte for byte; what is not is skipped; what breaks
 // a rule of lengths is refused before its body is read.
 func TestVectorsOfMessages(t *testing.T) {
-	// Refused by CheckLength. Other invalid messages have the right length: a
-	// message out of range is the swarm's affair, and ids of other extensions
+	// Refused by Bounds.CheckLength. Other invalid messages have the right length: a
+	// message out of range is refused by Bounds.Check, and ids of other extensions
 	// are skipped.
 	refused := map[string]bool{
 		"choke-with-payload": true, "bitfield-short": true, "piece-no-block": true, "port-long": true, "ltep-no-id": true,

@@ -1,14 +1,13 @@
 // Package wire is the peer protocol as bytes: the handshake and the messages of
 // BEP 3, PORT of BEP 5, the fast extension (BEP 6), and the extension protocol
 // (BEP 10) with its messages.
-// Encoders append; decoders take a slice that they do not keep. Lengths are
-// checked before anything is sized by them: CheckLength is asked with the five
-// bytes that begin a message, before its body is read.
+// Encoders append; decoders take a slice that they do not keep. Bounds.Decode cuts a stream
+// into messages: it checks a length with the first five bytes of a message, before anything
+// is sized by it, and the numbers of a message against the torrent.
 package wire
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 
 	"shoal/internal/bitfield"
@@ -61,24 +60,6 @@ func (id ID) String() string {
 	return fmt.Sprintf("unknown (%d)", uint16(id))
 }
 
-// Lengths.
-const (
-	// PieceHeader is what stands before the payload of a piece message: the
-	// length, the id, the piece and the begin.
-	PieceHeader = 13
-	// MaxBody bounds every message but bitfield: it leaves room for a piece of
-	// one block and for any extended message that deployed clients send
-	// (metadata 17 KiB, peer exchange a few KiB).
-	MaxBody = 64 << 10
-)
-
-// Errors by which a connection ends.
-var (
-	ErrTooLong = errors.New("message too long")
-	ErrLength  = errors.New("message of a wrong length")
-	ErrRange   = errors.New("message out of range")
-)
-
 // Message is any message but the payload of a piece: one flat value, so that
 // decoding one allocates nothing. Which fields count depends on ID.
 type Message struct {
@@ -96,67 +77,8 @@ func (m Message) Ref() block.Ref {
 	return block.Ref{Piece: m.Piece, Begin: m.Begin, Length: m.Length}
 }
 
-// CheckLength says whether a message of id and of length bytes (the id
-// included, as in the length prefix) may be read in a torrent of so many
-// pieces. Known ids must have their exact length; unknown ids, which are
-// skipped, are only bounded. The errors are ErrTooLong and ErrLength.
-func CheckLength(id ID, length, pieces uint32) error {
-	want := uint32(1)
-	switch id {
-	case Choke, Unchoke, Interested, NotInterested, HaveAll, HaveNone:
-	case Have, Suggest, AllowedFast:
-		want = 5
-	case Request, Cancel, Reject:
-		want = 13
-	case Port:
-		want = 3
-	case Bitfield:
-		want = 1 + uint32(bitfield.WireLen(pieces))
-	case Piece:
-		// A piece without payload asks for nothing and carries nothing.
-		switch {
-		case length > 9+block.Size:
-			return fmt.Errorf("%w: piece of %d bytes, at most %d are asked for", ErrTooLong, length-9, block.Size)
-		case length < 10:
-			return fmt.Errorf("%w: piece of %d bytes", ErrLength, length)
-		}
-		return nil
-	default:
-		if length > MaxBody {
-			return fmt.Errorf("%w: %s of %d bytes", ErrTooLong, id, length)
-		}
-		if id == Extended && length < 2 {
-			return fmt.Errorf("%w: extended without an id", ErrLength)
-		}
-		return nil
-	}
-	switch {
-	case length > max(want, MaxBody):
-		return fmt.Errorf("%w: %s of %d bytes", ErrTooLong, id, length)
-	case length != want:
-		return fmt.Errorf("%w: %s of %d bytes, not %d", ErrLength, id, length, want)
-	}
-	return nil
-}
-
-// CheckBare is CheckLength where it is not known yet how many pieces the torrent has,
-// but that it has no more than most: a bitfield may have any length up to that, and
-// payload, which can't have been asked for, is refused with ErrRange.
-func CheckBare(id ID, length, most uint32) error {
-	switch id {
-	case Bitfield:
-		if length > 1+uint32(bitfield.WireLen(most)) {
-			return fmt.Errorf("%w: %s of %d bytes", ErrTooLong, id, length)
-		}
-		return nil
-	case Piece:
-		return fmt.Errorf("%w: %s, and nothing was asked for", ErrRange, id)
-	}
-	return CheckLength(id, length, most)
-}
-
 // Parse reads a whole message: body is what follows the length prefix, its
-// length approved by CheckLength. An empty body is a keep-alive. For a piece it
+// length approved by Bounds.CheckLength. An empty body is a keep-alive. For a piece it
 // reads the header; Length is that of the payload that follows it.
 func Parse(body []byte) (Message, error) {
 	if len(body) == 0 {

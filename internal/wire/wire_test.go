@@ -66,7 +66,7 @@ func TestCheckLength(t *testing.T) {
 		{255, MaxBody + 1, ErrTooLong},
 		{99, math.MaxUint32, ErrTooLong},
 	} {
-		if err := CheckLength(c.id, c.length, pieces); !errors.Is(err, c.want) || c.want == nil && err != nil {
+		if err := (Bounds{Pieces: pieces}).CheckLength(c.id, c.length); !errors.Is(err, c.want) || c.want == nil && err != nil {
 			t.Errorf("%v of %d bytes: %v, want %v", c.id, c.length, err, c.want)
 		}
 	}
@@ -74,13 +74,13 @@ func TestCheckLength(t *testing.T) {
 	// A torrent of very many pieces has a bitfield longer than any other message.
 	const many = 2 << 20
 	want := uint32(1 + many/8)
-	if err := CheckLength(Bitfield, want, many); err != nil {
+	if err := (Bounds{Pieces: many}).CheckLength(Bitfield, want); err != nil {
 		t.Error(err)
 	}
-	if err := CheckLength(Bitfield, want+1, many); !errors.Is(err, ErrTooLong) {
+	if err := (Bounds{Pieces: many}).CheckLength(Bitfield, want+1); !errors.Is(err, ErrTooLong) {
 		t.Error(err)
 	}
-	if err := CheckLength(Bitfield, 1<<29+1, math.MaxUint32); err != nil {
+	if err := (Bounds{Pieces: math.MaxUint32}).CheckLength(Bitfield, 1<<29+1); err != nil {
 		t.Error(err)
 	}
 }
@@ -171,9 +171,9 @@ func TestExtensions(t *testing.T) {
 	}
 }
 
-// While it is not known how many pieces there are, a bitfield may have any length
-// within the bound, and payload none.
-func TestCheckBare(t *testing.T) {
+// Before the metadata a bitfield can have any length within the bound, and a payload none.
+func TestCheckLengthWithoutMetadata(t *testing.T) {
+	bounds := Bounds{Pieces: 1000, NoMetadata: true}
 	for _, c := range []struct {
 		id     ID
 		length uint32
@@ -189,7 +189,7 @@ func TestCheckBare(t *testing.T) {
 		{Extended, MaxBody + 1, ErrTooLong},
 		{200, 1 << 30, ErrTooLong},
 	} {
-		if err := CheckBare(c.id, c.length, 1000); !errors.Is(err, c.want) {
+		if err := bounds.CheckLength(c.id, c.length); !errors.Is(err, c.want) {
 			t.Errorf("%v of %d bytes: %v", c.id, c.length, err)
 		}
 	}
@@ -216,20 +216,16 @@ func TestAllocs(t *testing.T) {
 	have := bitfield.New(1313)
 	buf := make([]byte, 0, 1024)
 	ref := block.Ref{Piece: 7, Begin: 32768, Length: block.Size}
-	bodies := [][]byte{
-		nil,
-		{byte(Unchoke)},
-		AppendHave(nil, 3)[4:], AppendRequest(nil, ref)[4:], append(AppendPieceHeader(nil, ref)[4:], 1),
-		AppendBitfield(nil, have)[4:], AppendPort(nil, 6881)[4:], AppendExtended(nil, 0, []byte("de"))[4:],
-	}
+	stream := AppendPieceHeader(AppendExtended(AppendPort(AppendBitfield(AppendRequest(AppendHave(AppendSimple(
+		AppendKeepAlive(nil), Unchoke), 3), ref), have), 6881), 0, []byte("de")), ref)
+	bounds := Bounds{Pieces: 1313, PieceLength: 1 << 20, LastPiece: 1}
 	if n := testing.AllocsPerRun(100, func() {
-		for _, b := range bodies {
-			if len(b) > 0 {
-				_ = CheckLength(ID(b[0]), uint32(len(b)), 1313)
+		for b := stream; len(b) > 0; {
+			_, n, err := bounds.Decode(b)
+			if n == 0 || err != nil {
+				t.Fatal(n, err)
 			}
-			if _, err := Parse(b); err != nil {
-				t.Fatal(err)
-			}
+			b = b[n:]
 		}
 	}); n != 0 {
 		t.Errorf("reading allocates %v times", n)
