@@ -2,7 +2,6 @@ package peerconn
 
 import (
 	"errors"
-	"fmt"
 
 	"shoal/internal/block"
 	"shoal/internal/netio"
@@ -186,7 +185,7 @@ func (rd *reader) parse() error {
 		bounds := rd.c.t.bounds.Load()
 		m, n, err := bounds.Decode(rd.buf[rd.r:rd.w])
 		if err != nil {
-			return fmt.Errorf("bad message: %w", err)
+			return err
 		}
 		if n == 0 {
 			return nil

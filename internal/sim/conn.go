@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"fmt"
 	"net/netip"
 	"time"
 
@@ -315,7 +314,7 @@ func (e *end) parse() error {
 	for !e.closed {
 		m, n, err := e.w.bounds.Decode(e.in[read:])
 		if err != nil {
-			return fmt.Errorf("bad message: %w", err)
+			return err
 		}
 		if n == 0 {
 			return nil

@@ -23,7 +23,7 @@ const (
 // Errors that end a connection.
 var (
 	ErrTooLong = errors.New("message too long")
-	ErrLength  = errors.New("message of a wrong length")
+	ErrLength  = errors.New("message has the wrong length")
 	ErrRange   = errors.New("message out of range")
 )
 
@@ -125,7 +125,7 @@ func (bd Bounds) CheckLength(id ID, length uint32) error {
 	case length > max(want, MaxBody):
 		return fmt.Errorf("%w: %s of %d bytes", ErrTooLong, id, length)
 	case length != want:
-		return fmt.Errorf("%w: %s of %d bytes, not %d", ErrLength, id, length, want)
+		return fmt.Errorf("%w: %s of %d bytes, want %d", ErrLength, id, length, want)
 	}
 	return nil
 }
@@ -135,11 +135,11 @@ func (bd Bounds) CheckLength(id ID, length uint32) error {
 func (bd Bounds) checkPayload(length uint32) error {
 	switch {
 	case bd.NoMetadata:
-		return fmt.Errorf("%w: %s, and nothing was asked for", ErrRange, Piece)
+		return fmt.Errorf("%w: %s before the metadata", ErrRange, Piece)
 	case length > 9+block.Size:
-		return fmt.Errorf("%w: piece of %d bytes, at most %d are asked for", ErrTooLong, length-9, block.Size)
+		return fmt.Errorf("%w: piece with a block of %d bytes, at most %d", ErrTooLong, length-9, block.Size)
 	case length < 10:
-		return fmt.Errorf("%w: piece of %d bytes", ErrLength, length)
+		return fmt.Errorf("%w: piece without a block", ErrLength)
 	}
 	return nil
 }
@@ -155,7 +155,7 @@ func (bd Bounds) Check(m Message) error {
 		return nil
 	}
 	if m.Piece >= bd.Pieces {
-		return fmt.Errorf("%w: %s of piece %d of %d", ErrRange, m.ID, m.Piece, bd.Pieces)
+		return fmt.Errorf("%w: %s for piece %d, the torrent has %d", ErrRange, m.ID, m.Piece, bd.Pieces)
 	}
 	switch m.ID {
 	case Have, Suggest, AllowedFast:
@@ -166,14 +166,14 @@ func (bd Bounds) Check(m Message) error {
 		size = bd.LastPiece
 	}
 	if m.Length == 0 || uint64(m.Begin)+uint64(m.Length) > uint64(size) {
-		return fmt.Errorf("%w: %s of %d bytes at %d in a piece of %d", ErrRange, m.ID, m.Length, m.Begin, size)
+		return fmt.Errorf("%w: %s for %d bytes at offset %d of a piece of %d bytes", ErrRange, m.ID, m.Length, m.Begin, size)
 	}
 	if m.ID == Request && m.Length > block.Size {
-		return fmt.Errorf("%w: request of %d bytes, at most %d are served", ErrRange, m.Length, block.Size)
+		return fmt.Errorf("%w: request for %d bytes, at most %d", ErrRange, m.Length, block.Size)
 	}
 	// We request whole blocks only, so only whole blocks can answer.
 	if m.ID == Piece && (m.Begin%block.Size != 0 || m.Length != min(block.Size, size-m.Begin)) {
-		return fmt.Errorf("%w: piece with %d bytes at %d is no block", ErrRange, m.Length, m.Begin)
+		return fmt.Errorf("%w: piece with %d bytes at offset %d, which is not a whole block", ErrRange, m.Length, m.Begin)
 	}
 	return nil
 }
