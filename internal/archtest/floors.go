@@ -39,6 +39,7 @@ var Rooms = []Room{
 	{"internal/redact", Values, false},
 	{"internal/plural", Values, false},
 	{"internal/spelling", Values, false},
+	{"internal/ipscope", Values, false},
 	{"internal/trace", Values, true}, // a record has an instant and a reason in it
 
 	{"metainfo", Formats, false},

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"shoal/internal/ipscope"
 	"shoal/internal/peerconn"
 	"shoal/internal/schedule"
 )
@@ -165,13 +166,7 @@ func lower(a, b int64) int64 {
 
 // limit puts a new connection under the limits, unless it is exempt from them.
 func (t *Torrent) limit(c *peerconn.Conn, addr netip.Addr) {
-	if t.e.cfg.LocalExempt && local(addr) {
+	if t.e.cfg.LocalExempt && ipscope.Own(addr) {
 		c.Exempt()
 	}
-}
-
-// local reports whether an address is of this machine or its own network.
-func local(a netip.Addr) bool {
-	a = a.Unmap()
-	return a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast()
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"shoal/internal/ipscope"
 	"shoal/internal/mono"
 	"shoal/internal/webplan"
 	"shoal/internal/webseed"
@@ -96,7 +97,7 @@ func (t *Torrent) webTorrent() *webseed.Torrent {
 		Deliver: func(b *webseed.Batch) bool { return t.post(event{kind: evWeb, with: b}) },
 	}
 	if t.e.cfg.LocalExempt {
-		wt.Exempt = local
+		wt.Exempt = ipscope.Own
 	}
 	return wt
 }

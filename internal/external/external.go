@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"shoal/internal/ipscope"
 	"shoal/internal/mono"
 )
 
@@ -170,13 +171,10 @@ func network(a netip.Addr) netip.Prefix {
 	return p
 }
 
-// carrierNAT is used between a provider and its customers (RFC 6598).
-var carrierNAT = netip.MustParsePrefix("100.64.0.0/10")
-
 // worldwide reports whether an address means one host wherever it is named.
 func worldwide(a netip.Addr) bool {
 	switch {
-	case !a.IsValid() || !a.IsGlobalUnicast() || a.IsPrivate() || carrierNAT.Contains(a):
+	case !a.IsValid() || !a.IsGlobalUnicast() || ipscope.Private(a):
 		return false
 	case a.Is4() && (a.As4()[0] == 0 || a.As4()[0] >= 240): // this network; reserved
 		return false

@@ -20,6 +20,7 @@ import (
 
 	"golang.org/x/net/publicsuffix"
 
+	"shoal/internal/ipscope"
 	"shoal/internal/netio"
 	"shoal/magnet"
 )
@@ -190,14 +191,14 @@ func (w *way) dial(ctx context.Context, _, hostPort string) (net.Conn, error) {
 	}
 	failed := fmt.Errorf("%s has no address", host)
 	for i, a := range addrs[:min(len(addrs), maxAddresses)] {
-		if netio.IsLocal(a) && w.public {
+		if ipscope.Internal(a) && w.public {
 			return nil, fmt.Errorf("%w: %w", ErrRedirect, errForbidden)
 		}
 		one, cancel := context.WithTimeout(ctx, dialTime)
 		conn, err := w.network.Dial(one, netip.AddrPortFrom(a, uint16(port)))
 		cancel()
 		if err == nil {
-			w.public = w.public || !netio.IsLocal(a)
+			w.public = w.public || !ipscope.Internal(a)
 			return conn, nil
 		}
 		if i == 0 {

@@ -1,6 +1,10 @@
 package lobby
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"shoal/internal/ipscope"
+)
 
 // NetworkOf returns what one household has many addresses of: a /24, of IPv6 a /64. In
 // private networks and on the loopback each address stands for itself: these are the user's
@@ -8,7 +12,7 @@ import "net/netip"
 func NetworkOf(a netip.Addr) netip.Prefix {
 	a = a.Unmap()
 	switch {
-	case own(a):
+	case ipscope.Own(a):
 		return prefix(a, a.BitLen())
 	case a.Is4():
 		return prefix(a, 24)
@@ -21,13 +25,11 @@ func NetworkOf(a netip.Addr) netip.Prefix {
 // network.
 func siteOf(a netip.Addr) netip.Prefix {
 	a = a.Unmap()
-	if a.Is4() || own(a) {
+	if a.Is4() || ipscope.Own(a) {
 		return NetworkOf(a)
 	}
 	return prefix(a, 48)
 }
-
-func own(a netip.Addr) bool { return a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() }
 
 func prefix(a netip.Addr, bits int) netip.Prefix {
 	p, _ := a.WithZone("").Prefix(bits) // no error: the address has that many bits

@@ -10,7 +10,6 @@ import (
 var (
 	thisNetwork = netip.MustParsePrefix("0.0.0.0/8")
 	reserved    = netip.MustParsePrefix("240.0.0.0/4") // with the broadcast address
-	carrierNAT  = netip.MustParsePrefix("100.64.0.0/10")
 )
 
 // firstUnprivileged is the first port that any program may listen at.
@@ -41,27 +40,6 @@ func (b *Book) admits(src Source, addr netip.AddrPort) bool {
 		return false
 	}
 	return src == Manual || b.cfg.PrivilegedPorts || addr.Port() >= firstUnprivileged
-}
-
-// Credible reports whether a host can know of a peer at addr by itself. A host
-// elsewhere cannot see into our machine or our private network: when it names an
-// address there, it means another machine than we would dial. The swarm asks
-// this of what peers, trackers and DHT nodes name.
-func Credible(giver, addr netip.Addr) bool {
-	giver, addr = giver.Unmap(), addr.Unmap()
-	switch {
-	case giver.IsLoopback():
-		return true
-	case addr.IsLoopback():
-		return false
-	case isPrivate(addr):
-		return isPrivate(giver)
-	}
-	return true
-}
-
-func isPrivate(ip netip.Addr) bool {
-	return ip.IsPrivate() || ip.IsLinkLocalUnicast() || carrierNAT.Contains(ip)
 }
 
 // Self says that an address was found to be our own. It is never dialled again.

@@ -45,34 +45,6 @@ func TestPriorityVectors(t *testing.T) {
 	}
 }
 
-func TestCredible(t *testing.T) {
-	for _, c := range []struct {
-		giver, addr string
-		want        bool
-	}{
-		{"127.0.0.1", "127.0.0.1", true},
-		{"127.0.0.1", "192.168.1.5", true},
-		{"::1", "203.0.113.1", true},
-		{"203.0.113.1", "127.0.0.1", false},
-		{"203.0.113.1", "::1", false},
-		{"203.0.113.1", "::ffff:127.0.0.1", false},
-		{"203.0.113.1", "192.168.1.5", false},
-		{"203.0.113.1", "100.64.3.2", false},
-		{"203.0.113.1", "169.254.3.2", false},
-		{"203.0.113.1", "fd00::1", false},
-		{"203.0.113.1", "198.51.100.1", true},
-		{"192.168.1.2", "192.168.1.5", true},
-		{"::ffff:192.168.1.2", "10.0.0.5", true},
-		{"192.168.1.2", "127.0.0.1", false},
-		{"192.168.1.2", "198.51.100.1", true},
-		{"2001:db8::1", "2001:db8::2", true},
-	} {
-		if got := Credible(netip.MustParseAddr(c.giver), netip.MustParseAddr(c.addr)); got != c.want {
-			t.Errorf("%s names %s: credible is %v, want %v", c.giver, c.addr, got, c.want)
-		}
-	}
-}
-
 // watcher plays arbitrary calls against a small book and watches what it may
 // never do: dial an address that is being dialled or connected, that is banned
 // or us, or too soon after it failed.

@@ -3,6 +3,7 @@ package swarm
 import (
 	"net/netip"
 
+	"shoal/internal/ipscope"
 	"shoal/internal/peerbook"
 	"shoal/internal/pex"
 	"shoal/internal/trace"
@@ -56,7 +57,7 @@ func (s *Swarm) mayKnow(p *peer) []wire.PexPeer {
 			continue
 		}
 		addr := q.reachedAt()
-		if !addr.IsValid() || addr == p.reachedAt() || !peerbook.Credible(p.addr.Addr(), addr.Addr()) {
+		if !addr.IsValid() || addr == p.reachedAt() || !ipscope.Credible(p.addr.Addr(), addr.Addr()) {
 			continue
 		}
 		if addr.Addr().IsLinkLocalUnicast() {
@@ -113,7 +114,7 @@ func (s *Swarm) theirPex(p *peer, body []byte) error {
 	}
 	for _, a := range added {
 		switch {
-		case !peerbook.Credible(p.addr.Addr(), a.Addr.Addr()):
+		case !ipscope.Credible(p.addr.Addr(), a.Addr.Addr()):
 		case a.Flags&wire.PexSeed != 0 && !s.needs():
 		default:
 			s.book.Add(s.now, peerbook.PEX, a.Addr, nil)

@@ -33,8 +33,8 @@ import (
 	"golang.org/x/net/publicsuffix"
 
 	"shoal/internal/infohash"
+	"shoal/internal/ipscope"
 	"shoal/internal/netio"
-	"shoal/internal/peerbook"
 	"shoal/internal/tracker"
 )
 
@@ -81,8 +81,9 @@ type Client struct {
 // wants to be asked again.
 func (c *Client) Announce(ctx context.Context, announceURL string, p tracker.Params, heard func(tracker.Response)) (tracker.Response, error) {
 	announceURL = tracker.CleanURL(announceURL)
-	to, ways, cancel, err := c.reach(&ctx, announceURL)
+	ctx, cancel := c.deadline(ctx)
 	defer cancel()
+	to, ways, err := c.reach(ctx, announceURL)
 	if err != nil {
 		return noResponse, err
 	}
@@ -105,33 +106,36 @@ func (c *Client) Announce(ctx context.Context, announceURL string, p tracker.Par
 			return noResponse, err
 		}
 		a.Peers = slices.DeleteFunc(c.resolvePeers(ctx, a.Peers), func(p tracker.Peer) bool {
-			return !peerbook.Credible(a.From, p.Addr.Addr())
+			return !ipscope.Credible(a.From, p.Addr.Addr())
 		})
 		return a, nil
 	}, heard)
 }
 
-// reach takes a tracker's URL apart, sets the deadline of the exchange, and finds the
-// ways to the tracker.
-func (c *Client) reach(ctx *context.Context, url string) (to target, ways []way, cancel func(), err error) {
+// deadline bounds an exchange as a whole.
+func (c *Client) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	timeout := c.Timeout
 	if timeout <= 0 {
 		timeout = DefaultTimeout
 	}
-	*ctx, cancel = context.WithTimeout(*ctx, timeout)
+	return context.WithTimeout(ctx, timeout)
+}
+
+// reach parses a tracker's URL and finds the ways to the tracker.
+func (c *Client) reach(ctx context.Context, url string) (to target, ways []way, err error) {
 	if to, err = parseAny(url); err != nil {
-		return to, nil, cancel, &Error{Host: hostOf(url), Op: "read the announce URL", Err: err}
+		return to, nil, &Error{Host: hostOf(url), Op: "read the announce URL", Err: err}
 	}
-	addrs, err := c.Network.Resolve(*ctx, to.host)
+	addrs, err := c.Network.Resolve(ctx, to.host)
 	if err == nil {
 		if ways = c.ways(addrs); len(ways) == 0 {
 			err = ErrFamily
 		}
 	}
 	if err != nil {
-		return to, nil, cancel, &Error{Host: to.authority, Op: "resolve", Err: cause(*ctx, err)}
+		return to, nil, &Error{Host: to.authority, Op: "resolve", Err: cause(ctx, err)}
 	}
-	return to, ways, cancel, nil
+	return to, ways, nil
 }
 
 func (c *Client) announceUDP(ctx context.Context, to target, w way, p tracker.Params) (tracker.Response, error) {
@@ -182,8 +186,9 @@ func (c *Client) scrape(ctx context.Context, announceURL string, hashes []infoha
 	if !ok {
 		return nil, &Error{Host: hostOf(announceURL), Op: "read the announce URL", Err: ErrNoScrape}
 	}
-	to, ways, cancel, err := c.reach(&ctx, url)
+	ctx, cancel := c.deadline(ctx)
 	defer cancel()
+	to, ways, err := c.reach(ctx, url)
 	if err != nil {
 		return nil, err
 	}
@@ -264,7 +269,7 @@ func (c *Client) fetch(ctx context.Context, rawURL string, w way) ([]byte, netip
 			return reply.body, reply.from, nil
 		}
 		jar.SetCookies(to.origin(), reply.cookies)
-		public = public || !isLocal(reply.from)
+		public = public || !ipscope.Internal(reply.from)
 		if to, err = to.redirect(reply.location); err != nil {
 			return nil, netip.Addr{}, &Error{Host: reply.host, Op: "follow a redirect", Err: err}
 		}

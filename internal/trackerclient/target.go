@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"shoal/internal/netio"
+	"shoal/internal/ipscope"
 	"shoal/internal/tracker"
 )
 
@@ -180,7 +180,7 @@ func (c *Client) permitted(t target, addrs []netip.Addr, public bool) []netip.Ad
 	local := !public && (isAnnounce(t.path) || t.udp && t.path == "/")
 	var ok []netip.Addr
 	for _, a := range addrs {
-		if a = a.Unmap(); local || !isLocal(a) || c.allowed(t.host, a) {
+		if a = a.Unmap(); local || !ipscope.Internal(a) || c.allowed(t.host, a) {
 			ok = append(ok, a)
 		}
 	}
@@ -221,9 +221,6 @@ func isAnnounce(path string) bool {
 	}
 	return strings.HasPrefix(path, "/announce") || strings.HasPrefix(path, "/scrape")
 }
-
-// isLocal reports whether a belongs to this machine or a network near it.
-func isLocal(a netip.Addr) bool { return netio.IsLocal(a) }
 
 // HostOf gives the host of a tracker's URL, and its port where it has one, for messages
 // and to tell trackers apart; "tracker" for what is no URL.

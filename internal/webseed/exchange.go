@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"shoal/internal/ipscope"
 	"shoal/internal/netio"
 	"shoal/internal/plural"
 	"shoal/internal/webplan"
@@ -144,7 +145,7 @@ func (c *Conn) connect(ctx context.Context, t target, public bool) error {
 	}
 	var ok []netip.Addr
 	for _, a := range addrs {
-		local := netio.IsLocal(a)
+		local := ipscope.Internal(a)
 		if !local || !public && (c.source.Trusted || t.bare()) {
 			ok = append(ok, a)
 		}
@@ -178,7 +179,7 @@ func (c *Conn) secure(ctx context.Context, nc net.Conn, a netip.Addr, t target, 
 		nc.Close()
 		return context.Canceled
 	}
-	w := &wire{nc: nc, rw: nc, to: t, public: public || !netio.IsLocal(a)}
+	w := &wire{nc: nc, rw: nc, to: t, public: public || !ipscope.Internal(a)}
 	if t.secure {
 		s := tls.Client(nc, &tls.Config{
 			ServerName: t.host, RootCAs: c.client.RootCAs, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
