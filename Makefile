@@ -4,7 +4,8 @@
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 STATICCHECK := go tool -modfile=tools/go.mod staticcheck
 GOFUMPT := go tool -modfile=tools/go.mod gofumpt
-PLATFORMS := $(foreach os,linux darwin windows freebsd,$(os)/amd64 $(os)/arm64)
+SYSTEMS := linux darwin windows freebsd
+PLATFORMS := $(foreach os,$(SYSTEMS),$(os)/amd64 $(os)/arm64)
 
 # Knobs of some targets, as in: make sim SEEDS=5000
 SEEDS ?= 1000
@@ -93,10 +94,15 @@ field: ## give every case of docs/field.md to every client and write that page; 
 torture: ## kill the command, fill its disk, take its volume away; needs Linux and root; ROUNDS=200 kills
 	go test -tags torture -count=1 -v -timeout 40m -exec "$(CURDIR)/torture/alone" ./torture -args -rounds=$(ROUNDS)
 
-cross: ## compile for every platform we care for
+# vet reads the test files, too, which nothing else here compiles for other systems.
+cross: ## compile for every platform we care for, and vet the tests for each system
 	@set -e; for p in $(PLATFORMS); do \
 		echo "build for $$p"; \
 		CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} go build ./...; \
+	done
+	@set -e; for os in $(filter-out linux,$(SYSTEMS)); do \
+		echo "vet for $$os"; \
+		CGO_ENABLED=0 GOOS=$$os go vet ./...; \
 	done
 
 cover: ## test coverage of the whole module by the whole module

@@ -368,3 +368,10 @@ func TestFlowsRefused(t *testing.T) {
 		})
 	}
 }
+
+func (k *crashing) must(err error) {
+	k.t.Helper()
+	if err != nil {
+		k.t.Fatal(err)
+	}
+}
