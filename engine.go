@@ -213,6 +213,10 @@ func (t *Torrent) Move(ctx context.Context, dir string, progress func(done, tota
 	return publicError(t.t.Move(ctx, dir, progress))
 }
 
+// AddPeers dials these peers besides those that are found, as AddOptions.Peers does. It is
+// for this run, and is not remembered. The torrent must be checked: see Checked.
+func (t *Torrent) AddPeers(peers ...netip.AddrPort) { t.t.AddPeers(peers) }
+
 // FetchAnew has a torrent that is Missing fetched again, as AddOptions.Anew does.
 func (t *Torrent) FetchAnew() { t.t.FetchAnew() }
 

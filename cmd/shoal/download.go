@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"shoal"
@@ -65,6 +66,14 @@ func makeFolder(out *output, what, dir string) (made bool, err error) {
 func (d *download) begin(ctx context.Context, n netFlags) error {
 	if d.waits {
 		awaitFolder(ctx, d.out, d.dir, d.patience)
+	}
+	l, err := otherFolder(ctx, d.out, d.src, d.dir, n)
+	if err == nil && l != nil && l.oldHas && !l.newHas && !d.anew {
+		verb, _, _ := strings.Cut(d.patience.what, " ")
+		err = l.elsewhere(verb)
+	}
+	if err != nil {
+		return err
 	}
 	made, err := makeFolder(d.out, d.what(), d.dir)
 	if err != nil {

@@ -79,6 +79,8 @@ It ends when all files are complete, verified and safe on disk. What already
 lies in the folder is checked and used, so after Ctrl-C or a crash the same
 command goes on where it was.
 
+What shoal run has in another folder is not fetched again unless --anew is given.
+
 Peers are found through the torrent's trackers, through the DHT, and by --peer.
 Without --dht-node, the way into the DHT is the torrent's own nodes, the nodes
 known from earlier runs, and the well-known public ones. An address of the
@@ -93,6 +95,7 @@ loopback (--listen 127.0.0.1:0) keeps all traffic on this machine.`,
   shoal get debian.torrent --json | jq 'select(.event=="complete")'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.waitNamed = cmd.Flags().Changed("wait")
+			n.dirNamed = cmd.Flags().Changed("dir")
 			if o.streams = cmd.Flags().Changed("stream"); o.streams {
 				if out.json {
 					return usageErr("leave one of them away", "--stream and --json both write to standard output")
@@ -110,7 +113,7 @@ loopback (--listen 127.0.0.1:0) keeps all traffic on this machine.`,
 	n.add(cmd)
 	cmd.Flags().BoolVar(&o.seed, "seed", false, "go on as a seed when complete, until Ctrl-C")
 	o.share.add(cmd)
-	cmd.Flags().BoolVar(&o.anew, "anew", false, "fetch files again that were here and are gone")
+	cmd.Flags().BoolVar(&o.anew, "anew", false, anewHelp)
 	cmd.Flags().BoolVar(&o.overwrite, "overwrite", false, "write over files that are there and are not the torrent's")
 	cmd.Flags().BoolVar(&o.noRoom, "ignore-free-space", false, "begin although the disk has too little room for all of it")
 	cmd.Flags().BoolVar(&o.sequential, "sequential", false, "fetch from the beginning to the end, three pieces of four")

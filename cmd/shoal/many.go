@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,6 +57,10 @@ takes a torrent off the list and leaves its files. One shoal run at a time
 remembers in a folder of state (--state). A torrent that was shared enough
 (--ratio) stays on the list, paused; named again, it goes on.
 
+A torrent that is remembered in another folder than --dir names goes on in --dir
+when its files are there, or nowhere. When only the old folder has them it stays
+there: shoal move moves it, and --anew fetches it again.
+
 With --watch, .torrent files that are put into a folder are added, and .magnet
 files with links, one a line. A file that was taken is renamed to NAME.added.
 
@@ -64,6 +70,7 @@ A line "up" says that all torrents have been looked at, and are had or fetched.`
   shoal run --watch ~/torrents --dir ~/Downloads --on-complete "notify-send done"
   shoal run --state /var/lib/shoal --json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			n.dirNamed = cmd.Flags().Changed("dir")
 			return runMany(cmd.Context(), out, args, n, o)
 		},
 	}
@@ -73,6 +80,7 @@ A line "up" says that all torrents have been looked at, and are had or fetched.`
 	cmd.Flags().Var(&o.allocate, "allocate", "full: reserve room for all files before the first byte; sparse: take what comes")
 	o.watch.add(cmd)
 	o.onComplete.add(cmd)
+	cmd.Flags().BoolVar(&o.anew, "anew", false, anewHelp)
 	cmd.Flags().BoolVar(&o.overwrite, "overwrite", false, "write over files that are there and are not the torrent's")
 	completeTorrents(cmd)
 	addJSON(cmd)
@@ -84,6 +92,7 @@ type runFlags struct {
 	share     shareFlags
 	allocate  allocateFlag
 	overwrite bool
+	anew      bool
 
 	watch      foldersFlag
 	watchEvery time.Duration // 0: as usual; not a flag
@@ -100,8 +109,16 @@ func runMany(ctx context.Context, out *output, names []string, n netFlags, o run
 		if srcs, err = readSources(out, names, func(name string) (source, error) { return anySource(ctx, name, n) }); err != nil {
 			return err
 		}
-		if _, err := makeFolder(out, "run", n.dir); err != nil {
+		made, err := makeFolder(out, "run", n.dir)
+		if err != nil {
 			return err
+		}
+		unused, err := relistAll(ctx, out, srcs, n, o.anew)
+		if err != nil {
+			return err
+		}
+		if made && unused && len(o.watch) == 0 {
+			_ = os.Remove(n.dir)
 		}
 	}
 	start := out.now()
@@ -132,7 +149,8 @@ func runMany(ctx context.Context, out *output, names []string, n netFlags, o run
 type lasting struct {
 	*session
 	torrents []*shoal.Torrent
-	stopped  int // remembered, and not to be run
+	stopped  int      // remembered, and not to be run
+	again    []string // info-hashes of torrents that were named, and remembered before
 	hooks    *hooks
 }
 
@@ -145,20 +163,15 @@ func (m *lasting) begin(ctx context.Context, srcs []source, n netFlags, o runFla
 	was := len(m.engine.Torrents())
 	for i, src := range srcs {
 		srcs[i] = source{} // its memory is for the next ones
-		_, err := m.add(ctx, "run", &src, shoal.AddOptions{
-			Metainfo: src.raw, FileName: src.fileName(), Dir: n.dir, Peers: n.peers, Share: o.share.limits(), Allocate: o.allocate == "full", Overwrite: o.overwrite,
-		})
-		switch {
-		case errors.Is(err, shoal.ErrDuplicate):
-			m.out.say("%s is here already", src.name())
-			if err := m.goOn(&src, o); err != nil {
-				return fail("run "+src.name(), err)
-			}
-		case err != nil:
+		t, err := m.take(ctx, &src, n, o)
+		if err != nil {
 			return fail("run "+src.name(), err)
-		default:
-			m.out.say("added %s  %s", src.name(), size(src.meta.Info.Saved()))
 		}
+		if t == nil {
+			m.again = append(m.again, hashOf(src))
+			continue
+		}
+		m.out.say("added %s  %s", src.name(), size(src.meta.Info.Saved()))
 	}
 	for _, r := range m.engine.Remembered() {
 		t := r.Torrent
@@ -180,18 +193,56 @@ func (m *lasting) begin(ctx context.Context, srcs []source, n netFlags, o runFla
 	return nil
 }
 
-// goOn has a torrent that is named again go on, should it be paused, and be shared as is
-// said now.
-func (m *lasting) goOn(src *source, o runFlags) error {
-	var hash string
-	if src.meta != nil {
-		hash = src.meta.InfoHash.String()
-	} else {
-		hash = src.link.V1.String()
+// take adds a torrent that is named. One that is remembered goes on instead, with what was
+// chosen for it; t is nil then.
+func (m *lasting) take(ctx context.Context, src *source, n netFlags, o runFlags) (t *shoal.Torrent, err error) {
+	if err = m.wake(hashOf(*src), n.dir); err == nil {
+		t, err = m.add(ctx, "run", src, shoal.AddOptions{
+			Metainfo: src.raw, FileName: src.fileName(), Dir: n.dir, Peers: n.peers, Share: o.share.limits(), Allocate: o.allocate == "full", Overwrite: o.overwrite, Anew: o.anew,
+		})
 	}
+	switch {
+	case errors.Is(err, shoal.ErrDuplicate):
+		m.out.say("%s is here already", src.name())
+		return nil, m.goOn(src, n, o)
+	case err != nil:
+		return nil, err
+	}
+	return t, nil
+}
+
+// wake starts a torrent that is remembered and does not run yet, in the folder that the list
+// has, or in dir when that is not known. ErrDuplicate says that there is nothing to add.
+func (m *lasting) wake(hash, dir string) error {
+	for _, r := range m.engine.Remembered() {
+		if r.InfoHash != hash {
+			continue
+		}
+		if r.Torrent != nil {
+			return shoal.ErrDuplicate
+		}
+		if r.Dir != "" {
+			dir = ""
+		}
+		if _, err := m.engine.Start(hash, dir); err != nil {
+			return err
+		}
+		return shoal.ErrDuplicate
+	}
+	return nil
+}
+
+// goOn resumes a torrent that is named again, should it be paused, and shares it as the
+// flags of this run say.
+func (m *lasting) goOn(src *source, n netFlags, o runFlags) error {
+	hash := hashOf(*src)
 	for _, t := range m.engine.Torrents() {
 		if t.InfoHash() != hash {
 			continue
+		}
+		t.AddPeers(n.peers...) // of one that comes later; at the start they are not checked yet
+		if o.anew {
+			t.FetchAnew()
 		}
 		if o.share.any() {
 			if err := t.SetShareLimits(o.share.limits()); err != nil {
@@ -224,6 +275,9 @@ func (m *lasting) run(ctx context.Context, later *arrivals) error {
 		if err != nil {
 			m.out.warn("%s", printable(fail("run "+t.Name(), err).Error()))
 			continue
+		}
+		if slices.Contains(m.again, t.InfoHash()) {
+			t.AddPeers(later.n.peers...)
 		}
 		m.out.event("checked", checkedOf(s))
 		if s.Have == s.Pieces {

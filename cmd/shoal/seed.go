@@ -86,6 +86,7 @@ until all have been shared enough: see --ratio, --seed-time and --seed-idle.`,
   shoal seed "magnet:?xt=urn:btih:b257af45fbc9f52d0e728490f2c2da9e4f66647e" --dir ~/Downloads
   shoal seed photos.torrent --listen 0.0.0.0:7000 --json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			n.dirNamed = cmd.Flags().Changed("dir")
 			return seed(cmd.Context(), out, args, n, share)
 		},
 	}
@@ -109,7 +110,7 @@ func seed(ctx context.Context, out *output, names []string, n netFlags, share sh
 	if err != nil {
 		return err
 	}
-	sh := &sharing{session: s, share: share}
+	sh := &sharing{session: s, share: share, others: make(map[string]*listing)}
 	if err = sh.begin(ctx, srcs, n); err == nil {
 		err = sh.run(ctx)
 	}
@@ -129,13 +130,21 @@ type sharing struct {
 	*session
 	share    shareFlags
 	torrents []*shoal.Torrent
+	others   map[string]*listing // torrents that shoal run has in another folder, by info-hash
 }
 
 // begin adds the torrents. The same one twice is told and passed over.
 func (sh *sharing) begin(ctx context.Context, srcs []source, n netFlags) error {
 	for i, src := range srcs {
 		srcs[i] = source{} // its memory is for the next ones
-		t, err := sh.add(ctx, "seed", &src, shoal.AddOptions{Metainfo: src.raw, FileName: src.fileName(), Dir: n.dir, Peers: n.peers, SeedOnly: true, Share: sh.share.limits()})
+		dir, l, err := placed(ctx, sh.out, src, n)
+		if err != nil {
+			return err
+		}
+		if l != nil {
+			sh.others[l.hash] = l
+		}
+		t, err := sh.add(ctx, "seed", &src, shoal.AddOptions{Metainfo: src.raw, FileName: src.fileName(), Dir: dir, Peers: n.peers, SeedOnly: true, Share: sh.share.limits()})
 		if errors.Is(err, shoal.ErrDuplicate) {
 			sh.out.warn("passed over: %s is the same torrent as one named before", printable(src.path))
 			continue
@@ -192,7 +201,7 @@ func (sh *sharing) run(ctx context.Context) error {
 		case err != nil:
 			lacks(fail("seed "+printable(t.Name()), err))
 		case s.State == shoal.Missing || s.State == shoal.Held && s.Have == 0:
-			lacks(fail("seed "+printable(t.Name()), s.Err))
+			lacks(sh.others[t.InfoHash()].hint(fail("seed "+printable(t.Name()), s.Err)))
 		case s.Have == s.Pieces:
 			up.Complete++
 			sh.out.say("seeding %s  %s", printable(t.Name()), size(s.Size))
@@ -201,7 +210,7 @@ func (sh *sharing) run(ctx context.Context) error {
 			sh.out.warn("%s lacks %s of %s and shares the others; shoal verify says which files, shoal get fetches them",
 				printable(t.Name()), group(int64(s.Pieces-s.Have)), count(s.Pieces, "piece"))
 		default:
-			lacks(nothing(t))
+			lacks(sh.others[t.InfoHash()].hint(nothing(t)))
 		}
 	}
 	if up.Complete+up.Partial == 0 {

@@ -41,6 +41,7 @@ page from elsewhere could otherwise read what is here once its name leads to us.
   shoal serve series.torrent --only season-1 --http 127.0.0.1:8080
   sudo shoal serve series.torrent --http 0.0.0.0:80 --http-name films.lan`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			n.dirNamed = cmd.Flags().Changed("dir")
 			return serve(cmd.Context(), out, args[0], n, c, web)
 		},
 	}
@@ -48,6 +49,7 @@ page from elsewhere could otherwise read what is here once its name leads to us.
 	c.add(cmd)
 	cmd.Flags().Var(&web.at, "http", "address to serve the files at; others than your own machine's let others in")
 	cmd.Flags().Var(&web.names, "http-name", "answer also under this name (repeat for more)")
+	cmd.Flags().BoolVar(&web.anew, "anew", false, anewHelp)
 	cmd.Flags().DurationVar(&web.wait, "http-wait", time.Minute, "how `LONG` a request waits for data before it fails")
 	sources(cmd, 1)
 	addJSON(cmd)
@@ -69,11 +71,14 @@ func serve(ctx context.Context, out *output, name string, n netFlags, c chooseFl
 	}
 	keepReceived(src, n)
 	start := out.now()
+	if n.dir, _, err = placed(ctx, out, src, n); err != nil {
+		return err
+	}
 	s, err := openSession(out, n)
 	if err != nil {
 		return err
 	}
-	d := &download{session: s, src: src, dir: n.dir, start: start, choose: c, patience: patience{"serve " + src.name(), out.now, 10 * time.Minute, 0, false}}
+	d := &download{session: s, src: src, dir: n.dir, anew: web.anew, start: start, choose: c, patience: patience{"serve " + src.name(), out.now, 10 * time.Minute, 0, false}}
 	if err = d.begin(ctx, n); err == nil {
 		err = d.serve(ctx, web)
 	}

@@ -22,6 +22,7 @@ import (
 
 // webFlags are where and how files are served.
 type webFlags struct {
+	anew  bool
 	at    listenFlag
 	names namesFlag
 	wait  time.Duration

@@ -24,6 +24,8 @@ type source struct {
 	raw  []byte
 	meta *metainfo.Torrent
 	link *magnet.Link // nil, or all that is known: then there is no raw and no meta
+
+	within bool // the user named a folder that it is in
 }
 
 // name is the torrent's name, safe to show.
@@ -214,6 +216,7 @@ func readFolder(out *output, dir string) ([]source, error) {
 			out.warn("passed over: %s", printable(err.Error()))
 			continue
 		}
+		s.within = true
 		found = append(found, s)
 	}
 	if len(found) == 0 {

@@ -118,10 +118,18 @@ func verify(ctx context.Context, out *output, name string, n netFlags, again boo
 		out.warn("%s taken for good until now and wrong: shoal get fetches them again", count(r.Withdrawn, "piece"))
 	}
 	if !r.Complete {
-		return &failure{
+		err := &failure{
 			exitFailed, fmt.Errorf("%s: %s", what, lack(r)),
 			fmt.Sprintf("fetch what is missing with: shoal get %s --dir %s", quoted(name), quoted(n.dir)),
 		}
+		if r.Good > 0 {
+			return err
+		}
+		l, lerr := otherFolder(ctx, out, src.source, n.dir, n)
+		if lerr != nil {
+			return err
+		}
+		return l.hint(err)
 	}
 	out.say("%s is complete: %s, %s, checked in %s", src.name(), size(r.Size), count(r.Pieces, "piece"), span(took))
 	out.event("complete", secondsEvent{seconds(took)})

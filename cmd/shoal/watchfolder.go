@@ -262,14 +262,8 @@ type arrivals struct {
 
 // add adds one, and returns when it is remembered durably.
 func (a *arrivals) add(ctx context.Context, src source) error {
-	t, err := a.m.add(ctx, "run", &src, shoal.AddOptions{
-		Metainfo: src.raw, FileName: src.fileName(), Dir: a.n.dir, Peers: a.n.peers, Share: a.o.share.limits(), Allocate: a.o.allocate == "full", Overwrite: a.o.overwrite,
-	})
-	switch {
-	case errors.Is(err, shoal.ErrDuplicate):
-		a.m.out.say("%s is here already", src.name())
-		return a.m.goOn(&src, a.o)
-	case err != nil:
+	t, err := a.m.take(ctx, &src, a.n, a.o)
+	if err != nil || t == nil {
 		return err
 	}
 	if err := a.m.engine.Save(ctx); err != nil {

@@ -225,6 +225,9 @@ func (t *Torrent) learn(now mono.Time) {
 		return
 	}
 	m.came = false
+	if m.meta != nil {
+		return // it was known, and a peer has sent it, too
+	}
 	raw := t.swarm.Metadata()
 	if m.spec.Meta != nil {
 		raw = m.spec.Meta.Info.Raw

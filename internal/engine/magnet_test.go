@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"shoal/internal/disk"
@@ -451,4 +452,27 @@ func TestNonsenseBeforeTheGeometryCostsNoBuffer(t *testing.T) {
 	if n := budget.InUse(); n != 0 {
 		t.Errorf("%d buffers are out", n)
 	}
+}
+
+// Metadata that was known and that a peer sends, too, is learnt once.
+func TestKnownMetadataComesToo(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		c := makeContent(t, "twice", 16<<10, 100_000)
+		e := w.engine(1, Config{})
+		m, err := e.AddMagnet(MagnetSpec{InfoHash: c.meta.InfoHash, Spec: Spec{Dir: t.TempDir()}, Meta: c.meta})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, tor, err := m.Wait(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		tor.connections() // made now, it knows the geometry
+		m.came = true
+		tor.learn(e.now())
+		if tor.Stats().State == Failed {
+			t.Error(tor.Err())
+		}
+	})
 }

@@ -402,6 +402,14 @@ func (t *Torrent) halt(ctx context.Context) {
 	t.box.Wait() // the last lines of the loop
 }
 
+// AddPeers dials these peers of the user's besides those that are found, in this run. Before
+// the files are checked it does nothing.
+func (t *Torrent) AddPeers(peers []netip.AddrPort) {
+	if len(peers) > 0 {
+		t.post(event{kind: evFound, with: &found{src: peerbook.Manual, addrs: slices.Clone(peers)}})
+	}
+}
+
 // FetchAnew has files fetched again that were here and are not.
 func (t *Torrent) FetchAnew() { t.post(event{kind: evAnew}) }
 

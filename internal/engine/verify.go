@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -35,6 +34,8 @@ type VerifySpec struct {
 	// Progress is told how many pieces are done, those of an earlier check included; one
 	// call at a time. May be nil.
 	Progress func(done, total int)
+
+	found func() // called for a piece that matches; nil for nothing
 }
 
 // Verified is what a check found.
@@ -56,13 +57,9 @@ func Verify(ctx context.Context, spec VerifySpec) (*Verified, error) {
 	if err != nil {
 		return nil, err
 	}
-	log := slog.New(slog.DiscardHandler)
-	e := &Engine{log: log, files: storage.NewPool(0), journals: journals.New(journals.Config{StateDir: spec.StateDir, Log: log})}
-	defer e.journals.Close()
-	// A torrent that nobody runs: it is there for how its files are found.
-	t := &Torrent{e: e, spec: keptOf(&Spec{Meta: spec.Meta, FileName: spec.FileName, SeedOnly: true}), info: spec.Meta.Info, infoHash: spec.Meta.InfoHash, geom: spec.Meta.Info.Geometry()}
+	t := standIn(spec.StateDir, spec.Meta, spec.FileName)
+	defer t.e.journals.Close()
 	t.at.Store(at)
-	t.users.lookOnly = true
 	for look := newSearch(); ; {
 		out, err := t.verify(ctx, &spec, look)
 		if !errors.Is(err, errSearchAgain) {
@@ -169,6 +166,9 @@ func (v *verifying) hash(ctx context.Context, out *Verified) error {
 		out.Looked.Set(p)
 		if ok {
 			out.Good.Set(p)
+			if v.spec.found != nil {
+				v.spec.found()
+			}
 		}
 		if v.spec.Progress != nil {
 			v.spec.Progress(told+out.Hashed, int(t.geom.Pieces))
