@@ -41,7 +41,7 @@ var phrases = []phrase{
 	p("give", `\bgives?\b`, `\bgives? (up|way|back|in|us|each other)\b|\b(to|can|must|not|may|would|could|will|should|we|they|you|that|which|peers?|trackers?|seeds?|servers?|clients?|users?|who|providers?|people) gives?\b|\b(an?|the|each|every|no) \w+ gives?\b`, `returns, reports whether, yields`),
 	p("many|much", `\b(so|as) (many|much) as (may|are|is|there)\b|\bso (many|much)( |$|[,.;:)])`, `\bso (many|much) (that|faster|slower|larger|smaller|more|less|better)\b`, `n, at most n, this many`),
 	p("may", `\bmay not\b|\bthat may be[,.;:)]|\bthat may be$`, ``, `must not, can fail to, might not`),
-	p("anew|afresh", `\b(anew|afresh)\b`, ``, `again`),
+	p("anew|afresh", `(^|[^-\w])(anew|afresh)\b`, ``, `again`),
 	p("to be", `\b(comes?|came) to be\b`, ``, `is created, becomes`),
 	p("mend", `\b(mend|mends|mended|mending)\b`, ``, `fix, repair`),
 	p("in vain|for ever|to and fro|no matter of|had no more|is dear|whither|thereby|of old", `\bin vain\b|\bfor ever\b|\bto and fro\b|\bno matter of\b|\bhad no more\b|\bis dear\b|\bwhither\b|\bthereby\b|\bof old\b`, ``, `wasted, forever, back and forth, no longer`),

@@ -80,6 +80,7 @@ func TestPhrases(t *testing.T) {
 		"as many as are open":                              true,
 		"It may not be nil.":                               true,
 		"It is opened anew.":                               true,
+		"fetch it again with --anew":                       false,
 		"That is no block.":                                true,
 		"It is no longer there.":                           false,
 		"There is no block.":                               false,
