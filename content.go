@@ -10,6 +10,7 @@ import (
 
 	"shoal/internal/fetch"
 	"shoal/internal/netio"
+	"shoal/internal/printable"
 	"shoal/internal/unwrap"
 	"shoal/internal/wire"
 	"shoal/magnet"
@@ -81,7 +82,7 @@ type FetchOptions struct {
 // Sizes, times and redirects are bounded.
 func Fetch(ctx context.Context, url string, o FetchOptions) (Content, error) {
 	c := fetch.Client{Network: netio.New(netio.PolicyFor(o.From)), UserAgent: wire.UserAgent(Version), RootCAs: o.RootCAs, Downgrade: o.Downgrade}
-	at := "fetch " + metainfo.Printable(url)
+	at := "fetch " + printable.Of(url)
 	got, err := c.Get(ctx, url, metainfo.MaxSize)
 	if got.Link != "" {
 		return Content{Links: []string{got.Link}}, nil
@@ -112,7 +113,7 @@ func whole(torrent []byte) bool {
 func FetchTorrent(ctx context.Context, url string, from ...netip.AddrPort) ([]byte, error) {
 	found, err := Fetch(ctx, url, FetchOptions{From: from})
 	if err == nil && found.Metainfo == nil {
-		err = clean(fmt.Errorf("fetch %s: %w", metainfo.Printable(url), errors.New("it leads to a magnet link: "+strings.Join(found.Links, ", "))))
+		err = clean(fmt.Errorf("fetch %s: %w", printable.Of(url), errors.New("it leads to a magnet link: "+strings.Join(found.Links, ", "))))
 	}
 	return found.Metainfo, err
 }

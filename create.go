@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"shoal/internal/disk"
+	"shoal/internal/printable"
 	"shoal/internal/storage"
 	"shoal/metainfo"
 )
@@ -120,7 +121,7 @@ func create(ctx context.Context, opt *CreateOptions) (Created, error) {
 	warnings := append(found.warnings(), portability(name, draft.Files())...)
 	if base := filepath.Base(path); name != base {
 		warnings = append(warnings, fmt.Sprintf("the torrent is called %s and what it was made of %s: to seed that, rename it",
-			metainfo.Printable(name), metainfo.Printable(base)))
+			printable.Of(name), printable.Of(base)))
 	}
 	hashes, err := hashFiles(ctx, found.sources(name), draft, opt.Progress)
 	if err != nil {
@@ -200,7 +201,7 @@ func hashFiles(ctx context.Context, at map[string]string, draft *metainfo.Draft,
 	}
 	for i := range after {
 		if !after[i].ModTime.Equal(before[i].ModTime) || after[i].Size != entries[i].Length {
-			return nil, fmt.Errorf("%s was changed while it was read: try again when nobody writes to it", metainfo.Printable(entries[i].Path))
+			return nil, fmt.Errorf("%s was changed while it was read: try again when nobody writes to it", printable.Of(entries[i].Path))
 		}
 	}
 	return hashes, nil

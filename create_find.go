@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"unicode/utf8"
 
+	"shoal/internal/printable"
 	"shoal/metainfo"
 )
 
@@ -72,7 +73,7 @@ const shownLeft = 3
 
 func (l *left) add(rel string) {
 	if l.count++; l.count <= shownLeft {
-		l.first = append(l.first, metainfo.Printable(rel))
+		l.first = append(l.first, printable.Of(rel))
 	}
 }
 
@@ -127,9 +128,9 @@ func linkTrouble(path string, err error) error {
 	case lerr != nil:
 		return err
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("it is a symbolic link to %s, which is not there", metainfo.Printable(to))
+		return fmt.Errorf("it is a symbolic link to %s, which is not there", printable.Of(to))
 	case errors.Is(err, syscall.ELOOP):
-		return fmt.Errorf("it is a symbolic link to %s, which leads back to it", metainfo.Printable(to))
+		return fmt.Errorf("it is a symbolic link to %s, which leads back to it", printable.Of(to))
 	}
 	return err
 }
@@ -140,7 +141,7 @@ func (f *finder) problem(rel, format string, a ...any) {
 		f.problems.More++
 		return
 	}
-	f.problems.Problems = append(f.problems.Problems, metainfo.Printable(rel)+": "+fmt.Sprintf(format, a...))
+	f.problems.Problems = append(f.problems.Problems, printable.Of(rel)+": "+fmt.Sprintf(format, a...))
 }
 
 // unreadable notes a file or folder that can't be read.

@@ -14,6 +14,7 @@ import (
 	"shoal/internal/engine"
 	"shoal/internal/fault"
 	"shoal/internal/netio"
+	"shoal/internal/printable"
 	"shoal/internal/storage"
 	"shoal/internal/swarm"
 	"shoal/internal/webseed"
@@ -189,7 +190,7 @@ type Torrent struct {
 
 // Name is the torrent's name for showing: what does something to a terminal is replaced. Where
 // it lies Path says.
-func (t *Torrent) Name() string { return metainfo.Printable(t.meta.Info.Name) }
+func (t *Torrent) Name() string { return printable.Of(t.meta.Info.Name) }
 
 // InfoHash is the torrent's info-hash, 40 hex digits.
 func (t *Torrent) InfoHash() string { return t.meta.InfoHash.String() }

@@ -4,8 +4,8 @@ import (
 	"context"
 	"log/slog"
 
+	"shoal/internal/printable"
 	"shoal/internal/redact"
-	"shoal/metainfo"
 )
 
 // Redact hides what identifies an account in text that people see: passkeys, user names,
@@ -15,7 +15,7 @@ import (
 func Redact(text string) string { return redact.Text(text) }
 
 // shown makes what a server said, or what is said of it, safe to be shown.
-func shown(url, text string) string { return metainfo.Printable(redact.Of(url, text)) }
+func shown(url, text string) string { return printable.Of(redact.Of(url, text)) }
 
 // clean hides secrets in the text of an error, which stays what it is otherwise.
 func clean(err error) error {

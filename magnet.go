@@ -7,6 +7,7 @@ import (
 	"net/netip"
 
 	"shoal/internal/engine"
+	"shoal/internal/printable"
 	"shoal/magnet"
 	"shoal/metainfo"
 )
@@ -112,7 +113,7 @@ func (m *Magnet) InfoHash() string { return m.link.V1.String() }
 // nothing.
 func (m *Magnet) Name() string {
 	if m.link.Name != "" {
-		return metainfo.Printable(m.link.Name)
+		return printable.Of(m.link.Name)
 	}
 	return m.InfoHash()
 }

@@ -12,7 +12,7 @@ import (
 	"shoal/internal/engine"
 	"shoal/internal/infohash"
 	"shoal/internal/journals"
-	"shoal/metainfo"
+	"shoal/internal/printable"
 )
 
 // Remembered is a torrent that an engine with Config.Remember keeps between runs.
@@ -65,7 +65,7 @@ func (e *Engine) Remembered() []Remembered {
 
 func remembered(r engine.Remembered) Remembered {
 	return Remembered{
-		InfoHash: r.InfoHash.String(), Name: metainfo.Printable(r.Name), Dir: r.Dir, Size: r.Size, Added: r.Added,
+		InfoHash: r.InfoHash.String(), Name: printable.Of(r.Name), Dir: r.Dir, Size: r.Size, Added: r.Added,
 		Stopped: r.Stopped, Uploaded: r.Uploaded, Downloaded: r.Downloaded,
 	}
 }
@@ -76,7 +76,7 @@ func (e *Engine) Problems() []Problem { return problems(e.e.Problems()) }
 func problems(inner []catalogue.Problem) []Problem {
 	var all []Problem
 	for _, p := range inner {
-		out := Problem{Lost: p.Loss == catalogue.Torrent, Text: metainfo.Printable(p.String()), Err: p.Err}
+		out := Problem{Lost: p.Loss == catalogue.Torrent, Text: printable.Of(p.String()), Err: p.Err}
 		if p.InfoHash != (infohash.Hash{}) {
 			out.InfoHash = p.InfoHash.String()
 		}
@@ -183,7 +183,7 @@ func openRemembered(stateDir string) (c *catalogue.Catalogue, lo *catalogue.Load
 func parseHash(s string) (infohash.Hash, error) {
 	h, err := infohash.ParseHex(s)
 	if err != nil {
-		return h, fmt.Errorf("%w: %q is not an info-hash", ErrUnknown, metainfo.Printable(s))
+		return h, fmt.Errorf("%w: %q is not an info-hash", ErrUnknown, printable.Of(s))
 	}
 	return h, nil
 }

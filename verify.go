@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"shoal/internal/engine"
+	"shoal/internal/printable"
 	"shoal/metainfo"
 )
 
@@ -80,7 +81,7 @@ func VerifyFiles(ctx context.Context, opt VerifyOptions) (VerifyResult, error) {
 		Meta: meta, Dir: opt.Dir, FileName: opt.FileName, StateDir: opt.StateDir, Again: opt.Again, Progress: opt.Progress,
 	})
 	if err != nil {
-		err = publicError(fmt.Errorf("verify %s in %s: %w", metainfo.Printable(meta.Info.Name), opt.Dir, err))
+		err = publicError(fmt.Errorf("verify %s in %s: %w", printable.Of(meta.Info.Name), opt.Dir, err))
 	}
 	if v == nil {
 		return VerifyResult{}, err
@@ -104,12 +105,12 @@ func (t *Torrent) Verify(ctx context.Context, progress func(done, total int)) (V
 func verifyResult(meta *metainfo.Torrent, v *engine.Verified) VerifyResult {
 	geom := meta.Info.Geometry()
 	r := VerifyResult{
-		Name: metainfo.Printable(meta.Info.Name), InfoHash: meta.InfoHash.String(), Dir: v.Dir, Size: meta.Info.Saved(),
+		Name: printable.Of(meta.Info.Name), InfoHash: meta.InfoHash.String(), Dir: v.Dir, Size: meta.Info.Saved(),
 		Pieces: int(geom.Pieces), Good: int(v.Good.Count()), Looked: int(v.Looked.Count()), Hashed: v.Hashed,
 		Withdrawn: v.Withdrawn, Complete: v.Good.All(), Map: make([]byte, geom.Pieces),
 	}
 	for _, note := range v.Notes {
-		r.Notes = append(r.Notes, metainfo.Printable(note))
+		r.Notes = append(r.Notes, printable.Of(note))
 	}
 	for i := range geom.Pieces {
 		r.Map[i] = 'm'

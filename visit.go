@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"shoal/internal/engine"
-	"shoal/metainfo"
+	"shoal/internal/printable"
 )
 
 // Visit starts one remembered torrent of an engine with Config.AtRest, to move or rename
@@ -44,7 +44,7 @@ func ReadRemembered(stateDir, infoHash string) (Remembered, []byte, error) {
 	}
 	r, raw, err := engine.ReadRemembered(stateDir, h)
 	if err != nil {
-		return Remembered{}, nil, fmt.Errorf("read what is remembered of %s: %w", metainfo.Printable(infoHash), publicError(err))
+		return Remembered{}, nil, fmt.Errorf("read what is remembered of %s: %w", printable.Of(infoHash), publicError(err))
 	}
 	return remembered(r), raw, nil
 }

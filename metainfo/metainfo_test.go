@@ -2,7 +2,6 @@ package metainfo
 
 import (
 	"bytes"
-	"encoding/hex"
 	"errors"
 	"reflect"
 	"slices"
@@ -553,23 +552,6 @@ func TestInfo(t *testing.T) {
 		var e *Error
 		if !errors.As(err, &e) || e.Field != "info.file tree" {
 			t.Errorf("tree %s: %v", tree, err)
-		}
-	}
-}
-
-func TestPrintable(t *testing.T) {
-	for in, want := range map[string]string{
-		"plain, käse 日本 👨‍👩‍👧":         "plain, käse 日本 👨‍👩‍👧",
-		"a\tb\r\nc":                    "a b  c",
-		"\x1b[31mred\x07":              "\ufffd[31mred\ufffd",
-		"exe.\u202efdp":                "exe.\ufffdfdp",
-		"a\xffb\xc0\x80":               "a\ufffdb\ufffd\ufffd",
-		"\u0085\u009b\ufeff\u2066\x00": "\ufffd\ufffd\ufffd\ufffd\ufffd",
-		"line\u2028sep":                "line sep",
-		hex.EncodeToString([]byte{0}):  "00",
-	} {
-		if got := Printable(in); got != want {
-			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}
 }

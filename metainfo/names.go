@@ -3,6 +3,8 @@ package metainfo
 import (
 	"strings"
 	"unicode/utf8"
+
+	"shoal/internal/printable"
 )
 
 // MaxName bounds the bytes of one element of a safe path. Linux takes that many bytes,
@@ -96,26 +98,7 @@ func unsafeRune(r rune) bool {
 		}
 		return false
 	}
-	return invisible(r)
-}
-
-// invisible tells characters that do something to text instead of showing.
-func invisible(r rune) bool {
-	switch {
-	case r < 0x20, r >= 0x7f && r < 0xa0: // C0, DEL, C1
-		return true
-	case r == 0x061c, r == 0x200e, r == 0x200f, // marks of direction
-		r >= 0x2028 && r <= 0x202e, // line and paragraph separator, embeddings and overrides
-		r >= 0x2066 && r <= 0x206f, // isolates, and controls long deprecated
-		r == 0xfeff,                // byte order mark
-		r >= 0xfff9 && r <= 0xfffb: // interlinear annotations
-		return true
-	case r >= 0xfdd0 && r <= 0xfdef, r&0xfffe == 0xfffe: // no characters
-		return true
-	case r >= 0xe0000 && r <= 0xe007f: // tags: text that nobody sees
-		return true
-	}
-	return false
+	return printable.Invisible(r)
 }
 
 // longestExtension is the longest ending, with its dot, that is kept when a name is cut.
@@ -190,18 +173,6 @@ func shortNameTilde(name string) int {
 }
 
 // Printable makes text from a stranger safe to show on a terminal or in a log, on one line:
-// tabs and line breaks become spaces, and everything else that does something instead of
-// showing, such as control characters, escape sequences and marks that turn the direction of
-// text, becomes U+FFFD, as do bytes that are not UTF-8.
-func Printable(s string) string {
-	clean := func(r rune) rune {
-		switch {
-		case r == '\t' || r == '\n' || r == '\r' || r == 0x2028 || r == 0x2029:
-			return ' '
-		case invisible(r):
-			return utf8.RuneError
-		}
-		return r // strings.Map turns bytes that are not UTF-8 into U+FFFD
-	}
-	return strings.Map(clean, s)
-}
+// tabs and line breaks become spaces. Control characters, escape sequences, marks that turn
+// the direction of text and bytes that are not UTF-8 become U+FFFD.
+func Printable(s string) string { return printable.Of(s) }

@@ -40,6 +40,7 @@ var Rooms = []Room{
 	{"internal/plural", Values, false},
 	{"internal/spelling", Values, false},
 	{"internal/ipscope", Values, false},
+	{"internal/printable", Values, false},
 	{"internal/trace", Values, true}, // a record has an instant and a reason in it
 
 	{"metainfo", Formats, false},
