@@ -1,0 +1,36 @@
+package archtest
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the pages that are generated: the index of decisions and CHANGELOG.md")
+
+// generated compares a page with what the tree makes of it, and writes it with -update.
+func generated(t *testing.T, name, want string) {
+	t.Helper()
+	name = filepath.Join("..", "..", filepath.FromSlash(name))
+	if *update {
+		if err := os.WriteFile(name, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	got, err := os.ReadFile(name)
+	if err != nil || string(got) != want {
+		t.Errorf("%s is not what the tree makes of it (%v): run make docs", name, err)
+	}
+}
+
+// Every decision record has a title and a topic, and stands in the index.
+func TestDecisionIndex(t *testing.T) {
+	all, found, err := Records(module(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	none(t, found)
+	generated(t, decisionsDir+"/README.md", DecisionIndex(all))
+}
