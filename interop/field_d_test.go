@@ -19,7 +19,8 @@ import (
 )
 
 const wordsD = `What is checked by a hash, or is a complete dictionary, counts, whatever is around it. *tracker:* a server answers an
-announce with these bytes and names one peer; accepted is it when the client goes there. *torrent:* a torrent file is read, *URL:* it is
+announce with these bytes and names one peer; accepted is it when the client goes there. *UDP tracker:* the same, in packets; 60 s of
+silence are cut to 20. *torrent:* a torrent file is read, *URL:* it is
 fetched, *link:* a link is read as it was pasted; accepted is it when the client has the right info-hash.`
 
 // read has a client read a source, and gives the info-hash that it found, if any. How, is
@@ -167,7 +168,7 @@ func notThere(link string) func(t *testing.T, who string) string {
 }
 
 func trialsD() []trial {
-	return slices.Concat(trialsTrackers(), trialsTorrents(), trialsURLs(), trialsLinks())
+	return slices.Concat(trialsTrackers(), trialsSloppy(), trialsSloppyUDP(), trialsTorrents(), trialsURLs(), trialsLinks())
 }
 
 func trialsTorrents() []trial {

@@ -27,6 +27,7 @@ type order struct {
 	more   []string // more arguments of shoal
 	state  string   // shoal's folder of state; empty: one of its own
 	give   func(at netip.AddrPort)
+	udp    bool          // a UDP tracker is asked: aria2 does so by the socket of its DHT
 	limit  time.Duration // time for all; 0 means what most cases need
 	linger bool          // do not end the client when it is complete
 	until  func(p *process) bool
@@ -82,7 +83,11 @@ func take(t *testing.T, who string, o order) result {
 			o.until = func(*process) bool { return o.tr(c.state()) }
 		}
 	case "aria2":
-		p = o.start(t, who, slices.Concat(aria2Command(t, o.dir, at), []string{"--seed-time=0", "--check-integrity=true", o.source}))
+		more := []string{"--seed-time=0", "--check-integrity=true"}
+		if o.udp {
+			more = append(more, "--enable-dht=true", fmt.Sprintf("--dht-listen-port=%d", at.Port()))
+		}
+		p = o.start(t, who, slices.Concat(aria2Command(t, o.dir, at), more, []string{o.source}))
 		done = func() bool { return p.over() && p.cmd.ProcessState.ExitCode() == 0 }
 		failed = p.over
 	}

@@ -18,7 +18,7 @@ It prints one JSON object a line, each with "event" and "session" (an index):
 fetched; "announced" when somebody announced a torrent to this DHT node;
 "views" on request, with what it sees of its "peers": parts per million, and
 whether it is a seed;
-"stats" on request, with the DHT "nodes" it
+"replied" when a tracker answered, with the number of its "peers"; "stats" on request, with the DHT "nodes" it
 knows and the peers it has "stored"; "error". A line "stats" on stdin asks for the totals of
 each session, "views" for its peers, "announce" makes every torrent announce to the DHT now.
 """
@@ -114,6 +114,8 @@ class Session:
                 self.say("announced", by=("[%s]:%d" if ":" in ip else "%s:%d") % (ip, a.port))
             elif isinstance(a, (lt.tracker_error_alert, lt.tracker_warning_alert)):
                 self.say("tracker", text=a.message())
+            elif isinstance(a, lt.tracker_reply_alert):
+                self.say("replied", peers=a.num_peers)
         if self.handles and not self.said_complete and all(h.status().is_seeding for h in self.handles):
             self.said_complete = True
             self.say("complete", **self.totals())
