@@ -253,6 +253,9 @@ func (a asked) each(out *output, ask func(url string) error) (answered int) {
 				ended.Add(1)
 			}()
 			if err := ask(url); err != nil {
+				if errors.Is(err, context.Canceled) {
+					return // the command was interrupted, and says so
+				}
 				out.say("%s", redact.Of(url, printable(err.Error())))
 				out.event("failed", trackerFailedEvent{shoal.Redact(url), redact.Of(url, printable(err.Error()))})
 				return

@@ -15,9 +15,10 @@ func addCompletion(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
 		if c.Name() == "completion" {
-			c.Short = "Print what has a shell complete commands and flags"
-			c.Long = `Print what has a shell complete commands and flags. Each of them says how it is
+			c.Short = "Print a script with which a shell completes commands"
+			c.Long = `Print a script with which a shell completes commands and flags. Each of them says how it is
 given to its shell, once or always; in bash once: source <(shoal completion bash)`
+			c.Args = noWords
 			c.RunE = func(*cobra.Command, []string) error {
 				return usageErr("see: shoal completion --help", "completion: name a shell: bash, fish, powershell or zsh")
 			}

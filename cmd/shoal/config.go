@@ -40,7 +40,7 @@ file, names are those of the flags:
 In the environment limit-up is SHOAL_LIMIT_UP; lists have commas. The file is
 config.toml in the folder shoal of the user's configuration ($XDG_CONFIG_HOME
 or ~/.config), unless --config or SHOAL_CONFIG names another.`,
-		Args: cobra.NoArgs,
+		Args: noWords,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	show := &cobra.Command{
@@ -66,7 +66,7 @@ set somewhere; with a COMMAND all of its settings, also those that are as shoal 
 		Short:   "Print a settings file with everything that may stand in it",
 		Long:    `Print a settings file with everything that may stand in it, each line with what it does, and none in effect.`,
 		Example: `  shoal config example`,
-		Args:    cobra.NoArgs,
+		Args:    noWords,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := fmt.Fprint(e.stdout, exampleSettings(cmd.Root()))
 			return err

@@ -70,6 +70,9 @@ the DHT nodes that a client knows.`,
 			if len(args) != 1 {
 				return usageErr("see: shoal create --help", "create takes one file or folder, not %d", len(args))
 			}
+			if args[0] == "" {
+				return emptyName(cmd)
+			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -194,9 +197,15 @@ func outputFile(o *shoal.CreateOptions, file string) (string, error) {
 			return "", usageErr("name another file with -o", "%s: it is what the torrent is made of", what)
 		}
 	}
-	if old, err := os.ReadFile(file); err == nil {
-		if _, err := metainfo.Parse(old); err != nil {
+	if st, err := os.Stat(file); err == nil {
+		// A pipe would be waited for, and a large file read: neither is a torrent.
+		if !st.Mode().IsRegular() || st.Size() > metainfo.MaxSize {
 			return "", otherFile(file)
+		}
+		if old, err := os.ReadFile(file); err == nil {
+			if _, err := metainfo.Parse(old); err != nil {
+				return "", otherFile(file)
+			}
 		}
 	}
 	return file, nil

@@ -48,7 +48,7 @@ else the well-known public nodes.`,
 			if len(args) == 0 {
 				return usageErr("see: shoal dht --help", "dht: name what to ask: ping, find-node or get-peers")
 			}
-			return usageErr("see: shoal dht --help", "dht %s: unknown; there are ping, find-node and get-peers", printable(args[0]))
+			return unknownCommand(cmd, args)
 		},
 	}
 	f := cmd.PersistentFlags()

@@ -224,7 +224,7 @@ func (d *download) complete() {
 			span(fetching), rate(float64(s.Downloaded)/max(fetching.Seconds(), 0.001)))
 	}
 	if s.Wasted > 0 {
-		text += ", " + size(s.Wasted) + " of it in vain"
+		text += ", " + size(s.Wasted) + " of it wasted"
 	}
 	d.out.say("%s", text)
 	d.out.say("saved as %s", printable(d.torrent.Path()))

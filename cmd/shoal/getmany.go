@@ -47,6 +47,9 @@ func getMany(ctx context.Context, out *output, names []string, n netFlags, o get
 			return context.Cause(ctx)
 		}
 	}
+	for _, w := range g.failed() {
+		g.note(w, w.err)
+	}
 	if len(g.all) == len(g.failed()) {
 		return g.outcome()
 	}
@@ -75,9 +78,7 @@ type gathering struct {
 func (g *gathering) read(ctx context.Context, name string, n netFlags, o getFlags) {
 	srcs, err := readSources(g.out, []string{name}, func(name string) (source, error) { return anySource(ctx, name, n) })
 	if err != nil {
-		w := &wanted{name: name}
-		g.all = append(g.all, w)
-		g.note(w, err)
+		g.all = append(g.all, &wanted{name: name, err: err})
 		return
 	}
 	for _, src := range srcs {
@@ -95,8 +96,8 @@ func (g *gathering) read(ctx context.Context, name string, n netFlags, o getFlag
 		if w == nil {
 			continue
 		}
+		w.err = err
 		g.all = append(g.all, w)
-		g.note(w, err)
 	}
 }
 
@@ -108,7 +109,8 @@ func hashOf(src source) string {
 	return src.link.V1.String()
 }
 
-// note takes how a source ended, and tells it when it failed.
+// note takes how a source ended, and tells it when it failed; of the only one the command's
+// own failure tells it.
 func (g *gathering) note(w *wanted, err error) {
 	if err == nil {
 		return
@@ -116,7 +118,9 @@ func (g *gathering) note(w *wanted, err error) {
 	g.mu.Lock()
 	w.err = err
 	g.mu.Unlock()
-	g.out.warn("%s", printable(err.Error()))
+	if len(g.all) > 1 {
+		g.out.warn("%s", printable(err.Error()))
+	}
 }
 
 func (g *gathering) failed() (all []*wanted) {
@@ -136,10 +140,14 @@ func (g *gathering) outcome() error {
 	}
 	f := &failure{code: exitFailed}
 	errors.As(fail("get "+brief(failed[0].name), failed[0].err), &f)
-	return &failure{
-		f.code, fmt.Errorf("get: %d of %s failed: %w", len(failed), count(len(g.all), "source"), failed[0].err),
-		"the others are complete; the same command goes on with what is missing",
+	if len(g.all) == 1 {
+		return f
 	}
+	hint := "the others are complete; the same command goes on with what is missing"
+	if len(failed) == len(g.all) {
+		hint = "the lines above say why"
+	}
+	return &failure{f.code, fmt.Errorf("get: %d of %s failed: %w", len(failed), count(len(g.all), "source"), failed[0].err), hint}
 }
 
 // get gets them all.
@@ -166,7 +174,9 @@ func (g *gathering) get(ctx context.Context, n netFlags, o getFlags) error {
 			g.note(w, err)
 			continue
 		}
+		g.mu.Lock() // another, that began with a link, may be there already, and look at all
 		w.there = w.torrent
+		g.mu.Unlock()
 		wg.Go(func() { g.await(ctx, w) })
 	}
 	g.watch()

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
+	"text/template"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -140,16 +142,24 @@ func grouped(flag string) bool {
 	return false
 }
 
+// usageFuncs are what the template of the help calls. They are not added to those of package
+// cobra: these are in one map for all commands of a program, which commands that are made at
+// the same time would write to.
+var usageFuncs = template.FuncMap{
+	"groupedFlags": groupedFlags,
+	"globalFlags": func(c *cobra.Command) string {
+		return strings.TrimRight(c.InheritedFlags().FlagUsagesWrapped(helpWidth), "\n")
+	},
+	"rpad": func(s string, width int) string { return fmt.Sprintf("%-*s", width, s) },
+}
+
 // groupHelp has the help of all commands show flags in groups, and the commands too.
 func groupHelp(root *cobra.Command) {
-	cobra.AddTemplateFunc("groupedFlags", groupedFlags)
 	t := root.UsageTemplate()
 	t = strings.Replace(t, "Flags:\n{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}", "{{groupedFlags .}}", 1)
-	cobra.AddTemplateFunc("globalFlags", func(c *cobra.Command) string {
-		return strings.TrimRight(c.InheritedFlags().FlagUsagesWrapped(helpWidth), "\n")
-	})
 	t = strings.Replace(t, "{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}", "{{globalFlags .}}", 1)
-	root.SetUsageTemplate(t)
+	usage := template.Must(template.New("usage").Funcs(usageFuncs).Parse(t))
+	root.SetUsageFunc(func(c *cobra.Command) error { return usage.Execute(c.OutOrStderr(), c) })
 	wrapLong(root)
 
 	for _, g := range commandGroups {
@@ -173,4 +183,34 @@ var commandGroups = []struct {
 	{"torrents", "Torrents and their files", []string{"create", "show", "verify", "move", "rename"}},
 	{"look", "Look at the network", []string{"dht", "scrape", "announce", "tracker", "lab"}},
 	{"about", "About shoal", []string{"config", "exit-codes", "version", "man"}},
+}
+
+// helpCommand prints the help of a command, and says what was meant by a word that is none.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Help about any command",
+		Long:  `Print the help of a command, as --help does: shoal help get.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			of, rest, err := cmd.Root().Find(args)
+			if err == nil && len(rest) > 0 {
+				err = unknownCommand(of, rest)
+			}
+			if err != nil {
+				return err
+			}
+			of.InitDefaultHelpFlag() // as --help has it
+			return of.Help()
+		},
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
+			if of, rest, err := cmd.Root().Find(args); err == nil && len(rest) == 0 {
+				for _, c := range of.Commands() {
+					if c.IsAvailableCommand() || c.IsAdditionalHelpTopicCommand() {
+						names = append(names, c.Name())
+					}
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+	}
 }

@@ -221,15 +221,15 @@ func (w *noteWriter) Write(b []byte) (int, error) {
 	defer w.mu.Unlock()
 	w.buf = append(w.buf, b...)
 	for {
-		i := bytes.IndexByte(w.buf, '\n')
-		if i < 0 && len(w.buf) < longestNote {
+		line, rest, whole := bytes.Cut(w.buf, []byte{'\n'})
+		switch {
+		case len(line) > longestNote:
+			line, rest = w.buf[:longestNote], w.buf[longestNote:]
+		case !whole:
 			return len(b), nil
 		}
-		if i < 0 {
-			i = longestNote - 1
-		}
-		w.out.note(printable(strings.TrimRight(string(w.buf[:i]), "\r")))
-		w.buf = w.buf[min(i+1, len(w.buf)):]
+		w.out.note(printable(strings.TrimRight(string(line), "\r")))
+		w.buf = rest
 	}
 }
 

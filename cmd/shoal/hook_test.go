@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestSplitWords(t *testing.T) {
@@ -107,4 +108,22 @@ func TestWaitForFolder(t *testing.T) {
 	quiet := []string{"--state", t.TempDir(), "--no-dht", "--listen", "127.0.0.1:0", "--dir", filepath.Join(volume, "files")}
 	start(t, append([]string{"get", s.torrent}, quiet...)...).finish(exitFailed, "error")
 	start(t, append([]string{"get", s.torrent, "--wait", "10ms"}, quiet...)...).finish(exitFailed, "error")
+}
+
+// A line of a program that is too long becomes several, and no letter of it is lost.
+func TestLongNotes(t *testing.T) {
+	for _, n := range []int{1, longestNote - 1, longestNote, longestNote + 1, 3*longestNote + 7} {
+		for _, each := range []int{1, 1000, 1 << 20} {
+			var errs bytes.Buffer
+			w := &noteWriter{out: &output{errs: &errs, now: time.Now}}
+			text := strings.Repeat("abcdefghij", n/10+1)[:n] + "\nend"
+			for b := []byte(text); len(b) > 0; b = b[min(len(b), each):] {
+				w.Write(b[:min(len(b), each)])
+			}
+			w.end()
+			if got := strings.ReplaceAll(errs.String(), "\n", ""); got != strings.ReplaceAll(text, "\n", "") || !strings.HasSuffix(errs.String(), "\nend\n") {
+				t.Errorf("%d letters in parts of %d: %d came", n, each, len(got))
+			}
+		}
+	}
 }

@@ -20,7 +20,7 @@ loopback, and nothing is left behind unless --keep names a folder for it.`,
 		Example: `  shoal lab
   shoal lab --json
   shoal lab --keep /tmp/lab`,
-		Args: cobra.NoArgs,
+		Args: noWords,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if left, err := os.ReadDir(o.Keep); o.Keep != "" && err == nil && len(left) > 0 {
 				return usageErr("name a new folder, or empty this one", "lab --keep %s: the folder is not empty", printable(o.Keep))

@@ -82,6 +82,12 @@ A line "up" says that all torrents have been looked at, and are had or fetched.`
 	o.onComplete.add(cmd)
 	cmd.Flags().BoolVar(&o.anew, "anew", false, anewHelp)
 	cmd.Flags().BoolVar(&o.overwrite, "overwrite", false, "write over files that are there and are not the torrent's")
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if slices.Contains(args, "") {
+			return emptyName(cmd)
+		}
+		return nil
+	}
 	completeTorrents(cmd)
 	addJSON(cmd)
 	return cmd

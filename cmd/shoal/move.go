@@ -38,6 +38,9 @@ shoal run is up.`,
 			if len(args) != 2 {
 				return usageErr("see: shoal move --help", "move takes a torrent and a folder, not %s", count(len(args), "word"))
 			}
+			if args[0] == "" || args[1] == "" {
+				return emptyName(cmd)
+			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {

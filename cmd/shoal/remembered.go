@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -52,7 +53,7 @@ It can be asked while shoal run is up; what was sent is up to a minute old then.
 --json has the folders, too.`,
 		Example: `  shoal list
   shoal list --json | jq -r 'select(.event=="remembered") | .name'`,
-		Args: cobra.NoArgs,
+		Args: noWords,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return list(cmd.Context(), out, n)
 		},
@@ -73,6 +74,9 @@ found and forgotten, or none is. It is for when no shoal run is up.`,
 		Example: `  shoal forget debian-13.1.0-amd64-netinst.iso
   shoal forget 2b66980093bc`,
 		Args: func(cmd *cobra.Command, args []string) error {
+			if slices.Contains(args, "") {
+				return emptyName(cmd)
+			}
 			if len(args) == 0 {
 				return usageErr("see: shoal list", "forget: no torrent; name one, or give the first digits of its info-hash")
 			}

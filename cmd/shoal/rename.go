@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -39,6 +40,9 @@ changes with it, which needs a moment in which no shoal run is up.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 3 {
 				return usageErr("see: shoal rename --help", "rename takes a torrent, a file or folder of it, and a name, not %s", count(len(args), "word"))
+			}
+			if slices.Contains(args, "") {
+				return emptyName(cmd)
 			}
 			return nil
 		},

@@ -63,6 +63,7 @@ piece, and shares them in turn. A torrent needs no tracker: the DHT finds peers.
 		verifyCommand(out), dhtCommand(out), scrapeCommand(out), announceCommand(out), trackerCommand(out), labCommand(out, e), configCommand(out, e), manCommand(out, e), versionCommand(e),
 		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitCodesHelp},
 	)
+	root.SetHelpCommand(helpCommand())
 	groupHelp(root)
 	return root
 }
@@ -80,7 +81,7 @@ func versionCommand(e env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  cobra.NoArgs,
+		Args:  noWords,
 		Run: func(*cobra.Command, []string) {
 			fmt.Fprintln(e.stdout, versionLine())
 		},
@@ -134,12 +135,20 @@ func otherSources(cmd *cobra.Command) string {
 	return ""
 }
 
+// emptyName refuses a name without a letter: a folder would be the one that we are in, and
+// what was meant is mostly in a variable of a shell that is not set.
+func emptyName(cmd *cobra.Command) error {
+	return usageErr("name it; is a variable of the shell not set? See: "+cmd.CommandPath()+" --help", "%s: a name is empty", cmd.Name())
+}
+
 // sources checks that at least one source was named, and completes their names.
 func sources(cmd *cobra.Command, most int) {
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(args) == 0:
 			return usageErr("see: "+cmd.CommandPath()+" --help", "%s: no source; name a .torrent file%s", cmd.Name(), otherSources(cmd))
+		case slices.Contains(args, ""):
+			return emptyName(cmd)
 		case most > 0 && len(args) > most:
 			return usageErr("see: "+cmd.CommandPath()+" --help", "%s takes one source, not %d: %s",
 				cmd.Name(), len(args), strings.Join(args, " "))

@@ -97,6 +97,9 @@ func readFile(name string) (source, error) {
 	const hint = "name the path of a .torrent file; relative names start at the current folder"
 	f, err := os.Open(name)
 	if err != nil {
+		if at := webAddress(name); at != "" && errors.Is(err, fs.ErrNotExist) {
+			return source{}, sourceErr("if it is on the web, write its whole address: "+at, "%w", err)
+		}
 		return source{}, sourceErr(hint, "%w", err)
 	}
 	defer f.Close()
@@ -109,6 +112,19 @@ func readFile(name string) (source, error) {
 		return source{}, sourceErr(hint, "read %s: %w", printable(name), err)
 	}
 	return fromBytes(name, raw)
+}
+
+// webAddress returns the URL that was probably meant by the name of a file that is not there:
+// people leave out what stands before the host. It is empty where the name is not like one.
+func webAddress(name string) string {
+	host, path, ok := strings.Cut(strings.Trim(name, quotes), "/")
+	if !ok || path == "" || !isHostName(host) || strings.HasPrefix(host, ".") {
+		return ""
+	}
+	if last := host[strings.LastIndexByte(host, '.')+1:]; len(last) == len(host) || len(last) < 2 || strings.Trim(strings.ToLower(last), "abcdefghijklmnopqrstuvwxyz") != "" {
+		return ""
+	}
+	return printable("https://" + host + "/" + path)
 }
 
 // readBounded reads no more than a torrent file may have.

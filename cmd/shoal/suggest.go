@@ -78,14 +78,24 @@ func didYouMean(near []string, otherwise string) string {
 	return fmt.Sprintf("did you mean %s? %s", strings.Join(near, " or "), otherwise)
 }
 
-// unknownCommand says what may have been meant by a first word that is not a command.
-func unknownCommand(root *cobra.Command, args []string) error {
-	if len(args) == 0 || strings.HasPrefix(args[0], "-") || strings.HasPrefix(args[0], "__") || args[0] == "help" {
+// noWords refuses words behind a command that takes none.
+func noWords(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 || cmd.HasSubCommands() {
+		return unknownCommand(cmd, args)
+	}
+	return usageErr("see: "+cmd.CommandPath()+" --help", "%s takes nothing but flags, not %q", strings.TrimPrefix(cmd.CommandPath(), "shoal "), printable(args[0]))
+}
+
+// unknownCommand says what may have been meant by a first word behind parent that is not a
+// command of it.
+func unknownCommand(parent *cobra.Command, args []string) error {
+	if len(args) == 0 || strings.HasPrefix(args[0], "-") || strings.HasPrefix(args[0], "__") {
 		return nil
 	}
 	word := args[0]
+	see := "see: " + parent.CommandPath() + " --help"
 	var names []string
-	for _, c := range root.Commands() {
+	for _, c := range parent.Commands() {
 		if c.Name() == word || c.HasAlias(word) {
 			return nil
 		}
@@ -93,7 +103,21 @@ func unknownCommand(root *cobra.Command, args []string) error {
 			names = append(names, c.Name())
 		}
 	}
-	hint := didYouMean(nearest(word, append(names, "help")), "see: shoal --help")
+	if !parent.HasSubCommands() {
+		return usageErr(see, "there is no %q below shoal %s", printable(word), parent.Name())
+	}
+	if parent.HasParent() {
+		if near := nearest(word, names); len(near) > 0 {
+			see = didYouMean(near, see)
+		} else {
+			see = "there are " + strings.Join(names, ", ") + "; " + see
+		}
+		return usageErr(see, "unknown command %q for %q", printable(word), parent.CommandPath())
+	}
+	if word == "help" {
+		return nil
+	}
+	hint := didYouMean(nearest(word, append(names, "help")), see)
 	if _, err := os.Lstat(word); kindOf(word) != aFile || err == nil && strings.EqualFold(filepath.Ext(word), ".torrent") {
 		hint = "to get its files: shoal get " + quoted(word)
 	}

@@ -2,10 +2,13 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -75,4 +78,63 @@ func TestLabKeepsNothingOver(t *testing.T) {
 	if b, err := os.ReadFile(filepath.Join(dir, "trace.jsonl")); err != nil || string(b) != "mine" {
 		t.Errorf("%q, %v", b, err)
 	}
+}
+
+// What is no command, no topic and no file is told, with what may have been meant: at every depth.
+func TestUnknownWords(t *testing.T) {
+	for line, want := range map[string]string{
+		"help gte":           "did you mean get?",
+		"help config shw":    "did you mean show?",
+		"help list x":        `there is no "x" below shoal list`,
+		"config shw":         "did you mean show?",
+		"config frob":        "there are example, show",
+		"completion zhs":     "did you mean zsh?",
+		"completion tcsh":    `unknown command "tcsh" for "shoal completion"`,
+		"dht frob":           "there are find-node, get-peers, ping",
+		"lab nonsense":       `lab takes nothing but flags, not "nonsense"`,
+		"version extra":      `version takes nothing but flags, not "extra"`,
+		"list all":           `list takes nothing but flags, not "all"`,
+		"config example x":   `config example takes nothing but flags, not "x"`,
+		"get a --frob":       "unknown flag: --frob",
+		"www.example.com/x":  "unknown command",
+		"show www.a.org/x.t": "write its whole address: https://www.a.org/x.t",
+	} {
+		var errs strings.Builder
+		code := run(t.Context(), strings.Fields(line), env{stdin: strings.NewReader(""), stdout: io.Discard, stderr: &errs, getenv: func(string) string { return "" }, now: time.Now})
+		if code != exitUsage && code != exitSource || !strings.Contains(errs.String(), want) {
+			t.Errorf("%s: exit %d, %s\nwant %s", line, code, errs.String(), want)
+		}
+	}
+	for _, line := range []string{"help", "help get", "help exit-codes", "help dht ping"} {
+		var out strings.Builder
+		if code := run(t.Context(), strings.Fields(line), env{stdin: strings.NewReader(""), stdout: &out, stderr: io.Discard, getenv: func(string) string { return "" }, now: time.Now}); code != exitDone || out.Len() < 200 {
+			t.Errorf("%s: exit %d, %s", line, code, out.String())
+		}
+	}
+}
+
+// An empty word is mostly a variable that is not set: it stands for no file, and not for the folder that we are in.
+func TestEmptyNames(t *testing.T) {
+	for _, words := range [][]string{{"create", ""}, {"show", ""}, {"get", ""}, {"get", "a", ""}, {"seed", ""}, {"verify", ""}, {"scrape", ""}, {"serve", ""}, {"move", "", "x"}, {"move", "x", ""}, {"rename", "", "a", "b"}, {"run", ""}, {"forget", ""}} {
+		var errs strings.Builder
+		code := run(t.Context(), words, env{stdin: strings.NewReader(""), stdout: io.Discard, stderr: &errs, getenv: func(string) string { return "" }, now: time.Now})
+		if code != exitUsage || !strings.Contains(errs.String(), "name is empty") {
+			t.Errorf("%q: exit %d, %s", words, code, errs.String())
+		}
+	}
+}
+
+// Commands can be made at the same time.
+func TestCommandsAtOnce(t *testing.T) {
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			var out strings.Builder
+			run(context.Background(), []string{"get", "--help"}, env{stdin: strings.NewReader(""), stdout: &out, stderr: io.Discard, getenv: func(string) string { return "" }, now: time.Now})
+			if !strings.Contains(out.String(), "Used most:") {
+				t.Errorf("help: %s", out.String())
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -31,6 +31,8 @@ const (
 	// maxMagnets bounds a .magnet file, and linksInFile the lines of it.
 	maxMagnets  = 1 << 20
 	linksInFile = 1000
+	// readAtOnce bounds the files that are read at the same time, and with them what is in memory.
+	readAtOnce = 4
 	// watchedFiles bounds what is kept in mind of a folder.
 	watchedFiles = 10000
 	// addedSuffix is behind the name of a file that was taken.
@@ -77,9 +79,10 @@ type inbox struct {
 	tell  func(format string, a ...any)
 	every time.Duration
 
-	seen map[string]seenFile
-	came chan arrival
-	busy int
+	seen    map[string]seenFile
+	came    chan arrival
+	reading chan struct{} // places: a link in a file may be a URL, and its server slow
+	busy    int
 }
 
 // seenFile is what a file was like at the last look.
@@ -98,7 +101,7 @@ type arrival struct {
 }
 
 func newInbox(dirs []string) *inbox {
-	return &inbox{dirs: dirs, every: watchEvery, seen: make(map[string]seenFile), came: make(chan arrival)}
+	return &inbox{dirs: dirs, every: watchEvery, seen: make(map[string]seenFile), came: make(chan arrival), reading: make(chan struct{}, readAtOnce)}
 }
 
 // run looks at the folders until ctx ends, and waits for what it has begun.
@@ -174,9 +177,17 @@ func (b *inbox) begin(ctx context.Context, path string) {
 	f := b.seen[path]
 	f.busy = true
 	b.seen[path] = f
-	srcs, err := b.sources(path)
 	b.busy++
-	go func() {
+	go func() { // run waits for it, by busy
+		var srcs []source
+		var err error
+		select {
+		case b.reading <- struct{}{}:
+			srcs, err = b.sources(path)
+			<-b.reading
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
 		for _, src := range srcs {
 			if err == nil {
 				err = b.add(ctx, src)
