@@ -77,7 +77,7 @@ func (s *udpSocket) deliver(b []byte, from netip.AddrPort) {
 	a.by.reply <- r // there is room: an id is awaited once
 }
 
-// await gives an exchange one more transaction id.
+// await adds one more transaction id to an exchange.
 func (s *udpSocket) await(w *waiter, want tracker.Action) (tid uint32, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -235,7 +235,7 @@ func (c *Client) askUDP(ctx context.Context, to target, w way, want tracker.Acti
 }
 
 // inTurn asks addrs one after the other, each headStart behind the one before or as soon as
-// it fails, and gives the first answer. It returns when all that it began has ended.
+// it fails, and returns the first answer. It returns when all that it began has ended.
 func inTurn(ctx context.Context, addrs []netip.Addr, ask func(context.Context, netip.Addr) (tracker.UDPReply, error)) (tracker.UDPReply, netip.Addr, error) {
 	type answer struct {
 		i   int
