@@ -120,12 +120,14 @@ func (c content) on(t testing.TB, fsys storage.FS) storage.Storage {
 // when none are named.
 func (c content) memory(t testing.TB, pieces ...uint32) storage.FS {
 	t.Helper()
-	if len(pieces) == 0 {
-		for i := range c.meta.Info.NumPieces() {
-			pieces = append(pieces, i)
+	fsys := storage.NewMemFS()
+	if len(pieces) == 0 { // with one write: a file that grows piece by piece is copied again and again
+		st := c.on(t, fsys)
+		defer st.Close()
+		if err := st.WriteV([][]byte{c.data}, 0); err != nil {
+			t.Fatal(err)
 		}
 	}
-	fsys := storage.NewMemFS()
 	for _, i := range pieces {
 		c.put(t, fsys, i, c.piece(i))
 	}

@@ -118,7 +118,7 @@ func TestDownloadLimit(t *testing.T) {
 func TestLowLimitWastesNothing(t *testing.T) {
 	for _, limit := range []int64{5 * kib, 20 * kib} {
 		bubble(t, func(t *testing.T, w *world) {
-			c := makeContent(t, "little by little", 64*kib, 16<<20)
+			c := makeContent(t, "little by little", 64*kib, 300*limit+2<<20) // more than comes in five minutes
 			var seeds []netip.AddrPort
 			for n := range byte(30) {
 				w.seed(w.engine(n+10, Config{}), c)
@@ -163,7 +163,7 @@ func TestLowLimitOfManyTorrents(t *testing.T) {
 			seeds = append(seeds, w.engine(n+10, Config{}))
 		}
 		for i := range 8 {
-			c := makeContent(t, fmt.Sprintf("one of eight %d", i), 64*kib, 16<<20)
+			c := makeContent(t, fmt.Sprintf("one of eight %d", i), 64*kib, 4<<20) // of which 2.3 come in five minutes
 			var addrs []netip.AddrPort
 			for _, s := range seeds {
 				w.seed(s, c)

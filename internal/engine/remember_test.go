@@ -361,6 +361,7 @@ func TestMovedIsRemembered(t *testing.T) {
 // readCatalogue reads a copy of what is remembered, as a start after a kill would.
 func readCatalogue(t *testing.T, state string) ([]catalogue.Problem, []catalogue.Entry) {
 	t.Helper()
+	synctest.Wait() // a write that is due now renames files while they are copied
 	to := t.TempDir()
 	if err := os.CopyFS(to, os.DirFS(state)); err != nil {
 		t.Fatal(err)
