@@ -128,6 +128,9 @@ func differences(at string, want, got any) []string {
 	return found
 }
 
+// stateHomes are the variables that the folder of state depends on, by system.
+var stateHomes = []string{"HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "LocalAppData"}
+
 // Every example stands for something that a command really printed while the
 // tests ran. Where only some tests are run there is nothing to say.
 type everyExample struct{ m *testing.M }
@@ -138,7 +141,7 @@ func (e everyExample) Run() int {
 	if err != nil {
 		panic(err)
 	}
-	for _, name := range []string{"HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "LocalAppData"} {
+	for _, name := range stateHomes {
 		os.Setenv(name, home)
 	}
 	code := e.m.Run()

@@ -155,6 +155,7 @@ var shared = map[string]int{"one.bin": 500_001, "sub/two.bin": 300_000, "sub/emp
 // newShare makes files and a torrent of them: 49 pieces.
 func newShare(t *testing.T, flags ...string) share {
 	t.Helper()
+	ownState(t)
 	s := share{dir: t.TempDir()}
 	for name, n := range shared {
 		files(t, []string{"write", filepath.Join(s.dir, "files", filepath.FromSlash(name)), itoa(n)})
@@ -165,6 +166,26 @@ func newShare(t *testing.T, flags ...string) share {
 	start(t, args...).finish(exitDone, "complete")
 	return s
 }
+
+// ownState gives a test a folder of state of its own, unless it has one. All shares have the
+// same info-hash: with one folder for all tests a command finds what another test has left
+// there, such as the URL of a tracker that is gone, and waits for that one in real time.
+func ownState(t *testing.T) {
+	t.Helper()
+	if stateOwner == t {
+		return
+	}
+	before := stateOwner
+	stateOwner = t
+	t.Cleanup(func() { stateOwner = before })
+	dir := t.TempDir()
+	for _, name := range stateHomes {
+		t.Setenv(name, dir)
+	}
+}
+
+// stateOwner is the test whose folder of state is in use.
+var stateOwner *testing.T
 
 func itoa(n int) string { b, _ := json.Marshal(n); return string(b) }
 
