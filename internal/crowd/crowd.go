@@ -8,6 +8,10 @@
 // be made to lose what it has. A torrent with its part or more gets the place of a connection
 // of its own that only holds one.
 //
+// Where there are more torrents than connections, the part of each is one, and some have
+// none. Such a torrent gets the place of a connection that is of no use at the moment, of
+// whichever torrent, and else waits in a line until another connection ends.
+//
 // A Crowd is owned by one goroutine, or guarded. It is no matter of any BEP.
 package crowd
 
@@ -19,8 +23,12 @@ type Share struct {
 	Owner any
 	// Idle says that one of its connections only holds a place, and goes when another comes.
 	Idle bool
+	// Spare says that one of its connections is of no use at the moment: it goes when a
+	// torrent without any needs its place.
+	Spare bool
 
-	n int
+	n     int
+	waits bool // it is in the line
 }
 
 // Count is the number of connections it has.
@@ -31,6 +39,7 @@ type Crowd struct {
 	limit  int
 	total  int
 	shares []*Share // of those that have connections, in the order in which they came to have some
+	line   []*Share // of those that wait for room, each once, so never more than torrents
 }
 
 // New makes a crowd that may have so many connections.
@@ -53,7 +62,7 @@ func (c *Crowd) Admits(s *Share) (ok bool, from *Share) {
 	if s.n == 0 {
 		torrents++
 	}
-	part := c.limit / torrents
+	part := max(1, c.limit/torrents)
 	if s.n >= part {
 		if s.Idle && s.n > 0 {
 			return true, s
@@ -66,10 +75,49 @@ func (c *Crowd) Admits(s *Share) (ok bool, from *Share) {
 			most = o
 		}
 	}
-	if most.n <= part {
-		return false, nil // a remainder is not moved to and fro
+	if most.n > part {
+		return true, most // a remainder is not moved to and fro
 	}
-	return true, most
+	if s.n == 0 {
+		for _, o := range c.shares {
+			if o.Spare {
+				return true, o
+			}
+		}
+	}
+	return false, nil
+}
+
+// Wait puts a torrent that found no room at the end of the line.
+func (c *Crowd) Wait(s *Share) {
+	if !s.waits {
+		s.waits = true
+		c.line = append(c.line, s)
+	}
+}
+
+// Next takes the first torrent that there is room for out of the line; nil for none. The
+// caller tells it, and asks again when that torrent makes no use of the room.
+func (c *Crowd) Next() *Share {
+	for i, s := range c.line {
+		if ok, from := c.Admits(s); ok && from != s {
+			c.unline(i)
+			return s
+		}
+	}
+	return nil
+}
+
+// Forget takes a torrent out of the line.
+func (c *Crowd) Forget(s *Share) {
+	if s.waits {
+		c.unline(slices.Index(c.line, s))
+	}
+}
+
+func (c *Crowd) unline(i int) {
+	c.line[i].waits = false
+	c.line = slices.Delete(c.line, i, i+1)
 }
 
 // Enter says that a torrent has one more connection, and Leave that it has one less.

@@ -15,6 +15,8 @@ import (
 //	room for 6           connections, of all torrents
 //	A comes 3            three peers of torrent A, one after the other
 //	A goes 2
+//	A waits              it found no room
+//	next                 who is told of room
 //	state
 func TestScripts(t *testing.T) {
 	golden.Run(t, "testdata/*.txt", func(t *testing.T) func(string) string {
@@ -24,10 +26,16 @@ func TestScripts(t *testing.T) {
 		return func(line string) string {
 			w := strings.Fields(line)
 			if w[0] == "room" {
-				c = New(number(t, w[2]))
+				c, shares, names = New(number(t, w[2])), map[string]*Share{}, nil
 				return ""
 			}
 			var out strings.Builder
+			if w[0] == "next" {
+				if s := c.Next(); s != nil {
+					return fmt.Sprintf("%v is told\n", s.Owner)
+				}
+				return "no one\n"
+			}
 			if w[0] == "state" {
 				for _, n := range names {
 					fmt.Fprintf(&out, "%s has %d\n", n, shares[n].Count())
@@ -40,8 +48,18 @@ func TestScripts(t *testing.T) {
 				shares[w[0]] = s
 				names = append(names, w[0])
 			}
-			if w[1] == "idles" {
+			switch w[1] {
+			case "idles":
 				s.Idle = w[2] == "yes"
+				return ""
+			case "spares":
+				s.Spare = w[2] == "one"
+				return ""
+			case "waits":
+				c.Wait(s)
+				return ""
+			case "ends":
+				c.Forget(s)
 				return ""
 			}
 			for range number(t, w[2]) {

@@ -2,7 +2,10 @@ package engine
 
 import (
 	"errors"
+	"sync"
+	"time"
 
+	"shoal/internal/crowd"
 	"shoal/internal/swarm"
 )
 
@@ -12,25 +15,83 @@ var errNoRoom = errors.New("the engine has as many connections as it may")
 // errGaveWay is why an incoming connection is closed that was slow to shake hands.
 var errGaveWay = errors.New("it was slow to shake hands, and others came")
 
+// atTheDoor is how long a peer that has come waits for room before it is turned away: other
+// clients wait 10 s and more for an answer, and dial again a minute later at the earliest.
+// Meanwhile the peer holds one of the places for handshakes, and gives way there as others do.
+const atTheDoor = 2 * time.Second
+
+// seating is the connections of all torrents together.
+type seating struct {
+	mu    sync.Mutex // held briefly, never across a blocking call
+	crowd *crowd.Crowd
+	left  chan struct{} // closed when there may be room; nil while no peer waits at the door
+}
+
 // mayAdmit reports whether a torrent may have one more connection now. It costs nobody
 // anything: most addresses that are dialled are not there, and strangers come and go.
 func (e *Engine) mayAdmit(t *Torrent) bool {
-	e.crowdMu.Lock()
-	defer e.crowdMu.Unlock()
-	ok, _ := e.crowd.Admits(&t.places)
+	e.seats.mu.Lock()
+	defer e.seats.mu.Unlock()
+	ok, _ := e.seats.crowd.Admits(&t.places)
 	return ok
+}
+
+// lineUp has a torrent that put off a dial wait in the line until there is room.
+func (t *Torrent) lineUp() {
+	t.e.seats.mu.Lock()
+	t.places.Owner = t
+	ok, _ := t.e.seats.crowd.Admits(&t.places)
+	if !ok {
+		t.e.seats.crowd.Wait(&t.places)
+	}
+	t.e.seats.mu.Unlock()
+	if ok { // a connection ended meanwhile
+		t.hasRoom()
+	}
+}
+
+// awaits is mayAdmit for a peer that has come: it waits a moment for room.
+func (e *Engine) awaits(t *Torrent) bool {
+	var late <-chan time.Time
+	for {
+		e.seats.mu.Lock()
+		ok, _ := e.seats.crowd.Admits(&t.places)
+		if !ok && e.seats.left == nil {
+			e.seats.left = make(chan struct{})
+		}
+		left := e.seats.left
+		e.seats.mu.Unlock()
+		if ok {
+			return true
+		}
+		if late == nil {
+			timer := time.NewTimer(atTheDoor)
+			defer timer.Stop()
+			late = timer.C
+		}
+		select {
+		case <-left:
+		case <-late:
+			return false
+		case <-t.ctx.Done():
+			return false
+		case <-e.ctx.Done():
+			return false
+		}
+	}
 }
 
 // admits is mayAdmit for a connection that is there. Where it takes the place of one of
 // another torrent, that gives one up.
 func (e *Engine) admits(t *Torrent) bool {
-	e.crowdMu.Lock()
-	ok, from := e.crowd.Admits(&t.places)
+	e.seats.mu.Lock()
+	ok, from := e.seats.crowd.Admits(&t.places)
 	var other *Torrent
 	if from != nil {
+		from.Spare = false // one at a time: its torrent says when there is another
 		other, _ = from.Owner.(*Torrent)
 	}
-	e.crowdMu.Unlock()
+	e.seats.mu.Unlock()
 	if other != nil {
 		other.hint(event{kind: evSpare})
 	}
@@ -39,22 +100,64 @@ func (e *Engine) admits(t *Torrent) bool {
 
 // entered counts a connection of a torrent, and unlink takes it out again.
 func (e *Engine) entered(t *Torrent) {
-	e.crowdMu.Lock()
-	defer e.crowdMu.Unlock()
+	e.seats.mu.Lock()
+	defer e.seats.mu.Unlock()
 	t.places.Owner = t
-	e.crowd.Enter(&t.places)
+	e.seats.crowd.Enter(&t.places)
 }
 
-// idles says whether a torrent has a connection that only holds a place.
-func (e *Engine) idles(t *Torrent, idle bool) {
-	e.crowdMu.Lock()
-	defer e.crowdMu.Unlock()
-	t.places.Idle = idle
+// idles says whether a torrent has a connection that only holds a place, and one that is of no
+// use at the moment.
+func (e *Engine) idles(t *Torrent, idle, spare bool) {
+	e.seats.mu.Lock()
+	news := spare && !t.places.Spare
+	t.places.Idle, t.places.Spare = idle, spare
+	e.seats.mu.Unlock()
+	if news {
+		e.roomFor()
+	}
+}
+
+// roomFor tells those that there may be room for: peers at the door, and the torrent that has
+// waited longest for a connection.
+func (e *Engine) roomFor() {
+	e.seats.mu.Lock()
+	if e.seats.left != nil {
+		close(e.seats.left)
+		e.seats.left = nil
+	}
+	e.seats.mu.Unlock()
+	for {
+		e.seats.mu.Lock()
+		next := e.seats.crowd.Next()
+		e.seats.mu.Unlock()
+		// A torrent that is behind loses its turn: it dials again by itself in a while.
+		if next == nil || next.Owner.(*Torrent).nudge(event{kind: evRoom}) {
+			return
+		}
+	}
+}
+
+// hasRoom dials a peer that was put off for want of room. A torrent that has none to dial
+// leaves the room to the next.
+func (t *Torrent) hasRoom() {
+	if !t.swarm.Room(t.e.now()) {
+		t.e.roomFor()
+	}
+}
+
+// unseat takes a torrent that ends out of the line, and passes on room that it has not used.
+func (e *Engine) unseat(t *Torrent) {
+	e.seats.mu.Lock()
+	e.seats.crowd.Forget(&t.places)
+	e.seats.mu.Unlock()
+	e.roomFor()
 }
 
 func (t *Torrent) unlink(key swarm.PeerKey) {
 	delete(t.peers, key)
-	t.e.crowdMu.Lock()
-	defer t.e.crowdMu.Unlock()
-	t.e.crowd.Leave(&t.places)
+	t.e.seats.mu.Lock()
+	t.e.seats.crowd.Leave(&t.places)
+	t.e.seats.mu.Unlock()
+	t.e.roomFor()
 }

@@ -48,8 +48,8 @@ func TestCrowdIsDivided(t *testing.T) {
 		want := func(inA, inB int) {
 			t.Helper()
 			synctest.Wait()
-			if len(ta.peers) != inA || len(tb.peers) != inB || e.crowd.Total() != inA+inB {
-				t.Errorf("%d and %d peers, %d in all; want %d and %d", len(ta.peers), len(tb.peers), e.crowd.Total(), inA, inB)
+			if len(ta.peers) != inA || len(tb.peers) != inB || e.seats.crowd.Total() != inA+inB {
+				t.Errorf("%d and %d peers, %d in all; want %d and %d", len(ta.peers), len(tb.peers), e.seats.crowd.Total(), inA, inB)
 			}
 		}
 		want(4, 0)

@@ -179,8 +179,7 @@ type Engine struct {
 	devices devices
 	rooms   rooms
 
-	crowdMu sync.Mutex
-	crowd   *crowd.Crowd // who is connected
+	seats seating // who is connected
 
 	journals *journals.Store
 
@@ -224,7 +223,7 @@ func New(cfg Config) (*Engine, error) {
 		checkSlots: make(chan struct{}, longChecks),
 		openings:   mailbox.NewTasks(openingTasks, nil),
 		inboxes:    mailbox.NewInboxes[event](inboxSize),
-		crowd:      crowd.New(cfg.Crowd),
+		seats:      seating{crowd: crowd.New(cfg.Crowd)},
 		torrents:   make(map[[20]byte]*Torrent),
 		closedCh:   make(chan struct{}),
 	}

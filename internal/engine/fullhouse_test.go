@@ -28,8 +28,8 @@ func TestFullHouse(t *testing.T) {
 						defer p.nc.Close()
 					}
 					time.Sleep(5 * time.Second)
-					if s := tor.Stats().Swarm; s.Peers != 8 || s.Vacant != 8 {
-						t.Fatalf("%d peers, %d of them vacant", s.Peers, s.Vacant)
+					if s := tor.Stats().Swarm; s.Peers != 8 || s.Unused.Vacant != 8 {
+						t.Fatalf("%d peers, %d of them vacant", s.Peers, s.Unused.Vacant)
 					}
 					s := w.engine(2, Config{})
 					if dialled {

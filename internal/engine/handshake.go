@@ -47,10 +47,13 @@ func (e *Engine) handshake(nc net.Conn, key lobby.Key) {
 	stop := context.AfterFunc(e.ctx, func() { nc.Close() })
 	var t *Torrent
 	theirs, err := peerconn.Accept(nc, func(infoHash [20]byte) (wire.Handshake, bool) {
-		if t = e.reach(infoHash); t == nil || !t.accepts() || !e.mayAdmit(t) {
+		if t = e.reach(infoHash); t == nil || !t.accepts() {
 			return wire.Handshake{}, false
 		}
 		e.porch.named(e.now(), key)
+		if !e.awaits(t) {
+			return wire.Handshake{}, false
+		}
 		return t.handshake(), true
 	})
 	// Whether or not it went well, e.ctx is to forget the connection.

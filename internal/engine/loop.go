@@ -149,13 +149,17 @@ func (t *Torrent) apply(ev event) {
 		t.arrive(now, ev.with.(*arrival))
 	case evSpare:
 		t.swarm.Spare(now)
+	case evRoom:
+		t.hasRoom()
 	case evDialFailed:
 		f := ev.with.(*failure)
 		if errors.Is(f.err, errNoRoom) {
 			t.swarm.PutOff(now, f.addr)
+			t.lineUp()
 			break
 		}
 		t.swarm.DialFailed(now, f.addr, f.fault(), netio.Plain(f.err).Error())
+		t.e.roomFor() // for somebody else
 	case evFound:
 		f := ev.with.(*found)
 		t.swarm.Found(now, f.src, f.addrs, f.ids)
@@ -202,6 +206,8 @@ func (t *Torrent) putBack(items []peerconn.Item) {
 // refuse gives back what an event holds when there is no swarm to take it.
 func (t *Torrent) refuse(ev event) {
 	switch ev.kind {
+	case evRoom:
+		t.e.roomFor()
 	case evBatch:
 		t.putBack(ev.batch.Items)
 		ev.batch.Recycle()
@@ -526,6 +532,7 @@ func (t *Torrent) shutdown() {
 	t.e.leaveDevice(t.device)
 	t.e.memory.ended(t)
 	t.e.forget(t)
+	t.e.unseat(t)
 	t.pub.end(t.errText)
 	t.byes.End()
 	t.asks.End()

@@ -177,7 +177,7 @@ func (p *publisher) publishNow(now mono.Time) {
 		s.External = *addrs
 	}
 	s.Swarm = p.t.swarm.Stats(now)
-	p.t.e.idles(p.t, s.Swarm.Vacant > 0)
+	p.t.e.idles(p.t, s.Swarm.Unused.Vacant > 0, s.Swarm.Unused.Spare)
 	s.Map = p.t.swarm.AppendMap(make([]byte, 0, p.t.geom.Pieces))
 	p.state(s)
 	p.causes(now, s)

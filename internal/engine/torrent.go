@@ -519,6 +519,7 @@ const (
 	evClosed               // key, with error
 	evJoined               // with *arrival
 	evSpare                // a connection is to be given up
+	evRoom                 // there may be room for a connection
 	evDialFailed           // with *failure
 	evChecked              // of opening n, with *disk.Result
 	evFound                // with *found
@@ -546,11 +547,15 @@ const (
 // of work, few enough that producers feel when it falls behind.
 const inboxSize = 64
 
-// post gives an event to the loop, starting it when there is none. It waits
+// post hands an event to the loop, starting it when there is none. It waits
 // while the inbox is full. False says that the torrent has ended.
 func (t *Torrent) post(ev event) bool { return t.box.Post(ev) }
 
-// hint gives an event to the loop unless that would wait.
+// nudge hands an event to the loop, and reports false where it has ended or is behind. It
+// never waits: the loops of two torrents may nudge each other.
+func (t *Torrent) nudge(ev event) bool { return t.box.Offer(ev) }
+
+// hint hands an event to the loop unless that would wait.
 func (t *Torrent) hint(ev event) { t.box.Hint(ev) }
 
 // until returns for how long to wait for a deadline.

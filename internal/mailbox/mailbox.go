@@ -88,13 +88,7 @@ func (b *Box[E]) Post(ev E) bool {
 		b.mu.Unlock()
 		return false
 	}
-	if b.in == nil {
-		if b.alarm != nil {
-			b.alarm.Stop()
-		}
-		b.in = b.of.get()
-		b.loops.Go(b.loop)
-	}
+	b.begin()
 	events := b.in.events
 	select {
 	case events <- ev:
@@ -118,6 +112,35 @@ func (b *Box[E]) Post(ev E) bool {
 	}
 	b.mu.Unlock()
 	return ok
+}
+
+// begin starts the loop where there is none. b.mu is held.
+func (b *Box[E]) begin() {
+	if b.in != nil {
+		return
+	}
+	if b.alarm != nil {
+		b.alarm.Stop()
+	}
+	b.in = b.of.get()
+	b.loops.Go(b.loop)
+}
+
+// Offer is Post that never waits: it returns false also where the inbox is full. So the loops
+// of two boxes can hand each other events.
+func (b *Box[E]) Offer(ev E) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ended {
+		return false
+	}
+	b.begin()
+	select {
+	case b.in.events <- ev:
+		return true
+	default:
+		return false
+	}
 }
 
 // Hint is Post of an event that is not worth waiting for: it is lost where the inbox is full.

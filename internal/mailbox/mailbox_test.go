@@ -246,3 +246,32 @@ func TestBoxCostsNothing(t *testing.T) {
 	o.box.Post(quit)
 	o.box.Wait()
 }
+
+// Two loops that offer each other events never wait for each other: what does not fit is lost,
+// and the one that offers learns of it.
+func TestOffer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newOwner(2), newOwner(2)
+		lost := 0
+		a.each = func(n int) {
+			for i := range 5 {
+				if n > 0 && !b.box.Offer(-100*n-i) {
+					lost++
+				}
+			}
+		}
+		b.each = func(int) { a.box.Offer(-1000) }
+		a.box.Post(1)
+		synctest.Wait()
+		if len(b.got)+lost != 5 || len(b.got) == 0 {
+			t.Errorf("%d came and %d were lost", len(b.got), lost)
+		}
+		for _, o := range []*owner{a, b} {
+			o.box.Post(quit)
+			o.box.Wait()
+			if o.box.Offer(1) {
+				t.Error("an ended box takes an event")
+			}
+		}
+	})
+}

@@ -76,7 +76,7 @@ func (b *Book) Next(now mono.Time) (Candidate, bool) {
 	if e.tried {
 		c.Why = why.Retried
 	}
-	e.state, e.tried, e.parted = dialling, true, false
+	e.state, e.tried, e.parted, e.putOff = dialling, true, false, false
 	b.stale = true
 	return c, true
 }
@@ -129,7 +129,34 @@ func (b *Book) Failed(now mono.Time, addr netip.AddrPort) {
 // while, and nothing is held against it.
 func (b *Book) PutOff(now mono.Time, addr netip.AddrPort) {
 	if e := b.find(addr); e != nil && e.state == dialling {
-		e.state, e.due = idle, now.Add(putOffFor)
+		e.state, e.due, e.putOff = idle, now.Add(putOffFor), true
+		b.stale = true
+	}
+}
+
+// Recover says that there is room for one connection: the best of the addresses that were put
+// off is due. It reports whether there is one, or another is due anyway.
+func (b *Book) Recover(now mono.Time) bool {
+	best := -1
+	for i := range b.entries {
+		if e := &b.entries[i]; e.state == idle && (e.putOff || e.due <= now) && (best < 0 || e.before(&b.entries[best])) {
+			best = i
+		}
+	}
+	if best < 0 {
+		return false
+	}
+	e := &b.entries[best]
+	e.due = min(e.due, now)
+	b.stale = true
+	return true
+}
+
+// Spared says, after Closed, that the connection was given up for another torrent: the address
+// waits for as long as others that there was no room for, so that the other has the place.
+func (b *Book) Spared(now mono.Time, addr netip.AddrPort) {
+	if e := b.find(addr); e != nil && e.state == idle && !e.parted {
+		e.due = max(e.due, now.Add(putOffFor))
 		b.stale = true
 	}
 }

@@ -111,6 +111,7 @@ type entry struct {
 	tried    bool      // dialled at least once
 	useful   bool      // a connection to it moved data
 	parted   bool      // its connection ended because neither side could gain anything
+	putOff   bool      // there was no room to dial it
 	failures uint8     // since it was last useful
 	due      mono.Time // when it may be dialled again; Never: given up
 	failedAt mono.Time // when it last failed

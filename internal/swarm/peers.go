@@ -357,6 +357,17 @@ func (s *Swarm) PutOff(now mono.Time, addr netip.AddrPort) {
 	}
 }
 
+// Room says that the engine may have room for one connection now. It reports whether a peer
+// is dialled for it.
+func (s *Swarm) Room(now mono.Time) bool {
+	s.now = now
+	if s.stopped || s.idle() || s.full() || !s.book.Recover(now) {
+		return false
+	}
+	s.due(now)
+	return true
+}
+
 // tickPeer does what is due for one peer and sets its deadlines.
 func (s *Swarm) tickPeer(p *peer) {
 	if s.now >= p.lastHeard.Add(silentAfter) {

@@ -6,6 +6,12 @@ import (
 	"shoal/internal/picker"
 )
 
+// Unused tells which connections others could have.
+type Unused struct {
+	Vacant int  // peers that only hold a place
+	Spare  bool // nothing can be done with a peer at the moment, or nothing comes of it
+}
+
 // Stats is what a swarm can say of itself at one instant.
 type Stats struct {
 	Size     int64  // bytes of the torrent
@@ -26,7 +32,7 @@ type Stats struct {
 	Stand                        Stand
 
 	Peers, Seeds, Unchoked int
-	Vacant                 int // peers that only hold a place
+	Unused                 Unused
 	Dialling, Known        int
 	NextDial               mono.Time // when an address is dialled next; mono.Never: none is
 	Contacts               Contacts
@@ -69,9 +75,10 @@ func (s *Swarm) Stats(now mono.Time) Stats {
 			st.Unchoked++
 		}
 		if s.vacant(p) {
-			st.Vacant++
+			st.Unused.Vacant++
 		}
 	}
+	st.Unused.Spare = st.Unused.Vacant > 0 || s.needless() != nil || s.idlest() != nil
 	return st
 }
 

@@ -106,11 +106,33 @@ func (s *Swarm) worse(p, q *peer) bool {
 	return p.joined < q.joined
 }
 
+// needless returns the first peer, of those that had time to say what they have and want, with
+// which neither side can do anything at the moment; nil for none.
+func (s *Swarm) needless() (first *peer) {
+	if s.bare != nil {
+		return nil // metadata comes from peers that nobody is interested in yet
+	}
+	for _, p := range s.peers {
+		if p == nil || s.now < p.joined.Add(speaksAfter) || p.interesting || p.interested || p.mask != nil ||
+			p.requests.len() > 0 || p.queue.len() > 0 {
+			continue
+		}
+		if first == nil || p.joined < first.joined {
+			first = p
+		}
+	}
+	return first
+}
+
 // Spare gives up one connection, since another torrent of the engine has more need of it: that
-// of a peer of whom nothing comes, else of the one of whom least comes.
+// of a peer that only holds a place, or with which nothing can be done at the moment, or of
+// which nothing comes; else of the one of which least comes.
 func (s *Swarm) Spare(now mono.Time) {
 	s.now = now
 	worst := s.vacantFor(netip.AddrPort{})
+	if worst == nil {
+		worst = s.needless()
+	}
 	if worst == nil {
 		worst = s.idlest()
 	}
@@ -123,6 +145,11 @@ func (s *Swarm) Spare(now mono.Time) {
 	}
 	if worst != nil {
 		s.drop(worst, why.NoRoom, "another torrent has more need of the connection")
+		for _, addr := range [...]netip.AddrPort{worst.addr, worst.listens} {
+			if addr.IsValid() {
+				s.book.Spared(s.now, addr)
+			}
+		}
 	}
 }
 
