@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"shoal"
 	"shoal/internal/plural"
 	"shoal/metainfo"
 )
@@ -79,8 +80,12 @@ func group(n int64) string { return plural.Group(n) }
 // printable makes text from strangers safe for a terminal.
 func printable(s string) string { return metainfo.Printable(s) }
 
-// limit cuts text to n characters.
-func limit(s string, n int) string {
+// limit cuts text to n characters. Passkeys are hidden first, as in shorten, unless a person
+// asked for them.
+func limit(s string, n int, secrets bool) string {
+	if !secrets {
+		s = shoal.Redact(s)
+	}
 	if r := []rune(s); len(r) > n {
 		return string(r[:n]) + "…"
 	}

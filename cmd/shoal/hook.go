@@ -224,7 +224,11 @@ func (w *noteWriter) Write(b []byte) (int, error) {
 		line, rest, whole := bytes.Cut(w.buf, []byte{'\n'})
 		switch {
 		case len(line) > longestNote:
-			line, rest = w.buf[:longestNote], w.buf[longestNote:]
+			at := longestNote // between words, where there are some: half of a passkey is not recognised
+			if i := bytes.LastIndexByte(w.buf[:at], ' '); i > 0 {
+				at = i
+			}
+			line, rest = w.buf[:at], w.buf[at:]
 		case !whole:
 			return len(b), nil
 		}

@@ -136,13 +136,13 @@ func show(out *output, src source) {
 	}
 	more(row, len(seeds), shownURLs, "web seed")
 	if m.Comment != "" {
-		row("comment", "%s", limit(printable(m.Comment), shownLetters))
+		row("comment", "%s", limit(printable(m.Comment), shownLetters, out.secrets))
 	}
 	if s := info.Source(); s != "" {
-		row("source", "%s", limit(printable(s), shownLetters))
+		row("source", "%s", limit(printable(s), shownLetters, out.secrets))
 	}
 	if m.CreatedBy != "" {
-		row("created by", "%s", limit(printable(m.CreatedBy), shownLetters))
+		row("created by", "%s", limit(printable(m.CreatedBy), shownLetters, out.secrets))
 	}
 	if !m.CreationDate.IsZero() {
 		row("created", "%s", m.CreationDate.Format("2006-01-02 15:04:05 UTC"))

@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/term"
+
+	"shoal"
 )
 
 // colours are the sequences that turn a colour on, and one that turns it off.
@@ -80,7 +82,7 @@ func (s *screen) draw(lines []string) {
 			b.WriteByte('\n')
 		}
 		// The last column stays free: a cursor there wraps in some terminals.
-		cut, n := clip(line, width-1, s.colour.off)
+		cut, n := clip(shoal.Redact(line), width-1, s.colour.off) // half of a passkey is not recognised
 		b.WriteString(cut)
 		b.WriteString("\x1b[K")
 		s.area = append(s.area, n)

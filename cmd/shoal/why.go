@@ -154,6 +154,7 @@ func host(text string) string {
 // wrap breaks text into lines of at most width cells, at spaces where there are some, and at
 // most the given number of lines: the last one ends in dots when there is more.
 func wrap(text string, width, most int, g glyphs) (out []string) {
+	text = shoal.Redact(text) // half of a passkey is not recognised
 	for text != "" && len(out) < most {
 		r := []rune(text)
 		if len(r) <= width {
@@ -175,8 +176,10 @@ func wrap(text string, width, most int, g glyphs) (out []string) {
 	return out
 }
 
-// shorten cuts text to width cells, with dots where something is left out.
+// shorten cuts text to width cells, with dots where something is left out. Passkeys are hidden
+// first: half of one is not recognised.
 func shorten(text string, width int, g glyphs) string {
+	text = shoal.Redact(text)
 	r := []rune(text)
 	if len(r) <= width {
 		return text

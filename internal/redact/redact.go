@@ -19,27 +19,34 @@ const Mask = "***"
 // magnet link is redacted in each of the URLs that it carries.
 func Text(s string) string {
 	// A server may have quoted a URL as JSON does, and as some scripts write JSON.
-	if strings.Contains(s, `:\/\/`) {
+	if strings.Contains(s, `\/`) {
 		s = strings.ReplaceAll(s, `\/`, "/")
 	}
-	if strings.Contains(s, `\u0026`) && strings.Contains(s, "://") {
-		s = strings.ReplaceAll(s, `\u0026`, "&")
+	if strings.Contains(s, `\u00`) {
+		s = plainJSON.Replace(s)
 	}
 	return text(s, 0)
 }
+
+// plainJSON undoes what JSON can escape of the signs that a URL is made of.
+var plainJSON = strings.NewReplacer(
+	`\u0026`, "&", `\u003d`, "=", `\u003D`, "=", `\u002f`, "/", `\u002F`, "/", `\u003a`, ":", `\u003A`, ":", `\u003f`, "?", `\u003F`, "?", `\u0040`, "@",
+)
 
 // deepest is how many times a URL may be escaped within another: what is deeper is hidden
 // as a whole. Without a bound hostile text takes time by the square of its length.
 const deepest = 3
 
 func text(s string, depth int) string {
-	if !strings.Contains(s, ":") && !strings.Contains(s, "=") && !strings.Contains(strings.ToLower(s), "%3a") {
+	if !strings.ContainsAny(s, ":=%/@") {
 		return s
 	}
+	lower := strings.ToLower(s)
+	hosts := strings.Contains(s, "@") || strings.Contains(lower, "announce") || strings.Contains(lower, "scrape")
 	var b strings.Builder
 	rest := s
 	for rest != "" {
-		start, kind := next(rest)
+		start, kind := next(rest, hosts)
 		b.WriteString(rest[:start])
 		if rest = rest[start:]; kind == nothing {
 			break
@@ -51,6 +58,8 @@ func text(s string, depth int) string {
 		switch kind {
 		case address:
 			b.WriteString(link(rest[:end], depth))
+		case server:
+			b.WriteString(location(rest[:end], false, depth))
 		case magnet, parameters:
 			b.WriteString(query(rest[:end], false, depth))
 		}
@@ -118,20 +127,25 @@ type what uint8
 
 const (
 	nothing    what = iota
-	address         // scheme://...
+	address         // scheme://... or //..., escaped or not
+	server          // the same without a scheme: host/..., user:password@host
 	magnet          // magnet:?...
 	parameters      // a path with a query, or key=value alone
 )
 
-// next finds where something begins that may hold a secret.
-func next(s string) (int, what) {
+// next finds where something begins that may hold a secret. hosts says that it may be a
+// host without a scheme.
+func next(s string, hosts bool) (int, what) {
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
+		case c == '/' && strings.HasPrefix(s[i:], "//") && len(s) > i+2 && hostly(s[i+2]) && (i == 0 || !letter(s[i-1]) && s[i-1] != '/'):
+			return i, address
 		case letter(c) && i > 0 && letter(s[i-1]):
 			continue // in the middle of a word
 		case !letter(c) && c != '?' && c != '&' && c != '/':
 			continue
-		case (c == '?' || c == '&') && i+1 < len(s) && parameter(s[i+1:]), letter(c) && strong(s[i:]):
+		case (c == '?' || c == '&') && i+1 < len(s) && parameter(s[i+1:]), letter(c) && strong(s[i:]),
+			c == '?' && i+1 < len(s) && letter(s[i+1]) && escapedIn(s[i+1:]):
 			return i, parameters
 		case letter(c):
 			n := i + 1
@@ -142,8 +156,10 @@ func next(s string) (int, what) {
 			switch {
 			case strings.EqualFold(s[i:n], "magnet") && strings.HasPrefix(rest, ":"):
 				return i, magnet
-			case strings.HasPrefix(rest, "://"), len(rest) >= 9 && strings.EqualFold(rest[:9], "%3A%2F%2F"):
+			case separator(rest) > 0:
 				return i, address
+			case hosts && isServer(s[i:]):
+				return i, server
 			}
 			// The word may end in what is the beginning of something: go on behind its letters.
 			for i+1 < len(s) && letter(s[i+1]) {
@@ -158,6 +174,59 @@ func letter(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_'
 }
 
+// hostly reports whether a host can begin with c.
+func hostly(c byte) bool { return letter(c) || c == '[' || c == '%' || c == '*' }
+
+// separator returns the length of what s begins with in place of "://": some of it may be
+// escaped, also more than once. 0: it begins with nothing of the kind.
+func separator(s string) int {
+	n := 0
+	for _, sign := range []struct{ plain, escaped string }{{":", "3a"}, {"/", "2f"}, {"/", "2f"}} {
+		if strings.HasPrefix(s[n:], sign.plain) {
+			n++
+			continue
+		}
+		if !strings.HasPrefix(s[n:], "%") {
+			return 0
+		}
+		n++
+		for strings.HasPrefix(s[n:], "25") {
+			n += 2
+		}
+		if len(s) < n+2 || !strings.EqualFold(s[n:n+2], sign.escaped) {
+			return 0
+		}
+		n += 2
+	}
+	return n
+}
+
+// longestServer bounds how far a host without a scheme is looked at: each word may be one.
+const longestServer = 512
+
+// isServer reports whether s begins with a URL that has lost its scheme: the host of a
+// tracker with a path, or a user and a password before a host.
+func isServer(s string) bool {
+	s = s[:min(len(s), longestServer)]
+	if end := strings.IndexFunc(s, stops); end >= 0 {
+		s = s[:end]
+	}
+	host, path := s, ""
+	if end := strings.IndexAny(s, "/?#"); end >= 0 {
+		host, path = s[:end], s[end:]
+	}
+	if at := strings.LastIndexByte(host, '@'); at > 0 && strings.Contains(host[:at], ":") && strings.ContainsAny(host[at:], ".:") {
+		return true
+	}
+	return path != "" && strings.ContainsAny(host, ".:") && !strings.ContainsAny(host, "=&") && isTracker(path)
+}
+
+// isTracker reports whether a path is one of a tracker.
+func isTracker(path string) bool {
+	path = strings.ToLower(path)
+	return strings.Contains(path, "announce") || strings.Contains(path, "scrape")
+}
+
 // stops reports whether a rune ends a URL in a text.
 func stops(r rune) bool {
 	return r <= ' ' || strings.ContainsRune("\"<>`\\", r) || r == 0x7f
@@ -167,6 +236,15 @@ func stops(r rune) bool {
 func parameter(s string) bool {
 	key, _, ok := strings.Cut(s, "=")
 	return ok && len(key) < 40 && names[strings.ToLower(key)]
+}
+
+// escapedIn reports whether a parameter has an escaped value, which may be a URL.
+func escapedIn(s string) bool {
+	if end := strings.IndexFunc(s, stops); end >= 0 {
+		s = s[:end]
+	}
+	s = s[:min(len(s), longestServer)]
+	return strings.ContainsRune(s, '=') && strings.ContainsRune(s, '%')
 }
 
 // strong reports whether s begins with a parameter that is a secret also outside of a
@@ -187,7 +265,7 @@ var names = map[string]bool{
 	"key": true, "pk": true, "pid": true, "secret": true, "secure": true, "auth": true, "authorization": true, "hash": true,
 	"pass": true, "passwd": true, "password": true, "pwd": true,
 	"token": true, "access_token": true, "refresh_token": true, "id_token": true, "csrf": true, "rsskey": true, "rss_key": true,
-	"apikey": true, "api_key": true, "api-key": true, "sid": true, "session": true, "sessionid": true, "session_id": true, "cookie": true, "jwt": true,
+	"apikey": true, "api_key": true, "api-key": true, "sid": true, "session": true, "sessionid": true, "jsessionid": true, "phpsessid": true, "session_id": true, "cookie": true, "jwt": true,
 	"sig": true, "signature": true, "x-amz-signature": true, "x-amz-credential": true, "x-amz-security-token": true,
 	"awsaccesskeyid": true, "x-goog-signature": true, "x-goog-credential": true, "policy": true, "key-pair-id": true, "hmac": true,
 }
@@ -202,22 +280,49 @@ func inner(plain string, depth int) string {
 	if depth >= deepest {
 		return Mask
 	}
-	return text(plain, depth+1)
+	hidden := text(plain, depth+1)
+	if hidden == plain && strings.Contains(strings.ToLower(plain), "%2f") { // escaped once more
+		if again, err := url.PathUnescape(plain); err == nil && again != plain {
+			if h := inner(again, depth+1); h != again {
+				return escape(h)
+			}
+		}
+	}
+	return hidden
 }
 
 // link redacts one URL.
 func link(s string, depth int) string {
-	if !strings.Contains(s, "://") { // it is escaped as a whole: "http%3A%2F%2F..."
-		plain, err := url.QueryUnescape(s)
-		if err != nil || !strings.Contains(plain, "://") {
-			return s
+	if rest, ok := strings.CutPrefix(s, "//"); ok {
+		return "//" + location(rest, false, depth)
+	}
+	n := strings.IndexAny(s, ":%")
+	scheme := s[:n]
+	if rest, ok := strings.CutPrefix(s[n:], "://"); ok {
+		known := strings.EqualFold(scheme, "udp") || strings.EqualFold(scheme, "ws") || strings.EqualFold(scheme, "wss")
+		return scheme + "://" + location(rest, known, depth)
+	}
+	// It is escaped as a whole, perhaps more than once: "http%3A%2F%2F...".
+	plain, times := s, 0
+	for !strings.HasPrefix(plain[n:], "://") {
+		next, err := url.PathUnescape(plain)
+		if err != nil || next == plain || times == deepest {
+			return s[:n+separator(s[n:])] + Mask // what can't be read may hold anything
 		}
-		if hidden := inner(plain, depth); hidden != plain {
-			return escape(hidden)
-		}
+		plain, times = next, times+1
+	}
+	hidden := inner(plain, depth)
+	if hidden == plain {
 		return s
 	}
-	scheme, rest, _ := strings.Cut(s, "://")
+	for range times {
+		hidden = escape(hidden)
+	}
+	return hidden
+}
+
+// location redacts a URL behind its scheme. tracker says that it is known to be one's.
+func location(rest string, tracker bool, depth int) string {
 	end := strings.IndexAny(rest, "/?#")
 	if end < 0 {
 		end = len(rest)
@@ -226,12 +331,28 @@ func link(s string, depth int) string {
 	if i := strings.LastIndexByte(host, '@'); i >= 0 {
 		host = Mask + host[i:]
 	}
+	if !strings.Contains(host, "[") {
+		labels := strings.Split(host, ".")
+		for i, label := range labels {
+			if len(label) < leastHost {
+				continue
+			}
+			name, port, ok := strings.Cut(label, ":")
+			if token(name, false) {
+				labels[i] = Mask
+				if ok {
+					labels[i] += ":" + port
+				}
+			}
+		}
+		host = strings.Join(labels, ".")
+	}
 	path, params := tail, ""
 	if i := strings.IndexAny(tail, "?#"); i >= 0 {
 		path, params = tail[:i], tail[i:]
 	}
-	tracker := strings.EqualFold(scheme, "udp") || strings.Contains(strings.ToLower(path), "announce") || strings.Contains(strings.ToLower(path), "scrape")
-	return scheme + "://" + host + segments(path, tracker, depth) + query(params, tracker, depth)
+	tracker = tracker || isTracker(path)
+	return host + segments(path, tracker, depth) + query(params, tracker, depth)
 }
 
 // segments redacts the path of a URL. Behind a tracker's host anything that could be a
@@ -247,7 +368,7 @@ func segments(path string, tracker bool, depth int) string {
 			plain = p
 		}
 		switch {
-		case strings.Contains(plain, "://"):
+		case strings.Contains(plain, "://"), strings.HasPrefix(plain, "//"), encoded(plain):
 			if hidden := inner(plain, depth); hidden != plain {
 				parts[i] = escape(hidden)
 			}
@@ -362,7 +483,7 @@ func pair(p string, tracker bool, depth int) string {
 			return key + "=" + Mask + value[len(value)-n:]
 		}
 	case public[name]:
-	case strings.Contains(plain, "://"), strings.HasPrefix(strings.ToLower(plain), "magnet:"):
+	case strings.ContainsAny(plain, "/?"), encoded(plain), strings.HasPrefix(strings.ToLower(plain), "magnet:"):
 		if hidden := inner(plain, depth); hidden != plain {
 			if plain == value {
 				return key + "=" + hidden
@@ -375,6 +496,12 @@ func pair(p string, tracker bool, depth int) string {
 	return p
 }
 
+// encoded reports whether an unescaped value still holds a URL that is escaped.
+func encoded(s string) bool {
+	s = strings.ToLower(s)
+	return strings.Contains(s, "%3a") || strings.Contains(s, "%253a") || strings.Contains(s, "%2f%2f") || strings.Contains(s, "%252f%252f")
+}
+
 // escape is for a value that held a URL; Mask stays readable in it.
 func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "%2A%2A%2A", Mask) }
 
@@ -385,6 +512,7 @@ const (
 	leastMixed   = 20
 	leastTracker = 8  // behind the host of a tracker: with a digit in it
 	leastWord    = 16 // there, without a digit
+	leastHost    = 16 // of a label of a host
 	leastWordOf  = 20 // of a word among others in an element of a path
 )
 

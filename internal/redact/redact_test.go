@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"math/rand/v2"
 	"net/url"
 	"strings"
 	"testing"
@@ -73,6 +74,28 @@ func TestText(t *testing.T) {
 		{"your passkey=abc is unknown", "your passkey=*** is unknown"},
 		{"a http://x.example/a?uid=1 and http://y.example/b?uid=2", "a http://x.example/a?uid=*** and http://y.example/b?uid=***"},
 		{"(see http://x.example/a?token=1)", "(see http://x.example/a?token=***)"},
+
+		// Without a scheme, as browsers, proxies and errors of parsers have it.
+		{"//t.example/0123456789abcdef0123456789abcdef", "//t.example/***"},
+		{"moved to //t.example/abcdef0123/announce", "moved to //t.example/***/announce"},
+		{"//me:pw@t.example/announce", "//***@t.example/announce"},
+		{"t.example:80/abcdef0123/announce: HTTP status 404", "t.example:80/***/announce: HTTP status 404"},
+		{`parse "me:hunter2@t.example/x": first path segment in URL cannot contain colon`, `parse "***@t.example/x": first path segment in URL cannot contain colon`},
+		{"/home//0123456789abcdef0123456789abcdef/x", "/home//0123456789abcdef0123456789abcdef/x"},
+		{"see // for comments", "see // for comments"},
+		{"src/announce.go:12", "src/announce.go:12"},
+
+		// Escaped more than once, or in part.
+		{"http%253A%252F%252Ft.example%252Fannounce%253Fpasskey%253Dabc", "http%253A%252F%252Ft.example%252Fannounce%253Fpasskey%253D***"},
+		{"http:%2F%2Ft.example%2Fabcdef0123%2Fannounce", "http%3A%2F%2Ft.example%2F***%2Fannounce"},
+		{"http%3A//t.example/abcdef0123/announce", "http%3A%2F%2Ft.example%2F***%2Fannounce"},
+		{"http%3A%2F%2Ft.example%2Fx%2", "http%3A%2F%2F***"},
+		{"http://go.example/r?to=%2F%2Ft.example%2Fabcdef0123%2Fannounce", "http://go.example/r?to=%2F%2Ft.example%2F***%2Fannounce"},
+
+		// Hosts.
+		{"http://0123456789abcdef0123456789abcdef.t.example:80/announce", "http://***.t.example:80/announce"},
+		{"https://d111111abcdef8.cloudfront.example/f.iso", "https://d111111abcdef8.cloudfront.example/f.iso"},
+		{"http://[2001:db8::1]:80/announce", "http://[2001:db8::1]:80/announce"},
 
 		// Ordinary words stay.
 		{"the key=value pairs of user=1", "the key=value pairs of user=1"},
@@ -150,4 +173,98 @@ func FuzzText(f *testing.F) {
 			}
 		}
 	})
+}
+
+// forms are URLs with a key in every place where servers put one; KEY stands for it.
+var forms = []string{
+	"http://t.example/announce?passkey=KEY", "https://t.example:2710/announce.php?uid=1&torrent_pass=KEY&x=y",
+	"http://t.example/KEY/announce", "http://t.example/a/KEY/announce", "http://t.example/announce/KEY", "http://t.example/scrape/KEY",
+	"http://t.example:34000/KEY/announce.php", "http://t.example/announce?KEY", "http://t.example/announce?id=KEY", "http://t.example/announce;passkey=KEY",
+	"udp://t.example:80/KEY", "udp://t.example:80/announce?auth=KEY", "wss://t.example/KEY", "//t.example/KEY", "//t.example/KEY/announce", "t.example/KEY/announce",
+	"http://me:KEY@t.example/announce", "http://KEY@t.example/announce", "ftp://KEY:pw@t.example/", "//me:KEY@t.example/x", "me:KEY@t.example:80/announce",
+	"http://KEY.t.example/announce", "https://cdn.example/KEY/f.iso", "https://cdn.example/f.iso?token=KEY", "https://cdn.example/f.iso?X-Amz-Signature=KEY&a=b",
+	"https://t.example/dl/KEY/name.torrent", "https://t.example/name.torrent?rsskey=KEY", "https://t.example/download.php/1/KEY.torrent", "https://t.example/x#KEY",
+	"/announce?passkey=KEY", "/login?next=%2Fannounce%3Fpasskey%3DKEY&token=KEY", "http://t.example/announce?passkey=KEY&info_hash=%12%34%56&port=6881",
+}
+
+// wraps are what may be around a URL in what people see; URL stands for it.
+var wraps = []string{
+	"URL", "a URL b", `Get "URL": dial tcp 127.0.0.1:1: connect: connection refused`, `Head "URL": EOF`, `parse "URL": invalid port ":x" after host`,
+	"announce to URL: HTTP status 404", "redirected to URL.", "(see URL)", "<URL>", "tracker=URL", `{"url":"URL"}`, "URL, URL", "20:26:31  URL", "url(URL)",
+	`time=1 level=WARN msg="announce failed" url=URL err="x"`,
+}
+
+// FuzzForms: whatever form a URL has and wherever it stands, no random key of it is left, also
+// where it is escaped, in a magnet link or in JSON.
+func FuzzForms(f *testing.F) {
+	for i := range forms {
+		for dress := range 8 {
+			f.Add(uint64(i+dress)*0x9e3779b97f4a7c15, uint(i), uint(i+dress), uint(dress))
+		}
+	}
+	f.Fuzz(func(t *testing.T, seed uint64, form, wrap, dress uint) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		key := randomKey(rng)
+		u := strings.ReplaceAll(forms[form%uint(len(forms))], "KEY", key)
+		switch dress % 8 {
+		case 1:
+			u = url.QueryEscape(u)
+		case 2:
+			u = url.QueryEscape(url.QueryEscape(u))
+		case 3:
+			u = "magnet:?xt=urn:btih:0123456789abcdef0123456789abcdef01234567&dn=x&tr=" + url.QueryEscape(u)
+		case 4:
+			u = "magnet:?xt=urn:btih:0123456789abcdef0123456789abcdef01234567&ws=" + url.QueryEscape(u) + "&tr.1=" + url.QueryEscape(u)
+		case 5:
+			u = "https://go.example/r?to=" + url.QueryEscape(url.QueryEscape(u))
+		case 6:
+			u = strings.ReplaceAll(u, "/", `\/`)
+		case 7:
+			u = strings.NewReplacer("&", `\u0026`, "=", `\u003d`).Replace(u)
+		}
+		if d := dress % 8; (d == 1 || d == 2) && !strings.Contains(forms[form%uint(len(forms))], "://") {
+			return // escaped as a whole, a path can't be told from a word
+		}
+		if d := dress % 8; d >= 3 && d <= 5 && !strings.Contains(forms[form%uint(len(forms))], "//") {
+			return // nor in a parameter
+		}
+		text := strings.ReplaceAll(wraps[wrap%uint(len(wraps))], "URL", u)
+		got := Text(text)
+		if leaks(got, key) {
+			t.Errorf("%q shows the key: %q", text, got)
+		}
+		if again := Text(got); again != got {
+			t.Errorf("%q redacts to %q, and that to %q", text, got, again)
+		}
+	})
+}
+
+// leaks reports whether a text has so much of a key that it can be recognised.
+func leaks(text, key string) bool {
+	const part = 8
+	for i := 0; i+part <= len(key); i++ {
+		if strings.Contains(text, key[i:i+part]) {
+			return true
+		}
+	}
+	return false
+}
+
+// randomKey is 32 hexadecimal digits, or letters and digits as other trackers draw them.
+func randomKey(rng *rand.Rand) string {
+	letters, n := "0123456789abcdef", 32
+	switch rng.IntN(4) {
+	case 1:
+		letters, n = "0123456789abcdefghijklmnopqrstuvwxyz", 32
+	case 2:
+		letters, n = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", 24+rng.IntN(24)
+	case 3:
+		n = 40
+	}
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = letters[rng.IntN(len(letters))]
+	}
+	b[rng.IntN(n/2)], b[n/2+rng.IntN(n/2)] = '7', 'e' // one of each, as good as always
+	return string(b)
 }

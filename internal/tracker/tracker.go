@@ -149,6 +149,18 @@ const (
 	maxTrackerID = 512 // bytes; a longer one is not echoed
 )
 
+// wholeWords cuts off the last word of a text that was cut, which may be half of a passkey: what
+// hides those knows only whole ones. A longer word it knows by its length.
+func wholeWords(s string) string {
+	const longest = 64
+	for i := len(s); i > 0 && len(s)-i <= longest; i-- {
+		if c := s[i-1]; c < 0x80 && !('0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z') {
+			return strings.TrimRight(s[:i], " ")
+		}
+	}
+	return s
+}
+
 // printable makes a stranger's text safe to show: one line, no control characters,
 // no more than maxText characters.
 func printable(b []byte) string {
@@ -156,7 +168,7 @@ func printable(b []byte) string {
 	n := 0
 	for _, r := range strings.ToValidUTF8(string(b[:min(len(b), 8*maxText)]), "?") {
 		if n++; n > maxText {
-			return s.String() + "…"
+			return wholeWords(s.String()) + "…"
 		}
 		if isControl(r) {
 			r = ' '

@@ -463,3 +463,16 @@ func FuzzParseResponse(f *testing.F) {
 		}
 	})
 }
+
+// What a tracker says is cut between words: half of a passkey would not be recognised.
+func TestCutText(t *testing.T) {
+	const key = "5ec2e7a0b1c2d3e4f5a6b7c8d9e0f1a2"
+	for pad := maxText - len(key) - 30; pad <= maxText; pad++ {
+		for _, said := range []string{"unknown passkey " + key + " of this account", "see http://t.example/" + key + "/announce now"} {
+			got := printable([]byte(strings.Repeat("x", pad%5) + strings.Repeat(" word", pad/5) + " " + said))
+			if strings.Contains(got, key[:6]) && !strings.Contains(got, key) {
+				t.Fatalf("half of the key is left: %q", got)
+			}
+		}
+	}
+}
