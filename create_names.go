@@ -47,7 +47,7 @@ func incomplete(name string) bool {
 }
 
 // portability says which names other systems can't take as they are. Everybody who gets the
-// torrent there has other names than are here.
+// torrent there has other names than are here (decision 0130).
 func portability(name string, files []metainfo.NewFile) (warnings []string) {
 	var windows, decomposed, twins, bytes left
 	reason := ""

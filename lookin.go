@@ -27,7 +27,7 @@ type InFolder struct {
 
 // LookIn looks for the files of a torrent in opt.Dir by all names that an engine finds them
 // by, and reads no byte of them. A folder that does not exist has none. Of opt it uses
-// Metainfo, Dir, FileName and StateDir.
+// Metainfo, Dir, FileName and StateDir (decision 0166).
 func LookIn(opt VerifyOptions) (InFolder, error) {
 	meta, err := parse(opt.Metainfo)
 	if err != nil {

@@ -23,6 +23,7 @@ const (
 // OwnPort returns the port at which an Engine listens when Config.Listen is not set: it is
 // drawn once, and kept in the folder of state, so that a router's rule for it works. Where
 // there is no such folder, or nothing can be kept in it, it is another one each time.
+// Decision 0142 says why.
 func OwnPort(stateDir string) uint16 {
 	if stateDir == "" {
 		return drawPort()

@@ -33,7 +33,7 @@ var keys = []string{"xt", "dn", "xl", "tr", "ws", "as", "xs", "kt", "mt", "so", 
 // an ampersand between its parameters. Besides links in all the forms that they are pasted
 // in it knows those without their beginning (urn:btih:...), bare info-hashes, and addresses
 // of web pages that have a link as a parameter. It is false for a text that is not meant
-// to be a link; whether the link is a sound one is for Parse to say.
+// to be a link; whether the link is a sound one is for Parse to say (decision 0141).
 func Clean(s string) (link string, ok bool) {
 	if len(s) > maxUnescape*MaxLength {
 		return "", false

@@ -17,7 +17,7 @@ import (
 //     (.shoal-new, .shoal-part, in any case), has the dot of that ending replaced by "_".
 //
 // Such a name may hold anything else, control characters included: print it with [Printable].
-// Whether a file system takes it only the file system knows; see [Info.Paths].
+// Whether a file system takes it only the file system knows; see [Info.Paths] (decision 0125).
 func KeepName(name string) string {
 	if rewriteAll {
 		return SafeName(name)

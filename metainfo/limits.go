@@ -1,7 +1,7 @@
 package metainfo
 
 // Bounds on what is loaded. Each keeps a number from a stranger from sizing something, and
-// lies above what real torrents need.
+// lies above what real torrents need (decision 0010).
 const (
 	// MaxSize bounds a torrent file, in bytes. The hashes of MaxPieces take 40 MiB; the
 	// rest is for the list of files. Others stop at 10 MB, which shuts out real archives.

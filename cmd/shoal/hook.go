@@ -38,7 +38,7 @@ type hookEvent struct {
 	Exit     int    `json:"exit"` // -1 when it could not be started, or was ended by force
 }
 
-// hookFlag is a program and its arguments.
+// hookFlag is a program and its arguments (decision 0151).
 type hookFlag []string
 
 func (h *hookFlag) Type() string { return "COMMAND" }

@@ -22,7 +22,7 @@ type known struct {
 }
 
 // readKnown takes a source of any kind for a command that needs the files of a torrent, and
-// asks no peer for it.
+// asks no peer for it (decision 0150).
 func readKnown(ctx context.Context, name string, n netFlags) (known, error) {
 	state, _ := n.stateDir()
 	name, err := byName(name, state)

@@ -13,7 +13,7 @@ import (
 	"shoal/metainfo"
 )
 
-// patience says how long a command waits for what it can't change itself.
+// patience says how long a command waits for what it can't change itself (decision 0143).
 type patience struct {
 	what  string // is attempted
 	now   func() time.Time

@@ -15,6 +15,7 @@
 // trackers of the tiers above have failed, and starts from the top the next time.
 // Both are walks: a public torrent has one for each tier, a private one has one over
 // all tiers.
+// Decision 0032 says why.
 package announce
 
 import (
@@ -157,7 +158,7 @@ func (m *Machine) Start(now mono.Time) {
 
 // Completed owes "completed" to one tracker of each walk. It is called when the last
 // piece has arrived, and not at all for a torrent that was complete when it started
-// (BEP 3). Only the first call counts.
+// (BEP 3). Only the first call counts (decision 0036).
 func (m *Machine) Completed(now mono.Time) {
 	if m.complete || !m.running {
 		return

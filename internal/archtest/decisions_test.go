@@ -34,3 +34,17 @@ func TestDecisionIndex(t *testing.T) {
 	none(t, found)
 	generated(t, decisionsDir+"/README.md", DecisionIndex(all))
 }
+
+// uncited are the records about code that no code has to cite.
+var uncited = map[string]string{
+	"0042": "0048 measured it again and is cited in its place",
+}
+
+// Code that follows a decision cites it, so that a reader of the line finds its reason.
+func TestDecisionsAreCited(t *testing.T) {
+	all, _, err := Records(module(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	none(t, Cited(module(t), all, uncited))
+}

@@ -22,6 +22,7 @@
 // refused without being made, for a minute, and for twice as long after each try that
 // failed too. Whoever is refused goes on to another tracker at once. A new torrent tries
 // all the same, one at a time.
+// Decision 0081 says why.
 package askqueue
 
 import (

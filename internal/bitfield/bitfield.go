@@ -35,7 +35,7 @@ func WireLen(n uint32) int { return int((uint64(n) + 7) / 8) }
 
 // FromWire makes a set of n pieces from the body of a bitfield message (BEP 3).
 // The bytes are copied. The length must be exact and the spare bits zero; the
-// errors are ErrLength and ErrSpare.
+// errors are ErrLength and ErrSpare (decision 0033).
 func FromWire(b []byte, n uint32) (*Bitfield, error) {
 	if len(b) != WireLen(n) {
 		return nil, fmt.Errorf("%w: %d bytes for %d pieces", ErrLength, len(b), n)

@@ -28,4 +28,5 @@
 // A Catalogue may be used from several goroutines: one mutex, held while it writes.
 // It has no goroutine of its own and keeps about a hundred bytes of each torrent; the
 // metainfo is handed out by [Open] and not kept. Nothing is durable before Flush.
+// Decision 0061 says why.
 package catalogue

@@ -13,6 +13,7 @@
 // our way to a target), join (getting into the DHT, and upkeep), check (is this really a
 // node?), answer (what others asked), token, store, gate (how much we answer), address
 // (which addresses make sense), nodeid (which ids fit them), beside (the other family).
+// Decision 0009 says why.
 package dht
 
 import (

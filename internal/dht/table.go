@@ -15,7 +15,7 @@ import (
 // A node enters when it has answered a query of ours, from the address we asked, with its
 // id. It leaves when it has failed twice in a row and another is there to take its place.
 // Ids that fit their addresses (BEP 42) are preferred: in a full bucket such a node takes
-// the place of one whose id does not, and of neighbours it is the one that stays.
+// the place of one whose id does not, and of neighbours it is the one that stays (decision 0093).
 type table struct {
 	self    krpc.ID
 	buckets []*bucket

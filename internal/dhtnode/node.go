@@ -84,7 +84,7 @@ const (
 	readPause = 100 * time.Millisecond
 )
 
-// Node is a running DHT node. It is safe for concurrent use.
+// Node is a running DHT node. It is safe for concurrent use (decision 0094).
 type Node struct {
 	cfg   Config
 	log   *slog.Logger

@@ -33,4 +33,5 @@
 // while hashing, reading, writing or reporting.
 //
 // BEP 3 gives pieces, blocks and SHA-1.
+// Decision 0040 says why.
 package disk

@@ -86,7 +86,7 @@ func (w *worker) early(p *piece, to uint32) bool {
 	return false
 }
 
-// hash moves the cursor over a run of blocks that are present.
+// hash moves the cursor over a run of blocks that are present (decision 0049).
 func (w *worker) hash(p *piece) error {
 	from, to := p.cursor, min(p.front, p.cursor+w.d.run)
 	w.d.mu.Unlock()

@@ -36,7 +36,7 @@ type part struct {
 }
 
 // combine proves the files that lie in pieces with other small ones, as far as some
-// combination of the candidates fits.
+// combination of the candidates fits (decision 0127).
 func (o *opening) combine(raw, view storage.FS, candidates map[int][]candidate, missing []int) {
 	c := &combining{o: o, raw: raw, view: view, candidates: candidates, missing: map[int]bool{}, left: mostCombinedBytes}
 	for _, i := range missing {

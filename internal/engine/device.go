@@ -29,7 +29,7 @@ const maxDevices = 8
 // one more comes, the others give up what is out beyond their new part as it comes back:
 // so the buffers are never more than the sum of what each had when it came, 1 + 1/2 + 1/3
 // and so on, 2.7 times for eight of which each hangs before the next one comes. Otherwise
-// they are what Config.Buffers says.
+// they are what Config.Buffers says (decision 0046).
 type devices struct {
 	mu     sync.Mutex
 	mem    disk.Blocks

@@ -41,7 +41,7 @@ type Remembered struct {
 // goroutine that has it written. A nil memory forgets everything.
 //
 // An addition, a stop and a choice are written soon, many with one write; totals once in
-// totalsAge; all of it by flush, and when the engine closes.
+// totalsAge; all of it by flush, and when the engine closes (decision 0063).
 type memory struct {
 	e        *Engine
 	cat      *catalogue.Catalogue

@@ -16,6 +16,7 @@ import (
 //
 // It is asked once for each file that is opened to be written to, so nothing is kept for it.
 // What is written again as it was read is no harm.
+// Decision 0052 says why.
 func (o *opening) ownFile(file int) error {
 	if o.rewriting.Load() {
 		return nil

@@ -86,7 +86,7 @@ func (t *Torrent) verify(ctx context.Context, spec *VerifySpec, look *search) (*
 	return v.run(ctx)
 }
 
-// verifying is a check of files that no torrent has open.
+// verifying is a check of files that no torrent has open (decision 0051).
 type verifying struct {
 	spec *VerifySpec
 	o    *opening

@@ -6,6 +6,7 @@
 //
 // A Tally is owned by the engine and not safe for concurrent use. It is bounded, reads no
 // clock, and gives the same answer to the same votes.
+// Decision 0092 says why.
 package external
 
 import (

@@ -1,6 +1,7 @@
 // Package fault says what each error of a file system means for a torrent: of which kind it
 // is, what a person can do about it, and what follows for the file and for the torrent. It
 // knows error numbers by name alone, so it is the same on every system.
+// Decision 0136 says why.
 package fault
 
 import "fmt"

@@ -1,6 +1,7 @@
 // Package ipscope says how far an IP address reaches: this machine, a network near it, or
 // the internet. What strangers name is believed, and what they lead us to is asked, by
 // these rules.
+// Decision 0176 says why.
 package ipscope
 
 import "net/netip"

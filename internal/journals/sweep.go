@@ -27,7 +27,7 @@ const (
 	sweepEvery = 7 * 24 * time.Hour
 )
 
-// MarkUsed notes that a journal is used, unless that was noted not long ago.
+// MarkUsed notes that a journal is used, unless that was noted not long ago (decision 0064).
 func (s *Store) MarkUsed(dir string, h infohash.Hash) {
 	if !s.Kept() || s.twin != nil {
 		return

@@ -11,6 +11,7 @@
 //
 // A Machine is owned by whoever drives it and not safe for concurrent use. Time is given. It
 // is no matter of any BEP.
+// Decision 0098 says why.
 package lineup
 
 import (

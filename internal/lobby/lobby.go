@@ -10,6 +10,7 @@
 // a peer that dials sends its handshake at once (BEP 3).
 //
 // A Lobby is owned by one goroutine, or guarded. No BEP covers this.
+// Decision 0123 says why.
 package lobby
 
 import (

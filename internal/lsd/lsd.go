@@ -4,6 +4,7 @@
 //
 // A Machine is owned by one goroutine and not safe for concurrent use. It reads no clock.
 // Whoever owns it must not add private torrents (BEP 27).
+// Decision 0095 says why.
 package lsd
 
 import (

@@ -20,6 +20,7 @@
 // A Gate is a channel that is made when somebody waits for it, a Life a context that costs as
 // little, an Alarm a timer that can be asked to ring sooner. Tasks runs short tasks in their
 // turn, a few at a time.
+// Decision 0064 says why.
 package mailbox
 
 import (

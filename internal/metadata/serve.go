@@ -10,7 +10,7 @@ import (
 // gets as many as make two copies as fast as it and the limits take them: that is what an
 // honest one needs, with some to spare for parts that it asks for twice. A peer that goes on
 // asking gets a steady flow and no more. Few parts are with the writer at a time, so a peer
-// that does not read holds little. The zero Server is ready.
+// that does not read holds little. The zero Server is ready (decision 0122).
 type Server struct {
 	waiting []uint32 // asked for, oldest first
 	out     int      // with the writer

@@ -25,7 +25,7 @@ const (
 
 // Flow measures a stream as people see it: the rate of now, the mean by which its end can
 // be told, and when the last byte came. Choking has a Meter of its own, which is slow on
-// purpose. The zero Flow has counted nothing, and is small.
+// purpose. The zero Flow has counted nothing, and is small (decision 0146).
 type Flow struct {
 	total int64
 	last  mono.Time // of the latest byte; 0 before the first

@@ -2,6 +2,7 @@
 // socket or looks a name up, so a policy set here holds for every byte that
 // leaves. The rest of shoal sees the Network interface; the real one is made by
 // New, an in-memory one by the simnet package.
+// Decision 0003 says why.
 package netio
 
 import (

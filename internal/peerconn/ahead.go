@@ -18,7 +18,7 @@ const aheadBlocks = 15
 // the ordinary way.
 //
 // Blocks are taken for the guess only while there is something to read, and only
-// when they are free: a connection that waits for its peer holds none.
+// when they are free: a connection that waits for its peer holds none (decision 0041).
 type ahead struct {
 	rd    *reader
 	readv readv

@@ -38,7 +38,7 @@ func (c *Conn) Put(s Sending) {
 // requests of 17.
 const maxPending = 1 << 20
 
-// outbox is what waits to be sent: the loop appends, the writer swaps.
+// outbox is what waits to be sent: the loop appends, the writer swaps (decision 0007).
 type outbox struct {
 	wake chan struct{} // capacity 1: something waits
 

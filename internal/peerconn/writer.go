@@ -143,7 +143,7 @@ func (w *writer) control(p *pending) [][]byte {
 }
 
 // send writes the control bytes and the next n blocks with one call. Where these are taken
-// back meanwhile it ends with the message that it is in.
+// back meanwhile it ends with the message that it is in (decision 0048).
 func (w *writer) send(p *pending, n int) error {
 	refs := p.uploads[:n]
 	vec := w.control(p)

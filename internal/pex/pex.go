@@ -5,6 +5,7 @@
 // minute and at most 50 of each. What it tells comes from a stranger, who may want us to
 // dial a victim, or to forget all others: how often it may speak is bounded, and how many
 // it may name. Which addresses may be told and which are believable is the caller's affair.
+// Decision 0091 says why.
 package pex
 
 import (

@@ -325,7 +325,7 @@ func (p *Picker) chooseHeldTooLong(now mono.Time, has *bitfield.Bitfield) int32 
 // newest, since it will get to that one last. So a peer that has stalled is
 // replaced first, and two that both send meet in the middle of what is left
 // instead of sending the same blocks. A request that is too young, or that is likely
-// to be answered before ours would be, is left to the peer that has it.
+// to be answered before ours would be, is left to the peer that has it (decision 0031).
 func (p *Picker) duplicate(now mono.Time, peer Peer, has *bitfield.Bitfield, n int, pace *Pace, given int, dst []Choice) (int, []Choice) {
 	if p.cfg.EndgameCopies == 1 {
 		return n, dst
@@ -365,5 +365,5 @@ func (p *Picker) duplicateOf(now mono.Time, q *peerState, peer Peer, has *bitfie
 	return n, dst
 }
 
-// ripe is when a request is old enough for its block to be asked of another peer.
+// ripe is when a request is old enough for its block to be asked of another peer (decision 0072).
 func (p *Picker) ripe(id int32) mono.Time { return p.requests[id].at.Add(p.cfg.EndgameAfter) }

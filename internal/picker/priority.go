@@ -38,7 +38,7 @@ func (p *Picker) Ranked() bool { return p.prio != nil }
 
 // SetPriorities gives each piece its priority; more than High is High. nil, and
 // what is missing at the end, means Normal. What was begun of pieces that are left
-// out from now on is given up, but for a piece of which every block is here.
+// out from now on is given up, but for a piece of which every block is here (decision 0070).
 func (p *Picker) SetPriorities(prio []uint8) (c Change) {
 	same := true
 	for _, x := range prio {

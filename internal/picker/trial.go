@@ -13,7 +13,7 @@ const trialPieces = 2
 // or it took part in a piece that failed. As long as there are pieces that nobody has
 // begun it gets pieces of its own, and others leave these to it: when one is bad there is
 // no doubt who it was. Trial ends what AbandonAll does not: a handle that goes to another
-// peer is to be set anew.
+// peer is to be set anew (decision 0086).
 func (p *Picker) SetTrial(peer Peer, on bool) {
 	if p.pieces != nil {
 		p.peer(peer).trial = on

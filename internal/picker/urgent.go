@@ -117,7 +117,7 @@ type urgent struct {
 // Urge says that a reader wants the pieces from from to before to, first and in
 // this order, whatever their priority; nothing more when they are equal. jumped
 // tells that it stands before pieces now that were not urgent until now. More than
-// MaxReaders are not heard.
+// MaxReaders are not heard (decision 0071).
 func (p *Picker) Urge(id, from, to uint32) (c Change, jumped bool) {
 	to = min(to, p.have.Len())
 	from = min(from, to)

@@ -18,6 +18,7 @@
 //
 // A Tree is owned by whoever drives it and not safe for concurrent use. Time is given.
 // It is no matter of any BEP.
+// Decision 0096 says why.
 package rate
 
 import (

@@ -37,7 +37,7 @@ const (
 const retryAfter = 5 * time.Second
 
 // Committer commits verified pieces in groups. It has one goroutine while pieces
-// wait, and none otherwise.
+// wait, and none otherwise (decision 0043).
 type Committer struct {
 	j *Journal
 	c CommitterConfig

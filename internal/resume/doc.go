@@ -30,4 +30,5 @@
 // known. After a loss of power the notes since the last commit may be lost; then
 // a change of a file that was open for writing is taken for our own if it is
 // older than the start of the system.
+// Decision 0060 says why.
 package resume

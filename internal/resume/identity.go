@@ -12,7 +12,7 @@ import (
 )
 
 // Identity is what tells whether a file is still the one it was. The zero value
-// is a file that is not there.
+// is a file that is not there (decision 0135).
 type Identity struct {
 	Exists  bool
 	Device  uint64 // 0 where the system does not tell

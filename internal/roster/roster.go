@@ -5,6 +5,7 @@
 // A Roster is a pure machine, owned by one tracker and not safe for concurrent use. A peer
 // is known by the address that its announce came from and the port that it named, so
 // nobody can speak for another one. Everything that strangers can make it hold is bounded.
+// Decision 0082 says why.
 package roster
 
 import (

@@ -4,6 +4,7 @@
 //
 // Times are those of the place where the user is: they are given, in its time zone,
 // and come from a clock that may be put forward and back. It is no matter of any BEP.
+// Decision 0097 says why.
 package schedule
 
 import (

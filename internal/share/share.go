@@ -9,6 +9,7 @@
 //
 // A Machine is owned by its torrent's loop and not safe for concurrent use. Time is given.
 // It is no matter of any BEP.
+// Decision 0099 says why.
 package share
 
 import (

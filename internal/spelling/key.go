@@ -12,7 +12,7 @@ import (
 // change: case, the composition of accents, the width of characters, punctuation, blanks,
 // symbols, control characters, bytes that are not UTF-8, and percent escapes. Names with
 // different keys are different names to every client; names with one key may be the same.
-// The key of a name without a letter or digit is empty.
+// The key of a name without a letter or digit is empty (decision 0126).
 func Key(name string) string {
 	name = unescape(name)
 	if ascii(name) {

@@ -22,7 +22,7 @@ import (
 //
 // A file that exists is used, skipped or not. One that does not exist has its bytes in
 // the part file, until something else of it is written or it is wanted: then it comes to
-// be with these in it.
+// be with these in it (decision 0047).
 type part struct {
 	Entry          // its name, and its length
 	at     []int64 // where an entry's fragments begin

@@ -15,7 +15,7 @@ import (
 // until they are complete. Whoever uses it calls them by the names that they will have,
 // and need not know: which of the two a file has is found out when it is first asked for,
 // and where there is none, one that comes to be gets the suffix. So a stop at any moment
-// leaves nothing that would have to be put right.
+// leaves nothing that would have to be put right (decision 0050).
 type Unfinished struct {
 	FS
 	c UnfinishedConfig

@@ -6,6 +6,7 @@
 // A Dealer is owned by the swarm of one torrent, which calls it while not everything is
 // out, and forgets it then. It is a function of what peers have and of the time given:
 // no clock, no sockets.
+// Decision 0085 says why.
 package superseed
 
 import (

@@ -40,7 +40,7 @@ var kindNames = [...]string{
 func (k Kind) String() string { return kindNames[k] }
 
 // Effect is one thing to do. It is a flat value: which fields count depends on
-// Kind.
+// Kind (decision 0002).
 type Effect struct {
 	Kind  Kind
 	Why   why.Why
@@ -72,6 +72,7 @@ func (s *Swarm) Effects() []Effect {
 func (s *Swarm) effect(e Effect) { s.effects = append(s.effects, e) }
 
 // Out is what goes to one peer: control bytes first, then parts of the metadata, then blocks.
+// Decision 0121 says why.
 type Out struct {
 	Bytes   []byte      // whole messages; valid during the call
 	Parts   [][]byte    // whole messages that wait for their turn under a limit; given away

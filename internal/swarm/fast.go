@@ -46,7 +46,7 @@ const (
 	maxRejects = 2 * maxLate
 )
 
-// fast is what is kept of a peer with which the fast extension is spoken.
+// fast is what is kept of a peer with which the fast extension is spoken (decision 0084).
 type fast struct {
 	// What it lets us have while it chokes us.
 	allowed *bitfield.Bitfield // nil: nothing

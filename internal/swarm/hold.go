@@ -9,7 +9,7 @@ import (
 // Hold says that the torrent's files take nothing at the moment, or take it again.
 // While it lasts nothing is asked for, what is on its way is taken back, and what
 // comes all the same is dropped: peers are kept, and served what is had. When it lasts,
-// peers are told that we want nothing, so that their slots are not idle.
+// peers are told that we want nothing, so that their slots are not idle (decision 0073).
 func (s *Swarm) Hold(now mono.Time, on bool) {
 	s.now = now
 	if s.held == on || s.stopped {

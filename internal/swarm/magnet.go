@@ -29,7 +29,7 @@ import (
 // would be a seed, who gets no seeds.
 const leftUnknown = 16384
 
-// magnet is what a swarm has while it has no metadata.
+// magnet is what a swarm has while it has no metadata (decision 0088).
 type magnet struct {
 	fetch *metadata.Machine // nil once the metadata is there
 	raw   []byte            // the metadata
@@ -198,7 +198,7 @@ const allowed = peerbook.Manual | peerbook.Tracker
 
 // Private says that the torrent turned out to be private, when its metadata came
 // (BEP 27): from now on its peers come from its trackers and from the user alone, and
-// those that may not are dropped.
+// those that may not are dropped (decision 0090).
 func (s *Swarm) Private(now mono.Time) {
 	s.now = now
 	s.cfg.Private = true

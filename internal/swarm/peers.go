@@ -97,7 +97,7 @@ func (s *Swarm) noteHandshakes(p *peer, dialled why.Why) {
 // collapse decides which of two connections to the same peer stays. Both sides
 // must come to the same answer: of two connections in opposite directions the
 // one that the larger peer id dialled stays; of two in the same direction the
-// older. It reports whether p was the one refused.
+// older. It reports whether p was the one refused (decision 0035).
 func (s *Swarm) collapse(p *peer) bool {
 	for _, q := range s.peers {
 		if q == nil || q.id != p.id {

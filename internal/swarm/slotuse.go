@@ -27,7 +27,7 @@ const (
 	vainFor = 2 * time.Minute
 )
 
-// slotUse is how a peer uses its unchoke.
+// slotUse is how a peer uses its unchoke (decision 0124).
 type slotUse struct {
 	asked mono.Time // when it was unchoked, or had nothing to ask for last
 	moved mono.Time // when it was unchoked, asked after a pause, or had taken another block

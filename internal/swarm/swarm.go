@@ -9,6 +9,7 @@
 // request), the choker (whom to unchoke), the peer book (whom to dial), the
 // announce machine (trackers) and the blame ledger (who lied), and routes
 // between them.
+// Decision 0001 says why.
 package swarm
 
 import (

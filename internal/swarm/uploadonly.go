@@ -3,7 +3,7 @@ package swarm
 import "shoal/internal/wire"
 
 // theirUploadOnly takes the message form of BEP 21, which says the same as the key
-// of the extension handshake.
+// of the extension handshake (decision 0034).
 func (s *Swarm) theirUploadOnly(p *peer, body []byte) error {
 	only, err := wire.ParseUploadOnly(body)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// get asks one target.
+// get asks one target (decision 0008).
 func (c *Client) get(ctx context.Context, to target, addrs []netip.Addr, cookies []*http.Cookie) (reply, error) {
 	fail := func(op string, err error) (reply, error) {
 		return reply{}, &Error{Host: to.authority, Op: op, Err: cause(ctx, err)}

@@ -49,7 +49,7 @@ type reply struct {
 }
 
 // read takes a reply from the connection. soon, if it is not nil, is called once when
-// little more is to be waited for.
+// little more is to be waited for (decision 0140).
 func read(stream io.Reader, soon func()) (reply, error) {
 	in := &inbox{r: stream}
 	var h head
@@ -273,7 +273,7 @@ func (in *inbox) body(h head, soon func()) ([]byte, bool) {
 }
 
 // An ending is the last byte of a body that is no blank. It looks at each byte once: a body
-// of blanks that comes in small pieces would cost the square of its length.
+// of blanks that comes in small pieces would cost the square of its length (decision 0178).
 type ending struct {
 	seen int // bytes that were looked at
 	last byte

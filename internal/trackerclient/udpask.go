@@ -17,7 +17,7 @@ import (
 
 // BEP 15 has a client wait for 15 s, then 30, 60 and so on for over an hour. Nobody does:
 // packets get lost, so one is repeated soon; and a tracker that says nothing for as long
-// as BEP 15 waits first is left for the next.
+// as BEP 15 waits first is left for the next (decision 0080).
 var resends = [...]time.Duration{0, 3 * time.Second, 9 * time.Second}
 
 const (
@@ -53,7 +53,7 @@ type awaited struct {
 
 // deliver gives a packet to the exchange that awaits it, by its transaction id. What comes
 // from another address than was asked is a stranger's word. Of the rest one packet answers
-// each id, and what does not answer leaves a note for the error.
+// each id, and what does not answer leaves a note for the error (decision 0169).
 func (s *udpSocket) deliver(b []byte, from netip.AddrPort) {
 	r, whole := tracker.ParseUDPReply(b)
 	s.mu.Lock()

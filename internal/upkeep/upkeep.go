@@ -10,6 +10,7 @@
 //
 // A Machine is owned by the torrent loop and not safe for concurrent use. It is no
 // matter of any BEP.
+// Decision 0045 says why.
 package upkeep
 
 import (

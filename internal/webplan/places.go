@@ -31,7 +31,7 @@ type Want struct {
 // from a torrent that has more than he would have, or whose turn is over.
 //
 // It is not safe for concurrent use, and keeps one entry for each place asked for, of which
-// each torrent has MaxConns at most.
+// each torrent has MaxConns at most (decision 0102).
 type Places struct {
 	held    []holding
 	waiting []Want // in order of asking

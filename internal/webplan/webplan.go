@@ -21,6 +21,7 @@
 //
 // A Machine is owned by the swarm of one torrent. Places is the machine of a whole
 // engine: it shares the connections out among torrents and hosts.
+// Decision 0100 says why.
 package webplan
 
 import (

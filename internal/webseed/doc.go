@@ -12,4 +12,5 @@
 // A Conn is one goroutine with one connection at a time, kept open from request to request.
 // Its blocks are those of peers: buffers from the same disk.Budget, where it waits when
 // there are none, and so does the server; under the same limits of rate.
+// Decision 0101 says why.
 package webseed

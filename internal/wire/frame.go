@@ -27,7 +27,7 @@ var (
 	ErrRange   = errors.New("message out of range")
 )
 
-// Bounds are what the messages of one torrent are checked against.
+// Bounds are what the messages of one torrent are checked against (decision 0175).
 type Bounds struct {
 	Pieces      uint32 // how many; while the metadata is missing, how many there can be
 	PieceLength uint32 // bytes in every piece except the last
