@@ -13,7 +13,7 @@
 // whichever torrent, and else waits in a line until another connection ends.
 //
 // A Crowd is owned by one goroutine, or guarded. It is no matter of any BEP.
-// Decision 0110 says why.
+// Decisions 0110 and 0163 say why.
 package crowd
 
 import "slices"
