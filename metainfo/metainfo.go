@@ -74,9 +74,6 @@ type Entry struct {
 	Raw []byte
 }
 
-// ID returns the identity of the torrent.
-func (t *Torrent) ID() infohash.ID { return infohash.V1(t.InfoHash) }
-
 // Trackers returns the tiers to announce to: the list where there is one, else the single
 // tracker, else none (BEP 12).
 func (t *Torrent) Trackers() [][]string {

@@ -33,7 +33,6 @@ var Rooms = []Room{
 	{"internal/bitfield", Values, false},
 	{"internal/block", Values, false},
 	{"internal/mono", Values, false},
-	{"internal/merkle", Values, false},
 	{"internal/why", Values, false},
 	{"internal/fault", Values, false},
 	{"internal/redact", Values, false},
@@ -77,7 +76,6 @@ var Rooms = []Room{
 	{"internal/dht", Decisions, false},
 	{"internal/external", Decisions, false},
 	{"internal/lsd", Decisions, false},
-	{"internal/utp", Decisions, false},
 
 	{"internal/mailbox", Shell, false},
 	{"internal/storage", Shell, false},
@@ -99,7 +97,6 @@ var Rooms = []Room{
 
 	{".", Product, true},
 	{"cmd/shoal", Product, true},
-	{"internal/explain", Product, true},
 	{"internal/lens", Product, true},
 	{"internal/lab", Product, true},
 

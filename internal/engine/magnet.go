@@ -182,13 +182,6 @@ func (e *Engine) dropMagnet(m *Magnet) {
 	e.magnets = slices.DeleteFunc(e.magnets, func(x *Magnet) bool { return x == m })
 }
 
-// Magnets gives those whose metadata is not there yet.
-func (e *Engine) Magnets() []*Magnet {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return slices.Clone(e.magnets)
-}
-
 // InfoHash gives the info-hash.
 func (m *Magnet) InfoHash() [20]byte { return m.t.infoHash }
 

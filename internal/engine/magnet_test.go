@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -79,8 +80,8 @@ func TestMagnet(t *testing.T) {
 			t.Errorf("%d torrents are on the list", n)
 		}
 		tor := known(t, m)
-		if got := e.Torrents(); len(got) != 1 || got[0] != tor || len(e.Magnets()) != 0 {
-			t.Errorf("%d torrents and %d magnets are on the list", len(got), len(e.Magnets()))
+		if got := e.Torrents(); len(got) != 1 || got[0] != tor || len(magnetsOf(e)) != 0 {
+			t.Errorf("%d torrents and %d magnets are on the list", len(got), len(magnetsOf(e)))
 		}
 		if string(tor.Info().Raw) != string(c.meta.Info.Raw) {
 			t.Error("another metadata")
@@ -288,7 +289,7 @@ func TestMagnetThatFails(t *testing.T) {
 		if _, _, err := m.Wait(t.Context()); !errors.Is(err, ErrStopped) {
 			t.Errorf("stopped: %v", err)
 		}
-		if n := len(e.Magnets()); n != 0 {
+		if n := len(magnetsOf(e)); n != 0 {
 			t.Errorf("%d magnets are on the list", n)
 		}
 		w.add(e, c, dir) // the place is free again
@@ -475,4 +476,11 @@ func TestKnownMetadataComesToo(t *testing.T) {
 			t.Error(tor.Err())
 		}
 	})
+}
+
+// magnetsOf returns the magnets without metadata.
+func magnetsOf(e *Engine) []*Magnet {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.magnets)
 }

@@ -1,6 +1,6 @@
 // Package infohash holds the names of torrents: the 20-byte info-hash of BitTorrent v1
-// (BEP 3), the 32-byte one of v2 (BEP 52), and the identity of a torrent, which has one of
-// them or both. All are plain values that can be compared and used as map keys.
+// (BEP 3) and the 32-byte one of v2 (BEP 52). Both are plain values that can be compared and
+// used as map keys.
 package infohash
 
 import (
@@ -62,8 +62,8 @@ func (h HashV2) String() string { return hex.EncodeToString(h[:]) }
 func (h HashV2) IsZero() bool { return h == HashV2{} }
 
 // Truncated returns the first twenty bytes, which stand for a v2 hash in handshakes, to
-// trackers and in the DHT (BEP 52). It names no torrent by itself: where the whole hash is
-// known, compare that.
+// trackers and in the DHT (BEP 52). They do not name a torrent by themselves: compare the
+// whole hash where it is known.
 func (h HashV2) Truncated() Hash { return Hash(h[:len(Hash{})]) }
 
 func parseHex(dst []byte, s string) error {

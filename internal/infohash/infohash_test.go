@@ -2,7 +2,6 @@ package infohash
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -57,32 +56,5 @@ func TestJSON(t *testing.T) {
 	}
 	if err := json.Unmarshal([]byte(`{"hash":"abc"}`), &back); err == nil || back.Hash != h {
 		t.Errorf("a bad hash gives %v, %v", back.Hash, err)
-	}
-}
-
-func TestID(t *testing.T) {
-	h, h2 := Of([]byte("abc")), OfV2([]byte("abc"))
-	for _, c := range []struct {
-		id     ID
-		hybrid bool
-		wire   Hash
-		swarms []Hash
-		text   string
-	}{
-		{ID{}, false, Hash{}, nil, Hash{}.String()},
-		{V1(h), false, h, []Hash{h}, abc1},
-		{ID{V2: h2}, false, h2.Truncated(), []Hash{h2.Truncated()}, abc2},
-		{ID{h, h2}, true, h, []Hash{h, h2.Truncated()}, abc1},
-	} {
-		if c.id.Hybrid() != c.hybrid || c.id.Wire() != c.wire || !slices.Equal(c.id.Swarms(), c.swarms) ||
-			c.id.String() != c.text || c.id.IsZero() != (len(c.swarms) == 0) {
-			t.Errorf("%+v: hybrid %v, wire %v, swarms %v, text %v", c.id, c.id.Hybrid(), c.id.Wire(), c.id.Swarms(), c.id)
-		}
-	}
-	// Two v2 torrents whose hashes begin alike are two torrents.
-	other := h2
-	other[31]++
-	if (ID{V2: h2}) == (ID{V2: other}) {
-		t.Error("identities compare by the truncated hash")
 	}
 }

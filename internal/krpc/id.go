@@ -12,14 +12,6 @@ type ID [20]byte
 // String gives the id as 40 hex digits.
 func (a ID) String() string { return hex.EncodeToString(a[:]) }
 
-// Xor gives the distance of two ids, to be compared as an unsigned number.
-func (a ID) Xor(b ID) ID {
-	for i := range a {
-		a[i] ^= b[i]
-	}
-	return a
-}
-
 // Prefix counts the leading bits that two ids have in common: 160 when they are equal.
 func (a ID) Prefix(b ID) int {
 	for i := range a {

@@ -277,16 +277,6 @@ func (p *Picker) abandon(id int32) {
 	p.generation++
 }
 
-// Requested is the number of peers that the block is requested of.
-func (p *Picker) Requested(ref block.Ref) int {
-	index, ok := p.index(ref)
-	slot := p.slotOf(ref.Piece)
-	if !ok || slot == none {
-		return 0
-	}
-	return int(p.slots[slot].blocks[index].n)
-}
-
 // RequestsOf is the number of blocks requested of the peer.
 func (p *Picker) RequestsOf(peer Peer) int {
 	if int(peer) >= len(p.peers) {

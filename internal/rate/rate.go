@@ -78,9 +78,6 @@ type Node struct {
 // Limit gives the bytes a second that are allowed; 0 means no limit.
 func (n *Node) Limit() int64 { return n.limit }
 
-// Waits reports whether the leaf n waits for a grant.
-func (n *Node) Waits() bool { return n.claim > 0 }
-
 // Share gives what a node that has claims may expect of its limit and of that of its parent,
 // which those that wait there share, and whether somebody at or below it waits now; 0 for no
 // limit.

@@ -51,10 +51,6 @@ func (s *Swarm) Urge(now mono.Time, reader uint32, from, to uint32) {
 	}
 }
 
-// SetInOrder has new pieces be asked for in order, three times of four, or as usual: for
-// files that are read from their beginning. Readers (Urge) come first all the same.
-func (s *Swarm) SetInOrder(on bool) { s.cfg.InOrder = on }
-
 // inOrder reports whether p is asked for pieces in order. A seed that has what no leecher
 // has is not, while there are other leechers: they would all ask for the same.
 func (s *Swarm) inOrder(p *peer) bool {

@@ -60,7 +60,7 @@ type Config struct {
 	Slots     int // unchoked peers, the optimistic one included; negative: none; 0: 8, fewer under a low SetUpLimit
 	SuperSeed SuperSeed
 	SeedChoke choker.Algorithm // whom to serve as a seed
-	InOrder   bool             // ask for pieces in order, three of four; see SetInOrder
+	InOrder   bool             // request three of four new pieces in order
 	MaxPeers  int              // connections; default 80
 	HalfOpen  int              // dials at once; default 16
 
