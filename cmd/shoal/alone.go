@@ -27,7 +27,11 @@ func alone(ctx context.Context, what string, k known, n netFlags) (*solo, error)
 		return nil, err
 	}
 	a := &solo{}
-	a.dir, a.listed = k.place(n.dir, n.dirNamed)
+	if a.dir, a.listed = k.place(n.dir, n.dirNamed); !a.listed {
+		if err := folderThere(what, a.dir); err != nil {
+			return nil, err
+		}
+	}
 	cfg := shoal.Config{Listen: netip.MustParseAddrPort("127.0.0.1:0"), DHT: shoal.DHTConfig{Off: true}, StateDir: state}
 	if a.listed {
 		// The list is held from here to the end: no shoal run can start in between, and

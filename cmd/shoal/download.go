@@ -43,11 +43,21 @@ type download struct {
 	start, checkedAt time.Time // of the command, and of fetching
 }
 
-func (d *download) what() string { return "get " + d.src.name() }
+// what is attempted: the name of a link's torrent is known later than the command.
+func (d *download) what() string {
+	verb, _, _ := strings.Cut(d.patience.what, " ")
+	return verb + " " + d.src.name()
+}
 
 // makeFolder makes the download folder when only its last part is missing. More
 // is not made: where the folder above is missing too, a volume may not be there.
 func makeFolder(out *output, what, dir string) (made bool, err error) {
+	if dir == "" {
+		return false, emptyFolder(what)
+	}
+	if st, err := os.Stat(dir); err == nil && !st.IsDir() {
+		return false, notAFolder(what, dir)
+	}
 	err = os.Mkdir(dir, 0o777)
 	switch {
 	case err == nil:
@@ -60,6 +70,34 @@ func makeFolder(out *output, what, dir string) (made bool, err error) {
 		}
 	}
 	return false, nil // it is there, or using it will say what is wrong
+}
+
+// folderThere says what is wrong with a folder that a command needs and does not make.
+func folderThere(what, dir string) error {
+	st, err := os.Stat(dir)
+	switch {
+	case dir == "":
+		return emptyFolder(what)
+	case errors.Is(err, fs.ErrNotExist):
+		return &failure{
+			exitFailed, fmt.Errorf("%s: there is no folder %s", what, printable(dir)),
+			"check its name: relative ones start at the current folder; if it is on a volume, attach that",
+		}
+	case err == nil && !st.IsDir():
+		return notAFolder(what, dir)
+	}
+	return nil // what else is wrong with it, using it says
+}
+
+func emptyFolder(what string) error {
+	return usageErr("name it; is a variable of the shell not set?", "%s: the name of the folder is empty", what)
+}
+
+func notAFolder(what, dir string) error {
+	return &failure{
+		exitFailed, fmt.Errorf("%s: %s is a file, and not a folder", what, printable(dir)),
+		"name the folder that holds the torrent's file or folder",
+	}
 }
 
 // begin adds the torrent and says what it is.

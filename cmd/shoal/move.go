@@ -64,6 +64,9 @@ func move(ctx context.Context, out *output, name, to string, n netFlags) error {
 		return err
 	}
 	what := "move " + k.name() + " to " + printable(to)
+	if err := folderThere("move "+k.name(), to); err != nil {
+		return err
+	}
 	start := out.now()
 	a, err := alone(ctx, what, k, n)
 	if err != nil {

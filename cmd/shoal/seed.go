@@ -102,6 +102,9 @@ func seed(ctx context.Context, out *output, names []string, n netFlags, share sh
 	if err != nil {
 		return err
 	}
+	if err := folderThere("seed", n.dir); err != nil {
+		return err
+	}
 	start := out.now()
 	if len(srcs) > few {
 		debug.SetGCPercent(manyGC) // what is between the torrents stays there

@@ -97,6 +97,11 @@ func readFile(name string) (source, error) {
 	const hint = "name the path of a .torrent file; relative names start at the current folder"
 	f, err := os.Open(name)
 	if err != nil {
+		if meant := strings.Trim(name, quotes); meant != name && errors.Is(err, fs.ErrNotExist) {
+			if _, err := os.Lstat(meant); err == nil { // pasted with what stood around it
+				return readFile(meant)
+			}
+		}
 		if at := webAddress(name); at != "" && errors.Is(err, fs.ErrNotExist) {
 			return source{}, sourceErr("if it is on the web, write its whole address: "+at, "%w", err)
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -137,4 +138,47 @@ func TestCommandsAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// A folder that is a file, is not there or has no name is named as that by every command, before
+// anything listens.
+func TestFoldersNamed(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	quiet := func(words ...string) (int, string) {
+		var errs, out strings.Builder
+		code := run(t.Context(), words, env{stdin: strings.NewReader(""), stdout: &out, stderr: &errs, getenv: func(string) string { return "" }, now: time.Now})
+		return code, errs.String()
+	}
+	if err := errors.Join(os.WriteFile("a.bin", []byte("a"), 0o666), os.WriteFile("file", []byte("x"), 0o666)); err != nil {
+		t.Fatal(err)
+	}
+	if code, text := quiet("create", "a.bin"); code != exitDone {
+		t.Fatal(text)
+	}
+	local := []string{"--listen", "127.0.0.1:0", "--state", filepath.Join(dir, "state")}
+	for _, words := range [][]string{
+		slices.Concat([]string{"get", "a.bin.torrent", "--dir", "DIR"}, local),
+		slices.Concat([]string{"seed", "a.bin.torrent", "--dir", "DIR"}, local),
+		slices.Concat([]string{"serve", "a.bin.torrent", "--dir", "DIR"}, local),
+		slices.Concat([]string{"run", "a.bin.torrent", "--dir", "DIR"}, local),
+		{"verify", "a.bin.torrent", "--dir", "DIR", "--state", "state"},
+		{"move", "a.bin.torrent", "DIR", "--state", "state"},
+		{"move", "a.bin.torrent", dir, "--dir", "DIR", "--state", "state"},
+		{"rename", "a.bin.torrent", "a.bin", "b.bin", "--dir", "DIR", "--state", "state"},
+	} {
+		for name, want := range map[string]string{"file": "file is a file, and not a folder", "": "empty", "gone/gone": "folder"} {
+			words := slices.Clone(words)
+			words[slices.Index(words, "DIR")] = name
+			code, text := quiet(words...)
+			if code != exitFailed && code != exitUsage || !strings.Contains(text, want) || strings.Count(text, "\n") < 2 {
+				t.Errorf("%q: exit %d, %s", words, code, text)
+			}
+		}
+	}
+	for _, name := range []string{"a.bin.torrent ", "a.bin.torrent\n", `"a.bin.torrent"`, "'a.bin.torrent'", " <a.bin.torrent>"} {
+		if code, text := quiet("show", name); code != exitDone {
+			t.Errorf("%q: exit %d, %s", name, code, text)
+		}
+	}
 }

@@ -75,8 +75,14 @@ func verify(ctx context.Context, out *output, name string, n netFlags, again boo
 	if err != nil {
 		return err
 	}
-	n.dir, _ = src.place(n.dir, n.dirNamed)
+	var listed bool
+	n.dir, listed = src.place(n.dir, n.dirNamed)
 	what := fmt.Sprintf("verify %s in %s", src.name(), printable(n.dir))
+	if !listed {
+		if err := folderThere("verify "+src.name(), n.dir); err != nil {
+			return err
+		}
+	}
 	state := n.stateOrNone(out, "nothing is kept for the next check")
 	start := out.now()
 	m := newMeter(out, "checking")
