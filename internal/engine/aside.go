@@ -106,6 +106,9 @@ func (o *opening) choosePlace(home *place) (*place, error) {
 	if there.abs == home.abs {
 		return here, nil
 	}
+	if there, err = o.wishedPlace(home, there, wished); err != nil || there == nil {
+		return here, err
+	}
 	there.final, there.found = here, true
 	if o.was.Dir != "" {
 		if t.anyIn(home, lay.Files) && !t.anyIn(there, lay.Files) {
@@ -118,6 +121,31 @@ func (o *opening) choosePlace(home *place) (*place, error) {
 		return there, err
 	}
 	return here, nil
+}
+
+// wishedPlace chooses between the folder of which it is noted that unfinished files are in it,
+// and the one that the user names now: the volume may be mounted elsewhere. The one that is
+// named counts when it has data, or when the other has none and everything is to be fetched
+// again. Nil: it is home.
+func (o *opening) wishedPlace(home, noted *place, wished string) (*place, error) {
+	t := o.t
+	if o.was.Dir == "" || wished == "" {
+		return noted, nil
+	}
+	named, err := newPlace(wished)
+	if err != nil || named.abs == noted.abs {
+		return noted, err
+	}
+	files := t.layout().Files
+	if !t.anyIn(named, files) && (!t.anew.Load() || t.anyIn(noted, files)) {
+		t.tell(Event{Kind: EventFiles, Text: fmt.Sprintf(
+			"unfinished files are in %s, where they were before, and none in %s: move them there, or leave out --incomplete-dir; if %s is lost, --anew fetches them again", noted.abs, named.abs, noted.abs)})
+		return noted, nil
+	}
+	if named.abs == home.abs {
+		return nil, nil
+	}
+	return named, nil
 }
 
 // anyIn reports whether one of the files is in a folder, under the name that it should have or
@@ -253,7 +281,7 @@ func (o *opening) reveal() error {
 				continue
 			}
 			err := u.Reveal(name)
-			if errors.Is(err, fs.ErrExist) && o.makesWay(i, name) {
+			if errors.Is(err, fs.ErrExist) && (o.makesWay(i, name) || o.keepsAside(i, name)) {
 				err = u.Reveal(name)
 			}
 			switch {

@@ -60,8 +60,15 @@ func TestSuffix(t *testing.T) {
 }
 
 // A file that lies there by the name that one gets in the end is adopted where it is right,
-// and not written over in the end where it came later.
+// and kept beside in the end where it came later and is another one (decisions 0050 and 0132);
+// with Overwrite it goes.
 func TestSuffixMeetsAFile(t *testing.T) {
+	for name, overwrite := range map[string]bool{"kept": false, "overwritten": true} {
+		t.Run(name, func(t *testing.T) { suffixMeetsAFile(t, overwrite) })
+	}
+}
+
+func suffixMeetsAFile(t *testing.T, overwrite bool) {
 	bubble(t, func(t *testing.T, w *world) {
 		k := w.kept(makeContent(t, "meets", 16<<10, 100_000, 1<<20))
 		first := filepath.Join(k.dir, filepath.Join(k.c.meta.Info.Files[0].Path...))
@@ -70,7 +77,7 @@ func TestSuffixMeetsAFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.net.SetLink(hostAddr(100), hostAddr(1), slow)
-		e, l := k.run(1, func(s *Spec) { s.Paths = &Paths{Suffix: ".part"} })
+		e, l := k.run(1, func(s *Spec) { s.Paths, s.Overwrite = &Paths{Suffix: ".part"}, overwrite })
 		events := watch(t, l)
 		begun(l, 10)
 		if err := os.WriteFile(second, []byte("mine"), 0o666); err != nil {
@@ -80,23 +87,24 @@ func TestSuffixMeetsAFile(t *testing.T) {
 		if s := l.Stats(); s.State != Seeding || s.Swarm.Downloaded > s.Swarm.Size-80_000 {
 			t.Errorf("at the end: %+v", s)
 		}
-		if b, _ := os.ReadFile(second); string(b) != "mine" {
-			t.Errorf("it holds %d bytes", len(b))
-		}
 		synctest.Wait()
-		if told := kinds(events(), EventFiles); len(told) != 1 || !strings.Contains(told[0].Text, "another file has its name") {
-			t.Errorf("told: %+v", told)
+		told := kinds(events(), EventKept)
+		b, err := os.ReadFile(second + ".before-shoal")
+		if overwrite {
+			if err == nil || len(told) != 0 {
+				t.Errorf("it is kept with %d bytes; told: %+v", len(b), told)
+			}
+		} else if string(b) != "mine" || len(told) != 1 || !strings.Contains(told[0].Text, "kept as b.before-shoal") {
+			t.Errorf("kept: %q (%v); told: %+v", b, err, told)
 		}
 		if err := e.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Remove(second); err != nil {
-			t.Fatal(err)
-		}
+		_ = os.Remove(second + ".before-shoal")
 		_, l = k.run(2, nil)
 		wait(t, l)
 		if s := l.Stats(); s.Swarm.Downloaded != 0 || s.Hashed != 0 {
-			t.Errorf("once it is out of the way: %+v", s)
+			t.Errorf("at the next start: %+v", s)
 		}
 		k.c.only(t, k.dir)
 	})
@@ -235,4 +243,41 @@ func TestIncompleteDirMeetsFiles(t *testing.T) {
 		}
 		k.c.only(t, k.dir)
 	})
+}
+
+// Unfinished files whose folder has another path now, as on a volume that is mounted elsewhere,
+// are found in the folder that is named. Where nothing is in that, the noted one counts, and the
+// message names both.
+func TestIncompleteDirElsewhere(t *testing.T) {
+	for name, moved := range map[string]bool{"moved": true, "not moved": false} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				k := w.kept(makeContent(t, "remounted", 16<<10, 40_000, 1<<20))
+				w.net.SetLink(hostAddr(100), hostAddr(1), slow)
+				old, now := t.TempDir(), t.TempDir()
+				e, l := k.run(1, func(s *Spec) { s.Paths = &Paths{IncompleteDir: old} })
+				begun(l, 30)
+				if err := e.Close(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if moved {
+					if err := errors.Join(os.Remove(now), os.Rename(old, now)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				_, l = k.run(2, func(s *Spec) { s.Paths = &Paths{IncompleteDir: now} })
+				events := watch(t, l)
+				wait(t, l)
+				if s := l.Stats(); s.Swarm.Downloaded > s.Swarm.Size-30*16<<10+1<<16 || l.Dir() != k.dir {
+					t.Errorf("fetched %d of %d in the second run; in %s", s.Swarm.Downloaded, s.Swarm.Size, l.Dir())
+				}
+				synctest.Wait()
+				told := kinds(events(), EventFiles)
+				if named := slices.ContainsFunc(told, func(e Event) bool { return strings.Contains(e.Text, old) && strings.Contains(e.Text, now) }); named == moved {
+					t.Errorf("told: %+v", told)
+				}
+				k.c.only(t, k.dir)
+			})
+		})
+	}
 }

@@ -3,7 +3,9 @@ package engine
 import (
 	"fmt"
 	"maps"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -79,14 +81,7 @@ func suffixesOf(noted string) []string {
 // makesWay removes what has the name of a complete file if nothing is lost by it: it is empty
 // or zeros, as clients reserve room with, has no other name, and is no other torrent's.
 func (o *opening) makesWay(i int, name string) bool {
-	t, folder := o.t, o.files.Folder()
-	for {
-		u, ok := folder.(*storage.Unfinished)
-		if !ok {
-			break
-		}
-		folder = u.FS // there a name is that of one file
-	}
+	t, folder := o.t, o.plainFolder()
 	m, ok := folder.(storage.Mover)
 	if !ok || t.spec.SeedOnly {
 		return false
@@ -98,6 +93,48 @@ func (o *opening) makesWay(i int, name string) bool {
 	}
 	zeros, err := storage.OnlyZeros(&t.ctx, folder, name)
 	return err == nil && zeros && m.Remove(name) == nil
+}
+
+// plainFolder is the folder without suffixes of unfinished files: there a name is that of one
+// file.
+func (o *opening) plainFolder() storage.FS {
+	folder := o.files.Folder()
+	for {
+		u, ok := folder.(*storage.Unfinished)
+		if !ok {
+			return folder
+		}
+		folder = u.FS
+	}
+}
+
+// keepsAside renames a file of the user that has the name of a complete file, as keepUsers does
+// before anything is written (decision 0132). With Overwrite it removes the file.
+func (o *opening) keepsAside(i int, name string) bool {
+	t, folder := o.t, o.plainFolder()
+	m, ok := folder.(storage.Mover)
+	if !ok || t.spec.SeedOnly {
+		return false
+	}
+	top, _, _ := strings.Cut(name, "/")
+	info, err := folder.Lstat(name)
+	if err != nil || !info.Mode().IsRegular() || t.ownOf(i, t.rivals(top)) != nil {
+		return false // another torrent's, or not a file: it stays, and is named
+	}
+	if is, err := os.Lstat(filepath.Join(t.at.Load().abs, filepath.FromSlash(name))); err == nil && !is.Mode().IsRegular() {
+		return false // a link that is followed
+	}
+	if t.spec.Overwrite {
+		return m.Remove(name) == nil
+	}
+	as, err := storage.SetAside(folder, name, func(as string) bool { return t.needs(as) })
+	if err != nil {
+		t.e.log.Warn("keep a file that has the name of a complete one", "file", name, "err", err)
+		return false
+	}
+	t.users.aside(i, as)
+	t.users.kept(t, []Kept{{Path: name, As: as}})
+	return true
 }
 
 // tellFound says under which names data was found, and which names are not possible.

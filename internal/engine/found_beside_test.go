@@ -120,10 +120,17 @@ func TestFoundBesideWrong(t *testing.T) {
 						}
 					}
 					want := wrong
-					// Where the right one is to have its name, it makes way if it is nothing.
-					if nothing := what == "empty" || what == "zeros"; nothing && strings.HasPrefix(at, "Re: x/a:b.mkv.") {
+					// Where the right one is to have its name, what is there makes way: it goes if
+					// it is nothing, and is kept beside otherwise (decision 0132).
+					if strings.HasPrefix(at, "Re: x/a:b.mkv.") {
 						want = k.c.data[:namedSize]
-						if there := onDisk(t, k.dir); len(there) != 2 {
+						files := 3
+						if what == "empty" || what == "zeros" {
+							files = 2
+						} else if b, err := os.ReadFile(exact + ".before-shoal"); err != nil || !bytes.Equal(b, wrong) {
+							t.Errorf("what was there is not kept (%v)", err)
+						}
+						if there := onDisk(t, k.dir); len(there) != files {
 							t.Errorf("there are %q", there)
 						}
 					}
