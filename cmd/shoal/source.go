@@ -14,6 +14,7 @@ import (
 
 	"shoal"
 	"shoal/bencode"
+	"shoal/internal/storage"
 	"shoal/magnet"
 	"shoal/metainfo"
 )
@@ -107,6 +108,26 @@ func readFile(name string) (source, error) {
 		}
 		return source{}, sourceErr(hint, "%w", err)
 	}
+	return readOpen(name, f, hint)
+}
+
+// readPlain is readFile of a file that lay in a folder. A pipe there would have us wait for
+// its other end, and a device never ends.
+func readPlain(name string) (source, error) {
+	const hint = "put a plain file there"
+	f, err := storage.OpenPlain(name)
+	if err != nil {
+		return source{}, sourceErr(hint, "%w", err)
+	}
+	src, err := readOpen(name, f, hint)
+	if err == nil && src.link != nil {
+		return source{}, usageErr("name the file .magnet", "%s holds a magnet link", printable(name))
+	}
+	return src, err
+}
+
+// readOpen reads and closes a file.
+func readOpen(name string, f *os.File, hint string) (source, error) {
 	defer f.Close()
 	if st, err := f.Stat(); err == nil && st.IsDir() {
 		return source{}, sourceErr("name a .torrent file in it; seed and run take a folder of them",
@@ -227,12 +248,12 @@ func readFolder(out *output, dir string) ([]source, error) {
 	})
 	var found []source
 	for _, e := range entries {
-		// A pipe that somebody left there would have us wait for its other end.
-		if st, err := os.Stat(filepath.Join(dir, e.Name())); err == nil && !st.Mode().IsRegular() {
-			out.warn("passed over: %s is not a plain file", printable(filepath.Join(dir, e.Name())))
+		at := filepath.Join(dir, e.Name())
+		s, err := readPlain(at)
+		if errors.Is(err, storage.ErrUnsafe) {
+			out.warn("passed over: %s is not a plain file", printable(at))
 			continue
 		}
-		s, err := readSource(filepath.Join(dir, e.Name()))
 		if err != nil {
 			out.warn("passed over: %s", printable(err.Error()))
 			continue

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"shoal"
+	"shoal/internal/storage"
 )
 
 // run --watch takes torrents that are put into a folder: NAME.torrent, and NAME.magnet with
@@ -81,7 +82,8 @@ type inbox struct {
 
 	seen    map[string]seenFile
 	came    chan arrival
-	reading chan struct{} // places: a link in a file may be a URL, and its server slow
+	files   chan struct{} // places of .torrent files
+	reading chan struct{} // places of the others: a link in a file may be a URL, and its server slow
 	busy    int
 }
 
@@ -101,7 +103,7 @@ type arrival struct {
 }
 
 func newInbox(dirs []string) *inbox {
-	return &inbox{dirs: dirs, every: watchEvery, seen: make(map[string]seenFile), came: make(chan arrival), reading: make(chan struct{}, readAtOnce)}
+	return &inbox{dirs: dirs, every: watchEvery, seen: make(map[string]seenFile), came: make(chan arrival), files: make(chan struct{}, readAtOnce), reading: make(chan struct{}, readAtOnce)}
 }
 
 // run looks at the folders until ctx ends, and waits for what it has begun.
@@ -181,10 +183,14 @@ func (b *inbox) begin(ctx context.Context, path string) {
 	go func() { // run waits for it, by busy
 		var srcs []source
 		var err error
+		places := b.reading
+		if strings.EqualFold(filepath.Ext(path), ".torrent") {
+			places = b.files // a slow server does not hold up what is here
+		}
 		select {
-		case b.reading <- struct{}{}:
+		case places <- struct{}{}:
 			srcs, err = b.sources(path)
-			<-b.reading
+			<-places
 		case <-ctx.Done():
 			err = ctx.Err()
 		}
@@ -200,10 +206,10 @@ func (b *inbox) begin(ctx context.Context, path string) {
 // sources reads a file.
 func (b *inbox) sources(path string) ([]source, error) {
 	if strings.EqualFold(filepath.Ext(path), ".torrent") {
-		src, err := readSource(path)
+		src, err := readPlain(path)
 		return []source{src}, err
 	}
-	f, err := os.Open(path)
+	f, err := storage.OpenPlain(path)
 	if err != nil {
 		return nil, err
 	}

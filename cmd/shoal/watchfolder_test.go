@@ -96,6 +96,56 @@ func TestInbox(t *testing.T) {
 	})
 }
 
+// A slow web server holds up neither the look at the folder nor other files, and not the end;
+// not more are asked at once than the bound says.
+func TestInboxSlowURLs(t *testing.T) {
+	torrent := must(os.ReadFile("testdata/torrents/v1-multi.torrent"))
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var mu sync.Mutex
+		asking, most, added := 0, 0, 0
+		b := newInbox([]string{dir})
+		b.read = func(string) (source, error) {
+			mu.Lock()
+			asking++
+			most = max(most, asking)
+			mu.Unlock()
+			<-ctx.Done()
+			return source{}, ctx.Err()
+		}
+		b.add = func(context.Context, source) error {
+			mu.Lock()
+			defer mu.Unlock()
+			added++
+			return nil
+		}
+		b.tell = func(format string, a ...any) { t.Errorf(format, a...) }
+		for i := range 3 * readAtOnce {
+			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("a%d.magnet", i)), []byte("http://slow.example/x.torrent"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		done := make(chan struct{})
+		go func() { defer close(done); b.run(ctx) }()
+		time.Sleep(10 * watchEvery)
+		for i := range 3 * readAtOnce {
+			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("b%d.torrent", i)), torrent, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(3 * watchEvery)
+		synctest.Wait()
+		mu.Lock()
+		if added != 3*readAtOnce || most != readAtOnce {
+			t.Errorf("%d of %d added, %d asked at once", added, 3*readAtOnce, most)
+		}
+		mu.Unlock()
+		cancel()
+		<-done
+	})
+}
+
 // A run takes torrents from a folder, gets them, and has them at the next run.
 func TestRunWatches(t *testing.T) {
 	s := newShare(t)
