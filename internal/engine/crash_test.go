@@ -165,6 +165,7 @@ var flows = []flow{
 // A stop at every call to the file system, and a crash in every way: what was had is had,
 // the files end up where they belong, and nothing is left elsewhere.
 func TestFlowsStopped(t *testing.T) {
+	t.Parallel()
 	for _, f := range flows {
 		t.Run(f.name, func(t *testing.T) {
 			for _, mode := range crashfs.Modes() {
@@ -261,6 +262,7 @@ func (k *crashing) mixed(to Names) Names {
 // Every call fails once, and all calls from one on for a while: it goes on by itself in the
 // same run, and ends as it should.
 func TestFlowsFail(t *testing.T) {
+	t.Parallel()
 	for _, f := range flows {
 		if f.do != nil {
 			continue
@@ -314,6 +316,7 @@ func TestFlowsFail(t *testing.T) {
 // Every call fails once while something is done with files that are had: it is done or
 // refused, all is had afterwards, and what was refused can be done then.
 func TestFlowsRefused(t *testing.T) {
+	t.Parallel()
 	for _, f := range flows {
 		if f.do == nil {
 			continue

@@ -63,6 +63,7 @@ func (k *crashing) reads(path string) string {
 // are kept: their bytes are whole under the one name or the other, the hard link's other name
 // has its own, and the torrent is complete in the end.
 func TestKeepingStopped(t *testing.T) {
+	t.Parallel()
 	const foreign, linked = "crash/part/b", "crash/part/d"
 	for _, mode := range crashfs.Modes() {
 		stopped := true

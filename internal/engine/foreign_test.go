@@ -59,6 +59,7 @@ func names(t *testing.T, dir string) (all []string) {
 // What lies in the place of a torrent's file and is not of it is kept, and told. What fits is
 // used, what is empty or all zeros is no loss.
 func TestFilesOfTheUser(t *testing.T) {
+	t.Parallel()
 	const a, b, c, d = "user/part/a", "user/part/b", "user/part/c", "user/part/d"
 	type world2 struct {
 		*kept

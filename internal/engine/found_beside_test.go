@@ -70,6 +70,7 @@ func TestFoundByFileName(t *testing.T) {
 
 // What has the exact name of a file and has nothing of it does not hide a right copy beside it.
 func TestFoundBesideWrong(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("these names are not possible")
 	}
@@ -229,6 +230,7 @@ func TestFoundBetter(t *testing.T) {
 // Files without a whole piece of their own are found with their neighbours, under each layout,
 // and also where something else has a likelier name, or the exact one.
 func TestFoundSmall(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("these names are not possible")
 	}

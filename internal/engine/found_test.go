@@ -162,6 +162,7 @@ var layouts = map[string]struct {
 // What another client left is found by get, seed and verify, is hashed once, and is fetched
 // only as far as it is not there. It stays where it lies.
 func TestFoundLayouts(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("most of these names are not possible")
 	}

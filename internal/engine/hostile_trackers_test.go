@@ -20,6 +20,7 @@ import (
 // 3.00 made 5,800 announces in 35 s of a redirect loop, and took half a gigabyte of a
 // compressed body.)
 func TestHostileTrackers(t *testing.T) {
+	t.Parallel()
 	var bomb bytes.Buffer
 	z := gzip.NewWriter(&bomb)
 	z.Write(make([]byte, 64<<20))

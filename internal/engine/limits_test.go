@@ -37,6 +37,7 @@ const kib = 1 << 10
 // however many peers each has, and what one may not use goes to the others. It can be
 // changed at any time.
 func TestUploadLimit(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T, w *world) {
 		seed := w.engine(1, Config{Limits: Limits{Up: 256 * kib}})
 		var torrents, leeches []*Torrent
@@ -80,6 +81,7 @@ func TestUploadLimit(t *testing.T) {
 
 // A limit on what is received holds back whoever sends, and changes at any time.
 func TestDownloadLimit(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T, w *world) {
 		c := makeContent(t, "taken slowly", 256*kib, 32<<20)
 		var seeds []netip.AddrPort
@@ -116,6 +118,7 @@ func TestDownloadLimit(t *testing.T) {
 // Under a low limit few peers are asked, so that each brings its blocks in time: what
 // thirty of them would bring at once would come too late, and in vain.
 func TestLowLimitWastesNothing(t *testing.T) {
+	t.Parallel()
 	for _, limit := range []int64{5 * kib, 20 * kib} {
 		bubble(t, func(t *testing.T, w *world) {
 			c := makeContent(t, "little by little", 64*kib, 300*limit+2<<20) // more than comes in five minutes
@@ -136,6 +139,7 @@ func TestLowLimitWastesNothing(t *testing.T) {
 
 // Where the peers that are asked bring less than may come, more are asked.
 func TestLowLimitOfSlowPeers(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T, w *world) {
 		c := makeContent(t, "slow ones", 64*kib, 16<<20)
 		var seeds []netip.AddrPort
@@ -155,6 +159,7 @@ func TestLowLimitOfSlowPeers(t *testing.T) {
 
 // Torrents that share a low limit each have their part, and nothing comes in vain.
 func TestLowLimitOfManyTorrents(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T, w *world) {
 		e := w.engine(9, Config{Limits: Limits{Down: 64 * kib}})
 		var all []*Torrent
@@ -201,6 +206,7 @@ func TestLocalPeersExempt(t *testing.T) {
 // At the times of a plan other limits hold; by hand they do until the plan has something
 // to say. The clock of this world begins on a Saturday at midnight.
 func TestAlternativeLimits(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T, w *world) {
 		c := makeContent(t, "by the clock", 256*kib, 64<<20)
 		seed := w.engine(1, Config{Limits: Limits{Up: 256 * kib}})

@@ -22,6 +22,7 @@ func causeOf(s *Stats, kind obstacle.Kind) (obstacle.Cause, bool) {
 // The rate falls to zero with the last byte, and not with the window of choking; the torrent
 // says what it waits for and since when. When its seed is back the ETA is right at once.
 func TestTheOnlySeedStops(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T, w *world) {
 		const speed = 100 << 10
 		c := makeContent(t, "stops", 16<<10, 20<<20)

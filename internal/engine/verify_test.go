@@ -41,6 +41,7 @@ func (k *kept) path(file int) string {
 // A check that is broken off goes on where it was, as far as the files are as they were;
 // with Again it begins anew. It changes no file, and leaves nothing when it is through.
 func TestVerifyGoesOn(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T, w *world) {
 		k := w.kept(makeContent(t, "checked", 16<<10, 40<<20, 2<<20))
 		k.c.write(t, k.dir)
@@ -183,6 +184,7 @@ func TestVerifyRunning(t *testing.T) {
 
 // Broken off, what was found wrong until then is given up all the same.
 func TestVerifyRunningBrokenOff(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T, w *world) {
 		k := w.kept(makeContent(t, "broken off", 16<<10, 40<<20))
 		k.seed.Close(t.Context())

@@ -14,6 +14,7 @@ import (
 // reads them: with files that are open, and with files that were never opened, since the journal
 // vouches for them.
 func TestFilesTouchedWhileShared(t *testing.T) {
+	t.Parallel()
 	const file = "touched/part/b"
 	replace := func(t *testing.T, name string, data []byte) {
 		t.Helper()

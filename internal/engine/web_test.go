@@ -113,6 +113,7 @@ func TestWebSeedAlone(t *testing.T) {
 
 // A web seed and a slow peer: both bring what they can, and hardly anything comes twice.
 func TestWebSeedAmongPeers(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T, w *world) {
 		c := makeContent(t, "both", 64<<10, 24<<20)
 		s := w.serveHTTP(1, c.handler(nil))
@@ -348,6 +349,7 @@ func (c *counted) Close() error {
 
 // Many torrents that all name the same host: four connections together, and a turn for each.
 func TestWebSeedTurns(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T, w *world) {
 		mux := http.NewServeMux()
 		s := w.serveHTTP(1, mux)
