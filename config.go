@@ -62,10 +62,10 @@ type Config struct {
 	// MaxMetadata bounds the metadata that AddMagnet fetches from peers, in bytes: what
 	// strangers send is held in memory until its hash is known. Default 30 MiB, at most 64.
 	MaxMetadata int64
-	// BufferMiB bounds the memory for blocks on their way to and from disk, in
-	// MiB, for the whole engine: devices that torrents are on have equal parts of it. See
-	// Engine.Memory. Default 8.
-	BufferMiB int
+	// BufferBytes bounds the memory for blocks on their way to and from disk, for the whole
+	// engine. The devices that torrents are on have equal parts of it: see Engine.Memory.
+	// Default 8 MiB, at least 4 MiB.
+	BufferBytes int64
 	// Workers is how many pieces are hashed and written at the same time. Default: the
 	// number of processors.
 	Workers int
@@ -92,10 +92,10 @@ type Config struct {
 
 	// Remember has the engine remember its torrents in StateDir: what is added, and what is
 	// chosen for it, comes back with the next engine that has the same StateDir, but for
-	// torrents that were stopped, which wait for Engine.Start. See Engine.Remembered. One
+	// torrents that were stopped, which wait for Engine.StartTorrent. See Engine.Remembered. One
 	// engine at a time can; New fails with ErrInUse otherwise.
 	Remember bool
-	// AtRest, with Remember, starts none of the remembered torrents: Engine.Start does, and
+	// AtRest, with Remember, starts none of the remembered torrents: Engine.StartTorrent does, and
 	// Engine.Visit for the sake of their files.
 	AtRest bool
 
@@ -127,13 +127,13 @@ type DHTConfig struct {
 }
 
 // LSD says whether peers are looked for on the local network.
-type LSD int
+type LSD string
 
 // The choices.
 const (
-	LSDDefault LSD = iota // yes, unless the engine keeps to the loopback
-	LSDOn                 // yes, also on the loopback
-	LSDOff                // no
+	LSDAuto   LSD = ""       // yes, unless the engine keeps to the loopback
+	LSDAlways LSD = "always" // also on the loopback
+	LSDNever  LSD = "never"
 )
 
 // SuperSeed says when a seed shows each peer only what is dealt to it, and more when that
@@ -170,10 +170,10 @@ var seedChokings = map[SeedChoking]choker.Algorithm{
 type AddOptions struct {
 	// Metainfo is the content of a .torrent file. AddMagnet needs none.
 	Metainfo []byte
-	// Known, with AddMagnet, is called once the metadata has come, with what AddMagnet was
+	// OnMetadata, with AddMagnet, is called once the metadata has come, with what AddMagnet was
 	// given: it may change Priority, Rename and what is about incomplete files, now that
 	// the files are known. An error ends the torrent. It must not wait.
-	Known func(meta *metainfo.Torrent, opt *AddOptions) error
+	OnMetadata func(meta *metainfo.Torrent, opt *AddOptions) error
 	// MetadataOnly has AddMagnet fetch the metadata and nothing else.
 	MetadataOnly bool
 	// Dir is the folder that holds the torrent's file or folder; default ".".
@@ -228,14 +228,14 @@ type AddOptions struct {
 	// written to, so that the others keep their bytes. See EventKept.
 	Overwrite bool
 	// NeedRoom has nothing fetched while a volume has less free space than the torrent, together
-	// with the others that run, still has to write: it is Held, and Stats.Err is a *Shortage.
+	// with the others that run, still has to write: it is StateStalled, and Stats.Err is a *Shortage.
 	// Without it a shortage is only told, by EventSpace and Stats.Short, since there may be room
 	// when it is needed. It is not remembered.
 	NeedRoom bool
-	// Anew has files fetched again that were here and are not. Without it a torrent
-	// whose files are gone altogether is Missing, and waits for them: the volume
+	// Redownload fetches files again that were here and are not. Without it a torrent
+	// whose files are gone altogether is StateMissing, and waits for them: the volume
 	// they are on may not be mounted.
-	Anew bool
+	Redownload bool
 }
 
 // Errors that callers choose by. They are found with errors.Is in what the
@@ -259,9 +259,15 @@ var (
 	ErrUnknown = errors.New("no such torrent")
 	// ErrPath: a path that is not one on every file system, or that another file has.
 	ErrPath = errors.New("not a path that a torrent's file can have")
-	// ErrConfig: a configuration that cannot be.
+	// ErrConfig is returned for a configuration that contradicts itself or is out of range.
 	ErrConfig = errors.New("bad configuration")
+	// ErrV2 is returned for a magnet link that names a torrent of BitTorrent v2 alone.
+	ErrV2 = errors.New("a torrent of BitTorrent v2 alone, which is not supported yet")
 )
+
+// leastBuffers is the least that BufferBytes can be: a piece of a common length on its way
+// in, and what peers read at the same time.
+const leastBuffers = 4 << 20
 
 func has[K comparable, V any](m map[K]V, key K) bool {
 	_, ok := m[key]
@@ -270,7 +276,7 @@ func has[K comparable, V any](m map[K]V, key K) bool {
 
 func (c Config) check() error {
 	switch {
-	case c.Slots < 0, c.MaxPeers < 0, c.MaxConnections < 0, c.BufferMiB < 0, c.Workers < 0:
+	case c.Slots < 0, c.MaxPeers < 0, c.MaxConnections < 0, c.BufferBytes < 0, c.Workers < 0:
 		return fmt.Errorf("%w: a negative number", ErrConfig)
 	case !has(superSeeds, c.SuperSeed):
 		return fmt.Errorf("%w: SuperSeed %q; it is %q, %q or empty", ErrConfig, c.SuperSeed, SuperSeedAlways, SuperSeedNever)
@@ -278,8 +284,10 @@ func (c Config) check() error {
 		return fmt.Errorf("%w: SeedChoking %q; it is %q, %q or empty", ErrConfig, c.SeedChoking, SeedRoundRobin, SeedAntiLeech)
 	case len(c.ListenAlso) > 0 && !c.Listen.IsValid():
 		return fmt.Errorf("%w: ListenAlso without Listen", ErrConfig)
-	case c.BufferMiB != 0 && c.BufferMiB < 4:
-		return fmt.Errorf("%w: BufferMiB is %d, at least 4 are needed", ErrConfig, c.BufferMiB)
+	case c.BufferBytes != 0 && c.BufferBytes < leastBuffers:
+		return fmt.Errorf("%w: BufferBytes is %d, at least %d are needed", ErrConfig, c.BufferBytes, leastBuffers)
+	case c.LSD != LSDAuto && c.LSD != LSDAlways && c.LSD != LSDNever:
+		return fmt.Errorf("%w: LSD %q; it is %q, %q or empty", ErrConfig, c.LSD, LSDAlways, LSDNever)
 	case c.MaxMetadata < 0 || c.MaxMetadata > metainfo.MaxSize:
 		return fmt.Errorf("%w: MaxMetadata is %d, at most %d bytes are read", ErrConfig, c.MaxMetadata, metainfo.MaxSize)
 	case c.Remember && c.StateDir == "":
@@ -299,17 +307,17 @@ type State string
 
 // The states, in the order a download passes them.
 const (
-	Metadata    State = "metadata"    // only the info-hash is known: see Engine.AddMagnet
-	Checking    State = "checking"    // reading what is already on disk
-	Downloading State = "downloading" // pieces are missing
-	Seeding     State = "seeding"     // complete, serving others
-	Incomplete  State = "incomplete"  // pieces are missing and SeedOnly is set
-	Held        State = "held"        // the files take nothing, or can't be read in part: Stats.Err says why; what is had is served, and it goes on by itself
-	Missing     State = "missing"     // the files were here and are not; it goes on when they are back
-	Queued      State = "queued"      // it waits for its turn: as many run as Config.Queue lets
-	Paused      State = "paused"      // until Torrent.Resume
-	Stopped     State = "stopped"
-	Failed      State = "failed" // Stats.Err says why
+	StateMetadata    State = "metadata"    // only the info-hash is known: see Engine.AddMagnet
+	StateChecking    State = "checking"    // reading what is already on disk
+	StateDownloading State = "downloading" // pieces are missing
+	StateSeeding     State = "seeding"     // complete, serving others
+	StateIncomplete  State = "incomplete"  // pieces are missing and SeedOnly is set
+	StateStalled     State = "held"        // the files take nothing, or can't be read in part: Stats.Err says why; what is had is served, and it goes on by itself
+	StateMissing     State = "missing"     // the files were here and are not; it goes on when they are back
+	StateQueued      State = "queued"      // it waits for its turn: as many run as Config.Queue lets
+	StatePaused      State = "paused"      // until Torrent.Resume
+	StateStopped     State = "stopped"
+	StateFailed      State = "failed" // Stats.Err says why
 )
 
 // Event is something a user of the engine may want to know at once.
@@ -319,7 +327,7 @@ type Event struct {
 	Piece int            // with PieceVerified and PieceFailed, else -1
 	Peer  netip.AddrPort // with the peer events and Banned
 	Text  string         // what happened, for people; printable
-	Err   error          // with Error, Held and Space
+	Err   error          // with EventError, EventStalled and EventSpace
 	More  int            // events of the kind that it stands for besides: a listener fell behind, or came late
 	Kept  []KeptFile     // with EventKept
 }
@@ -345,8 +353,8 @@ const (
 	EventFiles         EventKind = "files"          // Text: what somebody else did to the files, or what is wrong with them
 	EventKept          EventKind = "kept"           // Text, Kept: files of the user that the torrent would have written over
 	EventSpace         EventKind = "space"          // Text, Err: a volume has less room than the torrent has to write; Err is a *Shortage
-	EventHeld          EventKind = "held"           // the files take nothing, or are not there: Err says why; it is tried again
-	EventGoesOn        EventKind = "goes-on"        // what held it up is over, or a pause is, or it is its turn
+	EventStalled       EventKind = "held"           // the files take nothing, or are not there: Err says why; it is tried again
+	EventResumed       EventKind = "goes-on"        // what held it up is over, or a pause is, or it is its turn
 	EventComplete      EventKind = "complete"       // every file complete, verified and durable
 	EventError         EventKind = "error"
 	EventStopped       EventKind = "stopped"

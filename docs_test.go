@@ -168,7 +168,7 @@ func download(ctx context.Context, config shoal.Config, torrentFile []byte, dir 
 	}
 	for s := range t.Progress(ctx, time.Second) {
 		fmt.Printf("%s: %d of %d bytes, %d peers\n", s.Name, s.Verified, s.Size, s.Peers)
-		if s.State == shoal.Seeding {
+		if s.State == shoal.StateSeeding {
 			break
 		}
 	}

@@ -57,14 +57,14 @@ func New(cfg Config) (*Engine, error) {
 		Network: cfg.network(),
 		Listen:  cfg.Listen, ListenAlso: cfg.ListenAlso,
 		Slots: cfg.Slots, MaxPeers: cfg.MaxPeers, Crowd: cfg.MaxConnections, MaxMetadata: cfg.MaxMetadata,
-		Buffers: int64(cfg.BufferMiB) << 20, Workers: cfg.Workers,
+		Buffers: cfg.BufferBytes, Workers: cfg.Workers,
 		Share: *shared, Queue: cfg.Queue.inner(), Limits: cfg.Limits.inner(), LocalExempt: cfg.LocalUnlimited,
 		StateDir: cfg.StateDir, Remember: cfg.Remember, AtRest: cfg.AtRest, KeepCached: cfg.KeepCached, NoWebSeeds: cfg.NoWebSeeds,
 		SuperSeed: superSeeds[cfg.SuperSeed], SeedChoke: seedChokings[cfg.SeedChoking],
 		RootCAs: cfg.RootCAs, LANTrackers: cfg.LANTrackers,
 		Version: Version, Log: hidden(cfg.Log),
 	}
-	ec.LSD = cfg.LSD == LSDOn || cfg.LSD == LSDDefault && !netio.PolicyFor(cfg.listen()).LoopbackOnly
+	ec.LSD = cfg.LSD == LSDAlways || cfg.LSD == LSDAuto && !netio.PolicyFor(cfg.listen()).LoopbackOnly
 	if !cfg.DHT.Off {
 		ec.DHT = &engine.DHTConfig{Nodes: cfg.DHT.Nodes, StateFile: cfg.DHT.StateFile, ReadOnly: cfg.DHT.ReadOnly}
 		if cfg.DHT.PublicNodes {
@@ -100,9 +100,9 @@ func (e *Engine) Addrs() []netip.AddrPort { return e.e.Addrs() }
 // may not be open to the world.
 func (e *Engine) Reached() int64 { return e.e.Reached() }
 
-// External gives the addresses at which the world sees the engine, as far as enough others
+// ExternalAddrs gives the addresses at which the world sees the engine, as far as enough others
 // agree: at most one of each family.
-func (e *Engine) External() []netip.Addr { return e.e.External() }
+func (e *Engine) ExternalAddrs() []netip.Addr { return e.e.External() }
 
 // Add adds a torrent: what lies in its folder is checked and used, then the
 // rest is fetched. It returns at once. The error is ErrNotTorrent when the
@@ -124,7 +124,12 @@ func (e *Engine) Add(opt AddOptions) (*Torrent, error) {
 	if err != nil {
 		return nil, publicError(err)
 	}
-	return &Torrent{t: t, meta: meta}, nil
+	return handle(t), nil
+}
+
+// handle returns the Torrent of a torrent of the engine, always the same one.
+func handle(t *engine.Torrent) *Torrent {
+	return t.Owner(func() any { return &Torrent{t: t, meta: t.Meta()} }).(*Torrent)
 }
 
 // spec gives what the engine is told, but for what the metainfo decides.
@@ -140,7 +145,7 @@ func (opt *AddOptions) spec() (engine.Spec, error) {
 		opt.Dir = "."
 	}
 	return engine.Spec{
-		Dir: opt.Dir, FileName: opt.FileName, Peers: opt.Peers, WebSeeds: opt.WebSeeds, SeedOnly: opt.SeedOnly, InOrder: opt.Sequential, Anew: opt.Anew, Allocate: opt.Allocate, Overwrite: opt.Overwrite, NeedRoom: opt.NeedRoom,
+		Dir: opt.Dir, FileName: opt.FileName, Peers: opt.Peers, WebSeeds: opt.WebSeeds, SeedOnly: opt.SeedOnly, InOrder: opt.Sequential, Anew: opt.Redownload, Allocate: opt.Allocate, Overwrite: opt.Overwrite, NeedRoom: opt.NeedRoom,
 		Limits: opt.Limits.inner(), Paused: opt.Paused, Forced: opt.Forced, Share: shared,
 	}, nil
 }
@@ -166,7 +171,7 @@ func (opt *AddOptions) known(meta *metainfo.Torrent) (prio []uint8, paths *engin
 func (e *Engine) Torrents() []*Torrent {
 	var out []*Torrent
 	for _, t := range e.e.Torrents() {
-		out = append(out, &Torrent{t: t, meta: t.Meta()})
+		out = append(out, handle(t))
 	}
 	return out
 }
@@ -182,7 +187,8 @@ func (e *Engine) Close(ctx context.Context) error {
 	return err
 }
 
-// Torrent is one torrent of an Engine. Its methods are safe for concurrent use.
+// Torrent is one torrent of an Engine. Its methods are safe for concurrent use. A torrent has
+// one handle, so == and map keys tell torrents apart.
 type Torrent struct {
 	t    *engine.Torrent
 	meta *metainfo.Torrent
@@ -218,24 +224,21 @@ func (t *Torrent) Move(ctx context.Context, dir string, progress func(done, tota
 // for this run, and is not remembered. The torrent must be checked: see Checked.
 func (t *Torrent) AddPeers(peers ...netip.AddrPort) { t.t.AddPeers(peers) }
 
-// FetchAnew has a torrent that is Missing fetched again, as AddOptions.Anew does.
-func (t *Torrent) FetchAnew() { t.t.FetchAnew() }
+// RedownloadMissing fetches a torrent in StateMissing again, as AddOptions.Redownload does.
+func (t *Torrent) RedownloadMissing() { t.t.FetchAnew() }
 
-// Checked waits until what lay on disk at the start is checked, and gives the
-// state of things then: also Missing or Held, when nothing could be read.
-func (t *Torrent) Checked(ctx context.Context) (Stats, error) {
+// WaitChecked waits until what lay on disk at the start is checked, and gives the
+// state of things then: also StateMissing or StateStalled, when nothing could be read.
+func (t *Torrent) WaitChecked(ctx context.Context) (Stats, error) {
 	err := t.t.Checked(ctx)
 	return t.Stats(), publicError(err)
 }
 
 // Stop stops the torrent and waits until nothing of it is left running. What
 // is verified stays on disk and is used when the torrent is added again. With
-// Config.Remember it is remembered as stopped; Engine.Start has it run again, and
+// Config.Remember it is remembered as stopped; Engine.StartTorrent has it run again, and
 // Engine.Close stops torrents without that.
-func (t *Torrent) Stop(ctx context.Context) error {
-	t.t.Stop(ctx)
-	return nil
-}
+func (t *Torrent) Stop(ctx context.Context) { t.t.Stop(ctx) }
 
 // Stats gives the latest snapshot. It never waits for the engine.
 func (t *Torrent) Stats() Stats {
@@ -252,9 +255,10 @@ func (t *Torrent) Stats() Stats {
 		Waiting: waiting(s), Nobody: int(w.Stand.Nobody),
 		External: s.External, Contacts: contacts(w.Contacts),
 	}
+	out.Left = w.Size - w.Verified
 	if w.WantedSize > 0 { // 0 before the swarm is there
-		out.Left = w.Size - w.WantedSize
-		out.LeftHad = w.Verified - w.WantedVerified
+		out.Unwanted = w.Size - w.WantedSize
+		out.UnwantedVerified = w.Verified - w.WantedVerified
 	}
 	out.Short = shortage(t.t.Short())
 	t.withoutPads(&out)
@@ -281,9 +285,9 @@ func contacts(c swarm.Contacts) Contacts {
 }
 
 var states = map[engine.State]State{
-	engine.Checking: Checking, engine.Downloading: Downloading, engine.Seeding: Seeding,
-	engine.Incomplete: Incomplete, engine.Held: Held, engine.Missing: Missing,
-	engine.Stopped: Stopped, engine.Failed: Failed, engine.Metadata: Metadata, engine.Queued: Queued, engine.Paused: Paused,
+	engine.Checking: StateChecking, engine.Downloading: StateDownloading, engine.Seeding: StateSeeding,
+	engine.Incomplete: StateIncomplete, engine.Held: StateStalled, engine.Missing: StateMissing,
+	engine.Stopped: StateStopped, engine.Failed: StateFailed, engine.Metadata: StateMetadata, engine.Queued: StateQueued, engine.Paused: StatePaused,
 }
 
 func trackerStats(of *engine.Stats, s announce.TrackerStatus) TrackerStats {
@@ -309,7 +313,7 @@ func (t *Torrent) Progress(ctx context.Context, every time.Duration) iter.Seq[St
 					return
 				}
 			}
-			if s.State == Stopped || s.State == Failed {
+			if s.State == StateStopped || s.State == StateFailed {
 				return
 			}
 			select {
@@ -354,7 +358,7 @@ func eventsOf(ctx context.Context, sub *engine.Subscription) iter.Seq2[*Torrent,
 				if !ok {
 					return
 				}
-				if !yield(&Torrent{t: e.Torrent, meta: e.Torrent.Meta()}, Event{
+				if !yield(handle(e.Torrent), Event{
 					At: e.At, Kind: eventKinds[e.Kind], Piece: e.Piece, Peer: e.Peer,
 					More: e.More, Text: shown("", e.Text), Err: publicError(e.Err), Kept: usersFiles(e.Kept),
 				}) {
@@ -367,14 +371,14 @@ func eventsOf(ctx context.Context, sub *engine.Subscription) iter.Seq2[*Torrent,
 	}
 }
 
-// Updated is when the latest snapshot was made, and State what it says: to find out
+// StatsTime is when the latest snapshot was made, and State what it says: to find out
 // whether there is anything new in Stats, of many torrents and often.
-func (t *Torrent) Updated() time.Time { at, _ := t.t.Updated(); return at }
+func (t *Torrent) StatsTime() time.Time { at, _ := t.t.Updated(); return at }
 
-// Changes goes up whenever a snapshot of a torrent is made, so that of thousands it is
+// StatsVersion goes up whenever a snapshot of a torrent is made, so that of thousands it is
 // found out at once that there is nothing new. It says nothing of torrents that are
 // Checking, which count on.
-func (e *Engine) Changes() uint64 { return e.e.Changes() }
+func (e *Engine) StatsVersion() uint64 { return e.e.Changes() }
 
 // State is that of the latest snapshot.
 func (t *Torrent) State() State { _, s := t.t.Updated(); return states[s] }
@@ -382,8 +386,8 @@ func (t *Torrent) State() State { _, s := t.t.Updated(); return states[s] }
 var eventKinds = map[engine.EventKind]EventKind{
 	engine.EventChecked: EventChecked, engine.EventPeerJoined: EventPeerJoined, engine.EventPeerLeft: EventPeerLeft,
 	engine.EventPieceVerified: EventPieceVerified, engine.EventPieceFailed: EventPieceFailed,
-	engine.EventBanned: EventBanned, engine.EventWebSeed: EventWebSeed, engine.EventFiles: EventFiles, engine.EventKept: EventKept, engine.EventSpace: EventSpace, engine.EventHeld: EventHeld,
-	engine.EventGoesOn: EventGoesOn, engine.EventComplete: EventComplete, engine.EventError: EventError,
+	engine.EventBanned: EventBanned, engine.EventWebSeed: EventWebSeed, engine.EventFiles: EventFiles, engine.EventKept: EventKept, engine.EventSpace: EventSpace, engine.EventHeld: EventStalled,
+	engine.EventGoesOn: EventResumed, engine.EventComplete: EventComplete, engine.EventError: EventError,
 	engine.EventStopped: EventStopped, engine.EventPaused: EventPaused, engine.EventQueued: EventQueued,
 	engine.EventShared: EventShared,
 }

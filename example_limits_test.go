@@ -9,7 +9,7 @@ import (
 )
 
 // Other limits hold during office hours, and whenever somebody says so.
-func ExampleEngine_SetAlternative() {
+func ExampleEngine_SetAltLimits() {
 	engine, err := shoal.New(shoal.Config{
 		Listen: netip.MustParseAddrPort("127.0.0.1:0"), // nothing leaves this machine
 		DHT:    shoal.DHTConfig{Off: true},
@@ -23,11 +23,11 @@ func ExampleEngine_SetAlternative() {
 	}
 	defer engine.Close(context.Background())
 
-	if err := engine.SetAlternative(shoal.Limits{Up: 256 << 10}, "mon-fri 08:00-18:00"); err != nil {
+	if err := engine.SetAltLimits(shoal.Limits{Up: 256 << 10}, "mon-fri 08:00-18:00"); err != nil {
 		fmt.Println(err)
 		return
 	}
-	engine.SwitchAlternative(true) // until the plan next has something to say
+	engine.UseAltLimits(true) // until the plan next has something to say
 	limits, alternative := engine.Limits()
 	fmt.Println(limits.Up, alternative)
 	// Output: 262144 true

@@ -206,7 +206,7 @@ func ExampleTorrent_Progress() {
 		log.Fatal(err)
 	}
 	for s := range t.Progress(ctx, 20*time.Millisecond) {
-		if s.State == shoal.Seeding {
+		if s.State == shoal.StateSeeding {
 			fmt.Println(s.Name, s.Verified, "of", s.Size)
 			break
 		}

@@ -36,10 +36,10 @@ func (e *Engine) SetLimits(l Limits) error {
 	return nil
 }
 
-// SetAlternative gives the engine limits that hold instead of the others at the times of a
+// SetAltLimits gives the engine limits that hold instead of the others at the times of a
 // plan, in the time zone of this machine. An empty plan means: by hand only. A plan is
 // written like "mon-fri 08:00-18:30, sat,sun 23:00-06:00". The error is ErrConfig.
-func (e *Engine) SetAlternative(l Limits, plan string) error {
+func (e *Engine) SetAltLimits(l Limits, plan string) error {
 	if err := l.check(); err != nil {
 		return err
 	}
@@ -62,9 +62,9 @@ func parsePlan(plan string) ([]schedule.Span, error) {
 	return spans, nil
 }
 
-// SwitchAlternative has the alternative limits hold, or not, until the plan next has
+// UseAltLimits has the alternative limits hold, or not, until the plan next has
 // something to say.
-func (e *Engine) SwitchAlternative(on bool) { e.e.SwitchAlternative(on) }
+func (e *Engine) UseAltLimits(on bool) { e.e.SwitchAlternative(on) }
 
 // Limits gives the limits that hold now, and whether they are the alternative ones.
 func (e *Engine) Limits() (l Limits, alternative bool) {
@@ -81,3 +81,6 @@ func (t *Torrent) SetLimits(l Limits) error {
 	t.t.SetLimits(l.inner())
 	return nil
 }
+
+// Limits returns the limits of the torrent; the engine's hold besides.
+func (t *Torrent) Limits() Limits { return Limits(t.t.Limits()) }

@@ -27,16 +27,16 @@ func TestLimitsAreChecked(t *testing.T) {
 	if err := e.SetLimits(shoal.Limits{}); err != nil {
 		t.Error(err)
 	}
-	if err := e.SetAlternative(shoal.Limits{Up: 5}, "someday"); !errors.Is(err, shoal.ErrConfig) {
+	if err := e.SetAltLimits(shoal.Limits{Up: 5}, "someday"); !errors.Is(err, shoal.ErrConfig) {
 		t.Errorf("SetAlternative: %v", err)
 	}
-	if err := e.SetAlternative(shoal.Limits{Up: 5}, "mon-sun 00:00-24:00"); err != nil {
+	if err := e.SetAltLimits(shoal.Limits{Up: 5}, "mon-sun 00:00-24:00"); err != nil {
 		t.Error(err)
 	}
 	if l, alt := e.Limits(); l.Up != 5 || !alt {
 		t.Errorf("limits %+v, alternative %v", l, alt)
 	}
-	e.SwitchAlternative(false)
+	e.UseAltLimits(false)
 	if l, alt := e.Limits(); l.Up != 0 || alt {
 		t.Errorf("limits %+v, alternative %v", l, alt)
 	}

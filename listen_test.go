@@ -61,7 +61,7 @@ func TestListenAlso(t *testing.T) {
 	if len(addrs) != 2 || addrs[0].Port() != addrs[1].Port() || !slices.Contains(addrs, e.Addr()) {
 		t.Errorf("it listens on %v", addrs)
 	}
-	if e.External() != nil {
-		t.Errorf("it takes itself for %v", e.External())
+	if e.ExternalAddrs() != nil {
+		t.Errorf("it takes itself for %v", e.ExternalAddrs())
 	}
 }

@@ -2,7 +2,6 @@ package shoal
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 
@@ -11,9 +10,6 @@ import (
 	"shoal/magnet"
 	"shoal/metainfo"
 )
-
-// ErrV2 says that a magnet link names a torrent of BitTorrent v2 alone.
-var ErrV2 = errors.New("a torrent of BitTorrent v2 alone, which is not supported yet")
 
 // A Magnet is a torrent of which nothing is known but its info-hash and where its peers may
 // be, until its metadata has come from them (BEP 9). Its methods are safe for concurrent
@@ -78,8 +74,8 @@ func (opt *AddOptions) choose(l *magnet.Link, meta *metainfo.Torrent) ([]uint8, 
 	if opt.MetadataOnly {
 		return nil, nil, nil
 	}
-	if opt.Known != nil {
-		if err := opt.Known(meta, opt); err != nil {
+	if opt.OnMetadata != nil {
+		if err := opt.OnMetadata(meta, opt); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -129,7 +125,7 @@ func (m *Magnet) Wait(ctx context.Context) (*Torrent, error) {
 	if err != nil || t == nil {
 		return nil, publicError(err)
 	}
-	return &Torrent{t: t, meta: meta}, nil
+	return handle(t), nil
 }
 
 // Metainfo waits as Wait does, and gives the content of a .torrent file.
@@ -186,10 +182,7 @@ func (m *Magnet) Stats() MagnetStats {
 }
 
 // Stop ends it, and the torrent that came of it, and waits until nothing is left running.
-func (m *Magnet) Stop(ctx context.Context) error {
-	m.m.Stop(ctx)
-	return nil
-}
+func (m *Magnet) Stop(ctx context.Context) { m.m.Stop(ctx) }
 
 // Metainfo gives the torrent as the content of a .torrent file.
 func (t *Torrent) Metainfo() ([]byte, error) { return t.meta.Encode() }

@@ -3,7 +3,7 @@ package shoal
 // MemoryStats is the memory that an engine has taken for the bytes of torrents, and where
 // it is. All sizes are in bytes.
 type MemoryStats struct {
-	Limit   int64 // what block buffers may take together: Config.BufferMiB
+	Limit   int64 // what block buffers may take together: Config.BufferBytes
 	Buffers int64 // block buffers taken from the system, and kept
 	InUse   int64 // of those, that hold a block on its way
 	Stalled int64 // of those, that hold what could not be written yet

@@ -14,18 +14,18 @@ func (t *Torrent) withoutPads(s *Stats) {
 		if !f.Pad {
 			continue
 		}
-		wanted := s.Left == 0 || t.padWanted(i)
+		wanted := s.Unwanted == 0 || t.padWanted(i)
 		eachPart(info, f, func(piece, n int64) {
 			had := piece < int64(len(s.Map)) && s.Map[piece] == 'v'
 			s.Size -= n
 			if !wanted {
-				s.Left -= n
+				s.Unwanted -= n
 			}
 			if had {
 				s.Verified -= n
 			}
 			if had && !wanted {
-				s.LeftHad -= n
+				s.UnwantedVerified -= n
 			}
 		})
 	}

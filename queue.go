@@ -46,17 +46,17 @@ func (t *Torrent) Pause() { t.t.Pause() }
 // Resume ends a Pause. Where as many run as Config.Queue lets, it waits for its turn.
 func (t *Torrent) Resume() { t.t.Resume() }
 
-// Force has the torrent run whatever Config.Queue says, without counting as one of those
+// SetForced has the torrent run whatever Config.Queue says, without counting as one of those
 // that run. It does not end a Pause.
-func (t *Torrent) Force(on bool) { t.t.Force(on) }
+func (t *Torrent) SetForced(on bool) { t.t.Force(on) }
 
-// Place is where the torrent stands in the order of the engine, from 0; -1 when it has
+// QueuePosition is where the torrent stands in the order of the engine, from 0; -1 when it has
 // ended.
-func (t *Torrent) Place() int { return t.t.Engine().Place(t.t) }
+func (t *Torrent) QueuePosition() int { return t.t.Engine().Place(t.t) }
 
-// MoveTo puts the torrent at a place in the order of the engine: 0 is the top, and beyond
+// SetQueuePosition puts the torrent at a place in the order of the engine: 0 is the top, and beyond
 // the end means there.
-func (t *Torrent) MoveTo(place int) { t.t.Engine().MoveTo(t.t, place) }
+func (t *Torrent) SetQueuePosition(place int) { t.t.Engine().MoveTo(t.t, place) }
 
-// MoveBy puts the torrent so many places further down, or up where that is negative.
-func (t *Torrent) MoveBy(places int) { t.t.Engine().MoveBy(t.t, places) }
+// ShiftQueuePosition puts the torrent so many places further down, or up where that is negative.
+func (t *Torrent) ShiftQueuePosition(places int) { t.t.Engine().MoveBy(t.t, places) }

@@ -47,26 +47,26 @@ func TestPauseAndPlaces(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if st, err := tor.Checked(t.Context()); err != nil || st.State != shoal.Paused || st.Have != 1 {
+		if st, err := tor.WaitChecked(t.Context()); err != nil || st.State != shoal.StatePaused || st.Have != 1 {
 			t.Errorf("added paused: %v, %d pieces, %v", st.State, st.Have, err)
 		}
 		all = append(all, tor)
 	}
-	all[2].MoveTo(0)
-	all[0].MoveBy(1)
+	all[2].SetQueuePosition(0)
+	all[0].ShiftQueuePosition(1)
 	for i, want := range []int{2, 1, 0} {
-		if got := all[i].Place(); got != want {
+		if got := all[i].QueuePosition(); got != want {
 			t.Errorf("torrent %d stands at %d, want %d", i, got, want)
 		}
 	}
 	all[1].Resume()
 	for range all[1].Progress(t.Context(), 0) {
-		if all[1].State() == shoal.Seeding {
+		if all[1].State() == shoal.StateSeeding {
 			break
 		}
 	}
 	all[1].Stop(t.Context())
-	if got := all[1].Place(); got != -1 {
+	if got := all[1].QueuePosition(); got != -1 {
 		t.Errorf("one that has ended stands at %d", got)
 	}
 }

@@ -23,7 +23,7 @@ type Remembered struct {
 	Size     int64  // bytes of all files
 	Added    time.Time
 
-	// Stopped torrents stay as they are until Engine.Start.
+	// Stopped torrents stay as they are until Engine.StartTorrent.
 	Stopped    bool
 	Paused     bool  // by the user
 	Uploaded   int64 // payload bytes of all runs
@@ -56,7 +56,7 @@ func (e *Engine) Remembered() []Remembered {
 	for _, r := range e.e.Remembered() {
 		out := remembered(r)
 		if r.Torrent != nil {
-			out.Torrent = &Torrent{t: r.Torrent, meta: r.Torrent.Meta()}
+			out.Torrent = handle(r.Torrent)
 		}
 		all = append(all, out)
 	}
@@ -85,10 +85,10 @@ func problems(inner []catalogue.Problem) []Problem {
 	return all
 }
 
-// Start has a torrent run again that is remembered as stopped, with what was chosen for
+// StartTorrent has a torrent run again that is remembered as stopped, with what was chosen for
 // it. Its files are where they were, or in dir when that is not empty. The error is
 // ErrUnknown, ErrDuplicate when it runs, or says why it can't.
-func (e *Engine) Start(infoHash, dir string) (*Torrent, error) {
+func (e *Engine) StartTorrent(infoHash, dir string) (*Torrent, error) {
 	h, err := parseHash(infoHash)
 	if err != nil {
 		return nil, err
@@ -97,7 +97,7 @@ func (e *Engine) Start(infoHash, dir string) (*Torrent, error) {
 	if err != nil {
 		return nil, publicError(err)
 	}
-	return &Torrent{t: t, meta: t.Meta()}, nil
+	return handle(t), nil
 }
 
 // Remove stops a torrent, if it runs, and forgets it: when Remove returns nil it will

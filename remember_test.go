@@ -48,9 +48,7 @@ func TestRemembered(t *testing.T) {
 	if err := shoal.Forget(ctx, state, hash); !errors.Is(err, shoal.ErrInUse) {
 		t.Errorf("forget while it runs: %v", err)
 	}
-	if err := tor.Stop(ctx); err != nil {
-		t.Fatal(err)
-	}
+	tor.Stop(ctx)
 	if err := e.Close(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +67,7 @@ func TestRemembered(t *testing.T) {
 	if n := len(e.Torrents()); n != 0 {
 		t.Errorf("%d torrents run", n)
 	}
-	if tor, err = e.Start(hash, ""); err != nil {
+	if tor, err = e.StartTorrent(hash, ""); err != nil {
 		t.Fatal(err)
 	}
 	if err := tor.Wait(ctx); err != nil {
@@ -79,7 +77,7 @@ func TestRemembered(t *testing.T) {
 		t.Errorf("%d pieces were hashed", s.Hashed)
 	}
 	for _, h := range []string{"", "spam", strings.Repeat("0", 40)} {
-		if _, err := e.Start(h, ""); !errors.Is(err, shoal.ErrUnknown) {
+		if _, err := e.StartTorrent(h, ""); !errors.Is(err, shoal.ErrUnknown) {
 			t.Errorf("start %q: %v", h, err)
 		}
 		if err := e.Remove(ctx, h); !errors.Is(err, shoal.ErrUnknown) {

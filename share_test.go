@@ -60,7 +60,7 @@ func TestShareLimits(t *testing.T) {
 		t.Error(err)
 	}
 	for range tor.Progress(t.Context(), 0) {
-		if tor.State() == shoal.Paused {
+		if tor.State() == shoal.StatePaused {
 			break
 		}
 	}

@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestErrorsThatCallersChooseBy(t *testing.T) {
 	ctx := t.Context()
-	for _, cfg := range []shoal.Config{{Slots: -1}, {SuperSeed: "yes"}, {SeedChoking: "slowest"}, {MaxPeers: -1}, {BufferMiB: 1}, {Workers: -2}} {
+	for _, cfg := range []shoal.Config{{Slots: -1}, {SuperSeed: "yes"}, {SeedChoking: "slowest"}, {MaxPeers: -1}, {BufferBytes: 1 << 20}, {LSD: "yes"}, {Workers: -2}} {
 		if _, err := shoal.New(cfg); !errors.Is(err, shoal.ErrConfig) {
 			t.Errorf("%+v: %v, want ErrConfig", cfg, err)
 		}
@@ -48,9 +48,7 @@ func TestErrorsThatCallersChooseBy(t *testing.T) {
 	if m := e.Memory(); m.Limit != 8<<20 || m.Devices != 1 || m.InUse != 0 || m.Checks == 0 {
 		t.Errorf("memory: %+v", m)
 	}
-	if err := tor.Stop(ctx); err != nil {
-		t.Fatal(err)
-	}
+	tor.Stop(ctx)
 	if got := len(e.Torrents()); got != 0 {
 		t.Errorf("%d torrents are left after the only one was stopped", got)
 	}
@@ -61,7 +59,7 @@ func TestErrorsThatCallersChooseBy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s, err := tor.Checked(ctx); err != nil || s.Have != 0 || s.State != shoal.Downloading {
+	if s, err := tor.WaitChecked(ctx); err != nil || s.Have != 0 || s.State != shoal.StateDownloading {
 		t.Errorf("in an empty folder: %+v, %v", s, err)
 	}
 	if err := e.Close(ctx); err != nil {
@@ -70,7 +68,7 @@ func TestErrorsThatCallersChooseBy(t *testing.T) {
 	if err := tor.Wait(ctx); !errors.Is(err, shoal.ErrStopped) {
 		t.Errorf("stopped while incomplete: %v, want ErrStopped", err)
 	}
-	if s := tor.Stats(); s.State != shoal.Stopped {
+	if s := tor.Stats(); s.State != shoal.StateStopped {
 		t.Errorf("state %s after the engine was closed", s.State)
 	}
 	if _, err := e.Add(shoal.AddOptions{Metainfo: metainfo, Dir: dir}); !errors.Is(err, shoal.ErrStopped) {

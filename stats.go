@@ -6,25 +6,28 @@ import (
 )
 
 // Stats is an immutable snapshot of a torrent, made at most four times a second.
+//
+//shoal:fields a snapshot is one flat value that callers copy and compare
 type Stats struct {
 	At       time.Time
 	Name     string
 	InfoHash string // 40 hex digits
 	State    State
-	Err      error     // with Failed, Held and Missing
+	Err      error     // in StateFailed, StateStalled and StateMissing
 	Short    *Shortage // why it does not fit on its volumes; nil while it does, or where the system does not tell
 
-	Size        int64   // bytes of all files
-	Verified    int64   // bytes in verified pieces
-	Left        int64   // bytes in pieces of files that are left out; Size-Left are wanted
-	LeftHad     int64   // of these, verified all the same
-	PieceLength int64   // bytes
-	Pieces      int     // how many there are
-	Have        int     // how many are verified
-	Checked     int     // pieces looked at so far, while Checking
-	CheckRate   float64 // bytes a second that are hashed, while Checking
-	Hashed      int     // pieces that were in doubt when the files were last looked at, and were hashed
-	Map         []byte  // one of 'v' verified, 's' started, 'm' missing for each piece; shared, read only
+	Size             int64   // bytes of all files
+	Verified         int64   // bytes in verified pieces
+	Left             int64   // bytes that are not verified, as trackers are told it (BEP 3)
+	Unwanted         int64   // bytes in pieces of files that are left out
+	UnwantedVerified int64   // of these, verified all the same
+	PieceLength      int64   // bytes
+	Pieces           int     // how many there are
+	Have             int     // how many are verified
+	Checked          int     // pieces looked at so far, while Checking
+	CheckRate        float64 // bytes a second that are hashed, while Checking
+	Hashed           int     // pieces that were in doubt when the files were last looked at, and were hashed
+	Map              []byte  // one of 'v' verified, 's' started, 'm' missing for each piece; shared, read only
 
 	Downloaded int64 // payload bytes received in this run, wasted ones included
 	Wasted     int64 // of these, received twice or in failed pieces
@@ -64,19 +67,19 @@ type Stats struct {
 }
 
 // Wanted is how many bytes are in pieces that are wanted: less than Size where files are left out.
-func (s Stats) Wanted() int64 { return s.Size - s.Left }
+func (s Stats) Wanted() int64 { return s.Size - s.Unwanted }
 
 // WantedVerified is how many of the wanted bytes are verified.
-func (s Stats) WantedVerified() int64 { return s.Verified - s.LeftHad }
+func (s Stats) WantedVerified() int64 { return s.Verified - s.UnwantedVerified }
 
 // ETA is how long the rest takes at the rate of the last half minute in which bytes came, or,
 // while Checking, how long the check takes. ok is false while that cannot be said: nothing
 // comes, or what is missing is at no source.
 func (s Stats) ETA() (d time.Duration, ok bool) {
-	if s.State == Checking && s.CheckRate >= 1 {
+	if s.State == StateChecking && s.CheckRate >= 1 {
 		return time.Duration(float64(s.Pieces-s.Checked) * float64(s.PieceLength) / s.CheckRate * float64(time.Second)), true
 	}
-	if s.State != Downloading || s.DownRate < 1 || s.DownMean < 1 || s.Peers == 0 && s.Nobody > 0 {
+	if s.State != StateDownloading || s.DownRate < 1 || s.DownMean < 1 || s.Peers == 0 && s.Nobody > 0 {
 		return 0, false
 	}
 	return time.Duration(float64(s.Wanted()-s.WantedVerified()) / s.DownMean * float64(time.Second)), true

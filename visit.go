@@ -21,13 +21,13 @@ func (e *Engine) Visit(infoHash, dir string) (*Torrent, error) {
 	if err != nil {
 		return nil, publicError(err)
 	}
-	return &Torrent{t: t, meta: t.Meta()}, nil
+	return handle(t), nil
 }
 
-// Note makes durable where the files of a remembered torrent are, and what they are
-// called. Move and Rename do it themselves; Note is for a torrent that was started in
+// SavePaths makes durable where the files of a remembered torrent are, and what they are
+// called. Move and Rename do it themselves; SavePaths is for a torrent that was started in
 // another folder than it had. It must be checked first: see Checked.
-func (t *Torrent) Note(ctx context.Context) error {
+func (t *Torrent) SavePaths(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

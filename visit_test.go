@@ -50,16 +50,14 @@ func TestVisit(t *testing.T) {
 	if tor, err = e.Visit(hash, ""); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tor.Checked(ctx); err != nil {
+	if _, err := tor.WaitChecked(ctx); err != nil {
 		t.Fatal(err)
 	}
 	to := t.TempDir()
 	if err := tor.Move(ctx, to, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := tor.Stop(ctx); err != nil {
-		t.Fatal(err)
-	}
+	tor.Stop(ctx)
 	if err := e.Close(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +75,7 @@ func TestVisit(t *testing.T) {
 	if l, own := tor.ShareLimits(); !own || l.Ratio != 3 {
 		t.Errorf("share limits: %+v", l)
 	}
-	if s, err := tor.Checked(ctx); err != nil || s.Have != s.Pieces || s.Hashed != 0 || s.State != shoal.Paused {
+	if s, err := tor.WaitChecked(ctx); err != nil || s.Have != s.Pieces || s.Hashed != 0 || s.State != shoal.StatePaused {
 		t.Errorf("after the visit: %+v, %v", s, err)
 	}
 	if _, err := e.Visit(hash, ""); !errors.Is(err, shoal.ErrDuplicate) {

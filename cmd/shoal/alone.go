@@ -56,12 +56,12 @@ func alone(ctx context.Context, what string, k known, n netFlags) (*solo, error)
 	}
 	var s shoal.Stats
 	if err == nil {
-		s, err = a.torrent.Checked(ctx)
+		s, err = a.torrent.WaitChecked(ctx)
 	}
 	switch {
 	case err != nil:
 		err = fail(what, err)
-	case a.listed && (s.State == shoal.Missing || s.Err == nil):
+	case a.listed && (s.State == shoal.StateMissing || s.Err == nil):
 	case s.Err != nil:
 		err = fail(what, s.Err)
 	case s.Have == 0:
@@ -78,14 +78,12 @@ func alone(ctx context.Context, what string, k known, n netFlags) (*solo, error)
 // folder to. gone says why they are not where they were.
 func (a *solo) relist(ctx context.Context, what, to string, gone error) error {
 	hash := a.torrent.InfoHash()
-	if err := a.torrent.Stop(ctx); err != nil {
-		return fail(what, err)
-	}
+	a.torrent.Stop(ctx)
 	t, err := a.engine.Visit(hash, to)
 	if err != nil {
 		return fail(what, err)
 	}
-	s, err := t.Checked(ctx)
+	s, err := t.WaitChecked(ctx)
 	if err != nil {
 		return fail(what, err)
 	}
@@ -96,5 +94,5 @@ func (a *solo) relist(ctx context.Context, what, to string, gone error) error {
 		}
 	}
 	a.torrent = t
-	return fail(what, t.Note(ctx))
+	return fail(what, t.SavePaths(ctx))
 }

@@ -118,7 +118,7 @@ func (d *download) begin(ctx context.Context, n netFlags) error {
 		return err
 	}
 	t, err := d.add(ctx, n, shoal.AddOptions{
-		Metainfo: d.src.raw, FileName: d.src.fileName(), Dir: d.dir, Peers: n.peers, WebSeeds: d.webSeeds, Anew: d.anew, Allocate: d.allocate, Overwrite: d.overwrite, NeedRoom: !d.noRoom, Share: d.share.limits(), Sequential: d.sequential,
+		Metainfo: d.src.raw, FileName: d.src.fileName(), Dir: d.dir, Peers: n.peers, WebSeeds: d.webSeeds, Redownload: d.anew, Allocate: d.allocate, Overwrite: d.overwrite, NeedRoom: !d.noRoom, Share: d.share.limits(), Sequential: d.sequential,
 	})
 	if err != nil {
 		if made { // for nothing: it is removed if nothing is in it
@@ -160,7 +160,7 @@ func (d *download) add(ctx context.Context, n netFlags, opt shoal.AddOptions) (*
 		}
 		return d.engine.Add(opt)
 	}
-	opt.Known = known
+	opt.OnMetadata = known
 	m, err := d.engine.AddMagnet(d.src.link.String(), opt)
 	if err != nil {
 		return nil, err
@@ -181,8 +181,8 @@ func (d *download) add(ctx context.Context, n netFlags, opt shoal.AddOptions) (*
 func (d *download) run(ctx context.Context, seed bool) error {
 	w := watchAll(d.out, d.engine, watching{patience: d.patience.held}, []*shoal.Torrent{d.torrent})
 	defer w.stop()
-	checked, err := d.torrent.Checked(ctx)
-	if err == nil && checked.State == shoal.Missing {
+	checked, err := d.torrent.WaitChecked(ctx)
+	if err == nil && checked.State == shoal.StateMissing {
 		if !d.waits {
 			w.stop()
 			return d.missing(checked)
@@ -314,17 +314,17 @@ func ended(ctx context.Context, out *output, engine *shoal.Engine, torrents ...*
 	var changed uint64
 	for first := true; ; first = false {
 		err := shoal.ErrStopped
-		now := engine.Changes()
+		now := engine.StatsVersion()
 		for _, t := range torrents {
 			if now == changed && !first {
 				break
 			}
 			state := t.State()
-			if gone[t] || state != shoal.Failed && state != shoal.Stopped && state != shoal.Paused {
+			if gone[t] || state != shoal.StateFailed && state != shoal.StateStopped && state != shoal.StatePaused {
 				continue
 			}
 			gone[t] = true
-			if state == shoal.Paused {
+			if state == shoal.StatePaused {
 				enough = true
 				continue
 			}

@@ -102,10 +102,10 @@ func (w *watcher) event(t *shoal.Torrent, e shoal.Event) {
 			w.out.event(string(e.Kind), spaceEvent{t.InfoHash(), e.Text, *shortOf(s)})
 		}
 		w.tell(e, "torrent", name+": "+text)
-	case shoal.EventHeld:
+	case shoal.EventStalled:
 		w.out.event(string(e.Kind), heldEvent{t.InfoHash(), string(t.Stats().State), e.Text})
 		w.tell(e, "torrent", name+" waits: "+text)
-	case shoal.EventGoesOn:
+	case shoal.EventResumed:
 		w.out.event(string(e.Kind), filesEvent{InfoHash: t.InfoHash()})
 		w.tell(e, "torrent", name+" goes on")
 	case shoal.EventShared:

@@ -83,10 +83,10 @@ func TestHeldIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := &watcher{out: out}
-	w.event(tor, shoal.Event{Kind: shoal.EventHeld, Text: "write files/one.bin: no space left on device"})
+	w.event(tor, shoal.Event{Kind: shoal.EventStalled, Text: "write files/one.bin: no space left on device"})
 	if e := r.await("held", nil); !strings.Contains(e["text"].(string), "no space left") {
 		t.Errorf("told: %v", e)
 	}
-	w.event(tor, shoal.Event{Kind: shoal.EventGoesOn})
+	w.event(tor, shoal.Event{Kind: shoal.EventResumed})
 	r.await("goes-on", nil)
 }

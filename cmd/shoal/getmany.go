@@ -230,8 +230,8 @@ func (g *gathering) one(ctx context.Context, w *wanted, n netFlags) {
 
 // await waits until one is complete.
 func (g *gathering) await(ctx context.Context, w *wanted) {
-	checked, err := w.torrent.Checked(ctx)
-	if err == nil && checked.State == shoal.Missing && !w.waits {
+	checked, err := w.torrent.WaitChecked(ctx)
+	if err == nil && checked.State == shoal.StateMissing && !w.waits {
 		err = w.missing(checked)
 	}
 	if err == nil {

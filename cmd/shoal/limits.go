@@ -54,5 +54,5 @@ func (l *limitFlags) alternative(e *shoal.Engine) error {
 	if l.altWhen == "" {
 		return nil
 	}
-	return e.SetAlternative(shoal.Limits{Up: int64(l.altUp.sizeFlag), Down: int64(l.altDown.sizeFlag)}, string(l.altWhen))
+	return e.SetAltLimits(shoal.Limits{Up: int64(l.altUp.sizeFlag), Down: int64(l.altDown.sizeFlag)}, string(l.altWhen))
 }

@@ -50,12 +50,12 @@ func TestNearby(t *testing.T) {
 		want       bool
 		config     shoal.LSD
 	}{
-		{"", false, false, true, shoal.LSDDefault},
-		{"", true, false, false, shoal.LSDOff},
-		{"127.0.0.1:0", false, false, false, shoal.LSDDefault},
-		{"127.0.0.1:0 [::1]:0", false, false, false, shoal.LSDDefault},
-		{"127.0.0.1:0 0.0.0.0:0", false, false, true, shoal.LSDDefault},
-		{"127.0.0.1:0", false, true, true, shoal.LSDOn},
+		{"", false, false, true, shoal.LSDAuto},
+		{"", true, false, false, shoal.LSDNever},
+		{"127.0.0.1:0", false, false, false, shoal.LSDAuto},
+		{"127.0.0.1:0 [::1]:0", false, false, false, shoal.LSDAuto},
+		{"127.0.0.1:0 0.0.0.0:0", false, false, true, shoal.LSDAuto},
+		{"127.0.0.1:0", false, true, true, shoal.LSDAlways},
 	} {
 		n := netFlags{noLSD: c.noLSD, lsd: c.lsd}
 		for a := range strings.FieldsSeq(c.listen) {

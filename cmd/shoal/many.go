@@ -204,7 +204,7 @@ func (m *lasting) begin(ctx context.Context, srcs []source, n netFlags, o runFla
 func (m *lasting) take(ctx context.Context, src *source, n netFlags, o runFlags) (t *shoal.Torrent, err error) {
 	if err = m.wake(hashOf(*src), n.dir); err == nil {
 		t, err = m.add(ctx, "run", src, shoal.AddOptions{
-			Metainfo: src.raw, FileName: src.fileName(), Dir: n.dir, Peers: n.peers, Share: o.share.limits(), Allocate: o.allocate == "full", Overwrite: o.overwrite, Anew: o.anew,
+			Metainfo: src.raw, FileName: src.fileName(), Dir: n.dir, Peers: n.peers, Share: o.share.limits(), Allocate: o.allocate == "full", Overwrite: o.overwrite, Redownload: o.anew,
 		})
 	}
 	switch {
@@ -230,7 +230,7 @@ func (m *lasting) wake(hash, dir string) error {
 		if r.Dir != "" {
 			dir = ""
 		}
-		if _, err := m.engine.Start(hash, dir); err != nil {
+		if _, err := m.engine.StartTorrent(hash, dir); err != nil {
 			return err
 		}
 		return shoal.ErrDuplicate
@@ -248,7 +248,7 @@ func (m *lasting) goOn(src *source, n netFlags, o runFlags) error {
 		}
 		t.AddPeers(n.peers...) // of one that comes later; at the start they are not checked yet
 		if o.anew {
-			t.FetchAnew()
+			t.RedownloadMissing()
 		}
 		if o.share.any() {
 			if err := t.SetShareLimits(o.share.limits()); err != nil {
@@ -271,7 +271,7 @@ func (m *lasting) run(ctx context.Context, later *arrivals) error {
 	defer func() { w.stop() }()
 	up := runningEvent{Addr: m.engine.Addr().String(), Torrents: len(m.torrents), Stopped: m.stopped}
 	for _, t := range m.torrents {
-		s, err := t.Checked(ctx)
+		s, err := t.WaitChecked(ctx)
 		if stopSignal(ctx) != nil {
 			if toldToEnd(ctx) {
 				return nil

@@ -74,7 +74,7 @@ func move(ctx context.Context, out *output, name, to string, n netFlags) error {
 	}
 	defer a.close()
 	from := a.dir
-	if gone := a.torrent.Stats(); gone.State == shoal.Missing {
+	if gone := a.torrent.Stats(); gone.State == shoal.StateMissing {
 		if err := a.relist(ctx, what, to, gone.Err); err != nil {
 			return err
 		}

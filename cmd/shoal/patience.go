@@ -91,7 +91,7 @@ func (p patience) hopeless(held error) bool {
 func (d *download) patient(ctx context.Context, do func(context.Context) error) error {
 	return d.patience.guard(ctx, func() (int64, error) {
 		s := d.torrent.Stats()
-		if s.State == shoal.Held || s.State == shoal.Missing {
+		if s.State == shoal.StateStalled || s.State == shoal.StateMissing {
 			return s.Downloaded, s.Err
 		}
 		return s.Downloaded + s.Verified + int64(s.Checked), nil

@@ -77,7 +77,7 @@ func rename(ctx context.Context, out *output, name, file, to string, n netFlags,
 	}
 	defer a.close()
 	t := a.torrent
-	if s := t.Stats(); s.State == shoal.Missing {
+	if s := t.Stats(); s.State == shoal.StateMissing {
 		return fail(what, s.Err)
 	}
 	files := &chooser{folded: folded, of: printable(t.Name())}

@@ -15,14 +15,14 @@ func lines(v view, width, height int, g glyphs, c colours) []string {
 	one := v.torrents == 1
 	s := v.one
 	switch {
-	case v.doing[shoal.Checking] > 0 && (one || v.doing[shoal.Downloading] == 0):
+	case v.doing[shoal.StateChecking] > 0 && (one || v.doing[shoal.StateDownloading] == 0):
 		done := checkedBytes(sum)
 		out := []string{barLine("checking", done, sum.Size, fit(append([]string{size(done) + " of " + size(sum.Size)}, v.checks...), width-17), width, g, c)}
 		if one && len(s.Map) > 0 {
 			out = append(out, pieceMap(s.Map, width, g, c))
 		}
 		return out
-	case one && v.doing[shoal.Downloading] > 0:
+	case one && v.doing[shoal.StateDownloading] > 0:
 		out := []string{whole("downloading", s, width, g, c)}
 		if len(s.Waiting) > 0 {
 			out = append(out, reasons(s, v.gives, v.now, width, height-3, g, c)...)
@@ -30,7 +30,7 @@ func lines(v view, width, height int, g glyphs, c colours) []string {
 			out = append(out, traffic(s, g))
 		}
 		return append(out, pieceMap(s.Map, width, g, c))
-	case one && v.doing[shoal.Held]+v.doing[shoal.Missing] > 0:
+	case one && v.doing[shoal.StateStalled]+v.doing[shoal.StateMissing] > 0:
 		return append([]string{whole("held up", s, width, g, c)}, reasons(s, v.gives, v.now, width, height-2, g, c)...)
 	}
 	var out []string
@@ -47,7 +47,7 @@ func lines(v view, width, height int, g glyphs, c colours) []string {
 		out = append(out, c.faint+"and "+count(more, "more torrent")+c.off)
 	}
 	out = append(out, several(v, width, g))
-	if v.port != 0 && sum.Peers == 0 && v.doing[shoal.Seeding]+v.doing[shoal.Incomplete] > 0 {
+	if v.port != 0 && sum.Peers == 0 && v.doing[shoal.StateSeeding]+v.doing[shoal.StateIncomplete] > 0 {
 		out = append(out, c.faint+words(shoal.Cause{Kind: shoal.CauseUnreached, N: int64(v.port)}, v.now)+c.off)
 	}
 	return out
@@ -65,7 +65,7 @@ const maxReasons = 7
 func reasons(s shoal.Stats, gives, now time.Time, width, most int, g glyphs, c colours) (out []string) {
 	most = min(max(most, 1), maxReasons)
 	colour := c.busy
-	if s.State == shoal.Held || s.State == shoal.Missing {
+	if s.State == shoal.StateStalled || s.State == shoal.StateMissing {
 		colour = c.bad
 	}
 	for i, text := range causes(s, gives, now) {
@@ -104,9 +104,9 @@ func (r row) draw(now time.Time, width int, g glyphs, c colours) string {
 		n += 2 + rowBar
 	}
 	name := printable(s.Name)
-	if s.State == shoal.Held || s.State == shoal.Missing || s.State == shoal.Downloading && len(s.Waiting) > 0 {
+	if s.State == shoal.StateStalled || s.State == shoal.StateMissing || s.State == shoal.StateDownloading && len(s.Waiting) > 0 {
 		colour := c.busy
-		if s.State != shoal.Downloading {
+		if s.State != shoal.StateDownloading {
 			colour = c.bad
 		}
 		room := width - n - 2
@@ -115,7 +115,7 @@ func (r row) draw(now time.Time, width int, g glyphs, c colours) string {
 		return head + "  " + name + "  " + colour + text + c.off
 	}
 	speed := rate(s.DownRate)
-	if s.State == shoal.Seeding {
+	if s.State == shoal.StateSeeding {
 		speed = g.up + " " + rate(s.UpRate)
 	}
 	head += "  " + pad(speed, rowRate)

@@ -46,8 +46,8 @@ func (s *session) spare(ctx context.Context, torrents int) (wait func()) {
 			return
 		}
 		// Where peers are served from the first moment it is never quiet.
-		for tries, before := 0, uint64(0); tries < settleTries && s.engine.Changes() != before; tries++ {
-			before = s.engine.Changes()
+		for tries, before := 0, uint64(0); tries < settleTries && s.engine.StatsVersion() != before; tries++ {
+			before = s.engine.StatsVersion()
 			select {
 			case <-time.After(eventEvery):
 			case <-ctx.Done():
@@ -167,7 +167,7 @@ func (s *session) add(ctx context.Context, what string, src *source, opt shoal.A
 	if src.link == nil {
 		return s.engine.Add(opt)
 	}
-	opt.Known = func(meta *metainfo.Torrent, _ *shoal.AddOptions) error {
+	opt.OnMetadata = func(meta *metainfo.Torrent, _ *shoal.AddOptions) error {
 		src.meta = meta
 		return nil
 	}
@@ -193,7 +193,7 @@ func (sh *sharing) run(ctx context.Context) error {
 		}
 	}
 	for _, t := range sh.torrents {
-		s, err := t.Checked(ctx)
+		s, err := t.WaitChecked(ctx)
 		if stopSignal(ctx) != nil {
 			return sh.stopped(ctx, true)
 		}
@@ -203,7 +203,7 @@ func (sh *sharing) run(ctx context.Context) error {
 		switch {
 		case err != nil:
 			lacks(fail("seed "+printable(t.Name()), err))
-		case s.State == shoal.Missing || s.State == shoal.Held && s.Have == 0:
+		case s.State == shoal.StateMissing || s.State == shoal.StateStalled && s.Have == 0:
 			lacks(sh.others[t.InfoHash()].hint(fail("seed "+printable(t.Name()), s.Err)))
 		case s.Have == s.Pieces:
 			up.Complete++

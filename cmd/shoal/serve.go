@@ -108,7 +108,7 @@ func (d *download) serve(ctx context.Context, web webFlags) error {
 	ended := make(chan error, 1)
 	go func() { ended <- serving.Serve(server, l, maxViewers) }()
 	// What files are called is known when they have been looked at.
-	if _, err := d.torrent.Checked(ctx); err == nil {
+	if _, err := d.torrent.WaitChecked(ctx); err == nil {
 		d.checkedAt = d.out.now()
 		roots := site.roots()
 		d.out.say("serving at %s", strings.Join(roots, " and "))

@@ -100,9 +100,9 @@ func (n netFlags) config() shoal.Config {
 	cfg.DHT.Off, cfg.DHT.ReadOnly = n.noDHT, n.readOnly
 	switch {
 	case n.noLSD:
-		cfg.LSD = shoal.LSDOff
+		cfg.LSD = shoal.LSDNever
 	case n.lsd:
-		cfg.LSD = shoal.LSDOn
+		cfg.LSD = shoal.LSDAlways
 	}
 	n.trust.apply(&cfg)
 	cfg.DHT.Nodes = n.nodes

@@ -154,7 +154,7 @@ func viewOf(all []shoal.Stats) view {
 		one := sight{tally: tallyOf(s)}
 		one.fetches = one.lacks()
 		v.add(&one)
-		if s.State == shoal.Downloading || s.State == shoal.Held {
+		if s.State == shoal.StateDownloading || s.State == shoal.StateStalled {
 			v.rows = append(v.rows, row{Stats: s})
 		}
 	}
@@ -165,11 +165,11 @@ func viewOf(all []shoal.Stats) view {
 func TestLines(t *testing.T) {
 	states := []byte(strings.Repeat("v", 40) + strings.Repeat("s", 10) + strings.Repeat("m", 50))
 	s := shoal.Stats{
-		State: shoal.Downloading, Size: 1000 << 20, Verified: 400 << 20, Pieces: 100, Have: 40, Map: states,
+		State: shoal.StateDownloading, Size: 1000 << 20, Verified: 400 << 20, Pieces: 100, Have: 40, Map: states,
 		DownRate: 12.5 * (1 << 20), DownMean: 12.5 * (1 << 20), Name: "debian", Peers: 5, Seeds: 2, UpRate: 300 << 10, KnownPeers: 12, DHTNodes: 53,
 	}
 	checking := s
-	checking.State, checking.Checked = shoal.Checking, 25
+	checking.State, checking.Checked = shoal.StateChecking, 25
 	lonely := s
 	lonely.Name, lonely.Peers, lonely.KnownPeers, lonely.DownRate, lonely.DownMean = "a film with a name that is long", 0, 1, 0, 0
 	lonely.Waiting = []shoal.Cause{
@@ -180,15 +180,15 @@ func TestLines(t *testing.T) {
 	silent := s
 	silent.DownRate, silent.Waiting = 0, []shoal.Cause{{Kind: shoal.CauseSilent, N: 1, Since: then.Add(-12 * time.Second)}}
 	full := s
-	full.Name, full.State, full.DownRate, full.Waiting = "photos", shoal.Held, 0, []shoal.Cause{{
+	full.Name, full.State, full.DownRate, full.Waiting = "photos", shoal.StateStalled, 0, []shoal.Cause{{
 		Kind: shoal.CauseFiles, Err: "write photos/one.jpg: no space left on device (free some space, or choose another folder)",
 		Since: then.Add(-8 * time.Second), Next: then.Add(4 * time.Second),
 	}}
 	some := s // a third of it is left out, and half of that is here all the same
-	some.Left, some.LeftHad = 300<<20, 150<<20
+	some.Unwanted, some.UnwantedVerified = 300<<20, 150<<20
 	complete := s
 	complete.DownRate, complete.DownMean = 0, 0
-	complete.State, complete.Verified, complete.Uploaded = shoal.Seeding, s.Size, 1<<30
+	complete.State, complete.Verified, complete.Uploaded = shoal.StateSeeding, s.Size, 1<<30
 	for _, c := range []struct {
 		name  string
 		width int

@@ -19,7 +19,7 @@ type tally struct {
 
 func tallyOf(s shoal.Stats) tally {
 	return tally{
-		s.State, s.Size, s.Verified, s.Left, s.LeftHad, s.Uploaded, float32(s.DownRate), float32(s.UpRate), float32(s.DownMean),
+		s.State, s.Size, s.Verified, s.Unwanted, s.UnwantedVerified, s.Uploaded, float32(s.DownRate), float32(s.UpRate), float32(s.DownMean),
 		int32(s.Peers), int32(s.DHTNodes), int32(s.Pieces), int32(s.Have), int32(s.Checked),
 	}
 }
@@ -27,9 +27,9 @@ func tallyOf(s shoal.Stats) tally {
 // lacks reports whether something is fetched, or will be.
 func (t *tally) lacks() bool {
 	switch t.state {
-	case shoal.Downloading:
+	case shoal.StateDownloading:
 		return true
-	case shoal.Queued, shoal.Held, shoal.Missing:
+	case shoal.StateQueued, shoal.StateStalled, shoal.StateMissing:
 		return t.verified-t.leftHad < t.size-t.left
 	}
 	return false
@@ -70,7 +70,7 @@ func (w *watcher) view(now time.Time) view {
 	for i := range w.last {
 		v.add(&w.last[i])
 	}
-	if v.doing[shoal.Checking] > 0 {
+	if v.doing[shoal.StateChecking] > 0 {
 		w.speed.at(now, checkedBytes(v.sum))
 		v.checks = w.speed.words(now, v.sum.Size)
 	}
@@ -91,8 +91,8 @@ func (v *view) add(s *sight) {
 	v.doing[s.state]++
 	v.sum.Size += s.size
 	v.sum.Verified += s.verified
-	v.sum.Left += s.left
-	v.sum.LeftHad += s.leftHad
+	v.sum.Unwanted += s.left
+	v.sum.UnwantedVerified += s.leftHad
 	v.sum.Uploaded += s.uploaded
 	v.sum.DownRate += float64(s.downRate)
 	v.sum.UpRate += float64(s.upRate)
@@ -105,7 +105,7 @@ func (v *view) add(s *sight) {
 		v.wanted += s.size - s.left
 		v.had += s.verified - s.leftHad
 	}
-	if s.state == shoal.Downloading || s.state == shoal.Queued && s.fetches {
+	if s.state == shoal.StateDownloading || s.state == shoal.StateQueued && s.fetches {
 		v.rest += s.size - s.left - s.verified + s.leftHad
 		v.mean += float64(s.downMean)
 	}
@@ -115,10 +115,10 @@ func (v *view) add(s *sight) {
 // held up, then those that lack something and wait, then those that are sent.
 func (w *watcher) choose(v *view) {
 	for _, fits := range []func(t *tally) bool{
-		func(t *tally) bool { return t.state == shoal.Downloading && t.downRate >= 1 },
-		func(t *tally) bool { return t.state == shoal.Held || t.state == shoal.Missing },
-		func(t *tally) bool { return t.state == shoal.Downloading && t.downRate < 1 },
-		func(t *tally) bool { return t.state == shoal.Seeding && t.upRate >= 1 },
+		func(t *tally) bool { return t.state == shoal.StateDownloading && t.downRate >= 1 },
+		func(t *tally) bool { return t.state == shoal.StateStalled || t.state == shoal.StateMissing },
+		func(t *tally) bool { return t.state == shoal.StateDownloading && t.downRate < 1 },
+		func(t *tally) bool { return t.state == shoal.StateSeeding && t.upRate >= 1 },
 	} {
 		for i := range w.last {
 			if !fits(&w.last[i].tally) {
@@ -160,18 +160,18 @@ func (w *watcher) line(v view) {
 		if done := checkedBytes(sum); w.pace.due(now, done, sum.Size) {
 			w.out.say("checking  %s  %s of %s", percent(done, sum.Size), size(done), joined2(size(sum.Size), v.checks))
 		}
-	case one && v.doing[shoal.Downloading] > 0:
+	case one && v.doing[shoal.StateDownloading] > 0:
 		if w.pace.due(now, sum.WantedVerified(), sum.Wanted()) {
 			w.out.say("%s", downloading(v.one, now))
 		}
-	case one && v.doing[shoal.Held]+v.doing[shoal.Missing] > 0:
+	case one && v.doing[shoal.StateStalled]+v.doing[shoal.StateMissing] > 0:
 		if now.Sub(w.pace.last) >= heldEvery {
 			if !w.pace.last.IsZero() { // an event told it at once
 				w.out.say("held up  %s  %s", percent(v.one.WantedVerified(), v.one.Wanted()), strings.Join(causes(v.one, v.gives, now), "; "))
 			}
 			w.pace.last = now
 		}
-	case v.doing[shoal.Downloading] > 0:
+	case v.doing[shoal.StateDownloading] > 0:
 		if w.pace.due(now, v.had, v.wanted) {
 			w.out.say("%s", several(v, 0, blocks))
 		}
@@ -231,7 +231,7 @@ func traffic(s shoal.Stats, g glyphs) string {
 // means any width. What matters least is left out first.
 func several(v view, width int, g glyphs) string {
 	var parts []string
-	if v.doing[shoal.Downloading] > 0 {
+	if v.doing[shoal.StateDownloading] > 0 {
 		parts = append(parts, percent(v.had, v.wanted), rate(v.sum.DownRate))
 		if v.rest > 0 && v.mean >= 1 && v.sum.DownRate >= 1 {
 			parts = append(parts, "ETA "+eta(time.Duration(float64(v.rest)/v.mean*float64(time.Second))))
@@ -250,20 +250,20 @@ const narrow = 60
 
 // head says how many torrents do what, what matters most first.
 func (v *view) head(short bool) (doing []string) {
-	held := v.doing[shoal.Held] + v.doing[shoal.Missing]
-	seeds := v.doing[shoal.Seeding] + v.doing[shoal.Incomplete]
+	held := v.doing[shoal.StateStalled] + v.doing[shoal.StateMissing]
+	seeds := v.doing[shoal.StateSeeding] + v.doing[shoal.StateIncomplete]
 	for _, one := range []struct {
 		n     int
 		alone string // before the number, with its noun, where it comes first
 		what  string
 	}{
-		{v.doing[shoal.Downloading], "downloading", "downloading"},
+		{v.doing[shoal.StateDownloading], "downloading", "downloading"},
 		{held, "", "held up"},
-		{v.doing[shoal.Failed], "", "failed"},
-		{v.doing[shoal.Checking], "checking", "checked"},
+		{v.doing[shoal.StateFailed], "", "failed"},
+		{v.doing[shoal.StateChecking], "checking", "checked"},
 		{seeds, "seeding", "seeding"},
-		{v.doing[shoal.Queued], "", "in line"},
-		{v.doing[shoal.Paused], "", "paused"},
+		{v.doing[shoal.StateQueued], "", "in line"},
+		{v.doing[shoal.StatePaused], "", "paused"},
 	} {
 		switch {
 		case one.n == 0:

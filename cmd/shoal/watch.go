@@ -104,7 +104,7 @@ type sight struct {
 func (w *watcher) tick() {
 	w.folds.flush(false)
 	// Of thousands hardly any has changed, and most of the time none.
-	changed := w.engine.Changes()
+	changed := w.engine.StatsVersion()
 	news, checking := changed != w.changed, false
 	w.changed = changed
 	for i := range w.torrents {
@@ -112,7 +112,7 @@ func (w *watcher) tick() {
 			break
 		}
 		w.look(i)
-		checking = checking || w.last[i].state == shoal.Checking
+		checking = checking || w.last[i].state == shoal.StateChecking
 	}
 	now := w.out.now()
 	// Times run down also where nothing changes, but not many times a second.
@@ -137,7 +137,7 @@ func (w *watcher) tick() {
 // look takes a torrent's latest snapshot and tells what is new in it, if it is.
 func (w *watcher) look(i int) {
 	t, was := w.torrents[i], &w.last[i]
-	if t.Updated().UnixNano() == was.at && was.state != shoal.Checking {
+	if t.StatsTime().UnixNano() == was.at && was.state != shoal.StateChecking {
 		return
 	}
 	s := t.Stats()
@@ -163,7 +163,7 @@ func (w *watcher) look(i int) {
 
 // givesUp is when the command gives up a torrent whose files fail.
 func (w *watching) givesUp(s shoal.Stats) (time.Time, bool) {
-	if w.patience == 0 || len(s.Waiting) == 0 || s.State != shoal.Held && s.State != shoal.Missing {
+	if w.patience == 0 || len(s.Waiting) == 0 || s.State != shoal.StateStalled && s.State != shoal.StateMissing {
 		return time.Time{}, false
 	}
 	return s.Waiting[0].Since.Add(w.patience), true

@@ -53,10 +53,10 @@ func (e *Engine) SetQueue(q Queue) {
 		}
 		for _, t := range all {
 			l.enter(now, t)
-			if t.paused.Load() {
-				t.waits.Store(true) // its turn has to come when it goes on
+			if t.run.paused.Load() {
+				t.run.waits.Store(true) // its turn has to come when it goes on
 			} else {
-				l.m.Runs(now, t.place)
+				l.m.Runs(now, t.run.place)
 			}
 		}
 	}
@@ -66,9 +66,9 @@ func (e *Engine) SetQueue(q Queue) {
 
 // enter puts a torrent at the end of the line. l.mu is held.
 func (l *line) enter(now mono.Time, t *Torrent) {
-	l.m.Add(now, t.place)
-	l.m.Want(now, t.place, lineup.Want(t.wanted.Load()))
-	l.m.Force(t.place, t.forced())
+	l.m.Add(now, t.run.place)
+	l.m.Want(now, t.run.place, lineup.Want(t.run.wanted.Load()))
+	l.m.Force(t.run.place, t.forced())
 }
 
 // add puts a new torrent at the end of the line: where there are bounds it waits until it
@@ -76,18 +76,18 @@ func (l *line) enter(now mono.Time, t *Torrent) {
 func (l *line) add(t *Torrent) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if t.place != 0 {
+	if t.run.place != 0 {
 		if l.m != nil {
-			l.m.Move(t.place, l.m.Len())
+			l.m.Move(t.run.place, l.m.Len())
 		}
 		return
 	}
 	l.keys++
-	t.place = l.keys
-	l.all[t.place] = t
+	t.run.queuedAs(l.keys)
+	l.all[t.run.place] = t
 	if l.m != nil {
 		if l.m.Bounded() {
-			t.waits.Store(true)
+			t.run.waits.Store(true)
 		}
 		l.enter(l.e.now(), t)
 	}
@@ -96,9 +96,9 @@ func (l *line) add(t *Torrent) {
 func (l *line) remove(t *Torrent) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.all, t.place)
+	delete(l.all, t.run.place)
 	if l.m != nil {
-		l.m.Remove(t.place)
+		l.m.Remove(t.run.place)
 		l.wake()
 	}
 }
@@ -107,9 +107,9 @@ func (l *line) remove(t *Torrent) {
 func (l *line) want(t *Torrent, w lineup.Want) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	t.wanted.Store(uint32(w))
+	t.run.wanted.Store(uint32(w))
 	if l.m != nil {
-		l.m.Want(l.e.now(), t.place, w)
+		l.m.Want(l.e.now(), t.run.place, w)
 		l.wake()
 	}
 }
@@ -119,7 +119,7 @@ func (l *line) force(t *Torrent) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.m != nil {
-		l.m.Force(t.place, t.forced())
+		l.m.Force(t.run.place, t.forced())
 		l.wake()
 	}
 }
@@ -171,14 +171,14 @@ func (l *line) decide() (changed []*Torrent, next mono.Time) {
 	}
 	for _, c := range l.m.Changes(now) {
 		t := l.all[c.Key]
-		t.turnWhy.Store(uint32(c.Why))
-		t.waits.Store(!c.Run)
+		t.run.turnWhy.Store(uint32(c.Why))
+		t.run.waits.Store(!c.Run)
 		changed = append(changed, t)
 	}
 	if !l.m.Bounded() {
 		l.m = nil
 		for _, t := range l.all {
-			if t.waits.Swap(false) {
+			if t.run.waits.Swap(false) {
 				changed = append(changed, t)
 			}
 		}
@@ -230,7 +230,7 @@ func (l *line) move(t *Torrent, place int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.m != nil {
-		l.m.Move(t.place, place)
+		l.m.Move(t.run.place, place)
 		l.wake()
 	}
 }

@@ -162,7 +162,7 @@ func (t *Torrent) keep(c *catalogue.Choices) {
 	c.Priorities = t.priorities()
 	c.Peers, c.WebSeeds = t.spec.Peers, t.spec.WebSeeds
 	c.Added = t.spec.added
-	c.Paused, c.Forced = t.paused.Load(), t.force.Load()
+	c.Paused, c.Forced = t.run.paused.Load(), t.run.force.Load()
 	c.Limits, c.Share, c.Seeded = t.keptLimits(), t.keptShare(), t.Seeded().Truncate(time.Second)
 }
 

@@ -21,24 +21,24 @@ func (t *Torrent) Pause() { t.setPaused(true) }
 // Resume ends a Pause. Where the torrents that may run do so already, it waits in line.
 // One that has been shared enough already goes on without limits, until they are changed.
 func (t *Torrent) Resume() {
-	t.goesOn.Store(true)
+	t.run.goesOn.Store(true)
 	t.setPaused(false)
 }
 
 func (t *Torrent) setPaused(on bool) {
-	if t.paused.Swap(on) != on {
+	if t.run.paused.Swap(on) != on {
 		t.post(event{kind: evWake})
 		t.remember()
 	}
 }
 
 // Paused reports whether the user has paused the torrent.
-func (t *Torrent) Paused() bool { return t.paused.Load() }
+func (t *Torrent) Paused() bool { return t.run.paused.Load() }
 
 // Force has the torrent run also where the others that may run do so already, without
 // counting as one of them. It does not end a Pause.
 func (t *Torrent) Force(on bool) {
-	if t.force.Swap(on) != on {
+	if t.run.force.Swap(on) != on {
 		t.e.line.force(t)
 		t.remember()
 	}
@@ -46,10 +46,10 @@ func (t *Torrent) Force(on bool) {
 
 // forced reports whether the torrent is not to wait in line: the user says so, or somebody
 // reads it.
-func (t *Torrent) forced() bool { return t.force.Load() || t.readers.Load() > 0 }
+func (t *Torrent) forced() bool { return t.run.force.Load() || t.readers.Load() > 0 }
 
 // Forced reports whether the torrent runs whatever the bounds.
-func (t *Torrent) Forced() bool { return t.force.Load() }
+func (t *Torrent) Forced() bool { return t.run.force.Load() }
 
 // remember writes down, soon, what was chosen for the torrent.
 func (t *Torrent) remember() {
@@ -61,12 +61,12 @@ func (t *Torrent) remember() {
 // rests reports whether the torrent is to rest, and why it does, or does not any more.
 func (t *Torrent) rests() (bool, why.Why) {
 	switch {
-	case t.paused.Load() && !t.bare():
+	case t.run.paused.Load() && !t.bare():
 		return true, why.Paused
-	case t.waits.Load():
+	case t.run.waits.Load():
 		return true, why.LineFull
 	case t.resting && t.restWhy == why.LineFull:
-		return false, why.Why(t.turnWhy.Load())
+		return false, why.Why(t.run.turnWhy.Load())
 	}
 	return false, why.Unpaused
 }
@@ -81,7 +81,7 @@ func (t *Torrent) wants() lineup.Want {
 	switch {
 	case t.bare():
 		return lineup.Metadata
-	case t.paused.Load():
+	case t.run.paused.Load():
 		return lineup.Paused
 	case t.swarm == nil || t.upkeep.State() != upkeep.Ready:
 		return lineup.Nothing
@@ -126,7 +126,7 @@ func (t *Torrent) stand(now mono.Time) {
 	switch {
 	case !rest:
 		t.tell(Event{Kind: EventGoesOn})
-	case t.paused.Load():
+	case t.run.paused.Load():
 		t.tell(Event{Kind: EventPaused})
 	default:
 		t.tell(Event{Kind: EventQueued})

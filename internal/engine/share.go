@@ -61,7 +61,7 @@ func (t *Torrent) Seeded() time.Duration { return time.Duration(t.seeded.Load())
 func (t *Torrent) weigh(now mono.Time) {
 	limits, _ := t.Share()
 	t.share.SetLimits(limits)
-	if t.goesOn.Swap(false) {
+	if t.run.goesOn.Swap(false) {
 		t.share.GoOn(now)
 	}
 	t.share.Seeding(now, t.told == lineup.Seed && !t.resting)
@@ -81,7 +81,7 @@ func (t *Torrent) weigh(now mono.Time) {
 	case share.Remove:
 		t.e.wg.Go(t.goes) // while a torrent runs, Close does not wait for these yet
 	default:
-		t.paused.Store(true)
+		t.run.paused.Store(true)
 		t.stand(now)
 		t.tasks.Go(t.remember) // the list may be being written, and the loop waits for nobody
 	}

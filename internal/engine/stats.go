@@ -190,7 +190,7 @@ func (p *publisher) state(s *Stats) {
 	if m := p.t.magnet; m != nil {
 		s.Metadata = p.t.swarm.Fetched()
 		if !m.listed {
-			if s.State = Metadata; p.t.waits.Load() {
+			if s.State = Metadata; p.t.run.waits.Load() {
 				s.State = Queued
 			}
 			return
@@ -208,9 +208,9 @@ func (p *publisher) state(s *Stats) {
 		return
 	}
 	switch {
-	case p.t.paused.Load():
+	case p.t.run.paused.Load():
 		s.State = Paused
-	case p.t.waits.Load():
+	case p.t.run.waits.Load():
 		s.State = Queued
 	case p.t.swarm.Complete():
 		s.State = Seeding

@@ -162,6 +162,7 @@ type Torrent struct {
 	connMu sync.Mutex
 	conn   *peerconn.Torrent // what connections are given; nil while there are none
 	limits Limits
+	owner  owner // the library's handle
 
 	places crowd.Share    // of the connections of the engine
 	conns  sync.WaitGroup // readers and writers
@@ -195,14 +196,7 @@ type Torrent struct {
 	errText  error
 	pub      publisher
 
-	// Whether it is to run. What the line says is written under its mutex.
-	paused  atomic.Bool // by the user
-	goesOn  atomic.Bool // by the user; share is to be told
-	force   atomic.Bool // it does not wait in line
-	waits   atomic.Bool // for its turn in the line
-	turnWhy atomic.Uint32
-	wanted  atomic.Uint32 // as told to the line: a lineup.Want
-	place   lineup.Key
+	run runState
 
 	share    share.Machine         // whether it was shared enough; owned by the loop
 	ownShare atomic.Pointer[Share] // nil: the engine's
@@ -269,8 +263,8 @@ func (e *Engine) newTorrent(spec *Spec) *Torrent {
 	}
 	t.private.Store(t.info.Private)
 	t.anew.Store(spec.Anew)
-	t.paused.Store(spec.Paused)
-	t.force.Store(spec.Forced)
+	t.run.paused.Store(spec.Paused)
+	t.run.force.Store(spec.Forced)
 	t.ownShare.Store(spec.Share)
 	t.share.Restore(spec.seeded)
 	t.box.Init(e.inboxes, event{kind: evWake}, t.loop)
