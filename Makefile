@@ -59,8 +59,8 @@ test: ## vet, and every test, under the race detector where there is more than o
 words: ## print where prose needs a plainer word, by file and line
 	@go test -count=1 -v ./internal/archtest -run TestWords -args -words | grep -o '[A-Za-z][^ ]*:[0-9]*: ".*'; true
 
-docs: ## write the pages that are generated: the index of decisions
-	go test -count=1 ./internal/archtest -run TestDecisionIndex -update
+docs: ## write the pages that are generated: the index of decisions and CHANGELOG.md
+	go test -count=1 ./internal/archtest -run 'TestDecisionIndex|TestChangelog' -update
 
 sim: ## simulate swarms: SEEDS=1000, or SEED=42 again, TRACE=1 prints the messages, HASHES=FILE keeps the hashes
 	go test ./internal/sim -run TestSeeds -count=1 -timeout 0 \

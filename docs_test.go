@@ -47,7 +47,7 @@ func TestBEPTable(t *testing.T) {
 	}
 }
 
-// testFunctions gives the names of all tests of the module.
+// testFunctions returns the names of all tests of the module.
 func testFunctions(t *testing.T) map[string]bool {
 	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
 	names := make(map[string]bool)
@@ -111,6 +111,36 @@ func TestFieldPage(t *testing.T) {
 	}
 	if n == 0 || n > len(rows) {
 		t.Errorf("%d cases and %d rows", n, len(rows))
+	}
+}
+
+// The figures of the README are those of docs/performance.md: its rows stand there, word for word.
+func TestReadmeFigures(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	measured, err := os.ReadFile("docs/performance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, speed, _ := strings.Cut(string(readme), "\n## Speed\n")
+	speed, _, _ = strings.Cut(speed, "\n## ")
+	rows := 0
+	for line := range strings.Lines(speed) {
+		if !strings.HasPrefix(line, "|") {
+			continue
+		}
+		rows++
+		if !strings.Contains(string(measured), "\n"+line) {
+			t.Errorf("docs/performance.md does not have the row %q", line)
+		}
+	}
+	if rows < 3 {
+		t.Errorf("the README shows %d rows of figures", rows)
+	}
+	if prose := regexp.MustCompile(`\d+\.\d+ s\b|s a GiB`).FindString(string(readme)); prose != "" {
+		t.Errorf("%q: figures stand in the table, where they are compared", prose)
 	}
 }
 

@@ -48,3 +48,13 @@ func TestDecisionsAreCited(t *testing.T) {
 	}
 	none(t, Cited(module(t), all, uncited))
 }
+
+// CHANGELOG.md has every entry under changelog, and each entry has the form of its template.
+func TestChangelog(t *testing.T) {
+	text, found, err := Changelog(module(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	none(t, found)
+	generated(t, "CHANGELOG.md", text)
+}
