@@ -54,15 +54,15 @@ func (p *Picker) checkOrder() error {
 		}
 	}
 	var ordered uint32
-	for level := range p.orders {
-		ordered += uint32(len(p.orders[level].pieces))
+	for level := range p.avail.orders {
+		ordered += uint32(len(p.avail.orders[level].pieces))
 	}
-	if free != ordered || lacking != p.lacking || seeking != p.seeking {
+	if free != ordered || lacking != p.wanted.lacking || seeking != p.wanted.seeking {
 		return fmt.Errorf("%d free, %d ordered; %d wanted, %d with what readers want; kept as %d, %d",
-			free, ordered, lacking, seeking, p.lacking, p.seeking)
+			free, ordered, lacking, seeking, p.wanted.lacking, p.wanted.seeking)
 	}
-	if len(p.readers) > MaxReaders {
-		return fmt.Errorf("%d readers", len(p.readers))
+	if len(p.reading.readers) > MaxReaders {
+		return fmt.Errorf("%d readers", len(p.reading.readers))
 	}
 	return nil
 }
@@ -74,10 +74,10 @@ func (p *Picker) checkPiece(i uint32, pc *piece) error {
 	if want := p.levelOf(i); pc.level != want {
 		return fmt.Errorf("at level %d, should be at %d", pc.level, want)
 	}
-	if pc.level == Skip && pc.slot != none && !p.slots[pc.slot].whole() {
+	if pc.level == Skip && pc.slot != none && !p.begun.slots[pc.slot].whole() {
 		return errors.New("left out, and begun")
 	}
-	if _, failed := p.failures[i]; pc.suspect != failed {
+	if _, failed := p.begun.failures[i]; pc.suspect != failed {
 		return fmt.Errorf("suspect is %v, a failure kept is %v", pc.suspect, failed)
 	}
 	if pc.suspect && p.have.Has(i) {
@@ -86,7 +86,7 @@ func (p *Picker) checkPiece(i uint32, pc *piece) error {
 	if !p.isFree(i) {
 		return nil
 	}
-	o := &p.orders[pc.level]
+	o := &p.avail.orders[pc.level]
 	if int(pc.pos) >= len(o.pieces) || o.pieces[pc.pos] != i {
 		return fmt.Errorf("not at its place %d in the order", pc.pos)
 	}
@@ -98,8 +98,8 @@ func (p *Picker) checkPiece(i uint32, pc *piece) error {
 
 func (p *Picker) checkSlots() error {
 	open := make(map[int32]bool)
-	for at, slot := range p.open {
-		if p.slots[slot].openAt != int32(at) || open[slot] {
+	for at, slot := range p.begun.open {
+		if p.begun.slots[slot].openAt != int32(at) || open[slot] {
 			return fmt.Errorf("slot %d is open at two places", slot)
 		}
 		open[slot] = true
@@ -111,7 +111,7 @@ func (p *Picker) checkSlots() error {
 		if slot == none {
 			continue
 		}
-		st := &p.slots[slot]
+		st := &p.begun.slots[slot]
 		if st.piece != uint32(i) {
 			return fmt.Errorf("piece %d has the slot of piece %d", i, st.piece)
 		}
@@ -134,20 +134,20 @@ func (p *Picker) checkSlots() error {
 			tried[st.trier]++
 		}
 	}
-	if nstarted != p.nstarted || busy != p.busy || busyCount != p.busyCount || owned != p.owned {
+	if nstarted != p.begun.count || busy != p.begun.busy || busyCount != p.begun.busyCount || owned != p.begun.owned {
 		return fmt.Errorf("counts of started pieces are %d %d %d %d, kept as %d %d %d %d",
-			nstarted, busy, busyCount, owned, p.nstarted, p.busy, p.busyCount, p.owned)
+			nstarted, busy, busyCount, owned, p.begun.count, p.begun.busy, p.begun.busyCount, p.begun.owned)
 	}
-	if ntried != p.ntried {
-		return fmt.Errorf("%d pieces are left to peers on trial, kept is %d", ntried, p.ntried)
+	if ntried != p.begun.onTrial {
+		return fmt.Errorf("%d pieces are left to peers on trial, kept is %d", ntried, p.begun.onTrial)
 	}
-	for peer := range p.peers {
-		if n := tried[Peer(peer)]; n != p.peers[peer].tried {
-			return fmt.Errorf("%d pieces are left to peer %d, kept is %d", n, peer, p.peers[peer].tried)
+	for peer := range p.requests.peers {
+		if n := tried[Peer(peer)]; n != p.requests.peers[peer].tried {
+			return fmt.Errorf("%d pieces are left to peer %d, kept is %d", n, peer, p.requests.peers[peer].tried)
 		}
 	}
-	if len(p.freeSlots)+nstarted != len(p.slots) {
-		return fmt.Errorf("%d slots, %d started and %d unused", len(p.slots), nstarted, len(p.freeSlots))
+	if len(p.begun.freeSlots)+nstarted != len(p.begun.slots) {
+		return fmt.Errorf("%d slots, %d started and %d unused", len(p.begun.slots), nstarted, len(p.begun.freeSlots))
 	}
 	return nil
 }
@@ -186,13 +186,13 @@ func (st *started) check() error {
 // of its peer, and in the list of all.
 func (p *Picker) checkRequests() error {
 	all := make(map[int32]bool)
-	for id, before := p.oldest, int32(none); id != none; id, before = p.requests[id].newer, id {
-		r := &p.requests[id]
+	for id, before := p.requests.oldest, int32(none); id != none; id, before = p.requests.slab[id].newer, id {
+		r := &p.requests.slab[id]
 		if all[id] || r.older != before {
 			return errors.New("the list of all requests is broken")
 		}
 		all[id] = true
-		st := &p.slots[r.slot]
+		st := &p.begun.slots[r.slot]
 		if p.pieces[st.piece].slot != r.slot {
 			return fmt.Errorf("a request for piece %d, which is not started", st.piece)
 		}
@@ -205,10 +205,10 @@ func (p *Picker) checkRequests() error {
 		}
 	}
 	listed := 0
-	for peer := range p.peers {
-		q, n := &p.peers[peer], int32(0)
-		for id, before := q.first, int32(none); id != none; id, before = p.requests[id].next, id {
-			if !all[id] || p.requests[id].peer != Peer(peer) || p.requests[id].prev != before {
+	for peer := range p.requests.peers {
+		q, n := &p.requests.peers[peer], int32(0)
+		for id, before := q.first, int32(none); id != none; id, before = p.requests.slab[id].next, id {
+			if !all[id] || p.requests.slab[id].peer != Peer(peer) || p.requests.slab[id].prev != before {
 				return fmt.Errorf("the list of requests of peer %d is broken", peer)
 			}
 			n++
@@ -218,8 +218,8 @@ func (p *Picker) checkRequests() error {
 		}
 		listed += int(n)
 	}
-	if listed != len(all) || listed != p.nrequests {
-		return fmt.Errorf("%d requests, %d of peers, kept as %d", len(all), listed, p.nrequests)
+	if listed != len(all) || listed != p.requests.count {
+		return fmt.Errorf("%d requests, %d of peers, kept as %d", len(all), listed, p.requests.count)
 	}
 	return nil
 }
@@ -233,9 +233,9 @@ func (p *Picker) checkOffered() error {
 			orphaned += n
 		}
 	}
-	if offered != p.offered || orphaned != p.orphaned {
+	if offered != p.avail.offered || orphaned != p.avail.orphaned {
 		return fmt.Errorf("%d blocks on offer, %d of them orphaned; kept as %d, %d",
-			offered, orphaned, p.offered, p.orphaned)
+			offered, orphaned, p.avail.offered, p.avail.orphaned)
 	}
 	return nil
 }
@@ -252,11 +252,11 @@ func (p *Picker) checkPeers(peers iter.Seq2[Peer, *bitfield.Bitfield]) error {
 		for i := range has.Pieces() {
 			avail[i]++
 		}
-		if int(peer) >= len(p.peers) {
+		if int(peer) >= len(p.requests.peers) {
 			continue
 		}
-		for id := p.peers[peer].first; id != none; id = p.requests[id].next {
-			if i := p.slots[p.requests[id].slot].piece; !has.Has(i) {
+		for id := p.requests.peers[peer].first; id != none; id = p.requests.slab[id].next {
+			if i := p.begun.slots[p.requests.slab[id].slot].piece; !has.Has(i) {
 				return fmt.Errorf("piece %d is requested of peer %d, which lacks it", i, peer)
 			}
 		}
@@ -269,11 +269,11 @@ func (p *Picker) checkPeers(peers iter.Seq2[Peer, *bitfield.Bitfield]) error {
 			return fmt.Errorf("piece %d is had by %d peers, kept as %d", i, n, got)
 		}
 	}
-	if p.seeds > complete {
-		return fmt.Errorf("%d peers are counted as seeds, %d are complete", p.seeds, complete)
+	if p.avail.seeds > complete {
+		return fmt.Errorf("%d peers are counted as seeds, %d are complete", p.avail.seeds, complete)
 	}
-	for peer := range p.peers {
-		if n := p.peers[peer].n; n > 0 && !connected[Peer(peer)] && !p.peers[peer].apart {
+	for peer := range p.requests.peers {
+		if n := p.requests.peers[peer].n; n > 0 && !connected[Peer(peer)] && !p.requests.peers[peer].apart {
 			return fmt.Errorf("peer %d is not connected and has %d requests", peer, n)
 		}
 	}

@@ -2,6 +2,19 @@ package picker
 
 import "shoal/internal/bitfield"
 
+// availability is what connected peers have of the missing pieces.
+//
+//shoal:part
+type availability struct {
+	orders [High + 1]order // free pieces by level, then by how many peers have them
+	seeds  uint32          // peers counted as one on every piece; see PeerBits
+
+	// Blocks on offer: neither had, received nor requested, not reserved by the
+	// peer that holds a suspect piece, and not of pieces that are left out.
+	offered  int64
+	orphaned int64 // of those, in pieces that nobody outside seeds has
+}
+
 // order is the free pieces of one priority in one array, sorted by availability,
 // the most common first:
 //
@@ -108,7 +121,7 @@ func (p *Picker) PeerBits(old, new *bitfield.Bitfield) {
 
 func (p *Picker) addBits(has *bitfield.Bitfield) {
 	if has.All() {
-		p.seeds++
+		p.avail.seeds++
 		return
 	}
 	for i := range has.Pieces() {
@@ -117,8 +130,8 @@ func (p *Picker) addBits(has *bitfield.Bitfield) {
 }
 
 func (p *Picker) removeBits(has *bitfield.Bitfield) {
-	if has.All() && p.seeds > 0 {
-		p.seeds--
+	if has.All() && p.avail.seeds > 0 {
+		p.avail.seeds--
 		return
 	}
 	for i := range has.Pieces() {
@@ -138,9 +151,9 @@ func (p *Picker) PeerHas(piece uint32) {
 // the peer's set.
 func (p *Picker) PeerLost(has *bitfield.Bitfield, piece uint32) {
 	if p.pieces != nil && has.Has(piece) {
-		if has.All() && p.seeds > 0 {
+		if has.All() && p.avail.seeds > 0 {
 			// A set that is not complete is counted piece by piece.
-			p.seeds--
+			p.avail.seeds--
 			for i := range has.Pieces() {
 				p.addOne(i)
 			}
@@ -157,16 +170,16 @@ func (p *Picker) Availability(piece uint32) int {
 	if int(piece) >= len(p.pieces) {
 		return 0
 	}
-	return int(p.seeds + p.pieces[piece].avail)
+	return int(p.avail.seeds + p.pieces[piece].avail)
 }
 
 func (p *Picker) addOne(i uint32) {
 	pc := &p.pieces[i]
 	if pc.avail == 0 {
-		p.orphaned -= p.offeredOf(i)
+		p.avail.orphaned -= p.offeredOf(i)
 	}
 	if p.isFree(i) {
-		p.orders[pc.level].inc(p.pieces, i, pc.avail)
+		p.avail.orders[pc.level].inc(p.pieces, i, pc.avail)
 	}
 	pc.avail++
 }
@@ -177,11 +190,11 @@ func (p *Picker) removeOne(i uint32) {
 		panic("picker: a peer takes away a piece that was not counted for it")
 	}
 	if p.isFree(i) {
-		p.orders[pc.level].dec(p.pieces, i, pc.avail)
+		p.avail.orders[pc.level].dec(p.pieces, i, pc.avail)
 	}
 	pc.avail--
 	if pc.avail == 0 {
-		p.orphaned += p.offeredOf(i)
+		p.avail.orphaned += p.offeredOf(i)
 	}
 }
 
@@ -197,9 +210,9 @@ func (p *Picker) offer(i uint32, n int64) {
 	if p.pieces[i].level == Skip {
 		return
 	}
-	p.offered += n
+	p.avail.offered += n
 	if p.pieces[i].avail == 0 {
-		p.orphaned += n
+		p.avail.orphaned += n
 	}
 }
 
@@ -212,7 +225,7 @@ func (p *Picker) offeredOf(i uint32) int64 {
 	if slot == none {
 		return int64(p.cfg.Blocks(i))
 	}
-	if st := &p.slots[slot]; !st.hasOwner {
+	if st := &p.begun.slots[slot]; !st.hasOwner {
 		return int64(st.free)
 	}
 	return 0
@@ -220,8 +233,8 @@ func (p *Picker) offeredOf(i uint32) int64 {
 
 // obtainable is the number of blocks on offer that some connected peer has.
 func (p *Picker) obtainable() int64 {
-	if p.seeds > 0 {
-		return p.offered
+	if p.avail.seeds > 0 {
+		return p.avail.offered
 	}
-	return p.offered - p.orphaned
+	return p.avail.offered - p.avail.orphaned
 }

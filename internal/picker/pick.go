@@ -27,12 +27,12 @@ type Choice struct {
 // part of that (such as the allowed fast pieces while it chokes us, BEP 6). pace
 // is of use where somebody reads, and in endgame.
 func (p *Picker) Pick(now mono.Time, peer Peer, has *bitfield.Bitfield, n int, pace Pace, dst []Choice) []Choice {
-	if n <= 0 || p.seeking == 0 {
+	if n <= 0 || p.wanted.seeking == 0 {
 		return dst
 	}
 	q := p.peer(peer)
 	given := len(dst)
-	p.inOrder = pace.InOrder
+	p.sequential.asked(pace.InOrder)
 	p.rank(now)
 	if len(p.urgent) > 0 {
 		n, dst = p.pickUrgent(now, peer, has, n, &pace, dst)
@@ -53,7 +53,7 @@ func (p *Picker) Pick(now mono.Time, peer Peer, has *bitfield.Bitfield, n int, p
 			q.barren, q.barrenAt = now.Add(p.cfg.EndgameAfter/8), p.generation // it looks at every request
 		}
 	}
-	if n > 0 && p.owned == 0 && !p.full() && !(p.Endgame() && p.cfg.EndgameAfter > 0) {
+	if n > 0 && p.begun.owned == 0 && !p.full() && !(p.Endgame() && p.cfg.EndgameAfter > 0) {
 		q.dry, q.dryHas, q.dryCount, q.dryEndgame = p.generation, has, has.Count(), p.Endgame()
 	}
 	return dst
@@ -62,7 +62,7 @@ func (p *Picker) Pick(now mono.Time, peer Peer, has *bitfield.Bitfield, n int, p
 // take asks for up to most free blocks of a started piece, and for n at most. given
 // is where dst begins for this Pick.
 func (p *Picker) take(now mono.Time, peer Peer, slot int32, reason why.Why, n, most int, pace *Pace, given int, dst []Choice) (int, []Choice) {
-	st := &p.slots[slot]
+	st := &p.begun.slots[slot]
 	owners := int32(p.Availability(st.piece))
 	for ; n > 0 && most > 0 && st.free > 0; n, most = n-1, most-1 {
 		index := st.nextFree()
@@ -84,23 +84,20 @@ func (p *Picker) pickUrgent(now mono.Time, peer Peer, has *bitfield.Bitfield, n 
 			break
 		}
 		if ahead {
-			if p.debt >= swarmShare-1 {
-				p.debt = 0
+			if p.reading.debt >= swarmShare-1 {
+				p.reading.repaid()
 				if common, reason := p.choose(now, peer, has); common != none {
 					n, dst = p.take(now, peer, common, reason, n, 1, pace, given, dst)
 					p.settle(slot) // it may have been begun just now
 					continue
 				}
 			}
-			most = min(most, swarmShare-1-p.debt)
+			most = min(most, swarmShare-1-p.reading.debt)
 		}
 		slot, reason := p.claim(now, peer, slot, why.Urgent)
 		before := n
 		n, dst = p.take(now, peer, slot, reason, n, most, pace, given, dst)
-		p.asked += int64(before - n)
-		if ahead {
-			p.debt += before - n
-		}
+		p.reading.requested(before-n, ahead)
 	}
 	return n, dst
 }
@@ -116,7 +113,7 @@ func (p *Picker) isDry(q *peerState, has *bitfield.Bitfield) bool {
 // it was, and either it has no free block or the peer is too slow for it.
 func (p *Picker) choose(now mono.Time, peer Peer, has *bitfield.Bitfield) (int32, why.Why) {
 	spare := p.have.Len() // no piece
-	if p.peers[peer].trial {
+	if p.requests.peers[peer].trial {
 		if slot, reason, done := p.chooseOnTrial(peer, has, &spare); slot != none {
 			return p.claim(now, peer, slot, reason)
 		} else if done {
@@ -125,17 +122,17 @@ func (p *Picker) choose(now mono.Time, peer Peer, has *bitfield.Bitfield) (int32
 	}
 	started := p.chooseStarted(peer, has, false)
 	for level := High; level > Skip; level-- {
-		if started != none && p.pieces[p.slots[started].piece].level == level {
+		if started != none && p.pieces[p.begun.slots[started].piece].level == level {
 			return p.claim(now, peer, started, why.Started)
 		}
-		if p.full() || len(p.orders[level].pieces) == 0 {
+		if p.full() || len(p.avail.orders[level].pieces) == 0 {
 			continue
 		}
 		if i, reason, ok := p.chooseNew(level, peer, has, &spare); ok {
 			return p.claim(now, peer, p.start(i), reason)
 		}
 	}
-	if p.ntried > 0 {
+	if p.begun.onTrial > 0 {
 		if slot := p.chooseStarted(peer, has, true); slot != none {
 			return p.claim(now, peer, slot, why.Started)
 		}
@@ -143,7 +140,7 @@ func (p *Picker) choose(now mono.Time, peer Peer, has *bitfield.Bitfield) (int32
 	if spare < p.have.Len() {
 		return p.claim(now, peer, p.start(spare), why.Suspect)
 	}
-	if p.owned > 0 {
+	if p.begun.owned > 0 {
 		if slot := p.chooseHeldTooLong(now, has); slot != none {
 			return p.claim(now, peer, slot, why.Started)
 		}
@@ -153,7 +150,7 @@ func (p *Picker) choose(now mono.Time, peer Peer, has *bitfield.Bitfield) (int32
 
 // claim gives the peer a slot to work on; a suspect piece becomes its own.
 func (p *Picker) claim(now mono.Time, peer Peer, slot int32, reason why.Why) (int32, why.Why) {
-	st := &p.slots[slot]
+	st := &p.begun.slots[slot]
 	if !p.pieces[st.piece].suspect {
 		return slot, reason
 	}
@@ -164,7 +161,9 @@ func (p *Picker) claim(now mono.Time, peer Peer, slot int32, reason why.Why) (in
 }
 
 // full reports whether no further piece may be started.
-func (p *Picker) full() bool { return p.busyCount >= minStarted && p.busy >= p.cfg.MaxStarted }
+func (p *Picker) full() bool {
+	return p.begun.busyCount >= minStarted && p.begun.busy >= p.cfg.MaxStarted
+}
 
 // chooseStarted prefers the highest priority; then the piece that the peer last
 // worked on, then the one with the fewest blocks to ask for, then the oldest. What
@@ -173,19 +172,19 @@ func (p *Picker) full() bool { return p.busyCount >= minStarted && p.busy >= p.c
 func (p *Picker) chooseStarted(peer Peer, has *bitfield.Bitfield, all bool) int32 {
 	own := int32(none)
 	scarce := p.Scarce(has) && !p.full()
-	if q := &p.peers[peer]; q.worked {
+	if q := &p.requests.peers[peer]; q.worked {
 		if slot := p.pieces[q.piece].slot; slot != none && p.mayServe(slot, peer, has) && !(scarce && p.common(q.piece)) &&
 			(all || !p.leftTo(slot, peer)) {
 			own = slot
-			if p.prio == nil || p.levelAt(own) == High {
+			if p.wanted.prio == nil || p.levelAt(own) == High {
 				return own
 			}
 		}
 	}
 	best := int32(none)
-	for _, slot := range p.open {
+	for _, slot := range p.begun.open {
 		if p.mayServe(slot, peer, has) && (best == none || p.before(slot, best)) &&
-			!(scarce && p.common(p.slots[slot].piece)) && (all || !p.leftTo(slot, peer)) {
+			!(scarce && p.common(p.begun.slots[slot].piece)) && (all || !p.leftTo(slot, peer)) {
 			best = slot
 		}
 	}
@@ -195,10 +194,10 @@ func (p *Picker) chooseStarted(peer Peer, has *bitfield.Bitfield, all bool) int3
 	return best
 }
 
-func (p *Picker) levelAt(slot int32) uint8 { return p.pieces[p.slots[slot].piece].level }
+func (p *Picker) levelAt(slot int32) uint8 { return p.pieces[p.begun.slots[slot].piece].level }
 
 func (p *Picker) mayServe(slot int32, peer Peer, has *bitfield.Bitfield) bool {
-	st := &p.slots[slot]
+	st := &p.begun.slots[slot]
 	return st.free > 0 && has.Has(st.piece) && (!st.hasOwner || st.owner == peer) &&
 		p.pieces[st.piece].rank == 0
 }
@@ -207,7 +206,7 @@ func (p *Picker) before(a, b int32) bool {
 	if la, lb := p.levelAt(a), p.levelAt(b); la != lb {
 		return la > lb
 	}
-	x, y := &p.slots[a], &p.slots[b]
+	x, y := &p.begun.slots[a], &p.begun.slots[b]
 	if x.free != y.free {
 		return x.free < y.free
 	}
@@ -217,11 +216,11 @@ func (p *Picker) before(a, b int32) bool {
 // chooseNew gives a free piece of that level that the peer has.
 func (p *Picker) chooseNew(level uint8, peer Peer, has *bitfield.Bitfield, spare *uint32) (uint32, why.Why, bool) {
 	lowest := 0
-	if p.seeds == 0 {
+	if p.avail.seeds == 0 {
 		lowest = 1 // nobody has what is below
 	}
-	o := &p.orders[level]
-	if p.inOrder {
+	o := &p.avail.orders[level]
+	if p.sequential.on {
 		if i, ok := p.chooseInOrder(level, has); ok {
 			return i, why.InOrder, true
 		}
@@ -245,11 +244,11 @@ func (p *Picker) chooseNew(level uint8, peer Peer, has *bitfield.Bitfield, spare
 // has it than have the rarest piece: suggestions help to tell apart what is alike, and
 // must not undo rarest first.
 func (p *Picker) chooseSuggested(level uint8, peer Peer, has *bitfield.Bitfield, lowest int) (uint32, bool) {
-	suggested := p.peers[peer].suggested
+	suggested := p.requests.peers[peer].suggested
 	if len(suggested) == 0 {
 		return 0, false
 	}
-	o := &p.orders[level]
+	o := &p.avail.orders[level]
 	for lowest < o.buckets() && len(o.bucket(lowest)) == 0 {
 		lowest++
 	}
@@ -296,11 +295,11 @@ func (p *Picker) search(among []uint32, peer Peer, has *bitfield.Bitfield, spare
 
 // contributed reports whether the peer sent part of the failed copy of a piece.
 func (p *Picker) contributed(peer Peer, i uint32) bool {
-	sender := p.peers[peer].sender
+	sender := p.requests.peers[peer].sender
 	if sender == 0 {
 		return false
 	}
-	_, found := slices.BinarySearch(p.failures[i], sender)
+	_, found := slices.BinarySearch(p.begun.failures[i], sender)
 	return found
 }
 
@@ -308,8 +307,8 @@ func (p *Picker) contributed(peer Peer, i uint32) bool {
 // for longer than suspectPatience.
 func (p *Picker) chooseHeldTooLong(now mono.Time, has *bitfield.Bitfield) int32 {
 	best := int32(none)
-	for _, slot := range p.open {
-		st := &p.slots[slot]
+	for _, slot := range p.begun.open {
+		st := &p.begun.slots[slot]
 		if !st.hasOwner || now.Sub(st.since) < suspectPatience || !has.Has(st.piece) {
 			continue
 		}
@@ -330,13 +329,12 @@ func (p *Picker) duplicate(now mono.Time, peer Peer, has *bitfield.Bitfield, n i
 	if p.cfg.EndgameCopies == 1 {
 		return n, dst
 	}
-	p.visit++
-	p.peers[peer].visit = p.visit
-	last := p.newest // what this call adds is not looked at
-	for id := p.oldest; n > 0 && id != none && p.ripe(id) <= now; id = p.requests[id].newer {
-		q := &p.peers[p.requests[id].peer]
-		if q.visit != p.visit {
-			q.visit = p.visit
+	p.requests.beginVisit(peer)
+	last := p.requests.newest // what this call adds is not looked at
+	for id := p.requests.oldest; n > 0 && id != none && p.ripe(id) <= now; id = p.requests.slab[id].newer {
+		q := &p.requests.peers[p.requests.slab[id].peer]
+		if q.visit != p.requests.visit {
+			q.visit = p.requests.visit
 			n, dst = p.duplicateOf(now, q, peer, has, n, pace, given, dst)
 		}
 		if id == last {
@@ -347,9 +345,9 @@ func (p *Picker) duplicate(now mono.Time, peer Peer, has *bitfield.Bitfield, n i
 }
 
 func (p *Picker) duplicateOf(now mono.Time, q *peerState, peer Peer, has *bitfield.Bitfield, n int, pace *Pace, given int, dst []Choice) (int, []Choice) {
-	for id := q.last; n > 0 && id != none; id = p.requests[id].prev {
-		r := p.requests[id]
-		st := &p.slots[r.slot]
+	for id := q.last; n > 0 && id != none; id = p.requests.slab[id].prev {
+		r := p.requests.slab[id]
+		st := &p.begun.slots[r.slot]
 		b := &st.blocks[r.index]
 		if p.ripe(id) > now || int(b.n) >= p.cfg.EndgameCopies || !has.Has(st.piece) || p.pieces[st.piece].suspect || p.find(b, peer) != none {
 			continue
@@ -366,4 +364,4 @@ func (p *Picker) duplicateOf(now mono.Time, q *peerState, peer Peer, has *bitfie
 }
 
 // ripe is when a request is old enough for its block to be asked of another peer (decision 0072).
-func (p *Picker) ripe(id int32) mono.Time { return p.requests[id].at.Add(p.cfg.EndgameAfter) }
+func (p *Picker) ripe(id int32) mono.Time { return p.requests.slab[id].at.Add(p.cfg.EndgameAfter) }

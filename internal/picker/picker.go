@@ -109,11 +109,11 @@ const none = -1
 // state: had (in Picker.have), started (it has a slot), free (in the order of its
 // level), or left out (level Skip).
 type piece struct {
-	avail   uint32 // connected peers that have it, without those in Picker.seeds
+	avail   uint32 // connected peers that have it, without those in availability.seeds
 	pos     uint32 // its place in the order, while free
 	slot    int32  // its started state, or none
 	level   uint8  // its priority; Low where it is skipped and a reader wants it
-	rank    uint8  // 1 + its place before a reader, as in Picker.urgent; 0: none waits
+	rank    uint8  // 1 + its place before a reader, as in progress.urgent; 0: none waits
 	suspect bool   // its last copy failed the hash
 }
 
@@ -123,63 +123,20 @@ type Picker struct {
 	rng  *rand.Rand
 	have *bitfield.Bitfield
 
-	// What is wanted.
-	prio    []uint8 // nil: every piece is Normal
-	chosen  uint32  // pieces of a priority above Skip
-	lacking uint32  // of those, how many are missing
-	seeking uint32  // missing pieces of a level above Skip: those that readers want, too
-
-	// What readers wait for.
-	readers     []reader
-	urgentStale bool  // progress.urgent is to be made anew
-	debt        int   // blocks read ahead since the swarm had its share
-	jumps       int64 // of readers, ever
-	asked       int64 // urgent blocks, ever
-	copied      int64 // urgent blocks asked of one more peer, ever
-
+	wanted    wantedPieces
+	reading   reading
 	*progress // &nothing while every piece is had
 }
 
 // progress is what is kept while a piece is missing, and of no use otherwise: most
 // torrents of an engine are complete.
 type progress struct {
-	// Pieces by priority and availability.
-	pieces []piece
-	orders [High + 1]order // by level
-	seeds  uint32          // peers counted as one on every piece; see PeerBits
-	urgent []urgent        // the missing pieces in front of readers, by rank
-
-	// Pieces in progress.
-	slots     []started
-	freeSlots []int32
-	open      []int32 // slots with a block to ask for
-	nstarted  int
-	sequence  uint64 // of the next piece started
-	busy      int    // blocks of the pieces with requests outstanding
-	busyCount int    // and the number of those pieces
-	owned     int    // suspect pieces that one peer holds
-	ntried    int    // pieces that are left to peers on trial
-	failures  map[uint32][]uint32
-
-	// Requests outstanding, in order of asking.
-	requests      []request
-	freeRequest   int32
-	nrequests     int
-	oldest        int32
-	newest        int32
-	peers         []peerState
-	visit         uint64 // marks peers seen in one endgame search
-	senderScratch []uint32
-
-	// Blocks on offer: neither had, received nor requested, not reserved by the
-	// peer that holds a suspect piece, and not of pieces that are left out.
-	offered  int64
-	orphaned int64 // of those, in pieces that nobody outside seeds has
-
-	// In order.
-	inOrder bool   // for the peer that is asked now
-	first   uint32 // no missing piece lies before
-	ordered int    // pieces begun in order since the swarm had its share
+	pieces     []piece
+	avail      availability
+	urgent     []urgent // the missing pieces in front of readers, by rank
+	begun      begunPieces
+	requests   requestList
+	sequential sequential
 
 	// generation changes whenever a block may have become available to a peer
 	// that found nothing before.
@@ -188,7 +145,7 @@ type progress struct {
 
 // nothing is the progress of every torrent that has all pieces. It is never written
 // to: whatever changes a progress is about a missing piece.
-var nothing = progress{freeRequest: none, oldest: none, newest: none}
+var nothing = progress{requests: noRequests}
 
 // New makes the picker of a torrent of have.Len() pieces, those in have being
 // had. have is copied.
@@ -197,9 +154,7 @@ func New(cfg Config, have *bitfield.Bitfield, rng *rand.Rand) *Picker {
 		cfg:      cfg.withDefaults(),
 		rng:      rng,
 		have:     have.Clone(),
-		chosen:   have.Len(),
-		lacking:  have.Len() - have.Count(),
-		seeking:  have.Len() - have.Count(),
+		wanted:   allPieces(have),
 		progress: &nothing,
 	}
 	if !have.All() {
@@ -211,11 +166,9 @@ func New(cfg Config, have *bitfield.Bitfield, rng *rand.Rand) *Picker {
 // build makes what is kept while a piece is missing.
 func (p *Picker) build() {
 	p.progress = &progress{
-		pieces:      make([]piece, p.have.Len()),
-		freeRequest: none,
-		oldest:      none,
-		newest:      none,
-		generation:  1,
+		pieces:     make([]piece, p.have.Len()),
+		requests:   noRequests,
+		generation: 1,
 	}
 	missing := make([]uint32, 0, p.Missing())
 	for i := range p.have.Len() {
@@ -227,11 +180,11 @@ func (p *Picker) build() {
 	p.rng.Shuffle(len(missing), func(i, j int) { missing[i], missing[j] = missing[j], missing[i] })
 	for _, i := range missing {
 		if p.isFree(i) {
-			p.orders[p.pieces[i].level].put(p.pieces, i)
+			p.avail.orders[p.pieces[i].level].put(p.pieces, i)
 			p.offer(i, int64(p.cfg.Blocks(i)))
 		}
 	}
-	p.urgentStale = true
+	p.reading.changed()
 }
 
 func newPiece(level uint8) piece { return piece{slot: none, level: level} }
@@ -262,10 +215,10 @@ func (p *Picker) HaveCount() uint32 { return p.have.Count() }
 func (p *Picker) Missing() uint32 { return p.have.Len() - p.have.Count() }
 
 // Complete reports whether every piece is had that is not skipped.
-func (p *Picker) Complete() bool { return p.lacking == 0 }
+func (p *Picker) Complete() bool { return p.wanted.lacking == 0 }
 
 // Seeking reports whether a piece is missing that is wanted, if only by a reader.
-func (p *Picker) Seeking() bool { return p.seeking > 0 }
+func (p *Picker) Seeking() bool { return p.wanted.seeking > 0 }
 
 // Bitfield gives the pieces had, to read only; it changes with the picker.
 func (p *Picker) Bitfield() *bitfield.Bitfield { return p.have }
@@ -273,7 +226,7 @@ func (p *Picker) Bitfield() *bitfield.Bitfield { return p.have }
 // Wants reports whether has holds a piece that we lack: whether to be
 // interested in a peer (BEP 3).
 func (p *Picker) Wants(has *bitfield.Bitfield) bool {
-	if p.seeking == 0 || !has.HasAny(p.have) {
+	if p.wanted.seeking == 0 || !has.HasAny(p.have) {
 		return false
 	}
 	for i := range has.Pieces() {
@@ -294,7 +247,7 @@ func (p *Picker) Verified(piece uint32) {
 	pc := &p.pieces[piece]
 	p.offer(piece, -p.offeredOf(piece))
 	if p.isFree(piece) {
-		p.orders[pc.level].take(p.pieces, piece)
+		p.avail.orders[pc.level].take(p.pieces, piece)
 	}
 	p.count(piece, -1)
 	p.have.Set(piece)
@@ -304,21 +257,13 @@ func (p *Picker) Verified(piece uint32) {
 	}
 	if pc.suspect {
 		pc.suspect = false
-		delete(p.failures, piece)
+		p.begun.cleared(piece)
 	}
-	p.urgentStale = p.urgentStale || pc.rank > 0
+	if pc.rank > 0 {
+		p.reading.changed()
+	}
 	if p.have.All() {
 		p.progress = &nothing
-	}
-}
-
-// count adds n to the counts of missing pieces that this one is part of.
-func (p *Picker) count(i uint32, n int32) {
-	if p.Priority(i) != Skip {
-		p.lacking += uint32(n)
-	}
-	if p.pieces[i].level != Skip {
-		p.seeking += uint32(n)
 	}
 }
 
@@ -329,10 +274,7 @@ func (p *Picker) Failed(piece uint32) {
 	if p.slotOf(piece) == none {
 		return
 	}
-	if p.failures == nil {
-		p.failures = make(map[uint32][]uint32)
-	}
-	p.failures[piece] = contributors(p.Senders(piece))
+	p.begun.failed(piece, contributors(p.Senders(piece)))
 	p.pieces[piece].suspect = true
 	p.Forget(piece)
 }
@@ -344,7 +286,7 @@ func (p *Picker) Forget(piece uint32) {
 	if slot == none {
 		return
 	}
-	st := &p.slots[slot]
+	st := &p.begun.slots[slot]
 	for i := range st.blocks {
 		if st.blocks[i].received {
 			st.blocks[i].received = false
@@ -364,41 +306,23 @@ func (p *Picker) Lost(piece uint32) {
 	if !p.have.Clear(piece) {
 		return
 	}
-	for i := range p.readers {
-		p.readers[i].first = p.readers[i].from
-	}
+	p.reading.lost()
 	if p.pieces == nil {
 		p.build()
 	} else {
 		if p.isFree(piece) {
-			p.orders[p.pieces[piece].level].put(p.pieces, piece)
+			p.avail.orders[p.pieces[piece].level].put(p.pieces, piece)
 		}
 		p.offer(piece, p.offeredOf(piece))
 	}
 	p.count(piece, 1)
-	p.first = min(p.first, piece)
-	p.urgentStale = true
+	p.sequential.lost(piece)
 	p.generation++
-}
-
-// Senders gives who sent each block of a started piece, by the identities given
-// to Received; 0 where nothing has arrived. It is nil when the piece is not
-// started, and valid until the next call.
-func (p *Picker) Senders(piece uint32) []uint32 {
-	slot := p.slotOf(piece)
-	if slot == none {
-		return nil
-	}
-	p.senderScratch = p.senderScratch[:0]
-	for _, b := range p.slots[slot].blocks {
-		p.senderScratch = append(p.senderScratch, b.sender)
-	}
-	return p.senderScratch
 }
 
 // Endgame reports whether no block is left to ask for: every missing block that
 // a connected peer has was received or is requested, and some are on their way.
-func (p *Picker) Endgame() bool { return p.obtainable() == 0 && p.nrequests > 0 }
+func (p *Picker) Endgame() bool { return p.obtainable() == 0 && p.requests.count > 0 }
 
 // Stats are counts of a Picker's state.
 type Stats struct {
@@ -416,12 +340,12 @@ func (p *Picker) Stats() Stats {
 	return Stats{
 		Have:     p.HaveCount(),
 		Missing:  p.Missing(),
-		Started:  p.nstarted,
-		Requests: p.nrequests,
+		Started:  p.begun.count,
+		Requests: p.requests.count,
 		Offered:  p.obtainable(),
 
-		Wanted: p.chosen, WantedHave: p.chosen - p.lacking,
-		Urgent: p.asked, Copied: p.copied,
+		Wanted: p.wanted.chosen, WantedHave: p.wanted.chosen - p.wanted.lacking,
+		Urgent: p.reading.asked, Copied: p.reading.copied,
 	}
 }
 

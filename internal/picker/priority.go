@@ -1,6 +1,9 @@
 package picker
 
-import "shoal/internal/block"
+import (
+	"shoal/internal/bitfield"
+	"shoal/internal/block"
+)
 
 // Priorities of a piece. Between two pieces that a peer has the higher one comes
 // first, whatever is begun and however rare the other is.
@@ -10,6 +13,22 @@ const (
 	Normal              // what every piece is until it is said otherwise
 	High                // before all others
 )
+
+// wantedPieces is what the user and readers want of the torrent, in numbers.
+//
+//shoal:part
+type wantedPieces struct {
+	prio    []uint8 // nil: every piece is Normal
+	chosen  uint32  // pieces of a priority above Skip
+	lacking uint32  // of those, how many are missing
+	seeking uint32  // missing pieces of a level above Skip: those that readers want, too
+}
+
+// allPieces is what is wanted of a torrent before anyone chooses: every piece.
+func allPieces(have *bitfield.Bitfield) wantedPieces {
+	missing := have.Len() - have.Count()
+	return wantedPieces{chosen: have.Len(), lacking: missing, seeking: missing}
+}
 
 // Taken is a request that was taken back.
 type Taken struct {
@@ -27,14 +46,14 @@ type Change struct {
 
 // Priority gives the piece's priority.
 func (p *Picker) Priority(piece uint32) uint8 {
-	if p.prio == nil || piece >= p.have.Len() {
+	if p.wanted.prio == nil || piece >= p.have.Len() {
 		return Normal
 	}
-	return p.prio[piece]
+	return p.wanted.prio[piece]
 }
 
 // Ranked reports whether some piece is of another priority than Normal.
-func (p *Picker) Ranked() bool { return p.prio != nil }
+func (p *Picker) Ranked() bool { return p.wanted.prio != nil }
 
 // SetPriorities gives each piece its priority; more than High is High. nil, and
 // what is missing at the end, means Normal. What was begun of pieces that are left
@@ -44,27 +63,27 @@ func (p *Picker) SetPriorities(prio []uint8) (c Change) {
 	for _, x := range prio {
 		same = same && x == Normal
 	}
-	p.prio = nil
-	p.chosen = p.have.Len()
+	p.wanted.prio = nil
+	p.wanted.chosen = p.have.Len()
 	if !same {
-		p.prio = make([]uint8, p.have.Len())
-		for i := range p.prio {
-			p.prio[i] = Normal
+		p.wanted.prio = make([]uint8, p.have.Len())
+		for i := range p.wanted.prio {
+			p.wanted.prio[i] = Normal
 			if i < len(prio) {
-				p.prio[i] = min(prio[i], High)
+				p.wanted.prio[i] = min(prio[i], High)
 			}
-			if p.prio[i] == Skip {
-				p.chosen--
+			if p.wanted.prio[i] == Skip {
+				p.wanted.chosen--
 			}
 		}
 	}
 	if p.pieces == nil {
 		return c
 	}
-	p.lacking = 0
+	p.wanted.lacking = 0
 	for i := range p.have.Len() {
 		if !p.have.Has(i) && p.Priority(i) != Skip {
-			p.lacking++
+			p.wanted.lacking++
 		}
 	}
 	p.relevel(0, p.have.Len(), &c)
@@ -90,16 +109,16 @@ func (p *Picker) relevel(from, to uint32, c *Change) {
 			continue
 		}
 		p.generation++
-		if level == Skip && pc.slot != none && !p.slots[pc.slot].whole() {
+		if level == Skip && pc.slot != none && !p.begun.slots[pc.slot].whole() {
 			p.giveUp(i, c)
 		}
 		p.offer(i, -p.offeredOf(i))
 		if p.isFree(i) {
-			p.orders[was].take(p.pieces, i)
+			p.avail.orders[was].take(p.pieces, i)
 		}
 		pc.level = level
 		if p.isFree(i) {
-			p.orders[level].put(p.pieces, i)
+			p.avail.orders[level].put(p.pieces, i)
 		}
 		p.offer(i, p.offeredOf(i))
 		if (was == Skip) == (level == Skip) {
@@ -109,9 +128,9 @@ func (p *Picker) relevel(from, to uint32, c *Change) {
 		switch {
 		case p.have.Has(i):
 		case level == Skip:
-			p.seeking--
+			p.wanted.seeking--
 		default:
-			p.seeking++
+			p.wanted.seeking++
 		}
 	}
 }
@@ -122,10 +141,10 @@ func (st *started) whole() bool { return int(st.received) == len(st.blocks) }
 // giveUp makes a started piece free again, whatever was received and asked of it.
 func (p *Picker) giveUp(i uint32, c *Change) {
 	slot := p.pieces[i].slot
-	st := &p.slots[slot]
+	st := &p.begun.slots[slot]
 	for index := range st.blocks {
 		for _, id := range st.blocks[index].copies[:st.blocks[index].n] {
-			c.Taken = append(c.Taken, Taken{p.requests[id].peer, p.ref(i, uint32(index))})
+			c.Taken = append(c.Taken, Taken{p.requests.slab[id].peer, p.ref(i, uint32(index))})
 		}
 	}
 	if st.received > 0 {
@@ -135,4 +154,14 @@ func (p *Picker) giveUp(i uint32, c *Change) {
 	p.dropRequests(slot)
 	p.releaseSlot(slot)
 	p.offer(i, p.offeredOf(i))
+}
+
+// count adds n to the counts of missing pieces that this one is part of.
+func (p *Picker) count(i uint32, n int32) {
+	if p.Priority(i) != Skip {
+		p.wanted.lacking += uint32(n)
+	}
+	if p.pieces[i].level != Skip {
+		p.wanted.seeking += uint32(n)
+	}
 }

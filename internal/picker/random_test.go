@@ -212,7 +212,7 @@ func (m *model) countDuplicable(peer int) int {
 	return n
 }
 
-func (m *model) suspects() bool { return len(m.p.failures) > 0 }
+func (m *model) suspects() bool { return len(m.p.begun.failures) > 0 }
 
 // deliver has the peer send one of the blocks it was asked for, if any.
 func (m *model) deliver(peer int, a, b byte) error {

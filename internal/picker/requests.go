@@ -21,6 +21,28 @@ type request struct {
 	older, newer int32 // of all
 }
 
+// requestList holds the requests outstanding, and what is kept of each peer.
+//
+//shoal:part
+type requestList struct {
+	slab   []request
+	free   int32 // the first unused one of the slab
+	count  int
+	oldest int32
+	newest int32
+	peers  []peerState
+	visit  uint64 // marks peers seen in one endgame search
+}
+
+// noRequests is an empty list.
+var noRequests = requestList{free: none, oldest: none, newest: none}
+
+// beginVisit begins a search through the peers, and counts peer as seen.
+func (l *requestList) beginVisit(peer Peer) {
+	l.visit++
+	l.peers[peer].visit = l.visit
+}
+
 // peerState is what the picker keeps for each handle.
 type peerState struct {
 	n           int32    // requests outstanding
@@ -45,48 +67,47 @@ type peerState struct {
 }
 
 func (p *Picker) peer(peer Peer) *peerState {
-	for len(p.peers) <= int(peer) {
-		p.peers = append(p.peers, peerState{first: none, last: none})
+	for len(p.requests.peers) <= int(peer) {
+		p.requests.peers = append(p.requests.peers, peerState{first: none, last: none})
 	}
-	return &p.peers[peer]
+	return &p.requests.peers[peer]
 }
 
 // ask adds a request to the newest end of both lists.
 func (p *Picker) ask(now mono.Time, peer Peer, slot int32, index uint32, due mono.Time) {
-	id := p.freeRequest
+	id := p.requests.free
 	if id == none {
-		id = int32(len(p.requests))
-		p.requests = append(p.requests, request{})
+		id = int32(len(p.requests.slab))
+		p.requests.slab = append(p.requests.slab, request{})
 	} else {
-		p.freeRequest = p.requests[id].next
+		p.requests.free = p.requests.slab[id].next
 	}
-	q := &p.peers[peer]
-	p.requests[id] = request{
+	q := &p.requests.peers[peer]
+	p.requests.slab[id] = request{
 		peer: peer, slot: slot, index: index, at: now, due: due,
-		prev: q.last, next: none, older: p.newest, newer: none,
+		prev: q.last, next: none, older: p.requests.newest, newer: none,
 	}
 	if q.last == none {
 		q.first = id
 	} else {
-		p.requests[q.last].next = id
+		p.requests.slab[q.last].next = id
 	}
 	q.last = id
 	q.n++
-	if p.newest == none {
-		p.oldest = id
+	if p.requests.newest == none {
+		p.requests.oldest = id
 	} else {
-		p.requests[p.newest].newer = id
+		p.requests.slab[p.requests.newest].newer = id
 	}
-	p.newest = id
-	p.nrequests++
+	p.requests.newest = id
+	p.requests.count++
 
-	st := &p.slots[slot]
+	st := &p.begun.slots[slot]
 	b := &st.blocks[index]
 	b.copies[b.n] = id
 	b.n++
 	if st.requests == 0 {
-		p.busy += len(st.blocks)
-		p.busyCount++
+		p.begun.engaged(st)
 	}
 	st.requests++
 	q.piece, q.worked = st.piece, true
@@ -94,48 +115,47 @@ func (p *Picker) ask(now mono.Time, peer Peer, slot int32, index uint32, due mon
 
 // unask removes a request. Whether its block is free now is for the caller.
 func (p *Picker) unask(id int32) {
-	r := p.requests[id]
-	q := &p.peers[r.peer]
+	r := p.requests.slab[id]
+	q := &p.requests.peers[r.peer]
 	if r.prev == none {
 		q.first = r.next
 	} else {
-		p.requests[r.prev].next = r.next
+		p.requests.slab[r.prev].next = r.next
 	}
 	if r.next == none {
 		q.last = r.prev
 	} else {
-		p.requests[r.next].prev = r.prev
+		p.requests.slab[r.next].prev = r.prev
 	}
 	q.n--
 	if r.older == none {
-		p.oldest = r.newer
+		p.requests.oldest = r.newer
 	} else {
-		p.requests[r.older].newer = r.newer
+		p.requests.slab[r.older].newer = r.newer
 	}
 	if r.newer == none {
-		p.newest = r.older
+		p.requests.newest = r.older
 	} else {
-		p.requests[r.newer].older = r.older
+		p.requests.slab[r.newer].older = r.older
 	}
-	p.nrequests--
+	p.requests.count--
 
-	st := &p.slots[r.slot]
+	st := &p.begun.slots[r.slot]
 	b := &st.blocks[r.index]
 	at := slices.Index(b.copies[:b.n], id)
 	b.n--
 	b.copies[at] = b.copies[b.n]
 	st.requests--
 	if st.requests == 0 {
-		p.busy -= len(st.blocks)
-		p.busyCount--
+		p.begun.disengaged(st)
 	}
-	p.requests[id].next = p.freeRequest
-	p.freeRequest = id
+	p.requests.slab[id].next = p.requests.free
+	p.requests.free = id
 }
 
 // dropRequests forgets every request for a started piece.
 func (p *Picker) dropRequests(slot int32) {
-	st := &p.slots[slot]
+	st := &p.begun.slots[slot]
 	for i := range st.blocks {
 		for st.blocks[i].n > 0 {
 			p.unask(st.blocks[i].copies[0])
@@ -146,7 +166,7 @@ func (p *Picker) dropRequests(slot int32) {
 // find gives the request of that block to that peer, or none.
 func (p *Picker) find(b *blockState, peer Peer) int32 {
 	for _, id := range b.copies[:b.n] {
-		if p.requests[id].peer == peer {
+		if p.requests.slab[id].peer == peer {
 			return id
 		}
 	}
@@ -193,21 +213,21 @@ func (p *Picker) Received(peer Peer, sender uint32, ref block.Ref, dst []Peer) (
 		}
 		slot = p.start(ref.Piece)
 	}
-	b := &p.slots[slot].blocks[index]
+	b := &p.begun.slots[slot].blocks[index]
 	if id := p.find(b, peer); id != none {
 		p.unask(id)
 		asked = true
-	} else if b.received || p.slots[slot].hasOwner && p.slots[slot].owner != peer {
+	} else if b.received || p.begun.slots[slot].hasOwner && p.begun.slots[slot].owner != peer {
 		return Duplicate, false, dst
 	} else if b.n == 0 {
 		p.useBlock(slot)
 	}
 	for b.n > 0 {
-		dst = append(dst, p.requests[b.copies[0]].peer)
+		dst = append(dst, p.requests.slab[b.copies[0]].peer)
 		p.unask(b.copies[0])
 	}
 	b.received, b.sender = true, sender
-	p.slots[slot].received++
+	p.begun.slots[slot].received++
 	return Wanted, asked, dst
 }
 
@@ -219,7 +239,7 @@ func (p *Picker) Abandon(peer Peer, ref block.Ref) bool {
 	if !ok || slot == none {
 		return false
 	}
-	id := p.find(&p.slots[slot].blocks[index], peer)
+	id := p.find(&p.begun.slots[slot].blocks[index], peer)
 	if id == none {
 		return false
 	}
@@ -237,40 +257,40 @@ func (p *Picker) Suggest(peer Peer, pieces []uint32) { p.peer(peer).suggested = 
 // handle next is taken for the same until it sends a block, which matters only
 // to whom a suspect piece is given first.
 func (p *Picker) AbandonAll(peer Peer) {
-	if int(peer) >= len(p.peers) {
+	if int(peer) >= len(p.requests.peers) {
 		return
 	}
-	q := &p.peers[peer]
+	q := &p.requests.peers[peer]
 	for q.first != none {
 		p.abandon(q.first)
 	}
 	q.dryHas, q.dry, q.worked, q.apart, q.barren, q.suggested = nil, 0, false, false, 0, nil
 	if q.tried > 0 {
-		for slot := range p.slots {
-			if st := &p.slots[slot]; st.tried && st.trier == peer {
+		for slot := range p.begun.slots {
+			if st := &p.begun.slots[slot]; st.tried && st.trier == peer {
 				p.endTrial(int32(slot))
 			}
 		}
 	}
-	if p.owned == 0 {
+	if p.begun.owned == 0 {
 		return
 	}
-	for i := len(p.open) - 1; i >= 0; i-- {
-		if st := &p.slots[p.open[i]]; st.hasOwner && st.owner == peer {
-			p.disown(p.open[i])
+	for i := len(p.begun.open) - 1; i >= 0; i-- {
+		if st := &p.begun.slots[p.begun.open[i]]; st.hasOwner && st.owner == peer {
+			p.disown(p.begun.open[i])
 		}
 	}
 }
 
 func (p *Picker) abandon(id int32) {
-	r := p.requests[id]
+	r := p.requests.slab[id]
 	p.unask(id)
 	p.freeBlock(r.slot, r.index)
 	// Whoever had the piece to itself does not bring all of it.
-	if st := &p.slots[r.slot]; st.hasOwner && st.owner == r.peer {
+	if st := &p.begun.slots[r.slot]; st.hasOwner && st.owner == r.peer {
 		p.disown(r.slot)
 	}
-	if st := &p.slots[r.slot]; st.tried && st.trier == r.peer {
+	if st := &p.begun.slots[r.slot]; st.tried && st.trier == r.peer {
 		p.endTrial(r.slot)
 	}
 	p.settle(r.slot)
@@ -279,8 +299,8 @@ func (p *Picker) abandon(id int32) {
 
 // RequestsOf is the number of blocks requested of the peer.
 func (p *Picker) RequestsOf(peer Peer) int {
-	if int(peer) >= len(p.peers) {
+	if int(peer) >= len(p.requests.peers) {
 		return 0
 	}
-	return int(p.peers[peer].n)
+	return int(p.requests.peers[peer].n)
 }

@@ -40,7 +40,7 @@ func (p *Picker) Standing(piece, sender uint32) (s Standing, level uint8) {
 		}
 		return Untaken, pc.level
 	}
-	switch st := &p.slots[pc.slot]; {
+	switch st := &p.begun.slots[pc.slot]; {
 	case st.free == 0 || st.hasOwner || st.tried || pc.level == Skip:
 		return Barred, Skip
 	case pc.suspect:
@@ -52,7 +52,7 @@ func (p *Picker) Standing(piece, sender uint32) (s Standing, level uint8) {
 }
 
 func (p *Picker) failedCopy(piece, sender uint32) Standing {
-	if _, found := slices.BinarySearch(p.failures[piece], sender); found {
+	if _, found := slices.BinarySearch(p.begun.failures[piece], sender); found {
 		return Poisoned
 	}
 	return Spoilt
@@ -66,7 +66,7 @@ func (p *Picker) FreeRow(piece uint32, half bool) (index, n uint32) {
 	if slot == none {
 		return 0, p.cfg.Blocks(piece)
 	}
-	blocks := p.slots[slot].blocks
+	blocks := p.begun.slots[slot].blocks
 	isFree := func(b blockState) bool { return b.isFree() }
 	if !half {
 		first := slices.IndexFunc(blocks, isFree)
@@ -96,7 +96,7 @@ func (p *Picker) FreeRow(piece uint32, half bool) (index, n uint32) {
 func (p *Picker) UrgentFree(now mono.Time) (piece uint32, ok bool) {
 	p.rank(now)
 	for _, u := range p.urgent {
-		if slot := p.pieces[u.piece].slot; slot == none || p.slots[slot].free > 0 && !p.slots[slot].hasOwner {
+		if slot := p.pieces[u.piece].slot; slot == none || p.begun.slots[slot].free > 0 && !p.begun.slots[slot].hasOwner {
 			return u.piece, true
 		}
 	}
@@ -120,7 +120,7 @@ func (p *Picker) Claim(now mono.Time, peer Peer, piece, index, n uint32, wait, e
 			}
 			slot = p.start(piece)
 		}
-		st := &p.slots[slot]
+		st := &p.begun.slots[slot]
 		if p.pieces[piece].suspect && !(st.hasOwner && st.owner == peer) {
 			if st.hasOwner {
 				return claimed

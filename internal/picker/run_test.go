@@ -57,8 +57,8 @@ func TestRunsAmongPeers(t *testing.T) {
 					peer = web
 				}
 				if q := p.peer(peer); q.n > 0 {
-					r := p.requests[q.first]
-					p.Received(peer, uint32(peer)+1, p.ref(p.slots[r.slot].piece, r.index), nil)
+					r := p.requests.slab[q.first]
+					p.Received(peer, uint32(peer)+1, p.ref(p.begun.slots[r.slot].piece, r.index), nil)
 				}
 			case 6:
 				if rng.IntN(4) > 0 {
@@ -84,5 +84,5 @@ func TestRunsAmongPeers(t *testing.T) {
 
 func whole(p *Picker, piece uint32) bool {
 	slot := p.slotOf(piece)
-	return slot != none && p.slots[slot].whole()
+	return slot != none && p.begun.slots[slot].whole()
 }

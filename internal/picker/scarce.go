@@ -13,12 +13,12 @@ const scarceLooks = 16
 // Where there is no seed, a peer is looked at that alone has some piece: whether it has,
 // of a few that only one has.
 func (p *Picker) Scarce(has *bitfield.Bitfield) bool {
-	if p.seeds > 0 && !has.All() {
+	if p.avail.seeds > 0 && !has.All() {
 		return false
 	}
 	for level := High; level > Skip; level-- {
-		o := &p.orders[level]
-		if p.seeds > 0 {
+		o := &p.avail.orders[level]
+		if p.avail.seeds > 0 {
 			if o.buckets() > 0 && len(o.bucket(0)) > 0 {
 				return true
 			}
@@ -40,11 +40,11 @@ func (p *Picker) Scarce(has *bitfield.Bitfield) bool {
 // common reports whether a leecher has a piece; where there is no seed, whether two
 // peers have it.
 func (p *Picker) common(i uint32) bool {
-	if p.seeds > 0 {
+	if p.avail.seeds > 0 {
 		return p.pieces[i].avail > 0
 	}
 	return p.pieces[i].avail > 1
 }
 
 // Seeds is the number of connected peers that came with every piece, while one is missing.
-func (p *Picker) Seeds() int { return int(p.seeds) }
+func (p *Picker) Seeds() int { return int(p.avail.seeds) }

@@ -24,16 +24,16 @@ func (p *Picker) SetTrial(peer Peer, on bool) {
 // chooseOnTrial gives a piece of its own to a peer on trial; done tells that there is
 // nothing else for it now.
 func (p *Picker) chooseOnTrial(peer Peer, has *bitfield.Bitfield, spare *uint32) (slot int32, reason why.Why, done bool) {
-	q := &p.peers[peer]
+	q := &p.requests.peers[peer]
 	if q.tried > 0 {
-		for _, slot := range p.open {
-			if st := &p.slots[slot]; st.tried && st.trier == peer && p.mayServe(slot, peer, has) {
+		for _, slot := range p.begun.open {
+			if st := &p.begun.slots[slot]; st.tried && st.trier == peer && p.mayServe(slot, peer, has) {
 				return slot, why.Started, true
 			}
 		}
 	}
 	for level := High; level > Skip; level-- {
-		if p.full() || len(p.orders[level].pieces) == 0 {
+		if p.full() || len(p.avail.orders[level].pieces) == 0 {
 			continue
 		}
 		i, reason, ok := p.chooseNew(level, peer, has, spare)
@@ -44,10 +44,10 @@ func (p *Picker) chooseOnTrial(peer Peer, has *bitfield.Bitfield, spare *uint32)
 			return none, reason, true
 		}
 		slot := p.start(i)
-		st := &p.slots[slot]
+		st := &p.begun.slots[slot]
 		st.tried, st.trier = true, peer
 		q.tried++
-		p.ntried++
+		p.begun.trialBegan()
 		return slot, reason, true
 	}
 	return none, why.Started, false
@@ -55,17 +55,17 @@ func (p *Picker) chooseOnTrial(peer Peer, has *bitfield.Bitfield, spare *uint32)
 
 // leftTo reports whether a started piece is left to a peer on trial, which is another one.
 func (p *Picker) leftTo(slot int32, peer Peer) bool {
-	st := &p.slots[slot]
+	st := &p.begun.slots[slot]
 	return st.tried && st.trier != peer
 }
 
 // endTrial lets everybody have a piece.
 func (p *Picker) endTrial(slot int32) {
-	st := &p.slots[slot]
+	st := &p.begun.slots[slot]
 	if st.tried {
 		st.tried = false
-		p.peers[st.trier].tried--
-		p.ntried--
+		p.requests.peers[st.trier].tried--
+		p.begun.trialEnded()
 		p.generation++ // there is more for it, and for others
 	}
 }

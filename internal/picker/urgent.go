@@ -98,6 +98,41 @@ func (pace *Pace) allows(n, most, missing int, stood time.Duration) int {
 	return int(min(int64(spare/pace.Block)+1, int64(most)))
 }
 
+// reading is what readers wait for, and what was done for them.
+//
+//shoal:part
+type reading struct {
+	readers []reader
+	stale   bool  // progress.urgent must be made again
+	debt    int   // blocks read ahead since the swarm had its share
+	jumps   int64 // of readers, ever
+	asked   int64 // urgent blocks, ever
+	copied  int64 // urgent blocks requested from one more peer, ever
+}
+
+// changed makes the next look at the readers rank the pieces again.
+func (r *reading) changed() { r.stale = true }
+
+// lost makes each reader look again from where it began: a piece that it was past is gone.
+func (r *reading) lost() {
+	for i := range r.readers {
+		r.readers[i].first = r.readers[i].from
+	}
+	r.stale = true
+}
+
+// requested counts n urgent blocks that a peer was asked for. ahead: no reader stands
+// before them, so that they are shared with the swarm.
+func (r *reading) requested(n int, ahead bool) {
+	r.asked += int64(n)
+	if ahead {
+		r.debt += n
+	}
+}
+
+// repaid says that the swarm had its share of what is read ahead.
+func (r *reading) repaid() { r.debt = 0 }
+
 // reader is somebody who reads the torrent while it is fetched.
 type reader struct {
 	id       uint32
@@ -121,31 +156,31 @@ type urgent struct {
 func (p *Picker) Urge(id, from, to uint32) (c Change, jumped bool) {
 	to = min(to, p.have.Len())
 	from = min(from, to)
-	at := slices.IndexFunc(p.readers, func(r reader) bool { return r.id == id })
+	at := slices.IndexFunc(p.reading.readers, func(r reader) bool { return r.id == id })
 	var old reader
 	if at >= 0 {
-		old = p.readers[at]
+		old = p.reading.readers[at]
 	}
 	r := reader{id: id, from: from, to: to, first: from, front: old.front, since: old.since}
 	switch {
-	case from == to && at < 0, at < 0 && len(p.readers) == MaxReaders:
+	case from == to && at < 0, at < 0 && len(p.reading.readers) == MaxReaders:
 		return c, false
 	case from == to:
-		p.readers = slices.Delete(p.readers, at, at+1)
+		p.reading.readers = slices.Delete(p.reading.readers, at, at+1)
 	case at < 0:
 		r.front = p.have.Len()
-		p.readers = append(p.readers, r)
+		p.reading.readers = append(p.reading.readers, r)
 	default:
-		p.readers[at] = r
+		p.reading.readers[at] = r
 	}
-	p.urgentStale = true
+	p.reading.stale = true
 	if p.pieces == nil {
 		return c, false
 	}
 	if from < to {
 		front := p.nextMissing(from, to)
 		if jumped = front < to && p.pieces[front].rank == 0; jumped {
-			p.jumps++
+			p.reading.jumps++
 		}
 	}
 	p.relevel(old.from, old.to, &c)
@@ -176,8 +211,8 @@ func (p *Picker) Offers(has *bitfield.Bitfield) bool {
 
 // isRead reports whether a reader wants a piece, soon or later.
 func (p *Picker) isRead(i uint32) bool {
-	for k := range p.readers {
-		if r := &p.readers[k]; r.from <= i && i < r.to {
+	for k := range p.reading.readers {
+		if r := &p.reading.readers[k]; r.from <= i && i < r.to {
 			return true
 		}
 	}
@@ -187,18 +222,18 @@ func (p *Picker) isRead(i uint32) bool {
 // rank makes the list of urgent pieces anew when it is stale: the first missing
 // pieces of each reader, those that one stands before at the top.
 func (p *Picker) rank(now mono.Time) {
-	if !p.urgentStale || p.pieces == nil {
+	if !p.reading.stale || p.pieces == nil {
 		return
 	}
-	p.urgentStale = false
+	p.reading.stale = false
 	p.generation++ // what is urgent is left to those who are quick enough
 	for _, u := range p.urgent {
 		p.pieces[u.piece].rank = 0
 	}
 	p.urgent = p.urgent[:0]
 	reach := p.reach()
-	for k := range p.readers {
-		r := &p.readers[k]
+	for k := range p.reading.readers {
+		r := &p.reading.readers[k]
 		r.first = p.nextMissing(r.first, r.to)
 		if r.first != r.front {
 			r.front, r.since = r.first, now
@@ -231,7 +266,7 @@ func (p *Picker) nextMissing(i, to uint32) uint32 {
 // reach is how many missing pieces are urgent before each reader.
 func (p *Picker) reach() int {
 	n := min(max(reachBlocks/int(p.cfg.Blocks(0)), minReach), maxReach)
-	return min(n, max(maxUrgent/max(len(p.readers), 1), 2))
+	return min(n, max(maxUrgent/max(len(p.reading.readers), 1), 2))
 }
 
 // chooseUrgent gives a piece with free blocks that a reader comes to soon and that
@@ -251,7 +286,7 @@ func (p *Picker) chooseUrgent(now mono.Time, peer Peer, has *bitfield.Bitfield, 
 			if pc.suspect && !alone && p.contributed(peer, u.piece) {
 				continue
 			}
-		} else if st := &p.slots[pc.slot]; st.free == 0 ||
+		} else if st := &p.begun.slots[pc.slot]; st.free == 0 ||
 			st.hasOwner && st.owner != peer && now.Sub(st.since) < suspectShort {
 			continue
 		}
@@ -274,7 +309,7 @@ func (p *Picker) chooseUrgent(now mono.Time, peer Peer, has *bitfield.Bitfield, 
 func (p *Picker) missingOf(i uint32) int {
 	n := int(p.cfg.Blocks(i))
 	if slot := p.pieces[i].slot; slot != none {
-		n -= int(p.slots[slot].received)
+		n -= int(p.begun.slots[slot].received)
 	}
 	return n
 }
@@ -297,23 +332,23 @@ func (p *Picker) copyUrgent(now mono.Time, peer Peer, has *bitfield.Bitfield, pa
 			break
 		}
 		pc := &p.pieces[u.piece]
-		if pc.slot == none || pc.suspect || !has.Has(u.piece) || p.slots[pc.slot].requests == 0 {
+		if pc.slot == none || pc.suspect || !has.Has(u.piece) || p.begun.slots[pc.slot].requests == 0 {
 			continue
 		}
-		st := &p.slots[pc.slot]
+		st := &p.begun.slots[pc.slot]
 		for index := range st.blocks {
 			b := &st.blocks[index]
-			if n == 0 || p.copied >= copiesFree+p.jumps*copiesJump+p.asked/copiesShare {
+			if n == 0 || p.reading.copied >= copiesFree+p.reading.jumps*copiesJump+p.reading.asked/copiesShare {
 				return n, dst
 			}
-			if b.n != 1 || p.requests[b.copies[0]].peer == peer {
+			if b.n != 1 || p.requests.slab[b.copies[0]].peer == peer {
 				continue
 			}
 			mine := pace.due(now, len(dst)-given)
 			if p.remains(now, b.copies[0]) <= max(by, 2*mine.Sub(now))+copyMargin {
 				continue
 			}
-			p.copied++
+			p.reading.copied++
 			p.ask(now, peer, pc.slot, uint32(index), mine)
 			dst = append(dst, Choice{p.ref(u.piece, uint32(index)), why.UrgentLate, int32(p.Availability(u.piece))})
 			n--
@@ -325,7 +360,7 @@ func (p *Picker) copyUrgent(now mono.Time, peer Peer, has *bitfield.Bitfield, pa
 // remains is how long a request is likely to take from now on. One that is overdue
 // is taken to need as long again as it is overdue.
 func (p *Picker) remains(now mono.Time, id int32) time.Duration {
-	d := p.requests[id].due.Sub(now)
+	d := p.requests.slab[id].due.Sub(now)
 	if d < 0 {
 		return -d
 	}
