@@ -1,30 +1,3 @@
-// Package engine is the shell around the deciding packages: it owns the list of
-// torrents, the port that serves them all, the dials and handshakes, the DHT
-// node, the disk workers and the limits that torrents share. For each torrent
-// with something to do it runs one loop, which hands what happened to the swarm
-// and performs what the swarm decided. It decides nothing itself.
-//
-// # Who owns what, and how it ends
-//
-// The list of torrents has one mutex, and so has the inbox of each torrent; both are
-// held for a few lines and never while anybody waits. Everything else of a torrent
-// belongs to its loop, which runs while there is something to do: without peers and
-// dials it ends, and whatever is posted, or the timer of the next deadline, starts it
-// again. What others see is an immutable snapshot.
-//
-// A connection belongs to whoever has it: the handshake, then the event that brings
-// it to the loop, then its peerconn.Conn, which the loop has in its peers until the
-// reader has told of its end. Who cannot hand a connection on closes it. The same
-// holds for block buffers: what is left in the inbox of a torrent that has ended is
-// given back.
-//
-// A torrent ends by Stop, by Close of the engine, or by a failure of its storage, and
-// always in this order: no more connections are taken, trackers are owed a farewell,
-// connections are closed, nobody posts any more; then it waits for readers, writers,
-// dials, announces and disk workers; the storage is closed; the last snapshot and the
-// last event are made. Nothing is left running after that, and the info-hash may be
-// added again. Farewells may take five seconds, less when the context of Stop or
-// Close ends.
 package engine
 
 import (

@@ -1,11 +1,16 @@
-// Package pex decides what is told to a peer of other peers, and what is made of what it
-// tells (BEP 11).
+// Package pex decides which peers we name to a peer, and which of those that it names we
+// take (BEP 11).
 //
-// A peer is told of changes: who came and who went since it was told last, at most once a
-// minute and at most 50 of each. What it tells comes from a stranger, who may want us to
-// dial a victim, or to forget all others: how often it may speak is bounded, and how many
-// it may name. Which addresses may be told and which are believable is the caller's affair.
+// A message lists changes: the peers that joined and left since the last one, at most once a
+// minute and at most 50 of each. What a peer sends comes from a stranger that could want us
+// to dial a victim, or to forget all others: the number of messages and of peers in them is
+// bounded. The caller decides which addresses may be sent and which are believable.
 // Decision 0091 says why.
+//
+// Swarm.theirPex (internal/swarm/pex.go) passes a message to Talk.Hear, which returns how many
+// of its peers count, or that it came too soon. peerbook.Book.Add takes them as its least
+// trusted source. The other way, Swarm.tickPex calls Talk.Tell once a minute with the peers
+// that this one may know.
 package pex
 
 import (

@@ -5,6 +5,17 @@
 // Where no limit is set nothing waits, nothing is counted and nothing is locked: one
 // look at two atomics tells. Where one is, there is one mutex, held for a few lines, and
 // one timer, armed while somebody waits. No goroutine belongs to a Limiter.
+//
+// # Bytes under a limit
+//
+//  1. A peer's writer with blocks to send asks its Turn for a smooth amount (writer.turn in
+//     internal/peerconn/pace.go). If granted at once, they leave with the control bytes.
+//     Otherwise the control bytes leave alone, and the writer waits for its turn, its end or
+//     more control bytes, which again do not wait.
+//  2. A reader reads a smooth amount, hands it over, and waits until the payload in it was
+//     due (reader.pay). The peer's TCP window fills meanwhile.
+//  3. rate.Tree says whose turn it is; the Limiter wakes connections, on each claim and when
+//     its timer fires (decision 0096).
 package throttle
 
 import (

@@ -22,6 +22,18 @@
 // A Machine is owned by the swarm of one torrent. Places is the machine of a whole
 // engine: it shares the connections out among torrents and hosts.
 // Decision 0100 says why.
+//
+// # A web seed brings a run
+//
+//  1. Swarm.settleWeb (internal/swarm/web.go), with every flush: while the torrent wants
+//     something, Machine.Tick asks for a connection (effect Web, act Ask). The engine grants
+//     one through Places, and Swarm.WebPlaced reports it.
+//  2. Machine.plan chooses a run, and picker.Claim counts its blocks as requested; act Fetch,
+//     with the parts of files that the run lies in. webseed.Conn requests each part, over one
+//     connection.
+//  3. Blocks come as webseed.Batch and go to Swarm.WebBlock, then the way of a peer's blocks.
+//     The last batch has the outcome: Swarm.WebEnded, and the next run. When peers bring the
+//     rest of a run first, or it is not wanted any more: act Stop.
 package webplan
 
 import (

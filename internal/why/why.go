@@ -1,6 +1,16 @@
 // Package why is the closed list of reasons that decisions carry. A reason is
 // set where the decision is taken, by the machine that takes it, and travels
 // with the message or effect; printers only look its words up.
+//
+// # The way of a reason
+//
+// picker.Choice, choker.Change, peerbook.Candidate and announce.Request carry a Why, and
+// swarm and dht set others directly. It travels in Effect.Why, and into a trace.Record
+// where the message is appended, which happens only while a trace is on: one nil check
+// otherwise. The owner of the machine calls trace.Func. With --trace the root package
+// appends JSON lines to a buffer that a goroutine writes out (docs/trace.md). internal/lab
+// collects the records of all its engines and nodes, orders them by time, and
+// lens.Conversation puts them into words. Nothing downstream adds a reason.
 package why
 
 // Why is the reason of one decision. The zero Why marks a record that is not a
