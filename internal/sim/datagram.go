@@ -12,12 +12,24 @@ import (
 	"shoal/internal/trace"
 )
 
+// dhtSide is the DHT node of a node.
+//
+//shoal:part
+type dhtSide struct {
+	machine *dht.Machine
+	due     mono.Time // the time it is woken
+	lookup  dht.LookupID
+}
+
+// stopped forgets when it would be woken.
+func (d *dhtSide) stopped() { d.due = mono.Never }
+
 // startDHT makes the DHT node that shares the host's address.
 func (n *Node) startDHT() {
 	w := n.w
 	w.sockets[n.addr] = n
-	n.nodeDue, n.lookup = mono.Never, 0
-	n.node = dht.New(dht.Config{
+	n.dht.due, n.dht.lookup = mono.Never, 0
+	n.dht.machine = dht.New(dht.Config{
 		Local: n.addr,
 		Trace: func(r trace.Record) { w.record(n, r) },
 	}, w.now, rand.New(rand.NewPCG(w.Seed, streamNode+uint64(n.number)<<8+uint64(n.life)+128)))
@@ -26,18 +38,18 @@ func (n *Node) startDHT() {
 // Bootstrap names nodes as ways into the DHT.
 func (n *Node) Bootstrap(others ...*Node) {
 	for _, o := range others {
-		n.node.AddBootstrap(n.w.now, o.addr)
+		n.dht.machine.AddBootstrap(n.w.now, o.addr)
 		n.stepDHT()
 	}
 }
 
 func (n *Node) findPeers() {
-	n.lookup = n.node.Lookup(n.w.now, krpc.ID(n.w.InfoHash), dht.Announce{Enabled: true, Port: n.addr.Port()})
+	n.dht.lookup = n.dht.machine.Lookup(n.w.now, krpc.ID(n.w.InfoHash), dht.Announce{Enabled: true, Port: n.addr.Port()})
 	n.w.after(0, n.stepDHT)
 }
 
 func (n *Node) told(addr netip.AddrPort) {
-	n.node.Told(n.w.now, addr)
+	n.dht.machine.Told(n.w.now, addr)
 	n.w.after(0, n.stepDHT)
 }
 
@@ -47,7 +59,7 @@ func (n *Node) stepDHT() {
 		return
 	}
 	w := n.w
-	for _, e := range n.node.Effects() {
+	for _, e := range n.dht.machine.Effects() {
 		switch e.Kind {
 		case dht.Send:
 			n.datagram(e.To, e.Bytes)
@@ -55,24 +67,24 @@ func (n *Node) stepDHT() {
 			addrs := slices.Clone(e.Addrs)
 			w.after(0, func() { n.Found(peerbook.DHT, addrs...) })
 		case dht.LookupDone:
-			if e.Lookup == n.lookup {
+			if e.Lookup == n.dht.lookup {
 				holders := e.Result.Announced
 				w.after(0, func() { n.input(func(now mono.Time) { n.swarm.Searched(now, holders) }) })
 			}
 		}
 	}
-	at := n.node.Deadline()
-	if at != n.nodeDue && at != mono.Never {
+	at := n.dht.machine.Deadline()
+	if at != n.dht.due && at != mono.Never {
 		life := n.life
 		w.at(at, func() {
-			if n.up && n.life == life && n.nodeDue == at {
-				n.nodeDue = unarmed
-				n.node.Tick(w.now)
+			if n.up && n.life == life && n.dht.due == at {
+				n.dht.due = unarmed
+				n.dht.machine.Tick(w.now)
 				n.stepDHT()
 			}
 		})
 	}
-	n.nodeDue = at
+	n.dht.due = at
 }
 
 // datagram sends a packet: it may be lost, and never arrives twice.
@@ -86,7 +98,7 @@ func (n *Node) datagram(to netip.AddrPort, b []byte) {
 	b = slices.Clone(b)
 	w.after(w.trip(n, o), func() {
 		if o.up && w.sockets[to] == o {
-			o.node.Packet(w.now, n.addr, b)
+			o.dht.machine.Packet(w.now, n.addr, b)
 			o.stepDHT()
 		}
 	})

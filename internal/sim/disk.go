@@ -85,7 +85,7 @@ func (d *disk) check(piece uint32, p *part) {
 		ok = ok && t == 0
 		if liar := int(t>>32) - 1; t != 0 && !slices.Contains(liars, liar) {
 			liars = append(liars, liar)
-			d.n.Spoilt[liar]++
+			d.n.corrupted(liar)
 		}
 	}
 	var sums []blame.Sum

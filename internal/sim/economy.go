@@ -272,7 +272,7 @@ func liars(name, story string, full bool) Scenario {
 					continue
 				}
 				for i, o := range w.nodes {
-					if k := n.Spoilt[i]; k > 4 {
+					if k := n.Corrupt[i]; k > 4 {
 						return fmt.Errorf("%s spoilt %d pieces of %s", o.spec.Name, k, n.spec.Name)
 					} else if k > 0 && !n.Banned[o.host()] {
 						return fmt.Errorf("%s spoilt %d pieces of %s and is not banned", o.spec.Name, k, n.spec.Name)

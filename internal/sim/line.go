@@ -50,9 +50,9 @@ func (r *row) look() {
 	}
 	for _, n := range r.nodes {
 		switch {
-		case n.suspended && n.swarm.Stats(now).Peers > 0:
+		case n.wishes.suspended && n.swarm.Stats(now).Peers > 0:
 			r.w.failf("%s waits in line and has peers", n.spec.Name)
-		case n.suspended:
+		case n.wishes.suspended:
 		case n.swarm.Complete():
 			seeds++
 		default:

@@ -11,12 +11,10 @@ import (
 	"shoal/internal/bitfield"
 	"shoal/internal/block"
 	"shoal/internal/choker"
-	"shoal/internal/dht"
 	"shoal/internal/mono"
 	"shoal/internal/peerbook"
 	"shoal/internal/swarm"
 	"shoal/internal/trace"
-	"shoal/internal/why"
 	"shoal/internal/wire"
 	"shoal/metainfo"
 )
@@ -75,27 +73,11 @@ type Node struct {
 	look   int   // events since its invariants were looked at
 	buffer int   // blocks given to the swarm and not yet given back
 
-	// What its user and its files want, as the simulator knows it.
-	prio      []uint8 // nil: everything alike
-	urged     map[uint32][2]uint32
-	held      bool
-	suspended bool
-	readers   []*Reader
-
-	web *webNode // nil without web seeds
-
-	node    *dht.Machine
-	nodeDue mono.Time
-	lookup  dht.LookupID
-
-	// What happened to it, for scenarios to judge.
-	Banned    map[netip.Addr]bool
-	Drops     map[why.Why]int
-	Dials     int
-	Favours   map[netip.Addr]int // optimistic unchokes, by whom they were for
-	Failed    int                // pieces
-	Spoilt    map[int]int        // by whom they were spoilt, one or more: by number of the node
-	Completed mono.Time
+	wishes  wishes
+	readers []*Reader
+	web     *webNode // nil without web seeds
+	dht     dhtSide
+	History
 }
 
 // Conn is a node's view of a connection, for Twist.
@@ -123,7 +105,7 @@ func (w *World) Some(percent int) *bitfield.Bitfield {
 func (w *World) Add(spec Spec) *Node {
 	n := &Node{
 		w: w, number: len(w.nodes), spec: spec, addr: w.address(),
-		Banned: make(map[netip.Addr]bool), Favours: make(map[netip.Addr]int), Spoilt: make(map[int]int), Drops: make(map[why.Why]int),
+		History: newHistory(),
 	}
 	if n.spec.Name == "" {
 		n.spec.Name = fmt.Sprintf("N%d", n.number)
@@ -151,7 +133,7 @@ func (n *Node) Start() {
 		n.id[i] = 'a' + byte(n.rng.IntN(26))
 	}
 	n.up, n.due = true, mono.Never
-	n.prio, n.urged, n.held, n.suspended = nil, make(map[uint32][2]uint32), false, false
+	n.wishes = wishes{urged: make(map[uint32][2]uint32)}
 	n.disk.open()
 	cfg := swarm.Config{
 		InfoHash: w.InfoHash, PeerID: n.id, Geometry: w.Geometry, Have: n.disk.verified.Clone(),
@@ -213,7 +195,8 @@ func (n *Node) Crash(silent bool) {
 func (n *Node) down() {
 	n.up = false
 	n.ends = nil
-	n.due, n.nodeDue = mono.Never, mono.Never
+	n.due = mono.Never
+	n.dht.stopped()
 	n.disk.close()
 	delete(n.w.doors, n.addr)
 	delete(n.w.sockets, n.addr)
@@ -362,7 +345,7 @@ func (n *Node) perform(effects []swarm.Effect) {
 		case swarm.Dial:
 			n.dial(e.Addr)
 		case swarm.Drop:
-			n.Drops[e.Why]++
+			n.dropped(e.Why)
 			if c := n.end(e.Peer); c != nil {
 				n.remove(c)
 				c.close()
@@ -382,18 +365,18 @@ func (n *Node) perform(effects []swarm.Effect) {
 				}
 			})
 		case swarm.PieceFailed:
-			n.Failed++
+			n.failed()
 		case swarm.Ban:
-			n.Banned[e.Addr.Addr()] = true
+			n.banned(e.Addr.Addr())
 		case swarm.Web:
 			n.webAct(e.Web)
 		case swarm.Metadata:
 			n.learned()
 		case swarm.Complete:
-			n.Completed = n.w.now
+			n.completed(n.w.now)
 			for i := range n.w.Geometry.Pieces {
 				if !n.skips(i) && !n.disk.verified.Has(i) {
-					n.w.failf("%s believes to be complete with %v, of priorities %v", n.spec.Name, n.disk.verified, n.prio)
+					n.w.failf("%s believes to be complete with %v, of priorities %v", n.spec.Name, n.disk.verified, n.wishes.prio)
 				}
 			}
 		}
@@ -401,7 +384,7 @@ func (n *Node) perform(effects []swarm.Effect) {
 }
 
 func (n *Node) dial(addr netip.AddrPort) {
-	n.Dials++
+	n.dialled()
 	life := n.life
 	n.w.dial(n, addr, func(e *end, h wire.Handshake, problem string) {
 		switch {

@@ -403,7 +403,7 @@ var Scenarios = []Scenario{
 				if connections(n, outsider) > 0 {
 					return fmt.Errorf("%s found a peer that the tracker did not name", n.spec.Name)
 				}
-				if n.lookup != 0 {
+				if n.dht.lookup != 0 {
 					return fmt.Errorf("%s looked for peers in the DHT", n.spec.Name)
 				}
 			}

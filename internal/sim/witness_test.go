@@ -84,7 +84,7 @@ func TestWitness(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w := New(1, 3, 2)
 			n := w.Add(Spec{Have: have(w, 0)})
-			n.prio = []uint8{2, 0, 2}
+			n.wishes.prio = []uint8{2, 0, 2}
 			x := newWitness(n, &end{})
 			x.fast = strings.HasPrefix(c.name, "fast")
 			for _, m := range c.heard {

@@ -220,7 +220,7 @@ const (
 func (w *World) record(n *Node, r trace.Record) {
 	w.lines++
 	if r.What == "unchoke" && r.Why == why.Optimistic {
-		n.Favours[r.Peer.Addr()]++
+		n.favoured(r.Peer.Addr())
 	}
 	h := w.hash
 	word := func(x uint64) { h = (h ^ x) * fnvPrime; h ^= h >> 29 }
