@@ -4,9 +4,11 @@ package interop
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -52,11 +54,19 @@ const (
 	silent = iota
 	partly
 	handshaken
-	asking  // and says that it is interested, and asks for nothing
-	sipping // and asks for one block when it is unchoked
-	deaf    // and asks for everything then, and reads nothing more
-	licking // and asks for a byte each second from then on
+	asking     // and says that it is interested, and asks for nothing
+	sipping    // and asks for one block when it is unchoked
+	deaf       // and asks for everything then, and reads nothing more
+	licking    // and asks for a byte each second from then on
+	dripping   // and asks for everything, and reads a KiB a second
+	minutely   // and asks for one block a minute
+	cancelling // and asks for blocks, and takes each request back at once
+	repeating  // and asks for the same block again and again
+	wavering   // and loses its interest each second, and has it again
 )
+
+// spread puts each connection of a crowd on a network of its own.
+const spread = 1 << 8
 
 // crowdAt puts so many connections to a seed, and then asks it for a block over one more: a
 // seed lets it in that answers its handshake within two seconds, and sends the block within ten.
@@ -64,6 +74,8 @@ func crowdAt(t *testing.T, who string, wrap []string, n, kind int, more ...strin
 	t.Helper()
 	m := blueprint{name: "seeded", files: []part{{path: "a.bin", size: 300_000}, {path: "b.bin", size: 100_000}}}.build(t)
 	at := seedAt(t, who, wrap, m, more...)
+	apart := kind&spread != 0
+	kind &^= spread
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	var open []net.Conn
@@ -78,6 +90,9 @@ func crowdAt(t *testing.T, who string, wrap []string, n, kind int, more ...strin
 	hello := "\x13BitTorrent protocol" + string(make([]byte, 8)) + string(m.hash[:]) + "-XX0001-"
 	for i, until := 0, time.Now().Add(6*time.Second); i < n && time.Now().Before(until); i++ {
 		from := netip.AddrFrom4([4]byte{127, 1, byte(i / 200), byte(1 + i%200)})
+		if apart {
+			from = netip.AddrFrom4([4]byte{127, 3 + byte(i/200), byte(1 + i%200), 1})
+		}
 		d := net.Dialer{Timeout: 300 * time.Millisecond, LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))}
 		c, err := d.Dial("tcp", at.String())
 		if err != nil {
@@ -93,7 +108,7 @@ func crowdAt(t *testing.T, who string, wrap []string, n, kind int, more ...strin
 			c.Write([]byte(hello[:30]))
 		case handshaken:
 			c.Write([]byte(hello + string(id)))
-		case asking, sipping, deaf, licking:
+		case asking, sipping, deaf, licking, dripping, minutely, cancelling, repeating, wavering:
 			c.Write([]byte(hello + string(id) + "\x00\x00\x00\x01\x02"))
 		}
 		switch {
@@ -109,8 +124,8 @@ func crowdAt(t *testing.T, who string, wrap []string, n, kind int, more ...strin
 	answered := time.Duration(-1)
 	for began := time.Now(); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
 		got, block := wants(at, m, hello+"a-polite-one")
-		if got && answered < 0 {
-			answered = time.Since(began)
+		if !got.IsZero() && answered < 0 {
+			answered = got.Sub(began)
 		}
 		if block {
 			if answered > 2*time.Second {
@@ -129,7 +144,7 @@ func crowdAt(t *testing.T, who string, wrap []string, n, kind int, more ...strin
 
 // misuse takes an unchoke, and makes little use of it.
 func misuse(c net.Conn, kind int) {
-	if kind == deaf {
+	if kind == deaf || kind == dripping {
 		c.(*net.TCPConn).SetReadBuffer(4096)
 	}
 	if _, err := io.ReadFull(c, make([]byte, 68)); err != nil {
@@ -154,11 +169,41 @@ func misuse(c net.Conn, kind int) {
 		switch kind {
 		case sipping:
 			tell(c, 6, "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x40\x00")
-		case deaf:
+		case deaf, dripping:
 			for i := range 240 {
-				tell(c, 6, "\x00\x00\x00"+string(rune(i%24))+"\x00\x00\x00\x00\x00\x00\x40\x00")
+				tell(c, 6, blockOf(i%24))
+			}
+			for kind == dripping {
+				if _, err := io.CopyN(io.Discard, c, 256); err != nil {
+					return
+				}
+				time.Sleep(250 * time.Millisecond)
 			}
 			return // the connection stays open
+		case minutely:
+			for i := 0; tell(c, 6, blockOf(i%24)) == nil; i++ {
+				for range 120 {
+					if drain(c, 500*time.Millisecond) != nil {
+						return
+					}
+				}
+			}
+			return
+		case cancelling:
+			for i := 0; tell(c, 6, blockOf(i%24)) == nil && tell(c, 8, blockOf(i%24)) == nil; i++ {
+				if drain(c, 50*time.Millisecond) != nil {
+					return
+				}
+			}
+			return
+		case repeating:
+			for tell(c, 6, blockOf(0)) == nil && drain(c, 5*time.Millisecond) == nil {
+			}
+			return
+		case wavering:
+			for id := byte(3); drain(c, time.Second) == nil && tell(c, id, "") == nil; id ^= 1 {
+			}
+			return
 		case licking:
 			for tell(c, 6, "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01") == nil {
 				time.Sleep(time.Second)
@@ -171,26 +216,42 @@ func misuse(c net.Conn, kind int) {
 	}
 }
 
-// wants dials a seed and asks for a block: whether the handshake is answered, and whether the
-// block comes.
-func wants(at netip.AddrPort, m *made, hello string) (answered, block bool) {
+// blockOf is the body of a request for a block.
+func blockOf(piece int) string {
+	return "\x00\x00\x00" + string(rune(piece)) + "\x00\x00\x00\x00\x00\x00\x40\x00"
+}
+
+// drain reads all that comes for a while.
+func drain(c net.Conn, d time.Duration) error {
+	c.SetReadDeadline(time.Now().Add(d))
+	_, err := io.Copy(io.Discard, c)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil
+	}
+	return io.ErrUnexpectedEOF
+}
+
+// wants dials a seed and asks for a block: when the handshake is answered, zero for never, and
+// whether the block comes.
+func wants(at netip.AddrPort, m *made, hello string) (answered time.Time, block bool) {
 	d := net.Dialer{Timeout: 2 * time.Second, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 2, 0, 1)}}
 	c, err := d.Dial("tcp", at.String())
 	if err != nil {
-		return false, false
+		return answered, false
 	}
 	defer c.Close()
 	c.SetDeadline(time.Now().Add(2 * time.Second))
 	c.Write([]byte(hello))
 	if _, err := io.ReadFull(c, make([]byte, 68)); err != nil {
-		return false, false
+		return answered, false
 	}
+	answered = time.Now()
 	c.SetDeadline(time.Now().Add(12 * time.Second))
 	tell(c, 2, "") // interested
 	size := make([]byte, 4)
 	for {
 		if _, err := io.ReadFull(c, size); err != nil {
-			return true, false
+			return answered, false
 		}
 		n := binary.BigEndian.Uint32(size)
 		if n == 0 || n > 1<<20 {
@@ -198,13 +259,13 @@ func wants(at netip.AddrPort, m *made, hello string) (answered, block bool) {
 		}
 		msg := make([]byte, n)
 		if _, err := io.ReadFull(c, msg); err != nil {
-			return true, false
+			return answered, false
 		}
 		switch msg[0] {
 		case 1: // unchoked
 			tell(c, 6, "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x40\x00")
 		case 7:
-			return true, true
+			return answered, true
 		}
 	}
 }

@@ -248,8 +248,15 @@ func trialsH() []trial {
 		{name: "crowd: 80 peers that have nothing and ask for nothing", want: "lets in", why: "a full house makes room for who may be worth more", serial: true, run: crowd(80, handshaken)},
 		{name: "crowd: 80 that are interested and ask for nothing", want: "lets in", why: "the same", serial: true, run: crowd(80, asking)},
 		{name: "crowd: 80 that ask for one block and then for nothing", want: "lets in", why: "the same", serial: true, run: crowd(80, sipping)},
-		{name: "crowd: 80 that ask for everything and read nothing", want: "lets in", why: "the same", serial: true, unsteady: true, run: crowd(80, deaf)},
-		{name: "crowd: 80 that ask for a byte each second", want: "lets in", why: "the same", serial: true, unsteady: true, run: crowd(80, licking)},
+		{name: "crowd: 80 that ask for everything and read nothing", want: "lets in", why: "the same", serial: true, run: crowd(80, deaf)},
+		{name: "crowd: 80 that ask for a byte each second", want: "lets in", why: "the same", serial: true, run: crowd(80, licking)},
+		{name: "crowd: 80 that ask for everything and read 1 KiB a second", want: "lets in", why: "the same", serial: true, run: crowd(80, dripping)},
+		{name: "crowd: 80 that ask for a block a minute", want: "lets in", why: "the same", serial: true, run: crowd(80, minutely)},
+		{name: "crowd: 80 that ask for blocks and cancel at once", want: "lets in", why: "the same", serial: true, run: crowd(80, cancelling)},
+		{name: "crowd: 80 that ask for the same block again and again", want: "lets in", why: "the same", serial: true, run: crowd(80, repeating)},
+		{name: "crowd: 80 that change their mind each second", want: "lets in", why: "the same", serial: true, run: crowd(80, wavering)},
+		{name: "crowd: 80 on as many networks that ask for everything and read nothing", want: "lets in", why: "the same", serial: true, run: crowd(80, deaf|spread)},
+		{name: "crowd: 80 on as many networks that ask for a byte each second", want: "lets in", why: "the same", serial: true, run: crowd(80, licking|spread)},
 		{name: "crowd: 500 peers that have nothing and ask for nothing", want: "lets in", why: "the same", serial: true, run: crowd(500, handshaken)},
 		{name: "crowd: 1,000 silent connections at `shoal tracker`", want: "lets in", why: "the same at any door", others: []string{}, serial: true, run: crowdAtHTTP(1000, func(_ *made, _, state string, _, http netip.AddrPort) []string {
 			return []string{"tracker", "--listen", http.String(), "--json"}

@@ -121,7 +121,7 @@ func (m *machine) apply(changes []Change) string {
 			m.peers[i].UnchokedAt = m.now
 		} else {
 			m.peers[i].ChokedAt = m.now
-			m.peers[i].Idle, m.peers[i].Vain = false, c.Why == why.SlotUnused
+			m.peers[i].Idle, m.peers[i].Vain = false, c.Why == why.SlotUnused || c.Why == why.NotInterested && m.peers[i].Up == 0
 		}
 		if m.peers[i].Unchoked == c.Unchoke {
 			m.t.Fatalf("%s %c, which is so", verb, rune(c.Key))

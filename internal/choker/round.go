@@ -33,7 +33,7 @@ func (c *Choker) Round(now mono.Time, seeding bool, peers []Peer, dst []Change) 
 // choked, unless there are more of them than slots.
 func (c *Choker) Fill(now mono.Time, seeding bool, peers []Peer, dst []Change) []Change {
 	t := count(now, peers)
-	room := c.open(t)
+	room := c.open(t, seeding)
 	if t.busy+t.content <= room && (t.waiting == 0 || t.busy >= c.slots && (t.untried == 0 || t.busy == room)) {
 		return dst // at little cost: nothing is to change
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"shoal/internal/block"
 	"shoal/internal/mono"
 	"shoal/internal/why"
 )
@@ -13,12 +14,21 @@ import (
 // wants no chokes in quick succession. In the round it goes behind all others.
 //
 // Where hardly any unchoked peer takes anything, the next peer is likely to be as idle as
-// the last ones. So twice as many are unchoked each time: of 80 peers in front of one that
-// does ask, 8, 16, 32 and the rest have shown it after three trials, not after ten.
+// the last ones. So each idle peer opens two slots: twice as many are tried each time. Where all
+// slots are idle, or half of them are idle or given back unused, and no peer has taken anything for the time of a trial, nothing can be lost: then all that wait are unchoked
+// at once, and a peer that comes is served after one trial, however many are in front of it. That
+// holds for a seed: peers in a young swarm may have nothing to ask a leecher for at the moment.
 
 // trial is how long a peer is unchoked until it counts as one that takes something, unless it is
 // idle by then.
 const trial = 3 * time.Second
+
+// mostAtOnce bounds the peers that one trial unchokes where nobody takes anything: more than a
+// torrent usually has.
+const mostAtOnce = 128
+
+// someRate is what a peer takes that took a block in the twenty seconds over which rates go.
+const someRate = block.Size / 20
 
 // trials is what a choker knows of slots that idle peers hold.
 type trials struct {
@@ -41,13 +51,18 @@ type tally struct {
 	content int // unchoked, without interest
 	waiting int // choked and interested
 	untried int // of these, those that did not leave their last slot unused
+	vain    int // choked, and left their last slot unused
+	takes   int // unchoked, not idle, and got something lately
 }
 
 func count(now mono.Time, peers []Peer) (t tally) {
 	for i := range peers {
-		switch p := &peers[i]; {
+		p := &peers[i]
+		t.vain += one(!p.Unchoked && p.vain())
+		switch {
 		case p.Unchoked && p.Interested:
 			t.busy++
+			t.takes += one(!p.Idle && p.Up >= someRate)
 			if p.Idle {
 				t.idle++
 			} else if now.Sub(p.UnchokedAt) >= trial {
@@ -65,6 +80,13 @@ func count(now mono.Time, peers []Peer) (t tally) {
 	return t
 }
 
+func one(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
 // vain reports whether a choked peer comes behind those that use their slots. What it gives
 // counts for more.
 func (p *Peer) vain() bool { return p.Vain && !p.gives() }
@@ -74,7 +96,7 @@ func (p *Peer) unused() bool { return p.Idle || !p.Unchoked && p.vain() }
 
 // open makes room above the slots for peers that wait and were not tried, and returns how
 // many peers may be unchoked now.
-func (c *Choker) open(t tally) int {
+func (c *Choker) open(t tally, seeding bool) int {
 	if c.slots == 0 {
 		c.trials.extra = 0
 		return 0
@@ -83,9 +105,13 @@ func (c *Choker) open(t tally) int {
 	if t.proven <= c.slots/4 {
 		most += t.idle
 	}
+	unused := seeding && t.proven == 0 && (t.idle >= c.slots || t.takes == 0 && 2*(t.idle+t.vain) >= c.slots)
+	if unused {
+		most = max(most, c.slots+mostAtOnce)
+	}
 	had := min(c.trials.extra, t.busy-c.slots)
 	c.trials.extra = max(had, min(most, t.busy+t.untried)-c.slots, 0)
-	if t.idle == 0 {
+	if t.idle == 0 && !unused {
 		c.trials.extra = max(had, 0)
 	}
 	return c.slots + c.trials.extra

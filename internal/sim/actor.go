@@ -25,6 +25,9 @@ type Actor struct {
 
 	// Mute actors take a connection and never say their handshake.
 	Mute bool
+	// Reads is how many bytes of blocks a second it reads from a connection; 0 is all that
+	// comes, less is nothing. What else is said to it arrives.
+	Reads int64
 	// Fast actors speak the fast extension (BEP 6).
 	Fast bool
 	// Begin is called when the handshakes are over, Hear for each message.

@@ -19,6 +19,9 @@ const (
 // burst is how many blocks a writer sends before it says so.
 const burst = 16
 
+// socketBuffers is how many bytes two kernels keep of a stream that is not read.
+const socketBuffers = 96 << 10
+
 // party is whoever has an end of a connection: a node or an actor.
 type party interface {
 	host() netip.Addr
@@ -59,8 +62,10 @@ type end struct {
 	since  mono.Time // when it was made
 	shaken bool      // their handshake is in
 	closed bool
-	void   bool // what is sent from here vanishes
-	deaf   bool // what arrives is not read
+	void   bool      // what is sent from here vanishes
+	deaf   bool      // what arrives is not read
+	unread int64     // bytes of blocks that were sent from here and not read yet
+	readAt mono.Time // when the other side has read all that was sent; see Actor.Reads
 
 	// Outbox.
 	control []byte
@@ -160,7 +165,7 @@ func (e *end) takeBack() (unsent, blocks int, bytes int64) {
 
 // hasWork reports whether something can leave.
 func (e *end) hasWork() bool {
-	return !e.closed && (len(e.control) > 0 || len(e.uploads) > 0 && !e.owner.stalled())
+	return !e.closed && (len(e.control) > 0 || len(e.uploads) > 0 && !e.owner.stalled() && e.unread < socketBuffers)
 }
 
 // uplink is what a host can send, shared by its connections in turn.
@@ -229,6 +234,7 @@ func (e *end) depart(f frame) {
 	if f.block {
 		e.written++
 		e.bytes += f.length
+		e.lingers(f.length)
 	}
 	w, to := e.w, e.other
 	if !e.void {
@@ -257,6 +263,23 @@ func (e *end) depart(f frame) {
 		e.written, e.bytes = 0, 0
 		e.owner.sent(e, blocks, bytes)
 	}
+}
+
+// lingers keeps the bytes of a block in the buffers on the way until an actor has read them.
+func (e *end) lingers(bytes int64) {
+	a, slow := e.other.owner.(*Actor)
+	if !slow || a.Reads == 0 {
+		return
+	}
+	e.unread += bytes
+	if a.Reads < 0 {
+		return
+	}
+	e.readAt = max(e.readAt, e.w.now).Add(time.Duration(bytes * int64(time.Second) / a.Reads))
+	e.w.at(e.readAt, func() {
+		e.unread -= bytes
+		e.owner.line().ready(e.w, e)
+	})
 }
 
 // receive reads what arrived, as a connection does.

@@ -122,6 +122,21 @@ func (d *Dealer) Leave(p Peer, has *bitfield.Bitfield) {
 	d.turns[p] = turns{}
 }
 
+// Lapse ends the deals of a peer that does not fetch what it was dealt, where nothing is left
+// for others, and reports whether there were any.
+func (d *Dealer) Lapse(p Peer) (ended bool) {
+	if !d.once || d.fresh > 0 {
+		return false
+	}
+	for i := len(d.hand(p)) - 1; i >= 0; i-- {
+		if !d.hands[p][i].had {
+			d.end(p, i)
+			ended = true
+		}
+	}
+	return ended
+}
+
 // Have says that a peer has one more piece.
 func (d *Dealer) Have(now mono.Time, p Peer, piece uint32) {
 	d.count(piece, 1, 0)

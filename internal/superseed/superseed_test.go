@@ -96,6 +96,8 @@ func (m *table) peer(p Peer, words []string) string {
 	case "lost":
 		m.has[p].Clear(m.number(words[1]))
 		m.d.Lost(m.number(words[1]))
+	case "lapses":
+		m.d.Lapse(p)
 	case "asks":
 		m.d.Asked(m.now, p, m.number(words[1]))
 	case "deals":

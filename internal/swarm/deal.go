@@ -37,6 +37,8 @@ const (
 	// speaksAfter is how long after its handshake a peer has said what it has.
 	speaksAfter = 2 * time.Second
 	dealMost    = 64
+	// showsAfter is how long a peer keeps its slot that we have nothing to deal to.
+	showsAfter = 5 * time.Second
 	// havesAtOnce bounds what goes out in one flush to a peer that is told of everything
 	// at last: 18 KiB.
 	havesAtOnce = 2048
@@ -59,14 +61,24 @@ type masked struct {
 	told   *bitfield.Bitfield
 	lacks  int    // pieces that it was told of and lacks
 	off    bool   // it is being told of everything
+	lapsed bool   // it did not fetch what was dealt to it
 	unsaid uint32 // from this piece on
+}
+
+// shownNothing reports whether p knows of nothing that it could ask us for.
+func (p *peer) shownNothing() bool { return p.mask != nil && !p.mask.off && p.mask.lacks == 0 }
+
+// wantsSlot reports whether p counts as interested in a slot. One that we show nothing has
+// nothing to ask for, whatever it says; but nobody is choked right after an unchoke.
+func (s *Swarm) wantsSlot(p *peer) bool {
+	waits := p.shownNothing() && (p.choked || s.now >= p.unchokedAt.Add(showsAfter))
+	return p.interested && !waits || s.deserves(p)
 }
 
 // deserves reports whether p is to be taken for interested: it can want nothing before it is
 // told of something, and is told of something when it is unchoked.
 func (s *Swarm) deserves(p *peer) bool {
-	m := p.mask
-	return m != nil && !m.off && m.lacks == 0 && !p.complete() && s.dealing.dealer != nil && s.now >= p.speaksBy() &&
+	return p.shownNothing() && !p.mask.lapsed && !p.complete() && s.dealing.dealer != nil && s.now >= p.speaksBy() &&
 		s.dealing.dealer.Room(s.now, superseed.Peer(p.slot), s.dealAhead(p))
 }
 
@@ -106,10 +118,11 @@ func (s *Swarm) maskFor() bool {
 	return s.cfg.SuperSeed == SuperSeedOn || d.first && !d.rival && s.leechers() > superCrowd && s.slow()
 }
 
-// leechers counts the connected peers that lack something.
+// leechers counts the connected peers that lack something, and pass something on for all that
+// we know: peers that leave their slots unused have nothing to pass on.
 func (s *Swarm) leechers() (n int) {
 	for _, p := range s.peers {
-		if p != nil && !p.complete() {
+		if p != nil && !p.complete() && s.now >= p.use.vain {
 			n++
 		}
 	}
@@ -117,10 +130,11 @@ func (s *Swarm) leechers() (n int) {
 }
 
 // slow reports whether a copy takes long to leave us, by the limit of the upload or, where
-// there is none, by what has left us lately.
+// there is none, by what has left us lately. That says something of us only while peers take
+// blocks and wait for more; else it may be the peers that take little.
 func (s *Swarm) slow() bool {
 	rate := s.upLimit
-	if rate == 0 {
+	if rate == 0 && s.countUse().queue >= superCrowd {
 		rate = int64(s.lateUp())
 	}
 	return rate > 0 && s.cfg.Geometry.Total/rate > int64(slowCopy/time.Second)
@@ -199,7 +213,7 @@ func (s *Swarm) openDeal() {
 func (s *Swarm) dealTo(p *peer) {
 	d, slot := s.dealing.dealer, superseed.Peer(p.slot)
 	if p.mask == nil {
-		if p.fast == nil || p.choked || !p.interested {
+		if p.fast == nil || p.choked || !p.interested || s.now >= s.idleAt(p, movesAfter) {
 			s.due(d.Next(s.now, slot))
 			return
 		}
@@ -217,7 +231,7 @@ func (s *Swarm) dealTo(p *peer) {
 		}
 	} else if s.now < p.speaksBy() {
 		s.due(p.speaksBy())
-	} else if !p.choked {
+	} else if !p.choked && !p.mask.lapsed {
 		for {
 			piece, ok := d.Deal(s.now, slot, p.have, p.mask.told, s.dealAhead(p))
 			if !ok {
@@ -276,6 +290,16 @@ func (s *Swarm) unmask(p *peer) {
 	}
 	p.mask = nil
 	s.sayExtensions(p, why.AllOut)
+}
+
+// lapse takes back what was dealt to a peer that makes no use of its slot.
+func (s *Swarm) lapse(p *peer) {
+	if d := &s.dealing; d.dealer != nil && d.dealer.Lapse(superseed.Peer(p.slot)) {
+		d.stale = true
+		if p.mask != nil {
+			p.mask.lapsed = true
+		}
+	}
 }
 
 // tickDeal looks at all deals anew: some may have lapsed.

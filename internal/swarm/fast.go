@@ -249,6 +249,7 @@ func (s *Swarm) cancelled(p *peer, ref block.Ref) {
 		if r != ref {
 			return true
 		}
+		s.useCancelled(p, r)
 		s.reject(p, r, why.TheyCancelled)
 		return false
 	})

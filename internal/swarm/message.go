@@ -94,6 +94,8 @@ func (s *Swarm) theyHave(p *peer, piece uint32) {
 	s.dealing.stale = true
 	if p.mask != nil && p.mask.told.Has(piece) {
 		p.mask.lacks--
+		p.mask.lapsed = false
+		s.useBegins(p) // it has fetched what we dealt to it
 	}
 	if s.picker.Lacks(piece) {
 		p.wanted++

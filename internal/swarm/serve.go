@@ -37,9 +37,13 @@ func (s *Swarm) requested(p *peer, ref block.Ref) {
 		// It forgot to say so; deployed clients serve it all the same.
 		p.interested = true
 	}
+	if s.asksAgain(p, ref) {
+		s.drop(p, why.Protocol, "it asks for the same blocks again and again")
+		return
+	}
 	s.useAsked(p, ref)
 	p.queue.push(ref)
-	if s.dealing.dealer != nil {
+	if s.dealing.dealer != nil && s.now < s.idleAt(p, movesAfter) {
 		s.dealing.dealer.Asked(s.now, superseed.Peer(p.slot), ref.Piece)
 	}
 	s.touch(p)
@@ -71,6 +75,7 @@ func (s *Swarm) offer(p *peer) {
 		p.sentAt = s.now
 	}
 	refs := p.queue.pop(n)
+	s.useOffered(p, refs)
 	p.flight += len(refs)
 	p.sending = append(p.sending, refs...)
 	if s.tracing() {
@@ -137,10 +142,14 @@ func (s *Swarm) gatherChokes(takes time.Duration) {
 		if p == nil {
 			continue
 		}
+		idle := s.now >= s.idleAt(p, takes)
+		if idle {
+			s.lapse(p)
+		}
 		s.tmp().chokes = append(s.tmp().chokes, choker.Peer{
-			Key: uint64(p.key), Interested: p.interested || s.deserves(p), Unchoked: !p.choked, Open: !p.choking, Snubbed: p.snubbed,
+			Key: uint64(p.key), Interested: s.wantsSlot(p), Unchoked: !p.choked, Open: !p.choking, Snubbed: p.snubbed,
 			Fresh: p.fresh, Hoards: s.hoards(p), Down: int64(p.down.Rate(s.now)), Up: int64(p.up.Rate(s.now)), Owes: p.owes(),
-			Idle: s.now >= s.idleAt(p, takes), Vain: s.now < p.use.vain,
+			Idle: idle, Vain: s.now < p.use.vain,
 			Progress: s.progress(p),
 			Joined:   p.joined, UnchokedAt: p.unchokedAt, ChokedAt: p.chokedAt,
 		})

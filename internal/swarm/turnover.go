@@ -81,7 +81,7 @@ func (s *Swarm) gives(p *peer) bool {
 	if s.wants() {
 		return p.down.Rate(s.now) > 0 || p.requests.len() > 0
 	}
-	return p.up.Rate(s.now) > 0 || p.queue.len() > 0
+	return p.up.Rate(s.now) > 0 || p.queue.len() > 0 && s.now < s.idleAt(p, movesAfter)
 }
 
 // worse reports whether less is to be expected of p than of q: of those that want

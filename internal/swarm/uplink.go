@@ -44,11 +44,11 @@ func (s *Swarm) watchUplink() {
 		if p == nil {
 			continue
 		}
-		if p.flight > 0 || p.queue.len() > 0 {
+		if !p.asksNothing() && s.now < s.idleAt(p, movesAfter) {
 			u.idleAt = mono.Never
 			return
 		}
-		waits = waits || p.choked && p.interested
+		waits = waits || p.choked && p.interested && s.now >= p.use.vain
 	}
 	u.busy = false
 	if !waits || u.spare >= spareSlots*s.cfg.Slots {

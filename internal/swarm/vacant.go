@@ -3,7 +3,6 @@ package swarm
 import (
 	"net/netip"
 
-	"shoal/internal/block"
 	"shoal/internal/lobby"
 	"shoal/internal/mono"
 )
@@ -40,7 +39,7 @@ func (s *Swarm) vacant(p *peer) bool {
 		return false
 	}
 	if p.interested {
-		return s.bare == nil && (s.unused(p) || p.up.Total() < block.Size && s.now >= s.idleAt(p, movesAfter))
+		return s.bare == nil && (s.unused(p) || s.swallowed(p))
 	}
 	if p.up.Total() > 0 {
 		return false
