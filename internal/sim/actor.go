@@ -26,7 +26,7 @@ type Actor struct {
 	// Mute actors take a connection and never say their handshake.
 	Mute bool
 	// Reads is how many bytes of blocks a second it reads from a connection; 0 is all that
-	// comes, less is nothing. What else is said to it arrives.
+	// comes, less is nothing. All other messages arrive.
 	Reads int64
 	// Fast actors speak the fast extension (BEP 6).
 	Fast bool

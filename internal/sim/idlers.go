@@ -64,7 +64,7 @@ type idler struct {
 	flips bool
 }
 
-// asks asks for so many blocks, or for so many bytes of one.
+// asks requests n blocks, or n bytes of one.
 func (i *idler) asks(bytes uint32, blocks int) {
 	var b []byte
 	for range blocks {
@@ -158,7 +158,7 @@ func single(ways []idleWay) (all [][]idleWay) {
 	return all
 }
 
-// idleHouse is a peer with so many of twelve pieces, and sixty idlers at it.
+// idleHouse is a peer with some of twelve pieces, and sixty idlers at it.
 type idleHouse struct {
 	ways   []idleWay
 	pieces uint32
