@@ -14,24 +14,24 @@ import (
 // do when they are unchoked, and how fast they read.
 var idleWays = []idleWay{
 	{name: "nothing"},
-	{name: "one-block", unchoked: func(i *idler) { i.asks(block.Size, 1) }},
-	{name: "one-block-a-minute", unchoked: func(i *idler) { i.each(time.Minute, func() { i.asks(block.Size, 1) }) }},
-	{name: "a-byte-a-second", always: true, unchoked: func(i *idler) { i.each(time.Second, func() { i.asks(1, 1) }) }},
-	{name: "read-nothing", reads: -1, unchoked: func(i *idler) { i.asks(block.Size, 240) }},
-	{name: "read-a-trickle", reads: 1 << 10, unchoked: func(i *idler) { i.asks(block.Size, 240) }},
+	{name: "one-block", unchoked: func(i *idler) { i.request(block.Size, 1) }},
+	{name: "one-block-a-minute", unchoked: func(i *idler) { i.each(time.Minute, func() { i.request(block.Size, 1) }) }},
+	{name: "a-byte-a-second", always: true, unchoked: func(i *idler) { i.each(time.Second, func() { i.request(1, 1) }) }},
+	{name: "read-nothing", reads: -1, unchoked: func(i *idler) { i.request(block.Size, 240) }},
+	{name: "read-a-trickle", reads: 1 << 10, unchoked: func(i *idler) { i.request(block.Size, 240) }},
 	{name: "cancel", reads: -1, unchoked: func(i *idler) {
 		i.each(100*time.Millisecond, func() {
-			i.asks(block.Size, 4)
+			i.request(block.Size, 4)
 			i.e.write(wire.AppendCancel(nil, i.last), nil)
 		})
 	}},
 	{name: "cancel-later", unchoked: func(i *idler) {
 		i.each(700*time.Millisecond, func() {
 			i.e.write(wire.AppendCancel(nil, i.last), nil)
-			i.asks(8, 1)
+			i.request(8, 1)
 		})
 	}},
-	{name: "same-block-again", again: true, unchoked: func(i *idler) { i.each(100*time.Millisecond, func() { i.asks(block.Size, 4) }) }},
+	{name: "same-block-again", again: true, unchoked: func(i *idler) { i.each(100*time.Millisecond, func() { i.request(block.Size, 4) }) }},
 	{name: "change-their-mind", always: true, unchoked: func(i *idler) {
 		i.each(1200*time.Millisecond, func() {
 			if i.flips = !i.flips; i.flips {
@@ -64,8 +64,8 @@ type idler struct {
 	flips bool
 }
 
-// asks requests n blocks, or n bytes of one.
-func (i *idler) asks(bytes uint32, blocks int) {
+// request asks for n blocks, or n bytes of one.
+func (i *idler) request(bytes uint32, blocks int) {
 	var b []byte
 	for range blocks {
 		g := i.w.Geometry
@@ -140,7 +140,7 @@ func idle() (all []Scenario) {
 			{"a-superseed", idleHouse{pieces: 12, super: swarm.SuperSeedOn}},
 			{"a-leecher", idleHouse{pieces: 6}},
 		} {
-			at.ways = ways
+			at.kinds = ways
 			all = append(all, Scenario{
 				Name:   "idle-" + name + "-at-" + at.name,
 				Story:  "Sixty that are interested and make no use of a slot do not keep a newcomer from it.",
@@ -160,7 +160,7 @@ func single(ways []idleWay) (all [][]idleWay) {
 
 // idleHouse is a peer with some of twelve pieces, and sixty idlers at it.
 type idleHouse struct {
-	ways   []idleWay
+	kinds  []idleWay
 	pieces uint32
 	full   bool // the idlers have all places
 	limit  bool // it knows what its line carries
@@ -180,7 +180,7 @@ func (h idleHouse) play(w *World) error {
 	var hurry error
 	hurried := func(held time.Duration) { hurry = fmt.Errorf("choked %v after an unchoke", held) }
 	for i := range 60 { // one after the other
-		w.castIdler(h.ways[i%len(h.ways)], s, i, hurried)
+		w.castIdler(h.kinds[i%len(h.kinds)], s, i, hurried)
 		if err := w.Run(30*time.Millisecond, nil); err != nil {
 			return err
 		}

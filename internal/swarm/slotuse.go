@@ -11,7 +11,7 @@ import (
 
 // An unchoke is for peers that take something. One that asks for nothing, or asks and does
 // not read what we send, or takes a byte at a time, would hold its slot for as long as it
-// likes; so the choker learns how each unchoked peer uses its slot.
+// likes; so the choker learns how each unchoked peer uses its slot (decision 0160).
 const (
 	// asksAfter is how long an unchoked peer may have nothing to ask for before its slot
 	// counts as unused: a round trip, and a second for a packet that has to be sent again
@@ -50,13 +50,13 @@ const (
 
 // slotUse is how a peer uses its unchoke (decision 0124).
 type slotUse struct {
-	asked mono.Time // when it was unchoked, or had nothing to ask for last
-	moved mono.Time // when it was unchoked, asked after a pause, or had taken another block
-	took  mono.Time // when it had taken another block; zero if never
-	taken int64     // bytes it had taken when moved was set
-	all   int64     // bytes that all peers had taken by then
-	asks  bool      // moved was set for a request, and it has taken no block since
-	vain  mono.Time // until when it comes behind others; zero for not at all
+	asked   mono.Time // when it was unchoked, or had nothing to ask for last
+	moved   mono.Time // when it was unchoked, asked after a pause, or had taken another block
+	took    mono.Time // when it had taken another block; zero if never
+	taken   int64     // bytes it had taken when moved was set
+	all     int64     // bytes that all peers had taken by then
+	renewed bool      // moved was set for a request, and it has taken no block since
+	vain    mono.Time // until when it comes behind others; zero for not at all
 
 	fresh  int64       // bytes handed over for it that it had not got a moment ago
 	again  int64       // bytes that it had
@@ -69,14 +69,14 @@ type slotWatch struct {
 	at    mono.Time // when an unchoked peer may have become idle; Never while nobody waits
 	stale bool      // at has to be found again
 
-	counted       mono.Time // when movers and asking were counted
-	movers        int       // unchoked peers that took a block lately
-	asking, queue int       // unchoked peers that wait for a block; of these, movers
+	counted        mono.Time // when movers and backlog were counted
+	movers         int       // unchoked peers that took a block lately
+	backlog, queue int       // unchoked peers that wait for a block; of these, movers
 }
 
 // useBegins starts the clocks of a peer that is unchoked, or learns of something to ask for.
 func (s *Swarm) useBegins(p *peer) {
-	p.use.asked, p.use.asks, p.use.latest = s.now, false, nil
+	p.use.asked, p.use.renewed, p.use.latest = s.now, false, nil
 	s.useMoved(p)
 	s.slotWatch.stale = true
 }
@@ -101,9 +101,9 @@ func (s *Swarm) sentToAll() int64 {
 // taken after the first, which may have been cancelled.
 func (s *Swarm) useAsked(p *peer, ref block.Ref) {
 	whole := ref.Length >= block.Size || ref.Begin+ref.Length == s.cfg.Geometry.PieceSize(ref.Piece)
-	if whole && !p.use.asks && p.asksNothing() {
+	if whole && !p.use.renewed && p.asksNothing() {
 		s.useMoved(p)
-		p.use.asks = true
+		p.use.renewed = true
 	}
 }
 
@@ -141,7 +141,7 @@ func (s *Swarm) asksAgain(p *peer, ref block.Ref) bool {
 func (s *Swarm) useSent(p *peer) {
 	if s.useTaken(p)-p.use.taken >= block.Size {
 		s.useMoved(p)
-		p.use.took, p.use.asks = s.now, false
+		p.use.took, p.use.renewed = s.now, false
 	}
 	if p.asksNothing() {
 		p.use.asked = s.now
@@ -197,7 +197,7 @@ func (s *Swarm) excuse(p *peer) time.Duration {
 		return s.turnOf(s.upLimit, s.allSlots(), time.Minute)
 	}
 	if rate := int64(s.lateUp()); w.movers > 1 && rate >= slowLine && s.now.Sub(s.flows.up.Last()) < s.turnOf(rate, 3, excuseMost) {
-		return s.turnOf(rate, w.asking, excuseMost)
+		return s.turnOf(rate, w.backlog, excuseMost)
 	}
 	return 0 // nothing goes to anybody: that is no turn of the others
 }
@@ -213,14 +213,14 @@ func (s *Swarm) countUse() *slotWatch {
 	if w.counted == s.now {
 		return w
 	}
-	w.counted, w.movers, w.asking, w.queue = s.now, 0, 0, 0
+	w.counted, w.movers, w.backlog, w.queue = s.now, 0, 0, 0
 	for _, p := range s.peers {
 		if p == nil || p.choked {
 			continue
 		}
 		moves := !p.use.took.IsZero() && s.now < p.use.took.Add(moverFor)
 		w.movers += one(moves)
-		w.asking += one(!p.asksNothing())
+		w.backlog += one(!p.asksNothing())
 		w.queue += one(moves && !p.asksNothing())
 	}
 	return w
