@@ -18,8 +18,8 @@ import (
 	"shoal"
 )
 
-// What docs/bep.md names as shown by a test is: every test function and every
-// file exists.
+// Every test function and every file that docs/bep.md names exists, and its table has a row
+// for each section.
 func TestBEPTable(t *testing.T) {
 	text, err := os.ReadFile("docs/bep.md")
 	if err != nil {
@@ -44,6 +44,21 @@ func TestBEPTable(t *testing.T) {
 	}
 	if n == 0 {
 		t.Error("no test is named")
+	}
+	// A row of the table and its section come in pairs, but for what is missing altogether.
+	sections := make(map[string]bool)
+	for _, m := range regexp.MustCompile(`(?m)^## BEPs? (.*): (.*)$`).FindAllStringSubmatch(string(text), -1) {
+		sections[m[1]+" | "+m[2]] = true
+	}
+	for _, m := range regexp.MustCompile(`(?m)^\| (.*\d) \| (.*) \| (yes|partly|differs|no) \|$`).FindAllStringSubmatch(string(text), -1) {
+		row := m[1] + " | " + m[2]
+		if !sections[row] && m[3] != "no" {
+			t.Errorf("the row %q has no section", row)
+		}
+		delete(sections, row)
+	}
+	for s := range sections {
+		t.Errorf("the section %q has no row", s)
 	}
 }
 
