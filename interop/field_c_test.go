@@ -282,12 +282,12 @@ func trialsC() []trial {
 				t.Fatal(err)
 			}
 		})}.run},
-		{name: "a named pipe lies where a file should be", want: "tells", why: "the same; opening it would wait for ever", run: disk{b: several, words: []string{"bad.bin"}, others: true, prepare: instead(func(t *testing.T, name string) {
+		{name: "a named pipe lies where a file should be", want: "tells", why: "the same; opening it would wait forever", run: disk{b: several, words: []string{"bad.bin"}, others: true, prepare: instead(func(t *testing.T, name string) {
 			if err := syscall.Mkfifo(name, 0o644); err != nil {
 				t.Fatal(err)
 			}
 		})}.run},
-		{name: "a file that may not be changed (`chattr +i`)", want: "tells", why: "the same", run: disk{b: several, words: []string{"bad.bin"}, others: true, prepare: func(t *testing.T, dir string) {
+		{name: "a file that nobody can change (`chattr +i`)", want: "tells", why: "the same", run: disk{b: several, words: []string{"bad.bin"}, others: true, prepare: func(t *testing.T, dir string) {
 			looped(t, dir)
 			instead(func(t *testing.T, name string) {
 				if err := os.WriteFile(name, nil, 0o644); err != nil {

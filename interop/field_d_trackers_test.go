@@ -94,7 +94,7 @@ func trialsTrackers() []trial {
 			return []byte(fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(b)-10, b))
 		}))},
 		{name: "tracker: two lengths, one right", want: "accepts", why: "the same", run: tracked(plain(func(b string) []byte { return ok(b, "Content-Length: 7") }))},
-		{name: "tracker: a length that is no number", want: "accepts", why: "the same", run: tracked(plain(func(b string) []byte { return []byte("HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n" + b) }))},
+		{name: "tracker: a length that is not a number", want: "accepts", why: "the same", run: tracked(plain(func(b string) []byte { return []byte("HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n" + b) }))},
 		{name: "tracker: no length, and the connection stays open", want: "accepts", why: "the end of the dictionary is the end", run: tracked(plain(func(b string) []byte { return []byte("HTTP/1.1 200 OK\r\n\r\n" + b + keepOpen) }))},
 		{name: "tracker: chunked", want: "accepts", why: "as it should be", run: tracked(plain(func(b string) []byte {
 			return []byte(fmt.Sprintf("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(b), b))

@@ -93,7 +93,7 @@ func never(secret string, runs func(t *testing.T, s *sloppy) []*process) func(t 
 						t.Log(line)
 					}
 				}
-				return "gives away"
+				return "discloses"
 			}
 		}
 		return "keeps secret"
@@ -147,7 +147,7 @@ func trialsE() []trial {
 	return []trial{
 		{name: "the only seed leaves: the rate", want: "tells", why: "0 within six seconds", others: []string{"Transmission"}, run: seedLeaves(true, noRate)},
 		{name: "the only seed sends no more, and stays: the rate", want: "tells", why: "the same", others: []string{"Transmission"}, run: seedLeaves(false, noRate)},
-		{name: "the only seed leaves: the time that is left", want: "tells", why: "it can't be said", others: none, run: seedLeaves(true, noETA)},
+		{name: "the only seed leaves: the time that is left", want: "tells", why: "nobody can know it", others: none, run: seedLeaves(true, noETA)},
 		{name: "a seed slows down to a tenth: the rate", want: "tells", why: "true within six seconds", others: none, run: func(t *testing.T, who string) string {
 			m, dir, at := album(t), folderOf(t), newAddr()
 			p := start(t, who, shoal, "get", m.file, "--dir", dir, "--listen", at.String(), "--no-dht", "--no-lsd", "--state", t.TempDir(), "--json")
@@ -216,7 +216,7 @@ func trialsE() []trial {
 		{name: "a web seed that wants a password", want: "tells", why: "the same", others: none, run: webSeeded(func(string) []byte {
 			return []byte("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
 		}, "401", "password", "log in", "unauthorized")},
-		{name: "a magnet link, nobody who has it, and a tracker that fails", want: "tells", why: "what it waits for, the tracker's words among it", others: none, run: func(t *testing.T, who string) string {
+		{name: "a magnet link that no peer has, and a tracker that fails", want: "tells", why: "what it waits for, the tracker's words among it", others: none, run: func(t *testing.T, who string) string {
 			s := startSloppy(t, func(string) []byte { return failing("unregistered torrent") })
 			p := start(t, who, shoal, "get", fmt.Sprintf("magnet:?xt=urn:btih:%040d&tr=http://%v/announce", 7, s.at), "--dir", folderOf(t), "--listen", newAddr().String(), "--no-dht", "--no-lsd", "--state", t.TempDir(), "--json")
 			if within(6*time.Second, func() bool { return strings.Contains(p.text(), "unregistered torrent") }) {

@@ -101,7 +101,7 @@ func trialsF() []trial {
 			t.Log(p.tail())
 			return "keeps quiet"
 		}},
-		{name: "serve: a file of which nobody has a piece", want: "tells", why: "an error after a while, not a connection that waits for ever", others: none, run: func(t *testing.T, who string) string {
+		{name: "serve: a file of which nobody has a piece", want: "tells", why: "an error after a while, not a connection that waits forever", others: none, run: func(t *testing.T, who string) string {
 			m, dir := folder("films", "a.mkv").build(t), folderOf(t)
 			http, at := newAddr(), newAddr()
 			p := start(t, who, shoal, "serve", m.file, "--dir", dir, "--http", http.String(), "--listen", at.String(), "--http-wait", "3s", "--no-dht", "--no-lsd", "--state", t.TempDir(), "--json")

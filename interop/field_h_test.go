@@ -267,7 +267,7 @@ func trialsH() []trial {
 	}
 	list := []trial{
 		{name: "SIGHUP to `run`", want: "accepts", why: "it ends as by SIGTERM: 0", others: []string{}, run: signalled("run", syscall.SIGHUP, 0)},
-		{name: "SIGTERM to `run` while it fetches", want: "accepts", why: "a service that was told to end exits 0", others: []string{}, run: signalled("run", syscall.SIGTERM, 0)},
+		{name: "SIGTERM to `run` while it fetches", want: "accepts", why: "a service that a signal ends exits with 0", others: []string{}, run: signalled("run", syscall.SIGTERM, 0)},
 		{name: "SIGTERM to `seed`", want: "accepts", why: "the same", others: []string{}, run: signalled("seed", syscall.SIGTERM, 0)},
 		{name: "SIGHUP to `seed`", want: "accepts", why: "the same", others: []string{}, run: signalled("seed", syscall.SIGHUP, 0)},
 		{name: "SIGTERM to `serve`", want: "accepts", why: "the same", others: []string{}, run: signalled("serve", syscall.SIGTERM, 0)},

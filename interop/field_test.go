@@ -51,8 +51,8 @@ var outcomes = map[string]string{
 	"accuses":         "says that another program changed the files",
 	"complains":       "does it, with words that nobody needs",
 	"is late":         "answers after more than two seconds",
-	"asks again":      "asks sooner than it was told to",
-	"gives away":      "prints what nobody else is to know",
+	"asks again":      "asks sooner than the tracker wants",
+	"discloses":       "prints what nobody else is to know",
 	"keeps secret":    "prints it nowhere but in a trace",
 	"hashes again":    "hashes all of it again",
 	"lets in":         "answers within two seconds",
@@ -248,12 +248,12 @@ func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
 
 const wordsField = `# What people bring, and what clients make of it
 
-Torrents, folders, disks and servers in the field are not as the specifications say. Each row below is one case: it was
-given to shoal, and where they can be asked to libtorrent 2.0.8, Transmission 3.00 and aria2 1.36. All of it is written
-by a program: ` + "`make field`" + ` gives every case to every client and writes this page; ` + "`make interop`" + `, and so CI, gives
-them to shoal, and fails where shoal does something else than is said here (` + "`TestField` in `interop/field_test.go`" + `).
-The others' columns are what these versions did on one machine, with their settings as they come but for what would leave it. – means
-that the case can't be put to that client.
+Torrents, folders, disks and servers in the field are not as the specifications say. Each row below is one case. shoal
+gets every case; libtorrent 2.0.8, Transmission 3.00 and aria2 1.36 get those that they can be asked. A program wrote
+this page: ` + "`make field`" + ` runs every case with every client. ` + "`make interop`" + `, and so CI, runs them with shoal, and fails
+where shoal differs from this page (` + "`TestField`" + ` in ` + "`interop/field_test.go`" + `). The others' columns are the outcomes of
+these versions on one machine, with default settings except where traffic would leave it. – means that the case does
+not apply to that client.
 
 The principle: be strict about what is inside, since hashes decide; be tolerant of how it is wrapped. A rule of safety
 protects against strangers; for what users own and name themselves there is a way, and the message names it.

@@ -76,7 +76,7 @@ const (
 	FreeSlot        // a slot is free, nobody better wants it
 	NotInterested   // it no longer wants anything
 	Snubbed         // it has not answered our requests
-	Outbid          // others give more
+	Outbid          // others upload more to us
 	SlotUnused      // it was unchoked and took nothing
 	OptimisticEnded // its turn is over, as the optimistic unchoke or in a free slot
 
@@ -201,14 +201,14 @@ var texts = [count]struct{ name, words string }{
 	Reciprocation:      {"reciprocation", "it is among those that give us most"},
 	SeedRate:           {"seed-rate", "it takes fastest from this seed"},
 	SeedTurn:           {"seed-turn", "the seed's slots go round"},
-	Gratitude:          {"gratitude", "we owe it from the time when we were no seed"},
+	Gratitude:          {"gratitude", "we owe it from the time when we were a leecher"},
 	AntiLeech:          {"anti-leech", "it has just begun, or is nearly done"},
 	Hoards:             {"hoards", "it does not pass on what this seed gave it"},
-	Optimistic:         {"optimistic", "the optimistic unchoke: give it a chance"},
+	Optimistic:         {"optimistic", "the optimistic unchoke: a trial without merit"},
 	FreeSlot:           {"free-slot", "a slot is free"},
 	NotInterested:      {"not-interested", "it wants nothing from us"},
 	Snubbed:            {"snubbed", "it has not answered our requests"},
-	Outbid:             {"outbid", "others give more"},
+	Outbid:             {"outbid", "others upload more to us"},
 	SlotUnused:         {"slot-unused", "it makes no use of its slot, and others wait"},
 	OptimisticEnded:    {"optimistic-ended", "its turn is over"},
 	Choked:             {"choked", "it is choked"},
@@ -261,7 +261,7 @@ var texts = [count]struct{ name, words string }{
 	WebWait:            {"web-wait", "it failed, and is left alone for a while"},
 	WebYield:           {"web-yield", "another torrent waits for the connection"},
 	WebGone:            {"web-gone", "it does not have the files"},
-	WebRefused:         {"web-refused", "it leads where we do not go, or gives what we do not take"},
+	WebRefused:         {"web-refused", "it leads to a forbidden address, or sends what we do not take"},
 	BlockArrived:       {"block-arrived", "a block arrived"},
 	BlocksDiffer:       {"blocks-differ", "the good copy differs from what it sent"},
 	OnlySender:         {"only-sender", "it alone sent the bad piece"},
