@@ -30,7 +30,7 @@ import (
 //   - the peer book's own invariants, and the picker's: availability is the sum
 //     of the peers' sets.
 func (s *Swarm) CheckInvariants() error {
-	if len(s.dirty) > 0 {
+	if len(s.peers.dirty) > 0 {
 		return errors.New("not flushed")
 	}
 	count, unchoked := 0, 0
@@ -38,41 +38,41 @@ func (s *Swarm) CheckInvariants() error {
 	if err != nil {
 		return fmt.Errorf("web seeds: %w", err)
 	}
-	for i, p := range s.peers {
+	for i, p := range s.peers.bySlot {
 		if p == nil {
 			continue
 		}
 		count++
-		if !p.choked {
+		if !p.ours.choked {
 			unchoked++
 		}
-		requests += p.requests.len()
-		if p.slot != picker.Peer(i) || s.byKey[p.key] != p || p.gone {
+		requests += p.download.requests.len()
+		if p.slot != picker.Peer(i) || s.peers.byKey[p.key] != p || p.out.gone {
 			return fmt.Errorf("peer %d in slot %d is not the one by its key", p.key, i)
 		}
 		if err := s.checkPeer(p); err != nil {
 			return fmt.Errorf("peer %d at %v: %w", p.key, p.addr, err)
 		}
-		for _, q := range s.peers[:i] {
+		for _, q := range s.peers.bySlot[:i] {
 			if q != nil && q.id == p.id {
 				return fmt.Errorf("peers %d and %d are the same", q.key, p.key)
 			}
 		}
 	}
 	switch {
-	case count != s.count || count != len(s.byKey):
-		return fmt.Errorf("%d peers, counted %d, by key %d", count, s.count, len(s.byKey))
+	case count != s.peers.count || count != len(s.peers.byKey):
+		return fmt.Errorf("%d peers, counted %d, by key %d", count, s.peers.count, len(s.peers.byKey))
 	case count > s.cfg.MaxPeers:
 		return fmt.Errorf("%d peers, at most %d", count, s.cfg.MaxPeers)
 	case len(s.dials) > s.cfg.HalfOpen:
 		return fmt.Errorf("%d dials at once, at most %d", len(s.dials), s.cfg.HalfOpen)
-	case unchoked > s.choker.Room():
-		return fmt.Errorf("%d unchoked, room for %d", unchoked, s.choker.Room())
+	case unchoked > s.slots.choker.Room():
+		return fmt.Errorf("%d unchoked, room for %d", unchoked, s.slots.choker.Room())
 	case s.idle() && (count > 0 || s.Deadline() != mono.Never):
 		return fmt.Errorf("suspended or stopped, with %d peers and a deadline at %v", count, s.Deadline())
-	case s.completed != s.Complete() || s.seeking != s.needs():
+	case s.goal.completed != s.Complete() || s.goal.seeking != s.needs():
 		return fmt.Errorf("complete is %v and told is %v; wanting is %v and told is %v",
-			s.Complete(), s.completed, s.needs(), s.seeking)
+			s.Complete(), s.goal.completed, s.needs(), s.goal.seeking)
 	case requests != s.picker.Stats().Requests:
 		return fmt.Errorf("%d requests in flight, the picker knows %d", requests, s.picker.Stats().Requests)
 	case count > 0 && s.Deadline() > s.now.Add(keepAliveAfter):
@@ -85,8 +85,8 @@ func (s *Swarm) CheckInvariants() error {
 		return err
 	}
 	return s.picker.CheckInvariants(func(yield func(picker.Peer, *bitfield.Bitfield) bool) {
-		for i, p := range s.peers {
-			if p != nil && !yield(picker.Peer(i), p.have) {
+		for i, p := range s.peers.bySlot {
+			if p != nil && !yield(picker.Peer(i), p.theirs.have) {
 				return
 			}
 		}
@@ -95,15 +95,15 @@ func (s *Swarm) CheckInvariants() error {
 
 // checkDealing compares what a seed that deals keeps of its peers with what they have.
 func (s *Swarm) checkDealing() error {
-	for _, p := range s.peers {
-		if p == nil || p.mask == nil {
+	for p := range s.peers.all() {
+		if p.mask == nil {
 			continue
 		}
 		if !s.dealing.masks || p.mask.off && s.dealing.dealer != nil {
 			return fmt.Errorf("peer %d is masked, and nobody should be", p.key)
 		}
 		lacks := p.mask.lacks
-		if p.mask.count(p.have); p.mask.lacks != lacks {
+		if p.mask.count(p.theirs.have); p.mask.lacks != lacks {
 			return fmt.Errorf("peer %d lacks %d pieces that it was told of, counted %d", p.key, p.mask.lacks, lacks)
 		}
 	}
@@ -114,8 +114,8 @@ func (s *Swarm) checkDealing() error {
 		return errors.New("a leecher deals")
 	}
 	return s.dealing.dealer.CheckInvariants(func(yield func(superseed.Peer, *bitfield.Bitfield) bool) {
-		for i, p := range s.peers {
-			if p != nil && !yield(superseed.Peer(i), p.have) {
+		for i, p := range s.peers.bySlot {
+			if p != nil && !yield(superseed.Peer(i), p.theirs.have) {
 				return
 			}
 		}
@@ -130,12 +130,10 @@ func (s *Swarm) checkBook() error {
 		return fmt.Errorf("the book has %d addresses being dialled, there are %d dials", dialling, len(s.dials))
 	}
 	most := 0
-	for _, p := range s.peers {
-		if p != nil {
+	for p := range s.peers.all() {
+		most++
+		if p.listens.IsValid() && p.listens != p.addr {
 			most++
-			if p.listens.IsValid() && p.listens != p.addr {
-				most++
-			}
 		}
 	}
 	if connected > most {
@@ -151,48 +149,48 @@ func (s *Swarm) checkPeer(p *peer) error {
 	if s.useless(p) {
 		return errors.New("it is useless, and still connected")
 	}
-	if p.choking && p.fast == nil && p.requests.len() > 0 {
-		return fmt.Errorf("it chokes us, and is asked for %d blocks", p.requests.len())
+	if p.theirs.choking && p.fast == nil && p.download.requests.len() > 0 {
+		return fmt.Errorf("it chokes us, and is asked for %d blocks", p.download.requests.len())
 	}
-	if n, m := p.requests.len(), p.window.Outstanding(); n != m {
+	if n, m := p.download.requests.len(), p.download.window.Outstanding(); n != m {
 		return fmt.Errorf("%d requests in flight, in the window %d", n, m)
 	}
 	seen := make(map[block.Ref]bool)
-	for _, r := range p.requests.live() {
-		if s.held || !s.picker.Lacks(r.ref.Piece) {
-			return fmt.Errorf("asked for %v, held is %v, the piece is wanted and missing is %v", r.ref, s.held, s.picker.Lacks(r.ref.Piece))
+	for _, r := range p.download.requests.live() {
+		if s.files.held || !s.picker.Lacks(r.ref.Piece) {
+			return fmt.Errorf("asked for %v, held is %v, the piece is wanted and missing is %v", r.ref, s.files.held, s.picker.Lacks(r.ref.Piece))
 		}
-		if !p.have.Has(r.ref.Piece) || s.picker.Have(r.ref.Piece) || seen[r.ref] {
+		if !p.theirs.have.Has(r.ref.Piece) || s.picker.Have(r.ref.Piece) || seen[r.ref] {
 			return fmt.Errorf("asked for %v: it has the piece is %v, we have it is %v, asked twice is %v",
-				r.ref, p.have.Has(r.ref.Piece), s.picker.Have(r.ref.Piece), seen[r.ref])
+				r.ref, p.theirs.have.Has(r.ref.Piece), s.picker.Have(r.ref.Piece), seen[r.ref])
 		}
 		seen[r.ref] = true
 	}
 	var wanted uint32
-	for i := range p.have.Pieces() {
+	for i := range p.theirs.have.Pieces() {
 		if s.picker.Lacks(i) {
 			wanted++
 		}
 	}
-	if wanted != p.wanted {
-		return fmt.Errorf("it has %d pieces that we lack, counted %d", wanted, p.wanted)
+	if wanted != p.download.wanted {
+		return fmt.Errorf("it has %d pieces that we lack, counted %d", wanted, p.download.wanted)
 	}
-	if want := wanted > 0 && s.wants() && !s.heldLong; want != p.interesting {
-		return fmt.Errorf("it has %d pieces that we lack, and interesting is %v", wanted, p.interesting)
+	if want := wanted > 0 && s.wants() && !s.files.heldLong; want != p.ours.interesting {
+		return fmt.Errorf("it has %d pieces that we lack, and interesting is %v", wanted, p.ours.interesting)
 	}
-	if err := p.fast.check(p.have); err != nil {
+	if err := p.fast.check(p.theirs.have); err != nil {
 		return err
 	}
-	for _, r := range p.queue.items[p.queue.head:] {
-		if p.choked && (p.fast == nil || !slices.Contains(p.fast.granted, r.Piece)) {
+	for _, r := range p.upload.queue.items[p.upload.queue.head:] {
+		if p.ours.choked && (p.fast == nil || !slices.Contains(p.fast.granted, r.Piece)) {
 			return fmt.Errorf("choked, and %v waits", r)
 		}
 		if !s.picker.Have(r.Piece) {
 			return fmt.Errorf("it waits for %v, which we do not have", r)
 		}
 	}
-	if p.flight < 0 || p.flight > uploadWindow {
-		return fmt.Errorf("%d blocks are with the writer", p.flight)
+	if p.upload.flight < 0 || p.upload.flight > uploadWindow {
+		return fmt.Errorf("%d blocks are with the writer", p.upload.flight)
 	}
 	return nil
 }

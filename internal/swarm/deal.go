@@ -6,7 +6,6 @@ import (
 	"shoal/internal/bitfield"
 	"shoal/internal/mono"
 	"shoal/internal/superseed"
-	"shoal/internal/trace"
 	"shoal/internal/why"
 	"shoal/internal/wire"
 )
@@ -71,8 +70,8 @@ func (p *peer) shownNothing() bool { return p.mask != nil && !p.mask.off && p.ma
 // wantsSlot reports whether p counts as interested in a slot. One that we show nothing has
 // nothing to ask for, whatever it says; but nobody is choked right after an unchoke.
 func (s *Swarm) wantsSlot(p *peer) bool {
-	waits := p.shownNothing() && (p.choked || s.now >= p.unchokedAt.Add(showsAfter))
-	return p.interested && !waits || s.deserves(p)
+	waits := p.shownNothing() && (p.ours.choked || s.now >= p.ours.unchokedAt.Add(showsAfter))
+	return p.theirs.interested && !waits || s.deserves(p)
 }
 
 // deserves reports whether p is to be taken for interested: it can want nothing before it is
@@ -121,8 +120,8 @@ func (s *Swarm) maskFor() bool {
 // leechers counts the connected peers that lack something, and pass something on for all that
 // we know: peers that leave their slots unused have nothing to pass on.
 func (s *Swarm) leechers() (n int) {
-	for _, p := range s.peers {
-		if p != nil && !p.complete() && s.now >= p.use.vain {
+	for p := range s.peers.all() {
+		if !p.complete() && s.now >= p.upload.use.vain {
 			n++
 		}
 	}
@@ -133,7 +132,7 @@ func (s *Swarm) leechers() (n int) {
 // there is none, by what has left us lately. That says something of us only while peers take
 // blocks and wait for more; else it may be the peers that take little.
 func (s *Swarm) slow() bool {
-	rate := s.upLimit
+	rate := s.slots.upLimit
 	if rate == 0 && s.countUse().queue >= superCrowd {
 		rate = int64(s.lateUp())
 	}
@@ -159,14 +158,14 @@ func (s *Swarm) readyDeal() {
 		d.dealer.Alone(alone)
 	}
 	if d.dealer.Done() || d.masks && s.cfg.SuperSeed == SuperSeedAuto && d.rival {
-		for _, p := range s.peers {
-			if p != nil {
-				p.hoards = s.hoards(p)
-			}
+		for p := range s.peers.all() {
+			p.trust.judgeHoarding(s.hoards(p))
 		}
 		d.over, d.dealer = true, nil
 	}
-	s.rechoke = s.rechoke || d.masks
+	if d.masks {
+		s.slots.reopen()
+	}
 }
 
 // deal tells peers of what is dealt to them.
@@ -180,10 +179,8 @@ func (s *Swarm) deal() {
 		return
 	}
 	d.masks = false
-	for _, p := range s.peers {
+	for p := range s.peers.all() {
 		switch {
-		case p == nil:
-			continue
 		case d.dealer != nil && !p.complete():
 			s.dealTo(p)
 		case d.over && p.mask != nil:
@@ -201,10 +198,8 @@ func (s *Swarm) openDeal() {
 	}
 	s.dealing.alone = false
 	s.dealing.dealer = superseed.New(s.cfg.Geometry.Pieces, need, s.dealing.masks, s.rng)
-	for _, p := range s.peers {
-		if p != nil {
-			s.dealing.dealer.Add(p.have)
-		}
+	for p := range s.peers.all() {
+		s.dealing.dealer.Add(p.theirs.have)
 	}
 }
 
@@ -213,7 +208,7 @@ func (s *Swarm) openDeal() {
 func (s *Swarm) dealTo(p *peer) {
 	d, slot := s.dealing.dealer, superseed.Peer(p.slot)
 	if p.mask == nil {
-		if p.fast == nil || p.choked || !p.interested || s.now >= s.idleAt(p, movesAfter) {
+		if p.fast == nil || p.ours.choked || !p.theirs.interested || s.now >= s.idleAt(p, movesAfter) {
 			s.due(d.Next(s.now, slot))
 			return
 		}
@@ -221,19 +216,18 @@ func (s *Swarm) dealTo(p *peer) {
 			if p.fast.hinted == nil {
 				p.fast.hinted = bitfield.New(s.cfg.Geometry.Pieces)
 			}
-			piece, ok := d.Deal(s.now, slot, p.have, p.fast.hinted, s.dealAhead(p))
+			piece, ok := d.Deal(s.now, slot, p.theirs.have, p.fast.hinted, s.dealAhead(p))
 			if !ok {
 				break
 			}
 			p.fast.hinted.Set(piece)
-			p.out = wire.AppendSuggest(p.out, piece)
-			s.noteDeal(p, "suggest", piece)
+			s.say(p, wire.AppendSuggest(p.out.bytes, piece), "suggest", onPiece(why.Dealt, piece))
 		}
 	} else if s.now < p.speaksBy() {
 		s.due(p.speaksBy())
-	} else if !p.choked && !p.mask.lapsed {
+	} else if !p.ours.choked && !p.mask.lapsed {
 		for {
-			piece, ok := d.Deal(s.now, slot, p.have, p.mask.told, s.dealAhead(p))
+			piece, ok := d.Deal(s.now, slot, p.theirs.have, p.mask.told, s.dealAhead(p))
 			if !ok {
 				break
 			}
@@ -249,20 +243,12 @@ func (s *Swarm) tell(p *peer, piece uint32) {
 	}
 	p.mask.told.Set(piece)
 	p.mask.lacks++
-	p.out = wire.AppendHave(p.out, piece)
-	s.noteDeal(p, "have", piece)
-}
-
-func (s *Swarm) noteDeal(p *peer, what string, piece uint32) {
-	s.touch(p)
-	if s.tracing() {
-		s.note(trace.Sent, trace.Peer, p, what, onPiece(why.Dealt, piece))
-	}
+	s.say(p, wire.AppendHave(p.out.bytes, piece), "have", onPiece(why.Dealt, piece))
 }
 
 // dealAhead is how many pieces may be dealt to p at once.
 func (s *Swarm) dealAhead(p *peer) int {
-	bytes := max(dealBytes, int64(p.up.Rate(s.now)*dealTime.Seconds()))
+	bytes := max(dealBytes, int64(p.upload.up.Rate(s.now)*dealTime.Seconds()))
 	return int(min(max(bytes/int64(s.cfg.Geometry.PieceLength), dealLeast), dealMost))
 }
 
@@ -276,10 +262,7 @@ func (s *Swarm) unmask(p *peer) {
 		if m.told.Has(m.unsaid) || !s.picker.Have(m.unsaid) {
 			continue
 		}
-		p.out = wire.AppendHave(p.out, m.unsaid)
-		if s.tracing() {
-			s.note(trace.Sent, trace.Peer, p, "have", onPiece(why.AllOut, m.unsaid))
-		}
+		s.say(p, wire.AppendHave(p.out.bytes, m.unsaid), "have", onPiece(why.AllOut, m.unsaid))
 		said++
 	}
 	s.touch(p)
@@ -311,5 +294,5 @@ func (s *Swarm) tickDeal() {
 
 // hoards reports whether p does not pass on what it gets.
 func (s *Swarm) hoards(p *peer) bool {
-	return p.hoards || s.dealing.dealer != nil && s.dealing.dealer.Hoards(s.now, superseed.Peer(p.slot))
+	return p.trust.hoards || s.dealing.dealer != nil && s.dealing.dealer.Hoards(s.now, superseed.Peer(p.slot))
 }

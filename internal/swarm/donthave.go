@@ -13,25 +13,25 @@ func (s *Swarm) theirDontHave(p *peer, body []byte) error {
 		return err
 	}
 	if s.bare != nil {
-		p.early.lost(piece)
+		p.theirs.early.lost(piece)
 		return nil
 	}
 	if piece >= s.cfg.Geometry.Pieces {
 		return fmt.Errorf("%w: lt_donthave of piece %d of %d", wire.ErrExtension, piece, s.cfg.Geometry.Pieces)
 	}
-	if !p.have.Has(piece) {
+	if !p.theirs.have.Has(piece) {
 		return nil
 	}
-	s.picker.PeerLost(p.have, piece)
+	s.picker.PeerLost(p.theirs.have, piece)
 	p.fast.loses(piece)
-	p.mask.count(p.have)
+	p.mask.count(p.theirs.have)
 	if s.dealing.dealer != nil {
 		s.dealing.dealer.Lost(piece)
 		s.dealing.stale = true
 	}
-	s.withdrawn(p, p.have)
-	if p.wanted > 0 && s.picker.Lacks(piece) {
-		p.wanted--
+	s.withdrawn(p, p.theirs.have)
+	if p.download.wanted > 0 && s.picker.Lacks(piece) {
+		p.download.oneLess()
 	}
 	s.interest(p)
 	s.touch(p)

@@ -88,32 +88,24 @@ type Out struct {
 // carries what the whole batch brought about.
 func (s *Swarm) Flush(f func(PeerKey, Out)) {
 	s.settle()
-	for _, p := range s.dirty {
-		p.dirty = false
-		if p.gone {
-			continue
-		}
-		out := Out{Bytes: p.out, Parts: p.metaOut, Uploads: p.sending, TakeBack: p.takeBack}
-		if len(out.Bytes) > 0 || len(out.Parts) > 0 || len(out.Uploads) > 0 {
-			p.lastSent = s.now
+	for _, p := range s.peers.dirty {
+		if out, ok := p.out.flush(s.now); ok {
 			f(p.key, out)
 		}
-		p.metaOut, p.takeBack = nil, false
-		p.out = p.out[:0]
-		p.sending = p.sending[:0]
+		p.out.flushed()
 	}
-	s.dirty = s.dirty[:0]
+	s.peers.flushed()
 	// What was said last, our last HAVE among it, is on its way.
-	for _, p := range s.parting {
+	for _, p := range s.peers.parting {
 		text := "neither side wants anything"
 		if p.complete() && s.picker.Missing() == 0 {
 			text = "both have every piece"
 		}
 		s.drop(p, why.Useless, text)
 	}
-	s.parting = s.parting[:0]
-	if s.count == 0 {
-		s.dirty, s.parting = nil, nil
+	s.peers.nobodyParts()
+	if s.peers.count == 0 {
+		s.peers.releaseLists()
 	}
 }
 
@@ -123,7 +115,7 @@ func (s *Swarm) settle() {
 		return
 	}
 	s.readyDeal()
-	if s.rechoke || s.now >= s.slotWatch.at {
+	if s.slots.rechoke || s.now >= s.slots.watch.at {
 		s.fillSlots()
 	}
 	s.watchSlots()
@@ -132,8 +124,8 @@ func (s *Swarm) settle() {
 	s.measure()
 	if s.freed {
 		s.freed = false
-		for _, p := range s.peers {
-			if p != nil && p.hungry {
+		for p := range s.peers.all() {
+			if p.download.hungry {
 				s.touch(p)
 			}
 		}
@@ -145,7 +137,7 @@ func (s *Swarm) settle() {
 		s.askDirty(false)
 	}
 	s.settleWeb()
-	if (s.pacing.on || s.wants() && s.picker.Endgame()) && !s.held && s.idlers() {
+	if (s.pacing.on || s.wants() && s.picker.Endgame()) && !s.files.held && s.idlers() {
 		s.due(s.now.Add(lookEvery)) // what others were asked for may be late by then
 	}
 	s.seek()
@@ -154,8 +146,8 @@ func (s *Swarm) settle() {
 // idlers reports whether a peer has room for requests, and nothing to be asked for
 // at the moment.
 func (s *Swarm) idlers() bool {
-	for _, p := range s.peers {
-		if p != nil && p.hungry && !p.choking && p.interesting {
+	for p := range s.peers.all() {
+		if p.download.hungry && !p.theirs.choking && p.ours.interesting {
 			return true
 		}
 	}
@@ -166,9 +158,9 @@ func (s *Swarm) idlers() bool {
 // are not. It reports whether the endgame began with it.
 func (s *Swarm) askDirty(snubbed bool) (endgame bool) {
 	before := s.picker.Endgame()
-	for i := 0; i < len(s.dirty); i++ {
-		p := s.dirty[i]
-		if p.gone || p.snubbed != snubbed {
+	for i := 0; i < len(s.peers.dirty); i++ {
+		p := s.peers.dirty[i]
+		if p.out.gone || p.download.snubbed != snubbed {
 			continue
 		}
 		s.ask(p)
@@ -177,20 +169,12 @@ func (s *Swarm) askDirty(snubbed bool) (endgame bool) {
 			// The last free block was just asked for: whoever has room may ask
 			// for a copy.
 			endgame = true
-			for _, q := range s.peers {
-				if q != nil && q.hungry {
+			for q := range s.peers.all() {
+				if q.download.hungry {
 					s.touch(q)
 				}
 			}
 		}
 	}
 	return endgame
-}
-
-// touch puts p on the list of peers to flush.
-func (s *Swarm) touch(p *peer) {
-	if !p.dirty && !p.gone {
-		p.dirty = true
-		s.dirty = append(s.dirty, p)
-	}
 }

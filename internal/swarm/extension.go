@@ -31,10 +31,10 @@ func (s *Swarm) extended(p *peer, m wire.Message) {
 	case wire.UploadOnly:
 		err = s.theirUploadOnly(p, m.Body)
 	default:
-		p.unknown++
+		p.theirs.notUnderstood()
 	}
 	if err != nil {
-		p.unknown++
+		p.theirs.notUnderstood()
 	}
 }
 
@@ -53,25 +53,24 @@ func (s *Swarm) ourExtensions() wire.IDs {
 // theirExtensions takes a handshake of the extension protocol, the first or a later
 // one.
 func (s *Swarm) theirExtensions(p *peer, body []byte) {
-	if p.ext.Update(body) == nil && p.ext.Reqq > 0 {
+	if p.theirs.ext.Update(body) == nil && p.theirs.ext.Reqq > 0 {
 		// Some drop a request without a word when they have exactly as many as
 		// they said.
-		p.window.SetMax(int(p.ext.Reqq - p.ext.Reqq/8))
+		p.download.window.SetMax(int(p.theirs.ext.Reqq - p.theirs.ext.Reqq/8))
 	}
-	if p.ext.YourIP.IsValid() && !p.voted {
-		p.voted = true
-		s.effect(Effect{Kind: SeenAs, Peer: p.key, Addr: netip.AddrPortFrom(p.ext.YourIP, 0)})
+	if p.theirs.ext.YourIP.IsValid() && p.theirs.firstVote() {
+		s.effect(Effect{Kind: SeenAs, Peer: p.key, Addr: netip.AddrPortFrom(p.theirs.ext.YourIP, 0)})
 	}
 	s.pexSpoken(p)
 	s.fetchFrom(p)
-	if p.gone {
+	if p.out.gone {
 		return
 	}
 	s.partIfUseless(p)
-	if p.ext.Port != 0 && !p.dialled && !p.listens.IsValid() {
+	if p.theirs.ext.Port != 0 && !p.dialled && !p.listens.IsValid() {
 		// It dialled us. Now we know its address as others would give it, and
 		// need not dial it.
-		p.listens = addrWithPort(p.addr, p.ext.Port)
+		p.listensAt(addrWithPort(p.addr, p.theirs.ext.Port))
 		s.book.Add(s.now, peerbook.Incoming, p.listens, nil)
 		s.book.Connected(s.now, p.listens)
 	}

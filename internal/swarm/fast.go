@@ -7,7 +7,6 @@ import (
 	"shoal/internal/bitfield"
 	"shoal/internal/block"
 	"shoal/internal/mono"
-	"shoal/internal/trace"
 	"shoal/internal/why"
 	"shoal/internal/wire"
 )
@@ -74,16 +73,16 @@ type fast struct {
 // those that it allows, else what it has, but for what it has just rejected.
 func (p *peer) offers() *bitfield.Bitfield {
 	switch f := p.fast; {
-	case f == nil && p.choking:
+	case f == nil && p.theirs.choking:
 		return nil
 	case f == nil:
-		return p.have
-	case p.choking:
+		return p.theirs.have
+	case p.theirs.choking:
 		return f.reach
 	case f.willing != nil:
 		return f.willing
 	}
-	return p.have
+	return p.theirs.have
 }
 
 // sees takes what the peer has, anew.
@@ -152,16 +151,15 @@ func (s *Swarm) sayHave(p *peer) {
 	case have.None():
 		return
 	}
+	bytes := wire.AppendSimple(p.out.bytes, id)
 	if id == wire.Bitfield {
-		p.out = wire.AppendBitfield(p.out, have)
-	} else {
-		p.out = wire.AppendSimple(p.out, id)
+		bytes = wire.AppendBitfield(p.out.bytes, have)
 	}
+	r := bare(why.HandshakeDone)
 	if s.tracing() {
-		s.note(trace.Sent, trace.Peer, p, id.String(), trace.Record{
-			Piece: trace.No, Block: trace.No, N: int64(have.Count()), Text: have.String(), Why: why.HandshakeDone,
-		})
+		r.N, r.Text = int64(have.Count()), have.String()
 	}
+	s.say(p, bytes, id.String(), r)
 }
 
 // theyHaveAll takes a have all, or a have none.
@@ -183,31 +181,28 @@ func (s *Swarm) grant(p *peer) {
 	}
 	p.fast.heard = true
 	k := min(grants, int(s.cfg.Geometry.Pieces/grantShare))
-	if p.mask != nil || s.cfg.Slots <= 0 || int(p.have.Count()) >= k {
+	if p.mask != nil || s.cfg.Slots <= 0 || int(p.theirs.have.Count()) >= k {
 		return
 	}
 	set := wire.AllowedFastSet(p.addr.Addr(), s.cfg.InfoHash, s.cfg.Geometry.Pieces, k)
 	set = slices.DeleteFunc(set, func(piece uint32) bool { return !s.picker.Have(piece) || !s.isCommon(piece) })
 	p.fast.granted, p.fast.starts, p.fast.credit = set, uint32(k), grantBlocks
 	for _, piece := range set {
-		p.out = wire.AppendAllowedFast(p.out, piece)
-		if s.tracing() {
-			s.note(trace.Sent, trace.Peer, p, "allowed fast", onPiece(why.Starter, piece))
-		}
+		s.say(p, wire.AppendAllowedFast(p.out.bytes, piece), "allowed fast", onPiece(why.Starter, piece))
 	}
 	s.touch(p)
 }
 
 // isCommon reports whether a connected peer has the piece.
 func (s *Swarm) isCommon(piece uint32) bool {
-	return slices.ContainsFunc(s.peers, func(p *peer) bool { return p != nil && p.have.Has(piece) })
+	return slices.ContainsFunc(s.peers.bySlot, func(p *peer) bool { return p != nil && p.theirs.have.Has(piece) })
 }
 
 // mayHave reports whether p gets a block of that piece while it is choked, and counts it
 // as given. A peer that has as many pieces as are granted can trade (BEP 6).
 func (s *Swarm) mayHave(p *peer, piece uint32) bool {
 	f := p.fast
-	if f == nil || f.credit == 0 || p.have.Count() >= f.starts || !slices.Contains(f.granted, piece) {
+	if f == nil || f.credit == 0 || p.theirs.have.Count() >= f.starts || !slices.Contains(f.granted, piece) {
 		return false
 	}
 	f.credit--
@@ -219,21 +214,17 @@ func (s *Swarm) reject(p *peer, ref block.Ref, w why.Why) {
 	if p.fast == nil {
 		return
 	}
-	p.out = wire.AppendReject(p.out, ref)
-	if s.tracing() {
-		s.note(trace.Sent, trace.Peer, p, "reject", onBlock(w, ref))
-	}
-	s.touch(p)
+	s.say(p, wire.AppendReject(p.out.bytes, ref), "reject", onBlock(w, ref))
 }
 
 // clearQueue does to the requests that wait what a choke does, which was said just now:
 // all are dropped, and with the fast extension rejected, but for what is granted.
 func (s *Swarm) clearQueue(p *peer) {
 	if p.fast == nil {
-		p.queue.clear()
+		p.upload.queue.clear()
 		return
 	}
-	p.queue.filter(func(r block.Ref) bool {
+	p.upload.queue.filter(func(r block.Ref) bool {
 		if s.mayHave(p, r.Piece) {
 			return true
 		}
@@ -245,7 +236,7 @@ func (s *Swarm) clearQueue(p *peer) {
 // cancelled takes a cancel. With the fast extension the request is answered all the
 // same; what the writer has goes out.
 func (s *Swarm) cancelled(p *peer, ref block.Ref) {
-	p.queue.filter(func(r block.Ref) bool {
+	p.upload.queue.filter(func(r block.Ref) bool {
 		if r != ref {
 			return true
 		}
@@ -259,10 +250,10 @@ func (s *Swarm) cancelled(p *peer, ref block.Ref) {
 // said, so the piece is left alone for a while where this peer is concerned.
 func (s *Swarm) theyReject(p *peer, ref block.Ref) {
 	f := p.fast
-	if _, late := p.late.take(ref); late {
+	if _, late := p.download.late.take(ref); late {
 		return // it was taken back, and this is the answer
 	}
-	r, asked := p.requests.take(ref)
+	r, asked := p.download.requests.take(ref)
 	if !asked {
 		// BEP 6: SHOULD close. After time-outs answers come twice from some.
 		if f.stray++; f.stray > maxUnasked {
@@ -272,12 +263,12 @@ func (s *Swarm) theyReject(p *peer, ref block.Ref) {
 	}
 	s.picker.Abandon(p.slot, ref)
 	s.freed = true
-	p.window.Lost(s.now)
+	p.download.window.Lost(s.now)
 	s.touch(p)
 	if r.owed {
 		return // the answer to what was taken back: now it can be asked for again
 	}
-	if p.choking {
+	if p.theirs.choking {
 		if f.allowed != nil && f.allowed.Clear(ref.Piece) {
 			f.reach.Clear(ref.Piece)
 		}
@@ -289,7 +280,7 @@ func (s *Swarm) theyReject(p *peer, ref block.Ref) {
 	}
 	if f.refused == nil {
 		f.refused, f.forgive = bitfield.New(s.cfg.Geometry.Pieces), s.now.Add(rejectPause)
-		f.willing = p.have.Clone()
+		f.willing = p.theirs.have.Clone()
 		s.due(f.forgive)
 	}
 	f.refused.Set(ref.Piece)
@@ -305,7 +296,7 @@ func (s *Swarm) theyAllow(p *peer, piece uint32) {
 	if f.allowed.Count() >= maxAllowed || !f.allowed.Set(piece) {
 		return
 	}
-	if p.have.Has(piece) {
+	if p.theirs.have.Has(piece) {
 		f.gains(piece)
 		s.touch(p)
 		s.due(max(p.joined.Add(starvesAfter), s.now))
@@ -330,7 +321,7 @@ func (s *Swarm) theySuggest(p *peer, piece uint32) {
 // allows when nothing else has come.
 func (s *Swarm) tickFast(p *peer) {
 	f := p.fast
-	if f != nil && p.choking && f.reach != nil && s.picker.HaveCount() == 0 && p.requests.len() == 0 {
+	if f != nil && p.theirs.choking && f.reach != nil && s.picker.HaveCount() == 0 && p.download.requests.len() == 0 {
 		if starves := p.joined.Add(starvesAfter); s.now < starves {
 			s.due(starves)
 		} else {
@@ -345,6 +336,6 @@ func (s *Swarm) tickFast(p *peer) {
 		return
 	}
 	f.pardon()
-	p.hungry = true
+	p.download.lookAgain()
 	s.touch(p)
 }

@@ -12,30 +12,40 @@ type flows struct {
 	slowDown, slowUp meter.Meter
 }
 
+// traffic is the payload of this run.
+//
+//shoal:part
+type traffic struct {
+	flows  *flows // nil: nothing has moved
+	wasted int64  // bytes that came and were of no use
+}
+
+func (t *traffic) waste(bytes int64) { t.wasted += bytes }
+
 // cameDown counts bytes that peers and web seeds sent.
 func (s *Swarm) cameDown(n int64) {
-	if s.flows == nil {
-		s.flows = new(flows)
+	if s.traffic.flows == nil {
+		s.traffic.flows = new(flows)
 	}
-	s.flows.down.Add(s.now, n)
-	s.flows.slowDown.Add(s.now, n)
+	s.traffic.flows.down.Add(s.now, n)
+	s.traffic.flows.slowDown.Add(s.now, n)
 }
 
 // wentUp counts bytes that peers were sent.
 func (s *Swarm) wentUp(n int64) {
-	if s.flows == nil {
-		s.flows = new(flows)
+	if s.traffic.flows == nil {
+		s.traffic.flows = new(flows)
 	}
-	s.flows.up.Add(s.now, n)
-	s.flows.slowUp.Add(s.now, n)
+	s.traffic.flows.up.Add(s.now, n)
+	s.traffic.flows.slowUp.Add(s.now, n)
 }
 
 // Moved gives the payload bytes of this run. It costs next to nothing.
 func (s *Swarm) Moved() (downloaded, uploaded int64) {
-	if s.flows == nil {
+	if s.traffic.flows == nil {
 		return 0, 0
 	}
-	return s.flows.down.Total(), s.flows.up.Total()
+	return s.traffic.flows.down.Total(), s.traffic.flows.up.Total()
 }
 
 // Rates are those of a torrent, in bytes a second.
@@ -57,7 +67,7 @@ func (r *Rates) Flowing() bool { return r.Down > 0 || r.Up > 0 || r.SlowDown > 0
 // rates returns the rates of now. What came before a torrent was complete says nothing of
 // what comes.
 func (s *Swarm) rates(now mono.Time) (r Rates) {
-	f := s.flows
+	f := s.traffic.flows
 	if f == nil {
 		return r
 	}
@@ -74,8 +84,8 @@ func (s *Swarm) rates(now mono.Time) (r Rates) {
 
 // lateUp is the rate of the upload over twenty seconds.
 func (s *Swarm) lateUp() float64 {
-	if s.flows == nil {
+	if s.traffic.flows == nil {
 		return 0
 	}
-	return s.flows.slowUp.Rate(s.now)
+	return s.traffic.flows.slowUp.Rate(s.now)
 }

@@ -29,8 +29,8 @@ func FuzzSwarm(f *testing.F) {
 		}
 		m.s.Stop(m.now)
 		m.flush()
-		if !m.s.Idle() && m.s.count > 0 || m.s.Deadline() != mono.Never {
-			t.Fatalf("stopped, with %d peers and a deadline", m.s.count)
+		if !m.s.Idle() && m.s.peers.count > 0 || m.s.Deadline() != mono.Never {
+			t.Fatalf("stopped, with %d peers and a deadline", m.s.peers.count)
 		}
 	})
 }
@@ -301,15 +301,15 @@ func (m *monkey) message() {
 	case wire.Request, wire.Cancel, wire.Reject:
 		r := m.ref()
 		// Mostly what we asked for.
-		if p := m.s.byKey[key]; msg.ID == wire.Reject && p != nil && p.requests.len() > 0 && m.dice(8) > 0 {
-			r = p.requests.live()[m.dice(p.requests.len())].ref
+		if p := m.s.peers.byKey[key]; msg.ID == wire.Reject && p != nil && p.download.requests.len() > 0 && m.dice(8) > 0 {
+			r = p.download.requests.live()[m.dice(p.download.requests.len())].ref
 		}
 		msg.Piece, msg.Begin, msg.Length = r.Piece, r.Begin, r.Length
 	case wire.Piece:
 		r := m.ref()
 		// Mostly what was asked for.
-		if p := m.s.byKey[key]; p != nil && p.requests.len() > 0 && m.dice(8) > 0 {
-			r = p.requests.live()[m.dice(p.requests.len())].ref
+		if p := m.s.peers.byKey[key]; p != nil && p.download.requests.len() > 0 && m.dice(8) > 0 {
+			r = p.download.requests.live()[m.dice(p.download.requests.len())].ref
 		}
 		msg.Piece, msg.Begin, msg.Length = r.Piece, r.Begin, r.Length
 		b = &block.Block{}

@@ -12,23 +12,20 @@ import (
 // peers are told that we want nothing, so that their slots are not idle (decision 0073).
 func (s *Swarm) Hold(now mono.Time, on bool) {
 	s.now = now
-	if s.held == on || s.stopped {
+	if s.files.held == on || s.stopped {
 		return
 	}
-	s.held, s.heldAt, s.heldLong = on, now, false
+	s.files.hold(now, on)
 	if s.tracing() {
 		s.note(trace.Did, trace.Torrent, nil, onOff(on, "hold", "go on"), bare(outOrBack(on)))
 	}
-	for _, p := range s.peers {
-		if p == nil {
-			continue
-		}
+	for p := range s.peers.all() {
 		if !on {
-			p.hungry = true
+			p.download.lookAgain()
 			s.interest(p)
 			continue
 		}
-		for _, r := range p.requests.live() {
+		for _, r := range p.download.requests.live() {
 			s.sayCancel(p, r, why.FilesOut)
 			s.touch(p)
 		}
@@ -42,16 +39,14 @@ func (s *Swarm) Hold(now mono.Time, on bool) {
 
 // tickHeld tells peers when the files have taken nothing for long.
 func (s *Swarm) tickHeld() {
-	switch at := s.heldAt.Add(kindAfter); {
-	case !s.held || s.heldLong:
+	switch at := s.files.heldAt.Add(kindAfter); {
+	case !s.files.held || s.files.heldLong:
 	case s.now < at:
 		s.due(at)
 	default:
-		s.heldLong = true
-		for _, p := range s.peers {
-			if p != nil {
-				s.interest(p)
-			}
+		s.files.peersKnow()
+		for p := range s.peers.all() {
+			s.interest(p)
 		}
 	}
 }
@@ -65,10 +60,10 @@ func (s *Swarm) Suspend(now mono.Time, on bool) { s.SuspendFor(now, on, outOrBac
 // SuspendFor is Suspend for another reason than the files.
 func (s *Swarm) SuspendFor(now mono.Time, on bool, reason why.Why) {
 	s.now = now
-	if s.suspended == on || s.stopped {
+	if s.files.suspended == on || s.stopped {
 		return
 	}
-	s.suspended, s.suspendedFor = on, reason
+	s.files.suspend(on, reason)
 	if s.tracing() {
 		s.note(trace.Did, trace.Torrent, nil, onOff(on, "suspend", "resume"), bare(reason))
 	}
@@ -79,12 +74,10 @@ func (s *Swarm) SuspendFor(now mono.Time, on bool, reason why.Why) {
 		}
 		return
 	}
-	for _, p := range s.peers {
-		if p != nil {
-			s.drop(p, reason, "")
-		}
+	for p := range s.peers.all() {
+		s.drop(p, reason, "")
 	}
-	s.parting = s.parting[:0]
+	s.peers.nobodyParts()
 	s.endWeb()
 	for i := range s.cfg.Geometry.Pieces {
 		if s.picker.Started(i) {
@@ -107,10 +100,8 @@ func (s *Swarm) Regained(now mono.Time, piece uint32) {
 		return
 	}
 	if s.picker.Started(piece) {
-		for _, p := range s.peers {
-			if p != nil {
-				s.takeBackPiece(p, piece)
-			}
+		for p := range s.peers.all() {
+			s.takeBackPiece(p, piece)
 		}
 		s.effect(Effect{Kind: Forget, Piece: piece})
 	}
@@ -119,8 +110,8 @@ func (s *Swarm) Regained(now mono.Time, piece uint32) {
 
 // takeBackPiece gives up every request in flight to p for blocks of one piece.
 func (s *Swarm) takeBackPiece(p *peer, piece uint32) {
-	for i := 0; i < p.requests.len(); {
-		ref := p.requests.live()[i].ref
+	for i := 0; i < p.download.requests.len(); {
+		ref := p.download.requests.live()[i].ref
 		if ref.Piece != piece {
 			i++
 			continue
@@ -132,7 +123,7 @@ func (s *Swarm) takeBackPiece(p *peer, piece uint32) {
 }
 
 // idle reports whether nothing is to be done at all.
-func (s *Swarm) idle() bool { return s.stopped || s.suspended }
+func (s *Swarm) idle() bool { return s.stopped || s.files.suspended }
 
 func outOrBack(out bool) why.Why {
 	if out {

@@ -1,7 +1,6 @@
 package swarm
 
 import (
-	"shoal/internal/trace"
 	"shoal/internal/why"
 	"shoal/internal/wire"
 )
@@ -11,13 +10,9 @@ import (
 // the same and wants us for a relay is told so, if it understands the answer.
 func (s *Swarm) theirPunch(p *peer, body []byte) error {
 	m, err := wire.ParsePunch(body)
-	if err != nil || m.Type != wire.PunchRendezvous || !p.ext.IDs.Speaks(wire.Holepunch) {
+	if err != nil || m.Type != wire.PunchRendezvous || !p.theirs.ext.IDs.Speaks(wire.Holepunch) {
 		return err
 	}
-	p.out = wire.AppendPunch(p.out, p.ext.IDs[wire.Holepunch], wire.Punch{Type: wire.PunchError, Addr: m.Addr, Err: wire.PunchNoSupport})
-	if s.tracing() {
-		s.note(trace.Sent, trace.Peer, p, wire.Holepunch.String(), bare(why.TheyAsked))
-	}
-	s.touch(p)
+	s.say(p, wire.AppendPunch(p.out.bytes, p.theirs.ext.IDs[wire.Holepunch], wire.Punch{Type: wire.PunchError, Addr: m.Addr, Err: wire.PunchNoSupport}), wire.Holepunch.String(), bare(why.TheyAsked))
 	return nil
 }

@@ -66,10 +66,7 @@ func (s *Swarm) Fetched() metadata.Progress {
 
 // before takes a message of a peer while it is not known what there is.
 func (s *Swarm) before(p *peer, m wire.Message, b *block.Block) {
-	if p.early == nil {
-		p.early = new(early)
-	}
-	e := p.early
+	e := p.theirs.beforeMetadata()
 	switch m.ID {
 	case wire.Have:
 		if m.Piece >= metainfo.MaxPieces {
@@ -86,13 +83,13 @@ func (s *Swarm) before(p *peer, m wire.Message, b *block.Block) {
 	case wire.HaveAll, wire.HaveNone:
 		*e = early{all: m.ID == wire.HaveAll}
 	case wire.Choke, wire.Unchoke:
-		p.choking = m.ID == wire.Choke
+		p.theirs.chokes(m.ID == wire.Choke)
 	case wire.Interested, wire.NotInterested:
-		p.interested = m.ID == wire.Interested
+		p.theirs.wants(m.ID == wire.Interested)
 	case wire.Piece:
 		s.effect(Effect{Kind: Discard, Block: b})
 	case wire.Request:
-		if p.refused++; p.refused > maxRefused {
+		if p.upload.refuse() {
 			s.drop(p, why.Protocol, "it keeps asking for what it cannot get")
 			return
 		}
@@ -143,8 +140,8 @@ func (s *Swarm) fetchFrom(p *peer) {
 	if s.bare == nil || s.bare.fetch == nil {
 		return
 	}
-	if p.ext.IDs.Speaks(wire.UTMetadata) {
-		s.bare.fetch.Peer(s.now, metadata.Key(p.key), p.ext.MetaBytes)
+	if p.theirs.ext.IDs.Speaks(wire.UTMetadata) {
+		s.bare.fetch.Peer(s.now, metadata.Key(p.key), p.theirs.ext.MetaBytes)
 	} else {
 		s.bare.fetch.Gone(s.now, metadata.Key(p.key))
 	}
@@ -156,7 +153,7 @@ func (s *Swarm) fetchMore() {
 	f := s.bare.fetch
 	for acts := slices.Clone(f.Take()); len(acts) > 0; acts = slices.Clone(f.Take()) {
 		for _, a := range acts {
-			p := s.byKey[PeerKey(a.Key)]
+			p := s.peers.byKey[PeerKey(a.Key)]
 			if p == nil {
 				continue
 			}
@@ -203,20 +200,15 @@ func (s *Swarm) Private(now mono.Time) {
 	s.now = now
 	s.cfg.Private = true
 	s.search.at = mono.Never
-	for _, p := range s.peers {
-		if p == nil {
-			continue
-		}
+	for p := range s.peers.all() {
 		// Who dialled us may have our address from anywhere. It finds us again through
 		// the tracker if it may.
 		if !p.dialled || s.book.Sources(p.addr)&allowed == 0 {
 			s.drop(p, why.Private, "")
 		}
 	}
-	for _, p := range s.peers {
-		if p != nil {
-			p.pex = nil
-		}
+	for p := range s.peers.all() {
+		p.theirs.endPex()
 	}
 	// order does not show: each is looked at by itself
 	for addr, d := range s.dials {
@@ -250,27 +242,18 @@ func (s *Swarm) Known(now mono.Time, k Known) {
 		s.picker.SetPriorities(k.Priorities)
 	}
 	s.cfg.Web = k.Web
-	s.completed = s.picker.Complete()
-	s.seeking = s.needs()
-	s.fetching = s.picker.Missing() > 0
-	if s.completed {
+	s.goal.begins(s.Complete(), s.needs(), s.picker.Missing() > 0)
+	if s.goal.completed {
 		s.effect(Effect{Kind: Complete})
 	}
-	for _, p := range s.peers {
-		if p == nil {
-			continue
-		}
-		have, err := p.early.pieces(k.Geometry.Pieces)
+	for p := range s.peers.all() {
+		have, said, err := p.theirs.metadataKnown(k.Geometry.Pieces)
 		if err != nil {
-			p.have = bitfield.New(k.Geometry.Pieces)
 			s.drop(p, why.Protocol, err.Error())
 			continue
 		}
-		p.have = bitfield.New(k.Geometry.Pieces)
-		p.hungry = true
+		p.download.lookAgain()
 		s.picker.SetTrial(p.slot, true)
-		said := p.early != nil
-		p.early = nil
 		if !s.picker.Bitfield().None() {
 			s.sayHave(p)
 		}
@@ -280,8 +263,9 @@ func (s *Swarm) Known(now mono.Time, k Known) {
 		}
 		s.partIfUseless(p)
 	}
-	s.freed, s.rechoke = true, true
-	if s.started && !s.suspended && !s.stopped {
+	s.freed = true
+	s.slots.reopen()
+	if s.started && !s.files.suspended && !s.stopped {
 		s.Tick(now)
 	}
 }

@@ -17,7 +17,7 @@ import (
 // message with wire.Bounds.
 func (s *Swarm) Message(now mono.Time, key PeerKey, m wire.Message, b *block.Block) {
 	s.now = now
-	p := s.byKey[key]
+	p := s.peers.byKey[key]
 	if p == nil {
 		// Dropped while the message was on its way.
 		if m.ID == wire.Piece {
@@ -25,7 +25,7 @@ func (s *Swarm) Message(now mono.Time, key PeerKey, m wire.Message, b *block.Blo
 		}
 		return
 	}
-	p.lastHeard = now
+	p.theirs.spoke(now)
 	if s.tracing() {
 		s.noteReceived(p, m)
 	}
@@ -50,15 +50,16 @@ func (s *Swarm) Message(now mono.Time, key PeerKey, m wire.Message, b *block.Blo
 	case wire.Choke:
 		s.theyChoke(p)
 	case wire.Unchoke:
-		p.choking = false
+		p.theirs.chokes(false)
 		p.fast.pardon()
 		s.touch(p)
 	case wire.Interested:
-		p.interested = true
-		s.rechoke, s.dealing.stale = true, true
+		p.theirs.wants(true)
+		s.slots.reopen()
+		s.dealing.stale = true
 	case wire.NotInterested:
-		p.interested = false
-		s.rechoke = true
+		p.theirs.wants(false)
+		s.slots.reopen()
 	case wire.Cancel:
 		s.cancelled(p, m.Ref())
 	case wire.HaveAll, wire.HaveNone:
@@ -78,12 +79,12 @@ func (s *Swarm) Message(now mono.Time, key PeerKey, m wire.Message, b *block.Blo
 	case wire.KeepAlive:
 	default:
 		// BEP 3 has no rule; deployed clients skip what they do not know.
-		p.unknown++
+		p.theirs.notUnderstood()
 	}
 }
 
 func (s *Swarm) theyHave(p *peer, piece uint32) {
-	if !p.have.Set(piece) {
+	if !p.theirs.have.Set(piece) {
 		return
 	}
 	s.picker.PeerHas(piece)
@@ -98,7 +99,7 @@ func (s *Swarm) theyHave(p *peer, piece uint32) {
 		s.useBegins(p) // it has fetched what we dealt to it
 	}
 	if s.picker.Lacks(piece) {
-		p.wanted++
+		p.download.oneMore()
 		s.interest(p)
 		s.touch(p)
 	}
@@ -120,14 +121,14 @@ func (s *Swarm) theirBitfield(p *peer, body []byte) {
 // theySay takes a set of pieces in place of what a peer had.
 func (s *Swarm) theySay(p *peer, have *bitfield.Bitfield) {
 	s.withdrawn(p, have)
-	s.picker.PeerBits(p.have, have)
+	s.picker.PeerBits(p.theirs.have, have)
 	if s.dealing.dealer != nil {
-		s.dealing.dealer.Remove(p.have)
+		s.dealing.dealer.Remove(p.theirs.have)
 		s.dealing.dealer.Add(have)
 	}
 	s.dealing.stale = true
 	s.dealing.rival = s.dealing.rival || have.All()
-	p.have = have
+	p.theirs.hasExactly(have)
 	p.mask.count(have)
 	p.fast.sees(have)
 	s.recount(p)
@@ -139,8 +140,8 @@ func (s *Swarm) theySay(p *peer, have *bitfield.Bitfield) {
 
 // withdrawn takes back what was asked of pieces that a peer says it has no more.
 func (s *Swarm) withdrawn(p *peer, have *bitfield.Bitfield) {
-	for i := 0; i < p.requests.len(); {
-		ref := p.requests.live()[i].ref
+	for i := 0; i < p.download.requests.len(); {
+		ref := p.download.requests.live()[i].ref
 		if have.Has(ref.Piece) {
 			i++
 			continue
@@ -155,7 +156,7 @@ func (s *Swarm) withdrawn(p *peer, have *bitfield.Bitfield) {
 // nothing to take.
 func (s *Swarm) partIfUseless(p *peer) {
 	if s.useless(p) {
-		s.parting = append(s.parting, p)
+		s.peers.toPart(p)
 	}
 }
 

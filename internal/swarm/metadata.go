@@ -43,18 +43,15 @@ func (s *Swarm) metaBytes() int64 {
 // metadataRequested takes a request for a part of the metadata. Every request is
 // answered: what can't be served is rejected, so that nobody waits for it.
 func (s *Swarm) metadataRequested(p *peer, piece uint32) {
-	if !p.ext.IDs.Speaks(wire.UTMetadata) {
-		p.unknown++ // it can't be answered
+	if !p.theirs.ext.IDs.Speaks(wire.UTMetadata) {
+		p.theirs.notUnderstood() // it can't be answered
 		return
 	}
 	if int64(piece)*wire.MetadataPiece >= s.metaBytes() {
 		s.sayMetadata(p, wire.Metadata{Type: wire.MetadataReject, Piece: piece}, why.TheyAsked)
 		return
 	}
-	if p.parts == nil {
-		p.parts = new(metadata.Server)
-	}
-	if !p.parts.Asked(s.now, piece, uint32((s.metaBytes()+wire.MetadataPiece-1)/wire.MetadataPiece)) {
+	if !p.upload.metadata().Asked(s.now, piece, uint32((s.metaBytes()+wire.MetadataPiece-1)/wire.MetadataPiece)) {
 		s.sayMetadata(p, wire.Metadata{Type: wire.MetadataReject, Piece: piece}, why.TooMany)
 		return
 	}
@@ -63,17 +60,17 @@ func (s *Swarm) metadataRequested(p *peer, piece uint32) {
 
 // tickParts sends a peer the parts of the metadata whose turn it is.
 func (s *Swarm) tickParts(p *peer) {
-	if p.parts == nil {
+	if p.upload.parts == nil {
 		return
 	}
 	for {
-		piece, ok := p.parts.Next(s.now)
+		piece, ok := p.upload.parts.Next(s.now)
 		if !ok {
 			break
 		}
 		from := int64(piece) * wire.MetadataPiece
-		if from >= s.metaBytes() || !p.ext.IDs.Speaks(wire.UTMetadata) {
-			p.parts.Sent(1)
+		if from >= s.metaBytes() || !p.theirs.ext.IDs.Speaks(wire.UTMetadata) {
+			p.upload.parts.Sent(1)
 			continue // it is private now, or switched off
 		}
 		raw := s.cfg.Metadata
@@ -81,33 +78,28 @@ func (s *Swarm) tickParts(p *peer) {
 			Type: wire.MetadataData, Piece: piece, Total: int64(len(raw)),
 			Data: raw[from:min(from+wire.MetadataPiece, int64(len(raw)))],
 		}
-		p.metaOut = append(p.metaOut, wire.AppendMetadata(nil, p.ext.IDs[wire.UTMetadata], m))
-		s.noteMetadataSent(p, m, why.TheyAsked)
+		p.out.part(wire.AppendMetadata(nil, p.theirs.ext.IDs[wire.UTMetadata], m))
+		r := bare(why.TheyAsked)
+		what := metadataWords(&r, m)
+		s.say(p, p.out.bytes, what, r)
 	}
-	s.due(p.parts.Deadline())
+	s.due(p.upload.parts.Deadline())
 }
 
 // PartsSent says that parts of the metadata were written to a peer.
 func (s *Swarm) PartsSent(now mono.Time, key PeerKey, parts int) {
 	s.now = now
-	if p := s.byKey[key]; p != nil && p.parts != nil {
-		p.parts.Sent(parts)
+	if p := s.peers.byKey[key]; p != nil && p.upload.parts != nil {
+		p.upload.parts.Sent(parts)
 		s.tickParts(p)
 	}
 }
 
 // sayMetadata sends a ut_metadata message to a peer that speaks it.
 func (s *Swarm) sayMetadata(p *peer, m wire.Metadata, w why.Why) {
-	p.out = wire.AppendMetadata(p.out, p.ext.IDs[wire.UTMetadata], m)
-	s.noteMetadataSent(p, m, w)
-}
-
-func (s *Swarm) noteMetadataSent(p *peer, m wire.Metadata, w why.Why) {
-	if s.tracing() {
-		r := bare(w)
-		s.note(trace.Sent, trace.Peer, p, metadataWords(&r, m), r)
-	}
-	s.touch(p)
+	r := bare(w)
+	what := metadataWords(&r, m)
+	s.say(p, wire.AppendMetadata(p.out.bytes, p.theirs.ext.IDs[wire.UTMetadata], m), what, r)
 }
 
 // noteMetadata puts a ut_metadata message into words, and its piece into r.

@@ -5,13 +5,8 @@ import (
 	"time"
 
 	"shoal/internal/bitfield"
-	"shoal/internal/blame"
 	"shoal/internal/block"
-	"shoal/internal/choker"
-	"shoal/internal/metadata"
-	"shoal/internal/meter"
 	"shoal/internal/mono"
-	"shoal/internal/pex"
 	"shoal/internal/picker"
 	"shoal/internal/window"
 	"shoal/internal/wire"
@@ -19,74 +14,39 @@ import (
 
 // peer is one remote client with which a connection is open.
 type peer struct {
-	key      PeerKey
-	slot     picker.Peer
-	addr     netip.AddrPort // the other end
-	listens  netip.AddrPort // where it says it listens, when it dialled us; else invalid
-	id       [20]byte
-	dialled  bool // by us
-	reserved wire.Reserved
-	sender   blame.Sender   // 0 until its first block
-	proven   bool           // what it sent has been found good, and nothing bad since
-	fresh    bool           // its address was not seen lately
-	fast     *fast          // nil: the fast extension is not spoken
-	before   choker.Account // of earlier connections of its address
-	hoards   bool           // it kept to itself what we dealt to it, until everything was out
-	mask     *masked        // nil: it knows what we have
+	identity
 
-	// What the remote told us.
-	have       *bitfield.Bitfield
-	pex        *pex.Talk // nil: peer exchange is not spoken
-	early      *early    // in place of have, while there is no metadata; nil: nothing
-	choking    bool      // it chokes us
-	interested bool      // it wants something from us
-	ext        wire.Extensions
-	voted      bool // it said where it sees us
-	unknown    int  // messages of unknown ids
-
-	// What we told it.
-	choked      bool // we choke it
-	interesting bool // we said that we are interested
-	unchokedAt  mono.Time
-	chokedAt    mono.Time // again, after an unchoke
-
-	// What we ask of it.
-	wanted   uint32   // pieces it has and we lack
-	requests requests // in flight
-	window   window.Window
-	hungry   bool // it has room, and nothing was left to ask
-	snubbed  bool
-	late     requests // taken back; their blocks may still come
-	unasked  int      // blocks that were never asked for
-
-	// What it asks of us.
-	queue   uploads
-	parts   *metadata.Server // of the metadata; nil: none was asked for
-	metaOut [][]byte         // parts for the writer
-	flight  int              // blocks handed to the writer and not yet sent
-	writer  int              // how many those may be
-	sentAt  mono.Time        // when the writer began with the oldest of them
-	refused int              // requests that could not be served
-	use     slotUse
-
-	// Time and rate.
-	joined    mono.Time
-	lastHeard mono.Time
-	lastSent  mono.Time
-	lastBlock mono.Time     // or when requests began to be due
-	excused   time.Duration // what was excused by then, see ration
-	down, up  meter.Meter
-
-	// What goes out with the next flush.
-	out      []byte
-	sending  []block.Ref
-	takeBack bool // what the writer has
-	dirty    bool
-	gone     bool
+	theirs   theirs
+	ours     ours
+	download download
+	upload   upload
+	out      outgoing
+	trust    trust
+	fast     *fast   // nil: one side does not speak the fast extension
+	mask     *masked // nil: it knows what we have
 }
 
+// identity is which client it is and how the connection was made.
+//
+//shoal:part
+type identity struct {
+	key      PeerKey
+	slot     picker.Peer
+	addr     netip.AddrPort // the other end of the connection
+	listens  netip.AddrPort // where it listens if it dialled us; invalid: unknown
+	id       [20]byte       // peer id
+	dialled  bool           // by us
+	reserved wire.Reserved
+	fresh    bool // its address was not connected lately
+	joined   mono.Time
+}
+
+func (i *identity) sit(slot picker.Peer) { i.slot = slot }
+
+func (i *identity) listensAt(addr netip.AddrPort) { i.listens = addr }
+
 // complete reports whether the peer has every piece.
-func (p *peer) complete() bool { return p.have.All() }
+func (p *peer) complete() bool { return p.theirs.have.All() }
 
 // request is one block asked of a peer.
 type request struct {
@@ -191,3 +151,19 @@ func (q *uploads) filter(keep func(block.Ref) bool) {
 }
 
 func (q *uploads) clear() { q.items, q.head = q.items[:0], 0 }
+
+// newPeer returns a peer of which we know what its handshake says: each side chokes the other
+// and has no interest (BEP 3).
+func newPeer(now mono.Time, key PeerKey, a Arrival, fresh bool, pieces uint32) *peer {
+	return &peer{
+		identity: identity{
+			key: key, addr: a.Addr, id: a.Handshake.PeerID, dialled: a.Dialled,
+			reserved: a.Handshake.Reserved, fresh: fresh, joined: now,
+		},
+		theirs:   theirs{have: bitfield.New(pieces), choking: true, lastHeard: now},
+		ours:     ours{choked: true},
+		download: download{window: window.New(0)},
+		upload:   upload{writer: uploadWindow},
+		out:      outgoing{lastSent: now},
+	}
+}

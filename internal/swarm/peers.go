@@ -6,15 +6,12 @@ import (
 	"net/netip"
 
 	"shoal/internal/bitfield"
-	"shoal/internal/choker"
 	"shoal/internal/metadata"
 	"shoal/internal/mono"
 	"shoal/internal/peerbook"
-	"shoal/internal/picker"
 	"shoal/internal/superseed"
 	"shoal/internal/trace"
 	"shoal/internal/why"
-	"shoal/internal/window"
 	"shoal/internal/wire"
 )
 
@@ -31,15 +28,7 @@ type Arrival struct {
 // what we have. The handshake that we sent has the bit of the fast extension.
 func (s *Swarm) Joined(now mono.Time, key PeerKey, a Arrival) {
 	s.now = now
-	p := &peer{
-		key: key, addr: a.Addr, id: a.Handshake.PeerID, dialled: a.Dialled,
-		reserved: a.Handshake.Reserved,
-		have:     bitfield.New(s.cfg.Geometry.Pieces),
-		choking:  true, choked: true,
-		fresh:  !s.book.SeenRecently(now, a.Addr),
-		window: window.New(0), writer: uploadWindow,
-		joined: now, lastHeard: now, lastSent: now,
-	}
+	p := newPeer(now, key, a, !s.book.SeenRecently(now, a.Addr), s.cfg.Geometry.Pieces)
 	if a.Handshake.Reserved.Fast() {
 		p.fast = new(fast)
 	}
@@ -57,8 +46,8 @@ func (s *Swarm) Joined(now mono.Time, key PeerKey, a Arrival) {
 	switch {
 	case s.stopped:
 		s.refuse(p, why.Stopping, "the torrent is stopped")
-	case s.suspended:
-		s.refuse(p, s.suspendedFor, "")
+	case s.files.suspended:
+		s.refuse(p, s.files.suspendedFor, "")
 	case p.id == s.cfg.PeerID:
 		if a.Dialled {
 			s.book.Self(a.Addr)
@@ -74,7 +63,7 @@ func (s *Swarm) Joined(now mono.Time, key PeerKey, a Arrival) {
 		s.book.Keep(allowed)
 	case s.collapse(p):
 		// The older connection to the same peer was kept.
-	case s.count >= s.cfg.MaxPeers && !s.makePlace(p):
+	case s.peers.count >= s.cfg.MaxPeers && !s.makePlace(p):
 		s.refuse(p, why.NoRoom, "")
 	default:
 		s.welcome(p)
@@ -99,8 +88,8 @@ func (s *Swarm) noteHandshakes(p *peer, dialled why.Why) {
 // one that the larger peer id dialled stays; of two in the same direction the
 // older. It reports whether p was the one refused (decision 0035).
 func (s *Swarm) collapse(p *peer) bool {
-	for _, q := range s.peers {
-		if q == nil || q.id != p.id {
+	for q := range s.peers.all() {
+		if q.id != p.id {
 			continue
 		}
 		weLarger := bytes.Compare(s.cfg.PeerID[:], p.id[:]) > 0
@@ -129,14 +118,14 @@ func (s *Swarm) sameAs(kept, other *peer) {
 	switch {
 	case !addr.IsValid() || kept.dialled && kept.addr == addr:
 	case !kept.listens.IsValid() || kept.listens == addr:
-		kept.listens = addr
+		kept.listensAt(addr)
 		s.book.Connected(s.now, addr)
 	}
 }
 
 // refuse ends a connection that never became a peer of the swarm.
 func (s *Swarm) refuse(p *peer, w why.Why, text string) {
-	p.gone = true
+	p.out.close()
 	s.contacts.Turned++
 	s.book.Closed(s.now, p.addr, false)
 	if s.tracing() {
@@ -146,18 +135,12 @@ func (s *Swarm) refuse(p *peer, w why.Why, text string) {
 }
 
 func (s *Swarm) welcome(p *peer) {
-	p.before = s.accounts.Account(addrOfAccount(p.addr))
-	p.slot = s.freeSlot()
-	s.peers[p.slot] = p
-	if s.byKey == nil {
-		s.byKey = make(map[PeerKey]*peer)
-	}
-	s.byKey[p.key] = p
-	s.count++
+	p.trust.remember(s.slots.account(p.addr))
+	s.peers.seat(p)
 	s.picker.SetTrial(p.slot, true)
-	if s.count == 1 {
-		s.chokeAt = s.now.Add(chokeInterval)
-		s.due(s.chokeAt)
+	if s.peers.count == 1 {
+		s.slots.nextRound(s.now.Add(chokeInterval))
+		s.due(s.slots.roundAt)
 	}
 	s.due(s.now.Add(speaksAfter))
 	s.due(s.now.Add(keepAliveAfter))
@@ -175,12 +158,9 @@ func (s *Swarm) welcome(p *peer) {
 	// family that it is sent over (BEP 32). BEP 27: a private
 	// torrent keeps out of the DHT.
 	if port := s.cfg.dhtPort(p.addr); p.reserved.DHT() && port != 0 && !s.cfg.Private {
-		p.out = wire.AppendPort(p.out, port)
-		if s.tracing() {
-			s.note(trace.Sent, trace.Peer, p, "port", trace.Record{
-				Piece: trace.No, Block: trace.No, N: int64(port), Why: why.HandshakeDone,
-			})
-		}
+		r := bare(why.HandshakeDone)
+		r.N = int64(port)
+		s.say(p, wire.AppendPort(p.out.bytes, port), "port", r)
 	}
 	s.touch(p)
 }
@@ -192,32 +172,25 @@ func (s *Swarm) sayExtensions(p *peer, w why.Why) {
 	if !p.reserved.Extensions() {
 		return
 	}
-	p.out = wire.AppendExtensions(p.out, wire.Extensions{
-		IDs: s.ourExtensions(), MetaBytes: s.metaBytes(), Client: s.cfg.Client, Reqq: ourReqq, Port: s.cfg.port(p.addr.Addr()), UploadOnly: !s.wants() && p.mask == nil, YourIP: p.addr.Addr().Unmap(),
+	bytes := wire.AppendExtensions(p.out.bytes, wire.Extensions{
+		IDs:        s.ourExtensions(),
+		MetaBytes:  s.metaBytes(),
+		Client:     s.cfg.Client,
+		Reqq:       ourReqq,
+		Port:       s.cfg.port(p.addr.Addr()),
+		UploadOnly: !s.wants() && p.mask == nil,
+		YourIP:     p.addr.Addr().Unmap(),
 	})
-	s.touch(p)
-	if s.tracing() {
-		s.note(trace.Sent, trace.Peer, p, "extension handshake", trace.Record{
-			Piece: trace.No, Block: trace.No, N: ourReqq, Why: w,
-		})
-	}
-}
-
-func (s *Swarm) freeSlot() picker.Peer {
-	for i, p := range s.peers {
-		if p == nil {
-			return picker.Peer(i)
-		}
-	}
-	s.peers = append(s.peers, nil)
-	return picker.Peer(len(s.peers) - 1)
+	r := bare(w)
+	r.N = ourReqq
+	s.say(p, bytes, "extension handshake", r)
 }
 
 // Left says that a connection has ended, for whatever reason. After a Drop
 // effect it changes nothing.
 func (s *Swarm) Left(now mono.Time, key PeerKey, reason string) {
 	s.now = now
-	if p := s.byKey[key]; p != nil {
+	if p := s.peers.byKey[key]; p != nil {
 		if s.tracing() {
 			s.note(trace.Did, trace.Peer, p, "gone", trace.Record{Piece: trace.No, Block: trace.No, Text: reason})
 		}
@@ -227,7 +200,7 @@ func (s *Swarm) Left(now mono.Time, key PeerKey, reason string) {
 
 // drop ends a connection and forgets the peer.
 func (s *Swarm) drop(p *peer, w why.Why, text string) {
-	if p.gone {
+	if p.out.gone {
 		return
 	}
 	if s.tracing() {
@@ -238,23 +211,20 @@ func (s *Swarm) drop(p *peer, w why.Why, text string) {
 }
 
 func (s *Swarm) remove(p *peer) {
-	p.gone = true
-	s.peers[p.slot] = nil
-	delete(s.byKey, p.key)
-	s.count--
+	p.out.close()
+	s.peers.remove(p)
 	if s.bare != nil && s.bare.fetch != nil {
 		s.bare.fetch.Gone(s.now, metadata.Key(p.key))
 	}
 	if s.dealing.dealer != nil {
-		s.dealing.dealer.Leave(superseed.Peer(p.slot), p.have)
+		s.dealing.dealer.Leave(superseed.Peer(p.slot), p.theirs.have)
 	}
 	s.dealing.stale = true
 	s.picker.AbandonAll(p.slot)
-	s.picker.PeerBits(p.have, nil)
+	s.picker.PeerBits(p.theirs.have, nil)
 	s.freed = true
-	s.rechoke = s.rechoke || !p.choked
-	s.accounts.Left(addrOfAccount(p.addr), choker.Account{Given: p.up.Total(), Got: p.down.Total()})
-	useful := p.down.Total() > 0 || p.up.Total() > 0
+	s.slots.left(p)
+	useful := p.download.down.Total() > 0 || p.upload.up.Total() > 0
 	for _, addr := range [...]netip.AddrPort{p.addr, p.listens} {
 		if addr.IsValid() {
 			s.book.Closed(s.now, addr, useful)
@@ -263,13 +233,13 @@ func (s *Swarm) remove(p *peer) {
 			}
 		}
 	}
-	if s.count == 0 {
-		s.chokeAt = mono.Never
-		// Most torrents of an engine are idle: nothing is kept for peers.
-		s.peers, s.byKey, s.scratch = nil, nil, nil
+	if s.peers.count == 0 {
+		s.slots.nextRound(mono.Never)
+		s.peers.release()
+		s.scratch = nil
 		s.dealing.dealer, s.dealing.masks = nil, false
 		if !s.needs() {
-			s.accounts = choker.Memory{} // they are of use to who fetches something
+			s.slots.forgetAccounts()
 		}
 	}
 }
@@ -312,9 +282,9 @@ func (c *Config) dhtPort(p netip.AddrPort) uint16 {
 func (s *Swarm) External(now mono.Time, addr netip.Addr) {
 	s.now = now
 	s.book.External(netip.AddrPortFrom(addr, s.cfg.port(addr)))
-	old := &s.external[0]
+	old := &s.search.external[0]
 	if addr.Is6() {
-		old = &s.external[1]
+		old = &s.search.external[1]
 	}
 	moved := old.IsValid() && *old != addr
 	*old = addr
@@ -338,7 +308,7 @@ func (s *Swarm) DialFailed(now mono.Time, addr netip.AddrPort, fault Fault, reas
 		s.book.Keep(allowed)
 	}
 	if s.tracing() {
-		s.note(trace.Did, trace.Peer, &peer{addr: addr}, "dial failed", trace.Record{Piece: trace.No, Block: trace.No, Text: reason})
+		s.note(trace.Did, trace.Peer, &peer{identity: identity{addr: addr}}, "dial failed", trace.Record{Piece: trace.No, Block: trace.No, Text: reason})
 	}
 }
 
@@ -353,7 +323,7 @@ func (s *Swarm) PutOff(now mono.Time, addr netip.AddrPort) {
 	s.contacts.Dialled-- // it was never begun
 	s.book.PutOff(now, addr)
 	if s.tracing() {
-		s.note(trace.Did, trace.Peer, &peer{addr: addr}, "dial put off", bare(why.NoRoom))
+		s.note(trace.Did, trace.Peer, &peer{identity: identity{addr: addr}}, "dial put off", bare(why.NoRoom))
 	}
 }
 
@@ -370,20 +340,16 @@ func (s *Swarm) Room(now mono.Time) bool {
 
 // tickPeer does what is due for one peer and sets its deadlines.
 func (s *Swarm) tickPeer(p *peer) {
-	if s.now >= p.lastHeard.Add(silentAfter) {
+	if s.now >= p.theirs.lastHeard.Add(silentAfter) {
 		s.drop(p, why.Silent, fmt.Sprintf("nothing was heard for %v", silentAfter))
 		return
 	}
-	s.due(p.lastHeard.Add(silentAfter))
-	if s.now >= p.lastSent.Add(keepAliveAfter) {
-		p.out = wire.AppendKeepAlive(p.out)
-		p.lastSent = s.now
-		s.touch(p)
-		if s.tracing() {
-			s.note(trace.Sent, trace.Peer, p, "keep-alive", bare(why.KeepAlive))
-		}
+	s.due(p.theirs.lastHeard.Add(silentAfter))
+	if s.now >= p.out.lastSent.Add(keepAliveAfter) {
+		p.out.keptAlive(s.now)
+		s.say(p, wire.AppendKeepAlive(p.out.bytes), "keep-alive", bare(why.KeepAlive))
 	}
-	s.due(p.lastSent.Add(keepAliveAfter))
+	s.due(p.out.lastSent.Add(keepAliveAfter))
 	if by := p.joined.Add(speaksAfter); s.now < by {
 		s.due(by) // it may be vacant then
 	}

@@ -5,8 +5,6 @@ import (
 
 	"shoal/internal/ipscope"
 	"shoal/internal/peerbook"
-	"shoal/internal/pex"
-	"shoal/internal/trace"
 	"shoal/internal/why"
 	"shoal/internal/wire"
 )
@@ -20,31 +18,25 @@ func (s *Swarm) pexSpoken(p *peer) {
 	if !s.speaksPex(p) {
 		return
 	}
-	if p.pex == nil {
-		p.pex = pex.New(s.now)
-	}
-	s.due(p.pex.Deadline())
+	p.theirs.startPex(s.now)
+	s.due(p.theirs.pex.Deadline())
 }
 
-func (s *Swarm) speaksPex(p *peer) bool { return p.ext.IDs.Speaks(wire.UTPex) && !s.cfg.Private }
+func (s *Swarm) speaksPex(p *peer) bool { return p.theirs.ext.IDs.Speaks(wire.UTPex) && !s.cfg.Private }
 
 // tickPex tells a peer of the others when it is time.
 func (s *Swarm) tickPex(p *peer) {
-	if p.pex == nil || !s.speaksPex(p) {
+	if p.theirs.pex == nil || !s.speaksPex(p) {
 		return
 	}
-	if s.now >= p.pex.Deadline() {
-		if m, ok := p.pex.Tell(s.now, s.mayKnow(p), s.rng); ok {
-			p.out = wire.AppendPex(p.out, p.ext.IDs[wire.UTPex], m)
-			if s.tracing() {
-				r := bare(why.Periodic)
-				r.N = int64(len(m.Added) + len(m.Dropped))
-				s.note(trace.Sent, trace.Peer, p, "peer exchange", r)
-			}
-			s.touch(p)
+	if s.now >= p.theirs.pex.Deadline() {
+		if m, ok := p.theirs.pex.Tell(s.now, s.mayKnow(p), s.rng); ok {
+			r := bare(why.Periodic)
+			r.N = int64(len(m.Added) + len(m.Dropped))
+			s.say(p, wire.AppendPex(p.out.bytes, p.theirs.ext.IDs[wire.UTPex], m), "peer exchange", r)
 		}
 	}
-	s.due(p.pex.Deadline())
+	s.due(p.theirs.pex.Deadline())
 }
 
 // mayKnow gives the peers that p may be told of: those that others can connect to, at
@@ -52,8 +44,8 @@ func (s *Swarm) tickPex(p *peer) {
 // that want something.
 func (s *Swarm) mayKnow(p *peer) []wire.PexPeer {
 	var all []wire.PexPeer
-	for _, q := range s.peers {
-		if q == nil || q == p || q.gone {
+	for q := range s.peers.all() {
+		if q == p || q.out.gone {
 			continue
 		}
 		addr := q.reachedAt()
@@ -67,7 +59,7 @@ func (s *Swarm) mayKnow(p *peer) []wire.PexPeer {
 		if q.dialled {
 			flags |= wire.PexConnectable
 		}
-		if q.ext.IDs.Speaks(wire.Holepunch) {
+		if q.theirs.ext.IDs.Speaks(wire.Holepunch) {
 			flags |= wire.PexHolepunch
 		}
 		if s.wantsNothing(q) {
@@ -92,22 +84,22 @@ func (p *peer) reachedAt() netip.AddrPort {
 // wantsNothing reports whether a peer has everything, or says that it wants nothing.
 func (s *Swarm) wantsNothing(p *peer) bool {
 	if s.bare != nil {
-		return p.ext.UploadOnly || p.early != nil && p.early.all
+		return p.theirs.ext.UploadOnly || p.theirs.early != nil && p.theirs.early.all
 	}
-	return p.complete() || p.ext.UploadOnly
+	return p.complete() || p.theirs.ext.UploadOnly
 }
 
 // theirPex takes the peers that a peer tells us of. It is believed of none that it can't
 // know; seeds are of no use to one who has everything.
 func (s *Swarm) theirPex(p *peer, body []byte) error {
-	if p.pex == nil || !s.speaksPex(p) {
+	if p.theirs.pex == nil || !s.speaksPex(p) {
 		return nil // private, or it does not take any itself
 	}
 	m, err := wire.ParsePex(body)
 	if err != nil {
 		return err
 	}
-	added, err := p.pex.Hear(s.now, m)
+	added, err := p.theirs.pex.Hear(s.now, m)
 	if err != nil {
 		s.drop(p, why.Protocol, err.Error())
 		return nil

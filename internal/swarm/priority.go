@@ -29,8 +29,7 @@ func (s *Swarm) SetPriorities(now mono.Time, prio []uint8) {
 	s.now = now
 	s.changed(s.picker.SetPriorities(prio))
 	if !s.started {
-		// What was complete at the start need not be told.
-		s.completed, s.seeking = s.Complete(), s.needs()
+		s.goal.rebase(s.Complete(), s.needs())
 		return
 	}
 	s.reconsider()
@@ -46,7 +45,7 @@ func (s *Swarm) Urge(now mono.Time, reader uint32, from, to uint32) {
 	s.changed(c)
 	s.freed = true
 	s.reconsider()
-	if jumped && s.wants() && !s.held {
+	if jumped && s.wants() && !s.files.held {
 		s.makeRoom()
 	}
 }
@@ -54,7 +53,7 @@ func (s *Swarm) Urge(now mono.Time, reader uint32, from, to uint32) {
 // inOrder reports whether p is asked for pieces in order. A seed that has what no leecher
 // has is not, while there are other leechers: they would all ask for the same.
 func (s *Swarm) inOrder(p *peer) bool {
-	return s.cfg.InOrder && !(s.count > s.picker.Seeds() && s.picker.Scarce(p.have))
+	return s.cfg.InOrder && !(s.peers.count > s.picker.Seeds() && s.picker.Scarce(p.theirs.have))
 }
 
 // changed takes back and gives up what is not wanted any more, and looks at every peer
@@ -72,43 +71,34 @@ func (s *Swarm) changed(c picker.Change) {
 	if !c.Wants {
 		return
 	}
-	for _, p := range s.peers {
-		if p != nil {
-			s.recount(p)
-			s.interest(p)
-		}
+	for p := range s.peers.all() {
+		s.recount(p)
+		s.interest(p)
 	}
 }
 
 // reconsider tells of what came of a change in what is had and wanted: that the torrent
 // is complete, and to peers whether we want anything, when that has changed (BEP 21).
 func (s *Swarm) reconsider() {
-	complete := s.Complete()
-	if complete && !s.completed {
+	if s.goal.completes(s.Complete()) {
 		if s.tracing() {
 			s.note(trace.Did, trace.Torrent, nil, "complete", bare(why.None))
 		}
 		s.effect(Effect{Kind: Complete})
 	}
-	s.completed = complete
-	if s.picker.Missing() == 0 && s.fetching {
-		s.fetching = false // BEP 3: told once, when the last piece came
+	if s.picker.Missing() == 0 && s.goal.fetched() {
 		s.trackers.Completed(s.now)
 	}
 	needs := s.needs()
-	if needs == s.seeking {
+	if !s.goal.turns(needs) {
 		return
 	}
-	s.seeking = needs
-	s.chokeAt = s.now // slots are given by other rules
+	s.slots.nextRound(s.now) // other rules apply from now on
 	s.due(s.now + 1)
 	if needs {
 		s.wake()
 	}
-	for _, p := range s.peers {
-		if p == nil {
-			continue
-		}
+	for p := range s.peers.all() {
 		if needs {
 			s.interest(p)
 			s.sayExtensions(p, why.WantsMore)
@@ -122,8 +112,8 @@ func (s *Swarm) reconsider() {
 // wake looks for peers at once: those we parted from have something for us again.
 func (s *Swarm) wake() {
 	s.book.Recall(s.now)
-	s.parting = s.parting[:0]
-	if s.searches() && s.started && !s.suspended {
+	s.peers.nobodyParts()
+	if s.searches() && s.started && !s.files.suspended {
 		s.search.at, s.search.gap = s.now, 0
 	}
 }
@@ -137,12 +127,12 @@ func (s *Swarm) makeRoom() {
 	if s.web != nil {
 		s.web.plan.MakeRoom(s.now)
 	}
-	for _, p := range s.peers {
-		if p == nil || p.choking || p.requests.len() == 0 || !s.picker.Offers(p.have) {
+	for p := range s.peers.all() {
+		if p.theirs.choking || p.download.requests.len() == 0 || !s.picker.Offers(p.theirs.have) {
 			continue
 		}
-		for i := p.window.OnTheWay(); i < p.requests.len(); {
-			ref := p.requests.live()[i].ref
+		for i := p.download.window.OnTheWay(); i < p.download.requests.len(); {
+			ref := p.download.requests.live()[i].ref
 			if s.picker.Urgent(ref.Piece) {
 				i++
 				continue
@@ -167,15 +157,15 @@ func (s *Swarm) measure() {
 		return
 	}
 	var rate int64
-	for _, p := range s.peers {
-		if p == nil || p.choking || p.snubbed {
+	for p := range s.peers.all() {
+		if p.theirs.choking || p.download.snubbed {
 			continue
 		}
-		wait, _ := p.window.Expect()
+		wait, _ := p.download.window.Expect()
 		if wait == 0 {
 			continue
 		}
-		rate += p.window.Rate()
+		rate += p.download.window.Rate()
 		if s.pacing.pace.Best == 0 || wait < s.pacing.pace.Best {
 			s.pacing.pace.Best = wait
 		}
@@ -189,11 +179,11 @@ func (s *Swarm) measure() {
 func (s *Swarm) paceOf(p *peer) picker.Pace {
 	pace := s.pacing.pace
 	pace.InOrder = s.inOrder(p)
-	pace.Wait, pace.Block = p.window.Expect()
+	pace.Wait, pace.Block = p.download.window.Expect()
 	switch {
-	case p.snubbed && !s.pacing.on:
+	case p.download.snubbed && !s.pacing.on:
 		pace.Wait = 0 // in endgame it may show that it answers again
-	case p.snubbed:
+	case p.download.snubbed:
 		pace.Wait, pace.Block = snubAfter, snubAfter
 	case pace.Wait == 0 && pace.Best > 0:
 		// Nothing is known of it, and others are known to be quick.

@@ -13,7 +13,7 @@ func (s *Swarm) SetDownLimit(now mono.Time, limit int64, bound bool) {
 
 // tickRation looks again soon where not all peers may be asked.
 func (s *Swarm) tickRation() {
-	if s.ration.Counts(s.count) {
+	if s.ration.Counts(s.peers.count) {
 		s.freed = true
 		s.due(s.now.Add(ration.Every))
 	}
@@ -21,13 +21,13 @@ func (s *Swarm) tickRation() {
 
 // mayAsk reports whether p may be asked for more under the limit of what comes in.
 func (s *Swarm) mayAsk(p *peer) bool {
-	return !s.ration.Counts(s.count) || s.ration.May(s.asked(), p.requests.len() > 0)
+	return !s.ration.Counts(s.peers.count) || s.ration.May(s.asked(), p.download.requests.len() > 0)
 }
 
 // asked counts the peers that owe us blocks.
 func (s *Swarm) asked() (n int) {
-	for _, p := range s.peers {
-		if p != nil && p.requests.len() > 0 {
+	for p := range s.peers.all() {
+		if p.download.requests.len() > 0 {
 			n++
 		}
 	}
@@ -36,7 +36,7 @@ func (s *Swarm) asked() (n int) {
 
 // snubAt is when a peer that brings nothing counts as snubbing us.
 func (s *Swarm) snubAt(p *peer) mono.Time {
-	return p.lastBlock.Add(snubAfter + s.ration.Excused() - p.excused)
+	return p.download.lastBlock.Add(snubAfter + s.ration.Excused() - p.download.excused)
 }
 
 // lateAt is when a request counts as lost.

@@ -12,51 +12,47 @@ import (
 
 // ask fills the request window of p.
 func (s *Swarm) ask(p *peer) {
-	p.hungry = false
-	if s.held {
-		p.hungry = true
+	p.download.filled(s.files.held)
+	if s.files.held {
 		return
 	}
 	offers := p.offers()
-	if offers == nil || !p.interesting || !s.wants() {
+	if offers == nil || !p.ours.interesting || !s.wants() {
 		return
 	}
-	room := s.limit(p) - p.requests.len()
-	if p.choking {
-		room = min(room, s.limitChoked(p)-p.requests.len())
+	room := s.limit(p) - p.download.requests.len()
+	if p.theirs.choking {
+		room = min(room, s.limitChoked(p)-p.download.requests.len())
 	}
 	if room <= 0 {
 		return
 	}
 	if !s.mayAsk(p) {
-		p.hungry = true
+		p.download.lookAgain()
 		return
 	}
 	s.tmp().choices = s.picker.Pick(s.now, p.slot, offers, room, s.paceOf(p), s.tmp().choices[:0])
-	if p.requests.len() == 0 && len(s.tmp().choices) > 0 {
-		p.lastBlock, p.excused = s.now, s.ration.Excused()
+	if p.download.requests.len() == 0 && len(s.tmp().choices) > 0 {
+		p.download.progress(s.now, s.ration.Excused())
 		s.due(s.now.Add(snubAfter))
 	}
 	for _, c := range s.tmp().choices {
-		if p.choking {
+		if p.theirs.choking {
 			c.Why = why.Allowed
 		}
 		r := request{ref: c.Ref, at: s.now, excused: s.ration.Excused()}
 		if old, owed := s.owed(p, c.Ref); owed {
 			r.at, r.owed, r.giveUp = old.at, true, old.giveUp
-			p.requests.push(r)
+			p.download.requests.push(r)
 			continue
 		}
-		p.requests.push(r)
-		p.out = wire.AppendRequest(p.out, c.Ref)
-		if s.tracing() {
-			r := onBlock(c.Why, c.Ref)
-			r.Owners = c.Owners
-			s.note(trace.Sent, trace.Peer, p, "request", r)
-		}
+		p.download.requests.push(r)
+		record := onBlock(c.Why, c.Ref)
+		record.Owners = c.Owners
+		s.say(p, wire.AppendRequest(p.out.bytes, c.Ref), "request", record)
 	}
-	p.window.Sent(s.now, len(s.tmp().choices))
-	p.hungry = len(s.tmp().choices) < room
+	p.download.window.Sent(s.now, len(s.tmp().choices))
+	p.download.filled(len(s.tmp().choices) < room)
 }
 
 // owed gives a request for a block that p has still to answer: it was taken back, which is
@@ -68,7 +64,7 @@ func (s *Swarm) owed(p *peer, ref block.Ref) (request, bool) {
 	if p.fast == nil {
 		return request{}, false
 	}
-	r, late := p.late.take(ref)
+	r, late := p.download.late.take(ref)
 	switch {
 	case !late:
 		return request{}, false
@@ -90,9 +86,9 @@ func (s *Swarm) owed(p *peer, ref block.Ref) (request, bool) {
 // p has what no leecher has: what we have asked for and not got, others who ask for the
 // same cannot know of.
 func (s *Swarm) limit(p *peer) int {
-	n := p.window.Limit()
-	if s.pacing.on || s.count > s.picker.Seeds() && s.picker.Scarce(p.have) {
-		if few := p.window.Within(shortQueue); few > 0 {
+	n := p.download.window.Limit()
+	if s.pacing.on || s.peers.count > s.picker.Seeds() && s.picker.Scarce(p.theirs.have) {
+		if few := p.download.window.Within(shortQueue); few > 0 {
 			n = min(n, few)
 		}
 	}
@@ -106,7 +102,7 @@ func (s *Swarm) limit(p *peer) int {
 // is had that way, to have something to trade.
 func (s *Swarm) limitChoked(p *peer) int {
 	switch {
-	case !s.picker.Scarce(p.have):
+	case !s.picker.Scarce(p.theirs.have):
 		return window.HardMax
 	case s.picker.HaveCount() > 0 || s.now < p.joined.Add(starvesAfter):
 		return 0
@@ -116,14 +112,14 @@ func (s *Swarm) limitChoked(p *peer) int {
 
 // cancel takes back one request. Its block may still be on its way.
 func (s *Swarm) cancel(p *peer, ref block.Ref, w why.Why) {
-	r, ok := p.requests.take(ref)
+	r, ok := p.download.requests.take(ref)
 	if !ok {
 		return
 	}
 	s.sayCancel(p, r, w)
 	r.owed = r.owed || w == why.TimedOut // then it has been waited for long enough
 	s.expectLate(p, r)
-	p.window.Lost(s.now)
+	p.download.window.Lost(s.now)
 	s.touch(p)
 }
 
@@ -132,34 +128,31 @@ func (s *Swarm) sayCancel(p *peer, r request, w why.Why) {
 	if r.owed {
 		return
 	}
-	p.out = wire.AppendCancel(p.out, r.ref)
-	if s.tracing() {
-		s.note(trace.Sent, trace.Peer, p, "cancel", onBlock(w, r.ref))
-	}
+	s.say(p, wire.AppendCancel(p.out.bytes, r.ref), "cancel", onBlock(w, r.ref))
 }
 
 // expectLate remembers a request that was taken back, for a while: the oldest is
 // forgotten when there are more than a peer could have on its way to us.
 func (s *Swarm) expectLate(p *peer, r request) {
-	wait, _ := p.window.Expect()
+	wait, _ := p.download.window.Expect()
 	r.giveUp = s.now.Add(max(passedTimeout, 2*wait))
 	p.keepLate(r)
 }
 
 func (p *peer) keepLate(r request) {
-	if p.late.len() >= maxLate {
-		p.late.pop()
+	if p.download.late.len() >= maxLate {
+		p.download.late.pop()
 	}
-	p.late.push(r)
+	p.download.late.push(r)
 }
 
 // takeBack gives up every request in flight to p, so that others may be asked.
 func (s *Swarm) takeBack(p *peer) {
-	for _, r := range p.requests.live() {
+	for _, r := range p.download.requests.live() {
 		s.expectLate(p, r)
 	}
-	p.requests.clear()
-	p.window.Drained(s.now)
+	p.download.requests.clear()
+	p.download.window.Drained(s.now)
 	s.picker.AbandonAll(p.slot)
 	s.freed = true
 }
@@ -168,14 +161,13 @@ func (s *Swarm) takeBack(p *peer) {
 // block came for a while (BEP 3, anti-snubbing), a single request when
 // others are answered and it is not.
 func (s *Swarm) tickRequests(p *peer) {
-	oldest, ok := p.requests.oldest()
+	oldest, ok := p.download.requests.oldest()
 	if !ok {
 		return
 	}
 	if s.now >= s.snubAt(p) {
-		p.snubbed = true
-		p.window.Snub(s.now)
-		live := p.requests.live()
+		p.download.snub(s.now)
+		live := p.download.requests.live()
 		for i := range live {
 			s.sayCancel(p, live[i], why.Snubbed)
 			live[i].owed = true // it has been waited for long enough
@@ -188,7 +180,7 @@ func (s *Swarm) tickRequests(p *peer) {
 		s.picker.Abandon(p.slot, oldest.ref)
 		s.freed = true
 		s.cancel(p, oldest.ref, why.TimedOut)
-		oldest, ok = p.requests.oldest()
+		oldest, ok = p.download.requests.oldest()
 	}
 	deadline := s.snubAt(p)
 	if ok {
@@ -216,24 +208,20 @@ func (s *Swarm) received(p *peer, m wire.Message, b *block.Block) {
 	size := int64(ref.Length)
 	s.cameDown(size)
 
-	req, asked := p.requests.take(ref)
+	req, asked := p.download.requests.take(ref)
 	if asked {
-		p.lastBlock, p.excused = s.now, s.ration.Excused()
+		p.download.progress(s.now, s.ration.Excused())
 		if p.fast != nil {
 			p.fast.rejects = 0
 		}
-		p.window.Got(s.now, int(ref.Length), req.at)
-		if oldest, ok := p.requests.oldest(); ok && oldest.passed == passedBy {
+		p.download.window.Got(s.now, int(ref.Length), req.at)
+		if oldest, ok := p.download.requests.oldest(); ok && oldest.passed == passedBy {
 			s.due(oldest.overdue())
 		}
-		if p.snubbed {
-			p.snubbed = false
-			p.window.Unsnub()
-		}
-	} else if _, late := p.late.take(ref); !late {
+		p.download.answers()
+	} else if _, late := p.download.late.take(ref); !late {
 		s.waste(b, size)
-		p.unasked++
-		if p.unasked > maxUnasked {
+		if p.download.stray() {
 			s.drop(p, why.Protocol, "it sends blocks that were not asked for")
 		}
 		return
@@ -241,19 +229,15 @@ func (s *Swarm) received(p *peer, m wire.Message, b *block.Block) {
 
 	// A block that was asked for and taken back, by a choke, a cancel or a
 	// timeout, is normal, and welcome while it is missing.
-	p.down.Add(s.now, size) // what was never asked for earns no unchoke
-	if s.held {
+	p.download.down.Add(s.now, size) // what was never asked for earns no unchoke
+	if s.files.held {
 		s.waste(b, size)
 		return
 	}
 
-	// Only who sends what we asked for is remembered, so that strangers cannot
-	// make the table grow.
-	if p.sender == 0 {
-		p.sender = s.senders.id(p.addr)
-	}
+	sender := p.trust.knownAs(&s.blame.senders, p.addr)
 	var got picker.Got
-	got, _, s.tmp().others = s.picker.Received(p.slot, uint32(p.sender), ref, s.tmp().others[:0])
+	got, _, s.tmp().others = s.picker.Received(p.slot, uint32(sender), ref, s.tmp().others[:0])
 	for _, other := range s.tmp().others {
 		if q := s.peerAt(other); q != nil && q != p {
 			s.cancel(q, ref, why.Duplicated)
@@ -263,21 +247,21 @@ func (s *Swarm) received(p *peer, m wire.Message, b *block.Block) {
 		s.waste(b, size)
 		return
 	}
-	s.effect(Effect{Kind: Store, Why: why.BlockArrived, Peer: p.key, Ref: ref, Block: b, Sums: s.ledger.Suspect(ref.Piece)})
+	s.effect(Effect{Kind: Store, Why: why.BlockArrived, Peer: p.key, Ref: ref, Block: b, Sums: s.blame.ledger.Suspect(ref.Piece)})
 }
 
 // waste counts a block that is not wanted and gives its buffer back.
 func (s *Swarm) waste(b *block.Block, size int64) {
-	s.wasted += size
+	s.traffic.waste(size)
 	s.effect(Effect{Kind: Discard, Block: b})
 }
 
 // theyChoke takes a choke: without the fast extension it discards every request
 // in flight (BEP 3); with it each one is still answered (BEP 6).
 func (s *Swarm) theyChoke(p *peer) {
-	p.choking = true
+	p.theirs.chokes(true)
 	p.fast.pardon()
-	if p.fast == nil && p.requests.len() > 0 {
+	if p.fast == nil && p.download.requests.len() > 0 {
 		s.takeBack(p)
 	}
 	s.touch(p)
@@ -286,39 +270,35 @@ func (s *Swarm) theyChoke(p *peer) {
 // interest tells p whether we are interested, when that has changed: at once
 // and both ways.
 func (s *Swarm) interest(p *peer) {
-	interesting := p.wanted > 0 && s.wants() && !s.heldLong
-	if interesting == p.interesting {
+	interesting := p.download.wanted > 0 && s.wants() && !s.files.heldLong
+	if interesting == p.ours.interesting {
 		return
 	}
-	p.interesting = interesting
+	p.ours.declare(interesting)
 	id, w := wire.Interested, why.TheyHaveWhatWeLack
 	if !interesting {
 		id, w = wire.NotInterested, why.NothingWeLack
-		if s.heldLong {
+		if s.files.heldLong {
 			w = why.FilesOut
 		}
 	}
-	p.out = wire.AppendSimple(p.out, id)
-	if s.tracing() {
-		s.note(trace.Sent, trace.Peer, p, id.String(), bare(w))
-	}
-	s.touch(p)
+	s.say(p, wire.AppendSimple(p.out.bytes, id), id.String(), bare(w))
 }
 
 // recount counts what p has and we lack.
 func (s *Swarm) recount(p *peer) {
-	p.wanted = 0
-	if !s.picker.Seeking() {
-		return
-	}
-	for i := range p.have.Pieces() {
-		if s.picker.Lacks(i) {
-			p.wanted++
+	wanted := uint32(0)
+	if s.picker.Seeking() {
+		for i := range p.theirs.have.Pieces() {
+			if s.picker.Lacks(i) {
+				wanted++
+			}
 		}
 	}
+	p.download.recounted(wanted)
 }
 
 // useless reports whether neither side can gain anything from the other.
 func (s *Swarm) useless(p *peer) bool {
-	return s.bare == nil && (p.complete() || p.ext.UploadOnly) && !s.needs()
+	return s.bare == nil && (p.complete() || p.theirs.ext.UploadOnly) && !s.needs()
 }

@@ -131,8 +131,8 @@ func (d *driver) do(verb string, args []string) {
 		// A peer delivers the oldest of what it was asked for; "but-one" leaves
 		// the very oldest out.
 		n, refs := int(d.number(args[1])), []request(nil)
-		if p := d.s.byKey[d.keys[args[0]]]; p != nil {
-			refs = slices.Clone(p.requests.live())
+		if p := d.s.peers.byKey[d.keys[args[0]]]; p != nil {
+			refs = slices.Clone(p.download.requests.live())
 		}
 		butOne := len(args) == 3 && args[2] == "but-one"
 		if butOne && len(refs) > 0 {
@@ -153,19 +153,19 @@ func (d *driver) do(verb string, args []string) {
 	case "reject":
 		// A peer rejects the oldest of what it was asked for.
 		for range d.number(args[1]) {
-			p := d.s.byKey[d.keys[args[0]]]
-			if p == nil || p.requests.len() == 0 {
+			p := d.s.peers.byKey[d.keys[args[0]]]
+			if p == nil || p.download.requests.len() == 0 {
 				d.say("%s is not asked for so much", args[0])
 				return
 			}
-			ref := p.requests.live()[0].ref
+			ref := p.download.requests.live()[0].ref
 			d.recv(args[0], "reject", []string{ref.String()})
 		}
 	case "rejects":
 		// A peer rejects whatever it is asked for, for as long as it is asked.
 		n, told := 0, d.out
-		for p := d.s.byKey[d.keys[args[0]]]; !p.gone && p.requests.len() > 0; n++ {
-			d.recv(args[0], "reject", []string{p.requests.live()[0].ref.String()})
+		for p := d.s.peers.byKey[d.keys[args[0]]]; !p.out.gone && p.download.requests.len() > 0; n++ {
+			d.recv(args[0], "reject", []string{p.download.requests.live()[0].ref.String()})
 			d.flush()
 			d.out, told = nil, d.out
 		}
@@ -332,7 +332,7 @@ func (d *driver) connect(dialled bool, args []string) {
 	}
 	d.s.Joined(d.now, d.last, a)
 	d.flush()
-	if d.s.byKey[d.last] == nil {
+	if d.s.peers.byKey[d.last] == nil {
 		d.keys[name] = old
 		return
 	}
@@ -526,7 +526,7 @@ func (d *driver) flush() {
 	said := map[netip.AddrPort][]string{}
 	parts := map[PeerKey]int{}
 	d.s.Flush(func(key PeerKey, out Out) {
-		addr := d.s.byKey[key].addr
+		addr := d.s.peers.byKey[key].addr
 		parts[key] = len(out.Parts)
 		if out.TakeBack {
 			d.say("%s: what the writer has is taken back", string(addr.Addr().AsSlice()[3]))
@@ -614,7 +614,7 @@ func (d *driver) tell(r trace.Record, said map[netip.AddrPort][]string) {
 }
 
 func (d *driver) gone(addr netip.AddrPort) bool {
-	return !slices.ContainsFunc(d.s.peers, func(p *peer) bool { return p != nil && p.addr == addr })
+	return !slices.ContainsFunc(d.s.peers.bySlot, func(p *peer) bool { return p != nil && p.addr == addr })
 }
 
 // words puts a message of ours into words.
@@ -706,12 +706,12 @@ func (d *driver) state() {
 	for _, w := range st.WebSeeds {
 		d.say("web seed %s is %s, %d connections, %d bytes; %s", w.URL, w.State, w.Conns, w.Downloaded, w.Err)
 	}
-	for _, p := range d.s.peers {
+	for _, p := range d.s.peers.bySlot {
 		if p == nil {
 			continue
 		}
-		d.say("%s has %s, %d requests of ours, %d of theirs wait, %d on their way, %d refused", d.names[p.key], p.have,
-			p.requests.len(), p.queue.len(), p.flight, p.refused)
+		d.say("%s has %s, %d requests of ours, %d of theirs wait, %d on their way, %d refused", d.names[p.key], p.theirs.have,
+			p.download.requests.len(), p.upload.queue.len(), p.upload.flight, p.upload.refused)
 	}
 }
 

@@ -18,6 +18,8 @@ type search struct {
 	gap     time.Duration // until the next one while peers are short
 	done    int
 	moved   bool // since the last one our address has changed
+
+	external [2]netip.Addr // our address as the world sees it: of IPv4, of IPv6
 }
 
 // A search is repeated soon while nobody is found, because a swarm or the DHT
@@ -47,7 +49,7 @@ func (s *Swarm) Searched(now mono.Time, holders int) {
 	}
 	s.search.done++
 	wait := searchEvery
-	if holders < fewHolders || (s.wants() && s.count < fewPeers) {
+	if holders < fewHolders || (s.wants() && s.peers.count < fewPeers) {
 		s.search.gap = min(max(2*s.search.gap, firstGap), longestGap)
 		wait = s.search.gap
 	} else {
@@ -59,7 +61,7 @@ func (s *Swarm) Searched(now mono.Time, holders int) {
 
 // needPeers reports whether there are too few connections.
 func (s *Swarm) needPeers() bool {
-	return s.wants() && !s.held && s.count+len(s.dials) < min(fewPeers, s.cfg.MaxPeers)
+	return s.wants() && !s.files.held && s.peers.count+len(s.dials) < min(fewPeers, s.cfg.MaxPeers)
 }
 
 // seek looks for peers and dials those known.
@@ -101,7 +103,7 @@ func (s *Swarm) seek() {
 // dialMore dials known addresses while there is room.
 func (s *Swarm) dialMore() {
 	for len(s.dials) < s.cfg.HalfOpen {
-		if s.full() && (s.turn.dials == 0 || s.book.Available(s.now) == 0) || !s.roomToDial() {
+		if s.full() && (s.slots.turn.dials == 0 || s.book.Available(s.now) == 0) || !s.roomToDial() {
 			return
 		}
 		c, ok := s.book.Next(s.now)
@@ -114,7 +116,7 @@ func (s *Swarm) dialMore() {
 		}
 		s.dials[c.Addr] = dial{expectID: c.ExpectID, expects: c.HasID, why: c.Why}
 		if s.tracing() {
-			s.note(trace.Did, trace.Peer, &peer{addr: c.Addr}, "dial", bare(c.Why))
+			s.note(trace.Did, trace.Peer, &peer{identity: identity{addr: c.Addr}}, "dial", bare(c.Why))
 		}
 		s.contacts.Dialled++
 		s.effect(Effect{Kind: Dial, Addr: c.Addr, Why: c.Why})
@@ -135,7 +137,7 @@ func (s *Swarm) announce(r announce.Request) {
 	down, up := s.Moved()
 	s.effect(Effect{
 		Kind: Announce, Why: r.Why, Request: r,
-		Uploaded: up, Downloaded: down - s.wasted, Left: s.left(),
+		Uploaded: up, Downloaded: down - s.traffic.wasted, Left: s.left(),
 	})
 }
 

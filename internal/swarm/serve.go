@@ -23,26 +23,26 @@ func (s *Swarm) requested(p *peer, ref block.Ref) {
 	case !p.knows(ref.Piece):
 		s.deny(p, ref, why.NotDealt)
 		return
-	case p.choked && !s.mayHave(p, ref.Piece):
+	case p.ours.choked && !s.mayHave(p, ref.Piece):
 		s.deny(p, ref, why.Choked)
 		return
-	case p.queue.len() >= maxUploads && p.fast != nil:
+	case p.upload.queue.len() >= maxUploads && p.fast != nil:
 		s.deny(p, ref, why.QueueFull)
 		return
-	case p.queue.len() >= maxUploads:
+	case p.upload.queue.len() >= maxUploads:
 		s.drop(p, why.Protocol, fmt.Sprintf("it has more than %d requests waiting, and was told %d", maxUploads, ourReqq))
 		return
 	}
-	if !p.interested {
+	if !p.theirs.interested {
 		// It forgot to say so; deployed clients serve it all the same.
-		p.interested = true
+		p.theirs.wants(true)
 	}
 	if s.asksAgain(p, ref) {
 		s.drop(p, why.Protocol, "it asks for the same blocks again and again")
 		return
 	}
 	s.useAsked(p, ref)
-	p.queue.push(ref)
+	p.upload.queue.push(ref)
 	if s.dealing.dealer != nil && s.now < s.idleAt(p, movesAfter) {
 		s.dealing.dealer.Asked(s.now, superseed.Peer(p.slot), ref.Piece)
 	}
@@ -52,8 +52,7 @@ func (s *Swarm) requested(p *peer, ref block.Ref) {
 // deny does not serve a request. Without the fast extension there is no way to say so.
 // Requests that crossed our choke are normal, an endless row of them is not.
 func (s *Swarm) deny(p *peer, ref block.Ref, w why.Why) {
-	p.refused++
-	if p.refused > maxRefused {
+	if p.upload.refuse() {
 		s.drop(p, why.Protocol, "it keeps asking for what it cannot get")
 		return
 	}
@@ -63,21 +62,12 @@ func (s *Swarm) deny(p *peer, ref block.Ref, w why.Why) {
 // offer hands the writer as many of the blocks that p waits for as its window
 // takes.
 func (s *Swarm) offer(p *peer) {
-	n := p.writer - p.flight
-	if n <= 0 || p.queue.len() == 0 {
+	refs := p.upload.next(s.now)
+	if len(refs) == 0 {
 		return
 	}
-	// Half a window at least: fewer, larger writes.
-	if p.flight > 0 && n < p.writer/2 {
-		return
-	}
-	if p.flight == 0 {
-		p.sentAt = s.now
-	}
-	refs := p.queue.pop(n)
 	s.useOffered(p, refs)
-	p.flight += len(refs)
-	p.sending = append(p.sending, refs...)
+	p.out.upload(refs)
 	if s.tracing() {
 		for _, r := range refs {
 			s.note(trace.Sent, trace.Peer, p, "piece", onBlock(why.TheyAsked, r))
@@ -89,20 +79,11 @@ func (s *Swarm) offer(p *peer) {
 func (s *Swarm) Sent(now mono.Time, key PeerKey, blocks int, bytes int64) {
 	s.now = now
 	s.wentUp(bytes)
-	p := s.byKey[key]
+	p := s.peers.byKey[key]
 	if p == nil {
 		return
 	}
-	p.up.Add(now, bytes)
-	p.flight -= blocks
-	if took := now.Sub(p.sentAt); blocks > 0 {
-		fits := uploadWindow
-		if took > 0 {
-			fits = int(min(int64(uploadTime)*int64(blocks)/int64(took), uploadWindow))
-		}
-		p.writer = max((p.writer+fits+1)/2, leastUploads)
-	}
-	p.sentAt = now
+	p.upload.sent(now, blocks, bytes)
 	s.useSent(p)
 	s.touch(p)
 }
@@ -110,27 +91,27 @@ func (s *Swarm) Sent(now mono.Time, key PeerKey, blocks int, bytes int64) {
 // Unsent says that so many blocks were not written to p: they were taken back.
 func (s *Swarm) Unsent(now mono.Time, key PeerKey, blocks int) {
 	s.now = now
-	if p := s.byKey[key]; p != nil {
-		p.flight -= blocks
+	if p := s.peers.byKey[key]; p != nil {
+		p.upload.unsent(blocks)
 		s.touch(p)
 	}
 }
 
 // chokeRound is the round of every ten seconds (BEP 3).
 func (s *Swarm) chokeRound() {
-	s.chokeAt = s.now.Add(chokeInterval)
+	s.slots.nextRound(s.now.Add(chokeInterval))
 	s.roundOfUplink()
-	s.slotWatch.stale = true
+	s.slots.watch.stale = true
 	s.gatherChokes(takesAfter)
-	s.tmp().changes = s.choker.Round(s.now, !s.wants(), s.tmp().chokes, s.tmp().changes[:0])
+	s.tmp().changes = s.slots.choker.Round(s.now, !s.wants(), s.tmp().chokes, s.tmp().changes[:0])
 	s.applyChokes()
 }
 
 // fillSlots gives free slots away between the rounds.
 func (s *Swarm) fillSlots() {
-	s.rechoke, s.slotWatch.stale = false, true
+	s.slots.filling()
 	s.gatherChokes(movesAfter)
-	s.tmp().changes = s.choker.Fill(s.now, !s.wants(), s.tmp().chokes, s.tmp().changes[:0])
+	s.tmp().changes = s.slots.choker.Fill(s.now, !s.wants(), s.tmp().chokes, s.tmp().changes[:0])
 	s.applyChokes()
 }
 
@@ -138,62 +119,57 @@ func (s *Swarm) fillSlots() {
 // way to a peer that is not idle.
 func (s *Swarm) gatherChokes(takes time.Duration) {
 	s.tmp().chokes = s.tmp().chokes[:0]
-	for _, p := range s.peers {
-		if p == nil {
-			continue
-		}
+	for p := range s.peers.all() {
 		idle := s.now >= s.idleAt(p, takes)
 		if idle {
 			s.lapse(p)
 		}
 		s.tmp().chokes = append(s.tmp().chokes, choker.Peer{
-			Key: uint64(p.key), Interested: s.wantsSlot(p), Unchoked: !p.choked, Open: !p.choking, Snubbed: p.snubbed,
-			Fresh: p.fresh, Hoards: s.hoards(p), Down: int64(p.down.Rate(s.now)), Up: int64(p.up.Rate(s.now)), Owes: p.owes(),
-			Idle: idle, Vain: s.now < p.use.vain,
+			Key: uint64(p.key), Interested: s.wantsSlot(p), Unchoked: !p.ours.choked, Open: !p.theirs.choking, Snubbed: p.download.snubbed,
+			Fresh: p.fresh, Hoards: s.hoards(p), Down: int64(p.download.down.Rate(s.now)), Up: int64(p.upload.up.Rate(s.now)), Owes: p.owes(),
+			Idle: idle, Vain: s.now < p.upload.use.vain,
 			Progress: s.progress(p),
-			Joined:   p.joined, UnchokedAt: p.unchokedAt, ChokedAt: p.chokedAt,
+			Joined:   p.joined, UnchokedAt: p.ours.unchokedAt, ChokedAt: p.ours.chokedAt,
 		})
 	}
 }
 
 // progress is how much p has, in thousandths.
 func (s *Swarm) progress(p *peer) int {
-	return int(uint64(p.have.Count()) * 1000 / uint64(max(s.cfg.Geometry.Pieces, 1)))
+	return int(uint64(p.theirs.have.Count()) * 1000 / uint64(max(s.cfg.Geometry.Pieces, 1)))
 }
 
 // owes is how much p got from us and did not give back, over all connections of its
 // address.
 func (p *peer) owes() int64 {
-	return p.before.Given + p.up.Total() - p.before.Got - p.down.Total()
+	return p.trust.before.Given + p.upload.up.Total() - p.trust.before.Got - p.download.down.Total()
 }
 
 func (s *Swarm) applyChokes() {
 	for _, c := range s.tmp().changes {
-		p := s.byKey[PeerKey(c.Key)]
-		if p == nil || p.choked != c.Unchoke {
+		p := s.peers.byKey[PeerKey(c.Key)]
+		if p == nil || p.ours.choked != c.Unchoke {
 			continue
 		}
-		p.choked = !c.Unchoke
 		s.dealing.stale = true
 		id := wire.Choke
 		if c.Unchoke {
 			id = wire.Unchoke
-			p.unchokedAt = s.now
-			p.refused = 0
+			p.ours.unchoke(s.now)
+			p.upload.forgive()
 			s.useBegins(p)
 		} else {
-			p.chokedAt = s.now
+			p.ours.choke(s.now)
 			s.useEnds(p, c.Why)
 		}
-		p.out = wire.AppendSimple(p.out, id)
-		if s.tracing() {
-			s.note(trace.Sent, trace.Peer, p, id.String(), bare(c.Why))
-		}
-		if p.choked {
+		s.say(p, wire.AppendSimple(p.out.bytes, id), id.String(), bare(c.Why))
+		if p.ours.choked {
 			s.clearQueue(p)
 			// BEP 3: no block follows the choke. With the fast extension those that the
 			// writer has are still owed (BEP 6).
-			p.takeBack = p.fast == nil && p.flight > 0
+			if p.fast == nil && p.upload.flight > 0 {
+				p.out.takeBackBlocks()
+			}
 		}
 		s.touch(p)
 	}
@@ -202,7 +178,7 @@ func (s *Swarm) applyChokes() {
 // SetUpLimit says how many bytes a second may be sent to all peers together, 0 for no
 // limit. Unless it was chosen, the number of slots follows.
 func (s *Swarm) SetUpLimit(limit int64) {
-	if s.upLimit = limit; s.autoSlots {
+	if s.slots.limited(limit) {
 		if n := choker.SlotsFor(limit); n != s.cfg.Slots {
 			s.setSlots(n)
 		}
@@ -211,15 +187,15 @@ func (s *Swarm) SetUpLimit(limit int64) {
 
 // SetSlots changes how many peers are unchoked at once.
 func (s *Swarm) SetSlots(n int) {
-	s.autoSlots = false
+	s.slots.chosen()
 	s.setSlots(n)
 }
 
 func (s *Swarm) setSlots(n int) {
 	s.cfg.Slots = n
-	s.uplink.spare = 0
-	s.choker.SetSlots(n)
-	s.rechoke = true
+	s.slots.uplink.spare = 0
+	s.slots.choker.SetSlots(n)
+	s.slots.reopen()
 }
 
 func addrWithPort(a netip.AddrPort, port uint16) netip.AddrPort {

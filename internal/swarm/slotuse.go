@@ -76,19 +76,19 @@ type slotWatch struct {
 
 // useBegins starts the clocks of a peer that is unchoked, or learns of something to ask for.
 func (s *Swarm) useBegins(p *peer) {
-	p.use.asked, p.use.renewed, p.use.latest = s.now, false, nil
+	p.upload.use.asked, p.upload.use.renewed, p.upload.use.latest = s.now, false, nil
 	s.useMoved(p)
-	s.slotWatch.stale = true
+	s.slots.watch.stale = true
 }
 
 func (s *Swarm) useMoved(p *peer) {
-	p.use.moved, p.use.taken, p.use.all = s.now, s.useTaken(p), s.sentToAll()
+	p.upload.use.moved, p.upload.use.taken, p.upload.use.all = s.now, s.useTaken(p), s.sentToAll()
 }
 
 // useTaken is how many bytes p took that count: the same block again brings it nothing, and
 // nobody needs more than a whole copy.
 func (s *Swarm) useTaken(p *peer) int64 {
-	return min(p.up.Total(), p.use.fresh, s.cfg.Geometry.Total)
+	return min(p.upload.up.Total(), p.upload.use.fresh, s.cfg.Geometry.Total)
 }
 
 func (s *Swarm) sentToAll() int64 {
@@ -101,15 +101,15 @@ func (s *Swarm) sentToAll() int64 {
 // taken after the first, which may have been cancelled.
 func (s *Swarm) useAsked(p *peer, ref block.Ref) {
 	whole := ref.Length >= block.Size || ref.Begin+ref.Length == s.cfg.Geometry.PieceSize(ref.Piece)
-	if whole && !p.use.renewed && p.asksNothing() {
+	if whole && !p.upload.use.renewed && p.asksNothing() {
 		s.useMoved(p)
-		p.use.renewed = true
+		p.upload.use.renewed = true
 	}
 }
 
 // useOffered notes blocks that are handed to the writer.
 func (s *Swarm) useOffered(p *peer, refs []block.Ref) {
-	u := &p.use
+	u := &p.upload.use
 	if u.latest == nil {
 		u.latest = new([len(u.latest)]uint64)
 	}
@@ -134,54 +134,54 @@ func (u *slotUse) gotLately(r block.Ref) bool {
 // asksAgain reports whether a request is one of many for what p got a moment ago, so that it
 // uses our upload up for nothing. A peer that found a piece bad asks for each block again once.
 func (s *Swarm) asksAgain(p *peer, ref block.Ref) bool {
-	return p.use.again >= mostAgain && p.use.again > p.use.fresh && p.use.gotLately(ref)
+	return p.upload.use.again >= mostAgain && p.upload.use.again > p.upload.use.fresh && p.upload.use.gotLately(ref)
 }
 
 // useSent notes that something was written to p.
 func (s *Swarm) useSent(p *peer) {
-	if s.useTaken(p)-p.use.taken >= block.Size {
+	if s.useTaken(p)-p.upload.use.taken >= block.Size {
 		s.useMoved(p)
-		p.use.took, p.use.renewed = s.now, false
+		p.upload.use.took, p.upload.use.renewed = s.now, false
 	}
 	if p.asksNothing() {
-		p.use.asked = s.now
-		s.slotWatch.at = min(s.slotWatch.at, s.now.Add(asksAfter))
+		p.upload.use.asked = s.now
+		s.slots.watch.at = min(s.slots.watch.at, s.now.Add(asksAfter))
 	}
 }
 
 // useCancelled notes a request that was taken back: a peer that takes most of them back has to
 // take more blocks until it counts as one that moves. A few in a row are a change of mind.
 func (s *Swarm) useCancelled(p *peer, ref block.Ref) {
-	p.use.taken = min(p.use.taken+int64(ref.Length)/4, max(p.use.taken, s.useTaken(p)+4*block.Size))
+	p.upload.use.taken = min(p.upload.use.taken+int64(ref.Length)/4, max(p.upload.use.taken, s.useTaken(p)+4*block.Size))
 }
 
 // useEnds notes a choke.
 func (s *Swarm) useEnds(p *peer, w why.Why) {
 	switch {
 	case w == why.SlotUnused:
-		p.use.vain = s.now.Add(vainFor)
-	case w == why.NotInterested && p.mask == nil && p.use.took < p.unchokedAt && !s.wants():
-		p.use.vain = s.now.Add(waversFor) // a seed has all that it wanted a moment ago
-	case p.interested:
-		p.use.vain = 0
+		p.upload.use.vain = s.now.Add(vainFor)
+	case w == why.NotInterested && p.mask == nil && p.upload.use.took < p.ours.unchokedAt && !s.wants():
+		p.upload.use.vain = s.now.Add(waversFor) // a seed has all that it wanted a moment ago
+	case p.theirs.interested:
+		p.upload.use.vain = 0
 	}
 }
 
-func (p *peer) asksNothing() bool { return p.queue.len() == 0 && p.flight == 0 }
+func (p *peer) asksNothing() bool { return p.upload.queue.len() == 0 && p.upload.flight == 0 }
 
 // idleAt is when the slot of an unchoked peer counts as unused, if nothing happens until
 // then. A peer that gives has its slot for that, and one to which we show nothing has nothing
 // to ask for. takes is how long a block may take.
 func (s *Swarm) idleAt(p *peer, takes time.Duration) mono.Time {
-	if p.choked || !p.snubbed && p.down.Rate(s.now) > 0 || p.shownNothing() {
+	if p.ours.choked || !p.download.snubbed && p.download.down.Rate(s.now) > 0 || p.shownNothing() {
 		return mono.Never
 	}
-	at := p.use.moved.Add(takes)
+	at := p.upload.use.moved.Add(takes)
 	if s.now >= at {
 		at = at.Add(s.excuse(p))
 	}
 	if p.asksNothing() {
-		at = min(at, p.use.asked.Add(asksAfter))
+		at = min(at, p.upload.use.asked.Add(asksAfter))
 	}
 	return at
 }
@@ -190,13 +190,13 @@ func (s *Swarm) idleAt(p *peer, takes time.Duration) mono.Time {
 // What others take meanwhile tells the peers that wait for us from those that do not read.
 func (s *Swarm) excuse(p *peer) time.Duration {
 	w := s.countUse()
-	if w.movers > 0 && (s.sentToAll()-p.use.all)/int64(w.movers) >= outpace {
+	if w.movers > 0 && (s.sentToAll()-p.upload.use.all)/int64(w.movers) >= outpace {
 		return 0
 	}
-	if s.upLimit > 0 {
-		return s.turnOf(s.upLimit, s.allSlots(), time.Minute)
+	if s.slots.upLimit > 0 {
+		return s.turnOf(s.slots.upLimit, s.allSlots(), time.Minute)
 	}
-	if rate := int64(s.lateUp()); w.movers > 1 && rate >= slowLine && s.now.Sub(s.flows.up.Last()) < s.turnOf(rate, 3, excuseMost) {
+	if rate := int64(s.lateUp()); w.movers > 1 && rate >= slowLine && s.now.Sub(s.traffic.flows.up.Last()) < s.turnOf(rate, 3, excuseMost) {
 		return s.turnOf(rate, w.backlog, excuseMost)
 	}
 	return 0 // nothing goes to anybody: that is no turn of the others
@@ -209,16 +209,16 @@ func (s *Swarm) turnOf(rate int64, peers int, most time.Duration) time.Duration 
 
 // countUse counts how slots are used, once for each instant.
 func (s *Swarm) countUse() *slotWatch {
-	w := &s.slotWatch
+	w := &s.slots.watch
 	if w.counted == s.now {
 		return w
 	}
 	w.counted, w.movers, w.backlog, w.queue = s.now, 0, 0, 0
-	for _, p := range s.peers {
-		if p == nil || p.choked {
+	for p := range s.peers.all() {
+		if p.ours.choked {
 			continue
 		}
-		moves := !p.use.took.IsZero() && s.now < p.use.took.Add(moverFor)
+		moves := !p.upload.use.took.IsZero() && s.now < p.upload.use.took.Add(moverFor)
 		w.movers += one(moves)
 		w.backlog += one(!p.asksNothing())
 		w.queue += one(moves && !p.asksNothing())
@@ -234,18 +234,20 @@ func one(yes bool) int {
 }
 
 // unused reports whether p makes no use of its slot, or made none of its last one.
-func (s *Swarm) unused(p *peer) bool { return s.now >= s.idleAt(p, takesAfter) || s.now < p.use.vain }
+func (s *Swarm) unused(p *peer) bool {
+	return s.now >= s.idleAt(p, takesAfter) || s.now < p.upload.use.vain
+}
 
 // swallowed reports whether all that went to p may have vanished in the buffers on the way:
 // nothing has gone for at least half of the time of its slot.
 func (s *Swarm) swallowed(p *peer) bool {
-	took := max(p.use.took, p.unchokedAt)
-	return s.now >= s.idleAt(p, movesAfter) && s.now.Sub(took) >= took.Sub(p.unchokedAt) && p.up.Total() < swallowMost
+	took := max(p.upload.use.took, p.ours.unchokedAt)
+	return s.now >= s.idleAt(p, movesAfter) && s.now.Sub(took) >= took.Sub(p.ours.unchokedAt) && p.upload.up.Total() < swallowMost
 }
 
 // watchSlots has slots given away once a peer has become idle while others wait.
 func (s *Swarm) watchSlots() {
-	w := &s.slotWatch
+	w := &s.slots.watch
 	if w.stale {
 		w.stale, w.at = false, s.nextIdle()
 	}
@@ -255,17 +257,17 @@ func (s *Swarm) watchSlots() {
 // nextIdle is when the next of the unchoked peers may become idle, if a peer waits for its slot.
 func (s *Swarm) nextIdle() mono.Time {
 	waits, at := false, mono.Never
-	for _, p := range s.peers {
+	for p := range s.peers.all() {
 		switch {
-		case p == nil || !p.interested:
-		case p.choked:
-			waits = waits || s.now >= p.use.vain
+		case !p.theirs.interested:
+		case p.ours.choked:
+			waits = waits || s.now >= p.upload.use.vain
 		default:
 			t := s.idleAt(p, movesAfter)
 			if t > s.now {
 				at = min(at, t)
 			}
-			if t > s.now && t < mono.Never && s.now >= p.use.moved.Add(movesAfter) {
+			if t > s.now && t < mono.Never && s.now >= p.upload.use.moved.Add(movesAfter) {
 				at = min(at, s.now.Add(lookAtExcused)) // others may outpace it sooner
 			}
 		}

@@ -21,15 +21,15 @@ func (s *Swarm) stand(still bool) (st Stand) {
 	if !s.wants() || s.bare != nil {
 		return st
 	}
-	for _, p := range s.peers {
-		if p == nil || !p.interesting {
+	for p := range s.peers.all() {
+		if !p.ours.interesting {
 			continue
 		}
 		st.Useful++
 		switch {
-		case p.requests.len() > 0:
+		case p.download.requests.len() > 0:
 			st.Asked++
-		case p.choking:
+		case p.theirs.choking:
 			st.Choking++
 		}
 	}

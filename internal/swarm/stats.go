@@ -50,28 +50,25 @@ func (s *Swarm) Stats(now mono.Time) Stats {
 	p := s.picker.Stats()
 	st := Stats{
 		Size: g.Total, Verified: g.Total - s.missing(), Pieces: g.Pieces, Have: p.Have, Started: p.Started,
-		Wasted: s.wasted, Rates: s.rates(now), NextDial: s.nextDial(),
+		Wasted: s.traffic.wasted, Rates: s.rates(now), NextDial: s.nextDial(),
 		Contacts: s.contacts,
-		Peers:    s.count, Dialling: len(s.dials), Known: s.book.Count(),
+		Peers:    s.peers.count, Dialling: len(s.dials), Known: s.book.Count(),
 		Requests: p.Requests, Trackers: s.trackers.Status(),
 		Wanted: p.Wanted, WantedHave: p.WantedHave,
-		Held: s.held, Suspended: s.suspended, Reading: s.wants() && s.picker.Reading(now),
+		Held: s.files.held, Suspended: s.files.suspended, Reading: s.wants() && s.picker.Reading(now),
 		Urgent: p.Urgent, UrgentCopied: p.Copied,
 	}
 	st.Downloaded, st.Uploaded = s.Moved()
-	st.Stand = s.stand(st.Rates.Down == 0 || s.count == 0)
+	st.Stand = s.stand(st.Rates.Down == 0 || s.peers.count == 0)
 	if s.web != nil {
 		st.WebDownloaded, st.WebRate, st.WebSeeds = s.web.down.Total(), s.web.down.Rate(now), s.webStats(now)
 	}
 	st.WantedSize, st.WantedVerified = s.wantedBytes()
-	for _, p := range s.peers {
-		if p == nil {
-			continue
-		}
+	for p := range s.peers.all() {
 		if p.complete() && s.bare == nil {
 			st.Seeds++
 		}
-		if !p.choked {
+		if !p.ours.choked {
 			st.Unchoked++
 		}
 		if s.vacant(p) {

@@ -122,65 +122,40 @@ const (
 
 // Swarm is the state machine of one torrent.
 type Swarm struct {
-	cfg Config
-	rng *rand.Rand
-	now mono.Time // of the latest input
+	cfg     Config
+	rng     *rand.Rand
+	now     mono.Time // time of the latest input
+	next    mono.Time // the deadline
+	started bool
+	stopped bool
 
 	// The machines it composes.
 	picker   *picker.Picker
-	choker   *choker.Choker
-	accounts choker.Memory
 	book     *peerbook.Book
 	trackers *announce.Machine
-	ledger   blame.Ledger
-	senders  senderTable
+	ration   ration.Machine // how late blocks are because of a limit of what comes in
 
-	// Peers: by slot, which is their number for the picker, and by key.
-	peers     []*peer // nil where a slot is free
-	byKey     map[PeerKey]*peer
-	dials     map[netip.AddrPort]dial // attempts under way
-	bare      *magnet                 // nil once the metadata is known
-	count     int
-	dirty     []*peer // peers with something to flush
-	parting   []*peer // neither side gains any more: dropped after the flush
-	uplink    uplink
-	slotWatch slotWatch
-	upLimit   int64  // bytes a second to all peers together; 0: none is known
-	autoSlots bool   // how many slots there are follows from that
-	freed     bool   // blocks became free: ask every peer with room
-	rechoke   bool   // a slot may be free
-	pacing    pacing // how quick they are, while somebody reads
+	peers   peerTable
+	dials   map[netip.AddrPort]dial // attempts under way
+	slots   slots
+	blame   blaming
+	dealing dealing
+	search  search
+	bare    *magnet // nil once the metadata is known
+	web     *web    // nil: no web seeds
 
-	// Deadlines.
-	next      mono.Time
-	chokeAt   mono.Time
-	turn      turnover
-	search    search
-	external  [2]netip.Addr // ours as the world sees it: of IPv4, of IPv6
-	heldAt    mono.Time
-	started   bool
-	stopped   bool
-	held      bool // the files take nothing
-	heldLong  bool // so long that peers were told
-	suspended bool // the files can't be used, or it is not to run
-	completed bool // the completion has been told
-
-	suspendedFor why.Why
-	seeking      bool // peers have been told that we want something
-	fetching     bool // a piece was missing when the torrent was made
-
-	ration   ration.Machine // under a limit of what comes in
-	flows    *flows         // nil: nothing has moved
-	wasted   int64
-	web      *web // nil: no web seeds
-	dealing  dealing
+	files    files
+	goal     goal
+	freed    bool   // blocks became free: ask every peer with room
+	pacing   pacing // how quick the peers are, while a reader waits
+	traffic  traffic
 	contacts Contacts
 
 	effects []Effect
 	scratch *scratch // nil while there was nobody to use it for; see tmp
 }
 
-// tmp gives the buffers.
+// tmp returns the buffers.
 func (s *Swarm) tmp() *scratch {
 	if s.scratch == nil {
 		s.scratch = new(scratch)
@@ -206,8 +181,8 @@ type dial struct {
 
 // New makes the machine of one torrent. rng is its only source of chance.
 func New(cfg Config, now mono.Time, rng *rand.Rand) *Swarm {
-	autoSlots := cfg.Slots == 0
-	if autoSlots {
+	followLimit := cfg.Slots == 0
+	if followLimit {
 		cfg.Slots = choker.DefaultSlots
 	}
 	if cfg.MaxPeers == 0 {
@@ -220,30 +195,26 @@ func New(cfg Config, now mono.Time, rng *rand.Rand) *Swarm {
 		cfg.Have = bitfield.New(cfg.Geometry.Pieces)
 	}
 	s := &Swarm{
-		cfg:       cfg,
-		autoSlots: autoSlots,
-		rng:       rng,
-		now:       now,
-		picker:    picker.New(picker.Config{Geometry: cfg.Geometry, EndgameAfter: endgameAfter}, cfg.Have, rng),
-		choker:    choker.New(choker.Config{Slots: cfg.Slots, Seed: cfg.SeedChoke}, rng),
-		book:      peerbook.New(peerbook.Config{}, rng),
-		trackers:  announce.New(announce.Config{Tiers: cfg.Tiers, Private: cfg.Private}, rng),
-		next:      mono.Never,
-		chokeAt:   mono.Never,
+		cfg:      cfg,
+		rng:      rng,
+		now:      now,
+		picker:   picker.New(picker.Config{Geometry: cfg.Geometry, EndgameAfter: endgameAfter}, cfg.Have, rng),
+		slots:    newSlots(choker.New(choker.Config{Slots: cfg.Slots, Seed: cfg.SeedChoke}, rng), followLimit),
+		book:     peerbook.New(peerbook.Config{}, rng),
+		trackers: announce.New(announce.Config{Tiers: cfg.Tiers, Private: cfg.Private}, rng),
+		next:     mono.Never,
 	}
 	s.cfg.Have = nil // the picker has its own
 	if cfg.Bare {
 		s.bare = &magnet{fetch: metadata.New(cfg.InfoHash, cfg.MaxMetadata)}
 	}
 	if cfg.Slots < 0 {
-		s.choker.SetSlots(0)
+		s.slots.choker.SetSlots(0)
 	}
-	s.completed = s.Complete()
-	s.seeking = s.needs()
-	s.fetching = s.picker.Missing() > 0
-	s.dealing.first = !s.fetching && s.bare == nil
+	missing := s.picker.Missing() > 0
+	s.goal.begins(s.Complete(), s.needs(), missing)
+	s.dealing.first = !missing && s.bare == nil
 	s.search.at = mono.Never
-	s.uplink.idleAt, s.slotWatch.at = mono.Never, mono.Never
 	return s
 }
 
@@ -254,7 +225,7 @@ func (s *Swarm) Start(now mono.Time) {
 		return
 	}
 	s.started = true
-	if !s.suspended {
+	if !s.files.suspended {
 		s.begin()
 	}
 }
@@ -262,7 +233,7 @@ func (s *Swarm) Start(now mono.Time) {
 // begin looks for peers from now on, as if the torrent had just started.
 func (s *Swarm) begin() {
 	s.trackers.Start(s.now)
-	s.search = search{at: mono.Never, running: s.search.running}
+	s.search = search{at: mono.Never, running: s.search.running, external: s.search.external}
 	if s.searches() {
 		s.search.at = s.now
 	}
@@ -278,10 +249,8 @@ func (s *Swarm) Stop(now mono.Time) {
 	}
 	s.stopped = true
 	s.endWeb()
-	for _, p := range s.peers {
-		if p != nil {
-			s.drop(p, why.Stopping, "")
-		}
+	for p := range s.peers.all() {
+		s.drop(p, why.Stopping, "")
 	}
 	for _, r := range s.trackers.Stop(now) {
 		s.announce(r)
@@ -296,10 +265,8 @@ func (s *Swarm) Tick(now mono.Time) {
 	if s.idle() || !s.started {
 		return
 	}
-	for _, p := range s.peers {
-		if p != nil {
-			s.tickPeer(p)
-		}
+	for p := range s.peers.all() {
+		s.tickPeer(p)
 	}
 	s.tickRation()
 	s.tickFetch()
@@ -311,12 +278,12 @@ func (s *Swarm) Tick(now mono.Time) {
 	}
 	s.tickHeld()
 	s.tickDeal()
-	if s.count > 0 {
-		if now >= s.chokeAt {
+	if s.peers.count > 0 {
+		if now >= s.slots.roundAt {
 			s.chokeRound()
 			s.turnOver()
 		}
-		s.due(s.chokeAt)
+		s.due(s.slots.roundAt)
 	}
 	s.seek()
 }
@@ -336,46 +303,13 @@ func (s *Swarm) Complete() bool { return s.bare == nil && s.picker.Complete() }
 
 // Idle reports whether the torrent has no peer and none being dialled, and asks no web
 // seed.
-func (s *Swarm) Idle() bool { return s.count == 0 && len(s.dials) == 0 && s.web.idle() }
+func (s *Swarm) Idle() bool { return s.peers.count == 0 && len(s.dials) == 0 && s.web.idle() }
 
 // needs reports whether a piece is missing that is to be fetched.
 func (s *Swarm) needs() bool { return s.bare != nil || !s.cfg.SeedOnly && s.picker.Seeking() }
 
 // wants reports whether blocks are to be asked for at all.
 func (s *Swarm) wants() bool { return !s.idle() && s.needs() }
-
-// senderTable gives each address that sends blocks a number that outlives its
-// connection, for the blame ledger. Addresses that are not loopback are told
-// apart by IP alone, as bans are.
-type senderTable struct {
-	byAddr map[netip.AddrPort]blame.Sender
-	addrs  []netip.AddrPort
-}
-
-func (t *senderTable) id(addr netip.AddrPort) blame.Sender {
-	addr = addrOfAccount(addr)
-	if id, ok := t.byAddr[addr]; ok {
-		return id
-	}
-	if t.byAddr == nil {
-		t.byAddr = make(map[netip.AddrPort]blame.Sender)
-	}
-	t.addrs = append(t.addrs, addr)
-	id := blame.Sender(len(t.addrs)) // 0 is nobody
-	t.byAddr[addr] = id
-	return id
-}
-
-// addrOfAccount is by what peers are known over several connections: the port is of one
-// connection, but on the loopback everybody has the same address.
-func addrOfAccount(addr netip.AddrPort) netip.AddrPort {
-	if addr.Addr().IsLoopback() {
-		return addr
-	}
-	return netip.AddrPortFrom(addr.Addr().Unmap(), 0)
-}
-
-func (t *senderTable) addr(id blame.Sender) netip.AddrPort { return t.addrs[id-1] }
 
 // note records one line of the trace.
 func (s *Swarm) note(way trace.Way, proto trace.Proto, p *peer, what string, r trace.Record) {

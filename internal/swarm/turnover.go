@@ -23,14 +23,14 @@ const (
 )
 
 // full reports whether there is no room for another connection.
-func (s *Swarm) full() bool { return s.count+len(s.dials) >= s.cfg.MaxPeers }
+func (s *Swarm) full() bool { return s.peers.count+len(s.dials) >= s.cfg.MaxPeers }
 
 // turnOver gives up the places of those of whom nothing comes, where others wait for
 // them.
 func (s *Swarm) turnOver() {
 	few := max(1, s.cfg.MaxPeers/turnoverPart)
-	s.turn.dials = few
-	if s.now < s.turn.at || !s.full() {
+	s.slots.turn.dials = few
+	if s.now < s.slots.turn.at || !s.full() {
 		return
 	}
 	for range few {
@@ -42,7 +42,7 @@ func (s *Swarm) turnOver() {
 			return
 		}
 		s.replace(p, "known addresses wait for a place")
-		s.turn.at = s.now.Add(turnoverEvery)
+		s.slots.turn.at = s.now.Add(turnoverEvery)
 	}
 }
 
@@ -64,8 +64,8 @@ func (s *Swarm) makePlace(newcomer *peer) bool {
 // idlest gives the peer of whom least comes: nothing for some time, in the direction that
 // counts. nil when something comes of all of them, or they have not been here for long.
 func (s *Swarm) idlest() (worst *peer) {
-	for _, p := range s.peers {
-		if p == nil || s.now < p.joined.Add(settledAfter) || s.book.FromUser(p.addr) || s.gives(p) {
+	for p := range s.peers.all() {
+		if s.now < p.joined.Add(settledAfter) || s.book.FromUser(p.addr) || s.gives(p) {
 			continue
 		}
 		if worst == nil || s.worse(p, worst) {
@@ -79,9 +79,9 @@ func (s *Swarm) idlest() (worst *peer) {
 // somebody who takes it.
 func (s *Swarm) gives(p *peer) bool {
 	if s.wants() {
-		return p.down.Rate(s.now) > 0 || p.requests.len() > 0
+		return p.download.down.Rate(s.now) > 0 || p.download.requests.len() > 0
 	}
-	return p.up.Rate(s.now) > 0 || p.queue.len() > 0 && s.now < s.idleAt(p, movesAfter)
+	return p.upload.up.Rate(s.now) > 0 || p.upload.queue.len() > 0 && s.now < s.idleAt(p, movesAfter)
 }
 
 // worse reports whether less is to be expected of p than of q: of those that want
@@ -90,9 +90,9 @@ func (s *Swarm) gives(p *peer) bool {
 func (s *Swarm) worse(p, q *peer) bool {
 	rank := func(p *peer) int {
 		switch {
-		case !p.interesting && !p.interested:
+		case !p.ours.interesting && !p.theirs.interested:
 			return 0
-		case s.wants() && !p.interesting, !s.wants() && !p.interested:
+		case s.wants() && !p.ours.interesting, !s.wants() && !p.theirs.interested:
 			return 1
 		}
 		return 2
@@ -100,7 +100,7 @@ func (s *Swarm) worse(p, q *peer) bool {
 	if a, b := rank(p), rank(q); a != b {
 		return a < b
 	}
-	if a, b := p.down.Total()+p.up.Total(), q.down.Total()+q.up.Total(); a != b {
+	if a, b := p.download.down.Total()+p.upload.up.Total(), q.download.down.Total()+q.upload.up.Total(); a != b {
 		return a < b
 	}
 	return p.joined < q.joined
@@ -112,9 +112,9 @@ func (s *Swarm) needless() (first *peer) {
 	if s.bare != nil {
 		return nil // metadata comes from peers that nobody is interested in yet
 	}
-	for _, p := range s.peers {
-		if p == nil || s.now < p.joined.Add(speaksAfter) || p.interesting || p.interested || p.mask != nil ||
-			p.requests.len() > 0 || p.queue.len() > 0 {
+	for p := range s.peers.all() {
+		if s.now < p.joined.Add(speaksAfter) || p.ours.interesting || p.theirs.interested || p.mask != nil ||
+			p.download.requests.len() > 0 || p.upload.queue.len() > 0 {
 			continue
 		}
 		if first == nil || p.joined < first.joined {
@@ -137,8 +137,8 @@ func (s *Swarm) Spare(now mono.Time) {
 		worst = s.idlest()
 	}
 	if worst == nil {
-		for _, p := range s.peers {
-			if p != nil && (worst == nil || s.slower(p, worst)) {
+		for p := range s.peers.all() {
+			if worst == nil || s.slower(p, worst) {
 				worst = p
 			}
 		}
@@ -156,9 +156,9 @@ func (s *Swarm) Spare(now mono.Time) {
 // slower reports whether less comes of p than of q at the moment.
 func (s *Swarm) slower(p, q *peer) bool {
 	if s.wants() {
-		return p.down.Rate(s.now) < q.down.Rate(s.now)
+		return p.download.down.Rate(s.now) < q.download.down.Rate(s.now)
 	}
-	return p.up.Rate(s.now) < q.up.Rate(s.now)
+	return p.upload.up.Rate(s.now) < q.upload.up.Rate(s.now)
 }
 
 // replace ends the connection with a peer so that another may have its place. It is not

@@ -30,25 +30,22 @@ func (s *Swarm) allSlots() int {
 	if s.cfg.Slots <= 0 {
 		return s.cfg.Slots
 	}
-	return s.cfg.Slots + s.uplink.spare
+	return s.cfg.Slots + s.slots.uplink.spare
 }
 
 // watchUplink adds a slot where the uplink idles and others wait.
 func (s *Swarm) watchUplink() {
-	u := &s.uplink
-	if s.upLimit <= 0 || s.cfg.Slots <= 0 || s.idle() || s.count == 0 {
+	u := &s.slots.uplink
+	if s.slots.upLimit <= 0 || s.cfg.Slots <= 0 || s.idle() || s.peers.count == 0 {
 		return
 	}
 	waits := false
-	for _, p := range s.peers {
-		if p == nil {
-			continue
-		}
+	for p := range s.peers.all() {
 		if !p.asksNothing() && s.now < s.idleAt(p, movesAfter) {
 			u.idleAt = mono.Never
 			return
 		}
-		waits = waits || p.choked && p.interested && s.now >= p.use.vain
+		waits = waits || p.ours.choked && p.theirs.interested && s.now >= p.upload.use.vain
 	}
 	u.busy = false
 	if !waits || u.spare >= spareSlots*s.cfg.Slots {
@@ -61,7 +58,7 @@ func (s *Swarm) watchUplink() {
 	if s.now >= u.idleAt.Add(idleUplink) {
 		u.spare++
 		u.idleAt = s.now
-		s.choker.SetSlots(s.allSlots())
+		s.slots.choker.SetSlots(s.allSlots())
 		s.fillSlots()
 	}
 	s.due(u.idleAt.Add(idleUplink))
@@ -70,9 +67,9 @@ func (s *Swarm) watchUplink() {
 // roundOfUplink takes a slot back that is not needed: the uplink was never idle since the
 // last round.
 func (s *Swarm) roundOfUplink() {
-	if u := &s.uplink; u.spare > 0 && u.busy {
+	if u := &s.slots.uplink; u.spare > 0 && u.busy {
 		u.spare--
-		s.choker.SetSlots(s.allSlots())
+		s.slots.choker.SetSlots(s.allSlots())
 	}
-	s.uplink.busy = true
+	s.slots.uplink.busy = true
 }

@@ -9,7 +9,7 @@ func (s *Swarm) theirUploadOnly(p *peer, body []byte) error {
 	if err != nil {
 		return err
 	}
-	p.ext.UploadOnly = only
+	p.theirs.ext.UploadOnly = only
 	s.partIfUseless(p)
 	return nil
 }

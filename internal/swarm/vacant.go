@@ -25,29 +25,29 @@ func (s *Swarm) roomToDial() bool {
 	if !s.full() {
 		return true
 	}
-	if s.turn.dials == 0 || s.count-s.vacancies()+len(s.dials) >= s.cfg.MaxPeers {
+	if s.slots.turn.dials == 0 || s.peers.count-s.vacancies()+len(s.dials) >= s.cfg.MaxPeers {
 		return false
 	}
-	s.turn.dials--
+	s.slots.turn.dials--
 	return true
 }
 
 // vacant reports whether a peer only holds a place: by now it would have said what it has,
 // or that it wants something. One that says so and then leaves its slot unused is no better.
 func (s *Swarm) vacant(p *peer) bool {
-	if s.now < p.joined.Add(speaksAfter) || s.book.FromUser(p.addr) || p.interesting || p.mask != nil || p.down.Total() > 0 {
+	if s.now < p.joined.Add(speaksAfter) || s.book.FromUser(p.addr) || p.ours.interesting || p.mask != nil || p.download.down.Total() > 0 {
 		return false
 	}
-	if p.interested {
+	if p.theirs.interested {
 		return s.bare == nil && (s.unused(p) || s.swallowed(p))
 	}
-	if p.up.Total() > 0 {
+	if p.upload.up.Total() > 0 {
 		return false
 	}
 	if s.bare != nil {
-		return p.early.none() && p.ext.MetaBytes == 0
+		return p.theirs.early.none() && p.theirs.ext.MetaBytes == 0
 	}
-	return p.have.None()
+	return p.theirs.have.None()
 }
 
 // none reports whether nothing was said of any piece.
@@ -65,8 +65,8 @@ func (e *early) none() bool {
 
 // vacancies counts the vacant peers.
 func (s *Swarm) vacancies() (n int) {
-	for _, p := range s.peers {
-		if p != nil && s.vacant(p) {
+	for p := range s.peers.all() {
+		if s.vacant(p) {
 			n++
 		}
 	}
@@ -77,14 +77,12 @@ func (s *Swarm) vacancies() (n int) {
 // invalid address stands for a newcomer of another torrent.
 func (s *Swarm) vacantFor(newcomer netip.AddrPort) (worst *peer) {
 	weights := lobby.NewWeights(s.cfg.MaxPeers)
-	for _, p := range s.peers {
-		if p != nil {
-			weights.Add(p.addr.Addr())
-		}
+	for p := range s.peers.all() {
+		weights.Add(p.addr.Addr())
 	}
 	most := 0
-	for _, p := range s.peers {
-		if p == nil || !s.vacant(p) {
+	for p := range s.peers.all() {
+		if !s.vacant(p) {
 			continue
 		}
 		n := weights.Of(p.addr.Addr())

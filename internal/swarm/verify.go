@@ -38,8 +38,8 @@ func (s *Swarm) Unwritten(now mono.Time, piece uint32) {
 }
 
 func (s *Swarm) verified(piece uint32, sums []blame.Sum) {
-	if s.ledger.Suspect(piece) {
-		for _, sender := range s.ledger.Passed(piece, sums) {
+	if s.blame.ledger.Suspect(piece) {
+		for _, sender := range s.blame.ledger.Passed(piece, sums) {
 			s.convict(sender, piece, why.BlocksDiffer)
 		}
 	}
@@ -61,31 +61,24 @@ func (s *Swarm) had(piece uint32) {
 		s.note(trace.Did, trace.Torrent, nil, "verified", onPiece(why.None, piece))
 	}
 	s.effect(Effect{Kind: PieceVerified, Piece: piece, Cold: s.lackedByNobody(piece)})
-	for _, p := range s.peers {
-		if p == nil {
-			continue
-		}
-		if p.have.Has(piece) {
+	for p := range s.peers.all() {
+		if p.theirs.have.Has(piece) {
 			if lacked {
-				p.wanted--
+				p.download.oneLess()
 			}
 			s.interest(p)
 		}
 		// BEP 3: HAVE goes to all, also to a peer that has the piece. Otherwise its
 		// view of us stays behind, and it never sees us as a seed (decision 0120).
-		p.out = wire.AppendHave(p.out, piece)
-		if s.tracing() {
-			s.note(trace.Sent, trace.Peer, p, "have", onPiece(why.PieceVerified, piece))
-		}
-		s.touch(p)
+		s.say(p, wire.AppendHave(p.out.bytes, piece), "have", onPiece(why.PieceVerified, piece))
 	}
 	s.reconsider()
 }
 
 // lackedByNobody reports whether every peer has the piece, so that none will ask for it.
 func (s *Swarm) lackedByNobody(piece uint32) bool {
-	for _, p := range s.peers {
-		if p != nil && !p.have.Has(piece) {
+	for p := range s.peers.all() {
+		if !p.theirs.have.Has(piece) {
 			return false
 		}
 	}
@@ -99,7 +92,7 @@ func (s *Swarm) failed(piece uint32, sums []blame.Sum) {
 	}
 	s.picker.Failed(piece)
 	s.freed = true
-	s.wasted += int64(s.cfg.Geometry.PieceSize(piece))
+	s.traffic.waste(int64(s.cfg.Geometry.PieceSize(piece)))
 	if s.tracing() {
 		s.note(trace.Did, trace.Torrent, nil, "failed", onPiece(why.PieceFailed, piece))
 	}
@@ -107,7 +100,7 @@ func (s *Swarm) failed(piece uint32, sums []blame.Sum) {
 	s.effect(Effect{Kind: Forget, Piece: piece})
 	s.effect(Effect{Kind: PieceFailed, Piece: piece})
 	s.prove(s.tmp().senders, false)
-	if guilty := s.ledger.Failed(piece, s.tmp().senders, sums); guilty != 0 {
+	if guilty := s.blame.ledger.Failed(piece, s.tmp().senders, sums); guilty != 0 {
 		s.convict(guilty, piece, why.OnlySender)
 	}
 }
@@ -115,9 +108,9 @@ func (s *Swarm) failed(piece uint32, sums []blame.Sum) {
 // prove takes note that a piece of these senders was good, or that it was not. Whoever
 // takes part in a bad piece is on trial until a good one comes from it.
 func (s *Swarm) prove(senders []blame.Sender, good bool) {
-	for _, p := range s.peers {
-		if p != nil && p.sender != 0 && p.proven != good && slices.Contains(senders, p.sender) {
-			p.proven = good
+	for p := range s.peers.all() {
+		if p.trust.sender != 0 && p.trust.proven != good && slices.Contains(senders, p.trust.sender) {
+			p.trust.showed(good)
 			s.picker.SetTrial(p.slot, !good)
 		}
 	}
@@ -136,11 +129,11 @@ func (s *Swarm) shutOut(addr netip.AddrPort, r trace.Record, text string) {
 	}
 	s.book.Ban(s.now, addr)
 	if s.tracing() {
-		s.note(trace.Did, trace.Torrent, &peer{addr: addr}, "ban", r)
+		s.note(trace.Did, trace.Torrent, &peer{identity: identity{addr: addr}}, "ban", r)
 	}
 	s.effect(Effect{Kind: Ban, Addr: addr, Piece: uint32(max(r.Piece, 0)), Why: r.Why})
-	for _, p := range s.peers {
-		if p != nil && s.book.Banned(p.addr) {
+	for p := range s.peers.all() {
+		if s.book.Banned(p.addr) {
 			s.drop(p, why.Banned, text)
 		}
 	}
@@ -155,10 +148,8 @@ func (s *Swarm) Lost(now mono.Time, piece uint32) {
 	if !s.picker.Have(piece) {
 		return
 	}
-	for _, p := range s.peers {
-		if p != nil {
-			s.drop(p, why.PieceFailed, fmt.Sprintf("we no longer have piece %d", piece))
-		}
+	for p := range s.peers.all() {
+		s.drop(p, why.PieceFailed, fmt.Sprintf("we no longer have piece %d", piece))
 	}
 	s.picker.Lost(piece)
 	s.wake()

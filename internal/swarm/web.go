@@ -53,10 +53,10 @@ func (w *web) slot(conn int) picker.Peer { return w.first + picker.Peer(conn) }
 
 // peerAt gives the peer in a slot; nil when a web seed has it, or nobody.
 func (s *Swarm) peerAt(slot picker.Peer) *peer {
-	if int(slot) >= len(s.peers) {
+	if int(slot) >= len(s.peers.bySlot) {
 		return nil
 	}
-	return s.peers[slot]
+	return s.peers.bySlot[slot]
 }
 
 // settleWeb has web seeds asked for what is wanted now, once for a batch of inputs.
@@ -73,7 +73,7 @@ func (s *Swarm) settleWeb() {
 			w.plan.Drop(s.now, conn, why.Unwanted) // the rest came from others, or is left out
 		}
 	}
-	w.plan.Tick(s.now, s.wants() && !s.held)
+	w.plan.Tick(s.now, s.wants() && !s.files.held)
 	s.webActs()
 	s.due(w.plan.Deadline())
 }
@@ -137,7 +137,7 @@ func (s *Swarm) WebBlock(now mono.Time, fetch uint64, ref block.Ref, b *block.Bl
 	s.cameDown(size)
 	w := s.web
 	conn, seed, ok := w.plan.Fetching(fetch)
-	if !ok || s.held || s.idle() {
+	if !ok || s.files.held || s.idle() {
 		s.waste(b, size) // it was ended while the block was on its way
 		return
 	}
@@ -160,7 +160,7 @@ func (s *Swarm) WebBlock(now mono.Time, fetch uint64, ref block.Ref, b *block.Bl
 		s.waste(b, size)
 		return
 	}
-	s.effect(Effect{Kind: Store, Why: why.BlockArrived, Ref: ref, Block: b, Sums: s.ledger.Suspect(ref.Piece)})
+	s.effect(Effect{Kind: Store, Why: why.BlockArrived, Ref: ref, Block: b, Sums: s.blame.ledger.Suspect(ref.Piece)})
 }
 
 // WebEnded says how a fetch ended, after its blocks.
@@ -181,7 +181,7 @@ func (s *Swarm) WebEnded(now mono.Time, fetch uint64, r webplan.Result) {
 // convict shuts out who was proven to have sent bad data: an address, or a web seed.
 func (s *Swarm) convict(sender blame.Sender, piece uint32, w why.Why) {
 	if sender < webSender {
-		s.ban(s.senders.addr(sender), piece, w)
+		s.ban(s.blame.senders.addr(sender), piece, w)
 		return
 	}
 	s.web.plan.Ban(s.now, int(sender-webSender), w, fmt.Sprintf("it sent bad data in piece %d", piece))
@@ -197,7 +197,7 @@ func (b board) Crowded() bool {
 	if b.s.picker.HaveCount() == 0 {
 		return true
 	}
-	for _, p := range b.s.peers {
+	for _, p := range b.s.peers.bySlot {
 		if p != nil && !p.complete() {
 			return true
 		}
@@ -257,8 +257,8 @@ func (s *Swarm) checkWeb() (requests int, err error) {
 	if s.web == nil {
 		return 0, nil
 	}
-	if len(s.peers) > int(s.web.first) {
-		return 0, fmt.Errorf("%d slots of peers, those of web seeds begin at %d", len(s.peers), s.web.first)
+	if len(s.peers.bySlot) > int(s.web.first) {
+		return 0, fmt.Errorf("%d slots of peers, those of web seeds begin at %d", len(s.peers.bySlot), s.web.first)
 	}
 	for conn := range webplan.MaxConns {
 		n := s.picker.RequestsOf(s.web.slot(conn))
@@ -267,8 +267,8 @@ func (s *Swarm) checkWeb() (requests int, err error) {
 		}
 		requests += n
 	}
-	if requests > 0 && (s.held || !s.wants()) {
-		return 0, fmt.Errorf("web seeds are asked for %d blocks, held is %v, wanting is %v", requests, s.held, s.wants())
+	if requests > 0 && (s.files.held || !s.wants()) {
+		return 0, fmt.Errorf("web seeds are asked for %d blocks, held is %v, wanting is %v", requests, s.files.held, s.wants())
 	}
 	return requests, nil
 }
