@@ -19,9 +19,12 @@ import (
 func TestCreateFollowsItsArgument(t *testing.T) {
 	dir := tree(t, "a", "sub/b")
 	at := filepath.Dir(dir)
-	for link, to := range map[string]string{"absolute": dir, "relative": "tree", "chain": "relative", "file": filepath.Join(dir, "a")} {
+	links := map[string]string{"absolute": dir, "relative": "tree", "chain": "relative", "file": filepath.Join(dir, "a")}
+	for link, to := range links {
+		must(t, os.Symlink(to, filepath.Join(at, link)))
+	}
+	for link := range links {
 		full := filepath.Join(at, link)
-		must(t, os.Symlink(to, full))
 		for _, path := range []string{full, full + "/"} {
 			made, err := shoal.Create(t.Context(), shoal.CreateOptions{Path: path})
 			if err != nil {
