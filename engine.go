@@ -11,6 +11,7 @@ import (
 
 	"shoal/internal/announce"
 	"shoal/internal/catalogue"
+	"shoal/internal/content"
 	"shoal/internal/engine"
 	"shoal/internal/fault"
 	"shoal/internal/netio"
@@ -424,7 +425,7 @@ func publicError(err error) error {
 		sentinel = ErrUnknown
 	case storage.KindOf(err) == storage.NoSpace, storage.KindOf(err) == storage.NoFiles:
 		sentinel = ErrNoSpace
-	case errors.Is(err, engine.ErrNotKept), storage.KindOf(err).Then() == fault.Refuse:
+	case errors.Is(err, content.ErrNotKept), storage.KindOf(err).Then() == fault.Refuse:
 		sentinel = ErrNotKept
 	case errors.Is(err, engine.ErrWebSeed):
 		sentinel = ErrConfig

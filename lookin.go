@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 
+	"shoal/internal/content"
 	"shoal/internal/engine"
 	"shoal/metainfo"
 )
@@ -33,7 +34,7 @@ func LookIn(opt VerifyOptions) (InFolder, error) {
 	if err != nil {
 		return InFolder{}, err
 	}
-	in, err := engine.LookIn(opt.StateDir, meta, opt.FileName, opt.Dir)
+	in, err := content.LookIn(opt.StateDir, meta, opt.FileName, opt.Dir)
 	if err != nil {
 		err = publicError(fmt.Errorf("look for %s in %s: %w", metainfo.Printable(meta.Info.Name), opt.Dir, err))
 	}
@@ -47,7 +48,7 @@ func HasPiece(ctx context.Context, opt VerifyOptions) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	has, err := engine.HasPiece(ctx, engine.VerifySpec{
+	has, err := content.HasPiece(ctx, content.VerifySpec{
 		Meta: meta, Dir: opt.Dir, FileName: opt.FileName, StateDir: opt.StateDir, Again: opt.Again, Progress: opt.Progress,
 	})
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"shoal/internal/catalogue"
+	"shoal/internal/content"
 	"shoal/internal/engine"
 	"shoal/internal/infohash"
 	"shoal/internal/journals"
@@ -133,7 +134,7 @@ func ListRemembered(ctx context.Context, stateDir string) ([]Remembered, []Probl
 	for i := range lo.Entries {
 		en := &lo.Entries[i]
 		r := remembered(engine.RowOf(en))
-		h := engine.Claimed(stateDir, en)
+		h := content.Claimed(stateDir, en)
 		r.Paused, r.Verified, r.Wanted, r.WantedVerified = en.Paused, h.Verified, h.Wanted, h.WantedVerified
 		all = append(all, r)
 	}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"shoal/internal/engine"
+	"shoal/internal/content"
 	"shoal/internal/printable"
 	"shoal/metainfo"
 )
@@ -77,7 +77,7 @@ func VerifyFiles(ctx context.Context, opt VerifyOptions) (VerifyResult, error) {
 	if opt.Dir == "" {
 		opt.Dir = "."
 	}
-	v, err := engine.Verify(ctx, engine.VerifySpec{
+	v, err := content.Verify(ctx, content.VerifySpec{
 		Meta: meta, Dir: opt.Dir, FileName: opt.FileName, StateDir: opt.StateDir, Again: opt.Again, Progress: opt.Progress,
 	})
 	if err != nil {
@@ -102,7 +102,7 @@ func (t *Torrent) Verify(ctx context.Context, progress func(done, total int)) (V
 	return verifyResult(t.meta, v), publicError(err)
 }
 
-func verifyResult(meta *metainfo.Torrent, v *engine.Verified) VerifyResult {
+func verifyResult(meta *metainfo.Torrent, v *content.Verified) VerifyResult {
 	geom := meta.Info.Geometry()
 	r := VerifyResult{
 		Name: printable.Of(meta.Info.Name), InfoHash: meta.InfoHash.String(), Dir: v.Dir, Size: meta.Info.Saved(),

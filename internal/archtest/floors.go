@@ -93,6 +93,7 @@ var Rooms = []Room{
 	{"internal/resume", Shell, true}, // its journals speak of storage's files
 	{"internal/journals", Shell, true},
 	{"internal/catalogue", Shell, true}, // its files lie in a folder of state, as resume's do
+	{"internal/content", Shell, true},
 	{"internal/engine", Shell, true},
 
 	{".", Product, true},

@@ -123,7 +123,7 @@ func TestPeersLeaveInPlainWords(t *testing.T) {
 }
 
 // asksFor is the messages of a peer that wants n blocks.
-func asksFor(c content, n int) []byte {
+func asksFor(c payload, n int) []byte {
 	b := wire.AppendSimple(nil, wire.Interested)
 	for i := range n {
 		b = wire.AppendRequest(b, block.Ref{Piece: uint32(i), Length: block.Size})

@@ -13,16 +13,16 @@ import (
 )
 
 // content is a torrent with its bytes.
-type content struct {
+type payload struct {
 	meta  *metainfo.Torrent
 	files map[string][]byte // by path below the folder
 	data  []byte            // all of it
 }
 
 // makeContent makes a torrent of files with these sizes, filled from a seed.
-func makeContent(t testing.TB, name string, pieceLength int64, sizes ...int64) content {
+func makeContent(t testing.TB, name string, pieceLength int64, sizes ...int64) payload {
 	t.Helper()
-	c := content{files: map[string][]byte{}}
+	c := payload{files: map[string][]byte{}}
 	var files []metainfo.NewFile
 	for i, n := range sizes {
 		files = append(files, metainfo.NewFile{Path: []string{"part", string(rune('a' + i))}, Length: n})
@@ -56,7 +56,7 @@ func makeContent(t testing.TB, name string, pieceLength int64, sizes ...int64) c
 }
 
 // private gives the same content as a torrent that keeps to its trackers.
-func (c content) private(t testing.TB) content {
+func (c payload) private(t testing.TB) payload {
 	t.Helper()
 	info := *c.meta.Info
 	info.Private = true
@@ -65,7 +65,7 @@ func (c content) private(t testing.TB) content {
 }
 
 // withTracker gives the same content as a torrent that names a tracker.
-func (c content) withTracker(url string) content {
+func (c payload) withTracker(url string) payload {
 	meta := *c.meta
 	meta.Announce = url
 	c.meta = &meta
@@ -73,14 +73,14 @@ func (c content) withTracker(url string) content {
 }
 
 // piece gives the bytes of a piece.
-func (c content) piece(i uint32) []byte {
+func (c payload) piece(i uint32) []byte {
 	g := c.meta.Info.Geometry()
 	at := g.Offset(i, 0)
 	return c.data[at : at+int64(g.PieceSize(i))]
 }
 
 // write puts the content into a folder.
-func (c content) write(t testing.TB, dir string) {
+func (c payload) write(t testing.TB, dir string) {
 	t.Helper()
 	for path, data := range c.files {
 		path = filepath.Join(dir, path)
@@ -94,7 +94,7 @@ func (c content) write(t testing.TB, dir string) {
 }
 
 // same fails the test unless a folder holds the content.
-func (c content) same(t testing.TB, dir string) {
+func (c payload) same(t testing.TB, dir string) {
 	t.Helper()
 	for path, data := range c.files {
 		got, err := os.ReadFile(filepath.Join(dir, path))
@@ -107,7 +107,7 @@ func (c content) same(t testing.TB, dir string) {
 }
 
 // on opens the torrent's storage on a file system.
-func (c content) on(t testing.TB, fsys storage.FS) storage.Storage {
+func (c payload) on(t testing.TB, fsys storage.FS) storage.Storage {
 	t.Helper()
 	st, err := storage.New(storage.Entries(c.meta.Info), storage.Config{FS: fsys, Pool: storage.NewPool(0)})
 	if err != nil {
@@ -118,7 +118,7 @@ func (c content) on(t testing.TB, fsys storage.FS) storage.Storage {
 
 // memory gives a file system in memory that holds these pieces; all of them
 // when none are named.
-func (c content) memory(t testing.TB, pieces ...uint32) storage.FS {
+func (c payload) memory(t testing.TB, pieces ...uint32) storage.FS {
 	t.Helper()
 	fsys := storage.NewMemFS()
 	if len(pieces) == 0 { // with one write: a file that grows piece by piece is copied again and again
@@ -135,7 +135,7 @@ func (c content) memory(t testing.TB, pieces ...uint32) storage.FS {
 }
 
 // put writes bytes in the place of a piece.
-func (c content) put(t testing.TB, fsys storage.FS, piece uint32, data []byte) {
+func (c payload) put(t testing.TB, fsys storage.FS, piece uint32, data []byte) {
 	t.Helper()
 	st := c.on(t, fsys)
 	defer st.Close()
@@ -145,7 +145,7 @@ func (c content) put(t testing.TB, fsys storage.FS, piece uint32, data []byte) {
 }
 
 // in fails the test unless a file system holds the content.
-func (c content) in(t testing.TB, fsys storage.FS) {
+func (c payload) in(t testing.TB, fsys storage.FS) {
 	t.Helper()
 	st := c.on(t, fsys)
 	defer st.Close()

@@ -27,7 +27,7 @@ var sweep = flag.Bool("sweep", false, "stop at every call, in every way")
 type crashing struct {
 	*world
 	fs   *crashfs.FS
-	c    content
+	c    payload
 	seed *Engine
 	boot resume.Boot
 	host byte

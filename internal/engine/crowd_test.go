@@ -27,7 +27,7 @@ func TestCrowdIsDivided(t *testing.T) {
 			}
 			synctest.Wait()
 		}()
-		come := func(n byte, c content) {
+		come := func(n byte, c payload) {
 			p := w.connect(n, e.Addr(), c)
 			ends = append(ends, p.nc.Close)
 			none := bitfield.New(c.meta.Info.NumPieces())

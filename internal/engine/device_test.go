@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"shoal/internal/block"
+	"shoal/internal/content"
 	"shoal/internal/storage"
 	"shoal/metainfo"
 )
@@ -25,7 +26,7 @@ func TestDevicesShareBuffers(t *testing.T) {
 			sum := int64(0)
 			for _, d := range s.Devices {
 				sum += d.Budget
-				if d.Budget < buffers/maxDevices {
+				if d.Budget < buffers/content.MaxDevices {
 					t.Errorf("with %d devices one has %d bytes", devices, d.Budget)
 				}
 			}
@@ -37,7 +38,7 @@ func TestDevicesShareBuffers(t *testing.T) {
 		for n := range 10 {
 			c := makeContent(t, fmt.Sprintf("on device %d", n), 16<<10, 100_000)
 			all = append(all, add(t, e, Spec{Meta: c.meta, Storage: c.on(t, storage.NewMemFS()), Device: uint64(n + 1)}))
-			bound(min(n+1, maxDevices))
+			bound(min(n+1, content.MaxDevices))
 		}
 		for n, l := range all {
 			l.Stop(t.Context())
@@ -63,7 +64,7 @@ func TestMoveTakesTheDevice(t *testing.T) {
 		t.Skip("there is no second device")
 	}
 	defer os.RemoveAll(to)
-	if deviceAt(to) == deviceAt(t.TempDir()) {
+	if content.DeviceAt(to) == content.DeviceAt(t.TempDir()) {
 		t.Skip("there is no second device")
 	}
 	bubble(t, func(t *testing.T, w *world) {
@@ -71,18 +72,18 @@ func TestMoveTakesTheDevice(t *testing.T) {
 		w.net.SetLink(hostAddr(100), hostAddr(1), slow)
 		e, l := k.run(1, nil)
 		begun(l, 10)
-		old := l.device
+		old := l.content.Device()
 		if err := l.Move(t.Context(), to, nil); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
-		if s := e.DiskStats(); len(s.Devices) != 1 || l.device == old || l.device.key != deviceAt(to) {
-			t.Errorf("it is on %d of %d devices", l.device.key, len(s.Devices))
+		if s := e.DiskStats(); len(s.Devices) != 1 || l.content.Device() == old || l.content.Device().Key() != content.DeviceAt(to) {
+			t.Errorf("it is on %d of %d devices", l.content.Device().Key(), len(s.Devices))
 		}
 		wait(t, l)
 		k.c.same(t, to)
-		if s := e.DiskStats(); s.Devices[0].Written == 0 || old.budget.InUse() != 0 || old.budget.Allocated() != 0 {
-			t.Errorf("written there: %d bytes; %d buffers of the old one are out, %d bytes of it kept", s.Devices[0].Written, old.budget.InUse(), old.budget.Allocated())
+		if s := e.DiskStats(); s.Devices[0].Written == 0 || old.Budget().InUse() != 0 || old.Budget().Allocated() != 0 {
+			t.Errorf("written there: %d bytes; %d buffers of the old one are out, %d bytes of it kept", s.Devices[0].Written, old.Budget().InUse(), old.Budget().Allocated())
 		}
 		// And back, as one of two there.
 		c := makeContent(t, "the other", 16<<10, 100_000)
@@ -93,8 +94,8 @@ func TestMoveTakesTheDevice(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
-		if s := e.DiskStats(); len(s.Devices) != 1 || l.device != other.device || l.device.users != 2 {
-			t.Errorf("%d devices, %d users", len(s.Devices), l.device.users)
+		if s := e.DiskStats(); len(s.Devices) != 1 || l.content.Device() != other.content.Device() || l.content.Device().Users() != 2 {
+			t.Errorf("%d devices, %d users", len(s.Devices), l.content.Device().Users())
 		}
 	})
 }
@@ -108,7 +109,7 @@ func TestMagnetOntoAnotherDevice(t *testing.T) {
 		t.Skip("there is no second device")
 	}
 	defer os.RemoveAll(aside)
-	if deviceAt(aside) == deviceAt(t.TempDir()) {
+	if content.DeviceAt(aside) == content.DeviceAt(t.TempDir()) {
 		t.Skip("there is no second device")
 	}
 	bubble(t, func(t *testing.T, w *world) {

@@ -18,7 +18,7 @@ import (
 // One port serves every torrent of an engine, in both directions at once.
 func TestSeveralTorrentsBehindOnePort(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
-		var all []content
+		var all []payload
 		for _, name := range []string{"one", "two", "three", "four"} {
 			all = append(all, makeContent(t, name, 32<<10, 200_000, 0, 17))
 		}
@@ -330,7 +330,7 @@ func TestBackPressure(t *testing.T) {
 		})})
 		for l.Stats().State != Seeding {
 			time.Sleep(50 * time.Millisecond)
-			if n := e.buffersInUse(); n > 6 {
+			if n := e.disks.BuffersInUse(); n > 6 {
 				t.Fatalf("%d buffers are in use, 6 are allowed", n)
 			}
 			if at := l.Stats(); time.Since(e.origin) > 10*time.Minute {

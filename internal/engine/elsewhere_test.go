@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"shoal/internal/content"
 	"shoal/internal/crashfs"
 	"shoal/internal/journals"
 	"shoal/internal/resume"
@@ -55,7 +56,7 @@ func later(t *testing.T, name string) {
 }
 
 // piecesOf returns how many pieces touch a file.
-func (c content) piecesOf(file int) int {
+func (c payload) piecesOf(file int) int {
 	f, size := &c.meta.Info.Files[file], int64(c.meta.Info.PieceLength)
 	return int((f.Offset+f.Length+size-1)/size - f.Offset/size)
 }
@@ -243,7 +244,7 @@ func TestNamesElsewhere(t *testing.T) {
 				copyTree(t, old, k.dir)
 				had := onDisk(t, old)
 
-				v, err := Verify(t.Context(), VerifySpec{Meta: k.c.meta, Dir: k.dir, StateDir: k.state})
+				v, err := content.Verify(t.Context(), content.VerifySpec{Meta: k.c.meta, Dir: k.dir, StateDir: k.state})
 				if err != nil {
 					t.Fatal(err)
 				}

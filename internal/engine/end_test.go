@@ -87,7 +87,7 @@ func TestEndIsIdempotent(t *testing.T) {
 // Torrents that are added while the engine closes either join it in that or are refused.
 func TestAddWhileClosing(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
-		var contents []content
+		var contents []payload
 		for _, name := range strings.Split("abcdefghijklmnop", "") {
 			contents = append(contents, makeContent(t, name, 16<<10, 30_000))
 		}

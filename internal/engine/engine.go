@@ -12,6 +12,7 @@ import (
 
 	"shoal/internal/catalogue"
 	"shoal/internal/choker"
+	"shoal/internal/content"
 	"shoal/internal/crowd"
 	"shoal/internal/dhtnode"
 	"shoal/internal/infohash"
@@ -106,21 +107,15 @@ const (
 	dialTimeout       = 10 * time.Second
 	// farewell bounds what stopping waits for trackers.
 	farewell = 5 * time.Second
-	// lastClaims bounds what stopping waits for the disk: what is not claimed by then
-	// is checked at the next start.
-	lastClaims = 30 * time.Second
-	// openingTasks is how many torrents are looked at at once.
-	openingTasks = 8
-	// claimingTasks is how many seeds have their pieces claimed at once: file systems
-	// make what several sync at the same time durable together.
-	claimingTasks = 8
+	// lastWrite bounds what stopping waits for the list of torrents to be written.
+	lastWrite = 30 * time.Second
 )
 
 // Errors that callers choose by.
 var (
 	ErrDuplicate = errors.New("torrent already added")
 	ErrClosed    = errors.New("the engine is closed")
-	ErrStopped   = errors.New("stopped")
+	ErrStopped   = content.ErrStopped
 )
 
 // Engine serves many torrents behind one port.
@@ -142,19 +137,13 @@ type Engine struct {
 	line     line
 	share    atomic.Pointer[Share]
 
-	dialSlots  chan struct{}  // half-open connections
-	porch      porch          // incoming handshakes
-	asks       asks           // announces, in their turn
-	checkSlots chan struct{}  // long checks
-	openings   *mailbox.Tasks // torrents to be opened and checked
-	adoptions  *mailbox.Tasks // seeds whose pieces are to be claimed
-
-	devices devices
-	rooms   rooms
+	dialSlots chan struct{} // half-open connections
+	porch     porch         // incoming handshakes
+	asks      asks          // announces, in their turn
 
 	seats seating // who is connected
 
-	journals *journals.Store
+	disks *content.Shared // files, journals, devices, and what tasks with them wait for
 
 	memory      *memory                     // nil: nothing is remembered
 	closeMemory func(context.Context) error // likewise
@@ -187,18 +176,16 @@ func New(cfg Config) (*Engine, error) {
 	openFiles := cfg.fit(storage.HandleLimit())
 	e := &Engine{
 		cfg: cfg, log: cfg.Log, origin: cfg.Origin,
-		files:      storage.NewPool(openFiles),
-		spares:     new(peerconn.Spares),
-		trackers:   &trackerclient.Client{Network: cfg.Network, UserAgent: wire.UserAgent(cfg.Version), RootCAs: cfg.RootCAs, LAN: cfg.LANTrackers},
-		webSeeds:   &webseed.Client{Network: cfg.Network, UserAgent: wire.UserAgent(cfg.Version), RootCAs: cfg.RootCAs},
-		dialSlots:  make(chan struct{}, cfg.HalfOpen),
-		porch:      newPorch(cfg.Handshakes),
-		checkSlots: make(chan struct{}, longChecks),
-		openings:   mailbox.NewTasks(openingTasks, nil),
-		inboxes:    mailbox.NewInboxes[event](inboxSize),
-		seats:      seating{crowd: crowd.New(cfg.Crowd)},
-		torrents:   make(map[[20]byte]*Torrent),
-		closedCh:   make(chan struct{}),
+		files:     storage.NewPool(openFiles),
+		spares:    new(peerconn.Spares),
+		trackers:  &trackerclient.Client{Network: cfg.Network, UserAgent: wire.UserAgent(cfg.Version), RootCAs: cfg.RootCAs, LAN: cfg.LANTrackers},
+		webSeeds:  &webseed.Client{Network: cfg.Network, UserAgent: wire.UserAgent(cfg.Version), RootCAs: cfg.RootCAs},
+		dialSlots: make(chan struct{}, cfg.HalfOpen),
+		porch:     newPorch(cfg.Handshakes),
+		inboxes:   mailbox.NewInboxes[event](inboxSize),
+		seats:     seating{crowd: crowd.New(cfg.Crowd)},
+		torrents:  make(map[[20]byte]*Torrent),
+		closedCh:  make(chan struct{}),
 	}
 	e.share.Store(&cfg.Share)
 	e.line = newLine(e)
@@ -209,11 +196,13 @@ func New(cfg Config) (*Engine, error) {
 	e.SetLimits(cfg.Limits)
 	e.places.e = e
 	e.ctx, e.cancel = context.WithCancel(context.Background())
-	e.journals = journals.New(journals.Config{StateDir: cfg.StateDir, Log: e.log, Twin: cfg.twin()})
+	e.disks = content.NewShared(content.SharedConfig{
+		Pool: e.files, Log: e.log, Buffers: cfg.Buffers, Workers: cfg.Workers, KeepCached: cfg.KeepCached,
+		Journals: journals.New(journals.Config{StateDir: cfg.StateDir, Log: e.log, Twin: cfg.twin()}),
+	})
 	if s := cfg.seams; s != nil {
 		e.files.OpenFoldersWith(s.folder)
 	}
-	e.adoptions = mailbox.NewTasks(claimingTasks, e.openings)
 	var lo *catalogue.Loaded
 	if cfg.Remember {
 		var err error
@@ -238,9 +227,9 @@ func New(cfg Config) (*Engine, error) {
 	for _, d := range e.doors {
 		e.wg.Go(func() { e.acceptLoop(d.Streams) })
 	}
-	e.wg.Go(e.watch)
-	if e.journals.Kept() {
-		e.wg.Go(func() { e.journals.SweepSoon(e.ctx, e.inUse) })
+	e.wg.Go(func() { e.disks.Watch(e.ctx, e.contents) })
+	if j := e.disks.Journals(); j.Kept() {
+		e.wg.Go(func() { j.SweepSoon(e.ctx, e.inUse) })
 	}
 	e.wg.Go(func() { e.line.run(e.ctx) })
 	return e, nil
@@ -372,13 +361,11 @@ func (e *Engine) Close(ctx context.Context) error {
 	e.asks.refusals.Wait()
 	err = errors.Join(err, e.trackers.Close())
 	e.places.close()
-	e.openings.Wait()
-	e.adoptions.Wait()
-	e.closeDevices()
+	e.disks.Close()
 	if e.memory != nil {
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastClaims)
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWrite)
 		defer cancel()
 		err = errors.Join(err, e.closeMemory(last))
 	}
-	return errors.Join(err, e.journals.Close())
+	return errors.Join(err, e.disks.Journals().Close())
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"shoal/internal/block"
+	"shoal/internal/content"
 	"shoal/internal/crashfs"
 	"shoal/internal/storage"
 	"shoal/internal/wire"
@@ -115,7 +116,7 @@ func TestLargerFileIsAdopted(t *testing.T) {
 		if b, err := os.ReadFile(filepath.Join(k.path(0))); err != nil || len(b) != 100_008 || string(b[100_000:]) != "and more" {
 			t.Errorf("%d bytes, %v", len(b), err)
 		}
-		if v, err := Verify(t.Context(), VerifySpec{Meta: k.c.meta, Dir: k.dir}); err != nil || v.States[0].Size != 100_008 || !v.Good.All() {
+		if v, err := content.Verify(t.Context(), content.VerifySpec{Meta: k.c.meta, Dir: k.dir}); err != nil || v.States[0].Size != 100_008 || !v.Good.All() {
 			t.Errorf("verify: %+v, %v", v, err)
 		}
 	})

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"shoal/internal/content"
 	"shoal/internal/resume"
 	"shoal/internal/simnet"
 	"shoal/internal/storage"
@@ -22,12 +23,12 @@ import (
 // kept is a torrent in a real folder, with a journal, from one engine to the next.
 type kept struct {
 	*world
-	c          content
+	c          payload
 	dir, state string
 	seed       *Engine
 }
 
-func (w *world) kept(c content) *kept {
+func (w *world) kept(c payload) *kept {
 	w.t.Helper()
 	k := &kept{w, c, filepath.Join(w.t.TempDir(), "downloads"), w.t.TempDir(), w.engine(100, Config{})}
 	if err := os.Mkdir(k.dir, 0o777); err != nil {
@@ -143,7 +144,7 @@ func TestFolderIsGone(t *testing.T) {
 				seed := stand(t, k.dir)
 				_, l := k.run(2, func(s *Spec) { s.SeedOnly = seed })
 				events := watch(t, l)
-				if s := checkedNow(t, l); s.State != Missing || !errors.Is(s.Err, errNotThere) {
+				if s := checkedNow(t, l); s.State != Missing || !errors.Is(s.Err, content.ErrNotThere) {
 					t.Fatalf("with no folder: %+v", s)
 				}
 				time.Sleep(time.Minute)

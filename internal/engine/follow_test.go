@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"shoal/internal/content"
 )
 
 // relink moves a part of a torrent's files elsewhere, and puts a link in its place.
@@ -69,7 +71,7 @@ func TestLinksOfTheUser(t *testing.T) {
 					t.Fatal(err)
 				}
 
-				v, err := Verify(t.Context(), VerifySpec{Meta: k.c.meta, Dir: k.dir})
+				v, err := content.Verify(t.Context(), content.VerifySpec{Meta: k.c.meta, Dir: k.dir})
 				if err != nil || v.Good.Count()+1 != k.c.meta.Info.NumPieces() {
 					t.Fatalf("verify: %+v, %v", v, err)
 				}
@@ -194,7 +196,7 @@ func TestVerifyNamesWhatIsNoFile(t *testing.T) {
 				if err := errors.Join(os.Remove(full), plant(full)); err != nil {
 					t.Fatal(err)
 				}
-				v, err := Verify(t.Context(), VerifySpec{Meta: k.c.meta, Dir: k.dir, StateDir: k.state})
+				v, err := content.Verify(t.Context(), content.VerifySpec{Meta: k.c.meta, Dir: k.dir, StateDir: k.state})
 				if err != nil {
 					t.Fatal(err)
 				}

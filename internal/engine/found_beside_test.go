@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"shoal/internal/content"
 )
 
 // Some clients call the folder after the .torrent file: data in it is found, whatever browsers
@@ -53,7 +55,7 @@ func TestFoundByFileName(t *testing.T) {
 					}
 					k := w.kept(named(t, "", name, paths...))
 					k.c.lay(t, k.dir, at)
-					v, err := Verify(t.Context(), VerifySpec{Meta: k.c.meta, Dir: k.dir, FileName: c.file})
+					v, err := content.Verify(t.Context(), content.VerifySpec{Meta: k.c.meta, Dir: k.dir, FileName: c.file})
 					if err != nil || v.Good.All() != c.found {
 						t.Errorf("verify: %d good (%v)", v.Good.Count(), err)
 					}
@@ -89,7 +91,7 @@ func TestFoundBesideWrong(t *testing.T) {
 					}
 					half := strings.HasSuffix(at, "*")
 					before := onDisk(t, k.dir)
-					v, err := Verify(t.Context(), VerifySpec{Meta: k.c.meta, Dir: k.dir, StateDir: k.state})
+					v, err := content.Verify(t.Context(), content.VerifySpec{Meta: k.c.meta, Dir: k.dir, StateDir: k.state})
 					if err != nil || v.Good.All() == half || int(v.Good.Count()) < 10 {
 						t.Errorf("verify: %d good (%v)", v.Good.Count(), err)
 					}
@@ -163,7 +165,7 @@ func TestFoundBesideOdd(t *testing.T) {
 					if err := make(exact); err != nil {
 						t.Fatal(err)
 					}
-					v, err := Verify(t.Context(), VerifySpec{Meta: k.c.meta, Dir: k.dir})
+					v, err := content.Verify(t.Context(), content.VerifySpec{Meta: k.c.meta, Dir: k.dir})
 					if err != nil || !v.Good.All() {
 						t.Errorf("verify: %d good (%v)", v.Good.Count(), err)
 					}
@@ -213,7 +215,7 @@ func TestFoundBetter(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				v, err := Verify(t.Context(), VerifySpec{Meta: k.c.meta, Dir: k.dir, FileName: "named.torrent"})
+				v, err := content.Verify(t.Context(), content.VerifySpec{Meta: k.c.meta, Dir: k.dir, FileName: "named.torrent"})
 				if err != nil || v.Good.All() == c.tenth || int64(v.Good.Len()-v.Good.Count())<<14 > most {
 					t.Errorf("verify: %d good (%v)", v.Good.Count(), err)
 				}
@@ -290,7 +292,7 @@ func TestFoundSmall(t *testing.T) {
 							t.Fatal(err)
 						}
 					}
-					v, err := Verify(t.Context(), VerifySpec{Meta: k.c.meta, Dir: k.dir, FileName: "named.torrent"})
+					v, err := content.Verify(t.Context(), content.VerifySpec{Meta: k.c.meta, Dir: k.dir, FileName: "named.torrent"})
 					if err != nil || !v.Good.All() {
 						t.Errorf("verify: %d of %d good (%v)", v.Good.Count(), v.Good.Len(), err)
 					}
@@ -330,7 +332,7 @@ func TestFoundTwins(t *testing.T) {
 			for _, size := range []int{namedSize, 3000} { // and with no piece of their own
 				made, dir := sized(t, "", "T", func(i int) int { return size + 10*i }, c.paths...), t.TempDir()
 				made.lay(t, dir, c.at)
-				v, err := Verify(t.Context(), VerifySpec{Meta: made.meta, Dir: dir})
+				v, err := content.Verify(t.Context(), content.VerifySpec{Meta: made.meta, Dir: dir})
 				if err != nil || !v.Good.All() {
 					t.Errorf("%d bytes each: %d of %d good (%v): %q", size, v.Good.Count(), v.Good.Len(), err, v.Paths)
 				}

@@ -5,7 +5,6 @@ import (
 	"crypto/sha1"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path"
@@ -15,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"shoal/internal/storage"
+	"shoal/internal/content"
 	"shoal/metainfo"
 )
 
@@ -23,16 +22,16 @@ import (
 // file keys as they stand in the torrent.
 const namedSize = 120_000
 
-func named(t testing.TB, extra, name string, paths ...string) content {
+func named(t testing.TB, extra, name string, paths ...string) payload {
 	return sized(t, extra, name, func(int) int { return namedSize }, paths...)
 }
 
 // sized is named with files of other sizes.
-func sized(t testing.TB, extra, name string, size func(file int) int, paths ...string) content {
+func sized(t testing.TB, extra, name string, size func(file int) int, paths ...string) payload {
 	t.Helper()
 	const pieceLength = 16 << 10
 	str := func(s string) string { return fmt.Sprintf("%d:%s", len(s), s) }
-	c := content{files: map[string][]byte{}}
+	c := payload{files: map[string][]byte{}}
 	rng := rand.NewChaCha8([32]byte{byte(len(paths)), byte(len(name))})
 	list := ""
 	for i, p := range paths {
@@ -71,9 +70,9 @@ func sized(t testing.TB, extra, name string, size func(file int) int, paths ...s
 
 // lay writes the files of a torrent as another client left them: at has their paths, in the
 // order of the torrent; a path with a star behind it holds the first half of the bytes.
-func (c content) lay(t testing.TB, dir string, at []string) (left content) {
+func (c payload) lay(t testing.TB, dir string, at []string) (left payload) {
 	t.Helper()
-	left = content{meta: c.meta, data: c.data, files: map[string][]byte{}}
+	left = payload{meta: c.meta, data: c.data, files: map[string][]byte{}}
 	for i, f := range c.meta.Info.Files {
 		if i >= len(at) || at[i] == "" {
 			continue
@@ -174,7 +173,7 @@ func TestFoundLayouts(t *testing.T) {
 				before := onDisk(t, k.dir)
 				pieces := int(k.c.meta.Info.NumPieces())
 
-				v, err := Verify(t.Context(), VerifySpec{Meta: k.c.meta, Dir: k.dir, StateDir: k.state})
+				v, err := content.Verify(t.Context(), content.VerifySpec{Meta: k.c.meta, Dir: k.dir, StateDir: k.state})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -202,7 +201,7 @@ func TestFoundLayouts(t *testing.T) {
 				if err := e.Close(t.Context()); err != nil {
 					t.Fatal(err)
 				}
-				want := content{files: map[string][]byte{}}
+				want := payload{files: map[string][]byte{}}
 				for name, data := range left.files {
 					for _, suffix := range []string{".part", ".!qB", ".!ut", ".!bt"} {
 						name = strings.TrimSuffix(name, suffix)
@@ -327,7 +326,7 @@ func TestFoundIsNotIt(t *testing.T) {
 		}
 		_, g := k.run(3, nil)
 		wait(t, g)
-		if st := g.Stats(); st.Swarm.Downloaded > namedSize+2<<14 || st.Hashed > int(k.c.meta.Info.NumPieces())*mostSearches {
+		if st := g.Stats(); st.Swarm.Downloaded > namedSize+2<<14 || st.Hashed > int(k.c.meta.Info.NumPieces())*4 {
 			t.Errorf("%d bytes fetched, %d hashed", st.Swarm.Downloaded, st.Hashed)
 		}
 		for _, name := range []string{"a_b.mkv", "a-b.mkv", "ab.mkv", "A_B.MKV", "a b.mkv", "a.b.mkv", "e_f.mkv"} {
@@ -336,51 +335,8 @@ func TestFoundIsNotIt(t *testing.T) {
 			}
 		}
 		left.same(t, k.dir)
-		content{files: map[string][]byte{"Re_ x/a:b.mkv": k.c.data[:namedSize], "Re_ x/EF.mkv": data}}.same(t, k.dir)
+		payload{files: map[string][]byte{"Re_ x/a:b.mkv": k.c.data[:namedSize], "Re_ x/EF.mkv": data}}.same(t, k.dir)
 	})
-}
-
-// A folder is listed once, whatever the number of names, and nothing is looked up by each
-// spelling of a name.
-func TestFindIsBounded(t *testing.T) {
-	const files = 20_000
-	fsys := &countingFS{FS: storage.NewMemFS()}
-	info := &metainfo.Info{Name: "x:", SafeName: "x_", RawName: "x:", MultiFile: true}
-	var all []int
-	if err := fsys.Mkdir("x_"); err != nil {
-		t.Fatal(err)
-	}
-	for i := range files {
-		raw := []string{"x:", fmt.Sprintf("file: %d", i)}
-		info.Files = append(info.Files, metainfo.File{Path: raw, RawPath: raw, SafePath: []string{"x_", fmt.Sprintf("file_ %d", i)}, Length: 1, Offset: int64(i)})
-		all = append(all, i)
-		h, err := fsys.Open(fmt.Sprintf("x_/file_ %d", i), storage.Create)
-		if err == nil {
-			_, err = h.WriteV([][]byte{{1}}, 0)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	found := findFiles(fsys, info, "", all)
-	if len(found) != files || fsys.lists > 3 || fsys.stats > files {
-		t.Errorf("%d found, %d listings, %d look-ups", len(found), fsys.lists, fsys.stats)
-	}
-}
-
-type countingFS struct {
-	storage.FS
-	lists, stats int
-}
-
-func (c *countingFS) List(name string, most int) ([]fs.DirEntry, bool, error) {
-	c.lists++
-	return c.FS.(storage.Lister).List(name, most)
-}
-
-func (c *countingFS) Lstat(name string) (fs.FileInfo, error) {
-	c.stats++
-	return c.FS.Lstat(name)
 }
 
 // With a folder for unfinished files, what another client left in the torrent's own is found
@@ -397,6 +353,6 @@ func TestFoundDespiteIncompleteDir(t *testing.T) {
 		if n := g.Stats().Swarm.Downloaded; n > namedSize {
 			t.Errorf("%d bytes fetched", n)
 		}
-		content{files: map[string][]byte{"Re_ x/a_b.mkv": k.c.data[:namedSize], "Re_ x/c_d.mkv": k.c.data[namedSize:]}}.only(t, k.dir)
+		payload{files: map[string][]byte{"Re_ x/a_b.mkv": k.c.data[:namedSize], "Re_ x/c_d.mkv": k.c.data[namedSize:]}}.only(t, k.dir)
 	})
 }

@@ -29,7 +29,7 @@ import (
 // other one is fetched meanwhile from an honest seed, over a slow road.
 type siege struct {
 	*world
-	c      content // of the torrent that is attacked
+	c      payload // of the torrent that is attacked
 	log    tally
 	victim *Engine
 	here   *Torrent // the attacked one

@@ -32,7 +32,7 @@ func TestIdleTorrentsCostNoGoroutine(t *testing.T) {
 		e := w.engine(1, Config{})
 		before := runtime.NumGoroutine()
 		const n = 1000
-		var contents []content
+		var contents []payload
 		for i := range n {
 			c := makeContent(t, fmt.Sprintf("idle %d", i), 16<<10, 100)
 			contents = append(contents, c)

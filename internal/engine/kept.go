@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"time"
 
 	"shoal/internal/catalogue"
@@ -58,4 +60,28 @@ func shareOf(kept *catalogue.Share) *Share {
 		s.Then = share.Pause // of a later version
 	}
 	return s
+}
+
+// keepPaths writes down where a torrent's files are and what they are called.
+func (t *Torrent) keepPaths(c *catalogue.Choices) {
+	w := t.content.Where()
+	c.Dir, c.Suffix, c.IncompleteDir, c.Renamed = w.Dir, w.Suffix, w.IncompleteDir, nil
+	for _, i := range slices.Sorted(maps.Keys(w.Named)) {
+		c.Renamed = append(c.Renamed, catalogue.Rename{File: i, Path: w.Named[i]})
+	}
+}
+
+// pathsOf is the reverse. The journal knows better.
+func pathsOf(c *catalogue.Choices) *Paths {
+	if c.Suffix == "" && c.IncompleteDir == "" && len(c.Renamed) == 0 {
+		return nil
+	}
+	p := &Paths{Suffix: c.Suffix, IncompleteDir: c.IncompleteDir}
+	for _, r := range c.Renamed {
+		if p.Named == nil {
+			p.Named = Names{}
+		}
+		p.Named[r.File] = r.Path
+	}
+	return p
 }

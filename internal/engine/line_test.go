@@ -38,7 +38,7 @@ func TestDownloadsWaitInLine(t *testing.T) {
 		seed := w.engine(1, Config{})
 		e := w.engine(2, Config{Queue: Queue{Downloads: 2}, Limits: Limits{Down: 256 * kib}})
 		var all []*Torrent
-		var contents []content
+		var contents []payload
 		for i := range 4 {
 			c := makeContent(t, fmt.Sprintf("in line %d", i), 64*kib, int64(i+1)<<20)
 			w.seed(seed, c)

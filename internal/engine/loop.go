@@ -4,19 +4,17 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
 	"time"
 
 	"shoal/internal/bitfield"
+	"shoal/internal/content"
 	"shoal/internal/dht"
-	"shoal/internal/disk"
 	"shoal/internal/mono"
 	"shoal/internal/netio"
 	"shoal/internal/peerbook"
 	"shoal/internal/peerconn"
-	"shoal/internal/resume"
 	"shoal/internal/swarm"
 	"shoal/internal/upkeep"
 	"shoal/internal/webseed"
@@ -47,7 +45,7 @@ func (t *Torrent) loop() {
 			t.shutdown()
 			return
 		}
-		deadline = min(t.upkeep.Deadline(), t.share.Deadline(), t.pub.publish(t.e.now(), t.idle()))
+		deadline = min(t.content.Deadline(), t.share.Deadline(), t.pub.publish(t.e.now(), t.idle()))
 		if t.swarm != nil {
 			deadline = min(deadline, t.swarm.Deadline())
 		}
@@ -63,7 +61,7 @@ func (t *Torrent) loop() {
 
 // tick does what is due.
 func (t *Torrent) tick(now mono.Time) {
-	t.upkeep.Tick(now)
+	t.content.Tick(now)
 	if t.swarm != nil {
 		t.limitSlots()
 		t.swarm.Tick(now)
@@ -82,8 +80,8 @@ func (t *Torrent) idle() bool {
 func (t *Torrent) apply(ev event) {
 	now := t.e.now()
 	switch ev.kind {
-	case evSettled:
-		t.afterSettle(now, ev.with.(*settled))
+	case evContent:
+		t.contentReports(now, ev.with.(content.Report))
 		return
 	case evStop:
 		t.fail(ErrStopped)
@@ -95,28 +93,12 @@ func (t *Torrent) apply(ev event) {
 		t.prioritise()
 		close(ev.with.(chan struct{}))
 		return
-	case evChange:
-		t.startChange(ev.with.(*change))
-		return
-	case evOpened:
-		ev.with.(chan whatOpen) <- t.whatIsOpen()
-		return
 	case evAnew:
-		t.anew.Store(true)
-		t.upkeep.Hurry(now)
-		return
-	case evSpoilt:
-		if ev.n == t.gen || ev.n == anyOpening && t.cur != nil {
-			t.spoilt(now, ev.with.(error))
-		}
+		t.content.FetchAgain(now)
 		return
 	case evLooked:
 		err, _ := ev.with.(error)
 		t.looked(err)
-		return
-	case evSynced:
-		err, _ := ev.with.(error)
-		t.afterSync(now, ev.n, err)
 		return
 	case evSlots:
 		if t.slots = int(ev.n); ev.n <= 0 {
@@ -137,12 +119,6 @@ func (t *Torrent) apply(ev event) {
 		t.swarm.Unsent(now, swarm.PeerKey(ev.key), int(ev.n))
 	case evPartsSent:
 		t.swarm.PartsSent(now, swarm.PeerKey(ev.key), int(ev.n))
-	case evChecked:
-		t.checkedPiece(now, ev.n, ev.with.(*disk.Result))
-	case evGoesOn:
-		if ev.n == t.gen {
-			t.upkeep.Written()
-		}
 	case evClosed:
 		t.closed(now, swarm.PeerKey(ev.key), ev.with.(error))
 	case evJoined:
@@ -167,8 +143,6 @@ func (t *Torrent) apply(ev event) {
 		t.swarm.Searched(now, int(ev.n))
 	case evAnnounced:
 		t.announced(now, ev.with.(*saying))
-	case evUnreadable:
-		t.unreadable(now, uint32(ev.n), ev.with.(error))
 	case evWeb:
 		t.webBatch(now, ev.with.(*webseed.Batch))
 	case evWebPlace:
@@ -198,7 +172,7 @@ func (t *Torrent) hear(now mono.Time, key swarm.PeerKey, items []peerconn.Item, 
 func (t *Torrent) putBack(items []peerconn.Item) {
 	for _, it := range items {
 		if it.Block != nil {
-			t.device.budget.Put(it.Block)
+			t.content.Put(it.Block)
 		}
 	}
 }
@@ -213,12 +187,10 @@ func (t *Torrent) refuse(ev event) {
 		ev.batch.Recycle()
 	case evJoined:
 		ev.with.(*arrival).nc.Close()
-	case evSettled:
-		t.cur = ev.with.(*settled).o // to be closed at the end
+	case evContent:
+		t.content.Refuse(ev.with.(content.Report))
 	case evWeb:
 		t.refuseWeb(ev.with.(*webseed.Batch))
-	case evChange:
-		ev.with.(*change).done <- ErrStopped
 	case evPriorities:
 		close(ev.with.(chan struct{}))
 	}
@@ -229,19 +201,19 @@ func (t *Torrent) start(now mono.Time, have *bitfield.Bitfield) {
 	began := t.swarm != nil
 	if began { // with the info-hash
 		t.swarm.Known(now, swarm.Known{
-			Geometry: t.geom, Have: have, Metadata: t.info.Raw, Priorities: t.piecePriorities(), Web: t.webConfig(),
+			Geometry: t.geom, Have: have, Metadata: t.info.Raw, Priorities: t.content.PiecePriorities(), Web: t.webConfig(),
 		})
 	} else {
 		cfg := t.swarmConfig()
 		cfg.Geometry, cfg.Have, cfg.Metadata, cfg.Web = t.geom, have, t.info.Raw, t.webConfig()
 		t.swarm = swarm.New(cfg, now, newRand())
-		if prio := t.piecePriorities(); prio != nil {
+		if prio := t.content.PiecePriorities(); prio != nil {
 			t.swarm.SetPriorities(now, prio)
 		}
 		t.swarm.Found(now, peerbook.Manual, t.spec.Peers, nil)
 	}
 	t.limitSlots()
-	t.had.set(have)
+	t.content.Have(have)
 	t.mode = upkeep.Run // as a swarm begins
 	t.stand(now)
 	t.open.Store(!t.resting)
@@ -331,47 +303,6 @@ func (t *Torrent) parted(l *link, reason error) {
 	}
 }
 
-// checkedPiece takes the outcome of a piece. What an opening tells that is gone
-// does not count: the piece was looked at since.
-func (t *Torrent) checkedPiece(now mono.Time, gen int32, r *disk.Result) {
-	switch {
-	case gen != t.gen:
-		t.swarm.Unwritten(now, r.Piece)
-	case r.Err == nil:
-		t.swarm.Checked(now, r.Piece, r.OK, r.Sums)
-		if r.OK {
-			t.had.add(r.Piece)
-			t.upkeep.Written()
-			if t.cur.committer != nil {
-				t.cur.committer.Verified(r.Piece)
-			}
-		}
-	case errors.Is(r.Err, resume.ErrChanged):
-		t.swarm.Unwritten(now, r.Piece)
-		t.spoilt(now, r.Err)
-	case t.leftOut(t.cur, r.Err):
-		t.swarm.Unwritten(now, r.Piece)
-		t.leaveOut()
-	default:
-		if !r.Stalled { // else it is written again
-			t.swarm.Unwritten(now, r.Piece)
-		}
-		t.unwritten(now, r.Err)
-	}
-}
-
-// unreadable takes a read for a peer that failed. What was changed is found by how
-// the files look; where the device failed, the piece is read again.
-func (t *Torrent) unreadable(now mono.Time, piece uint32, err error) {
-	switch {
-	case errors.Is(err, disk.ErrClosed):
-	case errors.Is(err, resume.ErrChanged):
-		t.spoilt(now, err)
-	default:
-		t.spoilt(now, fmt.Errorf("read piece %d to serve it: %w", piece, err), piece)
-	}
-}
-
 // send gives a peer's connection what the swarm wrote for it.
 func (t *Torrent) send(key swarm.PeerKey, out swarm.Out) {
 	if l := t.peers[key]; l != nil {
@@ -385,17 +316,11 @@ func (t *Torrent) perform(effects []swarm.Effect) {
 		e := &effects[i]
 		switch e.Kind {
 		case swarm.Store:
-			if t.cur == nil {
-				t.device.budget.Put(e.Block)
-				continue
-			}
-			t.cur.disk.Store(e.Ref, e.Block, e.Sums)
+			t.content.Store(e.Ref, e.Block, e.Sums)
 		case swarm.Discard:
-			t.device.budget.Put(e.Block)
+			t.content.Put(e.Block)
 		case swarm.Forget:
-			if t.cur != nil {
-				t.cur.disk.Forget(e.Piece)
-			}
+			t.content.Forget(e.Piece)
 		case swarm.Drop:
 			t.part(e.Peer, errors.New(cmp.Or(e.Text, e.Why.Words())))
 		case swarm.Dial:
@@ -416,8 +341,8 @@ func (t *Torrent) perform(effects []swarm.Effect) {
 		case swarm.Metadata:
 			t.magnet.came = true
 		case swarm.PieceVerified:
-			if e.Cold && t.cur != nil && t.readers.Load() == 0 {
-				t.cur.cold.add(e.Piece)
+			if e.Cold && t.readers.Load() == 0 {
+				t.content.Cold(e.Piece)
 			}
 			t.tell(Event{Kind: EventPieceVerified, Piece: int(e.Piece)})
 		case swarm.PieceFailed:
@@ -427,7 +352,7 @@ func (t *Torrent) perform(effects []swarm.Effect) {
 		case swarm.Web:
 			t.webAct(e.Web)
 		case swarm.Complete:
-			t.sync()
+			t.content.Sync()
 		}
 	}
 }
@@ -465,46 +390,6 @@ func (t *Torrent) findPeers(ctx context.Context) {
 	t.post(event{kind: evSearched, n: int32(holders)})
 }
 
-// sync makes durable what is complete, then says so.
-func (t *Torrent) sync() {
-	if t.syncing || t.synced || t.cur == nil {
-		return
-	}
-	t.syncing = true
-	o := t.cur
-	t.tasks.Go(func() {
-		ctx, cancel := t.ctx.Child()
-		defer cancel()
-		t.post(event{kind: evSynced, n: o.gen, with: o.sync(ctx)})
-	})
-}
-
-func (t *Torrent) afterSync(now mono.Time, gen int32, err error) {
-	t.syncing = false
-	switch {
-	case gen != t.gen || t.cur == nil:
-		// It is looked at anew, and synced after that.
-		if t.cur != nil && t.swarm.Complete() {
-			t.sync()
-		}
-	case errors.Is(err, context.Canceled), errors.As(err, new(*resume.SyncError)):
-		// The end, or told of by the committer.
-	case err != nil && t.spec.Storage != nil:
-		// Its syncs fail from now on, and it can't be opened again.
-		t.fail(fmt.Errorf("make the download durable: %w", err))
-	case err != nil:
-		t.spoilt(now, fmt.Errorf("make the download durable: %w", err))
-	case !t.synced && t.swarm.Complete():
-		if t.goHome() {
-			return
-		}
-		t.synced = true
-		t.pub.publishNow(now)
-		t.complete.Open()
-		t.tell(Event{Kind: EventComplete})
-	}
-}
-
 // shutdown ends everything the torrent has running, in the order in which one
 // needs the other, and then the torrent.
 func (t *Torrent) shutdown() {
@@ -528,8 +413,9 @@ func (t *Torrent) shutdown() {
 	t.conns.Wait()
 	t.tasks.Wait()
 	t.webLeave()
-	t.closeFiles()
-	t.e.leaveDevice(t.device)
+	if err := t.content.Close(); err != nil && errors.Is(t.errText, ErrStopped) {
+		t.e.log.Warn("close files", "torrent", t.info.Name, "err", err)
+	}
 	t.e.memory.ended(t)
 	t.e.forget(t)
 	t.e.unseat(t)
@@ -543,25 +429,6 @@ func (t *Torrent) shutdown() {
 	}
 	t.events.close()
 	t.stopped.Open()
-}
-
-// closeFiles claims what is verified and gives the files up. Nobody uses them any
-// more.
-func (t *Torrent) closeFiles() {
-	ctx, cancel := context.WithTimeout(context.Background(), lastClaims)
-	defer cancel()
-	var err error
-	if t.cur != nil {
-		t.source.set(nil)
-		err = t.cur.close(ctx, true)
-		t.cur = nil
-	}
-	if t.spec.Storage != nil {
-		err = errors.Join(err, t.spec.Storage.Close())
-	}
-	if err != nil && errors.Is(t.errText, ErrStopped) {
-		t.e.log.Warn("close files", "torrent", t.info.Name, "err", err)
-	}
 }
 
 // forget takes a torrent that has ended off the list.

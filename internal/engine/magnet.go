@@ -83,12 +83,10 @@ func (e *Engine) AddMagnet(m MagnetSpec) (*Magnet, error) {
 	}
 	t := e.newTorrent(&spec)
 	t.magnet = &Magnet{t: t, spec: m, ready: make(chan struct{})}
-	at, err := newPlace(spec.Dir)
-	if err != nil {
+	if err := t.content.Locate(spec.Dir); err != nil {
 		return nil, err
 	}
-	t.at.Store(at)
-	if t.device = e.deviceOf(&spec); t.device == nil {
+	if !t.content.Enter() {
 		return nil, ErrClosed
 	}
 	t.pub.init(t)
@@ -99,7 +97,7 @@ func (e *Engine) AddMagnet(m MagnetSpec) (*Magnet, error) {
 	t.swarm.Found(now, peerbook.Manual, spec.Peers, nil)
 	t.swarm.Found(now, peerbook.Link, m.Peers, nil)
 	if err := e.enlistMagnet(t.magnet); err != nil {
-		e.leaveDevice(t.device)
+		t.content.Leave()
 		return nil, err
 	}
 	return t.magnet, nil
@@ -243,7 +241,7 @@ func (t *Torrent) learn(now mono.Time) {
 		return
 	}
 	t.tasks.Go(func() {
-		err := t.firstLook(t.at.Load().given)
+		err := t.content.FirstLook(t.content.Dir())
 		t.post(event{kind: evLooked, with: err})
 	})
 }
@@ -265,14 +263,11 @@ func (t *Torrent) become(raw []byte) error {
 		// BEP 27: a link can't add to what a private torrent names.
 		meta.URLList, t.spec.WebSeeds = nil, nil
 	}
+	var prio []uint8
+	var paths *Paths
 	if choose := t.magnet.spec.Choose; choose != nil {
-		prio, paths, err := choose(meta)
-		if err != nil {
+		if prio, paths, err = choose(meta); err != nil {
 			return err
-		}
-		t.spec.Paths = paths
-		if prio != nil {
-			t.prio.Store(&prio)
 		}
 	}
 	t.spec.Meta, t.info, t.geom = meta, info, info.Geometry()
@@ -282,10 +277,7 @@ func (t *Torrent) become(raw []byte) error {
 		t.conn.SetBounds(wire.BoundsOf(t.geom, t.geom.Pieces))
 	}
 	t.magnet.meta = meta
-	if err := t.checkPaths(t.spec.Paths); err != nil {
-		return err
-	}
-	return t.checkPriorities(t.priorities())
+	return t.content.Learn(info, paths, prio)
 }
 
 // looked takes that the folder was looked at. The torrent goes on the list, and its

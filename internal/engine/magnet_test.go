@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha1"
 	"errors"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -15,10 +16,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"shoal/internal/disk"
+	"shoal/internal/content"
 	"shoal/internal/infohash"
+	"shoal/internal/journals"
 	"shoal/internal/mono"
 	"shoal/internal/peerconn"
+	"shoal/internal/storage"
 	"shoal/internal/swarm"
 	"shoal/internal/why"
 	"shoal/internal/wire"
@@ -26,7 +29,7 @@ import (
 )
 
 // magnet begins with an info-hash, in a folder of its own.
-func (w *world) magnet(e *Engine, c content, m MagnetSpec) (*Magnet, string) {
+func (w *world) magnet(e *Engine, c payload, m MagnetSpec) (*Magnet, string) {
 	w.t.Helper()
 	dir := w.t.TempDir()
 	m.InfoHash, m.Spec.Dir = c.meta.InfoHash, dir
@@ -50,7 +53,7 @@ func known(t *testing.T, m *Magnet) *Torrent {
 }
 
 // onDisk fails the test unless a folder has the content.
-func (c content) onDisk(t *testing.T, dir string) {
+func (c payload) onDisk(t *testing.T, dir string) {
 	t.Helper()
 	for path, want := range c.files {
 		got, err := os.ReadFile(filepath.Join(dir, path))
@@ -295,13 +298,13 @@ func TestMagnetThatFails(t *testing.T) {
 		w.add(e, c, dir) // the place is free again
 
 		raw := []byte("d6:lengthi-5ee")
-		bad := content{meta: &metainfo.Torrent{InfoHash: sha1.Sum(raw)}}
+		bad := payload{meta: &metainfo.Torrent{InfoHash: sha1.Sum(raw)}}
 		at11 := w.server(11, sha1.Sum(raw), int64(len(raw)), func(uint32) []byte { return raw })
 		m, _ = w.magnet(e, bad, MagnetSpec{Peers: []netip.AddrPort{at11}})
 		if _, _, err := m.Wait(t.Context()); !errors.Is(err, ErrMetadata) {
 			t.Errorf("no torrent: %v", err)
 		}
-		m, _ = w.magnet(e, content{meta: &metainfo.Torrent{InfoHash: [20]byte{2}}}, MagnetSpec{V2: infohash.HashV2{1}})
+		m, _ = w.magnet(e, payload{meta: &metainfo.Torrent{InfoHash: [20]byte{2}}}, MagnetSpec{V2: infohash.HashV2{1}})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if _, _, err := m.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
@@ -310,7 +313,7 @@ func TestMagnetThatFails(t *testing.T) {
 	})
 }
 
-func (w *world) add(e *Engine, c content, dir string) {
+func (w *world) add(e *Engine, c payload, dir string) {
 	w.t.Helper()
 	if _, err := e.Add(Spec{Meta: c.meta, Dir: dir}); err != nil {
 		w.t.Error(err)
@@ -442,15 +445,21 @@ func TestMagnetOfARememberedTorrent(t *testing.T) {
 // a block in the same breath: it is gone, and its block is back among the buffers.
 func TestNonsenseBeforeTheGeometryCostsNoBuffer(t *testing.T) {
 	c := makeContent(t, "one", 16<<10, 100_000)
-	budget := disk.NewBudget(1 << 20)
-	tor := &Torrent{geom: c.meta.Info.Geometry(), device: &device{budget: budget}}
+	log := slog.New(slog.DiscardHandler)
+	disks := content.NewShared(content.SharedConfig{Pool: storage.NewPool(0), Journals: journals.New(journals.Config{Log: log}), Log: log, Buffers: 1 << 20})
+	defer disks.Close()
+	tor := &Torrent{geom: c.meta.Info.Geometry(), content: content.New(content.Config{Shared: disks, Info: c.meta.Info})}
+	if err := tor.content.Locate(t.TempDir()); err != nil || !tor.content.Enter() {
+		t.Fatalf("it has no device: %v", err)
+	}
+	defer tor.content.Leave()
 	tor.swarm = swarm.New(swarm.Config{Geometry: tor.geom}, mono.Start, newRand())
-	b := budget.TryGet()
+	b := tor.content.Buffers().TryGet()
 	tor.hear(mono.Start, 1, []peerconn.Item{
 		{Message: wire.Message{ID: wire.Have, Piece: 1 << 19}},
 		{Message: wire.Message{ID: wire.Piece, Length: 16 << 10}, Block: b},
 	}, true)
-	if n := budget.InUse(); n != 0 {
+	if n := disks.BuffersInUse(); n != 0 {
 		t.Errorf("%d buffers are out", n)
 	}
 }

@@ -14,7 +14,7 @@ import (
 func BenchmarkManySeeds(b *testing.B) {
 	const n = 1000
 	dir, state := b.TempDir(), b.TempDir()
-	var contents []content
+	var contents []payload
 	for i := range n {
 		c := makeContent(b, fmt.Sprintf("many %d", i), 64<<10, 64<<10)
 		c.write(b, dir)
@@ -42,7 +42,7 @@ func BenchmarkManySeeds(b *testing.B) {
 				b.Fatalf("%+v", s)
 			}
 		}
-		e.adoptions.Wait()
+		e.disks.Idle(b.Context())
 		runtime.GC()
 		runtime.ReadMemStats(&after)
 		if name := os.Getenv("HEAP_PROFILE"); name != "" {

@@ -12,9 +12,9 @@ import (
 )
 
 // manyFiles makes a torrent of n files of one byte, whose metadata is large.
-func manyFiles(t *testing.T, n int) content {
+func manyFiles(t *testing.T, n int) payload {
 	t.Helper()
-	c := content{files: map[string][]byte{}}
+	c := payload{files: map[string][]byte{}}
 	var files []metainfo.NewFile
 	for i := range n {
 		files = append(files, metainfo.NewFile{Path: []string{fmt.Sprintf("%06d %s", i, strings.Repeat("x", 200))}, Length: 1})

@@ -15,7 +15,7 @@ import (
 )
 
 // under gives the content with a file called otherwise.
-func (c content) under(names Names) content {
+func (c payload) under(names Names) payload {
 	out := c
 	out.files = map[string][]byte{}
 	for i, f := range c.meta.Info.Files {
@@ -36,7 +36,7 @@ func newNames(name string) Names {
 }
 
 // only fails the test unless a folder holds the content and nothing else.
-func (c content) only(t *testing.T, dir string) {
+func (c payload) only(t *testing.T, dir string) {
 	t.Helper()
 	c.same(t, dir)
 	if there := onDisk(t, dir); len(there) != len(c.files) {

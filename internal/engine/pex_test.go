@@ -43,7 +43,7 @@ func TestPeerExchange(t *testing.T) {
 }
 
 // extended is a hand-written peer that speaks the extension protocol.
-func (w *world) extended(n byte, to netip.AddrPort, c content) *remote {
+func (w *world) extended(n byte, to netip.AddrPort, c payload) *remote {
 	w.t.Helper()
 	nc, err := w.net.Host(hostAddr(n)).Dial(w.t.Context(), to)
 	if err != nil {

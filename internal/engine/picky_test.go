@@ -11,6 +11,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"shoal/internal/bitfield"
 	"shoal/internal/resume"
 	"shoal/internal/storage"
 )
@@ -170,7 +171,7 @@ func TestNamesTheFileSystemRefuses(t *testing.T) {
 					if !slices.Equal(got, c.want) {
 						t.Errorf("paths %q, want %q", got, c.want)
 					}
-					want := content{files: map[string][]byte{}}
+					want := payload{files: map[string][]byte{}}
 					for i, name := range c.want {
 						want.files[name] = k.c.data[i*namedSize : (i+1)*namedSize]
 					}
@@ -232,7 +233,7 @@ func TestJournalOfRewrittenNames(t *testing.T) {
 		k := w.kept(named(t, "", "Re: x", "a:b.mkv", "plain.mkv"))
 		k.c.lay(t, k.dir, []string{"Re_ x/a_b.mkv", "Re_ x/plain.mkv"})
 		e := k.engine(2, Config{StateDir: k.state})
-		state, err := e.journals.For(k.dir)
+		state, err := e.disks.Journals().For(k.dir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -248,13 +249,13 @@ func TestJournalOfRewrittenNames(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		j, _, err := resume.Open(state, lay, resume.Config{Dir: k.dir, Boot: e.journals.Boot()})
+		j, _, err := resume.Open(state, lay, resume.Config{Dir: k.dir, Boot: e.disks.Journals().Boot()})
 		if err != nil {
 			t.Fatal(err)
 		}
 		seen, err := resume.Look(files.Folder(), lay.Files)
 		if err == nil {
-			err = resume.NewGuard(files, files.Folder(), j, resume.Volume{}).Adopt(t.Context(), seen, allPieces(k.c.meta.Info.NumPieces()))
+			err = resume.NewGuard(files, files.Folder(), j, resume.Volume{}).Adopt(t.Context(), seen, every(k.c.meta.Info.NumPieces()))
 		}
 		if err == nil {
 			err = files.Close()
@@ -267,4 +268,11 @@ func TestJournalOfRewrittenNames(t *testing.T) {
 			t.Errorf("%+v; paths %q and %q", s, g.Path(0), g.Path(1))
 		}
 	})
+}
+
+// every returns a set of n pieces that has them all.
+func every(n uint32) *bitfield.Bitfield {
+	set := bitfield.New(n)
+	set.SetAll()
+	return set
 }

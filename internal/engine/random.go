@@ -3,7 +3,6 @@ package engine
 import (
 	crand "crypto/rand"
 	"encoding/binary"
-	"encoding/hex"
 	"math/rand/v2"
 
 	"shoal/internal/wire"
@@ -29,11 +28,4 @@ func randomKey() uint32 {
 	var b [4]byte
 	crand.Read(b[:])
 	return binary.BigEndian.Uint32(b[:])
-}
-
-// randomName makes a part of a file name that nobody else uses.
-func randomName() string {
-	var b [8]byte
-	crand.Read(b[:])
-	return hex.EncodeToString(b[:])
 }

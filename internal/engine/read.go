@@ -73,7 +73,7 @@ func (r *Reader) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 		if left := size - at%size; int64(len(part)) > left {
 			part = part[:left]
 		}
-		got, err := r.t.readAt(part, at)
+		got, err := r.t.content.ReadAt(part, at)
 		n += got
 		if err != nil {
 			// It was changed or lost a moment ago. The torrent has heard of it.
@@ -83,27 +83,13 @@ func (r *Reader) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 			if err := r.wait(ctx, uint32(at/size)); err != nil {
 				return n, err
 			}
-			if got, err = r.t.readAt(p[n:n+len(part)-got], at+int64(got)); err != nil {
+			if got, err = r.t.content.ReadAt(p[n:n+len(part)-got], at+int64(got)); err != nil {
 				return n + got, err
 			}
 			n += got
 		}
 	}
 	return n, end
-}
-
-// readAt reads what is had.
-func (t *Torrent) readAt(p []byte, off int64) (int, error) {
-	d := t.source.cur.Load()
-	if d == nil {
-		return 0, fmt.Errorf("read %s: its files are not open", t.info.Name)
-	}
-	n, err := d.ReadAt(p, off)
-	if n == len(p) {
-		return n, nil
-	}
-	t.post(event{kind: evUnreadable, n: int32(off / int64(t.geom.PieceLength)), with: err})
-	return n, err
 }
 
 // wait waits for one piece, and has it and those behind it fetched first.
@@ -119,7 +105,7 @@ func (r *Reader) wait(ctx context.Context, piece uint32) error {
 		return nil
 	}
 	for {
-		news := t.had.changed()
+		news := t.content.News()
 		// Said each time a reader comes to a piece, also to one that is there: so what
 		// follows is on its way before it is needed. And again when things have changed:
 		// before the files were looked at nobody hears it.

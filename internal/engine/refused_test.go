@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"shoal/internal/content"
 	"shoal/internal/crashfs"
 	"shoal/internal/picker"
 	"shoal/internal/storage"
@@ -51,7 +52,7 @@ func TestOneFileNotKept(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 				defer cancel()
 				err := l.Wait(ctx)
-				if !errors.Is(err, ErrNotKept) || !strings.Contains(err.Error(), name) {
+				if !errors.Is(err, content.ErrNotKept) || !strings.Contains(err.Error(), name) {
 					t.Fatalf("wait: %v; %+v", err, l.Stats())
 				}
 				told := 0

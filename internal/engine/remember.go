@@ -158,8 +158,9 @@ func (t *Torrent) keep(c *catalogue.Choices) {
 	if t.spec.visit {
 		return
 	}
-	c.SeedOnly, c.Allocate, c.Overwrite = t.spec.SeedOnly, t.spec.Allocate, t.spec.Overwrite
-	c.Priorities = t.priorities()
+	o := t.content.Options()
+	c.SeedOnly, c.Allocate, c.Overwrite = o.SeedOnly, o.Allocate, o.Overwrite
+	c.Priorities = t.content.Priorities()
 	c.Peers, c.WebSeeds = t.spec.Peers, t.spec.WebSeeds
 	c.Added = t.spec.added
 	c.Paused, c.Forced = t.run.paused.Load(), t.run.force.Load()
@@ -177,7 +178,7 @@ func RowOf(en *catalogue.Entry) Remembered {
 // row is rowOf of a torrent that runs.
 func (t *Torrent) row() Remembered {
 	return Remembered{
-		InfoHash: t.infoHash, Name: t.info.Name, Dir: t.at.Load().abs,
+		InfoHash: t.infoHash, Name: t.info.Name, Dir: t.content.Abs(),
 		Size: t.info.Saved(), Added: t.spec.added,
 	}
 }
@@ -191,7 +192,7 @@ func (m *memory) remembers(t *Torrent) bool {
 
 // takes reports whether a torrent is remembered once it is added.
 func (m *memory) takes(t *Torrent) bool {
-	return m != nil && t.spec.Storage == nil && t.spec.Open == nil
+	return m != nil && t.content.InFolder()
 }
 
 // add puts a torrent on the list of the engine, and remembers it.
@@ -406,10 +407,8 @@ func (m *memory) run(ctx context.Context) {
 // Save makes durable what is remembered as of now, and waits for the claims of seeds
 // whose pieces were found so far.
 func (e *Engine) Save(ctx context.Context) error {
-	for _, q := range []*mailbox.Tasks{e.openings, e.adoptions} {
-		if err := q.Idle(ctx); err != nil {
-			return err
-		}
+	if err := e.disks.Idle(ctx); err != nil {
+		return err
 	}
 	if e.memory == nil {
 		return nil
@@ -506,7 +505,7 @@ func (e *Engine) Remove(ctx context.Context, h infohash.Hash) error {
 	m.mu.Lock()
 	dir := m.away[h].Dir
 	if t = e.lookup(h); t != nil {
-		dir = t.home().abs
+		dir = t.content.Home()
 	}
 	err := m.cat.Remove(h)
 	delete(m.away, h)
@@ -522,7 +521,7 @@ func (e *Engine) Remove(ctx context.Context, h infohash.Hash) error {
 		return fmt.Errorf("forget the torrent %s: %w", h, err)
 	}
 	if dir != "" {
-		if err := e.journals.Remove(dir, h); err != nil {
+		if err := e.disks.Journals().Remove(dir, h); err != nil {
 			e.log.Warn("remove the journal of a torrent that is forgotten", "torrent", h, "err", err)
 		}
 	}

@@ -37,7 +37,7 @@ func TestPathsAreRemembered(t *testing.T) {
 			r.again()
 			l = r.one("paths").Torrent
 			checkedNow(t, l)
-			if l.Dir() != aside || l.Path(0) != names[0] || l.Path(1) != names[1] || l.suffix() != ".part" {
+			if l.Dir() != aside || l.Path(0) != names[0] || l.Path(1) != names[1] || l.content.Where().Suffix != ".part" {
 				t.Errorf("run %d: it is in %s, and they are %v", n, l.Dir(), l.Named())
 			}
 		}

@@ -50,7 +50,7 @@ func (r *rememberer) close() {
 	}
 }
 
-func (r *rememberer) spec(c content) Spec {
+func (r *rememberer) spec(c payload) Spec {
 	return Spec{Meta: c.meta, Dir: r.dir, Peers: []netip.AddrPort{r.seed.Addr()}}
 }
 
@@ -94,7 +94,7 @@ func TestTorrentsComeBack(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		r := w.rememberer()
 		one, two, three := makeContent(t, "one", 16<<10, 100_000), makeContent(t, "two", 16<<10, 50_000, 60_000), makeContent(t, "three", 16<<10, 70_000)
-		for _, c := range []content{one, two, three} {
+		for _, c := range []payload{one, two, three} {
 			w.seed(r.seed, c)
 		}
 		wait(t, add(t, r.e, r.spec(one)))
@@ -116,7 +116,7 @@ func TestTorrentsComeBack(t *testing.T) {
 			}
 		}
 		x := r.one("two")
-		if x.Torrent.Priority(0) != 3 || x.Torrent.Priority(1) != 0 || !x.Torrent.spec.Allocate || !x.Added.Equal(added) || x.Dir != r.dir ||
+		if x.Torrent.Priority(0) != 3 || x.Torrent.Priority(1) != 0 || !x.Torrent.content.Options().Allocate || !x.Added.Equal(added) || x.Dir != r.dir ||
 			!slices.Equal(x.Torrent.spec.Peers, spec.Peers) || !slices.Equal(x.Torrent.spec.WebSeeds, []string{"http://10.0.0.99/none/"}) {
 			t.Errorf("what was chosen for two: %+v, %+v", x, x.Torrent.spec)
 		}
@@ -185,7 +185,7 @@ func TestRemovedJournal(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		r := w.rememberer()
 		one, two := makeContent(t, "one", 16<<10, 100_000), makeContent(t, "two", 16<<10, 50_000)
-		for _, c := range []content{one, two} {
+		for _, c := range []payload{one, two} {
 			w.seed(r.seed, c)
 			wait(t, add(t, r.e, r.spec(c)))
 		}
@@ -240,7 +240,7 @@ func TestComesBackAsFarAsItCan(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		r := w.rememberer()
 		names := []string{"away", "damaged", "fine", "gone"}
-		var all []content
+		var all []payload
 		for _, name := range names {
 			c := makeContent(t, name, 16<<10, 100_000)
 			all = append(all, c)
@@ -255,7 +255,7 @@ func TestComesBackAsFarAsItCan(t *testing.T) {
 		if err := os.Rename(filepath.Join(r.dir, "away"), filepath.Join(r.dir, "aside")); err != nil {
 			t.Fatal(err)
 		}
-		entry := func(c content) string {
+		entry := func(c payload) string {
 			return filepath.Join(CatalogueDir(r.state), c.meta.InfoHash.String()+".entry")
 		}
 		b, err := os.ReadFile(entry(all[1]))
@@ -381,7 +381,7 @@ func readCatalogue(t *testing.T, state string) ([]catalogue.Problem, []catalogue
 func TestRememberFromEverywhere(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		r := w.rememberer()
-		var all []content
+		var all []payload
 		for _, name := range []string{"a", "b", "c"} {
 			all = append(all, makeContent(t, name, 16<<10, 30_000))
 		}

@@ -83,7 +83,7 @@ func (t *Torrent) wants() lineup.Want {
 		return lineup.Metadata
 	case t.run.paused.Load():
 		return lineup.Paused
-	case t.swarm == nil || t.upkeep.State() != upkeep.Ready:
+	case t.swarm == nil || t.content.State() != upkeep.Ready:
 		return lineup.Nothing
 	case t.spec.SeedOnly || t.swarm.Complete():
 		return lineup.Seed
@@ -98,7 +98,7 @@ func (t *Torrent) stand(now mono.Time) {
 		t.told = w
 		t.e.line.want(t, w)
 	}
-	mode := t.upkeep.Mode()
+	mode := t.content.Mode()
 	if t.bare() {
 		mode = upkeep.Run // whatever becomes of the files
 	}
@@ -122,7 +122,7 @@ func (t *Torrent) stand(now mono.Time) {
 		return
 	}
 	t.pub.publishNow(now) // whoever is told may look
-	t.had.nudge()         // and readers have to
+	t.content.Nudge()     // and readers have to
 	switch {
 	case !rest:
 		t.tell(Event{Kind: EventGoesOn})

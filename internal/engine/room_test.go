@@ -79,7 +79,7 @@ func TestTooLittleRoomIsTold(t *testing.T) {
 			t.Errorf("told %d times; %v", told, l.Short())
 		}
 		k.fs.SetSpace("home", roomy(1, 1<<30))
-		time.Sleep(2 * watchEvery)
+		time.Sleep(2 * 5 * time.Second)
 		if l.Short() != nil {
 			t.Errorf("there is room, and %v", l.Short())
 		}

@@ -23,9 +23,9 @@ func TestScarceConnections(t *testing.T) {
 				w.net.SetLink(hostAddr(100), hostAddr(1), slow)
 				var all []*Torrent
 				for i := range torrents {
-					content := makeContent(t, fmt.Sprintf("t%d", i), 16<<10, 100_000)
-					w.seed(seed, content)
-					l, _ := w.leech(e, content, seed.Addr())
+					payload := makeContent(t, fmt.Sprintf("t%d", i), 16<<10, 100_000)
+					w.seed(seed, payload)
+					l, _ := w.leech(e, payload, seed.Addr())
 					all = append(all, l)
 				}
 				began := time.Now()

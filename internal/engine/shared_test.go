@@ -49,7 +49,7 @@ func TestFilesShared(t *testing.T) {
 			t.Fatal(err)
 		}
 		e = w.engine(2, Config{StateDir: state})
-		for _, c := range []content{a, b} {
+		for _, c := range []payload{a, b} {
 			l := add(t, e, Spec{Meta: c.meta, Dir: dir})
 			wait(t, l)
 			if s := l.Stats(); s.Swarm.Downloaded > 0 {

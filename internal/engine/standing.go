@@ -41,7 +41,7 @@ func (p *publisher) facts(now mono.Time, s *Stats) obstacle.Facts {
 		if s.Err != nil {
 			f.Err = s.Err.Error()
 		}
-		if f.Retry = t.upkeep.Deadline(); f.Retry == mono.Never {
+		if f.Retry = t.content.Deadline(); f.Retry == mono.Never {
 			f.Retry = 0
 		}
 		return f

@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"shoal/internal/bitfield"
 	"shoal/internal/metadata"
 	"shoal/internal/mono"
 	"shoal/internal/obstacle"
@@ -36,12 +35,11 @@ type Stats struct {
 // Stats gives the latest snapshot. It never waits for the loop.
 func (t *Torrent) Stats() *Stats {
 	s := t.pub.latest.Load()
-	if n := t.pub.looked.Load(); s.State == Checking && int(n) != s.Checked {
+	if p := t.content.Progress(); s.State == Checking && p.Looked() != s.Checked {
 		fresh := *s
-		fresh.Checked = int(n)
-		fresh.CheckRate = t.pub.checkRate(n)
-		fresh.Swarm.Have = uint32(t.pub.found.Load())
-		fresh.Swarm.Verified = t.pub.bytes.Load()
+		fresh.Checked = p.Looked()
+		fresh.CheckRate = p.Rate(t.geom.PieceLength)
+		fresh.Swarm.Have, fresh.Swarm.Verified = p.Found()
 		return &fresh
 	}
 	return s
@@ -66,11 +64,6 @@ type publisher struct {
 	t      *Torrent
 	latest atomic.Pointer[Stats]
 
-	// While checking, counted by the workers.
-	looked, found, bytes atomic.Int64
-	doubt                atomic.Int64 // of the latest check
-	began, known         atomic.Int64 // when it began, and pieces that were known then
-
 	last    mono.Time
 	pending bool // something changed since last
 	flowing bool // a rate was not zero
@@ -92,39 +85,6 @@ func (t *Torrent) firstState() State {
 		return Metadata
 	}
 	return Checking
-}
-
-// beginCheck begins to count a check: of these pieces, the others are known. Nil
-// means all.
-func (p *publisher) beginCheck(doubt *bitfield.Bitfield) {
-	p.found.Store(0)
-	p.bytes.Store(0)
-	known := int64(0)
-	if doubt != nil {
-		known = int64(p.t.geom.Pieces - doubt.Count())
-	}
-	p.looked.Store(known)
-	p.known.Store(known)
-	p.began.Store(time.Now().UnixNano())
-	p.doubt.Store(int64(p.t.geom.Pieces) - known)
-}
-
-// checkRate is how many bytes a second the check has hashed, with looked pieces behind it.
-func (p *publisher) checkRate(looked int64) float64 {
-	took := time.Duration(time.Now().UnixNano() - p.began.Load())
-	if took <= 0 {
-		return 0
-	}
-	return float64(looked-p.known.Load()) * float64(p.t.geom.PieceLength) / max(took, 100*time.Millisecond).Seconds()
-}
-
-// checkedPiece counts one piece looked at; it is called by disk workers.
-func (p *publisher) checkedPiece(piece uint32, ok bool) {
-	if ok {
-		p.found.Add(1)
-		p.bytes.Add(int64(p.t.geom.PieceSize(piece)))
-	}
-	p.looked.Add(1)
 }
 
 // publish makes a snapshot when one is due, and says when it wants to be
@@ -162,7 +122,7 @@ func (p *publisher) keep(s *Stats) {
 
 func (p *publisher) publishNow(now mono.Time) {
 	p.last, p.pending = now, false
-	s := &Stats{At: time.Now(), Now: now, Checked: int(p.t.geom.Pieces), Hashed: int(p.doubt.Load())}
+	s := &Stats{At: time.Now(), Now: now, Checked: int(p.t.geom.Pieces), Hashed: p.t.content.Progress().Doubt()}
 	if p.t.swarm == nil {
 		s.Swarm = swarm.Stats{Size: p.t.geom.Total, Pieces: p.t.geom.Pieces}
 		p.state(s)
@@ -196,15 +156,15 @@ func (p *publisher) state(s *Stats) {
 			return
 		}
 	}
-	switch p.t.upkeep.State() {
+	switch p.t.content.State() {
 	case upkeep.Opening:
-		s.State, s.Checked = Checking, int(p.looked.Load())
+		s.State, s.Checked = Checking, p.t.content.Progress().Looked()
 		return
 	case upkeep.Held:
-		s.State, s.Err = Held, p.t.cause
+		s.State, s.Err = Held, p.t.content.Cause()
 		return
 	case upkeep.Missing:
-		s.State, s.Err = Missing, p.t.cause
+		s.State, s.Err = Missing, p.t.content.Cause()
 		return
 	}
 	switch {

@@ -38,7 +38,7 @@ func TestSweep(t *testing.T) {
 	}
 	cfg := Config{StateDir: state, Remember: true}
 	e := loopback(t, cfg)
-	var all []content
+	var all []payload
 	journal := func(i int) string {
 		lay := resume.LayoutOf(all[i].meta.InfoHash, all[i].meta.Info)
 		return filepath.Join(journals.Dir(state, cases[i].dir), lay.FileName())
@@ -85,7 +85,7 @@ func TestSweep(t *testing.T) {
 	if err := os.RemoveAll(away); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.journals.Sweep(t.Context(), now, e.inUse); err != nil {
+	if err := e.disks.Journals().Sweep(t.Context(), now, e.inUse); err != nil {
 		t.Fatal(err)
 	}
 	for i, c := range cases {
@@ -94,7 +94,7 @@ func TestSweep(t *testing.T) {
 		}
 	}
 	for _, c := range all {
-		if cases[slices.IndexFunc(all, func(x content) bool { return x.meta == c.meta })].dir == here {
+		if cases[slices.IndexFunc(all, func(x payload) bool { return x.meta == c.meta })].dir == here {
 			c.same(t, here)
 		}
 	}
@@ -114,7 +114,7 @@ func TestSweptOnceInAWhile(t *testing.T) {
 		for _, i := range which {
 			wait(t, add(t, e, Spec{Meta: metas[i], Dir: dir}))
 		}
-		e.journals.SweepSoon(t.Context(), e.inUse) // Close does not wait for the one of the start
+		e.disks.Journals().SweepSoon(t.Context(), e.inUse) // Close does not wait for the one of the start
 		if err := e.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"shoal/internal/block"
+	"shoal/internal/content"
 	"shoal/internal/crowd"
 	"shoal/internal/infohash"
 	"shoal/internal/lineup"
@@ -79,30 +80,31 @@ type Spec struct {
 	visit    bool      // see Engine.Visit
 }
 
-// spec is what stays of a Spec. What can change is elsewhere in the Torrent.
+// spec is what stays of a Spec. What can change is elsewhere in the Torrent, and what concerns
+// the files is in its content.
 type spec struct {
-	Meta      *metainfo.Torrent
-	FileName  string
-	Peers     []netip.AddrPort
-	WebSeeds  []string
-	Paths     *Paths
-	Storage   storage.Storage
-	Open      func() (*storage.Files, error)
-	added     time.Time
-	SeedOnly  bool
-	InOrder   bool
-	Allocate  bool
-	Overwrite bool
-	NeedRoom  bool
-	restored  bool
-	visit     bool // only its place and its names are remembered
-	onDevice  bool // Device was given
+	Meta     *metainfo.Torrent
+	Peers    []netip.AddrPort
+	WebSeeds []string
+	added    time.Time
+	SeedOnly bool
+	InOrder  bool
+	restored bool
+	visit    bool // only its place and its names are remembered
 }
 
 func keptOf(s *Spec) spec {
 	return spec{
-		Meta: s.Meta, FileName: s.FileName, Peers: s.Peers, WebSeeds: s.WebSeeds, Paths: s.Paths, Storage: s.Storage, Open: s.Open,
-		added: s.added, SeedOnly: s.SeedOnly, InOrder: s.InOrder, Allocate: s.Allocate, Overwrite: s.Overwrite, NeedRoom: s.NeedRoom, restored: s.restored, visit: s.visit, onDevice: s.Device != 0,
+		Meta: s.Meta, Peers: s.Peers, WebSeeds: s.WebSeeds,
+		added: s.added, SeedOnly: s.SeedOnly, InOrder: s.InOrder, restored: s.restored, visit: s.visit,
+	}
+}
+
+// options says how the files are treated.
+func (s *Spec) options() content.Options {
+	return content.Options{
+		FileName: s.FileName, SeedOnly: s.SeedOnly, Allocate: s.Allocate, Overwrite: s.Overwrite, NeedRoom: s.NeedRoom,
+		Anew: s.Anew, Restored: s.restored, Paths: s.Paths, Storage: s.Storage, Device: s.Device, Open: s.Open,
 	}
 }
 
@@ -139,25 +141,15 @@ type Torrent struct {
 	byes mailbox.Life // ends when farewells are cut short
 	asks mailbox.Life // ends when announces under way have to: a farewell's time after ctx, or with byes
 
-	refused refusals // files that can't be kept
-
 	saying map[string]*saying // the last announce under way to each tracker; nil for none
 
 	base  Totals // of earlier runs
 	noted Totals // of this one, as they were remembered last; guarded by memory.mu
 
-	device  *device
-	at      atomic.Pointer[place]   // the folder
-	users   userFiles               // files that are the user's
-	named   atomic.Pointer[Names]   // files that have not the torrent's names; nil for none
-	wish    atomic.Pointer[Names]   // what files are to be called at the next opening; nil for as they are
-	prio    atomic.Pointer[[]uint8] // of the files; nil for normal
-	source  source                  // what connections read from
-	had     had                     // pieces, for readers
-	private atomic.Bool             // peers come from trackers and the user only (BEP 27)
-	anew    atomic.Bool             // files that are gone are fetched again
-	open    atomic.Bool             // takes incoming connections
-	readers atomic.Int32            // open ones
+	content *content.Content // what lies on disk
+	private atomic.Bool      // peers come from trackers and the user only (BEP 27)
+	open    atomic.Bool      // takes incoming connections
+	readers atomic.Int32     // open ones
 
 	connMu sync.Mutex
 	conn   *peerconn.Torrent // what connections are given; nil while there are none
@@ -178,21 +170,11 @@ type Torrent struct {
 	web      *web          // nil before something is asked of web seeds
 	outside  *[]netip.Addr // as the swarm was told
 	slots    int           // chosen by SetSlots before the swarm was there
-	upkeep   upkeep.Machine
-	cur      *opening     // of the files; nil while they are being opened, and while they can't be
-	gen      int32        // of the latest opening
-	mode     upkeep.Mode  // as the swarm was told
-	state    upkeep.State // as listeners were told
-	told     lineup.Want  // what the line was told
-	resting  bool         // as the swarm was told
-	restWhy  why.Why      // and the reason
-	held     bool         // they were told of a failure
-	nearby   bool         // neighbours are told of it
-	synced   bool
-	syncing  bool
-	cause    error    // of a failure
-	change   *change  // asked for, not begun
-	doubts   []uint32 // pieces to be hashed at the next opening, whatever the journal says
+	mode     upkeep.Mode   // as the swarm was told
+	told     lineup.Want   // what the line was told
+	resting  bool          // as the swarm was told
+	restWhy  why.Why       // and the reason
+	nearby   bool          // neighbours are told of it
 	errText  error
 	pub      publisher
 
@@ -215,20 +197,16 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 	if err := t.checkWebSeeds(); err != nil {
 		return nil, err
 	}
-	if err := t.checkPriorities(spec.Priorities); err != nil {
+	if err := t.content.SetPriorities(spec.Priorities); err != nil {
 		return nil, err
 	}
-	if spec.Priorities != nil {
-		own := slices.Clone(spec.Priorities)
-		t.prio.Store(&own)
-	}
-	if err := t.checkPaths(spec.Paths); err != nil {
+	if err := t.content.CheckPaths(); err != nil {
 		return nil, err
 	}
-	if err := t.firstLook(spec.Dir); err != nil {
+	if err := t.content.FirstLook(spec.Dir); err != nil {
 		return nil, err
 	}
-	if t.device = e.deviceOf(&spec); t.device == nil {
+	if !t.content.Enter() {
 		if spec.Storage != nil {
 			spec.Storage.Close()
 		}
@@ -236,7 +214,7 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 	}
 	t.pub.init(t)
 	if err := e.memory.add(t, spec.Raw); err != nil {
-		e.leaveDevice(t.device)
+		t.content.Leave()
 		if spec.Storage != nil {
 			spec.Storage.Close()
 		}
@@ -262,11 +240,14 @@ func (e *Engine) newTorrent(spec *Spec) *Torrent {
 		limits: spec.Limits,
 	}
 	t.private.Store(t.info.Private)
-	t.anew.Store(spec.Anew)
 	t.run.paused.Store(spec.Paused)
 	t.run.force.Store(spec.Forced)
 	t.ownShare.Store(spec.Share)
 	t.share.Restore(spec.seeded)
+	t.content = content.New(content.Config{
+		Shared: e.disks, Host: (*host)(t), Info: t.info, InfoHash: t.infoHash, Options: spec.options(),
+		Now: e.now, Life: &t.ctx, Last: &t.byes,
+	})
 	t.box.Init(e.inboxes, event{kind: evWake}, t.loop)
 	t.seeded.Store(int64(spec.seeded))
 	return t
@@ -287,7 +268,7 @@ func (e *Engine) enlist(t *Torrent) error {
 	e.order = append(e.order, t)
 	e.dropMagnet(t.magnet)
 	e.line.add(t)
-	t.openFirst()
+	t.content.Start()
 	return nil
 }
 
@@ -321,12 +302,12 @@ func (t *Torrent) connections() *peerconn.Torrent {
 	defer t.connMu.Unlock()
 	if t.conn == nil {
 		t.conn = &peerconn.Torrent{
-			Buffers: newBuffers(t.device), Source: &t.source, Spare: t.e.spares,
+			Buffers: t.content.Buffers(), Source: t.content, Spare: t.e.spares,
 			Deliver:    func(b *peerconn.Batch) bool { return t.post(event{kind: evBatch, batch: b}) },
 			Sent:       func(key uint64, n int, bytes int64) { t.post(event{kind: evSent, key: key, n: int32(n), bytes: bytes}) },
 			Unsent:     func(key uint64, n int) { t.post(event{kind: evUnsent, key: key, n: int32(n)}) },
 			PartsSent:  func(key uint64, n int) { t.post(event{kind: evPartsSent, key: key, n: int32(n)}) },
-			Unreadable: func(ref block.Ref, err error) { t.post(event{kind: evUnreadable, n: int32(ref.Piece), with: err}) },
+			Unreadable: func(ref block.Ref, err error) { t.content.ReportUnreadable(ref.Piece, err) },
 			Closed:     func(key uint64, err error) { t.post(event{kind: evClosed, key: key, with: err}) },
 			Group:      &t.conns,
 			Up:         t.e.up.Group(), Down: t.e.down.Group(),
@@ -410,11 +391,9 @@ func (t *Torrent) FetchAnew() { t.post(event{kind: evAnew}) }
 // SetPriorities changes the priorities of the files, as in Spec. A file that is wanted
 // after all comes out of the part file.
 func (t *Torrent) SetPriorities(prio []uint8) error {
-	if err := t.checkPriorities(prio); err != nil {
+	if err := t.content.SetPriorities(prio); err != nil {
 		return err
 	}
-	own := slices.Clone(prio)
-	t.prio.Store(&own)
 	if err := t.e.memory.changed(t, false); err != nil {
 		return err
 	}
@@ -436,11 +415,11 @@ func (t *Torrent) SetSlots(n int) { t.post(event{kind: evSlots, n: int32(n)}) }
 // Wait waits until every file is complete, verified and durable.
 func (t *Torrent) Wait(ctx context.Context) error {
 	if t.complete.Passed() {
-		return t.refused.err()
+		return t.content.NotKept()
 	}
 	select {
 	case <-t.complete.C():
-		return t.refused.err()
+		return t.content.NotKept()
 	case <-t.stopped.C():
 		return t.Err()
 	case <-ctx.Done():
@@ -515,19 +494,12 @@ const (
 	evSpare                // a connection is to be given up
 	evRoom                 // there may be room for a connection
 	evDialFailed           // with *failure
-	evChecked              // of opening n, with *disk.Result
 	evFound                // with *found
 	evSearched             // n holders
 	evAnnounced            // with *saying
-	evGoesOn               // of opening n: what was kept of a piece that is not whole is written
-	evUnreadable           // piece n, with error
-	evSpoilt               // opening n, with error
-	evSettled              // with *settled
-	evSynced               // of opening n, with error, or nothing
+	evContent              // with content.Report
 	evAnew                 // files that are gone are to be fetched again
 	evPriorities           // those of the files have changed
-	evChange               // with *change
-	evOpened               // with chan whatOpen, who asks which files are open
 	evUrge                 // reader key wants the pieces from n to before bytes
 	evSlots                // n
 	evLooked               // with error, or nothing

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"shoal/internal/content"
 )
 
 // rot changes a byte of a file and leaves its time as it was: what a disk does that
@@ -46,12 +48,12 @@ func TestVerifyGoesOn(t *testing.T) {
 		k := w.kept(makeContent(t, "checked", 16<<10, 40<<20, 2<<20))
 		k.c.write(t, k.dir)
 		pieces := int(k.c.meta.Info.NumPieces())
-		run := func(most int, again bool) *Verified {
+		run := func(most int, again bool) *content.Verified {
 			t.Helper()
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			n := 0
-			v, err := Verify(ctx, VerifySpec{Meta: k.c.meta, Dir: k.dir, StateDir: k.state, Again: again, Progress: func(done, total int) {
+			v, err := content.Verify(ctx, content.VerifySpec{Meta: k.c.meta, Dir: k.dir, StateDir: k.state, Again: again, Progress: func(done, total int) {
 				if n++; n == most {
 					cancel()
 				}
@@ -109,7 +111,7 @@ func TestVerifyTakesClaimsBack(t *testing.T) {
 		k := w.kept(makeContent(t, "rotten", 16<<10, 300_000, 100_000))
 		k.download()
 		rot(t, k.path(0), 100_000)
-		v, err := Verify(t.Context(), VerifySpec{Meta: k.c.meta, Dir: k.dir, StateDir: k.state})
+		v, err := content.Verify(t.Context(), content.VerifySpec{Meta: k.c.meta, Dir: k.dir, StateDir: k.state})
 		if err != nil || v.Withdrawn != 1 || v.Good.All() {
 			t.Fatalf("%+v, %v", v, err)
 		}

@@ -234,7 +234,7 @@ func (d *places) close() {
 // refuseWeb gives back what a batch holds that nobody takes.
 func (t *Torrent) refuseWeb(b *webseed.Batch) {
 	for _, it := range b.Items {
-		t.device.budget.Put(it.Block)
+		t.content.Put(it.Block)
 	}
 }
 

@@ -62,7 +62,7 @@ func (w *world) serveHTTP(n byte, h http.Handler) *webServer {
 }
 
 // files serves a torrent's files below /pub/ as a good server does.
-func (c content) handler(change func(path string, data []byte) []byte) http.Handler {
+func (c payload) handler(change func(path string, data []byte) []byte) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := strings.TrimPrefix(r.URL.Path, "/pub/")
 		data, ok := c.files[filepath.FromSlash(name)]
@@ -78,7 +78,7 @@ func (c content) handler(change func(path string, data []byte) []byte) http.Hand
 }
 
 // withWebSeeds gives the same content as a torrent that names web seeds.
-func (c content) withWebSeeds(urls ...string) content {
+func (c payload) withWebSeeds(urls ...string) payload {
 	meta := *c.meta
 	meta.URLList = urls
 	c.meta = &meta

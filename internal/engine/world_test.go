@@ -75,7 +75,7 @@ func (w *world) engine(n byte, cfg Config) *Engine {
 // clean fails the test unless a closed engine holds nothing any more.
 func (e *Engine) clean(t testing.TB) {
 	t.Helper()
-	if n := e.buffersInUse(); n != 0 {
+	if n := e.disks.BuffersInUse(); n != 0 {
 		t.Errorf("%d block buffers were not given back", n)
 	}
 	if n := e.spares.Bytes(); n < 0 || n > 2<<20 {
@@ -94,7 +94,7 @@ func (e *Engine) clean(t testing.TB) {
 
 // seed adds a complete torrent in memory. Its files are those of all seeds of this torrent:
 // a seed only reads, and thirty copies of 16 MiB cost more than what thirty seeds do.
-func (w *world) seed(e *Engine, c content) *Torrent {
+func (w *world) seed(e *Engine, c payload) *Torrent {
 	w.t.Helper()
 	files := w.whole[c.meta.InfoHash]
 	if files == nil {
@@ -107,7 +107,7 @@ func (w *world) seed(e *Engine, c content) *Torrent {
 }
 
 // leech adds an empty torrent in memory that knows some peers.
-func (w *world) leech(e *Engine, c content, peers ...netip.AddrPort) (*Torrent, storage.FS) {
+func (w *world) leech(e *Engine, c payload, peers ...netip.AddrPort) (*Torrent, storage.FS) {
 	w.t.Helper()
 	fsys := storage.NewMemFS()
 	return add(w.t, e, Spec{Meta: c.meta, Storage: c.on(w.t, fsys), Peers: peers}), fsys
@@ -128,7 +128,7 @@ func peerID(name string) (id [20]byte) {
 }
 
 // connect has host n open a connection to an engine and shake hands.
-func (w *world) connect(n byte, to netip.AddrPort, c content) *remote {
+func (w *world) connect(n byte, to netip.AddrPort, c payload) *remote {
 	w.t.Helper()
 	nc, err := w.net.Host(hostAddr(n)).Dial(w.t.Context(), to)
 	if err != nil {
@@ -203,7 +203,7 @@ func (p *remote) ended() {
 
 // lie is a seed that answers every request with what change makes of the block.
 // It serves whoever connects to it until the test ends.
-func (w *world) lie(n byte, c content, change func(ref block.Ref, data []byte)) netip.AddrPort {
+func (w *world) lie(n byte, c payload, change func(ref block.Ref, data []byte)) netip.AddrPort {
 	w.t.Helper()
 	l, err := w.net.Host(hostAddr(n)).Listen(at(n))
 	if err != nil {
@@ -231,7 +231,7 @@ func (w *world) lie(n byte, c content, change func(ref block.Ref, data []byte)) 
 	return at(n)
 }
 
-func serveLies(nc net.Conn, c content, id [20]byte, change func(ref block.Ref, data []byte)) {
+func serveLies(nc net.Conn, c payload, id [20]byte, change func(ref block.Ref, data []byte)) {
 	_, err := peerconn.Accept(nc, func(h [20]byte) (wire.Handshake, bool) {
 		return wire.Handshake{InfoHash: h, PeerID: id}, h == c.meta.InfoHash
 	})

@@ -1,4 +1,4 @@
-package engine
+package content
 
 import (
 	"context"
@@ -26,16 +26,13 @@ func newPlace(dir string) (*place, error) {
 	return &place{given: dir, abs: abs}, nil
 }
 
-// Dir gives the folder that holds the torrent's file or folder now.
-func (t *Torrent) Dir() string { return t.at.Load().given }
-
 // Move brings the files into another folder, which must exist, also on another volume;
 // they stay there when they are complete. What has the same name there is not written
 // over. While it lasts nothing is fetched or served. The files are first in both places,
 // looked at in the new one, and removed from the old one only then: a stop at any moment
 // leaves them whole in one of the two.
-func (t *Torrent) Move(ctx context.Context, dir string, progress func(done, total int64)) error {
-	if t.spec.Storage != nil || t.spec.Open != nil {
+func (t *Content) Move(ctx context.Context, dir string, progress func(done, total int64)) error {
+	if t.opt.Storage != nil || t.opt.Open != nil {
 		return errors.New("move: its files are not in a folder")
 	}
 	to, err := newPlace(dir)
@@ -47,24 +44,24 @@ func (t *Torrent) Move(ctx context.Context, dir string, progress func(done, tota
 
 // mover is the change that brings the files to a folder. After an error they are back, at
 // the place as it is then; nil for as it was.
-func (t *Torrent) mover(c *change, to, back *place, progress func(done, total int64)) func(*opening, int32, func()) {
+func (t *Content) mover(c *change, to, back *place, progress func(done, total int64)) func(*opening, int32, func()) {
 	to.found = true
-	return func(prev *opening, gen int32, leave func()) {
+	return func(prev *opening, epoch int32, leave func()) {
 		leave()
 		old := t.at.Load()
-		err := prev.close(&t.ctx, true)
+		err := prev.close(t.life, true)
 		if err == nil {
-			err = t.moveTo(c, prev, old, to, progress, gen)
+			err = t.moveTo(c, prev, old, to, progress, epoch)
 		}
 		if err != nil {
 			if back == nil {
 				back = old
 			}
 			t.at.Store(back)
-			if err := t.e.memory.changed(t, false); err != nil {
-				t.e.log.Warn("remember where the files are", "torrent", t.info.Name, "err", err)
+			if err := t.host.Remember(false); err != nil {
+				t.shared.log.Warn("remember where the files are", "torrent", t.info.Name, "err", err)
 			}
-			t.upkeepOpen(nil, nil, gen, leave)
+			t.reopen(nil, nil, epoch, leave)
 			c.done <- fmt.Errorf("move %s to %s: %w", t.info.Name, to.given, err)
 		}
 	}
@@ -72,17 +69,17 @@ func (t *Torrent) mover(c *change, to, back *place, progress func(done, total in
 
 // moveTo moves the files and opens them in the new folder. After an error they are where
 // they were.
-func (t *Torrent) moveTo(c *change, prev *opening, old, to *place, progress func(done, total int64), gen int32) error {
+func (t *Content) moveTo(c *change, prev *opening, old, to *place, progress func(done, total int64), epoch int32) error {
 	lay, files := t.layout(), prev.onDisk()
 	ctx, cancel := context.WithCancel(c.ctx)
 	defer cancel()
-	defer context.AfterFunc(&t.ctx, cancel)()
-	release, err := t.e.journals.Lock(old.abs, t.infoHash)
+	defer context.AfterFunc(t.life, cancel)()
+	release, err := t.shared.journals.Lock(old.abs, t.infoHash)
 	if err != nil {
 		return err
 	}
 	defer release()
-	state, err := t.e.journals.For(to.abs)
+	state, err := t.shared.journals.For(to.abs)
 	if err != nil {
 		return err
 	}
@@ -105,15 +102,15 @@ func (t *Torrent) moveTo(c *change, prev *opening, old, to *place, progress func
 	if err != nil {
 		return err
 	}
-	before, err := t.e.journals.Read(old.abs, lay)
+	before, err := t.shared.journals.Read(old.abs, lay)
 	if err != nil {
 		moved.Undo()
 		return err
 	}
 	t.at.Store(to)
-	o, err := t.openFiles(gen, nil)
-	if err == nil && o.state == nil && t.e.journals.Kept() {
-		o.close(&t.ctx, false)
+	o, err := t.openFiles(epoch, nil)
+	if err == nil && o.state == nil && t.shared.journals.Kept() {
+		o.close(t.life, false)
 		err = errors.New("no journal can be kept of the new place") // and nobody would know of it
 	}
 	if err != nil {
@@ -123,16 +120,16 @@ func (t *Torrent) moveTo(c *change, prev *opening, old, to *place, progress func
 	if moved.Linked {
 		o.loaded = before // the same files under other names: what was claimed holds
 	}
-	have, err := o.settle(&t.ctx, func() {})
+	have, err := o.settle(t.life, func() {})
 	if err == nil && have.Count() < before.Have.Count() {
 		err = errors.New("not all that was had is right in the new place: look at the health of that disk")
 	}
 	if err == nil {
 		o.adopting.Wait() // the new place is claimed, and remembered, before the old one goes
-		err = t.e.memory.changed(t, true)
+		err = t.host.Remember(true)
 	}
 	if err != nil {
-		o.close(&t.ctx, false)
+		o.close(t.life, false)
 		if state != nil {
 			_ = resume.Remove(state, lay)
 		}
@@ -140,29 +137,29 @@ func (t *Torrent) moveTo(c *change, prev *opening, old, to *place, progress func
 		return err
 	}
 	o.loaded = nil
-	s := settled{o: o, have: have, outcome: upkeep.Fine}
+	s := Settled{o: o, have: have, outcome: upkeep.Fine}
 	err = t.leave(from, old.abs, files)
 	if final := old.final; err == nil && final != nil && final != to { // they do not go there any more
-		if state, serr := t.e.journals.For(final.abs); serr == nil {
+		if state, serr := t.shared.journals.For(final.abs); serr == nil {
 			err = resume.WriteAside(state, t.infoHash, resume.Aside{})
 		}
 	}
 	if err != nil {
 		err = fmt.Errorf("the files are in the new place; remove the old ones: %w", err)
 	}
-	if !t.post(event{kind: evSettled, with: &s}) {
-		o.close(&t.ctx, false)
+	if !t.host.Post(&s) {
+		o.close(t.life, false)
 	}
 	c.done <- err
 	return nil
 }
 
 // leave removes the files from a folder that they have left, and what was known of them there.
-func (t *Torrent) leave(folder storage.FS, dir string, files []storage.Entry) error {
+func (t *Content) leave(folder storage.FS, dir string, files []storage.Entry) error {
 	if err := storage.RemoveFiles(folder, files); err != nil {
 		return err
 	}
-	state, err := t.e.journals.For(dir)
+	state, err := t.shared.journals.For(dir)
 	if err != nil || state == nil {
 		return nil
 	}

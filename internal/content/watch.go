@@ -1,6 +1,7 @@
-package engine
+package content
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -24,38 +25,38 @@ const (
 
 var errReplaced = errors.New("the folder is not the one it was: was its volume detached?")
 
-// watch notices download folders that are gone, or have others in their place, and files that
+// Watch notices download folders that are gone, or have others in their place, and files that
 // are removed, replaced or edited: what is open leads to the old ones, and would be filled, or
-// shared, unseen.
-func (e *Engine) watch() {
+// shared, unseen. It looks at the contents that all returns until ctx ends.
+func (s *Shared) Watch(ctx context.Context, all func() []*Content) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	at := 0
 	for {
 		select {
 		case <-tick.C:
-		case <-e.ctx.Done():
+		case <-ctx.Done():
 			return
 		}
-		e.rooms.look()
-		gone := e.files.Replaced()
-		torrents := e.Torrents()
-		for _, t := range torrents {
-			if slices.Contains(gone, t.at.Load().given) {
-				t.post(event{kind: evSpoilt, n: anyOpening, with: errReplaced})
+		s.rooms.look()
+		gone := s.pool.Replaced()
+		contents := all()
+		for _, c := range contents {
+			if slices.Contains(gone, c.at.Load().given) {
+				c.host.Post(&doubt{anyOpening, errReplaced})
 			}
 		}
-		at = e.lookAtFiles(torrents, gone, at)
+		at = s.lookAtFiles(contents, gone, at)
 	}
 }
 
 // lookAtFiles looks at the files that are open, and where there are few at some of the others,
 // from number at on. It returns the number that is next.
-func (e *Engine) lookAtFiles(torrents []*Torrent, gone []string, at int) int {
-	open := e.files.Open()
+func (s *Shared) lookAtFiles(contents []*Content, gone []string, at int) int {
+	open := s.pool.Open()
 	var rest []*opening
 	files := 0
-	for _, t := range torrents {
+	for _, t := range contents {
 		o := t.source.open.Load()
 		if o == nil || o.guard == nil || o.files == nil || slices.Contains(gone, t.at.Load().given) {
 			continue
@@ -111,5 +112,5 @@ func (o *opening) look(files []int) {
 	if more > 0 {
 		first = fmt.Sprintf("%s; so it is with %s more", first, plural.Of(more, "file"))
 	}
-	o.t.post(event{kind: evSpoilt, n: o.gen, with: errors.New(first)})
+	o.t.host.Post(&doubt{o.epoch, errors.New(first)})
 }

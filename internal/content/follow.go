@@ -1,4 +1,4 @@
-package engine
+package content
 
 import (
 	"errors"
@@ -35,12 +35,12 @@ func (u *userFiles) notes() []string {
 
 // follow opens the folder of a place, with the symbolic links followed that the user has put
 // on the way to files of these names (decision 0131). What can't be followed is told.
-func (t *Torrent) follow(at *place, names []string) (storage.FS, error) {
-	folder, err := t.e.files.Folder(at.given)
+func (t *Content) follow(at *place, names []string) (storage.FS, error) {
+	folder, err := t.shared.pool.Folder(at.given)
 	if err != nil {
 		return nil, err
 	}
-	fsys, notes := storage.FollowLinks(folder, t.e.files, at.abs, names, &t.users.links)
+	fsys, notes := storage.FollowLinks(folder, t.shared.pool, at.abs, names, &t.users.links)
 	t.users.tell(t, notes)
 	if t.users.lookOnly {
 		return &looking{FS: fsys, t: t, names: names}, nil
@@ -52,7 +52,7 @@ func (t *Torrent) follow(at *place, names []string) (storage.FS, error) {
 // missing, and does not end the check of the others.
 type looking struct {
 	storage.FS
-	t     *Torrent
+	t     *Content
 	names []string
 }
 
@@ -104,7 +104,7 @@ func (u *userFiles) note(text string) {
 }
 
 // tell says of links what was not said yet, in one line.
-func (u *userFiles) tell(t *Torrent, notes []string) {
+func (u *userFiles) tell(t *Content, notes []string) {
 	u.mu.Lock()
 	var news []string
 	for _, note := range notes {
@@ -125,7 +125,7 @@ func (u *userFiles) tell(t *Torrent, notes []string) {
 	if more := len(news) - shown; more > 0 {
 		text += fmt.Sprintf("; and %d more such links", more)
 	}
-	t.tell(Event{Kind: EventFiles, Text: text})
+	t.say(text)
 }
 
 // allNames are the names that files of the torrent may have on disk, or get.

@@ -1,16 +1,11 @@
-package engine
+package content
 
 import (
 	"context"
-	"errors"
-	"log/slog"
 	"sync/atomic"
 
-	"shoal/internal/catalogue"
-	"shoal/internal/infohash"
 	"shoal/internal/journals"
 	"shoal/internal/resume"
-	"shoal/internal/storage"
 	"shoal/metainfo"
 )
 
@@ -20,15 +15,6 @@ type InFolder struct {
 	There    bool   // at least one file is there
 	Known    bool   // there is a journal
 	Verified int64  // bytes of pieces that the journal claims
-}
-
-// standIn returns a torrent that no engine runs, for how its files are found.
-func standIn(stateDir string, meta *metainfo.Torrent, fileName string) *Torrent {
-	log := slog.New(slog.DiscardHandler)
-	e := &Engine{log: log, files: storage.NewPool(0), journals: journals.New(journals.Config{StateDir: stateDir, Log: log})}
-	t := &Torrent{e: e, spec: keptOf(&Spec{Meta: meta, FileName: fileName, SeedOnly: true}), info: meta.Info, infoHash: meta.InfoHash, geom: meta.Info.Geometry()}
-	t.users.lookOnly = true
-	return t
 }
 
 // LookIn looks for the files of a torrent in a folder, and reads no byte of them: by their
@@ -78,29 +64,4 @@ func HasPiece(ctx context.Context, spec VerifySpec) (bool, error) {
 		return true, nil
 	}
 	return false, err
-}
-
-// Relocate changes where the files of a remembered torrent are, in a folder of state that no
-// engine has open: the next engine looks for them in dir. With whole, all that is there of
-// it is in dir: nothing of it is where its unfinished files were. The error is ErrUnknown
-// when it is not remembered.
-func Relocate(ctx context.Context, stateDir string, h infohash.Hash, dir string, whole bool) error {
-	at, err := newPlace(dir)
-	if err != nil {
-		return err
-	}
-	c, _, done, err := OpenCatalogue(stateDir)
-	if err != nil {
-		return err
-	}
-	err = c.Update(h, func(ch *catalogue.Choices, _ *catalogue.State) {
-		ch.Dir = at.abs
-		if whole {
-			ch.IncompleteDir = ""
-		}
-	})
-	if errors.Is(err, catalogue.ErrUnknown) {
-		err = ErrUnknown
-	}
-	return errors.Join(err, done(ctx))
 }

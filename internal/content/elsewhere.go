@@ -1,4 +1,4 @@
-package engine
+package content
 
 import (
 	"cmp"
@@ -18,7 +18,7 @@ import (
 // this one has none. The one whose claims hold most is taken.
 func (o *opening) inherit() {
 	t := o.t
-	if o.search == nil || o.state == nil || o.loaded.Found || t.spec.Open != nil {
+	if o.search == nil || o.state == nil || o.loaded.Found || t.opt.Open != nil {
 		return // without a search the files are known, or are a copy that is to be checked
 	}
 	best := o.askAll()
@@ -30,21 +30,21 @@ func (o *opening) inherit() {
 		return
 	}
 	o.loaded = lo
-	t.e.log.Info("files are known from another folder", "torrent", t.info.Name, "dir", t.at.Load().abs, "known in", best.loaded.Dir, "files", best.files, "pieces", best.pieces)
+	t.shared.log.Info("files are known from another folder", "torrent", t.info.Name, "dir", t.at.Load().abs, "known in", best.loaded.Dir, "files", best.files, "pieces", best.pieces)
 	if len(best.suffixes) == 0 {
 		return
 	}
 	if t.users.lookOnly { // nothing is noted
 		o.asides = &asides{was: resume.Aside{Suffix: best.suffix(o.was.Suffix)}}
 	} else if err := o.keepSuffixes(best.suffixes); err != nil {
-		t.e.log.Warn("note the suffix of unfinished files", "torrent", t.info.Name, "err", err)
+		t.shared.log.Warn("note the suffix of unfinished files", "torrent", t.info.Name, "err", err)
 	}
 }
 
 // askAll asks the journals of other folders, and returns the one whose claims hold most; nil
 // where none knows a file.
 func (o *opening) askAll() (best *heritage) {
-	for _, folder := range o.t.e.journals.Others(o.t.at.Load().abs, o.t.infoHash) {
+	for _, folder := range o.t.shared.journals.Others(o.t.at.Load().abs, o.t.infoHash) {
 		h := o.ask(folder)
 		if h != nil && (best == nil || cmp.Or(cmp.Compare(h.pieces, best.pieces), cmp.Compare(h.files, best.files)) > 0) {
 			best = h
@@ -56,7 +56,7 @@ func (o *opening) askAll() (best *heritage) {
 // vouch asks the journals of other folders about files that are not as our own notes them: the
 // volume may have been elsewhere, and back.
 func (o *opening) vouch(v *resume.Verdict, seen resume.Seen) {
-	if o.search == nil || o.state == nil || !o.loaded.Found || o.loaded.Damaged != "" || len(v.Changed) == 0 || o.t.spec.Open != nil {
+	if o.search == nil || o.state == nil || !o.loaded.Found || o.loaded.Damaged != "" || len(v.Changed) == 0 || o.t.opt.Open != nil {
 		return
 	}
 	if h := o.askAll(); h != nil {
@@ -86,7 +86,7 @@ func (h *heritage) suffix(noted string) string {
 // in that folder.
 func (o *opening) ask(folder string) *heritage {
 	t := o.t
-	state, done, err := t.e.journals.OpenOther(folder)
+	state, done, err := t.shared.journals.OpenOther(folder)
 	if err != nil {
 		return nil
 	}
@@ -94,12 +94,12 @@ func (o *opening) ask(folder string) *heritage {
 	release, err := resume.Lock(state, t.infoHash)
 	if err != nil {
 		if !errors.Is(err, resume.ErrInUse) {
-			t.e.log.Debug("read the journal of another folder", "torrent", t.info.Name, "err", err)
+			t.shared.log.Debug("read the journal of another folder", "torrent", t.info.Name, "err", err)
 		}
 		return nil
 	}
 	defer release()
-	journal, lo, err := resume.Open(state, t.layout(), resume.Config{Boot: t.e.journals.Boot()})
+	journal, lo, err := resume.Open(state, t.layout(), resume.Config{Boot: t.shared.journals.Boot()})
 	if err != nil || !lo.Found || lo.Damaged != "" {
 		return nil
 	}

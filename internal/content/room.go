@@ -1,4 +1,4 @@
-package engine
+package content
 
 import (
 	"context"
@@ -19,7 +19,7 @@ import (
 // it from the first look at its files until it is complete or gone. See decision 0137.
 type rooms struct {
 	mu    sync.Mutex
-	plans map[*Torrent]*plan
+	plans map[*Content]*plan
 }
 
 // plan is what a torrent has to write, as of when its files were last looked at.
@@ -47,25 +47,25 @@ type demand struct {
 func (o *opening) enoughRoom(ctx context.Context, seen resume.Seen, changed []int, have *bitfield.Bitfield) error {
 	t := o.t
 	p := o.planOf(ctx, seen, changed, have, false)
-	short := t.e.rooms.enter(t, p)
+	short := t.shared.rooms.enter(t, p)
 	if short != nil && p.foreign {
 		// What holds only zeros is written over: other clients reserve room in this way.
-		short = t.e.rooms.enter(t, o.planOf(ctx, seen, changed, have, true))
+		short = t.shared.rooms.enter(t, o.planOf(ctx, seen, changed, have, true))
 	}
 	switch {
 	case short == nil || ctx.Err() != nil:
 		return ctx.Err()
-	case t.spec.NeedRoom:
+	case t.opt.NeedRoom:
 		return short
 	}
-	t.e.log.Warn("too little room", "torrent", t.info.Name, "text", short.Error())
-	t.tell(Event{Kind: EventSpace, Text: short.Error(), Err: short})
+	t.shared.log.Warn("too little room", "torrent", t.info.Name, "text", short.Error())
+	t.host.Say(Event{Kind: Space, Text: short.Error(), Err: short})
 	return nil
 }
 
 // Short returns why the torrent does not fit on its volumes; nil when it does, or nobody knows.
-func (t *Torrent) Short() *room.Shortage {
-	r := &t.e.rooms
+func (t *Content) Short() *room.Shortage {
+	r := &t.shared.rooms
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if p := r.plans[t]; p != nil {
@@ -75,27 +75,27 @@ func (t *Torrent) Short() *room.Shortage {
 }
 
 // enter notes the plan of a torrent, and returns why there is too little room for it.
-func (r *rooms) enter(t *Torrent, p *plan) *room.Shortage {
+func (r *rooms) enter(t *Content, p *plan) *room.Shortage {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.plans == nil {
-		r.plans = make(map[*Torrent]*plan)
+		r.plans = make(map[*Content]*plan)
 	}
 	r.plans[t] = p
 	p.short = r.judge(t, p)
-	p.waits = p.short != nil && t.spec.NeedRoom
+	p.waits = p.short != nil && t.opt.NeedRoom
 	return p.short
 }
 
 // leave forgets a torrent: everything that it needs is reserved.
-func (r *rooms) leave(t *Torrent) {
+func (r *rooms) leave(t *Content) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.plans, t)
 }
 
 // judge looks at every volume of a plan. r.mu is held.
-func (r *rooms) judge(t *Torrent, p *plan) *room.Shortage {
+func (r *rooms) judge(t *Content, p *plan) *room.Shortage {
 	rest := t.restOf(p)
 	for volume, d := range p.on {
 		var others int64
@@ -114,16 +114,15 @@ func (r *rooms) judge(t *Torrent, p *plan) *room.Shortage {
 
 // restOf returns how much has been written since a plan was made: in bytes of verified pieces. A
 // torrent that writes nothing any more has written everything.
-func (t *Torrent) restOf(p *plan) (written int64) {
-	s := t.pub.latest.Load()
-	switch s.State {
-	case Stopped, Failed, Seeding, Paused:
+func (t *Content) restOf(p *plan) (written int64) {
+	s := t.host.Standing()
+	switch {
+	case s.Rests || s.Over:
 		return p.left
-	}
-	if s.Swarm.WantedSize == 0 { // its swarm is not there yet
+	case s.Left < 0: // its swarm is not there yet
 		return 0
 	}
-	return min(max(p.left-(s.Swarm.WantedSize-s.Swarm.WantedVerified), 0), p.left)
+	return min(max(p.left-s.Left, 0), p.left)
 }
 
 // after returns what a demand still is when this much has been written.
@@ -141,8 +140,7 @@ func (r *rooms) look() {
 	var again []asked
 	r.mu.Lock()
 	for t, p := range r.plans {
-		switch _, state := t.Updated(); state {
-		case Stopped, Failed, Seeding:
+		if t.host.Standing().Over {
 			delete(r.plans, t)
 			continue
 		}
@@ -202,7 +200,7 @@ func (o *opening) planOf(ctx context.Context, seen resume.Seen, changed []int, h
 	for _, i := range changed {
 		foreign[i] = true
 	}
-	prio, wanted := t.piecePriorities(), int64(0)
+	prio, wanted := t.PiecePriorities(), int64(0)
 	for i := range t.info.Files {
 		f := &t.info.Files[i]
 		if f.Pad {
@@ -230,7 +228,7 @@ func (o *opening) planOf(ctx context.Context, seen resume.Seen, changed []int, h
 			}
 			file.Taken = storage.Allocated(info)
 			volume, _ = storage.DeviceOf(info)
-			if !t.spec.Overwrite {
+			if !t.opt.Overwrite {
 				file.Copied = storage.LinksOf(info) > 1
 				file.Replaced = foreign[i] && is.Size > 0 && !o.loaded.PerhapsOurs(is) && !t.anyOf(i, have)
 			}
@@ -255,7 +253,7 @@ func (o *opening) planOf(ctx context.Context, seen resume.Seen, changed []int, h
 }
 
 // missingOf returns how many bytes of a file are in pieces that are wanted and missing.
-func (t *Torrent) missingOf(file int, prio []uint8, have *bitfield.Bitfield) (n int64) {
+func (t *Content) missingOf(file int, prio []uint8, have *bitfield.Bitfield) (n int64) {
 	f, size := &t.info.Files[file], int64(t.geom.PieceLength)
 	for p := f.Offset / size; p <= (f.Offset+f.Length-1)/size; p++ {
 		if !have.Has(uint32(p)) && (prio == nil || prio[p] > 0) {
@@ -288,7 +286,7 @@ func (p *planner) add(name string, volume uint64, bytes, files int64) {
 
 // addHome counts what is moved to another volume when all is complete.
 func (p *planner) addHome(home *place, bytes int64) {
-	pool := p.o.t.e.files
+	pool := p.o.t.shared.pool
 	look := func() (storage.Space, bool) {
 		folder, err := pool.Folder(home.given)
 		if err != nil {

@@ -1,4 +1,4 @@
-package engine
+package content
 
 import (
 	"fmt"
@@ -29,7 +29,7 @@ func (o *opening) accept() error {
 	o.named()
 	t.tellFound(s)
 	s.names = nil
-	return t.e.memory.changed(t, false)
+	return t.host.Remember(false)
 }
 
 // keepSuffixes notes what is behind the names of files that were found, so that the next start
@@ -53,7 +53,7 @@ func (o *opening) keepSuffixes(suffixes []string) error {
 	if at.final != nil {
 		note.Dir = at.abs
 	}
-	state, err := o.t.e.journals.For(o.t.home().abs)
+	state, err := o.t.shared.journals.For(o.t.home().abs)
 	if err != nil || state == nil {
 		return nil // then the next start searches again
 	}
@@ -83,7 +83,7 @@ func suffixesOf(noted string) []string {
 func (o *opening) makesWay(i int, name string) bool {
 	t, folder := o.t, o.plainFolder()
 	m, ok := folder.(storage.Mover)
-	if !ok || t.spec.SeedOnly {
+	if !ok || t.opt.SeedOnly {
 		return false
 	}
 	top, _, _ := strings.Cut(name, "/")
@@ -91,7 +91,7 @@ func (o *opening) makesWay(i int, name string) bool {
 	if err != nil || !info.Mode().IsRegular() || storage.LinksOf(info) > 1 || t.ownOf(i, t.rivals(top)) != nil {
 		return false
 	}
-	zeros, err := storage.OnlyZeros(&t.ctx, folder, name)
+	zeros, err := storage.OnlyZeros(t.life, folder, name)
 	return err == nil && zeros && m.Remove(name) == nil
 }
 
@@ -113,7 +113,7 @@ func (o *opening) plainFolder() storage.FS {
 func (o *opening) keepsAside(i int, name string) bool {
 	t, folder := o.t, o.plainFolder()
 	m, ok := folder.(storage.Mover)
-	if !ok || t.spec.SeedOnly {
+	if !ok || t.opt.SeedOnly {
 		return false
 	}
 	top, _, _ := strings.Cut(name, "/")
@@ -124,12 +124,12 @@ func (o *opening) keepsAside(i int, name string) bool {
 	if is, err := os.Lstat(filepath.Join(t.at.Load().abs, filepath.FromSlash(name))); err == nil && !is.Mode().IsRegular() {
 		return false // a link that is followed
 	}
-	if t.spec.Overwrite {
+	if t.opt.Overwrite {
 		return m.Remove(name) == nil
 	}
 	as, err := storage.SetAside(folder, name, func(as string) bool { return t.needs(as) })
 	if err != nil {
-		t.e.log.Warn("keep a file that has the name of a complete one", "file", name, "err", err)
+		t.shared.log.Warn("keep a file that has the name of a complete one", "file", name, "err", err)
 		return false
 	}
 	t.users.aside(i, as)
@@ -138,19 +138,19 @@ func (o *opening) keepsAside(i int, name string) bool {
 }
 
 // tellFound says under which names data was found, and which names are not possible.
-func (t *Torrent) tellFound(s *search) {
+func (t *Content) tellFound(s *search) {
 	if text := t.foundText(s); text != "" {
-		t.tell(Event{Kind: EventFiles, Text: text})
+		t.say(text)
 	}
 	if len(s.refused) > 0 {
 		first := slices.Min(slices.Collect(maps.Keys(s.refused)))
 		a, b := metainfo.Distinct(path.Join(t.info.Files[first].Path...), t.Path(first))
-		t.tell(Event{Kind: EventFiles, Text: fmt.Sprintf("the file system does not take the names of %s: %s is saved as %s", countOf(len(s.refused), "file", "files"), a, b)})
+		t.say(fmt.Sprintf("the file system does not take the names of %s: %s is saved as %s", countOf(len(s.refused), "file", "files"), a, b))
 	}
 }
 
 // foundText says under which names data was found; empty for none.
-func (t *Torrent) foundText(s *search) string {
+func (t *Content) foundText(s *search) string {
 	if s == nil || len(s.found) == 0 {
 		return ""
 	}

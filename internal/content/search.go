@@ -1,4 +1,4 @@
-package engine
+package content
 
 import (
 	"cmp"
@@ -85,7 +85,7 @@ func (o *opening) find(folder storage.FS) error {
 	}
 	var candidates map[int][]candidate
 	if s.rounds <= mostSearches {
-		candidates = findFiles(folder, o.t.info, o.t.spec.FileName, missing)
+		candidates = findFiles(folder, o.t.info, o.t.opt.FileName, missing)
 		o.combine(folder, view, candidates, missing)
 	}
 	for i := range s.wrong {
@@ -224,7 +224,7 @@ func (o *opening) nameRest(folder storage.FS, missing []int, names Names) {
 	rules := metainfo.Rules{Fold: s.fold}
 	switch {
 	case len(paths) == 0 || !odd && fits:
-	case t.spec.SeedOnly: // nothing is made here, not even to ask
+	case t.opt.SeedOnly: // nothing is made here, not even to ask
 		for i := range paths {
 			if _, refused := s.refused[i]; refused || s.fold {
 				paths[i] = t.info.Files[i].SafePath

@@ -1,4 +1,4 @@
-package engine
+package content
 
 import (
 	"context"
@@ -13,20 +13,20 @@ type change struct {
 	ctx  context.Context
 	done chan error // of capacity one
 	// do closes what was open before, does it, and opens the files. It is a task.
-	do func(prev *opening, gen int32, leave func())
+	do func(prev *opening, epoch int32, leave func())
 }
 
 // changeFiles has a change made, and waits for it.
-func (t *Torrent) changeFiles(ctx context.Context, make func(*change)) error {
+func (t *Content) changeFiles(ctx context.Context, make func(*change)) error {
 	c := newChange(ctx)
 	make(c)
-	if !t.post(event{kind: evChange, with: c}) {
+	if !t.host.Post(c) {
 		return ErrStopped
 	}
 	select {
 	case err := <-c.done:
 		return err
-	case <-t.stopped.C():
+	case <-t.over.C():
 		select {
 		case err := <-c.done:
 			return err
@@ -36,13 +36,15 @@ func (t *Torrent) changeFiles(ctx context.Context, make func(*change)) error {
 	}
 }
 
+func (c *change) refuse(*Content) { c.done <- ErrStopped }
+
 func newChange(ctx context.Context) *change {
 	return &change{ctx: ctx, done: make(chan error, 1)}
 }
 
 // startChange has the files closed and opened anew, with a change in between.
-func (t *Torrent) startChange(c *change) {
-	if t.cur == nil || t.change != nil || !t.upkeep.Reopen(t.e.now()) {
+func (t *Content) startChange(c *change) {
+	if t.cur == nil || t.change != nil || !t.upkeep.Reopen(t.now()) {
 		c.done <- ErrBusy
 		return
 	}

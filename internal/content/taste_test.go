@@ -1,4 +1,4 @@
-package engine
+package content
 
 import (
 	"errors"
@@ -148,4 +148,20 @@ func foldsNot(t *testing.T) bool {
 	}
 	_, err := os.Lstat(filepath.Join(dir, "cASE"))
 	return err != nil
+}
+
+// onDisk returns the files below a folder.
+func onDisk(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			rel, _ := filepath.Rel(dir, path)
+			names = append(names, filepath.ToSlash(rel))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
 }

@@ -1,9 +1,10 @@
-package engine
+package content
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -58,7 +59,7 @@ func Verify(ctx context.Context, spec VerifySpec) (*Verified, error) {
 		return nil, err
 	}
 	t := standIn(spec.StateDir, spec.Meta, spec.FileName)
-	defer t.e.journals.Close()
+	defer t.shared.journals.Close()
 	t.at.Store(at)
 	for look := newSearch(); ; {
 		out, err := t.verify(ctx, &spec, look)
@@ -68,9 +69,18 @@ func Verify(ctx context.Context, spec VerifySpec) (*Verified, error) {
 	}
 }
 
+// standIn returns the content of a torrent that nobody runs. It only looks.
+func standIn(stateDir string, meta *metainfo.Torrent, fileName string) *Content {
+	log := slog.New(slog.DiscardHandler)
+	s := NewShared(SharedConfig{Pool: storage.NewPool(0), Journals: journals.New(journals.Config{StateDir: stateDir, Log: log}), Log: log})
+	t := New(Config{Shared: s, Info: meta.Info, InfoHash: meta.InfoHash, Options: Options{FileName: fileName, SeedOnly: true}})
+	t.users.lookOnly = true
+	return t
+}
+
 // verify is a round of a check: it begins again where files that were found are not the
 // torrent's.
-func (t *Torrent) verify(ctx context.Context, spec *VerifySpec, look *search) (*Verified, error) {
+func (t *Content) verify(ctx context.Context, spec *VerifySpec, look *search) (*Verified, error) {
 	o := newOpening(t, 0)
 	o.search = look
 	if err := o.openJournal(); err != nil {
@@ -223,7 +233,7 @@ func (v *verifying) earlier(seen resume.Seen) (before *resume.Verdict, done func
 }
 
 func (v *verifying) config() resume.Config {
-	return resume.Config{Dir: v.o.t.at.Load().abs, Boot: v.o.t.e.journals.Boot()}
+	return resume.Config{Dir: v.o.t.at.Load().abs, Boot: v.o.t.shared.journals.Boot()}
 }
 
 // keep notes what was found, for the next time.
@@ -278,7 +288,7 @@ func (v *verifying) correct(out *Verified) error {
 // claimed any more when it returns, and is fetched again. When ctx ends, that is so for
 // what was looked at. progress, if not nil, is told the pieces done of those that were had;
 // one call at a time.
-func (t *Torrent) Verify(ctx context.Context, progress func(done, total int)) (*Verified, error) {
+func (t *Content) Verify(ctx context.Context, progress func(done, total int)) (*Verified, error) {
 	o, err := t.opened()
 	if err != nil {
 		return nil, err
@@ -297,7 +307,7 @@ func (t *Torrent) Verify(ctx context.Context, progress func(done, total int)) (*
 		}
 		if len(changed)+len(missing) > 0 {
 			// They are compared with what was noted, and hashed, as at a start.
-			if err := t.reopen(ctx, nil); err != nil {
+			if err := t.openAgain(ctx, nil); err != nil {
 				return out, err
 			}
 			if o, err = t.opened(); err != nil {
@@ -314,9 +324,9 @@ func (t *Torrent) Verify(ctx context.Context, progress func(done, total int)) (*
 	wrong, err := t.hash(ctx, o, todo, out, progress)
 	if len(wrong) > 0 {
 		out.Withdrawn = len(wrong)
-		t.tell(Event{Kind: EventFiles, Text: fmt.Sprintf("pieces that do not match any more, and are fetched again: %s, in %s", plural.Group(len(wrong)), t.filesOf(wrong))})
+		t.say(fmt.Sprintf("pieces that do not match any more, and are fetched again: %s, in %s", plural.Group(len(wrong)), t.filesOf(wrong)))
 		// Whatever ends the check: what is wrong is not served.
-		if rerr := t.reopen(context.WithoutCancel(ctx), wrong); err == nil {
+		if rerr := t.openAgain(context.WithoutCancel(ctx), wrong); err == nil {
 			err = rerr
 		}
 	}
@@ -329,8 +339,8 @@ func (t *Torrent) Verify(ctx context.Context, progress func(done, total int)) (*
 }
 
 // hash hashes pieces of an opening, and gives those that are wrong.
-func (t *Torrent) hash(ctx context.Context, o *opening, todo *bitfield.Bitfield, out *Verified, progress func(done, total int)) (wrong []uint32, err error) {
-	done := t.e.longCheck(ctx, int64(todo.Count())*int64(t.geom.PieceLength), func() {})
+func (t *Content) hash(ctx context.Context, o *opening, todo *bitfield.Bitfield, out *Verified, progress func(done, total int)) (wrong []uint32, err error) {
+	done := t.shared.longCheck(ctx, int64(todo.Count())*int64(t.geom.PieceLength), func() {})
 	defer done()
 	total := int(todo.Count())
 	var mu sync.Mutex
@@ -353,7 +363,7 @@ func (t *Torrent) hash(ctx context.Context, o *opening, todo *bitfield.Bitfield,
 }
 
 // filesOf names the files that pieces are of, as far as a line holds them.
-func (t *Torrent) filesOf(pieces []uint32) string {
+func (t *Content) filesOf(pieces []uint32) string {
 	const shown = 3
 	text, n := "", 0
 	size := int64(t.geom.PieceLength)
@@ -384,8 +394,13 @@ type whatOpen struct {
 	err error
 }
 
-// whatIsOpen is for the loop.
-func (t *Torrent) whatIsOpen() whatOpen {
+// question asks the loop which opening is current.
+type question struct{ answer chan whatOpen }
+
+func (*question) refuse(*Content) {}
+
+// whatIsOpen answers it.
+func (t *Content) whatIsOpen() whatOpen {
 	switch s := t.upkeep.State(); {
 	case t.cur != nil:
 		return whatOpen{o: t.cur}
@@ -396,31 +411,31 @@ func (t *Torrent) whatIsOpen() whatOpen {
 }
 
 // opened gives the opening that is current.
-func (t *Torrent) opened() (*opening, error) {
-	answer := make(chan whatOpen, 1)
-	if !t.post(event{kind: evOpened, with: answer}) {
+func (t *Content) opened() (*opening, error) {
+	q := &question{make(chan whatOpen, 1)}
+	if !t.host.Post(q) {
 		return nil, ErrStopped
 	}
 	select {
-	case a := <-answer:
+	case a := <-q.answer:
 		return a.o, a.err
-	case <-t.stopped.C():
+	case <-t.over.C():
 		return nil, ErrStopped
 	}
 }
 
-// reopen has the files opened anew, with pieces that are in doubt whatever they look like.
-func (t *Torrent) reopen(ctx context.Context, doubts []uint32) error {
+// openAgain opens the files again, with pieces that are in doubt whatever they look like.
+func (t *Content) openAgain(ctx context.Context, doubts []uint32) error {
 	return t.changeFiles(ctx, func(c *change) {
-		c.do = func(prev *opening, gen int32, leave func()) {
-			t.upkeepOpen(prev, doubts, gen, leave)
+		c.do = func(prev *opening, epoch int32, leave func()) {
+			t.reopen(prev, doubts, epoch, leave)
 			c.done <- nil
 		}
 	})
 }
 
 // states looks up the files, unless something has failed.
-func (t *Torrent) states(err error) ([]storage.FileState, error) {
+func (t *Content) states(err error) ([]storage.FileState, error) {
 	if err != nil {
 		return nil, err
 	}

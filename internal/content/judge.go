@@ -1,4 +1,4 @@
-package engine
+package content
 
 import (
 	"slices"
@@ -100,7 +100,7 @@ func (o *opening) doubt(seen resume.Seen, have *bitfield.Bitfield) bool {
 		folder = l.FS
 	}
 	any := false
-	for i, list := range findFiles(folder, t.info, t.spec.FileName, files) {
+	for i, list := range findFiles(folder, t.info, t.opt.FileName, files) {
 		now, found := s.found[i]
 		at := o.lay.Files[i].Path
 		if found {

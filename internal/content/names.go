@@ -1,4 +1,4 @@
-package engine
+package content
 
 import (
 	"context"
@@ -30,8 +30,9 @@ type Paths struct {
 	IncompleteDir string
 }
 
-// checkPaths refuses what can't be, and takes the rest.
-func (t *Torrent) checkPaths(p *Paths) error {
+// CheckPaths takes the paths of the options, and refuses what can't be.
+func (t *Content) CheckPaths() error {
+	p := t.opt.Paths
 	if p == nil {
 		return nil
 	}
@@ -56,7 +57,7 @@ func (t *Torrent) checkPaths(p *Paths) error {
 
 // checkNames refuses paths that the torrent's files can't have beside those of the others. With
 // a folder, its file system says whether names that differ only in case are two.
-func (t *Torrent) checkNames(folder storage.FS, files []storage.Entry, to Names) error {
+func (t *Content) checkNames(folder storage.FS, files []storage.Entry, to Names) error {
 	if len(to) == 0 {
 		return nil
 	}
@@ -87,7 +88,7 @@ func (t *Torrent) checkNames(folder storage.FS, files []storage.Entry, to Names)
 }
 
 // names gives the paths of files that have not the torrent's.
-func (t *Torrent) names() Names {
+func (t *Content) names() Names {
 	if n := t.named.Load(); n != nil {
 		return *n
 	}
@@ -95,7 +96,7 @@ func (t *Torrent) names() Names {
 }
 
 // Path gives the path of a file below the folder, without a suffix for unfinished ones.
-func (t *Torrent) Path(file int) string {
+func (t *Content) Path(file int) string {
 	if name, ok := t.names()[file]; ok {
 		return name
 	}
@@ -104,35 +105,35 @@ func (t *Torrent) Path(file int) string {
 
 // Named gives the paths of files that have not the torrent's, not to be changed; nil for
 // none. Who has it can see by the pointer whether it is still so.
-func (t *Torrent) Named() *Names { return t.named.Load() }
+func (t *Content) Named() *Names { return t.named.Load() }
 
 // Rename gives files other paths, and folders with them, while the torrent runs. Nothing
 // is written over. A stop at any moment leaves each file under the one name or the other,
 // known. Peers are dropped, and may come back; nothing is hashed or fetched for it.
-func (t *Torrent) Rename(ctx context.Context, to Names) error {
-	if t.spec.Storage != nil || t.spec.Open != nil {
+func (t *Content) Rename(ctx context.Context, to Names) error {
+	if t.opt.Storage != nil || t.opt.Open != nil {
 		return errors.New("rename: its files are not in a folder")
 	}
 	return t.changeFiles(ctx, func(c *change) {
-		c.do = func(prev *opening, gen int32, leave func()) {
+		c.do = func(prev *opening, epoch int32, leave func()) {
 			prev.giveWay(leave)
-			err := prev.close(&t.ctx, true)
+			err := prev.close(t.life, true)
 			if err == nil {
 				err = t.rename(c.ctx, to)
 			}
-			t.upkeepOpen(nil, nil, gen, leave)
+			t.reopen(nil, nil, epoch, leave)
 			c.done <- err
 		}
 	})
 }
 
 // rename renames files that nobody has open.
-func (t *Torrent) rename(ctx context.Context, to Names) error {
+func (t *Content) rename(ctx context.Context, to Names) error {
 	o := newOpening(t, 0)
 	if err := o.openJournal(); err != nil {
 		return err
 	}
-	if o.state == nil && t.e.journals.Kept() {
+	if o.state == nil && t.shared.journals.Kept() {
 		return errors.New("rename: no journal can be kept, and nobody would know the files by their new names")
 	}
 	defer func() {
@@ -159,7 +160,7 @@ func (o *opening) rename(ctx context.Context, folder storage.FS, to Names) error
 	}
 	err := o.journal.Rename(ctx, o.finding(folder, to), to)
 	o.named()
-	if merr := o.t.e.memory.changed(o.t, true); err == nil {
+	if merr := o.t.host.Remember(true); err == nil {
 		err = merr
 	}
 	return err
@@ -178,8 +179,8 @@ func (o *opening) named() {
 // open opens the folder, and lays the torrent out in it.
 func (o *opening) open() (*storage.Files, error) {
 	t := o.t
-	if t.spec.Open != nil {
-		return t.spec.Open()
+	if t.opt.Open != nil {
+		return t.opt.Open()
 	}
 	also := []Names{o.journal.Pending()}
 	if w := t.wish.Load(); w != nil {
@@ -201,7 +202,7 @@ func (o *opening) open() (*storage.Files, error) {
 	if o.lay.Part {
 		files = files[:len(files)-1]
 	}
-	return storage.OpenIn(o.finding(folder, nil), files, t.info, t.e.files)
+	return storage.OpenIn(o.finding(folder, nil), files, t.info, t.shared.pool)
 }
 
 // giveNames ends what a stop has left of a renaming, and does what is wished.
@@ -211,7 +212,7 @@ func (o *opening) giveNames(folder storage.FS) error {
 		if err := o.lock(); err != nil {
 			return err
 		}
-		if err := o.journal.FinishRenames(&t.ctx, o.finding(folder, o.journal.Pending())); err != nil {
+		if err := o.journal.FinishRenames(t.life, o.finding(folder, o.journal.Pending())); err != nil {
 			return err
 		}
 	}
@@ -230,7 +231,7 @@ func (o *opening) giveNames(folder storage.FS) error {
 		if err := t.checkNames(folder, o.lay.Files, to); err != nil {
 			return err
 		}
-		if err := o.rename(&t.ctx, folder, to); err != nil {
+		if err := o.rename(t.life, folder, to); err != nil {
 			return err
 		}
 	}

@@ -1,4 +1,4 @@
-package engine
+package content
 
 import (
 	"context"
@@ -31,7 +31,7 @@ var errFirst = fmt.Errorf("it was there before, and is looked at first: %w", res
 // changed with the files.
 func (o *opening) keepUsers(ctx context.Context, seen *resume.Seen, changed []int, have *bitfield.Bitfield) error {
 	t := o.t
-	if t.spec.Overwrite {
+	if t.opt.Overwrite {
 		return nil
 	}
 	var kept []Kept
@@ -126,7 +126,7 @@ func (o *opening) isWritten(i int, have *bitfield.Bitfield) bool {
 	if !o.files.Skipped(i) {
 		return true
 	}
-	prio := t.piecePriorities()
+	prio := t.PiecePriorities()
 	f, size := &t.info.Files[i], int64(t.geom.PieceLength)
 	for p := f.Offset / size; prio != nil && p <= (f.Offset+f.Length-1)/size; p++ {
 		if prio[p] > 0 && !have.Has(uint32(p)) {
@@ -149,7 +149,7 @@ func (o *opening) lookAt(i int) (resume.Identity, error) {
 
 // needs reports whether a path is one that a file of the torrent has, or a folder of it, on
 // some file system.
-func (t *Torrent) needs(name string) bool {
+func (t *Content) needs(name string) bool {
 	key := metainfo.PathKey(name)
 	for i := range t.info.Files {
 		if !t.info.Files[i].Pad && metainfo.PathKey(t.Path(i)) == key || strings.HasPrefix(t.Path(i), name+"/") {
@@ -160,7 +160,7 @@ func (t *Torrent) needs(name string) bool {
 }
 
 // anyOf reports whether a piece of a file is in a set.
-func (t *Torrent) anyOf(file int, have *bitfield.Bitfield) bool {
+func (t *Content) anyOf(file int, have *bitfield.Bitfield) bool {
 	f, size := &t.info.Files[file], int64(t.geom.PieceLength)
 	for p := f.Offset / size; p <= (f.Offset+f.Length-1)/size; p++ {
 		if have.Has(uint32(p)) {
@@ -238,7 +238,7 @@ func (u *userFiles) anyWaits(o *opening, have *bitfield.Bitfield) bool {
 }
 
 // kept tells what was kept, in one line however much it is.
-func (u *userFiles) kept(t *Torrent, kept []Kept) {
+func (u *userFiles) kept(t *Content, kept []Kept) {
 	if len(kept) == 0 {
 		return
 	}
@@ -255,8 +255,8 @@ func (u *userFiles) kept(t *Torrent, kept []Kept) {
 	if more := len(kept) - shown; more > 0 {
 		text += fmt.Sprintf("; and %d more files in these ways", more)
 	}
-	t.e.log.Warn("keep files of the user", "torrent", t.info.Name, "files", len(kept), "text", text)
-	t.tell(Event{Kind: EventKept, Text: text, Kept: kept})
+	t.shared.log.Warn("keep files of the user", "torrent", t.info.Name, "files", len(kept), "text", text)
+	t.host.Say(Event{Kind: KeptFiles, Text: text, Kept: kept})
 }
 
 // sameAsKept removes what was set aside and turns out to be what the torrent has: a small file
@@ -291,6 +291,6 @@ func (o *opening) sameAsKept(ctx context.Context) {
 		if more := len(gone) - 3; more > 0 {
 			text += fmt.Sprintf(" and %d more", more)
 		}
-		o.t.tell(Event{Kind: EventFiles, Text: text + ": removed, the torrent's file has the same bytes"})
+		o.t.say(text + ": removed, the torrent's file has the same bytes")
 	}
 }

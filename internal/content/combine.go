@@ -1,4 +1,4 @@
-package engine
+package content
 
 import (
 	"crypto/sha1"
@@ -169,7 +169,7 @@ func (c *combining) try(p uint32, buf []byte, parts []part, at []int) (fits, on 
 		c.prove(parts, at)
 		return true, false
 	}
-	return false, c.left > 0 && c.o.t.ctx.Err() == nil
+	return false, c.left > 0 && c.o.t.life.Err() == nil
 }
 
 // fill reads the parts of a piece that are not read yet, and reports whether all could be read

@@ -1,6 +1,7 @@
-package engine
+package content
 
 import (
+	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"io/fs"
@@ -172,4 +173,11 @@ func (t *taste) reaches(name, other string) bool {
 	}
 	_, err = t.folder.Lstat(t.dir + "/" + other)
 	return err == nil
+}
+
+// randomName makes a part of a file name that nobody else uses.
+func randomName() string {
+	var b [8]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
 }

@@ -1,4 +1,4 @@
-package engine
+package content
 
 import (
 	"errors"
@@ -8,7 +8,6 @@ import (
 	"path"
 	"slices"
 
-	"shoal/internal/catalogue"
 	"shoal/internal/resume"
 	"shoal/internal/storage"
 )
@@ -24,14 +23,16 @@ type asides struct {
 
 var noAsides = new(asides)
 
-func newOpening(t *Torrent, gen int32) *opening { return &opening{t: t, gen: gen, asides: noAsides} }
+func newOpening(t *Content, epoch int32) *opening {
+	return &opening{t: t, epoch: epoch, asides: noAsides}
+}
 
 // suffix gives the suffix of files that come to be.
-func (t *Torrent) suffix() string {
-	if t.spec.Paths == nil || t.spec.SeedOnly {
+func (t *Content) suffix() string {
+	if t.opt.Paths == nil || t.opt.SeedOnly {
 		return ""
 	}
-	return t.spec.Paths.Suffix
+	return t.opt.Paths.Suffix
 }
 
 // lostError says that it can't be found out, or noted, where the files are.
@@ -47,7 +48,7 @@ func (e *lostError) Unwrap() error { return e.err }
 func (o *opening) findPlace() (resume.FS, error) {
 	t := o.t
 	at, home, hash := t.at.Load(), t.home(), t.infoHash
-	state, err := t.e.journals.For(home.abs)
+	state, err := t.shared.journals.For(home.abs)
 	if err != nil {
 		return nil, err
 	}
@@ -71,12 +72,12 @@ func (o *opening) findPlace() (resume.FS, error) {
 	if at.final != nil {
 		note.Dir = at.abs
 	}
-	if note != (resume.Aside{}) && !t.spec.SeedOnly {
+	if note != (resume.Aside{}) && !t.opt.SeedOnly {
 		if err := resume.WriteAside(state, hash, note); err != nil {
 			return nil, &lostError{err}
 		}
 	}
-	return t.e.journals.For(at.abs)
+	return t.shared.journals.For(at.abs)
 }
 
 // choosePlace chooses between a torrent's own folder and the one for unfinished files.
@@ -85,14 +86,14 @@ func (o *opening) choosePlace(home *place) (*place, error) {
 	here := &place{given: home.given, abs: home.abs, found: true}
 	given := o.was.Dir
 	wished := ""
-	if p := t.spec.Paths; p != nil && !t.spec.SeedOnly {
+	if p := t.opt.Paths; p != nil && !t.opt.SeedOnly {
 		wished = p.IncompleteDir
 	}
 	if given == "" && wished == "" {
 		return here, nil
 	}
 	lay := t.layout()
-	known, err := t.e.journals.Has(home.abs, lay)
+	known, err := t.shared.journals.Has(home.abs, lay)
 	if err != nil || known {
 		return here, err
 	}
@@ -116,7 +117,7 @@ func (o *opening) choosePlace(home *place) (*place, error) {
 		}
 		return there, nil
 	}
-	known, err = t.e.journals.Has(there.abs, lay)
+	known, err = t.shared.journals.Has(there.abs, lay)
 	if err != nil || known || !t.anyIn(home, lay.Files) {
 		return there, err
 	}
@@ -138,8 +139,8 @@ func (o *opening) wishedPlace(home, noted *place, wished string) (*place, error)
 	}
 	files := t.layout().Files
 	if !t.anyIn(named, files) && (!t.anew.Load() || t.anyIn(noted, files)) {
-		t.tell(Event{Kind: EventFiles, Text: fmt.Sprintf(
-			"unfinished files are in %s, where they were before, and none in %s: move them there, or leave out --incomplete-dir; if %s is lost, --anew fetches them again", noted.abs, named.abs, noted.abs)})
+		t.say(fmt.Sprintf(
+			"unfinished files are in %s, where they were before, and none in %s: move them there, or leave out --incomplete-dir; if %s is lost, --anew fetches them again", noted.abs, named.abs, noted.abs))
 		return noted, nil
 	}
 	if named.abs == home.abs {
@@ -150,7 +151,7 @@ func (o *opening) wishedPlace(home, noted *place, wished string) (*place, error)
 
 // anyIn reports whether one of the files is in a folder, under the name that it should have or
 // one that another client gave it. One that can't be looked at has none.
-func (t *Torrent) anyIn(at *place, files []storage.Entry) bool {
+func (t *Content) anyIn(at *place, files []storage.Entry) bool {
 	names := pathsOn(files)
 	if s := t.suffix(); s != "" {
 		for _, name := range pathsOn(files) {
@@ -175,7 +176,7 @@ func (t *Torrent) anyIn(at *place, files []storage.Entry) bool {
 			all = append(all, i)
 		}
 	}
-	return len(findFiles(folder, t.info, t.spec.FileName, all)) > 0
+	return len(findFiles(folder, t.info, t.opt.FileName, all)) > 0
 }
 
 // finding gives the folder with files in it found by their names also where they have a
@@ -288,8 +289,8 @@ func (o *opening) reveal() error {
 			case errors.Is(err, fs.ErrExist):
 				if !slices.Contains(o.taken, name) {
 					o.taken = append(o.taken, name)
-					o.t.tell(Event{Kind: EventFiles, Text: fmt.Sprintf(
-						"%s is complete, and stays %s: another file has its name; move that out of the way", name, path.Base(u.OnDisk(name)))})
+					o.t.say(fmt.Sprintf(
+						"%s is complete, and stays %s: another file has its name; move that out of the way", name, path.Base(u.OnDisk(name))))
 				}
 			case err != nil:
 				return err
@@ -313,8 +314,8 @@ func (o *opening) finish() error {
 		return err
 	}
 	t := o.t
-	o.sameAsKept(&t.ctx)
-	if o.was == (resume.Aside{}) && len(o.aside) == 0 || t.spec.SeedOnly || t.at.Load().final != nil {
+	o.sameAsKept(t.life)
+	if o.was == (resume.Aside{}) && len(o.aside) == 0 || t.opt.SeedOnly || t.at.Load().final != nil {
 		return nil
 	}
 	for _, u := range o.aside {
@@ -323,26 +324,26 @@ func (o *opening) finish() error {
 		}
 	}
 	if err := t.leftBehind(o.was.Dir); err != nil {
-		t.tell(Event{Kind: EventFiles, Text: "complete; what is left of it where it was before has to be removed by hand: " + err.Error()})
+		t.say("complete; what is left of it where it was before has to be removed by hand: " + err.Error())
 		return nil
 	}
 	if err := resume.WriteAside(o.state, t.infoHash, resume.Aside{}); err != nil {
-		t.e.log.Warn("forget where unfinished files were", "torrent", t.info.Name, "err", err)
+		t.shared.log.Warn("forget where unfinished files were", "torrent", t.info.Name, "err", err)
 	}
 	return nil
 }
 
 // leftBehind removes what a stop in the middle of the last move has left in the folder for
 // unfinished files: those that nobody has changed since they were ours.
-func (t *Torrent) leftBehind(dir string) error {
+func (t *Content) leftBehind(dir string) error {
 	if dir == "" || dir == t.at.Load().abs {
 		return nil
 	}
-	lo, err := t.e.journals.Read(dir, t.layout())
+	lo, err := t.shared.journals.Read(dir, t.layout())
 	if err != nil || !lo.Found {
 		return err
 	}
-	folder, err := t.e.files.Folder(dir)
+	folder, err := t.shared.pool.Folder(dir)
 	if err != nil {
 		return err
 	}
@@ -363,18 +364,18 @@ func (t *Torrent) leftBehind(dir string) error {
 
 // goHome has files that are complete, in the folder for those that are not, moved to where
 // they belong. It reports whether it has begun: the torrent is complete once they are there.
-func (t *Torrent) goHome() bool {
+func (t *Content) goHome() bool {
 	at := t.at.Load()
-	if at.final == nil || t.spec.SeedOnly || t.spec.Open != nil {
+	if at.final == nil || t.opt.SeedOnly || t.opt.Open != nil {
 		return false
 	}
-	c := newChange(&t.ctx)
+	c := newChange(t.life)
 	stay := &place{given: at.given, abs: at.abs, found: true}
 	do := t.mover(c, at.final, stay, nil)
-	c.do = func(prev *opening, gen int32, leave func()) {
-		do(prev, gen, leave)
-		if err := <-c.done; err != nil && t.ctx.Err() == nil {
-			t.tell(Event{Kind: EventFiles, Text: err.Error()})
+	c.do = func(prev *opening, epoch int32, leave func()) {
+		do(prev, epoch, leave)
+		if err := <-c.done; err != nil && t.life.Err() == nil {
+			t.say(err.Error())
 		}
 	}
 	t.startChange(c)
@@ -382,44 +383,10 @@ func (t *Torrent) goHome() bool {
 }
 
 // home gives the folder that the files belong in.
-func (t *Torrent) home() *place {
+func (t *Content) home() *place {
 	at := t.at.Load()
 	if at.final != nil {
 		return at.final
 	}
 	return at
-}
-
-// keepPaths writes down where a torrent's files are and what they are called.
-func (t *Torrent) keepPaths(c *catalogue.Choices) {
-	at, p := t.at.Load(), t.spec.Paths
-	c.Dir, c.Suffix, c.IncompleteDir, c.Renamed = t.home().abs, "", "", nil
-	if at.final != nil {
-		c.IncompleteDir = at.abs
-	}
-	if p != nil {
-		c.Suffix = p.Suffix
-		if !at.found {
-			c.IncompleteDir = p.IncompleteDir
-		}
-	}
-	names := t.names()
-	for _, i := range slices.Sorted(maps.Keys(names)) {
-		c.Renamed = append(c.Renamed, catalogue.Rename{File: i, Path: names[i]})
-	}
-}
-
-// pathsOf is the reverse. The journal knows better.
-func pathsOf(c *catalogue.Choices) *Paths {
-	if c.Suffix == "" && c.IncompleteDir == "" && len(c.Renamed) == 0 {
-		return nil
-	}
-	p := &Paths{Suffix: c.Suffix, IncompleteDir: c.IncompleteDir}
-	for _, r := range c.Renamed {
-		if p.Named == nil {
-			p.Named = Names{}
-		}
-		p.Named[r.File] = r.Path
-	}
-	return p
 }

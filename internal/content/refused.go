@@ -1,4 +1,4 @@
-package engine
+package content
 
 import (
 	"context"
@@ -110,9 +110,9 @@ func (r *refusals) err() error {
 // leftOut leaves out the files that an error of the file system is about, if it is one that
 // concerns these files alone, and others are wanted. It reports whether it did; else the
 // torrent waits.
-func (t *Torrent) leftOut(o *opening, err error) bool {
+func (t *Content) leftOut(o *opening, err error) bool {
 	e, ok := errors.AsType[*storage.Error](err)
-	if !ok || o == nil || o.files == nil || e.Kind.Then() != fault.Refuse || t.spec.SeedOnly {
+	if !ok || o == nil || o.files == nil || e.Kind.Then() != fault.Refuse || t.opt.SeedOnly {
 		return false
 	}
 	if t.refused.knows(o.lay.Files, e.Path) {
@@ -127,9 +127,9 @@ func (t *Torrent) leftOut(o *opening, err error) bool {
 	switch len(untold) {
 	case 0:
 	case 1:
-		t.tell(Event{Kind: EventFiles, Text: fmt.Sprintf("%s is left out, the other files are fetched: %v", o.lay.Files[untold[0]].Path, err)})
+		t.say(fmt.Sprintf("%s is left out, the other files are fetched: %v", o.lay.Files[untold[0]].Path, err))
 	default:
-		t.tell(Event{Kind: EventFiles, Text: fmt.Sprintf("%d files are left out, the others are fetched: %v", len(untold), err)})
+		t.say(fmt.Sprintf("%d files are left out, the others are fetched: %v", len(untold), err))
 	}
 	return true
 }
@@ -137,7 +137,7 @@ func (t *Torrent) leftOut(o *opening, err error) bool {
 // concerned returns the wanted files that a failure is about: the one of that name, or those in
 // the folder of that name. Where a new file can't be made for lack of a right, it is the folder
 // that does not allow it, so no other new file in it will be.
-func (t *Torrent) concerned(o *opening, e *storage.Error) (files []int) {
+func (t *Content) concerned(o *opening, e *storage.Error) (files []int) {
 	there := func(name string) bool {
 		_, err := o.files.Folder().Lstat(name)
 		return !errors.Is(err, fs.ErrNotExist)
@@ -179,7 +179,7 @@ func takesFiles(folder storage.FS, dir string) bool {
 }
 
 // othersWanted reports whether a file with bytes is wanted besides these.
-func (t *Torrent) othersWanted(files []int) bool {
+func (t *Content) othersWanted(files []int) bool {
 	for i := range t.info.Files {
 		if f := &t.info.Files[i]; !f.Pad && f.Length > 0 && t.keeps(i) && !slices.Contains(files, i) {
 			return true
@@ -189,7 +189,7 @@ func (t *Torrent) othersWanted(files []int) bool {
 }
 
 // keeps reports whether a file is wanted, and kept.
-func (t *Torrent) keeps(file int) bool {
+func (t *Content) keeps(file int) bool {
 	return t.Priority(file) != picker.Skip && !t.refused.refused(file)
 }
 
@@ -223,7 +223,7 @@ func (o *opening) adoptKept(ctx context.Context, seen resume.Seen, have *bitfiel
 }
 
 // giveUp takes the pieces of files that are not kept out of a set.
-func (r *refusals) giveUp(t *Torrent, have *bitfield.Bitfield) {
+func (r *refusals) giveUp(t *Content, have *bitfield.Bitfield) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	size := int64(t.geom.PieceLength)
@@ -235,22 +235,19 @@ func (r *refusals) giveUp(t *Torrent, have *bitfield.Bitfield) {
 	}
 }
 
-// leaveOut tells the swarm which pieces are not wanted any more.
-func (t *Torrent) leaveOut() {
-	if t.swarm == nil || !t.refused.news() {
-		return
-	}
-	t.swarm.SetPriorities(t.e.now(), t.piecePriorities())
-	t.pub.pending = true
-}
+// Unkept reports, once, whether the files that are left out have changed: then other pieces are
+// wanted than before.
+func (t *Content) Unkept() bool { return t.refused.news() }
 
-// tryRefused opens the files again after a failure that held everything up and is over, when
+// NotKept returns why a torrent whose other files are complete is not; nil when it is. Any
+// goroutine may call it.
+func (t *Content) NotKept() error { return t.refused.err() }
+
+// TryRefused opens the files again after a failure that held everything up and is over, when
 // files were left out: without it they would stay so until the next start, although the same
 // missing right may have been the reason.
-func (t *Torrent) tryRefused(now mono.Time) {
-	if t.refused.none() {
-		return
+func (t *Content) TryRefused(now mono.Time) {
+	if !t.refused.none() {
+		t.upkeep.Spoilt(now)
 	}
-	t.upkeep.Spoilt(now)
-	t.maintain(now)
 }

@@ -1,4 +1,4 @@
-package engine
+package content
 
 import (
 	"fmt"
@@ -47,7 +47,7 @@ func (o *opening) allOwn(have *bitfield.Bitfield) error {
 	return nil
 }
 
-func (t *Torrent) ownOf(file int, r rivals) error {
+func (t *Content) ownOf(file int, r rivals) error {
 	if len(r.before)+len(r.after) == 0 {
 		return nil
 	}
@@ -67,11 +67,11 @@ func (t *Torrent) ownOf(file int, r rivals) error {
 
 // oneFile reports whether two paths in the torrent's folder, which some file system takes for
 // one, are one there.
-func (t *Torrent) oneFile(a, b string) bool {
+func (t *Content) oneFile(a, b string) bool {
 	if a == b {
 		return true
 	}
-	folder, err := t.e.files.Folder(t.at.Load().given)
+	folder, err := t.shared.pool.Folder(t.at.Load().given)
 	if err != nil {
 		return true
 	}
@@ -89,39 +89,26 @@ func (t *Torrent) oneFile(a, b string) bool {
 	return !ask.open || ask.folds()
 }
 
-func theirs(name string, other *Torrent) error {
+func theirs(name string, other *Content) error {
 	return fmt.Errorf("%s is a file of the torrent %s, too, which has it", name, other.info.Name)
 }
 
 // rivals are the torrents in the same folder that may have a file or folder of one name:
 // those that were added before this one, and those that came later.
-type rivals struct{ before, after []*Torrent }
+type rivals struct{ before, after []*Content }
 
-func (t *Torrent) rivals(top string) (r rivals) {
-	dir, later := t.at.Load().abs, false
-	t.e.mu.Lock()
-	defer t.e.mu.Unlock()
-	for _, other := range t.e.order {
-		if other == t {
-			later = true
-			continue
-		}
+func (t *Content) rivals(top string) (r rivals) {
+	dir := t.at.Load().abs
+	r.before, r.after = t.host.Rivals(func(other *Content) bool {
 		at := other.at.Load()
-		if at == nil || at.abs != dir || other.spec.Storage != nil || other.spec.Open != nil ||
-			other.named.Load() == nil && !metainfo.SamePath(other.info.Name, top) {
-			continue
-		}
-		if later {
-			r.after = append(r.after, other)
-		} else {
-			r.before = append(r.before, other)
-		}
-	}
+		return at != nil && at.abs == dir && other.InFolder() &&
+			(other.named.Load() != nil || metainfo.SamePath(other.info.Name, top))
+	})
 	return r
 }
 
 // fileAt gives the number of the file that has a path on some file system; -1 for none.
-func (t *Torrent) fileAt(name string) int {
+func (t *Content) fileAt(name string) int {
 	key := metainfo.PathKey(name)
 	for i := range t.info.Files {
 		if f := &t.info.Files[i]; !f.Pad && f.Length > 0 && metainfo.PathKey(t.Path(i)) == key {
@@ -132,7 +119,7 @@ func (t *Torrent) fileAt(name string) int {
 }
 
 // allOf reports whether all pieces of a file are in a set.
-func (t *Torrent) allOf(file int, have *bitfield.Bitfield) bool {
+func (t *Content) allOf(file int, have *bitfield.Bitfield) bool {
 	f, size := &t.info.Files[file], int64(t.geom.PieceLength)
 	for p := f.Offset / size; p <= (f.Offset+f.Length-1)/size; p++ {
 		if !have.Has(uint32(p)) {
@@ -143,7 +130,7 @@ func (t *Torrent) allOf(file int, have *bitfield.Bitfield) bool {
 }
 
 // hasOf reports whether a piece of a file is had.
-func (t *Torrent) hasOf(file int) bool {
+func (t *Content) hasOf(file int) bool {
 	f, size := &t.info.Files[file], int64(t.geom.PieceLength)
 	for p := f.Offset / size; f.Length > 0 && p <= (f.Offset+f.Length-1)/size; p++ {
 		if t.had.has(uint32(p)) {
