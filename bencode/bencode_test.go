@@ -5,10 +5,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
+
+	"shoal/internal/testkit"
 )
 
 type vector struct {
@@ -42,17 +43,11 @@ func (v vector) input(t *testing.T) []byte {
 
 func vectors(t *testing.T) []vector {
 	t.Helper()
-	data, err := os.ReadFile("testdata/bencode.json")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var file struct {
 		Count   int
 		Vectors []vector
 	}
-	if err := json.Unmarshal(data, &file); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Vectors(t, "bencode.json", &file)
 	if len(file.Vectors) != file.Count || file.Count == 0 {
 		t.Fatalf("%d vectors, the file says %d", len(file.Vectors), file.Count)
 	}

@@ -1,21 +1,17 @@
 package magnet
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+
+	"shoal/internal/testkit"
 )
 
 func TestVectors(t *testing.T) {
-	b, err := os.ReadFile("testdata/magnet.json")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var file struct {
 		Vectors []struct {
 			ID, URI  string
@@ -29,9 +25,7 @@ func TestVectors(t *testing.T) {
 			}
 		}
 	}
-	if err := json.Unmarshal(b, &file); err != nil || len(file.Vectors) == 0 {
-		t.Fatal(err)
-	}
+	testkit.Vectors(t, "magnet.json", &file)
 	for _, v := range file.Vectors {
 		l, err := Parse(v.URI)
 		if !v.Valid {

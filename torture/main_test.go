@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"shoal/internal/testkit"
 	"shoal/metainfo"
 )
 
@@ -216,12 +217,7 @@ func number(e map[string]any, field string) int64 {
 	return int64(n)
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+var must = testkit.Must
 
 // addr gives a loopback address with a port that was free a moment ago.
 func addr(t *testing.T) string {

@@ -105,6 +105,7 @@ var Rooms = []Room{
 	{"internal/simnet", Test, true},
 	{"internal/archtest", Test, true},
 	{"internal/golden", Test, true},
+	{"internal/testkit", Test, true},
 	{"internal/storage/storagetest", Test, true},
 	{"internal/crashfs", Test, true},
 	{"internal/netio/netiotest", Test, true},

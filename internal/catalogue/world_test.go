@@ -19,6 +19,7 @@ import (
 	"shoal/internal/infohash"
 	"shoal/internal/resume"
 	"shoal/internal/storage"
+	"shoal/internal/testkit"
 	"shoal/metainfo"
 )
 
@@ -27,12 +28,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // folder is where the catalogue of a test is.
 const folder = "torrents"
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+var must = testkit.Must
 
 // torrent makes the metainfo of a torrent with two files, told apart by n.
 func torrent(n, pieces int) []byte {

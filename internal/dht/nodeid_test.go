@@ -2,20 +2,15 @@ package dht
 
 import (
 	"encoding/hex"
-	"encoding/json"
 	"math/rand/v2"
 	"net/netip"
-	"os"
 	"testing"
 
 	"shoal/internal/krpc"
+	"shoal/internal/testkit"
 )
 
 func TestVectorsOfNodeIDs(t *testing.T) {
-	b, err := os.ReadFile("testdata/node-id.json")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var file struct {
 		Vectors []struct {
 			ID, IP string
@@ -25,9 +20,7 @@ func TestVectorsOfNodeIDs(t *testing.T) {
 			OK     bool
 		}
 	}
-	if err := json.Unmarshal(b, &file); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Vectors(t, "node-id.json", &file)
 	if len(file.Vectors) != 18 {
 		t.Fatalf("%d vectors, want 18", len(file.Vectors))
 	}

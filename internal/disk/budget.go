@@ -213,7 +213,8 @@ func (b *Budget) Get(done <-chan struct{}) *block.Block {
 	return blk
 }
 
-// enqueue makes a waiter, the last of the queue.
+// enqueue makes a waiter, the last of the queue. The list is written out for speed
+// (decision 0177).
 func (b *Budget) enqueue() *waiter {
 	w := b.retired
 	if w == nil {

@@ -20,17 +20,13 @@ import (
 	"shoal/internal/disk"
 	"shoal/internal/storage"
 	"shoal/internal/storage/storagetest"
+	"shoal/internal/testkit"
 	"shoal/metainfo"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+var must = testkit.Must
 
 // content is a torrent for tests: what it holds and how it is cut.
 type content struct {

@@ -1,33 +1,13 @@
 package krpc
 
 import (
-	"encoding/hex"
-	"encoding/json"
 	"net/netip"
-	"os"
 	"testing"
+
+	"shoal/internal/testkit"
 )
 
-// load reads one of the vector files.
-func load(t *testing.T, name string, into any) {
-	t.Helper()
-	b, err := os.ReadFile("testdata/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(b, into); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func unhex(t *testing.T, s string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
+var unhex = testkit.Unhex
 
 // The packets of BEP 5 and of the clients that are out there.
 func TestVectorsOfPackets(t *testing.T) {
@@ -53,7 +33,7 @@ func TestVectorsOfPackets(t *testing.T) {
 			Note   string
 		}
 	}
-	load(t, "krpc.json", &file)
+	testkit.Vectors(t, "krpc.json", &file)
 	seen := 0
 	for _, v := range file.Vectors {
 		if v.Packet == "" {
@@ -87,10 +67,7 @@ func TestVectorsOfCompactForms(t *testing.T) {
 			Invalid  bool `json:"invalid_length"`
 		}
 	}
-	load(t, "compact-peers.json", &file)
-	if len(file.Vectors) == 0 {
-		t.Fatal("no vectors")
-	}
+	testkit.Vectors(t, "compact-peers.json", &file)
 	for _, v := range file.Vectors {
 		b := unhex(t, v.Input)
 		var got []Node
@@ -136,10 +113,7 @@ func TestVectorsOfDistance(t *testing.T) {
 			Prefix   int    `json:"common_prefix_bits"`
 		}
 	}
-	load(t, "xor-distance.json", &file)
-	if len(file.Vectors) == 0 {
-		t.Fatal("no vectors")
-	}
+	testkit.Vectors(t, "xor-distance.json", &file)
 	for _, v := range file.Vectors {
 		a, b := ID(unhex(t, v.A)), ID(unhex(t, v.B))
 		if d := xor(a, b); d.String() != v.Distance || xor(b, a) != d || a.Prefix(b) != v.Prefix {

@@ -2,10 +2,8 @@ package lsd
 
 import (
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"net/netip"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,13 +13,10 @@ import (
 	"shoal/internal/golden"
 	"shoal/internal/infohash"
 	"shoal/internal/mono"
+	"shoal/internal/testkit"
 )
 
 func TestVectors(t *testing.T) {
-	b, err := os.ReadFile("testdata/lsd.json")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var file struct {
 		Vectors []struct {
 			ID       string
@@ -34,9 +29,7 @@ func TestVectors(t *testing.T) {
 			}
 		}
 	}
-	if err := json.Unmarshal(b, &file); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Vectors(t, "lsd.json", &file)
 	if len(file.Vectors) != 5 {
 		t.Fatalf("%d vectors, want 5", len(file.Vectors))
 	}

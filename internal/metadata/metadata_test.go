@@ -12,16 +12,8 @@ import (
 
 	"shoal/internal/golden"
 	"shoal/internal/mono"
+	"shoal/internal/testkit"
 )
-
-// content is a metadata of n bytes, the same each time.
-func content(n int64) []byte {
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = byte(i*7 + i>>8)
-	}
-	return b
-}
 
 // A peer is a capital letter. "A has 40000" claims a size, "A sends 0 1" answers,
 // "A sends 0!" answers with something wrong.
@@ -46,7 +38,7 @@ func (d *script) command(line string) string {
 	d.out.Reset()
 	switch words[0] {
 	case "metadata":
-		d.now, d.right = mono.Start, content(d.number(words[1]))
+		d.now, d.right = mono.Start, testkit.Pattern(d.number(words[1]))
 		d.m = New(sha1.Sum(d.right), d.limit)
 		return ""
 	case "limit":
@@ -91,7 +83,7 @@ func (d *script) sends(key Key, arg string) {
 	if p := d.m.find(key); p != nil && p.size > 0 {
 		size = p.size
 	}
-	whole := content(size)
+	whole := testkit.Pattern(size)
 	from := min(int(piece)*PieceSize, len(whole))
 	part := bytes.Clone(whole[from:min(from+PieceSize, len(whole))])
 	if wrong {
@@ -164,7 +156,7 @@ func TestRandom(t *testing.T) {
 
 func random(seed uint64) error {
 	rng := rand.New(rand.NewPCG(seed, 9))
-	right := content(1 + rng.Int64N(12*PieceSize))
+	right := testkit.Pattern(1 + rng.Int64N(12*PieceSize))
 	m := New(sha1.Sum(right), 0)
 	now := mono.Start
 	type who struct {

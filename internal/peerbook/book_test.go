@@ -1,22 +1,17 @@
 package peerbook
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
-	"os"
 	"testing"
 	"time"
 
 	"shoal/internal/mono"
+	"shoal/internal/testkit"
 )
 
 func TestPriorityVectors(t *testing.T) {
-	file, err := os.ReadFile("testdata/peer-priority.json")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var set struct {
 		Vectors []struct {
 			ID       string
@@ -26,9 +21,7 @@ func TestPriorityVectors(t *testing.T) {
 			Priority string
 		}
 	}
-	if err := json.Unmarshal(file, &set); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Vectors(t, "peer-priority.json", &set)
 	if len(set.Vectors) != 12 {
 		t.Fatalf("%d vectors, want 12", len(set.Vectors))
 	}

@@ -9,7 +9,8 @@ import (
 )
 
 // request is one block asked of one peer. Requests lie in one slab and hang in
-// two lists, both in order of asking: those of their peer, and all.
+// two lists, both in order of asking: those of their peer, and all. The links are indices, so
+// that the slab may move, and written out for speed (decision 0177).
 type request struct {
 	peer  Peer
 	slot  int32

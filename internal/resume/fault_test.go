@@ -8,6 +8,7 @@ import (
 
 	"shoal/internal/crashfs"
 	"shoal/internal/resume"
+	"shoal/internal/testkit"
 )
 
 // insist is a process that goes on after a failure as an engine does: where the
@@ -190,9 +191,4 @@ func TestFailedSync(t *testing.T) {
 	}
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+var must = testkit.Must

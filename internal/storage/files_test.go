@@ -13,6 +13,7 @@ import (
 
 	"shoal/internal/storage"
 	"shoal/internal/storage/storagetest"
+	"shoal/internal/testkit"
 )
 
 func open(t *testing.T, fsys storage.FS, pool *storage.Pool, entries []storage.Entry) *storage.Files {
@@ -40,12 +41,7 @@ func folder(t *testing.T, dir string) storage.FS {
 	return f
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+var must = testkit.Must
 
 func TestConformance(t *testing.T) {
 	for _, c := range []struct {

@@ -284,7 +284,7 @@ func (f *Files) Forget(i int) {
 	}
 }
 
-// list is an intrusive ring of open files with a sentinel.
+// list is an intrusive ring of open files with a sentinel; written out, as in decision 0177.
 type list struct{ head openFile }
 
 func (l *list) init() { l.head.prev, l.head.next = &l.head, &l.head }

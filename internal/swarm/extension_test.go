@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"shoal/internal/block"
+	"shoal/internal/testkit"
 	"shoal/internal/trace"
 	"shoal/internal/wire"
 	"shoal/metainfo"
@@ -75,15 +76,6 @@ func (d *driver) extensionWords(m wire.Message) string {
 	return "extended"
 }
 
-// content is a metadata of n bytes, the same each time.
-func content(n int) []byte {
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = byte(i*7 + i>>8)
-	}
-	return b
-}
-
 // metadataPart is a part of a metadata as a peer sends it: "0/20000", "0/20000!" with
 // something wrong.
 func (d *driver) metadataPart(arg string) []byte {
@@ -91,7 +83,7 @@ func (d *driver) metadataPart(arg string) []byte {
 	number, size, _ := strings.Cut(arg, "/")
 	n, _ := strconv.Atoi(size)
 	piece := d.number(number)
-	part := content(n)[min(int(piece)*wire.MetadataPiece, n):min(int(piece+1)*wire.MetadataPiece, n)]
+	part := testkit.Pattern(n)[min(int(piece)*wire.MetadataPiece, n):min(int(piece+1)*wire.MetadataPiece, n)]
 	if wrong {
 		part[0] ^= 1
 	}

@@ -14,6 +14,7 @@ import (
 	"shoal/internal/block"
 	"shoal/internal/mono"
 	"shoal/internal/peerbook"
+	"shoal/internal/testkit"
 	"shoal/internal/wire"
 	"shoal/metainfo"
 )
@@ -84,7 +85,7 @@ func newMonkey(t *testing.T, script []byte) *monkey {
 }
 
 // meta is a metadata of two parts.
-func (m *monkey) meta() []byte { return content(wire.MetadataPiece + 100) }
+func (m *monkey) meta() []byte { return testkit.Pattern(wire.MetadataPiece + 100) }
 
 // known has the swarm of an info-hash learn what there is.
 func (m *monkey) known() {

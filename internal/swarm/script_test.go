@@ -19,6 +19,7 @@ import (
 	"shoal/internal/golden"
 	"shoal/internal/mono"
 	"shoal/internal/peerbook"
+	"shoal/internal/testkit"
 	"shoal/internal/trace"
 	"shoal/internal/tracker"
 	"shoal/internal/why"
@@ -271,9 +272,9 @@ func (d *driver) torrent(args []string) {
 		case "private":
 			cfg.Private = true
 		case "metadata":
-			cfg.Metadata = content(n)
+			cfg.Metadata = testkit.Pattern(n)
 		case "magnet":
-			cfg.Bare, cfg.InfoHash = true, sha1.Sum(content(n))
+			cfg.Bare, cfg.InfoHash = true, sha1.Sum(testkit.Pattern(n))
 		case "seed-only":
 			cfg.SeedOnly = true
 		case "web-seeds":

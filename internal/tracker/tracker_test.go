@@ -1,44 +1,27 @@
 package tracker
 
 import (
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"net/netip"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"shoal/bencode"
+	"shoal/internal/testkit"
 )
 
 // vectors reads a file of testdata into the elements of T.
 func vectors[T any](t *testing.T, name string) []T {
 	t.Helper()
-	b, err := os.ReadFile("testdata/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var file struct{ Vectors []T }
-	if err := json.Unmarshal(b, &file); err != nil {
-		t.Fatal(err)
-	}
-	if len(file.Vectors) == 0 {
-		t.Fatalf("%s has no vectors", name)
-	}
+	testkit.Vectors(t, name, &file)
 	return file.Vectors
 }
 
-func unhex(t *testing.T, s string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
+var unhex = testkit.Unhex
 
 func TestEscaping(t *testing.T) {
 	type vector struct {

@@ -1,26 +1,21 @@
 package trackerclient
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"shoal/internal/testkit"
 	"shoal/internal/tracker"
 )
 
 // A complete dictionary counts, whatever is wrong with the HTTP around it. The same table is
 // given to other clients.
 func TestSloppyTrackers(t *testing.T) {
-	b, err := os.ReadFile("testdata/sloppy.json")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var file struct {
 		Vectors []struct {
 			Name, Wire, Failure, Error string
@@ -28,9 +23,7 @@ func TestSloppyTrackers(t *testing.T) {
 			Peers                      int
 		}
 	}
-	if err := json.Unmarshal(b, &file); err != nil || len(file.Vectors) == 0 {
-		t.Fatal(err)
-	}
+	testkit.Vectors(t, "sloppy.json", &file)
 	for _, v := range file.Vectors {
 		wire := make([]byte, 0, len(v.Wire))
 		for _, r := range v.Wire {

@@ -2,11 +2,9 @@ package trackerclient
 
 import (
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +13,7 @@ import (
 
 	"shoal/internal/infohash"
 	"shoal/internal/netio"
+	"shoal/internal/testkit"
 	"shoal/internal/tracker"
 )
 
@@ -31,14 +30,8 @@ type sloppyUDP struct {
 }
 
 func sloppyUDPs(t testing.TB) []sloppyUDP {
-	b, err := os.ReadFile("testdata/sloppy-udp.json")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var file struct{ Vectors []sloppyUDP }
-	if err := json.Unmarshal(b, &file); err != nil || len(file.Vectors) == 0 {
-		t.Fatal(err)
-	}
+	testkit.Vectors(t, "sloppy-udp.json", &file)
 	return file.Vectors
 }
 

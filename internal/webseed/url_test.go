@@ -2,13 +2,12 @@ package webseed
 
 import (
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 
+	"shoal/internal/testkit"
 	"shoal/metainfo"
 )
 
@@ -105,10 +104,6 @@ func TestRedirect(t *testing.T) {
 
 // The bytes of info-hashes in a query, as others write them.
 func TestEscapeVectors(t *testing.T) {
-	raw, err := os.ReadFile("testdata/url-encoding.json")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var file struct {
 		Vectors []struct {
 			ID      string
@@ -116,9 +111,7 @@ func TestEscapeVectors(t *testing.T) {
 			Encoded string
 		}
 	}
-	if err := json.Unmarshal(raw, &file); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Vectors(t, "url-encoding.json", &file)
 	n := 0
 	for _, v := range file.Vectors {
 		b, err := hex.DecodeString(v.Hash)

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+
+	"shoal/internal/testkit"
 )
 
 // The sets that the BEP prints, and others.
@@ -19,10 +21,7 @@ func TestVectorsOfAllowedFast(t *testing.T) {
 			Set      []uint32
 		}
 	}
-	load(t, "allowed-fast.json", &file)
-	if len(file.Vectors) == 0 {
-		t.Fatal("no vectors")
-	}
+	testkit.Vectors(t, "allowed-fast.json", &file)
 	for _, v := range file.Vectors {
 		var hash [20]byte
 		if _, err := hex.Decode(hash[:], []byte(v.InfoHash)); err != nil {

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+
+	"shoal/internal/testkit"
 )
 
 // The messages of extensions, field by field, and written back byte for byte
@@ -31,7 +33,7 @@ func TestVectorsOfExtensions(t *testing.T) {
 			}
 		}
 	}
-	load(t, "peer-messages.json", &file)
+	testkit.Vectors(t, "peer-messages.json", &file)
 	seen := 0
 	for _, v := range file.Vectors {
 		if !v.Valid {

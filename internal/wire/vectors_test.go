@@ -1,36 +1,14 @@
 package wire
 
 import (
-	"encoding/hex"
-	"encoding/json"
-	"os"
 	"slices"
-	"strings"
 	"testing"
 
 	"shoal/internal/bitfield"
+	"shoal/internal/testkit"
 )
 
-// load reads one of the vector files.
-func load(t *testing.T, name string, into any) {
-	t.Helper()
-	b, err := os.ReadFile("testdata/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(b, into); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func unhex(t *testing.T, s string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
+var unhex = testkit.Unhex
 
 // read does what a connection does with a message, in a torrent of so many pieces.
 func read(b []byte, pieces uint32) (Message, error) {
@@ -112,10 +90,7 @@ func TestVectorsOfMessages(t *testing.T) {
 			}
 		}
 	}
-	load(t, "peer-messages.json", &file)
-	if len(file.Vectors) == 0 {
-		t.Fatal("no vectors")
-	}
+	testkit.Vectors(t, "peer-messages.json", &file)
 	for _, v := range file.Vectors {
 		t.Run(v.ID, func(t *testing.T) {
 			b := unhex(t, v.Message)
@@ -188,7 +163,7 @@ func TestVectorsOfHandshakes(t *testing.T) {
 			Message  string `json:"message_hex"`
 		}
 	}
-	load(t, "handshake.json", &file)
+	testkit.Vectors(t, "handshake.json", &file)
 	for _, v := range file.Vectors {
 		t.Run(v.ID, func(t *testing.T) {
 			b := unhex(t, v.Message)
@@ -239,7 +214,7 @@ func TestVectorsOfPeerIDs(t *testing.T) {
 			PeerID string `json:"peer_id_hex"`
 		}
 	}
-	load(t, "peer-id.json", &file)
+	testkit.Vectors(t, "peer-id.json", &file)
 	for _, v := range file.Vectors {
 		if got := ClientName([20]byte(unhex(t, v.PeerID))); got != want[v.ID] {
 			t.Errorf("%s: %q, want %q", v.ID, got, want[v.ID])
