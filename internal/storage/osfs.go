@@ -26,27 +26,35 @@ func OpenFolder(path string) (FS, error) {
 // Open looks before it opens, so that a link, a pipe or a device is never
 // touched, and compares afterwards, so that swapping the name in between is
 // noticed. os.Root follows links in the folders on the way, as long as they stay
-// inside.
+// inside; it walks only where no openPath leads there.
 func (f folder) Open(name string, mode Mode) (Handle, error) {
+	h, err := near(f.root, name, func(in PatientRoot, name string) (Handle, error) { return openIn(in, name, mode) })
 	if mode == Create {
-		file, err := f.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+		return h, f.made(name, err)
+	}
+	return h, err
+}
+
+func openIn(root PatientRoot, name string, mode Mode) (Handle, error) {
+	if mode == Create {
+		file, err := root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
 		if err != nil {
-			return nil, f.made(name, err)
+			return nil, err
 		}
 		return newHandle(file), nil
 	}
-	seen, err := f.Lstat(name)
+	seen, err := root.Lstat(name)
 	if err != nil {
-		return nil, err
+		return nil, refused(err)
 	}
 	if !seen.Mode().IsRegular() {
-		return nil, fmt.Errorf("%w but a %s", ErrUnsafe, noun(seen.Mode()))
+		return nil, NotPlain(seen)
 	}
 	flag := os.O_RDONLY
 	if mode == Write {
 		flag = os.O_RDWR
 	}
-	file, err := f.root.OpenFile(name, flag, 0)
+	file, err := root.OpenFile(name, flag, 0)
 	if err != nil {
 		return nil, refused(err)
 	}
@@ -107,7 +115,7 @@ func (f folder) made(name string, err error) error {
 }
 
 func (f folder) Lstat(name string) (fs.FileInfo, error) {
-	info, err := f.root.Lstat(name)
+	info, err := near(f.root, name, PatientRoot.Lstat)
 	return info, refused(err)
 }
 
@@ -198,4 +206,8 @@ func (f folder) Replace(from, to string) error { return refused(f.root.Rename(fr
 
 func (f folder) Remove(name string) error { return refused(f.root.Remove(name)) }
 
-func (f folder) Close() error { return f.root.Close() }
+func (f folder) Close() error {
+	err := f.root.Close()
+	paths.leave(f.root.Root)
+	return err
+}

@@ -22,6 +22,7 @@ type PatientRoot struct{ *os.Root }
 func Patiently(do func() error) error {
 	err := do()
 	for wait, waited := handleTry, time.Duration(0); err != nil && waited < handleWait && classify("open", err) == TooManyFiles; wait = min(2*wait, 40*handleTry) {
+		paths.leave(nil) // what is open only to be used again soon
 		time.Sleep(wait)
 		waited += wait
 		err = do()

@@ -8,7 +8,7 @@
 // system (OpenFolder), memory (NewMemFS), or a faulty twin of either in tests.
 //
 // Nothing here can leave the folder it was given: names are opened below an
-// os.Root one component at a time, and a symbolic link in the place of a file is
+// os.Root one component at a time (openPath keeps the last folders open), and a symbolic link in the place of a file is
 // refused. The one way out is Linked: links that the user had put there before the
 // torrent was opened are followed. Nothing here truncates.
 package storage
