@@ -9,8 +9,8 @@ import (
 	"net/netip"
 	"time"
 
-	"shoal/internal/choker"
-	"shoal/internal/swarm"
+	"shoal/internal/decide/swarm"
+	"shoal/internal/decide/swarm/choker"
 	"shoal/metainfo"
 )
 

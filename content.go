@@ -8,11 +8,11 @@ import (
 	"net/netip"
 	"strings"
 
-	"shoal/internal/fetch"
-	"shoal/internal/netio"
-	"shoal/internal/printable"
-	"shoal/internal/unwrap"
-	"shoal/internal/wire"
+	"shoal/internal/format/unwrap"
+	"shoal/internal/format/wire"
+	"shoal/internal/net/fetch"
+	"shoal/internal/net/netio"
+	"shoal/internal/value/printable"
 	"shoal/magnet"
 	"shoal/metainfo"
 )

@@ -11,9 +11,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"shoal/internal/disk"
-	"shoal/internal/printable"
-	"shoal/internal/storage"
+	"shoal/internal/files/disk"
+	"shoal/internal/files/storage"
+	"shoal/internal/value/printable"
 	"shoal/metainfo"
 )
 

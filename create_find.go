@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"unicode/utf8"
 
-	"shoal/internal/printable"
+	"shoal/internal/value/printable"
 	"shoal/metainfo"
 )
 

@@ -9,10 +9,10 @@ import (
 	"strconv"
 	"time"
 
-	"shoal/internal/dht"
-	"shoal/internal/dhtnode"
-	"shoal/internal/krpc"
-	"shoal/internal/netio"
+	"shoal/internal/decide/dht"
+	"shoal/internal/format/krpc"
+	"shoal/internal/net/dhtnode"
+	"shoal/internal/net/netio"
 )
 
 // DHT is a node of the DHT (BEP 5) without torrents, for looking around.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"log/slog"
 
-	"shoal/internal/printable"
-	"shoal/internal/redact"
+	"shoal/internal/value/printable"
+	"shoal/internal/value/redact"
 )
 
 // Redact hides what identifies an account in text that people see: passkeys, user names,

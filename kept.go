@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"shoal/internal/infohash"
+	"shoal/internal/value/infohash"
 	"shoal/metainfo"
 )
 

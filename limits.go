@@ -3,8 +3,8 @@ package shoal
 import (
 	"fmt"
 
+	"shoal/internal/decide/schedule"
 	"shoal/internal/engine"
-	"shoal/internal/schedule"
 )
 
 // Limits bound how fast bytes move, in bytes a second; 0 means no limit. They are kept to

@@ -7,7 +7,7 @@ import (
 	"syscall"
 
 	"shoal/internal/engine"
-	"shoal/internal/netio"
+	"shoal/internal/net/netio"
 )
 
 // both are all addresses of the families that a machine may have.

@@ -7,8 +7,8 @@ import (
 	"io/fs"
 	"os"
 
-	"shoal/internal/content"
 	"shoal/internal/engine"
+	"shoal/internal/files/content"
 	"shoal/metainfo"
 )
 

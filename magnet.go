@@ -6,7 +6,7 @@ import (
 	"net/netip"
 
 	"shoal/internal/engine"
-	"shoal/internal/printable"
+	"shoal/internal/value/printable"
 	"shoal/magnet"
 	"shoal/metainfo"
 )

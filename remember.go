@@ -8,12 +8,12 @@ import (
 	"os"
 	"time"
 
-	"shoal/internal/catalogue"
-	"shoal/internal/content"
 	"shoal/internal/engine"
-	"shoal/internal/infohash"
-	"shoal/internal/journals"
-	"shoal/internal/printable"
+	"shoal/internal/files/catalogue"
+	"shoal/internal/files/content"
+	"shoal/internal/files/journals"
+	"shoal/internal/value/infohash"
+	"shoal/internal/value/printable"
 )
 
 // Remembered is a torrent that an engine with Config.Remember keeps between runs.

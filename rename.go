@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"shoal/internal/engine"
-	"shoal/internal/storage"
+	"shoal/internal/files/storage"
 	"shoal/metainfo"
 )
 

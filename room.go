@@ -3,7 +3,7 @@ package shoal
 import (
 	"errors"
 
-	"shoal/internal/room"
+	"shoal/internal/decide/room"
 )
 
 // Shortage is why a torrent does not fit on a volume. As an error it is ErrNoSpace as well; find

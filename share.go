@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"shoal/internal/decide/share"
 	"shoal/internal/engine"
-	"shoal/internal/share"
 )
 
 // ShareLimits say when a torrent has been shared enough: when the first of them is reached.

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"shoal/internal/trace"
+	"shoal/internal/value/trace"
 )
 
 // traceWriter turns trace records into JSON lines. Those who decide only append

@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"shoal/internal/trace"
+	"shoal/internal/value/trace"
 )
 
 // shelf is a file that may be looked at while it is written.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"shoal/internal/content"
-	"shoal/internal/printable"
+	"shoal/internal/files/content"
+	"shoal/internal/value/printable"
 	"shoal/metainfo"
 )
 

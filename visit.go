@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"shoal/internal/engine"
-	"shoal/internal/printable"
+	"shoal/internal/value/printable"
 )
 
 // Visit starts one remembered torrent of an engine with Config.AtRest, to move or rename

@@ -3,9 +3,9 @@ package shoal
 import (
 	"time"
 
+	"shoal/internal/decide/obstacle"
 	"shoal/internal/engine"
-	"shoal/internal/mono"
-	"shoal/internal/obstacle"
+	"shoal/internal/value/mono"
 )
 
 // Cause is one thing that a torrent waits for. A field that the kind does not name is zero.

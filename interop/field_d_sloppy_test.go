@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// The tables of internal/trackerclient are given to the other clients as they are. All their
+// The tables of internal/net/trackerclient are given to the other clients as they are. All their
 // answers name one peer, so that it listens at that address, and tells who comes by where the
 // client comes from: each has an address of its own.
 var sloppyPeer = netip.MustParseAddrPort("1.2.3.4:6881")
@@ -82,7 +82,7 @@ type sloppyVector struct {
 
 func sloppyVectors(file string) []sloppyVector {
 	var table struct{ Vectors []sloppyVector }
-	text, err := os.ReadFile("../internal/trackerclient/testdata/" + file)
+	text, err := os.ReadFile("../internal/net/trackerclient/testdata/" + file)
 	if err == nil {
 		err = json.Unmarshal(text, &table)
 	}

@@ -14,7 +14,7 @@ import (
 	"strconv"
 	"strings"
 
-	"shoal/internal/infohash"
+	"shoal/internal/value/infohash"
 )
 
 // Hash is a v1 info-hash.

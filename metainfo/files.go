@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 
 	"shoal/bencode"
-	"shoal/internal/spelling"
+	"shoal/internal/value/spelling"
 )
 
 // fileList reads the files of a multi-file torrent and gives each its paths.

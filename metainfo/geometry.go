@@ -1,6 +1,6 @@
 package metainfo
 
-import "shoal/internal/block"
+import "shoal/internal/value/block"
 
 // Geometry is the arithmetic of pieces and blocks. The content of a v1 torrent is one span
 // of Total bytes, its files end to end, cut into pieces of PieceLength; the last piece may be

@@ -5,8 +5,8 @@ import (
 	"os"
 	"testing"
 
-	"shoal/internal/bitfield"
-	"shoal/internal/block"
+	"shoal/internal/value/bitfield"
+	"shoal/internal/value/block"
 )
 
 // loadVectors reads the vectors of a file in testdata.

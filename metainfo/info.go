@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"shoal/bencode"
-	"shoal/internal/infohash"
+	"shoal/internal/value/infohash"
 )
 
 // Info is an info dictionary: what the info-hash stands for.

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"shoal/internal/spelling"
+	"shoal/internal/value/spelling"
 )
 
 // KeepName turns one element of a path from a torrent into the name of one file or folder, in

@@ -36,7 +36,7 @@ import (
 	"unicode/utf8"
 
 	"shoal/bencode"
-	"shoal/internal/infohash"
+	"shoal/internal/value/infohash"
 )
 
 // Hash is a v1 info-hash: the SHA-1 of the info dictionary as it was sent.

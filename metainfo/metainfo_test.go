@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"shoal/bencode"
-	"shoal/internal/infohash"
+	"shoal/internal/value/infohash"
 )
 
 type torrentVector struct {

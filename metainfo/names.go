@@ -4,7 +4,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"shoal/internal/printable"
+	"shoal/internal/value/printable"
 )
 
 // MaxName bounds the bytes of one element of a safe path. Linux takes that many bytes,

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"shoal/internal/resume"
-	"shoal/internal/storage"
+	"shoal/internal/files/resume"
+	"shoal/internal/files/storage"
 )
 
 // twice is the most that may be fetched again because of one kill.

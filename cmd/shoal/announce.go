@@ -16,14 +16,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"shoal"
-	"shoal/internal/announce"
-	"shoal/internal/infohash"
-	"shoal/internal/netio"
-	"shoal/internal/plural"
-	"shoal/internal/redact"
-	"shoal/internal/tracker"
-	"shoal/internal/trackerclient"
-	"shoal/internal/wire"
+	"shoal/internal/decide/swarm/announce"
+	"shoal/internal/format/tracker"
+	"shoal/internal/format/wire"
+	"shoal/internal/net/netio"
+	"shoal/internal/net/trackerclient"
+	"shoal/internal/value/infohash"
+	"shoal/internal/value/plural"
+	"shoal/internal/value/redact"
 	"shoal/metainfo"
 )
 

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"shoal"
-	"shoal/internal/storage"
+	"shoal/internal/files/storage"
 	"shoal/metainfo"
 )
 

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"shoal"
-	"shoal/internal/storage"
+	"shoal/internal/files/storage"
 )
 
 // The exit codes, as `shoal help exit-codes` and docs/exit-codes.md have them.

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"shoal"
-	"shoal/internal/plural"
+	"shoal/internal/value/plural"
 	"shoal/metainfo"
 )
 

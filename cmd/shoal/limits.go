@@ -4,7 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"shoal"
-	"shoal/internal/schedule"
+	"shoal/internal/decide/schedule"
 )
 
 // limitFlags say how fast bytes may move.

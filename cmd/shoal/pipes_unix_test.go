@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"testing"
 
-	"shoal/internal/storage"
+	"shoal/internal/files/storage"
 )
 
 // A pipe in a folder of torrents is passed over: waiting for its other end would never end,

@@ -16,8 +16,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"go.uber.org/goleak"
 	"shoal"
+
+	"go.uber.org/goleak"
 
 	"shoal/internal/golden"
 )

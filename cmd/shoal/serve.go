@@ -13,8 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"shoal/internal/netio"
-	"shoal/internal/serving"
+	"shoal/internal/net/netio"
+	"shoal/internal/net/serving"
 )
 
 type servingEvent struct {

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"shoal/internal/netio"
+	"shoal/internal/net/netio"
 )
 
 // A torrent is served while it is fetched, to whoever asks properly.

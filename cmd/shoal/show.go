@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"shoal"
-	"shoal/internal/redact"
+	"shoal/internal/value/redact"
 	"shoal/magnet"
 	"shoal/metainfo"
 )

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"shoal"
-	"shoal/internal/netio"
+	"shoal/internal/net/netio"
 )
 
 // webFlags are where and how files are served.

@@ -14,7 +14,7 @@ import (
 
 	"shoal"
 	"shoal/bencode"
-	"shoal/internal/storage"
+	"shoal/internal/files/storage"
 	"shoal/magnet"
 	"shoal/metainfo"
 )

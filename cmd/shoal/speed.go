@@ -3,8 +3,8 @@ package main
 import (
 	"time"
 
-	flow "shoal/internal/meter"
-	"shoal/internal/mono"
+	flow "shoal/internal/decide/meter"
+	"shoal/internal/value/mono"
 )
 
 // A speed says how fast a job gets on, and how long the rest takes. What was done when it is

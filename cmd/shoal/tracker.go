@@ -9,10 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"shoal/internal/infohash"
-	"shoal/internal/netio"
-	"shoal/internal/roster"
-	"shoal/internal/trackerd"
+	"shoal/internal/decide/roster"
+	"shoal/internal/net/netio"
+	"shoal/internal/net/trackerd"
+	"shoal/internal/value/infohash"
 	"shoal/magnet"
 )
 

@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"shoal"
-	"shoal/internal/storage"
+	"shoal/internal/files/storage"
 )
 
 // run --watch takes torrents that are put into a folder: NAME.torrent, and NAME.magnet with

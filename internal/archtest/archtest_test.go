@@ -54,10 +54,10 @@ func TestPartsAreAssignedInTheirFile(t *testing.T) {
 var limits = []Limit{
 	{"internal/engine", "Torrent", 49},
 	{"internal/engine", "Engine", 37},
-	{"internal/swarm", "Swarm", 47},
-	{"internal/swarm", "peer", 53},
-	{"internal/picker", "Picker", 8},
-	{"internal/picker", "progress", 8},
+	{"internal/decide/swarm", "Swarm", 47},
+	{"internal/decide/swarm", "peer", 53},
+	{"internal/decide/swarm/picker", "Picker", 8},
+	{"internal/decide/swarm/picker", "progress", 8},
 	{"internal/sim", "Node", 24},
 }
 

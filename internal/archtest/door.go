@@ -8,7 +8,7 @@ import (
 )
 
 // Door is the one package that opens sockets and looks names up.
-const Door = "internal/netio"
+const Door = "internal/net/netio"
 
 const doorAdvice = "only " + Door + " opens sockets and looks names up, so that a policy set there holds for every byte: " +
 	"take a netio.Network and ask it"

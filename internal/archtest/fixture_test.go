@@ -94,12 +94,17 @@ func TestModuleWithoutPapers(t *testing.T) {
 
 func TestRoomOfTakesTheLongestFolder(t *testing.T) {
 	for dir, want := range map[string]string{
-		"internal/storage":             "internal/storage",
-		"internal/storage/storagetest": "internal/storage/storagetest",
-		"internal/swarm/magnet":        "internal/swarm",
-		"internal/swarmed":             "",
-		"rpc":                          "",
-		".":                            ".",
+		"internal/files/storage":             "internal/files/storage",
+		"internal/files/storage/storagetest": "internal/files/storage/storagetest",
+		"internal/files/disk":                "internal/files/disk",
+		"internal/decide/swarm":              "internal/decide/swarm",
+		"internal/decide/swarm/picker":       "internal/decide/swarm/picker",
+		"internal/decide/swarm/picker/deep":  "internal/decide/swarm/picker",
+		"internal/decide/dht":                "internal/decide/dht",
+		"internal/decided":                   "",
+		"internal/decide":                    "",
+		"rpc":                                "",
+		".":                                  ".",
 	} {
 		if got, _ := RoomOf(Rooms, dir); got.Dir != want {
 			t.Errorf("RoomOf(%q) = %q, want %q", dir, got.Dir, want)

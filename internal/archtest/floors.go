@@ -18,82 +18,34 @@ const (
 
 var floorNames = [...]string{"values", "formats", "decisions", "shell", "product", "test"}
 
-// A Room gives the packages at and below a folder their floor.
+// A Room is a package, or a folder of packages, and its floor.
 type Room struct {
-	Dir      string // "." is the root package alone
+	Dir      string // "." is the root package alone; "x/*" is each package in x by itself
 	Floor    int
 	Composes bool // may import from its own floor
 }
 
-// Rooms is the table of ARCHITECTURE.md: every package of the module belongs
-// to one room, the one with the longest folder that fits.
+// Rooms is the table of ARCHITECTURE.md. A package belongs to the room with the longest
+// folder that fits, so most rows are folders and the others are exceptions.
 var Rooms = []Room{
 	{"bencode", Values, false},
-	{"internal/infohash", Values, false},
-	{"internal/bitfield", Values, false},
-	{"internal/block", Values, false},
-	{"internal/mono", Values, false},
-	{"internal/why", Values, false},
-	{"internal/fault", Values, false},
-	{"internal/redact", Values, false},
-	{"internal/plural", Values, false},
-	{"internal/spelling", Values, false},
-	{"internal/ipscope", Values, false},
-	{"internal/printable", Values, false},
-	{"internal/trace", Values, true}, // a record has an instant and a reason in it
+	{"internal/value/*", Values, false},
+	{"internal/value/trace", Values, true}, // a record has an instant and a reason in it
 
 	{"metainfo", Formats, false},
 	{"magnet", Formats, false},
-	{"internal/wire", Formats, false},
-	{"internal/krpc", Formats, false},
-	{"internal/tracker", Formats, false},
-	{"internal/unwrap", Formats, false},
+	{"internal/format/*", Formats, false},
 
-	{"internal/picker", Decisions, false},
-	{"internal/window", Decisions, false},
-	{"internal/choker", Decisions, false},
-	{"internal/superseed", Decisions, false},
-	{"internal/peerbook", Decisions, false},
-	{"internal/meter", Decisions, false},
-	{"internal/obstacle", Decisions, false},
-	{"internal/blame", Decisions, false},
-	{"internal/announce", Decisions, false},
-	{"internal/askqueue", Decisions, false},
-	{"internal/roster", Decisions, false},
-	{"internal/upkeep", Decisions, false},
-	{"internal/room", Decisions, false},
-	{"internal/crowd", Decisions, false},
-	{"internal/lobby", Decisions, false},
-	{"internal/rate", Decisions, false},
-	{"internal/webplan", Decisions, false},
-	{"internal/metadata", Decisions, false},
-	{"internal/pex", Decisions, false},
-	{"internal/schedule", Decisions, false},
-	{"internal/lineup", Decisions, false},
-	{"internal/ration", Decisions, false},
-	{"internal/share", Decisions, false},
-	{"internal/swarm", Decisions, true},
-	{"internal/dht", Decisions, false},
-	{"internal/external", Decisions, false},
-	{"internal/lsd", Decisions, false},
+	{"internal/decide/*", Decisions, false},
+	{"internal/decide/swarm", Decisions, true}, // one torrent: it composes those below
+	{"internal/decide/swarm/*", Decisions, false},
 
+	{"internal/files/*", Shell, true},
+	{"internal/files/storage", Shell, false},
+	{"internal/net/*", Shell, true},
+	{"internal/net/netio", Shell, false},
+	{"internal/net/throttle", Shell, false},
 	{"internal/mailbox", Shell, false},
-	{"internal/storage", Shell, false},
-	{"internal/disk", Shell, true},
-	{"internal/netio", Shell, false},
-	{"internal/throttle", Shell, false},
-	{"internal/peerconn", Shell, true},
-	{"internal/trackerclient", Shell, true},
-	{"internal/serving", Shell, true},
-	{"internal/trackerd", Shell, true},
-	{"internal/webseed", Shell, true}, // it waits under the limits of throttle
-	{"internal/dhtnode", Shell, true},
-	{"internal/fetch", Shell, true}, // gets a file over the network of netio
-	{"internal/lsdnode", Shell, true},
-	{"internal/resume", Shell, true}, // its journals speak of storage's files
-	{"internal/journals", Shell, true},
-	{"internal/catalogue", Shell, true}, // its files lie in a folder of state, as resume's do
-	{"internal/content", Shell, true},
 	{"internal/engine", Shell, true},
 
 	{".", Product, true},
@@ -105,22 +57,28 @@ var Rooms = []Room{
 	{"internal/simnet", Test, true},
 	{"internal/archtest", Test, true},
 	{"internal/golden", Test, true},
-	{"internal/testkit", Test, true},
-	{"internal/storage/storagetest", Test, true},
 	{"internal/crashfs", Test, true},
-	{"internal/netio/netiotest", Test, true},
+	{"internal/testkit", Test, true},
+	{"internal/files/storage/storagetest", Test, true},
+	{"internal/net/netio/netiotest", Test, true},
 	{"interop", Test, true},
 	{"torture", Test, true},
 }
 
-// RoomOf finds the room of a package's folder.
+// RoomOf finds the room of a package's folder. Of a row "x/*" it returns the package in x.
 func RoomOf(rooms []Room, dir string) (Room, bool) {
-	best, found := Room{}, false
+	best, longest, found := Room{}, -1, false
 	for _, r := range rooms {
-		if !within(dir, r.Dir) || found && len(r.Dir) < len(best.Dir) {
+		length := len(r.Dir)
+		folder, each := strings.CutSuffix(r.Dir, "/*")
+		if !within(dir, folder) || each && dir == folder || length < longest {
 			continue
 		}
-		best, found = r, true
+		if each {
+			name, _, _ := strings.Cut(strings.TrimPrefix(dir, folder+"/"), "/")
+			r.Dir = folder + "/" + name
+		}
+		best, longest, found = r, length, true
 	}
 	return best, found
 }

@@ -23,8 +23,8 @@ import (
 	"sync"
 	"time"
 
-	"shoal/internal/resume"
-	"shoal/internal/storage"
+	"shoal/internal/files/resume"
+	"shoal/internal/files/storage"
 )
 
 // ErrStopped is returned by every call from that on at which the process stopped.

@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"shoal/internal/crashfs"
-	"shoal/internal/storage"
-	"shoal/internal/storage/storagetest"
+	"shoal/internal/files/storage"
+	"shoal/internal/files/storage/storagetest"
 )
 
 // It is a file system like any other until it crashes.

@@ -4,14 +4,14 @@ import (
 	"context"
 	"errors"
 
-	"shoal/internal/announce"
-	"shoal/internal/external"
-	"shoal/internal/infohash"
-	"shoal/internal/mono"
-	"shoal/internal/peerbook"
-	"shoal/internal/swarm"
-	"shoal/internal/tracker"
-	"shoal/internal/trackerclient"
+	"shoal/internal/decide/external"
+	"shoal/internal/decide/swarm"
+	"shoal/internal/decide/swarm/announce"
+	"shoal/internal/decide/swarm/peerbook"
+	"shoal/internal/format/tracker"
+	"shoal/internal/net/trackerclient"
+	"shoal/internal/value/infohash"
+	"shoal/internal/value/mono"
 )
 
 // saying is one announce on its way. A tracker that is told two things at the same time

@@ -8,14 +8,14 @@ import (
 	"sync"
 	"time"
 
-	"shoal/internal/announce"
-	"shoal/internal/askqueue"
+	"shoal/internal/decide/askqueue"
+	"shoal/internal/decide/swarm/announce"
+	"shoal/internal/format/tracker"
 	"shoal/internal/mailbox"
-	"shoal/internal/mono"
-	"shoal/internal/trace"
-	"shoal/internal/tracker"
-	"shoal/internal/trackerclient"
-	"shoal/internal/why"
+	"shoal/internal/net/trackerclient"
+	"shoal/internal/value/mono"
+	"shoal/internal/value/trace"
+	"shoal/internal/value/why"
 )
 
 // asks has announces made in the order that askqueue decides. What waits has no

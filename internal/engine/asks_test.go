@@ -8,9 +8,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"shoal/internal/announce"
-	"shoal/internal/askqueue"
-	"shoal/internal/trackerclient"
+	"shoal/internal/decide/askqueue"
+	"shoal/internal/decide/swarm/announce"
+	"shoal/internal/net/trackerclient"
 )
 
 // A tracker that takes five seconds for each answer has three hundred seeds to hear of.

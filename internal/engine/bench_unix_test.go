@@ -16,11 +16,11 @@ import (
 	"testing"
 	"time"
 
-	"shoal/internal/bitfield"
-	"shoal/internal/block"
-	"shoal/internal/netio"
-	"shoal/internal/peerconn"
-	"shoal/internal/wire"
+	"shoal/internal/format/wire"
+	"shoal/internal/net/netio"
+	"shoal/internal/net/peerconn"
+	"shoal/internal/value/bitfield"
+	"shoal/internal/value/block"
 	"shoal/metainfo"
 )
 

@@ -6,8 +6,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"shoal/internal/peerbook"
-	"shoal/internal/wire"
+	"shoal/internal/decide/swarm/peerbook"
+	"shoal/internal/format/wire"
 )
 
 // What was fetched is given back to the system's cache once it is durable, unless a

@@ -7,8 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"shoal/internal/block"
-	"shoal/internal/wire"
+	"shoal/internal/format/wire"
+	"shoal/internal/value/block"
 )
 
 // What became of every attempt to reach a peer is counted, and the words of those that left

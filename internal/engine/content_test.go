@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"shoal/internal/storage"
+	"shoal/internal/files/storage"
 	"shoal/metainfo"
 )
 

@@ -15,9 +15,9 @@ import (
 	"time"
 
 	"shoal/internal/crashfs"
-	"shoal/internal/journals"
-	"shoal/internal/resume"
-	"shoal/internal/storage"
+	"shoal/internal/files/journals"
+	"shoal/internal/files/resume"
+	"shoal/internal/files/storage"
 )
 
 var sweep = flag.Bool("sweep", false, "stop at every call, in every way")

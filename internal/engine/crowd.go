@@ -5,8 +5,8 @@ import (
 	"sync"
 	"time"
 
-	"shoal/internal/crowd"
-	"shoal/internal/swarm"
+	"shoal/internal/decide/crowd"
+	"shoal/internal/decide/swarm"
 )
 
 // errNoRoom is why a peer is not dialled when there are as many connections as may be.

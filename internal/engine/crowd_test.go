@@ -6,11 +6,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"shoal/internal/bitfield"
-	"shoal/internal/peerbook"
-	"shoal/internal/peerconn"
-	"shoal/internal/why"
-	"shoal/internal/wire"
+	"shoal/internal/decide/swarm/peerbook"
+	"shoal/internal/format/wire"
+	"shoal/internal/net/peerconn"
+	"shoal/internal/value/bitfield"
+	"shoal/internal/value/why"
 )
 
 // An engine with as many connections as it may have lets newcomers in where a torrent has

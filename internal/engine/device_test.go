@@ -8,9 +8,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"shoal/internal/block"
-	"shoal/internal/content"
-	"shoal/internal/storage"
+	"shoal/internal/files/content"
+	"shoal/internal/files/storage"
+	"shoal/internal/value/block"
 	"shoal/metainfo"
 )
 

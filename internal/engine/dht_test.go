@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"shoal/internal/wire"
+	"shoal/internal/format/wire"
 )
 
 // Three engines that share nothing but one way into the DHT find each other there.

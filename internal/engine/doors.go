@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"net/netip"
 
-	"shoal/internal/dhtnode"
-	"shoal/internal/external"
-	"shoal/internal/netio"
-	"shoal/internal/wire"
+	"shoal/internal/decide/external"
+	"shoal/internal/format/wire"
+	"shoal/internal/net/dhtnode"
+	"shoal/internal/net/netio"
 )
 
 // maxDoors bounds the addresses listened on: a machine has a few.

@@ -11,8 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"shoal/internal/block"
-	"shoal/internal/why"
+	"shoal/internal/value/block"
+	"shoal/internal/value/why"
 )
 
 // One port serves every torrent of an engine, in both directions at once.

@@ -13,11 +13,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"shoal/internal/content"
 	"shoal/internal/crashfs"
-	"shoal/internal/journals"
-	"shoal/internal/resume"
-	"shoal/internal/storage"
+	"shoal/internal/files/content"
+	"shoal/internal/files/journals"
+	"shoal/internal/files/resume"
+	"shoal/internal/files/storage"
 )
 
 // copyTree copies a folder with the times of its files, as cp -a does.

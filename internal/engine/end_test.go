@@ -14,12 +14,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"shoal/internal/netio"
-	"shoal/internal/storage"
-	"shoal/internal/storage/storagetest"
-	"shoal/internal/trace"
-	"shoal/internal/why"
-	"shoal/internal/wire"
+	"shoal/internal/files/storage"
+	"shoal/internal/files/storage/storagetest"
+	"shoal/internal/format/wire"
+	"shoal/internal/net/netio"
+	"shoal/internal/value/trace"
+	"shoal/internal/value/why"
 )
 
 // Close in the middle of a check: it ends within a read or two, and whoever waits

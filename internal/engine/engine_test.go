@@ -8,7 +8,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"shoal/internal/netio"
+	"shoal/internal/net/netio"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

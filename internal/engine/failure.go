@@ -3,8 +3,8 @@ package engine
 import (
 	"net/netip"
 
-	"shoal/internal/netio"
-	"shoal/internal/swarm"
+	"shoal/internal/decide/swarm"
+	"shoal/internal/net/netio"
 )
 
 // failure is an address that could not be dialled, and why.

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"shoal/internal/wire"
+	"shoal/internal/format/wire"
 )
 
 func six(n byte) netip.Addr { return netip.AddrFrom16([16]byte{0xfd, 15: n}) }

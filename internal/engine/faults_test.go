@@ -13,11 +13,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"shoal/internal/block"
-	"shoal/internal/content"
 	"shoal/internal/crashfs"
-	"shoal/internal/storage"
-	"shoal/internal/wire"
+	"shoal/internal/files/content"
+	"shoal/internal/files/storage"
+	"shoal/internal/format/wire"
+	"shoal/internal/value/block"
 )
 
 // Whatever the files fail with, for a while, in the middle of a download: the torrent says

@@ -3,11 +3,11 @@ package engine
 import (
 	"context"
 
-	"shoal/internal/bitfield"
-	"shoal/internal/content"
-	"shoal/internal/disk"
-	"shoal/internal/mono"
-	"shoal/internal/room"
+	"shoal/internal/decide/room"
+	"shoal/internal/files/content"
+	"shoal/internal/files/disk"
+	"shoal/internal/value/bitfield"
+	"shoal/internal/value/mono"
 )
 
 // What a torrent has to do with its files is in package content. Here is what it means for the

@@ -13,11 +13,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"shoal/internal/content"
-	"shoal/internal/resume"
+	"shoal/internal/files/content"
+	"shoal/internal/files/resume"
+	"shoal/internal/files/storage"
+	"shoal/internal/files/storage/storagetest"
 	"shoal/internal/simnet"
-	"shoal/internal/storage"
-	"shoal/internal/storage/storagetest"
 )
 
 // kept is a torrent in a real folder, with a journal, from one engine to the next.

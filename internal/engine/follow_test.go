@@ -13,7 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"shoal/internal/content"
+	"shoal/internal/files/content"
 )
 
 // relink moves a part of a torrent's files elsewhere, and puts a link in its place.

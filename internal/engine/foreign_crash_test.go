@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"shoal/internal/crashfs"
-	"shoal/internal/storage"
+	"shoal/internal/files/storage"
 )
 
 // puts writes a file durably, as it was there before.

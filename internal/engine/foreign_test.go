@@ -13,7 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"shoal/internal/picker"
+	"shoal/internal/decide/swarm/picker"
 )
 
 // lie is a file with bytes of nobody's torrent.

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"shoal/internal/content"
+	"shoal/internal/files/content"
 )
 
 // Some clients call the folder after the .torrent file: data in it is found, whatever browsers

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"shoal/internal/content"
+	"shoal/internal/files/content"
 	"shoal/metainfo"
 )
 

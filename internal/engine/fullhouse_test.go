@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"shoal/internal/why"
+	"shoal/internal/value/why"
 )
 
 // Peers that shook hands, have nothing and ask for nothing take every place, of the torrent or

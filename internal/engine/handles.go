@@ -1,6 +1,6 @@
 package engine
 
-import "shoal/internal/storage"
+import "shoal/internal/files/storage"
 
 // A process may have a bounded number of files and sockets open. Where that is little, less is
 // done at the same time, so that nothing fails for want of a handle: a part is kept for what

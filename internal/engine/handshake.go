@@ -7,10 +7,10 @@ import (
 	"net/netip"
 	"time"
 
-	"shoal/internal/lobby"
-	"shoal/internal/netio"
-	"shoal/internal/peerconn"
-	"shoal/internal/wire"
+	"shoal/internal/decide/lobby"
+	"shoal/internal/format/wire"
+	"shoal/internal/net/netio"
+	"shoal/internal/net/peerconn"
 )
 
 // acceptLoop takes connections and does their handshakes.

@@ -3,9 +3,9 @@ package engine
 import (
 	"time"
 
+	"shoal/internal/files/storage"
+	"shoal/internal/files/storage/storagetest"
 	"shoal/internal/simnet"
-	"shoal/internal/storage"
-	"shoal/internal/storage/storagetest"
 )
 
 // slow is a link on which a download takes a while.

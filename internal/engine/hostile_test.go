@@ -16,13 +16,13 @@ import (
 	"testing"
 	"time"
 
-	"shoal/internal/bitfield"
-	"shoal/internal/block"
-	"shoal/internal/peerconn"
+	"shoal/internal/format/wire"
+	"shoal/internal/net/peerconn"
 	"shoal/internal/simnet"
-	"shoal/internal/trace"
-	"shoal/internal/why"
-	"shoal/internal/wire"
+	"shoal/internal/value/bitfield"
+	"shoal/internal/value/block"
+	"shoal/internal/value/trace"
+	"shoal/internal/value/why"
 )
 
 // A siege is an engine with two torrents: one is attacked, by peers or by its tracker; the

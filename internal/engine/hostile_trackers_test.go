@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"shoal/internal/tracker"
+	"shoal/internal/format/tracker"
 )
 
 // A tracker that means harm is asked a few times in an hour, whatever it answers, and

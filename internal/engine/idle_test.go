@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"shoal/internal/wire"
+	"shoal/internal/format/wire"
 )
 
 // awake counts the torrents that have a loop, once everybody waits.

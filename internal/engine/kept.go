@@ -6,8 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"shoal/internal/catalogue"
-	"shoal/internal/share"
+	"shoal/internal/decide/share"
+	"shoal/internal/files/catalogue"
 )
 
 // What is chosen for a torrent, in the form in which the catalogue keeps it.

@@ -5,9 +5,9 @@ import (
 	"sync"
 	"time"
 
-	"shoal/internal/ipscope"
-	"shoal/internal/peerconn"
-	"shoal/internal/schedule"
+	"shoal/internal/decide/schedule"
+	"shoal/internal/net/peerconn"
+	"shoal/internal/value/ipscope"
 )
 
 // Limits bound how fast bytes move, in bytes a second; 0 means no limit.

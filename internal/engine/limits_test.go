@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"shoal/internal/schedule"
+	"shoal/internal/decide/schedule"
 )
 
 // fetched gives the bytes that each torrent has received in d.

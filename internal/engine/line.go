@@ -6,10 +6,10 @@ import (
 	"sync"
 	"time"
 
-	"shoal/internal/infohash"
-	"shoal/internal/lineup"
+	"shoal/internal/decide/lineup"
 	"shoal/internal/mailbox"
-	"shoal/internal/mono"
+	"shoal/internal/value/infohash"
+	"shoal/internal/value/mono"
 )
 
 // Queue bounds how many torrents run at the same time; zero bounds nothing. Those that are

@@ -11,8 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"shoal/internal/storage"
-	"shoal/internal/wire"
+	"shoal/internal/files/storage"
+	"shoal/internal/format/wire"
 )
 
 // states gives the states of torrents, once everybody waits.

@@ -3,9 +3,9 @@ package engine
 import (
 	"net/netip"
 
-	"shoal/internal/lsdnode"
-	"shoal/internal/netio"
-	"shoal/internal/peerbook"
+	"shoal/internal/decide/swarm/peerbook"
+	"shoal/internal/net/lsdnode"
+	"shoal/internal/net/netio"
 )
 
 // openLocal has peers looked for on the local network (BEP 14), in the families that are

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"shoal/internal/why"
+	"shoal/internal/value/why"
 )
 
 // Two engines on one link that know of nobody find each other.

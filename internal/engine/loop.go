@@ -8,16 +8,16 @@ import (
 	"slices"
 	"time"
 
-	"shoal/internal/bitfield"
-	"shoal/internal/content"
-	"shoal/internal/dht"
-	"shoal/internal/mono"
-	"shoal/internal/netio"
-	"shoal/internal/peerbook"
-	"shoal/internal/peerconn"
-	"shoal/internal/swarm"
-	"shoal/internal/upkeep"
-	"shoal/internal/webseed"
+	"shoal/internal/decide/dht"
+	"shoal/internal/decide/swarm"
+	"shoal/internal/decide/swarm/peerbook"
+	"shoal/internal/decide/upkeep"
+	"shoal/internal/files/content"
+	"shoal/internal/net/netio"
+	"shoal/internal/net/peerconn"
+	"shoal/internal/net/webseed"
+	"shoal/internal/value/bitfield"
+	"shoal/internal/value/mono"
 )
 
 // loop owns the swarm: it takes what happened, and performs what was decided.

@@ -12,11 +12,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"shoal/internal/infohash"
-	"shoal/internal/mono"
-	"shoal/internal/peerbook"
-	"shoal/internal/swarm"
-	"shoal/internal/wire"
+	"shoal/internal/decide/swarm"
+	"shoal/internal/decide/swarm/peerbook"
+	"shoal/internal/format/wire"
+	"shoal/internal/value/infohash"
+	"shoal/internal/value/mono"
 	"shoal/metainfo"
 )
 

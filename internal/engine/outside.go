@@ -6,10 +6,10 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"shoal/internal/external"
-	"shoal/internal/mono"
-	"shoal/internal/trace"
-	"shoal/internal/why"
+	"shoal/internal/decide/external"
+	"shoal/internal/value/mono"
+	"shoal/internal/value/trace"
+	"shoal/internal/value/why"
 )
 
 // outside is at which addresses the world sees the engine. What others say comes from

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"shoal/internal/why"
+	"shoal/internal/value/why"
 )
 
 // worldwide starts an engine on a host of a network of its own, out in the world.

@@ -9,11 +9,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"shoal/internal/bitfield"
-	"shoal/internal/block"
-	"shoal/internal/peerconn"
-	"shoal/internal/why"
-	"shoal/internal/wire"
+	"shoal/internal/format/wire"
+	"shoal/internal/net/peerconn"
+	"shoal/internal/value/bitfield"
+	"shoal/internal/value/block"
+	"shoal/internal/value/why"
 )
 
 // Nobody is told what is not here: not a byte comes back, and the connection

@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"shoal/internal/peerconn"
-	"shoal/internal/why"
-	"shoal/internal/wire"
+	"shoal/internal/format/wire"
+	"shoal/internal/net/peerconn"
+	"shoal/internal/value/why"
 )
 
 // Two that know a third find each other through it; of a private torrent they do not.

@@ -11,9 +11,9 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"shoal/internal/bitfield"
-	"shoal/internal/resume"
-	"shoal/internal/storage"
+	"shoal/internal/files/resume"
+	"shoal/internal/files/storage"
+	"shoal/internal/value/bitfield"
 )
 
 // A picky folder is one of a file system that refuses names, or takes names that differ in

@@ -4,9 +4,9 @@ import (
 	"net"
 	"sync"
 
-	"shoal/internal/lobby"
-	"shoal/internal/mono"
-	"shoal/internal/netio"
+	"shoal/internal/decide/lobby"
+	"shoal/internal/net/netio"
+	"shoal/internal/value/mono"
 )
 
 // porch holds the connections that others opened and that are still shaking hands. The

@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"shoal/internal/netio"
-	"shoal/internal/peerconn"
-	"shoal/internal/wire"
+	"shoal/internal/format/wire"
+	"shoal/internal/net/netio"
+	"shoal/internal/net/peerconn"
 )
 
 // Two thousand connections that say nothing, from one address or from as many as there are,

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"shoal/internal/storage"
+	"shoal/internal/files/storage"
 	"shoal/metainfo"
 )
 

@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 
-	"shoal/internal/wire"
+	"shoal/internal/format/wire"
 )
 
 // newRand makes the source of chance of one machine, seeded by the system.

@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"shoal/internal/content"
 	"shoal/internal/crashfs"
-	"shoal/internal/picker"
-	"shoal/internal/storage"
+	"shoal/internal/decide/swarm/picker"
+	"shoal/internal/files/content"
+	"shoal/internal/files/storage"
 )
 
 // One file that the file system does not keep does not stop the others: they are fetched,

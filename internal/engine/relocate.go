@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"shoal/internal/catalogue"
-	"shoal/internal/infohash"
+	"shoal/internal/files/catalogue"
+	"shoal/internal/value/infohash"
 )
 
 // Relocate changes where the files of a remembered torrent are, in a folder of state that no

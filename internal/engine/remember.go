@@ -10,10 +10,10 @@ import (
 	"sync"
 	"time"
 
-	"shoal/internal/catalogue"
-	"shoal/internal/infohash"
+	"shoal/internal/files/catalogue"
+	"shoal/internal/files/resume"
 	"shoal/internal/mailbox"
-	"shoal/internal/resume"
+	"shoal/internal/value/infohash"
 )
 
 // ErrUnknown says that no torrent of that info-hash is remembered.

@@ -11,8 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"shoal/internal/catalogue"
-	"shoal/internal/infohash"
+	"shoal/internal/files/catalogue"
+	"shoal/internal/value/infohash"
 )
 
 // rememberer is an engine that remembers, from one run to the next.

@@ -1,10 +1,10 @@
 package engine
 
 import (
-	"shoal/internal/lineup"
-	"shoal/internal/mono"
-	"shoal/internal/upkeep"
-	"shoal/internal/why"
+	"shoal/internal/decide/lineup"
+	"shoal/internal/decide/upkeep"
+	"shoal/internal/value/mono"
+	"shoal/internal/value/why"
 )
 
 // A torrent rests while the user has paused it, and while it waits for its turn in the line:

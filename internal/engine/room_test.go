@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"shoal/internal/crashfs"
-	"shoal/internal/picker"
-	"shoal/internal/room"
-	"shoal/internal/storage"
+	"shoal/internal/decide/room"
+	"shoal/internal/decide/swarm/picker"
+	"shoal/internal/files/storage"
 )
 
 // roomy is what a volume says that has this much left.

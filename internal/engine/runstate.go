@@ -3,7 +3,7 @@ package engine
 import (
 	"sync/atomic"
 
-	"shoal/internal/lineup"
+	"shoal/internal/decide/lineup"
 )
 
 // runState is whether a torrent is to run: what the user wants, and what the queue says.

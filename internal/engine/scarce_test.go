@@ -7,8 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"shoal/internal/bitfield"
-	"shoal/internal/wire"
+	"shoal/internal/format/wire"
+	"shoal/internal/value/bitfield"
 )
 
 // Fifty torrents go through an engine that may have a dozen connections, whoever of the two

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"time"
 
-	"shoal/internal/lineup"
-	"shoal/internal/mono"
-	"shoal/internal/share"
-	"shoal/internal/why"
+	"shoal/internal/decide/lineup"
+	"shoal/internal/decide/share"
+	"shoal/internal/value/mono"
+	"shoal/internal/value/why"
 )
 
 // Share says when a torrent has been shared enough, and what follows.

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"shoal/internal/storage"
+	"shoal/internal/files/storage"
 )
 
 // Two torrents with the same files in the same folder: the second waits for the first, and

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"shoal/internal/storage"
+	"shoal/internal/files/storage"
 )
 
 // A piece so large that a part of it is written before it is whole finds no space. When

@@ -4,10 +4,10 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"shoal/internal/announce"
-	"shoal/internal/mono"
-	"shoal/internal/obstacle"
-	"shoal/internal/webplan"
+	"shoal/internal/decide/obstacle"
+	"shoal/internal/decide/swarm/announce"
+	"shoal/internal/decide/swarm/webplan"
+	"shoal/internal/value/mono"
 )
 
 // callers says whether other peers find this engine: what a person has to know whose torrents

@@ -6,7 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"shoal/internal/obstacle"
+	"shoal/internal/decide/obstacle"
 )
 
 // causeOf finds a cause of a snapshot.

@@ -7,11 +7,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"shoal/internal/metadata"
-	"shoal/internal/mono"
-	"shoal/internal/obstacle"
-	"shoal/internal/swarm"
-	"shoal/internal/upkeep"
+	"shoal/internal/decide/obstacle"
+	"shoal/internal/decide/swarm"
+	"shoal/internal/decide/swarm/metadata"
+	"shoal/internal/decide/upkeep"
+	"shoal/internal/value/mono"
 )
 
 // Stats is an immutable snapshot of a torrent.

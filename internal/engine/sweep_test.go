@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"shoal/internal/journals"
-	"shoal/internal/resume"
+	"shoal/internal/files/journals"
+	"shoal/internal/files/resume"
 	"shoal/metainfo"
 )
 

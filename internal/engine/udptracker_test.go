@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"shoal/internal/roster"
+	"shoal/internal/decide/roster"
+	"shoal/internal/net/trackerd"
 	"shoal/internal/simnet"
-	"shoal/internal/trackerd"
 )
 
 // ourTracker starts the tracker of this module on host n, over both families, and names it

@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"shoal/internal/content"
+	"shoal/internal/files/content"
 )
 
 // rot changes a byte of a file and leaves its time as it was: what a disk does that

@@ -6,9 +6,9 @@ import (
 	"io/fs"
 	"os"
 
-	"shoal/internal/catalogue"
-	"shoal/internal/infohash"
-	"shoal/internal/resume"
+	"shoal/internal/files/catalogue"
+	"shoal/internal/files/resume"
+	"shoal/internal/value/infohash"
 )
 
 // Visit starts one remembered torrent for the sake of its files, to move or rename them:

@@ -8,10 +8,10 @@ import (
 	"sync"
 	"time"
 
-	"shoal/internal/ipscope"
-	"shoal/internal/mono"
-	"shoal/internal/webplan"
-	"shoal/internal/webseed"
+	"shoal/internal/decide/swarm/webplan"
+	"shoal/internal/net/webseed"
+	"shoal/internal/value/ipscope"
+	"shoal/internal/value/mono"
 )
 
 // maxWebSeeds bounds those of a torrent: others are not asked.

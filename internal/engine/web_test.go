@@ -15,10 +15,10 @@ import (
 	"testing"
 	"time"
 
-	"shoal/internal/netio"
+	"shoal/internal/files/storage"
+	"shoal/internal/format/wire"
+	"shoal/internal/net/netio"
 	"shoal/internal/simnet"
-	"shoal/internal/storage"
-	"shoal/internal/wire"
 	"shoal/metainfo"
 )
 

@@ -12,15 +12,15 @@ import (
 	"testing/synctest"
 	"time"
 
-	"shoal/internal/bitfield"
-	"shoal/internal/block"
-	"shoal/internal/infohash"
-	"shoal/internal/peerconn"
+	"shoal/internal/files/storage"
+	"shoal/internal/format/wire"
+	"shoal/internal/net/peerconn"
 	"shoal/internal/simnet"
-	"shoal/internal/storage"
-	"shoal/internal/trace"
-	"shoal/internal/why"
-	"shoal/internal/wire"
+	"shoal/internal/value/bitfield"
+	"shoal/internal/value/block"
+	"shoal/internal/value/infohash"
+	"shoal/internal/value/trace"
+	"shoal/internal/value/why"
 )
 
 // world is a network in memory with engines and hand-written peers on it. All of

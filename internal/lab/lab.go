@@ -22,11 +22,11 @@ import (
 	"sync"
 	"time"
 
-	"shoal/internal/block"
-	"shoal/internal/dhtnode"
 	"shoal/internal/engine"
-	"shoal/internal/mono"
-	"shoal/internal/netio"
+	"shoal/internal/net/dhtnode"
+	"shoal/internal/net/netio"
+	"shoal/internal/value/block"
+	"shoal/internal/value/mono"
 	"shoal/metainfo"
 )
 

@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"shoal/internal/lens"
-	"shoal/internal/mono"
-	"shoal/internal/trace"
-	"shoal/internal/why"
+	"shoal/internal/value/mono"
+	"shoal/internal/value/trace"
+	"shoal/internal/value/why"
 	"shoal/metainfo"
 )
 

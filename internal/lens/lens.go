@@ -10,8 +10,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"shoal/internal/trace"
-	"shoal/internal/why"
+	"shoal/internal/value/trace"
+	"shoal/internal/value/why"
 )
 
 // Line is one line of a conversation.

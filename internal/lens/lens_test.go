@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"shoal/internal/mono"
-	"shoal/internal/trace"
-	"shoal/internal/why"
+	"shoal/internal/value/mono"
+	"shoal/internal/value/trace"
+	"shoal/internal/value/why"
 )
 
 var (

@@ -7,9 +7,9 @@ import (
 	"slices"
 	"time"
 
-	"shoal/internal/bitfield"
-	"shoal/internal/block"
-	"shoal/internal/wire"
+	"shoal/internal/format/wire"
+	"shoal/internal/value/bitfield"
+	"shoal/internal/value/block"
 )
 
 // Actor is a peer that is no swarm: it says what its script says, whatever the

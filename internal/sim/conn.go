@@ -4,10 +4,10 @@ import (
 	"net/netip"
 	"time"
 
-	"shoal/internal/block"
-	"shoal/internal/mono"
-	"shoal/internal/swarm"
-	"shoal/internal/wire"
+	"shoal/internal/decide/swarm"
+	"shoal/internal/format/wire"
+	"shoal/internal/value/block"
+	"shoal/internal/value/mono"
 )
 
 // Times of connections, as the shell has them.

@@ -5,11 +5,11 @@ import (
 	"net/netip"
 	"slices"
 
-	"shoal/internal/dht"
-	"shoal/internal/krpc"
-	"shoal/internal/mono"
-	"shoal/internal/peerbook"
-	"shoal/internal/trace"
+	"shoal/internal/decide/dht"
+	"shoal/internal/decide/swarm/peerbook"
+	"shoal/internal/format/krpc"
+	"shoal/internal/value/mono"
+	"shoal/internal/value/trace"
 )
 
 // dhtSide is the DHT node of a node.

@@ -5,10 +5,10 @@ import (
 	"slices"
 	"time"
 
-	"shoal/internal/bitfield"
-	"shoal/internal/blame"
-	"shoal/internal/block"
-	"shoal/internal/mono"
+	"shoal/internal/decide/swarm/blame"
+	"shoal/internal/value/bitfield"
+	"shoal/internal/value/block"
+	"shoal/internal/value/mono"
 )
 
 // disk is a node's virtual disk: it keeps the tags of unfinished pieces, and

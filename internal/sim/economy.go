@@ -5,8 +5,8 @@ import (
 	"slices"
 	"time"
 
-	"shoal/internal/block"
-	"shoal/internal/swarm"
+	"shoal/internal/decide/swarm"
+	"shoal/internal/value/block"
 )
 
 const mib = 1 << 20

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"shoal/internal/mono"
+	"shoal/internal/value/mono"
 )
 
 // Four of forty that never upload get less than the others, and slow these by less than a

@@ -3,8 +3,8 @@ package sim
 import (
 	"net/netip"
 
-	"shoal/internal/mono"
-	"shoal/internal/why"
+	"shoal/internal/value/mono"
+	"shoal/internal/value/why"
 )
 
 // History is what happened to a node, for scenarios to judge.

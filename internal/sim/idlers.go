@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"time"
 
-	"shoal/internal/bitfield"
-	"shoal/internal/block"
-	"shoal/internal/swarm"
-	"shoal/internal/wire"
+	"shoal/internal/decide/swarm"
+	"shoal/internal/format/wire"
+	"shoal/internal/value/bitfield"
+	"shoal/internal/value/block"
 )
 
 // idleWays are the ways of peers that are interested and make no use of a slot: what they

@@ -8,9 +8,9 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"shoal/internal/mono"
-	"shoal/internal/swarm"
-	"shoal/internal/wire"
+	"shoal/internal/decide/swarm"
+	"shoal/internal/format/wire"
+	"shoal/internal/value/mono"
 )
 
 // withMetadata gives the torrent an info dictionary of so many bytes, and the info-hash

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"time"
 
-	"shoal/internal/lineup"
-	"shoal/internal/mono"
-	"shoal/internal/share"
+	"shoal/internal/decide/lineup"
+	"shoal/internal/decide/share"
+	"shoal/internal/value/mono"
 )
 
 // row has nodes wait in line, as the torrents of one engine do.

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"time"
 
-	"shoal/internal/block"
-	"shoal/internal/choker"
-	"shoal/internal/mono"
-	"shoal/internal/swarm"
+	"shoal/internal/decide/swarm"
+	"shoal/internal/decide/swarm/choker"
+	"shoal/internal/value/block"
+	"shoal/internal/value/mono"
 )
 
 // Mix is a scenario drawn from a seed: some honest peers, some of whom have

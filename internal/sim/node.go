@@ -8,14 +8,14 @@ import (
 	"net/netip"
 	"time"
 
-	"shoal/internal/bitfield"
-	"shoal/internal/block"
-	"shoal/internal/choker"
-	"shoal/internal/mono"
-	"shoal/internal/peerbook"
-	"shoal/internal/swarm"
-	"shoal/internal/trace"
-	"shoal/internal/wire"
+	"shoal/internal/decide/swarm"
+	"shoal/internal/decide/swarm/choker"
+	"shoal/internal/decide/swarm/peerbook"
+	"shoal/internal/format/wire"
+	"shoal/internal/value/bitfield"
+	"shoal/internal/value/block"
+	"shoal/internal/value/mono"
+	"shoal/internal/value/trace"
 	"shoal/metainfo"
 )
 

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"shoal/internal/why"
+	"shoal/internal/value/why"
 )
 
 // places is who has a place in a torrent that is full.

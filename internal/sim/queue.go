@@ -1,6 +1,6 @@
 package sim
 
-import "shoal/internal/mono"
+import "shoal/internal/value/mono"
 
 // queue holds what is to happen, the earliest first, ties in the order in which
 // they were put in. The zero queue is empty.

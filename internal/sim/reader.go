@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"shoal/internal/mono"
+	"shoal/internal/value/mono"
 )
 
 // Reader reads a torrent while it is fetched, as a player does: a piece after the

@@ -6,10 +6,10 @@ import (
 	"slices"
 	"time"
 
-	"shoal/internal/block"
-	"shoal/internal/peerbook"
-	"shoal/internal/tracker"
-	"shoal/internal/why"
+	"shoal/internal/decide/swarm/peerbook"
+	"shoal/internal/format/tracker"
+	"shoal/internal/value/block"
+	"shoal/internal/value/why"
 )
 
 // Scenario is one named case: what happens, and what must come of it.

@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"shoal/internal/lens"
-	"shoal/internal/trace"
+	"shoal/internal/value/trace"
 )
 
 var (

@@ -4,11 +4,11 @@ import (
 	"net/netip"
 	"time"
 
-	"shoal/internal/announce"
-	"shoal/internal/mono"
-	"shoal/internal/peerbook"
-	"shoal/internal/swarm"
-	"shoal/internal/tracker"
+	"shoal/internal/decide/swarm"
+	"shoal/internal/decide/swarm/announce"
+	"shoal/internal/decide/swarm/peerbook"
+	"shoal/internal/format/tracker"
+	"shoal/internal/value/mono"
 )
 
 // Tracker is a virtual tracker: it knows who announced and tells them of each

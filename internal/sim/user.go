@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"shoal/internal/mono"
+	"shoal/internal/value/mono"
 )
 
 // What the user of a node, readers, and the keeper of its files say. The node keeps

@@ -6,9 +6,9 @@ import (
 	"slices"
 	"time"
 
-	"shoal/internal/bitfield"
-	"shoal/internal/mono"
-	"shoal/internal/tracker"
+	"shoal/internal/format/tracker"
+	"shoal/internal/value/bitfield"
+	"shoal/internal/value/mono"
 )
 
 // The cases in which the user does not want everything, wants something first, or

@@ -6,10 +6,10 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"shoal/internal/block"
-	"shoal/internal/mono"
-	"shoal/internal/webplan"
-	"shoal/internal/why"
+	"shoal/internal/decide/swarm/webplan"
+	"shoal/internal/value/block"
+	"shoal/internal/value/mono"
+	"shoal/internal/value/why"
 )
 
 // webServer is a virtual web seed: blocks come over its line one after the other. The zero

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"time"
 
-	"shoal/internal/bitfield"
-	"shoal/internal/block"
-	"shoal/internal/mono"
-	"shoal/internal/swarm"
-	"shoal/internal/wire"
+	"shoal/internal/decide/swarm"
+	"shoal/internal/format/wire"
+	"shoal/internal/value/bitfield"
+	"shoal/internal/value/block"
+	"shoal/internal/value/mono"
 )
 
 // silence is what deployed clients take before they cut: 120 s. What a swarm

@@ -5,10 +5,10 @@ import (
 	"testing"
 	"time"
 
-	"shoal/internal/bitfield"
-	"shoal/internal/block"
-	"shoal/internal/swarm"
-	"shoal/internal/wire"
+	"shoal/internal/decide/swarm"
+	"shoal/internal/format/wire"
+	"shoal/internal/value/bitfield"
+	"shoal/internal/value/block"
 )
 
 // TestWitness has a swarm break each rule in turn: the witness must notice, or

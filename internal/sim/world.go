@@ -7,10 +7,10 @@ import (
 	"net/netip"
 	"time"
 
-	"shoal/internal/mono"
-	"shoal/internal/trace"
-	"shoal/internal/why"
-	"shoal/internal/wire"
+	"shoal/internal/format/wire"
+	"shoal/internal/value/mono"
+	"shoal/internal/value/trace"
+	"shoal/internal/value/why"
 	"shoal/metainfo"
 )
 

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"shoal/internal/netio"
+	"shoal/internal/net/netio"
 )
 
 // All hosts of a Net are on one link: what is sent to a group reaches everybody in it who

@@ -6,7 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"shoal/internal/netio/netiotest"
+	"shoal/internal/net/netio/netiotest"
 	"shoal/internal/simnet"
 )
 

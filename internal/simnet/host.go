@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"time"
 
-	"shoal/internal/netio"
+	"shoal/internal/net/netio"
 )
 
 // Ports given out by the host itself, as systems do.

@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"time"
 
-	"shoal/internal/netio"
+	"shoal/internal/net/netio"
 )
 
 const (

@@ -20,7 +20,7 @@ import (
 	"sync"
 	"time"
 
-	"shoal/internal/netio"
+	"shoal/internal/net/netio"
 )
 
 // A Link is how bytes travel between two hosts; alike in both directions. The zero

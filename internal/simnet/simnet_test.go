@@ -16,8 +16,8 @@ import (
 
 	"go.uber.org/goleak"
 
-	"shoal/internal/netio"
-	"shoal/internal/netio/netiotest"
+	"shoal/internal/net/netio"
+	"shoal/internal/net/netio/netiotest"
 	"shoal/internal/simnet"
 )
 

@@ -1,0 +1,4 @@
+// Package swarm composes.
+package swarm
+
+import _ "sound/internal/decide/swarm/picker"

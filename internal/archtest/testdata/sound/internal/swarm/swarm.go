@@ -1,4 +1,0 @@
-// Package swarm composes.
-package swarm
-
-import _ "sound/internal/picker"

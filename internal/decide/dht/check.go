@@ -1,0 +1,67 @@
+package dht
+
+import (
+	"net/netip"
+	"slices"
+
+	"shoal/internal/format/krpc"
+	"shoal/internal/value/mono"
+	"shoal/internal/value/why"
+)
+
+// check is an address that may be a node. Only a ping that it answers shows that it is
+// one, and is where it seems to be; by that it may enter the table.
+type check struct {
+	addr  netip.AddrPort
+	id    krpc.ID // who is said to be there
+	known bool    // id is set
+	why   why.Why
+}
+
+// Told names the node of a peer, from its PORT message (BEP 5): it is pinged.
+func (m *Machine) Told(now mono.Time, addr netip.AddrPort) {
+	m.begin()
+	if addr = unmap(addr); m.reachable(addr) && !m.own(addr) {
+		m.propose(now, check{addr: addr, why: why.ToldByPeer})
+	}
+	m.run(now)
+}
+
+// propose puts an address in the line of those to be pinged. It is dropped when the line
+// is full, when the same host is in it already, or when it would not find a place.
+func (m *Machine) propose(now mono.Time, c check) {
+	if len(m.checks) >= maxChecks || m.needless(now, c) ||
+		slices.ContainsFunc(m.checks, func(o check) bool { return crowded(o.addr, c.addr) }) ||
+		slices.ContainsFunc(m.pending, func(q query) bool { return q.purpose == forCheck && crowded(q.to, c.addr) }) {
+		return
+	}
+	m.checks = append(m.checks, c)
+}
+
+// needless reports whether a ping could change nothing.
+func (m *Machine) needless(now mono.Time, c check) bool {
+	if c.known {
+		return !m.table.wants(now, c.id, c.addr)
+	}
+	n := m.table.find(c.addr)
+	return n != nil && n.status(now) == good
+}
+
+// check pings the next in line while few enough pings are out.
+func (m *Machine) check(now mono.Time) {
+	n := 0
+	for ; n < len(m.checks) && m.pinging < maxPinging; n++ {
+		if c := m.checks[n]; !m.needless(now, c) {
+			m.pinging++
+			m.ask(now, query{to: c.addr, method: krpc.Ping, purpose: forCheck}, c.why)
+		}
+	}
+	m.checks = slices.Delete(m.checks, 0, n)
+}
+
+// ping asks a node of the table whether it is still there.
+func (m *Machine) ping(now mono.Time, n *node) {
+	n.checking = true
+	m.pinging++
+	m.ask(now, query{to: n.addr, id: n.id, known: true, method: krpc.Ping, purpose: forCheck}, why.QuestionableNode)
+}

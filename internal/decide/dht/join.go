@@ -1,0 +1,194 @@
+package dht
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"shoal/internal/format/krpc"
+	"shoal/internal/value/mono"
+	"shoal/internal/value/why"
+)
+
+// join is how we get into the DHT and stay there: look for ourselves through the known
+// ways in, again with growing pauses while the table is thin, and refresh what is quiet.
+type join struct {
+	ways   []way
+	lookup *lookup   // for ourselves, while it runs
+	next   mono.Time // of the next one; Never when there is no need
+	wait   time.Duration
+
+	// Filling the table once after the first success, and refreshing buckets: one lookup
+	// at a time.
+	filled  bool
+	fill    int // buckets that are still to be filled
+	refresh *lookup
+}
+
+// way is an address through which the DHT can be entered.
+type way struct {
+	addr   netip.AddrPort
+	router bool // a public one, which serves everybody and is never put in a table
+}
+
+// AddBootstrap names a node that may answer: configured, or of a torrent's `nodes`. We
+// look for ourselves through it, and it enters the table like any node when it answers.
+func (m *Machine) AddBootstrap(now mono.Time, addr netip.AddrPort) { m.addWay(now, addr, false) }
+
+// AddRouter names a public way into the DHT. It is asked while the table is thin and
+// never enters the table (BEP 5 asks not to add such nodes to routing tables).
+func (m *Machine) AddRouter(now mono.Time, addr netip.AddrPort) { m.addWay(now, addr, true) }
+
+func (m *Machine) addWay(now mono.Time, addr netip.AddrPort, router bool) {
+	m.begin()
+	addr = unmap(addr)
+	known := slices.ContainsFunc(m.join.ways, func(w way) bool { return w.addr == addr })
+	if known || !m.reachable(addr) || m.own(addr) {
+		return
+	}
+	if len(m.join.ways) >= maxWays { // the oldest gives way
+		m.join.ways = slices.Delete(m.join.ways, 0, 1)
+	}
+	m.join.ways = append(m.join.ways, way{addr, router})
+	for _, l := range m.lookups {
+		if l.result.Answered == 0 && !l.closing && l != m.join.refresh {
+			l.way(addr)
+		}
+	}
+	switch usable, _ := m.table.count(now); {
+	case m.join.lookup != nil:
+		if m.join.lookup.result.Answered > 0 {
+			m.join.lookup.way(addr)
+		}
+	case usable < 2*K:
+		m.joinNow(now)
+	case !router:
+		m.propose(now, check{addr: addr, why: why.Bootstrap})
+	}
+	m.run(now)
+}
+
+// Import names nodes of an earlier run. They are pinged, and enter the table when they
+// still answer.
+func (m *Machine) Import(now mono.Time, nodes []krpc.Node) {
+	m.begin()
+	for _, n := range nodes {
+		n.Addr = unmap(n.Addr)
+		if n.ID != m.id && m.reachable(n.Addr) {
+			m.propose(now, check{addr: n.Addr, id: n.ID, known: true, why: why.Remembered})
+		}
+	}
+	m.run(now)
+}
+
+func (j *join) router(addr netip.AddrPort) bool {
+	return slices.ContainsFunc(j.ways, func(w way) bool { return w.addr == addr && w.router })
+}
+
+// joinNow looks for ourselves, unless that is under way.
+func (m *Machine) joinNow(now mono.Time) {
+	if m.join.lookup != nil {
+		return
+	}
+	m.join.next = mono.Never
+	l := m.newLookup(now, krpc.FindNode, m.id, why.Bootstrap)
+	m.seed(now, l)
+	if len(l.cands)+len(l.ways) == 0 {
+		return
+	}
+	m.rng.Shuffle(len(l.ways), func(a, b int) { l.ways[a], l.ways[b] = l.ways[b], l.ways[a] })
+	m.join.lookup = l
+	m.lookups = append(m.lookups, l)
+}
+
+// joinSoon sets the next attempt, unless one is set or under way.
+func (m *Machine) joinSoon(now mono.Time) {
+	if m.join.lookup == nil && m.join.next == mono.Never {
+		m.joinAfter(now)
+	}
+}
+
+// joinAfter doubles the pause and sets the next attempt, a tenth earlier or later so that
+// nodes started together part.
+func (m *Machine) joinAfter(now mono.Time) {
+	j := &m.join
+	longest := joinAtMost
+	if usable, _ := m.table.count(now); usable > 0 {
+		longest = freshness
+	}
+	j.wait = min(max(2*j.wait, joinAgain), longest)
+	j.next = now.Add(j.wait*9/10 + time.Duration(m.rng.Int64N(int64(j.wait)/5)))
+}
+
+// joined takes the end of a lookup of our own upkeep.
+func (m *Machine) joined(now mono.Time, l *lookup) {
+	j := &m.join
+	if l == j.refresh {
+		j.refresh = nil
+		return
+	}
+	j.lookup = nil
+	if usable, _ := m.table.count(now); usable < K {
+		m.joinAfter(now)
+		return
+	}
+	j.wait = 0
+	if !j.filled {
+		j.filled = true
+		j.fill = len(m.table.buckets) - 1 // the last was filled just now
+	}
+}
+
+// upkeep starts what is due: joining again, filling the table, refreshing a bucket.
+func (m *Machine) upkeep(now mono.Time) {
+	j := &m.join
+	if j.lookup == nil && now >= j.next {
+		m.joinNow(now)
+	}
+	if j.refresh != nil || j.lookup != nil {
+		return
+	}
+	if j.fill > 0 {
+		j.fill--
+		m.refreshBucket(now, j.fill, why.Bootstrap)
+		return
+	}
+	for i, b := range m.table.buckets {
+		if now.Sub(b.changed) >= freshness {
+			b.changed = now
+			if usable, _ := m.table.count(now); usable > 0 {
+				m.refreshBucket(now, i, why.Refresh)
+				return
+			}
+		}
+	}
+}
+
+// refreshBucket looks for a random id in the range of a bucket (BEP 5).
+func (m *Machine) refreshBucket(now mono.Time, i int, w why.Why) {
+	l := m.newLookup(now, krpc.FindNode, m.table.inside(i, randomID(m.rng)), w)
+	m.seed(now, l)
+	m.join.refresh = l
+	m.lookups = append(m.lookups, l)
+}
+
+// upkeepDeadline is when upkeep has something to do.
+func (m *Machine) upkeepDeadline() mono.Time {
+	j := &m.join
+	if j.lookup != nil {
+		return mono.Never
+	}
+	at := j.next
+	if j.refresh != nil {
+		return at
+	}
+	if j.fill > 0 {
+		return 0 // at once
+	}
+	for _, b := range m.table.buckets {
+		if len(m.table.buckets) > 1 || len(b.nodes) > 0 {
+			at = min(at, b.changed.Add(freshness))
+		}
+	}
+	return at
+}

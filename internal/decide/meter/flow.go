@@ -1,0 +1,151 @@
+package meter
+
+import (
+	"time"
+
+	"shoal/internal/value/mono"
+)
+
+// Times of a Flow.
+const (
+	// Shown is how far back the rate looks that people see: long enough to be read, short
+	// enough to be true. It falls to zero this long after the last byte.
+	Shown = 4 * time.Second
+	// Silence is how long nothing comes until the stream has stopped: what it did before
+	// says nothing any more of when it ends.
+	Silence = 10 * time.Second
+
+	shownCells = 8
+	shownCell  = Shown / shownCells
+
+	// stretchTime and stretches make the memory of Mean: half a minute in which bytes came.
+	stretchTime = 2500 * time.Millisecond
+	stretches   = 12
+)
+
+// Flow measures a stream as people see it: the rate of now, the mean by which its end can
+// be told, and when the last byte came. Choking has a Meter of its own, which is slow on
+// purpose. The zero Flow has counted nothing, and is small (decision 0146).
+type Flow struct {
+	total int64
+	last  mono.Time // of the latest byte; 0 before the first
+	since mono.Time // of the first byte after a pause longer than Shown
+	data  *flowData // nil before the first byte
+}
+
+type flowData struct {
+	at    int64 // number of the current cell
+	cells [shownCells + 1]int64
+
+	n       int // stretches begun; the current one is n-1
+	stretch [stretches]stretch
+}
+
+// A stretch is a time in which bytes came.
+type stretch struct {
+	bytes      int64
+	start, end mono.Time     // end is 0 while it goes on
+	gap        time.Duration // the silence before it, when that was longer than Silence
+}
+
+// Add counts n bytes at now.
+func (f *Flow) Add(now mono.Time, n int64) {
+	if f.data == nil {
+		f.data = new(flowData)
+	}
+	d := f.data
+	d.roll(now)
+	d.cells[d.at%int64(len(d.cells))] += n
+	if f.last.IsZero() || now.Sub(f.last) > Shown {
+		f.since = now
+	}
+	d.extend(now, f.last, n)
+	f.total += n
+	f.last = now
+}
+
+// Total is the number of bytes counted ever.
+func (f *Flow) Total() int64 { return f.total }
+
+// Last is when the latest byte came; zero before the first.
+func (f *Flow) Last() mono.Time { return f.last }
+
+// Rate returns bytes a second over the last few seconds.
+func (f *Flow) Rate(now mono.Time) float64 {
+	if f.data == nil || now.Sub(f.last) >= Shown {
+		return 0
+	}
+	f.data.roll(now)
+	var sum int64
+	for _, c := range f.data.cells {
+		sum += c
+	}
+	// The oldest cell is left as a whole, the current one is partly over.
+	span := Shown + time.Duration(int64(now)%int64(shownCell))
+	span = max(min(span, now.Sub(f.since)), time.Second)
+	return float64(sum) / span.Seconds()
+}
+
+// Mean returns bytes a second over the last half minute in which bytes came. One long
+// silence is an accident, and says nothing of how long the rest takes; several are how this
+// stream flows, and count. It is zero while nothing has come for Silence.
+func (f *Flow) Mean(now mono.Time) float64 {
+	if f.data == nil || now.Sub(f.last) >= Silence {
+		return 0
+	}
+	d := f.data
+	var bytes int64
+	var span, silent time.Duration
+	gaps := 0
+	for i := max(0, d.n-stretches); i < d.n; i++ {
+		s := &d.stretch[i%stretches]
+		end := s.end
+		if i == d.n-1 {
+			end = now
+		}
+		bytes += s.bytes
+		span += end.Sub(s.start)
+		if s.gap > 0 {
+			silent += s.gap
+			gaps++
+		}
+	}
+	if gaps > 1 {
+		span += silent
+	}
+	return float64(bytes) / max(span, time.Second).Seconds()
+}
+
+// extend counts bytes in the current stretch, or in a new one.
+func (d *flowData) extend(now, last mono.Time, n int64) {
+	fresh := d.n == 0
+	var gap time.Duration
+	if !fresh {
+		cur := &d.stretch[(d.n-1)%stretches]
+		switch pause := now.Sub(last); {
+		case pause >= Silence:
+			fresh, gap, cur.end = true, pause, last
+		case now.Sub(cur.start) >= stretchTime:
+			fresh, cur.end = true, now
+		}
+	}
+	if fresh {
+		d.stretch[d.n%stretches] = stretch{start: now, gap: gap}
+		d.n++
+	}
+	d.stretch[(d.n-1)%stretches].bytes += n
+}
+
+// roll empties the cells that time has passed over.
+func (d *flowData) roll(now mono.Time) {
+	at := int64(now) / int64(shownCell)
+	if at-d.at >= int64(len(d.cells)) {
+		clear(d.cells[:])
+		d.at = at
+		return
+	}
+	for d.at < at {
+		d.at++
+		d.cells[d.at%int64(len(d.cells))] = 0
+	}
+}

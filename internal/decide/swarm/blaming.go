@@ -1,0 +1,47 @@
+package swarm
+
+import (
+	"net/netip"
+
+	"shoal/internal/decide/swarm/blame"
+)
+
+// blaming is who has sent bad blocks, over all connections.
+//
+//shoal:part
+type blaming struct {
+	ledger  blame.Ledger
+	senders senderTable
+}
+
+// senderTable numbers each address that sends blocks, for the blame ledger. A number outlives
+// the connection. Addresses that are not loopback are told apart by IP alone, as bans are.
+type senderTable struct {
+	byAddr map[netip.AddrPort]blame.Sender
+	addrs  []netip.AddrPort
+}
+
+func (t *senderTable) id(addr netip.AddrPort) blame.Sender {
+	addr = addrOfAccount(addr)
+	if id, ok := t.byAddr[addr]; ok {
+		return id
+	}
+	if t.byAddr == nil {
+		t.byAddr = make(map[netip.AddrPort]blame.Sender)
+	}
+	t.addrs = append(t.addrs, addr)
+	id := blame.Sender(len(t.addrs)) // 0 is nobody
+	t.byAddr[addr] = id
+	return id
+}
+
+// addrOfAccount identifies a peer over several connections: the port belongs to one
+// connection, but on the loopback all peers have the same address.
+func addrOfAccount(addr netip.AddrPort) netip.AddrPort {
+	if addr.Addr().IsLoopback() {
+		return addr
+	}
+	return netip.AddrPortFrom(addr.Addr().Unmap(), 0)
+}
+
+func (t *senderTable) addr(id blame.Sender) netip.AddrPort { return t.addrs[id-1] }

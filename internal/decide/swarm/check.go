@@ -1,0 +1,215 @@
+package swarm
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"shoal/internal/decide/swarm/picker"
+	"shoal/internal/decide/swarm/superseed"
+	"shoal/internal/value/bitfield"
+	"shoal/internal/value/block"
+	"shoal/internal/value/mono"
+)
+
+// CheckInvariants recomputes from scratch what the swarm keeps up step by step
+// and gives the first difference. It is for tests and the simulator, to be
+// called after a Flush; its cost is that of everything there is.
+//
+//   - slots, keys and counts name the same peers, no more than allowed, none of
+//     them useless, ourselves or there twice;
+//   - we ask only peers that have unchoked us, or leave with them what they still owe an
+//     answer to (BEP 6), only for blocks of pieces that
+//     they have and we lack, never for one twice, and the picker knows each
+//     request;
+//   - nothing is asked for while the files take nothing, or of pieces that are skipped
+//     and that no reader wants; while they can't be used there is nobody, and nothing due;
+//   - we are interested exactly in those that have what we lack;
+//   - only unchoked peers have requests waiting, or what they may have while choked,
+//     for pieces that we have, and no more are unchoked than there are slots;
+//   - the peer book's own invariants, and the picker's: availability is the sum
+//     of the peers' sets.
+func (s *Swarm) CheckInvariants() error {
+	if len(s.peers.dirty) > 0 {
+		return errors.New("not flushed")
+	}
+	count, unchoked := 0, 0
+	requests, err := s.checkWeb()
+	if err != nil {
+		return fmt.Errorf("web seeds: %w", err)
+	}
+	for i, p := range s.peers.bySlot {
+		if p == nil {
+			continue
+		}
+		count++
+		if !p.ours.choked {
+			unchoked++
+		}
+		requests += p.download.requests.len()
+		if p.slot != picker.Peer(i) || s.peers.byKey[p.key] != p || p.out.gone {
+			return fmt.Errorf("peer %d in slot %d is not the one by its key", p.key, i)
+		}
+		if err := s.checkPeer(p); err != nil {
+			return fmt.Errorf("peer %d at %v: %w", p.key, p.addr, err)
+		}
+		for _, q := range s.peers.bySlot[:i] {
+			if q != nil && q.id == p.id {
+				return fmt.Errorf("peers %d and %d are the same", q.key, p.key)
+			}
+		}
+	}
+	switch {
+	case count != s.peers.count || count != len(s.peers.byKey):
+		return fmt.Errorf("%d peers, counted %d, by key %d", count, s.peers.count, len(s.peers.byKey))
+	case count > s.cfg.MaxPeers:
+		return fmt.Errorf("%d peers, at most %d", count, s.cfg.MaxPeers)
+	case len(s.dials) > s.cfg.HalfOpen:
+		return fmt.Errorf("%d dials at once, at most %d", len(s.dials), s.cfg.HalfOpen)
+	case unchoked > s.slots.choker.Room():
+		return fmt.Errorf("%d unchoked, room for %d", unchoked, s.slots.choker.Room())
+	case s.idle() && (count > 0 || s.Deadline() != mono.Never):
+		return fmt.Errorf("suspended or stopped, with %d peers and a deadline at %v", count, s.Deadline())
+	case s.goal.completed != s.Complete() || s.goal.seeking != s.needs():
+		return fmt.Errorf("complete is %v and told is %v; wanting is %v and told is %v",
+			s.Complete(), s.goal.completed, s.needs(), s.goal.seeking)
+	case requests != s.picker.Stats().Requests:
+		return fmt.Errorf("%d requests in flight, the picker knows %d", requests, s.picker.Stats().Requests)
+	case count > 0 && s.Deadline() > s.now.Add(keepAliveAfter):
+		return errors.New("peers, and no deadline before a keep-alive is due")
+	}
+	if err := s.checkBook(); err != nil {
+		return err
+	}
+	if err := s.checkDealing(); err != nil {
+		return err
+	}
+	return s.picker.CheckInvariants(func(yield func(picker.Peer, *bitfield.Bitfield) bool) {
+		for i, p := range s.peers.bySlot {
+			if p != nil && !yield(picker.Peer(i), p.theirs.have) {
+				return
+			}
+		}
+	})
+}
+
+// checkDealing compares what a seed that deals keeps of its peers with what they have.
+func (s *Swarm) checkDealing() error {
+	for p := range s.peers.all() {
+		if p.mask == nil {
+			continue
+		}
+		if !s.dealing.masks || p.mask.off && s.dealing.dealer != nil {
+			return fmt.Errorf("peer %d is masked, and nobody should be", p.key)
+		}
+		lacks := p.mask.lacks
+		if p.mask.count(p.theirs.have); p.mask.lacks != lacks {
+			return fmt.Errorf("peer %d lacks %d pieces that it was told of, counted %d", p.key, p.mask.lacks, lacks)
+		}
+	}
+	if s.dealing.dealer == nil {
+		return nil
+	}
+	if s.picker.Missing() > 0 {
+		return errors.New("a leecher deals")
+	}
+	return s.dealing.dealer.CheckInvariants(func(yield func(superseed.Peer, *bitfield.Bitfield) bool) {
+		for i, p := range s.peers.bySlot {
+			if p != nil && !yield(superseed.Peer(i), p.theirs.have) {
+				return
+			}
+		}
+	})
+}
+
+// checkBook looks for addresses that the book believes to be in use and that are
+// not: they would never be dialled again.
+func (s *Swarm) checkBook() error {
+	_, dialling, connected := s.book.States()
+	if dialling > len(s.dials) {
+		return fmt.Errorf("the book has %d addresses being dialled, there are %d dials", dialling, len(s.dials))
+	}
+	most := 0
+	for p := range s.peers.all() {
+		most++
+		if p.listens.IsValid() && p.listens != p.addr {
+			most++
+		}
+	}
+	if connected > most {
+		return fmt.Errorf("the book has %d addresses in use, peers have %d", connected, most)
+	}
+	return s.book.CheckInvariants()
+}
+
+func (s *Swarm) checkPeer(p *peer) error {
+	if p.id == s.cfg.PeerID {
+		return errors.New("it is ourselves")
+	}
+	if s.useless(p) {
+		return errors.New("it is useless, and still connected")
+	}
+	if p.theirs.choking && p.fast == nil && p.download.requests.len() > 0 {
+		return fmt.Errorf("it chokes us, and is asked for %d blocks", p.download.requests.len())
+	}
+	if n, m := p.download.requests.len(), p.download.window.Outstanding(); n != m {
+		return fmt.Errorf("%d requests in flight, in the window %d", n, m)
+	}
+	seen := make(map[block.Ref]bool)
+	for _, r := range p.download.requests.live() {
+		if s.files.held || !s.picker.Lacks(r.ref.Piece) {
+			return fmt.Errorf("asked for %v, held is %v, the piece is wanted and missing is %v", r.ref, s.files.held, s.picker.Lacks(r.ref.Piece))
+		}
+		if !p.theirs.have.Has(r.ref.Piece) || s.picker.Have(r.ref.Piece) || seen[r.ref] {
+			return fmt.Errorf("asked for %v: it has the piece is %v, we have it is %v, asked twice is %v",
+				r.ref, p.theirs.have.Has(r.ref.Piece), s.picker.Have(r.ref.Piece), seen[r.ref])
+		}
+		seen[r.ref] = true
+	}
+	var wanted uint32
+	for i := range p.theirs.have.Pieces() {
+		if s.picker.Lacks(i) {
+			wanted++
+		}
+	}
+	if wanted != p.download.wanted {
+		return fmt.Errorf("it has %d pieces that we lack, counted %d", wanted, p.download.wanted)
+	}
+	if want := wanted > 0 && s.wants() && !s.files.heldLong; want != p.ours.interesting {
+		return fmt.Errorf("it has %d pieces that we lack, and interesting is %v", wanted, p.ours.interesting)
+	}
+	if err := p.fast.check(p.theirs.have); err != nil {
+		return err
+	}
+	for _, r := range p.upload.queue.items[p.upload.queue.head:] {
+		if p.ours.choked && (p.fast == nil || !slices.Contains(p.fast.granted, r.Piece)) {
+			return fmt.Errorf("choked, and %v waits", r)
+		}
+		if !s.picker.Have(r.Piece) {
+			return fmt.Errorf("it waits for %v, which we do not have", r)
+		}
+	}
+	if p.upload.flight < 0 || p.upload.flight > uploadWindow {
+		return fmt.Errorf("%d blocks are with the writer", p.upload.flight)
+	}
+	return nil
+}
+
+// check compares what may be asked of a peer with what it has.
+func (f *fast) check(have *bitfield.Bitfield) error {
+	if f == nil {
+		return nil
+	}
+	if (f.allowed == nil) != (f.reach == nil) || (f.refused == nil) != (f.willing == nil) {
+		return errors.New("of two sets that belong together there is one")
+	}
+	for i := range have.Len() {
+		if f.allowed != nil && f.reach.Has(i) != (have.Has(i) && f.allowed.Has(i)) {
+			return fmt.Errorf("piece %d: had is %v, allowed is %v, within reach is %v", i, have.Has(i), f.allowed.Has(i), f.reach.Has(i))
+		}
+		if f.refused != nil && f.willing.Has(i) != (have.Has(i) && !f.refused.Has(i)) {
+			return fmt.Errorf("piece %d: had is %v, refused is %v, to be asked for is %v", i, have.Has(i), f.refused.Has(i), f.willing.Has(i))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,164 @@
+package choker
+
+import (
+	"slices"
+	"time"
+
+	"shoal/internal/value/block"
+	"shoal/internal/value/mono"
+	"shoal/internal/value/why"
+)
+
+// An unchoked peer that takes nothing uses no slot, so its slot is open to a peer that
+// waits. The idle peer keeps its unchoke until the next round, which costs nothing: BEP 3
+// wants no chokes in quick succession. In the round it goes behind all others.
+//
+// Where hardly any unchoked peer takes anything, the next peer is likely to be as idle as
+// the last ones. So each idle peer opens two slots: twice as many are tried each time. Where all
+// slots are idle, or half of them are idle or given back unused, and no peer has taken anything for the time of a trial, nothing can be lost: then all that wait are unchoked
+// at once, and a peer that comes is served after one trial, however many are in front of it. That
+// holds for a seed: peers in a young swarm may have nothing to ask a leecher for at the moment.
+
+// trial is how long a peer is unchoked until it counts as one that takes something, unless it is
+// idle by then.
+const trial = 3 * time.Second
+
+// mostAtOnce bounds the peers that one trial unchokes where nobody takes anything: more than a
+// torrent usually has.
+const mostAtOnce = 128
+
+// someRate is what a peer takes that took a block in the twenty seconds over which rates go.
+const someRate = block.Size / 20
+
+// trials is what a choker knows of slots that idle peers hold.
+type trials struct {
+	extra int // peers unchoked above the number of slots, since idle ones do not count
+}
+
+// slots has changed: fewer slots end the trials, more of them replace extra ones.
+func (t *trials) slotsChanged(from, to int) {
+	t.extra = max(t.extra-(to-from), 0)
+	if to < from {
+		t.extra = 0
+	}
+}
+
+// tally is how many peers of each kind there are.
+type tally struct {
+	busy    int // unchoked and interested
+	idle    int // of these, those that take nothing
+	proven  int // of these, those that have taken something for the time of a trial
+	content int // unchoked, without interest
+	waiting int // choked and interested
+	untried int // of these, those that did not leave their last slot unused
+	vain    int // choked, and left their last slot unused
+	takes   int // unchoked, not idle, and got something lately
+}
+
+func count(now mono.Time, peers []Peer) (t tally) {
+	for i := range peers {
+		p := &peers[i]
+		t.vain += one(!p.Unchoked && p.vain())
+		switch {
+		case p.Unchoked && p.Interested:
+			t.busy++
+			t.takes += one(!p.Idle && p.Up >= someRate)
+			if p.Idle {
+				t.idle++
+			} else if now.Sub(p.UnchokedAt) >= trial {
+				t.proven++
+			}
+		case p.Unchoked:
+			t.content++
+		case p.Interested:
+			t.waiting++
+			if !p.vain() {
+				t.untried++
+			}
+		}
+	}
+	return t
+}
+
+func one(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+// vain reports whether a choked peer comes behind those that use their slots. What it gives
+// counts for more.
+func (p *Peer) vain() bool { return p.Vain && !p.gives() }
+
+// unused reports whether a peer makes no use of a slot, or made none of its last.
+func (p *Peer) unused() bool { return p.Idle || !p.Unchoked && p.vain() }
+
+// open makes room above the slots for peers that wait and were not tried, and returns how
+// many peers may be unchoked now.
+func (c *Choker) open(t tally, seeding bool) int {
+	if c.slots == 0 {
+		c.trials.extra = 0
+		return 0
+	}
+	most := c.slots + t.idle
+	if t.proven <= c.slots/4 {
+		most += t.idle
+	}
+	unused := seeding && t.proven == 0 && (t.idle >= c.slots || t.takes == 0 && 2*(t.idle+t.vain) >= c.slots)
+	if unused {
+		most = max(most, c.slots+mostAtOnce)
+	}
+	had := min(c.trials.extra, t.busy-c.slots)
+	c.trials.extra = max(had, min(most, t.busy+t.untried)-c.slots, 0)
+	if t.idle == 0 && !unused {
+		c.trials.extra = max(had, 0)
+	}
+	return c.slots + c.trials.extra
+}
+
+// roomOfRound is how many peers may be unchoked after a round: as many as there are slots.
+// But nobody is choked who was unchoked just now, and trials must not push out those that
+// take something: these have half of the slots at least.
+func (c *Choker) roomOfRound(r *round) int {
+	if c.trials.extra == 0 {
+		return c.slots
+	}
+	started := 0
+	for i := range r.peers {
+		if p := &r.peers[i]; p.Unchoked && p.Interested && r.held(p) < minHold {
+			started++
+		}
+	}
+	return max(c.slots, min(started+(c.slots+1)/2, c.slots+c.trials.extra))
+}
+
+// closeRound keeps what is left of the trials after a round.
+func (c *Choker) closeRound(r *round) {
+	n := 0
+	for _, x := range r.chosen {
+		if r.peers[x.peer].Interested {
+			n++
+		}
+	}
+	c.trials.extra = max(n-c.slots, 0)
+}
+
+// untried is for slots above the usual number: a peer that left its last one unused gets
+// none of them.
+func (r *round) untried(p *Peer) bool { return !p.Unchoked && !p.vain() }
+
+// othersUntried reports whether a peer waits that did not leave its last slot unused.
+func (r *round) othersUntried() bool {
+	return slices.ContainsFunc(r.peers, func(p Peer) bool { return p.Interested && r.untried(&p) })
+}
+
+// Room is how many peers may be unchoked: the slots, and those above them while idle peers
+// hold slots.
+func (c *Choker) Room() int { return c.slots + c.trials.extra }
+
+// fillRest gives free slots away between rounds.
+func (r *round) fillRest() {
+	r.give(r.room, why.FreeSlot, r.untried, byTurn)
+	r.give(r.slots-len(r.chosen), why.FreeSlot, anyPeer, byTurn)
+}

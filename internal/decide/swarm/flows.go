@@ -1,0 +1,91 @@
+package swarm
+
+import (
+	"shoal/internal/decide/meter"
+	"shoal/internal/value/mono"
+)
+
+// flows are the payload bytes of a torrent: decisions go by the slow meters, people by the
+// others. Most torrents never move a byte and have a nil one.
+type flows struct {
+	down, up         meter.Flow
+	slowDown, slowUp meter.Meter
+}
+
+// traffic is the payload of this run.
+//
+//shoal:part
+type traffic struct {
+	flows  *flows // nil: nothing has moved
+	wasted int64  // bytes that came and were of no use
+}
+
+func (t *traffic) waste(bytes int64) { t.wasted += bytes }
+
+// cameDown counts bytes that peers and web seeds sent.
+func (s *Swarm) cameDown(n int64) {
+	if s.traffic.flows == nil {
+		s.traffic.flows = new(flows)
+	}
+	s.traffic.flows.down.Add(s.now, n)
+	s.traffic.flows.slowDown.Add(s.now, n)
+}
+
+// wentUp counts bytes that peers were sent.
+func (s *Swarm) wentUp(n int64) {
+	if s.traffic.flows == nil {
+		s.traffic.flows = new(flows)
+	}
+	s.traffic.flows.up.Add(s.now, n)
+	s.traffic.flows.slowUp.Add(s.now, n)
+}
+
+// Moved gives the payload bytes of this run. It costs next to nothing.
+func (s *Swarm) Moved() (downloaded, uploaded int64) {
+	if s.traffic.flows == nil {
+		return 0, 0
+	}
+	return s.traffic.flows.down.Total(), s.traffic.flows.up.Total()
+}
+
+// Rates are those of a torrent, in bytes a second.
+type Rates struct {
+	Down, Up float64 // over the last few seconds; 0 for what is complete, or rests
+
+	// Mean is Down over the last half minute in which bytes came: when the rest is there
+	// follows from it.
+	Mean     float64
+	LastDown mono.Time // when the latest byte came; zero before the first
+	LastUp   mono.Time
+
+	SlowDown, SlowUp float64 // over twenty seconds, for decisions
+}
+
+// Flowing reports whether any rate falls while nothing happens.
+func (r *Rates) Flowing() bool { return r.Down > 0 || r.Up > 0 || r.SlowDown > 0 || r.SlowUp > 0 }
+
+// rates returns the rates of now. What came before a torrent was complete says nothing of
+// what comes.
+func (s *Swarm) rates(now mono.Time) (r Rates) {
+	f := s.traffic.flows
+	if f == nil {
+		return r
+	}
+	r.LastDown, r.LastUp = f.down.Last(), f.up.Last()
+	r.SlowDown, r.SlowUp = f.slowDown.Rate(now), f.slowUp.Rate(now)
+	if s.wants() {
+		r.Down, r.Mean = f.down.Rate(now), f.down.Mean(now)
+	}
+	if !s.idle() {
+		r.Up = f.up.Rate(now)
+	}
+	return r
+}
+
+// lateUp is the rate of the upload over twenty seconds.
+func (s *Swarm) lateUp() float64 {
+	if s.traffic.flows == nil {
+		return 0
+	}
+	return s.traffic.flows.slowUp.Rate(s.now)
+}

@@ -1,0 +1,116 @@
+package swarm
+
+import (
+	"net/netip"
+
+	"shoal/internal/decide/swarm/peerbook"
+	"shoal/internal/format/wire"
+	"shoal/internal/value/ipscope"
+	"shoal/internal/value/why"
+)
+
+// Peer exchange (BEP 11): peers that speak it are told who else is here, and tell us.
+// Private torrents keep out of it (BEP 27).
+
+// pexSpoken takes that a peer speaks peer exchange. What was said is kept also when it does
+// no more: to switch it off and on again is no way to speak more often.
+func (s *Swarm) pexSpoken(p *peer) {
+	if !s.speaksPex(p) {
+		return
+	}
+	p.theirs.startPex(s.now)
+	s.due(p.theirs.pex.Deadline())
+}
+
+func (s *Swarm) speaksPex(p *peer) bool { return p.theirs.ext.IDs.Speaks(wire.UTPex) && !s.cfg.Private }
+
+// tickPex tells a peer of the others when it is time.
+func (s *Swarm) tickPex(p *peer) {
+	if p.theirs.pex == nil || !s.speaksPex(p) {
+		return
+	}
+	if s.now >= p.theirs.pex.Deadline() {
+		if m, ok := p.theirs.pex.Tell(s.now, s.mayKnow(p), s.rng); ok {
+			r := bare(why.Periodic)
+			r.N = int64(len(m.Added) + len(m.Dropped))
+			s.say(p, wire.AppendPex(p.out.bytes, p.theirs.ext.IDs[wire.UTPex], m), "peer exchange", r)
+		}
+	}
+	s.due(p.theirs.pex.Deadline())
+}
+
+// mayKnow gives the peers that p may be told of: those that others can connect to, at
+// addresses that mean something where p is, and to one that wants nothing only those
+// that want something.
+func (s *Swarm) mayKnow(p *peer) []wire.PexPeer {
+	var all []wire.PexPeer
+	for q := range s.peers.all() {
+		if q == p || q.out.gone {
+			continue
+		}
+		addr := q.reachedAt()
+		if !addr.IsValid() || addr == p.reachedAt() || !ipscope.Credible(p.addr.Addr(), addr.Addr()) {
+			continue
+		}
+		if addr.Addr().IsLinkLocalUnicast() {
+			continue // it means something on one link only, and a message has no room for which
+		}
+		flags := uint8(0)
+		if q.dialled {
+			flags |= wire.PexConnectable
+		}
+		if q.theirs.ext.IDs.Speaks(wire.Holepunch) {
+			flags |= wire.PexHolepunch
+		}
+		if s.wantsNothing(q) {
+			if s.wantsNothing(p) {
+				continue
+			}
+			flags |= wire.PexSeed
+		}
+		all = append(all, wire.PexPeer{Addr: addr, Flags: flags})
+	}
+	return all
+}
+
+// reachedAt is where others can connect to the peer; invalid when that is not known.
+func (p *peer) reachedAt() netip.AddrPort {
+	if p.dialled {
+		return p.addr
+	}
+	return p.listens
+}
+
+// wantsNothing reports whether a peer has everything, or says that it wants nothing.
+func (s *Swarm) wantsNothing(p *peer) bool {
+	if s.bare != nil {
+		return p.theirs.ext.UploadOnly || p.theirs.early != nil && p.theirs.early.all
+	}
+	return p.complete() || p.theirs.ext.UploadOnly
+}
+
+// theirPex takes the peers that a peer tells us of. It is believed of none that it can't
+// know; seeds are of no use to one who has everything.
+func (s *Swarm) theirPex(p *peer, body []byte) error {
+	if p.theirs.pex == nil || !s.speaksPex(p) {
+		return nil // private, or it does not take any itself
+	}
+	m, err := wire.ParsePex(body)
+	if err != nil {
+		return err
+	}
+	added, err := p.theirs.pex.Hear(s.now, m)
+	if err != nil {
+		s.drop(p, why.Protocol, err.Error())
+		return nil
+	}
+	for _, a := range added {
+		switch {
+		case !ipscope.Credible(p.addr.Addr(), a.Addr.Addr()):
+		case a.Flags&wire.PexSeed != 0 && !s.needs():
+		default:
+			s.book.Add(s.now, peerbook.PEX, a.Addr, nil)
+		}
+	}
+	return nil
+}

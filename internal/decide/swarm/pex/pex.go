@@ -1,0 +1,113 @@
+// Package pex decides which peers we name to a peer, and which of those that it names we
+// take (BEP 11).
+//
+// A message lists changes: the peers that joined and left since the last one, at most once a
+// minute and at most 50 of each. What a peer sends comes from a stranger that could want us
+// to dial a victim, or to forget all others: the number of messages and of peers in them is
+// bounded. The caller decides which addresses may be sent and which are believable.
+// Decision 0091 says why.
+//
+// Swarm.theirPex (internal/decide/swarm/pex.go) passes a message to Talk.Hear, which returns how many
+// of its peers count, or that it came too soon. peerbook.Book.Add takes them as its least
+// trusted source. The other way, Swarm.tickPex calls Talk.Tell once a minute with the peers
+// that this one may know.
+package pex
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"time"
+
+	"shoal/internal/format/wire"
+	"shoal/internal/value/mono"
+)
+
+const (
+	// First is when a peer is told for the first time: soon, but when those who came
+	// with it have said where they listen.
+	First = 5 * time.Second
+	// Interval is the least time between two messages to a peer (BEP 11).
+	Interval = time.Minute
+	// MaxTold is how many peers one message names at most, added and dropped each (BEP 11).
+	MaxTold = 50
+
+	// maxHeard is how many messages a peer may send within Interval: the next one ends
+	// the connection. Clients that keep to the BEP send one, with some more where they
+	// send the first ones early.
+	maxHeard = 6
+	// maxFirst is how many peers are taken of a peer's first message, and maxAdded of each
+	// later one: deployed clients send up to 100.
+	maxFirst = wire.MaxPexPeers
+	maxAdded = 100
+)
+
+// ErrFlood says that a peer speaks too often.
+var ErrFlood = errors.New("peer exchange too often")
+
+// Talk is what is kept of the exchange with one peer. Make one with New.
+type Talk struct {
+	told []netip.AddrPort // as the peer knows them
+	next mono.Time        // when it may be told again
+
+	heard [maxHeard]mono.Time // when its latest messages came, the oldest at at
+	at    int
+	spoke bool
+}
+
+// New begins an exchange.
+func New(now mono.Time) *Talk { return &Talk{next: now.Add(First)} }
+
+// Deadline is when Tell may be asked again.
+func (t *Talk) Deadline() mono.Time { return t.next }
+
+// Tell gives the message that is due: what has changed between what the peer was told and
+// peers, all that it may know of. False: nothing has, or it is not time. When there is more
+// than one message takes, chance decides.
+func (t *Talk) Tell(now mono.Time, peers []wire.PexPeer, rng *rand.Rand) (m wire.Pex, ok bool) {
+	if now < t.next {
+		return m, false
+	}
+	t.next = now.Add(Interval)
+	kept := t.told[:0]
+	for _, a := range t.told {
+		known := slices.ContainsFunc(peers, func(p wire.PexPeer) bool { return p.Addr == a })
+		if !known && len(m.Dropped) < MaxTold {
+			m.Dropped = append(m.Dropped, a)
+			continue
+		}
+		kept = append(kept, a)
+	}
+	t.told = kept
+	for _, p := range peers {
+		if !slices.Contains(t.told, p.Addr) {
+			m.Added = append(m.Added, p)
+		}
+	}
+	if len(m.Added) > MaxTold {
+		rng.Shuffle(len(m.Added), func(i, j int) { m.Added[i], m.Added[j] = m.Added[j], m.Added[i] })
+		m.Added = m.Added[:MaxTold]
+	}
+	for _, p := range m.Added {
+		t.told = append(t.told, p.Addr)
+	}
+	return m, len(m.Added)+len(m.Dropped) > 0
+}
+
+// Hear takes a message and gives those of its peers that count. The error is ErrFlood: the
+// connection is to be ended.
+func (t *Talk) Hear(now mono.Time, m wire.Pex) ([]wire.PexPeer, error) {
+	if oldest := t.heard[t.at]; !oldest.IsZero() && now.Sub(oldest) < Interval {
+		return nil, fmt.Errorf("%w: more than %d messages within %v", ErrFlood, maxHeard, Interval)
+	}
+	t.heard[t.at] = now
+	t.at = (t.at + 1) % maxHeard
+	most := maxAdded
+	if !t.spoke {
+		most = maxFirst
+	}
+	t.spoke = true
+	return m.Added[:min(len(m.Added), most)], nil
+}

@@ -1,0 +1,71 @@
+package picker
+
+import (
+	"shoal/internal/value/bitfield"
+	"shoal/internal/value/why"
+)
+
+// trialPieces is how many pieces a peer on trial may have begun that are not checked yet:
+// so many it can spoil before it is found out.
+const trialPieces = 2
+
+// SetTrial says whether a peer is on trial: nothing that it sent has been found good yet,
+// or it took part in a piece that failed. As long as there are pieces that nobody has
+// begun it gets pieces of its own, and others leave these to it: when one is bad there is
+// no doubt who it was. Trial ends what AbandonAll does not: a handle that goes to another
+// peer is to be set anew (decision 0086).
+func (p *Picker) SetTrial(peer Peer, on bool) {
+	if p.pieces != nil {
+		p.peer(peer).trial = on
+		p.generation++
+	}
+}
+
+// chooseOnTrial gives a piece of its own to a peer on trial; done tells that there is
+// nothing else for it now.
+func (p *Picker) chooseOnTrial(peer Peer, has *bitfield.Bitfield, spare *uint32) (slot int32, reason why.Why, done bool) {
+	q := &p.requests.peers[peer]
+	if q.tried > 0 {
+		for _, slot := range p.begun.open {
+			if st := &p.begun.slots[slot]; st.tried && st.trier == peer && p.mayServe(slot, peer, has) {
+				return slot, why.Started, true
+			}
+		}
+	}
+	for level := High; level > Skip; level-- {
+		if p.full() || len(p.avail.orders[level].pieces) == 0 {
+			continue
+		}
+		i, reason, ok := p.chooseNew(level, peer, has, spare)
+		if !ok {
+			continue
+		}
+		if q.tried >= trialPieces {
+			return none, reason, true
+		}
+		slot := p.start(i)
+		st := &p.begun.slots[slot]
+		st.tried, st.trier = true, peer
+		q.tried++
+		p.begun.trialBegan()
+		return slot, reason, true
+	}
+	return none, why.Started, false
+}
+
+// leftTo reports whether a started piece is left to a peer on trial, which is another one.
+func (p *Picker) leftTo(slot int32, peer Peer) bool {
+	st := &p.begun.slots[slot]
+	return st.tried && st.trier != peer
+}
+
+// endTrial lets everybody have a piece.
+func (p *Picker) endTrial(slot int32) {
+	st := &p.begun.slots[slot]
+	if st.tried {
+		st.tried = false
+		p.requests.peers[st.trier].tried--
+		p.begun.trialEnded()
+		p.generation++ // there is more for it, and for others
+	}
+}

@@ -1,0 +1,304 @@
+package swarm
+
+import (
+	"shoal/internal/decide/swarm/picker"
+	"shoal/internal/decide/swarm/window"
+	"shoal/internal/format/wire"
+	"shoal/internal/value/block"
+	"shoal/internal/value/mono"
+	"shoal/internal/value/trace"
+	"shoal/internal/value/why"
+)
+
+// ask fills the request window of p.
+func (s *Swarm) ask(p *peer) {
+	p.download.filled(s.files.held)
+	if s.files.held {
+		return
+	}
+	offers := p.offers()
+	if offers == nil || !p.ours.interesting || !s.wants() {
+		return
+	}
+	room := s.limit(p) - p.download.requests.len()
+	if p.theirs.choking {
+		room = min(room, s.limitChoked(p)-p.download.requests.len())
+	}
+	if room <= 0 {
+		return
+	}
+	if !s.mayAsk(p) {
+		p.download.lookAgain()
+		return
+	}
+	s.tmp().choices = s.picker.Pick(s.now, p.slot, offers, room, s.paceOf(p), s.tmp().choices[:0])
+	if p.download.requests.len() == 0 && len(s.tmp().choices) > 0 {
+		p.download.progress(s.now, s.ration.Excused())
+		s.due(s.now.Add(snubAfter))
+	}
+	for _, c := range s.tmp().choices {
+		if p.theirs.choking {
+			c.Why = why.Allowed
+		}
+		r := request{ref: c.Ref, at: s.now, excused: s.ration.Excused()}
+		if old, owed := s.owed(p, c.Ref); owed {
+			r.at, r.owed, r.giveUp = old.at, true, old.giveUp
+			p.download.requests.push(r)
+			continue
+		}
+		p.download.requests.push(r)
+		record := onBlock(c.Why, c.Ref)
+		record.Owners = c.Owners
+		s.say(p, wire.AppendRequest(p.out.bytes, c.Ref), "request", record)
+	}
+	p.download.window.Sent(s.now, len(s.tmp().choices))
+	p.download.filled(len(s.tmp().choices) < room)
+}
+
+// owed gives a request for a block that p has still to answer: it was taken back, which is
+// answered with the block or a reject (BEP 6). To ask once more would bring the block twice
+// where the cancel came too late: what has been handed to a socket can't be called back.
+// It is waited for once, and not for long: not all keep to the rule. Without the fast
+// extension nobody can tell.
+func (s *Swarm) owed(p *peer, ref block.Ref) (request, bool) {
+	if p.fast == nil {
+		return request{}, false
+	}
+	r, late := p.download.late.take(ref)
+	switch {
+	case !late:
+		return request{}, false
+	case r.owed, s.now >= r.giveUp:
+		// Its answer is expected all the same: a reject that comes first is that, and
+		// not one to the request that is made now.
+		r.owed = true
+		p.keepLate(r)
+		return request{}, false
+	}
+	if s.tracing() {
+		s.note(trace.Did, trace.Peer, p, "wait", onBlock(why.Owed, ref))
+	}
+	return r, true
+}
+
+// limit is how many requests p should have. While somebody reads it is fewer, so that
+// what a reader comes to next does not wait long behind the rest. It is fewer, too, where
+// p has what no leecher has: what we have asked for and not got, others who ask for the
+// same cannot know of.
+func (s *Swarm) limit(p *peer) int {
+	n := p.download.window.Limit()
+	if s.pacing.on || s.peers.count > s.picker.Seeds() && s.picker.Scarce(p.theirs.have) {
+		if few := p.download.window.Within(shortQueue); few > 0 {
+			n = min(n, few)
+		}
+	}
+	return n
+}
+
+// limitChoked is how many requests p should have while it chokes us. What it allows then
+// it allows others, too, the same pieces where all are of one network. So where it has
+// what no leecher has, its upload is better spent on those that it has unchoked, who get
+// different pieces and pass them on; but if nothing comes of that for a while, one piece
+// is had that way, to have something to trade.
+func (s *Swarm) limitChoked(p *peer) int {
+	switch {
+	case !s.picker.Scarce(p.theirs.have):
+		return window.HardMax
+	case s.picker.HaveCount() > 0 || s.now < p.joined.Add(starvesAfter):
+		return 0
+	}
+	return int(s.cfg.Geometry.Blocks(0))
+}
+
+// cancel takes back one request. Its block may still be on its way.
+func (s *Swarm) cancel(p *peer, ref block.Ref, w why.Why) {
+	r, ok := p.download.requests.take(ref)
+	if !ok {
+		return
+	}
+	s.sayCancel(p, r, w)
+	r.owed = r.owed || w == why.TimedOut // then it has been waited for long enough
+	s.expectLate(p, r)
+	p.download.window.Lost(s.now)
+	s.touch(p)
+}
+
+// sayCancel tells a peer that a request is taken back, unless it knows.
+func (s *Swarm) sayCancel(p *peer, r request, w why.Why) {
+	if r.owed {
+		return
+	}
+	s.say(p, wire.AppendCancel(p.out.bytes, r.ref), "cancel", onBlock(w, r.ref))
+}
+
+// expectLate remembers a request that was taken back, for a while: the oldest is
+// forgotten when there are more than a peer could have on its way to us.
+func (s *Swarm) expectLate(p *peer, r request) {
+	wait, _ := p.download.window.Expect()
+	r.giveUp = s.now.Add(max(passedTimeout, 2*wait))
+	p.keepLate(r)
+}
+
+func (p *peer) keepLate(r request) {
+	if p.download.late.len() >= maxLate {
+		p.download.late.pop()
+	}
+	p.download.late.push(r)
+}
+
+// takeBack gives up every request in flight to p, so that others may be asked.
+func (s *Swarm) takeBack(p *peer) {
+	for _, r := range p.download.requests.live() {
+		s.expectLate(p, r)
+	}
+	p.download.requests.clear()
+	p.download.window.Drained(s.now)
+	s.picker.AbandonAll(p.slot)
+	s.freed = true
+}
+
+// tickRequests takes back what a peer does not deliver: everything when no
+// block came for a while (BEP 3, anti-snubbing), a single request when
+// others are answered and it is not.
+func (s *Swarm) tickRequests(p *peer) {
+	oldest, ok := p.download.requests.oldest()
+	if !ok {
+		return
+	}
+	if s.now >= s.snubAt(p) {
+		p.download.snub(s.now)
+		live := p.download.requests.live()
+		for i := range live {
+			s.sayCancel(p, live[i], why.Snubbed)
+			live[i].owed = true // it has been waited for long enough
+		}
+		s.takeBack(p)
+		s.touch(p)
+		return
+	}
+	for ok && s.now >= s.lateAt(oldest) {
+		s.picker.Abandon(p.slot, oldest.ref)
+		s.freed = true
+		s.cancel(p, oldest.ref, why.TimedOut)
+		oldest, ok = p.download.requests.oldest()
+	}
+	deadline := s.snubAt(p)
+	if ok {
+		deadline = min(deadline, s.lateAt(oldest))
+	}
+	s.due(deadline)
+}
+
+// overdue is when a request counts as lost. Without the fast extension a peer
+// that keeps fewer requests than we sent drops one without a word; the sign is
+// that it answers many later ones.
+func (r request) overdue() mono.Time {
+	if r.owed {
+		return r.giveUp
+	}
+	if r.passed >= passedBy {
+		return r.at.Add(passedTimeout)
+	}
+	return r.at.Add(requestTimeout)
+}
+
+// received takes a block.
+func (s *Swarm) received(p *peer, m wire.Message, b *block.Block) {
+	ref := m.Ref()
+	size := int64(ref.Length)
+	s.cameDown(size)
+
+	req, asked := p.download.requests.take(ref)
+	if asked {
+		p.download.progress(s.now, s.ration.Excused())
+		if p.fast != nil {
+			p.fast.rejects = 0
+		}
+		p.download.window.Got(s.now, int(ref.Length), req.at)
+		if oldest, ok := p.download.requests.oldest(); ok && oldest.passed == passedBy {
+			s.due(oldest.overdue())
+		}
+		p.download.answers()
+	} else if _, late := p.download.late.take(ref); !late {
+		s.waste(b, size)
+		if p.download.stray() {
+			s.drop(p, why.Protocol, "it sends blocks that were not asked for")
+		}
+		return
+	}
+
+	// A block that was asked for and taken back, by a choke, a cancel or a
+	// timeout, is normal, and welcome while it is missing.
+	p.download.down.Add(s.now, size) // what was never asked for earns no unchoke
+	if s.files.held {
+		s.waste(b, size)
+		return
+	}
+
+	sender := p.trust.knownAs(&s.blame.senders, p.addr)
+	var got picker.Got
+	got, _, s.tmp().others = s.picker.Received(p.slot, uint32(sender), ref, s.tmp().others[:0])
+	for _, other := range s.tmp().others {
+		if q := s.peerAt(other); q != nil && q != p {
+			s.cancel(q, ref, why.Duplicated)
+		}
+	}
+	if got != picker.Wanted {
+		s.waste(b, size)
+		return
+	}
+	s.effect(Effect{Kind: Store, Why: why.BlockArrived, Peer: p.key, Ref: ref, Block: b, Sums: s.blame.ledger.Suspect(ref.Piece)})
+}
+
+// waste counts a block that is not wanted and gives its buffer back.
+func (s *Swarm) waste(b *block.Block, size int64) {
+	s.traffic.waste(size)
+	s.effect(Effect{Kind: Discard, Block: b})
+}
+
+// theyChoke takes a choke: without the fast extension it discards every request
+// in flight (BEP 3); with it each one is still answered (BEP 6).
+func (s *Swarm) theyChoke(p *peer) {
+	p.theirs.chokes(true)
+	p.fast.pardon()
+	if p.fast == nil && p.download.requests.len() > 0 {
+		s.takeBack(p)
+	}
+	s.touch(p)
+}
+
+// interest tells p whether we are interested, when that has changed: at once
+// and both ways.
+func (s *Swarm) interest(p *peer) {
+	interesting := p.download.wanted > 0 && s.wants() && !s.files.heldLong
+	if interesting == p.ours.interesting {
+		return
+	}
+	p.ours.declare(interesting)
+	id, w := wire.Interested, why.TheyHaveWhatWeLack
+	if !interesting {
+		id, w = wire.NotInterested, why.NothingWeLack
+		if s.files.heldLong {
+			w = why.FilesOut
+		}
+	}
+	s.say(p, wire.AppendSimple(p.out.bytes, id), id.String(), bare(w))
+}
+
+// recount counts what p has and we lack.
+func (s *Swarm) recount(p *peer) {
+	wanted := uint32(0)
+	if s.picker.Seeking() {
+		for i := range p.theirs.have.Pieces() {
+			if s.picker.Lacks(i) {
+				wanted++
+			}
+		}
+	}
+	p.download.recounted(wanted)
+}
+
+// useless reports whether neither side can gain anything from the other.
+func (s *Swarm) useless(p *peer) bool {
+	return s.bare == nil && (p.complete() || p.theirs.ext.UploadOnly) && !s.needs()
+}

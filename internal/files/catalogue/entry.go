@@ -1,0 +1,315 @@
+package catalogue
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"shoal/bencode"
+	"shoal/internal/value/infohash"
+	"shoal/metainfo"
+)
+
+// Entry is what is kept of a torrent.
+type Entry struct {
+	InfoHash infohash.Hash
+	// Metainfo is the content of the torrent file as it came.
+	Metainfo []byte
+	// Torrent is what Metainfo says, and refers to it. Open sets it; given to Put, it
+	// saves parsing once more.
+	Torrent *metainfo.Torrent
+
+	Choices
+	State
+}
+
+// Choices are what was chosen for a torrent. The zero value is what a torrent has
+// for which nothing was.
+type Choices struct {
+	Dir           string           // absolute; empty when it is not known any more
+	SeedOnly      bool             // pieces are never asked for
+	Allocate      bool             // room is reserved before the first byte
+	Overwrite     bool             // files of the user are not kept
+	Priorities    []uint8          // by file, pad files included; nil: all normal
+	Renamed       []Rename         // files that have another path than the torrent says
+	Suffix        string           // of files that are not complete
+	IncompleteDir string           // where files are that are not complete; empty: in Dir
+	Peers         []netip.AddrPort // given by hand
+	WebSeeds      []string         // URLs, likewise
+	Added         time.Time        // in UTC
+	Paused        bool             // it runs, and rests
+	Forced        bool             // it runs however many do
+	Limits        []int64          // bytes a second: up, down, and for each peer; nil: none
+	Share         *Share           // when it is shared enough; nil: as the engine says
+	Seeded        time.Duration    // in all runs, where there is a limit; whole seconds
+
+	unknown []metainfo.Entry // of a newer version, sorted by key
+}
+
+// Share is when a torrent is shared enough; what is zero is no limit.
+type Share struct {
+	Thousandths int64         // of its size, sent
+	SeedTime    time.Duration // whole seconds
+	IdleTime    time.Duration // whole seconds
+	Then        uint8         // what follows
+}
+
+// Rename gives a file of a torrent another path.
+type Rename struct {
+	File int    // its place in the torrent's files, pad files included
+	Path string // below Dir, with slashes
+}
+
+// State is what changes of a torrent as it runs. Many can be kept at little cost.
+type State struct {
+	Stopped    bool  // by the user
+	Uploaded   int64 // payload bytes, of all runs
+	Downloaded int64
+}
+
+// Settings are the engine's own, by names that it chooses. What it does not know it
+// keeps.
+type Settings map[string]string
+
+var errForm = errors.New("the choices are not in a form that is known")
+
+// appendFields appends the choices and the state as they were at rev.
+func (e *Entry) appendFields(b []byte, rev uint64) []byte {
+	c := &e.Choices
+	w := fieldWriter{Writer: bencode.NewWriter(b), unknown: c.unknown}
+	w.BeginDict()
+	if !c.Added.IsZero() {
+		w.key("added").Int(c.Added.UnixNano())
+	}
+	w.flag("allocate", c.Allocate)
+	w.text("dir", c.Dir)
+	w.count("downloaded", e.Downloaded)
+	w.flag("forced", c.Forced)
+	w.text("incomplete dir", c.IncompleteDir)
+	if c.Limits != nil {
+		w.key("limits").BeginList()
+		for _, n := range c.Limits {
+			w.Int(n)
+		}
+		w.End()
+	}
+	w.flag("overwrite", c.Overwrite)
+	w.flag("paused", c.Paused)
+	if len(c.Peers) > 0 {
+		w.key("peers").BeginList()
+		for _, p := range c.Peers {
+			w.String(p.String())
+		}
+		w.End()
+	}
+	if c.Priorities != nil {
+		w.key("priorities").Bytes(c.Priorities)
+	}
+	if len(c.Renamed) > 0 {
+		w.key("renamed").BeginList()
+		for _, r := range c.Renamed {
+			w.BeginList()
+			w.Int(int64(r.File))
+			w.String(r.Path)
+			w.End()
+		}
+		w.End()
+	}
+	w.count("rev", int64(rev))
+	w.flag("seed only", c.SeedOnly)
+	w.count("seeded", int64(c.Seeded/time.Second))
+	if s := c.Share; s != nil {
+		w.key("share").BeginList()
+		for _, n := range [...]int64{s.Thousandths, int64(s.SeedTime / time.Second), int64(s.IdleTime / time.Second), int64(s.Then)} {
+			w.Int(n)
+		}
+		w.End()
+	}
+	w.flag("stopped", e.Stopped)
+	w.text("suffix", c.Suffix)
+	w.count("uploaded", e.Uploaded)
+	if len(c.WebSeeds) > 0 {
+		w.key("web seeds").BeginList()
+		for _, u := range c.WebSeeds {
+			w.String(u)
+		}
+		w.End()
+	}
+	return w.end()
+}
+
+// parseFields reads what appendFields wrote, also in a newer version. Nothing refers
+// to b afterwards.
+func (e *Entry) parseFields(b []byte) (rev uint64, err error) {
+	v, err := bencode.Parse(b)
+	if err != nil || v.Kind() != bencode.Dict {
+		return 0, errForm
+	}
+	r := fieldReader{}
+	for key, v := range v.Entries() {
+		switch string(key) {
+		case "added":
+			e.Added = time.Unix(0, r.int(v)).UTC()
+		case "allocate":
+			e.Allocate = r.int(v) != 0
+		case "overwrite":
+			e.Overwrite = r.int(v) != 0
+		case "dir":
+			e.Dir = r.text(v)
+		case "downloaded":
+			e.Downloaded = r.count(v)
+		case "forced":
+			e.Forced = r.int(v) != 0
+		case "incomplete dir":
+			e.IncompleteDir = r.text(v)
+		case "limits":
+			for v := range r.list(v) {
+				e.Limits = append(e.Limits, r.count(v))
+			}
+		case "paused":
+			e.Paused = r.int(v) != 0
+		case "peers":
+			for v := range r.list(v) {
+				p, err := netip.ParseAddrPort(r.text(v))
+				r.failed = r.failed || err != nil
+				e.Peers = append(e.Peers, p)
+			}
+		case "priorities":
+			e.Priorities = []byte(r.text(v))
+		case "renamed":
+			for v := range r.list(v) {
+				e.Renamed = append(e.Renamed, Rename{int(r.count(v.Index(0))), r.text(v.Index(1))})
+			}
+		case "rev":
+			rev = uint64(r.count(v))
+		case "seed only":
+			e.SeedOnly = r.int(v) != 0
+		case "seeded":
+			e.Seeded = r.seconds(v)
+		case "share":
+			e.Share = &Share{r.count(v.Index(0)), r.seconds(v.Index(1)), r.seconds(v.Index(2)), uint8(min(r.count(v.Index(3)), 255))}
+		case "stopped":
+			e.Stopped = r.int(v) != 0
+		case "suffix":
+			e.Suffix = r.text(v)
+		case "uploaded":
+			e.Uploaded = r.count(v)
+		case "web seeds":
+			for v := range r.list(v) {
+				e.WebSeeds = append(e.WebSeeds, r.text(v))
+			}
+		default:
+			e.unknown = append(e.unknown, metainfo.Entry{Key: string(key), Raw: slices.Clone(v.Raw())})
+		}
+	}
+	if r.failed {
+		return 0, errForm
+	}
+	return rev, nil
+}
+
+// fit drops choices that are not about the torrent's files, and reports whether all were.
+func (e *Entry) fit() bool {
+	n, ok := len(e.Torrent.Info.Files), true
+	if e.Priorities != nil && len(e.Priorities) != n {
+		e.Priorities, ok = nil, false
+	}
+	was := len(e.Renamed)
+	e.Renamed = slices.DeleteFunc(e.Renamed, func(r Rename) bool { return r.File >= n })
+	return ok && len(e.Renamed) == was
+}
+
+// fieldWriter writes a dictionary, and puts the fields that are not known where they
+// belong. Fields that are zero are left out.
+type fieldWriter struct {
+	bencode.Writer
+	unknown []metainfo.Entry
+}
+
+func (w *fieldWriter) key(k string) *fieldWriter {
+	for len(w.unknown) > 0 && w.unknown[0].Key < k {
+		w.Key(w.unknown[0].Key)
+		w.Raw(w.unknown[0].Raw)
+		w.unknown = w.unknown[1:]
+	}
+	w.Key(k)
+	return w
+}
+
+func (w *fieldWriter) flag(k string, on bool) {
+	if on {
+		w.key(k).Int(1)
+	}
+}
+
+func (w *fieldWriter) text(k, s string) {
+	if s != "" {
+		w.key(k).String(s)
+	}
+}
+
+func (w *fieldWriter) count(k string, n int64) {
+	if n > 0 {
+		w.key(k).Int(n)
+	}
+}
+
+func (w *fieldWriter) end() []byte {
+	for _, u := range w.unknown {
+		w.Key(u.Key)
+		w.Raw(u.Raw)
+	}
+	w.End()
+	return w.Finish()
+}
+
+// fieldReader reads values, and notes when one is of another kind.
+type fieldReader struct{ failed bool }
+
+func (r *fieldReader) int(v bencode.Value) int64 {
+	n, ok := v.Int()
+	r.failed = r.failed || !ok
+	return n
+}
+
+func (r *fieldReader) count(v bencode.Value) int64 {
+	n := r.int(v)
+	r.failed = r.failed || n < 0 || n > maxCount
+	return min(max(n, 0), maxCount)
+}
+
+// seconds reads a duration, of two hundred years at most.
+func (r *fieldReader) seconds(v bencode.Value) time.Duration {
+	const most = 200 * 366 * 24 * 3600
+	n := r.count(v)
+	r.failed = r.failed || n > most
+	return time.Duration(min(n, most)) * time.Second
+}
+
+// maxCount bounds counters, so that adding to one does not overflow: 4 EiB.
+const maxCount = 1 << 62
+
+func (r *fieldReader) text(v bencode.Value) string {
+	s, ok := v.Text()
+	r.failed = r.failed || !ok
+	return s
+}
+
+func (r *fieldReader) list(v bencode.Value) func(func(bencode.Value) bool) {
+	r.failed = r.failed || v.Kind() != bencode.List
+	return v.Items()
+}
+
+// fileName is the name of a torrent's entry.
+func fileName(h infohash.Hash) string { return h.String() + entrySuffix }
+
+const entrySuffix = ".entry"
+
+// parseName is the reverse.
+func parseName(name string) (infohash.Hash, bool) {
+	stem, ok := strings.CutSuffix(name, entrySuffix)
+	h, err := infohash.ParseHex(stem)
+	return h, ok && err == nil && h.String() == stem
+}

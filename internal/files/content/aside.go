@@ -1,0 +1,392 @@
+package content
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+
+	"shoal/internal/files/resume"
+	"shoal/internal/files/storage"
+)
+
+// asides are what an opening knows of files that are not complete. Most have none, and share
+// one, which is never changed.
+type asides struct {
+	was     resume.Aside          // what was noted
+	aside   []*storage.Unfinished // finds files that have a suffix
+	entries map[string]int        // the files by their paths
+	taken   []string              // files whose names others have, as was told
+}
+
+var noAsides = new(asides)
+
+func newOpening(t *Content, epoch int32) *opening {
+	return &opening{t: t, epoch: epoch, asides: noAsides}
+}
+
+// suffix gives the suffix of files that come to be.
+func (t *Content) suffix() string {
+	if t.opt.Paths == nil || t.opt.SeedOnly {
+		return ""
+	}
+	return t.opt.Paths.Suffix
+}
+
+// lostError says that it can't be found out, or noted, where the files are.
+type lostError struct{ err error }
+
+func (e *lostError) Error() string { return e.err.Error() }
+func (e *lostError) Unwrap() error { return e.err }
+
+// findPlace finds out which folder the files are in, and gives the folder of its journals.
+// It is the torrent's own when there is a journal for that, or files that nobody knows of;
+// else the one of which it is noted, or wished, that files are in until all are complete.
+// What is found is noted, before anything comes to be that would not be found otherwise.
+func (o *opening) findPlace() (resume.FS, error) {
+	t := o.t
+	at, home, hash := t.at.Load(), t.home(), t.infoHash
+	state, err := t.shared.journals.For(home.abs)
+	if err != nil {
+		return nil, err
+	}
+	was, err := resume.ReadAside(state, hash)
+	if err != nil {
+		return nil, &lostError{err}
+	}
+	if was != (resume.Aside{}) || t.suffix() != "" {
+		o.asides = &asides{was: was}
+	}
+	if !at.found {
+		if at, err = o.choosePlace(home); err != nil {
+			return nil, &lostError{err}
+		}
+		t.at.Store(at)
+	}
+	note := o.was
+	if s := t.suffix(); s != "" {
+		note.Suffix = addSuffix(note.Suffix, s)
+	}
+	if at.final != nil {
+		note.Dir = at.abs
+	}
+	if note != (resume.Aside{}) && !t.opt.SeedOnly {
+		if err := resume.WriteAside(state, hash, note); err != nil {
+			return nil, &lostError{err}
+		}
+	}
+	return t.shared.journals.For(at.abs)
+}
+
+// choosePlace chooses between a torrent's own folder and the one for unfinished files.
+func (o *opening) choosePlace(home *place) (*place, error) {
+	t := o.t
+	here := &place{given: home.given, abs: home.abs, found: true}
+	given := o.was.Dir
+	wished := ""
+	if p := t.opt.Paths; p != nil && !t.opt.SeedOnly {
+		wished = p.IncompleteDir
+	}
+	if given == "" && wished == "" {
+		return here, nil
+	}
+	lay := t.layout()
+	known, err := t.shared.journals.Has(home.abs, lay)
+	if err != nil || known {
+		return here, err
+	}
+	if given == "" {
+		given = wished
+	}
+	there, err := newPlace(given)
+	if err != nil {
+		return nil, err
+	}
+	if there.abs == home.abs {
+		return here, nil
+	}
+	if there, err = o.wishedPlace(home, there, wished); err != nil || there == nil {
+		return here, err
+	}
+	there.final, there.found = here, true
+	if o.was.Dir != "" {
+		if t.anyIn(home, lay.Files) && !t.anyIn(there, lay.Files) {
+			return here, nil // they were moved, and nobody could note it
+		}
+		return there, nil
+	}
+	known, err = t.shared.journals.Has(there.abs, lay)
+	if err != nil || known || !t.anyIn(home, lay.Files) {
+		return there, err
+	}
+	return here, nil
+}
+
+// wishedPlace chooses between the folder of which it is noted that unfinished files are in it,
+// and the one that the user names now: the volume may be mounted elsewhere. The one that is
+// named counts when it has data, or when the other has none and everything is to be fetched
+// again. Nil: it is home.
+func (o *opening) wishedPlace(home, noted *place, wished string) (*place, error) {
+	t := o.t
+	if o.was.Dir == "" || wished == "" {
+		return noted, nil
+	}
+	named, err := newPlace(wished)
+	if err != nil || named.abs == noted.abs {
+		return noted, err
+	}
+	files := t.layout().Files
+	if !t.anyIn(named, files) && (!t.anew.Load() || t.anyIn(noted, files)) {
+		t.say(fmt.Sprintf(
+			"unfinished files are in %s, where they were before, and none in %s: move them there, or leave out --incomplete-dir; if %s is lost, --anew fetches them again", noted.abs, named.abs, noted.abs))
+		return noted, nil
+	}
+	if named.abs == home.abs {
+		return nil, nil
+	}
+	return named, nil
+}
+
+// anyIn reports whether one of the files is in a folder, under the name that it should have or
+// one that another client gave it. One that can't be looked at has none.
+func (t *Content) anyIn(at *place, files []storage.Entry) bool {
+	names := pathsOn(files)
+	if s := t.suffix(); s != "" {
+		for _, name := range pathsOn(files) {
+			names = append(names, name+s)
+		}
+	}
+	folder, err := t.follow(at, names)
+	if err != nil {
+		return false
+	}
+	defer folder.Close()
+	for i := range files {
+		for _, name := range []string{files[i].Path, files[i].Path + t.suffix()} {
+			if info, err := folder.Lstat(name); !files[i].Pad && err == nil && info.Mode().IsRegular() {
+				return true
+			}
+		}
+	}
+	var all []int
+	for i := range files {
+		if !files[i].Pad && files[i].Length > 0 && i < len(t.info.Files) {
+			all = append(all, i)
+		}
+	}
+	return len(findFiles(folder, t.info, t.opt.FileName, all)) > 0
+}
+
+// finding gives the folder with files in it found by their names also where they have a
+// suffix: the one that is wished, and the one that was before. also are more names that
+// files may have, or get.
+func (o *opening) finding(folder storage.FS, also Names) storage.FS {
+	t := o.t
+	layers := o.search.layers()
+	if o.was.Suffix == "" && t.suffix() == "" && layers == nil {
+		return folder
+	}
+	if o.asides == noAsides {
+		o.asides = new(asides)
+	}
+	o.aside, o.entries = nil, nil
+	files := slices.Clone(o.lay.Files)
+	if o.lay.Part {
+		files = files[:len(files)-1]
+	}
+	o.entries = make(map[string]int, len(files))
+	for i := range files {
+		if !files[i].Pad {
+			o.entries[files[i].Path] = i
+		}
+	}
+	for i, name := range also {
+		e := files[i]
+		e.Path = name
+		files = append(files, e)
+	}
+	entries, loaded := o.entries, o.loaded
+	// which tells whether of two files the one with the suffix is the torrent's: the one that a
+	// search supposes, or that was noted, or else the one that is not as long as it has to be in the end.
+	which := func(suffix, name string, plain, hidden fs.FileInfo) bool {
+		i, ok := entries[name]
+		if !ok {
+			return false
+		}
+		if o.search.supposes(i, suffix) {
+			return true
+		}
+		if ours, _ := loaded.Ours(i, hidden); ours {
+			return true
+		}
+		if ours, _ := loaded.Ours(i, plain); ours {
+			return false
+		}
+		return plain.Size() != o.t.info.Files[i].Length
+	}
+	partial := func(name string, plain fs.FileInfo) bool {
+		i, ok := entries[name]
+		if !ok {
+			return false
+		}
+		ours, complete := loaded.Ours(i, plain)
+		return ours && !complete
+	}
+	add := func(suffix string, files []storage.Entry) {
+		u := storage.NewUnfinished(folder, files, storage.UnfinishedConfig{
+			Suffix: suffix, Hide: suffix == t.suffix(), Partial: partial,
+			Which: func(name string, plain, hidden fs.FileInfo) bool { return which(suffix, name, plain, hidden) },
+		})
+		folder, o.aside = u, append(o.aside, u)
+	}
+	for _, suffix := range slices.Sorted(maps.Keys(layers)) { // of other clients
+		var theirs []storage.Entry
+		for _, i := range layers[suffix] {
+			theirs = append(theirs, files[i])
+		}
+		add(suffix, theirs)
+	}
+	noted := suffixesOf(o.was.Suffix)
+	for _, suffix := range noted {
+		if suffix != t.suffix() {
+			add(suffix, files)
+		}
+	}
+	if s := t.suffix(); s != "" {
+		add(s, files)
+	}
+	return folder
+}
+
+// onDisk gives the files by the names that they have on disk.
+func (o *opening) onDisk() []storage.Entry {
+	files := slices.Clone(o.lay.Files)
+	for i := range files {
+		for _, u := range o.aside {
+			files[i].Path = u.OnDisk(files[i].Path)
+		}
+	}
+	return files
+}
+
+// reveal has files that are complete and durable get their names. One whose name is taken
+// keeps the suffix, and that is told; it is shared all the same.
+func (o *opening) reveal() error {
+	var dirs []string
+	for _, u := range o.aside {
+		for _, name := range u.Hidden() {
+			i, ok := o.entries[name]
+			if !ok || !o.journal.Whole(i) {
+				continue
+			}
+			err := u.Reveal(name)
+			if errors.Is(err, fs.ErrExist) && (o.makesWay(i, name) || o.keepsAside(i, name)) {
+				err = u.Reveal(name)
+			}
+			switch {
+			case errors.Is(err, fs.ErrExist):
+				if !slices.Contains(o.taken, name) {
+					o.taken = append(o.taken, name)
+					o.t.say(fmt.Sprintf(
+						"%s is complete, and stays %s: another file has its name; move that out of the way", name, path.Base(u.OnDisk(name))))
+				}
+			case err != nil:
+				return err
+			case !slices.Contains(dirs, path.Dir(name)):
+				dirs = append(dirs, path.Dir(name))
+			}
+		}
+	}
+	for _, dir := range dirs {
+		if err := o.files.Folder().SyncDir(dir); err != nil {
+			return storage.Fail("sync", dir, err)
+		}
+	}
+	return nil
+}
+
+// finish is for when everything is complete and durable: files get their names, and where
+// none is anywhere else nothing is noted of that any more.
+func (o *opening) finish() error {
+	if err := o.reveal(); err != nil {
+		return err
+	}
+	t := o.t
+	o.sameAsKept(t.life)
+	if o.was == (resume.Aside{}) && len(o.aside) == 0 || t.opt.SeedOnly || t.at.Load().final != nil {
+		return nil
+	}
+	for _, u := range o.aside {
+		if len(u.Hidden()) > 0 {
+			return nil
+		}
+	}
+	if err := t.leftBehind(o.was.Dir); err != nil {
+		t.say("complete; what is left of it where it was before has to be removed by hand: " + err.Error())
+		return nil
+	}
+	if err := resume.WriteAside(o.state, t.infoHash, resume.Aside{}); err != nil {
+		t.shared.log.Warn("forget where unfinished files were", "torrent", t.info.Name, "err", err)
+	}
+	return nil
+}
+
+// leftBehind removes what a stop in the middle of the last move has left in the folder for
+// unfinished files: those that nobody has changed since they were ours.
+func (t *Content) leftBehind(dir string) error {
+	if dir == "" || dir == t.at.Load().abs {
+		return nil
+	}
+	lo, err := t.shared.journals.Read(dir, t.layout())
+	if err != nil || !lo.Found {
+		return err
+	}
+	folder, err := t.shared.pool.Folder(dir)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	var ours []storage.Entry
+	for i, e := range t.layout().Files {
+		if name, ok := lo.Names[i]; ok {
+			e.Path = name
+		}
+		if info, err := folder.Lstat(e.Path); err == nil {
+			if same, _ := lo.Ours(i, info); same || e.Length == 0 && info.Size() == 0 && info.Mode().IsRegular() {
+				ours = append(ours, e)
+			}
+		}
+	}
+	return t.leave(folder, dir, ours)
+}
+
+// goHome has files that are complete, in the folder for those that are not, moved to where
+// they belong. It reports whether it has begun: the torrent is complete once they are there.
+func (t *Content) goHome() bool {
+	at := t.at.Load()
+	if at.final == nil || t.opt.SeedOnly || t.opt.Open != nil {
+		return false
+	}
+	c := newChange(t.life)
+	stay := &place{given: at.given, abs: at.abs, found: true}
+	do := t.mover(c, at.final, stay, nil)
+	c.do = func(prev *opening, epoch int32, leave func()) {
+		do(prev, epoch, leave)
+		if err := <-c.done; err != nil && t.life.Err() == nil {
+			t.say(err.Error())
+		}
+	}
+	t.startChange(c)
+	return true
+}
+
+// home gives the folder that the files belong in.
+func (t *Content) home() *place {
+	at := t.at.Load()
+	if at.final != nil {
+		return at.final
+	}
+	return at
+}

@@ -1,0 +1,228 @@
+package content
+
+import (
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"shoal/internal/files/disk"
+	"shoal/internal/files/storage"
+	"shoal/internal/value/block"
+)
+
+// Device is what the torrents on one device share: buffers, and the workers that hash
+// and write. A device that is slow, or hangs, has its own torrents wait for buffers, which
+// their peers feel through the sockets; torrents elsewhere do not notice.
+type Device struct {
+	disk   *disk.Disk
+	budget *disk.Budget
+	key    uint64
+	users  int // torrents; guarded by devices.mu
+}
+
+// MaxDevices bounds the devices with buffers and workers of their own. What is on further
+// ones shares with the first.
+const MaxDevices = 8
+
+// devices are those that torrents are on now. They have equal parts of the buffers. When
+// one more comes, the others give up what is out beyond their new part as it comes back:
+// so the buffers are never more than the sum of what each had when it came, 1 + 1/2 + 1/3
+// and so on, 2.7 times for eight of which each hangs before the next one comes. Otherwise
+// they are what SharedConfig.Buffers says (decision 0046).
+type devices struct {
+	buffers  int64 // bytes, of all together
+	workers  int   // of each
+	counters *storage.Counters
+
+	mu     sync.Mutex
+	mem    disk.Blocks
+	all    map[uint64]*Device
+	gone   []*Device // that have buffers out
+	closed bool
+}
+
+// DeviceAt gives the number of the device that a folder is on; 0 where the system does not tell.
+func DeviceAt(dir string) (key uint64) {
+	if info, err := os.Stat(dir); err == nil {
+		key, _ = storage.DeviceOf(info)
+	}
+	return key
+}
+
+// Enter makes the content a user of the device that its folder is on, or that of its options;
+// false when the engine is closed. Leave or Close ends that.
+func (t *Content) Enter() bool {
+	key := t.opt.Device
+	if key == 0 && t.InFolder() {
+		key = DeviceAt(t.at.Load().given)
+	}
+	t.device = t.shared.useDevice(key)
+	if t.device == nil {
+		return false
+	}
+	t.buffers.of.Store(t.device.budget)
+	return true
+}
+
+// Leave is Close of a content that was never started.
+func (t *Content) Leave() { t.shared.leaveDevice(t.device) }
+
+// useDevice gives a device, with one more user.
+func (s *Shared) useDevice(key uint64) *Device {
+	d := &s.devices
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return nil
+	}
+	if d.all[key] == nil && len(d.all) >= MaxDevices {
+		key = d.first()
+	}
+	if d.all[key] == nil {
+		if d.all == nil {
+			d.all = make(map[uint64]*Device)
+		}
+		b := disk.NewBudgetOf(&d.mem, d.buffers/int64(len(d.all)+1))
+		d.all[key] = &Device{
+			budget: b, key: key,
+			disk: disk.New(disk.Config{Workers: d.workers, Budget: b, Counters: d.counters}),
+		}
+		d.share(d.buffers)
+	}
+	d.all[key].users++
+	return d.all[key]
+}
+
+// first gives the one with the lowest number. d.mu is held.
+func (d *devices) first() uint64 {
+	var keys []uint64
+	for key := range d.all {
+		keys = append(keys, key)
+	}
+	return slices.Min(keys)
+}
+
+// share gives every device its part of the buffers. d.mu is held.
+func (d *devices) share(bytes int64) {
+	for _, one := range d.all {
+		one.disk.Resize(bytes / int64(len(d.all)))
+	}
+}
+
+// leaveDevice has a device one user less. After the last its workers end.
+func (s *Shared) leaveDevice(one *Device) {
+	d := &s.devices
+	d.mu.Lock()
+	one.users--
+	last := one.users == 0 && !d.closed
+	if last {
+		delete(d.all, one.key)
+		d.gone = append(slices.DeleteFunc(d.gone, func(g *Device) bool { return g.budget.InUse() == 0 }), one)
+		if len(d.all) > 0 {
+			d.share(d.buffers)
+		}
+	}
+	d.mu.Unlock()
+	if last {
+		one.disk.Close() // nobody is left to wait for
+		one.budget.Retire()
+	}
+}
+
+// closeDevices ends the workers. No torrent is left.
+func (s *Shared) closeDevices() {
+	s.devices.mu.Lock()
+	defer s.devices.mu.Unlock()
+	s.devices.closed = true
+	for _, d := range s.devices.all {
+		d.disk.Close()
+	}
+}
+
+// BuffersInUse returns how many buffers are out.
+func (s *Shared) BuffersInUse() (n int) {
+	d := &s.devices
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, one := range d.all {
+		n += one.budget.InUse()
+	}
+	for _, one := range d.gone {
+		n += one.budget.InUse()
+	}
+	return n
+}
+
+// DiskStats returns the figures of the devices that torrents are on now, and the bytes taken
+// from the system for block buffers, of all devices together.
+func (s *Shared) DiskStats() (devices []disk.Stats, allocated int64) {
+	d := &s.devices
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, one := range d.all {
+		devices = append(devices, one.disk.Stats())
+	}
+	return devices, d.mem.Allocated()
+}
+
+// onDevice gives the device that an opening of a torrent's files is on. It is the torrent's,
+// or another one of which the opening is a user then.
+func (o *opening) onDevice() *Device {
+	t := o.t
+	if t.opt.Storage != nil || t.opt.Open != nil || t.opt.Device != 0 {
+		return t.device
+	}
+	d := t.shared.useDevice(DeviceAt(t.at.Load().abs))
+	if d == nil {
+		return t.device
+	}
+	if d == t.device {
+		t.shared.leaveDevice(d) // it was one already
+		return d
+	}
+	o.moved = d
+	return d
+}
+
+// Device returns the device that the files are on. Only the loop may call it.
+func (t *Content) Device() *Device { return t.device }
+
+// Key returns the number of the device.
+func (d *Device) Key() uint64 { return d.key }
+
+// Users returns how many torrents are on the device. The loops of all must rest.
+func (d *Device) Users() int { return d.users }
+
+// Budget returns the buffers of the device.
+func (d *Device) Budget() *disk.Budget { return d.budget }
+
+// Buffers are those of the device that a torrent is on, for its connections. One that began
+// with its info-hash has some before it is known where its files are.
+type Buffers struct{ of atomic.Pointer[disk.Budget] }
+
+// Buffers returns the buffers of the device that the files are on, wherever that is. Any
+// goroutine may use them.
+func (t *Content) Buffers() *Buffers { return &t.buffers }
+
+// TryGet implements peerconn.Buffers, as do the others.
+func (b *Buffers) TryGet() *block.Block { return b.of.Load().TryGet() }
+
+// Get waits where the torrent is now. A connection that waits is closed before the torrent
+// leaves the device.
+func (b *Buffers) Get(done <-chan struct{}) *block.Block { return b.of.Load().Get(done) }
+
+// Put gives a block back, to where it came from.
+func (b *Buffers) Put(blk *block.Block) { b.of.Load().Put(blk) }
+
+// settleOn makes the content use the device that its files are on now. What its connections
+// have on the way goes back where it came from.
+func (t *Content) settleOn(d *Device) {
+	if d == nil || d == t.device {
+		return
+	}
+	old := t.device
+	t.device = d
+	t.buffers.of.Store(d.budget)
+	t.tasks.Go(func() { t.shared.leaveDevice(old) })
+}

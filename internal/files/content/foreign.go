@@ -1,0 +1,296 @@
+package content
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"shoal/internal/files/resume"
+	"shoal/internal/files/storage"
+	"shoal/internal/value/bitfield"
+	"shoal/metainfo"
+)
+
+// Kept is what became of a file of the user that a torrent would have written over.
+type Kept struct {
+	Path string // of the torrent's file
+	As   string // path under which the file of the user is now; empty: under its other names (hard links)
+}
+
+// errFirst is why a file is looked at before it is written to. The opening that says so is
+// opened again, and keeps the file then.
+var errFirst = fmt.Errorf("it was there before, and is looked at first: %w", resume.ErrChanged)
+
+// keepUsers brings files of the user to safety before anything is written: a file with the
+// name of one of the torrent's that has nothing of it is set aside, and of one with several
+// names (hard links) the torrent gets a copy. have is what was found, and seen how; seen is
+// changed with the files.
+func (o *opening) keepUsers(ctx context.Context, seen *resume.Seen, changed []int, have *bitfield.Bitfield) error {
+	t := o.t
+	if t.opt.Overwrite {
+		return nil
+	}
+	var kept []Kept
+	var err error
+	last, others := "", rivals{}
+	for i := range t.info.Files {
+		f, is := &t.info.Files[i], seen.Files[i]
+		if f.Pad || f.Length == 0 || !is.Exists || is.Size <= 0 || t.allOf(i, have) {
+			continue
+		}
+		if top, _, _ := strings.Cut(t.Path(i), "/"); top != last {
+			last, others = top, t.rivals(top)
+		}
+		if t.ownOf(i, others) != nil {
+			continue // another torrent has it: nothing is written, and that is told
+		}
+		var k *outcome
+		if k, err = o.keepUser(ctx, i, slices.Contains(changed, i) && !o.loaded.PerhapsOurs(is) && !t.anyOf(i, have), have); err != nil {
+			break
+		}
+		switch {
+		case k == nil:
+			continue
+		case k.left:
+			// It is not noted as ours, so that it is still the user's when it is wanted.
+			seen.Files[i] = resume.Identity{}
+			continue
+		}
+		kept = append(kept, k.Kept)
+		o.files.Forget(i)
+		if seen.Files[i], err = o.lookAt(i); err != nil {
+			break
+		}
+	}
+	t.users.kept(t, kept)
+	return err
+}
+
+// outcome is what became of a file.
+type outcome struct {
+	Kept
+	left bool // it is the user's, and as it was: nothing is written to it yet
+}
+
+// keepUser is keepUsers for one file that is there and is not complete. foreign says that it
+// has nothing of the torrent, as far as that is known. Nil: there is nothing to do.
+func (o *opening) keepUser(ctx context.Context, i int, foreign bool, have *bitfield.Bitfield) (*outcome, error) {
+	name, fsys := o.lay.Files[i].Path, o.files.Folder()
+	info, err := fsys.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, storage.Fail("look up", name, err)
+	}
+	linked := storage.LinksOf(info) > 1
+	if !foreign && !linked {
+		return nil, nil
+	}
+	if foreign {
+		zeros, err := storage.OnlyZeros(ctx, fsys, name)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		foreign = err != nil || !zeros // what can't be read is somebody's all the same
+	}
+	if !foreign && !linked {
+		return nil, nil
+	}
+	if !o.isWritten(i, have) {
+		o.t.users.later(i, foreign)
+		if foreign {
+			return &outcome{left: true}, nil
+		}
+		return nil, nil
+	}
+	if !foreign {
+		return &outcome{Kept: Kept{Path: name}}, storage.Unshare(ctx, fsys, name)
+	}
+	as, err := storage.SetAside(fsys, name, func(as string) bool { return o.t.needs(as) })
+	if err != nil {
+		return nil, err
+	}
+	o.t.users.aside(i, as)
+	return &outcome{Kept: Kept{Path: name, As: as}}, nil
+}
+
+// isWritten reports whether the torrent writes to a file: not when it is skipped, unless a
+// piece that is missing reaches into one that is wanted.
+func (o *opening) isWritten(i int, have *bitfield.Bitfield) bool {
+	t := o.t
+	if !o.files.Skipped(i) {
+		return true
+	}
+	prio := t.PiecePriorities()
+	f, size := &t.info.Files[i], int64(t.geom.PieceLength)
+	for p := f.Offset / size; prio != nil && p <= (f.Offset+f.Length-1)/size; p++ {
+		if prio[p] > 0 && !have.Has(uint32(p)) {
+			return true
+		}
+	}
+	return false
+}
+
+// lookAt sees how a file lies on disk now.
+func (o *opening) lookAt(i int) (resume.Identity, error) {
+	files := make([]storage.Entry, 1)
+	files[0] = o.lay.Files[i]
+	seen, err := resume.Look(o.files.Folder(), files)
+	if err != nil {
+		return resume.Identity{}, err
+	}
+	return seen.Files[0], nil
+}
+
+// needs reports whether a path is one that a file of the torrent has, or a folder of it, on
+// some file system.
+func (t *Content) needs(name string) bool {
+	key := metainfo.PathKey(name)
+	for i := range t.info.Files {
+		if !t.info.Files[i].Pad && metainfo.PathKey(t.Path(i)) == key || strings.HasPrefix(t.Path(i), name+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// anyOf reports whether a piece of a file is in a set.
+func (t *Content) anyOf(file int, have *bitfield.Bitfield) bool {
+	f, size := &t.info.Files[file], int64(t.geom.PieceLength)
+	for p := f.Offset / size; p <= (f.Offset+f.Length-1)/size; p++ {
+		if have.Has(uint32(p)) {
+			return true
+		}
+	}
+	return false
+}
+
+// aside notes that a file of the user was set aside.
+func (u *userFiles) aside(file int, as string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.asides == nil {
+		u.asides = make(map[int]string)
+	}
+	u.asides[file] = as
+	delete(u.waiting, file)
+}
+
+// wasSetAside reports whether what had the name of a file was set aside: then the torrent's
+// own is not missing.
+func (u *userFiles) wasSetAside(file int) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	_, ok := u.asides[file]
+	return ok
+}
+
+// later notes a file of the user that is left as it is, since nothing is written to it yet.
+func (u *userFiles) later(file int, foreign bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.waiting == nil {
+		u.waiting = make(map[int]bool)
+	}
+	u.waiting[file] = foreign
+}
+
+// hide takes those of them that have nothing of the torrent out of what was seen.
+func (u *userFiles) hide(seen *resume.Seen) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for i, foreign := range u.waiting {
+		if foreign {
+			seen.Files[i] = resume.Identity{}
+		}
+	}
+}
+
+// waits reports whether a file has to be looked at before it is written to.
+func (u *userFiles) waits(file int) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	_, ok := u.waiting[file]
+	return ok
+}
+
+// lookAgain forgets what was left as it is, before the files are looked at again.
+func (u *userFiles) lookAgain() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.waiting = nil
+}
+
+// anyWaits reports whether a file that was left as it is would be written to now.
+func (u *userFiles) anyWaits(o *opening, have *bitfield.Bitfield) bool {
+	u.mu.Lock()
+	var files []int
+	for i := range u.waiting {
+		files = append(files, i)
+	}
+	u.mu.Unlock()
+	return slices.ContainsFunc(files, func(i int) bool { return o.isWritten(i, have) })
+}
+
+// kept tells what was kept, in one line however much it is.
+func (u *userFiles) kept(t *Content, kept []Kept) {
+	if len(kept) == 0 {
+		return
+	}
+	const shown = 3
+	var lines []string
+	for _, k := range kept[:min(shown, len(kept))] {
+		if k.As == "" {
+			lines = append(lines, k.Path+" has other names (hard links), which keep their bytes: the torrent goes on with a copy")
+		} else {
+			lines = append(lines, k.Path+" was there, and no piece of it matches: it is kept as "+path.Base(k.As))
+		}
+	}
+	text := strings.Join(lines, "; ")
+	if more := len(kept) - shown; more > 0 {
+		text += fmt.Sprintf("; and %d more files in these ways", more)
+	}
+	t.shared.log.Warn("keep files of the user", "torrent", t.info.Name, "files", len(kept), "text", text)
+	t.host.Say(Event{Kind: KeptFiles, Text: text, Kept: kept})
+}
+
+// sameAsKept removes what was set aside and turns out to be what the torrent has: a small file
+// can be right although no piece of its own could tell.
+func (o *opening) sameAsKept(ctx context.Context) {
+	u := &o.t.users
+	u.mu.Lock()
+	asides := u.asides
+	u.asides = nil
+	u.mu.Unlock()
+	m, ok := o.files.Folder().(storage.Mover)
+	if !ok {
+		return
+	}
+	var gone []string
+	for i, as := range asides {
+		name := o.lay.Files[i].Path
+		if !o.journal.Whole(i) {
+			u.aside(i, as)
+			continue
+		}
+		if same, err := storage.SameBytes(ctx, o.files.Folder(), name, as); err != nil || !same {
+			continue
+		}
+		if m.Remove(as) == nil {
+			gone = append(gone, path.Base(as))
+		}
+	}
+	if len(gone) > 0 {
+		slices.Sort(gone)
+		text := strings.Join(gone[:min(3, len(gone))], ", ")
+		if more := len(gone) - 3; more > 0 {
+			text += fmt.Sprintf(" and %d more", more)
+		}
+		o.t.say(text + ": removed, the torrent's file has the same bytes")
+	}
+}

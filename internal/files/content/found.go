@@ -1,0 +1,164 @@
+package content
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"shoal/internal/files/resume"
+	"shoal/internal/files/storage"
+	"shoal/internal/value/plural"
+	"shoal/metainfo"
+)
+
+// accept takes the supposed names for the torrent's, and tells of them.
+func (o *opening) accept() error {
+	s, t := o.search, o.t
+	if s == nil || len(s.names) == 0 {
+		return nil
+	}
+	if layers := s.layers(); layers != nil {
+		if err := o.keepSuffixes(slices.Sorted(maps.Keys(layers))); err != nil {
+			return err
+		}
+	}
+	o.named()
+	t.tellFound(s)
+	s.names = nil
+	return t.host.Remember(false)
+}
+
+// keepSuffixes notes what is behind the names of files that were found, so that the next start
+// finds them by it.
+func (o *opening) keepSuffixes(suffixes []string) error {
+	if o.asides == noAsides {
+		o.asides = new(asides)
+	}
+	note := o.was
+	for _, suffix := range suffixes {
+		note.Suffix = addSuffix(note.Suffix, suffix)
+	}
+	if note.Suffix == o.was.Suffix {
+		return nil
+	}
+	o.was = note
+	if s := o.t.suffix(); s != "" {
+		note.Suffix = addSuffix(note.Suffix, s)
+	}
+	at := o.t.at.Load()
+	if at.final != nil {
+		note.Dir = at.abs
+	}
+	state, err := o.t.shared.journals.For(o.t.home().abs)
+	if err != nil || state == nil {
+		return nil // then the next start searches again
+	}
+	return resume.WriteAside(state, o.t.infoHash, note)
+}
+
+// addSuffix adds a suffix to those that are noted: a slash is in none.
+func addSuffix(noted, suffix string) string {
+	list := suffixesOf(noted)
+	if slices.Contains(list, suffix) {
+		return noted
+	}
+	const most = 4
+	list = append(list, suffix)
+	return strings.Join(list[max(0, len(list)-most):], "/")
+}
+
+func suffixesOf(noted string) []string {
+	if noted == "" {
+		return nil
+	}
+	return strings.Split(noted, "/")
+}
+
+// makesWay removes what has the name of a complete file if nothing is lost by it: it is empty
+// or zeros, as clients reserve room with, has no other name, and is no other torrent's.
+func (o *opening) makesWay(i int, name string) bool {
+	t, folder := o.t, o.plainFolder()
+	m, ok := folder.(storage.Mover)
+	if !ok || t.opt.SeedOnly {
+		return false
+	}
+	top, _, _ := strings.Cut(name, "/")
+	info, err := folder.Lstat(name)
+	if err != nil || !info.Mode().IsRegular() || storage.LinksOf(info) > 1 || t.ownOf(i, t.rivals(top)) != nil {
+		return false
+	}
+	zeros, err := storage.OnlyZeros(t.life, folder, name)
+	return err == nil && zeros && m.Remove(name) == nil
+}
+
+// plainFolder is the folder without suffixes of unfinished files: there a name is that of one
+// file.
+func (o *opening) plainFolder() storage.FS {
+	folder := o.files.Folder()
+	for {
+		u, ok := folder.(*storage.Unfinished)
+		if !ok {
+			return folder
+		}
+		folder = u.FS
+	}
+}
+
+// keepsAside renames a file of the user that has the name of a complete file, as keepUsers does
+// before anything is written (decision 0132). With Overwrite it removes the file.
+func (o *opening) keepsAside(i int, name string) bool {
+	t, folder := o.t, o.plainFolder()
+	m, ok := folder.(storage.Mover)
+	if !ok || t.opt.SeedOnly {
+		return false
+	}
+	top, _, _ := strings.Cut(name, "/")
+	info, err := folder.Lstat(name)
+	if err != nil || !info.Mode().IsRegular() || t.ownOf(i, t.rivals(top)) != nil {
+		return false // another torrent's, or not a file: it stays, and is named
+	}
+	if is, err := os.Lstat(filepath.Join(t.at.Load().abs, filepath.FromSlash(name))); err == nil && !is.Mode().IsRegular() {
+		return false // a link that is followed
+	}
+	if t.opt.Overwrite {
+		return m.Remove(name) == nil
+	}
+	as, err := storage.SetAside(folder, name, func(as string) bool { return t.needs(as) })
+	if err != nil {
+		t.shared.log.Warn("keep a file that has the name of a complete one", "file", name, "err", err)
+		return false
+	}
+	t.users.aside(i, as)
+	t.users.kept(t, []Kept{{Path: name, As: as}})
+	return true
+}
+
+// tellFound says under which names data was found, and which names are not possible.
+func (t *Content) tellFound(s *search) {
+	if text := t.foundText(s); text != "" {
+		t.say(text)
+	}
+	if len(s.refused) > 0 {
+		first := slices.Min(slices.Collect(maps.Keys(s.refused)))
+		a, b := metainfo.Distinct(path.Join(t.info.Files[first].Path...), t.Path(first))
+		t.say(fmt.Sprintf("the file system does not take the names of %s: %s is saved as %s", countOf(len(s.refused), "file", "files"), a, b))
+	}
+}
+
+// foundText says under which names data was found; empty for none.
+func (t *Content) foundText(s *search) string {
+	if s == nil || len(s.found) == 0 {
+		return ""
+	}
+	first := slices.Min(slices.Collect(maps.Keys(s.found)))
+	text := "1 file was found under another name, as another client left it"
+	if n := len(s.found); n > 1 {
+		text = plural.Group(n) + " files were found under other names, as another client left them"
+	}
+	a, b := metainfo.Distinct(path.Join(t.info.Files[first].Path...), s.found[first].path)
+	return fmt.Sprintf("%s: %s is %s", text, a, b)
+}

@@ -1,0 +1,159 @@
+package content
+
+import (
+	"slices"
+
+	"shoal/internal/files/resume"
+	"shoal/internal/value/bitfield"
+)
+
+// before puts what earlier rounds have found into have, and takes what they have hashed out
+// of doubt, as far as the files are the same.
+func (s *search) before(l *resume.Layout, seen resume.Seen, have, doubt *bitfield.Bitfield) {
+	if s == nil || s.looked == nil {
+		return
+	}
+	size := int64(l.Geometry.PieceLength)
+	other := bitfield.New(have.Len())
+	for i := range l.Files {
+		e := &l.Files[i]
+		if e.Length == 0 || i < len(s.seen.Files) && seen.Files[i] == s.seen.Files[i] {
+			continue
+		}
+		for p := e.Offset / size; p*size < e.Offset+e.Length && p < int64(have.Len()); p++ {
+			other.Set(uint32(p))
+		}
+	}
+	for p := range s.looked.Pieces() {
+		if other.Has(p) {
+			continue
+		}
+		if doubt.Clear(p); s.good.Has(p) {
+			have.Set(p)
+		}
+	}
+}
+
+// judge decides about what was found, by the pieces that fit: a file without one is not the
+// torrent's. With one that is not, the error is errSearchAgain.
+func (o *opening) judge(seen resume.Seen, have, looked *bitfield.Bitfield) error {
+	s := o.search
+	if s == nil {
+		return nil
+	}
+	again := false
+	for i, c := range s.found {
+		best, other := s.best[i]
+		other = other && best.path != c.path
+		good, _ := o.inside(i, have)
+		switch {
+		case !o.fits(i, have) || other && good <= best.good:
+			s.rejected[pairing{i, c.path}], again = true, true
+			delete(s.proven, i)
+			if other && best.path != "" { // else it is the one at the file's own name
+				s.proven[i] = best.candidate
+			}
+		default:
+			s.proven[i] = c
+		}
+	}
+	if o.doubt(seen, have) {
+		again = true
+	}
+	if !again {
+		return nil
+	}
+	s.seen, s.good, s.looked = seen, have.Clone(), looked
+	return errSearchAgain
+}
+
+// doubt notes the files for which others lie there that may be better: those at their own
+// names that have nothing of the torrent, and those that have a part of it where another is as
+// long as the file is. It reports whether there are some.
+func (o *opening) doubt(seen resume.Seen, have *bitfield.Bitfield) bool {
+	s, t := o.search, o.t
+	if s.rounds >= mostSearches {
+		return false
+	}
+	known := o.loaded != nil && o.loaded.Found && o.loaded.Damaged == ""
+	var files []int
+	for i := range t.info.Files {
+		f := &t.info.Files[i]
+		if f.Pad || f.Length == 0 || s.wrong[i] || !seen.Files[i].Exists || known && o.loaded.Noted(i) {
+			continue
+		}
+		_, found := s.found[i]
+		_, asked := s.best[i]
+		if good, all := o.inside(i, have); o.fits(i, have) && good < all && !asked || !o.fits(i, have) && !found {
+			files = append(files, i)
+		}
+	}
+	if len(files) == 0 {
+		return false
+	}
+	folder, err := t.follow(t.at.Load(), o.allNames())
+	if err != nil {
+		return false
+	}
+	defer folder.Close()
+	if l, ok := folder.(*looking); ok {
+		folder = l.FS
+	}
+	any := false
+	for i, list := range findFiles(folder, t.info, t.opt.FileName, files) {
+		now, found := s.found[i]
+		at := o.lay.Files[i].Path
+		if found {
+			at = now.path
+		}
+		least := int64(0)
+		if o.fits(i, have) {
+			least = t.info.Files[i].Length
+		}
+		if !slices.ContainsFunc(list, func(c candidate) bool {
+			return c.path != at && c.size >= least && !s.rejected[pairing{i, c.path}]
+		}) {
+			continue
+		}
+		any = true
+		s.rejected[pairing{i, at}] = true
+		if good, _ := o.inside(i, have); good > 0 {
+			s.best[i] = rated{now, good}
+		}
+		if delete(s.proven, i); !found {
+			s.wrong[i] = true
+		}
+	}
+	return any
+}
+
+// inside returns how many of the pieces that lie in a file as a whole are in a set, of how
+// many.
+func (o *opening) inside(i int, have *bitfield.Bitfield) (good, all int) {
+	f, size := &o.t.info.Files[i], int64(o.t.geom.PieceLength)
+	for p := (f.Offset + size - 1) / size; (p+1)*size <= f.Offset+f.Length; p++ {
+		if all++; have.Has(uint32(p)) {
+			good++
+		}
+	}
+	return good, all
+}
+
+// fits reports whether a file that was found is the torrent's.
+func (o *opening) fits(i int, have *bitfield.Bitfield) bool {
+	f, size := &o.t.info.Files[i], int64(o.t.geom.PieceLength)
+	for p := f.Offset / size; p*size < f.Offset+f.Length; p++ {
+		if have.Has(uint32(p)) {
+			return true
+		}
+	}
+	if o.loaded == nil || !o.loaded.Found {
+		return false
+	}
+	info, err := o.files.Folder().Lstat(o.lay.Files[i].Path)
+	if err != nil {
+		return false
+	}
+	ours, _ := o.loaded.Ours(i, info)
+	return ours
+}

@@ -1,0 +1,67 @@
+package content
+
+import (
+	"context"
+	"sync/atomic"
+
+	"shoal/internal/files/journals"
+	"shoal/internal/files/resume"
+	"shoal/metainfo"
+)
+
+// InFolder is what lies of a torrent in a download folder.
+type InFolder struct {
+	Dir      string // absolute path of the folder, or of the one that has its unfinished files
+	There    bool   // at least one file is there
+	Known    bool   // there is a journal
+	Verified int64  // bytes of pieces that the journal claims
+}
+
+// LookIn looks for the files of a torrent in a folder, and reads no byte of them: by their
+// names, those that the user gave them, and those that other clients give. A folder that is
+// not there has none.
+func LookIn(stateDir string, meta *metainfo.Torrent, fileName, dir string) (InFolder, error) {
+	at, err := newPlace(dir)
+	if err != nil {
+		return InFolder{}, err
+	}
+	t := standIn(stateDir, meta, fileName)
+	out := InFolder{Dir: at.abs}
+	files := t.layout().Files
+	var lo *resume.Loaded
+	if stateDir != "" {
+		lo = journals.Peek(stateDir, at.abs, meta.InfoHash, meta.Info)
+	}
+	if lo == nil || !lo.Found {
+		out.There = t.anyIn(at, files)
+		return out, nil
+	}
+	for i, name := range lo.Names {
+		files[i].Path = name
+	}
+	if lo.Dir != "" {
+		if at, err = newPlace(lo.Dir); err != nil {
+			return InFolder{}, err
+		}
+	}
+	out.Dir, out.Known, out.There = at.abs, true, t.anyIn(at, files)
+	out.Verified = hadOf(t.geom, lo.Have, nil).Verified
+	return out, nil
+}
+
+// HasPiece reports whether at least one piece of a torrent lies in a folder. It hashes until
+// it has found one.
+func HasPiece(ctx context.Context, spec VerifySpec) (bool, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var found atomic.Bool
+	spec.found = func() {
+		found.Store(true)
+		cancel()
+	}
+	v, err := Verify(ctx, spec)
+	if found.Load() || v != nil && !v.Good.None() {
+		return true, nil
+	}
+	return false, err
+}

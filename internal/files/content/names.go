@@ -1,0 +1,240 @@
+package content
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+
+	"shoal/internal/files/resume"
+	"shoal/internal/files/storage"
+	"shoal/metainfo"
+)
+
+// Names are paths of files, by index: slash-separated, below the folder.
+type Names = resume.Names
+
+// Paths says how a torrent's files are called, and where they lie.
+type Paths struct {
+	// Named are files that have not the torrent's paths, as was known before. A journal
+	// knows better; this is for when there is none, or it is damaged.
+	Named Names
+	// Rename are paths that files are to get now, whatever they are called.
+	Rename Names
+	// Suffix is behind the names of files that come to be, until they are complete; empty
+	// for none.
+	Suffix string
+	// IncompleteDir holds the files until all that are wanted are complete; then they are
+	// moved to Dir. Empty: they are in Dir from the start. Files that are in Dir when the
+	// torrent is first added stay there.
+	IncompleteDir string
+}
+
+// CheckPaths takes the paths of the options, and refuses what can't be.
+func (t *Content) CheckPaths() error {
+	p := t.opt.Paths
+	if p == nil {
+		return nil
+	}
+	if p.Suffix != "" {
+		if err := storage.CheckSuffix(p.Suffix); err != nil {
+			return err
+		}
+	}
+	for _, names := range []Names{p.Named, p.Rename} {
+		if err := t.checkNames(nil, t.layout().Files, names); err != nil {
+			return err
+		}
+	}
+	if len(p.Named) > 0 {
+		t.named.Store(&p.Named)
+	}
+	if len(p.Rename) > 0 {
+		t.wish.Store(&p.Rename)
+	}
+	return nil
+}
+
+// checkNames refuses paths that the torrent's files can't have beside those of the others. With
+// a folder, its file system says whether names that differ only in case are two.
+func (t *Content) checkNames(folder storage.FS, files []storage.Entry, to Names) error {
+	if len(to) == 0 {
+		return nil
+	}
+	paths := make([]string, 0, len(t.info.Files))
+	for i := range t.info.Files {
+		if name, ok := to[i]; ok {
+			paths = append(paths, name)
+		} else if !t.info.Files[i].Pad {
+			paths = append(paths, files[i].Path)
+		}
+	}
+	for i := range to {
+		if i < 0 || i >= len(t.info.Files) || t.info.Files[i].Pad {
+			return fmt.Errorf("rename file %d: there is none", i)
+		}
+	}
+	if err := metainfo.CheckPaths(paths); err != nil {
+		return fmt.Errorf("rename: %w", err)
+	}
+	if err := metainfo.CheckFolded(paths); err != nil && folder != nil {
+		ask := newTaste(folder, t.infoHash)
+		defer ask.close()
+		if ask.folds() {
+			return fmt.Errorf("rename: %w", err)
+		}
+	}
+	return nil
+}
+
+// names gives the paths of files that have not the torrent's.
+func (t *Content) names() Names {
+	if n := t.named.Load(); n != nil {
+		return *n
+	}
+	return nil
+}
+
+// Path gives the path of a file below the folder, without a suffix for unfinished ones.
+func (t *Content) Path(file int) string {
+	if name, ok := t.names()[file]; ok {
+		return name
+	}
+	return path.Join(t.info.Files[file].Path...)
+}
+
+// Named gives the paths of files that have not the torrent's, not to be changed; nil for
+// none. Who has it can see by the pointer whether it is still so.
+func (t *Content) Named() *Names { return t.named.Load() }
+
+// Rename gives files other paths, and folders with them, while the torrent runs. Nothing
+// is written over. A stop at any moment leaves each file under the one name or the other,
+// known. Peers are dropped, and may come back; nothing is hashed or fetched for it.
+func (t *Content) Rename(ctx context.Context, to Names) error {
+	if t.opt.Storage != nil || t.opt.Open != nil {
+		return errors.New("rename: its files are not in a folder")
+	}
+	return t.changeFiles(ctx, func(c *change) {
+		c.do = func(prev *opening, epoch int32, leave func()) {
+			prev.giveWay(leave)
+			err := prev.close(t.life, true)
+			if err == nil {
+				err = t.rename(c.ctx, to)
+			}
+			t.reopen(nil, nil, epoch, leave)
+			c.done <- err
+		}
+	})
+}
+
+// rename renames files that nobody has open.
+func (t *Content) rename(ctx context.Context, to Names) error {
+	o := newOpening(t, 0)
+	if err := o.openJournal(); err != nil {
+		return err
+	}
+	if o.state == nil && t.shared.journals.Kept() {
+		return errors.New("rename: no journal can be kept, and nobody would know the files by their new names")
+	}
+	defer func() {
+		if o.unlock != nil {
+			o.unlock()
+		}
+	}()
+	t.users.links.Seal(t.at.Load().abs, false) // the user names the paths now
+	folder, err := t.follow(t.at.Load(), o.allNames(to))
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	if err := t.checkNames(folder, o.lay.Files, to); err != nil {
+		return err
+	}
+	return o.rename(ctx, folder, to)
+}
+
+// rename gives files other paths. Nothing of them is open.
+func (o *opening) rename(ctx context.Context, folder storage.FS, to Names) error {
+	if err := o.lock(); err != nil {
+		return err
+	}
+	err := o.journal.Rename(ctx, o.finding(folder, to), to)
+	o.named()
+	if merr := o.t.host.Remember(true); err == nil {
+		err = merr
+	}
+	return err
+}
+
+// named takes the names that files have from the journal.
+func (o *opening) named() {
+	o.lay = o.journal.Layout()
+	if names := o.journal.Names(); names == nil {
+		o.t.named.Store(nil)
+	} else {
+		o.t.named.Store(&names)
+	}
+}
+
+// open opens the folder, and lays the torrent out in it.
+func (o *opening) open() (*storage.Files, error) {
+	t := o.t
+	if t.opt.Open != nil {
+		return t.opt.Open()
+	}
+	also := []Names{o.journal.Pending()}
+	if w := t.wish.Load(); w != nil {
+		also = append(also, *w)
+	}
+	folder, err := t.follow(t.at.Load(), o.allNames(also...))
+	if err != nil {
+		return nil, err
+	}
+	err = o.giveNames(folder)
+	if err == nil {
+		err = o.find(folder)
+	}
+	if err != nil {
+		folder.Close()
+		return nil, err
+	}
+	files := o.lay.Files
+	if o.lay.Part {
+		files = files[:len(files)-1]
+	}
+	return storage.OpenIn(o.finding(folder, nil), files, t.info, t.shared.pool)
+}
+
+// giveNames ends what a stop has left of a renaming, and does what is wished.
+func (o *opening) giveNames(folder storage.FS) error {
+	t := o.t
+	if o.loaded.Renaming {
+		if err := o.lock(); err != nil {
+			return err
+		}
+		if err := o.journal.FinishRenames(t.life, o.finding(folder, o.journal.Pending())); err != nil {
+			return err
+		}
+	}
+	o.named()
+	w := t.wish.Load()
+	if w == nil {
+		return nil
+	}
+	to := Names{}
+	for i, name := range *w {
+		if o.lay.Files[i].Path != name {
+			to[i] = name
+		}
+	}
+	if len(to) > 0 {
+		if err := t.checkNames(folder, o.lay.Files, to); err != nil {
+			return err
+		}
+		if err := o.rename(t.life, folder, to); err != nil {
+			return err
+		}
+	}
+	t.wish.Store(nil) // that was for once
+	return nil
+}

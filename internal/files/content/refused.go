@@ -1,0 +1,253 @@
+package content
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"shoal/internal/decide/swarm/picker"
+	"shoal/internal/files/resume"
+	"shoal/internal/files/storage"
+	"shoal/internal/value/bitfield"
+	"shoal/internal/value/fault"
+	"shoal/internal/value/mono"
+)
+
+// refusals are the files of a torrent that its file system does not keep: a name that it does
+// not take, a length that it does not hold, a folder that lies where the file has to be.
+// They are left out as if they were skipped, so that the other files are fetched.
+type refusals struct {
+	mu    sync.Mutex
+	files map[int]error
+	told  map[int]bool // the user knows
+	fresh bool         // the swarm does not know yet
+}
+
+// ErrNotKept is in the chain of what Wait returns where files could not be kept.
+var ErrNotKept = errors.New("not kept")
+
+// refused reports whether a file is not kept.
+func (r *refusals) refused(file int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.files[file] != nil
+}
+
+// none reports whether every file is kept.
+func (r *refusals) none() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.files) == 0
+}
+
+// forget makes every file be tried again.
+func (r *refusals) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.fresh = r.fresh || len(r.files) > 0
+	clear(r.files)
+}
+
+// news reports, once, that the files to be left out are others than before.
+func (r *refusals) news() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	fresh := r.fresh
+	r.fresh = false
+	return fresh
+}
+
+// knows reports whether the file of that name is not kept.
+func (r *refusals) knows(files []storage.Entry, name string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range r.files {
+		if files[i].Path == name {
+			return true
+		}
+	}
+	return false
+}
+
+// add notes files, and returns those that the user does not know of.
+func (r *refusals) add(files []int, err error) (untold []int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.files == nil {
+		r.files, r.told = map[int]error{}, map[int]bool{}
+	}
+	r.fresh = true
+	for _, i := range files {
+		r.files[i] = err
+		if !r.told[i] {
+			r.told[i] = true
+			untold = append(untold, i)
+		}
+	}
+	return untold
+}
+
+// err is why a torrent whose other files are complete is not; nil when it is.
+func (r *refusals) err() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.files) == 0 {
+		return nil
+	}
+	first := slices.Min(slices.Collect(maps.Keys(r.files)))
+	if len(r.files) == 1 {
+		return fmt.Errorf("%w: the other files are complete: %w", ErrNotKept, r.files[first])
+	}
+	return fmt.Errorf("%w: %d files; the others are complete: %w", ErrNotKept, len(r.files), r.files[first])
+}
+
+// leftOut leaves out the files that an error of the file system is about, if it is one that
+// concerns these files alone, and others are wanted. It reports whether it did; else the
+// torrent waits.
+func (t *Content) leftOut(o *opening, err error) bool {
+	e, ok := errors.AsType[*storage.Error](err)
+	if !ok || o == nil || o.files == nil || e.Kind.Then() != fault.Refuse || t.opt.SeedOnly {
+		return false
+	}
+	if t.refused.knows(o.lay.Files, e.Path) {
+		return true // of a write that was under way when it was left out
+	}
+	files := t.concerned(o, e)
+	if len(files) == 0 || !t.othersWanted(files) {
+		return false
+	}
+	untold := t.refused.add(files, err)
+	o.files.Skip(t.skipped())
+	switch len(untold) {
+	case 0:
+	case 1:
+		t.say(fmt.Sprintf("%s is left out, the other files are fetched: %v", o.lay.Files[untold[0]].Path, err))
+	default:
+		t.say(fmt.Sprintf("%d files are left out, the others are fetched: %v", len(untold), err))
+	}
+	return true
+}
+
+// concerned returns the wanted files that a failure is about: the one of that name, or those in
+// the folder of that name. Where a new file can't be made for lack of a right, it is the folder
+// that does not allow it, so no other new file in it will be.
+func (t *Content) concerned(o *opening, e *storage.Error) (files []int) {
+	there := func(name string) bool {
+		_, err := o.files.Folder().Lstat(name)
+		return !errors.Is(err, fs.ErrNotExist)
+	}
+	folder := ""
+	if e.Kind == storage.NoPermission && !there(e.Path) && !takesFiles(o.files.Folder(), path.Dir(e.Path)) {
+		folder = path.Dir(e.Path) + "/"
+		if folder == "./" {
+			folder = ""
+		}
+	} else {
+		folder = e.Path + "/"
+	}
+	for i := range t.info.Files {
+		name := o.lay.Files[i].Path
+		switch {
+		case t.info.Files[i].Pad || o.files.Skipped(i):
+		case name == e.Path:
+			files = append(files, i)
+		case strings.HasPrefix(name, folder) && (folder == e.Path+"/" || path.Dir(name) == path.Dir(e.Path) && !there(name)):
+			files = append(files, i)
+		}
+	}
+	return files
+}
+
+// takesFiles reports whether a new file can be made in a folder, by making one.
+func takesFiles(folder storage.FS, dir string) bool {
+	mover, ok := folder.(storage.Mover)
+	if !ok {
+		return false
+	}
+	name := path.Join(dir, "."+randomName()+".shoal-new") // no file of a torrent has the suffix
+	h, err := folder.Open(name, storage.Create)
+	if err != nil {
+		return false
+	}
+	return errors.Join(h.Close(), mover.Remove(name)) == nil
+}
+
+// othersWanted reports whether a file with bytes is wanted besides these.
+func (t *Content) othersWanted(files []int) bool {
+	for i := range t.info.Files {
+		if f := &t.info.Files[i]; !f.Pad && f.Length > 0 && t.keeps(i) && !slices.Contains(files, i) {
+			return true
+		}
+	}
+	return false
+}
+
+// keeps reports whether a file is wanted, and kept.
+func (t *Content) keeps(file int) bool {
+	return t.Priority(file) != picker.Skip && !t.refused.refused(file)
+}
+
+// keeping does something with all files, again without those that are refused on the way.
+func (o *opening) keeping(do func() error) error {
+	for {
+		if err := do(); err == nil || !o.t.leftOut(o, err) {
+			return err
+		}
+	}
+}
+
+// adoptKept claims what was found, but for pieces of files that turn out not to be kept: some
+// are written once more for it.
+func (o *opening) adoptKept(ctx context.Context, seen resume.Seen, have *bitfield.Bitfield) error {
+	for {
+		err := o.adopt(ctx, seen, have)
+		if err == nil || !o.t.leftOut(o, err) {
+			return err
+		}
+		n := have.Count()
+		o.t.refused.giveUp(o.t, have)
+		if have.Count() == n {
+			return err
+		}
+		if seen, err = resume.Look(o.files.Folder(), o.lay.Files); err != nil {
+			return err
+		}
+		o.t.users.hide(&seen)
+	}
+}
+
+// giveUp takes the pieces of files that are not kept out of a set.
+func (r *refusals) giveUp(t *Content, have *bitfield.Bitfield) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	size := int64(t.geom.PieceLength)
+	for i := range r.files {
+		f := &t.info.Files[i]
+		for p := f.Offset / size; f.Length > 0 && p <= (f.Offset+f.Length-1)/size; p++ {
+			have.Clear(uint32(p))
+		}
+	}
+}
+
+// Unkept reports, once, whether the files that are left out have changed: then other pieces are
+// wanted than before.
+func (t *Content) Unkept() bool { return t.refused.news() }
+
+// NotKept returns why a torrent whose other files are complete is not; nil when it is. Any
+// goroutine may call it.
+func (t *Content) NotKept() error { return t.refused.err() }
+
+// TryRefused opens the files again after a failure that held everything up and is over, when
+// files were left out: without it they would stay so until the next start, although the same
+// missing right may have been the reason.
+func (t *Content) TryRefused(now mono.Time) {
+	if !t.refused.none() {
+		t.upkeep.Spoilt(now)
+	}
+}

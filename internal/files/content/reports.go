@@ -1,0 +1,421 @@
+package content
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"shoal/internal/decide/upkeep"
+	"shoal/internal/files/disk"
+	"shoal/internal/files/resume"
+	"shoal/internal/value/bitfield"
+	"shoal/internal/value/block"
+	"shoal/internal/value/mono"
+)
+
+// Report is what a task, or another goroutine, tells the loop. The loop gives Checked, Settled
+// and Synced to the methods of these names, and the others to Done.
+type Report interface {
+	// refuse gives back what the report holds, when its loop has ended.
+	refuse(c *Content)
+}
+
+// Settled is the outcome of an opening, or of another look at what is open.
+type Settled struct {
+	o       *opening
+	have    *bitfield.Bitfield
+	err     error
+	outcome upkeep.Outcome
+}
+
+func (s *Settled) refuse(c *Content) { c.cur = s.o } // Close closes it
+
+// Settled takes the outcome of an opening. It returns the pieces that are there; nil when none
+// can be read, or the files are opened again.
+func (c *Content) Settled(now mono.Time, s *Settled) (have *bitfield.Bitfield) {
+	c.cur = s.o
+	if s.o != nil && s.o.moved != nil {
+		c.settleOn(s.o.moved)
+		s.o.moved = nil
+	}
+	if s.err != nil || s.outcome == upkeep.Fine {
+		c.cause = s.err
+	}
+	c.source.set(s.o)
+	c.upkeep.Settled(now, s.outcome)
+	return s.have
+}
+
+// Checked is the outcome of a piece that was stored.
+type Checked struct {
+	epoch int32
+	disk.Result
+}
+
+func (*Checked) refuse(*Content) {}
+
+// Fate is what became of a piece that was stored.
+type Fate uint8
+
+// The fates.
+const (
+	Hashed  Fate = iota // Checked.OK says whether it matches
+	Lost                // it was not written: it is missing
+	LeftOut             // it was not written, and its file is left out: Unkept reports that
+	Stalled             // it could not be written, and is written again
+)
+
+// Checked takes the outcome of a piece. What an opening tells that is gone does not count: the
+// piece was looked at since.
+func (c *Content) Checked(now mono.Time, r *Checked) Fate {
+	switch {
+	case r.epoch != c.epoch:
+		return Lost
+	case r.Err == nil:
+		if r.OK {
+			c.had.add(r.Piece)
+			c.upkeep.Written()
+			if c.cur.committer != nil {
+				c.cur.committer.Verified(r.Piece)
+			}
+		}
+		return Hashed
+	case errors.Is(r.Err, resume.ErrChanged):
+		c.suspect(now, r.Err)
+		return Lost
+	case c.leftOut(c.cur, r.Err):
+		return LeftOut
+	}
+	c.cause = r.Err
+	c.upkeep.Unwritten(now)
+	if r.Stalled {
+		return Stalled
+	}
+	return Lost
+}
+
+// Synced is the outcome of Sync.
+type Synced struct {
+	epoch int32
+	err   error
+}
+
+func (*Synced) refuse(*Content) {}
+
+// Sync makes durable what is complete. Synced tells how that went.
+func (c *Content) Sync() {
+	if c.syncing || c.synced || c.cur == nil {
+		return
+	}
+	c.syncing = true
+	o := c.cur
+	c.tasks.Go(func() {
+		ctx, cancel := c.life.Child()
+		defer cancel()
+		c.host.Post(&Synced{o.epoch, o.sync(ctx)})
+	})
+}
+
+// Synced takes the outcome of Sync. It reports whether everything is durable and where it
+// belongs. complete says that all wanted pieces are there. An error ends the torrent.
+func (c *Content) Synced(now mono.Time, r *Synced, complete bool) (durable bool, err error) {
+	c.syncing = false
+	switch {
+	case r.epoch != c.epoch || c.cur == nil:
+		// It is looked at again, and synced after that.
+		if c.cur != nil && complete {
+			c.Sync()
+		}
+	case errors.Is(r.err, context.Canceled), errors.As(r.err, new(*resume.SyncError)):
+		// The end, or told of by the committer.
+	case r.err != nil && c.opt.Storage != nil:
+		// Its syncs fail from now on, and it can't be opened again.
+		return false, fmt.Errorf("make the download durable: %w", r.err)
+	case r.err != nil:
+		c.suspect(now, fmt.Errorf("make the download durable: %w", r.err))
+	case !c.synced && complete:
+		if c.goHome() {
+			return false, nil
+		}
+		c.synced = true
+		return true, nil
+	}
+	return false, nil
+}
+
+// Incomplete says that wanted pieces are missing again.
+func (c *Content) Incomplete() { c.synced = false }
+
+// doubt says that the files are not as they were left.
+type doubt struct {
+	epoch int32 // of the opening that it is about, or anyOpening
+	err   error
+}
+
+// anyOpening is the number of whichever opening is current.
+const anyOpening = -1
+
+func (*doubt) refuse(*Content) {}
+
+// wrote says that what was kept of a piece that is not whole is written.
+type wrote struct{ epoch int32 }
+
+func (*wrote) refuse(*Content) {}
+
+// unreadable says that a piece could not be read.
+type unreadable struct {
+	piece uint32
+	err   error
+}
+
+func (*unreadable) refuse(*Content) {}
+
+// Done takes a report that is for the content alone.
+func (c *Content) Done(now mono.Time, r Report) {
+	switch r := r.(type) {
+	case *doubt:
+		if r.epoch == c.epoch || r.epoch == anyOpening && c.cur != nil {
+			c.suspect(now, r.err)
+		}
+	case *wrote:
+		if r.epoch == c.epoch {
+			c.upkeep.Written()
+		}
+	case *unreadable:
+		c.Unreadable(now, r.piece, r.err)
+	case *change:
+		c.startChange(r)
+	case *question:
+		r.answer <- c.whatIsOpen()
+	}
+}
+
+// Refuse gives back what a report holds, when the loop has ended.
+func (c *Content) Refuse(r Report) { r.refuse(c) }
+
+// Unreadable takes a read that failed. What was changed is found by how the files look; where
+// the device failed, the piece is read again.
+func (c *Content) Unreadable(now mono.Time, piece uint32, err error) {
+	switch {
+	case errors.Is(err, disk.ErrClosed):
+	case errors.Is(err, resume.ErrChanged):
+		c.suspect(now, err)
+	default:
+		c.suspect(now, fmt.Errorf("read piece %d to serve it: %w", piece, err), piece)
+	}
+}
+
+// suspect says that what the files hold is in doubt, the pieces given whatever the files look
+// like.
+func (c *Content) suspect(now mono.Time, err error, pieces ...uint32) {
+	c.doubts = append(c.doubts, pieces...)
+	c.cause = err
+	c.say(err.Error())
+	c.upkeep.Spoilt(now)
+}
+
+// Start begins to look at what is on disk.
+func (c *Content) Start() {
+	c.upkeep.Start(c.now())
+	c.upkeep.Next() // it is this
+	c.openSoon(func(leave func()) { c.reopen(nil, nil, 0, leave) })
+}
+
+// Tick does what is due.
+func (c *Content) Tick(now mono.Time) { c.upkeep.Tick(now) }
+
+// Deadline returns when Tick is wanted; mono.Never when nothing is due.
+func (c *Content) Deadline() mono.Time { return c.upkeep.Deadline() }
+
+// State returns how the files are.
+func (c *Content) State() upkeep.State { return c.upkeep.State() }
+
+// Mode returns what may be done with the files now.
+func (c *Content) Mode() upkeep.Mode { return c.upkeep.Mode() }
+
+// Cause returns why the files are held or missing; nil when they are not.
+func (c *Content) Cause() error { return c.cause }
+
+// FetchAgain fetches files again that were here and are not.
+func (c *Content) FetchAgain(now mono.Time) {
+	c.anew.Store(true)
+	c.upkeep.Hurry(now)
+}
+
+// Maintain does what the upkeep machine decided. The loop calls it after each event.
+func (c *Content) Maintain(now mono.Time) {
+	switch c.upkeep.Next() {
+	case upkeep.Open:
+		prev, doubts := c.cur, c.doubts
+		c.cur, c.doubts = nil, nil
+		c.source.set(nil)
+		c.epoch++
+		epoch, ch := c.epoch, c.change
+		c.change = nil
+		if ch != nil {
+			c.openSoon(func(leave func()) { ch.do(prev, epoch, leave) })
+			break
+		}
+		c.openSoon(func(leave func()) { c.reopen(prev, doubts, epoch, leave) })
+	case upkeep.Settle:
+		o := c.cur
+		c.openSoon(func(leave func()) { c.settle(o, leave) })
+	case upkeep.Retry:
+		c.upkeep.Retried(now, c.cur.disk.Retry())
+	}
+}
+
+// A Turn is a change of how the files are.
+type Turn uint8
+
+// The turns.
+const (
+	Same    Turn = iota
+	Other        // the state is another one
+	HeldUp       // they fail, or are gone: Cause says why
+	GoingOn      // a failure that was told is over
+)
+
+// Turn returns what has changed since it was called last.
+func (c *Content) Turn() Turn {
+	state := c.upkeep.State()
+	if state == c.told {
+		return Same
+	}
+	c.told = state
+	switch {
+	case state == upkeep.Held || state == upkeep.Missing:
+		c.failed = true
+		return HeldUp
+	case state == upkeep.Ready && c.failed:
+		c.failed = false
+		return GoingOn
+	}
+	return Other
+}
+
+// Store hashes a block, and writes its piece when that is whole. It never waits; Checked tells
+// how it went.
+func (c *Content) Store(ref block.Ref, b *block.Block, sums bool) {
+	if c.cur == nil {
+		c.Put(b)
+		return
+	}
+	c.cur.disk.Store(ref, b, sums)
+}
+
+// Put gives back a block that nobody needs.
+func (c *Content) Put(b *block.Block) { c.device.budget.Put(b) }
+
+// Forget drops what is kept of a piece that is not whole.
+func (c *Content) Forget(piece uint32) {
+	if c.cur != nil {
+		c.cur.disk.Forget(piece)
+	}
+}
+
+// Cold says that nobody is expected to read a verified piece soon.
+func (c *Content) Cold(piece uint32) {
+	if c.cur != nil {
+		c.cur.cold.add(piece)
+	}
+}
+
+// lastClaims bounds what stopping waits for the disk: what is not claimed by then
+// is checked at the next start.
+const lastClaims = 30 * time.Second
+
+// Close waits for the tasks, claims what is verified, and gives the files and the device up.
+// Nobody uses them any more, and the life of the torrent has ended.
+func (c *Content) Close() error {
+	c.tasks.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), lastClaims)
+	defer cancel()
+	var err error
+	if c.cur != nil {
+		c.source.set(nil)
+		err = c.cur.close(ctx, true)
+		c.cur = nil
+	}
+	if c.opt.Storage != nil {
+		err = errors.Join(err, c.opt.Storage.Close())
+	}
+	c.Leave()
+	c.over.Open()
+	return err
+}
+
+// openSoon runs a task that opens or checks files, when its turn has come.
+func (c *Content) openSoon(task func(leave func())) {
+	c.tasks.Add(1)
+	c.shared.openings.Add(func(leave func()) {
+		defer c.tasks.Done()
+		task(leave)
+	})
+}
+
+// reopen closes what was open, and opens the files again. It is a task.
+func (c *Content) reopen(prev *opening, doubts []uint32, epoch int32, leave func()) {
+	if prev != nil {
+		if len(doubts) > 0 {
+			prev.distrust(doubts...)
+		}
+		prev.giveWay(leave)
+		if err := prev.close(c.life, false); err != nil {
+			c.shared.log.Debug("close files to open them again", "torrent", c.info.Name, "err", err)
+		}
+	}
+	c.openSearching(newSearch(), epoch, leave)
+}
+
+// openSearching opens the files. It begins again where some that were found are not the
+// torrent's.
+func (c *Content) openSearching(look *search, epoch int32, leave func()) {
+	o, err := c.openFiles(epoch, look)
+	if err != nil {
+		s := Settled{err: err, outcome: upkeep.Unusable}
+		if errors.Is(err, ErrNotThere) {
+			s.outcome = upkeep.NotThere
+		}
+		c.host.Post(&s)
+		return
+	}
+	c.settle(o, leave)
+}
+
+// settle looks at what is open and checks what is in doubt. It is a task.
+func (c *Content) settle(o *opening, leave func()) {
+	ctx, done := c.life.Child()
+	defer done()
+	have, err := o.settle(ctx, leave)
+	if errors.Is(err, errSearchAgain) && ctx.Err() == nil {
+		if err := o.close(c.life, false); err != nil {
+			c.shared.log.Debug("close files to search again", "torrent", c.info.Name, "err", err)
+		}
+		c.openSearching(o.search, o.epoch, leave)
+		return
+	}
+	s := Settled{o: o, have: have, err: err}
+	switch {
+	case c.life.Err() != nil: // it went well, perhaps, and comes too late
+		s.outcome, s.err = upkeep.Unusable, ErrStopped
+	case errors.Is(err, ErrNotThere):
+		s.outcome = upkeep.NotThere
+	case have == nil, errors.Is(err, resume.ErrChanged):
+		s.outcome = upkeep.Unusable // what is open knows the files as they were
+	case err != nil:
+		s.outcome = upkeep.Partly
+	default:
+		c.anew.Store(false) // that was for once
+		o.loaded = nil
+	}
+	if s.outcome == upkeep.NotThere || s.outcome == upkeep.Unusable {
+		// A folder that is held open would be the old one forever.
+		o.close(c.life, false)
+		s.o, s.have = nil, nil
+	}
+	if !c.host.Post(&s) && s.o != nil {
+		s.o.close(c.life, false)
+	}
+}

@@ -1,0 +1,141 @@
+package content
+
+import (
+	"fmt"
+	"strings"
+
+	"shoal/internal/files/storage"
+	"shoal/internal/value/bitfield"
+	"shoal/metainfo"
+)
+
+// ownFile refuses a file that another torrent of the engine has, too: in the same folder and
+// by the same name. What is in it is theirs when they were first, or have something of it
+// and we have not; then it is not written over. What they have got we find when we look
+// at it the next time; if that is ours as well, nothing is left to be written.
+//
+// It is asked once for each file that is opened to be written to, so nothing is kept for it.
+// What is written again as it was read is no harm.
+// Decision 0052 says why.
+func (o *opening) ownFile(file int) error {
+	if o.rewriting.Load() {
+		return nil
+	}
+	if o.t.users.waits(file) {
+		return errFirst
+	}
+	top, _, _ := strings.Cut(o.t.Path(file), "/")
+	return o.t.ownOf(file, o.t.rivals(top))
+}
+
+// allOwn is ownFile of all files that are still to be written to: what can't be written is
+// not fetched.
+func (o *opening) allOwn(have *bitfield.Bitfield) error {
+	t, last, r := o.t, "", rivals{}
+	for i := range t.info.Files {
+		f := &t.info.Files[i]
+		if f.Pad || f.Length == 0 || o.files.Skipped(i) || t.allOf(i, have) {
+			continue
+		}
+		if top, _, _ := strings.Cut(t.Path(i), "/"); top != last {
+			last, r = top, t.rivals(top)
+		}
+		if err := t.ownOf(i, r); err != nil {
+			return storage.Fail("write", t.Path(i), fmt.Errorf("%w: %w", storage.ErrUnsafe, err))
+		}
+	}
+	return nil
+}
+
+func (t *Content) ownOf(file int, r rivals) error {
+	if len(r.before)+len(r.after) == 0 {
+		return nil
+	}
+	name := t.Path(file)
+	for _, other := range r.before {
+		if i := other.fileAt(name); i >= 0 && t.oneFile(name, other.Path(i)) {
+			return theirs(name, other)
+		}
+	}
+	for _, other := range r.after {
+		if i := other.fileAt(name); i >= 0 && other.hasOf(i) && !t.hasOf(file) && t.oneFile(name, other.Path(i)) {
+			return theirs(name, other)
+		}
+	}
+	return nil
+}
+
+// oneFile reports whether two paths in the torrent's folder, which some file system takes for
+// one, are one there.
+func (t *Content) oneFile(a, b string) bool {
+	if a == b {
+		return true
+	}
+	folder, err := t.shared.pool.Folder(t.at.Load().given)
+	if err != nil {
+		return true
+	}
+	defer folder.Close()
+	x, xerr := folder.Lstat(a)
+	y, yerr := folder.Lstat(b)
+	switch {
+	case xerr == nil && yerr == nil:
+		return storage.SameFile(x, y)
+	case xerr == nil || yerr == nil:
+		return false
+	}
+	ask := newTaste(folder, t.infoHash)
+	defer ask.close()
+	return !ask.open || ask.folds()
+}
+
+func theirs(name string, other *Content) error {
+	return fmt.Errorf("%s is a file of the torrent %s, too, which has it", name, other.info.Name)
+}
+
+// rivals are the torrents in the same folder that may have a file or folder of one name:
+// those that were added before this one, and those that came later.
+type rivals struct{ before, after []*Content }
+
+func (t *Content) rivals(top string) (r rivals) {
+	dir := t.at.Load().abs
+	r.before, r.after = t.host.Rivals(func(other *Content) bool {
+		at := other.at.Load()
+		return at != nil && at.abs == dir && other.InFolder() &&
+			(other.named.Load() != nil || metainfo.SamePath(other.info.Name, top))
+	})
+	return r
+}
+
+// fileAt gives the number of the file that has a path on some file system; -1 for none.
+func (t *Content) fileAt(name string) int {
+	key := metainfo.PathKey(name)
+	for i := range t.info.Files {
+		if f := &t.info.Files[i]; !f.Pad && f.Length > 0 && metainfo.PathKey(t.Path(i)) == key {
+			return i
+		}
+	}
+	return -1
+}
+
+// allOf reports whether all pieces of a file are in a set.
+func (t *Content) allOf(file int, have *bitfield.Bitfield) bool {
+	f, size := &t.info.Files[file], int64(t.geom.PieceLength)
+	for p := f.Offset / size; p <= (f.Offset+f.Length-1)/size; p++ {
+		if !have.Has(uint32(p)) {
+			return false
+		}
+	}
+	return true
+}
+
+// hasOf reports whether a piece of a file is had.
+func (t *Content) hasOf(file int) bool {
+	f, size := &t.info.Files[file], int64(t.geom.PieceLength)
+	for p := f.Offset / size; f.Length > 0 && p <= (f.Offset+f.Length-1)/size; p++ {
+		if t.had.has(uint32(p)) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,216 @@
+package content
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"shoal/internal/files/resume"
+	"shoal/internal/value/bitfield"
+	"shoal/internal/value/plural"
+)
+
+// settle finds out what is had. The pieces it gives can be served, also when the
+// error says that some could not be read, or not be claimed; none are given with
+// ErrNotThere. It may be called again after an error.
+func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield, error) {
+	t := o.t
+	count := func(piece uint32, ok bool) { t.progress.checked(&t.geom, piece, ok) }
+	if o.guard == nil {
+		t.progress.begin(t.geom.Pieces, nil)
+		done := t.shared.longCheck(ctx, t.geom.Total, leave)
+		have, err := o.disk.Check(ctx, count)
+		done()
+		if err == nil {
+			err = o.store.Prepare(ctx)
+		}
+		return have, err
+	}
+	seen, err := resume.Look(o.files.Folder(), o.lay.Files)
+	if err != nil {
+		return nil, err
+	}
+	seen.Volume = resume.VolumeAt(t.at.Load().abs)
+	v := o.loaded.Compare(seen)
+	o.vouch(&v, seen)
+	v.Missing = slices.DeleteFunc(v.Missing, t.users.wasSetAside)
+	if !t.anew.Load() && t.notThere(seen, v, o) {
+		return nil, ErrNotThere
+	}
+	have := v.Trusted.Clone()
+	if o.found != nil && seen.Same(o.seen) {
+		for p := range o.found.Pieces() { // as of the last time
+			have.Set(p)
+			v.Doubt.Clear(p)
+		}
+	} else {
+		t.tellChanges(o, v)
+		t.tellLonger(o, seen, v)
+	}
+	o.search.before(&o.lay, seen, have, v.Doubt)
+	t.progress.begin(t.geom.Pieces, v.Doubt)
+	o.guard.Expect(resume.Seen{})
+	var found *bitfield.Bitfield
+	if !v.Doubt.None() {
+		done := t.shared.longCheck(ctx, int64(v.Doubt.Count())*int64(t.geom.PieceLength), leave)
+		found, err = o.disk.CheckPieces(ctx, v.Doubt, count)
+		done()
+		for p := range found.Pieces() {
+			have.Set(p)
+		}
+	}
+	o.seen, o.found = seen, have
+	o.guard.Expect(seen)
+	if err != nil && !t.leftOut(o, err) {
+		return have, err
+	}
+	if err = o.judge(seen, have, allPieces(have.Len())); err == nil {
+		err = o.accept()
+	}
+	if err != nil {
+		return have, err
+	}
+	if t.opt.SeedOnly {
+		o.adoptLater(seen, have, found != nil)
+		return have, nil
+	}
+	if !have.All() { // ten thousand locks make each other slow
+		if err = o.lock(); err != nil {
+			return have, err
+		}
+		if err = o.enoughRoom(ctx, seen, v.Changed, have); err != nil {
+			return have, err
+		}
+		t.users.lookAgain()
+		err = o.keepUsers(ctx, &seen, v.Changed, have)
+		o.guard.Expect(seen)
+		if err != nil {
+			return have, err
+		}
+	}
+	if err = o.adoptKept(ctx, seen, have); err == nil {
+		err = o.allOwn(have)
+	}
+	if err == nil {
+		err = o.keeping(func() error { return o.store.Prepare(ctx) })
+	}
+	if err == nil {
+		err = o.moveOut(ctx)
+	}
+	if err == nil {
+		err = o.reveal()
+	}
+	for i := 0; t.opt.Allocate && err == nil && i < len(t.info.Files); i++ {
+		if !o.files.Skipped(i) && !have.All() {
+			if err = o.guard.Allocate(ctx, i); err != nil && t.leftOut(o, err) {
+				err = nil
+			}
+		}
+	}
+	if err == nil {
+		if t.opt.Allocate {
+			t.shared.rooms.leave(t) // the volume counts it as used now
+		}
+		o.seen, o.found = resume.Seen{}, nil
+	}
+	return have, err
+}
+
+// adopt claims what was found. It may write what was read once more.
+func (o *opening) adopt(ctx context.Context, seen resume.Seen, have *bitfield.Bitfield) error {
+	o.rewriting.Store(true)
+	defer func() {
+		o.rewriting.Store(false)
+		o.files.Release() // they were opened without being asked for
+	}()
+	return o.guard.Adopt(ctx, seen, have)
+}
+
+// lock makes sure that nobody else writes the torrent here. What is complete needs none.
+func (o *opening) lock() error {
+	if o.unlock != nil || o.state == nil {
+		return nil
+	}
+	release, err := resume.Lock(o.state, o.t.infoHash)
+	o.unlock = release
+	return err
+}
+
+// adoptLater claims what a seed was found to have. It writes nothing, so that can
+// wait for its turn; where nothing new was found there is nothing to write.
+func (o *opening) adoptLater(seen resume.Seen, have *bitfield.Bitfield, found bool) {
+	o.seen, o.found = resume.Seen{}, nil
+	// Stopping does not cut it short at once: it would be done again at each start.
+	adopt := func(func()) {
+		ctx, done := o.t.last.Child()
+		defer done()
+		if err := o.adopt(ctx, seen, have); err != nil && ctx.Err() == nil {
+			o.t.shared.log.Warn("claim what was found", "torrent", o.t.info.Name, "err", err)
+		}
+	}
+	if !found {
+		adopt(nil)
+		return
+	}
+	o.adopting.Add(1)
+	o.claiming.Store(true)
+	o.t.shared.adoptions.Add(func(leave func()) {
+		defer o.adopting.Done()
+		defer o.claiming.Store(false)
+		adopt(leave)
+	})
+}
+
+// giveWay gives the place of a task to others before it closes the opening, when that waits
+// for claims: their turn comes after all tasks that open files.
+func (o *opening) giveWay(leave func()) {
+	if o.claiming.Load() {
+		leave()
+	}
+}
+
+// notThere reports whether a torrent's files are gone altogether, so that they are to be
+// waited for. When some are gone and others are there, no volume is missing: somebody
+// removed them. Nor is one when somebody starts a download where everything is gone and
+// the folder is on the device that the files were on; a folder on another device is the
+// mount point of a volume that is not there.
+func (t *Content) notThere(seen resume.Seen, v resume.Verdict, o *opening) bool {
+	gone := v.FolderGone || len(v.Missing) > 0
+	for _, id := range seen.Files {
+		gone = gone && !id.Exists
+	}
+	if !gone || t.opt.SeedOnly || t.had.known() {
+		return gone
+	}
+	return !o.loaded.SamePlace(seen)
+}
+
+// tellChanges says which files are not as they were left, and in what. It does not say who did
+// it: after a kill, or on an odd file system, that is not known.
+func (t *Content) tellChanges(o *opening, v resume.Verdict) {
+	if !o.loaded.Found {
+		return
+	}
+	if o.loaded.Damaged != "" {
+		t.say("its journal is damaged and not trusted, everything is checked: " + o.loaded.Damaged)
+		return
+	}
+	for _, i := range v.Missing {
+		t.say(o.lay.Files[i].Path + " was here and is gone")
+	}
+	for k, i := range v.Changed {
+		t.say(o.lay.Files[i].Path + " is not as shoal left it (" + v.How[k] + "): it is checked")
+	}
+}
+
+// tellLonger says which files that are hashed now are longer than the torrent says: what is
+// behind the end is somebody's, and stays.
+func (t *Content) tellLonger(o *opening, seen resume.Seen, v resume.Verdict) {
+	for i := range t.info.Files {
+		more := seen.Files[i].Size - t.info.Files[i].Length
+		if more <= 0 || t.info.Files[i].Pad || o.loaded.Found && !slices.Contains(v.Changed, i) {
+			continue
+		}
+		t.say(fmt.Sprintf("%s is %s longer than the torrent says: what is behind its end is kept, and not shared", o.lay.Files[i].Path, plural.Of(more, "byte")))
+	}
+}

@@ -1,0 +1,126 @@
+package content
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"shoal/internal/files/disk"
+	"shoal/internal/value/bitfield"
+	"shoal/internal/value/block"
+)
+
+// source is what connections read from: the disk of the opening that is current.
+type source struct {
+	cur  atomic.Pointer[disk.Torrent]
+	open atomic.Pointer[opening] // for Shared.Watch
+}
+
+func (s *source) set(o *opening) {
+	s.open.Store(o)
+	if o == nil {
+		s.cur.Store(nil)
+	} else {
+		s.cur.Store(o.disk)
+	}
+}
+
+// Read reads blocks that are there, for peers. Any goroutine may call it.
+func (t *Content) Read(refs []block.Ref, dst []byte) error { return t.source.read(refs, dst) }
+
+func (s *source) read(refs []block.Ref, dst []byte) error {
+	d := s.cur.Load()
+	if d == nil {
+		return disk.ErrClosed
+	}
+	return d.Read(refs, dst)
+}
+
+// had is the set of pieces that are verified, for readers of any goroutine.
+type had struct {
+	mu     sync.Mutex
+	pieces *bitfield.Bitfield // nil until it is known what is on disk
+	news   chan struct{}      // closed at the next change; nil while nobody waits
+}
+
+// changed gives a channel that is closed when something has changed.
+func (h *had) changed() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.news == nil {
+		h.news = make(chan struct{})
+	}
+	return h.news
+}
+
+// tell wakes those who wait. h.mu is held.
+func (h *had) tell() {
+	if h.news != nil {
+		close(h.news)
+		h.news = nil
+	}
+}
+
+// nudge has those who wait look around: other things than pieces have changed.
+func (h *had) nudge() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.tell()
+}
+
+func (h *had) set(have *bitfield.Bitfield) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.pieces = have.Clone()
+	h.tell()
+}
+
+func (h *had) add(piece uint32) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.pieces.Set(piece)
+	h.tell()
+}
+
+func (h *had) has(piece uint32) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.pieces != nil && h.pieces.Has(piece)
+}
+
+// known reports whether it was ever known what is on disk.
+func (h *had) known() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.pieces != nil
+}
+
+// ReadAt reads bytes that are there. Where that fails the loop learns of it. Any goroutine may
+// call it.
+func (t *Content) ReadAt(p []byte, off int64) (int, error) {
+	d := t.source.cur.Load()
+	if d == nil {
+		return 0, fmt.Errorf("read %s: its files are not open", t.info.Name)
+	}
+	n, err := d.ReadAt(p, off)
+	if n == len(p) {
+		return n, nil
+	}
+	t.ReportUnreadable(uint32(off/int64(t.geom.PieceLength)), err)
+	return n, err
+}
+
+// ReportUnreadable says that a piece could not be read. Any goroutine may call it.
+func (t *Content) ReportUnreadable(piece uint32, err error) { t.host.Post(&unreadable{piece, err}) }
+
+// News returns a channel that is closed when pieces have come or gone, or Nudge was called.
+func (t *Content) News() <-chan struct{} { return t.had.changed() }
+
+// Nudge wakes those who wait for News: other things than pieces have changed.
+func (t *Content) Nudge() { t.had.nudge() }
+
+// Have says which pieces readers may read: those that Settled returned.
+func (t *Content) Have(have *bitfield.Bitfield) { t.had.set(have) }
+
+// Has reports whether a piece is verified and its files can be read now.
+func (t *Content) Has(piece uint32) bool { return t.source.cur.Load() != nil && t.had.has(piece) }

@@ -1,0 +1,454 @@
+package content
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"shoal/internal/decide/upkeep"
+	"shoal/internal/files/disk"
+	"shoal/internal/files/journals"
+	"shoal/internal/files/resume"
+	"shoal/internal/files/storage"
+	"shoal/internal/value/bitfield"
+	"shoal/internal/value/plural"
+	"shoal/metainfo"
+)
+
+// VerifySpec says what Verify checks.
+type VerifySpec struct {
+	Meta *metainfo.Torrent
+	Dir  string // holds the torrent's file or folder
+	// FileName is that of Spec.
+	FileName string
+	// StateDir is where journals are kept. With it files are found by the names that a user
+	// gave them, what was hashed before a check was broken off is not hashed again, and claims
+	// of pieces that are wrong are taken back. Empty: none of this.
+	StateDir string
+	// Again has everything hashed, whatever an earlier check has found.
+	Again bool
+	// Progress is told how many pieces are done, those of an earlier check included; one
+	// call at a time. May be nil.
+	Progress func(done, total int)
+
+	found func() // called for a piece that matches; nil for nothing
+}
+
+// Verified is what a check found.
+type Verified struct {
+	Good      *bitfield.Bitfield // pieces that match
+	Looked    *bitfield.Bitfield // pieces that it is known of; all, unless it was broken off
+	Hashed    int                // pieces hashed this time
+	Withdrawn int                // claims that were taken back
+	Dir       string             // where the files are
+	Paths     []string           // of the files below it, by index; empty for pads
+	States    []storage.FileState
+	Notes     []string // what is not a plain file, links that are not followed, and what was found under other names
+}
+
+// Verify checks what lies in a folder against a torrent, on all cores. It changes no file.
+// When ctx ends the result is what is known up to then, and kept for the next time.
+func Verify(ctx context.Context, spec VerifySpec) (*Verified, error) {
+	at, err := newPlace(spec.Dir)
+	if err != nil {
+		return nil, err
+	}
+	t := standIn(spec.StateDir, spec.Meta, spec.FileName)
+	defer t.shared.journals.Close()
+	t.at.Store(at)
+	for look := newSearch(); ; {
+		out, err := t.verify(ctx, &spec, look)
+		if !errors.Is(err, errSearchAgain) {
+			return out, err
+		}
+	}
+}
+
+// standIn returns the content of a torrent that nobody runs. It only looks.
+func standIn(stateDir string, meta *metainfo.Torrent, fileName string) *Content {
+	log := slog.New(slog.DiscardHandler)
+	s := NewShared(SharedConfig{Pool: storage.NewPool(0), Journals: journals.New(journals.Config{StateDir: stateDir, Log: log}), Log: log})
+	t := New(Config{Shared: s, Info: meta.Info, InfoHash: meta.InfoHash, Options: Options{FileName: fileName, SeedOnly: true}})
+	t.users.lookOnly = true
+	return t
+}
+
+// verify is a round of a check: it begins again where files that were found are not the
+// torrent's.
+func (t *Content) verify(ctx context.Context, spec *VerifySpec, look *search) (*Verified, error) {
+	o := newOpening(t, 0)
+	o.search = look
+	if err := o.openJournal(); err != nil {
+		return nil, err
+	}
+	var err error
+	o.files, err = o.open()
+	if err != nil {
+		return nil, err
+	}
+	defer o.files.Close()
+	v := &verifying{spec: spec, o: o}
+	return v.run(ctx)
+}
+
+// verifying is a check of files that no torrent has open (decision 0051).
+type verifying struct {
+	spec *VerifySpec
+	o    *opening
+	kept resume.FS // of what earlier checks have found; nil when nothing is kept
+}
+
+func (v *verifying) run(ctx context.Context) (*Verified, error) {
+	o, t := v.o, v.o.t
+	seen, err := resume.Look(o.files.Folder(), o.lay.Files)
+	if err != nil {
+		return nil, err
+	}
+	seen.Volume = resume.VolumeAt(t.at.Load().abs)
+	before, done, err := v.earlier(seen)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	out := &Verified{Dir: t.Dir(), Good: bitfield.New(t.geom.Pieces), Looked: bitfield.New(t.geom.Pieces)}
+	if before != nil {
+		for p := range before.Trusted.Pieces() {
+			out.Good.Set(p)
+			out.Looked.Set(p)
+		}
+	}
+	doubt := missingOf(out.Looked)
+	o.search.before(&o.lay, seen, out.Good, doubt)
+	out.Looked = missingOf(doubt)
+	if err := v.hash(ctx, out); err != nil && ctx.Err() == nil {
+		return nil, err
+	}
+	out.Hashed += o.search.hashed
+	o.search.hashed = out.Hashed
+	if ctx.Err() == nil {
+		if err := o.judge(seen, out.Good, out.Looked); err != nil {
+			return nil, err
+		}
+	}
+	for i := range t.info.Files {
+		out.Paths = append(out.Paths, "")
+		if !t.info.Files[i].Pad {
+			out.Paths[i] = o.lay.Files[i].Path
+		}
+	}
+	if out.States, err = o.files.State(); err != nil {
+		return nil, err
+	}
+	out.Notes = t.users.notes()
+	if text := t.foundText(o.search); text != "" {
+		out.Notes = append(out.Notes, text)
+	}
+	// Broken off or not: what was found is noted.
+	later := context.WithoutCancel(ctx)
+	if err := v.correct(out); err != nil {
+		return out, err
+	}
+	if ctx.Err() != nil {
+		return out, errors.Join(ctx.Err(), v.keep(later, seen, out.Good))
+	}
+	return out, v.forget()
+}
+
+// hash looks at the pieces that are not known.
+func (v *verifying) hash(ctx context.Context, out *Verified) error {
+	t := v.o.t
+	d := disk.New(disk.Config{Budget: disk.NewBudget(verifyBuffers)})
+	defer d.Close()
+	dt := d.Open(v.o.files, t.geom, t.info.PieceHash, func(disk.Result) {})
+	defer dt.Close()
+	todo := missingOf(out.Looked)
+	told := int(out.Looked.Count())
+	if v.spec.Progress != nil && told > 0 {
+		v.spec.Progress(told, int(t.geom.Pieces))
+	}
+	_, err := dt.CheckPieces(ctx, todo, func(p uint32, ok bool) {
+		out.Hashed++
+		out.Looked.Set(p)
+		if ok {
+			out.Good.Set(p)
+			if v.spec.found != nil {
+				v.spec.found()
+			}
+		}
+		if v.spec.Progress != nil {
+			v.spec.Progress(told+out.Hashed, int(t.geom.Pieces))
+		}
+	})
+	return err
+}
+
+// verifyBuffers is the block budget of a check, which stores no blocks.
+const verifyBuffers = 1 << 20
+
+// missingOf gives the pieces that are not in a set.
+func missingOf(set *bitfield.Bitfield) *bitfield.Bitfield {
+	out := bitfield.New(set.Len())
+	for p := range set.Len() {
+		if !set.Has(p) {
+			out.Set(p)
+		}
+	}
+	return out
+}
+
+// earlier tells what an earlier check has found that still holds; nil for nothing. It is
+// kept in a journal like those of downloads, of its own, since what was only looked at is
+// nothing to go by for a download.
+func (v *verifying) earlier(seen resume.Seen) (before *resume.Verdict, done func(), err error) {
+	done = func() {}
+	if v.spec.StateDir == "" {
+		return nil, done, nil
+	}
+	path := filepath.Join(v.spec.StateDir, "checks", journals.Name(v.o.t.at.Load().abs))
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, done, nil // then nothing is kept, and everything hashed
+	}
+	fsys, err := resume.OpenFolder(path)
+	if err != nil {
+		return nil, done, nil
+	}
+	v.kept, done = fsys, func() {
+		fsys.Close()
+		os.Remove(path) // unless there is something in it
+	}
+	if v.spec.Again {
+		return nil, done, v.forget()
+	}
+	_, lo, err := resume.Open(v.kept, v.o.lay, v.config())
+	if err != nil || !lo.Found {
+		return nil, done, err
+	}
+	verdict := lo.Compare(seen)
+	return &verdict, done, nil
+}
+
+func (v *verifying) config() resume.Config {
+	return resume.Config{Dir: v.o.t.at.Load().abs, Boot: v.o.t.shared.journals.Boot()}
+}
+
+// keep notes what was found, for the next time.
+func (v *verifying) keep(ctx context.Context, seen resume.Seen, good *bitfield.Bitfield) error {
+	if v.kept == nil {
+		return nil
+	}
+	j, _, err := resume.Open(v.kept, v.o.lay, v.config())
+	if err != nil {
+		return err
+	}
+	g := resume.NewGuard(v.o.files, v.o.files.Folder(), j, resume.VolumeAt(v.o.t.at.Load().abs))
+	if err := g.Adopt(ctx, seen, good); err != nil {
+		return fmt.Errorf("keep what was checked: %w", err)
+	}
+	return nil
+}
+
+// forget gives up what earlier checks have found.
+func (v *verifying) forget() error {
+	if v.kept == nil {
+		return nil
+	}
+	return resume.Remove(v.kept, v.o.lay)
+}
+
+// correct takes back the claims of pieces that are wrong, so that they are fetched again.
+func (v *verifying) correct(out *Verified) error {
+	var wrong []uint32
+	for p := range v.o.loaded.Have.Pieces() {
+		if out.Looked.Has(p) && !out.Good.Has(p) {
+			wrong = append(wrong, p)
+		}
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	err := v.o.lock()
+	if err == nil {
+		defer v.o.unlock()
+		err = v.o.journal.Distrust(wrong...)
+	}
+	if err != nil {
+		return fmt.Errorf("take back what was claimed of %d pieces that are wrong: %w", len(wrong), err)
+	}
+	out.Withdrawn = len(wrong)
+	return nil
+}
+
+// Verify hashes again what the torrent has, on all cores, while it is shared, and looks
+// whether other programs have changed or removed files. What is wrong is not served or
+// claimed any more when it returns, and is fetched again. When ctx ends, that is so for
+// what was looked at. progress, if not nil, is told the pieces done of those that were had;
+// one call at a time.
+func (t *Content) Verify(ctx context.Context, progress func(done, total int)) (*Verified, error) {
+	o, err := t.opened()
+	if err != nil {
+		return nil, err
+	}
+	out := &Verified{Dir: t.Dir(), Good: bitfield.New(t.geom.Pieces), Looked: bitfield.New(t.geom.Pieces)}
+	for i := range t.info.Files {
+		out.Paths = append(out.Paths, "")
+		if !t.info.Files[i].Pad {
+			out.Paths[i] = t.Path(i)
+		}
+	}
+	if o.guard != nil {
+		changed, missing, err := o.guard.Look(ctx)
+		if err != nil {
+			return out, err
+		}
+		if len(changed)+len(missing) > 0 {
+			// They are compared with what was noted, and hashed, as at a start.
+			if err := t.openAgain(ctx, nil); err != nil {
+				return out, err
+			}
+			if o, err = t.opened(); err != nil {
+				return out, err
+			}
+		}
+	}
+	todo := t.had.clone()
+	for p := range todo.Len() {
+		if !todo.Has(p) {
+			out.Looked.Set(p) // it is known not to be there
+		}
+	}
+	wrong, err := t.hash(ctx, o, todo, out, progress)
+	if len(wrong) > 0 {
+		out.Withdrawn = len(wrong)
+		t.say(fmt.Sprintf("pieces that do not match any more, and are fetched again: %s, in %s", plural.Group(len(wrong)), t.filesOf(wrong)))
+		// Whatever ends the check: what is wrong is not served.
+		if rerr := t.openAgain(context.WithoutCancel(ctx), wrong); err == nil {
+			err = rerr
+		}
+	}
+	if o.files != nil {
+		if out.States, err = t.states(err); err != nil {
+			return out, err
+		}
+	}
+	return out, err
+}
+
+// hash hashes pieces of an opening, and gives those that are wrong.
+func (t *Content) hash(ctx context.Context, o *opening, todo *bitfield.Bitfield, out *Verified, progress func(done, total int)) (wrong []uint32, err error) {
+	done := t.shared.longCheck(ctx, int64(todo.Count())*int64(t.geom.PieceLength), func() {})
+	defer done()
+	total := int(todo.Count())
+	var mu sync.Mutex
+	_, err = o.disk.CheckPieces(ctx, todo, func(p uint32, ok bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		out.Hashed++
+		out.Looked.Set(p)
+		if ok {
+			out.Good.Set(p)
+		} else if t.had.has(p) { // else it was lost meanwhile, and that is known
+			wrong = append(wrong, p)
+		}
+		if progress != nil {
+			progress(out.Hashed, total)
+		}
+	})
+	slices.Sort(wrong)
+	return wrong, err
+}
+
+// filesOf names the files that pieces are of, as far as a line holds them.
+func (t *Content) filesOf(pieces []uint32) string {
+	const shown = 3
+	text, n := "", 0
+	size := int64(t.geom.PieceLength)
+	for i := range t.info.Files {
+		f := &t.info.Files[i]
+		touched := !f.Pad && f.Length > 0 && slices.ContainsFunc(pieces, func(p uint32) bool {
+			return int64(p)*size < f.Offset+f.Length && f.Offset < int64(p+1)*size
+		})
+		if !touched {
+			continue
+		}
+		if n++; n <= shown {
+			if text != "" {
+				text += ", "
+			}
+			text += t.Path(i)
+		}
+	}
+	if n > shown {
+		text += fmt.Sprintf(" and %d more", n-shown)
+	}
+	return text
+}
+
+// whatOpen is the opening that is current, or why there is none.
+type whatOpen struct {
+	o   *opening
+	err error
+}
+
+// question asks the loop which opening is current.
+type question struct{ answer chan whatOpen }
+
+func (*question) refuse(*Content) {}
+
+// whatIsOpen answers it.
+func (t *Content) whatIsOpen() whatOpen {
+	switch s := t.upkeep.State(); {
+	case t.cur != nil:
+		return whatOpen{o: t.cur}
+	case t.cause != nil && (s == upkeep.Held || s == upkeep.Missing):
+		return whatOpen{err: t.cause}
+	}
+	return whatOpen{err: ErrBusy}
+}
+
+// opened gives the opening that is current.
+func (t *Content) opened() (*opening, error) {
+	q := &question{make(chan whatOpen, 1)}
+	if !t.host.Post(q) {
+		return nil, ErrStopped
+	}
+	select {
+	case a := <-q.answer:
+		return a.o, a.err
+	case <-t.over.C():
+		return nil, ErrStopped
+	}
+}
+
+// openAgain opens the files again, with pieces that are in doubt whatever they look like.
+func (t *Content) openAgain(ctx context.Context, doubts []uint32) error {
+	return t.changeFiles(ctx, func(c *change) {
+		c.do = func(prev *opening, epoch int32, leave func()) {
+			t.reopen(prev, doubts, epoch, leave)
+			c.done <- nil
+		}
+	})
+}
+
+// states looks up the files, unless something has failed.
+func (t *Content) states(err error) ([]storage.FileState, error) {
+	if err != nil {
+		return nil, err
+	}
+	o, err := t.opened()
+	if err != nil {
+		return nil, err
+	}
+	return o.files.State()
+}
+
+// clone gives a copy of the set; an empty one when it is not known what is on disk.
+func (h *had) clone() *bitfield.Bitfield {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.pieces.Clone()
+}

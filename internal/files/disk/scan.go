@@ -1,0 +1,291 @@
+package disk
+
+import (
+	"context"
+	"crypto/sha1"
+	"errors"
+	"hash"
+	"io"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"shoal/internal/files/storage"
+	"shoal/internal/value/bitfield"
+	"shoal/metainfo"
+)
+
+const (
+	// scanBuffer is how much a check reads at a time: little enough that it is
+	// still in the core's cache when it is hashed.
+	scanBuffer = 256 << 10
+	// stripe is how much of the torrent one core takes at a time, so that every
+	// core reads in sequence.
+	stripe = 4 << 20
+)
+
+// scanner is what a core needs to hash what is on disk. There are as many as
+// workers, for all checks together, which bounds their memory.
+type scanner struct {
+	buf    []byte // nil until first used
+	digest hash.Hash
+}
+
+// newScanners gives n scanners to choose from.
+func newScanners(n int) chan *scanner {
+	scanners := make(chan *scanner, n)
+	for range n {
+		scanners <- &scanner{digest: sha1.New()}
+	}
+	return scanners
+}
+
+// reader is the bytes of a torrent.
+type reader interface {
+	ReadAt(p []byte, off int64) (int, error)
+}
+
+// scan hashes the pieces of a torrent on all cores.
+type scan struct {
+	src  reader
+	geom metainfo.Geometry
+	skip func(piece uint32) bool // pieces not to be read
+
+	next atomic.Uint32 // stripe to be taken
+	read *atomic.Int64 // bytes, counted for Stats
+
+	// each is given every piece that is not skipped, in no order, one at a
+	// time. A piece that can't be read has err instead of a sum. False ends it.
+	each func(piece uint32, sum *[sha1.Size]byte, err error) bool
+	mu   sync.Mutex // guards each, and ended
+	end  bool
+}
+
+// run scans with as many goroutines as there are scanners, and waits for them.
+func (s *scan) run(ctx context.Context, stop <-chan struct{}, scanners chan *scanner) error {
+	perStripe := max(stripe/s.geom.PieceLength, 1)
+	stripes := (s.geom.Pieces + perStripe - 1) / perStripe
+	var wg sync.WaitGroup
+	for range min(uint32(cap(scanners)), stripes) {
+		wg.Go(func() {
+			for {
+				select {
+				case sc := <-scanners:
+					i := s.next.Add(1) - 1
+					if i < stripes {
+						first := i * perStripe
+						s.stripe(ctx, sc, first, min(first+perStripe, s.geom.Pieces))
+					}
+					scanners <- sc
+					if i >= stripes || s.ended() {
+						return
+					}
+				case <-ctx.Done():
+					return
+				case <-stop:
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	select {
+	case <-stop:
+		return ErrClosed
+	default:
+		return ctx.Err()
+	}
+}
+
+// stripe scans pieces that follow each other. As many as fit are read at once.
+func (s *scan) stripe(ctx context.Context, sc *scanner, from, to uint32) {
+	for from < to {
+		if s.skip != nil && s.skip(from) {
+			from++
+			continue
+		}
+		end := from + 1
+		for end < to && (s.skip == nil || !s.skip(end)) {
+			end++
+		}
+		if !s.span(ctx, sc, from, end) {
+			return
+		}
+		from = end
+	}
+}
+
+// span scans pieces of which none is skipped. False when the scan has ended.
+func (s *scan) span(ctx context.Context, sc *scanner, piece, to uint32) bool {
+	if sc.buf == nil {
+		sc.buf = make([]byte, scanBuffer)
+	}
+	var sum [sha1.Size]byte
+	off, stop := s.geom.Offset(piece, 0), s.geom.Offset(to-1, 0)+int64(s.geom.PieceSize(to-1))
+	left := int64(s.geom.PieceSize(piece)) // of the piece at off
+	sc.digest.Reset()
+	for off < stop {
+		if ctx.Err() != nil || s.ended() {
+			return false
+		}
+		buf := sc.buf[:min(int64(len(sc.buf)), stop-off)]
+		n, err := s.src.ReadAt(buf, off)
+		failed := n < len(buf)
+		s.read.Add(int64(n))
+		off += int64(n)
+		for buf = buf[:n]; len(buf) > 0; {
+			part := buf[:min(int64(len(buf)), left)]
+			sc.digest.Write(part)
+			buf, left = buf[len(part):], left-int64(len(part))
+			if left > 0 {
+				break
+			}
+			sc.digest.Sum(sum[:0])
+			sc.digest.Reset()
+			if !s.give(piece, &sum, nil) {
+				return false
+			}
+			piece++
+			left = int64(s.geom.PieceSize(piece))
+		}
+		if !failed {
+			continue
+		}
+		if err == nil || err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		// That piece can't be read; go on behind it.
+		if !s.give(piece, nil, err) {
+			return false
+		}
+		piece++
+		off, left = s.geom.Offset(piece, 0), int64(s.geom.PieceSize(piece))
+		sc.digest.Reset()
+	}
+	return true
+}
+
+func (s *scan) give(piece uint32, sum *[sha1.Size]byte, err error) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.end && !s.each(piece, sum, err) {
+		s.end = true
+	}
+	return !s.end
+}
+
+func (s *scan) ended() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.end
+}
+
+// Check reads and hashes all pieces on all cores, and gives those that match.
+// Pieces in files that are missing or too short cost nothing. progress, if not
+// nil, is called for every piece, in no order, one call at a time.
+//
+// A file that fails to be read does not end it: its pieces do not match, and the
+// first such error comes with the result, which is valid all the same. When ctx
+// ends, the result has what was found up to then. Pieces being stored at the
+// same time may be seen half written.
+func (t *Torrent) Check(ctx context.Context, progress func(piece uint32, ok bool)) (*bitfield.Bitfield, error) {
+	return t.CheckPieces(ctx, nil, progress)
+}
+
+// CheckPieces is Check for some of the pieces; nil means all. The others are not
+// in the result.
+func (t *Torrent) CheckPieces(ctx context.Context, pieces *bitfield.Bitfield, progress func(piece uint32, ok bool)) (*bitfield.Bitfield, error) {
+	found := bitfield.New(t.geom.Pieces)
+	if err := t.enter(); err != nil {
+		return found, err
+	}
+	defer t.leave()
+	states, err := t.st.State()
+	if err != nil {
+		return found, err
+	}
+	if progress == nil {
+		progress = func(uint32, bool) {}
+	}
+	there := readable(states, t.geom)
+	var first error
+	s := &scan{
+		src: t.st, geom: t.geom, read: &t.d.scanned,
+		skip: func(p uint32) bool { return !there.Has(p) || pieces != nil && !pieces.Has(p) },
+		each: func(p uint32, sum *[sha1.Size]byte, err error) bool {
+			ok := err == nil && *sum == t.hash(p)
+			if ok {
+				found.Set(p)
+			}
+			// A file that goes missing meanwhile is no different from one
+			// that was missing before.
+			if err != nil && first == nil && storage.KindOf(err) != storage.Missing && !errors.Is(err, io.ErrUnexpectedEOF) {
+				first = err
+			}
+			progress(p, ok)
+			return true
+		},
+	}
+	for p := range t.geom.Pieces {
+		if !there.Has(p) && (pieces == nil || pieces.Has(p)) {
+			progress(p, false)
+		}
+	}
+	err = s.run(ctx, t.ending(), t.d.scanners)
+	if err == nil {
+		err = first
+	}
+	return found, err
+}
+
+// readable gives the pieces of which every byte can be read.
+func readable(states []storage.FileState, geom metainfo.Geometry) *bitfield.Bitfield {
+	there := bitfield.New(geom.Pieces)
+	there.SetAll()
+	for _, f := range states {
+		if f.Readable() || f.Length == 0 {
+			continue
+		}
+		size := int64(0)
+		if f.Exists {
+			size = f.Size
+		}
+		first := (f.Offset + size) / int64(geom.PieceLength)
+		last := (f.Offset + f.Length - 1) / int64(geom.PieceLength)
+		if f.InPart { // what it shares with its neighbours may be there
+			first, last = first+1, last-1
+		}
+		for p := first; p <= last; p++ {
+			there.Clear(uint32(p))
+		}
+	}
+	return there
+}
+
+// HashSpan gives the SHA-1 of each piece of src, end to end, as an info
+// dictionary has them. It hashes on all cores. progress, if not nil, is called
+// for every piece, in no order, one call at a time. The first byte that can't be
+// read ends it.
+func HashSpan(ctx context.Context, src storage.Storage, geom metainfo.Geometry, progress func(piece uint32)) ([]byte, error) {
+	sums := make([]byte, int(geom.Pieces)*sha1.Size)
+	var first error
+	s := &scan{src: src, geom: geom, read: new(atomic.Int64), each: func(p uint32, sum *[sha1.Size]byte, err error) bool {
+		if err != nil {
+			first = err
+			return false
+		}
+		copy(sums[int(p)*sha1.Size:], sum[:])
+		if progress != nil {
+			progress(p)
+		}
+		return true
+	}}
+	err := s.run(ctx, nil, newScanners(runtime.GOMAXPROCS(0)))
+	if first != nil {
+		err = first
+	}
+	if err != nil {
+		return nil, err
+	}
+	return sums, nil
+}

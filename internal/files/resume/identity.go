@@ -1,0 +1,135 @@
+package resume
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"time"
+
+	"shoal/internal/files/storage"
+	"shoal/internal/value/plural"
+)
+
+// Identity is what tells whether a file is still the one it was. The zero value
+// is a file that is not there (decision 0135).
+type Identity struct {
+	Exists  bool
+	Device  uint64 // 0 where the system does not tell
+	Inode   uint64 // 0 where the system does not tell; on Windows the time of creation
+	Size    int64  // bytes; -1 for what is not a plain file
+	ModTime int64  // nanoseconds since 1970
+}
+
+// sameFile reports whether the two can be one file, whatever it holds: whether they have the
+// same number, where numbers are not made up. The device is not compared: many file systems
+// get another number at each mount.
+func (a Identity) sameFile(b Identity, v Volume) bool {
+	return a.Exists && b.Exists && (v.MadeUp || a.Inode == b.Inode)
+}
+
+// same reports whether nothing says that the file has changed since it was noted as was.
+// Size and time decide. The number does not: many file systems invent it, and another one
+// at each mount; a backup that is brought back has another one, too.
+func (a Identity) same(was Identity) bool {
+	if a.Size < 0 && was.Size < 0 {
+		return true // a folder, say, whose time says nothing
+	}
+	return a.Exists == was.Exists && a.Size == was.Size && sameTime(was.ModTime, a.ModTime)
+}
+
+// differs says in what a file is not as it was noted.
+func (a Identity) differs(was Identity) string {
+	switch {
+	case !a.Exists:
+		return "it is gone"
+	case !was.Exists:
+		return "it was not there"
+	case a.Size < 0:
+		return "it is not a plain file"
+	case a.Size != was.Size:
+		return fmt.Sprintf("it has %s and had %s", plural.Of(a.Size, "byte"), plural.Group(was.Size))
+	case a.ModTime != was.ModTime:
+		return fmt.Sprintf("its time of change is %s and was %s", stampTime(a.ModTime), stampTime(was.ModTime))
+	}
+	return "it is another file of the same size and time"
+}
+
+func stampTime(ns int64) string {
+	return time.Unix(0, ns).UTC().Format("2006-01-02 15:04:05.999999999")
+}
+
+// Seen is a torrent's folder as it lies on disk.
+type Seen struct {
+	Folder Identity   // the folder itself; its size and time say nothing
+	Files  []Identity // by entry; zero for pads and files of no bytes
+	Volume Volume     // what their attributes are worth; for the caller to say
+}
+
+// Same reports whether nothing says that a file has changed since it was seen before.
+func (s Seen) Same(before Seen) bool {
+	return slices.EqualFunc(s.Files, before.Files, Identity.same)
+}
+
+// Look sees how the files lie in the folder. It opens nothing.
+func Look(fsys storage.FS, files []storage.Entry) (Seen, error) {
+	folder, err := look(fsys, ".")
+	if err != nil {
+		return Seen{}, err
+	}
+	folder.Size, folder.ModTime = 0, 0
+	s := Seen{Folder: folder, Files: make([]Identity, len(files))}
+	for i := range files {
+		if !kept(&files[i]) {
+			continue
+		}
+		if s.Files[i], err = look(fsys, files[i].Path); err != nil {
+			return Seen{}, err
+		}
+	}
+	return s, nil
+}
+
+func look(fsys storage.FS, name string) (Identity, error) {
+	info, err := fsys.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) || err != nil && nameless(storage.Fail("look up", name, err)) {
+		return Identity{}, nil
+	}
+	if err != nil {
+		return Identity{}, storage.Fail("look up", name, err)
+	}
+	return identityFrom(info), nil
+}
+
+// nameless reports whether no file can have the name: the file system does not take it, or a
+// file lies where a folder would have to be. Then none is there.
+func nameless(err error) bool {
+	k := storage.KindOf(err)
+	return k == storage.BadName || k == storage.Unsafe
+}
+
+// identityOf gives the identity of an open file.
+func identityOf(h storage.Handle) (Identity, error) {
+	if s, ok := h.(storage.Stamper); ok {
+		st, err := s.Stamp()
+		return Identity{Exists: true, Device: st.Device, Inode: st.Inode, Size: st.Size, ModTime: st.ModTime}, err
+	}
+	info, err := h.Stat()
+	if err != nil {
+		return Identity{}, err
+	}
+	return identityFrom(info), nil
+}
+
+func identityFrom(info fs.FileInfo) Identity {
+	id := Identity{Exists: true, Size: info.Size(), ModTime: info.ModTime().UnixNano()}
+	if own, ok := info.(interface{ FileID() (device, inode uint64) }); ok { // a twin of the system
+		id.Device, id.Inode = own.FileID()
+	} else {
+		id.Device, id.Inode = fileID(info)
+	}
+	if !info.Mode().IsRegular() {
+		id.Size = -1
+	}
+	return id
+}

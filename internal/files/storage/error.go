@@ -1,0 +1,142 @@
+package storage
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+
+	"shoal/internal/value/fault"
+)
+
+// Kind sorts failures by what can be done about them.
+type Kind = fault.Kind
+
+// The kinds of failure.
+const (
+	Other        = fault.Other
+	NoSpace      = fault.NoSpace
+	NoPermission = fault.NoPermission
+	ReadOnly     = fault.ReadOnly
+	TooManyFiles = fault.TooManyFiles
+	Missing      = fault.Missing
+	IO           = fault.IO
+	Unsafe       = fault.Unsafe
+	TooLarge     = fault.TooLarge
+	BadName      = fault.BadName
+	Gone         = fault.Gone
+	Busy         = fault.Busy
+	NoMemory     = fault.NoMemory
+	Unsupported  = fault.Unsupported
+	NoFiles      = fault.NoFiles
+)
+
+// Error is a failure of the file system: what was attempted, on what, why, and
+// what to do about it.
+type Error struct {
+	Op   string // "open", "read", "write", "create", "sync", "look up"
+	Path string // slash-separated, relative to the folder
+	Kind Kind
+	Err  error // the cause
+
+	advice string // more exact than that of the kind and the cause; empty for these
+}
+
+// Error gives "write a/b.iso: no space left on device (free some space, …)".
+func (e *Error) Error() string {
+	s := e.Op + " " + e.Path + ": " + e.Err.Error()
+	f := systemFault(e.Op, e.Err)
+	if f.Kind != e.Kind {
+		f = fault.Fault{Kind: e.Kind}
+	}
+	a := e.advice
+	if a == "" {
+		a = f.Words()
+	}
+	if a != "" {
+		s += " (" + a + ")"
+	}
+	return s
+}
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// KindOf gives the kind of the *Error in err's chain; Other when there is none.
+func KindOf(err error) Kind {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Kind
+	}
+	return Other
+}
+
+// ErrUnsafe is what an FS returns, wrapped, for a name that is there but must
+// not be used: a link, a folder, a device.
+var ErrUnsafe = errors.New("not a plain file")
+
+// Fail makes an *Error of what an FS returned when something was attempted with a name in
+// it; nil of nil.
+func Fail(op, path string, err error) error {
+	if errors.As(err, new(*Error)) {
+		return err
+	}
+	return fail(op, path, err)
+}
+
+// fail makes an *Error of what an FS returned.
+func fail(op, path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	// The system's own wrapping repeats the operation and an absolute path.
+	if pe, ok := err.(*fs.PathError); ok {
+		err = pe.Err
+	}
+	return &Error{Op: op, Path: path, Kind: classify(op, err), Err: err}
+}
+
+func classify(op string, err error) Kind {
+	switch {
+	case errors.Is(err, ErrUnsafe):
+		return Unsafe
+	case errors.As(err, new(*noFilesError)):
+		return NoFiles
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, io.ErrUnexpectedEOF):
+		return Missing
+	}
+	if k := systemFault(op, err).Kind; k != Other {
+		return k
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return NoPermission
+	}
+	return Other
+}
+
+// noFilesError is "no space left" from a file system that has room for bytes and takes no more
+// files: to free some space would not help.
+type noFilesError struct{ err error }
+
+func (e *noFilesError) Error() string { return e.err.Error() }
+func (e *noFilesError) Unwrap() error { return e.err }
+
+// making says of an error from making a name what it means: space looks at the volume.
+func making(err error, space func() (Space, error)) error {
+	if err == nil || systemFault("create", err).Kind != NoSpace {
+		return err
+	}
+	if s, serr := space(); serr == nil && s.NoFilesLeft() {
+		if pe, ok := err.(*fs.PathError); ok { // it repeats the operation and the path
+			err = pe.Err
+		}
+		return &noFilesError{err}
+	}
+	return err
+}
+
+// tooLong adds to an error what it means for a file of this length.
+func tooLong(err error, length int64) error {
+	if e, ok := errors.AsType[*Error](err); ok && e.Kind == TooLarge {
+		e.advice = fault.TooLong(length, lengthLimit()).Words()
+	}
+	return err
+}

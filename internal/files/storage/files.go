@@ -1,0 +1,515 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+
+	"shoal/internal/value/fault"
+)
+
+// writeBehind is how many bytes are written to a file before the system is asked
+// to start on them: so much that it costs one call in sixteen, so little that
+// dirty pages do not pile up and the last Sync finds the device at work.
+const writeBehind = 16 << 20
+
+// Config is what Files needs besides the entries.
+type Config struct {
+	FS   FS    // the folder; not closed by Files
+	Pool *Pool // of open files, shared by all storages of an engine
+}
+
+// Files is a Storage of plain files in a folder, laid out as the torrent says.
+type Files struct {
+	fs      FS
+	pool    *Pool
+	entries []Entry
+	size    int64
+	part    *part                           // nil when no file shares a piece with another
+	skipped []bool                          // guarded by pool.mu
+	closeFS bool                            // the folder is closed with the storage
+	check   func(entry int, h Handle) error // of what was read; nil for none
+	mine    func(entry int) error           // whether a file may be written to; nil for all
+
+	// Guarded by pool.mu.
+	slots  []*slot          // by entry; nil until first used
+	unsync []int            // entries written to since they were last seen clean
+	names  []string         // folders with names that are not synced
+	ids    map[fileID]int32 // entries written to, by what they are on disk
+	closed bool
+
+	syncing chan struct{} // holds a token while a Sync runs; made by the first one
+}
+
+// slot is what is known of a file that has been used. Guarded by Pool.mu.
+type slot struct {
+	files *Files
+	entry int
+	open  *openFile
+
+	written, synced uint64 // writes that returned; of those, the ones synced
+	failed          error  // a sync failed: what the file holds is unknown
+	listed          bool   // in Files.unsync
+
+	behind, from, to int64 // written since write-back was last started: count and range
+}
+
+func (s *slot) dirty() bool { return s.written > s.synced }
+
+// New lays a torrent out in a folder. The entries are in the order of the span,
+// without gaps; their paths are safe and differ. Nothing is opened or created.
+func New(entries []Entry, c Config) (*Files, error) {
+	f := &Files{fs: c.FS, pool: c.Pool, entries: entries}
+	for _, e := range entries {
+		if e.Offset != f.size || e.Length < 0 {
+			return nil, fmt.Errorf("storage: file %q lies at %d, not at %d", e.Path, e.Offset, f.size)
+		}
+		if !e.Pad && !ValidPath(e.Path) {
+			return nil, fmt.Errorf("storage: file %q: not a safe path", e.Path)
+		}
+		f.size += e.Length
+	}
+	return f, nil
+}
+
+// Size implements Storage.
+func (f *Files) Size() int64 { return f.size }
+
+// slot gives the slot of entry i. The pool is locked.
+func (f *Files) slot(i int) (*slot, error) {
+	if f.closed {
+		return nil, ErrClosed
+	}
+	if f.slots == nil {
+		f.slots = make([]*slot, len(f.entries)+1) // and the part file
+	}
+	if f.slots[i] == nil {
+		f.slots[i] = &slot{files: f, entry: i}
+	}
+	return f.slots[i], nil
+}
+
+// scratch is the memory of a call in progress.
+type scratch struct {
+	one  [1][]byte
+	bufs [][]byte
+}
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+// ReadAt implements Storage.
+func (f *Files) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, ErrRange
+	}
+	var end error
+	if off+int64(len(p)) > f.size {
+		p, end = p[:max(f.size-off, 0)], io.EOF
+	}
+	sc := scratches.Get().(*scratch)
+	defer scratches.Put(sc)
+	sc.one[0] = p
+	n, err := f.each(sc.one[:], off, sc, f.readFile)
+	sc.one[0] = nil
+	if err == nil {
+		err = end
+	}
+	return int(n), err
+}
+
+// ReadV implements Storage.
+func (f *Files) ReadV(bufs [][]byte, off int64) error {
+	sc := scratches.Get().(*scratch)
+	defer scratches.Put(sc)
+	_, err := f.each(bufs, off, sc, f.readFile)
+	return err
+}
+
+// WriteV implements Storage.
+func (f *Files) WriteV(bufs [][]byte, off int64) error {
+	sc := scratches.Get().(*scratch)
+	defer scratches.Put(sc)
+	_, err := f.each(bufs, off, sc, f.writeFile)
+	return err
+}
+
+// each cuts the buffers at the borders of files, and calls do for each file
+// touched, with the place in that file. It gives the bytes done.
+func (f *Files) each(bufs [][]byte, off int64, sc *scratch, do func(i int, bufs [][]byte, off, n int64) (int64, error)) (int64, error) {
+	var want int64
+	for _, b := range bufs {
+		want += int64(len(b))
+	}
+	if off < 0 || want > f.size-off {
+		return 0, fmt.Errorf("%w: %d bytes at %d of %d", ErrRange, want, off, f.size)
+	}
+	i := sort.Search(len(f.entries), func(i int) bool {
+		return f.entries[i].Offset+f.entries[i].Length > off
+	})
+	var done int64
+	rest := cutter{bufs: bufs}
+	for done < want {
+		e := &f.entries[i]
+		at := off + done - e.Offset
+		n := min(want-done, e.Length-at)
+		part := bufs
+		if n < want { // not all in one file
+			sc.bufs = rest.cut(sc.bufs[:0], n)
+			part = sc.bufs
+		}
+		if n > 0 {
+			got, err := do(i, part, at, n)
+			done += got
+			if err != nil {
+				clear(sc.bufs)
+				return done, err
+			}
+		}
+		i++
+	}
+	clear(sc.bufs) // keep no buffer alive
+	return done, nil
+}
+
+// cutter takes buffers apart at given lengths.
+type cutter struct {
+	bufs [][]byte
+	skip int // bytes of bufs[0] that are gone
+}
+
+// cut appends buffers of n bytes in all, the next ones, to dst.
+func (c *cutter) cut(dst [][]byte, n int64) [][]byte {
+	for n > 0 {
+		b := c.bufs[0][c.skip:]
+		if int64(len(b)) > n {
+			c.skip += int(n)
+			return append(dst, b[:n])
+		}
+		dst = append(dst, b)
+		n -= int64(len(b))
+		c.bufs, c.skip = c.bufs[1:], 0
+	}
+	return dst
+}
+
+func (f *Files) readFile(i int, bufs [][]byte, off, n int64) (int64, error) {
+	if f.entries[i].Pad {
+		for _, b := range bufs {
+			clear(b)
+		}
+		return n, nil
+	}
+	o, at, err := f.where(i, Read, off, n)
+	if err != nil {
+		return 0, err
+	}
+	got, err := o.ReadV(bufs, at)
+	if inPart, may := f.inPart(i, off, n); err == io.EOF && may && !o.isPart() {
+		// What the file system did not hold of it may be in the part file.
+		if p, perr := f.pool.acquire(f, len(f.entries), Read); perr == nil {
+			f.pool.release(o)
+			o = p
+			got, err = o.ReadV(bufs, inPart)
+		}
+	}
+	if err == nil && f.check != nil {
+		if err = f.check(o.slot.entry, o.Handle); err != nil {
+			got = 0
+		}
+	}
+	f.pool.release(o)
+	f.pool.counters.reads.Add(1)
+	f.pool.counters.readBytes.Add(int64(got))
+	if err != nil {
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		err = fail("read", f.entries[i].Path, err)
+	}
+	return int64(got), err
+}
+
+// leastUncached is how many bytes are worth a call that gives up their memory.
+const leastUncached = 64 << 10
+
+// Uncache says of a range that was made durable that nobody is expected to read it soon,
+// so that the system may use its memory in the cache for something else. It is a hint.
+func (f *Files) Uncache(off, n int64) {
+	i := sort.Search(len(f.entries), func(i int) bool {
+		return f.entries[i].Offset+f.entries[i].Length > off
+	})
+	for ; n > 0 && i < len(f.entries); i++ {
+		e := &f.entries[i]
+		at := off - e.Offset
+		part := min(n, e.Length-at)
+		if part >= leastUncached && !e.Pad {
+			if o, at, err := f.where(i, Read, at, part); err == nil {
+				o.Uncache(at, part)
+				f.pool.release(o)
+				f.pool.counters.uncached.Add(part)
+			}
+		}
+		off, n = off+part, n-part
+	}
+}
+
+func (f *Files) writeFile(i int, bufs [][]byte, off, n int64) (int64, error) {
+	if f.entries[i].Pad {
+		return n, nil
+	}
+	o, off, err := f.where(i, Create, off, n)
+	if err != nil {
+		return 0, err
+	}
+	got, err := o.WriteV(bufs, off)
+	if at, may := f.inPart(i, off, n); err != nil && may && !o.isPart() && f.Skipped(i) && classify("write", err) == TooLarge {
+		f.pool.release(o)
+		if o, err = f.pool.acquire(f, len(f.entries), Create); err != nil {
+			return 0, err
+		}
+		off = at
+		got, err = o.WriteV(bufs, off)
+	}
+	f.pool.counters.writes.Add(1)
+	f.pool.counters.writtenBytes.Add(int64(got))
+	if got > 0 {
+		if from, n := f.wrote(o.slot, off, int64(got)); n > 0 {
+			o.StartWrite(from, n)
+			f.pool.counters.hints.Add(1)
+		}
+	}
+	f.pool.release(o)
+	if err != nil {
+		err = tooLong(fail("write", f.entries[i].Path, err), f.entry(i).Length)
+	}
+	return int64(got), err
+}
+
+// wrote notes a write, and gives the range whose write-back is to be started
+// now, if any.
+func (f *Files) wrote(s *slot, off, n int64) (from, length int64) {
+	f.pool.mu.Lock()
+	defer f.pool.mu.Unlock()
+	if !s.listed {
+		f.unsync = append(f.unsync, s.entry)
+		s.listed = true
+	}
+	s.written++
+	if s.behind == 0 {
+		s.from, s.to = off, off+n
+	}
+	s.from, s.to = min(s.from, off), max(s.to, off+n)
+	if s.behind += n; s.behind < writeBehind {
+		return 0, 0
+	}
+	s.behind = 0
+	return s.from, s.to - s.from
+}
+
+// open opens entry i, and makes it when mode is Create and it does not exist.
+func (f *Files) open(i int, mode Mode) (h Handle, writable bool, err error) {
+	name := f.entry(i).Path
+	if mode == Read {
+		h, err = f.fs.Open(name, Read)
+	} else {
+		h, err = f.fs.Open(name, Write)
+		if mode == Create && errors.Is(err, fs.ErrNotExist) {
+			if h, err = f.create(i); errors.Is(err, fs.ErrExist) {
+				h, err = f.fs.Open(name, Write) // somebody was quicker
+			}
+		}
+	}
+	if err != nil {
+		return nil, false, fail("open", name, err)
+	}
+	f.pool.counters.opens.Add(1)
+	if mode == Read {
+		return h, false, nil
+	}
+	if err := f.claim(i, h); err != nil {
+		h.Close()
+		return nil, false, fail("open", name, err)
+	}
+	return h, true, nil
+}
+
+// create makes a file, and the folders on the way to it.
+func (f *Files) create(i int) (Handle, error) {
+	name := f.entry(i).Path
+	if i < len(f.entries) && f.hasPart() {
+		return f.moveOut(i)
+	}
+	h, err := f.fs.Open(name, Create)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := f.mkdirs(path.Dir(name)); err != nil {
+			return nil, err
+		}
+		h, err = f.fs.Open(name, Create)
+	}
+	if err == nil {
+		f.named(path.Dir(name))
+	}
+	return h, err
+}
+
+// mkdirs makes a folder and those it lies in, from the top.
+func (f *Files) mkdirs(dir string) error {
+	for end := 0; end < len(dir); end++ {
+		next := strings.IndexByte(dir[end:], '/')
+		if next < 0 {
+			next = len(dir) - end
+		}
+		end += next
+		switch err := f.fs.Mkdir(dir[:end]); {
+		case err == nil:
+			f.named(path.Dir(dir[:end]))
+		case !errors.Is(err, fs.ErrExist):
+			return err
+		}
+	}
+	return nil
+}
+
+// named notes that a folder has a new name in it.
+func (f *Files) named(dir string) {
+	f.pool.mu.Lock()
+	defer f.pool.mu.Unlock()
+	if !slices.Contains(f.names, dir) {
+		f.names = append(f.names, dir)
+	}
+}
+
+// CheckWrites has every file that is opened to be written to asked for first: an error of
+// check says why it must not be. It is set before the storage is used by others.
+func (f *Files) CheckWrites(check func(entry int) error) { f.mine = check }
+
+// claim refuses to write to a file that is another entry of the torrent as well,
+// by a link: the two would overwrite each other. Reading such files is harmless.
+func (f *Files) claim(i int, h Handle) error {
+	if f.mine != nil && i < len(f.entries) {
+		if err := f.mine(i); err != nil {
+			return fmt.Errorf("%w: %w", ErrUnsafe, err)
+		}
+	}
+	if len(f.entries) == 1 {
+		return nil
+	}
+	info, err := h.Stat()
+	if err != nil {
+		return err
+	}
+	id, links, ok := identify(info)
+	if !ok {
+		return nil
+	}
+	if links > 1 { // rare: look at them all
+		for j := range f.entries {
+			if err := f.differs(i, j, id); err != nil {
+				return err
+			}
+		}
+	}
+	// A folder that is a link to another one inside shows no second link.
+	f.pool.mu.Lock()
+	other, taken := f.ids[id]
+	f.pool.mu.Unlock()
+	if taken {
+		if err := f.differs(i, int(other), id); err != nil {
+			return err
+		}
+	}
+	f.pool.mu.Lock()
+	defer f.pool.mu.Unlock()
+	if f.ids == nil {
+		f.ids = make(map[fileID]int32)
+	}
+	f.ids[id] = int32(i)
+	return nil
+}
+
+// differs fails when entry j, which is not i, is the file id too. What has the
+// identity of a file that is gone may be a new one.
+func (f *Files) differs(i, j int, id fileID) error {
+	if e := f.entry(j); j != i && !e.Pad {
+		if info, err := f.fs.Lstat(e.Path); err == nil {
+			if other, _, ok := identify(info); ok && other == id {
+				return fmt.Errorf("%w: it is the same file as %s", ErrUnsafe, e.Path)
+			}
+		}
+	}
+	return nil
+}
+
+// Prepare implements Storage.
+func (f *Files) Prepare(ctx context.Context) error {
+	made := ""
+	for i, e := range f.entries {
+		if e.Pad || f.Skipped(i) {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if dir := path.Dir(e.Path); dir != "." && dir != made {
+			if err := f.mkdirs(dir); err != nil {
+				return fail("create", dir, err)
+			}
+			made = dir
+		}
+		if e.Length == 0 {
+			o, err := f.pool.acquire(f, i, Read) // it may be there, and not be writable
+			if KindOf(err) == Missing {
+				o, err = f.pool.acquire(f, i, Create)
+			}
+			if err != nil {
+				return err
+			}
+			f.pool.release(o)
+		}
+	}
+	return nil
+}
+
+// State implements Storage.
+func (f *Files) State() ([]FileState, error) {
+	states := make([]FileState, len(f.entries))
+	hasPart := f.hasPart()
+	for i, e := range f.entries {
+		states[i].Entry = e
+		if e.Pad {
+			continue
+		}
+		info, err := f.fs.Lstat(e.Path)
+		if errors.Is(err, fs.ErrNotExist) {
+			states[i].InPart = hasPart
+			continue
+		}
+		if err == nil && !info.Mode().IsRegular() {
+			err = ErrUnsafe
+		}
+		if err = fail("look up", e.Path, err); KindOf(err).Then() == fault.Refuse {
+			states[i].Err, states[i].InPart = err, hasPart // the other files are none the worse
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		states[i].Exists, states[i].Size, states[i].ModTime = true, info.Size(), info.ModTime()
+	}
+	return states, nil
+}
+
+// Close implements Storage.
+func (f *Files) Close() error {
+	if f.pool.close(f) && f.closeFS {
+		return f.fs.Close()
+	}
+	return nil
+}

@@ -1,0 +1,336 @@
+package storage
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"io/fs"
+	"path"
+
+	"shoal/internal/value/fault"
+	"shoal/metainfo"
+)
+
+// part is the one file of a torrent for bytes of files that are skipped: a wanted piece
+// may begin in one file and end in the next, which is not wanted. Such a file does not
+// come to be for that, not even as a stub. What the part file holds, and where, follows
+// from the layout of the torrent alone, so there is no table to be damaged: of each file
+// the fragment that shares its first piece with what comes before, and the one that
+// shares its last piece with what follows, in the order of the torrent.
+//
+// A file that exists is used, skipped or not. One that does not exist has its bytes in
+// the part file, until something else of it is written or it is wanted: then it comes to
+// be with these in it (decision 0047).
+type part struct {
+	Entry          // its name, and its length
+	at     []int64 // where an entry's fragments begin
+	pieces int64   // length of a piece
+}
+
+// Mover is an FS that can give files other names and remove them. Without it a file that
+// comes out of the part file is made in its place.
+type Mover interface {
+	// Rename gives a file another name in one step. What has that name stays: fs.ErrExist.
+	Rename(from, to string) error
+	Remove(name string) error
+}
+
+// moveSuffix is behind the name of a file while it comes out of the part file, or is
+// copied. No file of a torrent has it (metainfo.SafeName).
+const moveSuffix = ".shoal-new"
+
+// temporary gives the name of a file while it is being made: beside it, of its own, and no
+// longer than file systems take.
+func temporary(name string) string {
+	if len(path.Base(name))+len(moveSuffix) <= metainfo.MaxName {
+		return name + moveSuffix
+	}
+	sum := sha256.Sum256([]byte(path.Base(name)))
+	return path.Join(path.Dir(name), hex.EncodeToString(sum[:])+moveSuffix)
+}
+
+// UsePart has the bytes of skipped files go to the file of that name. It is called
+// before anything is read or written. pieceLength is that of the torrent.
+func (f *Files) UsePart(name string, pieceLength int64) {
+	if pieceLength <= 0 {
+		return
+	}
+	p := &part{Entry: Entry{Path: name, Offset: f.size}, at: make([]int64, len(f.entries)), pieces: pieceLength}
+	for i := range f.entries {
+		p.at[i] = p.Length
+		head, tail := f.fragments(i, pieceLength)
+		p.Length += head + f.entries[i].Length - tail
+	}
+	if p.Length > 0 {
+		f.part = p
+	}
+}
+
+// PartOf gives the part file of a torrent as an entry behind all others; false when it
+// needs none.
+func PartOf(entries []Entry, info *metainfo.Info) (Entry, bool) {
+	if len(entries) < 2 {
+		return Entry{}, false
+	}
+	last := entries[len(entries)-1]
+	f := &Files{entries: entries, size: last.Offset + last.Length}
+	f.UsePart(PartName(info), info.PieceLength)
+	return f.PartEntry()
+}
+
+// PartEntry gives the part file as an entry behind all others; false when the torrent
+// needs none.
+func (f *Files) PartEntry() (Entry, bool) {
+	if f.part == nil {
+		return Entry{}, false
+	}
+	return f.part.Entry, true
+}
+
+// fragments gives where in file i its head fragment ends, and where its tail fragment
+// begins. They do not overlap.
+func (f *Files) fragments(i int, pieces int64) (head, tail int64) {
+	e := &f.entries[i]
+	if e.Pad || e.Length == 0 {
+		return 0, e.Length
+	}
+	if into := e.Offset % pieces; into != 0 {
+		head = min(pieces-into, e.Length)
+	}
+	tail = e.Length
+	if end := e.Offset + e.Length; end%pieces != 0 && end < f.size {
+		tail = max(e.Length-end%pieces, head)
+	}
+	return head, tail
+}
+
+// hasFragments reports whether file i may have bytes in the part file.
+func (f *Files) hasFragments(i int) bool {
+	head, tail := f.fragments(i, f.part.pieces)
+	return head > 0 || tail < f.entries[i].Length
+}
+
+// inPart gives where in the part file a range of file i lies; false when it does not lie
+// in one of its fragments.
+func (f *Files) inPart(i int, off, n int64) (at int64, ok bool) {
+	if f.part == nil {
+		return 0, false
+	}
+	switch head, tail := f.fragments(i, f.part.pieces); {
+	case off+n <= head:
+		return f.part.at[i] + off, true
+	case off >= tail:
+		return f.part.at[i] + head + off - tail, true
+	case off < head && head == tail:
+		return f.part.at[i] + off, true
+	}
+	return 0, false
+}
+
+// entry gives entry i, or the part file behind them all.
+func (f *Files) entry(i int) *Entry {
+	if i == len(f.entries) {
+		return &f.part.Entry
+	}
+	return &f.entries[i]
+}
+
+// Skip says which files are not wanted; nil means none. It moves nothing: see MoveOut.
+func (f *Files) Skip(skipped []bool) {
+	f.pool.mu.Lock()
+	defer f.pool.mu.Unlock()
+	f.skipped = skipped
+}
+
+// Skipped reports whether a file is not wanted.
+func (f *Files) Skipped(i int) bool {
+	f.pool.mu.Lock()
+	defer f.pool.mu.Unlock()
+	return f.skipped != nil && f.skipped[i]
+}
+
+// where gives the file that a read or write of entry i goes to: its own, or the part
+// file, with the place in it.
+func (f *Files) where(i int, mode Mode, off, n int64) (o *openFile, at int64, err error) {
+	own := mode
+	at, may := f.inPart(i, off, n)
+	if may && mode == Create && f.Skipped(i) {
+		own = Write // it is used when it is there, and not made
+	}
+	o, err = f.pool.acquire(f, i, own)
+	if err == nil || !may || KindOf(err) != Missing && !(mode == Read || own == Write) ||
+		KindOf(err) != Missing && KindOf(err).Then() != fault.Refuse {
+		return o, off, err
+	}
+	if mode == Read {
+		if p, perr := f.pool.acquire(f, len(f.entries), Read); perr == nil {
+			return p, at, nil
+		}
+		return nil, 0, err // of its own file
+	}
+	o, err = f.pool.acquire(f, len(f.entries), Create)
+	return o, at, err
+}
+
+// isPart reports whether it is the part file.
+func (o *openFile) isPart() bool { return o.slot.entry == len(o.slot.files.entries) }
+
+// hasPart reports whether there is a part file.
+func (f *Files) hasPart() bool {
+	if f.part == nil {
+		return false
+	}
+	_, err := f.fs.Lstat(f.part.Path)
+	return err == nil
+}
+
+// InPart gives the files that are wanted, and whose bytes lie in the part file: those
+// that MoveOut is for.
+func (f *Files) InPart() (entries []int) {
+	if !f.hasPart() {
+		return nil
+	}
+	for i := range f.entries {
+		if !f.hasFragments(i) || f.entries[i].Pad || f.Skipped(i) {
+			continue
+		}
+		if _, err := f.fs.Lstat(f.entries[i].Path); errors.Is(err, fs.ErrNotExist) {
+			entries = append(entries, i)
+		}
+	}
+	return entries
+}
+
+// MoveOut makes file i, with what the part file has of it. The part file keeps it. A
+// stop in the middle leaves the file not there.
+func (f *Files) MoveOut(ctx context.Context, i int) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	h, err := f.moveOut(i)
+	if err != nil {
+		return tooLong(fail("create", f.entries[i].Path, err), f.entries[i].Length)
+	}
+	return fail("create", f.entries[i].Path, h.Close())
+}
+
+// moveOut is MoveOut, and leaves the file open.
+func (f *Files) moveOut(i int) (Handle, error) {
+	name := f.entries[i].Path
+	tmp := name
+	mover, moves := f.fs.(Mover)
+	if moves {
+		tmp = temporary(name)
+	}
+	h, err := f.fs.Open(tmp, Create)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := f.mkdirs(path.Dir(name)); err != nil {
+			return nil, err
+		}
+		h, err = f.fs.Open(tmp, Create)
+	}
+	if moves && errors.Is(err, fs.ErrExist) { // left by a stop
+		if err := mover.Remove(tmp); err != nil {
+			return nil, err
+		}
+		h, err = f.fs.Open(tmp, Create)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := f.copyFragments(i, h); err != nil {
+		h.Close()
+		return nil, err
+	}
+	if moves {
+		err := fs.ErrExist // somebody was quicker
+		if _, lerr := f.fs.Lstat(name); lerr != nil {
+			err = mover.Rename(tmp, name)
+		}
+		if err != nil {
+			h.Close()
+			_ = mover.Remove(tmp)
+			return nil, err
+		}
+	}
+	f.named(path.Dir(name))
+	return h, nil
+}
+
+// copyFragments writes what the part file has of file i, and makes it durable: the claims
+// of its pieces speak of it from now on.
+func (f *Files) copyFragments(i int, to Handle) error {
+	p, err := f.fs.Open(f.part.Path, Read) // not of the pool: nobody waits in there holding a place
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	head, tail := f.fragments(i, f.part.pieces)
+	for _, r := range [2]struct{ from, to, at int64 }{
+		{0, head, f.part.at[i]},
+		{tail, f.entries[i].Length, f.part.at[i] + head},
+	} {
+		buf := make([]byte, min(r.to-r.from, 256<<10))
+		for off := r.from; off < r.to; {
+			b := buf[:min(int64(len(buf)), r.to-off)]
+			n, err := p.ReadV([][]byte{b}, r.at+off-r.from)
+			if n > 0 {
+				if _, werr := to.WriteV([][]byte{b[:n]}, off); werr != nil {
+					return werr
+				}
+			}
+			if errors.Is(err, io.EOF) {
+				break // it holds no more
+			}
+			if err != nil {
+				return err
+			}
+			off += int64(n)
+		}
+	}
+	return to.Sync()
+}
+
+// PartIsDone reports whether there is a part file that nothing needs any more: every file
+// that could have bytes in it is there.
+func (f *Files) PartIsDone() bool {
+	if !f.hasPart() {
+		return false
+	}
+	for i := range f.entries {
+		if !f.hasFragments(i) || f.entries[i].Pad {
+			continue
+		}
+		if _, err := f.fs.Lstat(f.entries[i].Path); err != nil {
+			return false
+		}
+	}
+	_, moves := f.fs.(Mover)
+	return moves
+}
+
+// RemovePart removes the part file.
+func (f *Files) RemovePart() error {
+	f.pool.mu.Lock()
+	if s := f.slotIfAny(len(f.entries)); s != nil {
+		if o := s.open; o != nil {
+			s.open = nil
+			f.pool.retire(o)
+		}
+		s.synced = s.written
+	}
+	f.pool.mu.Unlock()
+	return fail("remove", f.part.Path, f.fs.(Mover).Remove(f.part.Path))
+}
+
+func (f *Files) slotIfAny(i int) *slot {
+	if f.slots == nil {
+		return nil
+	}
+	return f.slots[i]
+}

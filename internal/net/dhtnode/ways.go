@@ -1,0 +1,188 @@
+package dhtnode
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"shoal/internal/value/mono"
+)
+
+const (
+	// maxWays is how many names wait to be resolved; a torrent may name many.
+	maxWays = 256
+	// resolveTimeout bounds one look-up of a name.
+	resolveTimeout = 20 * time.Second
+	// retryFirst is the pause before a name that did not resolve is tried again; it
+	// doubles each time up to retryMost.
+	retryFirst, retryMost = 5 * time.Second, 10 * time.Minute
+	// fallbackAfter is how long nobody was found before public ways in are asked, and how
+	// long until that is looked at again.
+	fallbackAfter, fallbackEvery = 5 * time.Second, time.Minute
+	// saveEvery is how often the table is saved.
+	saveEvery = 5 * time.Minute
+)
+
+// way is a way into the DHT that is still a name.
+type way struct {
+	host   string
+	port   uint16
+	router bool // one of Fallback
+	wait   time.Duration
+	at     time.Time // of the next attempt
+}
+
+// parseWay reads "host:port"; an IPv6 address stands in brackets.
+func parseWay(s string) (way, error) {
+	i := strings.LastIndexByte(s, ':')
+	if i <= 0 {
+		return way{}, fmt.Errorf("DHT node %q is not host:port", s)
+	}
+	port, err := strconv.ParseUint(s[i+1:], 10, 16)
+	if err != nil || port == 0 {
+		return way{}, fmt.Errorf("DHT node %q: port is not 1 to 65535", s)
+	}
+	host := s[:i]
+	if inner, ok := strings.CutPrefix(host, "["); ok {
+		if host, ok = strings.CutSuffix(inner, "]"); !ok {
+			return way{}, fmt.Errorf("DHT node %q: bracket without its other", s)
+		}
+	} else if strings.Contains(host, ":") {
+		return way{}, fmt.Errorf("DHT node %q: IPv6 address without brackets", s)
+	}
+	if host == "" { // an empty name means this machine to a resolver
+		return way{}, fmt.Errorf("DHT node %q has no host", s)
+	}
+	return way{host: host, port: uint16(port)}, nil
+}
+
+// AddBootstrap names a node that may answer, as "host:port": of a torrent's `nodes`, for
+// instance. What is no such thing is logged and left out, for torrents come from anywhere.
+// An address is used at once; a name is resolved first, and again when that fails.
+func (n *Node) AddBootstrap(hostport string) {
+	w, err := parseWay(hostport)
+	if err != nil {
+		n.log.Info("DHT node left out", "err", err)
+		return
+	}
+	n.addWay(w)
+}
+
+func (n *Node) addWay(w way) {
+	if a, err := netip.ParseAddr(w.host); err == nil {
+		n.enter(w, []netip.Addr{a})
+		return
+	}
+	if n.cfg.Network == nil {
+		n.log.Info("DHT node left out: no network to resolve its name", "host", w.host)
+		return
+	}
+	select {
+	case n.chores <- w:
+	case <-n.stopped:
+	default:
+		n.log.Info("DHT node left out: too many names wait", "host", w.host)
+	}
+}
+
+// AddNode is AddBootstrap for an address.
+func (n *Node) AddNode(addr netip.AddrPort) {
+	n.enter(way{port: addr.Port()}, []netip.Addr{addr.Addr()})
+}
+
+// enter tells the machines the addresses of a way in. Each leaves out those of the other
+// family.
+func (n *Node) enter(w way, addrs []netip.Addr) {
+	n.do(context.Background(), func(now mono.Time) {
+		for _, a := range addrs {
+			p := netip.AddrPortFrom(a, w.port)
+			if s := n.sideOf(p); w.router {
+				s.machine.AddRouter(now, p)
+			} else {
+				s.machine.AddBootstrap(now, p)
+			}
+		}
+	})
+}
+
+// doChores does what takes long: resolving names, and saving the table. Each of them can
+// wait for the other.
+func (n *Node) doChores(ctx context.Context) {
+	var names []way
+	fallback := time.Now().Add(fallbackAfter)
+	save := time.Now().Add(saveEvery)
+	for {
+		next := save
+		if len(n.cfg.Fallback) > 0 && fallback.Before(next) {
+			next = fallback
+		}
+		for _, w := range names {
+			if w.at.Before(next) {
+				next = w.at
+			}
+		}
+		timer := time.NewTimer(time.Until(next))
+		select {
+		case w := <-n.chores:
+			if len(names) < maxWays {
+				names = append(names, w)
+			}
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+		timer.Stop()
+
+		now := time.Now()
+		keep := names[:0]
+		for _, w := range names {
+			if w.at.After(now) || !n.resolve(ctx, &w) {
+				keep = append(keep, w)
+			}
+		}
+		names = keep
+		if now = time.Now(); len(n.cfg.Fallback) > 0 && !now.Before(fallback) {
+			fallback = now.Add(fallbackEvery)
+			if n.Stats().Good == 0 {
+				n.useFallback()
+			}
+		}
+		if !now.Before(save) {
+			save = now.Add(saveEvery)
+			n.saveNow(ctx)
+		}
+	}
+}
+
+// resolve looks a name up and enters through its addresses. It is false when it is to be
+// tried again.
+func (n *Node) resolve(ctx context.Context, w *way) bool {
+	limited, cancel := context.WithTimeout(ctx, resolveTimeout)
+	defer cancel()
+	addrs, err := n.cfg.Network.Resolve(limited, w.host)
+	if err != nil {
+		w.wait = min(max(2*w.wait, retryFirst), retryMost)
+		w.at = time.Now().Add(w.wait)
+		n.log.Debug("DHT node's name did not resolve", "host", w.host, "err", err, "again", w.wait)
+		return false
+	}
+	n.enter(*w, addrs)
+	return true
+}
+
+// useFallback turns to the public ways in, once.
+func (n *Node) useFallback() {
+	names := n.cfg.Fallback
+	n.cfg.Fallback = nil
+	n.log.Info("nobody found yet: asking public DHT nodes", "nodes", len(names))
+	for _, name := range names {
+		if w, err := parseWay(name); err == nil {
+			w.router = true
+			n.addWay(w)
+		}
+	}
+}

@@ -1,0 +1,221 @@
+package peerconn
+
+import (
+	"io"
+
+	"shoal/internal/format/wire"
+	"shoal/internal/value/block"
+)
+
+// aheadBlocks is how many blocks one call may bring: 15 with their headers fit
+// the large buffer, which they are spilled to when the guess was wrong.
+const aheadBlocks = 15
+
+// ahead reads blocks straight to where they belong, many with one call, on the
+// guess that what follows a block is the header of another whole one. While
+// data flows the guess is nearly always right, and payload is then copied once,
+// out of the kernel. Where it is wrong, what came is put back in line and read
+// the ordinary way.
+//
+// Blocks are taken for the guess only while there is something to read, and only
+// when they are free: a connection that waits for its peer holds none (decision 0041).
+type ahead struct {
+	rd    *reader
+	readv readv
+
+	spare []*block.Block // taken, not used yet
+	heads [aheadBlocks][wire.PieceHeader]byte
+	vec   [2*aheadBlocks + 1][]byte
+	begun int // bytes of the first header that came with an earlier call
+	last  int // bytes of the latest call
+	quiet int // calls in a row that brought little
+	most  int // blocks that a call may bring, by the limits
+	on    bool
+
+	// Its own methods as values, made once.
+	prepareFunc func() [][]byte
+	releaseFunc func()
+}
+
+func newAhead(rd *reader, rv readv) *ahead {
+	a := &ahead{rd: rd, readv: rv}
+	a.prepareFunc, a.releaseFunc = a.prepare, a.release
+	return a
+}
+
+// readv is a vectored read from a socket. It calls prepare when there may be
+// something to read, fills what that gives with one call, and calls again when
+// there was nothing after all, having called idle.
+type readv interface {
+	read(prepare func() [][]byte, idle func()) (int, error)
+}
+
+// flows begins to guess: much came with one call.
+func (a *ahead) flows() {
+	a.on, a.quiet, a.last = true, 0, block.Size
+}
+
+// ready reports whether the stream is at a place where the guess can begin:
+// inside a block, or in front of a message with no more of it read than fits a
+// header.
+func (a *ahead) ready() bool {
+	return a.on && len(a.rd.buf) == smallBuffer &&
+		(a.rd.cur != nil && a.rd.r == a.rd.w || a.rd.cur == nil && a.rd.w-a.rd.r < wire.PieceHeader)
+}
+
+// prepare gives the places to read to, in the order of the stream.
+func (a *ahead) prepare() [][]byte {
+	vec := a.vec[:0]
+	if rd := a.rd; rd.cur != nil {
+		vec = append(vec, rd.cur.Data[rd.filled:])
+	}
+	for want := min(a.last/block.Size+2, a.most); len(a.spare) < want; {
+		b := a.rd.c.t.Buffers.TryGet()
+		if b == nil {
+			break
+		}
+		a.spare = append(a.spare, b)
+	}
+	for i, b := range a.spare {
+		head := a.heads[i][:]
+		if i == 0 {
+			head = head[a.begun:]
+		}
+		vec = append(vec, head, b.Buf[:block.Size])
+	}
+	if len(vec) == 0 {
+		// No buffer is free. The header alone can be read all the same.
+		vec = append(vec, a.heads[0][a.begun:])
+	}
+	return vec
+}
+
+// release gives back what was taken for the guess.
+func (a *ahead) release() {
+	for i, b := range a.spare {
+		a.rd.c.t.Buffers.Put(b)
+		a.spare[i] = nil
+	}
+	a.spare = a.spare[:0]
+}
+
+// take gives one of the buffers taken for the guess, when it was wrong; nil when
+// there is none.
+func (a *ahead) take() *block.Block {
+	last := len(a.spare) - 1
+	if last < 0 {
+		return nil
+	}
+	b := a.spare[last]
+	a.spare[last] = nil
+	a.spare = a.spare[:last]
+	return b
+}
+
+// read reads by the guess. What came is in rd.cur, in the batch, and, as far as
+// the guess was wrong, in rd.buf. quantum bounds what comes; 0 means that nothing does.
+func (a *ahead) read(quantum int) (int, error) {
+	rd := a.rd
+	a.most = aheadBlocks
+	if quantum > 0 {
+		a.most = min(quantum/block.Size, aheadBlocks)
+	}
+	a.begun = copy(a.heads[0][:], rd.buf[rd.r:rd.w])
+	rd.r, rd.w = 0, 0
+	n, err := a.readv.read(a.prepareFunc, a.releaseFunc)
+	clear(a.vec[:])
+	a.last = n
+	if n >= block.Size {
+		a.quiet = 0
+	} else if a.quiet++; a.quiet > quietReads {
+		a.on = false
+	}
+	a.sort(n)
+	if !a.on || err != nil {
+		a.release()
+	}
+	return n, err
+}
+
+// sort makes messages of n bytes that were read.
+func (a *ahead) sort(n int) {
+	rd := a.rd
+	if rd.cur != nil {
+		k := min(n, len(rd.cur.Data)-rd.filled)
+		rd.filled += k
+		rd.payload += k
+		n -= k
+		if rd.filled < len(rd.cur.Data) {
+			return
+		}
+		rd.whole()
+	}
+	used := 0
+	for begun := a.begun; n+begun > 0; begun = 0 {
+		head := a.heads[used][:]
+		if n+begun < len(head) || len(a.spare) == 0 {
+			rd.w = copy(rd.buf, head[:begun+n])
+			break
+		}
+		n -= len(head) - begun
+		m, ok := a.guessed(head)
+		if !ok {
+			a.spill(used, n)
+			break
+		}
+		b := a.spare[used]
+		used++
+		k := min(n, block.Size)
+		b.Data = b.Buf[:block.Size]
+		rd.piece, rd.cur, rd.filled = m, b, k
+		rd.payload += k
+		n -= k
+		if k == block.Size {
+			rd.whole()
+		}
+	}
+	a.begun = 0
+	kept := copy(a.spare, a.spare[used:])
+	clear(a.spare[kept:])
+	a.spare = a.spare[:kept]
+}
+
+// guessed reads a header and reports whether it is that of a whole block.
+func (a *ahead) guessed(head []byte) (wire.Message, bool) {
+	m, n, err := a.rd.c.t.bounds.Load().Decode(head)
+	return m, err == nil && n == len(head) && m.ID == wire.Piece && m.Length == block.Size
+}
+
+// spill puts a header that was not the one expected, and the n bytes that came
+// after it, in line in the reader's buffer.
+func (a *ahead) spill(at, n int) {
+	rd := a.rd
+	if n+wire.PieceHeader > len(rd.buf) {
+		rd.buf = rd.c.t.Spare.get(largeBuffer)
+	}
+	rd.w = copy(rd.buf, a.heads[at][:])
+	for n > 0 {
+		for _, part := range [2][]byte{a.spare[at].Buf[:block.Size], a.part(at + 1)} {
+			k := copy(rd.buf[rd.w:], part[:min(n, len(part))])
+			rd.w += k
+			n -= k
+		}
+		at++
+	}
+}
+
+// part gives a header, or nothing behind the last one.
+func (a *ahead) part(at int) []byte {
+	if at < aheadBlocks {
+		return a.heads[at][:]
+	}
+	return nil
+}
+
+// eof turns the end of a stream into io.EOF, as Read does.
+func eof(n int, err error) error {
+	if n == 0 && err == nil {
+		return io.EOF
+	}
+	return err
+}

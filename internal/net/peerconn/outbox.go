@@ -1,0 +1,182 @@
+package peerconn
+
+import (
+	"net"
+	"sync"
+	"time"
+
+	"shoal/internal/value/block"
+)
+
+// Sending is what is given to a connection at once.
+type Sending struct {
+	Control []byte      // whole messages, copied; they go before all that waits but what is on its way
+	Parts   [][]byte    // whole messages that wait for their turn under a limit: parts of the metadata; taken over
+	Uploads []block.Ref // blocks, copied
+
+	// TakeBack drops the blocks that were given before and are not written: Control forbids
+	// them (BEP 3, CHOKE). What the socket holds, and the rest of a block that was begun,
+	// goes out first. Torrent.Unsent is told how many were dropped.
+	TakeBack bool
+}
+
+// Send appends control bytes and uploads to what goes out. It never waits.
+func (c *Conn) Send(control []byte, uploads []block.Ref) {
+	c.Put(Sending{Control: control, Uploads: uploads})
+}
+
+// Put appends to what goes out. It never waits. A peer that lets more than maxPending
+// bytes pile up is cut off.
+func (c *Conn) Put(s Sending) {
+	if !c.out.append(s, c.nc) {
+		c.Close(ErrFlooded)
+	}
+}
+
+// maxPending bounds the control bytes that wait for a peer to read. A bitfield
+// of the largest torrent has 256 KiB; beyond that come HAVEs of 9 bytes and
+// requests of 17.
+const maxPending = 1 << 20
+
+// outbox is what waits to be sent: the loop appends, the writer swaps (decision 0007).
+type outbox struct {
+	wake chan struct{} // capacity 1: something waits
+
+	mu      sync.Mutex
+	control []byte
+	parts   [][]byte
+	uploads []block.Ref
+	last    error // set: nothing comes after what waits
+	lastBy  time.Time
+
+	taken   bool // the writer is to drop the blocks that it has
+	dropped int  // blocks that were dropped here, and not told of
+	poked   bool // a write was interrupted for that
+}
+
+// pending is what the writer has taken out of the outbox.
+type pending struct {
+	control []byte
+	parts   [][]byte
+	uploads []block.Ref
+}
+
+func (p *pending) none() bool { return len(p.control) == 0 && len(p.parts) == 0 && len(p.uploads) == 0 }
+
+// finish sets the reason to end once what waits is sent, and the time for it.
+func (o *outbox) finish(reason error, nc net.Conn) {
+	o.mu.Lock()
+	o.last, o.lastBy = reason, time.Now().Add(finishTimeout)
+	if !o.poked { // else the writer has not noticed yet, and sets it
+		nc.SetWriteDeadline(o.lastBy)
+	}
+	o.mu.Unlock()
+	o.rouse()
+}
+
+func (o *outbox) rouse() {
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}
+
+// finished returns the reason to end when nothing waits any more, else nil.
+func (o *outbox) finished() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.control) > 0 || len(o.parts) > 0 || len(o.uploads) > 0 {
+		return nil
+	}
+	return o.last
+}
+
+func (o *outbox) append(s Sending, nc net.Conn) bool {
+	o.mu.Lock()
+	if s.TakeBack {
+		o.dropped += len(o.uploads)
+		o.uploads = o.uploads[:0]
+		o.taken = true
+		if o.last == nil {
+			o.poked = true
+			nc.SetWriteDeadline(past) // a write that hangs ends at once
+		}
+	}
+	o.control = append(o.control, s.Control...)
+	o.parts = append(o.parts, s.Parts...)
+	o.uploads = append(o.uploads, s.Uploads...)
+	ok := len(o.control) <= maxPending
+	o.mu.Unlock()
+	o.rouse()
+	return ok
+}
+
+var past = time.Unix(1, 0)
+
+// swap returns what waits and leaves the emptied spares in its place; dropped are blocks
+// that were taken back meanwhile. The writer has nothing when it calls it.
+func (o *outbox) swap(spare pending) (got pending, dropped int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	got = pending{o.control, o.parts, o.uploads}
+	clear(spare.parts)
+	o.control, o.parts, o.uploads = emptied(spare.control), spare.parts[:0], spare.uploads[:0]
+	dropped, o.dropped, o.taken = o.dropped, 0, false
+	return got, dropped
+}
+
+// urgent returns the control bytes that wait, and leaves the rest where it is. last is set
+// when the connection is to end, taken when the writer is to drop the blocks it has.
+func (o *outbox) urgent(spare []byte) (control []byte, last error, taken bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	control = o.control
+	o.control = emptied(spare)
+	return control, o.last, o.taken
+}
+
+// takenBack reports whether the writer is to drop the blocks that it has, once, and how
+// many were dropped here.
+func (o *outbox) takenBack() (yes bool, dropped int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	yes, dropped = o.taken, o.dropped
+	o.taken, o.dropped = false, 0
+	return yes, dropped
+}
+
+// interrupted reports whether the latest write was ended by TakeBack.
+func (o *outbox) interrupted() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.poked
+}
+
+// deadline gives the next write its time. It reports false where that write has blocks in
+// it that were just taken back.
+func (c *Conn) deadline(blocks bool) (ok bool, err error) {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	switch {
+	case blocks && c.out.taken:
+		return false, nil
+	case c.out.last != nil && !c.out.poked:
+		return true, nil // Finish has set it
+	}
+	c.out.poked = false
+	by := time.Now().Add(writeTimeout)
+	if c.out.last != nil {
+		by = c.out.lastBy
+	}
+	return true, c.nc.SetWriteDeadline(by)
+}
+
+// emptied returns a buffer to be used again, unless it has become large: bitfields
+// are the exception, and not every connection is to keep the room of one.
+func emptied(b []byte) []byte {
+	const most = 16 << 10
+	if cap(b) > most {
+		return nil
+	}
+	return b[:0]
+}

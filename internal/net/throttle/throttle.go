@@ -1,0 +1,281 @@
+// Package throttle makes those wait who move bytes under limits: it drives the trees
+// of internal/decide/rate, which decides whose turn it is. A Limiter is one direction of an
+// engine, a Group what a torrent has of it, a Turn the place of one connection.
+//
+// Where no limit is set nothing waits, nothing is counted and nothing is locked: one
+// look at two atomics tells. Where one is, there is one mutex, held for a few lines, and
+// one timer, armed while somebody waits. No goroutine belongs to a Limiter.
+//
+// # Bytes under a limit
+//
+//  1. A peer's writer with blocks to send asks its Turn for a smooth amount (writer.turn in
+//     internal/net/peerconn/pace.go). If granted at once, they leave with the control bytes.
+//     Otherwise the control bytes leave alone, and the writer waits for its turn, its end or
+//     more control bytes, which again do not wait.
+//  2. A reader reads a smooth amount, hands it over, and waits until the payload in it was
+//     due (reader.pay). The peer's TCP window fills meanwhile.
+//  3. rate.Tree says whose turn it is; the Limiter wakes connections, on each claim and when
+//     its timer fires (decision 0096).
+package throttle
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"shoal/internal/decide/rate"
+	"shoal/internal/value/mono"
+)
+
+// Limiter is one direction of an engine.
+type Limiter struct {
+	now func() mono.Time
+
+	quantum atomic.Int64 // of the engine's limit; 0: none
+	each    atomic.Int64 // the limit of every single peer; 0: none
+
+	mu     sync.Mutex
+	tree   rate.Tree
+	timer  *time.Timer // nil while nobody waits
+	due    mono.Time   // of the timer
+	closed bool
+}
+
+// NewLimiter makes a limiter without limits.
+func NewLimiter(now func() mono.Time) *Limiter { return &Limiter{now: now} }
+
+// Close lets everybody through from now on.
+func (l *Limiter) Close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	l.quantum.Store(0)
+	l.each.Store(0)
+	now := l.now()
+	l.tree.SetLimit(now, l.tree.Root(), 0)
+	l.settle(now)
+}
+
+// SetLimit changes the limit of the whole, and that of every single peer for which its
+// torrent says nothing else; in bytes a second, 0 for none.
+func (l *Limiter) SetLimit(all, each int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return
+	}
+	now := l.now()
+	l.tree.SetLimit(now, l.tree.Root(), all)
+	l.quantum.Store(rate.Quantum(all))
+	l.each.Store(each)
+	l.fit(now, l.tree.Root())
+	l.settle(now)
+}
+
+// Limit gives the limit of the whole.
+func (l *Limiter) Limit() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.tree.Root().Limit()
+}
+
+// Group is the share of a torrent.
+type Group struct {
+	l       *Limiter
+	node    *rate.Node
+	quantum atomic.Int64 // of the torrent's limit
+	each    atomic.Int64 // of its peers; 0: what the engine says
+}
+
+// Group makes the share of a torrent. It need not be given back.
+func (l *Limiter) Group() *Group {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return &Group{l: l, node: l.tree.Add(l.tree.Root())}
+}
+
+// SetLimit changes the limit of the torrent, and that of each of its peers, as
+// Limiter.SetLimit does.
+func (g *Group) SetLimit(all, each int64) {
+	g.l.mu.Lock()
+	defer g.l.mu.Unlock()
+	if g.l.closed {
+		return
+	}
+	now := g.l.now()
+	g.l.tree.SetLimit(now, g.node, all)
+	g.quantum.Store(rate.Quantum(all))
+	g.each.Store(each)
+	g.l.fit(now, g.node)
+	g.l.settle(now)
+}
+
+// Ceiling is what all peers of the torrent together may have, by its own limit and by that
+// of the whole; 0 where there is neither.
+func (g *Group) Ceiling() int64 {
+	g.l.mu.Lock()
+	defer g.l.mu.Unlock()
+	all, own := g.l.tree.Root().Limit(), g.node.Limit()
+	if all == 0 || own > 0 && own < all {
+		return own
+	}
+	return all
+}
+
+// Share is what the torrent may expect while others share with it, 0 for no limit, and whether
+// one of its peers waits now.
+func (g *Group) Share() (limit int64, waits bool) {
+	g.l.mu.Lock()
+	defer g.l.mu.Unlock()
+	return g.node.Share()
+}
+
+// peer gives the limit of a single peer.
+func (g *Group) peer() int64 {
+	if each := g.each.Load(); each > 0 {
+		return each
+	}
+	return g.l.each.Load()
+}
+
+// fit gives those that wait at or below a node the limit of single peers as it is now.
+func (l *Limiter) fit(now mono.Time, n *rate.Node) {
+	for leaf := range l.tree.Waiting(n) {
+		leaf.Owner.(*seat).fit(now)
+	}
+}
+
+// seat is what the tree has of a connection.
+type seat struct {
+	g    *Group
+	node *rate.Node
+	c    chan struct{} // capacity 1: the claim is granted
+}
+
+func (s *seat) fit(now mono.Time) {
+	if each := s.g.peer(); each != s.node.Limit() {
+		s.g.l.tree.SetLimit(now, s.node, each)
+	}
+}
+
+// Turn is the place of one connection. The zero Turn has no limits. It is used by one
+// goroutine, and costs nothing before the first claim under a limit.
+type Turn struct {
+	g    *Group
+	seat *seat // nil before the first claim
+}
+
+// Turn makes a place in the group; a nil group has no limits.
+func (g *Group) Turn() Turn { return Turn{g: g} }
+
+// Quantum is how many bytes should be moved at once, so that it is smooth; 0 when there
+// is no limit.
+func (t *Turn) Quantum() int {
+	if t.g == nil {
+		return 0
+	}
+	lowest := t.g.l.quantum.Load()
+	for _, q := range [2]int64{t.g.quantum.Load(), rate.Quantum(t.g.peer())} {
+		if q > 0 && (lowest == 0 || q < lowest) {
+			lowest = q
+		}
+	}
+	return int(lowest)
+}
+
+// Ask reports whether n bytes may pass at once; else C tells when they may. It is not
+// called again before that, but for Leave.
+func (t *Turn) Ask(n int) bool {
+	if t.g == nil {
+		return true
+	}
+	l := t.g.l
+	now := l.now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t.join()
+	t.seat.fit(now)
+	ok := l.tree.Claim(now, t.seat.node, int64(n))
+	l.settle(now)
+	return ok
+}
+
+// C tells, once, that what was asked for may pass.
+func (t *Turn) C() <-chan struct{} { return t.seat.c }
+
+// Take waits until n bytes may pass. It reports false when done was closed first.
+func (t *Turn) Take(n int, done <-chan struct{}) bool {
+	if t.Ask(n) {
+		return true
+	}
+	select {
+	case <-t.C():
+		return true
+	case <-done:
+		t.Leave()
+		return false
+	}
+}
+
+// Charge counts n bytes that have passed already, as small messages do.
+func (t *Turn) Charge(n int) {
+	if t.g == nil || n <= 0 {
+		return
+	}
+	l := t.g.l
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t.join()
+	l.tree.Charge(t.seat.node, int64(n))
+}
+
+// Leave gives up what was asked for.
+func (t *Turn) Leave() {
+	if t.seat == nil {
+		return
+	}
+	l := t.g.l
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tree.Cancel(t.seat.node)
+	select {
+	case <-t.seat.c:
+	default:
+	}
+}
+
+// join puts the connection into the tree, once. The limiter's mutex is held.
+func (t *Turn) join() {
+	if t.seat == nil {
+		t.seat = &seat{g: t.g, node: t.g.l.tree.Add(t.g.node), c: make(chan struct{}, 1)}
+		t.seat.node.Owner = t.seat
+	}
+}
+
+// settle wakes those whose turn it is and arms the timer for the next. l.mu is held.
+func (l *Limiter) settle(now mono.Time) {
+	for _, n := range l.tree.Grant(now) {
+		n.Owner.(*seat).c <- struct{}{} // never waits: there is one claim at a time
+	}
+	due := l.tree.Deadline(now)
+	switch {
+	case due == mono.Never:
+		if l.timer != nil {
+			l.timer.Stop()
+			l.timer = nil
+		}
+	case l.timer == nil:
+		l.timer = time.AfterFunc(due.Sub(now), l.fire)
+		l.due = due
+	case due < l.due || now >= l.due:
+		l.timer.Reset(due.Sub(now))
+		l.due = due
+	}
+}
+
+// fire is called by the timer.
+func (l *Limiter) fire() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.settle(l.now())
+}

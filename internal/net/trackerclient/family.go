@@ -1,0 +1,143 @@
+package trackerclient
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"sync"
+	"time"
+
+	"shoal/internal/format/tracker"
+)
+
+// grace is how long the other family is waited for once one has answered: a path that
+// loses everything must not hold up what the answer leads to.
+const grace = 5 * time.Second
+
+// A way is one family to reach a tracker by (BEP 7): the address that we leave from, and
+// those that the tracker has.
+type way struct {
+	local netip.Addr
+	addrs []netip.Addr
+}
+
+// keep gives those of addrs that this way leads to.
+func (w way) keep(addrs []netip.Addr) []netip.Addr {
+	var same []netip.Addr
+	for _, a := range addrs {
+		if a = a.Unmap(); a.Is4() == w.local.Is4() {
+			same = append(same, a)
+		}
+	}
+	return same
+}
+
+// ways gives the families by which a tracker at addrs is to be asked: those that we are
+// reached by. A tracker that has none of them is asked by the one it has, where the
+// system may choose the address that we leave from: it knows peers all the same.
+func (c *Client) ways(addrs []netip.Addr) []way {
+	local := c.Local
+	if len(local) == 0 {
+		local = []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()}
+	}
+	var all []way
+	free := true
+	for _, l := range local {
+		w := way{local: l.Unmap()}
+		if w.addrs = w.keep(addrs); len(w.addrs) > 0 {
+			all = append(all, w)
+		}
+		free = free && l.IsUnspecified()
+	}
+	if len(all) == 0 && free && len(addrs) > 0 {
+		w := way{local: netip.IPv4Unspecified()}
+		if addrs[0].Unmap().Is6() {
+			w.local = netip.IPv6Unspecified()
+		}
+		w.addrs = w.keep(addrs)
+		all = append(all, w)
+	}
+	return all
+}
+
+// byEach asks by every way at the same time. What each brought is told to heard at once;
+// the answers are given as one. It is an error when all have failed.
+func byEach(ctx context.Context, ways []way, ask func(context.Context, way) (tracker.Response, error), heard func(tracker.Response)) (tracker.Response, error) {
+	if len(ways) == 1 {
+		a, err := ask(ctx, ways[0])
+		if err == nil {
+			heard(a)
+		}
+		return a, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var (
+		wg     sync.WaitGroup
+		mu     sync.Mutex
+		got    []tracker.Response
+		failed = make([]error, len(ways))
+		late   *time.Timer
+	)
+	for i, w := range ways {
+		wg.Go(func() {
+			a, err := ask(ctx, w)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				failed[i] = err
+				return
+			}
+			heard(a)
+			if got = append(got, a); late == nil {
+				late = time.AfterFunc(grace, cancel)
+			}
+		})
+	}
+	wg.Wait()
+	if late != nil {
+		late.Stop()
+	}
+	if len(got) == 0 {
+		return noResponse, worst(failed)
+	}
+	return join(got), nil
+}
+
+// noResponse is what stands for an answer that did not come.
+var noResponse = tracker.Response{Seeders: -1, Leechers: -1}
+
+// join makes one of the answers of a tracker: it is the same swarm, seen over two
+// families. The longer wait holds for both.
+func join(all []tracker.Response) tracker.Response {
+	one := all[0]
+	for _, r := range all[1:] {
+		one.Interval = max(one.Interval, r.Interval)
+		one.MinInterval = max(one.MinInterval, r.MinInterval)
+		one.Seeders = max(one.Seeders, r.Seeders)
+		one.Leechers = max(one.Leechers, r.Leechers)
+		if one.TrackerID == "" {
+			one.TrackerID = r.TrackerID
+		}
+		if one.Warning == "" {
+			one.Warning = r.Warning
+		}
+		if one.Note == "" {
+			one.Note = r.Note
+		}
+		one.Peers = append(one.Peers, r.Peers...)
+	}
+	one.Peers = one.Peers[:min(len(one.Peers), tracker.MaxPeers)]
+	return one
+}
+
+// worst gives the error that tells most: what the tracker itself said, else the first.
+func worst(all []error) error {
+	var failure *tracker.FailureError
+	for _, err := range all {
+		if errors.As(err, &failure) {
+			return err
+		}
+	}
+	return all[0]
+}

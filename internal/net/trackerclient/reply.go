@@ -1,0 +1,382 @@
+package trackerclient
+
+import (
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"compress/zlib"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"shoal/internal/format/tracker"
+)
+
+// Trackers are scripts and small programs, and many get the HTTP around their answer wrong:
+// lengths, encodings, status lines, codes. What they say is a bencoded dictionary, which
+// tells its own end. So the rules here are: HTTP says where to look first and when to stop
+// waiting; a complete dictionary counts wherever it is; only where there is none does it
+// matter what was wrong. Other clients differ in what they take: docs/field.md.
+
+const (
+	maxHeader  = 64 << 10            // bytes of a reply before its body
+	oneRead    = 16 << 10            // bytes that are asked of the connection at a time
+	maxWire    = 2 * tracker.MaxBody // bytes of a body with its chunk heads, before inflating
+	maxInform  = 5                   // informational replies (1xx) before the real one
+	maxLayers  = 3                   // compressions inside one another
+	maxLooks   = 32                  // times that an unfinished body is looked at for a whole dictionary
+	maxCookies = 16                  // of one reply
+	maxCookie  = 4 << 10             // bytes of each
+)
+
+// hurry is how long more is waited for once all that the head promised is there and holds
+// no dictionary: many lengths are too short.
+const hurry = 2 * time.Second
+
+// A reply is what one GET brought: a body, or where to look instead.
+type reply struct {
+	body     []byte
+	location string         // not empty for a redirect
+	cookies  []*http.Cookie // set by it
+	host     string         // who said so
+	from     netip.Addr     // the address that answered
+}
+
+// read takes a reply from the connection. soon, if it is not nil, is called once when
+// little more is to be waited for (decision 0140).
+func read(stream io.Reader, soon func()) (reply, error) {
+	in := &inbox{r: stream}
+	var h head
+	for range maxInform + 1 {
+		if h = in.head(); h.code < 100 || h.code > 199 {
+			break
+		}
+	}
+	switch {
+	case h.location != "" && h.isRedirect():
+		return reply{location: h.location, cookies: h.cookies}, nil
+	case h.code > 0 && h.code < 200:
+		return reply{}, &StatusError{Code: h.code}
+	}
+	body, ok := in.body(h, soon)
+	var ne net.Error
+	switch {
+	case ok:
+		return reply{body: body}, in.failure(h, body)
+	case errors.Is(in.err, ErrTooLong):
+		return reply{}, ErrTooLong
+	case errors.As(in.err, &ne):
+		return reply{}, in.err
+	case h.code != 0 && (h.code < 200 || h.code > 299):
+		return reply{}, &StatusError{Code: h.code, RetryIn: h.retry}
+	case in.short, !h.whole && len(body) == 0:
+		return reply{}, io.ErrUnexpectedEOF
+	case !h.whole:
+		return reply{}, ErrReply
+	}
+	return reply{body: body}, nil
+}
+
+// An inbox is what has come on a connection so far.
+type inbox struct {
+	r     io.Reader
+	all   []byte
+	at    int   // where what is read next begins
+	err   error // what ended it: io.EOF, ErrTooLong, or an error of the network
+	short bool  // the body is shorter than its head promised
+}
+
+// more reads on, and reports whether something came. most bounds what lies behind at.
+func (in *inbox) more(most int) bool {
+	if in.err != nil {
+		return false
+	}
+	if len(in.all)-in.at >= most {
+		in.err = ErrTooLong
+		return false
+	}
+	// It reads into what all has room for: a server that sends single bytes costs no buffer each.
+	in.all = slices.Grow(in.all, oneRead)
+	end := len(in.all)
+	n, err := in.r.Read(in.all[end : end+min(oneRead, most-(end-in.at))])
+	in.all = in.all[:end+n]
+	if in.err = err; errors.Is(err, io.ErrUnexpectedEOF) {
+		in.err = io.EOF // TLS that was closed without a word
+	}
+	return n > 0 || err == nil
+}
+
+// line takes the next line of a head, without its end.
+func (in *inbox) line() (string, bool) {
+	for looked := in.at; ; {
+		if i := bytes.IndexByte(in.all[looked:], '\n'); i >= 0 {
+			end := looked + i
+			line := strings.TrimRight(string(in.all[in.at:end]), "\r")
+			in.at = end + 1
+			return line, true
+		}
+		looked = len(in.all)
+		if !in.more(maxHeader) {
+			return "", false
+		}
+	}
+}
+
+// A head is what matters of the lines before a body.
+type head struct {
+	whole    bool // it began as one, and an empty line ended it
+	code     int  // 0 when the status line has none
+	length   int  // -1 when it is not said, or is not a length
+	chunked  bool
+	deflate  bool // the body is said to be deflated
+	location string
+	retry    time.Duration
+	cookies  []*http.Cookie
+}
+
+func (h head) isRedirect() bool {
+	switch h.code {
+	case 300, 301, 302, 303, 307, 308:
+		return true
+	}
+	return false
+}
+
+// head reads a status line and the lines up to an empty one. Where that is not what came,
+// all of it is the body, as before HTTP/1.0.
+func (in *inbox) head() head {
+	begin := in.at
+	none := head{length: -1}
+	line, ok := in.line()
+	for ok && strings.TrimSpace(line) == "" && in.at-begin < 64 {
+		line, ok = in.line() // blank lines of a script
+	}
+	if !ok || !isStatus(line) {
+		in.at = begin
+		return none
+	}
+	h := head{length: -1, code: statusCode(line)}
+	for {
+		if line, ok = in.line(); ok && in.at-begin > maxHeader {
+			in.err = ErrTooLong
+			ok = false
+		}
+		if !ok {
+			in.at = begin
+			none.code = h.code
+			return none
+		}
+		if strings.TrimSpace(line) == "" {
+			h.whole = true
+			return h
+		}
+		h.field(line)
+	}
+}
+
+// isStatus reports whether a line begins as a status line does, in any version.
+func isStatus(line string) bool {
+	word, _, _ := strings.Cut(strings.TrimSpace(strings.TrimPrefix(line, "\xef\xbb\xbf")), " ")
+	word = strings.ToUpper(word)
+	return strings.HasPrefix(word, "HTTP/") || word == "HTTP" || word == "ICY"
+}
+
+// statusCode returns the first word of three digits, or 0.
+func statusCode(line string) int {
+	for word := range strings.FieldsSeq(line) {
+		if n, err := strconv.Atoi(word); err == nil && len(word) == 3 {
+			return n
+		}
+	}
+	return 0
+}
+
+// field takes one header line. Of those that come twice the last that makes sense counts.
+func (h *head) field(line string) {
+	name, value, _ := strings.Cut(line, ":")
+	value = strings.TrimSpace(value)
+	switch strings.ToLower(strings.TrimSpace(name)) {
+	case "content-length":
+		if n, err := strconv.ParseUint(value, 10, 31); err == nil {
+			h.length = max(h.length, int(n))
+		}
+	case "transfer-encoding":
+		h.chunked = h.chunked || strings.Contains(strings.ToLower(value), "chunked")
+	case "content-encoding":
+		h.deflate = h.deflate || strings.Contains(strings.ToLower(value), "deflate")
+	case "location":
+		if len(value) <= tracker.MaxURL {
+			h.location = value
+		}
+	case "retry-after":
+		if n, err := strconv.ParseUint(value, 10, 31); err == nil {
+			h.retry = min(time.Duration(n)*time.Second, tracker.MaxInterval)
+		}
+	case "set-cookie":
+		if c, err := http.ParseSetCookie(value); err == nil && len(value) <= maxCookie && len(h.cookies) < maxCookies {
+			h.cookies = append(h.cookies, c)
+		}
+	}
+}
+
+// body reads until a dictionary is complete, or until nothing more is to come, and
+// reports whether there is one.
+func (in *inbox) body(h head, soon func()) ([]byte, bool) {
+	c := chunks{bad: !h.chunked}
+	looks, waited := 0, false
+	var end ending
+	for {
+		raw := in.all[in.at:]
+		c.feed(raw)
+		plain := raw
+		if h.chunked {
+			plain = c.body
+		}
+		// A server that keeps the connection open would have us wait.
+		if end.of(plain) == 'e' && looks < maxLooks {
+			if looks++; tracker.Begins(plain) {
+				return plain, true
+			}
+		}
+		promised := h.length >= 0 && !h.chunked && len(raw) >= h.length || c.done || h.code == 204 || h.code == 304
+		if promised && !waited {
+			waited = true
+			if dict, ok := in.find(h, &c); ok {
+				return dict, true
+			}
+			if soon != nil {
+				soon()
+			}
+		}
+		if !in.more(maxWire) {
+			break
+		}
+	}
+	raw := in.all[in.at:]
+	if dict, ok := in.find(h, &c); ok {
+		return dict, true
+	}
+	if waited && !errors.Is(in.err, ErrTooLong) {
+		in.err = io.EOF // all that was promised came; the wait was for a wrong promise
+	}
+	in.short = h.whole && (h.chunked && !c.done || !h.chunked && len(raw) < h.length)
+	if h.chunked {
+		raw = c.body
+	}
+	return raw, false
+}
+
+// An ending is the last byte of a body that is no blank. It looks at each byte once: a body
+// of blanks that comes in small pieces would cost the square of its length (decision 0178).
+type ending struct {
+	seen int // bytes that were looked at
+	last byte
+}
+
+// of looks at body, which has grown since the last time.
+func (e *ending) of(body []byte) byte {
+	if fresh := bytes.TrimRight(body[e.seen:], "\r\n\t \x00"); len(fresh) > 0 {
+		e.last = fresh[len(fresh)-1]
+	}
+	e.seen = len(body)
+	return e.last
+}
+
+// find looks for a complete dictionary in a body: as its head has it, as it came, and with
+// the head, which may not be one.
+func (in *inbox) find(h head, c *chunks) ([]byte, bool) {
+	if h.chunked {
+		if dict, ok := in.inflated(c.body, h.deflate, maxLayers); ok {
+			return dict, true
+		}
+	}
+	return in.inflated(in.all[in.at:], h.deflate, maxLayers)
+}
+
+// inflated looks for a dictionary in b as it is, and then in what b is the compressed form
+// of, whatever the head said.
+func (in *inbox) inflated(b []byte, deflate bool, layers int) ([]byte, bool) {
+	if dict, ok := tracker.Find(b); ok {
+		return dict, true
+	}
+	if layers == 0 || len(b) < 2 {
+		return nil, false
+	}
+	var z io.Reader
+	var err error
+	switch {
+	case b[0] == 0x1f && b[1] == 0x8b:
+		z, err = gzip.NewReader(bytes.NewReader(b))
+	case b[0]&0x0f == 8 && (uint(b[0])<<8|uint(b[1]))%31 == 0:
+		z, err = zlib.NewReader(bytes.NewReader(b))
+	case deflate:
+		z = flate.NewReader(bytes.NewReader(b))
+	default:
+		return nil, false
+	}
+	if err != nil {
+		return nil, false
+	}
+	// What was inflated before an error may be whole all the same: checksums at the end
+	// are often wrong or cut off.
+	plain, _ := io.ReadAll(io.LimitReader(z, tracker.MaxBody+1))
+	if len(plain) > tracker.MaxBody {
+		in.err = ErrTooLong
+		plain = plain[:tracker.MaxBody]
+	}
+	return in.inflated(plain, deflate, layers-1)
+}
+
+// failure gives what a dictionary that came with a status other than success leads to:
+// nothing but the wait that the head asks for, where the tracker says no.
+func (in *inbox) failure(h head, dict []byte) error {
+	var failure *tracker.FailureError
+	if _, err := tracker.ParseResponse(dict); errors.As(err, &failure) && failure.RetryIn == 0 && h.retry > 0 {
+		failure.RetryIn = h.retry
+		return failure
+	}
+	return nil
+}
+
+// chunks takes a chunked body apart (RFC 9112, 7.1) as far as it goes.
+type chunks struct {
+	body []byte
+	at   int  // where the next chunk's head begins
+	left int  // bytes of the chunk that are still to come
+	done bool // the last chunk was there
+	bad  bool // what follows is no chunk
+}
+
+// feed takes raw, which has grown since the last time.
+func (c *chunks) feed(raw []byte) {
+	for !c.done && !c.bad {
+		if c.left > 0 {
+			n := min(c.left, len(raw)-c.at)
+			c.body = append(c.body, raw[c.at:c.at+n]...)
+			c.at, c.left = c.at+n, c.left-n
+			if c.left > 0 {
+				return
+			}
+		}
+		end := bytes.IndexByte(raw[c.at:], '\n')
+		if end < 0 {
+			c.bad = len(raw)-c.at > 1024 // no head is that long
+			return
+		}
+		size, _, _ := strings.Cut(string(raw[c.at:c.at+end]), ";")
+		c.at += end + 1
+		if size = strings.TrimSpace(size); size == "" {
+			continue // the end of the chunk before
+		}
+		n, err := strconv.ParseUint(size, 16, 31)
+		c.bad = err != nil
+		c.done = err == nil && n == 0
+		c.left = int(n)
+	}
+}

@@ -1,0 +1,299 @@
+// Package trackerd is a tracker over HTTP (BEP 3, 7, 23, 24, 48) and UDP (BEP 15, 41) for
+// private swarms, tests and the lab. What it answers is decided by package roster; this
+// package moves the bytes, within bounds: of connections, of time, of what is read, and of
+// how often one address asks.
+//
+// Over UDP nothing is kept for those that have not shown that they are where they say, and
+// they get no more bytes than they sent: nobody can have it flood somebody else.
+package trackerd
+
+import (
+	"bytes"
+	crand "crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"shoal/internal/decide/roster"
+	"shoal/internal/format/tracker"
+	"shoal/internal/net/netio"
+	"shoal/internal/net/serving"
+	"shoal/internal/value/infohash"
+	"shoal/internal/value/mono"
+)
+
+const (
+	// maxConns bounds the HTTP connections at each address that is listened on; each is
+	// done within seconds, and one that has asked nothing gives way when all are taken.
+	maxConns    = 1024
+	readTimeout = 5 * time.Second // for the head of a request, which is all there is
+	sendTimeout = 10 * time.Second
+	maxHeader   = 16 << 10
+
+	// What one datagram holds without being cut on its way.
+	maxPeers4 = 200
+	maxPeers6 = 70
+
+	readPause = 100 * time.Millisecond // after an error of the socket that is not its end
+)
+
+// Config is what a Server is made with.
+type Config struct {
+	Network netio.Network
+	Listen  []netip.AddrPort // for TCP and UDP alike; port 0 picks one
+	Roster  roster.Config
+	Log     *slog.Logger // default: discarded
+}
+
+// Stats is what a tracker has done and holds.
+type Stats struct {
+	roster.Stats
+	Announces uint64 // answered, over both protocols
+	Scrapes   uint64 // the same
+	Refused   uint64 // with a reason
+	Dropped   uint64 // not answered: no packet of a client, or too many from there
+}
+
+// Server is a tracker at work.
+type Server struct {
+	log   *slog.Logger
+	begun time.Time
+	key   roster.Key
+
+	mu     sync.Mutex // for one question, and never while anybody waits
+	roster *roster.Roster
+	limit  roster.Limit
+	stats  Stats
+	closed bool
+
+	addrs   []netip.AddrPort
+	servers []*http.Server
+	packets []netio.PacketConn
+	wg      sync.WaitGroup // loops and requests
+}
+
+// New opens the ports. The tracker is up when it returns.
+func New(cfg Config) (*Server, error) {
+	s := &Server{log: cfg.Log, begun: time.Now()}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	var seed [16]byte
+	crand.Read(s.key[:])
+	crand.Read(seed[:])
+	s.roster = roster.New(cfg.Roster, rand.New(rand.NewPCG(binary.LittleEndian.Uint64(seed[:8]), binary.LittleEndian.Uint64(seed[8:]))))
+	for _, at := range cfg.Listen {
+		l, pc, err := netio.ListenBoth(cfg.Network, at)
+		if err != nil {
+			s.Close()
+			return nil, err
+		}
+		s.serve(l, pc)
+	}
+	if len(s.addrs) == 0 {
+		return nil, errors.New("no address to listen on")
+	}
+	return s, nil
+}
+
+// Addrs are the addresses bound, with their real ports.
+func (s *Server) Addrs() []netip.AddrPort { return s.addrs }
+
+// Stats gives what was done so far.
+func (s *Server) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.stats
+	st.Stats = s.roster.Stats(s.now())
+	return st
+}
+
+// Close gives up the ports and waits until nothing is left running.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	s.closed = true // no request begins any more
+	s.mu.Unlock()
+	var failed error
+	for _, h := range s.servers {
+		failed = errors.Join(failed, h.Close())
+	}
+	for _, p := range s.packets {
+		failed = errors.Join(failed, p.Close())
+	}
+	s.wg.Wait()
+	return failed
+}
+
+func (s *Server) now() mono.Time { return mono.Start.Add(time.Since(s.begun)) }
+
+// serve answers at one address.
+func (s *Server) serve(l net.Listener, pc netio.PacketConn) {
+	h := &http.Server{
+		Handler:           http.HandlerFunc(s.http),
+		ReadHeaderTimeout: readTimeout, ReadTimeout: readTimeout, WriteTimeout: sendTimeout, MaxHeaderBytes: maxHeader,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	// A client asks every half hour: a connection kept is a place taken.
+	h.SetKeepAlivesEnabled(false)
+	s.addrs = append(s.addrs, netio.AddrPort(l.Addr()))
+	s.servers = append(s.servers, h)
+	s.packets = append(s.packets, pc)
+	s.wg.Go(func() {
+		if err := serving.Serve(h, l, maxConns); !errors.Is(err, http.ErrServerClosed) {
+			s.log.Error("HTTP tracker ended", "err", err)
+		}
+	})
+	s.wg.Go(func() { s.datagrams(pc) })
+}
+
+// http answers one GET.
+func (s *Server) http(w http.ResponseWriter, r *http.Request) {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	var answer func(mono.Time, netip.Addr, string) []byte
+	switch {
+	case err != nil || r.Method != http.MethodGet:
+		http.Error(w, "only GET is answered", http.StatusMethodNotAllowed)
+		return
+	case r.URL.Path == "/announce":
+		answer = s.announce
+	case r.URL.Path == "/scrape":
+		answer = s.scrape
+	default:
+		http.NotFound(w, r)
+		return
+	}
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return
+	}
+	s.wg.Add(1)
+	defer s.wg.Done()
+	now, addr := s.now(), from.Addr().Unmap()
+	var body []byte
+	if s.limit.Allow(now, addr) {
+		body = answer(now, addr, r.URL.RawQuery)
+	} else {
+		s.stats.Dropped++
+	}
+	s.mu.Unlock()
+	if body == nil {
+		w.Header().Set("Retry-After", fmt.Sprint(int(roster.LimitEvery/time.Second)))
+		http.Error(w, "too many requests from your address", http.StatusTooManyRequests)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Write(body)
+}
+
+// announce answers an announce over HTTP. s.mu is held.
+func (s *Server) announce(now mono.Time, from netip.Addr, query string) []byte {
+	p, err := tracker.ParseQuery(query)
+	if err != nil {
+		return s.refuse(err)
+	}
+	a, err := s.roster.Announce(now, from, p)
+	if err != nil {
+		return s.refuse(err)
+	}
+	s.stats.Announces++
+	return tracker.AppendResponse(nil, a.Interval, a.Counts, a.Peers, from)
+}
+
+// scrape answers a scrape over HTTP. s.mu is held.
+func (s *Server) scrape(now mono.Time, _ netip.Addr, query string) []byte {
+	hashes, err := tracker.ParseScrapeQuery(query)
+	if err != nil {
+		return s.refuse(err)
+	}
+	slices.SortFunc(hashes, func(a, b infohash.Hash) int { return bytes.Compare(a[:], b[:]) })
+	var known []infohash.Hash
+	var counts []tracker.Counts
+	for _, h := range slices.Compact(hashes) {
+		if c, ok := s.roster.Scrape(now, h); ok {
+			known, counts = append(known, h), append(counts, c)
+		}
+	}
+	s.stats.Scrapes++
+	return tracker.AppendScrape(nil, known, counts)
+}
+
+func (s *Server) refuse(err error) []byte {
+	s.stats.Refused++
+	return tracker.AppendFailure(nil, err.Error())
+}
+
+// datagrams answers packets until the socket is closed.
+func (s *Server) datagrams(pc netio.PacketConn) {
+	// What is longer than a packet can be is cut, and then it is none.
+	b := make([]byte, 98+2*(tracker.MaxURL+512))
+	var out []byte
+	for {
+		n, from, err := pc.ReadFrom(b)
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil:
+			time.Sleep(readPause)
+			continue
+		}
+		if out = s.packet(out[:0], b[:n], from.Addr()); len(out) == 0 {
+			continue
+		}
+		if err := pc.WriteTo(out, from); err != nil {
+			s.log.Debug("answer a packet", "to", from, "err", err)
+		}
+	}
+}
+
+// packet appends the answer to a packet; nothing when it gets none.
+func (s *Server) packet(out, b []byte, from netip.Addr) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	r, err := tracker.ParseUDPRequest(b)
+	switch {
+	case err != nil:
+		s.stats.Dropped++
+		return out
+	case r.Action == tracker.ActionConnect:
+		return tracker.AppendUDPConnected(out, r.TID, s.key.ConnectionID(now, from))
+	case !s.key.Knows(now, from, r.Conn):
+		s.stats.Refused++
+		return tracker.AppendUDPError(out, r.TID, "connection ID unknown")
+	case !s.limit.Allow(now, from):
+		s.stats.Dropped++
+		return out
+	case r.Action == tracker.ActionScrape:
+		s.stats.Scrapes++
+		counts := make([]tracker.Counts, len(r.Hashes))
+		for i, h := range r.Hashes {
+			counts[i], _ = s.roster.Scrape(now, h)
+		}
+		return tracker.AppendUDPScraped(out, r.TID, counts)
+	}
+	most := maxPeers4
+	if from.Is6() {
+		most = maxPeers6
+	}
+	if r.Params.NumWant < 0 {
+		r.Params.NumWant = roster.DefaultWanted
+	}
+	r.Params.NumWant = min(r.Params.NumWant, most)
+	a, err := s.roster.Announce(now, from, r.Params)
+	if err != nil {
+		s.stats.Refused++
+		return tracker.AppendUDPError(out, r.TID, err.Error())
+	}
+	s.stats.Announces++
+	return tracker.AppendUDPAnnounced(out, r.TID, a.Interval, a.Counts, a.Peers)
+}
