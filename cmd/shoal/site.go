@@ -88,13 +88,6 @@ func (s *site) roots() (all []string) {
 // httpPort is the one that browsers leave away.
 const httpPort = 80
 
-// whole reports whether all that is wanted is here and verified, as of now.
-func (s *site) whole() bool {
-	return !slices.ContainsFunc(s.t.Files(), func(f shoal.File) bool {
-		return f.Priority != shoal.PrioritySkip && f.Verified < f.Length
-	})
-}
-
 // links gives the address of each file.
 func (s *site) links(root string) (out []string) {
 	for _, f := range s.t.Files() {

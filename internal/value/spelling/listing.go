@@ -43,7 +43,6 @@ const maxMatches = 8
 
 // Listing is what lies in one folder, made to be searched for many names.
 type Listing struct {
-	names map[string]bool
 	keys  map[string][]int32 // by key, of the name and of the name without its suffix; nil until needed
 	stems map[string][]int32 // by key of the name without suffix and extension
 	list  []Match
@@ -51,17 +50,13 @@ type Listing struct {
 
 // NewListing makes a Listing of the names in a folder, in any order.
 func NewListing(names []string) *Listing {
-	l := &Listing{names: make(map[string]bool, len(names)), list: make([]Match, 0, len(names))}
+	l := &Listing{list: make([]Match, 0, len(names))}
 	names = slices.Sorted(slices.Values(names))
 	for _, n := range names {
-		l.names[n] = true
 		l.list = append(l.list, Match{Name: n})
 	}
 	return l
 }
-
-// Has reports whether a name lies in the folder, written exactly so.
-func (l *Listing) Has(name string) bool { return l.names[name] }
 
 func (l *Listing) index() {
 	if l.keys != nil {
