@@ -16,7 +16,8 @@ import (
 // the files of one torrent: to a file or a folder, inside or outside, over any number of
 // further links. Links are looked for once, when the torrent is first opened (KnownLinks).
 // Where they lead is opened then and held open, so a link that somebody plants or changes
-// later leads nowhere. See decision 0131.
+// later leads nowhere; beyond a bound (partOfLinks) the folder there is opened for each use, and
+// must be the same. See decision 0131.
 //
 // Names are those of the torrent, as if there were no links. Renaming and removing act on the
 // link, never on a file that it leads to; what lies in a linked folder is the torrent's, and
@@ -256,7 +257,7 @@ func (f *following) follow(name, text string, info fs.FileInfo) error {
 	default:
 		return fmt.Errorf("%w: it %s, a %s", ErrUnsafe, says, noun(behind.Mode()))
 	}
-	if l.fs, err = f.pool.Folder(dir); err != nil {
+	if l.fs, err = f.pool.linkFolder(dir); err != nil {
 		return err
 	}
 	// What was resolved is what was opened, whoever was quick in between.

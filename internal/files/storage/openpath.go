@@ -181,7 +181,7 @@ func (r *openPath) enter(at *os.Root, name string, seen fs.FileInfo) error {
 // there it is that folder; else it is the root, which walks. What do returns is named in full.
 func near[T any](root PatientRoot, name string, do func(in PatientRoot, name string) (T, error)) (T, error) {
 	dir, base := path.Split(name)
-	if dir == "" || !holdsFolders || !fs.ValidPath(name) || strings.Count(dir, "/") > mostStops {
+	if dir == "" || !holdsFolders || !ValidPath(name) || strings.Count(dir, "/") > mostStops {
 		return do(root, name)
 	}
 	r := paths.take(root.Root, dir)

@@ -20,8 +20,9 @@ type Pool struct {
 	open int        // places taken, by open files and by files being opened
 	idle list       // open files not in use, oldest first
 
-	folders    map[string]*sharedFolder // by path
-	openFolder func(dir string) (FS, error)
+	folders     map[string]*sharedFolder // by path
+	behindLinks int                      // of these, the ones that a link of the user leads to
+	openFolder  func(dir string) (FS, error)
 }
 
 // OpenFoldersWith has Folder open folders in another way: those of a twin of the operating

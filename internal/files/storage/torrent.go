@@ -56,6 +56,8 @@ type sharedFolder struct {
 	pool *Pool
 	dir  string
 	uses int // guarded by Pool.mu
+
+	behindLink bool // counted in Pool.behindLinks; guarded by Pool.mu
 }
 
 // Folder opens the folder at dir, or shares it with those who have it open.
@@ -190,6 +192,9 @@ func (f *sharedFolder) Close() error {
 	last := f.uses == 0
 	if last && f.pool.folders[f.dir] == f {
 		delete(f.pool.folders, f.dir)
+	}
+	if last && f.behindLink {
+		f.pool.behindLinks--
 	}
 	f.pool.mu.Unlock()
 	if last {
