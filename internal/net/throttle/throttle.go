@@ -36,8 +36,9 @@ type Limiter struct {
 
 	mu     sync.Mutex
 	tree   rate.Tree
-	timer  *time.Timer // nil while nobody waits
-	due    mono.Time   // of the timer
+	timer  *time.Timer // nil before a claim has waited
+	armed  bool        // the timer runs
+	due    mono.Time   // time at which it fires
 	closed bool
 }
 
@@ -260,16 +261,16 @@ func (l *Limiter) settle(now mono.Time) {
 	due := l.tree.Deadline(now)
 	switch {
 	case due == mono.Never:
-		if l.timer != nil {
+		if l.armed {
 			l.timer.Stop()
-			l.timer = nil
+			l.armed = false
 		}
 	case l.timer == nil:
 		l.timer = time.AfterFunc(due.Sub(now), l.fire)
-		l.due = due
-	case due < l.due || now >= l.due:
-		l.timer.Reset(due.Sub(now))
-		l.due = due
+		l.due, l.armed = due, true
+	case !l.armed || due < l.due || now >= l.due:
+		l.timer.Reset(due.Sub(now)) // the same timer, since a new one for each claim would be garbage
+		l.due, l.armed = due, true
 	}
 }
 
