@@ -11,7 +11,7 @@ import (
 	"shoal/internal/engine"
 	"shoal/internal/files/catalogue"
 	"shoal/internal/files/content"
-	"shoal/internal/files/journals"
+	"shoal/internal/files/erase"
 	"shoal/internal/value/infohash"
 	"shoal/internal/value/printable"
 )
@@ -101,15 +101,61 @@ func (e *Engine) StartTorrent(infoHash, dir string) (*Torrent, error) {
 	return handle(t), nil
 }
 
-// Remove stops a torrent, if it runs, and forgets it: when Remove returns nil it will
-// not come back. Its files stay as they are. The error is ErrUnknown, or says why it
-// could not be made durable.
-func (e *Engine) Remove(ctx context.Context, infoHash string) error {
+// RemoveOptions say what goes with a torrent that is removed.
+type RemoveOptions struct {
+	// DeleteFiles removes the files that are the torrent's own: those that the journal in
+	// StateDir vouches for, or that hold a piece of it and nothing else. What else lies in their
+	// place stays, and so do files that another torrent has, and what is behind a symbolic
+	// link; the result lists it. Folders go when they are empty (decision 0180).
+	DeleteFiles bool
+}
+
+// RemoveResult is what became of the files of a torrent that was removed. It is empty without
+// RemoveOptions.DeleteFiles.
+type RemoveResult struct {
+	Removed []string // absolute paths
+	Freed   int64    // bytes that these files held
+	Left    []LeftFile
+}
+
+// LeftFile is a file that has a torrent's name and was not removed.
+type LeftFile struct {
+	Path string // absolute
+	Why  string // printable
+	Err  error  // from the system; nil where the file stays because it is not the torrent's alone
+}
+
+// Remove stops a torrent, if it runs, and takes it off the list: when Remove returns nil it will
+// not come back. Its files stay, unless opt says otherwise. The error is ErrUnknown, or says
+// why it could not be made durable; with DeleteFiles also that a folder is missing
+// (fs.ErrNotExist): then the torrent has stopped, and is still on the list.
+func (e *Engine) Remove(ctx context.Context, infoHash string, opt RemoveOptions) (RemoveResult, error) {
 	h, err := parseHash(infoHash)
 	if err != nil {
-		return err
+		return RemoveResult{}, err
 	}
-	return publicError(e.e.Remove(ctx, h))
+	if !opt.DeleteFiles {
+		return RemoveResult{}, publicError(e.e.Remove(ctx, h))
+	}
+	res, err := e.e.Erase(ctx, h)
+	return removeResult(res), publicError(err)
+}
+
+// Remove is Engine.Remove for the torrent. Stop ends it, too, and keeps it on the list.
+func (t *Torrent) Remove(ctx context.Context, opt RemoveOptions) (RemoveResult, error) {
+	if !opt.DeleteFiles {
+		return RemoveResult{}, publicError(t.t.Engine().Remove(ctx, t.t.InfoHash()))
+	}
+	res, err := t.t.Engine().Erase(ctx, t.t.InfoHash())
+	return removeResult(res), publicError(err)
+}
+
+func removeResult(in erase.Result) RemoveResult {
+	out := RemoveResult{Removed: in.Removed, Freed: in.Freed}
+	for _, l := range in.Left {
+		out.Left = append(out.Left, LeftFile{Path: l.Path, Why: printable.Of(l.Why), Err: clean(l.Err)})
+	}
+	return out
 }
 
 // Save makes durable what is known now: what is remembered, and which pieces were found in
@@ -121,7 +167,7 @@ func (e *Engine) Save(ctx context.Context) error { return publicError(e.e.Save(c
 // then it is as that has written it, totals up to a minute ago. How much of each torrent is
 // there comes from its journal, which is never far behind.
 func ListRemembered(ctx context.Context, stateDir string) ([]Remembered, []Problem, error) {
-	_, lo, done, err := openRemembered(stateDir)
+	lo, done, err := openRemembered(stateDir)
 	if errors.Is(err, ErrInUse) {
 		lo, err = engine.PeekCatalogue(stateDir)
 		err = publicError(err)
@@ -143,42 +189,26 @@ func ListRemembered(ctx context.Context, stateDir string) ([]Remembered, []Probl
 
 // Forget is Engine.Remove for a folder of state that no engine has: the error is
 // ErrInUse when one does, or ErrUnknown.
-func Forget(ctx context.Context, stateDir, infoHash string) error {
+func Forget(ctx context.Context, stateDir, infoHash string, opt RemoveOptions) (RemoveResult, error) {
 	h, err := parseHash(infoHash)
 	if err != nil {
-		return err
+		return RemoveResult{}, err
 	}
-	c, lo, done, err := openRemembered(stateDir)
-	if err == nil && lo == nil {
-		err = fmt.Errorf("%w: %s", ErrUnknown, infoHash)
+	if _, err := os.Stat(engine.CatalogueDir(stateDir)); errors.Is(err, fs.ErrNotExist) {
+		return RemoveResult{}, fmt.Errorf("%w: %s", ErrUnknown, infoHash)
 	}
-	if err != nil {
-		return err
-	}
-	err = c.Remove(h)
-	if errors.Is(err, catalogue.ErrUnknown) {
-		err = fmt.Errorf("%w: %s", ErrUnknown, infoHash)
-	}
-	if err = errors.Join(err, done(ctx)); err != nil {
-		return err
-	}
-	for i := range lo.Entries {
-		if en := &lo.Entries[i]; en.InfoHash == h && en.Dir != "" {
-			// One that stays costs a few bytes, and goes when its time has come.
-			_ = journals.Remove(stateDir, en.Dir, h)
-		}
-	}
-	return nil
+	res, err := engine.Forget(ctx, stateDir, h, opt.DeleteFiles)
+	return removeResult(res), publicError(err)
 }
 
 // openRemembered opens the torrents in a folder of state; nothing, and lo nil, when
 // there are none. done gives them up.
-func openRemembered(stateDir string) (c *catalogue.Catalogue, lo *catalogue.Loaded, done func(context.Context) error, err error) {
+func openRemembered(stateDir string) (lo *catalogue.Loaded, done func(context.Context) error, err error) {
 	if _, err := os.Stat(engine.CatalogueDir(stateDir)); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, nil, nil
+		return nil, nil, nil
 	}
-	c, lo, done, err = engine.OpenCatalogue(stateDir)
-	return c, lo, done, publicError(err)
+	_, lo, done, err = engine.OpenCatalogue(stateDir)
+	return lo, done, publicError(err)
 }
 
 func parseHash(s string) (infohash.Hash, error) {

@@ -55,7 +55,7 @@ func key(section string, e map[string]any) string { return section + ":" + e["ev
 // of the time is checked by itself.
 var optional = []string{
 	"time", "external_ip", "warning", "hint", "text", "error", "to", "why", "c_from", "bitfields", "comment", "created_by", "creation_date", "pad", "executable", "number", "source", "external",
-	"last_down", "last_up", "contacts", "waiting", "gives_up", "more", "short",
+	"last_down", "last_up", "contacts", "waiting", "gives_up", "more", "short", "removed", "freed",
 }
 
 // checkDocumented holds an event that a command printed against its example: the

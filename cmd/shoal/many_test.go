@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -11,6 +12,43 @@ import (
 
 	"shoal"
 )
+
+// With --delete-files forget removes what is the torrent's, and names what stays.
+func TestForgetDeletesFiles(t *testing.T) {
+	s := newShare(t)
+	seeder, addr := seedFrom(t, s.dir, s.torrent, "--no-dht")
+	state, dir := filepath.Join(t.TempDir(), "state"), filepath.Join(t.TempDir(), "downloads")
+	r := start(t, "run", "--state", state, "--no-dht", "--listen", "127.0.0.1:0", s.torrent, "--dir", dir, "--peer", addr)
+	r.await("finished", nil)
+	r.signals <- syscall.SIGTERM
+	r.finish(exitDone, "complete")
+	seeder.signals <- syscall.SIGTERM
+	seeder.finish(exitDone, "complete")
+	first := ""
+	if err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		if err == nil && first == "" && d.Type().IsRegular() {
+			first = p
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(first, []byte("another file"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	r = start(t, "forget", "files", "--delete-files", "--state", state)
+	if e := r.await("left", nil); e["path"] != first || e["why"] == "" {
+		t.Errorf("left: %v", e)
+	}
+	if e := r.await("forgotten", nil); number(t, e, "removed") < 1 {
+		t.Errorf("forgotten: %v", e)
+	}
+	r.finish(exitDone, "complete")
+	if _, err := os.Stat(first); err != nil {
+		t.Error(err)
+	}
+	start(t, "list", "--state", state).finish(exitDone, "complete")
+}
 
 // What run fetches it goes on with at the next run, without a word and without hashing;
 // list shows it, forget takes it off the list and leaves the files.

@@ -36,6 +36,15 @@ type forgottenEvent struct {
 	InfoHash string `json:"info_hash"`
 	Name     string `json:"name"`
 	Dir      string `json:"dir"`
+	Removed  int    `json:"removed,omitempty"` // files
+	Freed    int64  `json:"freed,omitempty"`   // bytes
+}
+
+// leftEvent is a file that --delete-files does not remove.
+type leftEvent struct {
+	InfoHash string `json:"info_hash"`
+	Path     string `json:"path"`
+	Why      string `json:"why"`
 }
 
 type forgotEvent struct {
@@ -65,14 +74,20 @@ It can be asked while shoal run is up; what was sent is up to a minute old then.
 
 func forgetCommand(out *output) *cobra.Command {
 	var n netFlags
+	var deleteFiles bool
 	cmd := &cobra.Command{
 		Use:   "forget TORRENT...",
 		Short: "Take torrents off the list of shoal run, and leave their files",
 		Long: `Take torrents off the list of shoal run. Their files stay as they are. A TORRENT is
 its name, its info-hash, or the first digits of that, six at least. Either all are
-found and forgotten, or none is. It is for when no shoal run is up.`,
+found and forgotten, or none is. It is for when no shoal run is up.
+
+--delete-files removes the files that are the torrent's own, and the folders that are
+empty then. Other files stay, each with a line that says why: one that was changed or
+replaced, that another torrent has, or that lies behind a symbolic link.`,
 		Example: `  shoal forget debian-13.1.0-amd64-netinst.iso
-  shoal forget 2b66980093bc`,
+  shoal forget 2b66980093bc
+  shoal forget --delete-files 2b66980093bc`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if slices.Contains(args, "") {
 				return emptyName(cmd)
@@ -83,9 +98,10 @@ found and forgotten, or none is. It is for when no shoal run is up.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return forget(cmd.Context(), out, args, n)
+			return forget(cmd.Context(), out, args, n, shoal.RemoveOptions{DeleteFiles: deleteFiles})
 		},
 	}
+	cmd.Flags().BoolVar(&deleteFiles, "delete-files", false, "remove the files of the torrent, too")
 	n.addState(cmd)
 	addJSON(cmd)
 	return cmd
@@ -132,7 +148,7 @@ func list(ctx context.Context, out *output, n netFlags) error {
 	return nil
 }
 
-func forget(ctx context.Context, out *output, names []string, n netFlags) error {
+func forget(ctx context.Context, out *output, names []string, n netFlags, opt shoal.RemoveOptions) error {
 	all, state, err := remembered(ctx, out, "forget", n)
 	if err != nil {
 		return err
@@ -146,14 +162,32 @@ func forget(ctx context.Context, out *output, names []string, n netFlags) error 
 		chosen = append(chosen, r)
 	}
 	for _, r := range chosen {
-		if err := shoal.Forget(ctx, state, r.InfoHash); err != nil && !errors.Is(err, shoal.ErrUnknown) { // named twice
+		gone, err := shoal.Forget(ctx, state, r.InfoHash, opt)
+		sayLeft(out, r.InfoHash, gone)
+		if err != nil && !errors.Is(err, shoal.ErrUnknown) { // named twice
 			return fail("forget "+printable(r.Name), err)
 		}
-		out.say("forgot %s; its files are in %s", printable(r.Name), printable(r.Dir))
-		out.event("forgotten", forgottenEvent{r.InfoHash, r.Name, r.Dir})
+		if opt.DeleteFiles {
+			out.say("forgot %s; removed %s, %s", printable(r.Name), count(len(gone.Removed), "file"), size(gone.Freed))
+		} else {
+			out.say("forgot %s; its files are in %s", printable(r.Name), printable(r.Dir))
+		}
+		out.event("forgotten", forgottenEvent{r.InfoHash, r.Name, r.Dir, len(gone.Removed), gone.Freed})
 	}
 	out.event("complete", forgotEvent{len(chosen)})
 	return nil
+}
+
+// sayLeft says which files stay, and why.
+func sayLeft(out *output, infoHash string, gone shoal.RemoveResult) {
+	for _, l := range gone.Left {
+		why := l.Why
+		if l.Err != nil {
+			why += ": " + l.Err.Error()
+		}
+		out.say("left %s: %s", printable(l.Path), printable(why))
+		out.event("left", leftEvent{infoHash, l.Path, why})
+	}
 }
 
 // shortestPrefix of an info-hash names a torrent: shorter ones are typing mistakes.

@@ -29,7 +29,7 @@ import (
 // In the environment limit-up is SHOAL_LIMIT_UP.
 
 // notSettings are flags that speak of one run.
-var notSettings = []string{"help", "config", "json", "anew", "stream", "metadata-only", "output", "force", "url", "info-hash", "web-seed"}
+var notSettings = []string{"help", "config", "json", "anew", "delete-files", "stream", "metadata-only", "output", "force", "url", "info-hash", "web-seed"}
 
 func isSetting(f *pflag.Flag) bool { return !slices.Contains(notSettings, f.Name) && !f.Hidden }
 

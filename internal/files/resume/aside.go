@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 )
 
 // Aside says where the files of a torrent are that are not complete. It is kept beside
@@ -13,6 +14,15 @@ import (
 type Aside struct {
 	Suffix string // behind the names of files that are not complete
 	Dir    string // the folder that holds all of them until the last is complete; from the root
+}
+
+// Suffixes returns the suffixes, of which there may be several: shoal's, and those of other
+// clients that began the files.
+func (a Aside) Suffixes() []string {
+	if a.Suffix == "" {
+		return nil
+	}
+	return strings.Split(a.Suffix, "/")
 }
 
 // asideNames are the two copies: no single damage loses what is said nowhere else.

@@ -85,6 +85,13 @@ func (lo *Loaded) Compare(now Seen) Verdict {
 	return v
 }
 
+// Same reports whether file i is as it was noted last, or only our own unfinished work has
+// changed it since: Compare for one file.
+func (lo *Loaded) Same(i int, now Seen) bool {
+	is := now.Files[i]
+	return is.Exists && lo.st.files[i].Exists && (is.same(lo.st.files[i]) || lo.ours(i, is, now.Volume))
+}
+
 // SamePlace reports whether the folder is the one that held all files that were noted, and
 // not the mount point of a volume that is not there. Mount points lie on the disks of the
 // system, whose folders keep their numbers; numbers of devices are given out anew at each
