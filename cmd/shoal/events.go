@@ -127,6 +127,9 @@ func (w *watcher) tell(e shoal.Event, noun, line string) {
 	}
 }
 
+// progressEvent is the JSON line of progress.
+//
+//shoal:fields the fields are those of one JSON object that docs/json.md lists
 type progressEvent struct {
 	InfoHash   string `json:"info_hash"`
 	State      string `json:"state"`
