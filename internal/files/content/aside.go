@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 
+	"shoal/internal/decide/upkeep"
 	"shoal/internal/files/resume"
 	"shoal/internal/files/storage"
 )
@@ -80,73 +81,73 @@ func (o *opening) findPlace() (resume.FS, error) {
 	return t.shared.journals.For(at.abs)
 }
 
-// choosePlace chooses between a torrent's own folder and the one for unfinished files.
+// choosePlace chooses between a torrent's own folder and those for incomplete files, as
+// upkeep.Places decides.
 func (o *opening) choosePlace(home *place) (*place, error) {
 	t := o.t
 	here := &place{given: home.given, abs: home.abs, found: true}
-	given := o.was.Dir
-	wished := ""
+	folders := [...]*place{upkeep.Home: here, upkeep.Noted: nil, upkeep.Wished: nil}
+	wish := ""
 	if p := t.opt.Paths; p != nil && !t.opt.SeedOnly {
-		wished = p.IncompleteDir
+		wish = p.IncompleteDir
 	}
-	if given == "" && wished == "" {
+	for at, dir := range [...]string{upkeep.Noted: o.was.Dir, upkeep.Wished: wish} {
+		if dir == "" {
+			continue
+		}
+		var err error
+		if folders[at], err = newPlace(dir); err != nil {
+			return nil, err
+		}
+	}
+	noted, wished := folders[upkeep.Noted], folders[upkeep.Wished]
+	if noted != nil && noted.abs == home.abs {
 		return here, nil
 	}
-	lay := t.layout()
-	known, err := t.shared.journals.Has(home.abs, lay)
-	if err != nil || known {
-		return here, err
+	p := upkeep.Places{
+		Noted: noted != nil, Wished: wished != nil && wished.abs != home.abs,
+		WishedHome: noted != nil && wished != nil && wished.abs == home.abs,
+		Same:       noted != nil && wished != nil && wished.abs == noted.abs,
+		Again:      t.anew.Load(),
 	}
-	if given == "" {
-		given = wished
-	}
-	there, err := newPlace(given)
-	if err != nil {
-		return nil, err
-	}
-	if there.abs == home.abs {
-		return here, nil
-	}
-	if there, err = o.wishedPlace(home, there, wished); err != nil || there == nil {
-		return here, err
-	}
-	there.final, there.found = here, true
-	if o.was.Dir != "" {
-		if t.anyIn(home, lay.Files) && !t.anyIn(there, lay.Files) {
-			return here, nil // they were moved, and nobody could note it
+	for {
+		in, ignored, ask := p.Choose()
+		if ask != upkeep.NoQuestion {
+			yes, err := t.answer(ask, home, noted, wished)
+			if err != nil {
+				return nil, err
+			}
+			p.Facts[ask] = upkeep.FactOf(yes)
+			continue
+		}
+		if ignored {
+			t.say(fmt.Sprintf(
+				"unfinished files are in %s, where they were before, and none in %s: move them there, or leave out --incomplete-dir; if %s is lost, --anew fetches them again", noted.abs, wished.abs, noted.abs))
+		}
+		there := folders[in]
+		if in != upkeep.Home {
+			there.final, there.found = here, true
 		}
 		return there, nil
 	}
-	known, err = t.shared.journals.Has(there.abs, lay)
-	if err != nil || known || !t.anyIn(home, lay.Files) {
-		return there, err
-	}
-	return here, nil
 }
 
-// wishedPlace chooses between the folder of which it is noted that unfinished files are in it,
-// and the one that the user names now: the volume may be mounted elsewhere. The one that is
-// named counts when it has data, or when the other has none and everything is to be fetched
-// again. Nil: it is home.
-func (o *opening) wishedPlace(home, noted *place, wished string) (*place, error) {
-	t := o.t
-	if o.was.Dir == "" || wished == "" {
-		return noted, nil
+// answer looks for what upkeep.Places asks.
+func (t *Content) answer(ask upkeep.Question, home, noted, wished *place) (yes bool, err error) {
+	lay := t.layout()
+	switch ask {
+	case upkeep.HomeJournal:
+		return t.shared.journals.Has(home.abs, lay)
+	case upkeep.WishedJournal:
+		return t.shared.journals.Has(wished.abs, lay)
+	case upkeep.HomeFiles:
+		return t.anyIn(home, lay.Files), nil
+	case upkeep.NotedFiles:
+		return t.anyIn(noted, lay.Files), nil
+	case upkeep.WishedFiles:
+		return t.anyIn(wished, lay.Files), nil
 	}
-	named, err := newPlace(wished)
-	if err != nil || named.abs == noted.abs {
-		return noted, err
-	}
-	files := t.layout().Files
-	if !t.anyIn(named, files) && (!t.anew.Load() || t.anyIn(noted, files)) {
-		t.say(fmt.Sprintf(
-			"unfinished files are in %s, where they were before, and none in %s: move them there, or leave out --incomplete-dir; if %s is lost, --anew fetches them again", noted.abs, named.abs, noted.abs))
-		return noted, nil
-	}
-	if named.abs == home.abs {
-		return nil, nil
-	}
-	return named, nil
+	return false, nil
 }
 
 // anyIn reports whether one of the files is in a folder, under the name that it should have or

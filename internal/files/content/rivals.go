@@ -2,8 +2,10 @@ package content
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"shoal/internal/decide/upkeep"
 	"shoal/internal/files/storage"
 	"shoal/internal/value/bitfield"
 	"shoal/metainfo"
@@ -47,18 +49,15 @@ func (o *opening) allOwn(have *bitfield.Bitfield) error {
 	return nil
 }
 
+// ownOf refuses a file that is one of those of a rival, as upkeep.Yields decides.
 func (t *Content) ownOf(file int, r rivals) error {
 	if len(r.before)+len(r.after) == 0 {
 		return nil
 	}
 	name := t.Path(file)
-	for _, other := range r.before {
-		if i := other.fileAt(name); i >= 0 && t.oneFile(name, other.Path(i)) {
-			return theirs(name, other)
-		}
-	}
-	for _, other := range r.after {
-		if i := other.fileAt(name); i >= 0 && other.hasOf(i) && !t.hasOf(file) && t.oneFile(name, other.Path(i)) {
+	for n, other := range slices.Concat(r.before, r.after) {
+		i := other.fileAt(name)
+		if i >= 0 && upkeep.Yields(n < len(r.before), other.hasOf(i), t.hasOf(file)) && t.oneFile(name, other.Path(i)) {
 			return theirs(name, other)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"shoal/internal/decide/upkeep"
 	"shoal/internal/files/resume"
 	"shoal/internal/value/bitfield"
 	"shoal/internal/value/plural"
@@ -169,20 +170,14 @@ func (o *opening) giveWay(leave func()) {
 	}
 }
 
-// notThere reports whether a torrent's files are gone altogether, so that they are to be
-// waited for. When some are gone and others are there, no volume is missing: somebody
-// removed them. Nor is one when somebody starts a download where everything is gone and
-// the folder is on the device that the files were on; a folder on another device is the
-// mount point of a volume that is not there.
+// notThere reports whether a torrent's files are gone altogether, so that they are waited for.
 func (t *Content) notThere(seen resume.Seen, v resume.Verdict, o *opening) bool {
-	gone := v.FolderGone || len(v.Missing) > 0
-	for _, id := range seen.Files {
-		gone = gone && !id.Exists
-	}
-	if !gone || t.opt.SeedOnly || t.had.known() {
-		return gone
-	}
-	return !o.loaded.SamePlace(seen)
+	return upkeep.Look{
+		FolderGone: v.FolderGone, Missing: len(v.Missing) > 0,
+		Any:       slices.ContainsFunc(seen.Files, func(id resume.Identity) bool { return id.Exists }),
+		SamePlace: (v.FolderGone || len(v.Missing) > 0) && o.loaded.SamePlace(seen),
+		SeedOnly:  t.opt.SeedOnly, WasHere: t.had.known(),
+	}.NotThere()
 }
 
 // tellChanges says which files are not as they were left, and in what. It does not say who did
