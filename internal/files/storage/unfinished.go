@@ -272,7 +272,15 @@ func (u *Unfinished) Reveal(name string) error {
 	if u.names[name] != hidden {
 		return nil
 	}
-	if err := u.rename(name+u.c.Suffix, name); err != nil {
+	err := u.rename(name+u.c.Suffix, name)
+	if errors.Is(err, fs.ErrExist) {
+		// What has the name is the file itself where another Unfinished with this suffix, below
+		// or above this one, has renamed it.
+		if _, lerr := u.FS.Lstat(name + u.c.Suffix); errors.Is(lerr, fs.ErrNotExist) {
+			err = nil
+		}
+	}
+	if err != nil {
 		return fail("rename", name+u.c.Suffix, err)
 	}
 	u.names[name] = plain

@@ -105,6 +105,32 @@ func TestUnfinished(t *testing.T) {
 	}
 }
 
+// Two of one suffix, one above the other, take it off once: the file is its own neighbour then,
+// and nobody may take it for one that has its name.
+func TestUnfinishedTwice(t *testing.T) {
+	dir := t.TempDir()
+	entries := storagetest.Lay(storage.Entry{Path: "a", Length: 5}, storage.Entry{Path: "b", Length: 5})
+	below := unfinished(t, dir, entries, storage.UnfinishedConfig{})
+	above := storage.NewUnfinished(below, entries, storage.UnfinishedConfig{Suffix: ".part"})
+	for _, name := range []string{"a.part", "b.part"} {
+		must(t, os.WriteFile(filepath.Join(dir, name), []byte("whole"), 0o666))
+	}
+	for _, name := range []string{"a", "b"} {
+		for _, u := range []*storage.Unfinished{below, above} {
+			if _, err := u.Lstat(name); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	must(t, below.Reveal("a"))
+	must(t, above.Reveal("a"))
+	must(t, above.Reveal("b"))
+	must(t, below.Reveal("b"))
+	if got := tree(t, dir); !slices.Equal(got, []string{"a", "b"}) || len(below.Hidden())+len(above.Hidden()) > 0 {
+		t.Errorf("there are %v, hidden are %v and %v", got, below.Hidden(), above.Hidden())
+	}
+}
+
 func TestCheckSuffix(t *testing.T) {
 	for suffix, good := range map[string]bool{
 		".part": true, ".!qB": true, ".shoal-new": false, ".SHOAL-part": false, "part": false, "": false, ".": false,
