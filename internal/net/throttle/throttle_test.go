@@ -108,7 +108,7 @@ func TestLimit(t *testing.T) {
 		l.SetLimit(0, 0)
 		b.SetLimit(0, 0)
 		wg.Wait()
-		if l.timer != nil {
+		if l.armed {
 			t.Error("a timer is armed, and nobody waits")
 		}
 	})
