@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 )
 
 // changeKinds are what an entry begins with, in the order of CHANGELOG.md.
@@ -53,8 +54,11 @@ file for each change ([how](changelog/TEMPLATE)); a test compares it.
 				found = append(found, Finding{filepath.ToSlash(rel), 1, "an entry is a line as changelog/TEMPLATE shows it, without a full stop, an empty line and what users should know"})
 				continue
 			}
-			body := strings.ReplaceAll(strings.TrimSpace(e[3]), "\n", "\n  ")
-			entries[e[1]] = append(entries[e[1]], fmt.Sprintf("- **%s.**\n  %s\n", e[2], strings.ReplaceAll(body, "\n  \n", "\n\n")))
+			var body []string
+			for _, para := range strings.Split(strings.TrimSpace(e[3]), "\n\n") {
+				body = append(body, wrapped(para, "  "))
+			}
+			entries[e[1]] = append(entries[e[1]], fmt.Sprintf("- **%s.**\n%s\n", e[2], strings.Join(body, "\n\n")))
 		}
 		fmt.Fprintf(&b, "\n## %s\n", title)
 		for _, k := range changeKinds {
@@ -74,6 +78,23 @@ file for each change ([how](changelog/TEMPLATE)); a test compares it.
 		}
 	}
 	return b.String(), found, nil
+}
+
+// wrapped breaks a paragraph into indented lines of at most maxColumns.
+func wrapped(para, indent string) string {
+	var lines []string
+	line := ""
+	for _, w := range strings.Fields(para) {
+		if line != "" && utf8.RuneCountInString(indent+line+" "+w) > maxColumns {
+			lines = append(lines, indent+line)
+			line = ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += w
+	}
+	return strings.Join(append(lines, indent+line), "\n")
 }
 
 func isKind(key string) bool {

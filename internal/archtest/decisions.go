@@ -112,7 +112,7 @@ from [the template](0000-template.md) and takes the next free number.
 			fmt.Fprintf(&b, "\n%s %s\n\n", level, t.Title)
 			for _, d := range all {
 				if d.Topic == t {
-					fmt.Fprintf(&b, "- [%s](%s) %s.\n", d.Number, d.File, d.Title)
+					fmt.Fprintf(&b, "- [%s](%s)\n%s\n", d.Number, d.File, wrapped(d.Title+".", "  "))
 				}
 			}
 		}

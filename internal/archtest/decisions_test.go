@@ -58,3 +58,11 @@ func TestChangelog(t *testing.T) {
 	none(t, found)
 	generated(t, "CHANGELOG.md", text)
 }
+
+func TestDocumentsFitTheScreen(t *testing.T) {
+	found, err := LongLines(module(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	none(t, found)
+}

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Documented finds packages without a package comment.
@@ -92,4 +94,24 @@ func Decided(m *Module) ([]Finding, error) {
 		}
 	}
 	return found, nil
+}
+
+// maxColumns is how wide a line of a document may be: two panes on a usual screen.
+const maxColumns = 120
+
+// LongLines finds lines of documents that are too wide to read in a terminal. Tables and
+// what is shown as code are left out: they can't be broken.
+func LongLines(m *Module) ([]Finding, error) {
+	var found []Finding
+	err := documents(m, func(name string, text []byte) {
+		if path.Ext(name) != ".md" {
+			return
+		}
+		for i, line := range strings.Split(string(withoutCode(text)), "\n") {
+			if utf8.RuneCountInString(line) > maxColumns && !strings.HasPrefix(line, "|") {
+				found = append(found, Finding{name, i + 1, fmt.Sprintf("the line has more than %d columns: break it", maxColumns)})
+			}
+		}
+	})
+	return found, err
 }

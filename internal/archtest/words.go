@@ -78,7 +78,15 @@ func Words(m *Module) ([]Finding, error) {
 			})
 		}
 	}
-	err := filepath.WalkDir(m.Root, func(name string, d fs.DirEntry, err error) error {
+	err := documents(m, func(name string, text []byte) {
+		found = append(found, wordsIn(name, 1, string(withoutCode(text)))...)
+	})
+	return found, err
+}
+
+// documents visits the Markdown files and the entries of the changelog.
+func documents(m *Module, visit func(name string, text []byte)) error {
+	return filepath.WalkDir(m.Root, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -99,10 +107,9 @@ func Words(m *Module) ([]Finding, error) {
 		if err != nil {
 			return err
 		}
-		found = append(found, wordsIn(filepath.ToSlash(rel), 1, string(withoutCode(text)))...)
+		visit(filepath.ToSlash(rel), text)
 		return nil
 	})
-	return found, err
 }
 
 // commentText returns the text of a comment, its lines kept.
