@@ -24,16 +24,16 @@ type asides struct {
 
 var noAsides = new(asides)
 
-func newOpening(t *Content, epoch int32) *opening {
-	return &opening{t: t, epoch: epoch, asides: noAsides}
+func newOpening(c *Content, epoch int32) *opening {
+	return &opening{c: c, epoch: epoch, asides: noAsides}
 }
 
 // suffix gives the suffix of files that come to be.
-func (t *Content) suffix() string {
-	if t.opt.Paths == nil || t.opt.SeedOnly {
+func (c *Content) suffix() string {
+	if c.opt.Paths == nil || c.opt.SeedOnly {
 		return ""
 	}
-	return t.opt.Paths.Suffix
+	return c.opt.Paths.Suffix
 }
 
 // lostError says that it can't be found out, or noted, where the files are.
@@ -47,9 +47,9 @@ func (e *lostError) Unwrap() error { return e.err }
 // else the one of which it is noted, or wished, that files are in until all are complete.
 // What is found is noted, before anything comes to be that would not be found otherwise.
 func (o *opening) findPlace() (resume.FS, error) {
-	t := o.t
-	at, home, hash := t.at.Load(), t.home(), t.infoHash
-	state, err := t.shared.journals.For(home.abs)
+	c := o.c
+	at, home, hash := c.at.Load(), c.home(), c.infoHash
+	state, err := c.shared.journals.For(home.abs)
 	if err != nil {
 		return nil, err
 	}
@@ -57,38 +57,38 @@ func (o *opening) findPlace() (resume.FS, error) {
 	if err != nil {
 		return nil, &lostError{err}
 	}
-	if was != (resume.Aside{}) || t.suffix() != "" {
+	if was != (resume.Aside{}) || c.suffix() != "" {
 		o.asides = &asides{was: was}
 	}
 	if !at.found {
 		if at, err = o.choosePlace(home); err != nil {
 			return nil, &lostError{err}
 		}
-		t.at.Store(at)
+		c.at.Store(at)
 	}
 	note := o.was
-	if s := t.suffix(); s != "" {
+	if s := c.suffix(); s != "" {
 		note.Suffix = addSuffix(note.Suffix, s)
 	}
 	if at.final != nil {
 		note.Dir = at.abs
 	}
-	if note != (resume.Aside{}) && !t.opt.SeedOnly {
+	if note != (resume.Aside{}) && !c.opt.SeedOnly {
 		if err := resume.WriteAside(state, hash, note); err != nil {
 			return nil, &lostError{err}
 		}
 	}
-	return t.shared.journals.For(at.abs)
+	return c.shared.journals.For(at.abs)
 }
 
 // choosePlace chooses between a torrent's own folder and those for incomplete files, as
 // upkeep.Places decides.
 func (o *opening) choosePlace(home *place) (*place, error) {
-	t := o.t
+	c := o.c
 	here := &place{given: home.given, abs: home.abs, found: true}
 	folders := [...]*place{upkeep.Home: here, upkeep.Noted: nil, upkeep.Wished: nil}
 	wish := ""
-	if p := t.opt.Paths; p != nil && !t.opt.SeedOnly {
+	if p := c.opt.Paths; p != nil && !c.opt.SeedOnly {
 		wish = p.IncompleteDir
 	}
 	for at, dir := range [...]string{upkeep.Noted: o.was.Dir, upkeep.Wished: wish} {
@@ -108,12 +108,12 @@ func (o *opening) choosePlace(home *place) (*place, error) {
 		Noted: noted != nil, Wished: wished != nil && wished.abs != home.abs,
 		WishedHome: noted != nil && wished != nil && wished.abs == home.abs,
 		Same:       noted != nil && wished != nil && wished.abs == noted.abs,
-		Again:      t.anew.Load(),
+		Again:      c.anew.Load(),
 	}
 	for {
 		in, ignored, ask := p.Choose()
 		if ask != upkeep.NoQuestion {
-			yes, err := t.answer(ask, home, noted, wished)
+			yes, err := c.answer(ask, home, noted, wished)
 			if err != nil {
 				return nil, err
 			}
@@ -121,7 +121,7 @@ func (o *opening) choosePlace(home *place) (*place, error) {
 			continue
 		}
 		if ignored {
-			t.say(fmt.Sprintf(
+			c.say(fmt.Sprintf(
 				"unfinished files are in %s, where they were before, and none in %s: move them there, or leave out --incomplete-dir; if %s is lost, --anew fetches them again", noted.abs, wished.abs, noted.abs))
 		}
 		there := folders[in]
@@ -133,39 +133,39 @@ func (o *opening) choosePlace(home *place) (*place, error) {
 }
 
 // answer looks for what upkeep.Places asks.
-func (t *Content) answer(ask upkeep.Question, home, noted, wished *place) (yes bool, err error) {
-	lay := t.layout()
+func (c *Content) answer(ask upkeep.Question, home, noted, wished *place) (yes bool, err error) {
+	lay := c.layout()
 	switch ask {
 	case upkeep.HomeJournal:
-		return t.shared.journals.Has(home.abs, lay)
+		return c.shared.journals.Has(home.abs, lay)
 	case upkeep.WishedJournal:
-		return t.shared.journals.Has(wished.abs, lay)
+		return c.shared.journals.Has(wished.abs, lay)
 	case upkeep.HomeFiles:
-		return t.anyIn(home, lay.Files), nil
+		return c.anyIn(home, lay.Files), nil
 	case upkeep.NotedFiles:
-		return t.anyIn(noted, lay.Files), nil
+		return c.anyIn(noted, lay.Files), nil
 	case upkeep.WishedFiles:
-		return t.anyIn(wished, lay.Files), nil
+		return c.anyIn(wished, lay.Files), nil
 	}
 	return false, nil
 }
 
 // anyIn reports whether one of the files is in a folder, under the name that it should have or
 // one that another client gave it. One that can't be looked at has none.
-func (t *Content) anyIn(at *place, files []storage.Entry) bool {
+func (c *Content) anyIn(at *place, files []storage.Entry) bool {
 	names := pathsOn(files)
-	if s := t.suffix(); s != "" {
+	if s := c.suffix(); s != "" {
 		for _, name := range pathsOn(files) {
 			names = append(names, name+s)
 		}
 	}
-	folder, err := t.follow(at, names)
+	folder, err := c.follow(at, names)
 	if err != nil {
 		return false
 	}
 	defer folder.Close()
 	for i := range files {
-		for _, name := range []string{files[i].Path, files[i].Path + t.suffix()} {
+		for _, name := range []string{files[i].Path, files[i].Path + c.suffix()} {
 			if info, err := folder.Lstat(name); !files[i].Pad && err == nil && info.Mode().IsRegular() {
 				return true
 			}
@@ -173,20 +173,20 @@ func (t *Content) anyIn(at *place, files []storage.Entry) bool {
 	}
 	var all []int
 	for i := range files {
-		if !files[i].Pad && files[i].Length > 0 && i < len(t.info.Files) {
+		if !files[i].Pad && files[i].Length > 0 && i < len(c.info.Files) {
 			all = append(all, i)
 		}
 	}
-	return len(findFiles(folder, t.info, t.opt.FileName, all)) > 0
+	return len(findFiles(folder, c.info, c.opt.FileName, all)) > 0
 }
 
 // finding gives the folder with files in it found by their names also where they have a
 // suffix: the one that is wished, and the one that was before. also are more names that
 // files may have, or get.
 func (o *opening) finding(folder storage.FS, also Names) storage.FS {
-	t := o.t
+	c := o.c
 	layers := o.search.layers()
-	if o.was.Suffix == "" && t.suffix() == "" && layers == nil {
+	if o.was.Suffix == "" && c.suffix() == "" && layers == nil {
 		return folder
 	}
 	if o.asides == noAsides {
@@ -225,7 +225,7 @@ func (o *opening) finding(folder storage.FS, also Names) storage.FS {
 		if ours, _ := loaded.Ours(i, plain); ours {
 			return false
 		}
-		return plain.Size() != o.t.info.Files[i].Length
+		return plain.Size() != o.c.info.Files[i].Length
 	}
 	partial := func(name string, plain fs.FileInfo) bool {
 		i, ok := entries[name]
@@ -237,7 +237,7 @@ func (o *opening) finding(folder storage.FS, also Names) storage.FS {
 	}
 	add := func(suffix string, files []storage.Entry) {
 		u := storage.NewUnfinished(folder, files, storage.UnfinishedConfig{
-			Suffix: suffix, Hide: suffix == t.suffix(), Partial: partial,
+			Suffix: suffix, Hide: suffix == c.suffix(), Partial: partial,
 			Which: func(name string, plain, hidden fs.FileInfo) bool { return which(suffix, name, plain, hidden) },
 		})
 		folder, o.aside = u, append(o.aside, u)
@@ -251,11 +251,11 @@ func (o *opening) finding(folder storage.FS, also Names) storage.FS {
 	}
 	noted := suffixesOf(o.was.Suffix)
 	for _, suffix := range noted {
-		if suffix != t.suffix() {
+		if suffix != c.suffix() {
 			add(suffix, files)
 		}
 	}
-	if s := t.suffix(); s != "" {
+	if s := c.suffix(); s != "" {
 		add(s, files)
 	}
 	return folder
@@ -290,7 +290,7 @@ func (o *opening) reveal() error {
 			case errors.Is(err, fs.ErrExist):
 				if !slices.Contains(o.taken, name) {
 					o.taken = append(o.taken, name)
-					o.t.say(fmt.Sprintf(
+					o.c.say(fmt.Sprintf(
 						"%s is complete, and stays %s: another file has its name; move that out of the way", name, path.Base(u.OnDisk(name))))
 				}
 			case err != nil:
@@ -314,9 +314,9 @@ func (o *opening) finish() error {
 	if err := o.reveal(); err != nil {
 		return err
 	}
-	t := o.t
-	o.sameAsKept(t.life)
-	if o.was == (resume.Aside{}) && len(o.aside) == 0 || t.opt.SeedOnly || t.at.Load().final != nil {
+	c := o.c
+	o.sameAsKept(c.life)
+	if o.was == (resume.Aside{}) && len(o.aside) == 0 || c.opt.SeedOnly || c.at.Load().final != nil {
 		return nil
 	}
 	for _, u := range o.aside {
@@ -324,33 +324,33 @@ func (o *opening) finish() error {
 			return nil
 		}
 	}
-	if err := t.leftBehind(o.was.Dir); err != nil {
-		t.say("complete; what is left of it where it was before has to be removed by hand: " + err.Error())
+	if err := c.leftBehind(o.was.Dir); err != nil {
+		c.say("complete; what is left of it where it was before has to be removed by hand: " + err.Error())
 		return nil
 	}
-	if err := resume.WriteAside(o.state, t.infoHash, resume.Aside{}); err != nil {
-		t.shared.log.Warn("forget where unfinished files were", "torrent", t.info.Name, "err", err)
+	if err := resume.WriteAside(o.state, c.infoHash, resume.Aside{}); err != nil {
+		c.shared.log.Warn("forget where unfinished files were", "torrent", c.info.Name, "err", err)
 	}
 	return nil
 }
 
 // leftBehind removes what a stop in the middle of the last move has left in the folder for
 // unfinished files: those that nobody has changed since they were ours.
-func (t *Content) leftBehind(dir string) error {
-	if dir == "" || dir == t.at.Load().abs {
+func (c *Content) leftBehind(dir string) error {
+	if dir == "" || dir == c.at.Load().abs {
 		return nil
 	}
-	lo, err := t.shared.journals.Read(dir, t.layout())
+	lo, err := c.shared.journals.Read(dir, c.layout())
 	if err != nil || !lo.Found {
 		return err
 	}
-	folder, err := t.shared.pool.Folder(dir)
+	folder, err := c.shared.pool.Folder(dir)
 	if err != nil {
 		return err
 	}
 	defer folder.Close()
 	var ours []storage.Entry
-	for i, e := range t.layout().Files {
+	for i, e := range c.layout().Files {
 		if name, ok := lo.Names[i]; ok {
 			e.Path = name
 		}
@@ -360,32 +360,32 @@ func (t *Content) leftBehind(dir string) error {
 			}
 		}
 	}
-	return t.leave(folder, dir, ours)
+	return c.leave(folder, dir, ours)
 }
 
 // goHome has files that are complete, in the folder for those that are not, moved to where
 // they belong. It reports whether it has begun: the torrent is complete once they are there.
-func (t *Content) goHome() bool {
-	at := t.at.Load()
-	if at.final == nil || t.opt.SeedOnly || t.opt.Open != nil {
+func (c *Content) goHome() bool {
+	at := c.at.Load()
+	if at.final == nil || c.opt.SeedOnly || c.opt.Open != nil {
 		return false
 	}
-	c := newChange(t.life)
+	ch := newChange(c.life)
 	stay := &place{given: at.given, abs: at.abs, found: true}
-	do := t.mover(c, at.final, stay, nil)
-	c.do = func(prev *opening, epoch int32, leave func()) {
+	do := c.mover(ch, at.final, stay, nil)
+	ch.do = func(prev *opening, epoch int32, leave func()) {
 		do(prev, epoch, leave)
-		if err := <-c.done; err != nil && t.life.Err() == nil {
-			t.say(err.Error())
+		if err := <-ch.done; err != nil && c.life.Err() == nil {
+			c.say(err.Error())
 		}
 	}
-	t.startChange(c)
+	c.startChange(ch)
 	return true
 }
 
 // home gives the folder that the files belong in.
-func (t *Content) home() *place {
-	at := t.at.Load()
+func (c *Content) home() *place {
+	at := c.at.Load()
 	if at.final != nil {
 		return at.final
 	}

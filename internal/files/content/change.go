@@ -17,18 +17,18 @@ type change struct {
 }
 
 // changeFiles has a change made, and waits for it.
-func (t *Content) changeFiles(ctx context.Context, make func(*change)) error {
-	c := newChange(ctx)
-	make(c)
-	if !t.host.Post(c) {
+func (c *Content) changeFiles(ctx context.Context, make func(*change)) error {
+	ch := newChange(ctx)
+	make(ch)
+	if !c.host.Post(ch) {
 		return ErrStopped
 	}
 	select {
-	case err := <-c.done:
+	case err := <-ch.done:
 		return err
-	case <-t.over.C():
+	case <-c.over.C():
 		select {
-		case err := <-c.done:
+		case err := <-ch.done:
 			return err
 		default:
 			return ErrStopped
@@ -43,10 +43,10 @@ func newChange(ctx context.Context) *change {
 }
 
 // startChange has the files closed and opened anew, with a change in between.
-func (t *Content) startChange(c *change) {
-	if t.cur == nil || t.change != nil || !t.upkeep.Reopen(t.now()) {
-		c.done <- ErrBusy
+func (c *Content) startChange(ch *change) {
+	if c.cur == nil || c.change != nil || !c.upkeep.Reopen(c.now()) {
+		ch.done <- ErrBusy
 		return
 	}
-	t.change = c
+	c.change = ch
 }

@@ -42,7 +42,7 @@ func (c *cold) take(pieces []uint32) (out []uint32) {
 // uncache gives up the cached bytes of those pieces that are cold.
 func (o *opening) uncache(durable []uint32) {
 	pieces := o.cold.take(durable)
-	g := o.t.geom
+	g := o.c.geom
 	for i := 0; i < len(pieces); {
 		first, n := pieces[i], int64(0)
 		for i < len(pieces) && int64(pieces[i]) == int64(first)+n {

@@ -42,9 +42,9 @@ func (o *opening) combine(raw, view storage.FS, candidates map[int][]candidate, 
 	for _, i := range missing {
 		c.missing[i] = true
 	}
-	g := o.t.geom
+	g := o.c.geom
 	next := 0 // first file that may reach into the piece
-	files := o.t.info.Files
+	files := o.c.info.Files
 	for p := range g.Pieces {
 		start, end := int64(p)*int64(g.PieceLength), int64(p)*int64(g.PieceLength)+int64(g.PieceSize(p))
 		for next < len(files) && files[next].Offset+files[next].Length <= start {
@@ -65,7 +65,7 @@ func (o *opening) combine(raw, view storage.FS, candidates map[int][]candidate, 
 
 // hasWhole reports whether a piece lies in a file as a whole.
 func (c *combining) hasWhole(i int) bool {
-	f, size := &c.o.t.info.Files[i], int64(c.o.t.geom.PieceLength)
+	f, size := &c.o.c.info.Files[i], int64(c.o.c.geom.PieceLength)
 	first := (f.Offset + size - 1) / size * size
 	return first+size <= f.Offset+f.Length
 }
@@ -109,7 +109,7 @@ func (c *combining) options(i int) []candidate {
 func (c *combining) piece(p uint32, next int, start, end int64, all bool) {
 	buf := make([]byte, end-start)
 	var parts []part
-	files := c.o.t.info.Files
+	files := c.o.c.info.Files
 	for i := next; i < len(files) && files[i].Offset < end; i++ {
 		f := &files[i]
 		from, to := max(f.Offset, start), min(f.Offset+f.Length, end)
@@ -165,11 +165,11 @@ func (c *combining) piece(p uint32, next int, start, end int64, all bool) {
 func (c *combining) try(p uint32, buf []byte, parts []part, at []int) (fits, on bool) {
 	ok := c.fill(parts, at)
 	c.left -= len(buf)
-	if ok && sha1.Sum(buf) == c.o.t.info.PieceHash(p) {
+	if ok && sha1.Sum(buf) == c.o.c.info.PieceHash(p) {
 		c.prove(parts, at)
 		return true, false
 	}
-	return false, c.left > 0 && c.o.t.life.Err() == nil
+	return false, c.left > 0 && c.o.c.life.Err() == nil
 }
 
 // fill reads the parts of a piece that are not read yet, and reports whether all could be read

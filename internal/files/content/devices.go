@@ -52,21 +52,21 @@ func DeviceAt(dir string) (key uint64) {
 
 // Enter makes the content a user of the device that its folder is on, or that of its options;
 // false when the engine is closed. Leave or Close ends that.
-func (t *Content) Enter() bool {
-	key := t.opt.Device
-	if key == 0 && t.InFolder() {
-		key = DeviceAt(t.at.Load().given)
+func (c *Content) Enter() bool {
+	key := c.opt.Device
+	if key == 0 && c.InFolder() {
+		key = DeviceAt(c.at.Load().given)
 	}
-	t.device = t.shared.useDevice(key)
-	if t.device == nil {
+	c.device = c.shared.useDevice(key)
+	if c.device == nil {
 		return false
 	}
-	t.buffers.of.Store(t.device.budget)
+	c.buffers.of.Store(c.device.budget)
 	return true
 }
 
 // Leave is Close of a content that was never started.
-func (t *Content) Leave() { t.shared.leaveDevice(t.device) }
+func (c *Content) Leave() { c.shared.leaveDevice(c.device) }
 
 // useDevice gives a device, with one more user.
 func (s *Shared) useDevice(key uint64) *Device {
@@ -169,16 +169,16 @@ func (s *Shared) DiskStats() (devices []disk.Stats, allocated int64) {
 // onDevice gives the device that an opening of a torrent's files is on. It is the torrent's,
 // or another one of which the opening is a user then.
 func (o *opening) onDevice() *Device {
-	t := o.t
-	if t.opt.Storage != nil || t.opt.Open != nil || t.opt.Device != 0 {
-		return t.device
+	c := o.c
+	if c.opt.Storage != nil || c.opt.Open != nil || c.opt.Device != 0 {
+		return c.device
 	}
-	d := t.shared.useDevice(DeviceAt(t.at.Load().abs))
+	d := c.shared.useDevice(DeviceAt(c.at.Load().abs))
 	if d == nil {
-		return t.device
+		return c.device
 	}
-	if d == t.device {
-		t.shared.leaveDevice(d) // it was one already
+	if d == c.device {
+		c.shared.leaveDevice(d) // it was one already
 		return d
 	}
 	o.moved = d
@@ -186,7 +186,7 @@ func (o *opening) onDevice() *Device {
 }
 
 // Device returns the device that the files are on. Only the loop may call it.
-func (t *Content) Device() *Device { return t.device }
+func (c *Content) Device() *Device { return c.device }
 
 // Key returns the number of the device.
 func (d *Device) Key() uint64 { return d.key }
@@ -203,7 +203,7 @@ type Buffers struct{ of atomic.Pointer[disk.Budget] }
 
 // Buffers returns the buffers of the device that the files are on, wherever that is. Any
 // goroutine may use them.
-func (t *Content) Buffers() *Buffers { return &t.buffers }
+func (c *Content) Buffers() *Buffers { return &c.buffers }
 
 // TryGet implements peerconn.Buffers, as do the others.
 func (b *Buffers) TryGet() *block.Block { return b.of.Load().TryGet() }
@@ -217,12 +217,12 @@ func (b *Buffers) Put(blk *block.Block) { b.of.Load().Put(blk) }
 
 // settleOn makes the content use the device that its files are on now. What its connections
 // have on the way goes back where it came from.
-func (t *Content) settleOn(d *Device) {
-	if d == nil || d == t.device {
+func (c *Content) settleOn(d *Device) {
+	if d == nil || d == c.device {
 		return
 	}
-	old := t.device
-	t.device = d
-	t.buffers.of.Store(d.budget)
-	t.tasks.Go(func() { t.shared.leaveDevice(old) })
+	old := c.device
+	c.device = d
+	c.buffers.of.Store(d.budget)
+	c.tasks.Go(func() { c.shared.leaveDevice(old) })
 }

@@ -17,8 +17,8 @@ import (
 // inherit looks for journals of other folders that know the files which lie in this one, when
 // this one has none. The one whose claims hold most is taken.
 func (o *opening) inherit() {
-	t := o.t
-	if o.search == nil || o.state == nil || o.loaded.Found || t.opt.Open != nil {
+	c := o.c
+	if o.search == nil || o.state == nil || o.loaded.Found || c.opt.Open != nil {
 		return // without a search the files are known, or are a copy that is to be checked
 	}
 	best := o.askAll()
@@ -30,21 +30,21 @@ func (o *opening) inherit() {
 		return
 	}
 	o.loaded = lo
-	t.shared.log.Info("files are known from another folder", "torrent", t.info.Name, "dir", t.at.Load().abs, "known in", best.loaded.Dir, "files", best.files, "pieces", best.pieces)
+	c.shared.log.Info("files are known from another folder", "torrent", c.info.Name, "dir", c.at.Load().abs, "known in", best.loaded.Dir, "files", best.files, "pieces", best.pieces)
 	if len(best.suffixes) == 0 {
 		return
 	}
-	if t.users.lookOnly { // nothing is noted
+	if c.users.lookOnly { // nothing is noted
 		o.asides = &asides{was: resume.Aside{Suffix: best.suffix(o.was.Suffix)}}
 	} else if err := o.keepSuffixes(best.suffixes); err != nil {
-		t.shared.log.Warn("note the suffix of unfinished files", "torrent", t.info.Name, "err", err)
+		c.shared.log.Warn("note the suffix of unfinished files", "torrent", c.info.Name, "err", err)
 	}
 }
 
 // askAll asks the journals of other folders, and returns the one whose claims hold most; nil
 // where none knows a file.
 func (o *opening) askAll() (best *heritage) {
-	for _, folder := range o.t.shared.journals.Others(o.t.at.Load().abs, o.t.infoHash) {
+	for _, folder := range o.c.shared.journals.Others(o.c.at.Load().abs, o.c.infoHash) {
 		h := o.ask(folder)
 		if h != nil && (best == nil || cmp.Or(cmp.Compare(h.pieces, best.pieces), cmp.Compare(h.files, best.files)) > 0) {
 			best = h
@@ -56,7 +56,7 @@ func (o *opening) askAll() (best *heritage) {
 // vouch asks the journals of other folders about files that are not as our own notes them: the
 // volume may have been elsewhere, and back.
 func (o *opening) vouch(v *resume.Verdict, seen resume.Seen) {
-	if o.search == nil || o.state == nil || !o.loaded.Found || o.loaded.Damaged != "" || len(v.Changed) == 0 || o.t.opt.Open != nil {
+	if o.search == nil || o.state == nil || !o.loaded.Found || o.loaded.Damaged != "" || len(v.Changed) == 0 || o.c.opt.Open != nil {
 		return
 	}
 	if h := o.askAll(); h != nil {
@@ -85,34 +85,34 @@ func (h *heritage) suffix(noted string) string {
 // knows none of them, can't be read, or is being written: a torrent that another process gets
 // in that folder.
 func (o *opening) ask(folder string) *heritage {
-	t := o.t
-	state, done, err := t.shared.journals.OpenOther(folder)
+	c := o.c
+	state, done, err := c.shared.journals.OpenOther(folder)
 	if err != nil {
 		return nil
 	}
 	defer done()
-	release, err := resume.Lock(state, t.infoHash)
+	release, err := resume.Lock(state, c.infoHash)
 	if err != nil {
 		if !errors.Is(err, resume.ErrInUse) {
-			t.shared.log.Debug("read the journal of another folder", "torrent", t.info.Name, "err", err)
+			c.shared.log.Debug("read the journal of another folder", "torrent", c.info.Name, "err", err)
 		}
 		return nil
 	}
 	defer release()
-	journal, lo, err := resume.Open(state, t.layout(), resume.Config{Boot: t.shared.journals.Boot()})
+	journal, lo, err := resume.Open(state, c.layout(), resume.Config{Boot: c.shared.journals.Boot()})
 	if err != nil || !lo.Found || lo.Damaged != "" {
 		return nil
 	}
-	note, err := resume.ReadAside(state, t.infoHash)
+	note, err := resume.ReadAside(state, c.infoHash)
 	if err != nil {
 		note = resume.Aside{}
 	}
 	h := &heritage{loaded: lo, suffixes: suffixesOf(note.Suffix)}
-	there := newOpening(t, 0)
+	there := newOpening(c, 0)
 	there.journal, there.loaded, there.lay = journal, lo, journal.Layout()
 	there.asides = &asides{was: resume.Aside{Suffix: h.suffix(o.was.Suffix)}}
 	pending := journal.Pending()
-	data, err := t.follow(t.at.Load(), there.allNames(pending))
+	data, err := c.follow(c.at.Load(), there.allNames(pending))
 	if err != nil {
 		return nil
 	}
@@ -130,11 +130,11 @@ func (o *opening) ask(folder string) *heritage {
 	if err != nil {
 		return nil
 	}
-	h.seen.Volume = resume.VolumeAt(t.at.Load().abs)
+	h.seen.Volume = resume.VolumeAt(c.at.Load().abs)
 	if h.files, h.pieces = lo.Holds(h.seen); h.files == 0 {
 		return nil
 	}
-	h.names = maps.Clone(t.names())
+	h.names = maps.Clone(c.names())
 	if h.names == nil {
 		h.names = Names{}
 	}

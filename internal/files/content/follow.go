@@ -35,15 +35,15 @@ func (u *userFiles) notes() []string {
 
 // follow opens the folder of a place, with the symbolic links followed that the user has put
 // on the way to files of these names (decision 0131). What can't be followed is told.
-func (t *Content) follow(at *place, names []string) (storage.FS, error) {
-	folder, err := t.shared.pool.Folder(at.given)
+func (c *Content) follow(at *place, names []string) (storage.FS, error) {
+	folder, err := c.shared.pool.Folder(at.given)
 	if err != nil {
 		return nil, err
 	}
-	fsys, notes := storage.FollowLinks(folder, t.shared.pool, at.abs, names, &t.users.links)
-	t.users.tell(t, notes)
-	if t.users.lookOnly {
-		return &looking{FS: fsys, t: t, names: names}, nil
+	fsys, notes := storage.FollowLinks(folder, c.shared.pool, at.abs, names, &c.users.links)
+	c.users.tell(c, notes)
+	if c.users.lookOnly {
+		return &looking{FS: fsys, c: c, names: names}, nil
 	}
 	return fsys, nil
 }
@@ -52,7 +52,7 @@ func (t *Content) follow(at *place, names []string) (storage.FS, error) {
 // missing, and does not end the check of the others.
 type looking struct {
 	storage.FS
-	t     *Content
+	c     *Content
 	names []string
 }
 
@@ -67,7 +67,7 @@ func (l *looking) Lstat(name string) (fs.FileInfo, error) {
 		return info, err
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		l.t.users.note(name + ": " + err.Error())
+		l.c.users.note(name + ": " + err.Error())
 	}
 	return nil, fmt.Errorf("%w: %s", fs.ErrNotExist, name)
 }
@@ -104,7 +104,7 @@ func (u *userFiles) note(text string) {
 }
 
 // tell says of links what was not said yet, in one line.
-func (u *userFiles) tell(t *Content, notes []string) {
+func (u *userFiles) tell(c *Content, notes []string) {
 	u.mu.Lock()
 	var news []string
 	for _, note := range notes {
@@ -125,7 +125,7 @@ func (u *userFiles) tell(t *Content, notes []string) {
 	if more := len(news) - shown; more > 0 {
 		text += fmt.Sprintf("; and %d more such links", more)
 	}
-	t.say(text)
+	c.say(text)
 }
 
 // allNames are the names that files of the torrent may have on disk, or get.
@@ -133,7 +133,7 @@ func (o *opening) allNames(also ...Names) []string {
 	var names []string
 	add := func(name string) {
 		names = append(names, name)
-		for _, s := range []string{o.was.Suffix, o.t.suffix()} {
+		for _, s := range []string{o.was.Suffix, o.c.suffix()} {
 			if s != "" && names[len(names)-1] != name+s {
 				names = append(names, name+s)
 			}

@@ -30,26 +30,26 @@ var errFirst = fmt.Errorf("it was there before, and is looked at first: %w", res
 // names (hard links) the torrent gets a copy. have is what was found, and seen how; seen is
 // changed with the files.
 func (o *opening) keepUsers(ctx context.Context, seen *resume.Seen, changed []int, have *bitfield.Bitfield) error {
-	t := o.t
-	if t.opt.Overwrite {
+	c := o.c
+	if c.opt.Overwrite {
 		return nil
 	}
 	var kept []Kept
 	var err error
 	last, others := "", rivals{}
-	for i := range t.info.Files {
-		f, is := &t.info.Files[i], seen.Files[i]
-		if f.Pad || f.Length == 0 || !is.Exists || is.Size <= 0 || t.allOf(i, have) {
+	for i := range c.info.Files {
+		f, is := &c.info.Files[i], seen.Files[i]
+		if f.Pad || f.Length == 0 || !is.Exists || is.Size <= 0 || c.allOf(i, have) {
 			continue
 		}
-		if top, _, _ := strings.Cut(t.Path(i), "/"); top != last {
-			last, others = top, t.rivals(top)
+		if top, _, _ := strings.Cut(c.Path(i), "/"); top != last {
+			last, others = top, c.rivals(top)
 		}
-		if t.ownOf(i, others) != nil {
+		if c.ownOf(i, others) != nil {
 			continue // another torrent has it: nothing is written, and that is told
 		}
 		var k *outcome
-		if k, err = o.keepUser(ctx, i, slices.Contains(changed, i) && !o.loaded.PerhapsOurs(is) && !t.anyOf(i, have), have); err != nil {
+		if k, err = o.keepUser(ctx, i, slices.Contains(changed, i) && !o.loaded.PerhapsOurs(is) && !c.anyOf(i, have), have); err != nil {
 			break
 		}
 		switch {
@@ -66,7 +66,7 @@ func (o *opening) keepUsers(ctx context.Context, seen *resume.Seen, changed []in
 			break
 		}
 	}
-	t.users.kept(t, kept)
+	c.users.kept(c, kept)
 	return err
 }
 
@@ -102,7 +102,7 @@ func (o *opening) keepUser(ctx context.Context, i int, foreign bool, have *bitfi
 		return nil, nil
 	}
 	if !o.isWritten(i, have) {
-		o.t.users.later(i, foreign)
+		o.c.users.later(i, foreign)
 		if foreign {
 			return &outcome{left: true}, nil
 		}
@@ -111,23 +111,23 @@ func (o *opening) keepUser(ctx context.Context, i int, foreign bool, have *bitfi
 	if !foreign {
 		return &outcome{Kept: Kept{Path: name}}, storage.Unshare(ctx, fsys, name)
 	}
-	as, err := storage.SetAside(fsys, name, func(as string) bool { return o.t.needs(as) })
+	as, err := storage.SetAside(fsys, name, func(as string) bool { return o.c.needs(as) })
 	if err != nil {
 		return nil, err
 	}
-	o.t.users.aside(i, as)
+	o.c.users.aside(i, as)
 	return &outcome{Kept: Kept{Path: name, As: as}}, nil
 }
 
 // isWritten reports whether the torrent writes to a file: not when it is skipped, unless a
 // piece that is missing reaches into one that is wanted.
 func (o *opening) isWritten(i int, have *bitfield.Bitfield) bool {
-	t := o.t
+	c := o.c
 	if !o.files.Skipped(i) {
 		return true
 	}
-	prio := t.PiecePriorities()
-	f, size := &t.info.Files[i], int64(t.geom.PieceLength)
+	prio := c.PiecePriorities()
+	f, size := &c.info.Files[i], int64(c.geom.PieceLength)
 	for p := f.Offset / size; prio != nil && p <= (f.Offset+f.Length-1)/size; p++ {
 		if prio[p] > 0 && !have.Has(uint32(p)) {
 			return true
@@ -149,10 +149,10 @@ func (o *opening) lookAt(i int) (resume.Identity, error) {
 
 // needs reports whether a path is one that a file of the torrent has, or a folder of it, on
 // some file system.
-func (t *Content) needs(name string) bool {
+func (c *Content) needs(name string) bool {
 	key := metainfo.PathKey(name)
-	for i := range t.info.Files {
-		if !t.info.Files[i].Pad && metainfo.PathKey(t.Path(i)) == key || strings.HasPrefix(t.Path(i), name+"/") {
+	for i := range c.info.Files {
+		if !c.info.Files[i].Pad && metainfo.PathKey(c.Path(i)) == key || strings.HasPrefix(c.Path(i), name+"/") {
 			return true
 		}
 	}
@@ -160,8 +160,8 @@ func (t *Content) needs(name string) bool {
 }
 
 // anyOf reports whether a piece of a file is in a set.
-func (t *Content) anyOf(file int, have *bitfield.Bitfield) bool {
-	f, size := &t.info.Files[file], int64(t.geom.PieceLength)
+func (c *Content) anyOf(file int, have *bitfield.Bitfield) bool {
+	f, size := &c.info.Files[file], int64(c.geom.PieceLength)
 	for p := f.Offset / size; p <= (f.Offset+f.Length-1)/size; p++ {
 		if have.Has(uint32(p)) {
 			return true
@@ -238,7 +238,7 @@ func (u *userFiles) anyWaits(o *opening, have *bitfield.Bitfield) bool {
 }
 
 // kept tells what was kept, in one line however much it is.
-func (u *userFiles) kept(t *Content, kept []Kept) {
+func (u *userFiles) kept(c *Content, kept []Kept) {
 	if len(kept) == 0 {
 		return
 	}
@@ -255,14 +255,14 @@ func (u *userFiles) kept(t *Content, kept []Kept) {
 	if more := len(kept) - shown; more > 0 {
 		text += fmt.Sprintf("; and %d more files in these ways", more)
 	}
-	t.shared.log.Warn("keep files of the user", "torrent", t.info.Name, "files", len(kept), "text", text)
-	t.host.Say(Event{Kind: KeptFiles, Text: text, Kept: kept})
+	c.shared.log.Warn("keep files of the user", "torrent", c.info.Name, "files", len(kept), "text", text)
+	c.host.Say(Event{Kind: KeptFiles, Text: text, Kept: kept})
 }
 
 // sameAsKept removes what was set aside and turns out to be what the torrent has: a small file
 // can be right although no piece of its own could tell.
 func (o *opening) sameAsKept(ctx context.Context) {
-	u := &o.t.users
+	u := &o.c.users
 	u.mu.Lock()
 	asides := u.asides
 	u.asides = nil
@@ -291,6 +291,6 @@ func (o *opening) sameAsKept(ctx context.Context) {
 		if more := len(gone) - 3; more > 0 {
 			text += fmt.Sprintf(" and %d more", more)
 		}
-		o.t.say(text + ": removed, the torrent's file has the same bytes")
+		o.c.say(text + ": removed, the torrent's file has the same bytes")
 	}
 }

@@ -17,7 +17,7 @@ import (
 
 // accept takes the supposed names for the torrent's, and tells of them.
 func (o *opening) accept() error {
-	s, t := o.search, o.t
+	s, c := o.search, o.c
 	if s == nil || len(s.names) == 0 {
 		return nil
 	}
@@ -27,9 +27,9 @@ func (o *opening) accept() error {
 		}
 	}
 	o.named()
-	t.tellFound(s)
+	c.tellFound(s)
 	s.names = nil
-	return t.host.Remember(false)
+	return c.host.Remember(false)
 }
 
 // keepSuffixes notes what is behind the names of files that were found, so that the next start
@@ -46,18 +46,18 @@ func (o *opening) keepSuffixes(suffixes []string) error {
 		return nil
 	}
 	o.was = note
-	if s := o.t.suffix(); s != "" {
+	if s := o.c.suffix(); s != "" {
 		note.Suffix = addSuffix(note.Suffix, s)
 	}
-	at := o.t.at.Load()
+	at := o.c.at.Load()
 	if at.final != nil {
 		note.Dir = at.abs
 	}
-	state, err := o.t.shared.journals.For(o.t.home().abs)
+	state, err := o.c.shared.journals.For(o.c.home().abs)
 	if err != nil || state == nil {
 		return nil // then the next start searches again
 	}
-	return resume.WriteAside(state, o.t.infoHash, note)
+	return resume.WriteAside(state, o.c.infoHash, note)
 }
 
 // addSuffix adds a suffix to those that are noted: a slash is in none.
@@ -81,17 +81,17 @@ func suffixesOf(noted string) []string {
 // makesWay removes what has the name of a complete file if nothing is lost by it: it is empty
 // or zeros, as clients reserve room with, has no other name, and is no other torrent's.
 func (o *opening) makesWay(i int, name string) bool {
-	t, folder := o.t, o.plainFolder()
+	c, folder := o.c, o.plainFolder()
 	m, ok := folder.(storage.Mover)
-	if !ok || t.opt.SeedOnly {
+	if !ok || c.opt.SeedOnly {
 		return false
 	}
 	top, _, _ := strings.Cut(name, "/")
 	info, err := folder.Lstat(name)
-	if err != nil || !info.Mode().IsRegular() || storage.LinksOf(info) > 1 || t.ownOf(i, t.rivals(top)) != nil {
+	if err != nil || !info.Mode().IsRegular() || storage.LinksOf(info) > 1 || c.ownOf(i, c.rivals(top)) != nil {
 		return false
 	}
-	zeros, err := storage.OnlyZeros(t.life, folder, name)
+	zeros, err := storage.OnlyZeros(c.life, folder, name)
 	return err == nil && zeros && m.Remove(name) == nil
 }
 
@@ -111,46 +111,46 @@ func (o *opening) plainFolder() storage.FS {
 // keepsAside renames a file of the user that has the name of a complete file, as keepUsers does
 // before anything is written (decision 0132). With Overwrite it removes the file.
 func (o *opening) keepsAside(i int, name string) bool {
-	t, folder := o.t, o.plainFolder()
+	c, folder := o.c, o.plainFolder()
 	m, ok := folder.(storage.Mover)
-	if !ok || t.opt.SeedOnly {
+	if !ok || c.opt.SeedOnly {
 		return false
 	}
 	top, _, _ := strings.Cut(name, "/")
 	info, err := folder.Lstat(name)
-	if err != nil || !info.Mode().IsRegular() || t.ownOf(i, t.rivals(top)) != nil {
+	if err != nil || !info.Mode().IsRegular() || c.ownOf(i, c.rivals(top)) != nil {
 		return false // another torrent's, or not a file: it stays, and is named
 	}
-	if is, err := os.Lstat(filepath.Join(t.at.Load().abs, filepath.FromSlash(name))); err == nil && !is.Mode().IsRegular() {
+	if is, err := os.Lstat(filepath.Join(c.at.Load().abs, filepath.FromSlash(name))); err == nil && !is.Mode().IsRegular() {
 		return false // a link that is followed
 	}
-	if t.opt.Overwrite {
+	if c.opt.Overwrite {
 		return m.Remove(name) == nil
 	}
-	as, err := storage.SetAside(folder, name, func(as string) bool { return t.needs(as) })
+	as, err := storage.SetAside(folder, name, func(as string) bool { return c.needs(as) })
 	if err != nil {
-		t.shared.log.Warn("keep a file that has the name of a complete one", "file", name, "err", err)
+		c.shared.log.Warn("keep a file that has the name of a complete one", "file", name, "err", err)
 		return false
 	}
-	t.users.aside(i, as)
-	t.users.kept(t, []Kept{{Path: name, As: as}})
+	c.users.aside(i, as)
+	c.users.kept(c, []Kept{{Path: name, As: as}})
 	return true
 }
 
 // tellFound says under which names data was found, and which names are not possible.
-func (t *Content) tellFound(s *search) {
-	if text := t.foundText(s); text != "" {
-		t.say(text)
+func (c *Content) tellFound(s *search) {
+	if text := c.foundText(s); text != "" {
+		c.say(text)
 	}
 	if len(s.refused) > 0 {
 		first := slices.Min(slices.Collect(maps.Keys(s.refused)))
-		a, b := metainfo.Distinct(path.Join(t.info.Files[first].Path...), t.Path(first))
-		t.say(fmt.Sprintf("the file system does not take the names of %s: %s is saved as %s", countOf(len(s.refused), "file", "files"), a, b))
+		a, b := metainfo.Distinct(path.Join(c.info.Files[first].Path...), c.Path(first))
+		c.say(fmt.Sprintf("the file system does not take the names of %s: %s is saved as %s", countOf(len(s.refused), "file", "files"), a, b))
 	}
 }
 
 // foundText says under which names data was found; empty for none.
-func (t *Content) foundText(s *search) string {
+func (c *Content) foundText(s *search) string {
 	if s == nil || len(s.found) == 0 {
 		return ""
 	}
@@ -159,6 +159,6 @@ func (t *Content) foundText(s *search) string {
 	if n := len(s.found); n > 1 {
 		text = plural.Group(n) + " files were found under other names, as another client left them"
 	}
-	a, b := metainfo.Distinct(path.Join(t.info.Files[first].Path...), s.found[first].path)
+	a, b := metainfo.Distinct(path.Join(c.info.Files[first].Path...), s.found[first].path)
 	return fmt.Sprintf("%s: %s is %s", text, a, b)
 }

@@ -71,14 +71,14 @@ func (o *opening) judge(seen resume.Seen, have, looked *bitfield.Bitfield) error
 // names that have nothing of the torrent, and those that have a part of it where another is as
 // long as the file is. It reports whether there are some.
 func (o *opening) doubt(seen resume.Seen, have *bitfield.Bitfield) bool {
-	s, t := o.search, o.t
+	s, c := o.search, o.c
 	if s.rounds >= mostSearches {
 		return false
 	}
 	known := o.loaded != nil && o.loaded.Found && o.loaded.Damaged == ""
 	var files []int
-	for i := range t.info.Files {
-		f := &t.info.Files[i]
+	for i := range c.info.Files {
+		f := &c.info.Files[i]
 		if f.Pad || f.Length == 0 || s.wrong[i] || !seen.Files[i].Exists || known && o.loaded.Noted(i) {
 			continue
 		}
@@ -91,7 +91,7 @@ func (o *opening) doubt(seen resume.Seen, have *bitfield.Bitfield) bool {
 	if len(files) == 0 {
 		return false
 	}
-	folder, err := t.follow(t.at.Load(), o.allNames())
+	folder, err := c.follow(c.at.Load(), o.allNames())
 	if err != nil {
 		return false
 	}
@@ -100,7 +100,7 @@ func (o *opening) doubt(seen resume.Seen, have *bitfield.Bitfield) bool {
 		folder = l.FS
 	}
 	any := false
-	for i, list := range findFiles(folder, t.info, t.opt.FileName, files) {
+	for i, list := range findFiles(folder, c.info, c.opt.FileName, files) {
 		now, found := s.found[i]
 		at := o.lay.Files[i].Path
 		if found {
@@ -108,10 +108,10 @@ func (o *opening) doubt(seen resume.Seen, have *bitfield.Bitfield) bool {
 		}
 		least := int64(0)
 		if o.fits(i, have) {
-			least = t.info.Files[i].Length
+			least = c.info.Files[i].Length
 		}
-		if !slices.ContainsFunc(list, func(c candidate) bool {
-			return c.path != at && c.size >= least && !s.rejected[pairing{i, c.path}]
+		if !slices.ContainsFunc(list, func(other candidate) bool {
+			return other.path != at && other.size >= least && !s.rejected[pairing{i, other.path}]
 		}) {
 			continue
 		}
@@ -130,7 +130,7 @@ func (o *opening) doubt(seen resume.Seen, have *bitfield.Bitfield) bool {
 // inside returns how many of the pieces that lie in a file as a whole are in a set, of how
 // many.
 func (o *opening) inside(i int, have *bitfield.Bitfield) (good, all int) {
-	f, size := &o.t.info.Files[i], int64(o.t.geom.PieceLength)
+	f, size := &o.c.info.Files[i], int64(o.c.geom.PieceLength)
 	for p := (f.Offset + size - 1) / size; (p+1)*size <= f.Offset+f.Length; p++ {
 		if all++; have.Has(uint32(p)) {
 			good++
@@ -141,7 +141,7 @@ func (o *opening) inside(i int, have *bitfield.Bitfield) (good, all int) {
 
 // fits reports whether a file that was found is the torrent's.
 func (o *opening) fits(i int, have *bitfield.Bitfield) bool {
-	f, size := &o.t.info.Files[i], int64(o.t.geom.PieceLength)
+	f, size := &o.c.info.Files[i], int64(o.c.geom.PieceLength)
 	for p := f.Offset / size; p*size < f.Offset+f.Length; p++ {
 		if have.Has(uint32(p)) {
 			return true

@@ -25,15 +25,15 @@ func LookIn(stateDir string, meta *metainfo.Torrent, fileName, dir string) (InFo
 	if err != nil {
 		return InFolder{}, err
 	}
-	t := standIn(stateDir, meta, fileName)
+	c := standIn(stateDir, meta, fileName)
 	out := InFolder{Dir: at.abs}
-	files := t.layout().Files
+	files := c.layout().Files
 	var lo *resume.Loaded
 	if stateDir != "" {
 		lo = journals.Peek(stateDir, at.abs, meta.InfoHash, meta.Info)
 	}
 	if lo == nil || !lo.Found {
-		out.There = t.anyIn(at, files)
+		out.There = c.anyIn(at, files)
 		return out, nil
 	}
 	for i, name := range lo.Names {
@@ -44,8 +44,8 @@ func LookIn(stateDir string, meta *metainfo.Torrent, fileName, dir string) (InFo
 			return InFolder{}, err
 		}
 	}
-	out.Dir, out.Known, out.There = at.abs, true, t.anyIn(at, files)
-	out.Verified = hadOf(t.geom, lo.Have, nil).Verified
+	out.Dir, out.Known, out.There = at.abs, true, c.anyIn(at, files)
+	out.Verified = hadOf(c.geom, lo.Have, nil).Verified
 	return out, nil
 }
 

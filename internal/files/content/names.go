@@ -31,8 +31,8 @@ type Paths struct {
 }
 
 // CheckPaths takes the paths of the options, and refuses what can't be.
-func (t *Content) CheckPaths() error {
-	p := t.opt.Paths
+func (c *Content) CheckPaths() error {
+	p := c.opt.Paths
 	if p == nil {
 		return nil
 	}
@@ -42,35 +42,35 @@ func (t *Content) CheckPaths() error {
 		}
 	}
 	for _, names := range []Names{p.Named, p.Rename} {
-		if err := t.checkNames(nil, t.layout().Files, names); err != nil {
+		if err := c.checkNames(nil, c.layout().Files, names); err != nil {
 			return err
 		}
 	}
 	if len(p.Named) > 0 {
-		t.named.Store(&p.Named)
+		c.named.Store(&p.Named)
 	}
 	if len(p.Rename) > 0 {
-		t.wish.Store(&p.Rename)
+		c.wish.Store(&p.Rename)
 	}
 	return nil
 }
 
 // checkNames refuses paths that the torrent's files can't have beside those of the others. With
 // a folder, its file system says whether names that differ only in case are two.
-func (t *Content) checkNames(folder storage.FS, files []storage.Entry, to Names) error {
+func (c *Content) checkNames(folder storage.FS, files []storage.Entry, to Names) error {
 	if len(to) == 0 {
 		return nil
 	}
-	paths := make([]string, 0, len(t.info.Files))
-	for i := range t.info.Files {
+	paths := make([]string, 0, len(c.info.Files))
+	for i := range c.info.Files {
 		if name, ok := to[i]; ok {
 			paths = append(paths, name)
-		} else if !t.info.Files[i].Pad {
+		} else if !c.info.Files[i].Pad {
 			paths = append(paths, files[i].Path)
 		}
 	}
 	for i := range to {
-		if i < 0 || i >= len(t.info.Files) || t.info.Files[i].Pad {
+		if i < 0 || i >= len(c.info.Files) || c.info.Files[i].Pad {
 			return fmt.Errorf("rename file %d: there is none", i)
 		}
 	}
@@ -78,7 +78,7 @@ func (t *Content) checkNames(folder storage.FS, files []storage.Entry, to Names)
 		return fmt.Errorf("rename: %w", err)
 	}
 	if err := metainfo.CheckFolded(paths); err != nil && folder != nil {
-		ask := newTaste(folder, t.infoHash)
+		ask := newTaste(folder, c.infoHash)
 		defer ask.close()
 		if ask.folds() {
 			return fmt.Errorf("rename: %w", err)
@@ -88,52 +88,52 @@ func (t *Content) checkNames(folder storage.FS, files []storage.Entry, to Names)
 }
 
 // names gives the paths of files that have not the torrent's.
-func (t *Content) names() Names {
-	if n := t.named.Load(); n != nil {
+func (c *Content) names() Names {
+	if n := c.named.Load(); n != nil {
 		return *n
 	}
 	return nil
 }
 
 // Path gives the path of a file below the folder, without a suffix for unfinished ones.
-func (t *Content) Path(file int) string {
-	if name, ok := t.names()[file]; ok {
+func (c *Content) Path(file int) string {
+	if name, ok := c.names()[file]; ok {
 		return name
 	}
-	return path.Join(t.info.Files[file].Path...)
+	return path.Join(c.info.Files[file].Path...)
 }
 
 // Named gives the paths of files that have not the torrent's, not to be changed; nil for
 // none. Who has it can see by the pointer whether it is still so.
-func (t *Content) Named() *Names { return t.named.Load() }
+func (c *Content) Named() *Names { return c.named.Load() }
 
 // Rename gives files other paths, and folders with them, while the torrent runs. Nothing
 // is written over. A stop at any moment leaves each file under the one name or the other,
 // known. Peers are dropped, and may come back; nothing is hashed or fetched for it.
-func (t *Content) Rename(ctx context.Context, to Names) error {
-	if t.opt.Storage != nil || t.opt.Open != nil {
+func (c *Content) Rename(ctx context.Context, to Names) error {
+	if c.opt.Storage != nil || c.opt.Open != nil {
 		return errors.New("rename: its files are not in a folder")
 	}
-	return t.changeFiles(ctx, func(c *change) {
-		c.do = func(prev *opening, epoch int32, leave func()) {
+	return c.changeFiles(ctx, func(ch *change) {
+		ch.do = func(prev *opening, epoch int32, leave func()) {
 			prev.giveWay(leave)
-			err := prev.close(t.life, true)
+			err := prev.close(c.life, true)
 			if err == nil {
-				err = t.rename(c.ctx, to)
+				err = c.rename(ch.ctx, to)
 			}
-			t.reopen(nil, nil, epoch, leave)
-			c.done <- err
+			c.reopen(nil, nil, epoch, leave)
+			ch.done <- err
 		}
 	})
 }
 
 // rename renames files that nobody has open.
-func (t *Content) rename(ctx context.Context, to Names) error {
-	o := newOpening(t, 0)
+func (c *Content) rename(ctx context.Context, to Names) error {
+	o := newOpening(c, 0)
 	if err := o.openJournal(); err != nil {
 		return err
 	}
-	if o.state == nil && t.shared.journals.Kept() {
+	if o.state == nil && c.shared.journals.Kept() {
 		return errors.New("rename: no journal can be kept, and nobody would know the files by their new names")
 	}
 	defer func() {
@@ -141,13 +141,13 @@ func (t *Content) rename(ctx context.Context, to Names) error {
 			o.unlock()
 		}
 	}()
-	t.users.links.Seal(t.at.Load().abs, false) // the user names the paths now
-	folder, err := t.follow(t.at.Load(), o.allNames(to))
+	c.users.links.Seal(c.at.Load().abs, false) // the user names the paths now
+	folder, err := c.follow(c.at.Load(), o.allNames(to))
 	if err != nil {
 		return err
 	}
 	defer folder.Close()
-	if err := t.checkNames(folder, o.lay.Files, to); err != nil {
+	if err := c.checkNames(folder, o.lay.Files, to); err != nil {
 		return err
 	}
 	return o.rename(ctx, folder, to)
@@ -160,7 +160,7 @@ func (o *opening) rename(ctx context.Context, folder storage.FS, to Names) error
 	}
 	err := o.journal.Rename(ctx, o.finding(folder, to), to)
 	o.named()
-	if merr := o.t.host.Remember(true); err == nil {
+	if merr := o.c.host.Remember(true); err == nil {
 		err = merr
 	}
 	return err
@@ -170,23 +170,23 @@ func (o *opening) rename(ctx context.Context, folder storage.FS, to Names) error
 func (o *opening) named() {
 	o.lay = o.journal.Layout()
 	if names := o.journal.Names(); names == nil {
-		o.t.named.Store(nil)
+		o.c.named.Store(nil)
 	} else {
-		o.t.named.Store(&names)
+		o.c.named.Store(&names)
 	}
 }
 
 // open opens the folder, and lays the torrent out in it.
 func (o *opening) open() (*storage.Files, error) {
-	t := o.t
-	if t.opt.Open != nil {
-		return t.opt.Open()
+	c := o.c
+	if c.opt.Open != nil {
+		return c.opt.Open()
 	}
 	also := []Names{o.journal.Pending()}
-	if w := t.wish.Load(); w != nil {
+	if w := c.wish.Load(); w != nil {
 		also = append(also, *w)
 	}
-	folder, err := t.follow(t.at.Load(), o.allNames(also...))
+	folder, err := c.follow(c.at.Load(), o.allNames(also...))
 	if err != nil {
 		return nil, err
 	}
@@ -202,22 +202,22 @@ func (o *opening) open() (*storage.Files, error) {
 	if o.lay.Part {
 		files = files[:len(files)-1]
 	}
-	return storage.OpenIn(o.finding(folder, nil), files, t.info, t.shared.pool)
+	return storage.OpenIn(o.finding(folder, nil), files, c.info, c.shared.pool)
 }
 
 // giveNames ends what a stop has left of a renaming, and does what is wished.
 func (o *opening) giveNames(folder storage.FS) error {
-	t := o.t
+	c := o.c
 	if o.loaded.Renaming {
 		if err := o.lock(); err != nil {
 			return err
 		}
-		if err := o.journal.FinishRenames(t.life, o.finding(folder, o.journal.Pending())); err != nil {
+		if err := o.journal.FinishRenames(c.life, o.finding(folder, o.journal.Pending())); err != nil {
 			return err
 		}
 	}
 	o.named()
-	w := t.wish.Load()
+	w := c.wish.Load()
 	if w == nil {
 		return nil
 	}
@@ -228,13 +228,13 @@ func (o *opening) giveNames(folder storage.FS) error {
 		}
 	}
 	if len(to) > 0 {
-		if err := t.checkNames(folder, o.lay.Files, to); err != nil {
+		if err := c.checkNames(folder, o.lay.Files, to); err != nil {
 			return err
 		}
-		if err := o.rename(t.life, folder, to); err != nil {
+		if err := o.rename(c.life, folder, to); err != nil {
 			return err
 		}
 	}
-	t.wish.Store(nil) // that was for once
+	c.wish.Store(nil) // that was for once
 	return nil
 }

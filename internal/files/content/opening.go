@@ -17,7 +17,7 @@ import (
 // the next doubt, or the end. The task that opens it has it first; then the loop,
 // which gives it to the task that opens the next one, and that one closes it.
 type opening struct {
-	t     *Content
+	c     *Content
 	epoch int32 // which one it is: what is told by one that is gone does not count
 	store storage.Storage
 	disk  *disk.Torrent
@@ -56,11 +56,11 @@ var ErrNotThere = errors.New("the files were here and are not: is a volume not m
 // not there, the error is ErrNotThere.
 // Data that lies there under other names is found with a search; without one the names are
 // those that are known.
-func (t *Content) openFiles(epoch int32, s *search) (*opening, error) {
-	o := newOpening(t, epoch)
+func (c *Content) openFiles(epoch int32, s *search) (*opening, error) {
+	o := newOpening(c, epoch)
 	o.search = s
-	if t.opt.Storage != nil {
-		o.store = t.opt.Storage
+	if c.opt.Storage != nil {
+		o.store = c.opt.Storage
 		o.openDisk()
 		return o, nil
 	}
@@ -72,16 +72,16 @@ func (t *Content) openFiles(epoch int32, s *search) (*opening, error) {
 		if o.unlock != nil {
 			o.unlock()
 		}
-		if storage.KindOf(err) == storage.Missing && (o.loaded.Found || t.had.known() || t.opt.Restored) {
+		if storage.KindOf(err) == storage.Missing && (o.loaded.Found || c.had.known() || c.opt.Restored) {
 			err = fmt.Errorf("%w (%w)", ErrNotThere, err)
 		}
 		return nil, err
 	}
-	t.users.links.Seal(t.at.Load().abs, true)
-	t.refused.forget() // something may have been done about them
-	o.files.Skip(t.skipped())
+	c.users.links.Seal(c.at.Load().abs, true)
+	c.refused.forget() // something may have been done about them
+	o.files.Skip(c.skipped())
 	o.files.CheckWrites(o.ownFile)
-	o.guard = resume.NewGuard(o.files, o.files.Folder(), o.journal, resume.VolumeAt(t.at.Load().abs))
+	o.guard = resume.NewGuard(o.files, o.files.Folder(), o.journal, resume.VolumeAt(c.at.Load().abs))
 	o.store = o.guard
 	o.committer = resume.NewCommitter(o.journal, resume.CommitterConfig{Sync: o.guard.Sync, Report: o.claimed})
 	o.openDisk()
@@ -90,11 +90,11 @@ func (t *Content) openFiles(epoch int32, s *search) (*opening, error) {
 
 // openDisk has the workers of the torrent's device hash and write for it.
 func (o *opening) openDisk() {
-	t := o.t
-	o.disk = o.onDevice().disk.Open(o.store, t.geom, t.info.PieceHash, func(r disk.Result) {
-		t.host.Post(&Checked{o.epoch, r})
+	c := o.c
+	o.disk = o.onDevice().disk.Open(o.store, c.geom, c.info.PieceHash, func(r disk.Result) {
+		c.host.Post(&Checked{o.epoch, r})
 	})
-	o.disk.OnGoesOn(func() { t.host.Post(&wrote{o.epoch}) })
+	o.disk.OnGoesOn(func() { c.host.Post(&wrote{o.epoch}) })
 }
 
 // openJournal reads the journal. Where none can be kept that is no reason not to get and
@@ -102,12 +102,12 @@ func (o *opening) openDisk() {
 // one is there and can't be read is a reason: it may know files by other names, or in
 // another folder, and they would be fetched again.
 func (o *opening) openJournal() error {
-	t := o.t
+	c := o.c
 	state, err := o.findPlace()
 	if errors.As(err, new(*lostError)) {
 		return err
 	}
-	lay, cfg := t.layout(), resume.Config{Dir: t.at.Load().abs, Boot: t.shared.journals.Boot(), Names: t.names()}
+	lay, cfg := c.layout(), resume.Config{Dir: c.at.Load().abs, Boot: c.shared.journals.Boot(), Names: c.names()}
 	if err == nil {
 		o.state = state
 		o.journal, o.loaded, err = resume.Open(state, lay, cfg)
@@ -117,13 +117,13 @@ func (o *opening) openJournal() error {
 		o.inherit()
 	}
 	if err != nil {
-		t.say("no journal is kept, so the next start checks everything: " + err.Error())
+		c.say("no journal is kept, so the next start checks everything: " + err.Error())
 		o.state = nil
 		o.journal, o.loaded, _ = resume.Open(nil, lay, cfg) // in memory: it can't fail
 	}
 	o.lay = o.journal.Layout()
 	if o.loaded.Found {
-		t.shared.journals.MarkUsed(t.at.Load().abs, o.lay.InfoHash)
+		c.shared.journals.MarkUsed(c.at.Load().abs, o.lay.InfoHash)
 	}
 	return nil
 }
@@ -133,16 +133,16 @@ func (o *opening) claimed(r resume.Report) {
 	switch {
 	case r.Err == nil:
 		if err := o.reveal(); err != nil {
-			o.t.host.Post(&doubt{o.epoch, err})
+			o.c.host.Post(&doubt{o.epoch, err})
 		}
-		if !o.t.shared.keepCached {
+		if !o.c.shared.keepCached {
 			o.uncache(r.Durable)
 		}
 	case errors.As(r.Err, new(*resume.SyncError)):
-		o.t.host.Post(&doubt{o.epoch, r.Err})
+		o.c.host.Post(&doubt{o.epoch, r.Err})
 	default:
 		// What is not claimed now will be; until then a stop costs a check.
-		o.t.shared.log.Warn("claim pieces", "torrent", o.t.info.Name, "err", r.Err)
+		o.c.shared.log.Warn("claim pieces", "torrent", o.c.info.Name, "err", r.Err)
 	}
 }
 
@@ -152,7 +152,7 @@ func (o *opening) close(ctx context.Context, inOrder bool) error {
 	o.disk.Close()
 	o.adopting.Wait()
 	if o.moved != nil {
-		o.t.shared.leaveDevice(o.moved)
+		o.c.shared.leaveDevice(o.moved)
 		o.moved = nil
 	}
 	if o.unlock != nil {
@@ -165,7 +165,7 @@ func (o *opening) close(ctx context.Context, inOrder bool) error {
 			err = o.reveal()
 		}
 	}
-	if o.t.opt.Storage != nil {
+	if o.c.opt.Storage != nil {
 		return err // it is closed with the torrent
 	}
 	return errors.Join(err, o.store.Close())
@@ -177,7 +177,7 @@ func (o *opening) distrust(pieces ...uint32) {
 		return
 	}
 	if err := o.journal.Distrust(pieces...); err != nil {
-		o.t.shared.log.Warn("take claims back", "torrent", o.t.info.Name, "err", err)
+		o.c.shared.log.Warn("take claims back", "torrent", o.c.info.Name, "err", err)
 	}
 }
 
@@ -190,12 +190,12 @@ func (o *opening) sync(ctx context.Context) error {
 	if err := o.moveOut(ctx); err != nil {
 		return err
 	}
-	for i := range o.t.info.Files {
-		if !o.t.opt.SeedOnly && o.t.info.Files[i].Executable && !o.files.Skipped(i) {
+	for i := range o.c.info.Files {
+		if !o.c.opt.SeedOnly && o.c.info.Files[i].Executable && !o.files.Skipped(i) {
 			// Its bytes are right all the same: a file that is read-only, or another user's, is
 			// not worth a word at each start.
 			if err := o.files.MakeExecutable(i); err != nil {
-				o.t.shared.log.Debug("make executable", "torrent", o.t.info.Name, "err", err)
+				o.c.shared.log.Debug("make executable", "torrent", o.c.info.Name, "err", err)
 			}
 		}
 	}

@@ -11,9 +11,9 @@ import (
 
 // SetPriorities changes the priorities of the files, and refuses what does not fit the torrent;
 // nil leaves them as they are. Any goroutine may call it; the loop calls Prioritise then.
-func (t *Content) SetPriorities(prio []uint8) error {
-	if prio != nil && len(prio) != len(t.info.Files) {
-		return fmt.Errorf("%d priorities for %d files", len(prio), len(t.info.Files))
+func (c *Content) SetPriorities(prio []uint8) error {
+	if prio != nil && len(prio) != len(c.info.Files) {
+		return fmt.Errorf("%d priorities for %d files", len(prio), len(c.info.Files))
 	}
 	for i, p := range prio {
 		if p > picker.High {
@@ -22,53 +22,53 @@ func (t *Content) SetPriorities(prio []uint8) error {
 	}
 	if prio != nil {
 		own := slices.Clone(prio)
-		t.prio.Store(&own)
+		c.prio.Store(&own)
 	}
 	return nil
 }
 
 // Priorities returns those of the files; nil for normal.
-func (t *Content) Priorities() []uint8 {
-	if p := t.prio.Load(); p != nil {
+func (c *Content) Priorities() []uint8 {
+	if p := c.prio.Load(); p != nil {
 		return *p
 	}
 	return nil
 }
 
 // Priority returns the priority of a file.
-func (t *Content) Priority(file int) uint8 {
-	if p := t.Priorities(); p != nil {
+func (c *Content) Priority(file int) uint8 {
+	if p := c.Priorities(); p != nil {
 		return p[file]
 	}
 	return picker.Normal
 }
 
 // skipped returns which files are not wanted; nil when all are.
-func (t *Content) skipped() []bool {
-	if t.Priorities() == nil && t.refused.none() {
+func (c *Content) skipped() []bool {
+	if c.Priorities() == nil && c.refused.none() {
 		return nil
 	}
-	out := make([]bool, len(t.info.Files))
+	out := make([]bool, len(c.info.Files))
 	for i := range out {
-		out[i] = !t.keeps(i)
+		out[i] = !c.keeps(i)
 	}
 	return out
 }
 
 // PiecePriorities returns for each piece the highest priority of the files it is part of; nil
 // when all are normal.
-func (t *Content) PiecePriorities() []uint8 {
-	if t.Priorities() == nil && t.refused.none() {
+func (c *Content) PiecePriorities() []uint8 {
+	if c.Priorities() == nil && c.refused.none() {
 		return nil
 	}
-	out := make([]uint8, t.geom.Pieces)
-	size := int64(t.geom.PieceLength)
-	for i := range t.info.Files {
-		f := &t.info.Files[i]
-		if f.Length == 0 || f.Pad || !t.keeps(i) {
+	out := make([]uint8, c.geom.Pieces)
+	size := int64(c.geom.PieceLength)
+	for i := range c.info.Files {
+		f := &c.info.Files[i]
+		if f.Length == 0 || f.Pad || !c.keeps(i) {
 			continue
 		}
-		prio := t.Priority(i)
+		prio := c.Priority(i)
 		for p := f.Offset / size; p <= (f.Offset+f.Length-1)/size; p++ {
 			out[p] = max(out[p], prio)
 		}
@@ -78,18 +78,18 @@ func (t *Content) PiecePriorities() []uint8 {
 
 // Prioritise does what new priorities mean for the files: one that is wanted after all comes out
 // of the part file.
-func (t *Content) Prioritise(now mono.Time) {
-	o := t.cur
+func (c *Content) Prioritise(now mono.Time) {
+	o := c.cur
 	if o == nil || o.files == nil {
 		return
 	}
-	o.files.Skip(t.skipped())
-	if t.users.anyWaits(o, t.had.clone()) {
-		t.upkeep.Spoilt(now) // it is opened again, and files of the user are kept first
+	o.files.Skip(c.skipped())
+	if c.users.anyWaits(o, c.had.clone()) {
+		c.upkeep.Spoilt(now) // it is opened again, and files of the user are kept first
 	}
-	t.tasks.Go(func() {
-		if err := o.moveOut(t.life); err != nil && t.life.Err() == nil {
-			t.host.Post(&doubt{o.epoch, fmt.Errorf("bring out a file that is wanted: %w", err)})
+	c.tasks.Go(func() {
+		if err := o.moveOut(c.life); err != nil && c.life.Err() == nil {
+			c.host.Post(&doubt{o.epoch, fmt.Errorf("bring out a file that is wanted: %w", err)})
 		}
 	})
 }

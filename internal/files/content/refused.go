@@ -110,26 +110,26 @@ func (r *refusals) err() error {
 // leftOut leaves out the files that an error of the file system is about, if it is one that
 // concerns these files alone, and others are wanted. It reports whether it did; else the
 // torrent waits.
-func (t *Content) leftOut(o *opening, err error) bool {
+func (c *Content) leftOut(o *opening, err error) bool {
 	e, ok := errors.AsType[*storage.Error](err)
-	if !ok || o == nil || o.files == nil || e.Kind.Then() != fault.Refuse || t.opt.SeedOnly {
+	if !ok || o == nil || o.files == nil || e.Kind.Then() != fault.Refuse || c.opt.SeedOnly {
 		return false
 	}
-	if t.refused.knows(o.lay.Files, e.Path) {
+	if c.refused.knows(o.lay.Files, e.Path) {
 		return true // of a write that was under way when it was left out
 	}
-	files := t.concerned(o, e)
-	if len(files) == 0 || !t.othersWanted(files) {
+	files := c.concerned(o, e)
+	if len(files) == 0 || !c.othersWanted(files) {
 		return false
 	}
-	untold := t.refused.add(files, err)
-	o.files.Skip(t.skipped())
+	untold := c.refused.add(files, err)
+	o.files.Skip(c.skipped())
 	switch len(untold) {
 	case 0:
 	case 1:
-		t.say(fmt.Sprintf("%s is left out, the other files are fetched: %v", o.lay.Files[untold[0]].Path, err))
+		c.say(fmt.Sprintf("%s is left out, the other files are fetched: %v", o.lay.Files[untold[0]].Path, err))
 	default:
-		t.say(fmt.Sprintf("%d files are left out, the others are fetched: %v", len(untold), err))
+		c.say(fmt.Sprintf("%d files are left out, the others are fetched: %v", len(untold), err))
 	}
 	return true
 }
@@ -137,7 +137,7 @@ func (t *Content) leftOut(o *opening, err error) bool {
 // concerned returns the wanted files that a failure is about: the one of that name, or those in
 // the folder of that name. Where a new file can't be made for lack of a right, it is the folder
 // that does not allow it, so no other new file in it will be.
-func (t *Content) concerned(o *opening, e *storage.Error) (files []int) {
+func (c *Content) concerned(o *opening, e *storage.Error) (files []int) {
 	there := func(name string) bool {
 		_, err := o.files.Folder().Lstat(name)
 		return !errors.Is(err, fs.ErrNotExist)
@@ -151,10 +151,10 @@ func (t *Content) concerned(o *opening, e *storage.Error) (files []int) {
 	} else {
 		folder = e.Path + "/"
 	}
-	for i := range t.info.Files {
+	for i := range c.info.Files {
 		name := o.lay.Files[i].Path
 		switch {
-		case t.info.Files[i].Pad || o.files.Skipped(i):
+		case c.info.Files[i].Pad || o.files.Skipped(i):
 		case name == e.Path:
 			files = append(files, i)
 		case strings.HasPrefix(name, folder) && (folder == e.Path+"/" || path.Dir(name) == path.Dir(e.Path) && !there(name)):
@@ -179,9 +179,9 @@ func takesFiles(folder storage.FS, dir string) bool {
 }
 
 // othersWanted reports whether a file with bytes is wanted besides these.
-func (t *Content) othersWanted(files []int) bool {
-	for i := range t.info.Files {
-		if f := &t.info.Files[i]; !f.Pad && f.Length > 0 && t.keeps(i) && !slices.Contains(files, i) {
+func (c *Content) othersWanted(files []int) bool {
+	for i := range c.info.Files {
+		if f := &c.info.Files[i]; !f.Pad && f.Length > 0 && c.keeps(i) && !slices.Contains(files, i) {
 			return true
 		}
 	}
@@ -189,14 +189,14 @@ func (t *Content) othersWanted(files []int) bool {
 }
 
 // keeps reports whether a file is wanted, and kept.
-func (t *Content) keeps(file int) bool {
-	return t.Priority(file) != picker.Skip && !t.refused.refused(file)
+func (c *Content) keeps(file int) bool {
+	return c.Priority(file) != picker.Skip && !c.refused.refused(file)
 }
 
 // keeping does something with all files, again without those that are refused on the way.
 func (o *opening) keeping(do func() error) error {
 	for {
-		if err := do(); err == nil || !o.t.leftOut(o, err) {
+		if err := do(); err == nil || !o.c.leftOut(o, err) {
 			return err
 		}
 	}
@@ -207,28 +207,28 @@ func (o *opening) keeping(do func() error) error {
 func (o *opening) adoptKept(ctx context.Context, seen resume.Seen, have *bitfield.Bitfield) error {
 	for {
 		err := o.adopt(ctx, seen, have)
-		if err == nil || !o.t.leftOut(o, err) {
+		if err == nil || !o.c.leftOut(o, err) {
 			return err
 		}
 		n := have.Count()
-		o.t.refused.giveUp(o.t, have)
+		o.c.refused.giveUp(o.c, have)
 		if have.Count() == n {
 			return err
 		}
 		if seen, err = resume.Look(o.files.Folder(), o.lay.Files); err != nil {
 			return err
 		}
-		o.t.users.hide(&seen)
+		o.c.users.hide(&seen)
 	}
 }
 
 // giveUp takes the pieces of files that are not kept out of a set.
-func (r *refusals) giveUp(t *Content, have *bitfield.Bitfield) {
+func (r *refusals) giveUp(c *Content, have *bitfield.Bitfield) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	size := int64(t.geom.PieceLength)
+	size := int64(c.geom.PieceLength)
 	for i := range r.files {
-		f := &t.info.Files[i]
+		f := &c.info.Files[i]
 		for p := f.Offset / size; f.Length > 0 && p <= (f.Offset+f.Length-1)/size; p++ {
 			have.Clear(uint32(p))
 		}
@@ -237,17 +237,17 @@ func (r *refusals) giveUp(t *Content, have *bitfield.Bitfield) {
 
 // Unkept reports, once, whether the files that are left out have changed: then other pieces are
 // wanted than before.
-func (t *Content) Unkept() bool { return t.refused.news() }
+func (c *Content) Unkept() bool { return c.refused.news() }
 
 // NotKept returns why a torrent whose other files are complete is not; nil when it is. Any
 // goroutine may call it.
-func (t *Content) NotKept() error { return t.refused.err() }
+func (c *Content) NotKept() error { return c.refused.err() }
 
 // TryRefused opens the files again after a failure that held everything up and is over, when
 // files were left out: without it they would stay so until the next start, although the same
 // missing right may have been the reason.
-func (t *Content) TryRefused(now mono.Time) {
-	if !t.refused.none() {
-		t.upkeep.Spoilt(now)
+func (c *Content) TryRefused(now mono.Time) {
+	if !c.refused.none() {
+		c.upkeep.Spoilt(now)
 	}
 }

@@ -23,41 +23,41 @@ func (o *opening) ownFile(file int) error {
 	if o.rewriting.Load() {
 		return nil
 	}
-	if o.t.users.waits(file) {
+	if o.c.users.waits(file) {
 		return errFirst
 	}
-	top, _, _ := strings.Cut(o.t.Path(file), "/")
-	return o.t.ownOf(file, o.t.rivals(top))
+	top, _, _ := strings.Cut(o.c.Path(file), "/")
+	return o.c.ownOf(file, o.c.rivals(top))
 }
 
 // allOwn is ownFile of all files that are still to be written to: what can't be written is
 // not fetched.
 func (o *opening) allOwn(have *bitfield.Bitfield) error {
-	t, last, r := o.t, "", rivals{}
-	for i := range t.info.Files {
-		f := &t.info.Files[i]
-		if f.Pad || f.Length == 0 || o.files.Skipped(i) || t.allOf(i, have) {
+	c, last, r := o.c, "", rivals{}
+	for i := range c.info.Files {
+		f := &c.info.Files[i]
+		if f.Pad || f.Length == 0 || o.files.Skipped(i) || c.allOf(i, have) {
 			continue
 		}
-		if top, _, _ := strings.Cut(t.Path(i), "/"); top != last {
-			last, r = top, t.rivals(top)
+		if top, _, _ := strings.Cut(c.Path(i), "/"); top != last {
+			last, r = top, c.rivals(top)
 		}
-		if err := t.ownOf(i, r); err != nil {
-			return storage.Fail("write", t.Path(i), fmt.Errorf("%w: %w", storage.ErrUnsafe, err))
+		if err := c.ownOf(i, r); err != nil {
+			return storage.Fail("write", c.Path(i), fmt.Errorf("%w: %w", storage.ErrUnsafe, err))
 		}
 	}
 	return nil
 }
 
 // ownOf refuses a file that is one of those of a rival, as upkeep.Yields decides.
-func (t *Content) ownOf(file int, r rivals) error {
+func (c *Content) ownOf(file int, r rivals) error {
 	if len(r.before)+len(r.after) == 0 {
 		return nil
 	}
-	name := t.Path(file)
+	name := c.Path(file)
 	for n, other := range slices.Concat(r.before, r.after) {
 		i := other.fileAt(name)
-		if i >= 0 && upkeep.Yields(n < len(r.before), other.hasOf(i), t.hasOf(file)) && t.oneFile(name, other.Path(i)) {
+		if i >= 0 && upkeep.Yields(n < len(r.before), other.hasOf(i), c.hasOf(file)) && c.oneFile(name, other.Path(i)) {
 			return theirs(name, other)
 		}
 	}
@@ -66,11 +66,11 @@ func (t *Content) ownOf(file int, r rivals) error {
 
 // oneFile reports whether two paths in the torrent's folder, which some file system takes for
 // one, are one there.
-func (t *Content) oneFile(a, b string) bool {
+func (c *Content) oneFile(a, b string) bool {
 	if a == b {
 		return true
 	}
-	folder, err := t.shared.pool.Folder(t.at.Load().given)
+	folder, err := c.shared.pool.Folder(c.at.Load().given)
 	if err != nil {
 		return true
 	}
@@ -83,7 +83,7 @@ func (t *Content) oneFile(a, b string) bool {
 	case xerr == nil || yerr == nil:
 		return false
 	}
-	ask := newTaste(folder, t.infoHash)
+	ask := newTaste(folder, c.infoHash)
 	defer ask.close()
 	return !ask.open || ask.folds()
 }
@@ -96,9 +96,9 @@ func theirs(name string, other *Content) error {
 // those that were added before this one, and those that came later.
 type rivals struct{ before, after []*Content }
 
-func (t *Content) rivals(top string) (r rivals) {
-	dir := t.at.Load().abs
-	r.before, r.after = t.host.Rivals(func(other *Content) bool {
+func (c *Content) rivals(top string) (r rivals) {
+	dir := c.at.Load().abs
+	r.before, r.after = c.host.Rivals(func(other *Content) bool {
 		at := other.at.Load()
 		return at != nil && at.abs == dir && other.InFolder() &&
 			(other.named.Load() != nil || metainfo.SamePath(other.info.Name, top))
@@ -107,10 +107,10 @@ func (t *Content) rivals(top string) (r rivals) {
 }
 
 // fileAt gives the number of the file that has a path on some file system; -1 for none.
-func (t *Content) fileAt(name string) int {
+func (c *Content) fileAt(name string) int {
 	key := metainfo.PathKey(name)
-	for i := range t.info.Files {
-		if f := &t.info.Files[i]; !f.Pad && f.Length > 0 && metainfo.PathKey(t.Path(i)) == key {
+	for i := range c.info.Files {
+		if f := &c.info.Files[i]; !f.Pad && f.Length > 0 && metainfo.PathKey(c.Path(i)) == key {
 			return i
 		}
 	}
@@ -118,8 +118,8 @@ func (t *Content) fileAt(name string) int {
 }
 
 // allOf reports whether all pieces of a file are in a set.
-func (t *Content) allOf(file int, have *bitfield.Bitfield) bool {
-	f, size := &t.info.Files[file], int64(t.geom.PieceLength)
+func (c *Content) allOf(file int, have *bitfield.Bitfield) bool {
+	f, size := &c.info.Files[file], int64(c.geom.PieceLength)
 	for p := f.Offset / size; p <= (f.Offset+f.Length-1)/size; p++ {
 		if !have.Has(uint32(p)) {
 			return false
@@ -129,10 +129,10 @@ func (t *Content) allOf(file int, have *bitfield.Bitfield) bool {
 }
 
 // hasOf reports whether a piece of a file is had.
-func (t *Content) hasOf(file int) bool {
-	f, size := &t.info.Files[file], int64(t.geom.PieceLength)
+func (c *Content) hasOf(file int) bool {
+	f, size := &c.info.Files[file], int64(c.geom.PieceLength)
 	for p := f.Offset / size; f.Length > 0 && p <= (f.Offset+f.Length-1)/size; p++ {
-		if t.had.has(uint32(p)) {
+		if c.had.has(uint32(p)) {
 			return true
 		}
 	}

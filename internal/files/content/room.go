@@ -45,62 +45,62 @@ type demand struct {
 // It is an error when the torrent is to wait then; else it is told, since there may be room when
 // it is needed.
 func (o *opening) enoughRoom(ctx context.Context, seen resume.Seen, changed []int, have *bitfield.Bitfield) error {
-	t := o.t
+	c := o.c
 	p := o.planOf(ctx, seen, changed, have, false)
-	short := t.shared.rooms.enter(t, p)
+	short := c.shared.rooms.enter(c, p)
 	if short != nil && p.foreign {
 		// What holds only zeros is written over: other clients reserve room in this way.
-		short = t.shared.rooms.enter(t, o.planOf(ctx, seen, changed, have, true))
+		short = c.shared.rooms.enter(c, o.planOf(ctx, seen, changed, have, true))
 	}
 	switch {
 	case short == nil || ctx.Err() != nil:
 		return ctx.Err()
-	case t.opt.NeedRoom:
+	case c.opt.NeedRoom:
 		return short
 	}
-	t.shared.log.Warn("too little room", "torrent", t.info.Name, "text", short.Error())
-	t.host.Say(Event{Kind: Space, Text: short.Error(), Err: short})
+	c.shared.log.Warn("too little room", "torrent", c.info.Name, "text", short.Error())
+	c.host.Say(Event{Kind: Space, Text: short.Error(), Err: short})
 	return nil
 }
 
 // Short returns why the torrent does not fit on its volumes; nil when it does, or nobody knows.
-func (t *Content) Short() *room.Shortage {
-	r := &t.shared.rooms
+func (c *Content) Short() *room.Shortage {
+	r := &c.shared.rooms
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if p := r.plans[t]; p != nil {
+	if p := r.plans[c]; p != nil {
 		return p.short
 	}
 	return nil
 }
 
 // enter notes the plan of a torrent, and returns why there is too little room for it.
-func (r *rooms) enter(t *Content, p *plan) *room.Shortage {
+func (r *rooms) enter(c *Content, p *plan) *room.Shortage {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.plans == nil {
 		r.plans = make(map[*Content]*plan)
 	}
-	r.plans[t] = p
-	p.short = r.judge(t, p)
-	p.waits = p.short != nil && t.opt.NeedRoom
+	r.plans[c] = p
+	p.short = r.judge(c, p)
+	p.waits = p.short != nil && c.opt.NeedRoom
 	return p.short
 }
 
 // leave forgets a torrent: everything that it needs is reserved.
-func (r *rooms) leave(t *Content) {
+func (r *rooms) leave(c *Content) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.plans, t)
+	delete(r.plans, c)
 }
 
 // judge looks at every volume of a plan. r.mu is held.
-func (r *rooms) judge(t *Content, p *plan) *room.Shortage {
-	rest := t.restOf(p)
+func (r *rooms) judge(c *Content, p *plan) *room.Shortage {
+	rest := c.restOf(p)
 	for volume, d := range p.on {
 		var others int64
 		for other, theirs := range r.plans {
-			if o := theirs.on[volume]; o != nil && other != t && !theirs.waits {
+			if o := theirs.on[volume]; o != nil && other != c && !theirs.waits {
 				others += o.after(other.restOf(theirs))
 			}
 		}
@@ -114,8 +114,8 @@ func (r *rooms) judge(t *Content, p *plan) *room.Shortage {
 
 // restOf returns how much has been written since a plan was made: in bytes of verified pieces. A
 // torrent that writes nothing any more has written everything.
-func (t *Content) restOf(p *plan) (written int64) {
-	s := t.host.Standing()
+func (c *Content) restOf(p *plan) (written int64) {
+	s := c.host.Standing()
 	switch {
 	case s.Rests || s.Over:
 		return p.left
@@ -139,9 +139,9 @@ func (r *rooms) look() {
 	}
 	var again []asked
 	r.mu.Lock()
-	for t, p := range r.plans {
-		if t.host.Standing().Over {
-			delete(r.plans, t)
+	for c, p := range r.plans {
+		if c.host.Standing().Over {
+			delete(r.plans, c)
 			continue
 		}
 		if p.short != nil && !p.waits { // one that waits looks by itself
@@ -158,7 +158,7 @@ func (r *rooms) look() {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for t, p := range r.plans {
+	for c, p := range r.plans {
 		i := slices.IndexFunc(again, func(a asked) bool { return a.p == p })
 		if i < 0 {
 			continue
@@ -167,7 +167,7 @@ func (r *rooms) look() {
 			p.on[volume].space = space
 			p.on[volume].files = 0 // some are made by now
 		}
-		p.short = r.judge(t, p)
+		p.short = r.judge(c, p)
 	}
 }
 
@@ -194,15 +194,15 @@ type where struct {
 // there in part, for each folder, and for each volume. Where exact is false the contents of
 // files that seem to be the user's are not looked at.
 func (o *opening) planOf(ctx context.Context, seen resume.Seen, changed []int, have *bitfield.Bitfield, exact bool) *plan {
-	t := o.t
+	c := o.c
 	pl := planner{&plan{on: make(map[uint64]*demand)}, o, make(map[string]where), make(map[string]bool), make(map[uint64]bool)}
 	foreign := make(map[int]bool, len(changed))
 	for _, i := range changed {
 		foreign[i] = true
 	}
-	prio, wanted := t.PiecePriorities(), int64(0)
-	for i := range t.info.Files {
-		f := &t.info.Files[i]
+	prio, wanted := c.PiecePriorities(), int64(0)
+	for i := range c.info.Files {
+		f := &c.info.Files[i]
 		if f.Pad {
 			continue
 		}
@@ -213,7 +213,7 @@ func (o *opening) planOf(ctx context.Context, seen resume.Seen, changed []int, h
 			continue
 		}
 		name, is, volume := o.lay.Files[i].Path, seen.Files[i], uint64(0)
-		file := room.File{Length: f.Length, Missing: t.missingOf(i, prio, have), There: is.Exists, Skipped: o.files.Skipped(i)}
+		file := room.File{Length: f.Length, Missing: c.missingOf(i, prio, have), There: is.Exists, Skipped: o.files.Skipped(i)}
 		pl.left += file.Missing
 		if !file.Skipped {
 			wanted += f.Length
@@ -228,9 +228,9 @@ func (o *opening) planOf(ctx context.Context, seen resume.Seen, changed []int, h
 			}
 			file.Taken = storage.Allocated(info)
 			volume, _ = storage.DeviceOf(info)
-			if !t.opt.Overwrite {
+			if !c.opt.Overwrite {
 				file.Copied = storage.LinksOf(info) > 1
-				file.Replaced = foreign[i] && is.Size > 0 && !o.loaded.PerhapsOurs(is) && !t.anyOf(i, have)
+				file.Replaced = foreign[i] && is.Size > 0 && !o.loaded.PerhapsOurs(is) && !c.anyOf(i, have)
 			}
 			if file.Replaced && exact {
 				zeros, err := storage.OnlyZeros(ctx, o.files.Folder(), name)
@@ -246,15 +246,15 @@ func (o *opening) planOf(ctx context.Context, seen resume.Seen, changed []int, h
 		}
 		pl.add(name, volume, bytes, files)
 	}
-	if home := t.home(); home != t.at.Load() {
+	if home := c.home(); home != c.at.Load() {
 		pl.addHome(home, wanted)
 	}
 	return pl.plan
 }
 
 // missingOf returns how many bytes of a file are in pieces that are wanted and missing.
-func (t *Content) missingOf(file int, prio []uint8, have *bitfield.Bitfield) (n int64) {
-	f, size := &t.info.Files[file], int64(t.geom.PieceLength)
+func (c *Content) missingOf(file int, prio []uint8, have *bitfield.Bitfield) (n int64) {
+	f, size := &c.info.Files[file], int64(c.geom.PieceLength)
 	for p := f.Offset / size; p <= (f.Offset+f.Length-1)/size; p++ {
 		if !have.Has(uint32(p)) && (prio == nil || prio[p] > 0) {
 			n += min(f.Offset+f.Length, (p+1)*size) - max(f.Offset, p*size)
@@ -277,7 +277,7 @@ func (p *planner) add(name string, volume uint64, bytes, files int64) {
 	}
 	folder := p.o.files.Folder()
 	look := func() (storage.Space, bool) { return storage.SpaceAt(folder, name) }
-	dir := p.o.t.at.Load().given
+	dir := p.o.c.at.Load().given
 	if volume != p.folder(".").volume {
 		dir = filepath.Join(dir, filepath.FromSlash(path.Dir(name)))
 	}
@@ -286,7 +286,7 @@ func (p *planner) add(name string, volume uint64, bytes, files int64) {
 
 // addHome counts what is moved to another volume when all is complete.
 func (p *planner) addHome(home *place, bytes int64) {
-	pool := p.o.t.shared.pool
+	pool := p.o.c.shared.pool
 	look := func() (storage.Space, bool) {
 		folder, err := pool.Folder(home.given)
 		if err != nil {

@@ -85,7 +85,7 @@ func (o *opening) find(folder storage.FS) error {
 	}
 	var candidates map[int][]candidate
 	if s.rounds <= mostSearches {
-		candidates = findFiles(folder, o.t.info, o.t.opt.FileName, missing)
+		candidates = findFiles(folder, o.c.info, o.c.opt.FileName, missing)
 		o.combine(folder, view, candidates, missing)
 	}
 	for i := range s.wrong {
@@ -116,12 +116,12 @@ func (o *opening) find(folder storage.FS) error {
 // notFound returns the files that are not where they should be, and the paths of those that
 // are. A journal that knows a file as it is called need not be asked twice.
 func (o *opening) notFound(view storage.FS) (missing []int, there map[string]bool) {
-	t, s := o.t, o.search
+	c, s := o.c, o.search
 	known := o.loaded.Found && o.loaded.Damaged == ""
 	there = map[string]bool{}
 	first := map[string]fs.FileInfo{} // of files whose names may be one name
-	for i := range t.info.Files {
-		f := &t.info.Files[i]
+	for i := range c.info.Files {
+		f := &c.info.Files[i]
 		if f.Pad || f.Length == 0 {
 			continue
 		}
@@ -207,34 +207,34 @@ func (s *search) choose(folder storage.FS, candidates map[int][]candidate, missi
 // nameRest gives names to files that are not there: in the folder that others of the same
 // folder were found in, and such as the file system takes.
 func (o *opening) nameRest(folder storage.FS, missing []int, names Names) {
-	t, s := o.t, o.search
+	c, s := o.c, o.search
 	paths := map[int][]string{}
 	odd, fits := false, true
 	for _, i := range missing {
-		if _, found := names[i]; found || o.lay.Files[i].Path != path.Join(t.info.Files[i].Path...) {
+		if _, found := names[i]; found || o.lay.Files[i].Path != path.Join(c.info.Files[i].Path...) {
 			continue // or somebody chose its name
 		}
-		paths[i] = t.info.Files[i].Path
+		paths[i] = c.info.Files[i].Path
 		for _, e := range paths[i] {
 			odd = odd || len(metainfo.Doubts(e)) > 0
 		}
-		odd = odd || !slices.Equal(paths[i], t.info.Files[i].SafePath)
+		odd = odd || !slices.Equal(paths[i], c.info.Files[i].SafePath)
 		fits = fits && s.refused[i] == ""
 	}
 	rules := metainfo.Rules{Fold: s.fold}
 	switch {
 	case len(paths) == 0 || !odd && fits:
-	case t.opt.SeedOnly: // nothing is made here, not even to ask
+	case c.opt.SeedOnly: // nothing is made here, not even to ask
 		for i := range paths {
 			if _, refused := s.refused[i]; refused || s.fold {
-				paths[i] = t.info.Files[i].SafePath
+				paths[i] = c.info.Files[i].SafePath
 			}
 		}
 	default:
-		ask := newTaste(folder, t.infoHash)
+		ask := newTaste(folder, c.infoHash)
 		rules.Takes = ask.name
 		rules.Fold = rules.Fold || ask.folds()
-		all := t.info.Paths(rules)
+		all := c.info.Paths(rules)
 		ask.close()
 		for i := range paths {
 			paths[i] = all[i]
@@ -244,11 +244,11 @@ func (o *opening) nameRest(folder storage.FS, missing []int, names Names) {
 	in := o.foldersOf(names, missing)
 	for i, p := range paths {
 		name := path.Join(p...)
-		if name != path.Join(t.info.Files[i].Path...) {
+		if name != path.Join(c.info.Files[i].Path...) {
 			s.refused[i] = name
 		}
 		for k := len(p) - 1; k > 0; k-- {
-			if dir, ok := in[path.Join(t.info.Files[i].Path[:k]...)]; ok {
+			if dir, ok := in[path.Join(c.info.Files[i].Path[:k]...)]; ok {
 				name = path.Join(append([]string{dir}, p[k:]...)...)
 				break
 			}
@@ -270,8 +270,8 @@ func (o *opening) foldersOf(found Names, missing []int) map[string]string {
 	}
 	votes := map[[2]string]int{}
 	best := map[string]string{}
-	for i := range o.t.info.Files {
-		f := &o.t.info.Files[i]
+	for i := range o.c.info.Files {
+		f := &o.c.info.Files[i]
 		name, ok := found[i]
 		if f.Pad || f.Length == 0 || !ok && gone[i] {
 			continue

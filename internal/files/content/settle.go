@@ -15,11 +15,11 @@ import (
 // error says that some could not be read, or not be claimed; none are given with
 // ErrNotThere. It may be called again after an error.
 func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield, error) {
-	t := o.t
-	count := func(piece uint32, ok bool) { t.progress.checked(&t.geom, piece, ok) }
+	c := o.c
+	count := func(piece uint32, ok bool) { c.progress.checked(&c.geom, piece, ok) }
 	if o.guard == nil {
-		t.progress.begin(t.geom.Pieces, nil)
-		done := t.shared.longCheck(ctx, t.geom.Total, leave)
+		c.progress.begin(c.geom.Pieces, nil)
+		done := c.shared.longCheck(ctx, c.geom.Total, leave)
 		have, err := o.disk.Check(ctx, count)
 		done()
 		if err == nil {
@@ -31,11 +31,11 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 	if err != nil {
 		return nil, err
 	}
-	seen.Volume = resume.VolumeAt(t.at.Load().abs)
+	seen.Volume = resume.VolumeAt(c.at.Load().abs)
 	v := o.loaded.Compare(seen)
 	o.vouch(&v, seen)
-	v.Missing = slices.DeleteFunc(v.Missing, t.users.wasSetAside)
-	if !t.anew.Load() && t.notThere(seen, v, o) {
+	v.Missing = slices.DeleteFunc(v.Missing, c.users.wasSetAside)
+	if !c.anew.Load() && c.notThere(seen, v, o) {
 		return nil, ErrNotThere
 	}
 	have := v.Trusted.Clone()
@@ -45,15 +45,15 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 			v.Doubt.Clear(p)
 		}
 	} else {
-		t.tellChanges(o, v)
-		t.tellLonger(o, seen, v)
+		c.tellChanges(o, v)
+		c.tellLonger(o, seen, v)
 	}
 	o.search.before(&o.lay, seen, have, v.Doubt)
-	t.progress.begin(t.geom.Pieces, v.Doubt)
+	c.progress.begin(c.geom.Pieces, v.Doubt)
 	o.guard.Expect(resume.Seen{})
 	var found *bitfield.Bitfield
 	if !v.Doubt.None() {
-		done := t.shared.longCheck(ctx, int64(v.Doubt.Count())*int64(t.geom.PieceLength), leave)
+		done := c.shared.longCheck(ctx, int64(v.Doubt.Count())*int64(c.geom.PieceLength), leave)
 		found, err = o.disk.CheckPieces(ctx, v.Doubt, count)
 		done()
 		for p := range found.Pieces() {
@@ -62,7 +62,7 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 	}
 	o.seen, o.found = seen, have
 	o.guard.Expect(seen)
-	if err != nil && !t.leftOut(o, err) {
+	if err != nil && !c.leftOut(o, err) {
 		return have, err
 	}
 	if err = o.judge(seen, have, allPieces(have.Len())); err == nil {
@@ -71,7 +71,7 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 	if err != nil {
 		return have, err
 	}
-	if t.opt.SeedOnly {
+	if c.opt.SeedOnly {
 		o.adoptLater(seen, have, found != nil)
 		return have, nil
 	}
@@ -82,7 +82,7 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 		if err = o.enoughRoom(ctx, seen, v.Changed, have); err != nil {
 			return have, err
 		}
-		t.users.lookAgain()
+		c.users.lookAgain()
 		err = o.keepUsers(ctx, &seen, v.Changed, have)
 		o.guard.Expect(seen)
 		if err != nil {
@@ -101,16 +101,16 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 	if err == nil {
 		err = o.reveal()
 	}
-	for i := 0; t.opt.Allocate && err == nil && i < len(t.info.Files); i++ {
+	for i := 0; c.opt.Allocate && err == nil && i < len(c.info.Files); i++ {
 		if !o.files.Skipped(i) && !have.All() {
-			if err = o.guard.Allocate(ctx, i); err != nil && t.leftOut(o, err) {
+			if err = o.guard.Allocate(ctx, i); err != nil && c.leftOut(o, err) {
 				err = nil
 			}
 		}
 	}
 	if err == nil {
-		if t.opt.Allocate {
-			t.shared.rooms.leave(t) // the volume counts it as used now
+		if c.opt.Allocate {
+			c.shared.rooms.leave(c) // the volume counts it as used now
 		}
 		o.seen, o.found = resume.Seen{}, nil
 	}
@@ -132,7 +132,7 @@ func (o *opening) lock() error {
 	if o.unlock != nil || o.state == nil {
 		return nil
 	}
-	release, err := resume.Lock(o.state, o.t.infoHash)
+	release, err := resume.Lock(o.state, o.c.infoHash)
 	o.unlock = release
 	return err
 }
@@ -143,10 +143,10 @@ func (o *opening) adoptLater(seen resume.Seen, have *bitfield.Bitfield, found bo
 	o.seen, o.found = resume.Seen{}, nil
 	// Stopping does not cut it short at once: it would be done again at each start.
 	adopt := func(func()) {
-		ctx, done := o.t.last.Child()
+		ctx, done := o.c.last.Child()
 		defer done()
 		if err := o.adopt(ctx, seen, have); err != nil && ctx.Err() == nil {
-			o.t.shared.log.Warn("claim what was found", "torrent", o.t.info.Name, "err", err)
+			o.c.shared.log.Warn("claim what was found", "torrent", o.c.info.Name, "err", err)
 		}
 	}
 	if !found {
@@ -155,7 +155,7 @@ func (o *opening) adoptLater(seen resume.Seen, have *bitfield.Bitfield, found bo
 	}
 	o.adopting.Add(1)
 	o.claiming.Store(true)
-	o.t.shared.adoptions.Add(func(leave func()) {
+	o.c.shared.adoptions.Add(func(leave func()) {
 		defer o.adopting.Done()
 		defer o.claiming.Store(false)
 		adopt(leave)
@@ -171,41 +171,41 @@ func (o *opening) giveWay(leave func()) {
 }
 
 // notThere reports whether a torrent's files are gone altogether, so that they are waited for.
-func (t *Content) notThere(seen resume.Seen, v resume.Verdict, o *opening) bool {
+func (c *Content) notThere(seen resume.Seen, v resume.Verdict, o *opening) bool {
 	return upkeep.Look{
 		FolderGone: v.FolderGone, Missing: len(v.Missing) > 0,
 		Any:       slices.ContainsFunc(seen.Files, func(id resume.Identity) bool { return id.Exists }),
 		SamePlace: (v.FolderGone || len(v.Missing) > 0) && o.loaded.SamePlace(seen),
-		SeedOnly:  t.opt.SeedOnly, WasHere: t.had.known(),
+		SeedOnly:  c.opt.SeedOnly, WasHere: c.had.known(),
 	}.NotThere()
 }
 
 // tellChanges says which files are not as they were left, and in what. It does not say who did
 // it: after a kill, or on an odd file system, that is not known.
-func (t *Content) tellChanges(o *opening, v resume.Verdict) {
+func (c *Content) tellChanges(o *opening, v resume.Verdict) {
 	if !o.loaded.Found {
 		return
 	}
 	if o.loaded.Damaged != "" {
-		t.say("its journal is damaged and not trusted, everything is checked: " + o.loaded.Damaged)
+		c.say("its journal is damaged and not trusted, everything is checked: " + o.loaded.Damaged)
 		return
 	}
 	for _, i := range v.Missing {
-		t.say(o.lay.Files[i].Path + " was here and is gone")
+		c.say(o.lay.Files[i].Path + " was here and is gone")
 	}
 	for k, i := range v.Changed {
-		t.say(o.lay.Files[i].Path + " is not as shoal left it (" + v.How[k] + "): it is checked")
+		c.say(o.lay.Files[i].Path + " is not as shoal left it (" + v.How[k] + "): it is checked")
 	}
 }
 
 // tellLonger says which files that are hashed now are longer than the torrent says: what is
 // behind the end is somebody's, and stays.
-func (t *Content) tellLonger(o *opening, seen resume.Seen, v resume.Verdict) {
-	for i := range t.info.Files {
-		more := seen.Files[i].Size - t.info.Files[i].Length
-		if more <= 0 || t.info.Files[i].Pad || o.loaded.Found && !slices.Contains(v.Changed, i) {
+func (c *Content) tellLonger(o *opening, seen resume.Seen, v resume.Verdict) {
+	for i := range c.info.Files {
+		more := seen.Files[i].Size - c.info.Files[i].Length
+		if more <= 0 || c.info.Files[i].Pad || o.loaded.Found && !slices.Contains(v.Changed, i) {
 			continue
 		}
-		t.say(fmt.Sprintf("%s is %s longer than the torrent says: what is behind its end is kept, and not shared", o.lay.Files[i].Path, plural.Of(more, "byte")))
+		c.say(fmt.Sprintf("%s is %s longer than the torrent says: what is behind its end is kept, and not shared", o.lay.Files[i].Path, plural.Of(more, "byte")))
 	}
 }

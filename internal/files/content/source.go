@@ -26,7 +26,7 @@ func (s *source) set(o *opening) {
 }
 
 // Read reads blocks that are there, for peers. Any goroutine may call it.
-func (t *Content) Read(refs []block.Ref, dst []byte) error { return t.source.read(refs, dst) }
+func (c *Content) Read(refs []block.Ref, dst []byte) error { return c.source.read(refs, dst) }
 
 func (s *source) read(refs []block.Ref, dst []byte) error {
 	d := s.cur.Load()
@@ -97,30 +97,30 @@ func (h *had) known() bool {
 
 // ReadAt reads bytes that are there. Where that fails the loop learns of it. Any goroutine may
 // call it.
-func (t *Content) ReadAt(p []byte, off int64) (int, error) {
-	d := t.source.cur.Load()
+func (c *Content) ReadAt(p []byte, off int64) (int, error) {
+	d := c.source.cur.Load()
 	if d == nil {
-		return 0, fmt.Errorf("read %s: its files are not open", t.info.Name)
+		return 0, fmt.Errorf("read %s: its files are not open", c.info.Name)
 	}
 	n, err := d.ReadAt(p, off)
 	if n == len(p) {
 		return n, nil
 	}
-	t.ReportUnreadable(uint32(off/int64(t.geom.PieceLength)), err)
+	c.ReportUnreadable(uint32(off/int64(c.geom.PieceLength)), err)
 	return n, err
 }
 
 // ReportUnreadable says that a piece could not be read. Any goroutine may call it.
-func (t *Content) ReportUnreadable(piece uint32, err error) { t.host.Post(&unreadable{piece, err}) }
+func (c *Content) ReportUnreadable(piece uint32, err error) { c.host.Post(&unreadable{piece, err}) }
 
 // News returns a channel that is closed when pieces have come or gone, or Nudge was called.
-func (t *Content) News() <-chan struct{} { return t.had.changed() }
+func (c *Content) News() <-chan struct{} { return c.had.changed() }
 
 // Nudge wakes those who wait for News: other things than pieces have changed.
-func (t *Content) Nudge() { t.had.nudge() }
+func (c *Content) Nudge() { c.had.nudge() }
 
 // Have says which pieces readers may read: those that Settled returned.
-func (t *Content) Have(have *bitfield.Bitfield) { t.had.set(have) }
+func (c *Content) Have(have *bitfield.Bitfield) { c.had.set(have) }
 
 // Has reports whether a piece is verified and its files can be read now.
-func (t *Content) Has(piece uint32) bool { return t.source.cur.Load() != nil && t.had.has(piece) }
+func (c *Content) Has(piece uint32) bool { return c.source.cur.Load() != nil && c.had.has(piece) }

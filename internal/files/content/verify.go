@@ -58,11 +58,11 @@ func Verify(ctx context.Context, spec VerifySpec) (*Verified, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := standIn(spec.StateDir, spec.Meta, spec.FileName)
-	defer t.shared.journals.Close()
-	t.at.Store(at)
+	c := standIn(spec.StateDir, spec.Meta, spec.FileName)
+	defer c.shared.journals.Close()
+	c.at.Store(at)
 	for look := newSearch(); ; {
-		out, err := t.verify(ctx, &spec, look)
+		out, err := c.verify(ctx, &spec, look)
 		if !errors.Is(err, errSearchAgain) {
 			return out, err
 		}
@@ -73,15 +73,15 @@ func Verify(ctx context.Context, spec VerifySpec) (*Verified, error) {
 func standIn(stateDir string, meta *metainfo.Torrent, fileName string) *Content {
 	log := slog.New(slog.DiscardHandler)
 	s := NewShared(SharedConfig{Pool: storage.NewPool(0), Journals: journals.New(journals.Config{StateDir: stateDir, Log: log}), Log: log})
-	t := New(Config{Shared: s, Info: meta.Info, InfoHash: meta.InfoHash, Options: Options{FileName: fileName, SeedOnly: true}})
-	t.users.lookOnly = true
-	return t
+	c := New(Config{Shared: s, Info: meta.Info, InfoHash: meta.InfoHash, Options: Options{FileName: fileName, SeedOnly: true}})
+	c.users.lookOnly = true
+	return c
 }
 
 // verify is a round of a check: it begins again where files that were found are not the
 // torrent's.
-func (t *Content) verify(ctx context.Context, spec *VerifySpec, look *search) (*Verified, error) {
-	o := newOpening(t, 0)
+func (c *Content) verify(ctx context.Context, spec *VerifySpec, look *search) (*Verified, error) {
+	o := newOpening(c, 0)
 	o.search = look
 	if err := o.openJournal(); err != nil {
 		return nil, err
@@ -104,18 +104,18 @@ type verifying struct {
 }
 
 func (v *verifying) run(ctx context.Context) (*Verified, error) {
-	o, t := v.o, v.o.t
+	o, c := v.o, v.o.c
 	seen, err := resume.Look(o.files.Folder(), o.lay.Files)
 	if err != nil {
 		return nil, err
 	}
-	seen.Volume = resume.VolumeAt(t.at.Load().abs)
+	seen.Volume = resume.VolumeAt(c.at.Load().abs)
 	before, done, err := v.earlier(seen)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	out := &Verified{Dir: t.Dir(), Good: bitfield.New(t.geom.Pieces), Looked: bitfield.New(t.geom.Pieces)}
+	out := &Verified{Dir: c.Dir(), Good: bitfield.New(c.geom.Pieces), Looked: bitfield.New(c.geom.Pieces)}
 	if before != nil {
 		for p := range before.Trusted.Pieces() {
 			out.Good.Set(p)
@@ -135,17 +135,17 @@ func (v *verifying) run(ctx context.Context) (*Verified, error) {
 			return nil, err
 		}
 	}
-	for i := range t.info.Files {
+	for i := range c.info.Files {
 		out.Paths = append(out.Paths, "")
-		if !t.info.Files[i].Pad {
+		if !c.info.Files[i].Pad {
 			out.Paths[i] = o.lay.Files[i].Path
 		}
 	}
 	if out.States, err = o.files.State(); err != nil {
 		return nil, err
 	}
-	out.Notes = t.users.notes()
-	if text := t.foundText(o.search); text != "" {
+	out.Notes = c.users.notes()
+	if text := c.foundText(o.search); text != "" {
 		out.Notes = append(out.Notes, text)
 	}
 	// Broken off or not: what was found is noted.
@@ -161,15 +161,15 @@ func (v *verifying) run(ctx context.Context) (*Verified, error) {
 
 // hash looks at the pieces that are not known.
 func (v *verifying) hash(ctx context.Context, out *Verified) error {
-	t := v.o.t
+	c := v.o.c
 	d := disk.New(disk.Config{Budget: disk.NewBudget(verifyBuffers)})
 	defer d.Close()
-	dt := d.Open(v.o.files, t.geom, t.info.PieceHash, func(disk.Result) {})
+	dt := d.Open(v.o.files, c.geom, c.info.PieceHash, func(disk.Result) {})
 	defer dt.Close()
 	todo := missingOf(out.Looked)
 	told := int(out.Looked.Count())
 	if v.spec.Progress != nil && told > 0 {
-		v.spec.Progress(told, int(t.geom.Pieces))
+		v.spec.Progress(told, int(c.geom.Pieces))
 	}
 	_, err := dt.CheckPieces(ctx, todo, func(p uint32, ok bool) {
 		out.Hashed++
@@ -181,7 +181,7 @@ func (v *verifying) hash(ctx context.Context, out *Verified) error {
 			}
 		}
 		if v.spec.Progress != nil {
-			v.spec.Progress(told+out.Hashed, int(t.geom.Pieces))
+			v.spec.Progress(told+out.Hashed, int(c.geom.Pieces))
 		}
 	})
 	return err
@@ -209,7 +209,7 @@ func (v *verifying) earlier(seen resume.Seen) (before *resume.Verdict, done func
 	if v.spec.StateDir == "" {
 		return nil, done, nil
 	}
-	path := filepath.Join(v.spec.StateDir, "checks", journals.Name(v.o.t.at.Load().abs))
+	path := filepath.Join(v.spec.StateDir, "checks", journals.Name(v.o.c.at.Load().abs))
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, done, nil // then nothing is kept, and everything hashed
 	}
@@ -233,7 +233,7 @@ func (v *verifying) earlier(seen resume.Seen) (before *resume.Verdict, done func
 }
 
 func (v *verifying) config() resume.Config {
-	return resume.Config{Dir: v.o.t.at.Load().abs, Boot: v.o.t.shared.journals.Boot()}
+	return resume.Config{Dir: v.o.c.at.Load().abs, Boot: v.o.c.shared.journals.Boot()}
 }
 
 // keep notes what was found, for the next time.
@@ -245,7 +245,7 @@ func (v *verifying) keep(ctx context.Context, seen resume.Seen, good *bitfield.B
 	if err != nil {
 		return err
 	}
-	g := resume.NewGuard(v.o.files, v.o.files.Folder(), j, resume.VolumeAt(v.o.t.at.Load().abs))
+	g := resume.NewGuard(v.o.files, v.o.files.Folder(), j, resume.VolumeAt(v.o.c.at.Load().abs))
 	if err := g.Adopt(ctx, seen, good); err != nil {
 		return fmt.Errorf("keep what was checked: %w", err)
 	}
@@ -288,16 +288,16 @@ func (v *verifying) correct(out *Verified) error {
 // claimed any more when it returns, and is fetched again. When ctx ends, that is so for
 // what was looked at. progress, if not nil, is told the pieces done of those that were had;
 // one call at a time.
-func (t *Content) Verify(ctx context.Context, progress func(done, total int)) (*Verified, error) {
-	o, err := t.opened()
+func (c *Content) Verify(ctx context.Context, progress func(done, total int)) (*Verified, error) {
+	o, err := c.opened()
 	if err != nil {
 		return nil, err
 	}
-	out := &Verified{Dir: t.Dir(), Good: bitfield.New(t.geom.Pieces), Looked: bitfield.New(t.geom.Pieces)}
-	for i := range t.info.Files {
+	out := &Verified{Dir: c.Dir(), Good: bitfield.New(c.geom.Pieces), Looked: bitfield.New(c.geom.Pieces)}
+	for i := range c.info.Files {
 		out.Paths = append(out.Paths, "")
-		if !t.info.Files[i].Pad {
-			out.Paths[i] = t.Path(i)
+		if !c.info.Files[i].Pad {
+			out.Paths[i] = c.Path(i)
 		}
 	}
 	if o.guard != nil {
@@ -307,31 +307,31 @@ func (t *Content) Verify(ctx context.Context, progress func(done, total int)) (*
 		}
 		if len(changed)+len(missing) > 0 {
 			// They are compared with what was noted, and hashed, as at a start.
-			if err := t.openAgain(ctx, nil); err != nil {
+			if err := c.openAgain(ctx, nil); err != nil {
 				return out, err
 			}
-			if o, err = t.opened(); err != nil {
+			if o, err = c.opened(); err != nil {
 				return out, err
 			}
 		}
 	}
-	todo := t.had.clone()
+	todo := c.had.clone()
 	for p := range todo.Len() {
 		if !todo.Has(p) {
 			out.Looked.Set(p) // it is known not to be there
 		}
 	}
-	wrong, err := t.hash(ctx, o, todo, out, progress)
+	wrong, err := c.hash(ctx, o, todo, out, progress)
 	if len(wrong) > 0 {
 		out.Withdrawn = len(wrong)
-		t.say(fmt.Sprintf("pieces that do not match any more, and are fetched again: %s, in %s", plural.Group(len(wrong)), t.filesOf(wrong)))
+		c.say(fmt.Sprintf("pieces that do not match any more, and are fetched again: %s, in %s", plural.Group(len(wrong)), c.filesOf(wrong)))
 		// Whatever ends the check: what is wrong is not served.
-		if rerr := t.openAgain(context.WithoutCancel(ctx), wrong); err == nil {
+		if rerr := c.openAgain(context.WithoutCancel(ctx), wrong); err == nil {
 			err = rerr
 		}
 	}
 	if o.files != nil {
-		if out.States, err = t.states(err); err != nil {
+		if out.States, err = c.states(err); err != nil {
 			return out, err
 		}
 	}
@@ -339,8 +339,8 @@ func (t *Content) Verify(ctx context.Context, progress func(done, total int)) (*
 }
 
 // hash hashes pieces of an opening, and gives those that are wrong.
-func (t *Content) hash(ctx context.Context, o *opening, todo *bitfield.Bitfield, out *Verified, progress func(done, total int)) (wrong []uint32, err error) {
-	done := t.shared.longCheck(ctx, int64(todo.Count())*int64(t.geom.PieceLength), func() {})
+func (c *Content) hash(ctx context.Context, o *opening, todo *bitfield.Bitfield, out *Verified, progress func(done, total int)) (wrong []uint32, err error) {
+	done := c.shared.longCheck(ctx, int64(todo.Count())*int64(c.geom.PieceLength), func() {})
 	defer done()
 	total := int(todo.Count())
 	var mu sync.Mutex
@@ -351,7 +351,7 @@ func (t *Content) hash(ctx context.Context, o *opening, todo *bitfield.Bitfield,
 		out.Looked.Set(p)
 		if ok {
 			out.Good.Set(p)
-		} else if t.had.has(p) { // else it was lost meanwhile, and that is known
+		} else if c.had.has(p) { // else it was lost meanwhile, and that is known
 			wrong = append(wrong, p)
 		}
 		if progress != nil {
@@ -363,12 +363,12 @@ func (t *Content) hash(ctx context.Context, o *opening, todo *bitfield.Bitfield,
 }
 
 // filesOf names the files that pieces are of, as far as a line holds them.
-func (t *Content) filesOf(pieces []uint32) string {
+func (c *Content) filesOf(pieces []uint32) string {
 	const shown = 3
 	text, n := "", 0
-	size := int64(t.geom.PieceLength)
-	for i := range t.info.Files {
-		f := &t.info.Files[i]
+	size := int64(c.geom.PieceLength)
+	for i := range c.info.Files {
+		f := &c.info.Files[i]
 		touched := !f.Pad && f.Length > 0 && slices.ContainsFunc(pieces, func(p uint32) bool {
 			return int64(p)*size < f.Offset+f.Length && f.Offset < int64(p+1)*size
 		})
@@ -379,7 +379,7 @@ func (t *Content) filesOf(pieces []uint32) string {
 			if text != "" {
 				text += ", "
 			}
-			text += t.Path(i)
+			text += c.Path(i)
 		}
 	}
 	if n > shown {
@@ -400,46 +400,46 @@ type question struct{ answer chan whatOpen }
 func (*question) refuse(*Content) {}
 
 // whatIsOpen answers it.
-func (t *Content) whatIsOpen() whatOpen {
-	switch s := t.upkeep.State(); {
-	case t.cur != nil:
-		return whatOpen{o: t.cur}
-	case t.cause != nil && (s == upkeep.Held || s == upkeep.Missing):
-		return whatOpen{err: t.cause}
+func (c *Content) whatIsOpen() whatOpen {
+	switch s := c.upkeep.State(); {
+	case c.cur != nil:
+		return whatOpen{o: c.cur}
+	case c.cause != nil && (s == upkeep.Held || s == upkeep.Missing):
+		return whatOpen{err: c.cause}
 	}
 	return whatOpen{err: ErrBusy}
 }
 
 // opened gives the opening that is current.
-func (t *Content) opened() (*opening, error) {
+func (c *Content) opened() (*opening, error) {
 	q := &question{make(chan whatOpen, 1)}
-	if !t.host.Post(q) {
+	if !c.host.Post(q) {
 		return nil, ErrStopped
 	}
 	select {
 	case a := <-q.answer:
 		return a.o, a.err
-	case <-t.over.C():
+	case <-c.over.C():
 		return nil, ErrStopped
 	}
 }
 
 // openAgain opens the files again, with pieces that are in doubt whatever they look like.
-func (t *Content) openAgain(ctx context.Context, doubts []uint32) error {
-	return t.changeFiles(ctx, func(c *change) {
-		c.do = func(prev *opening, epoch int32, leave func()) {
-			t.reopen(prev, doubts, epoch, leave)
-			c.done <- nil
+func (c *Content) openAgain(ctx context.Context, doubts []uint32) error {
+	return c.changeFiles(ctx, func(ch *change) {
+		ch.do = func(prev *opening, epoch int32, leave func()) {
+			c.reopen(prev, doubts, epoch, leave)
+			ch.done <- nil
 		}
 	})
 }
 
 // states looks up the files, unless something has failed.
-func (t *Content) states(err error) ([]storage.FileState, error) {
+func (c *Content) states(err error) ([]storage.FileState, error) {
 	if err != nil {
 		return nil, err
 	}
-	o, err := t.opened()
+	o, err := c.opened()
 	if err != nil {
 		return nil, err
 	}

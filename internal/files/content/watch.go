@@ -56,15 +56,15 @@ func (s *Shared) lookAtFiles(contents []*Content, gone []string, at int) int {
 	open := s.pool.Open()
 	var rest []*opening
 	files := 0
-	for _, t := range contents {
-		o := t.source.open.Load()
-		if o == nil || o.guard == nil || o.files == nil || slices.Contains(gone, t.at.Load().given) {
+	for _, c := range contents {
+		o := c.source.open.Load()
+		if o == nil || o.guard == nil || o.files == nil || slices.Contains(gone, c.at.Load().given) {
 			continue
 		}
 		if list := open[o.files]; list != nil {
 			o.look(list)
 		}
-		if files += len(t.info.Files); files <= fewFiles {
+		if files += len(c.info.Files); files <= fewFiles {
 			rest = append(rest, o)
 		}
 	}
@@ -76,7 +76,7 @@ func (s *Shared) lookAtFiles(contents []*Content, gone []string, at int) int {
 	}
 	end, first := at+walkStep, 0
 	for _, o := range rest {
-		n := len(o.t.info.Files)
+		n := len(o.c.info.Files)
 		var list []int
 		for i := max(at-first, 0); i < min(end-first, n); i++ {
 			if !slices.Contains(open[o.files], i) {
@@ -112,5 +112,5 @@ func (o *opening) look(files []int) {
 	if more > 0 {
 		first = fmt.Sprintf("%s; so it is with %s more", first, plural.Of(more, "file"))
 	}
-	o.t.host.Post(&doubt{o.epoch, errors.New(first)})
+	o.c.host.Post(&doubt{o.epoch, errors.New(first)})
 }
