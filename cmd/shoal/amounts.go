@@ -111,21 +111,6 @@ func (t *timeFlag) Set(text string) error {
 	return err
 }
 
-// shortTime writes a length of time as people do: 10m, 1h30m, 36h.
-func shortTime(d time.Duration) string {
-	if d == 0 {
-		return "0"
-	}
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = s[:len(s)-2]
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = s[:len(s)-2]
-	}
-	return s
-}
-
 // sizeFlag is a number of bytes, such as 16KiB, 1.5M or 262144.
 type sizeFlag int64
 

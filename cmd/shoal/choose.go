@@ -128,3 +128,14 @@ func (c *chooseFlags) pickOne(info *metainfo.Info, word string) (int, error) {
 	}
 	return found[0], nil
 }
+
+// saved counts the files that will lie on disk: all but padding.
+func saved(files []metainfo.File) int {
+	n := 0
+	for _, f := range files {
+		if !f.Pad {
+			n++
+		}
+	}
+	return n
+}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -27,13 +26,6 @@ type createEvent struct {
 	Files       int    `json:"files"`
 	PieceLength int64  `json:"piece_length"`
 	Pieces      int    `json:"pieces"`
-}
-
-type hashingEvent struct {
-	Done  int64    `json:"done"`
-	Total int64    `json:"total"`
-	Rate  int64    `json:"rate"`
-	ETA   *float64 `json:"eta_s"`
 }
 
 func createCommand(out *output) *cobra.Command {
@@ -211,14 +203,6 @@ func outputFile(o *shoal.CreateOptions, file string) (string, error) {
 	return file, nil
 }
 
-// otherFile says that what is at name is left alone.
-func otherFile(name string) error {
-	return &failure{
-		exitFailed, fmt.Errorf("write %s: there is another file of that name", printable(name)),
-		"name another file with -o, or move " + printable(filepath.Base(name)) + " away",
-	}
-}
-
 // dateOf gives the time that a torrent has as its date. SOURCE_DATE_EPOCH is what builds use
 // to get the same result each time.
 func dateOf(now time.Time) (time.Time, error) {
@@ -248,58 +232,4 @@ func createProblems(out *output, what string, p *shoal.ProblemsError) error {
 		exitFailed, fmt.Errorf("%s: %s", what, count(len(p.Problems)+p.More, "problem")),
 		"each has a line above, with what to do; nothing was written",
 	}
-}
-
-// writeNew writes a file that must not exist yet, or must already have this content.
-func writeNew(name string, content []byte) error {
-	what := "write " + printable(name)
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if errors.Is(err, fs.ErrExist) {
-		if same(name, content) {
-			return nil
-		}
-		return otherFile(name)
-	}
-	if err != nil {
-		return fail(what, err)
-	}
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		os.Remove(name) // half a torrent is none
-		return fail(what, err)
-	}
-	return nil
-}
-
-// same reports whether the file has this content, but for the date of a torrent.
-func same(name string, content []byte) bool {
-	st, err := os.Stat(name)
-	if err != nil || !st.Mode().IsRegular() || st.Size() > int64(len(content))+maxDate || st.Size() < int64(len(content))-maxDate {
-		return false
-	}
-	old, err := os.ReadFile(name)
-	return err == nil && bytes.Equal(undated(old), undated(content))
-}
-
-// maxDate is more than the date takes in a torrent.
-const maxDate = 64
-
-// undated gives a torrent without its date, so that the same files give the same bytes; what
-// is not a torrent is left as it is.
-func undated(content []byte) []byte {
-	t, err := metainfo.Parse(content)
-	if err != nil {
-		return content
-	}
-	t.CreationDate = time.Time{}
-	if b, err := t.Encode(); err == nil {
-		return b
-	}
-	return content
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -47,57 +46,6 @@ type download struct {
 func (d *download) what() string {
 	verb, _, _ := strings.Cut(d.patience.what, " ")
 	return verb + " " + d.src.name()
-}
-
-// makeFolder makes the download folder when only its last part is missing. More
-// is not made: where the folder above is missing too, a volume may not be there.
-func makeFolder(out *output, what, dir string) (made bool, err error) {
-	if dir == "" {
-		return false, emptyFolder(what)
-	}
-	if st, err := os.Stat(dir); err == nil && !st.IsDir() {
-		return false, notAFolder(what, dir)
-	}
-	err = os.Mkdir(dir, 0o777)
-	switch {
-	case err == nil:
-		out.say("made the folder %s", metainfo.Printable(dir))
-		return true, nil
-	case errors.Is(err, fs.ErrNotExist):
-		return false, &failure{
-			exitFailed, fmt.Errorf("%s: make the folder %s: the folder above it does not exist", what, dir),
-			"if it is on a volume, attach that; else make the folder, or name another with --dir",
-		}
-	}
-	return false, nil // it is there, or using it will say what is wrong
-}
-
-// folderThere says what is wrong with a folder that a command needs and does not make.
-func folderThere(what, dir string) error {
-	st, err := os.Stat(dir)
-	switch {
-	case dir == "":
-		return emptyFolder(what)
-	case errors.Is(err, fs.ErrNotExist):
-		return &failure{
-			exitFailed, fmt.Errorf("%s: there is no folder %s", what, printable(dir)),
-			"check its name: relative ones start at the current folder; if it is on a volume, attach that",
-		}
-	case err == nil && !st.IsDir():
-		return notAFolder(what, dir)
-	}
-	return nil // what else is wrong with it, using it says
-}
-
-func emptyFolder(what string) error {
-	return usageErr("name it; is a variable of the shell not set?", "%s: the name of the folder is empty", what)
-}
-
-func notAFolder(what, dir string) error {
-	return &failure{
-		exitFailed, fmt.Errorf("%s: %s is a file, and not a folder", what, printable(dir)),
-		"name the folder that holds the torrent's file or folder",
-	}
 }
 
 // begin adds the torrent and says what it is.
@@ -170,7 +118,7 @@ func (d *download) add(ctx context.Context, n netFlags, opt shoal.AddOptions) (*
 	}
 	p := d.patience
 	p.held = max(p.held, p.stall)
-	err = p.guard(ctx, func() (int64, error) { return m.Stats().Got, nil }, func(ctx context.Context) error { return d.learn(ctx, m) })
+	err = p.guard(ctx, func() (int64, error) { return m.Stats().Got, nil }, func(ctx context.Context) error { return learn(ctx, d.session, m) })
 	if err != nil {
 		return nil, unlearned(ctx, d.what(), err)
 	}
@@ -350,5 +298,3 @@ func ended(ctx context.Context, out *output, engine *shoal.Engine, torrents ...*
 		}
 	}
 }
-
-func seconds(d time.Duration) float64 { return d.Round(time.Millisecond).Seconds() }

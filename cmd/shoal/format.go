@@ -102,3 +102,18 @@ func quoted(name string) string {
 	}
 	return "'" + strings.ReplaceAll(printable(name), "'", `'\''`) + "'"
 }
+
+// shortTime writes a length of time as people do: 10m, 1h30m, 36h.
+func shortTime(d time.Duration) string {
+	if d == 0 {
+		return "0"
+	}
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = s[:len(s)-2]
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = s[:len(s)-2]
+	}
+	return s
+}

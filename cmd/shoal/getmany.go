@@ -101,14 +101,6 @@ func (g *gathering) read(ctx context.Context, name string, n netFlags, o getFlag
 	}
 }
 
-// hashOf returns the info-hash of a source.
-func hashOf(src source) string {
-	if src.meta != nil {
-		return src.meta.InfoHash.String()
-	}
-	return src.link.V1.String()
-}
-
 // note takes how a source ended, and tells it when it failed; of the only one the command's
 // own failure tells it.
 func (g *gathering) note(w *wanted, err error) {

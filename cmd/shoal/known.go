@@ -145,3 +145,6 @@ func (k known) place(dir string, named bool) (string, bool) {
 	}
 	return dir, sameFolder(dir, k.listed.Dir)
 }
+
+// shortestPrefix of an info-hash names a torrent: shorter ones are typing mistakes.
+const shortestPrefix = 6

@@ -26,7 +26,7 @@ type lookingEvent struct {
 }
 
 // learn waits until a link has become a torrent, and tells how it goes.
-func (s *session) learn(ctx context.Context, m *shoal.Magnet) error {
+func learn(ctx context.Context, s *session, m *shoal.Magnet) error {
 	s.out.say("looking for the metadata of %s", printable(m.Name()))
 	ended := make(chan error, 1)
 	go func() {
@@ -68,7 +68,7 @@ type seeker struct {
 // while that the search goes on.
 func (l *seeker) look(infoHash, name string, st shoal.MagnetStats) {
 	now := l.out.now()
-	l.out.trackers(&l.folds, infoHash, st.Trackers, &l.trackers, true)
+	trackers(l.out, &l.folds, infoHash, st.Trackers, &l.trackers, true)
 	l.folds.flush(false)
 	if l.out.live() {
 		l.pace.at(now, st.Got)

@@ -21,12 +21,6 @@ type runningEvent struct {
 	Stopped  int    `json:"stopped"`
 }
 
-type problemEvent struct {
-	InfoHash string `json:"info_hash"`
-	Lost     bool   `json:"lost"`
-	Text     string `json:"text"`
-}
-
 type finishedEvent struct {
 	InfoHash string `json:"info_hash"`
 	Name     string `json:"name"`
@@ -203,7 +197,7 @@ func (m *lasting) begin(ctx context.Context, srcs []source, n netFlags, o runFla
 // chosen for it; t is nil then.
 func (m *lasting) take(ctx context.Context, src *source, n netFlags, o runFlags) (t *shoal.Torrent, err error) {
 	if err = m.wake(hashOf(*src), n.dir); err == nil {
-		t, err = m.add(ctx, "run", src, shoal.AddOptions{
+		t, err = addTorrent(ctx, m.session, "run", src, shoal.AddOptions{
 			Metainfo: src.raw, FileName: src.fileName(), Dir: n.dir, Peers: n.peers, Share: o.share.limits(), Allocate: o.allocate == "full", Overwrite: o.overwrite, Redownload: o.anew,
 		})
 	}
@@ -300,7 +294,7 @@ func (m *lasting) run(ctx context.Context, later *arrivals) error {
 	}
 	m.out.mark("up") // alone on its line, so that it can be waited for
 	m.out.event("up", up)
-	defer m.spare(ctx, len(m.torrents))()
+	defer spare(ctx, m.session, len(m.torrents))()
 	again := func() {
 		w.stop()
 		w = watchAll(m.out, m.engine, what, m.torrents)

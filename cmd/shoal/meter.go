@@ -115,3 +115,10 @@ func pad(s string, n int) string {
 	}
 	return s
 }
+
+type hashingEvent struct {
+	Done  int64    `json:"done"`
+	Total int64    `json:"total"`
+	Rate  int64    `json:"rate"`
+	ETA   *float64 `json:"eta_s"`
+}

@@ -290,3 +290,9 @@ type errorEvent struct {
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"`
 }
+
+func seconds(d time.Duration) float64 { return d.Round(time.Millisecond).Seconds() }
+
+type secondsEvent struct {
+	Seconds float64 `json:"seconds"`
+}

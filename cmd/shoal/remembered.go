@@ -190,9 +190,6 @@ func sayLeft(out *output, infoHash string, gone shoal.RemoveResult) {
 	}
 }
 
-// shortestPrefix of an info-hash names a torrent: shorter ones are typing mistakes.
-const shortestPrefix = 6
-
 // pick finds the one torrent that a person means.
 func pick(all []shoal.Remembered, name string) (shoal.Remembered, error) {
 	var found []shoal.Remembered
@@ -209,17 +206,4 @@ func pick(all []shoal.Remembered, name string) (shoal.Remembered, error) {
 		return found[0], nil
 	}
 	return shoal.Remembered{}, usageErr("give more digits of its info-hash: shoal list shows them", "forget %s: that is %s", printable(name), count(len(found), "torrent"))
-}
-
-// rememberIn gives the folder of state of commands that need one.
-func rememberIn(n netFlags) (string, error) {
-	state, err := n.stateDir()
-	if err != nil {
-		_, err = n.openState()
-		return "", err
-	}
-	if state == "" {
-		return "", usageErr("name a folder with --state, or leave it away", "there is nothing to remember with --state none")
-	}
-	return state, nil
 }

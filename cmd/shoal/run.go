@@ -3,23 +3,11 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
-	"os"
 	"slices"
 	"time"
 
 	"shoal"
 )
-
-// env is the world that a run sees.
-type env struct {
-	stdin          io.Reader // nil: nothing comes by it
-	stdout, stderr io.Writer
-	getenv         func(string) string
-	signals        <-chan os.Signal // nil: none will come
-	signalsApart   time.Duration    // what comes sooner after the first is the same one
-	now            func() time.Time
-}
 
 // stopNotice is how long a clean stop may take before a person is told that a
 // second Ctrl-C ends it.

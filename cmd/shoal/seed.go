@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"runtime/debug"
-	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -20,46 +17,6 @@ type upEvent struct {
 	Torrents int    `json:"torrents"`
 	Complete int    `json:"complete"`
 	Partial  int    `json:"partial"`
-}
-
-// manyGC is how much garbage gathers where there are many torrents, in percent of what is
-// needed: they make hardly any, and are to cost little. few is what is not many.
-const (
-	manyGC = 10
-	few    = 50
-)
-
-// settleTries is how often to wait for a moment in which nothing changes.
-const settleTries = 30
-
-// spare is for commands that have many torrents: memory that gathers is given back early,
-// and what the start has used once everything is found and safe. It ends with ctx.
-func (s *session) spare(ctx context.Context, torrents int) (wait func()) {
-	if torrents <= few {
-		return func() {}
-	}
-	debug.SetGCPercent(manyGC)
-	ctx, cancel := context.WithCancel(ctx)
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		if s.engine.Save(ctx) != nil {
-			return
-		}
-		// Where peers are served from the first moment it is never quiet.
-		for tries, before := 0, uint64(0); tries < settleTries && s.engine.StatsVersion() != before; tries++ {
-			before = s.engine.StatsVersion()
-			select {
-			case <-time.After(eventEvery):
-			case <-ctx.Done():
-				return
-			}
-		}
-		debug.FreeOSMemory()
-	})
-	return func() {
-		cancel()
-		wg.Wait()
-	}
 }
 
 type seededEvent struct {
@@ -147,7 +104,7 @@ func (sh *sharing) begin(ctx context.Context, srcs []source, n netFlags) error {
 		if l != nil {
 			sh.others[l.hash] = l
 		}
-		t, err := sh.add(ctx, "seed", &src, shoal.AddOptions{Metainfo: src.raw, FileName: src.fileName(), Dir: dir, Peers: n.peers, SeedOnly: true, Share: sh.share.limits()})
+		t, err := addTorrent(ctx, sh.session, "seed", &src, shoal.AddOptions{Metainfo: src.raw, FileName: src.fileName(), Dir: dir, Peers: n.peers, SeedOnly: true, Share: sh.share.limits()})
 		if errors.Is(err, shoal.ErrDuplicate) {
 			sh.out.warn("passed over: %s is the same torrent as one named before", printable(src.path))
 			continue
@@ -162,8 +119,8 @@ func (sh *sharing) begin(ctx context.Context, srcs []source, n netFlags) error {
 	return nil
 }
 
-// add adds a torrent, once its metadata is there.
-func (s *session) add(ctx context.Context, what string, src *source, opt shoal.AddOptions) (*shoal.Torrent, error) {
+// addTorrent adds a torrent, once its metadata is there.
+func addTorrent(ctx context.Context, s *session, what string, src *source, opt shoal.AddOptions) (*shoal.Torrent, error) {
 	if src.link == nil {
 		return s.engine.Add(opt)
 	}
@@ -175,7 +132,7 @@ func (s *session) add(ctx context.Context, what string, src *source, opt shoal.A
 	if err != nil {
 		return nil, err
 	}
-	if err := s.learn(ctx, m); err != nil {
+	if err := learn(ctx, s, m); err != nil {
 		return nil, unlearned(ctx, what+" "+m.Name(), err)
 	}
 	return m.Wait(ctx)
@@ -222,21 +179,12 @@ func (sh *sharing) run(ctx context.Context) error {
 	sh.out.say("%s at %s", count(up.Complete+up.Partial, "torrent"), up.Addr)
 	sh.out.say("up") // alone on its line, so that it can be waited for
 	sh.out.event("up", up)
-	defer sh.spare(ctx, len(sh.torrents))()
+	defer spare(ctx, sh.session, len(sh.torrents))()
 	if err := ended(ctx, sh.out, sh.engine, sh.torrents...); err != nil {
 		return fail("seed", err)
 	}
 	w.stop()
 	return sh.stopped(ctx, false)
-}
-
-// nothing is the failure of a torrent of which no piece is there.
-func nothing(t *shoal.Torrent) error {
-	return &failure{
-		exitFailed,
-		fmt.Errorf("seed %s: none of its pieces is in %s", printable(t.Name()), printable(filepath.Join(t.Dir(), t.Name()))),
-		"name the folder that holds it with --dir, or fetch it with shoal get",
-	}
 }
 
 // stopped tells how a signal ended the sharing: SIGTERM is the normal end of a

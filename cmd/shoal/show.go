@@ -167,17 +167,6 @@ func webSeeds(m *metainfo.Torrent) []string {
 	return append(append([]string{}, m.URLList...), m.HTTPSeeds...)
 }
 
-// saved counts the files that will lie on disk: all but padding.
-func saved(files []metainfo.File) int {
-	n := 0
-	for _, f := range files {
-		if !f.Pad {
-			n++
-		}
-	}
-	return n
-}
-
 // tree lays the files out with their numbers and sizes in front, where they align whatever
 // script the names are in, and names indented below their folders.
 func tree(files []metainfo.File, most int) []string {
@@ -210,7 +199,7 @@ func tree(files []metainfo.File, most int) []string {
 }
 
 // wholeLink gives the link of a source, with all that it holds.
-func (s source) wholeLink() *magnet.Link {
+func wholeLink(s source) *magnet.Link {
 	if s.link != nil {
 		return s.link
 	}
@@ -221,7 +210,7 @@ func (s source) wholeLink() *magnet.Link {
 // and a link with a hole in it would be of no use: trackers and web seeds whose URLs have
 // one are left out, with a word.
 func sayLink(out *output, src source) {
-	l, left := src.wholeLink(), 0
+	l, left := wholeLink(src), 0
 	if !out.secrets {
 		if l, left = publicLink(l); left > 0 && !out.json {
 			out.note("shoal: the link goes without " + count(left, "URL") + " with a passkey or a password; --secrets keeps them")
@@ -253,7 +242,7 @@ func described(out *output, src source) showEvent {
 			list[i] = shoal.Redact(list[i])
 		}
 	}
-	l, _ := publicLink(src.wholeLink())
+	l, _ := publicLink(wholeLink(src))
 	e.Magnet = l.String()
 	return e
 }
@@ -313,7 +302,7 @@ func describe(src source) showEvent {
 		Private: info.Private, MultiFile: info.MultiFile,
 		Trackers: [][]string{}, Nodes: append([]string{}, m.Nodes...), WebSeeds: webSeeds(m),
 		Comment: m.Comment, CreatedBy: m.CreatedBy, Source: info.Source(),
-		Warnings: append([]string{}, m.Warnings...), Magnet: src.wholeLink().String(),
+		Warnings: append([]string{}, m.Warnings...), Magnet: wholeLink(src).String(),
 	}
 	for _, tier := range m.Trackers() {
 		e.Trackers = append(e.Trackers, slices.Clone(tier))

@@ -202,19 +202,6 @@ func onlyFiles(name string) error {
 	return usageErr(toTorrent, "%s is %s, which this command does not take; it takes .torrent files", printable(name), k)
 }
 
-// isHash reports whether s, in lower case, has the form of an info-hash: 40 or 64
-// hexadecimal digits, or 32 of base 32.
-func isHash(s string) bool {
-	all := func(digits string) bool { return strings.Trim(s, digits) == "" }
-	switch len(s) {
-	case 40, 64:
-		return all("0123456789abcdef")
-	case 32:
-		return all("abcdefghijklmnopqrstuvwxyz234567")
-	}
-	return false
-}
-
 // readSources reads files and folders of .torrent files. What cannot be used in a
 // folder is told and passed over; what was named itself must be right.
 func readSources(out *output, names []string, read func(name string) (source, error)) ([]source, error) {
@@ -269,4 +256,12 @@ func readFolder(out *output, dir string) ([]source, error) {
 		return nil, sourceErr("name a folder of .torrent files, or the files", "read folder %s: %w", printable(dir), err)
 	}
 	return found, nil
+}
+
+// hashOf returns the info-hash of a source.
+func hashOf(src source) string {
+	if src.meta != nil {
+		return src.meta.InfoHash.String()
+	}
+	return src.link.V1.String()
 }

@@ -32,3 +32,22 @@ func defaultStateDir() (string, error) {
 	}
 	return filepath.Join(home, ".local", "state", "shoal"), nil
 }
+
+// rememberIn gives the folder of state of commands that need one.
+func rememberIn(n netFlags) (string, error) {
+	state, err := n.stateDir()
+	if err != nil {
+		_, err = n.openState()
+		return "", err
+	}
+	if state == "" {
+		return "", usageErr("name a folder with --state, or leave it away", "there is nothing to remember with --state none")
+	}
+	return state, nil
+}
+
+type problemEvent struct {
+	InfoHash string `json:"info_hash"`
+	Lost     bool   `json:"lost"`
+	Text     string `json:"text"`
+}

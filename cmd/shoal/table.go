@@ -73,3 +73,15 @@ func fill(s string, n int) string {
 	}
 	return s
 }
+
+// fit joins as many parts as have room, from the first.
+func fit(parts []string, width int) string {
+	text := parts[0]
+	for _, p := range parts[1:] {
+		if width > 0 && runes(text)+2+runes(p) > width {
+			break
+		}
+		text += "  " + p
+	}
+	return text
+}

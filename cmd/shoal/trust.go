@@ -99,16 +99,3 @@ func (l *lanFlag) Set(text string) error {
 	*l = append(*l, text)
 	return nil
 }
-
-// isHostName reports whether text may be the name of a host: letters, digits, dots,
-// hyphens.
-func isHostName(text string) bool {
-	for _, c := range []byte(text) {
-		switch {
-		case c >= '0' && c <= '9', c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c == '.', c == '-', c == '_':
-		default:
-			return false
-		}
-	}
-	return text != "" && len(text) <= 253
-}

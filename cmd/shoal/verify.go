@@ -32,10 +32,6 @@ type fileState struct {
 	ExtraBytes    int64  `json:"extra_bytes"`
 }
 
-type secondsEvent struct {
-	Seconds float64 `json:"seconds"`
-}
-
 func verifyCommand(out *output) *cobra.Command {
 	var n netFlags
 	again := false

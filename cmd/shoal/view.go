@@ -278,15 +278,3 @@ func (v *view) head(short bool) (doing []string) {
 	}
 	return doing
 }
-
-// fit joins as many parts as have room, from the first.
-func fit(parts []string, width int) string {
-	text := parts[0]
-	for _, p := range parts[1:] {
-		if width > 0 && runes(text)+2+runes(p) > width {
-			break
-		}
-		text += "  " + p
-	}
-	return text
-}

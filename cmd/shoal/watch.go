@@ -150,7 +150,7 @@ func (w *watcher) look(i int) {
 	if len(w.torrents) == 1 {
 		w.one = s
 	}
-	w.out.trackers(&w.folds, s.InfoHash, s.Trackers, &was.trackers, len(w.torrents) == 1)
+	trackers(w.out, &w.folds, s.InfoHash, s.Trackers, &was.trackers, len(w.torrents) == 1)
 	w.webSeedChanges(s)
 	if w.out.json {
 		e := progressOf(s)

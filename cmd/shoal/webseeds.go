@@ -1,27 +1,8 @@
 package main
 
 import (
-	"errors"
-
 	"shoal"
 )
-
-// webSeedsFlag collects the URLs of web seeds.
-type webSeedsFlag []string
-
-func (w *webSeedsFlag) Type() string   { return "URL" }
-func (w *webSeedsFlag) String() string { return joined(*w) }
-
-// Repeats says that the flag may be given several times.
-func (w *webSeedsFlag) Repeats() {}
-
-func (w *webSeedsFlag) Set(text string) error {
-	if shoal.CheckWebSeed(text) != nil {
-		return errors.New("write where the files are, like http://mirror.example/pub/ or https://mirror.example/debian.iso")
-	}
-	*w = append(*w, text)
-	return nil
-}
 
 type webSeedEvent struct {
 	InfoHash string `json:"info_hash"`
