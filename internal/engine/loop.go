@@ -93,6 +93,9 @@ func (t *Torrent) apply(ev event) {
 		t.prioritise()
 		close(ev.with.(chan struct{}))
 		return
+	case evCall:
+		ev.with.(*call).run(now)
+		return
 	case evAnew:
 		t.content.FetchAgain(now)
 		return
@@ -193,6 +196,8 @@ func (t *Torrent) refuse(ev event) {
 		t.refuseWeb(ev.with.(*webseed.Batch))
 	case evPriorities:
 		close(ev.with.(chan struct{}))
+	case evCall:
+		close(ev.with.(*call).done)
 	}
 }
 

@@ -506,6 +506,7 @@ const (
 	evWeb                  // with *webseed.Batch
 	evWebPlace             // for web seed n
 	evWebYield             // of web seed n
+	evCall                 // with *call
 	evStop
 )
 

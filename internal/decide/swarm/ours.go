@@ -1,6 +1,9 @@
 package swarm
 
-import "shoal/internal/value/mono"
+import (
+	"shoal/internal/value/mono"
+	"shoal/internal/value/why"
+)
 
 // ours is what we have told a peer.
 //
@@ -10,10 +13,11 @@ type ours struct {
 	interesting bool // we have said that we are interested
 	unchokedAt  mono.Time
 	chokedAt    mono.Time // time of the latest choke that followed an unchoke
+	reason      why.Why   // of the latest choke or unchoke; None before the first
 }
 
-func (o *ours) choke(now mono.Time) { o.choked, o.chokedAt = true, now }
+func (o *ours) choke(now mono.Time, w why.Why) { o.choked, o.chokedAt, o.reason = true, now, w }
 
-func (o *ours) unchoke(now mono.Time) { o.choked, o.unchokedAt = false, now }
+func (o *ours) unchoke(now mono.Time, w why.Why) { o.choked, o.unchokedAt, o.reason = false, now, w }
 
 func (o *ours) declare(interested bool) { o.interesting = interested }

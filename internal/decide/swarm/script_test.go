@@ -233,6 +233,9 @@ func (d *driver) do(verb string, args []string) {
 	case "state":
 		d.state()
 		return
+	case "peers":
+		d.peers()
+		return
 	default:
 		d.t.Fatalf("unknown verb %q", verb)
 	}

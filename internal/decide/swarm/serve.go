@@ -155,11 +155,11 @@ func (s *Swarm) applyChokes() {
 		id := wire.Choke
 		if c.Unchoke {
 			id = wire.Unchoke
-			p.ours.unchoke(s.now)
+			p.ours.unchoke(s.now, c.Why)
 			p.upload.forgive()
 			s.useBegins(p)
 		} else {
-			p.ours.choke(s.now)
+			p.ours.choke(s.now, c.Why)
 			s.useEnds(p, c.Why)
 		}
 		s.say(p, wire.AppendSimple(p.out.bytes, id), id.String(), bare(c.Why))

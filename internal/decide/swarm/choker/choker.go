@@ -127,6 +127,9 @@ type Change struct {
 	Why     why.Why
 }
 
+// Optimistic returns the key of the peer that has the optimistic unchoke; 0 when none has it.
+func (c *Choker) Optimistic() uint64 { return c.favourite }
+
 // Choker decides for one torrent. Its owner is the swarm.
 type Choker struct {
 	slots     int

@@ -1,0 +1,30 @@
+package engine
+
+import "shoal/internal/value/mono"
+
+// call is what a caller of the API wants done in the loop of a torrent, which owns the state
+// that it is about.
+type call struct {
+	do   func(now mono.Time)
+	ran  bool
+	done chan struct{}
+}
+
+func (c *call) run(now mono.Time) {
+	c.do(now)
+	c.ran = true
+	close(c.done)
+}
+
+// call does something in the loop, and returns when it is done. The error is ErrStopped.
+func (t *Torrent) call(do func(now mono.Time)) error {
+	c := &call{do: do, done: make(chan struct{})}
+	if !t.post(event{kind: evCall, with: c}) {
+		return ErrStopped
+	}
+	<-c.done
+	if !c.ran {
+		return ErrStopped
+	}
+	return nil
+}
