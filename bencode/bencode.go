@@ -4,12 +4,12 @@
 // Decoding makes no tree and copies nothing. One pass over the buffer checks it whole and
 // notes where each value begins and ends; a [Value] is a view on one of those spans. So the
 // bytes of a value as they were sent are always at hand ([Value.Raw]), which is what an
-// info-hash or a signature is taken over. Decoding again and encoding afresh would give
-// another hash for the ill-sorted torrents that exist.
+// info-hash or a signature is taken over. A copy that is decoded and encoded again
+// has another hash where the keys of a torrent are out of order.
 //
 // The decoder is iterative, takes time in proportion to the input and memory in proportion
 // to the number of values, both bounded by [Options]. It holds no state between calls. The
-// values it gives refer to the buffer they came from: it must not change while they are in use.
+// values it returns refer to the buffer they came from: it must not change while they are in use.
 package bencode
 
 // Defaults of [Options].

@@ -30,7 +30,7 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("bencode: %s at byte %d", e.Msg, e.Offset)
 }
 
-// Unwrap gives the sentinel.
+// Unwrap returns the sentinel.
 func (e *SyntaxError) Unwrap() error { return e.Err }
 
 // Is makes every syntax error match [ErrSyntax].

@@ -91,7 +91,7 @@ func (v Value) Len() int {
 	return n
 }
 
-// Get returns the value of a key. It is absent when v is no dictionary or has no such key.
+// Get returns the value of a key. It is absent when v is not a dictionary or has no such key.
 // The entries are searched in their order.
 func (v Value) Get(key string) Value {
 	if v.Kind() != Dict {
@@ -124,7 +124,7 @@ func (v Value) Same(key string) bool {
 	return true
 }
 
-// Index returns the value at place i, from 0, of a list. It is absent when v is no list or
+// Index returns the value at place i, from 0, of a list. It is absent when v is not a list or
 // too short. The values before it are stepped over: to see them all, use Items.
 func (v Value) Index(i int) Value {
 	if i < 0 {

@@ -9,7 +9,7 @@ import "strings"
 // maxUnescape bounds how often a link may be escaped as a whole.
 const maxUnescape = 3
 
-// wrapping is what stands around a link and is no part of it.
+// wrapping is text around a link that is not part of it.
 const wrapping = " \t\r\n\u00a0\"'`´‘’‚“”„«»‹›<>[](){}|*_.,;，。"
 
 // invisible are characters that show nothing and that no link has.
@@ -153,7 +153,7 @@ func splitLinks(line string) (parts []string) {
 	return append(parts, line[from:])
 }
 
-// begin finds where a link begins in s, and gives what follows "magnet:?".
+// begin finds where a link begins in s, and returns what follows "magnet:?".
 func begin(s string) (params string, ok bool) {
 	lower := asciiLower(s)
 	at, inside := -1, false
@@ -313,7 +313,7 @@ func isKey(s string) bool {
 }
 
 // bareHash reads an info-hash that stands alone, with what people and pages put around
-// one, and gives its URN.
+// one, and returns its URN.
 func bareHash(s string) (urn string, ok bool) {
 	s = asciiLower(strings.Trim(s, wrapping+"/#?&"))
 	for _, label := range []string{"info-hash", "info_hash", "infohash", "info hash", "torrent hash", "hash", "v1", "v2", "sha1", "sha-1", "btih", "btmh"} {

@@ -244,7 +244,7 @@ func isHostPort(s string) bool {
 // cut shortens s to at most n bytes.
 func cut(s string, n int) string { return s[:min(len(s), n)] }
 
-// unescape undoes percent-encoding. What is no escape stays as it is.
+// unescape undoes percent-encoding. Other text stays as it is.
 func unescape(s string) string {
 	if !strings.Contains(s, "%") {
 		return s
@@ -263,7 +263,7 @@ func unescape(s string) string {
 	return b.String()
 }
 
-// String gives the link, with the info-hash first, in hexadecimal.
+// String returns the link, with the info-hash first, in hexadecimal.
 func (l *Link) String() string {
 	b := []byte(scheme)
 	param := func(key, value string) {

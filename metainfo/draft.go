@@ -20,7 +20,7 @@ import (
 //	t := &metainfo.Torrent{Info: info, Nodes: nodes}
 //	b, err := t.Encode()
 //
-// The same files and options give the same bytes, and so the same info-hash, wherever and in
+// The same files and options make the same bytes, and so the same info-hash, wherever and in
 // whatever order the files were found.
 type Draft struct {
 	// Private keeps the torrent to the peers that its trackers give (BEP 27).
@@ -220,7 +220,7 @@ func writeFile(w *bencode.Writer, f NewFile) {
 	w.End()
 }
 
-// RecommendedPieceLength returns a piece length for so many bytes: the least power of two
+// RecommendedPieceLength returns a piece length for n bytes: the least power of two
 // from 16 KiB to 16 MiB with at most 2048 pieces. A piece can be passed on only when it is
 // whole, so beyond 16 MiB pieces grow only to stay at 65,536 of them, which is as many as
 // some clients take.

@@ -10,12 +10,12 @@ import (
 )
 
 // Encode writes a torrent file. The info dictionary goes out byte for byte, so the info-hash
-// stays; the rest is written afresh in the one order that BEP 3 has. What is empty is left
+// stays; the rest is written again in the one order that BEP 3 has. What is empty is left
 // out, and so are entries of Unknown that have a field in Torrent. A list of one tracker is
-// written as announce alone; a longer one gives its first to announce when that is empty, for
+// written as announce alone; the first of a longer one becomes announce when that is empty, for
 // programs that know no lists.
 //
-// The same t gives the same bytes. The error names a field that would not load again.
+// The same t makes the same bytes. The error names a field that would not load again.
 func (t *Torrent) Encode() ([]byte, error) {
 	if t.Info == nil {
 		return nil, errors.New("encode torrent: no info dictionary")

@@ -35,7 +35,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("torrent refused: %s: %s (at byte %d)", e.Field, e.Msg, e.Offset)
 }
 
-// Unwrap gives Err.
+// Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }
 
 // refuse blames a value.

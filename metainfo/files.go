@@ -9,7 +9,7 @@ import (
 	"shoal/internal/value/spelling"
 )
 
-// fileList reads the files of a multi-file torrent and gives each its paths.
+// fileList reads the files of a multi-file torrent and sets the paths of each.
 func (p *infoParser) fileList(list bencode.Value) *Error {
 	if list.Kind() != bencode.List {
 		return wrongKind(p.dict, list, "info.files", bencode.List)
@@ -153,7 +153,7 @@ func isText(v bencode.Value) bool {
 	return n > 0
 }
 
-// finish gives the files the paths that they have where the file system takes them. Where
+// finish sets the paths that files have where the file system takes them. Where
 // every name is safe, which is so for most torrents, these are the safe paths.
 func (l *fileLister) finish() {
 	var kept [][]string

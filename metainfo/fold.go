@@ -55,7 +55,7 @@ func foldRune(r rune) rune {
 	return least
 }
 
-// expansion gives the characters whose case folding is longer than themselves, as far as
+// expansion has the characters whose case folding is longer than themselves, as far as
 // decomposition does not deal with them (the status F of Unicode's CaseFolding.txt).
 func expansion(r rune) (string, bool) {
 	switch r {

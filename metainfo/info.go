@@ -179,7 +179,7 @@ func (p *infoParser) files() *Error {
 	length, list := p.dict.Get("length"), p.dict.Get("files")
 	switch {
 	case length.Exists() && list.Exists():
-		// BEP 3: not both. Whoever takes the one and whoever takes the other would save
+		// BEP 3: not both. Two clients that read one each would save
 		// different files for one info-hash.
 		return refuse(list, "info.files", "there is info.length as well")
 	case list.Exists():

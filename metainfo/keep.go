@@ -59,7 +59,7 @@ type Rules struct {
 // smallName is the length in bytes that all file systems take: eCryptfs has the least.
 const smallName = 140
 
-// fit gives the name under which a file system takes one.
+// fit returns the name under which a file system takes one.
 func (r Rules) fit(name string) string {
 	kept := KeepName(name)
 	if r.Takes == nil || kept == "" || r.Takes(kept) {
@@ -106,7 +106,7 @@ func (i *Info) Paths(r Rules) [][]string {
 }
 
 // Title returns the name of the torrent as text: as it was sent, or read in the character set
-// that the torrent names. Bytes that are no text by either are replaced.
+// that the torrent names. Bytes that are not text by either are replaced.
 func (i *Info) Title() string { return strings.ToValidUTF8(i.text(i.RawName), "_") }
 
 // Charset is the label of the character set that the torrent says its names are in; empty for

@@ -54,7 +54,7 @@ type Torrent struct {
 	URLList      []string   // web seeds (BEP 19)
 	HTTPSeeds    []string   // web seeds of the other kind (BEP 17)
 
-	// What is said about it. Hostile text: show it with Printable.
+	// Description of the torrent. Hostile text: show it with Printable.
 	Comment      string
 	CreatedBy    string
 	CreationDate time.Time // UTC, in seconds; zero when not given
@@ -228,7 +228,7 @@ func (p *parser) url(v bencode.Value, field string) string {
 	return s
 }
 
-// checkURL tells what cannot be a URL. Those who connect look closer.
+// checkURL says why a text cannot be a URL. Code that connects looks closer.
 func checkURL(s string) error {
 	switch {
 	case len(s) > MaxURL:

@@ -91,5 +91,5 @@ func ascii(s string) bool {
 	return true
 }
 
-// PathKey gives a key that is the same for all paths that some file system takes for one.
+// PathKey returns a key that is the same for all paths that some file system takes for one.
 func PathKey(path string) string { return foldKey(path) }
