@@ -125,7 +125,7 @@ func (t *Torrent) webAct(a *webplan.Act) {
 			c.Close()
 			t.web.conns[a.Conn] = nil
 		}
-		t.e.places.change(func(p *webplan.Places) { p.Give(t.webWant(a.Seed)) })
+		t.e.places.change(func(p *webplan.Places) { p.Release(t.webWant(a.Seed)) })
 	case webplan.GiveUp:
 		t.tell(Event{Kind: EventWebSeed, Text: fmt.Sprintf("the web seed at %s is not asked any more: %s", t.web.hosts[a.Seed], a.Text)})
 	}

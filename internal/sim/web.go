@@ -97,7 +97,7 @@ func (n *Node) webAct(a *webplan.Act) {
 			n.w.failf("%s: a connection is closed that is fetching", n.spec.Name)
 		}
 		n.web.fetches[a.Conn] = nil
-		n.web.places.Give(want)
+		n.web.places.Release(want)
 		n.settlePlaces()
 	case webplan.GiveUp:
 		n.web.gaveUp[server] = a.Why

@@ -20,7 +20,7 @@ func reachOf(a netip.Addr) reach {
 		return nowhere
 	case a.IsLoopback():
 		return host
-	case a.Is6() && a.IsLinkLocalUnicast() && a.Zone() == "": // nobody knows which link
+	case a.Is6() && a.IsLinkLocalUnicast() && a.Zone() == "": // the link is unknown
 		return nowhere
 	case a.IsPrivate() || a.IsLinkLocalUnicast():
 		return site
@@ -28,14 +28,14 @@ func reachOf(a netip.Addr) reach {
 	return world
 }
 
-// reachable reports whether a node of this family could be at an address.
+// reachable reports whether an address can be one of a node of this family.
 func (m *Machine) reachable(p netip.AddrPort) bool {
 	return p.Port() != 0 && p.Addr().Is6() == m.cfg.IPv6 && reachOf(p.Addr()) != nowhere
 }
 
-// credible reports whether an address is worth trying when another told it to us: it must
-// reach as far as the teller's own. A node out in the world that names loopback or private
-// addresses is wrong, or has us knock at somebody's door.
+// credible reports whether an address that another node told us is worth trying: it must
+// reach at least as far as the teller's own. A node on the internet that names loopback or
+// private addresses is wrong, or makes us attack a third party.
 func (m *Machine) credible(told, by netip.AddrPort) bool {
 	return m.reachable(told) && reachOf(told.Addr()) >= reachOf(by.Addr()) && !m.own(told)
 }
@@ -45,9 +45,9 @@ func (m *Machine) own(p netip.AddrPort) bool {
 	return p == m.cfg.Local || p == m.seenAs.addr && p.IsValid()
 }
 
-// crowded reports whether two addresses count as one host, of which one node is enough: of
-// IPv6 a customer has a /64 at least. On loopback every port may be another node, so that a
-// DHT fits on one machine.
+// crowded reports whether two addresses count as one host, of which one node is enough: an
+// IPv6 customer has at least a /64. On loopback every port may be another node, so that a DHT
+// fits on one machine.
 func crowded(a, b netip.AddrPort) bool {
 	switch {
 	case a == b:
@@ -60,10 +60,10 @@ func crowded(a, b netip.AddrPort) bool {
 	return a.Addr() == b.Addr()
 }
 
-// neighbours reports whether two addresses are of one network, which one party may have to
-// itself: a /24 of IPv4, a /48 of IPv6. A bucket takes one node of each, and so does a
-// lookup, or whoever rents a network has all places in it. Private networks are small, and
-// their owners are at home.
+// neighbours reports whether two addresses belong to one network, which one party may own: a
+// /24 of IPv4, a /48 of IPv6. A bucket takes one node of each network, and so does a lookup;
+// otherwise an attacker that rents a network would get all its places. Private networks are
+// small and belong to one user, so they do not count (decision 0093).
 func neighbours(a, b netip.AddrPort) bool {
 	bits := 24
 	if a.Addr().Is6() {
@@ -72,7 +72,7 @@ func neighbours(a, b netip.AddrPort) bool {
 	return reachOf(a.Addr()) == world && within(bits, a.Addr(), b.Addr())
 }
 
-// within reports whether two addresses have their first bits in common.
+// within reports whether two addresses share their first bits.
 func within(bits int, a, b netip.Addr) bool {
 	p, err := a.WithZone("").Prefix(bits)
 	return err == nil && p.Contains(b.WithZone(""))
@@ -82,11 +82,11 @@ func unmap(p netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
 }
 
-// seenAs learns our address from those who answer us (BEP 42's `ip`). One is not believed:
-// it takes as many as votes, each at another address, that say the same.
+// seenAs learns our address from the nodes that answer us (BEP 42's `ip`). One answer is not
+// enough: as many as votes nodes, each at another address, must report the same.
 type seenAs struct {
 	addr netip.AddrPort
-	next netip.AddrPort // what is being voted for
+	next netip.AddrPort // address that the nodes vote for
 	from [votes]netip.Addr
 	n    int
 }

@@ -9,13 +9,13 @@ import (
 	"shoal/internal/value/why"
 )
 
-// asked takes a query, which is in m.in; err is what is wrong with it. The answer is at
-// most one datagram to where the query came from, and none when the asker, or all askers
-// together, want too much.
+// asked takes a query, which is in m.in; err says what is wrong with it. The reply is at most
+// one datagram, to the sender of the query. There is none when this sender, or all senders
+// together, exceed their rate.
 func (m *Machine) asked(now mono.Time, from netip.AddrPort, err error) {
 	bad, owed := err.(*krpc.QueryError)
 	if err != nil && !owed || m.cfg.ReadOnly || m.in.ID == m.id && !owed {
-		m.stats.Dropped++ // no query; or our own, echoed
+		m.stats.Dropped++ // not a query; or our own, echoed
 		return
 	}
 	m.stats.Queries++
@@ -33,9 +33,9 @@ func (m *Machine) asked(now mono.Time, from netip.AddrPort, err error) {
 	m.met(now, from)
 }
 
-// met takes note of who asked. A node of the table has shown life; an unknown one is
-// pinged, and enters the table when it answers (BEP 5 lets askers in as they are, which
-// fills tables with those who cannot answer, or do not exist).
+// met notes the sender of a query. A node of the table has shown a sign of life. We ping an
+// unknown one, and it enters the table when it answers (BEP 5 adds senders of queries without
+// a ping, which fills tables with nodes that cannot answer or do not exist).
 func (m *Machine) met(now mono.Time, from netip.AddrPort) {
 	if n := m.table.find(from); n != nil && n.id == m.in.ID {
 		n.asked = now
@@ -64,7 +64,7 @@ func (m *Machine) answer(now mono.Time, from netip.AddrPort) {
 			most /= 2 // two lists of nodes leave less room
 		}
 		out.Values = m.store.sample(out.Values, now, m.in.Target, most, m.rng, func(p netip.AddrPort) bool {
-			// What is said out into the world must make sense there.
+			// What we hand out to the internet must be reachable there.
 			return p != from && reachOf(p.Addr()) >= reachOf(from.Addr())
 		})
 		if m.store.takes(m.in.Target) {
@@ -90,8 +90,8 @@ func (m *Machine) answer(now mono.Time, from netip.AddrPort) {
 	m.reply(now, from)
 }
 
-// giveNodes puts the closest nodes into the reply, of the families that are wanted (BEP 32)
-// and known. The asker itself is left out.
+// giveNodes puts the closest nodes into the reply, of the families that the query wants (BEP
+// 32) and that we know. It omits the node that asks.
 func (m *Machine) giveNodes(now mono.Time, from netip.AddrPort) {
 	own, all := m.families()
 	m.out.Lists = own
@@ -106,8 +106,8 @@ func (m *Machine) giveNodes(now mono.Time, from netip.AddrPort) {
 	}
 }
 
-// closest adds the K closest nodes of a table to the reply: good ones first, then those we
-// have not heard of for a while (BEP 5).
+// closest adds the K closest nodes of a table to the reply: good ones first, then
+// questionable ones (BEP 5).
 func (m *Machine) closest(now mono.Time, from netip.AddrPort, t *table) {
 	left := K
 	for s := good; s <= questionable && left > 0; s++ {
@@ -128,7 +128,7 @@ func (m *Machine) refuse(now mono.Time, from netip.AddrPort, code int, text stri
 	m.reply(now, from)
 }
 
-// reply sends m.out, if all replies together allow it.
+// reply sends m.out, if the rate of all replies together allows it.
 func (m *Machine) reply(now mono.Time, to netip.AddrPort) {
 	m.out.Transaction, m.out.Version = m.in.Transaction, m.version
 	start := len(m.bytes)

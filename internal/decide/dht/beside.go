@@ -8,16 +8,16 @@ import (
 	"shoal/internal/value/why"
 )
 
-// IPv4 and IPv6 have a DHT each (BEP 32). An engine that is in both has a node in each, with
-// an id and a table of its own. The two help each other in: while one knows few nodes, the
-// other asks whom it asks for nodes of both families; and who asks one of ours for nodes of
-// both gets them.
+// IPv4 and IPv6 have a DHT each (BEP 32). An engine in both has a node in each, with its own
+// id and table. The two help each other to join: while one knows few nodes, the queries of
+// the other ask for nodes of both families; and a query for nodes of both families gets both
+// (decision 0094).
 
-// Pair makes two machines of the two families sides of one node. They must have one owner,
-// who performs the effects of both after each input to either.
+// Pair joins the machines of the two families to one node. They must have one owner, which
+// performs the effects of both after each input to either.
 func Pair(a, b *Machine) { a.beside, b.beside = b, a }
 
-// families gives our own family, and all of which we know nodes.
+// families returns our own family, and all families of which we know nodes.
 func (m *Machine) families() (own, all krpc.Families) {
 	own = krpc.IPv4
 	if m.cfg.IPv6 {
@@ -29,8 +29,8 @@ func (m *Machine) families() (own, all krpc.Families) {
 	return own, own
 }
 
-// want says which nodes a query asks for: nothing, which means those of our family (BEP
-// 32), or both while the other side is in need of some.
+// want returns the families of nodes that a query asks for: none, which means our own (BEP
+// 32), or both while the other side needs some.
 func (m *Machine) want(now mono.Time) krpc.Families {
 	if m.beside == nil {
 		return 0
@@ -41,13 +41,13 @@ func (m *Machine) want(now mono.Time) krpc.Families {
 	return krpc.IPv4 | krpc.IPv6
 }
 
-// credibleBeside is credible for the other family: some mix peers of both in their answers,
-// and an engine that is in both DHTs can use them.
+// credibleBeside is credible for the other family: some nodes mix peers of both in their
+// replies, and an engine in both DHTs can use them.
 func (m *Machine) credibleBeside(told, by netip.AddrPort) bool {
 	return m.beside != nil && m.beside.credible(told, by)
 }
 
-// pass gives the nodes of the other family that somebody told us to the other side.
+// pass hands nodes of the other family, named in a reply, to the other side.
 func (m *Machine) pass(now mono.Time, nodes []krpc.Node, by netip.AddrPort) {
 	o := m.beside
 	if o == nil {

@@ -9,16 +9,16 @@ import (
 	"shoal/internal/value/why"
 )
 
-// check is an address that may be a node. Only a ping that it answers shows that it is
-// one, and is where it seems to be; by that it may enter the table.
+// check is an address that may be a node. Only its answer to our ping proves that a node is
+// there; with that it may enter the table.
 type check struct {
 	addr  netip.AddrPort
-	id    krpc.ID // who is said to be there
+	id    krpc.ID // id that another node named; unset: unknown
 	known bool    // id is set
 	why   why.Why
 }
 
-// Told names the node of a peer, from its PORT message (BEP 5): it is pinged.
+// Told names the node of a peer, from its PORT message (BEP 5); we ping it.
 func (m *Machine) Told(now mono.Time, addr netip.AddrPort) {
 	m.begin()
 	if addr = unmap(addr); m.reachable(addr) && !m.own(addr) {
@@ -27,8 +27,8 @@ func (m *Machine) Told(now mono.Time, addr netip.AddrPort) {
 	m.run(now)
 }
 
-// propose puts an address in the line of those to be pinged. It is dropped when the line
-// is full, when the same host is in it already, or when it would not find a place.
+// propose queues an address for a ping. It drops the address when the queue is full, when the
+// same host is in it already, or when the table would not take the node.
 func (m *Machine) propose(now mono.Time, c check) {
 	if len(m.checks) >= maxChecks || m.needless(now, c) ||
 		slices.ContainsFunc(m.checks, func(o check) bool { return crowded(o.addr, c.addr) }) ||
@@ -47,7 +47,7 @@ func (m *Machine) needless(now mono.Time, c check) bool {
 	return n != nil && n.status(now) == good
 }
 
-// check pings the next in line while few enough pings are out.
+// check pings the next addresses while few enough pings are in flight.
 func (m *Machine) check(now mono.Time) {
 	n := 0
 	for ; n < len(m.checks) && m.pinging < maxPinging; n++ {
@@ -59,7 +59,7 @@ func (m *Machine) check(now mono.Time) {
 	m.checks = slices.Delete(m.checks, 0, n)
 }
 
-// ping asks a node of the table whether it is still there.
+// ping checks whether a node of the table is still there.
 func (m *Machine) ping(now mono.Time, n *node) {
 	n.checking = true
 	m.pinging++

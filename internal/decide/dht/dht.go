@@ -1,19 +1,18 @@
 // Package dht decides what one node of the mainline DHT does (BEP 5; ids bound to addresses
-// by BEP 42, read-only nodes by BEP 43). A Machine holds the routing table, the lookups under
-// way, the tokens it gave and the peers it keeps for others; datagrams and instants go in,
-// datagrams and findings come out as effects. It is in the DHT of one address family; two of
-// them make a node that is in both (BEP 32, Pair).
+// by BEP 42, read-only nodes by BEP 43). A Machine holds the routing table, the running
+// lookups, the secrets of its tokens, and the peers that it stores for others. Datagrams and
+// times go in; datagrams and results come out as effects. A Machine is in the DHT of one
+// address family; two of them make a node that is in both (BEP 32, Pair).
 //
-// A Machine is a pure function of its inputs: it has no socket, reads no clock, and draws
-// all chance from the generator it was given. Whoever drives it owns it; it is not safe
-// for concurrent use. Everything that grows because of a stranger has a bound, named in
-// limits.go with its reason.
+// A Machine is a pure function of its inputs: it has no socket, reads no clock, and takes all
+// randomness from the generator that it gets. It has one owner and is not safe for concurrent
+// use. Everything that a stranger can make grow has a bound, with its reason, in limits.go.
 //
-// The parts, each in its file: table (who we know), query (what we asked), lookup (asking
-// our way to a target), join (getting into the DHT, and upkeep), check (is this really a
-// node?), answer (what others asked), token, store, gate (how much we answer), address
+// The parts, each in its file: table (nodes that we know), query (our queries), lookup (the
+// search for a target), join (joining the DHT and staying in it), check (is this really a
+// node?), answer (queries of others), token, store, gate (rate of our replies), address
 // (which addresses make sense), nodeid (which ids fit them), beside (the other family).
-// Decision 0009 says why.
+// Decision 0009 says why the DHT is our own.
 package dht
 
 import (
@@ -26,27 +25,29 @@ import (
 	"shoal/internal/value/why"
 )
 
-// Config is what a Machine is told once. The zero value of a field means its default.
+// Config configures a Machine. The zero value of a field means its default.
 type Config struct {
-	// ID is the node's id; random when zero. An id is kept over restarts, so that others
-	// find the node where they knew it.
+	// ID is the node's id; random when zero. An id stays the same over restarts, so that
+	// others find the node where they knew it.
 	ID krpc.ID
-	// IPv6 makes this a node of the IPv6 DHT, which is another one than that of IPv4.
+	// IPv6 makes this a node of the IPv6 DHT, which is separate from that of IPv4.
 	IPv6 bool
-	// Local is the bound address, when it is a particular one; never taken for another node.
+	// Local is the bound address, if it is a specific one; we never treat it as another node.
 	Local netip.AddrPort
-	// Version goes out as `v`: two letters of the program and two bytes of its version.
+	// Version goes out as `v`: two letters for the program and two bytes for its version.
 	Version string
-	// ReadOnly asks but does not answer, for who cannot be reached (BEP 43).
+	// ReadOnly makes a node that asks but does not answer, because others can't reach it (BEP
+	// 43).
 	ReadOnly bool
-	// Trace receives each message both ways and what becomes of the table; may be nil.
+	// Trace receives each message both ways and each change of the table; may be nil.
 	Trace trace.Func
 
-	// MaxLookups is how many lookups of the caller run at once; others wait their turn.
+	// MaxLookups bounds the caller's lookups that run at once; others wait. 0: 16.
 	MaxLookups int
-	// ReplyRate is how many bytes a second are answered to all strangers together.
+	// ReplyRate bounds the replies to all strangers together, in bytes a second. 0: 64 KiB.
 	ReplyRate int
-	// MaxHashes and MaxPeers bound the store: info-hashes, and peers of each.
+	// MaxHashes and MaxPeers bound the store: info-hashes (0: 2000), and peers of each (0:
+	// 500).
 	MaxHashes, MaxPeers int
 }
 
@@ -56,36 +57,36 @@ type Machine struct {
 	id  krpc.ID
 	rng *rand.Rand
 
-	beside *Machine // our node in the DHT of the other family; nil when there is none
+	beside *Machine // our node in the DHT of the other family; nil: none
 
-	// What is known of others, and kept for them.
+	// What we know of others, and store for them.
 	table  table
 	store  store
 	tokens tokens
 	seenAs seenAs
 
-	// What is under way.
-	pending []query   // asked and not answered, oldest first
+	// What is in progress.
+	pending []query   // queries without an answer, oldest first
 	lookups []*lookup // running, oldest first
-	queue   []*lookup // waiting for their turn
-	checks  []check   // addresses to be pinged
+	queue   []*lookup // waiting, in order
+	checks  []check   // addresses to ping
 	pinging int       // checks in flight and not slow
 	join    join
-	last    uint64 // the id given last to a lookup or query of the caller
+	last    uint64 // latest id of a lookup or query of the caller
 
-	// How much strangers may ask.
+	// Rates of strangers' queries.
 	sources [sourceGates]gate
 	total   gate
 	salt    uint64
 
-	// What comes out.
+	// Output.
 	effects []Effect
-	bytes   []byte           // of the datagrams in effects
-	addrs   []netip.AddrPort // of the lists in effects
-	nodes   []krpc.Node      // likewise
-	taken   bool             // effects were handed out and may be overwritten
+	bytes   []byte           // datagrams in effects
+	addrs   []netip.AddrPort // lists in effects
+	nodes   []krpc.Node      // lists in effects
+	taken   bool             // Effects has returned effects, so they may be overwritten
 
-	// Room used again.
+	// Buffers that are used again.
 	in, out krpc.Message
 	near    []*node
 	version []byte
@@ -94,8 +95,8 @@ type Machine struct {
 	stats Stats
 }
 
-// New makes a node that knows nobody. rng gives its id, tokens and transaction ids, so in
-// earnest it must be seeded from good chance.
+// New returns a node that knows no other. rng yields its id, tokens and transaction ids, so
+// outside of tests it must be seeded cryptographically.
 func New(cfg Config, now mono.Time, rng *rand.Rand) *Machine {
 	cfg = cfg.withDefaults()
 	m := &Machine{cfg: cfg, id: cfg.ID, rng: rng, salt: rng.Uint64(), version: []byte(cfg.Version)}
@@ -109,10 +110,10 @@ func New(cfg Config, now mono.Time, rng *rand.Rand) *Machine {
 	return m
 }
 
-// ID is the node's own id. It changes when External says so.
+// ID returns the node's own id. External may change it.
 func (m *Machine) ID() krpc.ID { return m.id }
 
-// Packet takes a datagram that came from an address.
+// Packet takes a datagram from an address.
 func (m *Machine) Packet(now mono.Time, from netip.AddrPort, b []byte) {
 	m.begin()
 	from = unmap(from)
@@ -132,7 +133,7 @@ func (m *Machine) Packet(now mono.Time, from netip.AddrPort, b []byte) {
 	m.run(now)
 }
 
-// Tick does what is due. It is to be called at Deadline or later.
+// Tick does what is due. The caller calls it at Deadline or later.
 func (m *Machine) Tick(now mono.Time) {
 	m.begin()
 	m.expire(now)
@@ -141,8 +142,8 @@ func (m *Machine) Tick(now mono.Time) {
 	m.run(now)
 }
 
-// Deadline is when Tick has something to do, which may be past already; mono.Never when
-// only a datagram or the caller can bring news.
+// Deadline returns the time of the next Tick, which may be in the past; mono.Never when only
+// a datagram or the caller can bring news.
 func (m *Machine) Deadline() mono.Time {
 	at := mono.Earliest(m.queryDeadline(), m.upkeepDeadline(), m.store.deadline())
 	for _, l := range m.lookups {
@@ -153,7 +154,7 @@ func (m *Machine) Deadline() mono.Time {
 	return at
 }
 
-// begin starts an input: effects that were handed out are forgotten.
+// begin starts an input: it drops the effects that Effects has returned.
 func (m *Machine) begin() {
 	if m.taken {
 		m.taken = false
@@ -162,7 +163,7 @@ func (m *Machine) begin() {
 	}
 }
 
-// run ends an input: whatever can go on now goes on.
+// run ends an input: it advances what can advance now.
 func (m *Machine) run(now mono.Time) {
 	m.dequeue(now)
 	for i := 0; i < len(m.lookups); {
@@ -190,22 +191,22 @@ func (m *Machine) Nodes(dst []krpc.Node, now mono.Time) []krpc.Node {
 	return dst
 }
 
-// Stats counts what the node has, and what came and went since it was made.
+// Stats counts what the node has, and its traffic since New.
 type Stats struct {
 	ID                      krpc.ID
-	Nodes, Good, Buckets    int // of the table; those that went bad are not counted
+	Nodes, Good, Buckets    int // of the table, without bad ones
 	Lookups, Queued         int // running, waiting
-	Pending                 int // queries of ours without an answer yet
-	Hashes, Peers           int // kept for others
-	Queries, Answers        int // asked of us; answered by us
-	Limited                 int // not answered: the asker or all together asked too much
-	Asked, Replies, Timeout int // asked by us; answered to us; not answered in time
+	Pending                 int // our queries without an answer yet
+	Hashes, Peers           int // stored for others
+	Queries, Answers        int // queries to us; our replies
+	Limited                 int // not answered: a rate limit was reached
+	Asked, Replies, Timeout int // our queries; replies to us; queries without an answer in time
 	Dropped                 int // datagrams that made no sense
-	// External is our address as most nodes see it; invalid until enough said so.
+	// External is our address as most nodes see it; invalid until enough nodes agree.
 	External netip.AddrPort
 }
 
-// Stats gives the counts at now.
+// Stats returns the counts at now.
 func (m *Machine) Stats(now mono.Time) Stats {
 	s := m.stats
 	s.ID = m.id
@@ -217,7 +218,7 @@ func (m *Machine) Stats(now mono.Time) Stats {
 	return s
 }
 
-// Add counts in the node of the other family.
+// Add adds the counts of the node of the other family.
 func (s *Stats) Add(o Stats) {
 	for _, c := range [...]struct {
 		sum *int
@@ -248,14 +249,14 @@ func randomID(rng *rand.Rand) (id krpc.ID) {
 	return id
 }
 
-// fill draws random bytes.
+// fill fills b with random bytes.
 func fill(b []byte, rng *rand.Rand) {
 	for i := range b {
 		b[i] = byte(rng.Uint32())
 	}
 }
 
-// did leaves a record of something other than a message.
+// did traces something other than a message.
 func (m *Machine) did(now mono.Time, what string, peer netip.AddrPort, w why.Why, text string) {
 	if m.cfg.Trace != nil {
 		m.cfg.Trace(trace.Record{

@@ -8,28 +8,28 @@ import (
 	"shoal/internal/value/why"
 )
 
-// Kind says what an Effect is.
+// Kind is what an Effect is.
 type Kind uint8
 
-// The effects.
+// The kinds of effects.
 const (
-	// Send a datagram: To, Bytes, Why.
+	// Send: send a datagram; To, Bytes, Why.
 	Send Kind = 1 + iota
-	// Peers were found: Lookup, Addrs. Each address comes once in a lookup.
+	// Peers: a lookup found peers; Lookup, Addrs. A lookup reports each address once.
 	Peers
-	// LookupDone ends a lookup: Lookup, Nodes (the closest that answered), Result.
+	// LookupDone: a lookup ended; Lookup, Nodes (the closest that answered), Result.
 	LookupDone
-	// QueryDone ends a single query: Query, To, Nodes, Addrs, Result.
+	// QueryDone: a single query ended; Query, To, Nodes, Addrs, Result.
 	QueryDone
-	// Announced says that a peer was announced to us: Hash, Addrs (one). Who shares that
-	// torrent learns of it at once; where we are the only other node, in no other way.
+	// Announced: a peer announced itself to us; Hash, Addrs (one). Our own torrent of that
+	// hash learns of it at once; if we are the only other node, in no other way.
 	Announced
-	// SeenAs is a node's word for our address, in its answer to us (BEP 42's `ip`): To is
-	// the node, Addrs (one) what it says.
+	// SeenAs: a node reported our address in its reply (BEP 42's `ip`); To is the node, Addrs
+	// (one) the address.
 	SeenAs
 )
 
-// LookupID and QueryID name what the caller asked for; they are never 0.
+// LookupID and QueryID name a lookup or query of the caller; they are never 0.
 type (
 	LookupID uint64
 	QueryID  uint64
@@ -49,21 +49,21 @@ type Effect struct {
 	Result Result
 }
 
-// Result is how a lookup or query went.
+// Result is the outcome of a lookup or query.
 type Result struct {
 	Outcome   Outcome
 	Took      time.Duration
-	Asked     int     // nodes asked, by a lookup
-	Answered  int     // of those, how many answered
+	Asked     int     // nodes that a lookup asked
+	Answered  int     // of those, nodes that answered
 	Peers     int     // peers found
 	Announced int     // nodes that took the announce
-	ID        krpc.ID // of a query: the id of who answered
-	Code      int     // of Refused: the error
-	Text      string  // likewise
+	ID        krpc.ID // of a query: id of the node that answered
+	Code      int     // of Refused: error code
+	Text      string  // of Refused: error text
 }
 
-// Add joins the result of a lookup in one DHT with that of the same lookup in another, which
-// ran at the same time: it went as well as the better one, and took as long as the longer.
+// Add merges the result of a lookup in one DHT with that of the same lookup in the other,
+// which ran at the same time: the better outcome, and the longer time.
 func (r *Result) Add(o Result) {
 	if r.Outcome == 0 || o.Outcome == Answered {
 		r.Outcome = o.Outcome
@@ -75,24 +75,24 @@ func (r *Result) Add(o Result) {
 	r.Announced += o.Announced
 }
 
-// Outcome is how it ended.
+// Outcome is how a lookup or query ended.
 type Outcome uint8
 
-// The outcomes.
+// Values of Outcome.
 const (
-	Answered Outcome = 1 + iota // somebody answered
-	Silence                     // nobody did in time
-	Refused                     // a query was answered with an error
+	Answered Outcome = 1 + iota // a node answered
+	Silence                     // no node answered in time
+	Refused                     // a node answered a query with an error
 	Busy                        // not tried: too many of its kind wait already
 )
 
-// String gives the outcome as a word.
+// String returns the outcome as a word.
 func (o Outcome) String() string {
 	return [...]string{"", "answered", "silence", "refused", "busy"}[o]
 }
 
-// Effects gives what came out since the last time, in order. It and everything in it is
-// valid until the next call.
+// Effects returns what came out since the last call, in order. The slice and all that it
+// points to are valid until the next call of any method.
 func (m *Machine) Effects() []Effect {
 	if m.taken {
 		m.begin()
@@ -101,7 +101,7 @@ func (m *Machine) Effects() []Effect {
 	return m.effects
 }
 
-// send appends m.out as a datagram.
+// send appends m.out as a datagram and returns its size in bytes.
 func (m *Machine) send(to netip.AddrPort, w why.Why) int {
 	start := len(m.bytes)
 	m.bytes = krpc.Append(m.bytes, &m.out)

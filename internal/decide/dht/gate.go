@@ -7,12 +7,12 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// A gate lets a steady rate pass, and a burst that was saved up. It is the instant until
-// which what has passed is paid for: the longer after now, the more is owed.
+// gate lets a steady rate pass, and a burst that was saved up. It is the time until which
+// everything that passed is paid for: the further after now, the more is owed.
 type gate mono.Time
 
-// pass lets something through that takes cost at the steady rate, unless more than save
-// would be owed.
+// pass lets through something that costs cost at the steady rate, unless more than save would
+// be owed.
 func (g *gate) pass(now mono.Time, cost, save time.Duration) bool {
 	paid := max(mono.Time(*g), now)
 	if paid.Sub(now)+cost > save {
@@ -22,9 +22,9 @@ func (g *gate) pass(now mono.Time, cost, save time.Duration) bool {
 	return true
 }
 
-// admit reports whether a query from an address may be answered at all. Addresses are
-// spread over a fixed number of gates by a salted hash, so that a flood from made-up
-// addresses takes no memory; two that share a gate are only held shorter.
+// admit reports whether we may answer a query from an address at all. A salted hash spreads
+// addresses over a fixed number of gates, so that a flood from made-up addresses takes no
+// memory; two addresses that share a gate merely get less.
 func (m *Machine) admit(now mono.Time, from netip.AddrPort) bool {
 	a := from.Addr()
 	if a.IsLoopback() {
@@ -33,7 +33,7 @@ func (m *Machine) admit(now mono.Time, from netip.AddrPort) bool {
 	b := a.As16()
 	host := b[:]
 	if a.Is6() {
-		host = b[:8] // one customer's network
+		host = b[:8] // network of one customer
 	}
 	h := m.salt ^ 14695981039346656037
 	for _, c := range host {
@@ -43,7 +43,7 @@ func (m *Machine) admit(now mono.Time, from netip.AddrPort) bool {
 	return m.sources[h%sourceGates].pass(now, sourceEvery, sourceBurst*sourceEvery)
 }
 
-// afford reports whether a reply of so many bytes fits the rate of all replies together.
+// afford reports whether a reply of this many bytes fits the rate of all replies together.
 func (m *Machine) afford(now mono.Time, to netip.AddrPort, bytes int) bool {
 	cost := time.Duration(bytes) * time.Second / time.Duration(m.cfg.ReplyRate)
 	return to.Addr().IsLoopback() || m.total.pass(now, cost, totalBurst)

@@ -10,32 +10,33 @@ import (
 	"shoal/internal/value/why"
 )
 
-// join is how we get into the DHT and stay there: look for ourselves through the known
-// ways in, again with growing pauses while the table is thin, and refresh what is quiet.
+// join is how we enter the DHT and stay in it: we look up our own id through the known
+// bootstrap nodes, again with growing pauses while the table has few nodes, and refresh quiet
+// buckets.
 type join struct {
 	ways   []way
-	lookup *lookup   // for ourselves, while it runs
-	next   mono.Time // of the next one; Never when there is no need
+	lookup *lookup   // lookup of our own id, while it runs
+	next   mono.Time // time of the next one; Never: not needed
 	wait   time.Duration
 
-	// Filling the table once after the first success, and refreshing buckets: one lookup
-	// at a time.
+	// We fill the table once after the first success, and refresh buckets, one lookup at a
+	// time.
 	filled  bool
-	fill    int // buckets that are still to be filled
+	fill    int // buckets still to fill
 	refresh *lookup
 }
 
-// way is an address through which the DHT can be entered.
+// way is an address through which we can enter the DHT.
 type way struct {
 	addr   netip.AddrPort
-	router bool // a public one, which serves everybody and is never put in a table
+	router bool // a public bootstrap node, which serves everybody and never enters a table
 }
 
-// AddBootstrap names a node that may answer: configured, or of a torrent's `nodes`. We
-// look for ourselves through it, and it enters the table like any node when it answers.
+// AddBootstrap names a possible node: configured, or from a torrent's `nodes`. We look up our
+// own id through it, and it enters the table like any node when it answers.
 func (m *Machine) AddBootstrap(now mono.Time, addr netip.AddrPort) { m.addWay(now, addr, false) }
 
-// AddRouter names a public way into the DHT. It is asked while the table is thin and
+// AddRouter names a public bootstrap node. We ask it while the table has few nodes, and it
 // never enters the table (BEP 5 asks not to add such nodes to routing tables).
 func (m *Machine) AddRouter(now mono.Time, addr netip.AddrPort) { m.addWay(now, addr, true) }
 
@@ -46,7 +47,7 @@ func (m *Machine) addWay(now mono.Time, addr netip.AddrPort, router bool) {
 	if known || !m.reachable(addr) || m.own(addr) {
 		return
 	}
-	if len(m.join.ways) >= maxWays { // the oldest gives way
+	if len(m.join.ways) >= maxWays { // the oldest makes room
 		m.join.ways = slices.Delete(m.join.ways, 0, 1)
 	}
 	m.join.ways = append(m.join.ways, way{addr, router})
@@ -68,7 +69,7 @@ func (m *Machine) addWay(now mono.Time, addr netip.AddrPort, router bool) {
 	m.run(now)
 }
 
-// Import names nodes of an earlier run. They are pinged, and enter the table when they
+// Import names nodes of an earlier run. We ping them, and they enter the table when they
 // still answer.
 func (m *Machine) Import(now mono.Time, nodes []krpc.Node) {
 	m.begin()
@@ -85,7 +86,7 @@ func (j *join) router(addr netip.AddrPort) bool {
 	return slices.ContainsFunc(j.ways, func(w way) bool { return w.addr == addr && w.router })
 }
 
-// joinNow looks for ourselves, unless that is under way.
+// joinNow looks up our own id, unless that lookup is running.
 func (m *Machine) joinNow(now mono.Time) {
 	if m.join.lookup != nil {
 		return
@@ -101,15 +102,15 @@ func (m *Machine) joinNow(now mono.Time) {
 	m.lookups = append(m.lookups, l)
 }
 
-// joinSoon sets the next attempt, unless one is set or under way.
+// joinSoon schedules the next attempt, unless one is scheduled or running.
 func (m *Machine) joinSoon(now mono.Time) {
 	if m.join.lookup == nil && m.join.next == mono.Never {
 		m.joinAfter(now)
 	}
 }
 
-// joinAfter doubles the pause and sets the next attempt, a tenth earlier or later so that
-// nodes started together part.
+// joinAfter doubles the pause and schedules the next attempt, a tenth earlier or later so
+// that nodes started together drift apart.
 func (m *Machine) joinAfter(now mono.Time) {
 	j := &m.join
 	longest := joinAtMost
@@ -120,7 +121,7 @@ func (m *Machine) joinAfter(now mono.Time) {
 	j.next = now.Add(j.wait*9/10 + time.Duration(m.rng.Int64N(int64(j.wait)/5)))
 }
 
-// joined takes the end of a lookup of our own upkeep.
+// joined takes the end of a lookup of our own maintenance.
 func (m *Machine) joined(now mono.Time, l *lookup) {
 	j := &m.join
 	if l == j.refresh {
@@ -135,7 +136,7 @@ func (m *Machine) joined(now mono.Time, l *lookup) {
 	j.wait = 0
 	if !j.filled {
 		j.filled = true
-		j.fill = len(m.table.buckets) - 1 // the last was filled just now
+		j.fill = len(m.table.buckets) - 1 // the last one was filled just now
 	}
 }
 
@@ -164,7 +165,7 @@ func (m *Machine) upkeep(now mono.Time) {
 	}
 }
 
-// refreshBucket looks for a random id in the range of a bucket (BEP 5).
+// refreshBucket looks up a random id in the range of a bucket (BEP 5).
 func (m *Machine) refreshBucket(now mono.Time, i int, w why.Why) {
 	l := m.newLookup(now, krpc.FindNode, m.table.inside(i, randomID(m.rng)), w)
 	m.seed(now, l)
@@ -172,7 +173,7 @@ func (m *Machine) refreshBucket(now mono.Time, i int, w why.Why) {
 	m.lookups = append(m.lookups, l)
 }
 
-// upkeepDeadline is when upkeep has something to do.
+// upkeepDeadline returns when upkeep has something to do.
 func (m *Machine) upkeepDeadline() mono.Time {
 	j := &m.join
 	if j.lookup != nil {

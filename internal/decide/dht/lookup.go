@@ -10,49 +10,50 @@ import (
 	"shoal/internal/value/why"
 )
 
-// Announce is what a lookup does at its end: tell the closest nodes that we are a peer
+// Announce is what a lookup does at its end: it tells the closest nodes that we are a peer
 // for the target (announce_peer). The zero value announces nothing.
 type Announce struct {
 	Enabled bool
-	Port    uint16 // of our peer
-	Port6   uint16 // of our peer in the DHT of IPv6; 0 means Port
-	Implied bool   // the port they see our datagrams come from, rather than Port
+	Port    uint16 // TCP port of our peer
+	Port6   uint16 // port in the IPv6 DHT; 0: Port
+	Implied bool   // nodes use the source port of our datagrams instead of Port
 }
 
-// lookup asks its way to a target: always the closest node not yet asked, until the K
-// closest that answer at all have answered, and among them, or up to K beyond them, half as
-// many whose ids fit their addresses: to be closest with those takes no more than wishing it
-// (BEP 42). It then announces, if it is to.
+// lookup searches its way to a target: it always asks the closest node not yet asked, until
+// the K closest nodes that answer have answered. Among these, or up to K beyond them, K/2
+// must have ids that fit their addresses: an attacker can choose any other id freely (BEP
+// 42). Then the lookup announces, if it should.
 //
-//	fresh -> asked -> answered
-//	           |  \-> failed     no answer, an error, another id
-//	           \-> slow -> answered or failed
+//		fresh -> asked -> answered
 //
-// Neither failed nor slow candidates hold it up: the next closest are asked beside them.
-// Where so few nodes are in view that each will be among the K closest, one that answers is
-// announced to at once; where only slow ones are left, those that have answered are. Of two
-// nodes one may have gone a moment ago, and the other must not wait for it.
+//	 \-> failed     no answer, an error, another id
+//		           \-> slow -> answered or failed
+//
+// Neither failed nor slow candidates delay it: it asks the next closest as well. When so few
+// nodes are in view that each will be among the K closest, it announces to a node as soon as
+// that answers; when only slow ones are left, to those that have answered. Of two nodes one
+// may have just left, and the other must not wait for it.
 type lookup struct {
-	id       LookupID // 0 for one of our own upkeep
+	id       LookupID // 0: a lookup of our own maintenance
 	method   krpc.Method
 	target   krpc.ID
 	announce Announce
-	why      why.Why // of the first queries
+	why      why.Why // reason of the first queries
 
-	ways   []netip.AddrPort // to be asked first: we do not know who is there
-	tried  []netip.AddrPort // ways that were asked and have not answered
+	ways   []netip.AddrPort // addresses to ask first: we do not know which nodes are there
+	tried  []netip.AddrPort // ways that we asked and that have not answered
 	cands  []candidate      // closest first
-	flying int              // asked and neither answered, failed nor slow
-	slow   int              // slow ones still out
+	flying int              // asked, and neither answered, failed nor slow
+	slow   int              // slow ones still in flight
 	found  map[netip.AddrPort]struct{}
 
-	closing bool // the search is over, announces are out
+	closing bool // the search is over and announces are in flight
 	storing int  // announces without an answer
 	over    bool
 
 	started mono.Time
-	until   mono.Time // without a single answer it goes on this long
-	hurried bool      // and not a moment longer
+	until   mono.Time // how long the lookup goes on without a single answer
+	hurried bool      // Hurry ended that wait
 	result  Result
 }
 
@@ -61,11 +62,11 @@ type candidate struct {
 	state candState
 	token []byte
 	told  bool // we announced to it
-	fit   bool // its id fits its address
+	fit   bool // its id fits its address (BEP 42)
 }
 
-// enough reports whether so many nodes are all that a lookup wants: how many count, and how
-// many of them fit.
+// enough reports whether a lookup needs no more nodes: live nodes count, of which fit have
+// ids that fit.
 func enough(live, fit int) bool { return live >= K && fit >= K/2 || live >= 2*K }
 
 type candState uint8
@@ -78,14 +79,14 @@ const (
 	failed
 )
 
-// Lookup looks for peers of an info-hash, and announces us to the closest nodes when
-// announce says so. Peers come as effects while it runs, LookupDone at its end. When the
-// table is empty it waits for a way into the DHT, up to 30 s.
+// Lookup searches peers of an info-hash, and announces us to the closest nodes if announce
+// says so. Peers come as effects while it runs, LookupDone at its end. With an empty table it
+// waits up to 30 s for a way into the DHT.
 func (m *Machine) Lookup(now mono.Time, hash krpc.ID, announce Announce) LookupID {
 	return m.look(now, krpc.GetPeers, hash, announce)
 }
 
-// FindClosest looks for the nodes closest to a target: LookupDone has them.
+// FindClosest searches the nodes closest to a target; LookupDone holds them.
 func (m *Machine) FindClosest(now mono.Time, target krpc.ID) LookupID {
 	return m.look(now, krpc.FindNode, target, Announce{})
 }
@@ -109,7 +110,7 @@ func (m *Machine) newLookup(now mono.Time, method krpc.Method, target krpc.ID, w
 	return &lookup{method: method, target: target, why: w, started: now, until: now.Add(patience)}
 }
 
-// Cancel ends a lookup without LookupDone. Answers that still come serve the table.
+// Cancel ends a lookup without LookupDone. Answers that still come update the table.
 func (m *Machine) Cancel(now mono.Time, id LookupID) {
 	m.begin()
 	is := func(l *lookup) bool { return l.id == id && id != 0 }
@@ -123,8 +124,8 @@ func (m *Machine) Cancel(now mono.Time, id LookupID) {
 	m.run(now)
 }
 
-// Hurry has a lookup end as soon as nobody is left to hear from, rather than wait for
-// somebody to turn up.
+// Hurry makes a lookup end as soon as it waits for no answer, instead of waiting for nodes to
+// appear.
 func (m *Machine) Hurry(now mono.Time, id LookupID) {
 	m.begin()
 	for _, list := range [][]*lookup{m.lookups, m.queue} {
@@ -155,7 +156,7 @@ func (m *Machine) dequeue(now mono.Time) {
 			l.until = now.Add(patience)
 		}
 		m.lookups = append(m.lookups, l)
-		if l.method == krpc.GetPeers { // what others left with us
+		if l.method == krpc.GetPeers { // peers that others announced to us
 			m.report(l, m.store.sample(nil, now, l.target, m.cfg.MaxPeers, m.rng, func(p netip.AddrPort) bool { return !m.own(p) }))
 		}
 		m.seed(now, l)
@@ -163,9 +164,9 @@ func (m *Machine) dequeue(now mono.Time) {
 	m.queue = slices.Delete(m.queue, 0, n)
 }
 
-// seed gives a lookup what we know: the closest nodes of the table, and while those are
-// few, the ways into the DHT. When every node went bad they are asked all the same, for
-// perhaps it was our own line.
+// seed gives a lookup what we know: the closest nodes of the table and, when there are few,
+// the ways into the DHT. When every node is bad we ask them all the same, because the fault
+// may be our own line.
 func (m *Machine) seed(now mono.Time, l *lookup) {
 	m.near = m.table.nearest(m.near, l.target, 2*K, func(n *node) bool { return n.status(now) != bad })
 	if len(m.near) == 0 {
@@ -181,15 +182,15 @@ func (m *Machine) seed(now mono.Time, l *lookup) {
 	}
 }
 
-// way adds an address of whose id nothing is known.
+// way adds an address whose id is unknown.
 func (l *lookup) way(addr netip.AddrPort) {
 	if !slices.Contains(l.ways, addr) && !slices.Contains(l.tried, addr) && l.find(addr) < 0 {
 		l.ways = append(l.ways, addr)
 	}
 }
 
-// add makes a node a candidate, unless it is one, its host or network has one, or it is too
-// far off.
+// add makes a node a candidate, unless it is one already, its host or network has one, or it
+// is too far from the target.
 func (l *lookup) add(n krpc.Node) {
 	if slices.Contains(l.tried, n.Addr) {
 		return
@@ -202,7 +203,7 @@ func (l *lookup) add(n krpc.Node) {
 	}
 	i, _ := slices.BinarySearchFunc(l.cands, n.ID, func(c candidate, id krpc.ID) int { return l.target.Compare(c.ID, id) })
 	if len(l.cands) >= maxCandidates {
-		// The farthest that nothing is awaited from gives way.
+		// The farthest one from which we await nothing makes room.
 		far := len(l.cands) - 1
 		for far >= i && l.cands[far].state != fresh && l.cands[far].state != failed {
 			far--
@@ -219,7 +220,7 @@ func (l *lookup) find(addr netip.AddrPort) int {
 	return slices.IndexFunc(l.cands, func(c candidate) bool { return c.Addr == addr })
 }
 
-// advance asks whom there is to ask, and ends what is at its end.
+// advance asks the next nodes, and ends the search when it is done.
 func (m *Machine) advance(now mono.Time, l *lookup) {
 	if l.closing {
 		l.over = l.storing == 0
@@ -252,8 +253,8 @@ func (m *Machine) advance(now mono.Time, l *lookup) {
 	}
 }
 
-// next is the closest candidate not yet asked, among those that may count: the K closest,
-// and beyond them only who fits.
+// next returns the closest candidate not yet asked, of those that may count: the K closest,
+// and beyond them only nodes whose ids fit; nil: none.
 func (l *lookup) next() *candidate {
 	live, fit := 0, 0
 	for i := range l.cands {
@@ -275,8 +276,8 @@ func (l *lookup) next() *candidate {
 	return nil
 }
 
-// settled reports whether nothing that may still come can matter: the K closest have
-// answered, or there is nobody left to hear from.
+// settled reports whether no answer that may still come can matter: the K closest have
+// answered, or no node is left to wait for.
 func (l *lookup) settled() bool {
 	live, fit := 0, 0
 	for i := range l.cands {
@@ -297,12 +298,13 @@ func (l *lookup) settled() bool {
 			return false
 		}
 	}
-	// Our own upkeep does not wait for the slow: what they say late serves the table too.
+	// Our own maintenance does not wait for slow nodes: their late answers update the table,
+	// too.
 	return l.flying == 0 && (l.slow == 0 || l.id == 0) && len(l.ways) == 0
 }
 
-// hopeless reports whether a lookup has nobody to hear from and goes on only because
-// somebody may turn up.
+// hopeless reports whether a lookup waits for no answer and continues only because nodes may
+// appear.
 func (l *lookup) hopeless() bool {
 	return l.id != 0 && !l.closing && l.result.Answered == 0 && l.flying == 0 && l.slow == 0
 }
@@ -342,7 +344,7 @@ func (m *Machine) heard(now mono.Time, q *query, o Outcome) {
 // told takes the nodes and peers of an answer.
 func (m *Machine) told(now mono.Time, l *lookup, by netip.AddrPort) {
 	m.pass(now, m.in.Nodes, by)
-	// K nodes are what is due. Who sends more has its closest heard.
+	// A reply holds K nodes. Of a longer one we use the K closest.
 	nodes := slices.DeleteFunc(m.in.Nodes, func(n krpc.Node) bool { return n.ID == m.id || !m.credible(n.Addr, by) })
 	slices.SortStableFunc(nodes, func(a, b krpc.Node) int { return l.target.Compare(a.ID, b.ID) })
 	for _, n := range nodes[:min(len(nodes), K)] {
@@ -352,7 +354,7 @@ func (m *Machine) told(now mono.Time, l *lookup, by netip.AddrPort) {
 	m.report(l, peers)
 }
 
-// report hands peers to the caller, each once.
+// report passes peers to the caller, each once.
 func (m *Machine) report(l *lookup, peers []netip.AddrPort) {
 	if l.id == 0 {
 		return
@@ -374,7 +376,7 @@ func (m *Machine) report(l *lookup, peers []netip.AddrPort) {
 	}
 }
 
-// slowed takes note that a node asked lets us wait.
+// slowed notes that a node has not answered for slowAfter.
 func (l *lookup) slowed(addr netip.AddrPort) {
 	l.flying--
 	l.slow++
@@ -383,14 +385,14 @@ func (l *lookup) slowed(addr netip.AddrPort) {
 	}
 }
 
-// close ends the search and announces to the K closest that gave a token.
+// close ends the search and announces to the K closest that returned a token.
 func (m *Machine) close(now mono.Time, l *lookup) {
 	l.closing = true
 	m.announce(now, l)
 	l.over = l.storing == 0
 }
 
-// announce tells those that the lookup was for and that gave a token, unless they were told.
+// announce announces to the closest nodes that returned a token, each once.
 func (m *Machine) announce(now mono.Time, l *lookup) {
 	if !l.announce.Enabled {
 		return
@@ -423,7 +425,7 @@ func (m *Machine) announce(now mono.Time, l *lookup) {
 	}
 }
 
-// few reports whether so few nodes are in view that all who answer are among the K closest.
+// few reports whether so few nodes are in view that each that answers is among the K closest.
 func (l *lookup) few() bool {
 	n := len(l.ways)
 	for i := range l.cands {

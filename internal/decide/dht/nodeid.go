@@ -11,11 +11,11 @@ import (
 	"shoal/internal/value/why"
 )
 
-// A node's id is bound to its address (BEP 42), so that nobody can take a place of their
-// choice in the DHT without having addresses to choose from: the first 21 bits are those
-// of a checksum over the address and three bits of chance, which are the last of the id.
+// BEP 42 binds a node's id to its address, so that an attacker can't choose positions in the
+// DHT without having addresses to choose from: the first 21 bits of the id come from a
+// checksum over the address and three random bits, which are the last of the id.
 
-// prefix gives the checksum; r counts in its low three bits.
+// prefix returns the checksum; only the low three bits of r count.
 func prefix(a netip.Addr, r byte) uint32 {
 	mask4, mask6 := [4]byte{0x03, 0x0f, 0x3f, 0xff}, [8]byte{0x01, 0x03, 0x07, 0x0f, 0x1f, 0x3f, 0x7f, 0xff}
 	var room [8]byte
@@ -31,13 +31,13 @@ func prefix(a netip.Addr, r byte) uint32 {
 	for i := range b {
 		b[i] &= mask[i]
 	}
-	b[0] |= r << 5 // three bits are left of it
+	b[0] |= r << 5 // three bits of r are left
 	return crc32.Checksum(b, castagnoli)
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// idFor makes an id for an address.
+// idFor returns a random id for an address.
 func idFor(a netip.Addr, rng *rand.Rand) krpc.ID {
 	id := randomID(rng)
 	c := prefix(a, id[19])
@@ -46,8 +46,8 @@ func idFor(a netip.Addr, rng *rand.Rand) krpc.ID {
 	return id
 }
 
-// fits reports whether an id may be used at an address. Addresses that do not reach out
-// into the world may have any.
+// fits reports whether an id is valid for an address. Addresses that are not on the internet
+// may have any.
 func fits(id krpc.ID, a netip.Addr) bool {
 	if reachOf(a) != world {
 		return true
@@ -56,9 +56,9 @@ func fits(id krpc.ID, a netip.Addr) bool {
 	return id[0] == byte(c>>24) && id[1] == byte(c>>16) && id[2]&0xf8 == byte(c>>8)&0xf8
 }
 
-// External tells our address as the world sees it. When our id does not fit it we take
-// one that does, and look for ourselves anew: who is close to us is another now. Whoever
-// decides about the address must not change it often.
+// External sets our address as the world sees it. When our id does not fit it we take one
+// that does, and look up our own id again: other nodes are close to us now. The caller must
+// not change the address often.
 func (m *Machine) External(now mono.Time, addr netip.Addr) {
 	m.begin()
 	addr = addr.Unmap()

@@ -14,7 +14,7 @@ import (
 	"shoal/internal/value/why"
 )
 
-// purpose says what becomes of an answer.
+// purpose is what becomes of an answer.
 type purpose uint8
 
 const (
@@ -24,20 +24,20 @@ const (
 	forCaller
 )
 
-// query is a query of ours that has not been answered. An answer counts only from the
-// address asked, with the transaction id given.
+// query is a query of ours without an answer. An answer counts only from the address that we
+// asked, with our transaction id.
 type query struct {
 	tid     [transactionSize]byte
 	to      netip.AddrPort
 	method  krpc.Method
 	target  krpc.ID
-	id      krpc.ID // who we think is there
+	id      krpc.ID // id that we expect there
 	known   bool    // id is set
 	sent    mono.Time
-	slow    bool // past slowAfter
+	slow    bool // without an answer for slowAfter
 	purpose purpose
-	lookup  *lookup // of forLookup and forAnnounce
-	call    QueryID // of forCaller
+	lookup  *lookup // for forLookup and forAnnounce
+	call    QueryID // for forCaller
 }
 
 // ask sends a query. m.out holds what its method needs beyond q: port and token.
@@ -64,7 +64,7 @@ func (m *Machine) ask(now mono.Time, q query, w why.Why) {
 	m.blank()
 }
 
-// blank empties m.out and keeps its room.
+// blank empties m.out and keeps its buffers.
 func (m *Machine) blank() {
 	m.out = krpc.Message{Nodes: m.out.Nodes[:0], Values: m.out.Values[:0]}
 }
@@ -75,7 +75,7 @@ func (m *Machine) replied(now mono.Time, from netip.AddrPort) {
 		return q.to == from && string(q.tid[:]) == string(m.in.Transaction)
 	})
 	if i < 0 {
-		m.stats.Dropped++ // too late, or somebody's guess; it is owed nothing
+		m.stats.Dropped++ // too late, or a guess of a stranger: we do not answer it
 		return
 	}
 	q := m.pending[i]
@@ -93,12 +93,12 @@ func (m *Machine) replied(now mono.Time, from netip.AddrPort) {
 	}
 	switch {
 	case m.in.ID == m.id:
-		// It echoes: ourselves, or something that pretends to be everybody.
+		// It echoes: it is ourselves, or something that claims every id.
 		m.did(now, "not a node", from, why.SelfConnect, "it answers with our own id")
 		m.drop(now, q.to)
 		m.finish(now, &q, Silence)
 	case q.known && m.in.ID != q.id:
-		// It is not who it was said to be. Who it is we ask anew, expecting nothing.
+		// Another node is there than we expected. We ping it without expecting an id.
 		m.did(now, "not that node", from, why.Protocol, "it answers with another id")
 		m.drop(now, q.to)
 		m.finish(now, &q, Silence)
@@ -109,7 +109,7 @@ func (m *Machine) replied(now mono.Time, from netip.AddrPort) {
 	}
 }
 
-// finish gives the end of a query to who wanted it.
+// finish passes the end of a query to its owner.
 func (m *Machine) finish(now mono.Time, q *query, o Outcome) {
 	switch q.purpose {
 	case forLookup:
@@ -128,7 +128,7 @@ func (m *Machine) finish(now mono.Time, q *query, o Outcome) {
 	}
 }
 
-// queryDeadline is when the next query becomes slow or lost.
+// queryDeadline returns when the next query becomes slow or lost.
 func (m *Machine) queryDeadline() mono.Time {
 	if len(m.pending) == 0 {
 		return mono.Never
@@ -136,13 +136,13 @@ func (m *Machine) queryDeadline() mono.Time {
 	at := m.pending[0].sent.Add(lostAfter)
 	for i := range m.pending {
 		if !m.pending[i].slow {
-			return min(at, m.pending[i].sent.Add(slowAfter)) // they are in order
+			return min(at, m.pending[i].sent.Add(slowAfter)) // pending is in order
 		}
 	}
 	return at
 }
 
-// expire gives up the queries that took too long.
+// expire ends the queries that took too long.
 func (m *Machine) expire(now mono.Time) {
 	for len(m.pending) > 0 && now.Sub(m.pending[0].sent) >= lostAfter {
 		q := m.pending[0]
@@ -172,10 +172,10 @@ func (m *Machine) expire(now mono.Time) {
 	}
 }
 
-// answered takes note that a node answered: it may enter the table.
+// answered notes that a node answered: it may enter the table.
 func (m *Machine) answered(now mono.Time, id krpc.ID, addr netip.AddrPort) {
 	if m.join.router(addr) {
-		return // a public way in serves everybody; it is no node of ours
+		return // a public bootstrap node serves everybody and does not enter the table
 	}
 	usable, _ := m.table.count(now)
 	c, split, doubt := m.table.answered(now, id, addr)
@@ -207,7 +207,7 @@ func (m *Machine) answered(now mono.Time, id krpc.ID, addr netip.AddrPort) {
 	}
 }
 
-// failed takes note that a node of the table did not answer.
+// failed notes that a node of the table did not answer.
 func (m *Machine) failed(now mono.Time, n *node) {
 	if heir := m.table.failed(now, n); heir != nil {
 		m.did(now, "node dropped", n.addr, why.Silent, "it failed twice")
@@ -220,7 +220,7 @@ func (m *Machine) failed(now mono.Time, n *node) {
 	}
 }
 
-// drop takes the node at an address out of the table.
+// drop removes the node at an address from the table.
 func (m *Machine) drop(now mono.Time, addr netip.AddrPort) {
 	if n := m.table.find(addr); n != nil {
 		m.table.remove(n)
@@ -228,14 +228,14 @@ func (m *Machine) drop(now mono.Time, addr netip.AddrPort) {
 	}
 }
 
-// place says where in the table an id belongs; for a trace.
+// place describes where in the table an id belongs, for a trace.
 func (m *Machine) place(id krpc.ID) string {
 	i := min(m.table.self.Prefix(id), len(m.table.buckets)-1)
 	return fmt.Sprintf("bucket %d, %d of %d", i, len(m.table.buckets[i].nodes), K)
 }
 
-// Ping, FindNode and GetPeers ask one node, for a caller that wants to see the answer.
-// QueryDone ends each.
+// Ping pings one node, for a caller that wants to see the answer. QueryDone ends each of
+// Ping, FindNode and GetPeers.
 func (m *Machine) Ping(now mono.Time, addr netip.AddrPort) QueryID {
 	return m.call(now, krpc.Ping, addr, krpc.ID{})
 }
@@ -282,7 +282,7 @@ func (m *Machine) called(now mono.Time, q *query, o Outcome) {
 	m.effects = append(m.effects, e)
 }
 
-// keepNodes and keepAddrs copy a list to where effects may point.
+// keepNodes and keepAddrs copy a list into memory that effects may refer to.
 func (m *Machine) keepNodes(list []krpc.Node) []krpc.Node {
 	start := len(m.nodes)
 	m.nodes = append(m.nodes, list...)
@@ -295,7 +295,7 @@ func (m *Machine) keepAddrs(list []netip.AddrPort) []netip.AddrPort {
 	return m.addrs[start:len(m.addrs):len(m.addrs)]
 }
 
-// said records a message.
+// said traces a message.
 func (m *Machine) said(now mono.Time, way trace.Way, peer netip.AddrPort, what string, target krpc.ID, n int, w why.Why, text string) {
 	m.cfg.Trace(trace.Record{
 		At: now, Proto: trace.DHT, Way: way, InfoHash: target, Peer: peer, What: what,
@@ -319,8 +319,8 @@ func errorText(code int, text []byte) string {
 	return strconv.Itoa(code) + " " + strconv.QuoteToASCII(string(text))
 }
 
-// contents says in words what a reply holds, and how many of what it is about: peers, or
-// nodes when there are none.
+// contents describes the contents of a reply, and counts its peers, or its nodes when it
+// has none.
 func contents(r *krpc.Message) (text string, n int) {
 	if len(r.Values) > 0 {
 		text, n = count(len(r.Values), "peer"), len(r.Values)

@@ -9,17 +9,16 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// store keeps the peers that others announced to us (BEP 5), each for peerLife since its
-// last announce. It is bounded in info-hashes, in peers of one, and in what one address
-// may leave here.
+// store holds the peers that others announced to us (BEP 5), each for peerLife since its last
+// announce. It is bounded in info-hashes, in peers of one, and in peers of one address.
 type store struct {
 	maxHashes, maxPeers int
 
 	byHash map[krpc.ID]*kept
-	order  []*kept // the same, in the order they came; what is iterated
+	order  []*kept // the same in order of arrival, for iteration
 	perIP  map[netip.Addr]int
 	total  int
-	next   mono.Time // of the sweep
+	next   mono.Time // time of the next sweep
 }
 
 type kept struct {
@@ -39,13 +38,13 @@ func newStore(maxHashes, maxPeers int) store {
 	}
 }
 
-// takes reports whether a peer could be announced for an info-hash: while it could not,
-// no token is given either.
+// takes reports whether the store has room for a peer of an info-hash; otherwise we do not
+// return a token either.
 func (s *store) takes(hash krpc.ID) bool {
 	return s.byHash[hash] != nil || len(s.order) < s.maxHashes
 }
 
-// announce keeps a peer. It is false when a bound forbids it.
+// announce stores a peer. It reports false when a bound forbids it.
 func (s *store) announce(now mono.Time, hash krpc.ID, p netip.AddrPort) bool {
 	k := s.byHash[hash]
 	if k == nil {
@@ -64,7 +63,7 @@ func (s *store) announce(now mono.Time, hash krpc.ID, p netip.AddrPort) bool {
 	if !s.room(k, p) {
 		return false
 	}
-	if len(k.peers) >= s.maxPeers { // who announced longest ago gives way
+	if len(k.peers) >= s.maxPeers { // the oldest announce makes room
 		s.forget(k, 1)
 	}
 	k.peers = append(k.peers, stored{p, now})
@@ -75,7 +74,7 @@ func (s *store) announce(now mono.Time, hash krpc.ID, p netip.AddrPort) bool {
 	return true
 }
 
-// room reports whether an address may leave one more peer.
+// room reports whether an address may store one more peer.
 func (s *store) room(k *kept, p netip.AddrPort) bool {
 	if p.Addr().IsLoopback() {
 		return true
@@ -91,8 +90,8 @@ func (s *store) room(k *kept, p netip.AddrPort) bool {
 	return ports < portsPerIP && s.perIP[p.Addr()] < peersPerIP
 }
 
-// sample appends up to n peers of an info-hash, chosen at random, leaving out those whose
-// time is over and those that the asker could not use.
+// sample appends up to n random peers of an info-hash, without expired ones and those for
+// which fit is false.
 func (s *store) sample(dst []netip.AddrPort, now mono.Time, hash krpc.ID, n int, rng *rand.Rand, fit func(netip.AddrPort) bool) []netip.AddrPort {
 	k := s.byHash[hash]
 	if k == nil {
@@ -103,7 +102,7 @@ func (s *store) sample(dst []netip.AddrPort, now mono.Time, hash krpc.ID, n int,
 		if now.Sub(p.at) >= peerLife || !fit(p.addr) {
 			continue
 		}
-		// Each of the seen so far is kept with the same chance (reservoir sampling).
+		// Each peer seen so far stays with the same probability (reservoir sampling).
 		if seen++; len(dst)-start < n {
 			dst = append(dst, p.addr)
 		} else if i := rng.IntN(seen); i < n {
@@ -113,10 +112,10 @@ func (s *store) sample(dst []netip.AddrPort, now mono.Time, hash krpc.ID, n int,
 	return dst
 }
 
-// deadline is when the next sweep is due.
+// deadline returns when the next sweep is due.
 func (s *store) deadline() mono.Time { return s.next }
 
-// sweep forgets the peers whose time is over, and the info-hashes that have none left.
+// sweep removes expired peers, and info-hashes without peers.
 func (s *store) sweep(now mono.Time) {
 	if now.Before(s.next) {
 		return

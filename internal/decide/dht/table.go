@@ -8,14 +8,14 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// table is the routing table of BEP 5. Bucket i holds nodes whose ids share exactly i
-// leading bits with ours; the last bucket, in whose range our own id falls, holds all that
-// share more. Only that one is ever split, so the table grows towards us.
+// table is the routing table of BEP 5. Bucket i holds nodes whose ids share exactly i leading
+// bits with ours; the last bucket, whose range includes our own id, holds all that share
+// more. Only that one is ever split, so the table grows towards us.
 //
-// A node enters when it has answered a query of ours, from the address we asked, with its
-// id. It leaves when it has failed twice in a row and another is there to take its place.
-// Ids that fit their addresses (BEP 42) are preferred: in a full bucket such a node takes
-// the place of one whose id does not, and of neighbours it is the one that stays (decision 0093).
+// A node enters when it has answered a query of ours, from the address that we asked, with
+// its id. It leaves when it has failed twice in a row and another node can replace it. Ids
+// that fit their addresses (BEP 42) are preferred: in a full bucket such a node replaces one
+// whose id does not fit, and of neighbours it is the one that stays (decision 0093).
 type table struct {
 	self    krpc.ID
 	buckets []*bucket
@@ -23,25 +23,25 @@ type table struct {
 
 type bucket struct {
 	nodes   []*node   // at most K
-	spare   []*node   // answered when there was no room, oldest first; at most K
-	changed mono.Time // a node was added, replaced, or answered
+	spare   []*node   // nodes that answered when there was no room, oldest first; at most K
+	changed mono.Time // time when a node was added, replaced, or answered
 }
 
 type node struct {
 	id       krpc.ID
 	addr     netip.AddrPort
 	answered mono.Time // its last answer to us
-	asked    mono.Time // its last query to us; 0 when it never asked
-	failed   int       // queries left unanswered since
+	asked    mono.Time // its last query to us; 0: none
+	failed   int       // queries left unanswered since its last answer
 	fit      bool      // its id fits its address (BEP 42)
-	checking bool      // a ping is on its way
+	checking bool      // a ping is in flight
 }
 
-// status of a node, better to worse.
+// status is the state of a node, from better to worse.
 type status uint8
 
 const (
-	good         status = iota // answered, or asked, within freshness
+	good         status = iota // answered us, or queried us, within freshness
 	questionable               // silent for longer, or left one query unanswered
 	bad                        // left badAfter queries in a row unanswered
 )
@@ -56,7 +56,7 @@ func (n *node) status(now mono.Time) status {
 	return questionable
 }
 
-// seen is the last sign of life.
+// seen returns the time of the last sign of life.
 func (n *node) seen() mono.Time { return max(n.answered, n.asked) }
 
 func newTable(self krpc.ID, now mono.Time) table {
@@ -67,7 +67,7 @@ func (t *table) bucketOf(id krpc.ID) *bucket {
 	return t.buckets[min(t.self.Prefix(id), len(t.buckets)-1)]
 }
 
-// find gives the node at an address, or nil.
+// find returns the node at an address, or nil.
 func (t *table) find(addr netip.AddrPort) *node {
 	return t.first(func(n *node) bool { return n.addr == addr })
 }
@@ -83,7 +83,7 @@ func (t *table) first(match func(*node) bool) *node {
 	return nil
 }
 
-// count gives how many nodes are not bad, and how many are good.
+// count returns how many nodes are not bad, and how many are good.
 func (t *table) count(now mono.Time) (usable, fine int) {
 	for _, b := range t.buckets {
 		for _, n := range b.nodes {
@@ -99,28 +99,28 @@ func (t *table) count(now mono.Time) (usable, fine int) {
 	return usable, fine
 }
 
-// change is what became of the table when a node answered.
+// change is what an answer of a node changed in the table.
 type change uint8
 
 const (
-	nothing   change = iota // it was there, or is not wanted
-	waiting                 // it waits for a place
-	added                   // it came in
-	replaced                // it came in for a bad one
-	preferred               // it came in for one whose id does not fit its address
+	nothing   change = iota // the node was in the table already, or is not wanted
+	waiting                 // it waits among the spares
+	added                   // it entered
+	replaced                // it replaced a bad one
+	preferred               // it replaced one whose id does not fit its address
 )
 
-// in reports whether the node has a place now that it did not have.
+// in reports whether the node has just entered the table.
 func (c change) in() bool { return c >= added }
 
 // answered takes a node that has just answered a query of ours. split is how many buckets
-// were split for it. When the bucket is full and some of its nodes may be gone, doubt is
-// the one to ping, least recently seen first (BEP 5).
+// were split for it. When the bucket is full and some of its nodes may be gone, doubt is the
+// one to ping, least recently seen first (BEP 5).
 func (t *table) answered(now mono.Time, id krpc.ID, addr netip.AddrPort) (c change, split int, doubt *node) {
 	if id == t.self {
 		return nothing, 0, nil
 	}
-	// One node for an id, one for a host: who is there stays, unless it went bad.
+	// One node for an id, one for a host: the node that is there stays, unless it is bad.
 	for {
 		n := t.first(func(n *node) bool { return n.id == id || crowded(n.addr, addr) })
 		switch {
@@ -129,7 +129,7 @@ func (t *table) answered(now mono.Time, id krpc.ID, addr netip.AddrPort) (c chan
 			n.answered, n.failed, n.checking = now, 0, false
 			b := t.bucketOf(id)
 			b.changed = now
-			if len(b.spare) > 0 { // somebody still wants a place: on to the next
+			if len(b.spare) > 0 { // a spare still waits: ping the next doubtful node
 				doubt = b.doubtful(now)
 			}
 			return nothing, 0, doubt
@@ -147,7 +147,7 @@ func (t *table) answered(now mono.Time, id krpc.ID, addr netip.AddrPort) (c chan
 	return c, split, doubt
 }
 
-// insert finds a node its place, or has it wait for one.
+// insert puts a node into its bucket, or among the spares.
 func (t *table) insert(now mono.Time, fresh *node) (c change, split int) {
 	for {
 		b := t.bucketOf(fresh.id)
@@ -190,7 +190,7 @@ func (t *table) insert(now mono.Time, fresh *node) (c change, split int) {
 	}
 }
 
-// around gives the table that another id of ours makes of the same nodes.
+// around returns the table of the same nodes for another id of ours.
 func (t *table) around(self krpc.ID, now mono.Time) table {
 	next := newTable(self, now)
 	for _, b := range t.buckets {
@@ -205,13 +205,13 @@ func (t *table) around(self krpc.ID, now mono.Time) table {
 	return next
 }
 
-// neighbour gives the place of the node of the same network, or -1.
+// neighbour returns the index of the node in the same network, or -1.
 func (b *bucket) neighbour(addr netip.AddrPort) int {
 	return slices.IndexFunc(b.nodes, func(n *node) bool { return neighbours(n.addr, addr) })
 }
 
-// misfit gives the place of a node that is to give way to a fitting one, or -1: of those
-// whose ids do not fit, the one heard of least lately.
+// misfit returns the index of the node that a fitting one replaces, or -1: of those whose ids
+// do not fit, the one seen longest ago.
 func (b *bucket) misfit(fresh *node) int {
 	found := -1
 	for i, n := range b.nodes {
@@ -222,7 +222,7 @@ func (b *bucket) misfit(fresh *node) int {
 	return found
 }
 
-// keep puts a node among the spares; the oldest gives way.
+// keep puts a node among the spares; the oldest spare makes room.
 func (b *bucket) keep(n *node) {
 	b.spare = slices.DeleteFunc(b.spare, func(s *node) bool { return s.id == n.id || crowded(s.addr, n.addr) })
 	if len(b.spare) >= K {
@@ -231,7 +231,8 @@ func (b *bucket) keep(n *node) {
 	b.spare = append(b.spare, n)
 }
 
-// doubtful gives the questionable node least recently seen, unless one is being pinged.
+// doubtful returns the questionable node seen longest ago; nil while we ping a node of the
+// bucket.
 func (b *bucket) doubtful(now mono.Time) (doubt *node) {
 	for _, n := range b.nodes {
 		if n.checking {
@@ -263,8 +264,8 @@ func (t *table) split() {
 	t.buckets = append(t.buckets, deeper)
 }
 
-// failed takes note that a node left a query unanswered. When it is bad by that and a
-// spare is waiting, that one takes its place and is returned.
+// failed notes that a node left a query unanswered. When that makes it bad and a good spare
+// waits, the spare replaces it and is returned.
 func (t *table) failed(now mono.Time, n *node) (heir *node) {
 	n.failed++
 	b := t.bucketOf(n.id)
@@ -272,7 +273,7 @@ func (t *table) failed(now mono.Time, n *node) (heir *node) {
 		return nil
 	}
 	for len(b.spare) > 0 {
-		s := b.spare[len(b.spare)-1] // the freshest
+		s := b.spare[len(b.spare)-1] // the latest
 		b.spare = b.spare[:len(b.spare)-1]
 		taken := t.first(func(o *node) bool { return o != n && (o.id == s.id || crowded(o.addr, s.addr)) })
 		if i := b.neighbour(s.addr); taken == nil && (i < 0 || b.nodes[i] == n) && s.status(now) == good {
@@ -284,13 +285,13 @@ func (t *table) failed(now mono.Time, n *node) (heir *node) {
 	return nil
 }
 
-// remove takes a node out, whatever its state.
+// remove removes a node, whatever its state.
 func (t *table) remove(n *node) {
 	b := t.bucketOf(n.id)
 	b.nodes = slices.DeleteFunc(b.nodes, func(o *node) bool { return o == n })
 }
 
-// wants reports whether a node with this id and address would find a place.
+// wants reports whether the table would take a node with this id and address.
 func (t *table) wants(now mono.Time, id krpc.ID, addr netip.AddrPort) bool {
 	if id == t.self {
 		return false
@@ -307,7 +308,7 @@ func (t *table) wants(now mono.Time, id krpc.ID, addr netip.AddrPort) bool {
 		slices.ContainsFunc(b.nodes, func(n *node) bool { return n.status(now) != good || fit && !n.fit })
 }
 
-// nearest gives up to k nodes that match, closest to the target first. dst is its room.
+// nearest returns up to k nodes that match, closest to the target first. It reuses dst.
 func (t *table) nearest(dst []*node, target krpc.ID, k int, match func(*node) bool) []*node {
 	dst = dst[:0]
 	for _, b := range t.buckets {
@@ -325,13 +326,13 @@ func (t *table) nearest(dst []*node, target krpc.ID, k int, match func(*node) bo
 	return dst
 }
 
-// inside gives a random id in the range of bucket i.
+// inside returns id with its first bits changed, so that it lies in the range of bucket i.
 func (t *table) inside(i int, id krpc.ID) krpc.ID {
 	for bit := range min(i+1, len(id)*8) {
 		mask := byte(0x80) >> (bit % 8)
 		id[bit/8] = id[bit/8]&^mask | t.self[bit/8]&mask
 		if bit == i && i < len(t.buckets)-1 {
-			id[bit/8] ^= mask // here this bucket's ids part from ours
+			id[bit/8] ^= mask // from this bit on, the bucket's ids differ from ours
 		}
 	}
 	return id

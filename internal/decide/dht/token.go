@@ -10,10 +10,10 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// tokens gives and checks the tokens of get_peers (BEP 5): a hash over the asker's
-// address, the info-hash and a secret. The secret changes every tokenLife and the one
-// before still counts, so a token holds for five to ten minutes and nothing is kept of
-// whom it was given to. The port is left out: behind some routers it changes.
+// tokens issues and checks the tokens of get_peers (BEP 5): a hash over the asker's address,
+// the info-hash and a secret. The secret changes every tokenLife and the previous one still
+// counts, so a token is valid for five to ten minutes, and we need not remember which nodes
+// got one. The hash leaves out the port: behind some routers it changes.
 type tokens struct {
 	secret, before [16]byte
 	changed        mono.Time
@@ -29,7 +29,7 @@ func newTokens(now mono.Time, rng *rand.Rand) tokens {
 	return t
 }
 
-// turn changes the secret when it is time; twice when nobody asked for long.
+// turn changes the secret when it is time; twice after a long pause.
 func (t *tokens) turn(now mono.Time) {
 	for i := 0; i < 2 && now.Sub(t.changed) >= tokenLife; i++ {
 		t.before = t.secret
@@ -49,8 +49,8 @@ func (t *tokens) check(now mono.Time, from netip.Addr, hash krpc.ID, token []byt
 	return subtle.ConstantTimeCompare(token, a[:])|subtle.ConstantTimeCompare(token, b[:]) == 1
 }
 
-// sign hashes parts of fixed lengths and gives less than half of the sum, so SHA-1's
-// weaknesses have no hold here.
+// sign hashes parts of fixed lengths and returns less than half of the sum, so the weaknesses
+// of SHA-1 do not matter here.
 func sign(secret [16]byte, addr netip.Addr, hash krpc.ID) [tokenSize]byte {
 	var b [16 + 16 + 20]byte
 	a := addr.As16()

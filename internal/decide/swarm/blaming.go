@@ -6,7 +6,7 @@ import (
 	"shoal/internal/decide/swarm/blame"
 )
 
-// blaming is who has sent bad blocks, over all connections.
+// blaming records which addresses sent bad blocks, over all connections.
 //
 //shoal:part
 type blaming struct {
@@ -15,7 +15,7 @@ type blaming struct {
 }
 
 // senderTable numbers each address that sends blocks, for the blame ledger. A number outlives
-// the connection. Addresses that are not loopback are told apart by IP alone, as bans are.
+// the connection. Outside of the loopback, only the IP tells addresses apart, as for bans.
 type senderTable struct {
 	byAddr map[netip.AddrPort]blame.Sender
 	addrs  []netip.AddrPort
@@ -30,13 +30,13 @@ func (t *senderTable) id(addr netip.AddrPort) blame.Sender {
 		t.byAddr = make(map[netip.AddrPort]blame.Sender)
 	}
 	t.addrs = append(t.addrs, addr)
-	id := blame.Sender(len(t.addrs)) // 0 is nobody
+	id := blame.Sender(len(t.addrs)) // 0 means no sender
 	t.byAddr[addr] = id
 	return id
 }
 
-// addrOfAccount identifies a peer over several connections: the port belongs to one
-// connection, but on the loopback all peers have the same address.
+// addrOfAccount identifies a peer over several connections. A port belongs to one connection,
+// but on the loopback all peers have the same IP.
 func addrOfAccount(addr netip.AddrPort) netip.AddrPort {
 	if addr.Addr().IsLoopback() {
 		return addr

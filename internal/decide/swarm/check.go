@@ -12,23 +12,22 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// CheckInvariants recomputes from scratch what the swarm keeps up step by step
-// and gives the first difference. It is for tests and the simulator, to be
-// called after a Flush; its cost is that of everything there is.
+// CheckInvariants recomputes from scratch what the swarm maintains step by step and returns
+// the first difference. Tests and the simulator call it after a Flush; it visits every peer
+// and piece.
 //
-//   - slots, keys and counts name the same peers, no more than allowed, none of
-//     them useless, ourselves or there twice;
-//   - we ask only peers that have unchoked us, or leave with them what they still owe an
-//     answer to (BEP 6), only for blocks of pieces that
-//     they have and we lack, never for one twice, and the picker knows each
-//     request;
-//   - nothing is asked for while the files take nothing, or of pieces that are skipped
-//     and that no reader wants; while they can't be used there is nobody, and nothing due;
-//   - we are interested exactly in those that have what we lack;
-//   - only unchoked peers have requests waiting, or what they may have while choked,
-//     for pieces that we have, and no more are unchoked than there are slots;
-//   - the peer book's own invariants, and the picker's: availability is the sum
-//     of the peers' sets.
+//   - Slots, keys and counts name the same peers, no more than allowed. No peer is useless,
+//     ourselves, or there twice.
+//   - We have requests only with peers that have unchoked us, or that still owe an answer
+//     (BEP 6); only for blocks of pieces that they have and we lack; never twice for a block.
+//     The picker knows each request.
+//   - We request nothing while writes fail, and nothing of pieces that are skipped and that no
+//     reader wants. A suspended swarm has no peers and no deadline.
+//   - We are interested exactly in the peers that have what we lack.
+//   - Only unchoked peers have requests waiting, or requests for granted pieces, and only for
+//     pieces that we have. We unchoke no more peers than there are slots.
+//   - The invariants of the peer book and the picker hold: availability is the sum of the
+//     peers' sets.
 func (s *Swarm) CheckInvariants() error {
 	if len(s.peers.dirty) > 0 {
 		return errors.New("not flushed")
@@ -71,7 +70,7 @@ func (s *Swarm) CheckInvariants() error {
 	case s.idle() && (count > 0 || s.Deadline() != mono.Never):
 		return fmt.Errorf("suspended or stopped, with %d peers and a deadline at %v", count, s.Deadline())
 	case s.goal.completed != s.Complete() || s.goal.seeking != s.needs():
-		return fmt.Errorf("complete is %v and told is %v; wanting is %v and told is %v",
+		return fmt.Errorf("complete is %v, reported %v; wanting is %v, reported %v",
 			s.Complete(), s.goal.completed, s.needs(), s.goal.seeking)
 	case requests != s.picker.Stats().Requests:
 		return fmt.Errorf("%d requests in flight, the picker knows %d", requests, s.picker.Stats().Requests)
@@ -93,7 +92,7 @@ func (s *Swarm) CheckInvariants() error {
 	})
 }
 
-// checkDealing compares what a seed that deals keeps of its peers with what they have.
+// checkDealing compares what a super-seed keeps of its peers with what they have.
 func (s *Swarm) checkDealing() error {
 	for p := range s.peers.all() {
 		if p.mask == nil {
@@ -104,7 +103,7 @@ func (s *Swarm) checkDealing() error {
 		}
 		lacks := p.mask.lacks
 		if p.mask.count(p.theirs.have); p.mask.lacks != lacks {
-			return fmt.Errorf("peer %d lacks %d pieces that it was told of, counted %d", p.key, p.mask.lacks, lacks)
+			return fmt.Errorf("peer %d lacks %d revealed pieces, counted %d", p.key, p.mask.lacks, lacks)
 		}
 	}
 	if s.dealing.dealer == nil {
@@ -122,8 +121,8 @@ func (s *Swarm) checkDealing() error {
 	})
 }
 
-// checkBook looks for addresses that the book believes to be in use and that are
-// not: they would never be dialled again.
+// checkBook looks for addresses that the book wrongly believes to be in use: we would never
+// dial them again.
 func (s *Swarm) checkBook() error {
 	_, dialling, connected := s.book.States()
 	if dialling > len(s.dials) {
@@ -144,7 +143,7 @@ func (s *Swarm) checkBook() error {
 
 func (s *Swarm) checkPeer(p *peer) error {
 	if p.id == s.cfg.PeerID {
-		return errors.New("it is ourselves")
+		return errors.New("it has our own peer id")
 	}
 	if s.useless(p) {
 		return errors.New("it is useless, and still connected")
@@ -158,7 +157,7 @@ func (s *Swarm) checkPeer(p *peer) error {
 	seen := make(map[block.Ref]bool)
 	for _, r := range p.download.requests.live() {
 		if s.files.held || !s.picker.Lacks(r.ref.Piece) {
-			return fmt.Errorf("asked for %v, held is %v, the piece is wanted and missing is %v", r.ref, s.files.held, s.picker.Lacks(r.ref.Piece))
+			return fmt.Errorf("requested %v: held is %v, we lack the piece is %v", r.ref, s.files.held, s.picker.Lacks(r.ref.Piece))
 		}
 		if !p.theirs.have.Has(r.ref.Piece) || s.picker.Have(r.ref.Piece) || seen[r.ref] {
 			return fmt.Errorf("asked for %v: it has the piece is %v, we have it is %v, asked twice is %v",
@@ -195,20 +194,20 @@ func (s *Swarm) checkPeer(p *peer) error {
 	return nil
 }
 
-// check compares what may be asked of a peer with what it has.
+// check compares what we may request from a peer with what it has.
 func (f *fast) check(have *bitfield.Bitfield) error {
 	if f == nil {
 		return nil
 	}
 	if (f.allowed == nil) != (f.reach == nil) || (f.refused == nil) != (f.willing == nil) {
-		return errors.New("of two sets that belong together there is one")
+		return errors.New("one of two sets that belong together is missing")
 	}
 	for i := range have.Len() {
 		if f.allowed != nil && f.reach.Has(i) != (have.Has(i) && f.allowed.Has(i)) {
-			return fmt.Errorf("piece %d: had is %v, allowed is %v, within reach is %v", i, have.Has(i), f.allowed.Has(i), f.reach.Has(i))
+			return fmt.Errorf("piece %d: it has it is %v, allowed is %v, in reach is %v", i, have.Has(i), f.allowed.Has(i), f.reach.Has(i))
 		}
 		if f.refused != nil && f.willing.Has(i) != (have.Has(i) && !f.refused.Has(i)) {
-			return fmt.Errorf("piece %d: had is %v, refused is %v, to be asked for is %v", i, have.Has(i), f.refused.Has(i), f.willing.Has(i))
+			return fmt.Errorf("piece %d: it has it is %v, refused is %v, in willing is %v", i, have.Has(i), f.refused.Has(i), f.willing.Has(i))
 		}
 	}
 	return nil

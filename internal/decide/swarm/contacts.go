@@ -1,30 +1,30 @@
 package swarm
 
-// Fault says why a dial came to nothing.
+// Fault is the reason why a dial failed.
 type Fault uint8
 
 // The faults.
 const (
-	FaultOther       Fault = iota // what answered is not a peer of this torrent, or this machine could not dial
+	FaultOther       Fault = iota // the answer is not from a peer of this torrent, or this machine could not dial
 	FaultRefused                  // nothing accepts connections there
 	FaultTimedOut                 // no answer in time
 	FaultUnreachable              // no route leads there
-	FaultClosed                   // it took the connection and closed it during the handshake
+	FaultClosed                   // the other side accepted the connection and closed it during the handshake
 )
 
-// Contacts counts what became of attempts to speak to peers, in this run. What is still
-// being dialled is in none of the outcomes.
+// Contacts counts the outcomes of attempts to reach peers in this run. Dials in flight are in
+// none of the outcomes.
 type Contacts struct {
-	Dialled   int // attempts begun
-	Connected int // of these, handshakes done
+	Dialled   int // dials started
+	Connected int // of these, completed handshakes
 
-	Refused, TimedOut, Unreachable, Closed, Other int // of these, by their Fault
+	Refused, TimedOut, Unreachable, Closed, Other int // the rest, by Fault
 
-	Arrived int // peers that dialled us, handshakes done
-	Turned  int // of Connected and Arrived, those we sent away at once: duplicates, ourselves, banned, no room
+	Arrived int // incoming connections that completed the handshake
+	Turned  int // of Connected and Arrived, those we closed at once: duplicates, ourselves, banned, no room
 }
 
-// failed counts an attempt that came to nothing.
+// failed counts a failed dial.
 func (c *Contacts) failed(f Fault) {
 	switch f {
 	case FaultRefused:
@@ -40,7 +40,7 @@ func (c *Contacts) failed(f Fault) {
 	}
 }
 
-// joined counts a connection whose handshakes are done.
+// joined counts a completed handshake.
 func (c *Contacts) joined(dialled bool) {
 	if dialled {
 		c.Connected++

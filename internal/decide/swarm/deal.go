@@ -10,79 +10,83 @@ import (
 	"shoal/internal/value/why"
 )
 
-// SuperSeed says when a seed shows each peer only what is dealt to it (BEP 16).
+// SuperSeed is when a seed reveals to each peer only the pieces dealt to it (BEP 16).
 type SuperSeed uint8
 
-// When to super-seed.
+// Values of SuperSeed.
 const (
-	// SuperSeedAuto: a first seed does, for those that come when two others are there
-	// already, where a copy takes longer than a minute: until everything is out.
+	// SuperSeedAuto: the first seed super-seeds, towards peers that come when superCrowd other
+	// leechers are there, if a copy takes longer than slowCopy to upload; it ends when every
+	// piece is out.
 	SuperSeedAuto SuperSeed = iota
-	SuperSeedOn             // whoever comes, until everything is out
+	SuperSeedOn             // towards every peer, until every piece is out
 	SuperSeedOff
 )
 
 const (
-	// slowCopy is how long a copy takes to leave a seed for which it is worth the trouble
-	// to see to it that nothing leaves twice.
+	// slowCopy is the shortest time for uploading a whole copy at which super-seeding pays:
+	// it keeps a piece from leaving twice.
 	slowCopy = time.Minute
-	// superCrowd is how many leechers make a swarm, in which pieces can be passed on.
+	// superCrowd is how many leechers can pass pieces on to each other.
 	superCrowd = 2
-	// dealTime and dealBytes are how much may be dealt to a peer and not yet seen
-	// elsewhere: what it takes in two seconds, 1 MiB at least. And so many pieces.
+	// dealTime and dealBytes bound what we deal to a peer before we see it elsewhere: what
+	// the peer takes in two seconds, at least 1 MiB. dealLeast and dealMost bound it in
+	// pieces.
 	dealTime  = 2 * time.Second
 	dealBytes = 1 << 20
 	dealLeast = 2
-	// speaksAfter is how long after its handshake a peer has said what it has.
+	// speaksAfter is how long after its handshake we expect a peer to have announced its
+	// pieces.
 	speaksAfter = 2 * time.Second
 	dealMost    = 64
-	// showsAfter is how long a peer keeps its slot that we have nothing to deal to.
+	// showsAfter is how long a peer keeps its slot while we have nothing to deal to it.
 	showsAfter = 5 * time.Second
-	// havesAtOnce bounds what goes out in one flush to a peer that is told of everything
-	// at last: 18 KiB.
+	// havesAtOnce bounds the HAVE messages of one flush (18 KiB) when we at last reveal every
+	// piece to a peer.
 	havesAtOnce = 2048
 	havesEvery  = 50 * time.Millisecond
 )
 
-// dealing is what a swarm has while it is a seed and not everything is out.
+// dealing is the state of a seed until every piece is out.
 type dealing struct {
-	dealer *superseed.Dealer // nil while nothing is dealt
-	over   bool              // everything has been out
-	first  bool              // we had everything from the start
-	rival  bool              // another seed was seen
+	dealer *superseed.Dealer // nil while we deal nothing
+	over   bool              // every piece has been out
+	first  bool              // we had every piece from the start
+	rival  bool              // we saw another seed
 	masks  bool              // some peers do not know what we have
-	alone  bool              // there is one leecher
-	stale  bool              // a peer may be dealt more
+	alone  bool              // the torrent has one leecher
+	stale  bool              // we may deal more to a peer
 }
 
-// masked is what a peer was told of that does not know that we are a seed.
+// masked is what a super-seeded peer, which does not know that we are a seed, knows of us.
 type masked struct {
-	told   *bitfield.Bitfield
-	lacks  int    // pieces that it was told of and lacks
-	off    bool   // it is being told of everything
-	lapsed bool   // it did not fetch what was dealt to it
-	unsaid uint32 // from this piece on
+	told   *bitfield.Bitfield // pieces that we revealed
+	lacks  int                // revealed pieces that the peer lacks
+	off    bool               // we are revealing every piece
+	lapsed bool               // it did not fetch what we dealt to it
+	unsaid uint32             // first piece not yet revealed while off is set
 }
 
-// shownNothing reports whether p knows of nothing that it could ask us for.
+// shownNothing reports whether we have revealed nothing that p could request.
 func (p *peer) shownNothing() bool { return p.mask != nil && !p.mask.off && p.mask.lacks == 0 }
 
-// wantsSlot reports whether p counts as interested in a slot. One that we show nothing has
-// nothing to ask for, whatever it says; but nobody is choked right after an unchoke.
+// wantsSlot reports whether p counts as interested in a slot. A peer to which we reveal
+// nothing has nothing to request, even if it is interested; but we never choke a peer right
+// after its unchoke.
 func (s *Swarm) wantsSlot(p *peer) bool {
 	waits := p.shownNothing() && (p.ours.choked || s.now >= p.ours.unchokedAt.Add(showsAfter))
 	return p.theirs.interested && !waits || s.deserves(p)
 }
 
-// deserves reports whether p is to be taken for interested: it can want nothing before it is
-// told of something, and is told of something when it is unchoked.
+// deserves reports whether to treat p as interested: a super-seeded peer can't be interested
+// before we reveal a piece, and we reveal one when we unchoke it.
 func (s *Swarm) deserves(p *peer) bool {
 	return p.shownNothing() && !p.mask.lapsed && !p.complete() && s.dealing.dealer != nil && s.now >= p.speaksBy() &&
 		s.dealing.dealer.Room(s.now, superseed.Peer(p.slot), s.dealAhead(p))
 }
 
-// speaksBy is when a peer has said what it has, if it has anything. With the fast extension
-// it says so in any case (BEP 6).
+// speaksBy returns when p has announced its pieces, if it has any. With the fast extension it
+// always announces its set (BEP 6).
 func (p *peer) speaksBy() mono.Time {
 	if p.fast != nil && p.fast.heard {
 		return p.joined
@@ -95,7 +99,7 @@ func (p *peer) knows(piece uint32) bool {
 	return p.mask == nil || p.mask.off || p.mask.told.Has(piece)
 }
 
-// count sees how much of what it was told the peer lacks.
+// count recounts the revealed pieces that the peer lacks.
 func (m *masked) count(have *bitfield.Bitfield) {
 	if m == nil {
 		return
@@ -108,7 +112,7 @@ func (m *masked) count(have *bitfield.Bitfield) {
 	}
 }
 
-// maskFor decides whether a peer that comes is to be shown what is dealt to it alone.
+// maskFor decides whether to super-seed a peer that connects.
 func (s *Swarm) maskFor() bool {
 	d := &s.dealing
 	if s.cfg.SuperSeed == SuperSeedOff || s.bare != nil || s.picker.Missing() > 0 || d.over || s.cfg.Slots <= 0 {
@@ -117,8 +121,8 @@ func (s *Swarm) maskFor() bool {
 	return s.cfg.SuperSeed == SuperSeedOn || d.first && !d.rival && s.leechers() > superCrowd && s.slow()
 }
 
-// leechers counts the connected peers that lack something, and pass something on for all that
-// we know: peers that leave their slots unused have nothing to pass on.
+// leechers counts the connected peers that lack a piece and may pass pieces on: a peer that
+// leaves its slot unused has nothing to pass on.
 func (s *Swarm) leechers() (n int) {
 	for p := range s.peers.all() {
 		if !p.complete() && s.now >= p.upload.use.vain {
@@ -128,9 +132,9 @@ func (s *Swarm) leechers() (n int) {
 	return n
 }
 
-// slow reports whether a copy takes long to leave us, by the limit of the upload or, where
-// there is none, by what has left us lately. That says something of us only while peers take
-// blocks and wait for more; else it may be the peers that take little.
+// slow reports whether uploading a copy takes long, by the upload limit or, without one, by
+// our recent upload rate. That rate describes our line only while peers take blocks and wait
+// for more; otherwise the peers may be the slow side.
 func (s *Swarm) slow() bool {
 	rate := s.slots.upLimit
 	if rate == 0 && s.countUse().queue >= superCrowd {
@@ -139,8 +143,8 @@ func (s *Swarm) slow() bool {
 	return rate > 0 && s.cfg.Geometry.Total/rate > int64(slowCopy/time.Second)
 }
 
-// readyDeal sees to it that there is a dealer while there is something to deal, before
-// slots are given. It is called once for a batch of inputs, as deal is.
+// readyDeal makes sure that a dealer exists while we have something to deal, before slots are
+// assigned. settle calls it once for a batch of inputs, as it calls deal.
 func (s *Swarm) readyDeal() {
 	d := &s.dealing
 	if !d.stale || s.bare != nil || s.picker.Missing() > 0 || d.over {
@@ -168,7 +172,7 @@ func (s *Swarm) readyDeal() {
 	}
 }
 
-// deal tells peers of what is dealt to them.
+// deal reveals or suggests to peers what the dealer deals to them.
 func (s *Swarm) deal() {
 	d := &s.dealing
 	if !d.stale || s.bare != nil || s.picker.Missing() > 0 {
@@ -190,11 +194,11 @@ func (s *Swarm) deal() {
 	}
 }
 
-// openDeal counts what is out.
+// openDeal creates a dealer and counts which pieces are out.
 func (s *Swarm) openDeal() {
 	need := 1
 	if s.dealing.masks {
-		need = 2 // who has a piece alone may leave
+		need = 2 // the only holder of a piece may leave
 	}
 	s.dealing.alone = false
 	s.dealing.dealer = superseed.New(s.cfg.Geometry.Pieces, need, s.dealing.masks, s.rng)
@@ -203,8 +207,8 @@ func (s *Swarm) openDeal() {
 	}
 }
 
-// dealTo deals to a peer what there is for it now: to one that is masked by telling it that
-// we have that, to another by suggesting it.
+// dealTo deals pieces to a peer: it reveals them with HAVE to a masked peer, and suggests
+// them to another.
 func (s *Swarm) dealTo(p *peer) {
 	d, slot := s.dealing.dealer, superseed.Peer(p.slot)
 	if p.mask == nil {
@@ -246,14 +250,14 @@ func (s *Swarm) tell(p *peer, piece uint32) {
 	s.say(p, wire.AppendHave(p.out.bytes, piece), "have", onPiece(why.Dealt, piece))
 }
 
-// dealAhead is how many pieces may be dealt to p at once.
+// dealAhead returns how many pieces we may deal to p at once.
 func (s *Swarm) dealAhead(p *peer) int {
 	bytes := max(dealBytes, int64(p.upload.up.Rate(s.now)*dealTime.Seconds()))
 	return int(min(max(bytes/int64(s.cfg.Geometry.PieceLength), dealLeast), dealMost))
 }
 
-// unmask tells a peer of everything, in several turns where that is much. What the peer has
-// is told, too: else it would never see us as the seed that we are.
+// unmask reveals every piece to a peer, in several flushes when there are many. It sends HAVE
+// also for pieces that the peer has: otherwise the peer would never see us as a seed.
 func (s *Swarm) unmask(p *peer) {
 	m := p.mask
 	m.off = true
@@ -275,7 +279,7 @@ func (s *Swarm) unmask(p *peer) {
 	s.sayExtensions(p, why.AllOut)
 }
 
-// lapse takes back what was dealt to a peer that makes no use of its slot.
+// lapse takes back what we dealt to a peer that does not use its slot.
 func (s *Swarm) lapse(p *peer) {
 	if d := &s.dealing; d.dealer != nil && d.dealer.Lapse(superseed.Peer(p.slot)) {
 		d.stale = true
@@ -285,7 +289,7 @@ func (s *Swarm) lapse(p *peer) {
 	}
 }
 
-// tickDeal looks at all deals anew: some may have lapsed.
+// tickDeal checks all deals again: some may have lapsed.
 func (s *Swarm) tickDeal() {
 	if d := &s.dealing; d.dealer != nil || d.masks {
 		d.stale = true

@@ -6,7 +6,7 @@ import (
 	"shoal/internal/format/wire"
 )
 
-// theirDontHave takes back a piece that a peer said it has (BEP 54).
+// theirDontHave removes a piece that a peer had announced (BEP 54).
 func (s *Swarm) theirDontHave(p *peer, body []byte) error {
 	piece, err := wire.ParseDontHave(body)
 	if err != nil {

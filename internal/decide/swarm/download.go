@@ -8,26 +8,26 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// download is what we ask of a peer.
+// download is what we request from a peer.
 //
 //shoal:part
 type download struct {
-	wanted    uint32   // pieces that it has and we lack
+	wanted    uint32   // pieces that the peer has and we lack
 	requests  requests // in flight
 	window    window.Window
-	hungry    bool          // it has room, and we found nothing to ask for
-	snubbed   bool          // it has sent nothing for snubAfter while blocks were due
-	late      requests      // taken back; their blocks may still come
-	unasked   int           // blocks that came and were never asked for
-	lastBlock mono.Time     // time of its latest block, or when requests began to be due
-	excused   time.Duration // excused by then, see ration
+	hungry    bool          // it has room, and we found nothing to request
+	snubbed   bool          // it sent nothing for snubAfter while blocks were due
+	late      requests      // withdrawn requests whose blocks may still come
+	unasked   int           // blocks that came without a request
+	lastBlock mono.Time     // time of its latest block, or of the first request after a pause
+	excused   time.Duration // total excused delay at lastBlock, see ration
 	down      meter.Meter
 }
 
-// lookAgain makes the peer one of those that are asked when blocks become free.
+// lookAgain marks the peer as one to ask when blocks become free.
 func (a *download) lookAgain() { a.hungry = true }
 
-// filled notes whether room was left when nothing more was to be asked for.
+// filled notes whether room was left when we found nothing more to request.
 func (a *download) filled(roomLeft bool) { a.hungry = roomLeft }
 
 // progress restarts the clock of the snub: a block came, or requests begin to be due.
@@ -40,7 +40,7 @@ func (a *download) snub(now mono.Time) {
 	a.window.Snub(now)
 }
 
-// answers ends a snub: a block came that was asked for.
+// answers ends a snub: a block that we requested came.
 func (a *download) answers() {
 	if a.snubbed {
 		a.snubbed = false
@@ -48,7 +48,7 @@ func (a *download) answers() {
 	}
 }
 
-// stray counts a block that was never asked for and reports whether there were too many.
+// stray counts a block without a request and reports whether there were too many.
 func (a *download) stray() (tooMany bool) {
 	a.unasked++
 	return a.unasked > maxUnasked

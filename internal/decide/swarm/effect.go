@@ -9,26 +9,26 @@ import (
 	"shoal/internal/value/why"
 )
 
-// Kind says what an Effect asks for.
+// Kind is what an Effect asks for.
 type Kind uint8
 
 // The kinds of effects.
 const (
-	Store         Kind = iota // Block holds Ref: hash and write it; Sums asks for digests
-	Discard                   // Block is not wanted: its buffer is free
-	Forget                    // drop what is held of the unfinished Piece
+	Store         Kind = iota // hash Block, which holds Ref, and write it; Sums asks for digests
+	Discard                   // free the buffer of Block: we do not want it
+	Forget                    // drop what we hold of the unfinished Piece
 	Dial                      // connect to Addr
 	Drop                      // end the connection of Peer, once what was flushed is sent; Text says why
-	Announce                  // ask a tracker: Request and the counters
-	FindPeers                 // look Addr-less peers up in the DHT, and announce there
-	Told                      // Addr is a DHT node that a peer named
-	SeenAs                    // Addr, without its port, is where Peer says that we are
-	PieceVerified             // Piece is had
+	Announce                  // announce to a tracker, or scrape it: Request and the counters
+	FindPeers                 // search the DHT for peers, and announce there
+	Told                      // Addr is a DHT node that a peer named (BEP 5: PORT)
+	SeenAs                    // Peer sees us at Addr; its port does not count
+	PieceVerified             // we have Piece
 	PieceFailed               // Piece did not match its hash
-	Ban                       // Addr was proven to have sent bad data
-	Web                       // what web seeds are asked for: Web
-	Metadata                  // the metadata came: Swarm.Metadata has it
-	Complete                  // every piece is verified that is not skipped; again after it was not so
+	Ban                       // shut out Addr: it sent bad data, and that is proven
+	Web                       // do what Web says with a web seed
+	Metadata                  // the metadata is here: Swarm.Metadata returns it
+	Complete                  // every piece that is not skipped is verified; sent again after it ceased to be so
 )
 
 var kindNames = [...]string{
@@ -36,16 +36,16 @@ var kindNames = [...]string{
 	"piece verified", "piece failed", "ban", "web", "metadata", "complete",
 }
 
-// String gives the kind's name as golden scripts print it.
+// String returns the kind's name as golden scripts print it.
 func (k Kind) String() string { return kindNames[k] }
 
-// Effect is one thing to do. It is a flat value: which fields count depends on
-// Kind (decision 0002).
+// Effect is one thing to do. It is a flat value: Kind decides which fields count (decision
+// 0002).
 type Effect struct {
 	Kind  Kind
 	Why   why.Why
 	Sums  bool
-	Cold  bool // with PieceVerified: nobody who is connected lacks the piece
+	Cold  bool // with PieceVerified: every connected peer has the piece
 	Peer  PeerKey
 	Piece uint32
 	Ref   block.Ref
@@ -58,34 +58,34 @@ type Effect struct {
 	Uploaded, Downloaded, Left int64
 }
 
-// Effects gives what is to be done since the last call, in order. The slice is
-// valid until the next call of any method.
+// Effects returns what to do since the last call, in order. The slice is valid until the next
+// call of any method.
 func (s *Swarm) Effects() []Effect {
 	e := s.effects
 	s.effects = s.effects[:0]
 	if s.Idle() {
-		s.effects = nil // as remove says
+		s.effects = nil // an idle torrent frees its memory, see remove
 	}
 	return e
 }
 
 func (s *Swarm) effect(e Effect) { s.effects = append(s.effects, e) }
 
-// Out is what goes to one peer: control bytes first, then parts of the metadata, then blocks.
-// Decision 0121 says why.
+// Out is what goes to one peer: control bytes first, then parts of the metadata, then blocks
+// (decision 0121).
 type Out struct {
 	Bytes   []byte      // whole messages; valid during the call
-	Parts   [][]byte    // whole messages that wait for their turn under a limit; given away
+	Parts   [][]byte    // whole messages that the rate limit may delay; the receiver owns them
 	Uploads []block.Ref // blocks to send; valid during the call
 
-	// TakeBack says that blocks which were handed over before and are not written must not
-	// follow Bytes: they are dropped first, and Unsent says how many these were.
+	// TakeBack says that earlier blocks which are not yet written must not follow Bytes: the
+	// writer drops them first, and Unsent reports how many.
 	TakeBack bool
 }
 
-// Flush asks for the blocks that are wanted now and hands over what each peer
-// is to be sent. It is called once for a batch of inputs, so that one write
-// carries what the whole batch brought about.
+// Flush requests the blocks that we want now and hands over what goes to each peer. The loop
+// calls it once for a batch of inputs, so that one write carries the result of the whole
+// batch.
 func (s *Swarm) Flush(f func(PeerKey, Out)) {
 	s.settle()
 	for _, p := range s.peers.dirty {
@@ -95,7 +95,7 @@ func (s *Swarm) Flush(f func(PeerKey, Out)) {
 		p.out.flushed()
 	}
 	s.peers.flushed()
-	// What was said last, our last HAVE among it, is on its way.
+	// The last messages, among them our last HAVE, are on their way.
 	for _, p := range s.peers.parting {
 		text := "neither side wants anything"
 		if p.complete() && s.picker.Missing() == 0 {
@@ -109,7 +109,7 @@ func (s *Swarm) Flush(f func(PeerKey, Out)) {
 	}
 }
 
-// settle does what is done once for a batch of inputs.
+// settle does what is due once for a batch of inputs.
 func (s *Swarm) settle() {
 	if s.idle() {
 		return
@@ -130,21 +130,21 @@ func (s *Swarm) settle() {
 			}
 		}
 	}
-	// A snubbed peer comes last: if it could take back at once what was just
-	// taken from it, two silent peers would keep the last block from all others.
+	// Snubbed peers come last: if a snubbed peer could request at once what was just taken
+	// from it, two silent peers would keep the last block from all others.
 	s.askDirty(false)
 	if s.askDirty(true) {
 		s.askDirty(false)
 	}
 	s.settleWeb()
 	if (s.pacing.on || s.wants() && s.picker.Endgame()) && !s.files.held && s.idlers() {
-		s.due(s.now.Add(lookEvery)) // what others were asked for may be late by then
+		s.due(s.now.Add(lookEvery)) // blocks that others owe us may be late by then
 	}
 	s.seek()
 }
 
-// idlers reports whether a peer has room for requests, and nothing to be asked for
-// at the moment.
+// idlers reports whether a peer has room for requests, and we have nothing to ask it for at
+// the moment.
 func (s *Swarm) idlers() bool {
 	for p := range s.peers.all() {
 		if p.download.hungry && !p.theirs.choking && p.ours.interesting {
@@ -154,8 +154,8 @@ func (s *Swarm) idlers() bool {
 	return false
 }
 
-// askDirty asks and serves those peers to flush that are snubbed, or those that
-// are not. It reports whether the endgame began with it.
+// askDirty requests from, and serves, the peers on the flush list that are snubbed, or those
+// that are not. It reports whether endgame began in this call.
 func (s *Swarm) askDirty(snubbed bool) (endgame bool) {
 	before := s.picker.Endgame()
 	for i := 0; i < len(s.peers.dirty); i++ {
@@ -166,8 +166,8 @@ func (s *Swarm) askDirty(snubbed bool) (endgame bool) {
 		s.ask(p)
 		s.offer(p)
 		if !before && !endgame && s.picker.Endgame() {
-			// The last free block was just asked for: whoever has room may ask
-			// for a copy.
+			// We just requested the last free block: any peer with room can now be asked for
+			// a copy.
 			endgame = true
 			for q := range s.peers.all() {
 				if q.download.hungry {

@@ -9,9 +9,9 @@ import (
 	"shoal/internal/value/why"
 )
 
-// extended takes a message of the extension protocol (BEP 10): its handshake, or a
-// message that arrived by the id which we announced for it. What can't be read is
-// ignored, as deployed clients do, and counted like messages that are not known.
+// extended takes a message of the extension protocol (BEP 10): its handshake, or a message
+// with the id that we announced for it. It ignores what it can't parse, as deployed clients
+// do, and counts it like unknown messages.
 func (s *Swarm) extended(p *peer, m wire.Message) {
 	if m.Ext == 0 {
 		s.theirExtensions(p, m.Body)
@@ -38,7 +38,7 @@ func (s *Swarm) extended(p *peer, m wire.Message) {
 	}
 }
 
-// ourExtensions are the messages that we take, by the ids that we announce for them.
+// ourExtensions returns the messages that we take, with the ids that we announce for them.
 func (s *Swarm) ourExtensions() wire.IDs {
 	ids := wire.OurIDs(wire.DontHave, wire.UploadOnly, wire.UTPex)
 	if s.cfg.Private {
@@ -50,12 +50,10 @@ func (s *Swarm) ourExtensions() wire.IDs {
 	return ids
 }
 
-// theirExtensions takes a handshake of the extension protocol, the first or a later
-// one.
+// theirExtensions takes a handshake of the extension protocol, the first or a later one.
 func (s *Swarm) theirExtensions(p *peer, body []byte) {
 	if p.theirs.ext.Update(body) == nil && p.theirs.ext.Reqq > 0 {
-		// Some drop a request without a word when they have exactly as many as
-		// they said.
+		// Some clients silently drop requests when they hold exactly reqq of them.
 		p.download.window.SetMax(int(p.theirs.ext.Reqq - p.theirs.ext.Reqq/8))
 	}
 	if p.theirs.ext.YourIP.IsValid() && p.theirs.firstVote() {
@@ -68,8 +66,8 @@ func (s *Swarm) theirExtensions(p *peer, body []byte) {
 	}
 	s.partIfUseless(p)
 	if p.theirs.ext.Port != 0 && !p.dialled && !p.listens.IsValid() {
-		// It dialled us. Now we know its address as others would give it, and
-		// need not dial it.
+		// It dialled us. Now we know its address as others would name it, and need not dial
+		// it.
 		p.listensAt(addrWithPort(p.addr, p.theirs.ext.Port))
 		s.book.Add(s.now, peerbook.Incoming, p.listens, nil)
 		s.book.Connected(s.now, p.listens)

@@ -11,66 +11,66 @@ import (
 	"shoal/internal/value/why"
 )
 
-// The fast extension (BEP 6). Where both sides speak it, a choke leaves requests as they
-// are, and every request is answered exactly once: by a piece, or by a reject. Where one
-// does not, a choke discards requests, and there is no way to say no (BEP 3).
+// The fast extension (BEP 6). If both sides speak it, a choke leaves requests as they are,
+// and each request gets exactly one answer: a piece or a reject. Otherwise a choke discards
+// requests, and no message rejects one (BEP 3).
 //
-//	request --> is it had? is the peer unchoked, or the piece granted? --> queue --> piece
-//	                 no |                     no |            choke, cancel |
-//	                    +--------- reject -------+--------- reject ---------+
+//	request --> do we have it? is the peer unchoked, or the piece granted? --> queue --> piece
+//	                  no |                     no |             choke, cancel |
+//	                     +--------- reject -------+---------- reject ---------+
 
 const (
-	// grants is how many pieces a peer that has hardly anything may ask for while it is
-	// choked, as the BEP has it; but one in grantShare of a small torrent.
+	// grants is how many pieces a peer that has hardly any may request while it is choked, as
+	// BEP 6 suggests; in a small torrent one in grantShare.
 	grants     = 10
 	grantShare = 8
-	// grantBlocks is how many blocks one connection gets while it is choked, 512 KiB in
-	// all: enough to have something to trade. Pieces may be as large as one likes.
+	// grantBlocks is how many blocks one connection gets while it is choked, 512 KiB in all:
+	// enough to have something to trade. It bounds large pieces.
 	grantBlocks = 32
 
-	// maxAllowed and maxSuggested bound what is kept of the pieces that a peer allows
-	// and suggests; of suggestions the latest.
+	// maxAllowed and maxSuggested bound what we keep of the pieces that a peer allows and
+	// suggests; of the suggestions we keep the latest.
 	maxAllowed   = 128
 	maxSuggested = 16
 
-	// rejectPause is for how long a piece is not asked for again of a peer that rejected
-	// a block of it without choking us; so a request and a reject can't go round.
+	// rejectPause is how long we do not request a piece again from a peer that rejected a
+	// block of it without choking us. It keeps a request and a reject from looping.
 	rejectPause = 10 * time.Second
-	// starvesAfter is for how long we have nothing before we take what is allowed of a
-	// seed that has not passed everything on yet.
+	// starvesAfter is how long we have nothing before we request allowed pieces from a seed
+	// that has not yet passed everything on.
 	starvesAfter = 10 * time.Second
 
-	// maxRejects is how many rejects may come from a peer that does not choke us before
-	// it sends a block: more than were ever asked at once.
+	// maxRejects is how many rejects a peer that does not choke us may send without a block:
+	// more than we ever have outstanding.
 	maxRejects = 2 * maxLate
 )
 
-// fast is what is kept of a peer with which the fast extension is spoken (decision 0084).
+// fast is what we keep of a peer that speaks the fast extension (decision 0084).
 type fast struct {
-	// What it lets us have while it chokes us.
-	allowed *bitfield.Bitfield // nil: nothing
-	reach   *bitfield.Bitfield // what of that it has
+	// Pieces that we may request while it chokes us.
+	allowed *bitfield.Bitfield // nil: none
+	reach   *bitfield.Bitfield // allowed pieces that it has
 
-	// What it rejected although it does not choke us.
-	refused *bitfield.Bitfield // nil: nothing
-	willing *bitfield.Bitfield // what it has and did not reject
-	forgive mono.Time          // when it is asked again
-	rejects int                // since its last block
-	stray   int                // rejects of what it was not asked for
+	// Pieces that it rejected although it does not choke us.
+	refused *bitfield.Bitfield // nil: none
+	willing *bitfield.Bitfield // pieces that it has and did not reject
+	forgive mono.Time          // when we may request them again
+	rejects int                // rejects since its last block
+	stray   int                // rejects of requests that we did not make
 
-	suggested []uint32 // the latest last
+	suggested []uint32 // newest last
 
-	hinted *bitfield.Bitfield // what we suggested; nil: nothing
+	hinted *bitfield.Bitfield // pieces that we suggested; nil: none
 
-	// What we let it have while we choke it.
+	// Pieces that it may request while we choke it.
 	granted []uint32
-	starts  uint32 // with so many pieces it is no beginner any more
-	heard   bool   // it has said what it has
-	credit  int    // blocks it still gets that way
+	starts  uint32 // number of pieces at which its grants end: it can trade
+	heard   bool   // it has announced its pieces
+	credit  int    // blocks that it may still get while choked
 }
 
-// offers gives the pieces that p may be asked for now, nil for none: while it chokes us
-// those that it allows, else what it has, but for what it has just rejected.
+// offers returns the pieces that we may request from p now; nil: none. While it chokes us
+// these are the allowed ones that it has, else those that it has and did not just reject.
 func (p *peer) offers() *bitfield.Bitfield {
 	switch f := p.fast; {
 	case f == nil && p.theirs.choking:
@@ -85,7 +85,7 @@ func (p *peer) offers() *bitfield.Bitfield {
 	return p.theirs.have
 }
 
-// sees takes what the peer has, anew.
+// sees replaces what the peer has.
 func (f *fast) sees(have *bitfield.Bitfield) {
 	if f == nil {
 		return
@@ -106,7 +106,7 @@ func (f *fast) sees(have *bitfield.Bitfield) {
 	}
 }
 
-// gains takes note of one more piece that the peer has.
+// gains notes one more piece that the peer has.
 func (f *fast) gains(piece uint32) {
 	if f == nil {
 		return
@@ -119,7 +119,7 @@ func (f *fast) gains(piece uint32) {
 	}
 }
 
-// loses takes note that the peer has a piece no more.
+// loses notes that the peer no longer has a piece.
 func (f *fast) loses(piece uint32) {
 	if f != nil && f.reach != nil {
 		f.reach.Clear(piece)
@@ -129,14 +129,14 @@ func (f *fast) loses(piece uint32) {
 	}
 }
 
-// pardon forgets what was rejected.
+// pardon forgets what the peer rejected.
 func (f *fast) pardon() {
 	if f != nil {
 		f.refused, f.willing = nil, nil
 	}
 }
 
-// sayHave is the first message: what we have (BEP 3, BEP 6).
+// sayHave sends the first message: the pieces that we have (BEP 3, BEP 6).
 func (s *Swarm) sayHave(p *peer) {
 	have := s.picker.Bitfield()
 	if p.mask != nil {
@@ -162,7 +162,7 @@ func (s *Swarm) sayHave(p *peer) {
 	s.say(p, bytes, id.String(), r)
 }
 
-// theyHaveAll takes a have all, or a have none.
+// theyHaveAll takes a HAVE ALL or HAVE NONE.
 func (s *Swarm) theyHaveAll(p *peer, all bool) {
 	have := bitfield.New(s.cfg.Geometry.Pieces)
 	if all {
@@ -171,10 +171,10 @@ func (s *Swarm) theyHaveAll(p *peer, all bool) {
 	s.theySay(p, have)
 }
 
-// grant tells a peer that has hardly anything which pieces it may ask for while we choke
-// it, when it first says what it has. They are those that we and another one have: what
-// only we have is for those who pass it on, or a seed would hand the same few pieces to
-// everybody who comes at the same time.
+// grant tells a peer that has hardly anything which pieces it may request while we choke it,
+// when it first announces its pieces. These are pieces that we and another peer have. A piece
+// that only we have is for peers that pass it on: otherwise a seed would hand the same few
+// pieces to all peers that connect at the same time.
 func (s *Swarm) grant(p *peer) {
 	if p.fast == nil || p.fast.heard {
 		return
@@ -198,8 +198,8 @@ func (s *Swarm) isCommon(piece uint32) bool {
 	return slices.ContainsFunc(s.peers.bySlot, func(p *peer) bool { return p != nil && p.theirs.have.Has(piece) })
 }
 
-// mayHave reports whether p gets a block of that piece while it is choked, and counts it
-// as given. A peer that has as many pieces as are granted can trade (BEP 6).
+// mayHave reports whether p gets a block of that piece while it is choked, and charges it to
+// the peer's credit. A peer that has as many pieces as we grant can trade (BEP 6).
 func (s *Swarm) mayHave(p *peer, piece uint32) bool {
 	f := p.fast
 	if f == nil || f.credit == 0 || p.theirs.have.Count() >= f.starts || !slices.Contains(f.granted, piece) {
@@ -209,7 +209,7 @@ func (s *Swarm) mayHave(p *peer, piece uint32) bool {
 	return true
 }
 
-// reject answers a request that is not served.
+// reject answers a request that we do not serve.
 func (s *Swarm) reject(p *peer, ref block.Ref, w why.Why) {
 	if p.fast == nil {
 		return
@@ -217,8 +217,8 @@ func (s *Swarm) reject(p *peer, ref block.Ref, w why.Why) {
 	s.say(p, wire.AppendReject(p.out.bytes, ref), "reject", onBlock(w, ref))
 }
 
-// clearQueue does to the requests that wait what a choke does, which was said just now:
-// all are dropped, and with the fast extension rejected, but for what is granted.
+// clearQueue applies a choke that we just sent to the waiting requests: it drops all of them,
+// and with the fast extension rejects those that are not granted.
 func (s *Swarm) clearQueue(p *peer) {
 	if p.fast == nil {
 		p.upload.queue.clear()
@@ -233,8 +233,8 @@ func (s *Swarm) clearQueue(p *peer) {
 	})
 }
 
-// cancelled takes a cancel. With the fast extension the request is answered all the
-// same; what the writer has goes out.
+// cancelled takes a cancel. With the fast extension we still answer the request; blocks that
+// the writer has go out.
 func (s *Swarm) cancelled(p *peer, ref block.Ref) {
 	p.upload.queue.filter(func(r block.Ref) bool {
 		if r != ref {
@@ -246,16 +246,16 @@ func (s *Swarm) cancelled(p *peer, ref block.Ref) {
 	})
 }
 
-// theyReject takes a reject: the block is free for others. Why it was rejected is not
-// said, so the piece is left alone for a while where this peer is concerned.
+// theyReject takes a reject: the block is free for others. The message has no reason, so we
+// do not request this piece from this peer for a while.
 func (s *Swarm) theyReject(p *peer, ref block.Ref) {
 	f := p.fast
 	if _, late := p.download.late.take(ref); late {
-		return // it was taken back, and this is the answer
+		return // we had withdrawn the request, and this is the answer
 	}
 	r, asked := p.download.requests.take(ref)
 	if !asked {
-		// BEP 6: SHOULD close. After time-outs answers come twice from some.
+		// BEP 6: SHOULD close. After timeouts some clients answer twice.
 		if f.stray++; f.stray > maxUnasked {
 			s.drop(p, why.Protocol, "it rejects what it was not asked for")
 		}
@@ -266,7 +266,7 @@ func (s *Swarm) theyReject(p *peer, ref block.Ref) {
 	p.download.window.Lost(s.now)
 	s.touch(p)
 	if r.owed {
-		return // the answer to what was taken back: now it can be asked for again
+		return // this answers the withdrawn request: now we can send a new one
 	}
 	if p.theirs.choking {
 		if f.allowed != nil && f.allowed.Clear(ref.Piece) {
@@ -287,7 +287,7 @@ func (s *Swarm) theyReject(p *peer, ref block.Ref) {
 	f.willing.Clear(ref.Piece)
 }
 
-// theyAllow takes an allowed fast. It does not say that the peer has the piece.
+// theyAllow takes an ALLOWED FAST. It does not imply that the peer has the piece.
 func (s *Swarm) theyAllow(p *peer, piece uint32) {
 	f := p.fast
 	if f.allowed == nil {
@@ -303,8 +303,8 @@ func (s *Swarm) theyAllow(p *peer, piece uint32) {
 	}
 }
 
-// theySuggest takes a suggest: among pieces that are about as rare, the picker takes
-// this one.
+// theySuggest takes a SUGGEST: among pieces of about the same rarity the picker takes this
+// one.
 func (s *Swarm) theySuggest(p *peer, piece uint32) {
 	f := p.fast
 	if !s.picker.Lacks(piece) || slices.Contains(f.suggested, piece) {
@@ -317,8 +317,8 @@ func (s *Swarm) theySuggest(p *peer, piece uint32) {
 	s.picker.Suggest(p.slot, f.suggested)
 }
 
-// tickFast has a peer be asked again for what it rejected a while ago, and for what it
-// allows when nothing else has come.
+// tickFast requests again what a peer rejected a while ago, and requests what it allows when
+// nothing else has come.
 func (s *Swarm) tickFast(p *peer) {
 	f := p.fast
 	if f != nil && p.theirs.choking && f.reach != nil && s.picker.HaveCount() == 0 && p.download.requests.len() == 0 {

@@ -5,14 +5,14 @@ import (
 	"shoal/internal/value/why"
 )
 
-// files is whether the torrent's files can be used.
+// files is whether we can use the torrent's files.
 //
 //shoal:part
 type files struct {
-	held         bool // they take nothing
+	held         bool // writes fail
 	heldAt       mono.Time
-	heldLong     bool // for so long that peers know
-	suspended    bool // they can't be used, or the torrent is not to run
+	heldLong     bool // held for kindAfter: peers know that we want nothing
+	suspended    bool // the files can't be used, or the torrent must not run
 	suspendedFor why.Why
 }
 

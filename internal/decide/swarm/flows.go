@@ -5,8 +5,8 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// flows are the payload bytes of a torrent: decisions go by the slow meters, people by the
-// others. Most torrents never move a byte and have a nil one.
+// flows measure the payload of a torrent: decisions use the slow meters, displays the others
+// (decision 0146). Most torrents never move a byte and have a nil flows.
 type flows struct {
 	down, up         meter.Flow
 	slowDown, slowUp meter.Meter
@@ -22,7 +22,7 @@ type traffic struct {
 
 func (t *traffic) waste(bytes int64) { t.wasted += bytes }
 
-// cameDown counts bytes that peers and web seeds sent.
+// cameDown counts payload bytes from peers and web seeds.
 func (s *Swarm) cameDown(n int64) {
 	if s.traffic.flows == nil {
 		s.traffic.flows = new(flows)
@@ -31,7 +31,7 @@ func (s *Swarm) cameDown(n int64) {
 	s.traffic.flows.slowDown.Add(s.now, n)
 }
 
-// wentUp counts bytes that peers were sent.
+// wentUp counts payload bytes sent to peers.
 func (s *Swarm) wentUp(n int64) {
 	if s.traffic.flows == nil {
 		s.traffic.flows = new(flows)
@@ -40,7 +40,7 @@ func (s *Swarm) wentUp(n int64) {
 	s.traffic.flows.slowUp.Add(s.now, n)
 }
 
-// Moved gives the payload bytes of this run. It costs next to nothing.
+// Moved returns the payload bytes of this run. It is cheap.
 func (s *Swarm) Moved() (downloaded, uploaded int64) {
 	if s.traffic.flows == nil {
 		return 0, 0
@@ -48,14 +48,14 @@ func (s *Swarm) Moved() (downloaded, uploaded int64) {
 	return s.traffic.flows.down.Total(), s.traffic.flows.up.Total()
 }
 
-// Rates are those of a torrent, in bytes a second.
+// Rates are the rates of a torrent, in bytes a second.
 type Rates struct {
-	Down, Up float64 // over the last few seconds; 0 for what is complete, or rests
+	Down, Up float64 // over the last few seconds; Down is 0 when complete or idle, Up when idle
 
-	// Mean is Down over the last half minute in which bytes came: when the rest is there
-	// follows from it.
+	// Mean is Down over the last half minute in which bytes came: the remaining time follows
+	// from it.
 	Mean     float64
-	LastDown mono.Time // when the latest byte came; zero before the first
+	LastDown mono.Time // time of the latest byte; zero: none yet
 	LastUp   mono.Time
 
 	SlowDown, SlowUp float64 // over twenty seconds, for decisions
@@ -64,8 +64,8 @@ type Rates struct {
 // Flowing reports whether any rate falls while nothing happens.
 func (r *Rates) Flowing() bool { return r.Down > 0 || r.Up > 0 || r.SlowDown > 0 || r.SlowUp > 0 }
 
-// rates returns the rates of now. What came before a torrent was complete says nothing of
-// what comes.
+// rates returns the current rates. A complete torrent has no download rate: what came before
+// says nothing about what will come.
 func (s *Swarm) rates(now mono.Time) (r Rates) {
 	f := s.traffic.flows
 	if f == nil {
@@ -82,7 +82,7 @@ func (s *Swarm) rates(now mono.Time) (r Rates) {
 	return r
 }
 
-// lateUp is the rate of the upload over twenty seconds.
+// lateUp returns the upload rate over twenty seconds.
 func (s *Swarm) lateUp() float64 {
 	if s.traffic.flows == nil {
 		return 0

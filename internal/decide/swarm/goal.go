@@ -1,16 +1,16 @@
 package swarm
 
-// goal is what was told of what the torrent wants: peers, trackers and the engine hear of
-// changes only.
+// goal is what we last reported of the torrent's goal: peers, trackers and the engine learn
+// of changes only.
 //
 //shoal:part
 type goal struct {
 	completed bool // the engine knows that the torrent is complete
 	seeking   bool // peers know that we want something
-	fetching  bool // trackers hear of the last piece: one was missing when the torrent began
+	fetching  bool // trackers get "completed" for the last piece: one was missing when the torrent began
 }
 
-// begins starts over with what is true now: what was complete at the start is not news.
+// begins starts over with the current state: completeness at the start is not news.
 func (g *goal) begins(complete, needs, missing bool) {
 	g.rebase(complete, needs)
 	g.fetching = missing

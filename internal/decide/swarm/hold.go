@@ -6,10 +6,10 @@ import (
 	"shoal/internal/value/why"
 )
 
-// Hold says that the torrent's files take nothing at the moment, or take it again.
-// While it lasts nothing is asked for, what is on its way is taken back, and what
-// comes all the same is dropped: peers are kept, and served what is had. When it lasts,
-// peers are told that we want nothing, so that their slots are not idle (decision 0073).
+// Hold pauses or resumes requests while the disk can't accept writes. While held we request
+// nothing, withdraw what is in flight and discard what arrives all the same; we keep the
+// peers and serve what we have. After kindAfter we send NOT INTERESTED, so that peers use our
+// slots for others (decision 0073).
 func (s *Swarm) Hold(now mono.Time, on bool) {
 	s.now = now
 	if s.files.held == on || s.stopped {
@@ -37,7 +37,7 @@ func (s *Swarm) Hold(now mono.Time, on bool) {
 	}
 }
 
-// tickHeld tells peers when the files have taken nothing for long.
+// tickHeld tells peers when writes have failed for kindAfter.
 func (s *Swarm) tickHeld() {
 	switch at := s.files.heldAt.Add(kindAfter); {
 	case !s.files.held || s.files.heldLong:
@@ -51,10 +51,9 @@ func (s *Swarm) tickHeld() {
 	}
 }
 
-// Suspend says that the torrent's files are not to be used at all, or again. While
-// it lasts the swarm is empty: every peer is dropped, none is taken, dialled or
-// looked for, and trackers are told that we are gone. What is had is remembered.
-// What was begun is not: its blocks are lost.
+// Suspend empties or revives the swarm when the torrent's files can't be used at all. While
+// suspended it drops every peer, takes, dials and seeks none, and tells trackers "stopped".
+// It remembers verified pieces and loses the blocks of started ones.
 func (s *Swarm) Suspend(now mono.Time, on bool) { s.SuspendFor(now, on, outOrBack(on)) }
 
 // SuspendFor is Suspend for another reason than the files.
@@ -91,9 +90,9 @@ func (s *Swarm) SuspendFor(now mono.Time, on bool, reason why.Why) {
 	s.next = mono.Never
 }
 
-// Regained says that a piece is had after all, without having been fetched: it was
-// on disk, and could not be read before. Peers are told of it like of any other; what
-// was begun of it is given up, and nobody is blamed for what it was.
+// Regained says that we have a piece without fetching it: it was on disk, and could not be
+// read before. We announce it like any other, drop what was started of it, and blame no peer
+// for that.
 func (s *Swarm) Regained(now mono.Time, piece uint32) {
 	s.now = now
 	if piece >= s.cfg.Geometry.Pieces || s.picker.Have(piece) {
@@ -108,7 +107,7 @@ func (s *Swarm) Regained(now mono.Time, piece uint32) {
 	s.had(piece)
 }
 
-// takeBackPiece gives up every request in flight to p for blocks of one piece.
+// takeBackPiece withdraws every request in flight to p for blocks of one piece.
 func (s *Swarm) takeBackPiece(p *peer, piece uint32) {
 	for i := 0; i < p.download.requests.len(); {
 		ref := p.download.requests.live()[i].ref
@@ -122,7 +121,7 @@ func (s *Swarm) takeBackPiece(p *peer, piece uint32) {
 	}
 }
 
-// idle reports whether nothing is to be done at all.
+// idle reports whether the swarm is stopped or suspended: it has nothing to do.
 func (s *Swarm) idle() bool { return s.stopped || s.files.suspended }
 
 func outOrBack(out bool) why.Why {

@@ -5,9 +5,9 @@ import (
 	"shoal/internal/value/why"
 )
 
-// theirPunch takes a ut_holepunch message (BEP 55). We announce no id for it, since
-// we can't dial at a given moment from the port that we listen at; who sends one all
-// the same and wants us for a relay is told so, if it understands the answer.
+// theirPunch takes a ut_holepunch message (BEP 55). We announce no id for it, since we can't
+// dial at a given moment from the port on which we listen. A peer that asks us to relay gets
+// an error message if it announces an id for the answer.
 func (s *Swarm) theirPunch(p *peer, body []byte) error {
 	m, err := wire.ParsePunch(body)
 	if err != nil || m.Type != wire.PunchRendezvous || !p.theirs.ext.IDs.Speaks(wire.Holepunch) {

@@ -18,35 +18,35 @@ import (
 	"shoal/metainfo"
 )
 
-// A swarm may begin with nothing but an info-hash (BEP 9). It looks for peers, dials,
-// and speaks the extension protocol as ever; but it has no pieces, so whatever is about
-// pieces is only remembered, in early, and the metadata is fetched. Known makes it a
-// swarm like any other, with its connections.
+// A swarm may begin with only an info-hash (BEP 9). It seeks peers, dials them and speaks the
+// extension protocol as usual, and fetches the metadata. Without the metadata it has no
+// pieces, so it only remembers in early what peers announce about pieces. Known makes it a
+// normal swarm and keeps its connections.
 //
-//	bare: no metadata --(effect Metadata)--> bare: files are opened --(Known)--> any other
+//	bare: no metadata --(effect Metadata)--> bare: files are opened --(Known)--> normal
 
-// leftUnknown is what trackers are told to be missing while the size is not known: 0
-// would be a seed, who gets no seeds.
+// leftUnknown is what we announce to trackers as left while the size is unknown: 0 would mean
+// a seed, and trackers send no seeds to a seed.
 const leftUnknown = 16384
 
-// magnet is what a swarm has while it has no metadata (decision 0088).
+// magnet is the state of a swarm without metadata (decision 0088).
 type magnet struct {
-	fetch *metadata.Machine // nil once the metadata is there
-	raw   []byte            // the metadata
+	fetch *metadata.Machine // nil once the metadata is here
+	raw   []byte            // the metadata; nil until then
 }
 
-// early is what a peer said of its pieces before it was known how many there are.
-// However it is said, it is kept as one bit a piece.
+// early is what a peer announced about its pieces before we know how many there are: one bit
+// a piece, whatever message announced it.
 type early struct {
 	all   bool
-	exact bool // bits is a bitfield as it came, so its length counts
+	exact bool // bits is a bitfield as received, so its length counts
 	bits  []byte
 }
 
-// Bare reports whether the metadata is still missing, or Known has not been called.
+// Bare reports whether the metadata is still missing, or Known was not yet called.
 func (s *Swarm) Bare() bool { return s.bare != nil }
 
-// Metadata gives the metadata that the effect of that name tells of.
+// Metadata returns the metadata that the Metadata effect announces.
 func (s *Swarm) Metadata() []byte {
 	if s.bare == nil {
 		return s.cfg.Metadata
@@ -54,8 +54,8 @@ func (s *Swarm) Metadata() []byte {
 	return s.bare.raw
 }
 
-// Fetched says how much of the metadata has come, and how large it is, as far as peers
-// are to be believed; for showing.
+// Fetched returns how much of the metadata we have, and its size as peers claim it, for
+// display.
 func (s *Swarm) Fetched() metadata.Progress {
 	if s.bare == nil || s.bare.fetch == nil {
 		n := int64(len(s.Metadata()))
@@ -64,7 +64,7 @@ func (s *Swarm) Fetched() metadata.Progress {
 	return s.bare.fetch.Progress()
 }
 
-// before takes a message of a peer while it is not known what there is.
+// before takes a message of a peer while the metadata is unknown.
 func (s *Swarm) before(p *peer, m wire.Message, b *block.Block) {
 	e := p.theirs.beforeMetadata()
 	switch m.ID {
@@ -97,28 +97,28 @@ func (s *Swarm) before(p *peer, m wire.Message, b *block.Block) {
 	}
 }
 
-// set takes one more piece.
+// set adds one piece.
 func (e *early) set(piece uint32) {
 	if e.all {
 		return
 	}
 	if n := int(piece/8) + 1; n > len(e.bits) {
 		if e.exact {
-			return // out of its own range; found out when the range is known
+			return // beyond its own bitfield; Known rejects the peer if that is too short
 		}
 		e.bits = append(e.bits, make([]byte, n-len(e.bits))...)
 	}
 	e.bits[piece/8] |= 0x80 >> (piece % 8)
 }
 
-// lost takes a piece back (BEP 54).
+// lost removes a piece (BEP 54).
 func (e *early) lost(piece uint32) {
 	if e != nil && int(piece/8) < len(e.bits) {
 		e.bits[piece/8] &^= 0x80 >> (piece % 8)
 	}
 }
 
-// pieces gives the set that was said, now that it is known how many there are.
+// pieces returns the announced set, now that we know how many pieces there are.
 func (e *early) pieces(n uint32) (*bitfield.Bitfield, error) {
 	have := bitfield.New(n)
 	switch {
@@ -135,7 +135,7 @@ func (e *early) pieces(n uint32) (*bitfield.Bitfield, error) {
 	return have, nil
 }
 
-// fetchFrom tells the machine that fetches what a peer says of the metadata.
+// fetchFrom tells the metadata machine what a peer announces about the metadata.
 func (s *Swarm) fetchFrom(p *peer) {
 	if s.bare == nil || s.bare.fetch == nil {
 		return
@@ -148,7 +148,7 @@ func (s *Swarm) fetchFrom(p *peer) {
 	s.fetchMore()
 }
 
-// fetchMore does what the machine that fetches the metadata decided.
+// fetchMore does what the metadata machine decided.
 func (s *Swarm) fetchMore() {
 	f := s.bare.fetch
 	for acts := slices.Clone(f.Take()); len(acts) > 0; acts = slices.Clone(f.Take()) {
@@ -179,7 +179,7 @@ func (s *Swarm) fetchMore() {
 	}
 }
 
-// tickFetch does what is due of fetching the metadata.
+// tickFetch does what is due in fetching the metadata.
 func (s *Swarm) tickFetch() {
 	if s.bare == nil || s.bare.fetch == nil {
 		return
@@ -190,19 +190,18 @@ func (s *Swarm) tickFetch() {
 	s.fetchMore()
 }
 
-// allowed are the sources of peers of a private torrent.
+// allowed are the sources of peers that a private torrent may use.
 const allowed = peerbook.Manual | peerbook.Tracker
 
-// Private says that the torrent turned out to be private, when its metadata came
-// (BEP 27): from now on its peers come from its trackers and from the user alone, and
-// those that may not are dropped (decision 0090).
+// Private says that the received metadata made the torrent private (BEP 27): from now on its
+// peers come from its trackers and the user alone, and we drop the others (decision 0090).
 func (s *Swarm) Private(now mono.Time) {
 	s.now = now
 	s.cfg.Private = true
 	s.search.at = mono.Never
 	for p := range s.peers.all() {
-		// Who dialled us may have our address from anywhere. It finds us again through
-		// the tracker if it may.
+		// A peer that dialled us may have our address from anywhere. If it belongs to the
+		// torrent, it finds us again through the tracker.
 		if !p.dialled || s.book.Sources(p.addr)&allowed == 0 {
 			s.drop(p, why.Private, "")
 		}
@@ -210,7 +209,7 @@ func (s *Swarm) Private(now mono.Time) {
 	for p := range s.peers.all() {
 		p.theirs.endPex()
 	}
-	// order does not show: each is looked at by itself
+	// order does not show: each dial is looked at by itself
 	for addr, d := range s.dials {
 		d.foreign = s.book.Sources(addr)&allowed == 0
 		s.dials[addr] = d
@@ -218,18 +217,18 @@ func (s *Swarm) Private(now mono.Time) {
 	s.book.Keep(allowed)
 }
 
-// Known is what a swarm is told that began with an info-hash, once its metadata came and
-// its files were looked at.
+// Known is what a swarm that began with an info-hash learns once its metadata is here and its
+// files were examined.
 type Known struct {
 	Geometry   metainfo.Geometry
-	Have       *bitfield.Bitfield // taken over
+	Have       *bitfield.Bitfield // verified pieces; the Swarm takes it over
 	Metadata   []byte
 	Priorities []uint8               // as in SetPriorities
 	Web        func() webplan.Config // as in Config
 }
 
-// Known makes a swarm like any other of one that began with an info-hash. Its peers
-// stay, and what they said of their pieces counts from now on.
+// Known turns a swarm that began with an info-hash into a normal one. Its peers stay, and the
+// pieces that they announced count from now on.
 func (s *Swarm) Known(now mono.Time, k Known) {
 	s.now = now
 	if s.bare == nil {

@@ -12,14 +12,13 @@ import (
 	"shoal/internal/value/why"
 )
 
-// Message takes one message of a peer. For a piece, b holds the block; it is
-// given on with a Store or a Discard effect. The connection has checked the
-// message with wire.Bounds.
+// Message takes one message from a peer. For a piece, b holds the block; Message passes it on
+// in a Store or Discard effect. The connection has checked the message with wire.Bounds.
 func (s *Swarm) Message(now mono.Time, key PeerKey, m wire.Message, b *block.Block) {
 	s.now = now
 	p := s.peers.byKey[key]
 	if p == nil {
-		// Dropped while the message was on its way.
+		// We dropped the peer while the message was on its way.
 		if m.ID == wire.Piece {
 			s.effect(Effect{Kind: Discard, Block: b})
 		}
@@ -96,7 +95,7 @@ func (s *Swarm) theyHave(p *peer, piece uint32) {
 	if p.mask != nil && p.mask.told.Has(piece) {
 		p.mask.lacks--
 		p.mask.lapsed = false
-		s.useBegins(p) // it has fetched what we dealt to it
+		s.useBegins(p) // it has fetched a piece that we dealt to it
 	}
 	if s.picker.Lacks(piece) {
 		p.download.oneMore()
@@ -106,9 +105,8 @@ func (s *Swarm) theyHave(p *peer, piece uint32) {
 	s.partIfUseless(p)
 }
 
-// theirBitfield takes a bitfield, whenever it comes: deployed clients send it
-// after other messages, or again. Availability stays exact because the old set
-// is taken out as the new one goes in.
+// theirBitfield takes a bitfield at any time: deployed clients send it after other messages,
+// or again. Availability stays exact because the old set is removed as the new one is added.
 func (s *Swarm) theirBitfield(p *peer, body []byte) {
 	have, err := bitfield.FromWire(body, s.cfg.Geometry.Pieces)
 	if err != nil {
@@ -118,7 +116,7 @@ func (s *Swarm) theirBitfield(p *peer, body []byte) {
 	s.theySay(p, have)
 }
 
-// theySay takes a set of pieces in place of what a peer had.
+// theySay replaces the peer's set of pieces.
 func (s *Swarm) theySay(p *peer, have *bitfield.Bitfield) {
 	s.withdrawn(p, have)
 	s.picker.PeerBits(p.theirs.have, have)
@@ -138,7 +136,7 @@ func (s *Swarm) theySay(p *peer, have *bitfield.Bitfield) {
 	s.partIfUseless(p)
 }
 
-// withdrawn takes back what was asked of pieces that a peer says it has no more.
+// withdrawn cancels the requests for pieces that a peer says it no longer has.
 func (s *Swarm) withdrawn(p *peer, have *bitfield.Bitfield) {
 	for i := 0; i < p.download.requests.len(); {
 		ref := p.download.requests.live()[i].ref
@@ -152,8 +150,7 @@ func (s *Swarm) withdrawn(p *peer, have *bitfield.Bitfield) {
 	}
 }
 
-// partIfUseless ends the connection with a peer that has nothing to give and
-// nothing to take.
+// partIfUseless marks a peer for dropping when neither side can gain anything from the other.
 func (s *Swarm) partIfUseless(p *peer) {
 	if s.useless(p) {
 		s.peers.toPart(p)

@@ -19,7 +19,7 @@ func (s *Swarm) theirMetadata(p *peer, body []byte) error {
 		return nil
 	}
 	if s.bare == nil || s.bare.fetch == nil {
-		return nil // late, or of the wrong torrent
+		return nil // the message is late, or we already have the metadata
 	}
 	switch key := metadata.Key(p.key); m.Type {
 	case wire.MetadataData:
@@ -31,8 +31,9 @@ func (s *Swarm) theirMetadata(p *peer, body []byte) error {
 	return nil
 }
 
-// metaBytes is the size of the metadata as peers are told it; 0 when it is not served.
-// That of a private torrent is not: whoever may have it has it from the tracker's site.
+// metaBytes returns the metadata size that we announce to peers; 0: we do not serve it. We do
+// not serve that of a private torrent: its users have it from the tracker's site (decision
+// 0090).
 func (s *Swarm) metaBytes() int64 {
 	if s.cfg.Private {
 		return 0
@@ -40,11 +41,11 @@ func (s *Swarm) metaBytes() int64 {
 	return int64(len(s.cfg.Metadata))
 }
 
-// metadataRequested takes a request for a part of the metadata. Every request is
-// answered: what can't be served is rejected, so that nobody waits for it.
+// metadataRequested takes a request for a part of the metadata. It answers every request: it
+// rejects what we can't serve, so that no peer waits.
 func (s *Swarm) metadataRequested(p *peer, piece uint32) {
 	if !p.theirs.ext.IDs.Speaks(wire.UTMetadata) {
-		p.theirs.notUnderstood() // it can't be answered
+		p.theirs.notUnderstood() // we have no id to answer it with
 		return
 	}
 	if int64(piece)*wire.MetadataPiece >= s.metaBytes() {
@@ -71,7 +72,7 @@ func (s *Swarm) tickParts(p *peer) {
 		from := int64(piece) * wire.MetadataPiece
 		if from >= s.metaBytes() || !p.theirs.ext.IDs.Speaks(wire.UTMetadata) {
 			p.upload.parts.Sent(1)
-			continue // it is private now, or switched off
+			continue // the torrent is private now, or the peer switched ut_metadata off
 		}
 		raw := s.cfg.Metadata
 		m := wire.Metadata{
@@ -102,7 +103,7 @@ func (s *Swarm) sayMetadata(p *peer, m wire.Metadata, w why.Why) {
 	s.say(p, wire.AppendMetadata(p.out.bytes, p.theirs.ext.IDs[wire.UTMetadata], m), what, r)
 }
 
-// noteMetadata puts a ut_metadata message into words, and its piece into r.
+// noteMetadata returns the trace words of a ut_metadata message, and puts its piece into r.
 func noteMetadata(r *trace.Record, body []byte) string {
 	m, err := wire.ParseMetadata(body)
 	if err != nil {

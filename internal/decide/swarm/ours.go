@@ -5,7 +5,7 @@ import (
 	"shoal/internal/value/why"
 )
 
-// ours is what we have told a peer.
+// ours is what we have announced to a peer.
 //
 //shoal:part
 type ours struct {

@@ -6,16 +6,16 @@ import (
 	"shoal/internal/value/trace"
 )
 
-// outgoing is what a peer is sent with the next flush.
+// outgoing is what the next flush sends to a peer.
 //
 //shoal:part
 type outgoing struct {
 	bytes    []byte      // whole messages
 	blocks   []block.Ref // for the writer, after bytes
-	parts    [][]byte    // of the metadata, between the two
-	takeBack bool        // the writer drops what it has before bytes
-	dirty    bool        // on the list of peers to flush
-	gone     bool        // not a peer any more
+	parts    [][]byte    // messages with parts of the metadata, sent between the two
+	takeBack bool        // the writer drops what it has before it sends bytes
+	dirty    bool        // the peer is on the list of peers to flush
+	gone     bool        // the connection has ended
 	lastSent mono.Time
 }
 
@@ -36,7 +36,7 @@ func (s *Swarm) touch(p *peer) {
 	}
 }
 
-// flush returns what goes out now, and whether there is anything. It is valid until flushed.
+// flush returns what to send now, and whether there is anything. It is valid until flushed.
 func (o *outgoing) flush(now mono.Time) (out Out, any bool) {
 	o.dirty = false
 	if o.gone || len(o.bytes) == 0 && len(o.parts) == 0 && len(o.blocks) == 0 {
@@ -46,7 +46,7 @@ func (o *outgoing) flush(now mono.Time) (out Out, any bool) {
 	return Out{Bytes: o.bytes, Parts: o.parts, Uploads: o.blocks, TakeBack: o.takeBack}, true
 }
 
-// flushed keeps the buffers for what comes next.
+// flushed empties the buffers and keeps their memory.
 func (o *outgoing) flushed() {
 	o.parts, o.takeBack = nil, false
 	o.bytes = o.bytes[:0]
@@ -57,7 +57,7 @@ func (o *outgoing) upload(refs []block.Ref) { o.blocks = append(o.blocks, refs..
 
 func (o *outgoing) part(message []byte) { o.parts = append(o.parts, message) }
 
-// takeBackBlocks drops the blocks that the writer has and has not written.
+// takeBackBlocks drops the blocks that the writer has not written yet.
 func (o *outgoing) takeBackBlocks() { o.takeBack = true }
 
 func (o *outgoing) keptAlive(now mono.Time) { o.lastSent = now }

@@ -12,7 +12,7 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// peer is one remote client with which a connection is open.
+// peer is one remote client with an open connection.
 type peer struct {
 	identity
 
@@ -22,22 +22,22 @@ type peer struct {
 	upload   upload
 	out      outgoing
 	trust    trust
-	fast     *fast   // nil: one side does not speak the fast extension
-	mask     *masked // nil: it knows what we have
+	fast     *fast   // nil: one side lacks the fast extension
+	mask     *masked // what a super-seeded peer knows of us; nil: it knows what we have
 }
 
-// identity is which client it is and how the connection was made.
+// identity is the client and how the connection came about.
 //
 //shoal:part
 type identity struct {
 	key      PeerKey
 	slot     picker.Peer
 	addr     netip.AddrPort // the other end of the connection
-	listens  netip.AddrPort // where it listens if it dialled us; invalid: unknown
+	listens  netip.AddrPort // where it listens, if it dialled us; invalid: unknown
 	id       [20]byte       // peer id
-	dialled  bool           // by us
+	dialled  bool           // we dialled it
 	reserved wire.Reserved
-	fresh    bool // its address was not connected lately
+	fresh    bool // its address was not connected recently
 	joined   mono.Time
 }
 
@@ -48,21 +48,21 @@ func (i *identity) listensAt(addr netip.AddrPort) { i.listens = addr }
 // complete reports whether the peer has every piece.
 func (p *peer) complete() bool { return p.theirs.have.All() }
 
-// request is one block asked of a peer.
+// request is one block that we requested from a peer.
 type request struct {
 	ref     block.Ref
 	at      mono.Time
-	excused time.Duration // by then
-	passed  int           // later requests that were answered before it
+	excused time.Duration // total excused delay when it was sent, see ration
+	passed  int           // later requests that the peer answered first
 
-	// owed says that it was not sent: an earlier one for the block is still to be answered,
-	// which was taken back. at is when that was sent.
+	// owed says that we did not send the request: the peer must still answer an earlier one
+	// for the same block, which we withdrew. at is when we sent that one.
 	owed   bool
-	giveUp mono.Time // when an answer to what was taken back is not waited for any more
+	giveUp mono.Time // when we stop waiting for the answer to the withdrawn request
 }
 
-// requests holds requests, oldest first. Peers answer nearly
-// always in order, so a look-up mostly ends at the first entry.
+// requests holds requests, oldest first. Peers nearly always answer in order, so a look-up
+// mostly ends at the first entry.
 type requests struct {
 	items []request
 	head  int
@@ -78,7 +78,7 @@ func (q *requests) push(r request) {
 	q.items = append(q.items, r)
 }
 
-// take removes the request for ref and gives it.
+// take removes the request for ref and returns it.
 func (q *requests) take(ref block.Ref) (request, bool) {
 	live := q.items[q.head:]
 	for i, r := range live {
@@ -104,7 +104,7 @@ func (q *requests) oldest() (request, bool) {
 	return q.items[q.head], true
 }
 
-// pop removes the oldest.
+// pop removes the oldest request.
 func (q *requests) pop() {
 	if q.head++; q.head == len(q.items) {
 		q.clear()
@@ -115,7 +115,7 @@ func (q *requests) live() []request { return q.items[q.head:] }
 
 func (q *requests) clear() { q.items, q.head = q.items[:0], 0 }
 
-// uploads holds the blocks that a peer asked for, oldest first.
+// uploads holds the blocks that a peer requested, oldest first.
 type uploads struct {
 	items []block.Ref
 	head  int
@@ -131,7 +131,7 @@ func (q *uploads) push(r block.Ref) {
 	q.items = append(q.items, r)
 }
 
-// pop gives up to n of the oldest, valid until the next push.
+// pop removes and returns up to n of the oldest, valid until the next push.
 func (q *uploads) pop(n int) []block.Ref {
 	n = min(n, q.len())
 	out := q.items[q.head : q.head+n]
@@ -139,7 +139,7 @@ func (q *uploads) pop(n int) []block.Ref {
 	return out
 }
 
-// filter keeps those of which keep says so.
+// filter keeps the blocks for which keep returns true.
 func (q *uploads) filter(keep func(block.Ref) bool) {
 	kept := q.items[:q.head]
 	for _, r := range q.items[q.head:] {
@@ -152,8 +152,8 @@ func (q *uploads) filter(keep func(block.Ref) bool) {
 
 func (q *uploads) clear() { q.items, q.head = q.items[:0], 0 }
 
-// newPeer returns a peer of which we know what its handshake says: each side chokes the other
-// and has no interest (BEP 3).
+// newPeer returns a peer as its handshake describes it: each side chokes the other and is not
+// interested (BEP 3).
 func newPeer(now mono.Time, key PeerKey, a Arrival, fresh bool, pieces uint32) *peer {
 	return &peer{
 		identity: identity{

@@ -17,15 +17,15 @@ import (
 
 // Arrival is a connection whose handshakes are done.
 type Arrival struct {
-	Addr      netip.AddrPort // the other end
-	Dialled   bool           // by us, after a Dial effect for Addr
-	Handshake wire.Handshake // theirs
+	Addr      netip.AddrPort // remote address
+	Dialled   bool           // we dialled it, after a Dial effect for Addr
+	Handshake wire.Handshake // handshake of the peer
 }
 
-// Joined takes a connection that has done its handshakes. What must not be is
-// dropped: ourselves, a second connection to the same peer, a peer that is not
-// the one promised, one that is banned, one too many. A peer that stays is told
-// what we have. The handshake that we sent has the bit of the fast extension.
+// Joined takes a connection whose handshakes are done. It drops ourselves, a second
+// connection to the same peer, a peer with another id than the tracker promised, a banned
+// address, and a connection above the limit. A peer that stays gets our pieces. The handshake
+// that we sent has the bit of the fast extension.
 func (s *Swarm) Joined(now mono.Time, key PeerKey, a Arrival) {
 	s.now = now
 	p := newPeer(now, key, a, !s.book.SeenRecently(now, a.Addr), s.cfg.Geometry.Pieces)
@@ -70,8 +70,8 @@ func (s *Swarm) Joined(now mono.Time, key PeerKey, a Arrival) {
 	}
 }
 
-// noteHandshakes records both handshakes, in the order in which they were sent:
-// whoever dialled spoke first.
+// noteHandshakes records both handshakes in the order in which they were sent: the side that
+// dialled sends first.
 func (s *Swarm) noteHandshakes(p *peer, dialled why.Why) {
 	theirs := trace.Record{Piece: trace.No, Block: trace.No, Text: wire.ClientName(p.id)}
 	if !p.dialled {
@@ -83,10 +83,10 @@ func (s *Swarm) noteHandshakes(p *peer, dialled why.Why) {
 	s.note(trace.Received, trace.Peer, p, "handshake", theirs)
 }
 
-// collapse decides which of two connections to the same peer stays. Both sides
-// must come to the same answer: of two connections in opposite directions the
-// one that the larger peer id dialled stays; of two in the same direction the
-// older. It reports whether p was the one refused (decision 0035).
+// collapse decides which of two connections to the same peer stays. Both sides must come to
+// the same answer: of two connections in opposite directions the one that the larger peer id
+// dialled stays; of two in the same direction the older one. It reports whether p was the one
+// refused (decision 0035).
 func (s *Swarm) collapse(p *peer) bool {
 	for q := range s.peers.all() {
 		if q.id != p.id {
@@ -105,8 +105,8 @@ func (s *Swarm) collapse(p *peer) bool {
 	return false
 }
 
-// sameAs takes note that the address of a connection that was given up is where
-// kept listens, too: there is no need to dial it while kept is there.
+// sameAs notes that kept also listens at the address of a connection that we gave up: while
+// kept is there, we need not dial that address.
 func (s *Swarm) sameAs(kept, other *peer) {
 	if kept.dialled {
 		s.book.Connected(s.now, kept.addr)
@@ -149,14 +149,13 @@ func (s *Swarm) welcome(p *peer) {
 	if s.maskFor() {
 		p.mask = &masked{told: bitfield.New(s.cfg.Geometry.Pieces)}
 		if !s.dealing.masks {
-			s.dealing.masks, s.dealing.dealer = true, nil // another game begins
+			s.dealing.masks, s.dealing.dealer = true, nil // the super-seeding dealer starts over
 		}
 	}
 	s.sayHave(p)
 	s.sayExtensions(p, why.HandshakeDone)
-	// BEP 5: PORT follows when both sides set the DHT bit; it is about the DHT of the
-	// family that it is sent over (BEP 32). BEP 27: a private
-	// torrent keeps out of the DHT.
+	// BEP 5: PORT follows when both sides set the DHT bit; it names the DHT of the family
+	// that carries the message (BEP 32). BEP 27: a private torrent does not use the DHT.
 	if port := s.cfg.dhtPort(p.addr); p.reserved.DHT() && port != 0 && !s.cfg.Private {
 		r := bare(why.HandshakeDone)
 		r.N = int64(port)
@@ -165,9 +164,9 @@ func (s *Swarm) welcome(p *peer) {
 	s.touch(p)
 }
 
-// sayExtensions sends the handshake of the extension protocol (BEP 10), at first
-// and whenever it changes whether we want anything (BEP 21): a peer that skips files is
-// complete for itself and says so here alone.
+// sayExtensions sends the handshake of the extension protocol (BEP 10), at first and whenever
+// we begin or cease to want anything (BEP 21): a peer that skips files is complete for
+// itself, and only this handshake says so.
 func (s *Swarm) sayExtensions(p *peer, w why.Why) {
 	if !p.reserved.Extensions() {
 		return
@@ -186,8 +185,8 @@ func (s *Swarm) sayExtensions(p *peer, w why.Why) {
 	s.say(p, bytes, "extension handshake", r)
 }
 
-// Left says that a connection has ended, for whatever reason. After a Drop
-// effect it changes nothing.
+// Left says that a connection has ended, for any reason. After a Drop effect it changes
+// nothing.
 func (s *Swarm) Left(now mono.Time, key PeerKey, reason string) {
 	s.now = now
 	if p := s.peers.byKey[key]; p != nil {
@@ -244,8 +243,8 @@ func (s *Swarm) remove(p *peer) {
 	}
 }
 
-// Found takes addresses that a source gave. ids, when not nil, are the peer ids
-// promised, one each; an empty one promises nothing.
+// Found takes addresses from a source. ids, when not nil, holds one promised peer id for each
+// address; an empty id promises nothing.
 func (s *Swarm) Found(now mono.Time, src peerbook.Source, addrs []netip.AddrPort, ids [][]byte) {
 	s.now = now
 	if s.stopped || (s.cfg.Private && src != peerbook.Manual && src != peerbook.Tracker) {
@@ -260,7 +259,7 @@ func (s *Swarm) Found(now mono.Time, src peerbook.Source, addrs []netip.AddrPort
 	}
 }
 
-// port is where we listen for peers of the family of an address; 0 when we do not.
+// port returns where we listen for peers of a's address family; 0 when we do not.
 func (c *Config) port(a netip.Addr) uint16 {
 	if a.Unmap().Is6() {
 		return c.Port6
@@ -268,7 +267,8 @@ func (c *Config) port(a netip.Addr) uint16 {
 	return c.Port
 }
 
-// dhtPort is where our node is in the DHT of the family of a peer; 0 when it is not in it.
+// dhtPort returns the port of our node in the DHT of the peer's address family; 0 when we
+// have no node there.
 func (c *Config) dhtPort(p netip.AddrPort) uint16 {
 	if p.Addr().Unmap().Is6() {
 		return c.DHTPort6
@@ -276,9 +276,9 @@ func (c *Config) dhtPort(p netip.AddrPort) uint16 {
 	return c.DHTPort
 }
 
-// External tells our address as the world sees it: by it and theirs, the addresses of
-// peers are ranked from now on (BEP 40). When it has changed others are told the new one
-// soon: the DHT still gives out the old.
+// External sets our address as the world sees it. The peer book ranks addresses by it and
+// theirs from now on (BEP 40). After a change we soon search and announce again: the DHT
+// still hands out the old address.
 func (s *Swarm) External(now mono.Time, addr netip.Addr) {
 	s.now = now
 	s.book.External(netip.AddrPortFrom(addr, s.cfg.port(addr)))
@@ -294,7 +294,7 @@ func (s *Swarm) External(now mono.Time, addr netip.Addr) {
 	}
 }
 
-// DialFailed says that a Dial effect came to nothing, and why in words.
+// DialFailed says that a Dial effect failed; reason puts it into words.
 func (s *Swarm) DialFailed(now mono.Time, addr netip.AddrPort, fault Fault, reason string) {
 	s.now = now
 	d, ok := s.dials[addr]
@@ -312,23 +312,23 @@ func (s *Swarm) DialFailed(now mono.Time, addr netip.AddrPort, fault Fault, reas
 	}
 }
 
-// PutOff says that a Dial effect was not followed, since the engine has as many
-// connections as it may.
+// PutOff says that the engine did not follow a Dial effect, because it has reached its limit
+// of connections.
 func (s *Swarm) PutOff(now mono.Time, addr netip.AddrPort) {
 	s.now = now
 	if _, ok := s.dials[addr]; !ok {
 		return
 	}
 	delete(s.dials, addr)
-	s.contacts.Dialled-- // it was never begun
+	s.contacts.Dialled-- // the dial never started
 	s.book.PutOff(now, addr)
 	if s.tracing() {
 		s.note(trace.Did, trace.Peer, &peer{identity: identity{addr: addr}}, "dial put off", bare(why.NoRoom))
 	}
 }
 
-// Room says that the engine may have room for one connection now. It reports whether a peer
-// is dialled for it.
+// Room says that the engine may have room for one more connection. It reports whether we dial
+// a peer for it.
 func (s *Swarm) Room(now mono.Time) bool {
 	s.now = now
 	if s.stopped || s.idle() || s.full() || !s.book.Recover(now) {
@@ -351,7 +351,7 @@ func (s *Swarm) tickPeer(p *peer) {
 	}
 	s.due(p.out.lastSent.Add(keepAliveAfter))
 	if by := p.joined.Add(speaksAfter); s.now < by {
-		s.due(by) // it may be vacant then
+		s.due(by) // the peer may count as vacant then
 	}
 	s.tickRequests(p)
 	s.tickFast(p)

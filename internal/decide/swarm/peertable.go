@@ -6,18 +6,19 @@ import (
 	"shoal/internal/decide/swarm/picker"
 )
 
-// peerTable holds the connected peers, and lists of those that need attention.
+// peerTable holds the connected peers, and the lists of peers that need attention.
 //
 //shoal:part
 type peerTable struct {
-	bySlot  []*peer // by their number for the picker; nil where a slot is free
+	bySlot  []*peer // by the peer's number in the picker; nil where a slot is free
 	byKey   map[PeerKey]*peer
 	count   int
-	dirty   []*peer // with something to flush
-	parting []*peer // neither side gains any more: dropped after the flush
+	dirty   []*peer // peers with something to flush
+	parting []*peer // peers to drop after the flush: neither side gains anything more
 }
 
-// all yields the connected peers in the order of their slots. Peers may be dropped meanwhile.
+// all yields the connected peers in the order of their slots. The caller may drop peers
+// meanwhile.
 func (t *peerTable) all() iter.Seq[*peer] {
 	return func(yield func(*peer) bool) {
 		for _, p := range t.bySlot {
@@ -28,7 +29,7 @@ func (t *peerTable) all() iter.Seq[*peer] {
 	}
 }
 
-// seat gives p a slot.
+// seat assigns a slot to p.
 func (t *peerTable) seat(p *peer) {
 	p.sit(t.freeSlot())
 	t.bySlot[p.slot] = p
@@ -49,15 +50,15 @@ func (t *peerTable) freeSlot() picker.Peer {
 	return picker.Peer(len(t.bySlot) - 1)
 }
 
-// remove takes p off the table, but not off the lists: a peer that is gone is passed over
-// there.
+// remove takes p out of the table, but not off the lists: their users skip a peer that is
+// gone.
 func (t *peerTable) remove(p *peer) {
 	t.bySlot[p.slot] = nil
 	delete(t.byKey, p.key)
 	t.count--
 }
 
-// release frees the memory of a table without peers: most torrents of an engine are idle.
+// release frees the memory of an empty table: most torrents of an engine are idle.
 func (t *peerTable) release() { t.bySlot, t.byKey = nil, nil }
 
 func (t *peerTable) toFlush(p *peer) { t.dirty = append(t.dirty, p) }
@@ -68,5 +69,5 @@ func (t *peerTable) nobodyParts() { t.parting = t.parting[:0] }
 
 func (t *peerTable) flushed() { t.dirty = t.dirty[:0] }
 
-// releaseLists frees the memory of the lists once nobody is connected.
+// releaseLists frees the memory of the lists once no peer is connected.
 func (t *peerTable) releaseLists() { t.dirty, t.parting = nil, nil }

@@ -9,11 +9,11 @@ import (
 	"shoal/internal/value/why"
 )
 
-// Peer exchange (BEP 11): peers that speak it are told who else is here, and tell us.
-// Private torrents keep out of it (BEP 27).
+// Peer exchange (BEP 11): we name other peers to each peer that speaks it, and it names peers
+// to us. Private torrents do not take part (BEP 27).
 
-// pexSpoken takes that a peer speaks peer exchange. What was said is kept also when it does
-// no more: to switch it off and on again is no way to speak more often.
+// pexSpoken starts peer exchange with a peer that speaks it. The state outlives a peer's
+// switching it off: off and on again does not let it send more often.
 func (s *Swarm) pexSpoken(p *peer) {
 	if !s.speaksPex(p) {
 		return
@@ -24,7 +24,7 @@ func (s *Swarm) pexSpoken(p *peer) {
 
 func (s *Swarm) speaksPex(p *peer) bool { return p.theirs.ext.IDs.Speaks(wire.UTPex) && !s.cfg.Private }
 
-// tickPex tells a peer of the others when it is time.
+// tickPex sends a peer the names of others when it is time.
 func (s *Swarm) tickPex(p *peer) {
 	if p.theirs.pex == nil || !s.speaksPex(p) {
 		return
@@ -39,9 +39,9 @@ func (s *Swarm) tickPex(p *peer) {
 	s.due(p.theirs.pex.Deadline())
 }
 
-// mayKnow gives the peers that p may be told of: those that others can connect to, at
-// addresses that mean something where p is, and to one that wants nothing only those
-// that want something.
+// mayKnow returns the peers that we may name to p: those that others can connect to, at
+// addresses that are reachable from p. To a peer that wants nothing we name only peers that
+// want something.
 func (s *Swarm) mayKnow(p *peer) []wire.PexPeer {
 	var all []wire.PexPeer
 	for q := range s.peers.all() {
@@ -53,7 +53,7 @@ func (s *Swarm) mayKnow(p *peer) []wire.PexPeer {
 			continue
 		}
 		if addr.Addr().IsLinkLocalUnicast() {
-			continue // it means something on one link only, and a message has no room for which
+			continue // it is valid on one link only, and the message has no room to say which
 		}
 		flags := uint8(0)
 		if q.dialled {
@@ -73,7 +73,7 @@ func (s *Swarm) mayKnow(p *peer) []wire.PexPeer {
 	return all
 }
 
-// reachedAt is where others can connect to the peer; invalid when that is not known.
+// reachedAt returns where others can connect to the peer; invalid when unknown.
 func (p *peer) reachedAt() netip.AddrPort {
 	if p.dialled {
 		return p.addr
@@ -81,7 +81,7 @@ func (p *peer) reachedAt() netip.AddrPort {
 	return p.listens
 }
 
-// wantsNothing reports whether a peer has everything, or says that it wants nothing.
+// wantsNothing reports whether a peer has everything, or announces that it wants nothing.
 func (s *Swarm) wantsNothing(p *peer) bool {
 	if s.bare != nil {
 		return p.theirs.ext.UploadOnly || p.theirs.early != nil && p.theirs.early.all
@@ -89,11 +89,11 @@ func (s *Swarm) wantsNothing(p *peer) bool {
 	return p.complete() || p.theirs.ext.UploadOnly
 }
 
-// theirPex takes the peers that a peer tells us of. It is believed of none that it can't
-// know; seeds are of no use to one who has everything.
+// theirPex takes the peers that a peer names. It ignores addresses that the peer can't know;
+// seeds are useless to us when we need nothing.
 func (s *Swarm) theirPex(p *peer, body []byte) error {
 	if p.theirs.pex == nil || !s.speaksPex(p) {
-		return nil // private, or it does not take any itself
+		return nil // the torrent is private, or the peer announces no ut_pex
 	}
 	m, err := wire.ParsePex(body)
 	if err != nil {

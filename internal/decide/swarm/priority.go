@@ -10,21 +10,20 @@ import (
 	"shoal/internal/value/why"
 )
 
-// strangerWait is how much later than from the quickest peer a block is taken to come
-// from one whose rate is not known.
+// strangerWait is how much later than from the fastest peer we expect a block from a peer of
+// unknown rate.
 const strangerWait = 250 * time.Millisecond
 
-// shortQueue is how long requests should wait at a peer while somebody reads, or where
-// it has what no leecher has, instead of a second.
+// shortQueue is how long requests should wait at a peer while a reader waits, or when the
+// peer has what no leecher has, instead of a second.
 const shortQueue = 300 * time.Millisecond
 
-// SetPriorities says how much each piece is wanted: 0 skip, 1 low, 2 normal, 3 high;
-// nil means normal for all. The torrent is complete when every piece is had that is not
-// skipped. What was begun of pieces that are skipped now is given up, unless it is whole.
+// SetPriorities sets how much we want each piece: 0 skip, 1 low, 2 normal, 3 high; nil means
+// normal for all. The torrent is complete when we have every piece that is not skipped. It
+// drops started pieces that are now skipped, unless all their blocks are here.
 //
-// To peers and trackers a torrent that skips pieces is a part (BEP 21): it says that it
-// only uploads once it is complete, and to trackers the bytes left are all that are
-// missing.
+// To peers and trackers a torrent that skips pieces is a partial seed (BEP 21): once complete
+// it announces upload_only to peers, and "left" to trackers counts all missing bytes.
 func (s *Swarm) SetPriorities(now mono.Time, prio []uint8) {
 	s.now = now
 	s.changed(s.picker.SetPriorities(prio))
@@ -36,9 +35,9 @@ func (s *Swarm) SetPriorities(now mono.Time, prio []uint8) {
 }
 
 // Urge says that a reader wants the pieces from from to before to now, in this order,
-// whatever their priority and also when they are skipped; nothing more when the two are
-// equal. At most picker.MaxReaders are heard. When it jumps to another place, what peers
-// were asked for elsewhere is taken back to make room.
+// whatever their priority, even when skipped. It wants nothing more when the two are equal.
+// At most picker.MaxReaders count. When the reader jumps to another place, we withdraw
+// requests elsewhere to make room.
 func (s *Swarm) Urge(now mono.Time, reader uint32, from, to uint32) {
 	s.now = now
 	c, jumped := s.picker.Urge(reader, from, to)
@@ -50,14 +49,15 @@ func (s *Swarm) Urge(now mono.Time, reader uint32, from, to uint32) {
 	}
 }
 
-// inOrder reports whether p is asked for pieces in order. A seed that has what no leecher
-// has is not, while there are other leechers: they would all ask for the same.
+// inOrder reports whether we request pieces from p in order. While there are leechers we do
+// not if p is a seed with pieces that no leecher has: otherwise all leechers would request
+// the same.
 func (s *Swarm) inOrder(p *peer) bool {
 	return s.cfg.InOrder && !(s.peers.count > s.picker.Seeds() && s.picker.Scarce(p.theirs.have))
 }
 
-// changed takes back and gives up what is not wanted any more, and looks at every peer
-// anew where what we lack has changed.
+// changed withdraws and drops what we no longer want, and recounts every peer when what we
+// lack has changed.
 func (s *Swarm) changed(c picker.Change) {
 	for _, t := range c.Taken {
 		if p := s.peerAt(t.Peer); p != nil {
@@ -77,8 +77,8 @@ func (s *Swarm) changed(c picker.Change) {
 	}
 }
 
-// reconsider tells of what came of a change in what is had and wanted: that the torrent
-// is complete, and to peers whether we want anything, when that has changed (BEP 21).
+// reconsider announces changes in what we have and want: that the torrent is complete, and to
+// peers whether we want anything (BEP 21).
 func (s *Swarm) reconsider() {
 	if s.goal.completes(s.Complete()) {
 		if s.tracing() {
@@ -93,7 +93,7 @@ func (s *Swarm) reconsider() {
 	if !s.goal.turns(needs) {
 		return
 	}
-	s.slots.nextRound(s.now) // other rules apply from now on
+	s.slots.nextRound(s.now) // the choker follows other rules from now on
 	s.due(s.now + 1)
 	if needs {
 		s.wake()
@@ -118,8 +118,8 @@ func (s *Swarm) wake() {
 	}
 }
 
-// makeRoom takes back what is not urgent from peers that have something urgent, but for
-// what is on its way: else it would be waited for first, a second or so.
+// makeRoom withdraws requests that are not urgent from peers that have urgent pieces, except
+// blocks on the way: otherwise the urgent ones would wait behind them, for a second or so.
 func (s *Swarm) makeRoom() {
 	if !s.picker.Reading(s.now) {
 		return
@@ -144,7 +144,7 @@ func (s *Swarm) makeRoom() {
 	s.freed = true
 }
 
-// pacing is how quick the peers are that may be asked, for the picker.
+// pacing is the speed of the peers that we may ask, for the picker.
 type pacing struct {
 	on   bool
 	pace picker.Pace // Best and All
@@ -175,7 +175,7 @@ func (s *Swarm) measure() {
 	}
 }
 
-// paceOf is how quick one peer is.
+// paceOf returns the speed of one peer.
 func (s *Swarm) paceOf(p *peer) picker.Pace {
 	pace := s.pacing.pace
 	pace.InOrder = s.inOrder(p)
@@ -186,7 +186,7 @@ func (s *Swarm) paceOf(p *peer) picker.Pace {
 	case p.download.snubbed:
 		pace.Wait, pace.Block = snubAfter, snubAfter
 	case pace.Wait == 0 && pace.Best > 0:
-		// Nothing is known of it, and others are known to be quick.
+		// Its speed is unknown, and that of others is known.
 		pace.Wait, pace.Block = pace.Best+strangerWait, strangerWait
 	}
 	return pace

@@ -5,13 +5,13 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// SetDownLimit says how many bytes a second may come in, 0 for no limit, and whether this or
-// a limit of single peers holds somebody back now. It is wanted before every Tick.
+// SetDownLimit sets the download limit in bytes a second, 0 for none, and whether this limit
+// or one of single peers holds data back now. The caller sets it before every Tick.
 func (s *Swarm) SetDownLimit(now mono.Time, limit int64, bound bool) {
 	s.ration.Set(now, limit, bound, s.asked())
 }
 
-// tickRation looks again soon where not all peers may be asked.
+// tickRation looks again soon when the limit lets us ask only some peers.
 func (s *Swarm) tickRation() {
 	if s.ration.Counts(s.peers.count) {
 		s.freed = true
@@ -19,7 +19,7 @@ func (s *Swarm) tickRation() {
 	}
 }
 
-// mayAsk reports whether p may be asked for more under the limit of what comes in.
+// mayAsk reports whether we may request more from p under the download limit.
 func (s *Swarm) mayAsk(p *peer) bool {
 	return !s.ration.Counts(s.peers.count) || s.ration.May(s.asked(), p.download.requests.len() > 0)
 }
@@ -34,12 +34,12 @@ func (s *Swarm) asked() (n int) {
 	return n
 }
 
-// snubAt is when a peer that brings nothing counts as snubbing us.
+// snubAt returns when a peer that sends nothing counts as snubbing us.
 func (s *Swarm) snubAt(p *peer) mono.Time {
 	return p.download.lastBlock.Add(snubAfter + s.ration.Excused() - p.download.excused)
 }
 
-// lateAt is when a request counts as lost.
+// lateAt returns when a request counts as lost.
 func (s *Swarm) lateAt(r request) mono.Time {
 	return r.overdue().Add(s.ration.Excused() - r.excused)
 }

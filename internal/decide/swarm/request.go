@@ -55,11 +55,11 @@ func (s *Swarm) ask(p *peer) {
 	p.download.filled(len(s.tmp().choices) < room)
 }
 
-// owed gives a request for a block that p has still to answer: it was taken back, which is
-// answered with the block or a reject (BEP 6). To ask once more would bring the block twice
-// where the cancel came too late: what has been handed to a socket can't be called back.
-// It is waited for once, and not for long: not all keep to the rule. Without the fast
-// extension nobody can tell.
+// owed returns the withdrawn request for a block that p must still answer, with the block or
+// a reject (BEP 6). A second request would bring the block twice if our cancel came too late,
+// since bytes handed to a socket can't be called back. We wait for such an answer once, and
+// briefly: not every client keeps to the rule. Without the fast extension we can't tell
+// whether an answer is due.
 func (s *Swarm) owed(p *peer, ref block.Ref) (request, bool) {
 	if p.fast == nil {
 		return request{}, false
@@ -69,8 +69,8 @@ func (s *Swarm) owed(p *peer, ref block.Ref) (request, bool) {
 	case !late:
 		return request{}, false
 	case r.owed, s.now >= r.giveUp:
-		// Its answer is expected all the same: a reject that comes first is that, and
-		// not one to the request that is made now.
+		// Its answer may still come: a reject that comes first answers the old request, not
+		// the one that we send now.
 		r.owed = true
 		p.keepLate(r)
 		return request{}, false
@@ -81,10 +81,10 @@ func (s *Swarm) owed(p *peer, ref block.Ref) (request, bool) {
 	return r, true
 }
 
-// limit is how many requests p should have. While somebody reads it is fewer, so that
-// what a reader comes to next does not wait long behind the rest. It is fewer, too, where
-// p has what no leecher has: what we have asked for and not got, others who ask for the
-// same cannot know of.
+// limit returns how many requests p should have. It is lower while a reader waits, so that
+// the reader's next pieces do not queue behind others. It is lower, too, when p has pieces
+// that no leecher has: other peers that request from p can't know what we have requested and
+// not received.
 func (s *Swarm) limit(p *peer) int {
 	n := p.download.window.Limit()
 	if s.pacing.on || s.peers.count > s.picker.Seeds() && s.picker.Scarce(p.theirs.have) {
@@ -95,11 +95,11 @@ func (s *Swarm) limit(p *peer) int {
 	return n
 }
 
-// limitChoked is how many requests p should have while it chokes us. What it allows then
-// it allows others, too, the same pieces where all are of one network. So where it has
-// what no leecher has, its upload is better spent on those that it has unchoked, who get
-// different pieces and pass them on; but if nothing comes of that for a while, one piece
-// is had that way, to have something to trade.
+// limitChoked returns how many requests p should have while it chokes us. The allowed-fast
+// set depends on the network, so p allows our neighbours the same pieces. If p has what no
+// leecher has, it better spends its upload on unchoked peers, which get different pieces and
+// pass them on. But after starvesAfter without a piece we fetch one this way, to have
+// something to trade.
 func (s *Swarm) limitChoked(p *peer) int {
 	switch {
 	case !s.picker.Scarce(p.theirs.have):
@@ -110,20 +110,20 @@ func (s *Swarm) limitChoked(p *peer) int {
 	return int(s.cfg.Geometry.Blocks(0))
 }
 
-// cancel takes back one request. Its block may still be on its way.
+// cancel withdraws one request. Its block may still be on its way.
 func (s *Swarm) cancel(p *peer, ref block.Ref, w why.Why) {
 	r, ok := p.download.requests.take(ref)
 	if !ok {
 		return
 	}
 	s.sayCancel(p, r, w)
-	r.owed = r.owed || w == why.TimedOut // then it has been waited for long enough
+	r.owed = r.owed || w == why.TimedOut // we have waited long enough
 	s.expectLate(p, r)
 	p.download.window.Lost(s.now)
 	s.touch(p)
 }
 
-// sayCancel tells a peer that a request is taken back, unless it knows.
+// sayCancel sends a cancel, unless the peer got one for this block before.
 func (s *Swarm) sayCancel(p *peer, r request, w why.Why) {
 	if r.owed {
 		return
@@ -131,8 +131,8 @@ func (s *Swarm) sayCancel(p *peer, r request, w why.Why) {
 	s.say(p, wire.AppendCancel(p.out.bytes, r.ref), "cancel", onBlock(w, r.ref))
 }
 
-// expectLate remembers a request that was taken back, for a while: the oldest is
-// forgotten when there are more than a peer could have on its way to us.
+// expectLate remembers a withdrawn request for a while. It forgets the oldest when there are
+// more than a peer can have on its way to us.
 func (s *Swarm) expectLate(p *peer, r request) {
 	wait, _ := p.download.window.Expect()
 	r.giveUp = s.now.Add(max(passedTimeout, 2*wait))
@@ -146,7 +146,7 @@ func (p *peer) keepLate(r request) {
 	p.download.late.push(r)
 }
 
-// takeBack gives up every request in flight to p, so that others may be asked.
+// takeBack withdraws every request in flight to p, so that we can ask others.
 func (s *Swarm) takeBack(p *peer) {
 	for _, r := range p.download.requests.live() {
 		s.expectLate(p, r)
@@ -157,9 +157,9 @@ func (s *Swarm) takeBack(p *peer) {
 	s.freed = true
 }
 
-// tickRequests takes back what a peer does not deliver: everything when no
-// block came for a while (BEP 3, anti-snubbing), a single request when
-// others are answered and it is not.
+// tickRequests withdraws what a peer does not deliver: all requests when no block has come
+// for snubAfter (BEP 3, anti-snubbing), or a single request when the peer answers others and
+// not this one.
 func (s *Swarm) tickRequests(p *peer) {
 	oldest, ok := p.download.requests.oldest()
 	if !ok {
@@ -170,7 +170,7 @@ func (s *Swarm) tickRequests(p *peer) {
 		live := p.download.requests.live()
 		for i := range live {
 			s.sayCancel(p, live[i], why.Snubbed)
-			live[i].owed = true // it has been waited for long enough
+			live[i].owed = true // we have waited long enough
 		}
 		s.takeBack(p)
 		s.touch(p)
@@ -189,9 +189,8 @@ func (s *Swarm) tickRequests(p *peer) {
 	s.due(deadline)
 }
 
-// overdue is when a request counts as lost. Without the fast extension a peer
-// that keeps fewer requests than we sent drops one without a word; the sign is
-// that it answers many later ones.
+// overdue returns when a request counts as lost. Without the fast extension a peer whose
+// queue is full drops a request silently; the sign is that it answers many later ones.
 func (r request) overdue() mono.Time {
 	if r.owed {
 		return r.giveUp
@@ -202,7 +201,7 @@ func (r request) overdue() mono.Time {
 	return r.at.Add(requestTimeout)
 }
 
-// received takes a block.
+// received takes a block from p.
 func (s *Swarm) received(p *peer, m wire.Message, b *block.Block) {
 	ref := m.Ref()
 	size := int64(ref.Length)
@@ -227,9 +226,9 @@ func (s *Swarm) received(p *peer, m wire.Message, b *block.Block) {
 		return
 	}
 
-	// A block that was asked for and taken back, by a choke, a cancel or a
-	// timeout, is normal, and welcome while it is missing.
-	p.download.down.Add(s.now, size) // what was never asked for earns no unchoke
+	// A late block is normal: a choke, a cancel or a timeout withdrew its request. We take it
+	// while we lack it.
+	p.download.down.Add(s.now, size) // a block that we never requested earns no unchoke
 	if s.files.held {
 		s.waste(b, size)
 		return
@@ -250,14 +249,14 @@ func (s *Swarm) received(p *peer, m wire.Message, b *block.Block) {
 	s.effect(Effect{Kind: Store, Why: why.BlockArrived, Peer: p.key, Ref: ref, Block: b, Sums: s.blame.ledger.Suspect(ref.Piece)})
 }
 
-// waste counts a block that is not wanted and gives its buffer back.
+// waste counts a block that we do not want and frees its buffer.
 func (s *Swarm) waste(b *block.Block, size int64) {
 	s.traffic.waste(size)
 	s.effect(Effect{Kind: Discard, Block: b})
 }
 
-// theyChoke takes a choke: without the fast extension it discards every request
-// in flight (BEP 3); with it each one is still answered (BEP 6).
+// theyChoke takes a choke. Without the fast extension the peer discards every request in
+// flight (BEP 3); with it the peer still answers each one (BEP 6).
 func (s *Swarm) theyChoke(p *peer) {
 	p.theirs.chokes(true)
 	p.fast.pardon()
@@ -267,8 +266,7 @@ func (s *Swarm) theyChoke(p *peer) {
 	s.touch(p)
 }
 
-// interest tells p whether we are interested, when that has changed: at once
-// and both ways.
+// interest tells p whether we are interested, as soon as that changes.
 func (s *Swarm) interest(p *peer) {
 	interesting := p.download.wanted > 0 && s.wants() && !s.files.heldLong
 	if interesting == p.ours.interesting {
@@ -285,7 +283,7 @@ func (s *Swarm) interest(p *peer) {
 	s.say(p, wire.AppendSimple(p.out.bytes, id), id.String(), bare(w))
 }
 
-// recount counts what p has and we lack.
+// recount counts the pieces that p has and we lack.
 func (s *Swarm) recount(p *peer) {
 	wanted := uint32(0)
 	if s.picker.Seeking() {

@@ -10,41 +10,40 @@ import (
 	"shoal/internal/value/why"
 )
 
-// search says when the DHT is asked for peers next. A search also announces us,
-// so it goes on while seeding.
+// search schedules the searches for peers in the DHT. A search also announces us, so it
+// continues while seeding.
 type search struct {
 	at      mono.Time
 	running bool
-	gap     time.Duration // until the next one while peers are short
-	done    int
-	moved   bool // since the last one our address has changed
+	gap     time.Duration // time until the next search while peers are short
+	done    int           // searches that have ended
+	moved   bool          // our address has changed since the latest search
 
-	external [2]netip.Addr // our address as the world sees it: of IPv4, of IPv6
+	external [2]netip.Addr // our addresses as the world sees them: IPv4, IPv6
 }
 
-// A search is repeated soon while nobody is found, because a swarm or the DHT
-// around us may be just starting, then less and less often. Others keep what we
-// announced for half an hour or more, so it is repeated well before that.
+// We repeat a search soon while it finds no peers, because a swarm or the DHT around us may
+// be just starting, then less and less often. Nodes keep our announce for half an hour or
+// more, so we repeat it well before that.
 const (
 	firstGap    = 2 * time.Second
 	longestGap  = 5 * time.Minute
 	searchEvery = 15 * time.Minute
 	// fewPeers is how many connections are too few to wait for searchEvery.
 	fewPeers = 8
-	// fewHolders is how many nodes should hold our announcement: the K closest
-	// when there are that many.
+	// fewHolders is how many nodes should hold our announce; the K closest nodes do when
+	// there are that many.
 	fewHolders = 4
 )
 
-// searches reports whether peers may be looked for in the DHT at all.
+// searches reports whether this torrent may use the DHT at all.
 func (s *Swarm) searches() bool { return (s.cfg.DHTPort != 0 || s.cfg.DHTPort6 != 0) && !s.cfg.Private }
 
-// Searched says that a FindPeers effect has ended, and how many nodes keep our
-// announcement.
+// Searched says that a FindPeers effect has ended, and how many nodes hold our announce.
 func (s *Swarm) Searched(now mono.Time, holders int) {
 	s.now = now
 	s.search.running = false
-	if s.idle() || !s.searches() { // it may have turned out private meanwhile
+	if s.idle() || !s.searches() { // its metadata may have made it private meanwhile
 		return
 	}
 	s.search.done++
@@ -64,7 +63,7 @@ func (s *Swarm) needPeers() bool {
 	return s.wants() && !s.files.held && s.peers.count+len(s.dials) < min(fewPeers, s.cfg.MaxPeers)
 }
 
-// seek looks for peers and dials those known.
+// seek looks for peers and dials known addresses.
 func (s *Swarm) seek() {
 	if s.idle() || !s.started {
 		return
@@ -141,8 +140,7 @@ func (s *Swarm) announce(r announce.Request) {
 	})
 }
 
-// Announced takes the outcome of an Announce effect. The peers it brought come
-// by Found.
+// Announced takes the outcome of an Announce effect. Found takes the peers that it brought.
 func (s *Swarm) Announced(now mono.Time, r announce.Result) {
 	s.now = now
 	if s.tracing() {
@@ -159,7 +157,7 @@ func (s *Swarm) Announced(now mono.Time, r announce.Result) {
 	s.trackers.Done(now, r)
 }
 
-// left is the number of bytes in pieces not yet verified, wanted or not.
+// left returns the number of bytes in pieces not yet verified, wanted or not.
 func (s *Swarm) left() int64 {
 	if s.bare != nil {
 		return leftUnknown
@@ -167,8 +165,8 @@ func (s *Swarm) left() int64 {
 	return s.missing()
 }
 
-// missing is the number of bytes in pieces not yet verified, as far as it is known what
-// there is.
+// missing returns the number of bytes in pieces not yet verified; 0 while the metadata is
+// unknown.
 func (s *Swarm) missing() int64 {
 	g := s.cfg.Geometry
 	missing := int64(s.picker.Missing()) * int64(g.PieceLength)

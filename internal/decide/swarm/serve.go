@@ -30,11 +30,11 @@ func (s *Swarm) requested(p *peer, ref block.Ref) {
 		s.deny(p, ref, why.QueueFull)
 		return
 	case p.upload.queue.len() >= maxUploads:
-		s.drop(p, why.Protocol, fmt.Sprintf("it has more than %d requests waiting, and was told %d", maxUploads, ourReqq))
+		s.drop(p, why.Protocol, fmt.Sprintf("it has more than %d requests waiting, and we announced reqq %d", maxUploads, ourReqq))
 		return
 	}
 	if !p.theirs.interested {
-		// It forgot to say so; deployed clients serve it all the same.
+		// It forgot to say INTERESTED; deployed clients serve it all the same.
 		p.theirs.wants(true)
 	}
 	if s.asksAgain(p, ref) {
@@ -49,8 +49,8 @@ func (s *Swarm) requested(p *peer, ref block.Ref) {
 	s.touch(p)
 }
 
-// deny does not serve a request. Without the fast extension there is no way to say so.
-// Requests that crossed our choke are normal, an endless row of them is not.
+// deny rejects a request. Without the fast extension the protocol has no reject. Requests
+// that crossed our choke are normal, an endless series of them is not.
 func (s *Swarm) deny(p *peer, ref block.Ref, w why.Why) {
 	if p.upload.refuse() {
 		s.drop(p, why.Protocol, "it keeps asking for what it cannot get")
@@ -59,8 +59,7 @@ func (s *Swarm) deny(p *peer, ref block.Ref, w why.Why) {
 	s.reject(p, ref, w)
 }
 
-// offer hands the writer as many of the blocks that p waits for as its window
-// takes.
+// offer hands the writer as many of the blocks that p requested as fit into its window.
 func (s *Swarm) offer(p *peer) {
 	refs := p.upload.next(s.now)
 	if len(refs) == 0 {
@@ -75,7 +74,7 @@ func (s *Swarm) offer(p *peer) {
 	}
 }
 
-// Sent says that so many blocks of so many bytes in all were written to p.
+// Sent says that the writer has written this many blocks, of this many bytes in all, to p.
 func (s *Swarm) Sent(now mono.Time, key PeerKey, blocks int, bytes int64) {
 	s.now = now
 	s.wentUp(bytes)
@@ -88,7 +87,7 @@ func (s *Swarm) Sent(now mono.Time, key PeerKey, blocks int, bytes int64) {
 	s.touch(p)
 }
 
-// Unsent says that so many blocks were not written to p: they were taken back.
+// Unsent says that the writer dropped this many blocks for p, see Out.TakeBack.
 func (s *Swarm) Unsent(now mono.Time, key PeerKey, blocks int) {
 	s.now = now
 	if p := s.peers.byKey[key]; p != nil {
@@ -97,7 +96,7 @@ func (s *Swarm) Unsent(now mono.Time, key PeerKey, blocks int) {
 	}
 }
 
-// chokeRound is the round of every ten seconds (BEP 3).
+// chokeRound runs the choker every ten seconds (BEP 3).
 func (s *Swarm) chokeRound() {
 	s.slots.nextRound(s.now.Add(chokeInterval))
 	s.roundOfUplink()
@@ -107,7 +106,7 @@ func (s *Swarm) chokeRound() {
 	s.applyChokes()
 }
 
-// fillSlots gives free slots away between the rounds.
+// fillSlots assigns free slots between the rounds.
 func (s *Swarm) fillSlots() {
 	s.slots.filling()
 	s.gatherChokes(movesAfter)
@@ -115,8 +114,8 @@ func (s *Swarm) fillSlots() {
 	s.applyChokes()
 }
 
-// gatherChokes collects what the choker has to know. takes is how long a block may take on its
-// way to a peer that is not idle.
+// gatherChokes collects what the choker needs to know. takes is how long a block may take on
+// its way to a peer before the peer counts as idle.
 func (s *Swarm) gatherChokes(takes time.Duration) {
 	s.tmp().chokes = s.tmp().chokes[:0]
 	for p := range s.peers.all() {
@@ -134,13 +133,13 @@ func (s *Swarm) gatherChokes(takes time.Duration) {
 	}
 }
 
-// progress is how much p has, in thousandths.
+// progress returns the share of the pieces that p has, in thousandths.
 func (s *Swarm) progress(p *peer) int {
 	return int(uint64(p.theirs.have.Count()) * 1000 / uint64(max(s.cfg.Geometry.Pieces, 1)))
 }
 
-// owes is how much p got from us and did not give back, over all connections of its
-// address.
+// owes returns the bytes that p got from us minus those that it gave back, over all
+// connections of its address.
 func (p *peer) owes() int64 {
 	return p.trust.before.Given + p.upload.up.Total() - p.trust.before.Got - p.download.down.Total()
 }
@@ -165,8 +164,8 @@ func (s *Swarm) applyChokes() {
 		s.say(p, wire.AppendSimple(p.out.bytes, id), id.String(), bare(c.Why))
 		if p.ours.choked {
 			s.clearQueue(p)
-			// BEP 3: no block follows the choke. With the fast extension those that the
-			// writer has are still owed (BEP 6).
+			// BEP 3: no block follows the choke. With the fast extension we still owe the
+			// blocks that the writer has (BEP 6).
 			if p.fast == nil && p.upload.flight > 0 {
 				p.out.takeBackBlocks()
 			}
@@ -175,8 +174,8 @@ func (s *Swarm) applyChokes() {
 	}
 }
 
-// SetUpLimit says how many bytes a second may be sent to all peers together, 0 for no
-// limit. Unless it was chosen, the number of slots follows.
+// SetUpLimit sets how many bytes a second we may send to all peers together; 0 means no
+// limit. The number of slots follows unless the user chose it.
 func (s *Swarm) SetUpLimit(limit int64) {
 	if s.slots.limited(limit) {
 		if n := choker.SlotsFor(limit); n != s.cfg.Slots {
@@ -185,7 +184,7 @@ func (s *Swarm) SetUpLimit(limit int64) {
 	}
 }
 
-// SetSlots changes how many peers are unchoked at once.
+// SetSlots sets how many peers we unchoke at once.
 func (s *Swarm) SetSlots(n int) {
 	s.slots.chosen()
 	s.setSlots(n)

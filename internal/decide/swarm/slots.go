@@ -7,16 +7,16 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// slots is who is unchoked, when that is decided next, and how many peers may be.
+// slots holds the unchoke slots: how many there are, and when the choker runs next.
 //
 //shoal:part
 type slots struct {
 	choker   *choker.Choker
-	accounts choker.Memory // of addresses that were connected before
+	accounts choker.Memory // totals of addresses that were connected before
 	uplink   uplink
 	watch    slotWatch
-	upLimit  int64     // bytes a second to all peers together; 0: none is known
-	auto     bool      // the number of slots follows from upLimit
+	upLimit  int64     // bytes a second to all peers together; 0: unknown
+	auto     bool      // the number of slots follows upLimit
 	rechoke  bool      // a slot may be free
 	roundAt  mono.Time // time of the next round; Never without peers
 	turn     turnover
@@ -32,7 +32,7 @@ func newSlots(c *choker.Choker, followLimit bool) slots {
 	}
 }
 
-// reopen asks for slots to be filled with the next flush.
+// reopen makes the next flush fill free slots.
 func (o *slots) reopen() { o.rechoke = true }
 
 // filling begins to fill free slots.
@@ -52,14 +52,14 @@ func (o *slots) left(p *peer) {
 	}
 }
 
-// forgetAccounts frees the accounts: only a torrent that fetches something uses them.
+// forgetAccounts frees the accounts: only a torrent that downloads uses them.
 func (o *slots) forgetAccounts() { o.accounts = choker.Memory{} }
 
-// limited notes the limit of the upload and reports whether the number of slots follows.
+// limited notes the upload limit and reports whether the number of slots follows it.
 func (o *slots) limited(bytesPerSecond int64) (follows bool) {
 	o.upLimit = bytesPerSecond
 	return o.auto
 }
 
-// chosen ends that the number of slots follows from the limit.
+// chosen fixes the number of slots: it no longer follows the limit.
 func (o *slots) chosen() { o.auto = false }

@@ -5,18 +5,18 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// Stand is how a swarm stands with its sources: what says why it does not move.
+// Stand is how well the sources of a torrent serve it. It explains why a download stalls.
 type Stand struct {
-	Useful  int // connected peers that have something we want
-	Choking int // of these, those that choke us and let us ask for nothing
+	Useful  int // connected peers that have a piece we want
+	Choking int // of these, those that choke us and have no request of ours
 	Asked   int // of these, those that have a request of ours
 
-	// Nobody is how many wanted pieces no connected peer and no web seed has. It is counted
-	// only while nothing comes, or web seeds are the only sources.
+	// Nobody counts the wanted pieces that no connected peer and no web seed has. It is
+	// counted only while nothing arrives, or while web seeds are the only sources.
 	Nobody uint32
 }
 
-// stand looks at every peer; still says that nothing comes, which is when people ask.
+// stand looks at every peer; still says that nothing arrives, so Nobody is worth counting.
 func (s *Swarm) stand(still bool) (st Stand) {
 	if !s.wants() || s.bare != nil {
 		return st
@@ -44,7 +44,7 @@ func (s *Swarm) stand(still bool) (st Stand) {
 	return st
 }
 
-// has reports whether a web seed that is still asked has a piece, as far as is known.
+// has reports whether a web seed that we have not given up has a piece, as far as we know.
 func (w *web) has(piece uint32) bool {
 	if w == nil {
 		return false
@@ -57,7 +57,7 @@ func (w *web) has(piece uint32) bool {
 	return false
 }
 
-// nextDial is when an address is dialled next; mono.Never when none is.
+// nextDial returns the time of the next dial; mono.Never when none is due.
 func (s *Swarm) nextDial() mono.Time {
 	if len(s.dials) > 0 {
 		return s.now

@@ -6,26 +6,26 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// Unused tells which connections others could have.
+// Unused counts connections that other torrents could use.
 type Unused struct {
 	Vacant int  // peers that only hold a place
-	Spare  bool // nothing can be done with a peer at the moment, or nothing comes of it
+	Spare  bool // some peer is vacant, can't be used at the moment, or brings nothing
 }
 
-// Stats is what a swarm can say of itself at one instant.
+// Stats is a snapshot of a swarm.
 type Stats struct {
 	Size     int64  // bytes of the torrent
 	Verified int64  // bytes in verified pieces
-	Pieces   uint32 // how many there are
-	Have     uint32 // how many are verified
-	Started  int    // how many are begun
+	Pieces   uint32 // pieces of the torrent
+	Have     uint32 // verified pieces
+	Started  int    // started pieces
 
-	Wanted, WantedHave         uint32 // pieces not skipped, and how many of them are verified
+	Wanted, WantedHave         uint32 // pieces not skipped; of these, verified ones
 	WantedSize, WantedVerified int64  // the same in bytes
-	Held                       bool   // the files take nothing: nothing is asked for
-	Suspended                  bool   // the files can't be used: there are no peers
+	Held                       bool   // writes fail: we request nothing
+	Suspended                  bool   // the files can't be used: no peers
 	Reading                    bool   // a reader waits for a piece
-	Urgent, UrgentCopied       int64  // blocks asked for because of readers, and asked of one more peer
+	Urgent, UrgentCopied       int64  // blocks requested for readers; of these, those asked of one more peer
 
 	Downloaded, Wasted, Uploaded int64 // payload bytes of this run
 	Rates                        Rates
@@ -34,17 +34,17 @@ type Stats struct {
 	Peers, Seeds, Unchoked int
 	Unused                 Unused
 	Dialling, Known        int
-	NextDial               mono.Time // when an address is dialled next; mono.Never: none is
+	NextDial               mono.Time // time of the next dial; mono.Never: none
 	Contacts               Contacts
-	Requests               int // in flight, all peers together
+	Requests               int // requests in flight, all peers together
 	Trackers               []announce.TrackerStatus
 
-	WebDownloaded int64 // of Downloaded, from web seeds
+	WebDownloaded int64 // part of Downloaded that came from web seeds
 	WebRate       float64
 	WebSeeds      []WebSeedStats
 }
 
-// Stats gives a snapshot that shares nothing with the swarm.
+// Stats returns a snapshot that shares nothing with the swarm.
 func (s *Swarm) Stats(now mono.Time) Stats {
 	g := s.cfg.Geometry
 	p := s.picker.Stats()
@@ -94,8 +94,8 @@ func (s *Swarm) AppendMap(b []byte) []byte {
 	return b
 }
 
-// wantedBytes is how many bytes are in pieces not skipped, and in those of them that
-// are verified.
+// wantedBytes returns the bytes in pieces that are not skipped, and in those of them that are
+// verified.
 func (s *Swarm) wantedBytes() (size, verified int64) {
 	g := s.cfg.Geometry
 	if !s.picker.Ranked() {

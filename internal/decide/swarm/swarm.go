@@ -1,15 +1,13 @@
-// Package swarm decides what to do for one torrent: whom to dial, what to say to
-// each peer, which blocks to ask for and which to serve (BEP 3), and when to
-// look for more peers. What happened goes in as method calls with the time it
-// happened; what to do comes out as effects and as bytes for each peer.
+// Package swarm decides what to do for one torrent: which peers to dial, what to send to each
+// peer, which blocks to request and which to serve (BEP 3), and when to look for more peers.
+// Events go in as method calls with the time at which they happened; decisions come out as
+// effects and as bytes for each peer.
 //
-// A Swarm is not safe for concurrent use: the torrent loop owns it. It never
-// blocks and never reads a clock. Payload does not enter it: a block.Block is
-// carried through and never looked into. It composes the picker (what to
-// request), the choker (whom to unchoke), the peer book (whom to dial), the
-// announce machine (trackers) and the blame ledger (who lied), and routes
-// between them.
-// Decision 0001 says why.
+// A Swarm is not safe for concurrent use: the torrent loop owns it. It never blocks and never
+// reads a clock. Payload does not enter it: a block.Block passes through unread. The Swarm
+// composes the picker (what to request), the choker (which peers to unchoke), the peer book
+// (which addresses to dial), the announce machine (trackers) and the blame ledger (which
+// peers sent bad data), and routes between them (decision 0001).
 package swarm
 
 import (
@@ -34,89 +32,87 @@ import (
 	"shoal/metainfo"
 )
 
-// PeerKey names one connection. The engine gives it and never reuses it.
+// PeerKey names one connection. The engine assigns it and never reuses it.
 type PeerKey uint64
 
-// Config is what a Swarm is made with.
+// Config configures a Swarm.
 type Config struct {
 	InfoHash    [20]byte
 	PeerID      [20]byte // ours
 	Geometry    metainfo.Geometry
-	Have        *bitfield.Bitfield // pieces verified at the start; taken over
-	Metadata    []byte             // the info dictionary, served to others (BEP 9); nil: it is not
-	MaxMetadata int64              // with Bare: the largest that is fetched; 0: metadata.DefaultLimit
-	Bare        bool               // only InfoHash is known: no Geometry, Have and Metadata; see Known
+	Have        *bitfield.Bitfield // pieces verified at the start; the Swarm takes it over
+	Metadata    []byte             // the info dictionary, served to peers (BEP 9); nil: not served
+	MaxMetadata int64              // with Bare: size limit of the metadata that we fetch; 0: metadata.DefaultLimit
+	Bare        bool               // only InfoHash is known: no Geometry, Have or Metadata; see Known
 	Private     bool               // BEP 27: peers from trackers and the user only
-	SeedOnly    bool               // never ask for pieces
-	Tiers       [][]string         // trackers
+	SeedOnly    bool               // never request pieces
+	Tiers       [][]string         // tracker URLs by tier (BEP 12)
 
 	Client  string // name and version, for the extension handshake
-	Port    uint16 // where we listen; 0 when we do not
-	DHTPort uint16 // UDP port of our DHT node; 0 when there is none
+	Port    uint16 // TCP port on which we listen; 0: we do not listen
+	DHTPort uint16 // UDP port of our DHT node; 0: no node
 
-	// The same for IPv6, whose DHT is another (BEP 32).
+	// Ports for IPv6, which has a DHT of its own (BEP 32).
 	Port6, DHTPort6 uint16
 
 	Slots     int // unchoked peers, the optimistic one included; negative: none; 0: 8, fewer under a low SetUpLimit
 	SuperSeed SuperSeed
-	SeedChoke choker.Algorithm // whom to serve as a seed
+	SeedChoke choker.Algorithm // choice of peers to serve as a seed
 	InOrder   bool             // request three of four new pieces in order
-	MaxPeers  int              // connections; default 80
-	HalfOpen  int              // dials at once; default 16
+	MaxPeers  int              // limit of connections; 0: 80
+	HalfOpen  int              // limit of dials at once; 0: 16
 
-	// Web gives the web seeds (BEP 19), once, when something is to be fetched for the
-	// first time; nil: there are none.
+	// Web returns the web seeds (BEP 19). The Swarm calls it once, when it first has something
+	// to fetch. nil: no web seeds.
 	Web func() webplan.Config
 
 	Trace trace.Func // nil: no trace
 }
 
-// Times by which the swarm acts, chosen so that deployed clients, which cut what
-// is silent for 120 s and more, are content.
+// Intervals and timeouts, chosen for deployed clients, which close connections that are
+// silent for 120 s or more.
 const (
 	chokeInterval  = 10 * time.Second // BEP 3
-	keepAliveAfter = 75 * time.Second // deployed clients cut at 120 s
+	keepAliveAfter = 75 * time.Second // deployed clients close after 120 s
 	silentAfter    = 180 * time.Second
-	snubAfter      = 20 * time.Second // without a block while some are due
-	requestTimeout = 60 * time.Second // of one request while others are answered
-	passedTimeout  = 2 * time.Second  // of one that passedBy later ones overtook
+	snubAfter      = 20 * time.Second // without a block while requests are outstanding
+	requestTimeout = 60 * time.Second // for one request while the peer answers others
+	passedTimeout  = 2 * time.Second  // for a request that passedBy later ones overtook
 	passedBy       = 32
-	// endgameAfter is how long a block is left to the one peer it was asked of
-	// when all are asked for: what comes sooner than this costs nobody anything,
-	// and asked for twice it would mostly come twice.
+	// endgameAfter is how long only one peer has a request for a block in endgame. A block
+	// that arrives sooner needs no second request, and a copy would mostly arrive twice.
 	endgameAfter = 200 * time.Millisecond
-	// lookEvery is how often late blocks are looked for, in endgame and where a reader
-	// waits, while a peer has room for them.
+	// lookEvery is how often we look for late blocks to request from a second peer, in
+	// endgame and while a reader waits, as long as a peer has room for them.
 	lookEvery = 100 * time.Millisecond
-	// kindAfter is how long the files take nothing before peers are told that we
-	// want nothing, so that they give their slots to others.
+	// kindAfter is how long writes may fail before we send NOT INTERESTED, so that peers give
+	// their slots to others.
 	kindAfter = 30 * time.Second
 )
 
-// Bounds on what a peer may make us hold or do.
+// Bounds on what a peer can make us hold or do.
 const (
-	// ourReqq is how many requests we keep for a peer, as we tell it. Some
-	// clients send so many a second and no more, so it is as large as others
-	// have it.
+	// ourReqq is how many requests we keep for a peer, and the reqq that we announce (BEP
+	// 10). Some clients send at most that many a second, so it is as large as that of other
+	// clients.
 	ourReqq = 2000
-	// maxUploads leaves room for requests that crossed our answers. A peer that
-	// sends more does not listen.
+	// maxUploads leaves room for requests that crossed our answers. A peer that exceeds it
+	// ignores our reqq.
 	maxUploads = ourReqq + ourReqq/4
-	// uploadWindow is how many blocks the writer is given at once: enough for
-	// two batches, so that it never waits for the loop. To a slow peer fewer, but
-	// leastUploads, are given: about what it takes in uploadTime. What waits here
-	// can be cancelled, by a peer that wants something else first, or that has it
-	// from others.
+	// uploadWindow is how many blocks the writer has at most: two batches, so that it never
+	// waits for the loop. For a slow peer it is about what the peer takes in uploadTime, and
+	// at least leastUploads. Blocks that still wait here can be cancelled, by a peer that
+	// wants something else first or that got the block elsewhere.
 	uploadWindow = 32
 	leastUploads = 4
 	uploadTime   = 250 * time.Millisecond
-	// maxUnasked is how many blocks that were never asked for a peer may send.
+	// maxUnasked is how many blocks that we never requested a peer may send.
 	maxUnasked = 64
-	// maxLate is how many requests that were taken back are remembered of a
-	// peer: the most that are ever asked of one.
+	// maxLate is how many withdrawn requests we remember of a peer: the most that we ever
+	// have outstanding with one.
 	maxLate = window.HardMax
-	// maxRefused is how many requests that cannot be served (choked, or for a
-	// piece we do not have) a peer may send between two unchokes before it is dropped.
+	// maxRefused is how many requests that we can't serve (the peer is choked, or we lack the
+	// piece) a peer may send between two unchokes before we drop it.
 	maxRefused = 2048
 )
 
@@ -133,10 +129,10 @@ type Swarm struct {
 	picker   *picker.Picker
 	book     *peerbook.Book
 	trackers *announce.Machine
-	ration   ration.Machine // how late blocks are because of a limit of what comes in
+	ration   ration.Machine // measures how late blocks are because of our own download limit
 
 	peers   peerTable
-	dials   map[netip.AddrPort]dial // attempts under way
+	dials   map[netip.AddrPort]dial // dials in flight
 	slots   slots
 	blame   blaming
 	dealing dealing
@@ -146,16 +142,16 @@ type Swarm struct {
 
 	files    files
 	goal     goal
-	freed    bool   // blocks became free: ask every peer with room
-	pacing   pacing // how quick the peers are, while a reader waits
+	freed    bool   // blocks became free: ask every peer that has room
+	pacing   pacing // speed of the peers while a reader waits
 	traffic  traffic
 	contacts Contacts
 
 	effects []Effect
-	scratch *scratch // nil while there was nobody to use it for; see tmp
+	scratch *scratch // nil while no peer needed it; see tmp
 }
 
-// tmp returns the buffers.
+// tmp returns the scratch buffers.
 func (s *Swarm) tmp() *scratch {
 	if s.scratch == nil {
 		s.scratch = new(scratch)
@@ -163,7 +159,7 @@ func (s *Swarm) tmp() *scratch {
 	return s.scratch
 }
 
-// scratch holds buffers that are reused from call to call.
+// scratch holds buffers that calls reuse.
 type scratch struct {
 	choices []picker.Choice
 	others  []picker.Peer
@@ -175,11 +171,11 @@ type scratch struct {
 type dial struct {
 	expectID [20]byte
 	expects  bool
-	foreign  bool // it may not be a peer any more, see Private
+	foreign  bool // the address must no longer be a peer, see Private
 	why      why.Why
 }
 
-// New makes the machine of one torrent. rng is its only source of chance.
+// New returns the machine of one torrent. rng is its only source of randomness.
 func New(cfg Config, now mono.Time, rng *rand.Rand) *Swarm {
 	followLimit := cfg.Slots == 0
 	if followLimit {
@@ -204,7 +200,7 @@ func New(cfg Config, now mono.Time, rng *rand.Rand) *Swarm {
 		trackers: announce.New(announce.Config{Tiers: cfg.Tiers, Private: cfg.Private}, rng),
 		next:     mono.Never,
 	}
-	s.cfg.Have = nil // the picker has its own
+	s.cfg.Have = nil // the picker owns it
 	if cfg.Bare {
 		s.bare = &magnet{fetch: metadata.New(cfg.InfoHash, cfg.MaxMetadata)}
 	}
@@ -218,7 +214,7 @@ func New(cfg Config, now mono.Time, rng *rand.Rand) *Swarm {
 	return s
 }
 
-// Start begins to look for peers.
+// Start starts looking for peers.
 func (s *Swarm) Start(now mono.Time) {
 	s.now = now
 	if s.stopped {
@@ -230,7 +226,7 @@ func (s *Swarm) Start(now mono.Time) {
 	}
 }
 
-// begin looks for peers from now on, as if the torrent had just started.
+// begin starts looking for peers, as if the torrent had just started.
 func (s *Swarm) begin() {
 	s.trackers.Start(s.now)
 	s.search = search{at: mono.Never, running: s.search.running, external: s.search.external}
@@ -240,8 +236,8 @@ func (s *Swarm) begin() {
 	s.Tick(s.now)
 }
 
-// Stop ends the torrent: every peer is dropped, nothing more is dialled, and
-// trackers are owed a "stopped", which come as effects.
+// Stop ends the torrent: it drops every peer and dials nothing more. The "stopped" announces
+// for trackers come as effects.
 func (s *Swarm) Stop(now mono.Time) {
 	s.now = now
 	if s.stopped {
@@ -258,7 +254,7 @@ func (s *Swarm) Stop(now mono.Time) {
 	s.next = mono.Never
 }
 
-// Tick does what is due. It is called at Deadline or later.
+// Tick does what is due. The caller calls it at Deadline or later.
 func (s *Swarm) Tick(now mono.Time) {
 	s.now = now
 	s.next = mono.Never
@@ -271,10 +267,10 @@ func (s *Swarm) Tick(now mono.Time) {
 	s.tickRation()
 	s.tickFetch()
 	if s.picker.Endgame() {
-		s.freed = true // requests have become old enough to be copied
+		s.freed = true // requests have become old enough to be asked of a second peer
 	}
 	if s.picker.Reading(now) {
-		s.freed = true // the same, where somebody reads
+		s.freed = true // the same while a reader waits
 	}
 	s.tickHeld()
 	s.tickDeal()
@@ -288,30 +284,30 @@ func (s *Swarm) Tick(now mono.Time) {
 	s.seek()
 }
 
-// Deadline is when Tick is wanted next; mono.Never when nothing is due.
+// Deadline returns the time of the next Tick; mono.Never when nothing is due.
 func (s *Swarm) Deadline() mono.Time { return s.next }
 
-// due makes sure that Tick comes at t or before; while nothing is to be done, never.
+// due makes sure that Tick comes at t or earlier, unless the torrent is idle.
 func (s *Swarm) due(t mono.Time) {
 	if !s.idle() {
 		s.next = min(s.next, t)
 	}
 }
 
-// Complete reports whether every piece is verified that is not skipped.
+// Complete reports whether every piece that is not skipped is verified.
 func (s *Swarm) Complete() bool { return s.bare == nil && s.picker.Complete() }
 
-// Idle reports whether the torrent has no peer and none being dialled, and asks no web
+// Idle reports whether the torrent has no peers, no dials in flight and no fetch from a web
 // seed.
 func (s *Swarm) Idle() bool { return s.peers.count == 0 && len(s.dials) == 0 && s.web.idle() }
 
-// needs reports whether a piece is missing that is to be fetched.
+// needs reports whether we lack a piece that we want to fetch, or the metadata.
 func (s *Swarm) needs() bool { return s.bare != nil || !s.cfg.SeedOnly && s.picker.Seeking() }
 
-// wants reports whether blocks are to be asked for at all.
+// wants reports whether we request blocks at all.
 func (s *Swarm) wants() bool { return !s.idle() && s.needs() }
 
-// note records one line of the trace.
+// note records one line in the trace.
 func (s *Swarm) note(way trace.Way, proto trace.Proto, p *peer, what string, r trace.Record) {
 	r.At, r.Way, r.Proto, r.What, r.InfoHash = s.now, way, proto, what, s.cfg.InfoHash
 	if p != nil {
@@ -320,17 +316,17 @@ func (s *Swarm) note(way trace.Way, proto trace.Proto, p *peer, what string, r t
 	s.cfg.Trace(r)
 }
 
-// bare is a record about no piece and no block.
+// bare returns a record about neither a piece nor a block.
 func bare(w why.Why) trace.Record {
 	return trace.Record{Piece: trace.No, Block: trace.No, Why: w}
 }
 
-// onPiece is a record about a piece.
+// onPiece returns a record about a piece.
 func onPiece(w why.Why, piece uint32) trace.Record {
 	return trace.Record{Piece: int64(piece), Block: trace.No, Why: w}
 }
 
-// onBlock is a record about a block.
+// onBlock returns a record about a block.
 func onBlock(w why.Why, r block.Ref) trace.Record {
 	return trace.Record{Piece: int64(r.Piece), Block: int64(r.Index()), N: int64(r.Length), Why: w}
 }

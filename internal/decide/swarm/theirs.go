@@ -7,18 +7,18 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// theirs is what a peer has told us.
+// theirs is what a peer has announced to us.
 //
 //shoal:part
 type theirs struct {
 	have       *bitfield.Bitfield
 	pex        *pex.Talk // nil: it does not speak peer exchange
-	early      *early    // in place of have while there is no metadata; nil: it has said nothing
-	choking    bool      // it chokes us
-	interested bool      // it wants something from us
+	early      *early    // replaces have while we lack the metadata; nil: it has announced nothing
+	choking    bool      // the peer chokes us
+	interested bool      // the peer is interested in us
 	ext        wire.Extensions
-	voted      bool      // it has said where it sees us
-	unknown    int       // messages that we can't read
+	voted      bool      // the peer has announced where it sees us
+	unknown    int       // messages that we can't parse
 	lastHeard  mono.Time // time of its latest message
 }
 
@@ -30,7 +30,7 @@ func (t *theirs) chokes(yes bool) { t.choking = yes }
 
 func (t *theirs) wants(yes bool) { t.interested = yes }
 
-// firstVote reports whether the peer has not said before where it sees us.
+// firstVote reports whether the peer votes on our address for the first time.
 func (t *theirs) firstVote() bool {
 	first := !t.voted
 	t.voted = true
@@ -39,8 +39,8 @@ func (t *theirs) firstVote() bool {
 
 func (t *theirs) hasExactly(have *bitfield.Bitfield) { t.have = have }
 
-// startPex keeps a conversation that has begun: a peer that switches peer exchange off and
-// on again can't speak more often that way.
+// startPex keeps an existing conversation: a peer that switches peer exchange off and on
+// again can't send more often that way.
 func (t *theirs) startPex(now mono.Time) {
 	if t.pex == nil {
 		t.pex = pex.New(now)
@@ -49,7 +49,7 @@ func (t *theirs) startPex(now mono.Time) {
 
 func (t *theirs) endPex() { t.pex = nil }
 
-// beforeMetadata returns what the peer has said of its pieces while their number is unknown.
+// beforeMetadata returns the pieces that the peer announced while their number is unknown.
 func (t *theirs) beforeMetadata() *early {
 	if t.early == nil {
 		t.early = new(early)

@@ -13,12 +13,12 @@ import (
 type trust struct {
 	sender blame.Sender   // 0 until its first block
 	proven bool           // its latest checked piece was good
-	hoards bool           // it did not pass on what we dealt to it until everything was out
-	before choker.Account // of earlier connections from its address
+	hoards bool           // it had not passed on what we dealt to it when every piece was out
+	before choker.Account // totals of earlier connections from its address
 }
 
-// knownAs returns the peer's number in the ledger. Only a peer that sent what we asked for
-// has one, so strangers can't make the table grow.
+// knownAs returns the peer's number in the ledger. Only a peer that sent what we requested
+// gets one, so strangers can't make the table grow.
 func (t *trust) knownAs(senders *senderTable, addr netip.AddrPort) blame.Sender {
 	if t.sender == 0 {
 		t.sender = senders.id(addr)

@@ -9,24 +9,23 @@ import (
 	"shoal/internal/value/why"
 )
 
-// A torrent that is full would keep whoever came first, however little comes of it. So
-// where others wait, a few of those of whom nothing came lose their places; and who comes
-// by itself may take the place of one (BEP 40: by a rank that nobody can choose).
+// Without turnover a full torrent would keep its first peers, however useless. So while other
+// peers wait, a few of those that bring nothing lose their places; and a peer that dials us
+// may take the place of one (BEP 40: by a rank that no peer can choose).
 const (
-	// turnoverEvery is how often places are given up. A round of choking takes 10 s and
+	// turnoverEvery is how often peers lose their places. A round of choking takes 10 s and
 	// every third has an optimistic unchoke, so each peer has had its chance by then.
 	turnoverEvery = 90 * time.Second
-	// settledAfter is how long a new peer is left to show what it gives.
+	// settledAfter is how long a new peer has to show what it brings.
 	settledAfter = 2 * time.Minute
-	// turnoverPart is which part of the peers may lose their places at once.
+	// turnoverPart bounds how many peers may lose their places at once: one in turnoverPart.
 	turnoverPart = 25
 )
 
-// full reports whether there is no room for another connection.
+// full reports whether the torrent is at its limit of connections.
 func (s *Swarm) full() bool { return s.peers.count+len(s.dials) >= s.cfg.MaxPeers }
 
-// turnOver gives up the places of those of whom nothing comes, where others wait for
-// them.
+// turnOver drops peers that bring nothing, while known addresses wait for their places.
 func (s *Swarm) turnOver() {
 	few := max(1, s.cfg.MaxPeers/turnoverPart)
 	s.slots.turn.dials = few
@@ -46,8 +45,8 @@ func (s *Swarm) turnOver() {
 	}
 }
 
-// makePlace gives a place to a peer that has come by itself, when there is one of
-// whom nothing comes and whose rank is lower.
+// makePlace makes room for a peer that dialled us, if another peer is vacant, or brings
+// nothing and has a lower rank.
 func (s *Swarm) makePlace(newcomer *peer) bool {
 	if p := s.vacantFor(newcomer.addr); p != nil {
 		s.replace(p, "another peer has come")
@@ -61,11 +60,11 @@ func (s *Swarm) makePlace(newcomer *peer) bool {
 	return true
 }
 
-// idlest gives the peer of whom least comes: nothing for some time, in the direction that
-// counts. nil when something comes of all of them, or they have not been here for long.
+// idlest returns the least useful of the peers that have brought nothing for some time, in
+// the direction that counts. nil when every peer brings something or is too new.
 func (s *Swarm) idlest() (worst *peer) {
 	for p := range s.peers.all() {
-		if s.now < p.joined.Add(settledAfter) || s.book.FromUser(p.addr) || s.gives(p) {
+		if s.now < p.joined.Add(settledAfter) || s.book.FromUser(p.addr) || s.brings(p) {
 			continue
 		}
 		if worst == nil || s.worse(p, worst) {
@@ -75,18 +74,17 @@ func (s *Swarm) idlest() (worst *peer) {
 	return worst
 }
 
-// gives reports whether anything comes of a peer: what we want, or, where we want nothing,
-// somebody who takes it.
-func (s *Swarm) gives(p *peer) bool {
+// brings reports whether a peer is of use: it sends what we want or, when we want nothing, it
+// takes what we have.
+func (s *Swarm) brings(p *peer) bool {
 	if s.wants() {
 		return p.download.down.Rate(s.now) > 0 || p.download.requests.len() > 0
 	}
 	return p.upload.up.Rate(s.now) > 0 || p.upload.queue.len() > 0 && s.now < s.idleAt(p, movesAfter)
 }
 
-// worse reports whether less is to be expected of p than of q: of those that want
-// nothing of each other least, then of those that have taken less, then of who came
-// first.
+// worse reports whether we expect less of p than of q. First come peers that want nothing of
+// each other, then peers that have moved fewer bytes, then those that joined first.
 func (s *Swarm) worse(p, q *peer) bool {
 	rank := func(p *peer) int {
 		switch {
@@ -106,11 +104,11 @@ func (s *Swarm) worse(p, q *peer) bool {
 	return p.joined < q.joined
 }
 
-// needless returns the first peer, of those that had time to say what they have and want, with
-// which neither side can do anything at the moment; nil for none.
+// needless returns the longest connected peer with which neither side can do anything at the
+// moment, of those that had time to announce their pieces and interest; nil: none.
 func (s *Swarm) needless() (first *peer) {
 	if s.bare != nil {
-		return nil // metadata comes from peers that nobody is interested in yet
+		return nil // metadata comes from peers in which we have no interest yet
 	}
 	for p := range s.peers.all() {
 		if s.now < p.joined.Add(speaksAfter) || p.ours.interesting || p.theirs.interested || p.mask != nil ||
@@ -124,9 +122,9 @@ func (s *Swarm) needless() (first *peer) {
 	return first
 }
 
-// Spare gives up one connection, since another torrent of the engine has more need of it: that
-// of a peer that only holds a place, or with which nothing can be done at the moment, or of
-// which nothing comes; else of the one of which least comes.
+// Spare gives up one connection, because another torrent of the engine needs it more: that of
+// a vacant peer, else of one with which we can do nothing at the moment, else of one that
+// brings nothing, else of the slowest.
 func (s *Swarm) Spare(now mono.Time) {
 	s.now = now
 	worst := s.vacantFor(netip.AddrPort{})
@@ -153,7 +151,7 @@ func (s *Swarm) Spare(now mono.Time) {
 	}
 }
 
-// slower reports whether less comes of p than of q at the moment.
+// slower reports whether p moves less than q at the moment.
 func (s *Swarm) slower(p, q *peer) bool {
 	if s.wants() {
 		return p.download.down.Rate(s.now) < q.download.down.Rate(s.now)
@@ -161,8 +159,8 @@ func (s *Swarm) slower(p, q *peer) bool {
 	return p.upload.up.Rate(s.now) < q.upload.up.Rate(s.now)
 }
 
-// replace ends the connection with a peer so that another may have its place. It is not
-// dialled again for long: the others would never have their turn.
+// replace ends the connection with a peer so that another gets its place. We do not dial it
+// again for long: otherwise the others would never have their turn.
 func (s *Swarm) replace(p *peer, text string) {
 	s.drop(p, why.OthersWait, fmt.Sprintf("nothing has come of it for %v, and %s", s.now.Sub(p.joined).Round(time.Second), text))
 	for _, addr := range [...]netip.AddrPort{p.addr, p.listens} {

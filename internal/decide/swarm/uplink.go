@@ -6,26 +6,25 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// Under a limit of the upload a few peers are unchoked, so that each gets enough to be
-// worth it (decision 0087). But who is unchoked may want little of what we have at the
-// moment, as in a young swarm where each has got other pieces; then the uplink would idle
-// while others wait. So a slot is added for each time that it does, and taken back when it
-// does not any more.
+// Under an upload limit we unchoke few peers, so that each gets a useful rate (decision
+// 0087). But an unchoked peer may want little of what we have at the moment, as in a young
+// swarm where each peer has other pieces; then the uplink would idle while others wait. So we
+// add a slot each time the uplink idles, and take it back when it no longer does.
 const (
-	// idleUplink is how long nothing is asked for until another peer is unchoked.
+	// idleUplink is how long no request may wait before we unchoke another peer.
 	idleUplink = 400 * time.Millisecond
-	// spareSlots bounds the slots that are added, as a multiple of those that there are.
+	// spareSlots bounds the added slots, as a multiple of the configured ones.
 	spareSlots = 2
 )
 
-// uplink is what is known of how well the limit of the upload is used.
+// uplink is how well we use the upload limit.
 type uplink struct {
-	idleAt mono.Time // since when nothing is asked for; Never while something is
-	spare  int       // slots added
-	busy   bool      // something was asked for at each look since the last round
+	idleAt mono.Time // start of the time without requests; Never while a request waits
+	spare  int       // added slots
+	busy   bool      // a request waited at each look since the last round
 }
 
-// allSlots is how many peers may be unchoked now.
+// allSlots returns how many peers we may unchoke now.
 func (s *Swarm) allSlots() int {
 	if s.cfg.Slots <= 0 {
 		return s.cfg.Slots
@@ -33,7 +32,7 @@ func (s *Swarm) allSlots() int {
 	return s.cfg.Slots + s.slots.uplink.spare
 }
 
-// watchUplink adds a slot where the uplink idles and others wait.
+// watchUplink adds a slot when the uplink idles and others wait.
 func (s *Swarm) watchUplink() {
 	u := &s.slots.uplink
 	if s.slots.upLimit <= 0 || s.cfg.Slots <= 0 || s.idle() || s.peers.count == 0 {
@@ -64,8 +63,8 @@ func (s *Swarm) watchUplink() {
 	s.due(u.idleAt.Add(idleUplink))
 }
 
-// roundOfUplink takes a slot back that is not needed: the uplink was never idle since the
-// last round.
+// roundOfUplink takes back an added slot that we do not need: the uplink was never idle since
+// the last round.
 func (s *Swarm) roundOfUplink() {
 	if u := &s.slots.uplink; u.spare > 0 && u.busy {
 		u.spare--

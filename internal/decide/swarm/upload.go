@@ -7,22 +7,22 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// upload is what a peer asks of us, and what of that is on its way.
+// upload is what a peer requests from us, and what of that is on its way.
 //
 //shoal:part
 type upload struct {
 	queue   uploads
-	parts   *metadata.Server // parts of the metadata; nil: it has asked for none
+	parts   *metadata.Server // parts of the metadata to send; nil: it has requested none
 	flight  int              // blocks handed to the writer and not yet sent
-	writer  int              // bound of flight
+	writer  int              // bound of flight; see uploadWindow
 	sentAt  mono.Time        // time when the writer began with the oldest of them
 	refused int              // requests since the latest unchoke that we did not serve
 	use     slotUse
 	up      meter.Meter
 }
 
-// refuse counts a request that is not served and reports whether there were too many:
-// requests that crossed our choke are normal, an endless row of them is not.
+// refuse counts a request that we do not serve and reports whether there were too many:
+// requests that crossed our choke are normal, an endless series of them is not.
 func (v *upload) refuse() (tooMany bool) {
 	v.refused++
 	return v.refused > maxRefused
@@ -30,7 +30,7 @@ func (v *upload) refuse() (tooMany bool) {
 
 func (v *upload) forgive() { v.refused = 0 }
 
-// metadata returns what serves the parts of the metadata.
+// metadata returns the sender of the metadata's parts.
 func (v *upload) metadata() *metadata.Server {
 	if v.parts == nil {
 		v.parts = new(metadata.Server)
@@ -38,8 +38,8 @@ func (v *upload) metadata() *metadata.Server {
 	return v.parts
 }
 
-// next returns the blocks that the writer gets now, valid until the next request. A full
-// window is refilled by half of it at least: fewer, larger writes.
+// next returns the blocks that the writer gets now, valid until the next request. It refills
+// a window by at least half, for fewer and larger writes.
 func (v *upload) next(now mono.Time) []block.Ref {
 	n := v.writer - v.flight
 	if n <= 0 || v.queue.len() == 0 || v.flight > 0 && n < v.writer/2 {

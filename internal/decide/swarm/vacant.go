@@ -8,19 +8,20 @@ import (
 )
 
 // A full torrent would turn away the only seed for the sake of peers that shook hands, have
-// nothing and ask for nothing. So such a peer holds its place only until another comes:
-// its place counts as free for dials, a few at a time, and for a peer that comes by itself.
-// Of several the one goes whose network, or IPv6 site, holds most places; a newcomer whose
-// own holds more than theirs gets none of them, so one party cannot push the others out.
+// nothing and request nothing. So such a peer is vacant: it holds its place only until
+// another peer comes. Its place counts as free for a few dials at a time, and for a peer that
+// dials us. Of several vacant peers we drop the one whose network, or IPv6 site, holds most
+// places. A newcomer whose own network holds more than theirs gets none of them, so one party
+// can't push the others out.
 
-// turnover is when places change hands.
+// turnover schedules when places change hands.
 type turnover struct {
-	at    mono.Time // when idle peers may lose their places next
-	dials int       // dials that may still be made for the places of vacant peers, until the next round
+	at    mono.Time // next time when idle peers may lose their places
+	dials int       // dials that vacant peers' places still allow until the next round
 }
 
-// roomToDial reports whether one more dial may be made: there is a free place for it, or
-// that of a vacant peer.
+// roomToDial reports whether we may make one more dial: into a free place, or the place of a
+// vacant peer.
 func (s *Swarm) roomToDial() bool {
 	if !s.full() {
 		return true
@@ -32,8 +33,9 @@ func (s *Swarm) roomToDial() bool {
 	return true
 }
 
-// vacant reports whether a peer only holds a place: by now it would have said what it has,
-// or that it wants something. One that says so and then leaves its slot unused is no better.
+// vacant reports whether a peer only holds a place: by now it would have announced a piece or
+// its interest. A peer that is interested and then leaves its slot unused counts as vacant,
+// too.
 func (s *Swarm) vacant(p *peer) bool {
 	if s.now < p.joined.Add(speaksAfter) || s.book.FromUser(p.addr) || p.ours.interesting || p.mask != nil || p.download.down.Total() > 0 {
 		return false
@@ -50,7 +52,7 @@ func (s *Swarm) vacant(p *peer) bool {
 	return p.theirs.have.None()
 }
 
-// none reports whether nothing was said of any piece.
+// none reports whether the peer has announced no piece.
 func (e *early) none() bool {
 	if e == nil {
 		return true
@@ -73,8 +75,8 @@ func (s *Swarm) vacancies() (n int) {
 	return n
 }
 
-// vacantFor returns the vacant peer that gives its place up for a newcomer, nil for none. An
-// invalid address stands for a newcomer of another torrent.
+// vacantFor returns the vacant peer that loses its place to a newcomer; nil: none. An invalid
+// address stands for a newcomer to another torrent.
 func (s *Swarm) vacantFor(newcomer netip.AddrPort) (worst *peer) {
 	weights := lobby.NewWeights(s.cfg.MaxPeers)
 	for p := range s.peers.all() {

@@ -12,9 +12,8 @@ import (
 	"shoal/internal/value/why"
 )
 
-// Checked takes the outcome of hashing a piece. sums are the digests of its
-// blocks as they arrived: always with a failure, else when Store asked for
-// them.
+// Checked takes the outcome of hashing a piece. sums are the digests of its blocks as they
+// arrived: always with a failure, else when Store asked for them.
 func (s *Swarm) Checked(now mono.Time, piece uint32, ok bool, sums []blame.Sum) {
 	s.now = now
 	if s.picker.Have(piece) {
@@ -27,7 +26,7 @@ func (s *Swarm) Checked(now mono.Time, piece uint32, ok bool, sums []blame.Sum) 
 	}
 }
 
-// Unwritten says that a piece could not be written: nothing of it is had.
+// Unwritten says that the disk could not write a piece: we drop all of it and fetch it again.
 func (s *Swarm) Unwritten(now mono.Time, piece uint32) {
 	s.now = now
 	if !s.picker.Have(piece) {
@@ -46,7 +45,7 @@ func (s *Swarm) verified(piece uint32, sums []blame.Sum) {
 	s.had(piece)
 }
 
-// had takes a piece as ours.
+// had marks a piece as ours and announces it.
 func (s *Swarm) had(piece uint32) {
 	lacked := s.picker.Lacks(piece)
 	s.tmp().senders = s.tmp().senders[:0]
@@ -75,7 +74,7 @@ func (s *Swarm) had(piece uint32) {
 	s.reconsider()
 }
 
-// lackedByNobody reports whether every peer has the piece, so that none will ask for it.
+// lackedByNobody reports whether every peer has the piece, so that none will request it.
 func (s *Swarm) lackedByNobody(piece uint32) bool {
 	for p := range s.peers.all() {
 		if !p.theirs.have.Has(piece) {
@@ -105,8 +104,8 @@ func (s *Swarm) failed(piece uint32, sums []blame.Sum) {
 	}
 }
 
-// prove takes note that a piece of these senders was good, or that it was not. Whoever
-// takes part in a bad piece is on trial until a good one comes from it.
+// prove notes that a piece of these senders was good, or that it was not. A peer that took
+// part in a bad piece is on trial until it sends a good one.
 func (s *Swarm) prove(senders []blame.Sender, good bool) {
 	for p := range s.peers.all() {
 		if p.trust.sender != 0 && p.trust.proven != good && slices.Contains(senders, p.trust.sender) {
@@ -116,16 +115,15 @@ func (s *Swarm) prove(senders []blame.Sender, good bool) {
 	}
 }
 
-// ban shuts out an address that was proven to have sent bad data, and drops
-// its connections.
+// ban shuts out an address for bad data in a piece, and drops its connections.
 func (s *Swarm) ban(addr netip.AddrPort, piece uint32, w why.Why) {
 	s.shutOut(addr, onPiece(w, piece), fmt.Sprintf("it sent bad data in piece %d", piece))
 }
 
-// shutOut bans an address for what the record tells, and drops its connections.
+// shutOut bans an address for the reason in r, and drops its connections.
 func (s *Swarm) shutOut(addr netip.AddrPort, r trace.Record, text string) {
 	if s.book.Banned(addr) {
-		return // for another piece, which was under way
+		return // already banned for another piece, which was under way
 	}
 	s.book.Ban(s.now, addr)
 	if s.tracing() {
@@ -139,10 +137,9 @@ func (s *Swarm) shutOut(addr netip.AddrPort, r trace.Record, text string) {
 	}
 }
 
-// Lost says that a piece that was had turned out to be gone or changed on disk.
-// It is fetched again, and not served. BEP 3 has no message to take a HAVE back,
-// and peers that believe we have the piece do not tell us that they have it: so
-// every connection begins anew.
+// Lost says that a piece that we had is gone or changed on disk. We fetch it again and do not
+// serve it. BEP 3 has no message to take a HAVE back, and peers that believe we have the
+// piece do not announce it to us: so we drop every connection.
 func (s *Swarm) Lost(now mono.Time, piece uint32) {
 	s.now = now
 	if !s.picker.Have(piece) {

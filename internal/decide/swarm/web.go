@@ -14,16 +14,15 @@ import (
 	"shoal/internal/value/why"
 )
 
-// webSender is where the identities of web seeds begin, for the blame ledger: those of
-// addresses are counted from 1.
+// webSender is the first number of a web seed in the blame ledger; addresses count from 1.
 const webSender blame.Sender = 1 << 31
 
-// web is what a swarm has of web seeds (BEP 19); nil where there are none. The picker
-// knows each of their connections by a slot above those of peers.
+// web is the state of the web seeds (BEP 19). The picker knows each of their connections by a
+// slot above those of peers.
 type web struct {
 	plan  *webplan.Machine
 	seeds []webSeed
-	first picker.Peer
+	first picker.Peer // slot of connection 0
 	down  meter.Flow
 }
 
@@ -32,7 +31,7 @@ type webSeed struct {
 	down meter.Flow
 }
 
-// newWeb makes what is kept of web seeds. A torrent that fetches nothing has none of it.
+// newWeb creates the state of the web seeds. A torrent that never fetches has none.
 func (s *Swarm) newWeb() {
 	cfg := s.cfg.Web()
 	s.cfg.Web = nil
@@ -46,12 +45,12 @@ func (s *Swarm) newWeb() {
 	s.web.plan = webplan.New(cfg, board{s}, s.rng)
 }
 
-// idle reports whether there is no connection to a web seed, and none is asked for.
+// idle reports whether we have no connection to a web seed and want none.
 func (w *web) idle() bool { return w == nil || w.plan.Idle() }
 
 func (w *web) slot(conn int) picker.Peer { return w.first + picker.Peer(conn) }
 
-// peerAt gives the peer in a slot; nil when a web seed has it, or nobody.
+// peerAt returns the peer in a slot; nil when a web seed has the slot, or it is free.
 func (s *Swarm) peerAt(slot picker.Peer) *peer {
 	if int(slot) >= len(s.peers.bySlot) {
 		return nil
@@ -59,7 +58,7 @@ func (s *Swarm) peerAt(slot picker.Peer) *peer {
 	return s.peers.bySlot[slot]
 }
 
-// settleWeb has web seeds asked for what is wanted now, once for a batch of inputs.
+// settleWeb requests from web seeds what we want now, once for a batch of inputs.
 func (s *Swarm) settleWeb() {
 	if s.cfg.Web != nil && s.started && s.wants() {
 		s.newWeb()
@@ -70,7 +69,7 @@ func (s *Swarm) settleWeb() {
 	}
 	for conn := range webplan.MaxConns {
 		if _, running := w.plan.Running(conn); running && s.picker.RequestsOf(w.slot(conn)) == 0 {
-			w.plan.Drop(s.now, conn, why.Unwanted) // the rest came from others, or is left out
+			w.plan.Drop(s.now, conn, why.Unwanted) // the rest came from others, or is skipped
 		}
 	}
 	w.plan.Tick(s.now, s.wants() && !s.files.held)
@@ -78,7 +77,7 @@ func (s *Swarm) settleWeb() {
 	s.due(w.plan.Deadline())
 }
 
-// endWeb ends what web seeds are doing.
+// endWeb ends all fetches from web seeds.
 func (s *Swarm) endWeb() {
 	if s.web != nil {
 		s.web.plan.Tick(s.now, false)
@@ -86,7 +85,7 @@ func (s *Swarm) endWeb() {
 	}
 }
 
-// webActs hands on what was decided.
+// webActs passes on what the plan decided.
 func (s *Swarm) webActs() {
 	for _, a := range s.web.plan.Acts() {
 		if s.tracing() {
@@ -114,7 +113,7 @@ func (s *Swarm) noteAct(a webplan.Act) {
 	s.note(way, trace.Web, nil, what, r)
 }
 
-// WebPlaced says that there is a place for a connection to a web seed.
+// WebPlaced says that the engine granted a connection to a web seed.
 func (s *Swarm) WebPlaced(now mono.Time, seed int) {
 	s.now = now
 	if s.web != nil {
@@ -122,7 +121,7 @@ func (s *Swarm) WebPlaced(now mono.Time, seed int) {
 	}
 }
 
-// WebYield says that others need the place of a connection to a web seed.
+// WebYield says that other torrents need the connection to a web seed.
 func (s *Swarm) WebYield(now mono.Time, seed int) {
 	s.now = now
 	if s.web != nil {
@@ -138,7 +137,7 @@ func (s *Swarm) WebBlock(now mono.Time, fetch uint64, ref block.Ref, b *block.Bl
 	w := s.web
 	conn, seed, ok := w.plan.Fetching(fetch)
 	if !ok || s.files.held || s.idle() {
-		s.waste(b, size) // it was ended while the block was on its way
+		s.waste(b, size) // the fetch ended while the block was on its way
 		return
 	}
 	w.down.Add(now, size)
@@ -178,7 +177,7 @@ func (s *Swarm) WebEnded(now mono.Time, fetch uint64, r webplan.Result) {
 	s.web.plan.Ended(now, fetch, r)
 }
 
-// convict shuts out who was proven to have sent bad data: an address, or a web seed.
+// convict shuts out a sender of proven bad data: an address, or a web seed.
 func (s *Swarm) convict(sender blame.Sender, piece uint32, w why.Why) {
 	if sender < webSender {
 		s.ban(s.blame.senders.addr(sender), piece, w)
@@ -187,7 +186,7 @@ func (s *Swarm) convict(sender blame.Sender, piece uint32, w why.Why) {
 	s.web.plan.Ban(s.now, int(sender-webSender), w, fmt.Sprintf("it sent bad data in piece %d", piece))
 }
 
-// board is the picker as webplan sees it.
+// board shows the picker to webplan.
 type board struct{ s *Swarm }
 
 func (b board) Generation() uint64 { return b.s.picker.Generation() }
@@ -228,7 +227,7 @@ func (b board) Release(conn int) {
 	b.s.freed = true
 }
 
-// WebSeedStats is what is known of one web seed.
+// WebSeedStats is what we know of one web seed.
 type WebSeedStats struct {
 	URL        string
 	Downloaded int64
@@ -236,7 +235,7 @@ type WebSeedStats struct {
 	webplan.Status
 }
 
-// webStats gives those of all web seeds.
+// webStats returns the WebSeedStats of all web seeds.
 func (s *Swarm) webStats(now mono.Time) (all []WebSeedStats) {
 	if s.web == nil {
 		return nil
@@ -251,24 +250,24 @@ func (s *Swarm) webStats(now mono.Time) (all []WebSeedStats) {
 	return all
 }
 
-// checkWeb compares what web seeds are asked for with what the picker knows, and gives
-// the number of blocks.
+// checkWeb compares the running fetches with what the picker knows, and returns the number of
+// requested blocks.
 func (s *Swarm) checkWeb() (requests int, err error) {
 	if s.web == nil {
 		return 0, nil
 	}
 	if len(s.peers.bySlot) > int(s.web.first) {
-		return 0, fmt.Errorf("%d slots of peers, those of web seeds begin at %d", len(s.peers.bySlot), s.web.first)
+		return 0, fmt.Errorf("%d slots of peers, but the slots of web seeds begin at %d", len(s.peers.bySlot), s.web.first)
 	}
 	for conn := range webplan.MaxConns {
 		n := s.picker.RequestsOf(s.web.slot(conn))
 		if _, running := s.web.plan.Running(conn); running != (n > 0) {
-			return 0, fmt.Errorf("web connection %d: fetching is %v, and %d blocks are asked for", conn, running, n)
+			return 0, fmt.Errorf("web connection %d: fetching is %v, and %d blocks are requested", conn, running, n)
 		}
 		requests += n
 	}
 	if requests > 0 && (s.files.held || !s.wants()) {
-		return 0, fmt.Errorf("web seeds are asked for %d blocks, held is %v, wanting is %v", requests, s.files.held, s.wants())
+		return 0, fmt.Errorf("%d blocks are requested from web seeds, held is %v, wanting is %v", requests, s.files.held, s.wants())
 	}
 	return requests, nil
 }

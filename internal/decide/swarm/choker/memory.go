@@ -5,22 +5,21 @@ import (
 	"slices"
 )
 
-// maxAccounts bounds the addresses whose accounts are kept after they left: more than a
-// torrent has connections, so that coming back soon does not help. The oldest go first.
+// maxAccounts bounds the accounts of addresses that have left: more than a torrent has
+// connections, so that coming back soon does not help. The oldest go first.
 const maxAccounts = 256
 
-// Account is what passed between us and whoever is at one address, in bytes, over all of
-// its connections.
+// Account is what passed between us and one address, in bytes, over all of its connections.
 type Account struct{ Given, Got int64 }
 
-// Memory keeps the accounts of those that left, so that a new connection is no new
-// beginning. The zero Memory is empty and ready.
+// Memory keeps the accounts of addresses that left, so that debts outlive connections. The
+// zero Memory is empty and ready to use.
 type Memory struct {
 	accounts map[netip.AddrPort]Account
 	order    []netip.AddrPort // oldest first
 }
 
-// Left adds what passed over a connection that has ended.
+// Left adds the bytes of a connection that has ended.
 func (m *Memory) Left(addr netip.AddrPort, a Account) {
 	if a == (Account{}) {
 		return
@@ -40,5 +39,5 @@ func (m *Memory) Left(addr netip.AddrPort, a Account) {
 	}
 }
 
-// Account gives what passed over earlier connections of an address.
+// Account returns the bytes of earlier connections of an address.
 func (m *Memory) Account(addr netip.AddrPort) Account { return m.accounts[addr] }

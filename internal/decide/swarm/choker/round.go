@@ -9,14 +9,14 @@ import (
 	"shoal/internal/value/why"
 )
 
-// Round is the decision of every ten seconds. It appends what is to change to
-// dst: chokes first, in the order of peers, then unchokes, the best first.
+// Round makes the decision of every ten seconds. It appends the changes to dst: chokes first,
+// in the order of peers, then unchokes, the best first.
 func (c *Choker) Round(now mono.Time, seeding bool, peers []Peer, dst []Change) []Change {
 	r := c.begin(now, seeding, peers)
 	r.room = c.roomOfRound(r)
 	r.keepNew()
 	if seeding {
-		r.give(r.slots, why.Gratitude, func(p *Peer) bool { return p.Owes <= -debt && !p.unused() }, byCredit)
+		r.assign(r.slots, why.Gratitude, func(p *Peer) bool { return p.Owes <= -debt && !p.unused() }, byCredit)
 		r.seedSlots()
 	} else {
 		r.reciprocate()
@@ -28,14 +28,14 @@ func (c *Choker) Round(now mono.Time, seeding bool, peers []Peer, dst []Change) 
 	return r.changes(dst)
 }
 
-// Fill gives free slots to peers that wait, so that nobody waits for a round
-// while a slot is free. Peers that have lost interest make room; others are not
-// choked, unless there are more of them than slots.
+// Fill assigns free slots to waiting peers, so that no peer waits for a round while a slot is
+// free. Peers that have lost interest make room; others are not choked, unless there are more
+// of them than slots.
 func (c *Choker) Fill(now mono.Time, seeding bool, peers []Peer, dst []Change) []Change {
 	t := count(now, peers)
 	room := c.open(t, seeding)
 	if t.busy+t.content <= room && (t.waiting == 0 || t.busy >= c.slots && (t.untried == 0 || t.busy == room)) {
-		return dst // at little cost: nothing is to change
+		return dst // nothing can change: the cheap and common case
 	}
 	r := c.begin(now, seeding, peers)
 	r.room = room
@@ -43,23 +43,23 @@ func (c *Choker) Fill(now mono.Time, seeding bool, peers []Peer, dst []Change) [
 	if seeding {
 		best = byUp
 	}
-	r.give(room, why.None, func(p *Peer) bool { return p.Unchoked }, best)
+	r.assign(room, why.None, func(p *Peer) bool { return p.Unchoked }, best)
 	if !seeding {
-		r.give(room, why.FreeSlot, (*Peer).gives, best)
+		r.assign(room, why.FreeSlot, (*Peer).earns, best)
 	}
 	r.fillRest()
 	r.keepIdle()
 	return r.changes(dst)
 }
 
-// round is one decision in the making. Slots are given by take, one after the
-// other; who is unchoked and has none at the end is choked.
+// round is one decision in progress. take assigns slots one after the other; an unchoked peer
+// that has none at the end is choked.
 type round struct {
 	*Choker
 	now     mono.Time
 	seeding bool
 	peers   []Peer
-	before  uint64 // the optimistic unchoke until now
+	before  uint64 // optimistic unchoke until now
 	room    int    // peers that may be unchoked: the slots, and those above them
 }
 
@@ -69,10 +69,10 @@ type state uint8
 const (
 	without  state = iota // it has no slot
 	hasSlot               // it has one
-	rewarded              // it has one for what it gives
+	rewarded              // it has one in return for what it sends
 )
 
-// choice is a slot given: to whom, by its place in the input, and why.
+// choice is an assigned slot: index of the peer in the input, and the reason.
 type choice struct {
 	peer int32
 	why  why.Why
@@ -86,7 +86,7 @@ func (c *Choker) begin(now mono.Time, seeding bool, peers []Peer) *round {
 	return &c.round
 }
 
-// take gives a slot, if one is left.
+// take assigns a slot, if one is left.
 func (r *round) take(i int, s state, w why.Why) bool {
 	if len(r.chosen) >= r.room || r.states[i] != without {
 		return false
@@ -96,8 +96,8 @@ func (r *round) take(i int, s state, w why.Why) bool {
 	return true
 }
 
-// give gives up to n slots to interested peers without one that fit, in order.
-func (r *round) give(n int, w why.Why, fits func(*Peer) bool, compare func(r *round, a, b *Peer) int) {
+// assign assigns up to n slots to interested peers without one that fit, in order.
+func (r *round) assign(n int, w why.Why, fits func(*Peer) bool, compare func(r *round, a, b *Peer) int) {
 	order := r.order[:0]
 	for i := range r.peers {
 		if p := &r.peers[i]; p.Interested && r.states[i] == without && fits(p) {
@@ -117,16 +117,16 @@ func (r *round) give(n int, w why.Why, fits func(*Peer) bool, compare func(r *ro
 
 func anyPeer(*Peer) bool { return true }
 
-// keepNew: a peer is not choked within five seconds of its unchoke.
+// keepNew: a peer is not choked within minHold of its unchoke.
 func (r *round) keepNew() {
-	r.give(r.room, why.None, func(p *Peer) bool { return p.Unchoked && r.held(p) < minHold }, byTurn)
+	r.assign(r.room, why.None, func(p *Peer) bool { return p.Unchoked && r.held(p) < minHold }, byTurn)
 }
 
-// held is for how long an unchoked peer has been so.
+// held returns how long a peer has been unchoked.
 func (r *round) held(p *Peer) time.Duration { return r.now.Sub(p.UnchokedAt) }
 
-// reciprocate gives all slots but the optimistic one to those that give most.
-// With a single slot that is the one.
+// reciprocate assigns all slots but the optimistic one to the peers that give most. With a
+// single slot it assigns that one.
 func (r *round) reciprocate() {
 	regular := max(r.slots-1, 1) + r.room - r.slots
 	for _, c := range r.chosen {
@@ -134,15 +134,15 @@ func (r *round) reciprocate() {
 			regular--
 		}
 	}
-	r.give(regular, why.Reciprocation, (*Peer).gives, byDown)
+	r.assign(regular, why.Reciprocation, (*Peer).earns, byDown)
 }
 
-// gives reports whether a peer has earned a slot by what it sends. One that has
-// snubbed us has not (BEP 3, anti-snubbing): it may get the optimistic slot.
-func (p *Peer) gives() bool { return p.Down > 0 && !p.Snubbed }
+// earns reports whether a peer has earned a slot by what it sends. A peer that has snubbed us
+// has not (BEP 3, anti-snubbing): it can get the optimistic slot.
+func (p *Peer) earns() bool { return p.Down > 0 && !p.Snubbed }
 
-// byDown: who gives most. A peer that is unchoked counts an eighth more, so that
-// two of about the same rate do not change places in every round.
+// byDown orders by what peers give. An unchoked peer counts an eighth more, so that two of
+// about the same rate do not swap slots in every round.
 func byDown(_ *round, a, b *Peer) int { return cmp.Compare(b.worth(), a.worth()) }
 
 func (p *Peer) worth() int64 {
@@ -152,7 +152,7 @@ func (p *Peer) worth() int64 {
 	return p.Down
 }
 
-// optimistic keeps the optimistic unchoke for its turn, and then finds another.
+// optimistic keeps the optimistic unchoke for its turn, and then draws another.
 func (r *round) optimistic() {
 	was := slices.IndexFunc(r.peers, func(p Peer) bool {
 		return p.Key == r.favourite && p.Interested && p.Unchoked && !(p.Idle && r.othersUntried())
@@ -167,11 +167,11 @@ func (r *round) optimistic() {
 		return
 	}
 	if was >= 0 {
-		r.take(was, hasSlot, why.None) // nobody else wants the turn
+		r.take(was, hasSlot, why.None) // no other peer wants the turn
 	}
 }
 
-// optimisticTurn is how many rounds the optimistic unchoke lasts for a peer.
+// optimisticTurn returns how many rounds the optimistic unchoke of a peer lasts.
 func (r *round) optimisticTurn(i int) int {
 	if r.peers[i].debts() > 0 {
 		return vainRounds
@@ -179,7 +179,7 @@ func (r *round) optimisticTurn(i int) int {
 	return optimisticRounds
 }
 
-// draw gives a choked and interested peer at random, or -1.
+// draw returns a random choked and interested peer, or -1.
 func (r *round) draw() int {
 	total := 0
 	for i := range r.peers {
@@ -209,23 +209,23 @@ func (r *round) weight(i int) int {
 	return anybodyWeight
 }
 
-// keepFast leaves half of a seed's slots with those that take fastest.
+// keepFast leaves half of a seed's slots to the peers that take fastest.
 func (r *round) keepFast() {
-	r.give(r.slots/2, why.SeedRate, func(p *Peer) bool {
+	r.assign(r.slots/2, why.SeedRate, func(p *Peer) bool {
 		return p.Unchoked && p.Up > 0 && !p.Idle && !p.Hoards && r.held(p) < seedHold
 	}, byUp)
 }
 
-// byCredit: whom we owe most.
+// byCredit orders by what we owe, most first.
 func byCredit(_ *round, a, b *Peer) int { return cmp.Compare(a.Owes, b.Owes) }
 
-// byUp: who takes fastest.
+// byUp orders by how fast peers take, fastest first.
 func byUp(_ *round, a, b *Peer) int { return cmp.Compare(b.Up, a.Up) }
 
-// shareRest gives the slots left to those who have not earned one: first those
-// whose turn is not over, then those who wait, who owe us least and have waited longest
-// first, then those who had their turn. Peers that snubbed us come last.
-func (r *round) shareRest(w why.Why) { r.give(r.room, w, anyPeer, byTurn) }
+// shareRest assigns the remaining slots to peers that have not earned one: first those whose
+// turn is not over, then those that wait, least debt and longest wait first, then those that
+// had their turn. Peers that snubbed us come last.
+func (r *round) shareRest(w why.Why) { r.assign(r.room, w, anyPeer, byTurn) }
 
 func byTurn(r *round, a, b *Peer) int {
 	if c := cmp.Compare(r.class(a), r.class(b)); c != 0 {
@@ -243,7 +243,7 @@ func byTurn(r *round, a, b *Peer) int {
 		}
 	}
 	if a.Unchoked && b.Unchoked {
-		return cmp.Compare(b.UnchokedAt, a.UnchokedAt) // who began last has most left
+		return cmp.Compare(b.UnchokedAt, a.UnchokedAt) // the latest to begin has most time left
 	}
 	return cmp.Compare(a.waitsSince(), b.waitsSince())
 }
@@ -268,7 +268,7 @@ func (r *round) class(p *Peer) int {
 	return 3
 }
 
-// keepIdle leaves peers without interest unchoked while nobody needs the slot.
+// keepIdle leaves peers without interest unchoked while no other needs the slot.
 func (r *round) keepIdle() {
 	for i := range r.peers {
 		if p := &r.peers[i]; p.Unchoked && !p.Interested {
@@ -277,7 +277,7 @@ func (r *round) keepIdle() {
 	}
 }
 
-// changes appends what differs from how things are.
+// changes appends what differs from the current state.
 func (r *round) changes(dst []Change) []Change {
 	for i := range r.peers {
 		if p := &r.peers[i]; p.Unchoked && r.states[i] == without {
@@ -292,7 +292,7 @@ func (r *round) changes(dst []Change) []Change {
 	return dst
 }
 
-// reason says why a peer loses its slot.
+// reason returns why a peer loses its slot.
 func (r *round) reason(p *Peer) why.Why {
 	switch {
 	case !p.Interested:
@@ -305,7 +305,7 @@ func (r *round) reason(p *Peer) why.Why {
 		return why.SeedTurn
 	case p.Snubbed:
 		return why.Snubbed
-	case p.Key == r.before, !p.gives():
+	case p.Key == r.before, !p.earns():
 		return why.OptimisticEnded
 	}
 	return why.Outbid

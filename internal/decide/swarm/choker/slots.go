@@ -1,16 +1,16 @@
 package choker
 
 const (
-	// fewestSlots is what BEP 3 has: three that give most, and the optimistic one.
+	// fewestSlots comes from BEP 3: the three peers that give most, and the optimistic one.
 	fewestSlots = 4
-	// slotRate is what a slot should bring, in bytes a second. Who is served more slowly
-	// has a whole piece later, and can pass it on later: a crowd that begins with nothing
-	// doubles what it has the sooner, the fewer each one serves at a time.
+	// slotRate is what a slot should carry, in bytes a second. A peer that we serve more
+	// slowly has a whole piece later, and passes it on later: the fewer peers each one serves
+	// at a time, the sooner a crowd that begins with nothing doubles what it has.
 	slotRate = 512 << 10
 )
 
-// SlotsFor gives how many peers to unchoke when so many bytes a second may be sent; 0 or
-// less: nothing is known of that.
+// SlotsFor returns how many peers to unchoke under an upload limit in bytes a second; 0 or
+// less: unknown.
 func SlotsFor(limit int64) int {
 	if limit <= 0 {
 		return DefaultSlots

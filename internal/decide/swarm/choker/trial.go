@@ -9,33 +9,37 @@ import (
 	"shoal/internal/value/why"
 )
 
-// An unchoked peer that takes nothing uses no slot, so its slot is open to a peer that
-// waits. The idle peer keeps its unchoke until the next round, which costs nothing: BEP 3
-// wants no chokes in quick succession. In the round it goes behind all others.
+// An unchoked peer that takes nothing uses no slot, so its slot is open to a peer that waits.
+// The idle peer keeps its unchoke until the next round, which costs nothing: BEP 3 wants no
+// chokes in quick succession. In the round it ranks behind all others (decision 0160).
 //
-// Where hardly any unchoked peer takes anything, the next peer is likely to be as idle as
-// the last ones. So each idle peer opens two slots: twice as many are tried each time. Where all
-// slots are idle, or half of them are idle or given back unused, and no peer has taken anything for the time of a trial, nothing can be lost: then all that wait are unchoked
-// at once, and a peer that comes is served after one trial, however many are in front of it. That
-// holds for a seed: peers in a young swarm may have nothing to ask a leecher for at the moment.
+// When hardly any unchoked peer takes data, the next peer is likely to be as idle as the last
+// ones. So each idle peer opens two slots, and each trial tests twice as many peers. When all
+// slots are idle, or half of them are idle or were given back unused, and no peer has taken
+// data for the time of a trial, there is nothing to lose: then we unchoke all waiting peers
+// at once, and a newcomer is served after one trial, however many are before it. That holds
+// for a seed only: in a young swarm peers may have nothing to request from a leecher at the
+// moment.
 
-// trial is how long a peer is unchoked until it counts as one that takes something, unless it is
-// idle by then.
+// trial is how long a peer must be unchoked, without being idle at the end, to count as one
+// that takes data.
 const trial = 3 * time.Second
 
-// mostAtOnce bounds the peers that one trial unchokes where nobody takes anything: more than a
+// mostAtOnce bounds the peers that one trial unchokes when none takes data: more than a
 // torrent usually has.
 const mostAtOnce = 128
 
-// someRate is what a peer takes that took a block in the twenty seconds over which rates go.
+// someRate is the rate of a peer that took one block in the twenty seconds over which rates
+// are measured.
 const someRate = block.Size / 20
 
-// trials is what a choker knows of slots that idle peers hold.
+// trials counts the slots that we added because idle peers hold slots.
 type trials struct {
-	extra int // peers unchoked above the number of slots, since idle ones do not count
+	extra int // peers that we may unchoke above the number of slots, because idle ones do not count
 }
 
-// slots has changed: fewer slots end the trials, more of them replace extra ones.
+// slotsChanged adapts the extra slots: fewer slots end the trials, more slots replace extra
+// ones.
 func (t *trials) slotsChanged(from, to int) {
 	t.extra = max(t.extra-(to-from), 0)
 	if to < from {
@@ -43,16 +47,16 @@ func (t *trials) slotsChanged(from, to int) {
 	}
 }
 
-// tally is how many peers of each kind there are.
+// tally counts peers by kind.
 type tally struct {
 	busy    int // unchoked and interested
 	idle    int // of these, those that take nothing
-	proven  int // of these, those that have taken something for the time of a trial
-	content int // unchoked, without interest
+	proven  int // of these, those that have taken data for the time of a trial
+	content int // unchoked, not interested
 	waiting int // choked and interested
 	untried int // of these, those that did not leave their last slot unused
 	vain    int // choked, and left their last slot unused
-	takes   int // unchoked, not idle, and got something lately
+	takes   int // unchoked, not idle, and got data recently
 }
 
 func count(now mono.Time, peers []Peer) (t tally) {
@@ -87,15 +91,15 @@ func one(yes bool) int {
 	return 0
 }
 
-// vain reports whether a choked peer comes behind those that use their slots. What it gives
+// vain reports whether a choked peer ranks behind those that use their slots. What it sends us
 // counts for more.
-func (p *Peer) vain() bool { return p.Vain && !p.gives() }
+func (p *Peer) vain() bool { return p.Vain && !p.earns() }
 
-// unused reports whether a peer makes no use of a slot, or made none of its last.
+// unused reports whether a peer does not use its slot, or did not use its last one.
 func (p *Peer) unused() bool { return p.Idle || !p.Unchoked && p.vain() }
 
-// open makes room above the slots for peers that wait and were not tried, and returns how
-// many peers may be unchoked now.
+// open adds slots for waiting peers that were not tried, and returns how many peers we may
+// unchoke now.
 func (c *Choker) open(t tally, seeding bool) int {
 	if c.slots == 0 {
 		c.trials.extra = 0
@@ -117,9 +121,9 @@ func (c *Choker) open(t tally, seeding bool) int {
 	return c.slots + c.trials.extra
 }
 
-// roomOfRound is how many peers may be unchoked after a round: as many as there are slots.
-// But nobody is choked who was unchoked just now, and trials must not push out those that
-// take something: these have half of the slots at least.
+// roomOfRound returns how many peers may be unchoked after a round: the number of slots. But
+// we choke no peer that was unchoked just now, and trials must not push out peers that take
+// data: these have at least half of the slots.
 func (c *Choker) roomOfRound(r *round) int {
 	if c.trials.extra == 0 {
 		return c.slots
@@ -144,8 +148,8 @@ func (c *Choker) closeRound(r *round) {
 	c.trials.extra = max(n-c.slots, 0)
 }
 
-// untried is for slots above the usual number: a peer that left its last one unused gets
-// none of them.
+// untried selects peers for slots above the usual number: a peer that left its last slot
+// unused gets none of them.
 func (r *round) untried(p *Peer) bool { return !p.Unchoked && !p.vain() }
 
 // othersUntried reports whether a peer waits that did not leave its last slot unused.
@@ -153,12 +157,12 @@ func (r *round) othersUntried() bool {
 	return slices.ContainsFunc(r.peers, func(p Peer) bool { return p.Interested && r.untried(&p) })
 }
 
-// Room is how many peers may be unchoked: the slots, and those above them while idle peers
-// hold slots.
+// Room returns how many peers may be unchoked: the slots, and those above them while idle
+// peers hold slots.
 func (c *Choker) Room() int { return c.slots + c.trials.extra }
 
-// fillRest gives free slots away between rounds.
+// fillRest assigns free slots between rounds.
 func (r *round) fillRest() {
-	r.give(r.room, why.FreeSlot, r.untried, byTurn)
-	r.give(r.slots-len(r.chosen), why.FreeSlot, anyPeer, byTurn)
+	r.assign(r.room, why.FreeSlot, r.untried, byTurn)
+	r.assign(r.slots-len(r.chosen), why.FreeSlot, anyPeer, byTurn)
 }

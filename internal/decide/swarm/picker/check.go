@@ -8,18 +8,18 @@ import (
 	"shoal/internal/value/bitfield"
 )
 
-// CheckInvariants recomputes from scratch what the picker keeps up step by step
-// and reports the first difference. peers yields every connected peer and what
-// it has; with nil, availability is not checked. It is for tests and for the
-// simulator: its cost is that of everything there is.
+// CheckInvariants recomputes from scratch what the picker maintains step by step and returns
+// the first difference. peers yields every connected peer and the pieces that it has; nil
+// skips the check of availability. It is for tests and the simulator, because it visits every
+// piece and request.
 //
-//   - a piece is in exactly one state: had, started, free or left out; the last only
-//     when it is skipped and no reader wants it, and then nothing is asked for it;
-//   - availability is the sum of the peers' sets, and the order is sorted by it;
-//   - a request belongs to one connected peer, which has the piece, and is for a
-//     block that is missing; no peer is asked twice for one block, and no block
-//     is asked of more peers than endgame allows;
-//   - the counts of free blocks are those of the blocks.
+//   - A piece is in exactly one state: ours, started, free or left out; the last only when it
+//     is skipped and no reader wants it, and then it has no request.
+//   - Availability is the sum of the peers' sets, and the order is sorted by it.
+//   - A request belongs to one connected peer, which has the piece, and is for a missing
+//     block. No peer has two requests for one block, and no block has more requests than
+//     endgame allows.
+//   - The counts of free blocks match the blocks.
 func (p *Picker) CheckInvariants(peers iter.Seq2[Peer, *bitfield.Bitfield]) error {
 	checks := []func() error{p.checkOrder, p.checkSlots, p.checkRequests, p.checkOffered}
 	if peers != nil {
@@ -35,7 +35,7 @@ func (p *Picker) CheckInvariants(peers iter.Seq2[Peer, *bitfield.Bitfield]) erro
 
 func (p *Picker) checkOrder() error {
 	if (p.pieces == nil) != p.have.All() {
-		return fmt.Errorf("%v is had, %d pieces are kept", p.have, len(p.pieces))
+		return fmt.Errorf("we have %v, and keep the state of %d pieces", p.have, len(p.pieces))
 	}
 	var free, lacking, seeking uint32
 	for n := range p.pieces {
@@ -69,26 +69,26 @@ func (p *Picker) checkOrder() error {
 
 func (p *Picker) checkPiece(i uint32, pc *piece) error {
 	if p.have.Has(i) && pc.slot != none {
-		return errors.New("had and started")
+		return errors.New("ours and started")
 	}
 	if want := p.levelOf(i); pc.level != want {
 		return fmt.Errorf("at level %d, should be at %d", pc.level, want)
 	}
 	if pc.level == Skip && pc.slot != none && !p.begun.slots[pc.slot].whole() {
-		return errors.New("left out, and begun")
+		return errors.New("left out and started")
 	}
 	if _, failed := p.begun.failures[i]; pc.suspect != failed {
 		return fmt.Errorf("suspect is %v, a failure kept is %v", pc.suspect, failed)
 	}
 	if pc.suspect && p.have.Has(i) {
-		return errors.New("had and suspect")
+		return errors.New("ours and suspect")
 	}
 	if !p.isFree(i) {
 		return nil
 	}
 	o := &p.avail.orders[pc.level]
 	if int(pc.pos) >= len(o.pieces) || o.pieces[pc.pos] != i {
-		return fmt.Errorf("not at its place %d in the order", pc.pos)
+		return fmt.Errorf("not at its position %d in the order", pc.pos)
 	}
 	if int(pc.avail) >= o.buckets() || pc.pos < o.begin[pc.avail] || pc.avail > 0 && pc.pos >= o.begin[pc.avail-1] {
 		return fmt.Errorf("of availability %d, and in another bucket", pc.avail)
@@ -139,11 +139,11 @@ func (p *Picker) checkSlots() error {
 			nstarted, busy, busyCount, owned, p.begun.count, p.begun.busy, p.begun.busyCount, p.begun.owned)
 	}
 	if ntried != p.begun.onTrial {
-		return fmt.Errorf("%d pieces are left to peers on trial, kept is %d", ntried, p.begun.onTrial)
+		return fmt.Errorf("%d pieces are left to peers on trial, counted %d", ntried, p.begun.onTrial)
 	}
 	for peer := range p.requests.peers {
 		if n := tried[Peer(peer)]; n != p.requests.peers[peer].tried {
-			return fmt.Errorf("%d pieces are left to peer %d, kept is %d", n, peer, p.requests.peers[peer].tried)
+			return fmt.Errorf("%d pieces are left to peer %d, counted %d", n, peer, p.requests.peers[peer].tried)
 		}
 	}
 	if len(p.begun.freeSlots)+nstarted != len(p.begun.slots) {
@@ -182,8 +182,8 @@ func (st *started) check() error {
 	return nil
 }
 
-// checkRequests walks both lists. A request is found in its block, in the list
-// of its peer, and in the list of all.
+// checkRequests walks both lists. Each request must be in its block, in the list of its peer,
+// and in the list of all.
 func (p *Picker) checkRequests() error {
 	all := make(map[int32]bool)
 	for id, before := p.requests.oldest, int32(none); id != none; id, before = p.requests.slab[id].newer, id {
@@ -198,10 +198,10 @@ func (p *Picker) checkRequests() error {
 		}
 		b := &st.blocks[r.index]
 		if p.find(b, r.peer) != id {
-			return fmt.Errorf("block %d:%d is requested of peer %d twice, or does not know it", st.piece, r.index, r.peer)
+			return fmt.Errorf("block %d:%d is requested from peer %d twice, or lacks the request", st.piece, r.index, r.peer)
 		}
 		if int(b.n) > p.cfg.EndgameCopies {
-			return fmt.Errorf("block %d:%d is requested of %d peers", st.piece, r.index, b.n)
+			return fmt.Errorf("block %d:%d is requested from %d peers", st.piece, r.index, b.n)
 		}
 	}
 	listed := 0
@@ -257,7 +257,7 @@ func (p *Picker) checkPeers(peers iter.Seq2[Peer, *bitfield.Bitfield]) error {
 		}
 		for id := p.requests.peers[peer].first; id != none; id = p.requests.slab[id].next {
 			if i := p.begun.slots[p.requests.slab[id].slot].piece; !has.Has(i) {
-				return fmt.Errorf("piece %d is requested of peer %d, which lacks it", i, peer)
+				return fmt.Errorf("piece %d is requested from peer %d, which lacks it", i, peer)
 			}
 		}
 	}
@@ -266,7 +266,7 @@ func (p *Picker) checkPeers(peers iter.Seq2[Peer, *bitfield.Bitfield]) error {
 			break
 		}
 		if got := p.Availability(uint32(i)); got != n {
-			return fmt.Errorf("piece %d is had by %d peers, kept as %d", i, n, got)
+			return fmt.Errorf("%[2]d peers have piece %[1]d, counted %[3]d", i, n, got)
 		}
 	}
 	if p.avail.seeds > complete {

@@ -3,31 +3,30 @@ package picker
 import "shoal/internal/value/bitfield"
 
 const (
-	// orderShare: of the pieces that are begun in order, every so many-th is begun as if
-	// there were none, so that a swarm of people who all read the same does not lack its
-	// end.
+	// orderShare: when pieces are started in order, every fourth one is chosen as usual, so
+	// that a swarm in which everyone reads the same does not lack the end of the file.
 	orderShare = 4
-	// orderLooks bounds how far from the first missing piece on one is looked for.
+	// orderLooks bounds how far from the first missing piece we look for a free one.
 	orderLooks = 4096
 )
 
-// sequential is where a torrent stands that is fetched in order.
+// sequential is the state of a download in order.
 //
 //shoal:part
 type sequential struct {
-	on    bool   // for the peer that is asked now
-	first uint32 // no missing piece lies before
-	row   int    // pieces begun in order since the swarm had its share
+	on    bool   // whether the peer that we ask now gets pieces in order
+	first uint32 // no missing piece lies before this one
+	row   int    // pieces started in order since the last one that was not
 }
 
-// asked says whether the peer that is asked now gets pieces in order.
+// asked sets whether the peer that we ask now gets pieces in order.
 func (s *sequential) asked(on bool) { s.on = on }
 
 // lost says that a piece is missing again.
 func (s *sequential) lost(piece uint32) { s.first = min(s.first, piece) }
 
-// chooseInOrder gives the first free piece that the peer has, unless it is the turn of the
-// rest of the swarm.
+// chooseInOrder returns the first free piece that the peer has, unless it is the turn of the
+// usual choice.
 func (p *Picker) chooseInOrder(level uint8, has *bitfield.Bitfield) (uint32, bool) {
 	for p.sequential.first < p.have.Len() && p.have.Has(p.sequential.first) {
 		p.sequential.first++

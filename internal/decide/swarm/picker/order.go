@@ -2,38 +2,41 @@ package picker
 
 import "shoal/internal/value/bitfield"
 
-// availability is what connected peers have of the missing pieces.
+// availability counts which of the missing pieces connected peers have.
 //
 //shoal:part
 type availability struct {
-	orders [High + 1]order // free pieces by level, then by how many peers have them
+	orders [High + 1]order // free pieces by level, then by availability
 	seeds  uint32          // peers counted as one on every piece; see PeerBits
 
-	// Blocks on offer: neither had, received nor requested, not reserved by the
-	// peer that holds a suspect piece, and not of pieces that are left out.
+	// Blocks on offer: missing, neither received nor requested, not reserved for the owner of
+	// a suspect piece, and not of pieces that are left out.
 	offered  int64
-	orphaned int64 // of those, in pieces that nobody outside seeds has
+	orphaned int64 // of those, in pieces that only seeds can have
 }
 
-// order is the free pieces of one priority in one array, sorted by availability,
-// the most common first:
+// order is the free pieces of one priority in one array, sorted by availability, the most
+// common first:
 //
-//	| ... | avail 2 | avail 1 | avail 0 |
-//	      ^begin[2] ^begin[1] ^begin[0]
+//	| ...
 //
-// A piece that one more peer has moves over one boundary by one swap, so
-// counting a HAVE is O(1). Taking a piece out costs a swap for each bucket
-// behind it: the rarest are taken first, so that is seldom many. Pieces come in
-// shuffled; within a bucket no order is meant.
+// avail 2
+// avail 1
+// avail 0
+// |~            ^begin[2] ^begin[1] ^begin[0]
+//
+// Raising a piece by one peer moves it over one boundary by one swap, so counting a HAVE is
+// O(1). Removing a piece costs a swap for each bucket behind it; the rarest leave first, so
+// these are usually few. Pieces come in shuffled; within a bucket the order has no meaning.
 type order struct {
 	pieces []uint32
-	begin  []uint32 // of each bucket; what lies before has more
+	begin  []uint32 // start of each bucket; what lies before it has a higher availability
 }
 
-// buckets is the number of buckets, some of which may be empty.
+// buckets returns the number of buckets, some of which may be empty.
 func (o *order) buckets() int { return len(o.begin) }
 
-// bucket gives the pieces of availability a.
+// bucket returns the pieces of availability a.
 func (o *order) bucket(a int) []uint32 {
 	if a == 0 {
 		return o.pieces[o.begin[0]:]
@@ -41,7 +44,7 @@ func (o *order) bucket(a int) []uint32 {
 	return o.pieces[o.begin[a]:o.begin[a-1]]
 }
 
-// from gives all pieces of at least that availability, 0 or 1.
+// from returns all pieces of availability a or more, for a of 0 or 1.
 func (o *order) from(a int) []uint32 {
 	if a == 0 || len(o.begin) == 0 {
 		return o.pieces
@@ -49,7 +52,7 @@ func (o *order) from(a int) []uint32 {
 	return o.pieces[:o.begin[a-1]]
 }
 
-// grow makes sure that there is a bucket of availability a. Nothing has more.
+// grow makes sure that bucket a exists. No piece may have a higher availability.
 func (o *order) grow(a uint32) {
 	for len(o.begin) <= int(a) {
 		o.begin = append(o.begin, 0)
@@ -89,23 +92,22 @@ func (o *order) put(ps []piece, i uint32) {
 	}
 }
 
-// move swaps piece i with whatever is at that place.
+// move swaps piece i with the piece at that position.
 func (o *order) move(ps []piece, i, to uint32) {
 	from, other := ps[i].pos, o.pieces[to]
 	o.pieces[from], o.pieces[to] = other, i
 	ps[other].pos, ps[i].pos = from, to
 }
 
-// PeerBits counts what a peer has: old is what was counted for it before, new
-// what it has now; nil stands for nothing. A peer that joins brings new, one
-// that leaves old, and a repeated bitfield both (BEP 3 allows one bitfield,
-// deployed clients send more). While every piece is had nothing is counted; see
-// Lost.
+// PeerBits counts what a peer has: old is what we counted for it before, new what it has now;
+// nil stands for nothing. A peer that joins has only new, one that leaves only old, and a
+// repeated bitfield both (BEP 3 allows one bitfield, deployed clients send more). While we
+// have every piece nothing is counted; see Lost.
 //
-// A complete set costs O(1): it is counted in seeds, which stands for one on
-// every piece. Whether a peer that is complete now was counted that way (it may
-// have become so by HAVEs) does not matter, because taking one from seeds and
-// taking one from every piece change every sum alike.
+// A complete set costs O(1): it is counted in seeds, which stands for one on every piece. A
+// peer that is complete now may have become so by HAVEs and not be counted in seeds. That
+// does not matter, because taking one from seeds and taking one from every piece change every
+// sum alike.
 func (p *Picker) PeerBits(old, new *bitfield.Bitfield) {
 	if p.pieces == nil {
 		return
@@ -139,7 +141,7 @@ func (p *Picker) removeBits(has *bitfield.Bitfield) {
 	}
 }
 
-// PeerHas counts one HAVE. It must be news: the peer did not have the piece.
+// PeerHas counts one HAVE. The peer must not have had the piece before.
 func (p *Picker) PeerHas(piece uint32) {
 	if int(piece) >= len(p.pieces) {
 		return
@@ -147,25 +149,25 @@ func (p *Picker) PeerHas(piece uint32) {
 	p.addOne(piece)
 }
 
-// PeerLost counts that a peer has a piece no more (BEP 54), and takes it out of has,
-// the peer's set.
+// PeerLost counts that a peer no longer has a piece (BEP 54), and removes it from has, the
+// peer's set.
 func (p *Picker) PeerLost(has *bitfield.Bitfield, piece uint32) {
 	if p.pieces != nil && has.Has(piece) {
 		if has.All() && p.avail.seeds > 0 {
-			// A set that is not complete is counted piece by piece.
+			// An incomplete set is counted piece by piece.
 			p.avail.seeds--
 			for i := range has.Pieces() {
 				p.addOne(i)
 			}
 		}
 		p.removeOne(piece)
-		p.generation++ // the number of its pieces tells no more whether it is the same set, see isDry
+		p.generation++ // the set's count no longer proves that it is the same set, see isDry
 	}
 	has.Clear(piece)
 }
 
-// Availability is the number of connected peers that have the piece; 0 while
-// every piece is had.
+// Availability returns the number of connected peers that have the piece; 0 while we have
+// every piece.
 func (p *Picker) Availability(piece uint32) int {
 	if int(piece) >= len(p.pieces) {
 		return 0
@@ -187,7 +189,7 @@ func (p *Picker) addOne(i uint32) {
 func (p *Picker) removeOne(i uint32) {
 	pc := &p.pieces[i]
 	if pc.avail == 0 {
-		panic("picker: a peer takes away a piece that was not counted for it")
+		panic("picker: a peer loses a piece that was not counted for it")
 	}
 	if p.isFree(i) {
 		p.avail.orders[pc.level].dec(p.pieces, i, pc.avail)
@@ -198,8 +200,8 @@ func (p *Picker) removeOne(i uint32) {
 	}
 }
 
-// isFree reports whether a piece is wanted, and neither had nor started: it is in
-// the order of its level.
+// isFree reports whether a piece is wanted and missing and not started: it is in the order of
+// its level.
 func (p *Picker) isFree(i uint32) bool {
 	pc := &p.pieces[i]
 	return pc.level != Skip && pc.slot == none && !p.have.Has(i)
@@ -216,7 +218,7 @@ func (p *Picker) offer(i uint32, n int64) {
 	}
 }
 
-// offeredOf is what piece i adds to offered.
+// offeredOf returns how many blocks piece i adds to offered.
 func (p *Picker) offeredOf(i uint32) int64 {
 	if p.have.Has(i) || p.pieces[i].level == Skip {
 		return 0
@@ -231,7 +233,7 @@ func (p *Picker) offeredOf(i uint32) int64 {
 	return 0
 }
 
-// obtainable is the number of blocks on offer that some connected peer has.
+// obtainable returns the number of blocks on offer that some connected peer has.
 func (p *Picker) obtainable() int64 {
 	if p.avail.seeds > 0 {
 		return p.avail.offered

@@ -10,8 +10,8 @@ import (
 	"shoal/internal/value/why"
 )
 
-// suspectPatience is how long one peer may keep a suspect piece to itself while
-// another has nothing to do: else a liar could stall it by sending slowly.
+// suspectPatience is how long one peer may keep a suspect piece to itself while another has
+// nothing to do: otherwise a liar could stall the piece by sending slowly.
 const suspectPatience = 60 * time.Second
 
 // Choice is one block to request.
@@ -21,11 +21,10 @@ type Choice struct {
 	Owners int32 // connected peers that have the piece
 }
 
-// Pick chooses up to n blocks to request of peer now, of the pieces in has, and
-// appends them to dst. They count as requested of it until Received, Abandon or
-// AbandonAll. has is what the peer has, as PeerBits and PeerHas were told, or a
-// part of that (such as the allowed fast pieces while it chokes us, BEP 6). pace
-// is of use where somebody reads, and in endgame.
+// Pick chooses up to n blocks of the pieces in has to request from peer now, and appends them
+// to dst. They count as requested from it until Received, Abandon or AbandonAll. has is what
+// the peer has, as counted by PeerBits and PeerHas, or a part of that (such as the allowed
+// fast pieces while it chokes us, BEP 6). pace matters while a reader waits, and in endgame.
 func (p *Picker) Pick(now mono.Time, peer Peer, has *bitfield.Bitfield, n int, pace Pace, dst []Choice) []Choice {
 	if n <= 0 || p.wanted.seeking == 0 {
 		return dst
@@ -50,7 +49,7 @@ func (p *Picker) Pick(now mono.Time, peer Peer, has *bitfield.Bitfield, n int, p
 	if n > 0 && p.Endgame() && (now >= q.barren || q.barrenAt != p.generation) {
 		n, dst = p.duplicate(now, peer, has, n, &pace, given, dst)
 		if n > 0 {
-			q.barren, q.barrenAt = now.Add(p.cfg.EndgameAfter/8), p.generation // it looks at every request
+			q.barren, q.barrenAt = now.Add(p.cfg.EndgameAfter/8), p.generation // duplicate looks at every request
 		}
 	}
 	if n > 0 && p.begun.owned == 0 && !p.full() && !(p.Endgame() && p.cfg.EndgameAfter > 0) {
@@ -59,8 +58,8 @@ func (p *Picker) Pick(now mono.Time, peer Peer, has *bitfield.Bitfield, n int, p
 	return dst
 }
 
-// take asks for up to most free blocks of a started piece, and for n at most. given
-// is where dst begins for this Pick.
+// take requests up to most free blocks of a started piece, and at most n. given is the length
+// of dst before this Pick.
 func (p *Picker) take(now mono.Time, peer Peer, slot int32, reason why.Why, n, most int, pace *Pace, given int, dst []Choice) (int, []Choice) {
 	st := &p.begun.slots[slot]
 	owners := int32(p.Availability(st.piece))
@@ -73,8 +72,8 @@ func (p *Picker) take(now mono.Time, peer Peer, slot int32, reason why.Why, n, m
 	return n, dst
 }
 
-// pickUrgent chooses of what readers come to soon, and gives the swarm its share of
-// what is read ahead.
+// pickUrgent chooses among the pieces that readers need soon, and leaves the swarm its share
+// of the read-ahead.
 func (p *Picker) pickUrgent(now mono.Time, peer Peer, has *bitfield.Bitfield, n int, pace *Pace, dst []Choice) (int, []Choice) {
 	given := len(dst)
 	n, dst = p.copyUrgent(now, peer, has, pace, n, dst)
@@ -88,7 +87,7 @@ func (p *Picker) pickUrgent(now mono.Time, peer Peer, has *bitfield.Bitfield, n 
 				p.reading.repaid()
 				if common, reason := p.choose(now, peer, has); common != none {
 					n, dst = p.take(now, peer, common, reason, n, 1, pace, given, dst)
-					p.settle(slot) // it may have been begun just now
+					p.settle(slot) // it may have been started just now
 					continue
 				}
 			}
@@ -102,15 +101,15 @@ func (p *Picker) pickUrgent(now mono.Time, peer Peer, has *bitfield.Bitfield, n 
 	return n, dst
 }
 
-// isDry reports whether the last Pick for the peer emptied what there is for it,
-// and nothing has changed since: then searching again would find nothing.
+// isDry reports whether the last Pick for the peer exhausted its blocks, and nothing has
+// changed since: another search would find nothing.
 func (p *Picker) isDry(q *peerState, has *bitfield.Bitfield) bool {
 	return q.dry == p.generation && q.dryHas == has && q.dryCount == has.Count() && q.dryEndgame == p.Endgame()
 }
 
-// choose gives a started piece with a free block for the peer; it starts one
-// when need be. It gives none when there is none. What is urgent is not looked at:
-// it was, and either it has no free block or the peer is too slow for it.
+// choose returns a started piece with a free block for the peer, and starts one when
+// necessary; none when there is none. It skips urgent pieces: pickUrgent has looked at them,
+// and either they have no free block or the peer is too slow for them.
 func (p *Picker) choose(now mono.Time, peer Peer, has *bitfield.Bitfield) (int32, why.Why) {
 	spare := p.have.Len() // no piece
 	if p.requests.peers[peer].trial {
@@ -148,7 +147,7 @@ func (p *Picker) choose(now mono.Time, peer Peer, has *bitfield.Bitfield) (int32
 	return none, why.None
 }
 
-// claim gives the peer a slot to work on; a suspect piece becomes its own.
+// claim assigns a slot to the peer; a suspect piece becomes its own.
 func (p *Picker) claim(now mono.Time, peer Peer, slot int32, reason why.Why) (int32, why.Why) {
 	st := &p.begun.slots[slot]
 	if !p.pieces[st.piece].suspect {
@@ -165,10 +164,10 @@ func (p *Picker) full() bool {
 	return p.begun.busyCount >= minStarted && p.begun.busy >= p.cfg.MaxStarted
 }
 
-// chooseStarted prefers the highest priority; then the piece that the peer last
-// worked on, then the one with the fewest blocks to ask for, then the oldest. What
-// others have, too, it leaves to them while this peer has something that nobody else
-// can bring, and what a peer on trial works on to that, but with all.
+// chooseStarted prefers the highest priority; then the piece that the peer last worked on,
+// then the one with the fewest free blocks, then the oldest. While this peer has pieces that
+// no other can bring, it leaves common pieces to the others. Without all, it leaves a piece
+// that a peer on trial has started to that peer.
 func (p *Picker) chooseStarted(peer Peer, has *bitfield.Bitfield, all bool) int32 {
 	own := int32(none)
 	scarce := p.Scarce(has) && !p.full()
@@ -213,11 +212,11 @@ func (p *Picker) before(a, b int32) bool {
 	return x.sequence < y.sequence
 }
 
-// chooseNew gives a free piece of that level that the peer has.
+// chooseNew returns a free piece of that level that the peer has.
 func (p *Picker) chooseNew(level uint8, peer Peer, has *bitfield.Bitfield, spare *uint32) (uint32, why.Why, bool) {
 	lowest := 0
 	if p.avail.seeds == 0 {
-		lowest = 1 // nobody has what is below
+		lowest = 1 // nobody has the pieces below
 	}
 	o := &p.avail.orders[level]
 	if p.sequential.on {
@@ -240,9 +239,9 @@ func (p *Picker) chooseNew(level uint8, peer Peer, has *bitfield.Bitfield, spare
 	return 0, why.None, false
 }
 
-// chooseSuggested gives a free piece that the peer suggests, when at most one more peer
-// has it than have the rarest piece: suggestions help to tell apart what is alike, and
-// must not undo rarest first.
+// chooseSuggested returns a free piece that the peer suggests, if at most one more peer has
+// it than the rarest piece: suggestions may choose among pieces of equal rarity, and must not
+// undo rarest first.
 func (p *Picker) chooseSuggested(level uint8, peer Peer, has *bitfield.Bitfield, lowest int) (uint32, bool) {
 	suggested := p.requests.peers[peer].suggested
 	if len(suggested) == 0 {
@@ -265,9 +264,8 @@ func (p *Picker) randomFirst() bool {
 	return p.have.Len() > randomFirstPieces && int64(p.have.Count()) < int64(p.cfg.RandomFirst)
 }
 
-// search looks from a random place on for a piece that the peer has and that is not
-// urgent. A suspect piece whose failed copy came from this peer in part is kept as
-// spare.
+// search looks from a random position for a piece that the peer has and that is not urgent.
+// It keeps in spare the first suspect piece to whose failed copy this peer contributed.
 func (p *Picker) search(among []uint32, peer Peer, has *bitfield.Bitfield, spare *uint32) (uint32, bool) {
 	if len(among) == 0 {
 		return 0, false
@@ -303,8 +301,8 @@ func (p *Picker) contributed(peer Peer, i uint32) bool {
 	return found
 }
 
-// chooseHeldTooLong gives a suspect piece that another peer has kept to itself
-// for longer than suspectPatience.
+// chooseHeldTooLong returns a suspect piece that another peer has kept to itself for longer
+// than suspectPatience.
 func (p *Picker) chooseHeldTooLong(now mono.Time, has *bitfield.Bitfield) int32 {
 	best := int32(none)
 	for _, slot := range p.begun.open {
@@ -319,18 +317,17 @@ func (p *Picker) chooseHeldTooLong(now mono.Time, has *bitfield.Bitfield) int32 
 	return best
 }
 
-// duplicate asks for blocks that other peers were asked for and have not sent.
-// First comes the peer that has kept us waiting longest; of its requests the
-// newest, since it will get to that one last. So a peer that has stalled is
-// replaced first, and two that both send meet in the middle of what is left
-// instead of sending the same blocks. A request that is too young, or that is likely
-// to be answered before ours would be, is left to the peer that has it (decision 0031).
+// duplicate requests blocks that other peers owe us. It begins with the peer that has kept us
+// waiting longest, and of that peer's requests with the newest, which the peer will serve
+// last. So a stalled peer is replaced first, and two peers that both send meet in the middle
+// of what is left instead of sending the same blocks. duplicate skips a request that is too
+// young, or whose answer will probably come before ours would (decision 0031).
 func (p *Picker) duplicate(now mono.Time, peer Peer, has *bitfield.Bitfield, n int, pace *Pace, given int, dst []Choice) (int, []Choice) {
 	if p.cfg.EndgameCopies == 1 {
 		return n, dst
 	}
 	p.requests.beginVisit(peer)
-	last := p.requests.newest // what this call adds is not looked at
+	last := p.requests.newest // it skips the requests that this call adds
 	for id := p.requests.oldest; n > 0 && id != none && p.ripe(id) <= now; id = p.requests.slab[id].newer {
 		q := &p.requests.peers[p.requests.slab[id].peer]
 		if q.visit != p.requests.visit {
@@ -354,7 +351,7 @@ func (p *Picker) duplicateOf(now mono.Time, q *peerState, peer Peer, has *bitfie
 		}
 		mine := pace.due(now, len(dst)-given)
 		if pace.Wait > 0 && p.remains(now, id) <= mine.Sub(now) {
-			continue // it will be here before ours
+			continue // the other copy will be here first
 		}
 		p.ask(now, peer, r.slot, r.index, mine)
 		dst = append(dst, Choice{p.ref(st.piece, r.index), why.Endgame, int32(p.Availability(st.piece))})
@@ -363,5 +360,6 @@ func (p *Picker) duplicateOf(now mono.Time, q *peerState, peer Peer, has *bitfie
 	return n, dst
 }
 
-// ripe is when a request is old enough for its block to be asked of another peer (decision 0072).
+// ripe returns when a request is old enough for us to ask another peer for its block
+// (decision 0072).
 func (p *Picker) ripe(id int32) mono.Time { return p.requests.slab[id].at.Add(p.cfg.EndgameAfter) }

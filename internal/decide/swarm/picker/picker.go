@@ -1,29 +1,28 @@
-// Package picker decides which block to request next, and from whom (BEP 3).
+// Package picker decides which block to request next, and from which peer (BEP 3).
 //
 // The order of preference for one peer, among what it has and we lack:
 //
-//  1. what a reader waits for, in the order in which it is read, as far as this
-//     peer is quick enough to be of help there (why.Urgent); and a block there
-//     that another peer was asked for and is late with (why.UrgentLate);
+//  1. what a reader waits for, in reading order, as far as this peer is fast enough to help
+//     there (why.Urgent); and an urgent block that another peer is late with
+//     (why.UrgentLate);
 //  2. then by priority: high, normal, low; skipped pieces never. Within one:
-//     a. a piece already started: the one this peer last worked on, then the one
-//     with the fewest blocks still to ask for, then the oldest (why.Started);
-//     b. a new piece: where pieces are wanted in order the first, three times of four
-//     (why.InOrder); one that the peer suggests, if hardly any is rarer
-//     (why.Suggested); at random while hardly any are had (why.RandomFirst), then
-//     the rarest, ties at random (why.Rarest);
-//  3. endgame: when no block is left to ask for, one that another peer was
-//     asked for and has not sent (why.Endgame).
+//     a. a piece already started: the one this peer last worked on, then the one with the
+//     fewest free blocks, then the oldest (why.Started);
+//     b. a new piece: for a download in order the first one, three times of four
+//     (why.InOrder); one that the peer suggests, if hardly any is rarer (why.Suggested);
+//     a random one while we have hardly any (why.RandomFirst); then the rarest, ties at
+//     random (why.Rarest);
+//  3. endgame: when no block is free, one that another peer owes us (why.Endgame).
 //
-// Blocks of a piece go in ascending order, so that the disk can hash them as
-// they come. A piece that failed its hash is suspect: it is fetched from one
-// peer at a time (why.Suspect), so that a liar convicts itself; and a peer that
-// has not proved itself gets pieces of its own, see SetTrial.
+// Blocks of a piece go in ascending order, so that the disk can hash them as they come. A
+// piece that failed its hash is suspect: we fetch it from one peer at a time (why.Suspect),
+// so that a liar convicts itself. A peer that has not proved itself gets pieces of its own,
+// see SetTrial.
 //
-// A Picker is owned by the swarm of one torrent. It knows nothing of time-outs,
-// choking or queue lengths: the swarm calls Abandon, says how many blocks it
-// wants, and how quick a peer is. It allocates nothing in the steady state, and
-// keeps nothing but what is had while every piece is.
+// The swarm of one torrent owns a Picker. The Picker knows nothing of timeouts, choking or
+// queue lengths: the swarm calls Abandon, says how many blocks it wants, and how fast a peer
+// is. It allocates nothing in the steady state, and keeps only the set of pieces once that
+// set is complete.
 package picker
 
 import (
@@ -34,11 +33,12 @@ import (
 	"shoal/internal/value/block"
 )
 
-// Peer is a small dense handle given by the swarm: the number of the slot that
-// a connection lives in. It may be given to another peer after AbandonAll.
+// Peer is a small dense handle that the swarm assigns: the slot number of a connection. It
+// may name another peer after AbandonAll.
 type Peer uint32
 
-// Geometry is what the picker must know of a torrent. Indices are in range.
+// Geometry is what the picker must know about a torrent. The picker passes only valid
+// indices.
 type Geometry interface {
 	PieceSize(piece uint32) uint32        // bytes
 	Blocks(piece uint32) uint32           // blocks of the piece, at least one
@@ -51,14 +51,14 @@ const (
 	DefaultEndgameCopies = 2
 	DefaultMaxStarted    = 64 << 10
 
-	// maxCopies is the most peers one block is ever asked of at once: with
-	// more, an endgame costs more than it saves.
+	// maxCopies is the most peers of which one block is ever requested at once: with more,
+	// endgame costs more than it saves.
 	maxCopies = 3
-	// minStarted pieces may be fetched at once, however large they are: so few
-	// would leave peers idle that have none of them.
+	// minStarted pieces may be in progress at once, however large they are: with fewer, peers
+	// that have none of them would be idle.
 	minStarted = 4
-	// randomFirstPieces: a torrent of so few pieces always goes rarest first,
-	// since there is hardly anything to trade before it is done.
+	// randomFirstPieces: a torrent of at most that many pieces always goes rarest first,
+	// because hardly anything can be traded before it is done.
 	randomFirstPieces = 16
 )
 
@@ -66,25 +66,24 @@ const (
 type Config struct {
 	Geometry
 
-	// RandomFirst: until so many pieces are had, new ones are taken at random,
-	// so that there is soon something to trade; a rare piece would come slowly.
-	// Only in torrents of more than 16 pieces. Default 4; negative means none.
+	// RandomFirst is how many pieces we choose at random at first, in torrents of more than
+	// 16 pieces, so that we soon have something to trade; a rare piece would come slowly. 0:
+	// 4; negative: none.
 	RandomFirst int
 
-	// EndgameCopies is the number of peers that one block may be asked of at
-	// once in endgame. Default 2, at most 3; 1 turns endgame off.
+	// EndgameCopies is from how many peers we may request one block at once in endgame. 0: 2;
+	// at most 3; 1 turns endgame off.
 	EndgameCopies int
 
-	// EndgameAfter is how old a request must be before its block is asked of
-	// another peer, too. Default 0.
+	// EndgameAfter is how old a request must be before another peer may get one for its
+	// block. 0: no wait.
 	EndgameAfter time.Duration
 
-	// MaxStarted bounds the pieces being fetched at once, in blocks: at the
-	// bound peers are given blocks of started pieces only. What is in progress
-	// is downloaded but not verified, so it is what a crash or a poisoned
-	// piece can cost. Default 65,536 blocks, 1 GiB; but always 4 pieces.
-	// A piece that nobody is being asked for does not count: it waits for a
-	// peer that has it, and must not keep the others idle.
+	// MaxStarted bounds the pieces in progress, in blocks: at the bound, peers get only
+	// blocks of started pieces. Pieces in progress are downloaded but not verified, so this
+	// is what a crash or a poisoned piece can cost. 0: 65,536 blocks, 1 GiB; 4 pieces may
+	// always be in progress. A piece without outstanding requests does not count: it waits
+	// for a peer that has it, and must not keep the others idle.
 	MaxStarted int
 }
 
@@ -102,22 +101,22 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// none is the absent slot, request or place.
+// none is the absent slot, request or position.
 const none = -1
 
-// piece is what is kept of every piece while any is missing. One is in exactly one
-// state: had (in Picker.have), started (it has a slot), free (in the order of its
-// level), or left out (level Skip).
+// piece is the state of one piece while any is missing. A piece is in exactly one state: ours
+// (in Picker.have), started (it has a slot), free (in the order of its level), or left out
+// (level Skip).
 type piece struct {
 	avail   uint32 // connected peers that have it, without those in availability.seeds
-	pos     uint32 // its place in the order, while free
-	slot    int32  // its started state, or none
-	level   uint8  // its priority; Low where it is skipped and a reader wants it
-	rank    uint8  // 1 + its place before a reader, as in progress.urgent; 0: none waits
+	pos     uint32 // position in the order, while free
+	slot    int32  // slot of its started state, or none
+	level   uint8  // its priority; Low if it is skipped and a reader wants it
+	rank    uint8  // 1 + its rank in progress.urgent; 0: no reader waits for it
 	suspect bool   // its last copy failed the hash
 }
 
-// Picker holds the state of every piece of one torrent. Make one with New.
+// Picker is the state of every piece of one torrent. Create one with New.
 type Picker struct {
 	cfg  Config
 	rng  *rand.Rand
@@ -125,11 +124,11 @@ type Picker struct {
 
 	wanted    wantedPieces
 	reading   reading
-	*progress // &nothing while every piece is had
+	*progress // &nothing while we have every piece
 }
 
-// progress is what is kept while a piece is missing, and of no use otherwise: most
-// torrents of an engine are complete.
+// progress is the state that is needed only while a piece is missing: most torrents of an
+// engine are complete.
 type progress struct {
 	pieces     []piece
 	avail      availability
@@ -138,17 +137,17 @@ type progress struct {
 	requests   requestList
 	sequential sequential
 
-	// generation changes whenever a block may have become available to a peer
-	// that found nothing before.
+	// generation changes whenever a block may have become available to a peer for which we
+	// found none before.
 	generation uint64
 }
 
-// nothing is the progress of every torrent that has all pieces. It is never written
-// to: whatever changes a progress is about a missing piece.
+// nothing is the progress of every torrent that has all pieces. No code writes to it: a
+// change of a progress is always about a missing piece.
 var nothing = progress{requests: noRequests}
 
-// New makes the picker of a torrent of have.Len() pieces, those in have being
-// had. have is copied.
+// New returns the picker of a torrent of have.Len() pieces, of which we have those in have.
+// It copies have.
 func New(cfg Config, have *bitfield.Bitfield, rng *rand.Rand) *Picker {
 	p := &Picker{
 		cfg:      cfg.withDefaults(),
@@ -163,7 +162,7 @@ func New(cfg Config, have *bitfield.Bitfield, rng *rand.Rand) *Picker {
 	return p
 }
 
-// build makes what is kept while a piece is missing.
+// build creates the progress once a piece is missing.
 func (p *Picker) build() {
 	p.progress = &progress{
 		pieces:     make([]piece, p.have.Len()),
@@ -189,16 +188,15 @@ func (p *Picker) build() {
 
 func newPiece(level uint8) piece { return piece{slot: none, level: level} }
 
-// Have reports whether the piece is had: verified and not lost since.
+// Have reports whether we have the piece: verified and not lost since.
 func (p *Picker) Have(piece uint32) bool { return p.have.Has(piece) }
 
-// Lacks reports whether the piece is wanted, by its priority or by a reader, and
-// missing.
+// Lacks reports whether the piece is missing, and wanted by its priority or by a reader.
 func (p *Picker) Lacks(piece uint32) bool {
 	return int(piece) < len(p.pieces) && p.pieces[piece].level != Skip && !p.have.Has(piece)
 }
 
-// Started reports whether the piece is begun and not verified.
+// Started reports whether the piece is started and not verified.
 func (p *Picker) Started(piece uint32) bool { return p.slotOf(piece) != none }
 
 func (p *Picker) slotOf(piece uint32) int32 {
@@ -208,23 +206,23 @@ func (p *Picker) slotOf(piece uint32) int32 {
 	return p.pieces[piece].slot
 }
 
-// HaveCount is the number of pieces had.
+// HaveCount returns the number of pieces that we have.
 func (p *Picker) HaveCount() uint32 { return p.have.Count() }
 
-// Missing is the number of pieces not had, wanted or not.
+// Missing returns the number of pieces that we lack, wanted or not.
 func (p *Picker) Missing() uint32 { return p.have.Len() - p.have.Count() }
 
-// Complete reports whether every piece is had that is not skipped.
+// Complete reports whether we have every piece that is not skipped.
 func (p *Picker) Complete() bool { return p.wanted.lacking == 0 }
 
-// Seeking reports whether a piece is missing that is wanted, if only by a reader.
+// Seeking reports whether a wanted piece is missing, if only a reader wants it.
 func (p *Picker) Seeking() bool { return p.wanted.seeking > 0 }
 
-// Bitfield gives the pieces had, to read only; it changes with the picker.
+// Bitfield returns the pieces that we have, to read only; it changes with the picker.
 func (p *Picker) Bitfield() *bitfield.Bitfield { return p.have }
 
-// Wants reports whether has holds a piece that we lack: whether to be
-// interested in a peer (BEP 3).
+// Wants reports whether has holds a piece that we lack: whether we are interested in a peer
+// (BEP 3).
 func (p *Picker) Wants(has *bitfield.Bitfield) bool {
 	if p.wanted.seeking == 0 || !has.HasAny(p.have) {
 		return false
@@ -237,9 +235,8 @@ func (p *Picker) Wants(has *bitfield.Bitfield) bool {
 	return false
 }
 
-// Verified says that the piece matched its hash: it is had, and what was kept
-// for fetching it is released. Requests for it that are still outstanding are
-// forgotten; their blocks will be duplicates.
+// Verified says that the piece matched its hash: we have it. It releases the piece's state
+// and forgets its outstanding requests; their blocks will be duplicates.
 func (p *Picker) Verified(piece uint32) {
 	if piece >= p.have.Len() || p.have.Has(piece) {
 		return
@@ -267,9 +264,9 @@ func (p *Picker) Verified(piece uint32) {
 	}
 }
 
-// Failed says that the piece did not match its hash: all its blocks are to be
-// fetched again, and the piece is suspect until it is verified. Peers that sent
-// part of the failed copy get it only when nothing else is left for them.
+// Failed says that the piece did not match its hash: we must fetch all its blocks again, and
+// the piece is suspect until it is verified. Peers that sent part of the failed copy get it
+// only when nothing else is left for them.
 func (p *Picker) Failed(piece uint32) {
 	if p.slotOf(piece) == none {
 		return
@@ -279,8 +276,8 @@ func (p *Picker) Failed(piece uint32) {
 	p.Forget(piece)
 }
 
-// Forget says that the blocks received of the piece are gone, for example after
-// a disk error: they are to be fetched again. Requests outstanding stay.
+// Forget says that the received blocks of the piece are gone, for example after a disk error:
+// we must fetch them again. Outstanding requests stay.
 func (p *Picker) Forget(piece uint32) {
 	slot := p.slotOf(piece)
 	if slot == none {
@@ -299,9 +296,9 @@ func (p *Picker) Forget(piece uint32) {
 	p.generation++
 }
 
-// Lost says that a piece we had is gone, for example found bad on disk. When every
-// piece was had, nothing was counted of peers: those connected are to be counted
-// now, by PeerBits.
+// Lost says that a piece that we had is gone, for example found bad on disk. If we had every
+// piece, nothing was counted of peers: the caller counts the connected ones now, with
+// PeerBits.
 func (p *Picker) Lost(piece uint32) {
 	if !p.have.Clear(piece) {
 		return
@@ -320,22 +317,22 @@ func (p *Picker) Lost(piece uint32) {
 	p.generation++
 }
 
-// Endgame reports whether no block is left to ask for: every missing block that
-// a connected peer has was received or is requested, and some are on their way.
+// Endgame reports whether no block is free: every missing block that a connected peer has is
+// received or requested, and some requests are outstanding.
 func (p *Picker) Endgame() bool { return p.obtainable() == 0 && p.requests.count > 0 }
 
 // Stats are counts of a Picker's state.
 type Stats struct {
 	Have, Missing uint32 // pieces
-	Started       int    // pieces begun and not verified
+	Started       int    // pieces started and not verified
 	Requests      int    // outstanding, each copy counted
 	Offered       int64  // blocks neither received nor requested, of wanted pieces that a connected peer has
 
-	Wanted, WantedHave uint32 // pieces not skipped, and how many of them are had
-	Urgent, Copied     int64  // blocks asked for since a reader waits, and asked once more
+	Wanted, WantedHave uint32 // pieces not skipped; of these, those that we have
+	Urgent, Copied     int64  // blocks requested for readers; of these, those requested once more
 }
 
-// Stats gives the counts as they are now.
+// Stats returns the current counts.
 func (p *Picker) Stats() Stats {
 	return Stats{
 		Have:     p.HaveCount(),
@@ -349,8 +346,8 @@ func (p *Picker) Stats() Stats {
 	}
 }
 
-// index gives the piece and block that a reference from the wire names, and
-// whether it is exactly one of our blocks.
+// index returns the block index that a reference from the wire names, and whether it is
+// exactly one of our blocks.
 func (p *Picker) index(ref block.Ref) (index uint32, ok bool) {
 	if ref.Piece >= p.have.Len() || ref.Begin%block.Size != 0 {
 		return 0, false

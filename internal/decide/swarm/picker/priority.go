@@ -5,46 +5,46 @@ import (
 	"shoal/internal/value/block"
 )
 
-// Priorities of a piece. Between two pieces that a peer has the higher one comes
-// first, whatever is begun and however rare the other is.
+// Priorities of a piece. Of two pieces that a peer has the one with the higher priority comes
+// first, whatever is started and however rare the other is.
 const (
-	Skip   uint8 = iota // not asked for, unless a reader wants it
+	Skip   uint8 = iota // never requested, unless a reader wants it
 	Low                 // after all others
-	Normal              // what every piece is until it is said otherwise
+	Normal              // priority of every piece until the user chooses
 	High                // before all others
 )
 
-// wantedPieces is what the user and readers want of the torrent, in numbers.
+// wantedPieces counts what the user and readers want of the torrent.
 //
 //shoal:part
 type wantedPieces struct {
 	prio    []uint8 // nil: every piece is Normal
 	chosen  uint32  // pieces of a priority above Skip
-	lacking uint32  // of those, how many are missing
-	seeking uint32  // missing pieces of a level above Skip: those that readers want, too
+	lacking uint32  // of those, missing ones
+	seeking uint32  // missing pieces of a level above Skip: also those that only readers want
 }
 
-// allPieces is what is wanted of a torrent before anyone chooses: every piece.
+// allPieces returns the counts while every piece is wanted.
 func allPieces(have *bitfield.Bitfield) wantedPieces {
 	missing := have.Len() - have.Count()
 	return wantedPieces{chosen: have.Len(), lacking: missing, seeking: missing}
 }
 
-// Taken is a request that was taken back.
+// Taken is a withdrawn request.
 type Taken struct {
 	Peer Peer
 	Ref  block.Ref
 }
 
-// Change is what came of a change of what is wanted. Both lists are valid until
-// the next one.
+// Change is the consequence of a change in what we want. Both lists are valid until the next
+// one.
 type Change struct {
-	Taken []Taken  // requests taken back: each should get a CANCEL
-	Given []uint32 // unfinished pieces given up: their blocks are to be forgotten
-	Wants bool     // whether Lacks may be another for some piece
+	Taken []Taken  // withdrawn requests: each should get a CANCEL
+	Given []uint32 // unfinished pieces given up: the caller drops their blocks
+	Wants bool     // Lacks may have changed for some piece
 }
 
-// Priority gives the piece's priority.
+// Priority returns the piece's priority.
 func (p *Picker) Priority(piece uint32) uint8 {
 	if p.wanted.prio == nil || piece >= p.have.Len() {
 		return Normal
@@ -52,12 +52,12 @@ func (p *Picker) Priority(piece uint32) uint8 {
 	return p.wanted.prio[piece]
 }
 
-// Ranked reports whether some piece is of another priority than Normal.
+// Ranked reports whether some piece has another priority than Normal.
 func (p *Picker) Ranked() bool { return p.wanted.prio != nil }
 
-// SetPriorities gives each piece its priority; more than High is High. nil, and
-// what is missing at the end, means Normal. What was begun of pieces that are left
-// out from now on is given up, but for a piece of which every block is here (decision 0070).
+// SetPriorities sets the priority of each piece; values above High mean High. nil, and
+// entries missing at the end, mean Normal. Started pieces that are now left out are given up,
+// except those of which every block is here (decision 0070).
 func (p *Picker) SetPriorities(prio []uint8) (c Change) {
 	same := true
 	for _, x := range prio {
@@ -90,8 +90,8 @@ func (p *Picker) SetPriorities(prio []uint8) (c Change) {
 	return c
 }
 
-// levelOf is the level that a piece should have: its priority, but for pieces that
-// are skipped and that a reader wants.
+// levelOf returns the level that a piece should have: its priority, or Low for a skipped
+// piece that a reader wants.
 func (p *Picker) levelOf(i uint32) uint8 {
 	level := p.Priority(i)
 	if level == Skip && p.isRead(i) {
@@ -100,7 +100,7 @@ func (p *Picker) levelOf(i uint32) uint8 {
 	return level
 }
 
-// relevel brings the pieces from from to before to to their levels.
+// relevel moves the pieces from from to before to to their levels.
 func (p *Picker) relevel(from, to uint32, c *Change) {
 	for i := from; i < to; i++ {
 		pc := &p.pieces[i]
@@ -138,7 +138,7 @@ func (p *Picker) relevel(from, to uint32, c *Change) {
 // whole reports whether every block of a started piece has been received.
 func (st *started) whole() bool { return int(st.received) == len(st.blocks) }
 
-// giveUp makes a started piece free again, whatever was received and asked of it.
+// giveUp makes a started piece free again, with all its received blocks and requests.
 func (p *Picker) giveUp(i uint32, c *Change) {
 	slot := p.pieces[i].slot
 	st := &p.begun.slots[slot]
@@ -156,7 +156,7 @@ func (p *Picker) giveUp(i uint32, c *Change) {
 	p.offer(i, p.offeredOf(i))
 }
 
-// count adds n to the counts of missing pieces that this one is part of.
+// count adds n to the counts of missing pieces that include this one.
 func (p *Picker) count(i uint32, n int32) {
 	if p.Priority(i) != Skip {
 		p.wanted.lacking += uint32(n)

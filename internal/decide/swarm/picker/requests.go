@@ -8,59 +8,59 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// request is one block asked of one peer. Requests lie in one slab and hang in
-// two lists, both in order of asking: those of their peer, and all. The links are indices, so
+// request is one block requested from one peer. Requests lie in one slab and are in two
+// lists, both in order of requesting: those of their peer, and all. The links are indices, so
 // that the slab may move, and written out for speed (decision 0177).
 type request struct {
 	peer  Peer
 	slot  int32
 	index uint32
 	at    mono.Time
-	due   mono.Time // when it should be answered, by the rate of its peer
+	due   mono.Time // expected time of the answer, by the rate of its peer
 
-	prev, next   int32 // of the same peer; next also chains the unused
-	older, newer int32 // of all
+	prev, next   int32 // links of the peer's list; next also links unused entries
+	older, newer int32 // links of the list of all
 }
 
-// requestList holds the requests outstanding, and what is kept of each peer.
+// requestList holds the outstanding requests, and the state of each peer.
 //
 //shoal:part
 type requestList struct {
 	slab   []request
-	free   int32 // the first unused one of the slab
+	free   int32 // first unused entry of the slab
 	count  int
 	oldest int32
 	newest int32
 	peers  []peerState
-	visit  uint64 // marks peers seen in one endgame search
+	visit  uint64 // number of the current endgame search; marks the peers it has seen
 }
 
 // noRequests is an empty list.
 var noRequests = requestList{free: none, oldest: none, newest: none}
 
-// beginVisit begins a search through the peers, and counts peer as seen.
+// beginVisit begins a search through the peers, and marks peer as seen.
 func (l *requestList) beginVisit(peer Peer) {
 	l.visit++
 	l.peers[peer].visit = l.visit
 }
 
-// peerState is what the picker keeps for each handle.
+// peerState is the state of one handle.
 type peerState struct {
 	n           int32    // requests outstanding
-	first, last int32    // the oldest and newest of them
-	piece       uint32   // the piece it last worked on
-	worked      bool     // whether piece is set
-	apart       bool     // it claims, see Claim
-	sender      uint32   // its identity, known since it sent a block
-	trial       bool     // it gets pieces of its own
-	tried       int32    // how many of these are not checked yet
-	suggested   []uint32 // pieces that it would like to send (BEP 6); the swarm's
+	first, last int32    // oldest and newest of them
+	piece       uint32   // piece it last worked on
+	worked      bool     // piece is set
+	apart       bool     // a source that uses Claim; PeerBits does not count it
+	sender      uint32   // lasting identity, known once it sent a block
+	trial       bool     // on trial: it gets pieces of its own
+	tried       int32    // pieces of its own that are not checked yet
+	suggested   []uint32 // pieces that it suggests (BEP 6); the swarm owns the slice
 	visit       uint64
-	barren      mono.Time // no search in endgame before, since the last one found too
-	barrenAt    uint64    // little, in this generation
+	barren      mono.Time // no endgame search before this time: the last one found
+	barrenAt    uint64    // too little, in generation barrenAt
 
-	// A Pick that found too little need not search again until something
-	// changed: the generation, the set asked about, or the endgame.
+	// A Pick that found too little need not search again until something changed: the
+	// generation, the set it looked through, or endgame.
 	dry        uint64
 	dryHas     *bitfield.Bitfield
 	dryCount   uint32
@@ -114,7 +114,7 @@ func (p *Picker) ask(now mono.Time, peer Peer, slot int32, index uint32, due mon
 	q.piece, q.worked = st.piece, true
 }
 
-// unask removes a request. Whether its block is free now is for the caller.
+// unask removes a request. The caller decides whether its block is free now.
 func (p *Picker) unask(id int32) {
 	r := p.requests.slab[id]
 	q := &p.requests.peers[r.peer]
@@ -164,7 +164,7 @@ func (p *Picker) dropRequests(slot int32) {
 	}
 }
 
-// find gives the request of that block to that peer, or none.
+// find returns the request for that block to that peer, or none.
 func (p *Picker) find(b *blockState, peer Peer) int32 {
 	for _, id := range b.copies[:b.n] {
 		if p.requests.slab[id].peer == peer {
@@ -174,30 +174,28 @@ func (p *Picker) find(b *blockState, peer Peer) int32 {
 	return none
 }
 
-// Got says what a received block is to us.
+// Got says what to do with a received block.
 type Got uint8
 
-// What a received block is.
+// Values of Got.
 const (
 	// Wanted: store it.
 	Wanted Got = iota
-	// Duplicate: it is one of our blocks, but there is nothing to store. It
-	// was received before, the piece is had or left out, or it is suspect and
-	// this peer is not the one it is fetched from.
+	// Duplicate: one of our blocks, but there is nothing to store. We received it before,
+	// have the piece or left it out, or the piece is suspect and belongs to another peer.
 	Duplicate
-	// Unwanted: no block of this torrent has that place and length.
+	// Unwanted: no block of this torrent has that offset and length.
 	Unwanted
 )
 
-// String gives the name in lower case.
+// String returns the name in lower case.
 func (g Got) String() string { return [...]string{"wanted", "duplicate", "unwanted", "?"}[g&3] }
 
-// Received says that peer delivered a block. sender is a lasting identity of
-// the peer, other than 0; Senders gives it back. asked tells whether the block
-// was requested of this peer: one that was not (it came late, after a cancel or
-// a time-out) is wanted all the same while it is missing. The peers that were
-// asked for the same block are appended to dst: each should get a CANCEL, and
-// their requests are removed here.
+// Received says that peer delivered a block. sender is a lasting identity of the peer, not 0;
+// Senders returns it. asked tells whether we had requested the block from this peer: a block
+// that we had not (it came late, after a cancel or a timeout) is still wanted while it is
+// missing. Received appends to dst the other peers that have a request for the block, and
+// removes their requests: each should get a CANCEL.
 func (p *Picker) Received(peer Peer, sender uint32, ref block.Ref, dst []Peer) (got Got, asked bool, others []Peer) {
 	index, ok := p.index(ref)
 	if !ok {
@@ -232,8 +230,8 @@ func (p *Picker) Received(peer Peer, sender uint32, ref block.Ref, dst []Peer) (
 	return Wanted, asked, dst
 }
 
-// Abandon says that a block will not come from this peer: it was rejected,
-// cancelled or timed out. It reports whether the block was requested of it.
+// Abandon says that a block will not come from this peer: it was rejected, cancelled or timed
+// out. It reports whether the block was requested from it.
 func (p *Picker) Abandon(peer Peer, ref block.Ref) bool {
 	index, ok := p.index(ref)
 	slot := p.slotOf(ref.Piece)
@@ -248,15 +246,15 @@ func (p *Picker) Abandon(peer Peer, ref block.Ref) bool {
 	return true
 }
 
-// Suggest says which pieces a peer would like to send (BEP 6), until AbandonAll. The
-// list is kept.
+// Suggest sets which pieces a peer suggests (BEP 6), until AbandonAll. The picker keeps the
+// slice.
 func (p *Picker) Suggest(peer Peer, pieces []uint32) { p.peer(peer).suggested = pieces }
 
-// AbandonAll says that nothing more will come from this peer: it choked us
-// without the fast extension (BEP 6), or left. The cost is that of its requests.
-// Its sender identity is kept, since a choked peer may go on; whoever gets the
-// handle next is taken for the same until it sends a block, which matters only
-// to whom a suspect piece is given first.
+// AbandonAll says that nothing more will come from this peer: it choked us without the fast
+// extension (BEP 6), or left. It costs as much as the peer has requests. Its sender identity
+// stays, since a choked peer may continue; the next peer with this handle counts as the same
+// sender until it sends a block, which matters only for the choice of the peer that gets a
+// suspect piece first.
 func (p *Picker) AbandonAll(peer Peer) {
 	if int(peer) >= len(p.requests.peers) {
 		return
@@ -287,7 +285,7 @@ func (p *Picker) abandon(id int32) {
 	r := p.requests.slab[id]
 	p.unask(id)
 	p.freeBlock(r.slot, r.index)
-	// Whoever had the piece to itself does not bring all of it.
+	// The owner of the piece does not bring all of it.
 	if st := &p.begun.slots[r.slot]; st.hasOwner && st.owner == r.peer {
 		p.disown(r.slot)
 	}
@@ -298,7 +296,7 @@ func (p *Picker) abandon(id int32) {
 	p.generation++
 }
 
-// RequestsOf is the number of blocks requested of the peer.
+// RequestsOf returns the number of blocks requested from the peer.
 func (p *Picker) RequestsOf(peer Peer) int {
 	if int(peer) >= len(p.requests.peers) {
 		return 0

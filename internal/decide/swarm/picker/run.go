@@ -7,25 +7,25 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// Standing is what a piece is to a source that has everything and takes a few long
-// requests instead of many short ones (BEP 19).
+// Standing is what a piece is to a source that has everything and takes a few long requests
+// instead of many short ones, such as a web seed (BEP 19).
 type Standing uint8
 
-// The standings.
+// Values of Standing.
 const (
-	Barred   Standing = iota // had, left out, or every block that is missing is asked for
-	Untaken                  // nobody has begun it
-	Spoilt                   // a copy failed, of which nothing came from this source
-	Resting                  // begun, and nobody is being asked for it
-	Poisoned                 // a copy failed, and part of it came from this source
-	Working                  // begun, a peer is being asked, and blocks are free
+	Barred   Standing = iota // ours, left out, or without a free block
+	Untaken                  // not started
+	Spoilt                   // a copy failed, and this source sent none of it
+	Resting                  // started, without outstanding requests
+	Poisoned                 // a copy failed, and this source sent part of it
+	Working                  // started, with outstanding requests and free blocks
 )
 
-// Generation changes whenever a block may have become free to ask for.
+// Generation changes whenever a block may have become free.
 func (p *Picker) Generation() uint64 { return p.generation }
 
-// Standing gives that of a piece, and its priority. sender is the lasting identity of
-// the source, as Received is given it.
+// Standing returns the standing of a piece, and its priority. sender is the lasting identity
+// of the source, as passed to Received.
 func (p *Picker) Standing(piece, sender uint32) (s Standing, level uint8) {
 	if int(piece) >= len(p.pieces) {
 		return Barred, Skip
@@ -58,9 +58,9 @@ func (p *Picker) failedCopy(piece, sender uint32) Standing {
 	return Spoilt
 }
 
-// FreeRow gives a row of free blocks of a piece: the first one, or with half the second
-// half of the last one, whoever works on the piece being likely to come there last. n is 0
-// when none is free.
+// FreeRow returns a run of free blocks of a piece: the first run, or with half the second
+// half of the last one, which the peers that work on the piece will probably reach last. n is
+// 0 when none is free.
 func (p *Picker) FreeRow(piece uint32, half bool) (index, n uint32) {
 	slot := p.slotOf(piece)
 	if slot == none {
@@ -91,8 +91,7 @@ func (p *Picker) FreeRow(piece uint32, half bool) (index, n uint32) {
 	return uint32(end) - n, n
 }
 
-// UrgentFree gives the first piece that a reader comes to soon and that has free blocks
-// which nobody has reserved.
+// UrgentFree returns the first urgent piece that has free blocks and no owner.
 func (p *Picker) UrgentFree(now mono.Time) (piece uint32, ok bool) {
 	p.rank(now)
 	for _, u := range p.urgent {
@@ -103,10 +102,11 @@ func (p *Picker) UrgentFree(now mono.Time) (piece uint32, ok bool) {
 	return 0, false
 }
 
-// Claim asks peer for n blocks in a row from one on, through the ends of pieces, and
-// gives how many it were: it stops at the first that is not free. The first should be here
-// after wait, each further one so much later. A peer that claims need not be counted by
-// PeerBits: nobody else's choice depends on it. A piece that failed becomes its own.
+// Claim requests n blocks in a row from peer, beginning at index and continuing over the ends
+// of pieces, and returns how many it requested: it stops at the first block that is not free.
+// The first block should be here after wait, each further one each later. PeerBits need not
+// count a peer that claims, because no other peer's choice depends on it. A suspect piece
+// becomes its own.
 func (p *Picker) Claim(now mono.Time, peer Peer, piece, index, n uint32, wait, each time.Duration) (claimed uint32) {
 	if p.pieces == nil {
 		return 0

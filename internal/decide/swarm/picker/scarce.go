@@ -5,13 +5,13 @@ import "shoal/internal/value/bitfield"
 // scarceLooks bounds how many pieces Scarce looks at.
 const scarceLooks = 16
 
-// Scarce reports whether a peer has a free piece that it takes this peer, or another
-// seed, to bring: no leecher has it. What a seed sends in a crowd should be new to the
-// crowd, or all wait for what has not left it yet while it sends the same thing again;
-// the rest they can bring each other.
+// Scarce reports whether a peer has a free piece that only it, or another seed, can bring: no
+// leecher has it. What a seed sends to a crowd should be new to the crowd; otherwise all wait
+// for what has not left the seed yet while it sends the same thing again. Leechers can bring
+// each other the rest.
 //
-// Where there is no seed, a peer is looked at that alone has some piece: whether it has,
-// of a few that only one has.
+// Without a seed, Scarce reports whether the peer is the only one with some piece, and looks
+// at a few pieces of availability 1.
 func (p *Picker) Scarce(has *bitfield.Bitfield) bool {
 	if p.avail.seeds > 0 && !has.All() {
 		return false
@@ -37,8 +37,7 @@ func (p *Picker) Scarce(has *bitfield.Bitfield) bool {
 	return false
 }
 
-// common reports whether a leecher has a piece; where there is no seed, whether two
-// peers have it.
+// common reports whether a leecher has a piece; without a seed, whether two peers have it.
 func (p *Picker) common(i uint32) bool {
 	if p.avail.seeds > 0 {
 		return p.pieces[i].avail > 0
@@ -46,5 +45,6 @@ func (p *Picker) common(i uint32) bool {
 	return p.pieces[i].avail > 1
 }
 
-// Seeds is the number of connected peers that came with every piece, while one is missing.
+// Seeds returns the number of connected peers that joined with every piece; counted only
+// while we lack one.
 func (p *Picker) Seeds() int { return int(p.avail.seeds) }

@@ -12,32 +12,32 @@ import (
 type begunPieces struct {
 	slots     []started
 	freeSlots []int32
-	open      []int32 // slots with a block to ask for
+	open      []int32 // slots with a free block
 	count     int
-	sequence  uint64 // of the next piece started
+	sequence  uint64 // sequence number of the next started piece
 
-	busy      int // blocks of the pieces with requests outstanding
-	busyCount int // and the number of those pieces
-	owned     int // suspect pieces that one peer holds
+	busy      int // blocks of the pieces with outstanding requests
+	busyCount int // number of those pieces
+	owned     int // suspect pieces that belong to one peer
 	onTrial   int // pieces that are left to peers on trial
 
-	failures map[uint32][]uint32 // peers that sent a part of the failed copy, by piece
-	senders  []uint32            // what Senders returned
+	failures map[uint32][]uint32 // peers that sent part of the failed copy, by piece
+	senders  []uint32            // result of Senders
 }
 
-// engaged counts a piece of which the first block was requested.
+// engaged counts a piece that got its first request.
 func (g *begunPieces) engaged(st *started) {
 	g.busy += len(st.blocks)
 	g.busyCount++
 }
 
-// disengaged counts a piece of which no request is left.
+// disengaged counts a piece that lost its last request.
 func (g *begunPieces) disengaged(st *started) {
 	g.busy -= len(st.blocks)
 	g.busyCount--
 }
 
-// failed keeps which peers sent a part of a copy that failed.
+// failed records which peers sent part of a copy that failed.
 func (g *begunPieces) failed(piece uint32, senders []uint32) {
 	if g.failures == nil {
 		g.failures = make(map[uint32][]uint32)
@@ -48,38 +48,38 @@ func (g *begunPieces) failed(piece uint32, senders []uint32) {
 // cleared forgets the failures of a piece that was verified.
 func (g *begunPieces) cleared(piece uint32) { delete(g.failures, piece) }
 
-// trialBegan counts a piece that is left to a peer on trial, and trialEnded no longer.
+// trialBegan counts a piece that is left to a peer on trial; trialEnded stops counting it.
 func (g *begunPieces) trialBegan() { g.onTrial++ }
 func (g *begunPieces) trialEnded() { g.onTrial-- }
 
-// started is the state of a piece in progress. A slot is used again for another
-// piece, blocks and all, so that starting one allocates nothing.
+// started is the state of a piece in progress. Its slot is reused for another piece, with its
+// blocks, so that starting one allocates nothing.
 type started struct {
 	piece    uint32
-	sequence uint64 // a piece started earlier has a smaller one
+	sequence uint64 // smaller for a piece started earlier
 	blocks   []blockState
 
 	free     uint32 // blocks neither received nor requested
 	received uint32
-	requests uint32 // outstanding, copies counted
-	cursor   uint32 // no free block lies below
-	openAt   int32  // place in begunPieces.open, or none
+	requests uint32 // outstanding requests, copies included
+	cursor   uint32 // no free block lies below this index
+	openAt   int32  // position in begunPieces.open, or none
 
-	// A suspect piece is fetched by one peer at a time.
+	// A suspect piece is fetched from one peer at a time.
 	hasOwner bool
 	owner    Peer
-	since    mono.Time // when the owner got it
+	since    mono.Time // time when the owner got it
 
-	// A piece that a peer on trial began is left to it.
+	// A piece that a peer on trial started is left to it.
 	tried bool
 	trier Peer
 }
 
 type blockState struct {
-	copies   [maxCopies]int32 // requests outstanding for it
-	n        uint8            // how many of those
+	copies   [maxCopies]int32 // outstanding requests for the block
+	n        uint8            // number of copies in use
 	received bool
-	sender   uint32 // who sent it
+	sender   uint32 // identity of the sender; 0: not received
 }
 
 func (b *blockState) isFree() bool { return b.n == 0 && !b.received }
@@ -107,8 +107,8 @@ func (p *Picker) start(i uint32) int32 {
 	return slot
 }
 
-// releaseSlot ends a started piece without requests. The piece is had now, or
-// becomes free, or is left out.
+// releaseSlot ends a started piece without requests. The piece is now ours, free, or left
+// out.
 func (p *Picker) releaseSlot(slot int32) {
 	st := &p.begun.slots[slot]
 	if st.hasOwner {
@@ -125,7 +125,7 @@ func (p *Picker) releaseSlot(slot int32) {
 	}
 }
 
-// settle makes a started piece free when nothing is left of it.
+// settle makes a started piece free when it has neither blocks nor requests.
 func (p *Picker) settle(slot int32) {
 	if st := &p.begun.slots[slot]; st.received == 0 && st.requests == 0 {
 		p.disown(slot)
@@ -162,7 +162,7 @@ func (p *Picker) useBlock(slot int32) {
 	}
 }
 
-// freeBlock counts a block as free again, unless it is requested still.
+// freeBlock counts a block as free again, unless it still has a request.
 func (p *Picker) freeBlock(slot int32, index uint32) {
 	st := &p.begun.slots[slot]
 	if !st.blocks[index].isFree() {
@@ -178,7 +178,7 @@ func (p *Picker) freeBlock(slot int32, index uint32) {
 	}
 }
 
-// nextFree gives the first free block of an open slot.
+// nextFree returns the first free block of an open slot.
 func (st *started) nextFree() uint32 {
 	for !st.blocks[st.cursor].isFree() {
 		st.cursor++
@@ -206,9 +206,9 @@ func (p *Picker) disown(slot int32) {
 	p.offer(st.piece, int64(st.free))
 }
 
-// Senders gives who sent each block of a started piece, by the identities given
-// to Received; 0 where nothing has arrived. It is nil when the piece is not
-// started, and valid until the next call.
+// Senders returns the sender of each block of a started piece, by the identities passed to
+// Received; 0 for a block that has not arrived. It is nil when the piece is not started, and
+// valid until the next call.
 func (p *Picker) Senders(piece uint32) []uint32 {
 	slot := p.slotOf(piece)
 	if slot == none {
@@ -221,7 +221,7 @@ func (p *Picker) Senders(piece uint32) []uint32 {
 	return p.begun.senders
 }
 
-// contributors gives each sender once, in ascending order, nobody left out.
+// contributors returns each sender once, in ascending order, without 0.
 func contributors(senders []uint32) []uint32 {
 	set := slices.Clone(senders)
 	slices.Sort(set)

@@ -5,15 +5,15 @@ import (
 	"shoal/internal/value/why"
 )
 
-// trialPieces is how many pieces a peer on trial may have begun that are not checked yet:
-// so many it can spoil before it is found out.
+// trialPieces is how many pieces a peer on trial may have started that are not checked yet:
+// the number that it can spoil before we notice.
 const trialPieces = 2
 
-// SetTrial says whether a peer is on trial: nothing that it sent has been found good yet,
-// or it took part in a piece that failed. As long as there are pieces that nobody has
-// begun it gets pieces of its own, and others leave these to it: when one is bad there is
-// no doubt who it was. Trial ends what AbandonAll does not: a handle that goes to another
-// peer is to be set anew (decision 0086).
+// SetTrial puts a peer on trial or ends its trial. A peer is on trial while nothing that it
+// sent has proved good, or after it took part in a failed piece. As long as there are pieces
+// that nobody has started, it gets pieces of its own, and others leave these to it: when one
+// is bad there is no doubt which peer it was. AbandonAll does not end a trial: the caller
+// sets it again when a handle goes to another peer (decision 0086).
 func (p *Picker) SetTrial(peer Peer, on bool) {
 	if p.pieces != nil {
 		p.peer(peer).trial = on
@@ -21,7 +21,7 @@ func (p *Picker) SetTrial(peer Peer, on bool) {
 	}
 }
 
-// chooseOnTrial gives a piece of its own to a peer on trial; done tells that there is
+// chooseOnTrial returns a piece of its own for a peer on trial; done tells that there is
 // nothing else for it now.
 func (p *Picker) chooseOnTrial(peer Peer, has *bitfield.Bitfield, spare *uint32) (slot int32, reason why.Why, done bool) {
 	q := &p.requests.peers[peer]
@@ -53,19 +53,19 @@ func (p *Picker) chooseOnTrial(peer Peer, has *bitfield.Bitfield, spare *uint32)
 	return none, why.Started, false
 }
 
-// leftTo reports whether a started piece is left to a peer on trial, which is another one.
+// leftTo reports whether a started piece is left to another peer, which is on trial.
 func (p *Picker) leftTo(slot int32, peer Peer) bool {
 	st := &p.begun.slots[slot]
 	return st.tried && st.trier != peer
 }
 
-// endTrial lets everybody have a piece.
+// endTrial opens a piece to all peers.
 func (p *Picker) endTrial(slot int32) {
 	st := &p.begun.slots[slot]
 	if st.tried {
 		st.tried = false
 		p.requests.peers[st.trier].tried--
 		p.begun.trialEnded()
-		p.generation++ // there is more for it, and for others
+		p.generation++ // there is more for the peer, and for others
 	}
 }

@@ -10,58 +10,57 @@ import (
 )
 
 const (
-	// MaxReaders bounds those who may wait for pieces at once.
+	// MaxReaders bounds the readers that may wait for pieces at once.
 	MaxReaders = 64
 
-	// reachBlocks is how far before a reader pieces are urgent: 16 MiB, more than a
-	// second of most links; but minReach pieces at least, and maxReach at most. What
-	// lies beyond is fetched like any other piece until the reader comes near.
+	// reachBlocks is how far ahead of a reader pieces are urgent: 16 MiB, more than a second
+	// of most links; but at least minReach pieces, and at most maxReach. What lies beyond is
+	// fetched like any other piece until the reader comes near.
 	reachBlocks = 1024
 	minReach    = 8
 	maxReach    = 64
-	// maxUrgent bounds the urgent pieces of all readers, which every Pick looks
-	// through; but each reader may have two.
+	// maxUrgent bounds the urgent pieces of all readers, because every Pick looks through
+	// them; but each reader may have two.
 	maxUrgent = 256
 
-	// swarmShare: of what is read ahead, one block in so many is taken as if nobody
-	// read, so that a swarm of people who all watch the same film does not lack its
-	// end. What a reader stands before is not shared.
+	// swarmShare: of the read-ahead, one block in eight is chosen as if there were no reader,
+	// so that a swarm in which everyone watches the same film does not lack its end. The
+	// piece that a reader waits for is not shared.
 	swarmShare = 8
 
-	// A block is asked of a second peer where its piece is one of the first standing,
-	// or comes within the horizon: later ones have time.
+	// A block is requested from a second peer if its piece is among the first standing, or
+	// should be here within the horizon: later ones have time.
 	standing = 2
 	horizon  = 500 * time.Millisecond
-	// copiesFree blocks, copiesJump more for each jump of a reader, and one in
-	// copiesShare of all urgent ones may be asked of a second peer: what that can
-	// waste of a stream is about one in sixteen.
+	// copiesFree blocks, copiesJump more for each jump of a reader, and one in copiesShare of
+	// all urgent ones may be requested from a second peer: that wastes at most about one
+	// block of sixteen.
 	copiesFree  = 16
 	copiesJump  = 4
 	copiesShare = 16
-	// copyMargin is what a copy should win at least.
+	// copyMargin is the least time that a copy should win.
 	copyMargin = 50 * time.Millisecond
 
-	// strangers is how many urgent blocks are asked at once of a peer of which nothing
-	// is known.
+	// strangers is how many urgent blocks we request at once from a peer of unknown rate.
 	strangers = 2
-	// patience is the time in which a peer of unknown rate should bring a block.
+	// patience is how soon a peer of unknown rate should bring a block.
 	patience = 500 * time.Millisecond
-	// suspectShort is suspectPatience where a reader waits.
+	// suspectShort replaces suspectPatience while a reader waits.
 	suspectShort = 5 * time.Second
 )
 
-// Pace says how quick a peer is, and how quick the others are. The zero Pace says
-// that nothing is known.
+// Pace is the speed of one peer, and of the others. The zero Pace means that nothing is
+// known.
 type Pace struct {
-	Wait  time.Duration // until a block asked of this peer now is here; 0: unknown
-	Block time.Duration // and so much more for each one after it
-	Best  time.Duration // the least Wait of any peer
-	All   time.Duration // that all peers together need for a block; 0: unknown
+	Wait  time.Duration // time until a block requested from this peer now is here; 0: unknown
+	Block time.Duration // additional time for each further block
+	Best  time.Duration // smallest Wait of any peer
+	All   time.Duration // time that all peers together need for a block; 0: unknown
 
-	InOrder bool // pieces are wanted in order, of this peer
+	InOrder bool // this peer gets pieces in order
 }
 
-// due is when the n-th of the blocks asked for now should be here.
+// due returns when the n-th of the blocks requested now should be here.
 func (pace *Pace) due(now mono.Time, n int) mono.Time {
 	if pace.Wait <= 0 {
 		return now.Add(patience)
@@ -69,18 +68,17 @@ func (pace *Pace) due(now mono.Time, n int) mono.Time {
 	return now.Add(pace.Wait + time.Duration(n)*pace.Block)
 }
 
-// by is how soon a piece could be here when so many blocks are missing of it and of
-// what is read before it, and the work is well shared: what the quickest peer needs to
-// begin, and all peers together for the blocks, and a quarter more.
+// by returns how soon a piece could be here, if missing blocks of it and of the pieces before
+// it are missing and the work is well shared: the time that the fastest peer needs to begin,
+// the time that all peers together need for the blocks, and a quarter more of the latter.
 func (pace *Pace) by(missing int) time.Duration {
 	return pace.Best + time.Duration(missing)*pace.All*5/4
 }
 
-// allows is how many blocks, most at most, this peer may be asked for of a piece that
-// could be here by then, being given n blocks already: those that it brings in time. A
-// peer of which nothing is known gets a few to show its rate. Who is too slow is let in
-// all the same when nobody else takes the piece: the time that the reader has stood
-// there counts twice.
+// allows returns how many blocks of a piece, at most most, we may request from this peer,
+// which already has n: those that it brings by the time that the piece could be here. A peer
+// of unknown rate gets a few to show its rate. A peer that is too slow gets some when no
+// other takes the piece: the time that the reader has waited there counts twice.
 func (pace *Pace) allows(n, most, missing int, stood time.Duration) int {
 	if pace.Wait <= 0 {
 		return min(most, max(strangers-n, 0))
@@ -98,22 +96,22 @@ func (pace *Pace) allows(n, most, missing int, stood time.Duration) int {
 	return int(min(int64(spare/pace.Block)+1, int64(most)))
 }
 
-// reading is what readers wait for, and what was done for them.
+// reading is what readers wait for, and what we did for them.
 //
 //shoal:part
 type reading struct {
 	readers []reader
-	stale   bool  // progress.urgent must be made again
+	stale   bool  // progress.urgent must be computed again
 	debt    int   // blocks read ahead since the swarm had its share
-	jumps   int64 // of readers, ever
-	asked   int64 // urgent blocks, ever
-	copied  int64 // urgent blocks requested from one more peer, ever
+	jumps   int64 // jumps of readers since the start
+	asked   int64 // urgent blocks requested since the start
+	copied  int64 // urgent blocks requested from one more peer since the start
 }
 
-// changed makes the next look at the readers rank the pieces again.
+// changed makes the next rank compute the urgent pieces again.
 func (r *reading) changed() { r.stale = true }
 
-// lost makes each reader look again from where it began: a piece that it was past is gone.
+// lost makes each reader look again from where it began: a piece that it had passed is gone.
 func (r *reading) lost() {
 	for i := range r.readers {
 		r.readers[i].first = r.readers[i].from
@@ -121,8 +119,8 @@ func (r *reading) lost() {
 	r.stale = true
 }
 
-// requested counts n urgent blocks that a peer was asked for. ahead: no reader stands
-// before them, so that they are shared with the swarm.
+// requested counts n urgent blocks that we requested. ahead says that no reader waits for
+// their piece, so they count against the swarm's share.
 func (r *reading) requested(n int, ahead bool) {
 	r.asked += int64(n)
 	if ahead {
@@ -130,29 +128,29 @@ func (r *reading) requested(n int, ahead bool) {
 	}
 }
 
-// repaid says that the swarm had its share of what is read ahead.
+// repaid says that the swarm had its share of the read-ahead.
 func (r *reading) repaid() { r.debt = 0 }
 
-// reader is somebody who reads the torrent while it is fetched.
+// reader is a user of the torrent that reads while we fetch.
 type reader struct {
 	id       uint32
-	from, to uint32    // what is wanted: the pieces from..to-1, in order
-	first    uint32    // every piece from from to here is had
-	front    uint32    // the piece it stood before when urgent was made
-	since    mono.Time // since when
+	from, to uint32    // wanted: the pieces from..to-1, in order
+	first    uint32    // we have every piece from from to before first
+	front    uint32    // piece it waited for when urgent was computed
+	since    mono.Time // time since when it waits for front
 }
 
-// urgent is a missing piece that a reader comes to soon.
+// urgent is a missing piece that a reader needs soon.
 type urgent struct {
 	piece uint32
-	rank  uint8     // how many missing pieces lie before it
-	since mono.Time // since when its reader has stood before the same piece
+	rank  uint8     // number of missing pieces before it
+	since mono.Time // time since when its reader waits for the same piece
 }
 
-// Urge says that a reader wants the pieces from from to before to, first and in
-// this order, whatever their priority; nothing more when they are equal. jumped
-// tells that it stands before pieces now that were not urgent until now. More than
-// MaxReaders are not heard (decision 0071).
+// Urge says that a reader wants the pieces from from to before to, first and in this order,
+// whatever their priority; nothing more when they are equal. jumped tells that it now waits
+// for a piece that was not urgent before. Urge ignores more than MaxReaders readers (decision
+// 0071).
 func (p *Picker) Urge(id, from, to uint32) (c Change, jumped bool) {
 	to = min(to, p.have.Len())
 	from = min(from, to)
@@ -188,18 +186,18 @@ func (p *Picker) Urge(id, from, to uint32) (c Change, jumped bool) {
 	return c, jumped
 }
 
-// Reading reports whether a reader waits for a piece that is missing.
+// Reading reports whether a reader waits for a missing piece.
 func (p *Picker) Reading(now mono.Time) bool {
 	p.rank(now)
 	return len(p.urgent) > 0
 }
 
-// Urgent reports whether a piece is one that a reader comes to soon.
+// Urgent reports whether a reader needs a piece soon.
 func (p *Picker) Urgent(piece uint32) bool {
 	return int(piece) < len(p.pieces) && p.pieces[piece].rank > 0
 }
 
-// Offers reports whether has holds a piece that a reader comes to soon.
+// Offers reports whether has holds a piece that a reader needs soon.
 func (p *Picker) Offers(has *bitfield.Bitfield) bool {
 	for k := range p.urgent {
 		if has.Has(p.urgent[k].piece) {
@@ -219,14 +217,14 @@ func (p *Picker) isRead(i uint32) bool {
 	return false
 }
 
-// rank makes the list of urgent pieces anew when it is stale: the first missing
-// pieces of each reader, those that one stands before at the top.
+// rank computes the list of urgent pieces again when it is stale: the first missing pieces of
+// each reader, with those that a reader waits for at the top.
 func (p *Picker) rank(now mono.Time) {
 	if !p.reading.stale || p.pieces == nil {
 		return
 	}
 	p.reading.stale = false
-	p.generation++ // what is urgent is left to those who are quick enough
+	p.generation++ // urgent pieces are left to peers that are fast enough
 	for _, u := range p.urgent {
 		p.pieces[u.piece].rank = 0
 	}
@@ -255,7 +253,7 @@ func (p *Picker) rank(now mono.Time) {
 	p.urgent = kept
 }
 
-// nextMissing gives the first missing piece from i on; to when there is none below.
+// nextMissing returns the first missing piece from i on; to when there is none below.
 func (p *Picker) nextMissing(i, to uint32) uint32 {
 	for i < to && p.have.Has(i) {
 		i++
@@ -263,15 +261,15 @@ func (p *Picker) nextMissing(i, to uint32) uint32 {
 	return i
 }
 
-// reach is how many missing pieces are urgent before each reader.
+// reach returns how many missing pieces are urgent for each reader.
 func (p *Picker) reach() int {
 	n := min(max(reachBlocks/int(p.cfg.Blocks(0)), minReach), maxReach)
 	return min(n, max(maxUrgent/max(len(p.reading.readers), 1), 2))
 }
 
-// chooseUrgent gives a piece with free blocks that a reader comes to soon and that
-// this peer is quick enough for, and how many blocks of it, room at most. It has
-// been given n blocks just now. ahead tells that no reader stands before the piece.
+// chooseUrgent returns a piece with free blocks that a reader needs soon and for which this
+// peer is fast enough, and how many blocks of it to request, at most room. The peer has just
+// been assigned n blocks. ahead tells that no reader waits for this piece yet.
 func (p *Picker) chooseUrgent(now mono.Time, peer Peer, has *bitfield.Bitfield, pace *Pace, n, room int) (slot int32, most int, ahead bool) {
 	missing := 0
 	for k := range p.urgent {
@@ -281,7 +279,7 @@ func (p *Picker) chooseUrgent(now mono.Time, peer Peer, has *bitfield.Bitfield, 
 		if !has.Has(u.piece) {
 			continue
 		}
-		alone := p.Availability(u.piece) == 1 // nobody else can bring it
+		alone := p.Availability(u.piece) == 1 // no other peer can bring it
 		if pc.slot == none {
 			if pc.suspect && !alone && p.contributed(peer, u.piece) {
 				continue
@@ -305,7 +303,7 @@ func (p *Picker) chooseUrgent(now mono.Time, peer Peer, has *bitfield.Bitfield, 
 	return none, 0, false
 }
 
-// missingOf is how many blocks of a missing piece have not been received.
+// missingOf returns how many blocks of a missing piece we have not received.
 func (p *Picker) missingOf(i uint32) int {
 	n := int(p.cfg.Blocks(i))
 	if slot := p.pieces[i].slot; slot != none {
@@ -314,11 +312,10 @@ func (p *Picker) missingOf(i uint32) int {
 	return n
 }
 
-// copyUrgent asks for blocks that a reader stands before, and that another peer was
-// asked for and will bring too late: by what its rate promised, or because what it
-// promised is over. Too late is after the piece could be here, and after twice the time
-// that this peer needs. Each is asked of one more peer, and of all that are urgent so
-// few that it costs little.
+// copyUrgent requests blocks of the pieces that readers wait for and that another peer will
+// bring too late, by its rate or because it is overdue. Too late is after the piece could be
+// here, and after twice the time that this peer needs. Each block is requested from one more
+// peer, and few enough of all urgent ones that the cost is small.
 func (p *Picker) copyUrgent(now mono.Time, peer Peer, has *bitfield.Bitfield, pace *Pace, n int, dst []Choice) (int, []Choice) {
 	if p.cfg.EndgameCopies == 1 {
 		return n, dst
@@ -357,8 +354,8 @@ func (p *Picker) copyUrgent(now mono.Time, peer Peer, has *bitfield.Bitfield, pa
 	return n, dst
 }
 
-// remains is how long a request is likely to take from now on. One that is overdue
-// is taken to need as long again as it is overdue.
+// remains returns how long a request will probably still take. We assume that an overdue one
+// needs as long again as it is overdue.
 func (p *Picker) remains(now mono.Time, id int32) time.Duration {
 	d := p.requests.slab[id].due.Sub(now)
 	if d < 0 {

@@ -6,23 +6,23 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// One more connection to a server is tried where the link is not the limit: long round
-// trips, limits of the server for each connection. It is kept where it pays.
+// We try one more connection to a server, which pays when the link is not the limit: with
+// long round trips, or when the server limits each connection. We keep it if it pays.
 const (
-	watchFor   = 5 * time.Second // how long a number of connections is watched
-	pays       = 1.2             // by so much more must come with one more
-	firstTrial = time.Minute     // after one that did not pay; twice as long each time
+	watchFor   = 5 * time.Second // how long the rate of a number of connections is measured
+	pays       = 1.2             // factor by which one more connection must raise the rate
+	firstTrial = time.Minute     // wait after one that did not pay; doubles each time
 	lastTrial  = 30 * time.Minute
 )
 
-// window measures what a number of connections brings.
+// window measures the rate of a number of connections.
 type window struct {
 	open  bool
 	since mono.Time
 	bytes int64
 
 	trial bool
-	base  float64 // bytes a second with one less
+	base  float64 // bytes a second with one connection less
 	next  mono.Time
 	gap   time.Duration
 }
@@ -41,7 +41,7 @@ func (m *Machine) climb(s *seed) {
 		}
 	}
 	if running == 0 || running != s.level {
-		w.open = false // that is no fair measure
+		w.open = false // the measurement would not be fair
 		return
 	}
 	if !w.open {
@@ -70,7 +70,7 @@ func (m *Machine) climb(s *seed) {
 	m.due(w.since.Add(watchFor))
 }
 
-// fail takes note that one more did not pay.
+// fail notes that one more connection did not pay.
 func (w *window) fail(now mono.Time) {
 	w.open, w.trial = false, false
 	w.next, w.gap = now.Add(w.gap), min(2*w.gap, lastTrial)

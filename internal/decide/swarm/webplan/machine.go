@@ -19,20 +19,20 @@ type Machine struct {
 	now   mono.Time
 
 	seeds []*seed
-	order []int // in which they are asked
+	order []int // order in which seeds are asked
 	conns [MaxConns]*conn
 	ids   uint64
 	wants bool
-	dry   uint64 // in this generation there was nothing for a seed that has everything
+	dry   uint64 // generation in which a seed that has everything had nothing for us
 
 	next mono.Time
 	acts []Act
 }
 
-// conn is a place that we have.
+// conn is a connection that Places granted.
 type conn struct {
 	seed  int
-	since mono.Time // of its latest fetch
+	since mono.Time // start of its latest fetch
 
 	running bool
 	id      uint64
@@ -40,38 +40,38 @@ type conn struct {
 	size    int64
 	got     int64
 
-	on     int64 // where the last run ended, in the torrent; -1: nowhere
-	stream bool  // that is where an answer without ranges stands
+	on     int64 // offset in the torrent where the last run ended; -1: none
+	stream bool  // an open answer without ranges stands there
 }
 
-// New makes the machine of one torrent that has web seeds.
+// New returns the machine of one torrent with web seeds.
 func New(cfg Config, b Board, rng *rand.Rand) *Machine {
 	m := &Machine{cfg: cfg, rng: rng, board: b, next: mono.Never}
 	for i, s := range cfg.Seeds {
 		m.seeds = append(m.seeds, newSeed(s))
 		m.order = append(m.order, i)
 	}
-	// Mirrors are mostly equal: whoever has the torrent should not all ask the first.
+	// Mirrors are mostly equal: not every client should ask the first one.
 	rng.Shuffle(len(m.order), func(i, j int) { m.order[i], m.order[j] = m.order[j], m.order[i] })
 	return m
 }
 
-// Acts gives what is to be done since the last call, in order. The slice is valid until
-// the next call of any method.
+// Acts returns what to do since the last call, in order. The slice is valid until the next
+// call of any method.
 func (m *Machine) Acts() []Act {
 	a := m.acts
 	m.acts = m.acts[:0]
 	return a
 }
 
-// Deadline is when Tick is wanted next; mono.Never when nothing is due.
+// Deadline returns the time of the next Tick; mono.Never when nothing is due.
 func (m *Machine) Deadline() mono.Time { return m.next }
 
 func (m *Machine) due(t mono.Time) { m.next = min(m.next, t) }
 
 func (m *Machine) act(a Act) { m.acts = append(m.acts, a) }
 
-// Idle reports whether no connection is there and none is asked for.
+// Idle reports whether we neither have a connection nor ask for one.
 func (m *Machine) Idle() bool {
 	for _, s := range m.seeds {
 		if s.conns+s.asked > 0 {
@@ -81,7 +81,8 @@ func (m *Machine) Idle() bool {
 	return true
 }
 
-// Fetching reports whether a fetch is the latest of its connection, and gives both.
+// Fetching reports whether a fetch is the latest of its connection, and returns connection
+// and seed.
 func (m *Machine) Fetching(id uint64) (conn, seed int, ok bool) {
 	for i, c := range m.conns {
 		if c != nil && c.running && c.id == id {
@@ -91,7 +92,7 @@ func (m *Machine) Fetching(id uint64) (conn, seed int, ok bool) {
 	return 0, 0, false
 }
 
-// Running reports whether a fetch is under way on a connection.
+// Running reports whether a fetch is running on a connection.
 func (m *Machine) Running(conn int) (id uint64, ok bool) {
 	c := m.conns[conn]
 	if c == nil || !c.running {
@@ -100,8 +101,8 @@ func (m *Machine) Running(conn int) (id uint64, ok bool) {
 	return c.id, true
 }
 
-// Tick does what is due, and has seeds asked as far as there is something to ask for.
-// While wants is false nothing is: what is under way is ended.
+// Tick does what is due, and starts fetches while there is something to fetch. When wants is
+// false it ends all fetches and connections.
 func (m *Machine) Tick(now mono.Time, wants bool) {
 	m.now, m.wants, m.next = now, wants, mono.Never
 	if !wants {
@@ -124,7 +125,7 @@ func (m *Machine) Tick(now mono.Time, wants bool) {
 	m.ask()
 }
 
-// ask asks for places, for seeds in use first.
+// ask asks Places for connections, for seeds in use first.
 func (m *Machine) ask() {
 	total, used := 0, 0
 	for _, s := range m.seeds {
@@ -156,14 +157,14 @@ func (m *Machine) ask() {
 	}
 }
 
-// unask does not wait for places any more.
+// unask withdraws the connections that we still ask for.
 func (m *Machine) unask(seed int, w why.Why) {
 	for s := m.seeds[seed]; s.asked > 0; s.asked-- {
 		m.act(Act{Kind: Unask, Seed: seed, Why: w})
 	}
 }
 
-// usable reports whether a seed may be asked now.
+// usable reports whether we may ask a seed now.
 func (m *Machine) usable(s *seed) bool {
 	if s.dead != why.None {
 		return false
@@ -175,9 +176,8 @@ func (m *Machine) usable(s *seed) bool {
 	return true
 }
 
-// hasWork reports whether there is something to ask of a seed. It is not looked for
-// again before something became free, and not too often; and once for all seeds that have
-// everything.
+// hasWork reports whether we can request something from a seed. It looks again only after a
+// block became free, not too often, and once for all seeds that have everything.
 func (m *Machine) hasWork(i int) bool {
 	s := m.seeds[i]
 	gen := m.board.Generation()
@@ -199,13 +199,13 @@ func (m *Machine) hasWork(i int) bool {
 	return true
 }
 
-// Placed says that Places has a place for a seed.
+// Placed says that Places granted a connection to a seed.
 func (m *Machine) Placed(now mono.Time, seed int) {
 	m.now = now
 	s := m.seeds[seed]
 	i := slices.Index(m.conns[:], nil)
 	if s.asked == 0 || i < 0 {
-		return // it was unasked while it was on its way
+		return // we had withdrawn the request
 	}
 	s.asked--
 	s.conns++
@@ -213,7 +213,7 @@ func (m *Machine) Placed(now mono.Time, seed int) {
 	m.begin(i)
 }
 
-// Yield says that the place of a seed is needed by others.
+// Yield says that others need a connection to this seed.
 func (m *Machine) Yield(now mono.Time, seed int) {
 	m.now = now
 	oldest := -1
@@ -228,7 +228,7 @@ func (m *Machine) Yield(now mono.Time, seed int) {
 	}
 }
 
-// begin has a connection fetch what is to be asked for next, or ends it.
+// begin starts the next run on a connection, or closes it.
 func (m *Machine) begin(i int) {
 	c := m.conns[i]
 	s := m.seeds[c.seed]
@@ -270,7 +270,7 @@ func (m *Machine) begin(i int) {
 	m.act(a)
 }
 
-// close ends what is under way on a connection, and gives its place back.
+// close ends the fetch of a connection, and returns the connection to Places.
 func (m *Machine) close(i int, w why.Why) {
 	c := m.conns[i]
 	if c == nil {
@@ -298,7 +298,7 @@ func (m *Machine) stop(i int, w why.Why) {
 	m.act(Act{Kind: Stop, Conn: i, Seed: c.seed, ID: c.id, Why: w})
 }
 
-// Drop says that nothing more is wanted of what a connection fetches.
+// Drop says that we want nothing more of what a connection fetches.
 func (m *Machine) Drop(now mono.Time, conn int, w why.Why) {
 	m.now = now
 	if m.conns[conn] != nil {
@@ -306,7 +306,7 @@ func (m *Machine) Drop(now mono.Time, conn int, w why.Why) {
 	}
 }
 
-// Got says that a block of a fetch came, of so many bytes.
+// Got says that a block of a fetch came; bytes is its size.
 func (m *Machine) Got(now mono.Time, conn int, bytes int64) {
 	m.now = now
 	c := m.conns[conn]
@@ -319,7 +319,7 @@ func (m *Machine) Got(now mono.Time, conn int, bytes int64) {
 	s.window.bytes += bytes
 }
 
-// Ended says how a fetch ended. What came of it before is told.
+// Ended says how a fetch ended. Got has reported its blocks before.
 func (m *Machine) Ended(now mono.Time, id uint64, r Result) {
 	m.now = now
 	i, seed, ok := m.Fetching(id)
@@ -340,7 +340,7 @@ func (m *Machine) Ended(now mono.Time, id uint64, r Result) {
 		return
 	} else {
 		if c.got > 0 {
-			s.fails = 0 // it gives at least something
+			s.fails = 0 // it sends at least something
 		}
 		m.failed(seed, r)
 	}
@@ -355,8 +355,8 @@ func (m *Machine) Ended(now mono.Time, id uint64, r Result) {
 	m.begin(i)
 }
 
-// oneTooMany takes a failure for the sign that the server does not want so many
-// connections, when others of the seed work.
+// oneTooMany reports whether a failure means that the server allows fewer connections: others
+// to the same seed work. Then it lowers the number.
 func (m *Machine) oneTooMany(i int, r Result) bool {
 	if r.Outcome != Busy && r.Outcome != Broken {
 		return false
@@ -375,7 +375,7 @@ func (m *Machine) oneTooMany(i int, r Result) bool {
 	return others > 0
 }
 
-// MakeRoom ends the runs that hold nothing a reader waits for.
+// MakeRoom ends the runs without a piece that a reader waits for.
 func (m *Machine) MakeRoom(now mono.Time) {
 	m.now = now
 	p, ok := m.board.Urgent(now)
@@ -393,13 +393,13 @@ func (m *Machine) MakeRoom(now mono.Time) {
 	}
 }
 
-// Ban gives a seed up that was proven to have given bad data (BEP 19 asks for that).
+// Ban gives up a seed that sent bad data, which is proven (BEP 19 asks for that).
 func (m *Machine) Ban(now mono.Time, seed int, w why.Why, text string) {
 	m.now = now
 	m.giveUp(seed, w, text)
 }
 
-// giveUp does not ask a seed any more.
+// giveUp stops using a seed.
 func (m *Machine) giveUp(seed int, w why.Why, text string) {
 	s := m.seeds[seed]
 	if s.dead != why.None {

@@ -9,29 +9,29 @@ import (
 
 // Bounds on the connections to web seeds of a whole engine.
 const (
-	MaxPlaces = 32 // together
-	MaxOfHost = 4  // to one host: more count as an attack with many a server
-	// turn is how long a place is kept from others who wait for it.
+	MaxPlaces = 32 // of all torrents together
+	MaxOfHost = 4  // to one host: many a server treats more as an attack
+	// turn is how long a connection is safe from others that wait for it.
 	turn = 30 * time.Second
 )
 
-// User is a torrent, to Places: any number that stands for it.
+// User is a torrent in Places: any number that identifies it.
 type User uint64
 
-// Want is a place for a seed of a torrent.
+// Want is a connection to a seed that a torrent asks for.
 type Want struct {
 	User User
 	Seed int
-	Host string // of the seed, with its port
+	Host string // host and port of the seed
 }
 
-// Places shares the connections to web seeds out among the torrents of an engine. A
-// place goes to the torrent that has the fewest, then to who has waited longest. Whoever
-// waits gets a turn: of places that could be his the oldest is asked back, one at a time,
-// from a torrent that has more than he would have, or whose turn is over.
+// Places divides the connections to web seeds among the torrents of an engine. A connection
+// goes to the torrent that has the fewest, then to the one that has waited longest. Each
+// waiting torrent gets a turn: Places revokes the oldest connection that it could use, one at
+// a time, from a torrent that has more than it would have, or whose turn is over.
 //
-// It is not safe for concurrent use, and keeps one entry for each place asked for, of which
-// each torrent has MaxConns at most (decision 0102).
+// Places is not safe for concurrent use. It keeps one entry for each connection asked for;
+// each torrent has at most MaxConns (decision 0102).
 type Places struct {
 	held    []holding
 	waiting []Want // in order of asking
@@ -42,24 +42,24 @@ type Places struct {
 type holding struct {
 	Want
 	since mono.Time
-	asked bool // back
+	asked bool // revoked, and not yet given back
 }
 
-// Ask wants a place. What comes of it is told by Grant and Revoke.
+// Ask asks for a connection. Grant and Revoke return what comes of it.
 func (p *Places) Ask(w Want) { p.waiting = append(p.waiting, w) }
 
-// Unask does not wait for a place any more. One that was granted at the same moment is
-// given back.
+// Unask withdraws an Ask. If the connection was granted at the same moment, Unask
+// releases it.
 func (p *Places) Unask(w Want) {
 	if i := slices.Index(p.waiting, w); i >= 0 {
 		p.waiting = slices.Delete(p.waiting, i, i+1)
 		return
 	}
-	p.Give(w)
+	p.Release(w)
 }
 
-// Give gives a place back; first one that was asked for.
-func (p *Places) Give(w Want) {
+// Release returns a connection to Places; first one that was revoked.
+func (p *Places) Release(w Want) {
 	at := -1
 	for i, h := range p.held {
 		if h.Want == w && (at < 0 || h.asked && !p.held[at].asked) {
@@ -72,7 +72,7 @@ func (p *Places) Give(w Want) {
 	}
 }
 
-// Leave gives back all places of a torrent.
+// Leave gives back all connections of a torrent.
 func (p *Places) Leave(u User) {
 	p.waiting = slices.DeleteFunc(p.waiting, func(w Want) bool { return w.User == u })
 	p.held = slices.DeleteFunc(p.held, func(h holding) bool {
@@ -95,7 +95,7 @@ func (p *Places) count(w Want, n int) {
 	}
 }
 
-// Grant gives the next who gets a place now, until there is none.
+// Grant returns the next torrent that gets a connection now; false when there is none.
 func (p *Places) Grant(now mono.Time) (Want, bool) {
 	best := -1
 	for i, w := range p.waiting {
@@ -116,12 +116,12 @@ func (p *Places) Grant(now mono.Time) (Want, bool) {
 	return w, true
 }
 
-// Revoke gives the next place that is to be given back, and when it is worth asking
-// again; mono.Never while nobody waits. It is asked after Grant has nothing.
+// Revoke returns the next connection to give back, and when to call again; mono.Never while
+// none waits. The caller calls it when Grant returns false.
 func (p *Places) Revoke(now mono.Time) (Want, bool, mono.Time) {
 	again := mono.Never
 	if slices.ContainsFunc(p.held, func(h holding) bool { return h.asked }) {
-		return Want{}, false, again // one is on its way: see who it goes to
+		return Want{}, false, again // one is coming back: first see which torrent gets it
 	}
 	for _, w := range p.waiting[:min(len(p.waiting), 2*MaxPlaces)] {
 		oldest := -1
@@ -131,7 +131,7 @@ func (p *Places) Revoke(now mono.Time) (Want, bool, mono.Time) {
 			}
 			due := h.since.Add(turn)
 			if p.users[h.User] > p.users[w.User]+1 {
-				due = h.since // it has more than its share
+				due = h.since // that torrent has more than its share
 			}
 			if due > now {
 				again = min(again, due)
@@ -147,5 +147,5 @@ func (p *Places) Revoke(now mono.Time) (Want, bool, mono.Time) {
 	return Want{}, false, again
 }
 
-// Count gives how many places are taken, and how many are waited for.
+// Count returns how many connections are granted, and how many are waited for.
 func (p *Places) Count() (held, waiting int) { return len(p.held), len(p.waiting) }

@@ -39,7 +39,7 @@ func TestPlacesScripts(t *testing.T) {
 				case "ask":
 					p.Ask(w)
 				case "give":
-					p.Give(w)
+					p.Release(w)
 				case "unask":
 					p.Unask(w)
 				case "leave":
@@ -99,7 +99,7 @@ func TestPlacesBounds(t *testing.T) {
 					}
 				}
 				if held > 0 {
-					p.Give(w)
+					p.Release(w)
 					wants[w]--
 				}
 			}
@@ -109,7 +109,7 @@ func TestPlacesBounds(t *testing.T) {
 				}
 			}
 			if back, ok, _ := p.Revoke(now); ok {
-				p.Give(back)
+				p.Release(back)
 				wants[back]--
 			}
 			hosts, total := make(map[string]int), 0

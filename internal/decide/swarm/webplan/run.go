@@ -8,8 +8,7 @@ import (
 	"shoal/internal/value/why"
 )
 
-// plan chooses what a seed is asked for next. c is nil where a connection is not there
-// yet.
+// plan chooses the next run of a seed. c is nil while there is no connection yet.
 func (m *Machine) plan(i int, c *conn) (Run, why.Why, bool) {
 	s := m.seeds[i]
 	if s.whole {
@@ -20,10 +19,10 @@ func (m *Machine) plan(i int, c *conn) (Run, why.Why, bool) {
 			return r, why.Urgent, true
 		}
 	}
-	// A run that goes on is one that server and disk have read ahead for.
+	// The server and its disk have probably read ahead for a run that continues.
 	p, on := m.follows(c)
 	if on && !m.board.Ranked() {
-		// Nothing could come before what no peer has.
+		// Nothing could come before pieces that no peer has.
 		if o, level := m.offer(i, p); o == Fresh && level&1 == 1 {
 			return m.extend(i, p, level), why.WebOn, true
 		}
@@ -47,7 +46,7 @@ func (m *Machine) plan(i int, c *conn) (Run, why.Why, bool) {
 	return Run{}, why.None, false
 }
 
-// follows gives the piece that begins where the last run of a connection ended.
+// follows returns the piece that begins where the last run of a connection ended.
 func (m *Machine) follows(c *conn) (uint32, bool) {
 	length := int64(m.cfg.Geometry.PieceLength)
 	if c == nil || c.on < 0 || c.on%length != 0 || c.on >= m.cfg.Geometry.Total {
@@ -56,8 +55,8 @@ func (m *Machine) follows(c *conn) (uint32, bool) {
 	return uint32(c.on / length), true
 }
 
-// offer is what a piece is to a seed, as far as it has it, and how much it is wanted: by
-// its priority, and then before others if no peer has it.
+// offer returns what a piece is to a seed, as far as the seed has it, and how much we want
+// it: by priority, and within one first the pieces that no peer has.
 func (m *Machine) offer(i int, piece uint32) (Offer, uint8) {
 	if !m.seeds[i].has(piece) {
 		return Nothing, 0
@@ -70,13 +69,13 @@ func (m *Machine) offer(i int, piece uint32) (Offer, uint8) {
 	return o, level
 }
 
-// seen is what one look at all pieces found.
+// seen is the result of one look at all pieces.
 type seen struct {
-	top   uint8  // the highest level of anything that can be asked for
-	gap   gap    // the longest of that level
-	fresh uint32 // pieces in all of its gaps
+	top   uint8  // highest level of anything that we can request
+	gap   gap    // longest gap of that level
+	fresh uint32 // pieces in all gaps of that level
 
-	best  Offer // what else there is of that level, the best first
+	best  Offer // best of what else that level has
 	piece uint32
 }
 
@@ -85,7 +84,7 @@ type gap struct {
 	level   uint8
 }
 
-// look finds the longest gap, and what there is besides.
+// look finds the longest gap, and what else there is.
 func (m *Machine) look(i int) seen {
 	var v seen
 	var g gap
@@ -119,12 +118,12 @@ func (m *Machine) look(i int) seen {
 	return v
 }
 
-// somewhere draws one of the pieces of the highest level, and gives the beginning of the
-// short run that it is in, so that few gaps are left that are shorter.
+// somewhere picks a random piece of the highest level, and returns the start of the
+// minRun-sized part that contains it, so that few shorter gaps remain.
 func (m *Machine) somewhere(i int, look seen) uint32 {
 	left := uint32(m.rng.Int64N(int64(look.fresh)))
 	run := max(minRun/m.cfg.Geometry.PieceLength, 1)
-	from := uint32(0) // of the gap
+	from := uint32(0) // start of the gap
 	for p := range m.cfg.Geometry.Pieces {
 		if o, level := m.offer(i, p); o != Fresh || level != look.top {
 			from = p + 1
@@ -138,7 +137,7 @@ func (m *Machine) somewhere(i int, look seen) uint32 {
 	return look.gap.from
 }
 
-// at gives a run that begins with a piece a reader waits for.
+// at returns a run that begins with a piece that a reader waits for.
 func (m *Machine) at(i int, piece uint32) (Run, bool) {
 	switch o, level := m.offer(i, piece); o {
 	case Nothing:
@@ -151,7 +150,7 @@ func (m *Machine) at(i int, piece uint32) (Run, bool) {
 	}
 }
 
-// single gives a run within a piece that is not fresh.
+// single returns a run within a piece that is not fresh.
 func (m *Machine) single(piece uint32, o Offer) (Run, why.Why) {
 	index, n := m.board.Free(piece, o == Shared)
 	w := why.Started
@@ -164,7 +163,7 @@ func (m *Machine) single(piece uint32, o Offer) (Run, why.Why) {
 	return Run{Piece: piece, Block: index, Blocks: n}, w
 }
 
-// extend gives a run of fresh pieces from one on, as long as it should be.
+// extend returns a run of fresh pieces from one on, of the length that fits the rate.
 func (m *Machine) extend(i int, from uint32, level uint8) Run {
 	s := m.seeds[i]
 	want := int64(minRun)
@@ -177,8 +176,8 @@ func (m *Machine) extend(i int, from uint32, level uint8) Run {
 	for p := from; p < m.cfg.Geometry.Pieces; p++ {
 		o, l := m.offer(i, p)
 		next := end + int64(m.cfg.Geometry.PieceSize(p))
-		// A short gap that no peer has is made longer by what peers have: a request for
-		// a few blocks each would be a storm of them.
+		// A short gap that no peer has is extended by pieces that peers have: otherwise we
+		// would send a storm of requests for a few blocks each.
 		same := l == level || l/2 == level/2 && next-begin <= minRun
 		if p > from && (o != Fresh || !same || next-begin > want || s.Pieces ||
 			m.filesIn(begin, next) > maxFiles) {
@@ -190,8 +189,8 @@ func (m *Machine) extend(i int, from uint32, level uint8) Run {
 	return r
 }
 
-// planWhole chooses for a seed without ranges: what comes next in the answer that is
-// open, else something near the beginning of a file.
+// planWhole chooses for a seed without ranges: what comes next in the open answer, else
+// something near the beginning of a file.
 func (m *Machine) planWhole(i int, c *conn) (Run, why.Why, bool) {
 	s := m.seeds[i]
 	allow := max(freeSkip+s.given/skipShare-s.skipped, 0)
@@ -213,7 +212,7 @@ func (m *Machine) planWhole(i int, c *conn) (Run, why.Why, bool) {
 	return Run{}, why.None, false
 }
 
-// near gives a run that begins with a free block at from, or at most so many bytes after.
+// near returns a run that begins with a free block at from, or at most within bytes after it.
 func (m *Machine) near(i int, from, within int64) (Run, bool) {
 	g := m.cfg.Geometry
 	if g.Pieces == 0 {
@@ -251,7 +250,7 @@ func (m *Machine) near(i int, from, within int64) (Run, bool) {
 	return Run{}, false
 }
 
-// span gives where a run lies in the torrent, and its length.
+// span returns where a run lies in the torrent, and its length, in bytes.
 func (m *Machine) span(r Run) (from, size int64) {
 	g := m.cfg.Geometry
 	from = g.Offset(r.Piece, r.Block*block.Size)
@@ -269,7 +268,7 @@ func (m *Machine) span(r Run) (from, size int64) {
 	return from, size
 }
 
-// fileAt gives the file that a byte of the torrent is in; -1 when there is none.
+// fileAt returns the file that contains a byte of the torrent; -1: none.
 func (m *Machine) fileAt(at int64) int {
 	i := sort.Search(len(m.cfg.Files), func(i int) bool {
 		return m.cfg.Files[i].Offset+m.cfg.Files[i].Length > at
@@ -280,8 +279,8 @@ func (m *Machine) fileAt(at int64) int {
 	return i
 }
 
-// filesIn counts the files, without padding, that have bytes from from to before to, up to
-// one more than maxFiles.
+// filesIn counts the files, without padding, that have bytes from from to before to; it stops
+// at maxFiles+1.
 func (m *Machine) filesIn(from, to int64) (n int) {
 	for i := max(m.fileAt(from), 0); i < len(m.cfg.Files) && m.cfg.Files[i].Offset < to && n <= maxFiles; i++ {
 		if f := m.cfg.Files[i]; !f.Pad && f.Length > 0 {
@@ -291,7 +290,7 @@ func (m *Machine) filesIn(from, to int64) (n int) {
 	return n
 }
 
-// segments cuts bytes of the torrent at the borders of files.
+// segments cuts a range of the torrent at the borders of files.
 func (m *Machine) segments(from, size int64) []Segment {
 	var out []Segment
 	for i := max(m.fileAt(from), 0); size > 0 && i < len(m.cfg.Files); i++ {

@@ -9,27 +9,27 @@ import (
 	"shoal/internal/value/why"
 )
 
-// seed is what is kept of a web seed.
+// seed is the state of one web seed.
 type seed struct {
 	Seed
 	conns, asked int
 	level        int // connections that it should have
 
-	// What it is like.
-	whole   bool     // it knows no ranges
-	gone    []pieces // that it does not have
+	// Its properties.
+	whole   bool     // it does not support ranges
+	gone    []pieces // pieces that it does not have
 	rate    float64  // bytes a second of one connection; 0: unknown
 	latency time.Duration
 	given   int64
 	skipped int64
 
 	// Its failures.
-	dead   why.Why // given up, why
+	dead   why.Why // reason why we gave it up; None: we did not
 	until  mono.Time
 	fails  int
-	absent int // files in a row
-	lacks  int // files
-	lacked int // the last of them
+	absent int // files in a row that were absent
+	lacks  int // absent files in all
+	lacked int // latest of them
 	lackOf string
 	text   string
 
@@ -40,12 +40,12 @@ type seed struct {
 	window window
 }
 
-// pieces are those from from to before to.
+// pieces is the range from from to before to.
 type pieces struct{ from, to uint32 }
 
 func newSeed(s Seed) *seed { return &seed{Seed: s, level: 1, window: window{gap: firstTrial}} }
 
-// has reports whether the seed has a piece, as far as is known.
+// has reports whether the seed has a piece, as far as we know.
 func (s *seed) has(piece uint32) bool {
 	for _, g := range s.gone {
 		if g.from <= piece && piece < g.to {
@@ -55,7 +55,7 @@ func (s *seed) has(piece uint32) bool {
 	return true
 }
 
-// worked takes note of a run that came.
+// worked notes a completed run.
 func (s *seed) worked(size int64, took time.Duration) {
 	rate := float64(size) / max(took, time.Millisecond).Seconds()
 	if s.rate > 0 {
@@ -71,7 +71,7 @@ func (s *seed) alone() {
 	s.window.open, s.window.trial = false, false
 }
 
-// failed takes note of a failure.
+// failed notes a failure.
 func (m *Machine) failed(i int, r Result) {
 	s := m.seeds[i]
 	s.text = r.Text
@@ -96,7 +96,8 @@ func (m *Machine) failed(i int, r Result) {
 			return
 		}
 	}
-	// Everybody who was cut off at the same moment should not come back at the same one.
+	// Spread the retries: clients that were cut off at the same moment must not all come back
+	// at once.
 	wait := min(firstWait<<min(s.fails, 16), lastWait)
 	wait = wait*3/4 + time.Duration(m.rng.Int64N(int64(wait/2)))
 	s.fails++
@@ -105,8 +106,8 @@ func (m *Machine) failed(i int, r Result) {
 	m.due(s.until)
 }
 
-// lacksFile takes note of a file that a seed does not have: whoever put the files there
-// may have left some out, so the others are asked for.
+// lacksFile notes a file that a seed does not have. The publisher may have left out some
+// files, so we still ask for the others.
 func (m *Machine) lacksFile(i int, r Result) {
 	s := m.seeds[i]
 	s.absent++
@@ -126,20 +127,20 @@ func (m *Machine) lacksFile(i int, r Result) {
 	}
 }
 
-// Status is what can be said of a web seed.
+// Status is what we can say of a web seed.
 type Status struct {
 	State string // "waiting", "working", "failing", "given up"
-	Err   string // the last thing that went wrong, until something goes well
+	Err   string // latest failure, until a fetch succeeds
 	Conns int
-	Retry mono.Time // with "failing": when it is asked again
+	Retry mono.Time // with "failing": time of the next try
 
-	// Files that it does not have, or has with another length; the last of them, or -1, and
-	// what was wrong with it.
+	// Lacks counts the files that it does not have, or has with another length. Lacked is the
+	// latest of them, or -1; LackErr says what was wrong with it.
 	Lacks, Lacked int
 	LackErr       string
 }
 
-// Status gives that of a seed.
+// Status returns the status of a seed.
 func (m *Machine) Status(seed int, now mono.Time) Status {
 	s := m.seeds[seed]
 	st := Status{State: "waiting", Err: s.text, Conns: s.conns, Lacks: s.lacks, Lacked: s.lacked, LackErr: s.lackOf}
@@ -154,10 +155,10 @@ func (m *Machine) Status(seed int, now mono.Time) Status {
 	return st
 }
 
-// Has reports whether a seed has a piece, as far as is known.
+// Has reports whether a seed has a piece, as far as we know.
 func (m *Machine) Has(seed int, piece uint32) bool { return m.seeds[seed].has(piece) }
 
-// GivenUp reports whether a seed is not asked any more, and why.
+// GivenUp reports whether we have given up a seed, and why.
 func (m *Machine) GivenUp(seed int) (why.Why, bool) {
 	return m.seeds[seed].dead, m.seeds[seed].dead != why.None
 }

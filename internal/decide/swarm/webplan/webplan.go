@@ -1,27 +1,27 @@
-// Package webplan decides what web seeds are asked for (BEP 19, BEP 17): HTTP servers
-// that have a torrent's files. Which run of pieces comes next, over how many
-// connections, how long a server that failed is left alone, when one is given up.
+// Package webplan decides what to request from web seeds (BEP 19, BEP 17), which are HTTP
+// servers with a torrent's files: which run of pieces comes next, over how many connections,
+// how long to leave a failing server alone, and when to give one up.
 //
-// A web seed is a peer that has everything, chokes nobody and takes no cancel. Each
-// request costs the server a line in its log, so it is asked for long runs:
+// A web seed is a peer that has everything, chokes nobody and takes no cancel. Each request
+// costs the server a line in its log, so we request long runs:
 //
 //  1. where a reader waits (why.Urgent);
-//  2. on from where the last run of the connection ended (why.WebOn);
-//  3. the longest gap of pieces that nobody has begun, of the highest priority, from
-//     its beginning (why.WebGap); peers take pieces here and there, so the two meet
-//     seldom. What no connected peer has comes before what peers could bring. In a
-//     crowd it begins somewhere in what nobody has (why.WebSpread): all who see the same
-//     gaps would choose the same one, and those with different parts can trade;
-//  4. what is left: pieces that failed (why.Suspect), pieces that were begun and that
-//     nobody is being asked for (why.Started), the second half of what is free of a piece
-//     that a peer works on (why.WebHelp).
+//  2. the continuation of the connection's last run (why.WebOn);
+//  3. the longest gap of pieces that are not started, of the highest priority, from its
+//     beginning (why.WebGap); peers take pieces here and there, so the two seldom meet.
+//     Pieces that no connected peer has come before pieces that peers could bring. In a
+//     crowd the run begins at a random place in what no peer has (why.WebSpread): all
+//     clients that see the same gaps would choose the same one, and clients with different
+//     parts can trade;
+//  4. what is left: failed pieces (why.Suspect), started pieces without requests
+//     (why.Started), and the second half of the free blocks of a piece that a peer works on
+//     (why.WebHelp).
 //
-// It never asks for what a peer was asked for: the endgame is for peers. A run is as
-// long as the connection takes runTime for, by its rate, within bounds.
+// It never requests a block that is requested from a peer: endgame is for peers. A run is as
+// long as the connection transfers in runTime at its rate, within bounds.
 //
-// A Machine is owned by the swarm of one torrent. Places is the machine of a whole
-// engine: it shares the connections out among torrents and hosts.
-// Decision 0100 says why.
+// The swarm of one torrent owns a Machine. Places is the machine of a whole engine: it
+// divides the connections among torrents and hosts (decisions 0100 and 0102).
 //
 // # A web seed brings a run
 //
@@ -44,121 +44,121 @@ import (
 	"shoal/metainfo"
 )
 
-// Bounds on what is asked, and how often. MaxConns is of one torrent.
+// Bounds on requests and retries. MaxConns is for one torrent.
 const (
 	MaxConns = 8
-	perSeed  = 3 // more mostly take from each other, and servers forbid it
-	inUse    = 4 // seeds of a torrent that are asked at once; the others are in reserve
+	perSeed  = 3 // more would mostly slow each other down, and servers forbid it
+	inUse    = 4 // seeds of a torrent that we use at once; the others are in reserve
 
 	runTime = 8 * time.Second
 	minRun  = 1 << 20 // bytes; or one piece
 	maxRun  = 64 << 20
-	// maxFiles is how many requests a run may need, one a file: torrents of small files
-	// are for peers.
+	// maxFiles is how many requests a run may need, one for each file: peers serve torrents
+	// of small files better.
 	maxFiles = 64
 
-	firstWait = 30 * time.Second // after a failure; twice as long after each further one
+	firstWait = 30 * time.Second // wait after a failure; doubles after each further one
 	lastWait  = time.Hour
-	leastWait = 5 * time.Second // that a server can ask for
+	leastWait = 5 * time.Second // shortest wait that a server can ask for
 
-	// maxAbsent is how many files in a row may not be there until the seed is given up, and
+	// maxAbsent is how many files in a row may be absent before we give up the seed, and
 	// maxAbsentAll how many in all.
 	maxAbsent    = 8
 	maxAbsentAll = 64
 
-	// A server without ranges gives files from their beginning. So much may be read
-	// and thrown away to get to what is wanted, and a quarter of what it gave.
+	// A server without ranges sends files from their beginning. We read and discard at most
+	// freeSkip bytes to reach what we want, plus one in skipShare of the bytes that it sent.
 	freeSkip  = 4 << 20
 	skipShare = 4
 
-	// lookEvery is how often it is looked for something to ask of a seed for which
-	// there was nothing, while what is free changes.
+	// lookEvery is how often we look for something to request from a seed that had nothing,
+	// while free blocks change.
 	lookEvery = 100 * time.Millisecond
 )
 
 // Offer is what a piece is to a web seed.
 type Offer uint8
 
-// The offers.
+// Values of Offer, best first after Nothing.
 const (
-	Nothing Offer = iota // had, skipped, or not to be shared
-	Fresh                // nobody has begun it
-	Failed               // it failed, and nothing of that copy came from this seed
-	Rest                 // begun, and nobody is being asked for it
-	Ours                 // it failed, and part of that copy came from this seed
-	Shared               // begun, and a peer is being asked for blocks of it
+	Nothing Offer = iota // ours, skipped, or not to be shared
+	Fresh                // not started
+	Failed               // a copy failed, and this seed sent none of it
+	Rest                 // started, without requests
+	Ours                 // a copy failed, and this seed sent part of it
+	Shared               // started, and requested from a peer
 )
 
-// Board is what a Machine sees of the pieces, and how it takes them.
+// Board is how a Machine sees the pieces and claims them.
 type Board interface {
 	// Generation changes when a block may have become free.
 	Generation() uint64
-	// Offer gives what a piece is to a seed, and its priority, above 0 unless it is
-	// Nothing; and whether no connected peer has it.
+	// Offer returns what a piece is to a seed; its priority, above 0 unless it is Nothing;
+	// and whether no connected peer has it.
 	Offer(seed int, piece uint32) (o Offer, level uint8, rare bool)
-	// Free gives a row of free blocks of a piece that is not Fresh: the first; with half
+	// Free returns a run of free blocks of a piece that is not Fresh: the first; with half
 	// the second half of the last.
 	Free(piece uint32, half bool) (index, n uint32)
-	// Urgent gives the first piece with free blocks that a reader waits for.
+	// Urgent returns the first piece with free blocks that a reader waits for.
 	Urgent(now mono.Time) (piece uint32, ok bool)
-	// Ranked reports whether pieces are of different priorities.
+	// Ranked reports whether pieces have different priorities.
 	Ranked() bool
-	// Crowded reports whether there may be others who ask web seeds for the same: nothing
-	// is had yet, or somebody is connected who lacks something.
+	// Crowded reports whether other clients may request the same from web seeds: we have no
+	// piece yet, or a connected peer lacks one.
 	Crowded() bool
-	// Claim has the blocks of a run count as requested. The first should be here after
-	// wait, each further one so much later.
+	// Claim counts the blocks of a run as requested. The first should be here after wait,
+	// each further one each later.
 	Claim(now mono.Time, conn int, r Run, wait, each time.Duration)
 	// Release gives back what is left of a run.
 	Release(conn int)
 }
 
-// Run is a row of blocks, through the ends of pieces.
+// Run is a row of blocks, which may continue over the ends of pieces.
 type Run struct {
-	Piece, Block uint32 // the first
+	Piece, Block uint32 // first block
 	Blocks       uint32
 }
 
 // Seed names a web seed of a torrent.
 type Seed struct {
-	URL    string // for showing
-	Host   string // with its port; for the trace, since URLs may hold secrets
-	Pieces bool   // BEP 17: it is asked for pieces, not for files
+	URL    string // for display
+	Host   string // host and port, for the trace: URLs can hold secrets
+	Pieces bool   // BEP 17: we request pieces, not files
 }
 
-// File is where a file lies in the torrent, in bytes. Nobody is asked for padding.
+// File is where a file lies in the torrent, in bytes. We never request padding.
 type File struct {
 	Offset, Length int64
 	Pad            bool
 }
 
-// Config of a Machine.
+// Config configures a Machine.
 type Config struct {
 	Geometry metainfo.Geometry
 	Seeds    []Seed
 	Files    []File // all of them, in order; as for metainfo.Info.Files
-	Single   bool   // the torrent is one file, not a folder with one
+	Single   bool   // the torrent is one file, not a folder with one file
 }
 
-// Kind says what an Act is.
+// Kind is what an Act is.
 type Kind uint8
 
-// The kinds.
+// Values of Kind.
 const (
-	Ask    Kind = iota // Places for a place for Seed; then Placed
-	Unask              // it is not waited for any more
-	Fetch              // ID: have Conn fetch Segments; blocks as they come, then Ended
-	Stop               // end the fetch ID of Conn at once; what comes of it does not count
-	Close              // end what is open on Conn, and give the place of Seed back
-	GiveUp             // Seed for good; Text says why
+	Ask    Kind = iota // ask Places for a connection to Seed; Placed follows
+	Unask              // withdraw an Ask for Seed
+	Fetch              // fetch Segments over Conn as ID; blocks as they come, then Ended
+	Stop               // end the fetch ID of Conn at once; blocks that still come do not count
+	Close              // close Conn, and return the connection to Places
+	GiveUp             // give up Seed for good; Text says why
 )
 
 var kindNames = [...]string{"ask", "unask", "fetch", "stop", "close", "give up"}
 
-// String gives the kind's name as golden scripts print it.
+// String returns the kind's name as golden scripts print it.
 func (k Kind) String() string { return kindNames[k] }
 
-// Act is one thing to do. Which fields count depends on Kind.
+// Act is one thing to do. Kind decides which fields count.
 type Act struct {
 	Kind Kind
 	Why  why.Why
@@ -166,10 +166,10 @@ type Act struct {
 	Conn int // 0 to MaxConns-1
 	ID   uint64
 	Run  Run
-	// Segments are where the bytes of the run lie, in order, together exactly its length.
+	// Segments are the parts of files that make up the run, in order.
 	Segments []Segment
-	// Whole: the server knows no ranges. Files are read from their beginning, or go on
-	// where the last run of the connection ended where Resume is set.
+	// Whole: the server does not support ranges. Files are read from their beginning, or from
+	// where the last run of the connection ended if Resume is set.
 	Whole, Resume bool
 	Text          string
 }
@@ -178,33 +178,33 @@ type Act struct {
 type Segment struct {
 	File           int
 	Offset, Length int64 // within the file
-	Skip           int64 // bytes before it that are read and thrown away, with Whole
-	Pad            bool  // zeros, that nobody is asked for
+	Skip           int64 // with Whole: bytes before the segment to read and discard
+	Pad            bool  // zeros, which we do not request
 }
 
 // Outcome is how a fetch ended.
 type Outcome uint8
 
-// The outcomes.
+// Values of Outcome.
 const (
 	Done     Outcome = iota // every byte came
-	Absent                  // File is not there, or is another one
-	Busy                    // the server wants to be left alone, for RetryIn when it says so
-	NoRanges                // it gave a whole file where a part was asked for
-	Broken                  // connecting, or the exchange, failed
-	Refused                 // we do not go where it leads, or take what it gives
+	Absent                  // File is not there, or has another length
+	Busy                    // the server asks us to wait, for RetryIn if it says so
+	NoRanges                // the server sent a whole file when asked for a part
+	Broken                  // the connection or the exchange failed
+	Refused                 // a redirect or an answer that we do not follow or accept
 )
 
 var outcomeNames = [...]string{"done", "absent", "busy", "no ranges", "broken", "refused"}
 
-// String gives the outcome's name as golden scripts print it.
+// String returns the outcome's name as golden scripts print it.
 func (o Outcome) String() string { return outcomeNames[o] }
 
 // Result is the end of a fetch.
 type Result struct {
 	Outcome Outcome
 	File    int           // with Absent
-	RetryIn time.Duration // with Busy; 0: it did not say
-	Whole   bool          // with Done: it answered with a whole file although asked for its beginning
+	RetryIn time.Duration // with Busy; 0: the server did not say
+	Whole   bool          // with Done: it sent a whole file when asked for its beginning
 	Text    string        // what went wrong
 }
