@@ -52,8 +52,8 @@ func TestPartsAreAssignedInTheirFile(t *testing.T) {
 // limits holds the types that grew fastest to a size at which a reader can still say what
 // they are made of.
 var limits = []Limit{
-	{"internal/engine", "Torrent", 49},
-	{"internal/engine", "Engine", 37},
+	{"internal/engine", "Torrent", 26},
+	{"internal/engine", "Engine", 26},
 	{"internal/decide/swarm", "Swarm", 47},
 	{"internal/decide/swarm", "peer", 53},
 	{"internal/decide/swarm/picker", "Picker", 8},

@@ -38,26 +38,26 @@ func (t *Torrent) announce(e swarm.Effect) {
 		}
 		t.saying[req.URL] = s
 	}
-	waits, cancel := context.Context(&t.ctx), func() {}
+	waits, cancel := context.Context(&t.life.ctx), func() {}
 	switch req.Event {
 	case tracker.Stopped:
 		if s.before != nil && s.before.event != tracker.Completed {
 			t.e.asks.withdraw(s.before.place)
 		}
-		waits, cancel = context.WithTimeout(&t.byes, farewell) // it is the end: no need to spare
+		waits, cancel = context.WithTimeout(&t.life.byes, farewell) // it is the end: no need to spare
 	case tracker.Completed:
-		waits = &t.asks
+		waits = &t.life.asks
 	}
 	p := tracker.Params{
 		InfoHash: t.infoHash, PeerID: t.peerID, Port: t.e.port(false), Port6: t.e.port(true),
 		Uploaded: e.Uploaded, Downloaded: e.Downloaded, Left: e.Left,
 		Event: req.Event, NumWant: req.NumWant, Key: t.key, TrackerID: req.TrackerID,
 	}
-	s.place = t.e.asks.ask(waits, &t.tasks, trackerclient.HostOf(req.URL), classOf(req), func(refused error) (silent bool) {
+	s.place = t.e.asks.ask(waits, &t.life.tasks, trackerclient.HostOf(req.URL), classOf(req), func(refused error) (silent bool) {
 		defer cancel()
 		ctx, done := waits, func() {}
 		if req.Event != tracker.Stopped {
-			ctx, done = t.asks.Child()
+			ctx, done = t.life.asks.Child()
 		}
 		defer done()
 		resp, err := tracker.Response{Seeders: -1, Leechers: -1}, refused

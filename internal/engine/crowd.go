@@ -32,17 +32,17 @@ type seating struct {
 func (e *Engine) mayAdmit(t *Torrent) bool {
 	e.seats.mu.Lock()
 	defer e.seats.mu.Unlock()
-	ok, _ := e.seats.crowd.Admits(&t.places)
+	ok, _ := e.seats.crowd.Admits(&t.links.share)
 	return ok
 }
 
 // lineUp has a torrent that put off a dial wait in the line until there is room.
 func (t *Torrent) lineUp() {
 	t.e.seats.mu.Lock()
-	t.places.Owner = t
-	ok, _ := t.e.seats.crowd.Admits(&t.places)
+	t.links.share.Owner = t
+	ok, _ := t.e.seats.crowd.Admits(&t.links.share)
 	if !ok {
-		t.e.seats.crowd.Wait(&t.places)
+		t.e.seats.crowd.Wait(&t.links.share)
 	}
 	t.e.seats.mu.Unlock()
 	if ok { // a connection ended meanwhile
@@ -55,7 +55,7 @@ func (e *Engine) awaits(t *Torrent) bool {
 	var late <-chan time.Time
 	for {
 		e.seats.mu.Lock()
-		ok, _ := e.seats.crowd.Admits(&t.places)
+		ok, _ := e.seats.crowd.Admits(&t.links.share)
 		if !ok && e.seats.left == nil {
 			e.seats.left = make(chan struct{})
 		}
@@ -73,9 +73,9 @@ func (e *Engine) awaits(t *Torrent) bool {
 		case <-left:
 		case <-late:
 			return false
-		case <-t.ctx.Done():
+		case <-t.life.ctx.Done():
 			return false
-		case <-e.ctx.Done():
+		case <-e.life.ctx.Done():
 			return false
 		}
 	}
@@ -85,7 +85,7 @@ func (e *Engine) awaits(t *Torrent) bool {
 // another torrent, that gives one up.
 func (e *Engine) admits(t *Torrent) bool {
 	e.seats.mu.Lock()
-	ok, from := e.seats.crowd.Admits(&t.places)
+	ok, from := e.seats.crowd.Admits(&t.links.share)
 	var other *Torrent
 	if from != nil {
 		from.Spare = false // one at a time: its torrent says when there is another
@@ -102,16 +102,16 @@ func (e *Engine) admits(t *Torrent) bool {
 func (e *Engine) entered(t *Torrent) {
 	e.seats.mu.Lock()
 	defer e.seats.mu.Unlock()
-	t.places.Owner = t
-	e.seats.crowd.Enter(&t.places)
+	t.links.share.Owner = t
+	e.seats.crowd.Enter(&t.links.share)
 }
 
 // idles says whether a torrent has a connection that only holds a place, and one that is of no
 // use at the moment.
 func (e *Engine) idles(t *Torrent, idle, spare bool) {
 	e.seats.mu.Lock()
-	news := spare && !t.places.Spare
-	t.places.Idle, t.places.Spare = idle, spare
+	news := spare && !t.links.share.Spare
+	t.links.share.Idle, t.links.share.Spare = idle, spare
 	e.seats.mu.Unlock()
 	if news {
 		e.roomFor()
@@ -149,15 +149,15 @@ func (t *Torrent) hasRoom() {
 // unseat takes a torrent that ends out of the line, and passes on room that it has not used.
 func (e *Engine) unseat(t *Torrent) {
 	e.seats.mu.Lock()
-	e.seats.crowd.Forget(&t.places)
+	e.seats.crowd.Forget(&t.links.share)
 	e.seats.mu.Unlock()
 	e.roomFor()
 }
 
 func (t *Torrent) unlink(key swarm.PeerKey) {
-	delete(t.peers, key)
+	t.links.remove(key)
 	t.e.seats.mu.Lock()
-	t.e.seats.crowd.Leave(&t.places)
+	t.e.seats.crowd.Leave(&t.links.share)
 	t.e.seats.mu.Unlock()
 	t.e.roomFor()
 }

@@ -48,8 +48,8 @@ func TestCrowdIsDivided(t *testing.T) {
 		want := func(inA, inB int) {
 			t.Helper()
 			synctest.Wait()
-			if len(ta.peers) != inA || len(tb.peers) != inB || e.seats.crowd.Total() != inA+inB {
-				t.Errorf("%d and %d peers, %d in all; want %d and %d", len(ta.peers), len(tb.peers), e.seats.crowd.Total(), inA, inB)
+			if len(ta.links.byKey) != inA || len(tb.links.byKey) != inB || e.seats.crowd.Total() != inA+inB {
+				t.Errorf("%d and %d peers, %d in all; want %d and %d", len(ta.links.byKey), len(tb.links.byKey), e.seats.crowd.Total(), inA, inB)
 			}
 		}
 		want(4, 0)
@@ -106,8 +106,8 @@ func TestNoPlaceForNobody(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		synctest.Wait()
-		if len(ta.peers) != 4 || len(tb.peers) != 0 {
-			t.Errorf("%d and %d peers, want 4 and 0", len(ta.peers), len(tb.peers))
+		if len(ta.links.byKey) != 4 || len(tb.links.byKey) != 0 {
+			t.Errorf("%d and %d peers, want 4 and 0", len(ta.links.byKey), len(tb.links.byKey))
 		}
 	})
 }

@@ -104,7 +104,7 @@ func TestAddWhileClosing(t *testing.T) {
 						l.Stats()
 						err = l.Wait(t.Context())
 						if err == nil {
-							<-l.stopped.C()
+							<-l.life.stopped.C()
 							return
 						}
 					}

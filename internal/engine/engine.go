@@ -24,7 +24,6 @@ import (
 	"shoal/internal/net/lsdnode"
 	"shoal/internal/net/netio"
 	"shoal/internal/net/peerconn"
-	"shoal/internal/net/throttle"
 	"shoal/internal/net/trackerclient"
 	"shoal/internal/net/webseed"
 	"shoal/internal/value/infohash"
@@ -124,18 +123,16 @@ type Engine struct {
 	log    *slog.Logger
 	origin time.Time
 
-	doors    []netio.Door
-	node     *dhtnode.Node // nil without DHT
-	local    *lsdnode.Node // nil without local service discovery
-	files    *storage.Pool
-	spares   *peerconn.Spares
-	trackers *trackerclient.Client
-	webSeeds *webseed.Client
-	places   places // of connections to web seeds
-	up, down *throttle.Limiter
-	limits   limits
-	line     line
-	share    atomic.Pointer[Share]
+	doors     []netio.Door
+	node      *dhtnode.Node // nil without DHT
+	local     *lsdnode.Node // nil without local service discovery
+	files     *storage.Pool
+	spares    *peerconn.Spares
+	trackers  *trackerclient.Client
+	webPlaces webPlaces // of connections to web seeds
+	limits    allLimits
+	line      line
+	share     atomic.Pointer[Share]
 
 	dialSlots chan struct{} // half-open connections
 	porch     porch         // incoming handshakes
@@ -145,12 +142,9 @@ type Engine struct {
 
 	disks *content.Shared // files, journals, devices, and what tasks with them wait for
 
-	memory      *memory                     // nil: nothing is remembered
-	closeMemory func(context.Context) error // likewise
+	library library
 
-	ctx    context.Context // ends when the engine closes
-	cancel context.CancelFunc
-	wg     sync.WaitGroup // accept loop, handshakes, announces
+	life engineLife
 
 	outside outside
 	callers callers
@@ -161,12 +155,7 @@ type Engine struct {
 
 	traceMu sync.Mutex
 
-	mu       sync.Mutex
-	torrents map[[20]byte]*Torrent
-	order    []*Torrent
-	magnets  []*Magnet // whose torrents are not in order yet
-	closed   bool
-	closedCh chan struct{} // closed when nothing is left running
+	list list
 }
 
 // New opens the port, joins the DHT and is ready for torrents. With Config.Remember those
@@ -179,23 +168,21 @@ func New(cfg Config) (*Engine, error) {
 		files:     storage.NewPool(openFiles),
 		spares:    new(peerconn.Spares),
 		trackers:  &trackerclient.Client{Network: cfg.Network, UserAgent: wire.UserAgent(cfg.Version), RootCAs: cfg.RootCAs, LAN: cfg.LANTrackers},
-		webSeeds:  &webseed.Client{Network: cfg.Network, UserAgent: wire.UserAgent(cfg.Version), RootCAs: cfg.RootCAs},
 		dialSlots: make(chan struct{}, cfg.HalfOpen),
 		porch:     newPorch(cfg.Handshakes),
 		inboxes:   mailbox.NewInboxes[event](inboxSize),
 		seats:     seating{crowd: crowd.New(cfg.Crowd)},
-		torrents:  make(map[[20]byte]*Torrent),
-		closedCh:  make(chan struct{}),
+		list:      newList(),
 	}
 	e.share.Store(&cfg.Share)
 	e.line = newLine(e)
 	if cfg.Queue != (Queue{}) {
 		e.SetQueue(cfg.Queue)
 	}
-	e.up, e.down = throttle.NewLimiter(e.now), throttle.NewLimiter(e.now)
+	e.limits.init(e.now)
 	e.SetLimits(cfg.Limits)
-	e.places.e = e
-	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.webPlaces.e, e.webPlaces.client = e, &webseed.Client{Network: cfg.Network, UserAgent: wire.UserAgent(cfg.Version), RootCAs: cfg.RootCAs}
+	e.life.begin()
 	e.disks = content.NewShared(content.SharedConfig{
 		Pool: e.files, Log: e.log, Buffers: cfg.Buffers, Workers: cfg.Workers, KeepCached: cfg.KeepCached,
 		Journals: journals.New(journals.Config{StateDir: cfg.StateDir, Log: e.log, Twin: cfg.twin()}),
@@ -206,37 +193,39 @@ func New(cfg Config) (*Engine, error) {
 	var lo *catalogue.Loaded
 	if cfg.Remember {
 		var err error
-		if lo, e.closeMemory, err = e.openMemory(); err != nil {
-			e.cancel()
+		if lo, err = e.openMemory(); err != nil {
+			e.life.cancel()
 			return nil, err
 		}
 	}
 	if err := e.open(); err != nil {
-		e.cancel()
-		if e.memory != nil {
-			err = errors.Join(err, e.closeMemory(context.Background()))
+		e.life.cancel()
+		if e.library.memory != nil {
+			err = errors.Join(err, e.library.close(context.Background()))
 		}
 		return nil, err
 	}
 	e.asks.now, e.asks.refusals = e.now, mailbox.NewTasks(tellers, nil)
 	e.trackers.Local = e.families()
-	if e.memory != nil {
-		e.memory.restore(lo.Entries)
-		e.wg.Go(func() { e.memory.run(e.ctx) })
+	if e.library.memory != nil {
+		e.library.memory.restore(lo.Entries)
+		e.life.wg.Go(func() { e.library.memory.run(e.life.ctx) })
 	}
 	for _, d := range e.doors {
-		e.wg.Go(func() { e.acceptLoop(d.Streams) })
+		e.life.wg.Go(func() { e.acceptLoop(d.Streams) })
 	}
-	e.wg.Go(func() { e.disks.Watch(e.ctx, e.contents) })
+	e.life.wg.Go(func() { e.disks.Watch(e.life.ctx, e.contents) })
 	if j := e.disks.Journals(); j.Kept() {
-		e.wg.Go(func() { j.SweepSoon(e.ctx, e.inUse) })
+		e.life.wg.Go(func() { j.SweepSoon(e.life.ctx, e.inUse) })
 	}
-	e.wg.Go(func() { e.line.run(e.ctx) })
+	e.life.wg.Go(func() { e.line.run(e.life.ctx) })
 	return e, nil
 }
 
 // inUse reports whether a torrent runs here or is remembered.
-func (e *Engine) inUse(h infohash.Hash) bool { return e.lookup(h) != nil || e.memory.knows(h) }
+func (e *Engine) inUse(h infohash.Hash) bool {
+	return e.lookup(h) != nil || e.library.memory.knows(h)
+}
 
 // seams are where tests put a twin of the file system.
 type seams struct {
@@ -313,29 +302,24 @@ func (e *Engine) traceFunc() trace.Func {
 
 // Torrents gives the torrents in the order they were added.
 func (e *Engine) Torrents() []*Torrent {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return append([]*Torrent(nil), e.order...)
+	e.list.mu.Lock()
+	defer e.list.mu.Unlock()
+	return append([]*Torrent(nil), e.list.order...)
 }
 
 // lookup finds the torrent of an info-hash.
 func (e *Engine) lookup(infoHash [20]byte) *Torrent {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.torrents[infoHash]
+	e.list.mu.Lock()
+	defer e.list.mu.Unlock()
+	return e.list.byHash[infoHash]
 }
 
 // Close stops every torrent and gives up the port. It waits until nothing is
 // left running; when ctx ends first, farewells to trackers are cut short.
 func (e *Engine) Close(ctx context.Context) error {
-	e.mu.Lock()
-	again := e.closed
-	e.closed = true
-	torrents := append([]*Torrent(nil), e.order...)
-	for _, m := range e.magnets {
-		torrents = append(torrents, m.t)
-	}
-	e.mu.Unlock()
+	e.list.mu.Lock()
+	torrents, again := e.list.close()
+	e.list.mu.Unlock()
 
 	var wg sync.WaitGroup
 	for _, t := range torrents {
@@ -343,29 +327,29 @@ func (e *Engine) Close(ctx context.Context) error {
 	}
 	wg.Wait()
 	if again {
-		<-e.closedCh
+		<-e.list.done
 		return nil
 	}
-	defer close(e.closedCh)
-	e.cancel()
+	defer close(e.list.done)
+	e.life.cancel()
 	e.closeLimits()
 	var err error
 	for _, d := range e.doors {
 		err = errors.Join(err, d.Streams.Close())
 	}
-	e.wg.Wait()
+	e.life.wg.Wait()
 	if e.node != nil {
 		err = errors.Join(err, e.node.Close())
 	}
 	err = errors.Join(err, e.closeLocal())
 	e.asks.refusals.Wait()
 	err = errors.Join(err, e.trackers.Close())
-	e.places.close()
+	e.webPlaces.close()
 	e.disks.Close()
-	if e.memory != nil {
+	if e.library.memory != nil {
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWrite)
 		defer cancel()
-		err = errors.Join(err, e.closeMemory(last))
+		err = errors.Join(err, e.library.close(last))
 	}
 	return errors.Join(err, e.disks.Journals().Close())
 }

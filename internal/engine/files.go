@@ -40,9 +40,9 @@ func (h *host) Say(e content.Event) {
 // Rivals implements content.Host.
 func (h *host) Rivals(match func(*content.Content) bool) (before, after []*content.Content) {
 	t, later := h.torrent(), false
-	t.e.mu.Lock()
-	defer t.e.mu.Unlock()
-	for _, other := range t.e.order {
+	t.e.list.mu.Lock()
+	defer t.e.list.mu.Unlock()
+	for _, other := range t.e.list.order {
 		switch {
 		case other == t:
 			later = true
@@ -59,7 +59,7 @@ func (h *host) Rivals(match func(*content.Content) bool) (before, after []*conte
 // Remember implements content.Host.
 func (h *host) Remember(durably bool) error {
 	t := h.torrent()
-	return t.e.memory.changed(t, durably)
+	return t.e.library.memory.changed(t, durably)
 }
 
 // Standing implements content.Host.

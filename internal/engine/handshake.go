@@ -18,14 +18,14 @@ func (e *Engine) acceptLoop(l net.Listener) {
 	for {
 		nc, err := l.Accept()
 		if err != nil {
-			if errors.Is(err, net.ErrClosed) || e.ctx.Err() != nil {
+			if errors.Is(err, net.ErrClosed) || e.life.ctx.Err() != nil {
 				return
 			}
 			// Out of file handles, most likely: others must end first.
 			e.log.Warn("accept failed", "err", err)
 			select {
 			case <-time.After(100 * time.Millisecond):
-			case <-e.ctx.Done():
+			case <-e.life.ctx.Done():
 				return
 			}
 			continue
@@ -35,7 +35,7 @@ func (e *Engine) acceptLoop(l net.Listener) {
 			nc.Close() // their torrents' loops are behind: all places wait for them
 			continue
 		}
-		e.wg.Go(func() {
+		e.life.wg.Go(func() {
 			e.handshake(nc, key)
 			e.porch.leave(key)
 		})
@@ -44,7 +44,7 @@ func (e *Engine) acceptLoop(l net.Listener) {
 
 // handshake matches an accepted connection to a torrent and gives it there.
 func (e *Engine) handshake(nc net.Conn, key lobby.Key) {
-	stop := context.AfterFunc(e.ctx, func() { nc.Close() })
+	stop := context.AfterFunc(e.life.ctx, func() { nc.Close() })
 	var t *Torrent
 	theirs, err := peerconn.Accept(nc, func(infoHash [20]byte) (wire.Handshake, bool) {
 		if t = e.reach(infoHash); t == nil || !t.accepts() {

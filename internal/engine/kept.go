@@ -38,7 +38,7 @@ func limitsOf(kept []int64) (l Limits) {
 }
 
 func (t *Torrent) keptShare() *catalogue.Share {
-	s := t.ownShare.Load()
+	s := t.sharing.own.Load()
 	if s == nil {
 		return nil
 	}

@@ -35,36 +35,36 @@ const lookAtClock = time.Minute
 
 // SetLimits changes the limits of the whole engine, at once.
 func (e *Engine) SetLimits(l Limits) {
-	e.limits.mu.Lock()
-	defer e.limits.mu.Unlock()
-	e.limits.usual = l
+	e.limits.chosen.mu.Lock()
+	defer e.limits.chosen.mu.Unlock()
+	e.limits.chosen.usual = l
 	e.applyLimits()
 }
 
 // SetAlternative changes the limits that hold instead of the others at the times of a plan,
 // which schedule.Check has found good; none means: by hand only.
 func (e *Engine) SetAlternative(l Limits, plan []schedule.Span) {
-	e.limits.mu.Lock()
-	defer e.limits.mu.Unlock()
-	e.limits.other = l
-	e.limits.when.SetPlan(time.Now(), plan)
+	e.limits.chosen.mu.Lock()
+	defer e.limits.chosen.mu.Unlock()
+	e.limits.chosen.other = l
+	e.limits.chosen.when.SetPlan(time.Now(), plan)
 	e.applyLimits()
 }
 
 // SwitchAlternative has the alternative limits hold, or not, until the plan next has
 // something to say.
 func (e *Engine) SwitchAlternative(on bool) {
-	e.limits.mu.Lock()
-	defer e.limits.mu.Unlock()
-	e.limits.when.Switch(on)
+	e.limits.chosen.mu.Lock()
+	defer e.limits.chosen.mu.Unlock()
+	e.limits.chosen.when.Switch(on)
 	e.applyLimits()
 }
 
 // Limits gives the limits that hold now, and whether they are the alternative ones.
 func (e *Engine) Limits() (l Limits, alternative bool) {
-	e.limits.mu.Lock()
-	defer e.limits.mu.Unlock()
-	return e.limits.now(), e.limits.when.On()
+	e.limits.chosen.mu.Lock()
+	defer e.limits.chosen.mu.Unlock()
+	return e.limits.chosen.now(), e.limits.chosen.when.On()
 }
 
 func (l *limits) now() Limits {
@@ -77,13 +77,13 @@ func (l *limits) now() Limits {
 // applyLimits has those hold that are to hold now, and looks again when the plan has
 // something to say. e.limits.mu is held.
 func (e *Engine) applyLimits() {
-	l := &e.limits
+	l := &e.limits.chosen
 	if l.closed {
 		return
 	}
 	now := l.now()
-	e.up.SetLimit(now.Up, now.PeerUp)
-	e.down.SetLimit(now.Down, now.PeerDown)
+	e.limits.up.SetLimit(now.Up, now.PeerUp)
+	e.limits.down.SetLimit(now.Down, now.PeerDown)
 	if l.timer != nil {
 		l.timer.Stop()
 		l.timer = nil
@@ -94,7 +94,7 @@ func (e *Engine) applyLimits() {
 }
 
 func (e *Engine) lookAtPlan() {
-	l := &e.limits
+	l := &e.limits.chosen
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	was := l.when.On()
@@ -107,53 +107,53 @@ func (e *Engine) lookAtPlan() {
 
 // closeLimits lifts the limits for good.
 func (e *Engine) closeLimits() {
-	e.limits.mu.Lock()
-	defer e.limits.mu.Unlock()
-	e.limits.closed = true
-	if e.limits.timer != nil {
-		e.limits.timer.Stop()
+	e.limits.chosen.mu.Lock()
+	defer e.limits.chosen.mu.Unlock()
+	e.limits.chosen.closed = true
+	if e.limits.chosen.timer != nil {
+		e.limits.chosen.timer.Stop()
 	}
-	e.up.Close()
-	e.down.Close()
+	e.limits.up.Close()
+	e.limits.down.Close()
 }
 
 // SetLimits changes the limits of the torrent, at once. Those of the engine hold besides.
 func (t *Torrent) SetLimits(l Limits) {
-	t.connMu.Lock()
-	t.limits = l
+	t.links.mu.Lock()
+	t.links.limit(l)
 	t.applyLimits()
-	t.connMu.Unlock()
+	t.links.mu.Unlock()
 	t.remember()
 }
 
 // Limits gives the limits of the torrent.
 func (t *Torrent) Limits() Limits {
-	t.connMu.Lock()
-	defer t.connMu.Unlock()
-	return t.limits
+	t.links.mu.Lock()
+	defer t.links.mu.Unlock()
+	return t.links.limits
 }
 
 // applyLimits has the connections keep to the limits. t.connMu is held.
 func (t *Torrent) applyLimits() {
-	if t.conn != nil {
-		t.conn.Up.SetLimit(t.limits.Up, t.limits.PeerUp)
-		t.conn.Down.SetLimit(t.limits.Down, t.limits.PeerDown)
+	if t.links.shared != nil {
+		t.links.shared.Up.SetLimit(t.links.limits.Up, t.links.limits.PeerUp)
+		t.links.shared.Down.SetLimit(t.links.limits.Down, t.links.limits.PeerDown)
 	}
 }
 
 // limitSlots tells the swarm what its peers together may have and bring.
 func (t *Torrent) limitSlots() {
-	t.connMu.Lock()
-	defer t.connMu.Unlock()
-	if t.conn != nil {
-		t.swarm.SetUpLimit(t.conn.Up.Ceiling())
-		limit, waits := t.conn.Down.Share()
+	t.links.mu.Lock()
+	defer t.links.mu.Unlock()
+	if t.links.shared != nil {
+		t.swarm.SetUpLimit(t.links.shared.Up.Ceiling())
+		limit, waits := t.links.shared.Down.Share()
 		t.swarm.SetDownLimit(t.e.now(), limit, waits)
 		return
 	}
 	all, _ := t.e.Limits() // whose share it will have is known when there are peers
-	t.swarm.SetUpLimit(lower(all.Up, t.limits.Up))
-	t.swarm.SetDownLimit(t.e.now(), lower(all.Down, t.limits.Down), false)
+	t.swarm.SetUpLimit(lower(all.Up, t.links.limits.Up))
+	t.swarm.SetDownLimit(t.e.now(), lower(all.Down, t.links.limits.Down), false)
 }
 
 // lower gives the lower of two limits; 0 is none.

@@ -40,15 +40,15 @@ func newLine(e *Engine) line {
 // SetQueue changes how many torrents run at the same time.
 func (e *Engine) SetQueue(q Queue) {
 	l := &e.line
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.list.mu.Lock()
+	defer e.list.mu.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := e.now()
 	if l.m == nil {
 		l.m = lineup.New(q)
-		all := slices.Clone(e.order)
-		for _, m := range e.magnets {
+		all := slices.Clone(e.list.order)
+		for _, m := range e.list.magnets {
 			all = append(all, m.t)
 		}
 		for _, t := range all {
@@ -189,9 +189,9 @@ func (l *line) decide() (changed []*Torrent, next mono.Time) {
 
 // Place gives where a torrent stands among those of the engine, from 0; -1 when it has ended.
 func (e *Engine) Place(t *Torrent) int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return slices.Index(e.order, t)
+	e.list.mu.Lock()
+	defer e.list.mu.Unlock()
+	return slices.Index(e.list.order, t)
 }
 
 // MoveTo puts a torrent at a place among those of the engine, from 0, beyond the end
@@ -203,27 +203,21 @@ func (e *Engine) MoveBy(t *Torrent, places int) { e.move(t, func(at int) int { r
 
 func (e *Engine) move(t *Torrent, to func(at int) int) {
 	behind, moved := e.reorder(t, to)
-	if moved && e.memory.remembers(t) {
-		e.memory.move(t, behind)
+	if moved && e.library.memory.remembers(t) {
+		e.library.memory.move(t, behind)
 	}
 }
 
 // reorder moves a torrent in the order of the engine and of the line. It gives the one that
 // comes behind it now; nil for none.
 func (e *Engine) reorder(t *Torrent, to func(at int) int) (behind *Torrent, moved bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	at := slices.Index(e.order, t)
-	if at < 0 {
-		return nil, false
+	e.list.mu.Lock()
+	defer e.list.mu.Unlock()
+	place, behind, moved := e.list.move(t, to)
+	if moved {
+		e.line.move(t, place)
 	}
-	place := min(max(to(at), 0), len(e.order)-1)
-	e.order = slices.Insert(slices.Delete(e.order, at, at+1), place, t)
-	e.line.move(t, place)
-	if place+1 < len(e.order) {
-		behind = e.order[place+1]
-	}
-	return behind, true
+	return behind, moved
 }
 
 func (l *line) move(t *Torrent, place int) {

@@ -52,11 +52,11 @@ func (t *Torrent) discover() {
 	if t.e.local == nil {
 		return
 	}
-	nearby := t.swarm != nil && t.open.Load() && !t.private.Load()
-	if nearby == t.nearby {
+	nearby := t.swarm != nil && t.links.open.Load() && !t.private.Load()
+	if !t.sent.nearbyIs(nearby) {
 		return
 	}
-	if t.nearby = nearby; nearby {
+	if nearby {
 		t.e.local.Add(t.infoHash)
 	} else {
 		t.e.local.Remove(t.infoHash)

@@ -5,13 +5,11 @@ import (
 	"context"
 	"errors"
 	"net/netip"
-	"slices"
 	"time"
 
 	"shoal/internal/decide/dht"
 	"shoal/internal/decide/swarm"
 	"shoal/internal/decide/swarm/peerbook"
-	"shoal/internal/decide/upkeep"
 	"shoal/internal/files/content"
 	"shoal/internal/net/netio"
 	"shoal/internal/net/peerconn"
@@ -45,7 +43,7 @@ func (t *Torrent) loop() {
 			t.shutdown()
 			return
 		}
-		deadline = min(t.content.Deadline(), t.share.Deadline(), t.pub.publish(t.e.now(), t.idle()))
+		deadline = min(t.content.Deadline(), t.sharing.machine.Deadline(), t.pub.publish(t.e.now(), t.idle()))
 		if t.swarm != nil {
 			deadline = min(deadline, t.swarm.Deadline())
 		}
@@ -73,7 +71,7 @@ func (t *Torrent) ending() bool { return t.errText != nil }
 
 // idle reports whether the loop has no reason to stay but what it is about to say.
 func (t *Torrent) idle() bool {
-	return len(t.peers) == 0 && (t.swarm == nil || t.swarm.Idle())
+	return len(t.links.byKey) == 0 && (t.swarm == nil || t.swarm.Idle())
 }
 
 // apply hands one event to the swarm: one core call a case.
@@ -219,9 +217,9 @@ func (t *Torrent) start(now mono.Time, have *bitfield.Bitfield) {
 	}
 	t.limitSlots()
 	t.content.Have(have)
-	t.mode = upkeep.Run // as a swarm begins
+	t.sent.began()
 	t.stand(now)
-	t.open.Store(!t.resting)
+	t.links.open.Store(!t.sent.resting)
 	t.lookedAt()
 	if !began {
 		t.swarm.Start(now)
@@ -253,32 +251,27 @@ func (t *Torrent) fail(err error) {
 // arrive gives a new connection to the swarm, which may drop it at once; what
 // it keeps is started after its effects are performed.
 func (t *Torrent) arrive(now mono.Time, a *arrival) {
-	t.nextKey++
-	key := t.nextKey
-	conn := peerconn.New(uint64(key), a.nc, t.connections())
+	key, conn := t.links.add(&link{addr: a.Addr, dialled: a.Dialled}, func(key swarm.PeerKey) *peerconn.Conn {
+		return peerconn.New(uint64(key), a.nc, t.connections())
+	})
 	t.limit(conn, a.Addr.Addr())
-	if t.peers == nil {
-		t.peers = make(map[swarm.PeerKey]*link)
-	}
-	t.peers[key] = &link{conn: conn, addr: a.Addr, dialled: a.Dialled}
 	t.e.entered(t)
-	t.arrivals = append(t.arrivals, key)
 	t.swarm.Joined(now, key, a.Arrival)
 }
 
 func (t *Torrent) startArrivals() {
-	for _, key := range t.arrivals {
-		if l := t.peers[key]; l != nil {
+	for _, key := range t.links.arrivals {
+		if l := t.links.byKey[key]; l != nil {
 			l.started = true
 			l.conn.Start()
 			t.tell(Event{Kind: EventPeerJoined, Peer: l.addr})
 		}
 	}
-	t.arrivals = t.arrivals[:0]
+	t.links.started()
 }
 
 func (t *Torrent) closed(now mono.Time, key swarm.PeerKey, reason error) {
-	if l := t.peers[key]; l != nil {
+	if l := t.links.byKey[key]; l != nil {
 		t.parted(l, reason)
 		t.unlink(key)
 	}
@@ -288,7 +281,7 @@ func (t *Torrent) closed(now mono.Time, key swarm.PeerKey, reason error) {
 // part ends a connection once what it was given is sent. One that was never
 // started will not tell of its end.
 func (t *Torrent) part(key swarm.PeerKey, reason error) {
-	l := t.peers[key]
+	l := t.links.byKey[key]
 	if l == nil {
 		return
 	}
@@ -310,7 +303,7 @@ func (t *Torrent) parted(l *link, reason error) {
 
 // send gives a peer's connection what the swarm wrote for it.
 func (t *Torrent) send(key swarm.PeerKey, out swarm.Out) {
-	if l := t.peers[key]; l != nil {
+	if l := t.links.byKey[key]; l != nil {
 		l.conn.Put(peerconn.Sending{Control: out.Bytes, Parts: out.Parts, Uploads: out.Uploads, TakeBack: out.TakeBack})
 	}
 }
@@ -330,7 +323,7 @@ func (t *Torrent) perform(effects []swarm.Effect) {
 			t.part(e.Peer, errors.New(cmp.Or(e.Text, e.Why.Words())))
 		case swarm.Dial:
 			addr := e.Addr
-			t.tasks.Go(func() { t.dial(addr) })
+			t.life.tasks.Go(func() { t.dial(addr) })
 		case swarm.Announce:
 			t.announce(*e)
 		case swarm.FindPeers:
@@ -340,7 +333,7 @@ func (t *Torrent) perform(effects []swarm.Effect) {
 				t.e.node.Told(e.Addr)
 			}
 		case swarm.SeenAs:
-			if l := t.peers[e.Peer]; l != nil {
+			if l := t.links.byKey[e.Peer]; l != nil {
 				t.vote(l, e.Addr.Addr())
 			}
 		case swarm.Metadata:
@@ -364,7 +357,7 @@ func (t *Torrent) perform(effects []swarm.Effect) {
 
 // dial connects to a peer and shakes hands.
 func (t *Torrent) dial(addr netip.AddrPort) {
-	ctx, cancel := t.ctx.Child()
+	ctx, cancel := t.life.ctx.Child()
 	defer cancel()
 	nc, theirs, err := t.e.dial(ctx, t, addr)
 	if err != nil {
@@ -376,11 +369,11 @@ func (t *Torrent) dial(addr netip.AddrPort) {
 
 // seek has peers looked for. While the metadata is missing that can be ended.
 func (t *Torrent) seek() {
-	ctx, cancel := t.ctx.Child()
+	ctx, cancel := t.life.ctx.Child()
 	if t.magnet != nil {
 		t.magnet.unseek = cancel
 	}
-	t.tasks.Go(func() {
+	t.life.tasks.Go(func() {
 		defer cancel()
 		t.findPeers(ctx)
 	})
@@ -398,16 +391,16 @@ func (t *Torrent) findPeers(ctx context.Context) {
 // shutdown ends everything the torrent has running, in the order in which one
 // needs the other, and then the torrent.
 func (t *Torrent) shutdown() {
-	t.open.Store(false)
+	t.links.open.Store(false)
 	t.discover()
-	t.ctx.End()
-	last := time.AfterFunc(farewell, t.asks.End)
+	t.life.ctx.End()
+	last := time.AfterFunc(farewell, t.life.asks.End)
 	defer last.Stop()
 	if t.swarm != nil {
 		t.swarm.Stop(t.e.now())
 		t.perform(t.swarm.Effects())
 	}
-	for key, l := range t.peers {
+	for key, l := range t.links.byKey {
 		l.conn.Close(ErrStopped)
 		if l.started {
 			t.parted(l, ErrStopped)
@@ -415,40 +408,31 @@ func (t *Torrent) shutdown() {
 		t.unlink(key)
 	}
 	t.box.End(t.refuse) // readers may wait for the batches in it
-	t.conns.Wait()
-	t.tasks.Wait()
+	t.life.conns.Wait()
+	t.life.tasks.Wait()
 	t.webLeave()
 	if err := t.content.Close(); err != nil && errors.Is(t.errText, ErrStopped) {
 		t.e.log.Warn("close files", "torrent", t.info.Name, "err", err)
 	}
-	t.e.memory.ended(t)
+	t.e.library.memory.ended(t)
 	t.e.forget(t)
 	t.e.unseat(t)
 	t.pub.end(t.errText)
-	t.byes.End()
-	t.asks.End()
+	t.life.byes.End()
+	t.life.asks.End()
 	if errors.Is(t.errText, ErrStopped) {
 		t.tell(Event{Kind: EventStopped})
 	} else {
 		t.tell(Event{Kind: EventError, Err: t.errText})
 	}
 	t.events.close()
-	t.stopped.Open()
+	t.life.stopped.Open()
 }
 
 // forget takes a torrent that has ended off the list.
 func (e *Engine) forget(t *Torrent) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.torrents[t.infoHash] == t {
-		delete(e.torrents, t.infoHash)
-	}
-	e.dropMagnet(t.magnet)
+	e.list.mu.Lock()
+	defer e.list.mu.Unlock()
 	e.line.remove(t)
-	for i, x := range e.order {
-		if x == t {
-			e.order = slices.Delete(e.order, i, i+1) // Torrents gives copies
-			return
-		}
-	}
+	e.list.remove(t)
 }

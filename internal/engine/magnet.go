@@ -135,18 +135,18 @@ func tiersOf(trackers []string) (tiers [][]string) {
 
 // enlistMagnet puts a magnet where connections find it and Close does, and lets it begin.
 func (e *Engine) enlistMagnet(m *Magnet) error {
-	e.mu.Lock()
+	e.list.mu.Lock()
 	switch {
-	case e.closed:
-		e.mu.Unlock()
+	case e.list.closed:
+		e.list.mu.Unlock()
 		return ErrClosed
-	case !e.free(m.t):
-		e.mu.Unlock()
+	case !e.list.free(m.t):
+		e.list.mu.Unlock()
 		return fmt.Errorf("%w: %s", ErrDuplicate, m.t.infoHash)
 	}
-	e.magnets = append(e.magnets, m)
+	e.list.addMagnet(m)
 	e.line.add(m.t)
-	e.mu.Unlock()
+	e.list.mu.Unlock()
 	m.t.post(event{kind: evLooked, with: errBegin})
 	return nil
 }
@@ -156,28 +156,17 @@ var errBegin = errors.New("begin")
 
 // reach finds the torrent that takes connections for an info-hash.
 func (e *Engine) reach(infoHash [20]byte) *Torrent {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if t := e.torrents[infoHash]; t != nil {
+	e.list.mu.Lock()
+	defer e.list.mu.Unlock()
+	if t := e.list.byHash[infoHash]; t != nil {
 		return t
 	}
-	for _, m := range e.magnets {
+	for _, m := range e.list.magnets {
 		if m.t.infoHash == infoHash {
 			return m.t
 		}
 	}
 	return nil
-}
-
-// onlyMagnet reports whether no magnet but m looks for a torrent. e.mu is held.
-func (e *Engine) onlyMagnet(m *Magnet, infoHash [20]byte) bool {
-	return !slices.ContainsFunc(e.magnets, func(x *Magnet) bool { return x != m && x.t.infoHash == infoHash })
-}
-
-// dropMagnet takes a magnet off its list: its torrent is on the other, or has ended. e.mu is
-// held. A nil magnet is on no list.
-func (e *Engine) dropMagnet(m *Magnet) {
-	e.magnets = slices.DeleteFunc(e.magnets, func(x *Magnet) bool { return x == m })
 }
 
 // InfoHash gives the info-hash.
@@ -202,7 +191,7 @@ func (m *Magnet) Wait(ctx context.Context) (*metainfo.Torrent, *Torrent, error) 
 			return m.meta, nil, nil
 		}
 		return m.meta, m.t, nil
-	case <-m.t.stopped.C():
+	case <-m.t.life.stopped.C():
 		return nil, nil, m.t.Err()
 	case <-ctx.Done():
 		return nil, nil, ctx.Err()
@@ -240,7 +229,7 @@ func (t *Torrent) learn(now mono.Time) {
 		close(m.ready)
 		return
 	}
-	t.tasks.Go(func() {
+	t.life.tasks.Go(func() {
 		err := t.content.FirstLook(t.content.Dir())
 		t.post(event{kind: evLooked, with: err})
 	})
@@ -270,11 +259,11 @@ func (t *Torrent) become(raw []byte) error {
 			return err
 		}
 	}
-	t.spec.Meta, t.info, t.geom = meta, info, info.Geometry()
-	t.connMu.Lock()
-	defer t.connMu.Unlock()
-	if t.conn != nil {
-		t.conn.SetBounds(wire.BoundsOf(t.geom, t.geom.Pieces))
+	t.learned(meta)
+	t.links.mu.Lock()
+	defer t.links.mu.Unlock()
+	if t.links.shared != nil {
+		t.links.shared.SetBounds(wire.BoundsOf(t.geom, t.geom.Pieces))
 	}
 	t.magnet.meta = meta
 	return t.content.Learn(info, paths, prio)
@@ -289,12 +278,12 @@ func (t *Torrent) looked(err error) {
 		t.stand(t.e.now())
 		t.swarm.Start(t.e.now())
 		if len(m.spec.Hosts) > 0 {
-			t.tasks.Go(t.resolveHosts)
+			t.life.tasks.Go(t.resolveHosts)
 		}
 		m.came = m.came || m.spec.Meta != nil
 		return
 	case err == nil:
-		err = t.e.memory.add(t, nil)
+		err = t.e.library.memory.add(t, nil)
 	}
 	if err != nil {
 		t.fail(err)
@@ -316,7 +305,7 @@ func (t *Torrent) resolveHosts() {
 		if err != nil || perr != nil {
 			continue
 		}
-		ctx, cancel := context.WithTimeout(&t.ctx, resolveTime)
+		ctx, cancel := context.WithTimeout(&t.life.ctx, resolveTime)
 		ips, err := t.e.cfg.Network.Resolve(ctx, host)
 		cancel()
 		if err != nil {

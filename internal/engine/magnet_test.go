@@ -448,7 +448,7 @@ func TestNonsenseBeforeTheGeometryCostsNoBuffer(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	disks := content.NewShared(content.SharedConfig{Pool: storage.NewPool(0), Journals: journals.New(journals.Config{Log: log}), Log: log, Buffers: 1 << 20})
 	defer disks.Close()
-	tor := &Torrent{geom: c.meta.Info.Geometry(), content: content.New(content.Config{Shared: disks, Info: c.meta.Info})}
+	tor := &Torrent{identity: identity{geom: c.meta.Info.Geometry()}, content: content.New(content.Config{Shared: disks, Info: c.meta.Info})}
 	if err := tor.content.Locate(t.TempDir()); err != nil || !tor.content.Enter() {
 		t.Fatalf("it has no device: %v", err)
 	}
@@ -489,7 +489,7 @@ func TestKnownMetadataComesToo(t *testing.T) {
 
 // magnetsOf returns the magnets without metadata.
 func magnetsOf(e *Engine) []*Magnet {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return slices.Clone(e.magnets)
+	e.list.mu.Lock()
+	defer e.list.mu.Unlock()
+	return slices.Clone(e.list.magnets)
 }

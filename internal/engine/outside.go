@@ -71,10 +71,9 @@ func (e *Engine) External() []netip.Addr {
 // parked learn of it when they have something to do.
 func (t *Torrent) lookOutside(now mono.Time) {
 	addrs := t.e.outside.addrs.Load()
-	if t.swarm == nil || addrs == t.outside {
+	if t.swarm == nil || !t.sent.outsideIs(addrs) {
 		return
 	}
-	t.outside = addrs
 	for _, a := range *addrs {
 		t.swarm.External(now, a)
 	}

@@ -121,7 +121,7 @@ func (r *Reader) wait(ctx context.Context, piece uint32) error {
 		}
 		select {
 		case <-news:
-		case <-t.stopped.C():
+		case <-t.life.stopped.C():
 			return t.Err()
 		case <-ctx.Done():
 			return ctx.Err()

@@ -102,16 +102,16 @@ func PeekCatalogue(stateDir string) (*catalogue.Loaded, error) {
 }
 
 // openMemory opens what is remembered. Its torrents are still to be brought back.
-func (e *Engine) openMemory() (_ *catalogue.Loaded, close func(context.Context) error, err error) {
+func (e *Engine) openMemory() (*catalogue.Loaded, error) {
 	cat, lo, close, err := OpenCatalogue(e.cfg.StateDir)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	e.memory = &memory{
+	e.library.opened(&memory{
 		e: e, cat: cat, problems: lo.Problems,
 		soon: make(chan struct{}, 1), away: make(map[infohash.Hash]Remembered),
-	}
-	return lo, close, nil
+	}, close)
+	return lo, nil
 }
 
 // restore brings back the torrents of earlier runs, in their order, but for those that
@@ -204,7 +204,7 @@ func (m *memory) add(t *Torrent, raw []byte) error {
 	defer m.mu.Unlock()
 	h := t.infoHash
 	before, known := m.cat.State(h)
-	t.base = Totals{before.Uploaded, before.Downloaded}
+	t.totals.restored(Totals{before.Uploaded, before.Downloaded})
 	if was, ok := m.away[h]; ok {
 		t.spec.added = was.Added
 	}
@@ -250,7 +250,7 @@ func (m *memory) put(t *Torrent, raw []byte, known bool) error {
 		}
 	}
 	t.keep(&en.Choices)
-	en.State = catalogue.State{Uploaded: t.base.Uploaded, Downloaded: t.base.Downloaded}
+	en.State = catalogue.State{Uploaded: t.totals.earlier.Uploaded, Downloaded: t.totals.earlier.Downloaded}
 	return m.cat.Put(en)
 }
 
@@ -267,7 +267,7 @@ func (m *memory) changed(t *Torrent, durably bool) error {
 		return nil // it is forgotten
 	}
 	if err == nil && durably {
-		err = m.cat.Flush(&t.ctx)
+		err = m.cat.Flush(&t.life.ctx)
 	}
 	m.write()
 	if err != nil {
@@ -308,7 +308,7 @@ func (m *memory) ended(t *Torrent) {
 		w := t.swarm.Stats(t.e.now())
 		m.note(t, Totals{w.Uploaded, w.Downloaded})
 	}
-	if t.share.Limits().SeedTime > 0 && !t.spec.visit {
+	if t.sharing.machine.Limits().SeedTime > 0 && !t.spec.visit {
 		_ = m.cat.Update(t.infoHash, func(c *catalogue.Choices, _ *catalogue.State) { t.keep(c) })
 	}
 	m.away[t.infoHash] = t.row()
@@ -316,13 +316,12 @@ func (m *memory) ended(t *Torrent) {
 
 // note takes the totals of a torrent's run. m.mu is held.
 func (m *memory) note(t *Torrent, run Totals) {
-	if run == t.noted {
+	if !t.totals.news(run) {
 		return
 	}
-	t.noted = run
 	h := t.infoHash
 	if s, ok := m.cat.State(h); ok {
-		s.Uploaded, s.Downloaded = t.base.Uploaded+run.Uploaded, t.base.Downloaded+run.Downloaded
+		s.Uploaded, s.Downloaded = t.totals.earlier.Uploaded+run.Uploaded, t.totals.earlier.Downloaded+run.Downloaded
 		_ = m.cat.SetState(h, s)
 	}
 }
@@ -359,7 +358,7 @@ func (m *memory) receiving() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, t := range m.e.Torrents() {
-		if m.remembers(t) && t.pub.latest.Load().Swarm.Downloaded != t.noted.Downloaded {
+		if m.remembers(t) && t.pub.latest.Load().Swarm.Downloaded != t.totals.noted.Downloaded {
 			return true
 		}
 	}
@@ -410,11 +409,11 @@ func (e *Engine) Save(ctx context.Context) error {
 	if err := e.disks.Idle(ctx); err != nil {
 		return err
 	}
-	if e.memory == nil {
+	if e.library.memory == nil {
 		return nil
 	}
-	e.memory.noteAll()
-	err := e.memory.cat.Flush(ctx)
+	e.library.memory.noteAll()
+	err := e.library.memory.cat.Flush(ctx)
 	if errors.Is(err, catalogue.ErrClosed) {
 		err = ErrClosed
 	}
@@ -423,15 +422,15 @@ func (e *Engine) Save(ctx context.Context) error {
 
 // Problems tells what was wrong with what was remembered, as it was found at the start.
 func (e *Engine) Problems() []catalogue.Problem {
-	if e.memory == nil {
+	if e.library.memory == nil {
 		return nil
 	}
-	return e.memory.problems
+	return e.library.memory.problems
 }
 
 // Remembered gives the torrents that are remembered, in their order.
 func (e *Engine) Remembered() []Remembered {
-	m := e.memory
+	m := e.library.memory
 	if m == nil {
 		return nil
 	}
@@ -472,10 +471,10 @@ func (e *Engine) Start(h infohash.Hash, dir string) (*Torrent, error) {
 
 // rememberedSpec returns how a remembered torrent is added again.
 func (e *Engine) rememberedSpec(h infohash.Hash, dir string) (Spec, error) {
-	if e.memory == nil {
+	if e.library.memory == nil {
 		return Spec{}, ErrUnknown
 	}
-	en, err := e.memory.cat.Get(h)
+	en, err := e.library.memory.cat.Get(h)
 	switch {
 	case errors.Is(err, catalogue.ErrUnknown):
 		return Spec{}, fmt.Errorf("%w: %s", ErrUnknown, h)
@@ -494,7 +493,7 @@ func (e *Engine) rememberedSpec(h infohash.Hash, dir string) (Spec, error) {
 // Remove stops a torrent and forgets it, durably, with its journal. The files stay. The
 // error is ErrUnknown, or says why it could not be made durable.
 func (e *Engine) Remove(ctx context.Context, h infohash.Hash) error {
-	t, m := e.lookup(h), e.memory
+	t, m := e.lookup(h), e.library.memory
 	if !m.knows(h) {
 		if t == nil {
 			return fmt.Errorf("%w: %s", ErrUnknown, h)
@@ -540,10 +539,10 @@ func (m *memory) knows(h infohash.Hash) bool {
 type Totals struct{ Uploaded, Downloaded int64 }
 
 // Before gives the totals of the runs before this one.
-func (t *Torrent) Before() Totals { return t.base }
+func (t *Torrent) Before() Totals { return t.totals.earlier }
 
 // Totals gives those of all runs that are remembered, this one included.
 func (t *Torrent) Totals() Totals {
 	w := &t.pub.latest.Load().Swarm
-	return Totals{t.base.Uploaded + w.Uploaded, t.base.Downloaded + w.Downloaded}
+	return Totals{t.totals.earlier.Uploaded + w.Uploaded, t.totals.earlier.Downloaded + w.Downloaded}
 }

@@ -53,7 +53,7 @@ func (t *Torrent) Forced() bool { return t.run.force.Load() }
 
 // remember writes down, soon, what was chosen for the torrent.
 func (t *Torrent) remember() {
-	if err := t.e.memory.changed(t, false); err != nil {
+	if err := t.e.library.memory.changed(t, false); err != nil {
 		t.e.log.Warn("remember a choice", "torrent", t.info.Name, "err", err)
 	}
 }
@@ -65,7 +65,7 @@ func (t *Torrent) rests() (bool, why.Why) {
 		return true, why.Paused
 	case t.run.waits.Load():
 		return true, why.LineFull
-	case t.resting && t.restWhy == why.LineFull:
+	case t.sent.resting && t.sent.restWhy == why.LineFull:
 		return false, why.Why(t.run.turnWhy.Load())
 	}
 	return false, why.Unpaused
@@ -94,8 +94,7 @@ func (t *Torrent) wants() lineup.Want {
 // stand tells the line what the torrent wants, where that has changed, and the swarm whether
 // it is to rest and what it may do with the files.
 func (t *Torrent) stand(now mono.Time) {
-	if w := t.wants(); w != t.told {
-		t.told = w
+	if w := t.wants(); t.sent.wants(w) {
 		t.e.line.want(t, w)
 	}
 	mode := t.content.Mode()
@@ -103,21 +102,21 @@ func (t *Torrent) stand(now mono.Time) {
 		mode = upkeep.Run // whatever becomes of the files
 	}
 	rest, reason := t.rests()
-	if t.swarm == nil || mode == t.mode && rest == t.resting {
+	if t.swarm == nil || mode == t.sent.mode && rest == t.sent.resting {
 		return
 	}
 	out := mode == upkeep.Out
 	switch {
 	case out:
 		reason = why.FilesOut
-	case t.mode == upkeep.Out && !rest:
+	case t.sent.mode == upkeep.Out && !rest:
 		reason = why.FilesBack
 	}
 	t.swarm.SuspendFor(now, out || rest, reason)
 	t.swarm.Hold(now, mode != upkeep.Run)
-	t.open.Store(!out && !rest)
-	changed := rest != t.resting
-	t.mode, t.resting, t.restWhy = mode, rest, reason
+	t.links.open.Store(!out && !rest)
+	changed := rest != t.sent.resting
+	t.sent.run(mode, rest, reason)
 	if !changed {
 		return
 	}

@@ -95,7 +95,7 @@ func TestFullOfNeedless(t *testing.T) {
 				synctest.Wait()
 				left := 0
 				for _, h := range held {
-					left += len(h.peers)
+					left += len(h.links.byKey)
 				}
 				if left != places-1 {
 					t.Errorf("%d of %d others are left", left, places)

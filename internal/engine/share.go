@@ -25,7 +25,7 @@ const (
 func (e *Engine) SetShare(s Share) {
 	e.share.Store(&s)
 	for _, t := range e.Torrents() {
-		if t.ownShare.Load() == nil {
+		if t.sharing.own.Load() == nil {
 			t.post(event{kind: evWake})
 		}
 	}
@@ -37,14 +37,14 @@ func (t *Torrent) SetShare(s *Share) {
 		own := *s
 		s = &own
 	}
-	t.ownShare.Store(s)
+	t.sharing.own.Store(s)
 	t.post(event{kind: evWake})
 	t.remember()
 }
 
 // Share gives the limits of the torrent, and whether they are its own.
 func (t *Torrent) Share() (s Share, own bool) {
-	if s := t.ownShare.Load(); s != nil {
+	if s := t.sharing.own.Load(); s != nil {
 		return *s, true
 	}
 	if s := t.e.share.Load(); s != nil {
@@ -55,35 +55,35 @@ func (t *Torrent) Share() (s Share, own bool) {
 
 // Seeded gives for how long the torrent was seeded, in all runs, as of the latest snapshot
 // or the end of its seeding.
-func (t *Torrent) Seeded() time.Duration { return time.Duration(t.seeded.Load()) }
+func (t *Torrent) Seeded() time.Duration { return time.Duration(t.sharing.seeded.Load()) }
 
 // weigh has the torrent rest, or go, when it has been shared enough.
 func (t *Torrent) weigh(now mono.Time) {
 	limits, _ := t.Share()
-	t.share.SetLimits(limits)
+	t.sharing.machine.SetLimits(limits)
 	if t.run.goesOn.Swap(false) {
-		t.share.GoOn(now)
+		t.sharing.machine.GoOn(now)
 	}
-	t.share.Seeding(now, t.told == lineup.Seed && !t.resting)
-	t.seeded.Store(int64(t.share.Seeded(now)))
+	t.sharing.machine.Seeding(now, t.sent.want == lineup.Seed && !t.sent.resting)
+	t.sharing.seeded.Store(int64(t.sharing.machine.Seeded(now)))
 	if !limits.Any() || t.swarm == nil {
 		return
 	}
 	down, up := t.swarm.Moved()
 	there := t.pub.latest.Load().Swarm.Verified
-	t.share.Totals(now, t.base.Uploaded+up, t.base.Downloaded+down, there)
-	reason, enough := t.share.Enough(now)
+	t.sharing.machine.Totals(now, t.totals.earlier.Uploaded+up, t.totals.earlier.Downloaded+down, there)
+	reason, enough := t.sharing.machine.Enough(now)
 	if !enough {
 		return
 	}
 	t.tell(Event{Kind: EventShared, Text: t.shared(now, reason)})
 	switch limits.Then {
 	case share.Remove:
-		t.e.wg.Go(t.goes) // while a torrent runs, Close does not wait for these yet
+		t.e.life.wg.Go(t.goes) // while a torrent runs, Close does not wait for these yet
 	default:
 		t.run.paused.Store(true)
 		t.stand(now)
-		t.tasks.Go(t.remember) // the list may be being written, and the loop waits for nobody
+		t.life.tasks.Go(t.remember) // the list may be being written, and the loop waits for nobody
 	}
 }
 
@@ -91,16 +91,16 @@ func (t *Torrent) weigh(now mono.Time) {
 func (t *Torrent) shared(now mono.Time, reason why.Why) string {
 	switch reason {
 	case why.RatioReached:
-		return fmt.Sprintf("%s: ratio %.2f", reason.Words(), t.share.Ratio())
+		return fmt.Sprintf("%s: ratio %.2f", reason.Words(), t.sharing.machine.Ratio())
 	case why.SeededLong:
-		return fmt.Sprintf("%s: %v", reason.Words(), t.share.Seeded(now).Round(time.Second))
+		return fmt.Sprintf("%s: %v", reason.Words(), t.sharing.machine.Seeded(now).Round(time.Second))
 	}
 	return reason.Words()
 }
 
 // goes takes the torrent out of the engine. Its files stay.
 func (t *Torrent) goes() {
-	err := t.e.Remove(t.e.ctx, t.infoHash)
+	err := t.e.Remove(t.e.life.ctx, t.infoHash)
 	if err != nil && !errors.Is(err, context.Canceled) {
 		t.e.log.Warn("remove a torrent that was shared enough", "torrent", t.info.Name, "err", err)
 	}

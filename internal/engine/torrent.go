@@ -6,25 +6,18 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
-	"shoal/internal/decide/crowd"
-	"shoal/internal/decide/lineup"
-	"shoal/internal/decide/share"
 	"shoal/internal/decide/swarm"
 	"shoal/internal/decide/swarm/peerbook"
-	"shoal/internal/decide/upkeep"
 	"shoal/internal/files/content"
 	"shoal/internal/files/storage"
 	"shoal/internal/format/wire"
 	"shoal/internal/mailbox"
 	"shoal/internal/net/peerconn"
 	"shoal/internal/value/block"
-	"shoal/internal/value/infohash"
 	"shoal/internal/value/mono"
-	"shoal/internal/value/why"
 	"shoal/metainfo"
 )
 
@@ -126,69 +119,35 @@ const (
 	Metadata // only the info-hash is known
 )
 
-// Torrent is one torrent of an engine.
+// Torrent is one torrent of an engine. What is not said to be the loop's is safe to use from
+// any goroutine.
 type Torrent struct {
-	e        *Engine
-	spec     spec
-	info     *metainfo.Info
-	geom     metainfo.Geometry
-	infoHash infohash.Hash
-	magnet   *Magnet // by which it began; nil when it began with its metainfo
-	peerID   [20]byte
-	key      uint32
+	identity
+	e       *Engine
+	life    lives
+	box     mailbox.Box[event] // a torrent with no peers and nothing to do has no loop
+	content *content.Content   // what lies on disk
+	links   links
+	run     runState
+	totals  totals
+	sharing sharing
 
-	ctx  mailbox.Life // ends when the torrent stops
-	byes mailbox.Life // ends when farewells are cut short
-	asks mailbox.Life // ends when announces under way have to: a farewell's time after ctx, or with byes
-
-	saying map[string]*saying // the last announce under way to each tracker; nil for none
-
-	base  Totals // of earlier runs
-	noted Totals // of this one, as they were remembered last; guarded by memory.mu
-
-	content *content.Content // what lies on disk
-	private atomic.Bool      // peers come from trackers and the user only (BEP 27)
-	open    atomic.Bool      // takes incoming connections
-	readers atomic.Int32     // open ones
-
-	connMu sync.Mutex
-	conn   *peerconn.Torrent // what connections are given; nil while there are none
-	limits Limits
-	owner  owner // the library's handle
-
-	places crowd.Share    // of the connections of the engine
-	conns  sync.WaitGroup // readers and writers
-	tasks  sync.WaitGroup // openings, dials, announces, lookups, syncs
-
-	box mailbox.Box[event] // a torrent with no peers and nothing to do has no loop
-
-	// Owned by the loop.
-	swarm    *swarm.Swarm
-	peers    map[swarm.PeerKey]*link // nil before the first
-	arrivals []swarm.PeerKey         // joined, not started yet
-	nextKey  swarm.PeerKey
-	web      *web          // nil before something is asked of web seeds
-	outside  *[]netip.Addr // as the swarm was told
-	slots    int           // chosen by SetSlots before the swarm was there
-	mode     upkeep.Mode   // as the swarm was told
-	told     lineup.Want   // what the line was told
-	resting  bool          // as the swarm was told
-	restWhy  why.Why       // and the reason
-	nearby   bool          // neighbours are told of it
-	errText  error
-	pub      publisher
-
-	run runState
-
-	share    share.Machine         // whether it was shared enough; owned by the loop
-	ownShare atomic.Pointer[Share] // nil: the engine's
-	seeded   atomic.Int64          // a duration, in all runs
-
+	private  atomic.Bool  // peers come from trackers and the user only (BEP 27)
+	readers  atomic.Int32 // open ones
 	checked  mailbox.Gate // what is on disk is known
 	complete mailbox.Gate // every wanted file is complete, verified and durable
-	stopped  mailbox.Gate // nothing is left running
-	stopOnce sync.Once
 	events   broadcaster
+	pub      publisher
+	owner    owner // the library's handle
+
+	// Owned by the loop.
+	swarm   *swarm.Swarm
+	web     *web               // nil before something is asked of web seeds
+	magnet  *Magnet            // nil when it began with its metainfo
+	saying  map[string]*saying // the last announce under way to each tracker; nil for none
+	sent    lastSent
+	slots   int // chosen by SetSlots before the swarm was there
+	errText error
 }
 
 // Add adds a torrent and begins to check what is on disk.
@@ -213,7 +172,7 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 		return nil, ErrClosed
 	}
 	t.pub.init(t)
-	if err := e.memory.add(t, spec.Raw); err != nil {
+	if err := e.library.memory.add(t, spec.Raw); err != nil {
 		t.content.Leave()
 		if spec.Storage != nil {
 			spec.Storage.Close()
@@ -231,57 +190,50 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 // newTorrent makes a torrent of which nothing runs yet.
 func (e *Engine) newTorrent(spec *Spec) *Torrent {
 	t := &Torrent{
-		e: e, info: spec.Meta.Info,
-		spec:     keptOf(spec),
-		geom:     spec.Meta.Info.Geometry(),
-		infoHash: spec.Meta.InfoHash,
-		peerID:   newPeerID(e.cfg.Version), key: randomKey(),
-		slots:  e.cfg.Slots,
-		limits: spec.Limits,
+		identity: identity{
+			spec: keptOf(spec), info: spec.Meta.Info, geom: spec.Meta.Info.Geometry(), infoHash: spec.Meta.InfoHash,
+			peerID: newPeerID(e.cfg.Version), key: randomKey(),
+		},
+		e:     e,
+		slots: e.cfg.Slots,
 	}
+	t.links.limit(spec.Limits)
 	t.private.Store(t.info.Private)
 	t.run.paused.Store(spec.Paused)
 	t.run.force.Store(spec.Forced)
-	t.ownShare.Store(spec.Share)
-	t.share.Restore(spec.seeded)
+	t.sharing.own.Store(spec.Share)
+	t.sharing.machine.Restore(spec.seeded)
 	t.content = content.New(content.Config{
 		Shared: e.disks, Host: (*host)(t), Info: t.info, InfoHash: t.infoHash, Options: spec.options(),
-		Now: e.now, Life: &t.ctx, Last: &t.byes,
+		Now: e.now, Life: &t.life.ctx, Last: &t.life.byes,
 	})
 	t.box.Init(e.inboxes, event{kind: evWake}, t.loop)
-	t.seeded.Store(int64(spec.seeded))
+	t.sharing.seeded.Store(int64(spec.seeded))
 	return t
 }
 
 // enlist puts a torrent that is ready on the list, where connections find it
 // and Close does, and lets it begin.
 func (e *Engine) enlist(t *Torrent) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.list.mu.Lock()
+	defer e.list.mu.Unlock()
 	switch {
-	case e.closed:
+	case e.list.closed:
 		return ErrClosed
-	case !e.free(t):
+	case !e.list.free(t):
 		return fmt.Errorf("%w: %s", ErrDuplicate, t.infoHash)
 	}
-	e.torrents[t.infoHash] = t
-	e.order = append(e.order, t)
-	e.dropMagnet(t.magnet)
+	e.list.add(t)
 	e.line.add(t)
 	t.content.Start()
 	return nil
 }
 
-// free reports whether no other torrent has the info-hash of t. e.mu is held.
-func (e *Engine) free(t *Torrent) bool {
-	return e.torrents[t.infoHash] == nil && e.onlyMagnet(t.magnet, t.infoHash)
-}
-
 // vacant reports whether a torrent can be put on the list, as far as can be said now.
 func (e *Engine) vacant(t *Torrent) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return !e.closed && e.free(t)
+	e.list.mu.Lock()
+	defer e.list.mu.Unlock()
+	return !e.list.closed && e.list.free(t)
 }
 
 // InfoHash gives the torrent's info-hash.
@@ -298,10 +250,10 @@ func (t *Torrent) PeerID() [20]byte { return t.peerID }
 
 // connections gives what a connection of the torrent needs.
 func (t *Torrent) connections() *peerconn.Torrent {
-	t.connMu.Lock()
-	defer t.connMu.Unlock()
-	if t.conn == nil {
-		t.conn = &peerconn.Torrent{
+	t.links.mu.Lock()
+	defer t.links.mu.Unlock()
+	if t.links.shared == nil {
+		shared := &peerconn.Torrent{
 			Buffers: t.content.Buffers(), Source: t.content, Spare: t.e.spares,
 			Deliver:    func(b *peerconn.Batch) bool { return t.post(event{kind: evBatch, batch: b}) },
 			Sent:       func(key uint64, n int, bytes int64) { t.post(event{kind: evSent, key: key, n: int32(n), bytes: bytes}) },
@@ -309,28 +261,27 @@ func (t *Torrent) connections() *peerconn.Torrent {
 			PartsSent:  func(key uint64, n int) { t.post(event{kind: evPartsSent, key: key, n: int32(n)}) },
 			Unreadable: func(ref block.Ref, err error) { t.content.ReportUnreadable(ref.Piece, err) },
 			Closed:     func(key uint64, err error) { t.post(event{kind: evClosed, key: key, with: err}) },
-			Group:      &t.conns,
-			Up:         t.e.up.Group(), Down: t.e.down.Group(),
+			Group:      &t.life.conns,
+			Up:         t.e.limits.up.Group(), Down: t.e.limits.down.Group(),
 		}
 		bounds := wire.BoundsOf(t.geom, t.geom.Pieces)
 		if t.magnet != nil && t.magnet.meta == nil {
 			bounds = wire.Bounds{Pieces: metainfo.MaxPieces, NoMetadata: true}
 		}
-		t.conn.SetBounds(bounds)
+		shared.SetBounds(bounds)
+		t.links.serve(shared)
 		t.applyLimits()
 	}
-	return t.conn
+	return t.links.shared
 }
 
 // alone gives up what only connections need, while there are none.
 func (t *Torrent) alone() {
-	t.connMu.Lock()
-	defer t.connMu.Unlock()
-	t.conn, t.peers, t.arrivals = nil, nil, nil
+	t.links.release()
 }
 
 // accepts reports whether incoming connections are taken.
-func (t *Torrent) accepts() bool { return t.open.Load() }
+func (t *Torrent) accepts() bool { return t.links.open.Load() }
 
 // handshake gives what we say first to a peer of this torrent.
 func (t *Torrent) handshake() wire.Handshake {
@@ -357,22 +308,22 @@ func (t *Torrent) joined(nc net.Conn, addr netip.AddrPort, dialled bool, theirs 
 // ctx ends first, farewells to trackers are cut short. Where torrents are remembered it
 // is remembered as stopped, and not started with the others.
 func (t *Torrent) Stop(ctx context.Context) {
-	t.e.memory.stopped(t)
+	t.e.library.memory.stopped(t)
 	t.halt(ctx)
 }
 
 // halt is Stop of a torrent that the next run goes on with.
 func (t *Torrent) halt(ctx context.Context) {
-	t.stopOnce.Do(func() {
-		t.ctx.End()
+	t.life.once.Do(func() {
+		t.life.ctx.End()
 		t.post(event{kind: evStop})
 	})
 	select {
-	case <-t.stopped.C():
+	case <-t.life.stopped.C():
 	case <-ctx.Done():
-		t.byes.End()
-		t.asks.End()
-		<-t.stopped.C()
+		t.life.byes.End()
+		t.life.asks.End()
+		<-t.life.stopped.C()
 	}
 	t.box.Wait() // the last lines of the loop
 }
@@ -394,7 +345,7 @@ func (t *Torrent) SetPriorities(prio []uint8) error {
 	if err := t.content.SetPriorities(prio); err != nil {
 		return err
 	}
-	if err := t.e.memory.changed(t, false); err != nil {
+	if err := t.e.library.memory.changed(t, false); err != nil {
 		return err
 	}
 	heard := make(chan struct{})
@@ -404,7 +355,7 @@ func (t *Torrent) SetPriorities(prio []uint8) error {
 	select {
 	case <-heard:
 		return nil
-	case <-t.stopped.C():
+	case <-t.life.stopped.C():
 		return t.Err()
 	}
 }
@@ -420,7 +371,7 @@ func (t *Torrent) Wait(ctx context.Context) error {
 	select {
 	case <-t.complete.C():
 		return t.content.NotKept()
-	case <-t.stopped.C():
+	case <-t.life.stopped.C():
 		return t.Err()
 	case <-ctx.Done():
 		return ctx.Err()
@@ -435,7 +386,7 @@ func (t *Torrent) Checked(ctx context.Context) error {
 	select {
 	case <-t.checked.C():
 		return nil
-	case <-t.stopped.C():
+	case <-t.life.stopped.C():
 		return t.Err()
 	case <-ctx.Done():
 		return ctx.Err()

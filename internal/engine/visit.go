@@ -27,7 +27,7 @@ func (e *Engine) Visit(h infohash.Hash, dir string) (*Torrent, error) {
 }
 
 // Note makes durable where the files of a torrent are and what they are called.
-func (t *Torrent) Note() error { return t.e.memory.changed(t, true) }
+func (t *Torrent) Note() error { return t.e.library.memory.changed(t, true) }
 
 // ReadRemembered reads one remembered torrent and its metainfo, also while another
 // engine has the list: what that has not written yet is not seen. The error is ErrUnknown

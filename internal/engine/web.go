@@ -76,7 +76,7 @@ func (t *Torrent) webConfig() func() webplan.Config {
 	}
 	return func() webplan.Config {
 		cfg := webplan.Config{Geometry: t.geom, Single: !t.info.MultiFile}
-		t.web = &web{user: t.e.places.join(t), sources: t.webSources()}
+		t.web = &web{user: t.e.webPlaces.join(t), sources: t.webSources()}
 		for _, s := range t.web.sources {
 			host, _ := webseed.Check(s.URL)
 			t.web.hosts = append(t.web.hosts, strings.ToLower(host))
@@ -93,7 +93,7 @@ func (t *Torrent) webConfig() func() webplan.Config {
 func (t *Torrent) webTorrent() *webseed.Torrent {
 	conn := t.connections()
 	wt := &webseed.Torrent{
-		Info: t.info, InfoHash: t.infoHash, Buffers: conn.Buffers, Down: conn.Down, Group: &t.conns,
+		Info: t.info, InfoHash: t.infoHash, Buffers: conn.Buffers, Down: conn.Down, Group: &t.life.conns,
 		Deliver: func(b *webseed.Batch) bool { return t.post(event{kind: evWeb, with: b}) },
 	}
 	if t.e.cfg.LocalExempt {
@@ -106,13 +106,13 @@ func (t *Torrent) webTorrent() *webseed.Torrent {
 func (t *Torrent) webAct(a *webplan.Act) {
 	switch a.Kind {
 	case webplan.Ask:
-		t.e.places.change(func(p *webplan.Places) { p.Ask(t.webWant(a.Seed)) })
+		t.e.webPlaces.change(func(p *webplan.Places) { p.Ask(t.webWant(a.Seed)) })
 	case webplan.Unask:
-		t.e.places.change(func(p *webplan.Places) { p.Unask(t.webWant(a.Seed)) })
+		t.e.webPlaces.change(func(p *webplan.Places) { p.Unask(t.webWant(a.Seed)) })
 	case webplan.Fetch:
 		c := t.web.conns[a.Conn]
 		if c == nil {
-			c = t.e.webSeeds.New(&t.ctx, t.webTorrent(), t.web.sources[a.Seed])
+			c = t.e.webPlaces.client.New(&t.life.ctx, t.webTorrent(), t.web.sources[a.Seed])
 			t.web.conns[a.Conn] = c
 		}
 		c.Fetch(a)
@@ -125,7 +125,7 @@ func (t *Torrent) webAct(a *webplan.Act) {
 			c.Close()
 			t.web.conns[a.Conn] = nil
 		}
-		t.e.places.change(func(p *webplan.Places) { p.Release(t.webWant(a.Seed)) })
+		t.e.webPlaces.change(func(p *webplan.Places) { p.Release(t.webWant(a.Seed)) })
 	case webplan.GiveUp:
 		t.tell(Event{Kind: EventWebSeed, Text: fmt.Sprintf("the web seed at %s is not asked any more: %s", t.web.hosts[a.Seed], a.Text)})
 	}
@@ -148,14 +148,15 @@ func (t *Torrent) webBatch(now mono.Time, b *webseed.Batch) {
 // webLeave gives back every place. The loop of the torrent is at its end.
 func (t *Torrent) webLeave() {
 	if t.web != nil {
-		t.e.places.leave(t.web.user)
+		t.e.webPlaces.leave(t.web.user)
 	}
 }
 
-// places has the connections to web seeds of the whole engine: webplan.Places decides who
+// webPlaces has the connections to web seeds of the whole engine: webplan.Places decides who
 // gets one.
-type places struct {
-	e *Engine
+type webPlaces struct {
+	e      *Engine
+	client *webseed.Client
 
 	mu    sync.Mutex
 	p     webplan.Places
@@ -166,7 +167,7 @@ type places struct {
 }
 
 // join makes a torrent known.
-func (d *places) join(t *Torrent) webplan.User {
+func (d *webPlaces) join(t *Torrent) webplan.User {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.users == nil {
@@ -177,7 +178,7 @@ func (d *places) join(t *Torrent) webplan.User {
 	return d.last
 }
 
-func (d *places) leave(u webplan.User) {
+func (d *webPlaces) leave(u webplan.User) {
 	d.change(func(p *webplan.Places) {
 		p.Leave(u)
 		delete(d.users, u)
@@ -186,7 +187,7 @@ func (d *places) leave(u webplan.User) {
 
 // change does something to the places, and tells what came of it. It never waits: whoever
 // is told may be the caller.
-func (d *places) change(f func(p *webplan.Places)) {
+func (d *webPlaces) change(f func(p *webplan.Places)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	f(&d.p)
@@ -194,7 +195,7 @@ func (d *places) change(f func(p *webplan.Places)) {
 }
 
 // settle tells who gets a place, and who is to give one back. The mutex is held.
-func (d *places) settle() {
+func (d *webPlaces) settle() {
 	if d.ended {
 		return
 	}
@@ -215,14 +216,14 @@ func (d *places) settle() {
 	}
 }
 
-func (d *places) tell(w webplan.Want, kind eventKind) {
+func (d *webPlaces) tell(w webplan.Want, kind eventKind) {
 	if t := d.users[w.User]; t != nil {
-		d.e.wg.Go(func() { t.post(event{kind: kind, n: int32(w.Seed)}) })
+		d.e.life.wg.Go(func() { t.post(event{kind: kind, n: int32(w.Seed)}) })
 	}
 }
 
 // close ends the timer. Every torrent has left.
-func (d *places) close() {
+func (d *webPlaces) close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.ended = true
@@ -239,7 +240,7 @@ func (t *Torrent) refuseWeb(b *webseed.Batch) {
 }
 
 // count gives how many places are taken, and how many are waited for.
-func (d *places) count() (held, waiting int) {
+func (d *webPlaces) count() (held, waiting int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.p.Count()

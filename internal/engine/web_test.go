@@ -355,8 +355,8 @@ func TestWebSeedTurns(t *testing.T) {
 		s := w.serveHTTP(1, mux)
 		w.net.SetLink(hostAddr(1), hostAddr(2), simnet.Link{Delay: 5 * time.Millisecond, Rate: 4 << 20})
 		e := w.engine(2, Config{})
-		dialler := &counting{Network: e.webSeeds.Network}
-		e.webSeeds.Network = dialler
+		dialler := &counting{Network: e.webPlaces.client.Network}
+		e.webPlaces.client.Network = dialler
 		var torrents []*Torrent
 		for i := range 12 {
 			c := makeContent(t, fmt.Sprintf("t%d", i), 64<<10, 6<<20)
@@ -370,7 +370,7 @@ func TestWebSeedTurns(t *testing.T) {
 		if n := dialler.most.Load(); n > 4 {
 			t.Errorf("%d connections to one host", n)
 		}
-		if held, waiting := e.places.count(); held+waiting != 0 {
+		if held, waiting := e.webPlaces.count(); held+waiting != 0 {
 			t.Errorf("%d places are held, %d waited for", held, waiting)
 		}
 	})

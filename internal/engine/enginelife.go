@@ -1,0 +1,17 @@
+package engine
+
+import (
+	"context"
+	"sync"
+)
+
+// engineLife is how long an engine runs, and what it waits for when it closes.
+//
+//shoal:part
+type engineLife struct {
+	ctx    context.Context // ends when the engine closes
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // accept loops, handshakes, announces
+}
+
+func (l *engineLife) begin() { l.ctx, l.cancel = context.WithCancel(context.Background()) }
