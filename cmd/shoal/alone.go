@@ -41,7 +41,7 @@ func alone(ctx context.Context, what string, k known, n netFlags) (*solo, error)
 	a.engine, err = shoal.New(cfg)
 	if errors.Is(err, shoal.ErrInUse) {
 		return nil, &failure{
-			exitFailed, fmt.Errorf("%s: a shoal run that is up has this torrent: %w", what, err),
+			exitFailed, fmt.Errorf("%s: a shoal run that is up has this torrent", what),
 			"stop that shoal run, give this command again, and start it again; nothing was changed",
 		}
 	}

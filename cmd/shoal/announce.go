@@ -4,7 +4,6 @@ import (
 	"context"
 	crand "crypto/rand"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -12,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -75,6 +75,8 @@ const (
 	// unknownLeft is what a torrent lacks whose size is not known: not 0, or trackers
 	// take us for a seed and name no seeds.
 	unknownLeft = 16 << 10
+	// signalGrace is how long a signal waits for a tracker to hear that we left.
+	signalGrace = 300 * time.Millisecond
 )
 
 // askFlags are the flags of commands that ask trackers.
@@ -235,9 +237,9 @@ func (f askFlags) asker() *trackerclient.Client {
 	return c
 }
 
-// each asks all trackers, some at a time, and says what has failed. It gives the number
-// of those that answered.
-func (a asked) each(out *output, ask func(url string) error) (answered int) {
+// each asks all trackers, some at a time, and reports each that fails, as soon as it does. after,
+// if it is not nil, is called once that is said. It returns the number of those that answered.
+func (a asked) each(ctx context.Context, out *output, ask func(url string) error, after func(url string, err error)) (answered int) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	places := make(chan struct{}, askAtOnce)
@@ -247,22 +249,25 @@ func (a asked) each(out *output, ask func(url string) error) (answered int) {
 	})()
 	for _, url := range a.trackers {
 		places <- struct{}{}
+		if ctx.Err() != nil {
+			break
+		}
 		wg.Go(func() {
-			defer func() {
-				<-places
-				ended.Add(1)
-			}()
-			if err := ask(url); err != nil {
-				if errors.Is(err, context.Canceled) {
-					return // the command was interrupted, and says so
-				}
+			defer func() { <-places }()
+			err := ask(url)
+			ended.Add(1)
+			switch {
+			case err == nil:
+				mu.Lock()
+				answered++
+				mu.Unlock()
+			case ctx.Err() == nil: // else the command was interrupted, and says so
 				out.say("%s", redact.Of(url, printable(err.Error())))
 				out.event("failed", trackerFailedEvent{shoal.Redact(url), redact.Of(url, printable(err.Error()))})
-				return
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			answered++
+			if after != nil {
+				after(url, err)
+			}
 		})
 	}
 	wg.Wait()
@@ -293,7 +298,7 @@ func runScrape(ctx context.Context, out *output, name string, f askFlags) error 
 	defer c.Close()
 	found := 0
 	var mu sync.Mutex
-	answered := a.each(out, func(url string) error {
+	answered := a.each(ctx, out, func(url string) error {
 		counts, err := c.Scrape(ctx, url, a.hashes)
 		if err != nil {
 			return err
@@ -312,7 +317,7 @@ func runScrape(ctx context.Context, out *output, name string, f askFlags) error 
 			out.event("scraped", scrapedEvent{h.String(), shoal.Redact(url), n.Seeders, n.Leechers, n.Downloaded, n.Downloaders})
 		}
 		return nil
-	})
+	}, nil)
 	return a.ended(ctx, out, "scrape "+printable(name), answered, found)
 }
 
@@ -341,9 +346,8 @@ func runAnnounce(ctx context.Context, out *output, name string, f askFlags) erro
 
 	var mu sync.Mutex
 	found := make(map[netip.AddrPort]bool)
-	answered := a.each(out, func(url string) error {
+	answered := a.each(ctx, out, func(url string) error {
 		r, err := c.Announce(ctx, url, p, nil)
-		takeBack(c, url, p, err)
 		if err != nil {
 			return err
 		}
@@ -364,20 +368,30 @@ func runAnnounce(ctx context.Context, out *output, name string, f askFlags) erro
 			out.event("peer", trackerPeerEvent{a.hashes[0].String(), shoal.Redact(url), peer.Addr.String()})
 		}
 		return nil
-	})
+	}, func(url string, err error) { takeBack(ctx, c, url, p, err) })
 	return a.ended(ctx, out, "announce "+printable(name), answered, len(found))
 }
 
-// takeBack says "stopped" to a tracker that knows us, or may; also after an interruption.
-func takeBack(c *trackerclient.Client, url string, p tracker.Params, failed error) {
-	var said *tracker.FailureError
-	if errors.As(failed, &said) {
-		return // it took nothing
+// takeBack says "stopped" to a tracker that knows us. It is not sent to one that refused us or
+// never answered: that would be waited for as well, and such a tracker drops us by itself.
+// After a signal it is sent, and hardly waited for.
+func takeBack(ctx context.Context, c *trackerclient.Client, url string, p tracker.Params, failed error) {
+	if failed != nil {
+		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
+	own, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
 	defer cancel()
+	defer context.AfterFunc(ctx, func() {
+		hurry := time.NewTimer(signalGrace)
+		defer hurry.Stop()
+		select {
+		case <-hurry.C:
+			cancel()
+		case <-own.Done():
+		}
+	})()
 	p.Event, p.NumWant = tracker.Stopped, 0
-	c.Announce(ctx, url, p, nil) // whether it heard cannot be helped
+	c.Announce(own, url, p, nil) // if it is lost, the tracker drops us later
 }
 
 // ports gives the ports that are announced, by family.

@@ -3,7 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,6 +27,14 @@ func TestEndings(t *testing.T) {
 	}
 	defer silent.Close()
 	at := silent.LocalAddr().String()
+	answers := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.FormValue("event") == "stopped" {
+			<-r.Context().Done() // it never answers that
+			return
+		}
+		io.WriteString(w, "d8:intervali1800e5:peers0:e")
+	}))
+	defer answers.Close()
 	hash := "0123456789abcdef0123456789abcdef01234567"
 	link := "magnet:?xt=urn:btih:" + hash
 	quiet := []string{"--no-dht", "--listen", "127.0.0.1:0"}
@@ -64,6 +75,10 @@ func TestEndings(t *testing.T) {
 			return with(quiet, "get", link, "--metadata-only", "-o", filepath.Join(t.TempDir(), "x"))
 		}, "looking", false},
 		{func() []string { return []string{"scrape", s.torrent, "--url", "udp://" + at} }, "", false},
+		{func() []string { return []string{"announce", hash, "--url", "udp://" + at, "--state", "none"} }, "", false},
+		{func() []string {
+			return []string{"announce", hash, "--url", "udp://" + at, "--url", answers.URL + "/announce", "--state", "none", "--listen", "127.0.0.1:0"}
+		}, "announced", false},
 	} {
 		for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
 			args := c.args()

@@ -19,7 +19,7 @@ import (
 )
 
 // ErrInUse says that another process has the catalogue open.
-var ErrInUse = errors.New("another shoal keeps its torrents in this folder: stop it, or choose another folder of state")
+var ErrInUse = errors.New("another shoal that is up keeps its torrents in this folder")
 
 // ErrNewer says that the list is of a version that this one can't write.
 var ErrNewer = errors.New("the list of torrents was written by a newer shoal: use that one, or choose another folder of state")
