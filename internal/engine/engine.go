@@ -20,6 +20,7 @@ import (
 	"shoal/internal/files/storage"
 	"shoal/internal/format/wire"
 	"shoal/internal/mailbox"
+	"shoal/internal/net/announcer"
 	"shoal/internal/net/dhtnode"
 	"shoal/internal/net/lsdnode"
 	"shoal/internal/net/netio"
@@ -104,8 +105,6 @@ const (
 	defaultCrowd      = 400
 	defaultBuffers    = 8 << 20
 	dialTimeout       = 10 * time.Second
-	// farewell bounds what stopping waits for trackers.
-	farewell = 5 * time.Second
 	// lastWrite bounds what stopping waits for the list of torrents to be written.
 	lastWrite = 30 * time.Second
 )
@@ -136,7 +135,7 @@ type Engine struct {
 
 	dialSlots chan struct{} // half-open connections
 	porch     porch         // incoming handshakes
-	asks      asks          // announces, in their turn
+	announcer *announcer.Announcer
 
 	seats seating // who is connected
 
@@ -205,7 +204,7 @@ func New(cfg Config) (*Engine, error) {
 		}
 		return nil, err
 	}
-	e.asks.now, e.asks.refusals = e.now, mailbox.NewTasks(tellers, nil)
+	e.announcer = announcer.New(announcer.Config{Client: e.trackers, Now: e.now, Trace: e.traceFunc()})
 	e.trackers.Local = e.families()
 	if e.library.memory != nil {
 		e.library.memory.restore(lo.Entries)
@@ -342,7 +341,7 @@ func (e *Engine) Close(ctx context.Context) error {
 		err = errors.Join(err, e.node.Close())
 	}
 	err = errors.Join(err, e.closeLocal())
-	e.asks.refusals.Wait()
+	e.announcer.Close()
 	err = errors.Join(err, e.trackers.Close())
 	e.webPlaces.close()
 	e.disks.Close()

@@ -12,9 +12,8 @@ import (
 type lives struct {
 	ctx     mailbox.Life   // ends when the torrent stops
 	byes    mailbox.Life   // ends when farewells are cut short
-	asks    mailbox.Life   // ends when announces under way have to: a farewell's time after ctx, or with byes
 	conns   sync.WaitGroup // readers and writers of connections
-	tasks   sync.WaitGroup // openings, dials, announces, lookups, syncs
+	tasks   sync.WaitGroup // dials, lookups and other calls of the loop
 	stopped mailbox.Gate   // nothing is left running
 	once    sync.Once      // for what ends ctx
 }

@@ -11,6 +11,7 @@ import (
 	"shoal/internal/decide/swarm"
 	"shoal/internal/decide/swarm/peerbook"
 	"shoal/internal/files/content"
+	"shoal/internal/net/announcer"
 	"shoal/internal/net/netio"
 	"shoal/internal/net/peerconn"
 	"shoal/internal/net/webseed"
@@ -143,7 +144,7 @@ func (t *Torrent) apply(ev event) {
 	case evSearched:
 		t.swarm.Searched(now, int(ev.n))
 	case evAnnounced:
-		t.announced(now, ev.with.(*saying))
+		t.swarm.Announced(now, t.announces.Done(ev.with.(*announcer.Outcome)))
 	case evWeb:
 		t.webBatch(now, ev.with.(*webseed.Batch))
 	case evWebPlace:
@@ -325,7 +326,7 @@ func (t *Torrent) perform(effects []swarm.Effect) {
 			addr := e.Addr
 			t.life.tasks.Go(func() { t.dial(addr) })
 		case swarm.Announce:
-			t.announce(*e)
+			t.announce(e)
 		case swarm.FindPeers:
 			t.seek()
 		case swarm.Told:
@@ -394,7 +395,7 @@ func (t *Torrent) shutdown() {
 	t.links.open.Store(false)
 	t.discover()
 	t.life.ctx.End()
-	last := time.AfterFunc(farewell, t.life.asks.End)
+	last := time.AfterFunc(announcer.Farewell, t.announces.Cut)
 	defer last.Stop()
 	if t.swarm != nil {
 		t.swarm.Stop(t.e.now())
@@ -410,6 +411,7 @@ func (t *Torrent) shutdown() {
 	t.box.End(t.refuse) // readers may wait for the batches in it
 	t.life.conns.Wait()
 	t.life.tasks.Wait()
+	t.announces.Wait()
 	t.webLeave()
 	if err := t.content.Close(); err != nil && errors.Is(t.errText, ErrStopped) {
 		t.e.log.Warn("close files", "torrent", t.info.Name, "err", err)
@@ -419,7 +421,7 @@ func (t *Torrent) shutdown() {
 	t.e.unseat(t)
 	t.pub.end(t.errText)
 	t.life.byes.End()
-	t.life.asks.End()
+	t.announces.Cut()
 	if errors.Is(t.errText, ErrStopped) {
 		t.tell(Event{Kind: EventStopped})
 	} else {

@@ -15,6 +15,7 @@ import (
 	"shoal/internal/files/storage"
 	"shoal/internal/format/wire"
 	"shoal/internal/mailbox"
+	"shoal/internal/net/announcer"
 	"shoal/internal/net/peerconn"
 	"shoal/internal/value/block"
 	"shoal/internal/value/mono"
@@ -141,13 +142,13 @@ type Torrent struct {
 	owner    owner // the library's handle
 
 	// Owned by the loop.
-	swarm   *swarm.Swarm
-	web     *web               // nil before something is asked of web seeds
-	magnet  *Magnet            // nil when it began with its metainfo
-	saying  map[string]*saying // the last announce under way to each tracker; nil for none
-	sent    lastSent
-	slots   int // chosen by SetSlots before the swarm was there
-	errText error
+	swarm     *swarm.Swarm
+	web       *web    // nil before something is asked of web seeds
+	magnet    *Magnet // nil when it began with its metainfo
+	announces announcer.Torrent
+	sent      lastSent
+	slots     int // chosen by SetSlots before the swarm was there
+	errText   error
 }
 
 // Add adds a torrent and begins to check what is on disk.
@@ -207,6 +208,7 @@ func (e *Engine) newTorrent(spec *Spec) *Torrent {
 		Shared: e.disks, Host: (*host)(t), Info: t.info, InfoHash: t.infoHash, Options: spec.options(),
 		Now: e.now, Life: &t.life.ctx, Last: &t.life.byes,
 	})
+	t.announces.Init(e.announcer, (*host)(t), t.infoHash, &t.life.ctx, &t.life.byes)
 	t.box.Init(e.inboxes, event{kind: evWake}, t.loop)
 	t.sharing.seeded.Store(int64(spec.seeded))
 	return t
@@ -322,7 +324,7 @@ func (t *Torrent) halt(ctx context.Context) {
 	case <-t.life.stopped.C():
 	case <-ctx.Done():
 		t.life.byes.End()
-		t.life.asks.End()
+		t.announces.Cut()
 		<-t.life.stopped.C()
 	}
 	t.box.Wait() // the last lines of the loop
@@ -447,7 +449,7 @@ const (
 	evDialFailed           // with *failure
 	evFound                // with *found
 	evSearched             // n holders
-	evAnnounced            // with *saying
+	evAnnounced            // with *announcer.Outcome
 	evContent              // with content.Report
 	evAnew                 // files that are gone are to be fetched again
 	evPriorities           // those of the files have changed

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"shoal/internal/net/announcer"
 )
 
 // query is one announce as a tracker sees it.
@@ -162,7 +164,7 @@ func TestAnnounces(t *testing.T) {
 // the one who stops will wait.
 func TestFarewellIsShort(t *testing.T) {
 	for name, tc := range map[string]struct{ patience, want time.Duration }{
-		"patient":   {time.Hour, farewell},
+		"patient":   {time.Hour, announcer.Farewell},
 		"impatient": {time.Second, time.Second},
 		"at once":   {-time.Second, 0},
 	} {

@@ -4,13 +4,20 @@
 // not hold up those that are there.
 //
 // A Queue is a pure machine, and not safe for concurrent use. Add brings what is to be
-// asked, Take gives what is to be done about it, Done says how it ended.
+// asked, Take returns what is to be done about it, Done says how it ended.
 //
 // # Places
 //
 // Announces are of four classes, and each has places of its own, in the engine and with
 // each tracker: no class ever waits for another one. Within a class trackers take turns,
 // and what is for one tracker goes in the order it came.
+//
+// # What is said to one tracker
+//
+// A tracker that hears two things at the same time may take them in either order, and
+// "stopped" before "completed" would leave us on its list. So what a torrent says to a tracker
+// goes in order: AddAfter brings what waits until another announce has ended. A farewell takes
+// the place of what still waits, since that would be news of yesterday.
 //
 // # Trackers that are away
 //
@@ -65,7 +72,7 @@ const (
 	// Silences is how many announces in a row must have had no answer before a tracker
 	// counts as away.
 	Silences = 2
-	// FirstAway is for how long it does then; it doubles with each try in vain, up to
+	// FirstAway is for how long it does then; it doubles with each failed try, up to
 	// LongestAway.
 	FirstAway   = time.Minute
 	LongestAway = 15 * time.Minute
@@ -81,10 +88,11 @@ type ID uint64
 
 // A Decision is what becomes of what was added.
 type Decision struct {
-	ID    ID
-	Start bool          // make the announce now; else it is refused
-	Wait  time.Duration // of one that is refused because its tracker is away: for so long
-	Why   why.Why
+	ID       ID
+	Start    bool          // make the announce now; else it is refused
+	Replaced bool          // refused because AddAfter has put another one in its place; Why says nothing
+	Wait     time.Duration // of one that is refused because its tracker is away: the time until it is tried
+	Why      why.Why
 }
 
 // Queue is what waits and what is under way.
@@ -102,9 +110,10 @@ type ask struct {
 	id    ID
 	class Class
 	host  *host
-	place *list.Element // among those that wait; nil when it is under way
-	other bool          // its tracker was not proven when it began
-	tries bool          // it was away then
+	place *list.Element // among those that wait for a place; nil when it is not one of them
+	chain
+	other bool // its tracker was not proven when it began
+	tries bool // it was away then
 }
 
 // A host is one tracker. It is forgotten when nothing is known of it any more.
@@ -128,14 +137,7 @@ type turn struct {
 
 // Add brings an announce to a tracker, named by its host and port.
 func (q *Queue) Add(now mono.Time, id ID, name string, class Class) {
-	h := q.hosts[name]
-	if h == nil {
-		if q.hosts == nil {
-			q.hosts, q.asks = make(map[string]*host), make(map[ID]*ask)
-		}
-		h = &host{name: name}
-		q.hosts[name] = h
-	}
+	h := q.host(name)
 	switch {
 	case q.waiting >= MaxWaiting:
 		q.out = append(q.out, Decision{ID: id, Why: why.TooMany})
@@ -146,11 +148,32 @@ func (q *Queue) Add(now mono.Time, id ID, name string, class Class) {
 		return
 	}
 	a := &ask{id: id, class: class, host: h}
-	a.place = h.waiting[class].PushBack(a)
 	q.asks[id] = a
 	q.waiting++
-	q.settle(h)
+	q.enter(a)
 }
+
+// host returns the tracker of a name.
+func (q *Queue) host(name string) *host {
+	h := q.hosts[name]
+	if h == nil {
+		if q.hosts == nil {
+			q.hosts, q.asks = make(map[string]*host), make(map[ID]*ask)
+		}
+		h = &host{name: name}
+		q.hosts[name] = h
+	}
+	return h
+}
+
+// enter makes an ask wait for a place.
+func (q *Queue) enter(a *ask) {
+	a.place = a.host.waiting[a.class].PushBack(a)
+	q.settle(a.host)
+}
+
+// waits reports whether an ask is not under way yet.
+func (a *ask) waits() bool { return a.place != nil || a.before != nil }
 
 // refuses reports whether a tracker that is away is not to be tried by this.
 func (h *host) refuses(now mono.Time, class Class) bool {
@@ -160,29 +183,32 @@ func (h *host) refuses(now mono.Time, class Class) bool {
 func (h *host) busy() bool { return h.running != [classes]int{} }
 
 // Remove takes back what still waits, and reports whether it did.
-func (q *Queue) Remove(id ID) bool {
+func (q *Queue) Remove(now mono.Time, id ID) bool {
 	a := q.asks[id]
-	if a == nil || a.place == nil {
+	if a == nil || !a.waits() {
 		return false
 	}
-	q.drop(a)
+	q.drop(now, a)
 	q.settle(a.host)
 	return true
 }
 
 // drop takes an ask out of those that wait.
-func (q *Queue) drop(a *ask) {
-	a.host.waiting[a.class].Remove(a.place)
-	a.place = nil
+func (q *Queue) drop(now mono.Time, a *ask) {
+	if a.place != nil {
+		a.host.waiting[a.class].Remove(a.place)
+		a.place = nil
+	}
 	delete(q.asks, a.id)
 	q.waiting--
+	q.ended(now, a)
 }
 
 // Done says that an announce under way has ended; silent, that nothing at all came back
 // in the time it had.
 func (q *Queue) Done(now mono.Time, id ID, silent bool) {
 	a := q.asks[id]
-	if a == nil || a.place != nil {
+	if a == nil || a.waits() {
 		return
 	}
 	h := a.host
@@ -204,6 +230,7 @@ func (q *Queue) Done(now mono.Time, id ID, silent bool) {
 			q.refuse(now, h)
 		}
 	}
+	q.ended(now, a)
 	q.settle(h)
 }
 
@@ -212,7 +239,7 @@ func (q *Queue) refuse(now mono.Time, h *host) {
 	for c := range classes {
 		for e := h.waiting[c].Front(); e != nil; e = h.waiting[c].Front() {
 			a := e.Value.(*ask)
-			q.drop(a)
+			q.drop(now, a)
 			q.out = append(q.out, Decision{ID: a.id, Wait: max(h.until.Sub(now), 0), Why: why.SilentTracker})
 		}
 	}
@@ -245,7 +272,7 @@ func (q *Queue) settle(h *host) {
 	}
 }
 
-// Take gives what is to be done since the last call. The slice is valid until the next
+// Take returns what is to be done since the last call. The slice is valid until the next
 // call of any method.
 func (q *Queue) Take(now mono.Time) []Decision {
 	for c := range classes {
@@ -263,7 +290,7 @@ func (q *Queue) Take(now mono.Time) []Decision {
 	return out
 }
 
-// start gives the next ask of a host its place.
+// start lets the next ask of a host have its place.
 func (q *Queue) start(now mono.Time, h *host, c Class) {
 	a := h.waiting[c].Front().Value.(*ask)
 	h.waiting[c].Remove(a.place)

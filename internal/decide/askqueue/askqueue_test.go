@@ -16,6 +16,7 @@ import (
 // The commands of the scripts:
 //
 //	add 1 A new          announce 1 is to be made to tracker A; so are "add 2-9 A idle"
+//	add 2 A new after 1  and that when 1 has ended; "add 3 A new for 2" takes its place if it waits
 //	1 ends, 1 is silent  how one ended; so do "2-9 end"
 //	remove 1             its torrent does not want it any more
 //	wait 30s
@@ -39,11 +40,16 @@ func (s *script) command(line string) string {
 	switch {
 	case w[0] == "add":
 		for _, id := range s.ids(w[1]) {
-			s.q.Add(s.now, id, w[2], map[string]Class{"new": New, "active": Active, "farewell": Farewell, "idle": Idle}[w[3]])
+			class := map[string]Class{"new": New, "active": Active, "farewell": Farewell, "idle": Idle}[w[3]]
+			if len(w) > 4 {
+				s.q.AddAfter(s.now, id, w[2], class, s.ids(w[5])[0], w[4] == "for")
+			} else {
+				s.q.Add(s.now, id, w[2], class)
+			}
 		}
 	case w[0] == "remove":
 		for _, id := range s.ids(w[1]) {
-			if !s.q.Remove(id) {
+			if !s.q.Remove(s.now, id) {
 				out.WriteString("it does not wait\n")
 			}
 		}
@@ -66,6 +72,8 @@ func (s *script) command(line string) string {
 		switch {
 		case d.Start:
 			fmt.Fprintf(&out, "%d starts (%s)\n", d.ID, d.Why.Words())
+		case d.Replaced:
+			fmt.Fprintf(&out, "%d is replaced\n", d.ID)
 		case d.Wait > 0:
 			fmt.Fprintf(&out, "%d is refused for %v (%s)\n", d.ID, d.Wait, d.Why.Words())
 		default:
@@ -232,6 +240,7 @@ func TestInvariants(t *testing.T) {
 		state := map[ID]string{}
 		class := map[ID]Class{}
 		host := map[ID]string{}
+		after := map[ID]ID{}
 		next := ID(0)
 		take := func() {
 			for _, d := range q.Take(now) {
@@ -239,6 +248,11 @@ func TestInvariants(t *testing.T) {
 					t.Fatalf("seed %d: %d is %s", seed, d.ID, state[d.ID])
 				}
 				state[d.ID] = map[bool]string{true: "running", false: "over"}[d.Start]
+			}
+			for id, before := range after {
+				if s := state[before]; state[id] == "running" && id != before && (s == "waiting" || s == "running") {
+					t.Fatalf("seed %d: %d is made while %d, which it comes after, is %s", seed, id, before, s)
+				}
 			}
 			total, at := map[Class]int{}, map[string]int{}
 			waits := 0
@@ -278,11 +292,16 @@ func TestInvariants(t *testing.T) {
 			case 0, 1, 2:
 				next++
 				state[next], class[next], host[next] = "waiting", Class(rng.IntN(int(classes))), strconv.Itoa(rng.IntN(4))
-				q.Add(now, next, host[next], class[next])
+				if before := ID(rng.IntN(int(next)) + 1); rng.IntN(2) == 0 {
+					after[next] = before
+					q.AddAfter(now, next, host[next], class[next], before, rng.IntN(4) == 0)
+				} else {
+					q.Add(now, next, host[next], class[next])
+				}
 			case 3:
 				if id, ok := pick("waiting"); ok {
 					state[id] = "over"
-					if !q.Remove(id) {
+					if !q.Remove(mono.Start, id) {
 						t.Fatalf("seed %d: %d cannot be removed", seed, id)
 					}
 				}

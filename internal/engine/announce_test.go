@@ -10,7 +10,7 @@ import (
 
 	"shoal/internal/decide/askqueue"
 	"shoal/internal/decide/swarm/announce"
-	"shoal/internal/net/trackerclient"
+	"shoal/internal/net/announcer"
 )
 
 // A tracker that takes five seconds for each answer has three hundred seeds to hear of.
@@ -51,10 +51,10 @@ func TestNewTorrentDoesNotWait(t *testing.T) {
 		if err := e.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
-		if d := time.Since(stopped); d > farewell+time.Second {
+		if d := time.Since(stopped); d > announcer.Farewell+time.Second {
 			t.Errorf("closing took %v", d)
 		}
-		if n := len(e.asks.all); n != 0 {
+		if n := e.announcer.Calls(); n != 0 {
 			t.Errorf("%d announces are left", n)
 		}
 		time.Sleep(10 * time.Second) // until the tracker has seen the ends
@@ -129,20 +129,32 @@ func TestCompletedIsSaidBeforeTheEnd(t *testing.T) {
 func TestNobodyWaitsForCounts(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e := w.engine(1, Config{})
-		tr := w.tracker(200, func(query) string { return compact() }) // and no counts
-		hold, busy := make(chan struct{}), sync.WaitGroup{}
-		for range askqueue.PlacesOfHost {
-			e.asks.ask(t.Context(), &busy, trackerclient.HostOf(tr.url), askqueue.Idle, func(error) bool {
-				<-hold
-				return false
-			})
+		c := makeContent(t, "new", 16<<10, 5000)
+		ours := func(q query) bool { return q.Get("info_hash") == string(c.meta.InfoHash[:]) }
+		tr := w.tracker(200, func(q query) string { // and no counts
+			if !ours(q) {
+				time.Sleep(20 * time.Second)
+			}
+			return compact()
+		})
+		// Seeds hold every place that is not urgent for more than six minutes.
+		for i := range 20 * askqueue.PlacesOfHost {
+			w.seed(e, makeContent(t, fmt.Sprint("seed ", i), 16<<10, 5000).withTracker(tr.url))
 		}
-		w.leech(e, makeContent(t, "new", 16<<10, 5000).withTracker(tr.url))
+		w.leech(e, c.withTracker(tr.url))
 		time.Sleep(announce.NeedInterval + time.Minute)
-		if n := len(tr.queries()); n != 2 {
+		n := 0
+		for _, q := range tr.queries() {
+			if ours(q) {
+				n++
+			}
+		}
+		if n != 2 {
 			t.Errorf("%d announces in six minutes, want 2", n)
 		}
-		close(hold)
-		busy.Wait()
+		if err := e.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Minute) // until the tracker has seen the ends
 	})
 }

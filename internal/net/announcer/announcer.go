@@ -1,0 +1,163 @@
+// Package announcer makes the announces of an engine, in the order that askqueue decides. An
+// Announcer is the one queue of an engine; each torrent has a Torrent, whose loop asks for
+// announces and takes their results.
+//
+// An announce that waits has no goroutine: ten thousand torrents may wait. One that is under
+// way has one, which the torrent waits for. The Announcer has one mutex, held for a few lines.
+package announcer
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"shoal/internal/decide/askqueue"
+	"shoal/internal/mailbox"
+	"shoal/internal/net/trackerclient"
+	"shoal/internal/value/mono"
+	"shoal/internal/value/trace"
+	"shoal/internal/value/why"
+)
+
+// tellers is how many refusals reach their torrents at the same time: a tracker that goes away may refuse
+// thousands of announces.
+const tellers = 4
+
+// Farewell bounds what a torrent that stops waits for trackers.
+const Farewell = 5 * time.Second
+
+// Config is what an Announcer is made with.
+type Config struct {
+	Client *trackerclient.Client
+	Now    func() mono.Time
+	Trace  trace.Func // nil: no trace
+}
+
+// Announcer makes the announces of all torrents of an engine.
+type Announcer struct {
+	client *trackerclient.Client
+	now    func() mono.Time
+	trace  trace.Func
+
+	mu    sync.Mutex
+	queue askqueue.Queue
+	last  askqueue.ID // that was given out
+	calls map[askqueue.ID]*call
+
+	refusals *mailbox.Tasks
+}
+
+// New returns an announcer.
+func New(cfg Config) *Announcer {
+	return &Announcer{
+		client: cfg.Client, now: cfg.Now, trace: cfg.Trace,
+		calls: make(map[askqueue.ID]*call), refusals: mailbox.NewTasks(tellers, nil),
+	}
+}
+
+// Close waits until the last refusal has reached its torrent. No torrent is left.
+func (a *Announcer) Close() { a.refusals.Wait() }
+
+// Calls returns how many announces wait or are under way.
+func (a *Announcer) Calls() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.calls)
+}
+
+// call is one announce that waits or is under way.
+type call struct {
+	id      askqueue.ID
+	group   *sync.WaitGroup // of its torrent
+	make    func() (tell func(), silent bool)
+	refuse  func(reason error)
+	forget  func() bool // takes back that the end of its context ends it
+	started bool        // guarded by Announcer.mu
+}
+
+// place says which turn an announce has.
+type place struct {
+	host     string
+	class    askqueue.Class
+	after    askqueue.ID // the announce that it comes after; 0 for none
+	replaces bool        // it takes the place of that one, where that still waits
+}
+
+// add brings an announce. Its make is called on a goroutine of its own when its turn has come,
+// or its refuse with the reason why that never comes; group waits for either. When ctx ends
+// before, it is refused.
+func (a *Announcer) add(ctx context.Context, p place, w *call) {
+	w.group.Add(1)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.last++
+	w.id = a.last
+	a.calls[w.id] = w
+	w.forget = mailbox.AfterFunc(ctx, func() { a.drop(w, ctx.Err()) })
+	a.queue.AddAfter(a.now(), w.id, p.host, p.class, p.after, p.replaces)
+	a.take()
+}
+
+// take does what the queue decided. a.mu is held.
+func (a *Announcer) take() {
+	for _, d := range a.queue.Take(a.now()) {
+		w := a.calls[d.ID]
+		w.started = true
+		if d.Start {
+			go a.run(w)
+			continue
+		}
+		delete(a.calls, d.ID)
+		reason := errReplaced
+		if !d.Replaced {
+			reason = &refusedError{d.Why, d.Wait}
+		}
+		a.refusals.Add(func(func()) {
+			defer w.group.Done()
+			w.forget()
+			w.refuse(reason)
+		})
+	}
+}
+
+// run makes one announce. The next one may begin before the torrent has the result.
+func (a *Announcer) run(w *call) {
+	defer w.group.Done()
+	tell, silent := w.make()
+	w.forget()
+	a.mu.Lock()
+	delete(a.calls, w.id)
+	a.queue.Done(a.now(), w.id, silent)
+	a.take()
+	a.mu.Unlock()
+	tell()
+}
+
+// drop refuses an announce that waits and that nobody wants any more.
+func (a *Announcer) drop(w *call, reason error) {
+	a.mu.Lock()
+	if w.started {
+		a.mu.Unlock()
+		return
+	}
+	w.started = true
+	a.queue.Remove(a.now(), w.id)
+	delete(a.calls, w.id)
+	a.take()
+	a.mu.Unlock()
+	defer w.group.Done()
+	w.refuse(reason)
+}
+
+// errReplaced is what becomes of an announce that waited when the torrent had to say that it
+// stops.
+var errReplaced = errors.New("not asked: the torrent has stopped meanwhile")
+
+// A refusedError is an announce that was not made.
+type refusedError struct {
+	why  why.Why
+	wait time.Duration // until it may be; 0 when that is not known
+}
+
+func (e *refusedError) Error() string { return "not asked: " + e.why.Words() }

@@ -1,0 +1,125 @@
+package announcer
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"shoal/internal/decide/askqueue"
+	"shoal/internal/mailbox"
+	"shoal/internal/value/mono"
+)
+
+// log is what happened to the calls of a test.
+type log struct {
+	mu    sync.Mutex
+	lines []string
+	group sync.WaitGroup
+}
+
+func (l *log) add(line string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = append(l.lines, line)
+}
+
+func (l *log) expect(t *testing.T, want ...string) {
+	t.Helper()
+	synctest.Wait()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !slices.Equal(l.lines, want) {
+		t.Errorf("it went %q\nwant    %q", l.lines, want)
+	}
+}
+
+// call returns an announce that takes so long.
+func (l *log) call(name string, takes time.Duration) *call {
+	return &call{
+		group: &l.group,
+		make: func() (func(), bool) {
+			l.add(name)
+			time.Sleep(takes)
+			return func() {}, false
+		},
+		refuse: func(reason error) { l.add(name + ": " + reason.Error()) },
+	}
+}
+
+func announcer() *Announcer {
+	began := time.Now()
+	return New(Config{Now: func() mono.Time { return mono.Start.Add(time.Since(began)) }})
+}
+
+// What a torrent says to a tracker goes in order, and waits without a goroutine; a farewell
+// takes the place of what still waits.
+func TestOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, l := announcer(), new(log)
+		first, second, third := l.call("first", time.Second), l.call("second", time.Second), l.call("third", time.Second)
+		a.add(t.Context(), place{host: "x", class: askqueue.New}, first)
+		synctest.Wait()
+		a.add(t.Context(), place{host: "x", class: askqueue.Active, after: first.id}, second)
+		a.add(t.Context(), place{host: "x", class: askqueue.Farewell, after: second.id}, third)
+		l.expect(t, "first")
+		l.group.Wait()
+		l.expect(t, "first", "second", "third")
+
+		l.lines = nil
+		first, second, third = l.call("first", time.Second), l.call("second", time.Second), l.call("farewell", time.Second)
+		a.add(t.Context(), place{host: "x", class: askqueue.New}, first)
+		synctest.Wait()
+		a.add(t.Context(), place{host: "x", class: askqueue.Active, after: first.id}, second)
+		a.add(t.Context(), place{host: "x", class: askqueue.Farewell, after: second.id, replaces: true}, third)
+		l.expect(t, "first", "second: "+errReplaced.Error())
+		l.group.Wait()
+		if a.Close(); a.Calls() != 0 {
+			t.Errorf("%d announces are left", a.Calls())
+		}
+	})
+}
+
+// An announce whose context ends while it waits is refused at once, and does not hold up what
+// comes after it.
+func TestGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, l := announcer(), new(log)
+		var life mailbox.Life
+		first, second, third := l.call("first", time.Second), l.call("second", time.Second), l.call("third", time.Second)
+		a.add(t.Context(), place{host: "x", class: askqueue.Idle}, first)
+		synctest.Wait()
+		a.add(&life, place{host: "x", class: askqueue.Idle, after: first.id}, second)
+		a.add(t.Context(), place{host: "x", class: askqueue.Idle, after: second.id}, third)
+		life.End()
+		l.expect(t, "first", "second: "+context.Canceled.Error())
+		l.group.Wait()
+		l.expect(t, "first", "second: "+context.Canceled.Error(), "third")
+		a.Close()
+	})
+}
+
+// A tracker that is away has the announces refused that wait for it, with how long to wait.
+func TestRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, l := announcer(), new(log)
+		var reason error
+		for range askqueue.Silences {
+			w := l.call("", 0)
+			w.make = func() (func(), bool) { time.Sleep(time.Second); return func() {}, true }
+			a.add(t.Context(), place{host: "gone", class: askqueue.Idle}, w)
+		}
+		w := l.call("late", 0)
+		w.refuse = func(err error) { reason = err }
+		a.add(t.Context(), place{host: "gone", class: askqueue.Idle}, w)
+		l.group.Wait()
+		a.Close()
+		var refused *refusedError
+		if !errors.As(reason, &refused) || retryIn(reason) != askqueue.FirstAway {
+			t.Errorf("refused with %v", reason)
+		}
+	})
+}
