@@ -168,6 +168,19 @@ func (opt *AddOptions) known(meta *metainfo.Torrent) (prio []uint8, paths *engin
 	return prio, paths, err
 }
 
+// Torrent returns the torrent with an info-hash, 40 hex digits; false where the engine runs none.
+func (e *Engine) Torrent(infoHash string) (*Torrent, bool) {
+	h, err := parseHash(infoHash)
+	if err != nil {
+		return nil, false
+	}
+	t := e.e.Torrent(h)
+	if t == nil {
+		return nil, false
+	}
+	return handle(t), true
+}
+
 // Torrents gives the torrents in the order they were added.
 func (e *Engine) Torrents() []*Torrent {
 	var out []*Torrent
@@ -427,7 +440,7 @@ func publicError(err error) error {
 		sentinel = ErrNoSpace
 	case errors.Is(err, content.ErrNotKept), storage.KindOf(err).Then() == fault.Refuse:
 		sentinel = ErrNotKept
-	case errors.Is(err, engine.ErrWebSeed):
+	case errors.Is(err, engine.ErrWebSeed), errors.Is(err, engine.ErrTracker):
 		sentinel = ErrConfig
 	case errors.Is(err, metainfo.ErrPath):
 		sentinel = ErrPath

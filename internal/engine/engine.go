@@ -306,6 +306,9 @@ func (e *Engine) Torrents() []*Torrent {
 	return append([]*Torrent(nil), e.list.order...)
 }
 
+// Torrent returns the torrent of an info-hash that is on the list; nil when there is none.
+func (e *Engine) Torrent(h infohash.Hash) *Torrent { return e.lookup(h) }
+
 // lookup finds the torrent of an info-hash.
 func (e *Engine) lookup(infoHash [20]byte) *Torrent {
 	e.list.mu.Lock()

@@ -233,7 +233,7 @@ func (t *Torrent) swarmConfig() swarm.Config {
 		InfoHash: t.infoHash, PeerID: t.peerID,
 		Private: t.private.Load(), SeedOnly: t.spec.SeedOnly, InOrder: t.spec.InOrder,
 		SuperSeed: t.e.cfg.SuperSeed, SeedChoke: t.e.cfg.SeedChoke,
-		Tiers:  t.spec.Meta.Trackers(),
+		Tiers:  t.Trackers(),
 		Client: "shoal " + t.e.cfg.Version, Port: t.e.ownPort(false), Port6: t.e.ownPort(true),
 		DHTPort: t.e.dhtPort(false), DHTPort6: t.e.dhtPort(true),
 		MaxMetadata: t.e.cfg.MaxMetadata,

@@ -250,7 +250,8 @@ func (t *Torrent) become(raw []byte) error {
 	}
 	if info.Private {
 		// BEP 27: a link can't add to what a private torrent names.
-		meta.URLList, t.spec.WebSeeds = nil, nil
+		meta.URLList = nil
+		t.spec.chosen.noWebSeeds()
 	}
 	var prio []uint8
 	var paths *Paths

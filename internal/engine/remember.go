@@ -146,7 +146,7 @@ func (m *memory) rest(en *catalogue.Entry) {
 func specOf(en *catalogue.Entry) Spec {
 	return Spec{
 		Paths: pathsOf(&en.Choices),
-		Meta:  en.Torrent, Dir: en.Dir, Peers: en.Peers, WebSeeds: en.WebSeeds, SeedOnly: en.SeedOnly,
+		Meta:  en.Torrent, Dir: en.Dir, Peers: en.Peers, WebSeeds: en.WebSeeds, Trackers: en.Trackers, NoTrackers: en.NoTrackers, SeedOnly: en.SeedOnly,
 		Priorities: en.Priorities, Allocate: en.Allocate, Overwrite: en.Overwrite, added: en.Added,
 		Paused: en.Paused, Forced: en.Forced, Limits: limitsOf(en.Limits), Share: shareOf(en.Share), seeded: en.Seeded,
 	}
@@ -161,7 +161,8 @@ func (t *Torrent) keep(c *catalogue.Choices) {
 	o := t.content.Options()
 	c.SeedOnly, c.Allocate, c.Overwrite = o.SeedOnly, o.Allocate, o.Overwrite
 	c.Priorities = t.content.Priorities()
-	c.Peers, c.WebSeeds = t.spec.Peers, t.spec.WebSeeds
+	c.Peers = t.spec.Peers
+	t.spec.chosen.keep(c)
 	c.Added = t.spec.added
 	c.Paused, c.Forced = t.run.paused.Load(), t.run.force.Load()
 	c.Limits, c.Share, c.Seeded = t.keptLimits(), t.keptShare(), t.Seeded().Truncate(time.Second)

@@ -117,7 +117,7 @@ func TestTorrentsComeBack(t *testing.T) {
 		}
 		x := r.one("two")
 		if x.Torrent.Priority(0) != 3 || x.Torrent.Priority(1) != 0 || !x.Torrent.content.Options().Allocate || !x.Added.Equal(added) || x.Dir != r.dir ||
-			!slices.Equal(x.Torrent.spec.Peers, spec.Peers) || !slices.Equal(x.Torrent.spec.WebSeeds, []string{"http://10.0.0.99/none/"}) {
+			!slices.Equal(x.Torrent.spec.Peers, spec.Peers) || !slices.Equal(x.Torrent.spec.chosen.seeds(), []string{"http://10.0.0.99/none/"}) {
 			t.Errorf("what was chosen for two: %+v, %+v", x, x.Torrent.spec)
 		}
 		if s := r.one("three").Torrent.Stats(); s.State != Incomplete {

@@ -41,6 +41,9 @@ type Spec struct {
 	// WebSeeds are URLs of web seeds (BEP 19) besides those of the torrent. The user
 	// names them: they may be hosts of the local network in whatever form.
 	WebSeeds []string
+	// Trackers are used besides those of the torrent, of which NoTrackers are not used.
+	Trackers   []Tracker
+	NoTrackers []string
 	// Allocate reserves room for every file that is wanted before the first byte.
 	Allocate bool
 	// Overwrite has files of the user written over that lie where the torrent's go. Without it
@@ -79,18 +82,19 @@ type Spec struct {
 type spec struct {
 	Meta     *metainfo.Torrent
 	Peers    []netip.AddrPort
-	WebSeeds []string
 	added    time.Time
 	SeedOnly bool
 	InOrder  bool
 	restored bool
 	visit    bool // only its place and its names are remembered
+	chosen   *chosen
 }
 
 func keptOf(s *Spec) spec {
 	return spec{
-		Meta: s.Meta, Peers: s.Peers, WebSeeds: s.WebSeeds,
+		Meta: s.Meta, Peers: s.Peers,
 		added: s.added, SeedOnly: s.SeedOnly, InOrder: s.InOrder, restored: s.restored, visit: s.visit,
+		chosen: chosenOf(s),
 	}
 }
 

@@ -22,7 +22,7 @@ func (e *Engine) Visit(h infohash.Hash, dir string) (*Torrent, error) {
 	}
 	spec.restored, spec.visit = true, true
 	spec.SeedOnly, spec.Paused, spec.Forced = true, false, true
-	spec.Peers, spec.WebSeeds, spec.Limits, spec.Share = nil, nil, Limits{}, nil
+	spec.Peers, spec.WebSeeds, spec.Trackers, spec.NoTrackers, spec.Limits, spec.Share = nil, nil, nil, nil, Limits{}, nil
 	return e.Add(spec)
 }
 

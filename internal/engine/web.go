@@ -28,14 +28,19 @@ type web struct {
 	conns   [webplan.MaxConns]*webseed.Conn
 }
 
+// add adds a web seed that came later.
+func (w *web) add(s webseed.Source, host string) {
+	w.sources, w.hosts = append(w.sources, s), append(w.hosts, host)
+}
+
 // checkWebSeeds looks whether the web seeds that a user names can be asked.
 func (t *Torrent) checkWebSeeds() error {
-	for _, u := range t.spec.WebSeeds {
+	for _, u := range t.spec.chosen.seeds() {
 		if _, err := webseed.Check(u); err != nil {
 			return fmt.Errorf("%w %s: %w", ErrWebSeed, u, err)
 		}
 	}
-	if len(t.spec.WebSeeds) > 0 && t.info.Private {
+	if len(t.spec.chosen.seeds()) > 0 && t.info.Private {
 		// BEP 27: what takes part in a private torrent is named by it.
 		return fmt.Errorf("%w: a private torrent uses only those that it names itself", ErrWebSeed)
 	}
@@ -45,7 +50,7 @@ func (t *Torrent) checkWebSeeds() error {
 // webSources gives the web seeds of the torrent: first those of the user.
 func (t *Torrent) webSources() []webseed.Source {
 	var all []webseed.Source
-	for _, u := range t.spec.WebSeeds {
+	for _, u := range t.spec.chosen.seeds() {
 		all = append(all, webseed.Source{URL: u, Trusted: true})
 	}
 	for _, u := range t.spec.Meta.URLList {
@@ -71,7 +76,7 @@ func (t *Torrent) webSources() []webseed.Source {
 // webConfig gives what the swarm asks web seeds by; nil when there are none.
 func (t *Torrent) webConfig() func() webplan.Config {
 	if t.e.cfg.NoWebSeeds || t.spec.SeedOnly ||
-		len(t.spec.WebSeeds)+len(t.spec.Meta.URLList)+len(t.spec.Meta.HTTPSeeds) == 0 {
+		len(t.spec.chosen.seeds())+len(t.spec.Meta.URLList)+len(t.spec.Meta.HTTPSeeds) == 0 {
 		return nil
 	}
 	return func() webplan.Config {

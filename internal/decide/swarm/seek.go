@@ -18,6 +18,8 @@ type search struct {
 	gap     time.Duration // time until the next search while peers are short
 	done    int           // searches that have ended
 	moved   bool          // our address has changed since the latest search
+	urged   bool          // the user wants the next search
+	began   mono.Time     // time of the latest search
 
 	external [2]netip.Addr // our addresses as the world sees them: IPv4, IPv6
 }
@@ -77,9 +79,11 @@ func (s *Swarm) seek() {
 	s.due(s.trackers.Deadline())
 
 	if s.searches() && !s.search.running && s.now >= s.search.at {
-		s.search.running = true
+		s.search.running, s.search.began = true, s.now
 		w := why.NeedPeers
 		switch {
+		case s.search.urged:
+			w = why.UserAsked
 		case s.search.done == 0:
 			w = why.FirstAnnounce
 		case s.search.moved:
@@ -87,7 +91,7 @@ func (s *Swarm) seek() {
 		case !s.needPeers():
 			w = why.Periodic
 		}
-		s.search.moved = false
+		s.search.moved, s.search.urged = false, false
 		if s.tracing() {
 			s.note(trace.Did, trace.DHT, nil, "look for peers", bare(w))
 		}

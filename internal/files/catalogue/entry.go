@@ -38,6 +38,8 @@ type Choices struct {
 	IncompleteDir string           // where files are that are not complete; empty: in Dir
 	Peers         []netip.AddrPort // given by hand
 	WebSeeds      []string         // URLs, likewise
+	Trackers      []Tracker        // besides those of the torrent
+	NoTrackers    []string         // announce URLs of the torrent that are not used
 	Added         time.Time        // in UTC
 	Paused        bool             // it runs, and rests
 	Forced        bool             // it runs however many do
@@ -60,6 +62,15 @@ type Share struct {
 type Rename struct {
 	File int    // its place in the torrent's files, pad files included
 	Path string // below Dir, with slashes
+}
+
+// maxTier bounds the tier of a tracker that is read.
+const maxTier = 1 << 20
+
+// Tracker is a tracker that the user has added.
+type Tracker struct {
+	URL  string
+	Tier int // counted from 0
 }
 
 // State is what changes of a torrent as it runs. Many can be kept at little cost.
@@ -92,6 +103,13 @@ func (e *Entry) appendFields(b []byte, rev uint64) []byte {
 		w.key("limits").BeginList()
 		for _, n := range c.Limits {
 			w.Int(n)
+		}
+		w.End()
+	}
+	if len(c.NoTrackers) > 0 {
+		w.key("no trackers").BeginList()
+		for _, u := range c.NoTrackers {
+			w.String(u)
 		}
 		w.End()
 	}
@@ -129,6 +147,16 @@ func (e *Entry) appendFields(b []byte, rev uint64) []byte {
 	}
 	w.flag("stopped", e.Stopped)
 	w.text("suffix", c.Suffix)
+	if len(c.Trackers) > 0 {
+		w.key("trackers").BeginList()
+		for _, t := range c.Trackers {
+			w.BeginList()
+			w.String(t.URL)
+			w.Int(int64(t.Tier))
+			w.End()
+		}
+		w.End()
+	}
 	w.count("uploaded", e.Uploaded)
 	if len(c.WebSeeds) > 0 {
 		w.key("web seeds").BeginList()
@@ -194,6 +222,14 @@ func (e *Entry) parseFields(b []byte) (rev uint64, err error) {
 			e.Stopped = r.int(v) != 0
 		case "suffix":
 			e.Suffix = r.text(v)
+		case "no trackers":
+			for v := range r.list(v) {
+				e.NoTrackers = append(e.NoTrackers, r.text(v))
+			}
+		case "trackers":
+			for v := range r.list(v) {
+				e.Trackers = append(e.Trackers, Tracker{r.text(v.Index(0)), int(min(r.count(v.Index(1)), maxTier))})
+			}
 		case "uploaded":
 			e.Uploaded = r.count(v)
 		case "web seeds":

@@ -82,8 +82,8 @@ func entry(t testing.TB, n int) catalogue.Entry {
 			Renamed:    []catalogue.Rename{{File: 1, Path: "another/name"}},
 			Suffix:     ".part", IncompleteDir: "/incomplete",
 			Peers:    []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:7001"), netip.MustParseAddrPort("[::1]:7002")},
-			WebSeeds: webSeeds(n),
-			Added:    time.Unix(1_700_000_000, int64(n)).UTC(),
+			WebSeeds: webSeeds(n), Trackers: trackers(n), NoTrackers: webSeeds(n),
+			Added: time.Unix(1_700_000_000, int64(n)).UTC(),
 		},
 		State: catalogue.State{Stopped: n%5 == 4, Uploaded: int64(n) * 100, Downloaded: int64(n) * 10},
 	}
@@ -95,6 +95,13 @@ func limits(n int) []int64 {
 		return nil
 	}
 	return []int64{int64(n) << 10, 0, 1, 2}
+}
+
+func trackers(n int) []catalogue.Tracker {
+	if n < 3 {
+		return nil
+	}
+	return []catalogue.Tracker{{URL: "udp://tracker.example:6969", Tier: n}, {URL: "http://b.example/announce"}}
 }
 
 func webSeeds(n int) []string {
@@ -113,8 +120,8 @@ func share(n int) *catalogue.Share {
 
 // describe gives all that is known of an entry as text, to compare.
 func describe(e catalogue.Entry) string {
-	return fmt.Sprintf("%v metainfo %v dir %q seed %v allocate %v paused %v forced %v limits %v share %+v seeded %v priorities %v renamed %v suffix %q incomplete %q peers %v web seeds %v added %v state %+v",
-		e.InfoHash, infohash.Of(e.Metainfo), e.Dir, e.SeedOnly, e.Allocate, e.Paused, e.Forced, e.Limits, cmp.Or(e.Share, new(catalogue.Share)), e.Seeded, e.Priorities, e.Renamed, e.Suffix, e.IncompleteDir, e.Peers, e.WebSeeds, e.Added.UnixNano(), e.State)
+	return fmt.Sprintf("%v metainfo %v dir %q seed %v allocate %v paused %v forced %v limits %v share %+v seeded %v priorities %v renamed %v suffix %q incomplete %q peers %v web seeds %v trackers %v without %v added %v state %+v",
+		e.InfoHash, infohash.Of(e.Metainfo), e.Dir, e.SeedOnly, e.Allocate, e.Paused, e.Forced, e.Limits, cmp.Or(e.Share, new(catalogue.Share)), e.Seeded, e.Priorities, e.Renamed, e.Suffix, e.IncompleteDir, e.Peers, e.WebSeeds, e.Trackers, e.NoTrackers, e.Added.UnixNano(), e.State)
 }
 
 func describeAll(entries []catalogue.Entry) []string {

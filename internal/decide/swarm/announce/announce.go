@@ -103,6 +103,7 @@ type Machine struct {
 	rng      *rand.Rand
 	trackers []*entry // in the order of the torrent
 	walks    []*walk
+	private  bool
 	running  bool
 	need     bool
 	partial  bool
@@ -112,7 +113,7 @@ type Machine struct {
 
 // New makes a machine that does nothing until Start. It takes over cfg.Tiers.
 func New(cfg Config, rng *rand.Rand) *Machine {
-	m := &Machine{rng: rng, need: true}
+	m := &Machine{rng: rng, need: true, private: cfg.Private}
 	for _, urls := range cfg.Tiers {
 		var tier []*entry
 		for _, url := range urls {

@@ -22,6 +22,8 @@ import (
 //	A counts seeders=2   the answer to a scrape; "A counts" alone: it tells nothing
 //	A fails [retry=5m|retry=never] words
 //	A refuses [retry=5m] words   the tracker itself says no
+//	add X 1, remove X    the user adds a tracker to a tier, or removes one
+//	urge                 the user wants an announce now
 //	status
 //
 // Every command is followed by a Tick, as the swarm does.
@@ -60,6 +62,34 @@ func (s *script) command(line string) string {
 			s.show(r)
 		}
 		clear(s.asked)
+	case "add":
+		tier, err := strconv.Atoi(words[2])
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if !s.m.Add(s.now, "http://"+words[1]+".example/announce", tier) {
+			s.out.WriteString("it is there already\n")
+		}
+	case "remove":
+		farewell, ok := s.m.Remove(s.now, "http://"+words[1]+".example/announce")
+		if !ok {
+			s.out.WriteString("there is no such tracker\n")
+		}
+		for _, r := range farewell {
+			s.show(r)
+		}
+		delete(s.asked, "http://"+words[1]+".example/announce")
+	case "urge":
+		for _, u := range s.m.Urge(s.now) {
+			switch {
+			case u.Sent:
+				fmt.Fprintf(&s.out, "%s is asked\n", name(u.URL))
+			case u.Next == mono.Never:
+				fmt.Fprintf(&s.out, "%s does not want to be asked\n", name(u.URL))
+			default:
+				fmt.Fprintf(&s.out, "%s may be asked at %s\n", name(u.URL), s.clock(u.Next))
+			}
+		}
 	case "wait":
 		s.wait(words[1])
 	case "status":

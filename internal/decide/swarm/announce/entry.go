@@ -90,6 +90,7 @@ type entry struct {
 	trackerID string        // to be echoed
 	fails     int           // in a row
 	notBefore mono.Time     // it is not asked before
+	told      bool          // it said itself for how long it is not to be asked
 	refused   bool          // it said no to "completed", which it is still owed
 	answerAt  mono.Time     // of its last answer
 	least     time.Duration // between announces, as that said; 0 when it did not
@@ -132,6 +133,7 @@ func (e *entry) failed(now mono.Time, r Result, rng *rand.Rand) {
 	e.status.Err = r.Err
 	told := r.Event == tracker.Completed && r.Refused
 	e.refused = e.refused || told
+	e.told = told || r.RetryIn > 0 || r.RetryIn == tracker.Never
 	switch {
 	case r.RetryIn == tracker.Never:
 		e.state = GivenUp

@@ -26,6 +26,7 @@ type walk struct {
 	settled   bool      // the last round ended with an answer: it may be cut short
 	early     mono.Time // then: not before, not even for more peers
 	completed bool      // "completed" is owed
+	urged     bool      // the user wants the next announce
 }
 
 // due gives when the next request is to be made.
@@ -74,6 +75,9 @@ func (w *walk) request(now mono.Time, e *entry, partial bool) Request {
 	}
 	if e.fails > 0 {
 		r.Why = why.Retried
+	}
+	if w.urged {
+		r.Why, w.urged = why.UserAsked, false
 	}
 	e.asking, e.event, e.tried = true, r.Event, w.round+1
 	w.asking = true

@@ -56,6 +56,12 @@ func New(cfg Config, b Board, rng *rand.Rand) *Machine {
 	return m
 }
 
+// Add adds a web seed and puts it before the others: the user has just named it.
+func (m *Machine) Add(s Seed) {
+	m.order = append([]int{len(m.seeds)}, m.order...)
+	m.seeds = append(m.seeds, newSeed(s))
+}
+
 // Acts returns what to do since the last call, in order. The slice is valid until the next
 // call of any method.
 func (m *Machine) Acts() []Act {
