@@ -20,7 +20,7 @@ func (t *Torrent) announce(e *swarm.Effect) {
 
 // Announced implements announcer.Host.
 func (h *host) Announced(o *announcer.Outcome) {
-	h.torrent().post(event{kind: evAnnounced, with: o})
+	h.torrent().do(announced{o: o})
 }
 
 // Heard implements announcer.Host.
@@ -28,7 +28,7 @@ func (h *host) Heard(resp tracker.Response) {
 	t := h.torrent()
 	t.e.seenAs(external.Tracker, resp.From, resp.ExternalIP)
 	if f := trackerPeers(resp.Peers); len(f.addrs) > 0 {
-		t.post(event{kind: evFound, with: f})
+		t.do(f)
 	}
 }
 

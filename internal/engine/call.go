@@ -10,7 +10,11 @@ type call struct {
 	done chan struct{}
 }
 
-func (c *call) run(now mono.Time) {
+func (*call) bySwarm() bool { return false }
+
+func (c *call) drop(*Torrent) { close(c.done) }
+
+func (c *call) apply(_ *Torrent, now mono.Time) {
 	c.do(now)
 	c.ran = true
 	close(c.done)
@@ -19,7 +23,7 @@ func (c *call) run(now mono.Time) {
 // call does something in the loop, and returns when it is done. The error is ErrStopped.
 func (t *Torrent) call(do func(now mono.Time)) error {
 	c := &call{do: do, done: make(chan struct{})}
-	if !t.post(event{kind: evCall, with: c}) {
+	if !t.do(c) {
 		return ErrStopped
 	}
 	<-c.done

@@ -65,5 +65,5 @@ func TestColdPiecesAreUncached(t *testing.T) {
 
 // join tells a torrent of a peer, as a tracker would.
 func (w *world) join(l *Torrent, other *Engine) {
-	l.post(event{kind: evFound, with: &found{src: peerbook.Tracker, addrs: []netip.AddrPort{other.Addr()}}})
+	l.do(&found{src: peerbook.Tracker, addrs: []netip.AddrPort{other.Addr()}})
 }

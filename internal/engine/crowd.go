@@ -93,7 +93,7 @@ func (e *Engine) admits(t *Torrent) bool {
 	}
 	e.seats.mu.Unlock()
 	if other != nil {
-		other.hint(event{kind: evSpare})
+		other.hint(event{action: spare{}})
 	}
 	return ok
 }
@@ -132,7 +132,7 @@ func (e *Engine) roomFor() {
 		next := e.seats.crowd.Next()
 		e.seats.mu.Unlock()
 		// A torrent that is behind loses its turn: it dials again by itself in a while.
-		if next == nil || next.Owner.(*Torrent).nudge(event{kind: evRoom}) {
+		if next == nil || next.Owner.(*Torrent).nudge(event{action: vacancy{}}) {
 			return
 		}
 	}

@@ -90,7 +90,7 @@ func TestNoPlaceForNobody(t *testing.T) {
 		for n := range byte(8) {
 			f.addrs = append(f.addrs, at(100+n))
 		}
-		tb.post(event{kind: evFound, with: f})
+		tb.do(f)
 		time.Sleep(20 * time.Second)
 		if n := log.count("dial failed", netip.AddrPort{}, why.None); n != 8 {
 			t.Errorf("%d of 8 dials have failed", n)

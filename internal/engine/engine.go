@@ -270,7 +270,7 @@ func withDefaults(cfg Config) Config {
 // wait: a hint that finds the loop busy is lost.
 func (e *Engine) announcedTo(infoHash [20]byte, peer netip.AddrPort) {
 	if t := e.reach(infoHash); t != nil && t.accepts() && !t.private.Load() {
-		t.hint(event{kind: evFound, with: &found{src: peerbook.DHT, addrs: []netip.AddrPort{peer}}})
+		t.hint(event{action: &found{src: peerbook.DHT, addrs: []netip.AddrPort{peer}}})
 	}
 }
 

@@ -1,17 +1,9 @@
 package engine
 
 import (
-	"net/netip"
-
 	"shoal/internal/decide/swarm"
 	"shoal/internal/net/netio"
 )
-
-// failure is an address that could not be dialled, and why.
-type failure struct {
-	addr netip.AddrPort
-	err  error
-}
 
 // fault returns the class of a failure, for the swarm's counters.
 func (f *failure) fault() swarm.Fault {

@@ -27,7 +27,7 @@ func (h *host) torrent() *Torrent { return (*Torrent)(h) }
 
 // Post implements content.Host.
 func (h *host) Post(r content.Report) bool {
-	return h.torrent().post(event{kind: evContent, with: r})
+	return h.torrent().post(event{kind: evReport, report: r})
 }
 
 var eventOf = [...]EventKind{content.Changed: EventFiles, content.KeptFiles: EventKept, content.Space: EventSpace}

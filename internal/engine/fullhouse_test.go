@@ -34,7 +34,7 @@ func TestFullHouse(t *testing.T) {
 					s := w.engine(2, Config{})
 					if dialled {
 						w.seed(s, c)
-						tor.post(event{kind: evFound, with: &found{addrs: []netip.AddrPort{at(2)}, src: 1}})
+						tor.do(&found{addrs: []netip.AddrPort{at(2)}, src: 1})
 					} else {
 						seed := add(t, s, Spec{Meta: c.meta, Storage: c.on(t, c.memory(t)), Peers: []netip.AddrPort{at(1)}})
 						wait(t, seed)

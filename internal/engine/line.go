@@ -146,7 +146,7 @@ func (l *line) run(ctx context.Context) {
 		}
 		changed, next := l.decide()
 		for _, t := range changed {
-			t.post(event{kind: evWake})
+			t.do(wake{})
 		}
 		if next == mono.Never {
 			next = l.e.now().Add(time.Hour)

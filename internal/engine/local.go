@@ -42,7 +42,7 @@ func (e *Engine) closeLocal() error {
 // the loop busy is lost, and comes again in five minutes.
 func (e *Engine) foundNearby(infoHash [20]byte, peer netip.AddrPort) {
 	if t := e.reach(infoHash); t != nil && t.accepts() && !t.private.Load() {
-		t.hint(event{kind: evFound, with: &found{src: peerbook.LSD, addrs: []netip.AddrPort{peer}}})
+		t.hint(event{action: &found{src: peerbook.LSD, addrs: []netip.AddrPort{peer}}})
 	}
 }
 

@@ -10,52 +10,61 @@ import (
 	"shoal/internal/decide/dht"
 	"shoal/internal/decide/swarm"
 	"shoal/internal/decide/swarm/peerbook"
-	"shoal/internal/files/content"
 	"shoal/internal/net/announcer"
-	"shoal/internal/net/netio"
 	"shoal/internal/net/peerconn"
-	"shoal/internal/net/webseed"
 	"shoal/internal/value/bitfield"
 	"shoal/internal/value/mono"
 )
 
-// loop owns the swarm: it takes what happened, and performs what was decided.
-// It never waits for anyone but for something to happen.
+// loop owns the swarm: it takes what happened, and performs what was decided. It blocks only
+// on its inbox and its deadline.
 func (t *Torrent) loop() {
 	deadline := mono.Never
 	for {
 		if !t.box.Next(t.e.until(deadline), t.apply) {
 			t.tick(t.e.now())
 		}
-		t.pub.pending = true
-		t.maintain(t.e.now())
-		t.weigh(t.e.now())
-		t.lookOutside(t.e.now())
-		t.discover()
-		if t.swarm != nil {
-			t.swarm.Flush(t.send)
-			effects := t.swarm.Effects()
-			t.pub.pending = t.pub.pending || len(effects) > 0
-			t.perform(effects)
-			t.startArrivals()
-		}
-		t.learn(t.e.now())
+		t.act(t.e.now())
 		if t.ending() {
 			t.shutdown()
 			return
 		}
-		deadline = min(t.content.Deadline(), t.sharing.machine.Deadline(), t.pub.publish(t.e.now(), t.idle()))
-		if t.swarm != nil {
-			deadline = min(deadline, t.swarm.Deadline())
+		if deadline = t.deadline(); !t.idle() || !t.pub.quiet() {
+			continue
 		}
-		if t.idle() && t.pub.quiet() {
-			t.alone()
-			if t.box.Park(t.e.until(deadline)) {
-				return
-			}
-			deadline = min(deadline, t.e.now().Add(publishEvery)) // somebody is posting
+		t.links.release()
+		if t.box.Park(t.e.until(deadline)) {
+			return
 		}
+		deadline = min(deadline, t.e.now().Add(publishEvery)) // something is being posted
 	}
+}
+
+// act performs what follows from the latest events: of the files, of what the torrent was
+// shared, of our addresses, and of the swarm.
+func (t *Torrent) act(now mono.Time) {
+	t.pub.pending = true
+	t.maintain(now)
+	t.weigh(now)
+	t.lookOutside(now)
+	t.discover()
+	if t.swarm == nil {
+		return
+	}
+	t.swarm.Flush(t.send)
+	effects := t.swarm.Effects()
+	t.pub.pending = t.pub.pending || len(effects) > 0
+	t.perform(effects)
+	t.startArrivals()
+}
+
+// deadline returns when the loop has to act next, and publishes a snapshot if one is due.
+func (t *Torrent) deadline() mono.Time {
+	next := min(t.content.Deadline(), t.sharing.machine.Deadline(), t.pub.publish(t.e.now(), t.idle()))
+	if t.swarm != nil {
+		next = min(next, t.swarm.Deadline())
+	}
+	return next
 }
 
 // tick does what is due.
@@ -73,89 +82,6 @@ func (t *Torrent) ending() bool { return t.errText != nil }
 // idle reports whether the loop has no reason to stay but what it is about to say.
 func (t *Torrent) idle() bool {
 	return len(t.links.byKey) == 0 && (t.swarm == nil || t.swarm.Idle())
-}
-
-// apply hands one event to the swarm: one core call a case.
-func (t *Torrent) apply(ev event) {
-	now := t.e.now()
-	switch ev.kind {
-	case evContent:
-		t.contentReports(now, ev.with.(content.Report))
-		return
-	case evStop:
-		t.fail(ErrStopped)
-		return
-	case evWake:
-		t.tick(now)
-		return
-	case evPriorities:
-		t.prioritise()
-		close(ev.with.(chan struct{}))
-		return
-	case evCall:
-		ev.with.(*call).run(now)
-		return
-	case evAnew:
-		t.content.FetchAgain(now)
-		return
-	case evLooked:
-		err, _ := ev.with.(error)
-		t.looked(err)
-		return
-	case evSlots:
-		if t.slots = int(ev.n); ev.n <= 0 {
-			t.slots = NoSlots
-		}
-	}
-	if t.swarm == nil {
-		t.refuse(ev)
-		return
-	}
-	switch ev.kind {
-	case evBatch:
-		t.hear(now, swarm.PeerKey(ev.batch.Key), ev.batch.Items, ev.batch.Bare)
-		ev.batch.Recycle()
-	case evSent:
-		t.swarm.Sent(now, swarm.PeerKey(ev.key), int(ev.n), ev.bytes)
-	case evUnsent:
-		t.swarm.Unsent(now, swarm.PeerKey(ev.key), int(ev.n))
-	case evPartsSent:
-		t.swarm.PartsSent(now, swarm.PeerKey(ev.key), int(ev.n))
-	case evClosed:
-		t.closed(now, swarm.PeerKey(ev.key), ev.with.(error))
-	case evJoined:
-		t.arrive(now, ev.with.(*arrival))
-	case evSpare:
-		t.swarm.Spare(now)
-	case evRoom:
-		t.hasRoom()
-	case evDialFailed:
-		f := ev.with.(*failure)
-		if errors.Is(f.err, errNoRoom) {
-			t.swarm.PutOff(now, f.addr)
-			t.lineUp()
-			break
-		}
-		t.swarm.DialFailed(now, f.addr, f.fault(), netio.Plain(f.err).Error())
-		t.e.roomFor() // for somebody else
-	case evFound:
-		f := ev.with.(*found)
-		t.swarm.Found(now, f.src, f.addrs, f.ids)
-	case evSearched:
-		t.swarm.Searched(now, int(ev.n))
-	case evAnnounced:
-		t.swarm.Announced(now, t.announces.Done(ev.with.(*announcer.Outcome)))
-	case evWeb:
-		t.webBatch(now, ev.with.(*webseed.Batch))
-	case evWebPlace:
-		t.swarm.WebPlaced(now, int(ev.n))
-	case evWebYield:
-		t.swarm.WebYield(now, int(ev.n))
-	case evSlots:
-		t.swarm.SetSlots(int(ev.n))
-	case evUrge:
-		t.swarm.Urge(now, uint32(ev.key), uint32(ev.n), uint32(ev.bytes))
-	}
 }
 
 // hear takes messages of a peer. bare: some were read before the geometry was known. After
@@ -176,27 +102,6 @@ func (t *Torrent) putBack(items []peerconn.Item) {
 		if it.Block != nil {
 			t.content.Put(it.Block)
 		}
-	}
-}
-
-// refuse gives back what an event holds when there is no swarm to take it.
-func (t *Torrent) refuse(ev event) {
-	switch ev.kind {
-	case evRoom:
-		t.e.roomFor()
-	case evBatch:
-		t.putBack(ev.batch.Items)
-		ev.batch.Recycle()
-	case evJoined:
-		ev.with.(*arrival).nc.Close()
-	case evContent:
-		t.content.Refuse(ev.with.(content.Report))
-	case evWeb:
-		t.refuseWeb(ev.with.(*webseed.Batch))
-	case evPriorities:
-		close(ev.with.(chan struct{}))
-	case evCall:
-		close(ev.with.(*call).done)
 	}
 }
 
@@ -338,7 +243,7 @@ func (t *Torrent) perform(effects []swarm.Effect) {
 				t.vote(l, e.Addr.Addr())
 			}
 		case swarm.Metadata:
-			t.magnet.came = true
+			t.life.tasks.Go(func() { t.do(metadataCame{}) })
 		case swarm.PieceVerified:
 			if e.Cold && t.readers.Load() == 0 {
 				t.content.Cold(e.Piece)
@@ -362,7 +267,7 @@ func (t *Torrent) dial(addr netip.AddrPort) {
 	defer cancel()
 	nc, theirs, err := t.e.dial(ctx, t, addr)
 	if err != nil {
-		t.post(event{kind: evDialFailed, with: &failure{addr, err}})
+		t.do(&failure{addr: addr, err: err})
 		return
 	}
 	t.joined(nc, addr, true, theirs)
@@ -384,9 +289,9 @@ func (t *Torrent) seek() {
 func (t *Torrent) findPeers(ctx context.Context) {
 	us := dht.Announce{Enabled: true, Port: t.e.port(false), Port6: t.e.port(true)}
 	holders := t.e.node.Lookup(ctx, t.infoHash, us, func(addrs []netip.AddrPort) {
-		t.post(event{kind: evFound, with: &found{src: peerbook.DHT, addrs: addrs}})
+		t.do(&found{src: peerbook.DHT, addrs: addrs})
 	})
-	t.post(event{kind: evSearched, n: int32(holders)})
+	t.do(searched{holders: holders})
 }
 
 // shutdown ends everything the torrent has running, in the order in which one

@@ -34,7 +34,6 @@ type Magnet struct {
 	remembered atomic.Bool // set once the torrent is on the list, where torrents are remembered
 
 	// Owned by the loop.
-	came   bool // the metadata is there and not looked at yet
 	listed bool
 	unseek func() // ends the latest search in the DHT; nil before the first
 }
@@ -147,12 +146,9 @@ func (e *Engine) enlistMagnet(m *Magnet) error {
 	e.list.addMagnet(m)
 	e.line.add(m.t)
 	e.list.mu.Unlock()
-	m.t.post(event{kind: evLooked, with: errBegin})
+	m.t.do(begin{})
 	return nil
 }
-
-// errBegin has the loop of a magnet begin.
-var errBegin = errors.New("begin")
 
 // reach finds the torrent that takes connections for an info-hash.
 func (e *Engine) reach(infoHash [20]byte) *Torrent {
@@ -198,15 +194,13 @@ func (m *Magnet) Wait(ctx context.Context) (*metainfo.Torrent, *Torrent, error) 
 	}
 }
 
-// learn takes the metadata, once it is there: from now on it is known what the torrent is.
-func (t *Torrent) learn(now mono.Time) {
+// metadataCame says that the metadata is there: from now on we know what the torrent is.
+type metadataCame struct{ always }
+
+func (metadataCame) apply(t *Torrent, now mono.Time) {
 	m := t.magnet
-	if m == nil || !m.came || t.ending() {
-		return
-	}
-	m.came = false
-	if m.meta != nil {
-		return // it was known, and a peer has sent it, too
+	if t.ending() || m.meta != nil {
+		return // it was known before, and a peer has sent it, too
 	}
 	raw := t.swarm.Metadata()
 	if m.spec.Meta != nil {
@@ -222,8 +216,6 @@ func (t *Torrent) learn(now mono.Time) {
 			m.unseek() // it would announce us there in the end
 		}
 		t.swarm.Private(now)
-		t.swarm.Flush(t.send)
-		t.perform(t.swarm.Effects())
 	}
 	if m.spec.Only {
 		close(m.ready)
@@ -231,7 +223,7 @@ func (t *Torrent) learn(now mono.Time) {
 	}
 	t.life.tasks.Go(func() {
 		err := t.content.FirstLook(t.content.Dir())
-		t.post(event{kind: evLooked, with: err})
+		t.do(looked{err: err})
 	})
 }
 
@@ -270,20 +262,31 @@ func (t *Torrent) become(raw []byte) error {
 	return t.content.Learn(info, paths, prio)
 }
 
-// looked takes that the folder was looked at. The torrent goes on the list, and its
-// files are opened like any other's.
-func (t *Torrent) looked(err error) {
+// begin starts a torrent that is known by its info-hash.
+type begin struct{ always }
+
+func (begin) apply(t *Torrent, now mono.Time) {
 	m := t.magnet
-	switch {
-	case errors.Is(err, errBegin):
-		t.stand(t.e.now())
-		t.swarm.Start(t.e.now())
-		if len(m.spec.Hosts) > 0 {
-			t.life.tasks.Go(t.resolveHosts)
-		}
-		m.came = m.came || m.spec.Meta != nil
-		return
-	case err == nil:
+	t.stand(now)
+	t.swarm.Start(now)
+	if len(m.spec.Hosts) > 0 {
+		t.life.tasks.Go(t.resolveHosts)
+	}
+	if m.spec.Meta != nil {
+		metadataCame{}.apply(t, now)
+	}
+}
+
+// looked says that the folder was looked at, and what was wrong. The torrent goes on the
+// list, and its files are opened like any other's.
+type looked struct {
+	always
+	err error
+}
+
+func (l looked) apply(t *Torrent, _ mono.Time) {
+	m, err := t.magnet, l.err
+	if err == nil {
 		err = t.e.library.memory.add(t, nil)
 	}
 	if err != nil {
@@ -317,7 +320,7 @@ func (t *Torrent) resolveHosts() {
 		for _, ip := range ips[:min(len(ips), maxOfHost)] {
 			f.addrs = append(f.addrs, netip.AddrPortFrom(ip, uint16(port)))
 		}
-		if !t.post(event{kind: evFound, with: f}) {
+		if !t.do(f) {
 			return
 		}
 	}

@@ -198,7 +198,7 @@ func TestMagnetAmongLiars(t *testing.T) {
 		e := w.engine(2, Config{Trace: log.add})
 		m, _ := w.magnet(e, c, MagnetSpec{Peers: peers, Only: true})
 		time.Sleep(time.Minute)
-		m.t.post(event{kind: evFound, with: &found{src: 1, addrs: []netip.AddrPort{at(1)}}})
+		m.t.do(&found{src: 1, addrs: []netip.AddrPort{at(1)}})
 		w.seed(w.engine(1, Config{}), c)
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Minute)
 		defer cancel()
@@ -240,8 +240,8 @@ func TestMagnetTurnsOutPrivate(t *testing.T) {
 		if !incoming.hs.Reserved.DHT() {
 			t.Error("the handshake promises no DHT node while nothing is known")
 		}
-		m.t.post(event{kind: evFound, with: &found{src: 2, addrs: []netip.AddrPort{tracked}}})
-		m.t.post(event{kind: evFound, with: &found{src: 4, addrs: []netip.AddrPort{foreign}}})
+		m.t.do(&found{src: 2, addrs: []netip.AddrPort{tracked}})
+		m.t.do(&found{src: 4, addrs: []netip.AddrPort{foreign}})
 		tor := known(t, m)
 		incoming.ended()
 		// The lookup that was begun when nothing was known does not go on: a node that is
@@ -479,8 +479,8 @@ func TestKnownMetadataComesToo(t *testing.T) {
 		}
 		synctest.Wait()
 		tor.connections() // made now, it knows the geometry
-		m.came = true
-		tor.learn(e.now())
+		tor.do(metadataCame{})
+		synctest.Wait()
 		if tor.Stats().State == Failed {
 			t.Error(tor.Err())
 		}

@@ -47,7 +47,7 @@ func (r *Reader) Close() error {
 		r.t.readers.Add(-1)
 		r.t.e.line.force(r.t)
 	}
-	r.t.post(event{kind: evUrge, key: uint64(r.key)})
+	r.t.do(urge{reader: r.key})
 	return nil
 }
 
@@ -109,7 +109,7 @@ func (r *Reader) wait(ctx context.Context, piece uint32) error {
 		// Said each time a reader comes to a piece, also to one that is there: so what
 		// follows is on its way before it is needed. And again when things have changed:
 		// before the files were looked at nobody hears it.
-		if !t.post(event{kind: evUrge, key: uint64(r.key), n: int32(piece), bytes: int64(to)}) {
+		if !t.do(urge{reader: r.key, from: piece, to: to}) {
 			return t.Err()
 		}
 		if t.Has(piece) {

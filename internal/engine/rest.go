@@ -27,7 +27,7 @@ func (t *Torrent) Resume() {
 
 func (t *Torrent) setPaused(on bool) {
 	if t.run.paused.Swap(on) != on {
-		t.post(event{kind: evWake})
+		t.do(wake{})
 		t.remember()
 	}
 }

@@ -26,7 +26,7 @@ func (e *Engine) SetShare(s Share) {
 	e.share.Store(&s)
 	for _, t := range e.Torrents() {
 		if t.sharing.own.Load() == nil {
-			t.post(event{kind: evWake})
+			t.do(wake{})
 		}
 	}
 }
@@ -38,7 +38,7 @@ func (t *Torrent) SetShare(s *Share) {
 		s = &own
 	}
 	t.sharing.own.Store(s)
-	t.post(event{kind: evWake})
+	t.do(wake{})
 	t.remember()
 }
 

@@ -213,7 +213,7 @@ func (e *Engine) newTorrent(spec *Spec) *Torrent {
 		Now: e.now, Life: &t.life.ctx, Last: &t.life.byes,
 	})
 	t.announces.Init(e.announcer, (*host)(t), t.infoHash, &t.life.ctx, &t.life.byes)
-	t.box.Init(e.inboxes, event{kind: evWake}, t.loop)
+	t.box.Init(e.inboxes, event{action: wake{}}, t.loop)
 	t.sharing.seeded.Store(int64(spec.seeded))
 	return t
 }
@@ -263,10 +263,10 @@ func (t *Torrent) connections() *peerconn.Torrent {
 			Buffers: t.content.Buffers(), Source: t.content, Spare: t.e.spares,
 			Deliver:    func(b *peerconn.Batch) bool { return t.post(event{kind: evBatch, batch: b}) },
 			Sent:       func(key uint64, n int, bytes int64) { t.post(event{kind: evSent, key: key, n: int32(n), bytes: bytes}) },
-			Unsent:     func(key uint64, n int) { t.post(event{kind: evUnsent, key: key, n: int32(n)}) },
-			PartsSent:  func(key uint64, n int) { t.post(event{kind: evPartsSent, key: key, n: int32(n)}) },
+			Unsent:     func(key uint64, n int) { t.do(unsent{key: key, blocks: n}) },
+			PartsSent:  func(key uint64, n int) { t.do(partsSent{key: key, parts: n}) },
 			Unreadable: func(ref block.Ref, err error) { t.content.ReportUnreadable(ref.Piece, err) },
-			Closed:     func(key uint64, err error) { t.post(event{kind: evClosed, key: key, with: err}) },
+			Closed:     func(key uint64, err error) { t.do(disconnected{key: key, err: err}) },
 			Group:      &t.life.conns,
 			Up:         t.e.limits.up.Group(), Down: t.e.limits.down.Group(),
 		}
@@ -279,11 +279,6 @@ func (t *Torrent) connections() *peerconn.Torrent {
 		t.applyLimits()
 	}
 	return t.links.shared
-}
-
-// alone gives up what only connections need, while there are none.
-func (t *Torrent) alone() {
-	t.links.release()
 }
 
 // accepts reports whether incoming connections are taken.
@@ -305,7 +300,7 @@ func (t *Torrent) joined(nc net.Conn, addr netip.AddrPort, dialled bool, theirs 
 		t.e.callers.came()
 	}
 	a := swarm.Arrival{Addr: addr, Dialled: dialled, Handshake: theirs}
-	if !t.post(event{kind: evJoined, with: &arrival{a, nc}}) {
+	if !t.do(&arrival{a, nc}) {
 		nc.Close()
 	}
 }
@@ -322,7 +317,7 @@ func (t *Torrent) Stop(ctx context.Context) {
 func (t *Torrent) halt(ctx context.Context) {
 	t.life.once.Do(func() {
 		t.life.ctx.End()
-		t.post(event{kind: evStop})
+		t.do(stop{})
 	})
 	select {
 	case <-t.life.stopped.C():
@@ -338,12 +333,12 @@ func (t *Torrent) halt(ctx context.Context) {
 // the files are checked it does nothing.
 func (t *Torrent) AddPeers(peers []netip.AddrPort) {
 	if len(peers) > 0 {
-		t.post(event{kind: evFound, with: &found{src: peerbook.Manual, addrs: slices.Clone(peers)}})
+		t.do(&found{src: peerbook.Manual, addrs: slices.Clone(peers)})
 	}
 }
 
 // FetchAnew has files fetched again that were here and are not.
-func (t *Torrent) FetchAnew() { t.post(event{kind: evAnew}) }
+func (t *Torrent) FetchAnew() { t.do(redownload{}) }
 
 // SetPriorities changes the priorities of the files, as in Spec. A file that is wanted
 // after all comes out of the part file.
@@ -355,7 +350,7 @@ func (t *Torrent) SetPriorities(prio []uint8) error {
 		return err
 	}
 	heard := make(chan struct{})
-	if !t.post(event{kind: evPriorities, with: heard}) {
+	if !t.do(prioritized{heard}) {
 		return t.Err()
 	}
 	select {
@@ -367,7 +362,7 @@ func (t *Torrent) SetPriorities(prio []uint8) error {
 }
 
 // SetSlots changes how many peers are unchoked at once.
-func (t *Torrent) SetSlots(n int) { t.post(event{kind: evSlots, n: int32(n)}) }
+func (t *Torrent) SetSlots(n int) { t.do(slots{n: n}) }
 
 // Wait waits until every file is complete, verified and durable.
 func (t *Torrent) Wait(ctx context.Context) error {
@@ -407,17 +402,6 @@ func (t *Torrent) Err() error {
 	return ErrStopped
 }
 
-// event is what happened, on its way to the loop. It is small, since an inbox
-// holds many; what seldom comes is behind with.
-type event struct {
-	kind  eventKind
-	n     int32
-	key   uint64
-	bytes int64
-	batch *peerconn.Batch
-	with  any // what the kind says
-}
-
 // link is a connection to a peer, as the loop knows it.
 type link struct {
 	conn    *peerconn.Conn
@@ -427,46 +411,6 @@ type link struct {
 	left    bool // it ends: only its last words are still on their way
 }
 
-type arrival struct {
-	swarm.Arrival
-	nc net.Conn
-}
-
-type found struct {
-	src   peerbook.Source
-	addrs []netip.AddrPort
-	ids   [][]byte
-}
-
-type eventKind uint8
-
-const (
-	evWake       eventKind = iota
-	evBatch                // batch
-	evSent                 // key, n blocks, bytes
-	evUnsent               // key, n blocks that were taken back
-	evPartsSent            // key, n parts of the metadata
-	evClosed               // key, with error
-	evJoined               // with *arrival
-	evSpare                // a connection is to be given up
-	evRoom                 // there may be room for a connection
-	evDialFailed           // with *failure
-	evFound                // with *found
-	evSearched             // n holders
-	evAnnounced            // with *announcer.Outcome
-	evContent              // with content.Report
-	evAnew                 // files that are gone are to be fetched again
-	evPriorities           // those of the files have changed
-	evUrge                 // reader key wants the pieces from n to before bytes
-	evSlots                // n
-	evLooked               // with error, or nothing
-	evWeb                  // with *webseed.Batch
-	evWebPlace             // for web seed n
-	evWebYield             // of web seed n
-	evCall                 // with *call
-	evStop
-)
-
 // inboxSize bounds what waits for the loop: enough that it always finds a batch
 // of work, few enough that producers feel when it falls behind.
 const inboxSize = 64
@@ -474,6 +418,9 @@ const inboxSize = 64
 // post hands an event to the loop, starting it when there is none. It waits
 // while the inbox is full. False says that the torrent has ended.
 func (t *Torrent) post(ev event) bool { return t.box.Post(ev) }
+
+// do is post for an action.
+func (t *Torrent) do(a action) bool { return t.post(event{action: a}) }
 
 // nudge hands an event to the loop, and reports false where it has ended or is behind. It
 // never waits: the loops of two torrents may nudge each other.

@@ -99,7 +99,7 @@ func (t *Torrent) webTorrent() *webseed.Torrent {
 	conn := t.connections()
 	wt := &webseed.Torrent{
 		Info: t.info, InfoHash: t.infoHash, Buffers: conn.Buffers, Down: conn.Down, Group: &t.life.conns,
-		Deliver: func(b *webseed.Batch) bool { return t.post(event{kind: evWeb, with: b}) },
+		Deliver: func(b *webseed.Batch) bool { return t.do(webBatch{b}) },
 	}
 	if t.e.cfg.LocalExempt {
 		wt.Exempt = ipscope.Own
@@ -206,11 +206,11 @@ func (d *webPlaces) settle() {
 	}
 	now := d.e.now()
 	for w, ok := d.p.Grant(now); ok; w, ok = d.p.Grant(now) {
-		d.tell(w, evWebPlace)
+		d.tell(w, webPlaced{seed: w.Seed})
 	}
 	w, ok, again := d.p.Revoke(now)
 	if ok {
-		d.tell(w, evWebYield)
+		d.tell(w, webYield{seed: w.Seed})
 	}
 	if d.timer != nil {
 		d.timer.Stop()
@@ -221,9 +221,9 @@ func (d *webPlaces) settle() {
 	}
 }
 
-func (d *webPlaces) tell(w webplan.Want, kind eventKind) {
+func (d *webPlaces) tell(w webplan.Want, a action) {
 	if t := d.users[w.User]; t != nil {
-		d.e.life.wg.Go(func() { t.post(event{kind: kind, n: int32(w.Seed)}) })
+		d.e.life.wg.Go(func() { t.do(a) })
 	}
 }
 
