@@ -52,6 +52,11 @@ func Clean(s string) (link string, ok bool) {
 	if h, ok := bareHash(s); ok {
 		return scheme + "xt=" + h, true
 	}
+	if hash, name, ok := strings.Cut(s, "|"); ok { // lists write the name behind it
+		if h, ok := bareHash(hash); ok {
+			return strings.TrimRight(scheme+"xt="+h+"&dn="+escape(strings.Trim(name, wrapping)), wrapping), true
+		}
+	}
 	return "", false
 }
 

@@ -236,3 +236,29 @@ func TestFindIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// Lists write the name behind a link or an info-hash, with a bar between them.
+func TestNameBehindBar(t *testing.T) {
+	const hash = "0123456789abcdef0123456789abcdef01234567"
+	for s, want := range map[string]string{
+		"magnet:?xt=urn:btih:" + hash + "|My%20Film": "My Film",
+		"magnet:?xt=urn:btih:" + hash + "|My Film":   "My Film",
+		hash + "|My Film":                                         "My Film",
+		hash + " | My & Film":                                     "My & Film",
+		"btih:" + hash + "|a|b":                                   "a|b",
+		"magnet:?xt=urn:btih:" + hash + "|x&dn=y":                 "y",
+		"magnet:?dn=y&xt=urn:btih:" + hash + "|x":                 "y",
+		"magnet:?xt=urn:btih:" + hash + "|":                       "",
+		"magnet:?xt=urn:btih:" + hash + "|My%20Film&tr=udp://a:1": "My Film",
+	} {
+		l, err := Parse(s)
+		if err != nil || l.V1.String() != hash || l.Name != want {
+			t.Errorf("%q: %+v, %v, want the name %q", s, l, err, want)
+		}
+	}
+	for _, s := range []string{"0123|x", "magnet:?xt=urn:btih:0123|" + hash, "a|" + hash} {
+		if l, err := Parse(s); err == nil {
+			t.Errorf("%q: %+v", s, l)
+		}
+	}
+}

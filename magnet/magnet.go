@@ -139,6 +139,16 @@ func (l *Link) add(key, value string) error {
 // topic takes an exact topic: one of the two hashes, or something that is not ours.
 func (l *Link) topic(text string) error {
 	const v1, v2 = "urn:btih:", "urn:btmh:"
+	if hash, name, ok := strings.Cut(text, "|"); ok { // lists write the name behind it
+		if name = strings.Trim(name, wrapping); l.Name == "" && name != "" {
+			defer func() {
+				if l.Name == "" && (!l.V1.IsZero() || !l.V2.IsZero()) {
+					l.Name = name
+				}
+			}()
+		}
+		text = hash
+	}
 	text = strings.TrimRight(strings.ReplaceAll(text, " ", ""), wrapping+"/?")
 	switch lower := strings.ToLower(text); {
 	case len(lower) == 40 || len(lower) == 32: // the hash alone

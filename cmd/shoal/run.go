@@ -88,7 +88,7 @@ func finish(ctx context.Context, out *output, err error) int {
 // execute parses the command line and does what it says.
 func execute(ctx context.Context, args []string, out *output, e env) error {
 	root := rootCommand(out, e)
-	args = streamArgs(flagsFirst(root, args), wordsOf)
+	args = streamArgs(apart(flagsFirst(root, args)), wordsOf)
 	root.SetArgs(args)
 	root.SetOut(e.stdout)
 	root.SetErr(e.stderr)

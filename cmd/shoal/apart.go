@@ -1,0 +1,45 @@
+package main
+
+import (
+	"regexp"
+	"strings"
+
+	"shoal/magnet"
+)
+
+// betweenLinks is where one argument goes on with another link.
+var betweenLinks = regexp.MustCompile(`(?i)[\s,;|]+magnet:\?`)
+
+// apart takes links apart that were pasted as one argument, with a comma, a blank or a new line
+// between them: each is a source. An argument of which a part is something else stays as it is.
+func apart(args []string) []string {
+	var out []string
+	for _, arg := range args {
+		out = append(out, linksIn(arg)...)
+	}
+	return out
+}
+
+func linksIn(arg string) []string {
+	if len(arg) < 2*32 || len(arg) > 16*magnet.MaxLength || strings.HasPrefix(arg, "-") { // two hashes are longer
+		return []string{arg}
+	}
+	var links []string
+	from := 0
+	for _, at := range append(betweenLinks.FindAllStringIndex(arg, -1), []int{len(arg), len(arg) + len("magnet:?")}) {
+		links = append(links, arg[from:at[0]])
+		from = at[1] - len("magnet:?")
+	}
+	if len(links) == 1 { // or hashes alone
+		links = strings.FieldsFunc(arg, func(r rune) bool { return strings.ContainsRune(" \t\r\n,;", r) })
+	}
+	for _, link := range links {
+		if _, err := magnet.Parse(link); err != nil {
+			return []string{arg}
+		}
+	}
+	if len(links) < 2 {
+		return []string{arg}
+	}
+	return links
+}
