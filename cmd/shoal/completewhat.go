@@ -9,6 +9,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"shoal"
+	"shoal/internal/cli/cmdline"
+	"shoal/internal/cli/session"
+	"shoal/internal/cli/source"
+	"shoal/internal/cli/ui"
 )
 
 // What is offered where a torrent, or a file of one, is to be named. Nothing here asks a peer
@@ -19,11 +23,11 @@ const offered = 500
 
 // stateOf is the folder of state that a command line names, or the usual one.
 func stateOf(cmd *cobra.Command) string {
-	var n netFlags
+	var n session.Flags
 	if f := cmd.Flag("state"); f != nil {
-		n.state = f.Value.String()
+		n.State = f.Value.String()
 	}
-	dir, _ := n.stateDir()
+	dir, _ := n.StateDir()
 	return dir
 }
 
@@ -39,10 +43,10 @@ func listedNames(cmd *cobra.Command, typed string) (names []string) {
 		switch {
 		case len(names) >= offered:
 			return names
-		case strings.HasPrefix(r.Name, typed) && printable(r.Name) == r.Name:
+		case strings.HasPrefix(r.Name, typed) && ui.Printable(r.Name) == r.Name:
 			names = append(names, r.Name+"\t"+r.InfoHash[:12])
 		case typed != "" && strings.HasPrefix(r.InfoHash, strings.ToLower(typed)):
-			names = append(names, r.InfoHash+"\t"+printable(r.Name))
+			names = append(names, r.InfoHash+"\t"+ui.Printable(r.Name))
 		}
 	}
 	return names
@@ -86,21 +90,21 @@ func completeListed(cmd *cobra.Command, typed string, files bool) ([]string, cob
 // completeFilesOf offers the files of a torrent, by their paths below its folder.
 func completeFilesOf(cmd *cobra.Command, name, typed string) ([]string, cobra.ShellCompDirective) {
 	none := cobra.ShellCompDirectiveNoFileComp
-	if kindOf(name) == aURL || name == "-" {
+	if cmdline.KindOf(name) == cmdline.KindURL || name == "-" {
 		return nil, none
 	}
-	k, err := readKnown(context.Background(), name, netFlags{state: stateFlag(cmd)})
+	k, err := source.FindKnown(context.Background(), name, session.Flags{State: stateFlag(cmd)})
 	if err != nil {
 		return nil, none
 	}
 	var names []string
-	for _, f := range chooserOf(k.meta.Info, false).files {
-		p := f.path
-		if below := belowTop(p); below != "" {
+	for _, f := range source.ChooserOf(k.Meta.Info, false).Files {
+		p := f.Path
+		if below := source.BelowTop(p); below != "" {
 			p = below
 		}
-		if strings.HasPrefix(p, typed) && printable(p) == p && len(names) < offered {
-			names = append(names, p+"\t"+size(f.size))
+		if strings.HasPrefix(p, typed) && ui.Printable(p) == p && len(names) < offered {
+			names = append(names, p+"\t"+ui.Size(f.Size))
 		}
 	}
 	return names, none

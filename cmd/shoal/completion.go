@@ -5,6 +5,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"shoal/internal/cli/cmdline"
+	"shoal/internal/cli/ui"
 )
 
 // addCompletion has the shells complete flags that are one of some words, and the command that
@@ -18,9 +21,9 @@ func addCompletion(root *cobra.Command) {
 			c.Short = "Print a script with which a shell completes commands"
 			c.Long = `Print a script with which a shell completes commands and flags. Each of them says how it is
 given to its shell, once or always; in bash once: source <(shoal completion bash)`
-			c.Args = noWords
+			c.Args = cmdline.NoWords
 			c.RunE = func(*cobra.Command, []string) error {
-				return usageErr("see: shoal completion --help", "completion: name a shell: bash, fish, powershell or zsh")
+				return ui.UsageError("see: shoal completion --help", "completion: name a shell: bash, fish, powershell or zsh")
 			}
 		}
 		if c.Name() == "completion" {
@@ -35,11 +38,11 @@ package is needed. Once: source <(shoal completion bash). Always: write it to
 					}
 				}
 			}
-			wrapLong(c)
+			cmdline.WrapLong(c)
 		}
 		c.Flags().VisitAll(func(f *pflag.Flag) {
-			if v, ok := f.Value.(*choiceFlag); ok {
-				c.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(v.choices, cobra.ShellCompDirectiveNoFileComp))
+			if v, ok := f.Value.(*cmdline.ChoiceFlag); ok {
+				c.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(v.Choices, cobra.ShellCompDirectiveNoFileComp))
 			}
 		})
 	}

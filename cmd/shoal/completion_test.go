@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"shoal/internal/cli/ui"
 )
 
 // What the shells ask while something is typed, and that they can read their scripts.
@@ -29,13 +31,13 @@ func TestCompletion(t *testing.T) {
 			word, _, _ := strings.Cut(l, "\t")
 			got = append(got, word)
 		}
-		if code != exitDone || !slices.Equal(got, c.want) || lines[last] != c.rest {
+		if code != ui.ExitDone || !slices.Equal(got, c.want) || lines[last] != c.rest {
 			t.Errorf("%q: code %d, offered %q, then %s; want %q, then %s\n%s", c.typed, code, got, lines[last], c.want, c.rest, stderr)
 		}
 	}
 	for _, shell := range []string{"bash", "zsh", "fish"} {
 		script, stderr, code := command(t, "completion", shell)
-		if code != exitDone || !strings.Contains(script, "__complete") {
+		if code != ui.ExitDone || !strings.Contains(script, "__complete") {
 			t.Errorf("%s: code %d, %d bytes: %s", shell, code, len(script), stderr)
 		}
 		program, err := exec.LookPath(shell)
@@ -89,7 +91,7 @@ func TestBashAlone(t *testing.T) {
 	if err != nil {
 		t.Skip("there is no bash")
 	}
-	if script, _, code := command(t, "completion", "bash"); code != exitDone || script != bashScript {
+	if script, _, code := command(t, "completion", "bash"); code != ui.ExitDone || script != bashScript {
 		t.Errorf("%d, %.100s", code, script)
 	}
 	for _, c := range []struct{ line, out, want string }{
@@ -100,7 +102,7 @@ func TestBashAlone(t *testing.T) {
 	} {
 		program := bashScript + `
 shoal() { printf '` + strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(c.out) + `\n'; }
-COMP_LINE=` + quoted(c.line) + `; COMP_POINT=${#COMP_LINE}
+COMP_LINE=` + ui.Quoted(c.line) + `; COMP_POINT=${#COMP_LINE}
 COMP_WORDBREAKS=$' \t\n"\'><=;|&(:'
 eval "COMP_WORDS=(` + strings.NewReplacer("=", " = ", ":", " : ").Replace(c.line) + `)"
 COMP_CWORD=$((${#COMP_WORDS[@]} - 1))

@@ -7,13 +7,14 @@ import (
 	"testing"
 	"time"
 
+	"shoal/internal/cli/ui"
 	"shoal/metainfo"
 )
 
 // made creates a torrent and gives what is in it.
 func made(t *testing.T, file string, args ...string) *metainfo.Torrent {
 	t.Helper()
-	start(t, append([]string{"create", "-o", file}, args...)...).finish(exitDone, "complete")
+	start(t, append([]string{"create", "-o", file}, args...)...).finish(ui.ExitDone, "complete")
 	b, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -81,13 +82,13 @@ func TestCreateRefuses(t *testing.T) {
 		code int
 		args []string
 	}{
-		{exitUsage, []string{data, "-o", data}},
-		{exitFailed, []string{data, "-o", dir}},
-		{exitFailed, []string{data, "-o", text}},
-		{exitFailed, []string{data, "-o", filepath.Join(dir, "none", "x")}},
-		{exitUsage, []string{data, "--name", "a/b"}},
-		{exitFailed, []string{"/"}},
-		{exitSource, []string{filepath.Join(dir, "none")}},
+		{ui.ExitUsage, []string{data, "-o", data}},
+		{ui.ExitFailed, []string{data, "-o", dir}},
+		{ui.ExitFailed, []string{data, "-o", text}},
+		{ui.ExitFailed, []string{data, "-o", filepath.Join(dir, "none", "x")}},
+		{ui.ExitUsage, []string{data, "--name", "a/b"}},
+		{ui.ExitFailed, []string{"/"}},
+		{ui.ExitSource, []string{filepath.Join(dir, "none")}},
 	} {
 		start(t, append([]string{"create"}, c.args...)...).finish(c.code, "error")
 	}
@@ -106,7 +107,7 @@ func TestCreateProblems(t *testing.T) {
 		}
 	}
 	r := start(t, "create", dir, "-o", dir+".torrent")
-	r.finish(exitFailed, "error")
+	r.finish(ui.ExitFailed, "error")
 	if n := strings.Count(r.text(), `"event":"warning"`); n != 2 {
 		t.Errorf("%d warnings", n)
 	}

@@ -6,32 +6,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-)
 
-func TestDecideFolder(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		p    placing
-		want decision
-	}{
-		{"no folder is named", placing{oldHas: true, newHas: true, itself: true}, inOld},
-		{"no folder is named, and the old one is gone", placing{itself: true, newHas: true}, inOld},
-		{"only the new folder has it", placing{named: true, itself: true, newHas: true}, inNew},
-		{"both have it", placing{named: true, itself: true, newHas: true, oldHas: true}, inNew},
-		{"both have it, of a folder of torrents", placing{named: true, newHas: true, oldHas: true}, inNew},
-		{"only the old folder has it", placing{named: true, itself: true, oldHas: true}, oldHasIt},
-		{"only the old folder has it, of a folder of torrents", placing{named: true, oldHas: true}, oldHasIt},
-		{"it is wanted again", placing{named: true, itself: true, oldHas: true, anew: true}, newAgain},
-		{"it is wanted again where it is", placing{named: true, itself: true, oldHas: true, newHas: true, anew: true}, inNew},
-		{"neither has it", placing{named: true, itself: true}, inNew},
-		{"neither has it, of a folder of torrents", placing{named: true}, oldIsGone},
-		{"neither has it, of a folder of torrents, and it is wanted again", placing{named: true, anew: true}, inNew},
-	} {
-		if got := c.p.decide(); got != c.want {
-			t.Errorf("%s: %d, want %d", c.name, got, c.want)
-		}
-	}
-}
+	"shoal/internal/cli/ui"
+)
 
 // elsewhere is a torrent that shoal run remembers in the folder old, whose files are there.
 type elsewhere struct {
@@ -88,7 +65,7 @@ func (k *elsewhere) runs(args ...string) (fetched int64, said string) {
 		r.await("finished", nil)
 	}
 	r.signals <- syscall.SIGTERM
-	return number(k.t, r.finish(exitDone, "complete"), "downloaded"), r.text() + r.stderr.String()
+	return number(k.t, r.finish(ui.ExitDone, "complete"), "downloaded"), r.text() + r.stderr.String()
 }
 
 // shoal run T --dir NEW of a torrent that is remembered in OLD uses NEW, and fetches nothing
@@ -169,7 +146,7 @@ func TestRunElsewhere(t *testing.T) {
 			if tt.plant != nil {
 				tt.plant(k)
 			}
-			hash := start(t, "show", k.s.torrent).finish(exitDone, "complete")["info_hash"].(string)
+			hash := start(t, "show", k.s.torrent).finish(ui.ExitDone, "complete")["info_hash"].(string)
 			args := []string{map[string]string{
 				"": k.s.torrent, "hash": hash, "magnet": "magnet:?xt=urn:btih:" + hash, "name": "files", "folder": filepath.Dir(k.s.torrent),
 			}[tt.source]}
@@ -236,7 +213,7 @@ func TestElsewhere(t *testing.T) {
 	t.Chdir(t.TempDir())
 	refused := func(args ...string) {
 		t.Helper()
-		e := k.start(args...).finish(exitFailed, "error")
+		e := k.start(args...).finish(ui.ExitFailed, "error")
 		hint, _ := e["hint"].(string)
 		if !strings.Contains(e["message"].(string)+hint, k.old) || !strings.Contains(hint, "shoal move") {
 			t.Errorf("%v: %v", args, e)
@@ -264,20 +241,20 @@ func TestElsewhere(t *testing.T) {
 		r.signals <- syscall.SIGTERM
 		<-r.done
 	}
-	start(t, "verify", k.s.torrent, "--state", k.state).finish(exitDone, "complete")
-	if e := k.start("get", k.s.torrent, "--dir", k.old).finish(exitDone, "complete"); number(t, e, "downloaded") != 0 {
+	start(t, "verify", k.s.torrent, "--state", k.state).finish(ui.ExitDone, "complete")
+	if e := k.start("get", k.s.torrent, "--dir", k.old).finish(ui.ExitDone, "complete"); number(t, e, "downloaded") != 0 {
 		t.Errorf("in the old folder: %v", e)
 	}
-	if e := k.start("get", k.s.torrent, "--dir", k.new, "--anew").finish(exitDone, "complete"); number(t, e, "downloaded") < k.s.size {
+	if e := k.start("get", k.s.torrent, "--dir", k.new, "--anew").finish(ui.ExitDone, "complete"); number(t, e, "downloaded") < k.s.size {
 		t.Errorf("with --anew: %v", e)
 	}
 	// Now both have it.
-	if e := k.start("get", k.s.torrent, "--dir", k.new).finish(exitDone, "complete"); number(t, e, "downloaded") != 0 {
+	if e := k.start("get", k.s.torrent, "--dir", k.new).finish(ui.ExitDone, "complete"); number(t, e, "downloaded") != 0 {
 		t.Errorf("where it is: %v", e)
 	}
 	k.gone()
 	third := t.TempDir()
-	if e := k.start("get", k.s.torrent, "--dir", third).finish(exitDone, "complete"); number(t, e, "downloaded") < k.s.size {
+	if e := k.start("get", k.s.torrent, "--dir", third).finish(ui.ExitDone, "complete"); number(t, e, "downloaded") < k.s.size {
 		t.Errorf("where the old folder is gone: %v", e)
 	}
 	if dir := k.dir(); dir != k.old {

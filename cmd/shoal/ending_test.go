@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"shoal/internal/cli/ui"
 )
 
 // How commands end that take time, by each signal. A service that is told to end by SIGTERM or
@@ -88,9 +90,9 @@ func TestEndings(t *testing.T) {
 			}
 			r.signals <- sig
 			code, last := r.wait()
-			want, ends := exitInterrupted, last["event"] == "error" && last["code"] == "interrupted"
+			want, ends := ui.ExitInterrupted, last["event"] == "error" && last["code"] == "interrupted"
 			if c.service && sig != os.Interrupt {
-				want, ends = exitDone, last["event"] == "complete" || last["event"] == "stopped"
+				want, ends = ui.ExitDone, last["event"] == "complete" || last["event"] == "stopped"
 			}
 			if code != want || !ends {
 				t.Errorf("%v at %q: %v ends it with %d and %v, want %d", args, c.await, sig, code, last, want)
@@ -113,9 +115,9 @@ func TestCompleteOnce(t *testing.T) {
 		out := &signalling{at: "until Ctrl-C", to: signals}
 		var errs bytes.Buffer
 		code := run(t.Context(), append(args, "--no-dht", "--listen", "127.0.0.1:0"),
-			env{stdout: out, stderr: &errs, getenv: func(string) string { return "" }, signals: signals, now: time.Now})
+			ui.Env{Stdout: out, Stderr: &errs, Getenv: func(string) string { return "" }, Signals: signals, Now: time.Now})
 		text := out.String()
-		if code != exitDone || strings.Count(text, "complete: ") != 1 || strings.Count(text, "saved as") != 1 || !strings.Contains(text, "stopped") {
+		if code != ui.ExitDone || strings.Count(text, "complete: ") != 1 || strings.Count(text, "saved as") != 1 || !strings.Contains(text, "stopped") {
 			t.Errorf("%v: %d, %s%s", args, code, text, errs.String())
 		}
 	}
@@ -174,7 +176,7 @@ func TestFolderOfStateIsNamed(t *testing.T) {
 			{"forget", "abcdef"},
 		} {
 			_, stderr, code := command(t, append(args, more...)...)
-			if code != exitFailed || !strings.Contains(stderr, c.says) || !strings.Contains(stderr, "--state") {
+			if code != ui.ExitFailed || !strings.Contains(stderr, c.says) || !strings.Contains(stderr, "--state") {
 				t.Errorf("%+v: %v: %d, %s", c, args, code, stderr)
 			}
 		}
@@ -183,7 +185,7 @@ func TestFolderOfStateIsNamed(t *testing.T) {
 			{"verify", s.torrent, "--dir", s.dir}, {"get", s.torrent, "--dir", s.dir, "--no-dht", "--listen", "127.0.0.1:0"},
 		} {
 			_, stderr, code := command(t, append(args, more...)...)
-			if code != exitDone || strings.Count(stderr, c.says) != 1 {
+			if code != ui.ExitDone || strings.Count(stderr, c.says) != 1 {
 				t.Errorf("%+v: %v: %d, %s", c, args, code, stderr)
 			}
 		}
@@ -198,9 +200,9 @@ func TestSecondSignalEndsService(t *testing.T) {
 	signals <- syscall.SIGHUP
 	block := make(chan struct{})
 	ended := make(chan struct{})
-	code := runWith(t.Context(), []string{"seed"}, env{stdout: &out, stderr: &errs, getenv: os.Getenv, signals: signals, now: time.Now},
-		func(context.Context, []string, *output, env) error { defer close(ended); <-block; return nil })
-	if code != exitInterrupted {
+	code := runWith(t.Context(), []string{"seed"}, ui.Env{Stdout: &out, Stderr: &errs, Getenv: os.Getenv, Signals: signals, Now: time.Now},
+		func(context.Context, []string, *ui.Output, ui.Env) error { defer close(ended); <-block; return nil })
+	if code != ui.ExitInterrupted {
 		t.Errorf("%d, %s", code, errs.String())
 	}
 	close(block)

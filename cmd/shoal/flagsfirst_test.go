@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"shoal/internal/cli/ui"
 )
 
 // Flags before the name of a command are as those behind it.
 func TestFlagsFirst(t *testing.T) {
-	root := rootCommand(&output{}, env{stdout: &bytes.Buffer{}})
+	root := rootCommand(&ui.Output{}, ui.Env{Stdout: &bytes.Buffer{}})
 	for _, c := range []struct{ args, want string }{
 		{"--json get x", "get --json x"},
 		{"-q get x", "get -q x"},
@@ -31,7 +33,7 @@ func TestFlagsFirst(t *testing.T) {
 	}
 	t.Chdir(t.TempDir())
 	out, stderr, code := command(t, "--json", "get", "x.torrent")
-	if code != exitSource || !strings.Contains(out+stderr, `"event":"error"`) {
+	if code != ui.ExitSource || !strings.Contains(out+stderr, `"event":"error"`) {
 		t.Errorf("--json get: %d, %s%s", code, out, stderr)
 	}
 }

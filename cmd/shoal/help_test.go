@@ -5,11 +5,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"shoal/internal/cli/ui"
 )
 
 // Every example in the help texts is a command line that is taken, and every
@@ -35,12 +36,12 @@ func TestHelpExamples(t *testing.T) {
 			visit(sub)
 		}
 	}
-	visit(rootCommand(&output{}, env{}))
+	visit(rootCommand(&ui.Output{}, ui.Env{}))
 }
 
 // taken says what is wrong with the words of a command line, if anything is.
 func taken(words []string) error {
-	root := rootCommand(&output{}, env{})
+	root := rootCommand(&ui.Output{}, ui.Env{})
 	found, args, err := root.Find(words)
 	if err == nil {
 		err = found.ParseFlags(args)
@@ -97,52 +98,17 @@ func shellWords(line string) []string {
 	return words
 }
 
-// The table of exit codes is the same in the help, in docs/exit-codes.md and in
-// the source.
-func TestExitCodes(t *testing.T) {
-	doc, err := os.ReadFile("../../docs/exit-codes.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	documented := make(map[int]string)
-	for _, m := range regexp.MustCompile(`(?m)^\| (\d+) \| (.*) \|$`).FindAllStringSubmatch(string(doc), -1) {
-		n, _ := strconv.Atoi(m[1])
-		documented[n] = strings.ReplaceAll(m[2], "`", "")
-	}
-	helped := make(map[int]string)
-	last := -1
-	for line := range strings.Lines(exitCodesHelp) {
-		if m := regexp.MustCompile(`^ +(\d+)   (.*)\n$`).FindStringSubmatch(line); m != nil {
-			last, _ = strconv.Atoi(m[1])
-			helped[last] = m[2]
-		} else if rest, ok := strings.CutPrefix(line, "        "); ok && last >= 0 {
-			helped[last] += " " + strings.TrimSpace(rest)
-		}
-	}
-	for _, code := range []int{exitDone, exitFailed, exitUsage, exitSource, exitStalled, exitNoSpace, exitInterrupted} {
-		if documented[code] == "" || documented[code] != helped[code] {
-			t.Errorf("%d is %q in the document and %q in the help", code, documented[code], helped[code])
-		}
-		if code != exitDone && !strings.Contains(string(doc), "`"+codeNames[code]+"`") {
-			t.Errorf("the document lacks the word %q", codeNames[code])
-		}
-	}
-	if len(documented) != len(helped) || len(helped) != len(codeNames)+1 {
-		t.Errorf("%d codes in the document, %d in the help, %d in the source", len(documented), len(helped), len(codeNames)+1)
-	}
-}
-
 // The help of every command fits a terminal of 80 columns.
 func TestHelpWidth(t *testing.T) {
 	var visit func(cmd *cobra.Command)
 	visit = func(cmd *cobra.Command) {
 		words := strings.Fields(cmd.CommandPath())[1:]
 		stdout, _, code := command(t, append(words, "--help")...)
-		if code != exitDone || len(stdout) < 50 {
+		if code != ui.ExitDone || len(stdout) < 50 {
 			t.Errorf("%s: %d, %q", cmd.CommandPath(), code, stdout)
 		}
 		for line := range strings.Lines(stdout) {
-			if n := len([]rune(strings.TrimRight(line, "\n"))); n > helpWidth {
+			if n := len([]rune(strings.TrimRight(line, "\n"))); n > 80 {
 				t.Errorf("%s --help: %d columns: %s", cmd.CommandPath(), n, line)
 			}
 		}
@@ -150,7 +116,7 @@ func TestHelpWidth(t *testing.T) {
 			visit(c)
 		}
 	}
-	root := rootCommand(&output{}, env{})
+	root := rootCommand(&ui.Output{}, ui.Env{})
 	addCompletion(root)
 	visit(root)
 }

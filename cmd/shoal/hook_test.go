@@ -4,27 +4,11 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-	"time"
-)
 
-func TestSplitWords(t *testing.T) {
-	for text, want := range map[string][]string{
-		"a b": {"a", "b"}, ` a  'b c' "d e"f `: {"a", "b c", "d ef"}, `a\ b`: {"a b"}, `"a\"b" 'c\d'`: {`a"b`, `c\d`}, `""`: {""},
-		"$HOME `x` *": {"$HOME", "`x`", "*"}, `"x\y"`: {`x\y`}, "": nil, "\t\n": nil,
-	} {
-		if got, err := splitWords(text); err != nil || !slices.Equal(got, want) {
-			t.Errorf("%q: %q, %v; want %q", text, got, err, want)
-		}
-	}
-	for _, text := range []string{`'a`, `"a`, `a\`, `a '"`} {
-		if got, err := splitWords(text); err == nil {
-			t.Errorf("%q: %q", text, got)
-		}
-	}
-}
+	"shoal/internal/cli/ui"
+)
 
 // A program runs when a torrent is complete, without a shell and with the torrent in its
 // environment; how it ends is told, and changes nothing.
@@ -41,7 +25,7 @@ func TestOnComplete(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := start(t, "get", s.torrent, "--dir", dir, "--state", t.TempDir(), "--no-dht", "--listen", "127.0.0.1:0", "--on-complete", script+` '$(touch x); a'`)
-	done := r.finish(exitDone, "complete")
+	done := r.finish(ui.ExitDone, "complete")
 	e := r.await("on-complete", nil)
 	if number(t, e, "exit") != 3 || e["program"] != script {
 		t.Errorf("told %v", e)
@@ -53,8 +37,8 @@ func TestOnComplete(t *testing.T) {
 	if !strings.Contains(r.stderr.String(), "said\n") || !strings.Contains(r.stderr.String(), "ended with exit code 3") {
 		t.Errorf("stderr: %s", r.stderr.String())
 	}
-	start(t, "get", s.torrent, "--dir", dir, "--on-complete", "/nothing/of/that/name x").finish(exitUsage, "error")
-	start(t, "get", s.torrent, "--dir", dir, "--on-complete", "'").finish(exitUsage, "error")
+	start(t, "get", s.torrent, "--dir", dir, "--on-complete", "/nothing/of/that/name x").finish(ui.ExitUsage, "error")
+	start(t, "get", s.torrent, "--dir", dir, "--on-complete", "'").finish(ui.ExitUsage, "error")
 }
 
 // The file that is streamed is named behind a blank or a sign; a word alone is the torrent.
@@ -82,7 +66,7 @@ func TestStreamArgs(t *testing.T) {
 	}
 	for _, args := range [][]string{{"--stream", "two.bin"}, {"--stream=3"}, {"--stream", "TWO.*", "--ignore-case"}} {
 		stdout, stderr, code := command(t, append([]string{"get", s.torrent, "--dir", s.dir, "--state", t.TempDir(), "--no-dht", "--listen", "127.0.0.1:0"}, args...)...)
-		if code != exitDone || !bytes.Equal([]byte(stdout), want) {
+		if code != ui.ExitDone || !bytes.Equal([]byte(stdout), want) {
 			t.Errorf("%v: %d, %d bytes: %s", args, code, len(stdout), stderr)
 		}
 	}
@@ -94,11 +78,11 @@ func TestStopAfter(t *testing.T) {
 	quiet := []string{"--state", t.TempDir(), "--no-dht", "--listen", "127.0.0.1:0", "--stop-after", "10ms"}
 	for _, source := range []string{s.torrent, "magnet:?xt=urn:btih:0123456789abcdef0123456789abcdef01234567"} {
 		r := start(t, append([]string{"get", source, "--dir", t.TempDir()}, quiet...)...)
-		if e := r.finish(exitStalled, "error"); e["code"] != "stalled" || !strings.Contains(e["message"].(string), "no progress") {
+		if e := r.finish(ui.ExitStalled, "error"); e["code"] != "stalled" || !strings.Contains(e["message"].(string), "no progress") {
 			t.Errorf("%v", e)
 		}
 	}
-	start(t, append([]string{"get", s.torrent, "--dir", s.dir}, append(quiet, "--stop-after", "1w")...)...).finish(exitDone, "complete")
+	start(t, append([]string{"get", s.torrent, "--dir", s.dir}, append(quiet, "--stop-after", "1w")...)...).finish(ui.ExitDone, "complete")
 }
 
 // --wait also waits for a folder that is not there yet.
@@ -106,24 +90,6 @@ func TestWaitForFolder(t *testing.T) {
 	s := newShare(t)
 	volume := filepath.Join(t.TempDir(), "volume")
 	quiet := []string{"--state", t.TempDir(), "--no-dht", "--listen", "127.0.0.1:0", "--dir", filepath.Join(volume, "files")}
-	start(t, append([]string{"get", s.torrent}, quiet...)...).finish(exitFailed, "error")
-	start(t, append([]string{"get", s.torrent, "--wait", "10ms"}, quiet...)...).finish(exitFailed, "error")
-}
-
-// A line of a program that is too long becomes several, and no letter of it is lost.
-func TestLongNotes(t *testing.T) {
-	for _, n := range []int{1, longestNote - 1, longestNote, longestNote + 1, 3*longestNote + 7} {
-		for _, each := range []int{1, 1000, 1 << 20} {
-			var errs bytes.Buffer
-			w := &noteWriter{out: &output{errs: &errs, now: time.Now}}
-			text := strings.Repeat("abcdefghij", n/10+1)[:n] + "\nend"
-			for b := []byte(text); len(b) > 0; b = b[min(len(b), each):] {
-				w.Write(b[:min(len(b), each)])
-			}
-			w.end()
-			if got := strings.ReplaceAll(errs.String(), "\n", ""); got != strings.ReplaceAll(text, "\n", "") || !strings.HasSuffix(errs.String(), "\nend\n") {
-				t.Errorf("%d letters in parts of %d: %d came", n, each, len(got))
-			}
-		}
-	}
+	start(t, append([]string{"get", s.torrent}, quiet...)...).finish(ui.ExitFailed, "error")
+	start(t, append([]string{"get", s.torrent, "--wait", "10ms"}, quiet...)...).finish(ui.ExitFailed, "error")
 }

@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"shoal/internal/cli/ui"
 )
 
 // documented are the examples of docs/json.md, by command and event; those of the
@@ -185,7 +187,7 @@ func TestTrackers(t *testing.T) {
 	seeder, addr := seedFrom(t, s.dir, s.torrent, "--no-dht")
 	seed.Store(&addr)
 	dir := t.TempDir()
-	start(t, "get", s.torrent, "--dir", dir, "--no-dht", "--listen", "127.0.0.1:0").finish(exitDone, "complete")
+	start(t, "get", s.torrent, "--dir", dir, "--no-dht", "--listen", "127.0.0.1:0").finish(ui.ExitDone, "complete")
 	s.sameFiles(t, dir)
 	for _, event := range []string{"started", "completed", "stopped"} {
 		if _, ok := announced.Load(event); !ok {

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"shoal/internal/cli/ui"
 )
 
 // A file that lies where one of the torrent's goes is kept and told; --overwrite writes over it.
@@ -25,7 +27,7 @@ func TestGetKeepsFilesOfTheUser(t *testing.T) {
 			args = append(args, "--overwrite")
 		}
 		r := start(t, args...)
-		r.finish(exitDone, "complete")
+		r.finish(ui.ExitDone, "complete")
 		s.sameFiles(t, dir)
 		got, err := os.ReadFile(name + ".before-shoal")
 		if told := strings.Contains(r.text(), `"event":"kept"`); told == overwrite || overwrite != (err != nil) || !overwrite && !bytes.Equal(got, letter) {
@@ -48,15 +50,15 @@ func TestLinkedFiles(t *testing.T) {
 		}
 	}
 	link := filepath.Join(root, "link")
-	start(t, "get", s.torrent, "--dir", link, "--state", state, "--no-dht", "--listen", "127.0.0.1:0", "--peer", addr).finish(exitDone, "complete")
+	start(t, "get", s.torrent, "--dir", link, "--state", state, "--no-dht", "--listen", "127.0.0.1:0", "--peer", addr).finish(ui.ExitDone, "complete")
 	s.sameFiles(t, far)
-	start(t, "verify", s.torrent, "--dir", link, "--state", "none").finish(exitDone, "complete")
+	start(t, "verify", s.torrent, "--dir", link, "--state", "none").finish(ui.ExitDone, "complete")
 	_, second := seedFrom(t, link, s.torrent, "--no-dht", "--state", "none")
 	other := t.TempDir()
-	start(t, "get", s.torrent, "--dir", other, "--no-dht", "--listen", "127.0.0.1:0", "--peer", second).finish(exitDone, "complete")
+	start(t, "get", s.torrent, "--dir", other, "--no-dht", "--listen", "127.0.0.1:0", "--peer", second).finish(ui.ExitDone, "complete")
 	s.sameFiles(t, other)
 
-	start(t, "rename", s.torrent, "files", "renamed", "--dir", dir, "--state", state).finish(exitDone, "complete")
+	start(t, "rename", s.torrent, "files", "renamed", "--dir", dir, "--state", state).finish(ui.ExitDone, "complete")
 	if info, err := os.Lstat(filepath.Join(dir, "renamed")); err != nil || info.Mode()&os.ModeSymlink == 0 {
 		t.Errorf("the renamed folder: %v, %v", info, err)
 	}
@@ -65,10 +67,10 @@ func TestLinkedFiles(t *testing.T) {
 	}
 	s.sameFiles(t, far)
 	to := t.TempDir()
-	start(t, "move", s.torrent, to, "--dir", dir, "--state", state).finish(exitDone, "complete")
+	start(t, "move", s.torrent, to, "--dir", dir, "--state", state).finish(ui.ExitDone, "complete")
 	s.sameFiles(t, far)
 	if info, err := os.Lstat(filepath.Join(to, "renamed")); err != nil || info.Mode()&os.ModeSymlink == 0 {
 		t.Errorf("the moved folder: %v, %v", info, err)
 	}
-	start(t, "verify", s.torrent, "--dir", to, "--state", state).finish(exitDone, "complete")
+	start(t, "verify", s.torrent, "--dir", to, "--state", state).finish(ui.ExitDone, "complete")
 }

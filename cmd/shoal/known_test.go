@@ -6,6 +6,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"shoal/internal/cli/ui"
 )
 
 // ran lets shoal run fetch a share once, and returns the folder of state and of the files.
@@ -16,9 +18,9 @@ func ran(t *testing.T, s share) (state, dir string) {
 	r := start(t, "run", "--state", state, "--no-dht", "--listen", "127.0.0.1:0", s.torrent, "--dir", dir, "--peer", addr)
 	r.await("finished", nil)
 	r.signals <- syscall.SIGTERM
-	r.finish(exitDone, "complete")
+	r.finish(ui.ExitDone, "complete")
 	seeder.signals <- syscall.SIGTERM
-	seeder.finish(exitDone, "complete")
+	seeder.finish(ui.ExitDone, "complete")
 	return state, dir
 }
 
@@ -34,7 +36,7 @@ func goesOn(t *testing.T, state, dir string, s share) {
 	}
 	r.await("up", nil)
 	r.signals <- syscall.SIGTERM
-	if e := r.finish(exitDone, "complete"); number(t, e, "downloaded") != 0 {
+	if e := r.finish(ui.ExitDone, "complete"); number(t, e, "downloaded") != 0 {
 		t.Errorf("the end: %v", e)
 	}
 }
@@ -47,7 +49,7 @@ func TestMoveRemembered(t *testing.T) {
 	hash := start(t, "list", "--state", state).await("remembered", nil)["info_hash"].(string)
 	for i, name := range []string{s.torrent, hash, "magnet:?xt=urn:btih:" + hash, "files", strings.ToUpper(hash[:8])} {
 		to := t.TempDir()
-		e := start(t, "move", name, to, "--state", state).finish(exitDone, "complete")
+		e := start(t, "move", name, to, "--state", state).finish(ui.ExitDone, "complete")
 		if e["from"] != dir || e["to"] != to {
 			t.Errorf("%s: %v", name, e)
 		}
@@ -59,13 +61,13 @@ func TestMoveRemembered(t *testing.T) {
 	}
 	// With --dir, that is said; another copy elsewhere is another one.
 	to := t.TempDir()
-	start(t, "move", s.torrent, to, "--state", state, "--dir", dir).finish(exitDone, "complete")
+	start(t, "move", s.torrent, to, "--state", state, "--dir", dir).finish(ui.ExitDone, "complete")
 	goesOn(t, state, to, s)
 	other := t.TempDir()
 	if err := os.CopyFS(other, os.DirFS(to)); err != nil {
 		t.Fatal(err)
 	}
-	start(t, "move", s.torrent, t.TempDir(), "--state", state, "--dir", other).finish(exitDone, "complete")
+	start(t, "move", s.torrent, t.TempDir(), "--state", state, "--dir", other).finish(ui.ExitDone, "complete")
 	goesOn(t, state, to, s)
 }
 
@@ -76,13 +78,13 @@ func TestMoveWhileItRuns(t *testing.T) {
 	r := start(t, "run", "--state", state, "--no-dht", "--listen", "127.0.0.1:0")
 	r.await("up", nil)
 	for _, args := range [][]string{{"move", "files", t.TempDir()}, {"move", s.torrent, t.TempDir(), "--dir", dir}, {"rename", "files", "files", "others"}} {
-		e := start(t, append(args, "--state", state)...).finish(exitFailed, "error")
+		e := start(t, append(args, "--state", state)...).finish(ui.ExitFailed, "error")
 		if text := e["message"].(string) + e["hint"].(string); !strings.Contains(text, "stop that shoal run") || !strings.Contains(text, state) {
 			t.Errorf("%v: %v", args, e)
 		}
 	}
 	r.signals <- syscall.SIGTERM
-	r.finish(exitDone, "complete")
+	r.finish(ui.ExitDone, "complete")
 	goesOn(t, state, dir, s)
 }
 
@@ -95,14 +97,14 @@ func TestMovedByHand(t *testing.T) {
 	if err := os.Rename(filepath.Join(dir, "files"), filepath.Join(to, "files")); err != nil {
 		t.Fatal(err)
 	}
-	e := start(t, "move", "files", t.TempDir(), "--state", state).finish(exitFailed, "error")
+	e := start(t, "move", "files", t.TempDir(), "--state", state).finish(ui.ExitFailed, "error")
 	if !strings.Contains(e["hint"].(string), "moved by hand") {
 		t.Errorf("%v", e)
 	}
 	if e := start(t, "list", "--state", state).await("remembered", nil); e["dir"] != dir || e["stopped"] != false {
 		t.Errorf("listed: %v", e)
 	}
-	start(t, "move", "files", to, "--state", state).finish(exitDone, "complete")
+	start(t, "move", "files", to, "--state", state).finish(ui.ExitDone, "complete")
 	goesOn2(t, state, to)
 	s.sameFiles(t, to)
 }
@@ -119,7 +121,7 @@ func goesOn2(t *testing.T, state, dir string) {
 	}
 	r.await("up", nil)
 	r.signals <- syscall.SIGTERM
-	r.finish(exitDone, "complete")
+	r.finish(ui.ExitDone, "complete")
 }
 
 // A file that is renamed is known by its new name at the next run, also when no journal is
@@ -127,7 +129,7 @@ func goesOn2(t *testing.T, state, dir string) {
 func TestRenameRemembered(t *testing.T) {
 	s := newShare(t)
 	state, dir := ran(t, s)
-	start(t, "rename", "files", "files", "others", "--state", state).finish(exitDone, "complete")
+	start(t, "rename", "files", "files", "others", "--state", state).finish(ui.ExitDone, "complete")
 	goesOn(t, state, dir, s)
 	entries, _ := os.ReadDir(state)
 	for _, e := range entries {
@@ -144,40 +146,40 @@ func TestRenameRemembered(t *testing.T) {
 func TestReceivedBefore(t *testing.T) {
 	s := newShare(t)
 	state, dir := filepath.Join(t.TempDir(), "state"), t.TempDir()
-	hash := start(t, "show", s.torrent).finish(exitDone, "complete")["info_hash"].(string)
+	hash := start(t, "show", s.torrent).finish(ui.ExitDone, "complete")["info_hash"].(string)
 	link := "magnet:?xt=urn:btih:" + hash
 	for _, args := range [][]string{{"verify", hash}, {"move", link, dir}, {"rename", hash, "files", "b"}} {
-		e := start(t, append(args, "--state", state)...).finish(exitSource, "error")
+		e := start(t, append(args, "--state", state)...).finish(ui.ExitSource, "error")
 		if !strings.Contains(e["message"].(string), "not received yet") {
 			t.Errorf("%v: %v", args, e)
 		}
 	}
 	seeder, addr := seedFrom(t, s.dir, s.torrent, "--no-dht")
-	start(t, "get", link, "--dir", dir, "--state", state, "--no-dht", "--listen", "127.0.0.1:0", "--peer", addr).finish(exitDone, "complete")
+	start(t, "get", link, "--dir", dir, "--state", state, "--no-dht", "--listen", "127.0.0.1:0", "--peer", addr).finish(ui.ExitDone, "complete")
 	seeder.signals <- syscall.SIGTERM
-	seeder.finish(exitDone, "complete")
+	seeder.finish(ui.ExitDone, "complete")
 
 	// From here on nobody has it but we.
-	start(t, "verify", hash, "--dir", dir, "--state", state).finish(exitDone, "complete")
-	start(t, "get", strings.ToUpper(hash), "--dir", dir, "--state", state, "--no-dht", "--listen", "127.0.0.1:0").finish(exitDone, "complete")
+	start(t, "verify", hash, "--dir", dir, "--state", state).finish(ui.ExitDone, "complete")
+	start(t, "get", strings.ToUpper(hash), "--dir", dir, "--state", state, "--no-dht", "--listen", "127.0.0.1:0").finish(ui.ExitDone, "complete")
 	to := t.TempDir()
-	start(t, "move", link, to, "--dir", dir, "--state", state).finish(exitDone, "complete")
-	start(t, "rename", hash, "files", "others", "--dir", to, "--state", state).finish(exitDone, "complete")
-	start(t, "verify", link, "--dir", to, "--state", state).finish(exitDone, "complete")
-	if e := start(t, "show", hash, "--state", state).finish(exitDone, "complete"); len(e["files"].([]any)) == 0 {
+	start(t, "move", link, to, "--dir", dir, "--state", state).finish(ui.ExitDone, "complete")
+	start(t, "rename", hash, "files", "others", "--dir", to, "--state", state).finish(ui.ExitDone, "complete")
+	start(t, "verify", link, "--dir", to, "--state", state).finish(ui.ExitDone, "complete")
+	if e := start(t, "show", hash, "--state", state).finish(ui.ExitDone, "complete"); len(e["files"].([]any)) == 0 {
 		t.Errorf("show: %v", e)
 	}
 	r := start(t, "seed", hash, "--dir", to, "--state", state, "--no-dht", "--listen", "127.0.0.1:0")
 	r.await("up", nil)
 	r.signals <- syscall.SIGTERM
-	r.finish(exitDone, "complete")
-	start(t, "get", hash, "--metadata-only", "-o", filepath.Join(to, "x.torrent"), "--state", state, "--no-dht", "--listen", "127.0.0.1:0").finish(exitDone, "complete")
-	start(t, "verify", filepath.Join(to, "x.torrent"), "--dir", to, "--state", state).finish(exitDone, "complete")
+	r.finish(ui.ExitDone, "complete")
+	start(t, "get", hash, "--metadata-only", "-o", filepath.Join(to, "x.torrent"), "--state", state, "--no-dht", "--listen", "127.0.0.1:0").finish(ui.ExitDone, "complete")
+	start(t, "verify", filepath.Join(to, "x.torrent"), "--dir", to, "--state", state).finish(ui.ExitDone, "complete")
 
 	// Damage counts as nothing.
 	if err := os.WriteFile(filepath.Join(state, "metadata", hash+".torrent"), []byte("d4:info3:abce"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	start(t, "verify", hash, "--dir", to, "--state", state).finish(exitSource, "error")
-	start(t, "verify", hash, "--dir", to, "--state", "none").finish(exitSource, "error")
+	start(t, "verify", hash, "--dir", to, "--state", state).finish(ui.ExitSource, "error")
+	start(t, "verify", hash, "--dir", to, "--state", "none").finish(ui.ExitSource, "error")
 }

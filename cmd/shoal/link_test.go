@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"shoal/internal/cli/ui"
 	"shoal/metainfo"
 )
 
@@ -40,12 +41,12 @@ func TestSources(t *testing.T) {
 	s.sameFiles(t, second)
 	from := r.await("listening", nil)["addr"].(string)
 	third := t.TempDir()
-	start(t, append([]string{"get", m.InfoHash.String(), "--dir", third, "--peer", from}, alone...)...).finish(exitDone, "complete")
+	start(t, append([]string{"get", m.InfoHash.String(), "--dir", third, "--peer", from}, alone...)...).finish(ui.ExitDone, "complete")
 	s.sameFiles(t, third)
 
 	// The .torrent file alone; an existing one that is another is not written over.
 	file := filepath.Join(t.TempDir(), "new.torrent")
-	e := start(t, append([]string{"get", link, "--metadata-only", "-o", file}, alone...)...).finish(exitDone, "complete")
+	e := start(t, append([]string{"get", link, "--metadata-only", "-o", file}, alone...)...).finish(ui.ExitDone, "complete")
 	if got, err := os.ReadFile(file); err != nil || e["path"] != file {
 		t.Errorf("%v, %v", e, err)
 	} else if again, err := metainfo.Parse(got); err != nil || again.InfoHash != m.InfoHash {
@@ -54,7 +55,7 @@ func TestSources(t *testing.T) {
 	if err := os.WriteFile(file, []byte("mine"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	start(t, append([]string{"get", s.torrent, "--metadata-only", "-o", file}, alone...)...).finish(exitFailed, "error")
+	start(t, append([]string{"get", s.torrent, "--metadata-only", "-o", file}, alone...)...).finish(ui.ExitFailed, "error")
 
 	// A seed that has its metadata from another one.
 	seed := start(t, append([]string{"seed", link, "--dir", third}, alone...)...)
@@ -62,7 +63,7 @@ func TestSources(t *testing.T) {
 		t.Errorf("up with %v", e)
 	}
 	seed.signals <- syscall.SIGTERM
-	seed.finish(exitDone, "complete")
+	seed.finish(ui.ExitDone, "complete")
 
 	// By a URL.
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -74,16 +75,16 @@ func TestSources(t *testing.T) {
 	}))
 	defer server.Close()
 	fourth := t.TempDir()
-	start(t, append([]string{"get", server.URL + "/a.torrent", "--dir", fourth, "--peer", from}, alone...)...).finish(exitDone, "complete")
+	start(t, append([]string{"get", server.URL + "/a.torrent", "--dir", fourth, "--peer", from}, alone...)...).finish(ui.ExitDone, "complete")
 	s.sameFiles(t, fourth)
-	start(t, append([]string{"get", server.URL + "/b.torrent"}, alone...)...).finish(exitSource, "error")
+	start(t, append([]string{"get", server.URL + "/b.torrent"}, alone...)...).finish(ui.ExitSource, "error")
 
 	// Nobody is there: Ctrl-C ends the wait, and says what may help.
 	r2 := start(t, append([]string{"get", "magnet:?xt=urn:btih:" + strings.Repeat("ab", 20), "--dir", fourth}, alone...)...)
 	r2.await("looking", nil)
 	r2.signals <- os.Interrupt
-	r2.finish(exitInterrupted, "error")
+	r2.finish(ui.ExitInterrupted, "error")
 
 	r.signals <- os.Interrupt
-	r.finish(exitInterrupted, "error")
+	r.finish(ui.ExitInterrupted, "error")
 }

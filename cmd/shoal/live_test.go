@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"shoal/internal/cli/ui"
 )
 
 // These tests run real commands, with the real engine, on loopback sockets.
@@ -40,8 +42,8 @@ func start(t *testing.T, args ...string) *running {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // a test that hangs tells what it saw
 	go func() {
 		defer close(r.done)
-		r.code = run(ctx, append(args, "--json"), env{
-			stdout: r, stderr: &r.stderr, getenv: func(string) string { return "" }, signals: r.signals, now: time.Now,
+		r.code = run(ctx, append(args, "--json"), ui.Env{
+			Stdout: r, Stderr: &r.stderr, Getenv: func(string) string { return "" }, Signals: r.signals, Now: time.Now,
 		})
 	}()
 	t.Cleanup(func() {
@@ -163,7 +165,7 @@ func newShare(t *testing.T, flags ...string) share {
 	}
 	s.torrent = filepath.Join(s.dir, "files.torrent")
 	args := append([]string{"create", filepath.Join(s.dir, "files"), "-o", s.torrent, "--piece-length", "16KiB"}, flags...)
-	start(t, args...).finish(exitDone, "complete")
+	start(t, args...).finish(ui.ExitDone, "complete")
 	return s
 }
 
@@ -232,21 +234,21 @@ func TestGet(t *testing.T) {
 	}
 
 	seeder.signals <- syscall.SIGTERM // a service that is ended
-	if n := number(t, seeder.finish(exitDone, "complete"), "uploaded"); n < s.size {
+	if n := number(t, seeder.finish(ui.ExitDone, "complete"), "uploaded"); n < s.size {
 		t.Errorf("the seed says it sent %d bytes", n)
 	}
 
 	third := t.TempDir()
 	addr = r.await("listening", nil)["addr"].(string)
-	start(t, "get", s.torrent, "--dir", third, "--peer", addr, "--no-dht", "--listen", "127.0.0.1:0").finish(exitDone, "complete")
+	start(t, "get", s.torrent, "--dir", third, "--peer", addr, "--no-dht", "--listen", "127.0.0.1:0").finish(ui.ExitDone, "complete")
 	s.sameFiles(t, third)
 
 	r.signals <- os.Interrupt
-	r.finish(exitInterrupted, "error")
+	r.finish(ui.ExitInterrupted, "error")
 	checkTrace(t, trace)
 
 	// The same command finds everything there, and asks for nothing.
-	again := start(t, "get", s.torrent, "--dir", third, "--no-dht", "--listen", "127.0.0.1:0").finish(exitDone, "complete")
+	again := start(t, "get", s.torrent, "--dir", third, "--no-dht", "--listen", "127.0.0.1:0").finish(ui.ExitDone, "complete")
 	if n := number(t, again, "downloaded"); n != 0 {
 		t.Errorf("downloaded %d bytes that were there", n)
 	}
@@ -279,11 +281,11 @@ func TestGetMakesItsFolder(t *testing.T) {
 	s := newShare(t)
 	_, addr := seedFrom(t, s.dir, s.torrent, "--no-dht")
 	fresh := filepath.Join(t.TempDir(), "new")
-	start(t, "get", s.torrent, "--dir", fresh, "--peer", addr, "--no-dht", "--listen", "127.0.0.1:0").finish(exitDone, "complete")
+	start(t, "get", s.torrent, "--dir", fresh, "--peer", addr, "--no-dht", "--listen", "127.0.0.1:0").finish(ui.ExitDone, "complete")
 	s.sameFiles(t, fresh)
 
 	volume := filepath.Join(t.TempDir(), "volume")
-	start(t, "get", s.torrent, "--dir", filepath.Join(volume, "new"), "--no-dht", "--listen", "127.0.0.1:0").finish(exitFailed, "error")
+	start(t, "get", s.torrent, "--dir", filepath.Join(volume, "new"), "--no-dht", "--listen", "127.0.0.1:0").finish(ui.ExitFailed, "error")
 	if _, err := os.Stat(volume); !os.IsNotExist(err) {
 		t.Errorf("the folder above was made: %v", err)
 	}
@@ -308,13 +310,13 @@ func TestResume(t *testing.T) {
 	r := start(t, append(get, addr)...)
 	r.await("progress", func(e map[string]any) bool { return number(t, e, "verified") == have })
 	r.signals <- os.Interrupt
-	if e := r.finish(exitInterrupted, "error"); e["code"] != "interrupted" || !strings.Contains(e["hint"].(string), "the same command goes on") {
+	if e := r.finish(ui.ExitInterrupted, "error"); e["code"] != "interrupted" || !strings.Contains(e["hint"].(string), "the same command goes on") {
 		t.Errorf("the last word was %v", e)
 	}
 
 	_, addr = seedFrom(t, s.dir, s.torrent, "--no-dht")
 	r = start(t, append(get, addr)...)
-	done := r.finish(exitDone, "complete")
+	done := r.finish(ui.ExitDone, "complete")
 	if n := number(t, r.await("checked", nil), "verified_bytes"); n != have {
 		t.Errorf("found %d bytes of the %d that were verified", n, have)
 	}
@@ -352,10 +354,10 @@ func TestBadSeed(t *testing.T) {
 		t.Errorf("banned %v, not %v", e["peer"], addr)
 	}
 	r.signals <- os.Interrupt
-	r.finish(exitInterrupted, "error")
+	r.finish(ui.ExitInterrupted, "error")
 
 	start(t, "get", s.torrent, "--dir", dir, "--no-dht", "--listen", "127.0.0.1:0", "--peer", addr, "--peer", good).
-		finish(exitDone, "complete")
+		finish(ui.ExitDone, "complete")
 	s.sameFiles(t, dir)
 }
 
@@ -370,7 +372,7 @@ func TestDamageIsNotServed(t *testing.T) {
 	seed.await("files", func(e map[string]any) bool { return strings.Contains(e["text"].(string), "one.bin") })
 	r.await("progress", func(e map[string]any) bool { return e["have"] == e["pieces"].(float64)-1 })
 	r.signals <- os.Interrupt
-	r.finish(exitInterrupted, "error")
+	r.finish(ui.ExitInterrupted, "error")
 	if text := r.text(); strings.Contains(text, "piece-failed") {
 		t.Errorf("a bad piece was served:\n%s", text)
 	}
@@ -385,7 +387,7 @@ func TestSeedFolder(t *testing.T) {
 	copyFile(t, b.torrent, filepath.Join(torrents, "not a torrent.txt"))
 	files(t, []string{"write", filepath.Join(torrents, "noise.torrent"), "100"})
 	files(t, []string{"write", filepath.Join(lost, "lost.bin"), "50000"})
-	start(t, "create", filepath.Join(lost, "lost.bin"), "-o", filepath.Join(torrents, "lost.torrent")).finish(exitDone, "complete")
+	start(t, "create", filepath.Join(lost, "lost.bin"), "-o", filepath.Join(torrents, "lost.torrent")).finish(ui.ExitDone, "complete")
 
 	r, _ := seedFrom(t, a.dir, torrents, "--no-dht")
 	if up := r.await("up", nil); up["torrents"] != 2.0 || up["complete"] != 1.0 || up["partial"] != 0.0 {
@@ -395,16 +397,16 @@ func TestSeedFolder(t *testing.T) {
 		r.await("warning", func(e map[string]any) bool { return strings.Contains(e["message"].(string), about) })
 	}
 	r.signals <- os.Interrupt
-	r.finish(exitInterrupted, "error")
+	r.finish(ui.ExitInterrupted, "error")
 
 	// Nothing at all to share.
 	last := start(t, "seed", filepath.Join(torrents, "lost.torrent"), "--dir", a.dir, "--no-dht", "--listen", "127.0.0.1:0").
-		finish(exitFailed, "error")
+		finish(ui.ExitFailed, "error")
 	if !strings.Contains(last["message"].(string), "none of its pieces is in") {
 		t.Errorf("said %v", last)
 	}
 	start(t, "seed", a.dir, "--no-dht", "--listen", "127.0.0.1:0", "--dir", a.dir).await("up", nil)
-	start(t, "seed", lost, "--no-dht", "--listen", "127.0.0.1:0").finish(exitSource, "error")
+	start(t, "seed", lost, "--no-dht", "--listen", "127.0.0.1:0").finish(ui.ExitSource, "error")
 }
 
 func copyFile(t *testing.T, from, to string) {
@@ -422,7 +424,7 @@ func copyFile(t *testing.T, from, to string) {
 func TestPortTaken(t *testing.T) {
 	s := newShare(t)
 	_, addr := seedFrom(t, s.dir, s.torrent, "--no-dht")
-	e := start(t, "get", s.torrent, "--dir", t.TempDir(), "--no-dht", "--listen", addr).finish(exitFailed, "error")
+	e := start(t, "get", s.torrent, "--dir", t.TempDir(), "--no-dht", "--listen", addr).finish(ui.ExitFailed, "error")
 	if !strings.Contains(e["hint"].(string), "--listen") || !strings.Contains(e["message"].(string), addr) {
 		t.Errorf("said %v", e)
 	}
@@ -431,7 +433,7 @@ func TestPortTaken(t *testing.T) {
 // The lab shows a swarm at work, and what it leaves is its summary.
 func TestLab(t *testing.T) {
 	r := start(t, "lab", "--keep", t.TempDir())
-	r.finish(exitDone, "complete")
+	r.finish(ui.ExitDone, "complete")
 	r.await("message", func(e map[string]any) bool { return e["from"] == "A" && e["to"] == "B" && e["why"] != nil })
 	r.await("summary", func(e map[string]any) bool { return e["files_match"] == true && e["rarest_first"] == true })
 }
@@ -448,17 +450,17 @@ func TestDHT(t *testing.T) {
 	start(t, "get", s.torrent, "--dir", dir, "--listen", "127.0.0.1:0", "--seed").await("complete", nil)
 	s.sameFiles(t, dir)
 
-	e := start(t, "dht", "ping", node, "--listen", "127.0.0.1:0").finish(exitDone, "complete")
+	e := start(t, "dht", "ping", node, "--listen", "127.0.0.1:0").finish(ui.ExitDone, "complete")
 	if e["addr"] != node || len(e["id"].(string)) != 40 {
 		t.Errorf("ping gave %v", e)
 	}
 	r := start(t, "dht", "find-node", e["id"].(string), "--dht-node", node, "--listen", "127.0.0.1:0")
-	r.finish(exitDone, "complete")
+	r.finish(ui.ExitDone, "complete")
 	if n := r.await("node", nil); n["id"] != e["id"] || n["addr"] != node {
 		t.Errorf("the closest node is %v", n)
 	}
-	hash := start(t, "show", s.torrent).finish(exitDone, "complete")["info_hash"].(string)
+	hash := start(t, "show", s.torrent).finish(ui.ExitDone, "complete")["info_hash"].(string)
 	r = start(t, "dht", "get-peers", hash, "--dht-node", node, "--listen", "127.0.0.1:0")
-	r.finish(exitDone, "complete")
+	r.finish(ui.ExitDone, "complete")
 	r.await("peer", func(e map[string]any) bool { return e["addr"] == addr })
 }

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"shoal/internal/cli/ui"
 )
 
 // What is said goes to the log with time and level, without passkeys; -q says nothing else,
@@ -15,7 +17,7 @@ func TestLog(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "log")
 	get := []string{"get", s.torrent, "--dir", s.dir, "--state", t.TempDir(), "--no-dht", "--listen", "127.0.0.1:0", "--log", log}
 	stdout, stderr, code := command(t, append(get, "-q")...)
-	if code != exitDone || stdout != "" || !strings.Contains(stderr, "no way to find peers") {
+	if code != ui.ExitDone || stdout != "" || !strings.Contains(stderr, "no way to find peers") {
 		t.Errorf("-q: %d, %q, %q", code, stdout, stderr)
 	}
 	b, err := os.ReadFile(log)
@@ -36,19 +38,19 @@ func TestLog(t *testing.T) {
 		t.Errorf("-v: %s\n%s", stderr, b)
 	}
 	// What went wrong is in it, too, and with --json it is the same.
-	if _, _, code := command(t, "get", filepath.Join(s.dir, "nothing.torrent"), "--log", log, "--json"); code != exitSource {
+	if _, _, code := command(t, "get", filepath.Join(s.dir, "nothing.torrent"), "--log", log, "--json"); code != ui.ExitSource {
 		t.Errorf("exit code %d", code)
 	}
 	if b, _ = os.ReadFile(log); !strings.Contains(string(b), "ERROR shoal: ") {
 		t.Errorf("the log:\n%s", b)
 	}
 	for _, args := range [][]string{{"list", "-q", "-v"}, {"list", "--log", t.TempDir()}} {
-		if _, _, code := command(t, args...); code == exitDone {
+		if _, _, code := command(t, args...); code == ui.ExitDone {
 			t.Errorf("%v is taken", args)
 		}
 	}
 	a, _, _ := command(t, "version")
-	if v, _, code := command(t, "--version"); code != exitDone || v != a {
+	if v, _, code := command(t, "--version"); code != ui.ExitDone || v != a {
 		t.Errorf("--version: %d, %q", code, v)
 	}
 }

@@ -1,16 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
-	"time"
 
-	"shoal"
+	"shoal/internal/cli/ui"
 )
 
 // While metadata is looked for, a program hears what the tracker says, and that the torrent
@@ -50,7 +48,7 @@ func TestLookingTellsTrackers(t *testing.T) {
 					return false
 				})
 				r.signals <- os.Interrupt
-				r.finish(exitInterrupted, "error")
+				r.finish(ui.ExitInterrupted, "error")
 			}
 		})
 	}
@@ -58,41 +56,4 @@ func TestLookingTellsTrackers(t *testing.T) {
 
 func bencoded(text string) func(rw http.ResponseWriter, r *http.Request) {
 	return func(rw http.ResponseWriter, r *http.Request) { io.WriteString(rw, text) }
-}
-
-// Into a file or pipe the tracker's words come when it says them, once, and every ten seconds
-// all that is waited for; events come when something changes.
-func TestLookingLines(t *testing.T) {
-	now := time.Unix(1e9, 0)
-	play := func(json bool) string {
-		var text bytes.Buffer
-		out := &output{json: json, now: func() time.Time { return now }, out: &text, errs: io.Discard}
-		l := seeker{out: out, began: now}
-		l.folds.now, l.folds.say = out.now, func(line string) { out.say("%s", line) }
-		failing := shoal.TrackerStats{URL: "http://tracker.example/announce?passkey=0123456789abcdef0123456789abcdef", State: "failing", Err: "go away"}
-		st := shoal.MagnetStats{Waiting: []shoal.Cause{{Kind: shoal.CauseMetadata}, {Kind: shoal.CauseNoPeers}}}
-		for i := range 13 {
-			if i == 2 {
-				st.Trackers = append(st.Trackers, failing)
-				st.Waiting = append(st.Waiting, shoal.Cause{Kind: shoal.CauseTracker, URL: failing.URL, Err: failing.Err, Next: now.Add(time.Minute)})
-			}
-			l.look("ab", "name", st)
-			now = now.Add(time.Second)
-		}
-		l.folds.flush(true)
-		return text.String()
-	}
-	got, want := play(false), `tracker http://tracker.example/announce?passkey=***: go away
-still looking for the metadata: 0 peers connected, 0 addresses known; tracker tracker.example: go away; asked again in 52s
-`
-	if got != want {
-		t.Errorf("it says\n%s\nwant\n%s", got, want)
-	}
-	got = play(true)
-	if n := strings.Count(got, `"event":"looking"`); n != 3 {
-		t.Errorf("%d events, want one at first, at the change and ten seconds later:\n%s", n, got)
-	}
-	if n := strings.Count(got, `"event":"tracker"`); n != 1 {
-		t.Errorf("%d events of the tracker:\n%s", n, got)
-	}
 }

@@ -1,9 +1,9 @@
 // Command shoal gets torrents from other people's clients and shares them, makes
 // and checks .torrent files, asks the DHT, and shows a whole swarm at work.
 //
-// The commands parse flags, call package shoal and say what happens; what is
-// decided about peers, pieces and nodes is decided there. Every command can
-// speak to a person at a terminal, to a file, or (--json) to a program.
+// This folder joins the commands, which lie in internal/cli by subject: they parse flags, call
+// package shoal, as any program does that embeds it, and print what happens (decision 0185).
+// Every command writes for a person at a terminal, for a file, or with --json for a program.
 package main
 
 import (
@@ -12,6 +12,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"shoal/internal/cli/ui"
 )
 
 func main() {
@@ -21,7 +23,7 @@ func main() {
 		stop = append(stop, syscall.SIGHUP)
 	}
 	signal.Notify(signals, stop...)
-	os.Exit(run(context.Background(), os.Args[1:], env{
-		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, signals: signals, signalsApart: 200 * time.Millisecond, now: time.Now,
+	os.Exit(run(context.Background(), os.Args[1:], ui.Env{
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Signals: signals, SignalsApart: 200 * time.Millisecond, Now: time.Now,
 	}))
 }

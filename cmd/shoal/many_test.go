@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"shoal"
+	"shoal/internal/cli/ui"
 )
 
 // With --delete-files forget removes what is the torrent's, and names what stays.
@@ -21,9 +22,9 @@ func TestForgetDeletesFiles(t *testing.T) {
 	r := start(t, "run", "--state", state, "--no-dht", "--listen", "127.0.0.1:0", s.torrent, "--dir", dir, "--peer", addr)
 	r.await("finished", nil)
 	r.signals <- syscall.SIGTERM
-	r.finish(exitDone, "complete")
+	r.finish(ui.ExitDone, "complete")
 	seeder.signals <- syscall.SIGTERM
-	seeder.finish(exitDone, "complete")
+	seeder.finish(ui.ExitDone, "complete")
 	first := ""
 	if err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
 		if err == nil && first == "" && d.Type().IsRegular() {
@@ -43,11 +44,11 @@ func TestForgetDeletesFiles(t *testing.T) {
 	if e := r.await("forgotten", nil); number(t, e, "removed") < 1 {
 		t.Errorf("forgotten: %v", e)
 	}
-	r.finish(exitDone, "complete")
+	r.finish(ui.ExitDone, "complete")
 	if _, err := os.Stat(first); err != nil {
 		t.Error(err)
 	}
-	start(t, "list", "--state", state).finish(exitDone, "complete")
+	start(t, "list", "--state", state).finish(ui.ExitDone, "complete")
 }
 
 // What run fetches it goes on with at the next run, without a word and without hashing;
@@ -58,7 +59,7 @@ func TestRun(t *testing.T) {
 	state, dir := filepath.Join(t.TempDir(), "state"), filepath.Join(t.TempDir(), "downloads")
 	again := []string{"run", "--state", state, "--no-dht", "--listen", "127.0.0.1:0"}
 
-	start(t, again...).finish(exitFailed, "error") // there is nothing yet
+	start(t, again...).finish(ui.ExitFailed, "error") // there is nothing yet
 
 	r := start(t, append(again, s.torrent, "--dir", dir, "--peer", addr)...)
 	if up := r.await("up", nil); number(t, up, "torrents") != 1 || number(t, up, "complete") != 0 {
@@ -70,7 +71,7 @@ func TestRun(t *testing.T) {
 	}
 	s.sameFiles(t, dir)
 	r.signals <- syscall.SIGTERM
-	if e := r.finish(exitDone, "complete"); number(t, e, "downloaded") != s.size || number(t, e, "torrents") != 1 {
+	if e := r.finish(ui.ExitDone, "complete"); number(t, e, "downloaded") != s.size || number(t, e, "torrents") != 1 {
 		t.Errorf("the end: %v", e)
 	}
 	r.await("peer-left", nil)
@@ -89,7 +90,7 @@ func TestRun(t *testing.T) {
 		t.Errorf("up: %v", up)
 	}
 	for _, args := range [][]string{again, {"forget", hash, "--state", state}} {
-		e := start(t, args...).finish(exitFailed, "error")
+		e := start(t, args...).finish(ui.ExitFailed, "error")
 		if text := e["message"].(string) + e["hint"].(string); !strings.Contains(text, state) || !strings.Contains(text, "stop that shoal run") {
 			t.Errorf("%v while it runs: %v", args, e)
 		}
@@ -98,27 +99,27 @@ func TestRun(t *testing.T) {
 		t.Errorf("listed while it runs: %v", e)
 	}
 	r.signals <- os.Interrupt
-	r.finish(exitInterrupted, "error")
+	r.finish(ui.ExitInterrupted, "error")
 
 	// A leecher is served by what was remembered, from a run that names it once more.
 	r = start(t, append(again, s.torrent, "--dir", t.TempDir())...)
 	from := r.await("up", nil)["addr"].(string)
-	start(t, "get", s.torrent, "--dir", t.TempDir(), "--peer", from, "--no-dht", "--listen", "127.0.0.1:0").finish(exitDone, "complete")
+	start(t, "get", s.torrent, "--dir", t.TempDir(), "--peer", from, "--no-dht", "--listen", "127.0.0.1:0").finish(ui.ExitDone, "complete")
 	r.signals <- syscall.SIGTERM
-	r.finish(exitDone, "complete")
+	r.finish(ui.ExitDone, "complete")
 
-	start(t, "forget", hash[:5], "--state", state).finish(exitSource, "error")
-	start(t, "forget", hash[:6], "nothing", "--state", state).finish(exitSource, "error")
-	if e := start(t, "forget", strings.ToUpper(hash[:6]), "files", "--state", state).finish(exitDone, "complete"); number(t, e, "torrents") != 2 {
+	start(t, "forget", hash[:5], "--state", state).finish(ui.ExitSource, "error")
+	start(t, "forget", hash[:6], "nothing", "--state", state).finish(ui.ExitSource, "error")
+	if e := start(t, "forget", strings.ToUpper(hash[:6]), "files", "--state", state).finish(ui.ExitDone, "complete"); number(t, e, "torrents") != 2 {
 		t.Errorf("forgotten: %v", e)
 	}
-	start(t, "list", "--state", state).finish(exitDone, "complete")
+	start(t, "list", "--state", state).finish(ui.ExitDone, "complete")
 	s.sameFiles(t, dir)
-	start(t, again...).finish(exitFailed, "error")
-	start(t, "run", "--state", "none", s.torrent).finish(exitUsage, "error")
+	start(t, again...).finish(ui.ExitFailed, "error")
+	start(t, "run", "--state", "none", s.torrent).finish(ui.ExitUsage, "error")
 
 	seeder.signals <- syscall.SIGTERM
-	seeder.finish(exitDone, "complete")
+	seeder.finish(ui.ExitDone, "complete")
 }
 
 // An entry that is gone is told by run and list, and the others run.
@@ -126,13 +127,13 @@ func TestRunTellsProblems(t *testing.T) {
 	one := newShare(t)
 	other := filepath.Join(one.dir, "other.torrent")
 	files(t, []string{"write", filepath.Join(one.dir, "other"), "40000"})
-	start(t, "create", filepath.Join(one.dir, "other"), "-o", other).finish(exitDone, "complete")
+	start(t, "create", filepath.Join(one.dir, "other"), "-o", other).finish(ui.ExitDone, "complete")
 	state := t.TempDir()
 	again := []string{"run", "--state", state, "--no-dht", "--listen", "127.0.0.1:0"}
 	r := start(t, append(again, one.torrent, other, "--dir", one.dir)...)
 	r.await("up", nil)
 	r.signals <- syscall.SIGTERM
-	r.finish(exitDone, "complete")
+	r.finish(ui.ExitDone, "complete")
 	hash := start(t, "list", "--state", state).await("remembered", func(e map[string]any) bool { return e["name"] == "other" })["info_hash"].(string)
 	if err := os.Remove(filepath.Join(state, "torrents", hash+".entry")); err != nil {
 		t.Fatal(err)
@@ -153,7 +154,7 @@ func TestRunTellsProblems(t *testing.T) {
 		t.Errorf("up: %v", up)
 	}
 	r.signals <- syscall.SIGTERM
-	r.finish(exitDone, "complete")
+	r.finish(ui.ExitDone, "complete")
 }
 
 // What list prints for people can be cut at its tabs, whatever a torrent calls itself.
@@ -178,7 +179,7 @@ func TestListLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, _, code := command(t, "list", "--state", state)
-	if code != exitDone || !strings.HasPrefix(out, "stopped ") || !strings.HasSuffix(out, "  a b c  "+tor.InfoHash()+"\n") {
+	if code != ui.ExitDone || !strings.HasPrefix(out, "stopped ") || !strings.HasSuffix(out, "  a b c  "+tor.InfoHash()+"\n") {
 		t.Errorf("%d: %q", code, out)
 	}
 }

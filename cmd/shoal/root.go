@@ -12,13 +12,18 @@ import (
 	"golang.org/x/term"
 
 	"shoal"
+	"shoal/internal/cli/cmdline"
+	"shoal/internal/cli/library"
+	"shoal/internal/cli/network"
+	"shoal/internal/cli/transfer"
+	"shoal/internal/cli/ui"
 )
 
 // version is set when a release is linked: -ldflags "-X main.version=v1.2.3".
 var version string
 
-func rootCommand(out *output, e env) *cobra.Command {
-	var logs logFlags
+func rootCommand(out *ui.Output, e ui.Env) *cobra.Command {
+	var logs ui.LogFlags
 	root := &cobra.Command{
 		Use:   "shoal",
 		Short: "Get and share files with BitTorrent",
@@ -30,40 +35,40 @@ piece, and shares them in turn. A torrent needs no tracker: the DHT finds peers.
   shoal lab`,
 		SilenceErrors: true, // run tells them, in the form that is in use
 		SilenceUsage:  true,
-		Args:          func(cmd *cobra.Command, args []string) error { return unknownCommand(cmd, args) },
+		Args:          func(cmd *cobra.Command, args []string) error { return cmdline.UnknownCommand(cmd, args) },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			// Only now are the flags known for what they are, and not as values of others.
 			f := cmd.Flag("json")
-			out.service = isService(cmd)
-			out.json = f != nil && f.Value.String() == "true"
-			if f, ok := e.stdout.(*os.File); ok {
-				out.terminal = term.IsTerminal(int(f.Fd()))
+			out.Service = ui.IsService(cmd)
+			out.JSON = f != nil && f.Value.String() == "true"
+			if f, ok := e.Stdout.(*os.File); ok {
+				out.Terminal = term.IsTerminal(int(f.Fd()))
 			}
-			if !out.json {
-				out.screen = openScreen(e.stdout, e.getenv)
+			if !out.JSON {
+				out.Screen = ui.OpenScreen(e.Stdout, e.Getenv)
 			}
-			if err := useSettings(cmd, e); err != nil {
+			if err := cmdline.UseSettings(cmd, e); err != nil {
 				return err
 			}
-			return logs.open(out)
+			return logs.Open(out)
 		},
 		Run: func(cmd *cobra.Command, _ []string) { cmd.Help() },
 	}
 	root.PersistentFlags().String("config", "", "read the settings from this `FILE` (default: see shoal config)")
-	logs.add(root)
+	logs.Add(root)
 	root.Version = versionLine()
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.Flags().Bool("version", false, "print the version")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageErr(flagHint(cmd, err), "%w", inWords(err))
+		return ui.UsageError(cmdline.FlagHint(cmd, err), "%w", inWords(err))
 	})
 	root.AddCommand(
-		createCommand(out), showCommand(out), getCommand(out), seedCommand(out), runCommand(out), listCommand(out), forgetCommand(out), serveCommand(out), moveCommand(out), renameCommand(out),
-		verifyCommand(out), dhtCommand(out), scrapeCommand(out), announceCommand(out), trackerCommand(out), labCommand(out, e), configCommand(out, e), manCommand(out, e), versionCommand(e),
-		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitCodesHelp},
+		library.CreateCommand(out), library.ShowCommand(out), transfer.GetCommand(out), transfer.SeedCommand(out), transfer.RunCommand(out), library.ListCommand(out), library.ForgetCommand(out), transfer.ServeCommand(out), library.MoveCommand(out), library.RenameCommand(out),
+		library.VerifyCommand(out), network.DHTCommand(out), network.ScrapeCommand(out), network.AnnounceCommand(out), network.TrackerCommand(out), network.LabCommand(out, e), cmdline.ConfigCommand(out, e), cmdline.ManCommand(out, e), versionCommand(e),
+		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: ui.ExitCodesHelp},
 	)
-	root.SetHelpCommand(helpCommand())
-	groupHelp(root)
+	root.SetHelpCommand(cmdline.HelpCommand())
+	cmdline.GroupHelp(root)
 	return root
 }
 
@@ -76,13 +81,13 @@ func inWords(err error) error {
 	return err
 }
 
-func versionCommand(e env) *cobra.Command {
+func versionCommand(e ui.Env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  noWords,
+		Args:  cmdline.NoWords,
 		Run: func(*cobra.Command, []string) {
-			fmt.Fprintln(e.stdout, versionLine())
+			fmt.Fprintln(e.Stdout, versionLine())
 		},
 	}
 }

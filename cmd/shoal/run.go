@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"shoal"
+	"shoal/internal/cli/cmdline"
+	"shoal/internal/cli/source"
+	"shoal/internal/cli/ui"
 )
 
 // stopNotice is how long a clean stop may take before a person is told that a
@@ -16,22 +19,22 @@ const stopNotice = 400 * time.Millisecond
 // run executes one command line and gives its exit code. The first signal
 // cancels the command, which then stops cleanly; after the second, run returns
 // at once, whatever is still going on.
-func run(ctx context.Context, args []string, e env) int {
+func run(ctx context.Context, args []string, e ui.Env) int {
 	return runWith(ctx, args, e, execute)
 }
 
-func runWith(ctx context.Context, args []string, e env, execute func(context.Context, []string, *output, env) error) int {
-	out := &output{
+func runWith(ctx context.Context, args []string, e ui.Env, execute func(context.Context, []string, *ui.Output, ui.Env) error) int {
+	out := &ui.Output{
 		// Mistakes in the flags must be told in JSON too, so the flag is looked
 		// for before it is parsed.
-		json: slices.Contains(args, "--json"),
-		out:  e.stdout, errs: e.stderr, now: e.now,
+		JSON: slices.Contains(args, "--json"),
+		Out:  e.Stdout, Errs: e.Stderr, Now: e.Now,
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 
 	done := make(chan error, 1)
-	ctx = withStdin(ctx, e.stdin)
+	ctx = source.WithStdin(ctx, e.Stdin)
 	go func() { done <- execute(ctx, args, out, e) }()
 
 	var notice <-chan time.Time
@@ -41,59 +44,59 @@ func runWith(ctx context.Context, args []string, e env, execute func(context.Con
 		select {
 		case err := <-done:
 			return finish(ctx, out, err)
-		case sig := <-e.signals:
-			if stopping && e.now().Sub(since) < e.signalsApart {
+		case sig := <-e.Signals:
+			if stopping && e.Now().Sub(since) < e.SignalsApart {
 				continue
 			}
 			if stopping {
-				return finish(ctx, out, &failure{
-					exitInterrupted, errors.New("stopped at once by the second signal"),
-					"what was verified is kept; the same command goes on from there",
+				return finish(ctx, out, &ui.Failure{
+					Code: ui.ExitInterrupted, Err: errors.New("stopped at once by the second signal"),
+					Hint: "what was verified is kept; the same command goes on from there",
 				})
 			}
-			stopping, since = true, e.now()
-			cancel(interrupted{sig})
+			stopping, since = true, e.Now()
+			cancel(ui.Interrupted{Sig: sig})
 			notice = time.After(stopNotice)
 		case <-notice:
-			out.printErr("shoal: stopping; Ctrl-C again stops at once")
+			out.PrintErr("shoal: stopping; Ctrl-C again stops at once")
 		}
 	}
 }
 
 // finish says how a command ended, and gives its exit code.
-func finish(ctx context.Context, out *output, err error) int {
-	defer out.end()
-	out.clear()
+func finish(ctx context.Context, out *ui.Output, err error) int {
+	defer out.End()
+	out.Clear()
 	if err == nil {
-		return exitDone
+		return ui.ExitDone
 	}
-	var f *failure
-	stopped := stopSignal(ctx) != nil
+	var f *ui.Failure
+	stopped := ui.StopSignal(ctx) != nil
 	switch {
-	case out.service && toldToEnd(ctx) && onlyEnded(err):
-		out.say("stopped")
-		out.event("stopped", nil)
-		return exitDone
-	case errors.As(err, &f) && !(stopped && f.code == exitFailed && cancelled(err)):
+	case out.Service && ui.Terminated(ctx) && onlyEnded(err):
+		out.Say("stopped")
+		out.Event("stopped", nil)
+		return ui.ExitDone
+	case errors.As(err, &f) && !(stopped && f.Code == ui.ExitFailed && cancelled(err)):
 	case stopped:
-		f = &failure{exitInterrupted, context.Cause(ctx), "the same command starts again"}
+		f = &ui.Failure{Code: ui.ExitInterrupted, Err: context.Cause(ctx), Hint: "the same command starts again"}
 	default:
 		// Commands give a failure; what is left are the flag parser's errors.
-		f = &failure{exitUsage, err, "see: shoal --help"}
+		f = &ui.Failure{Code: ui.ExitUsage, Err: err, Hint: "see: shoal --help"}
 	}
-	out.failed(f)
-	return f.code
+	out.Failed(f)
+	return f.Code
 }
 
 // execute parses the command line and does what it says.
-func execute(ctx context.Context, args []string, out *output, e env) error {
+func execute(ctx context.Context, args []string, out *ui.Output, e ui.Env) error {
 	root := rootCommand(out, e)
 	args = streamArgs(apart(flagsFirst(root, args)), wordsOf)
 	root.SetArgs(args)
-	root.SetOut(e.stdout)
-	root.SetErr(e.stderr)
+	root.SetOut(e.Stdout)
+	root.SetErr(e.Stderr)
 	addCompletion(root)
-	if err := unknownCommand(root, args[:min(len(args), 1)]); err != nil {
+	if err := cmdline.UnknownCommand(root, args[:min(len(args), 1)]); err != nil {
 		return err
 	}
 	return root.ExecuteContext(ctx)
@@ -101,13 +104,13 @@ func execute(ctx context.Context, args []string, out *output, e env) error {
 
 // cancelled reports whether err is no more than the end of a context.
 func cancelled(err error) bool {
-	var i interrupted
+	var i ui.Interrupted
 	return errors.Is(err, context.Canceled) || errors.Is(err, shoal.ErrStopped) || errors.As(err, &i)
 }
 
 // onlyEnded reports whether err is no more than that a command was told to end, at whatever
 // it was, or that saying farewell took too long.
 func onlyEnded(err error) bool {
-	var f *failure
-	return cancelled(err) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &f) && f.code == exitInterrupted
+	var f *ui.Failure
+	return cancelled(err) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &f) && f.Code == ui.ExitInterrupted
 }

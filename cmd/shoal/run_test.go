@@ -14,12 +14,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/spf13/cobra"
-
-	"shoal"
-
 	"go.uber.org/goleak"
 
+	"shoal/internal/cli/cmdline"
+	"shoal/internal/cli/session"
+	"shoal/internal/cli/ui"
 	"shoal/internal/golden"
 )
 
@@ -35,10 +34,10 @@ var then = time.Date(2026, 5, 4, 3, 2, 1, 987654321, time.UTC)
 func command(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	code = run(t.Context(), args, env{
-		stdout: &out, stderr: &errs,
-		getenv: func(string) string { return "" },
-		now:    func() time.Time { return then },
+	code = run(t.Context(), args, ui.Env{
+		Stdout: &out, Stderr: &errs,
+		Getenv: func(string) string { return "" },
+		Now:    func() time.Time { return then },
 	})
 	return out.String(), errs.String(), code
 }
@@ -147,27 +146,27 @@ func TestSecondSignal(t *testing.T) {
 	signals := make(chan os.Signal, 2)
 	stuck := make(chan struct{})
 	started := make(chan struct{})
-	e := env{stdout: &out, stderr: &errs, getenv: os.Getenv, signals: signals, now: time.Now}
+	e := ui.Env{Stdout: &out, Stderr: &errs, Getenv: os.Getenv, Signals: signals, Now: time.Now}
 	done := make(chan int)
 	go func() {
-		done <- runWith(context.Background(), []string{"--json"}, e, func(ctx context.Context, _ []string, out *output, _ env) error {
-			s, err := openSession(out, netFlags{listen: listensFlag{netip.MustParseAddrPort("127.0.0.1:0")}, noDHT: true, trace: trace})
+		done <- runWith(context.Background(), []string{"--json"}, e, func(ctx context.Context, _ []string, out *ui.Output, _ ui.Env) error {
+			s, err := session.Open(out, session.Flags{Listen: cmdline.ListensFlag{netip.MustParseAddrPort("127.0.0.1:0")}, NoDHT: true, Trace: trace})
 			if err != nil {
 				t.Error(err)
 			}
-			defer s.close()
-			s.trace.Write([]byte("the last words\n"))
+			defer s.Close()
+			s.Trace.Write([]byte("the last words\n"))
 			close(started)
 			<-ctx.Done()
 			<-stuck // a tracker that does not answer, a disk that hangs
-			out.say("nobody hears this")
+			out.Say("nobody hears this")
 			return nil
 		})
 	}()
 	<-started
 	signals <- os.Interrupt
 	signals <- os.Interrupt
-	if code := <-done; code != exitInterrupted {
+	if code := <-done; code != ui.ExitInterrupted {
 		t.Errorf("exit code %d", code)
 	}
 	if b, err := os.ReadFile(trace); string(b) != "the last words\n" {
@@ -184,13 +183,13 @@ func TestSignalOfTheGroup(t *testing.T) {
 	var out, errs bytes.Buffer
 	signals := make(chan os.Signal)
 	clean := make(chan struct{})
-	e := env{
-		stdout: &out, stderr: &errs, getenv: os.Getenv, signals: signals, signalsApart: time.Second,
-		now: func() time.Time { return time.Unix(1, 0) },
+	e := ui.Env{
+		Stdout: &out, Stderr: &errs, Getenv: os.Getenv, Signals: signals, SignalsApart: time.Second,
+		Now: func() time.Time { return time.Unix(1, 0) },
 	}
 	done := make(chan int)
 	go func() {
-		done <- runWith(context.Background(), nil, e, func(ctx context.Context, _ []string, _ *output, _ env) error {
+		done <- runWith(context.Background(), nil, e, func(ctx context.Context, _ []string, _ *ui.Output, _ ui.Env) error {
 			<-ctx.Done()
 			<-clean
 			return context.Cause(ctx)
@@ -199,7 +198,7 @@ func TestSignalOfTheGroup(t *testing.T) {
 	signals <- syscall.SIGTERM
 	signals <- syscall.SIGTERM // taken, and passed over
 	close(clean)
-	if code := <-done; code != exitInterrupted || strings.Contains(errs.String(), "stopped at once") {
+	if code := <-done; code != ui.ExitInterrupted || strings.Contains(errs.String(), "stopped at once") {
 		t.Errorf("exit code %d, said %q", code, errs.String())
 	}
 }
@@ -210,63 +209,18 @@ func TestOneSignal(t *testing.T) {
 	for name, err := range map[string]func(context.Context) error{
 		"the context's error":  func(ctx context.Context) error { return ctx.Err() },
 		"its cause":            context.Cause,
-		"wrapped in a failure": func(ctx context.Context) error { return fail("hash x", ctx.Err()) },
+		"wrapped in a failure": func(ctx context.Context) error { return ui.Fail("hash x", ctx.Err()) },
 	} {
 		var errs bytes.Buffer
 		signals := make(chan os.Signal, 1)
 		signals <- os.Interrupt
-		e := env{stdout: &bytes.Buffer{}, stderr: &errs, getenv: os.Getenv, signals: signals, now: time.Now}
-		code := runWith(t.Context(), nil, e, func(ctx context.Context, _ []string, _ *output, _ env) error {
+		e := ui.Env{Stdout: &bytes.Buffer{}, Stderr: &errs, Getenv: os.Getenv, Signals: signals, Now: time.Now}
+		code := runWith(t.Context(), nil, e, func(ctx context.Context, _ []string, _ *ui.Output, _ ui.Env) error {
 			<-ctx.Done()
 			return err(ctx)
 		})
-		if want := "shoal: interrupted by Ctrl-C\n"; code != exitInterrupted || !strings.HasPrefix(errs.String(), want) {
+		if want := "shoal: interrupted by Ctrl-C\n"; code != ui.ExitInterrupted || !strings.HasPrefix(errs.String(), want) {
 			t.Errorf("%s: exit code %d, said %q", name, code, errs.String())
-		}
-	}
-}
-
-// What the flags mean for the DHT: where its table is kept, and whether public
-// nodes may be asked.
-func TestDHTConfig(t *testing.T) {
-	cache := t.TempDir()
-	t.Setenv("XDG_CACHE_HOME", cache)
-	t.Setenv("HOME", cache)         // macOS
-	t.Setenv("LocalAppData", cache) // Windows
-	t.Setenv("XDG_STATE_HOME", cache)
-	state, err := defaultStateDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	own := fmt.Sprintf("dht-%d.dat", shoal.OwnPort(state))
-	for _, c := range []struct {
-		flags  []string
-		file   string
-		public bool
-	}{
-		{nil, own, true},
-		{[]string{"--state", "none"}, "", true}, // its port is another one each time
-		{[]string{"--listen", "0.0.0.0:6881"}, "dht-6881.dat", true},
-		{[]string{"--listen", ":7000"}, "dht-7000.dat", true},
-		{[]string{"--listen", "[::]:0"}, "", true},
-		{[]string{"--dht-node", "192.0.2.1:6881"}, own, false},
-		{[]string{"--no-dht"}, "", false},
-		{[]string{"--listen", "127.0.0.1:6881"}, "", false},
-		{[]string{"--listen", "[::1]:0"}, "", false},
-		{[]string{"--listen", "[::ffff:127.0.0.1]:6881"}, "", false},
-	} {
-		var n netFlags
-		cmd := &cobra.Command{}
-		n.add(cmd)
-		if err := cmd.ParseFlags(c.flags); err != nil {
-			t.Fatal(err)
-		}
-		file, public := n.stateFile(), n.config().DHT.PublicNodes
-		if file != "" {
-			file = filepath.Base(file)
-		}
-		if file != c.file || public != c.public {
-			t.Errorf("%v: table %q, public nodes %v; want %q, %v", c.flags, file, public, c.file, c.public)
 		}
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"shoal/internal/cli/ui"
 )
 
 // Passkeys and passwords of tracker URLs are in nothing that a command prints, for people
@@ -77,7 +79,7 @@ func TestPasskeysAreHidden(t *testing.T) {
 	}
 	r.await("web-seed", func(e map[string]any) bool { return e["error"] != nil })
 	r.signals <- os.Interrupt
-	r.finish(exitInterrupted, "error")
+	r.finish(ui.ExitInterrupted, "error")
 	looks("get", r.text()+r.stderr.String())
 }
 
@@ -87,7 +89,7 @@ func TestTraceOfTheKilled(t *testing.T) {
 		os.Exit(run(context.Background(), []string{
 			"get", "0123456789abcdef0123456789abcdef01234567", "--peer", "127.0.0.1:1", "--no-dht", "--listen", "127.0.0.1:0",
 			"--state", "none", "--trace", path,
-		}, env{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now}))
+		}, ui.Env{Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Now: time.Now}))
 	}
 	path := filepath.Join(t.TempDir(), "trace")
 	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestTraceOfTheKilled$")

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"shoal/internal/cli/ui"
 	"shoal/internal/net/netio"
 )
 
@@ -75,7 +76,7 @@ func TestServe(t *testing.T) {
 	}
 	r.await("peer-left", nil) // once both have everything
 	r.signals <- syscall.SIGTERM
-	r.finish(exitDone, "stopped")
+	r.finish(ui.ExitDone, "stopped")
 }
 
 // A file is written to standard output as it comes, and nothing else is.
@@ -91,7 +92,7 @@ func TestStream(t *testing.T) {
 		"get", s.torrent, "--dir", t.TempDir(), "--state", "none", "--no-dht",
 		"--listen", "127.0.0.1:0", "--peer", addr, "--stream=one.bin",
 	},
-		env{stdout: &out, stderr: &errs, getenv: func(string) string { return "" }, now: time.Now})
+		ui.Env{Stdout: &out, Stderr: &errs, Getenv: func(string) string { return "" }, Now: time.Now})
 	if code != 0 || !bytes.Equal(out.Bytes(), want) {
 		t.Errorf("exit code %d, %d bytes of %d\n%s", code, out.Len(), len(want), errs.String())
 	}
@@ -107,16 +108,16 @@ func TestChoose(t *testing.T) {
 	dir := t.TempDir()
 	get := []string{"get", s.torrent, "--dir", dir, "--state", t.TempDir(), "--no-dht", "--listen", "127.0.0.1:0", "--peer", addr}
 	some := start(t, append(get, "--skip", "one.bin")...)
-	if e := some.finish(exitDone, "complete"); number(t, e, "bytes") >= s.size {
+	if e := some.finish(ui.ExitDone, "complete"); number(t, e, "bytes") >= s.size {
 		t.Errorf("as if nothing were left out: %v", e)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "files", "one.bin")); !os.IsNotExist(err) {
 		t.Errorf("what was left out is there: %v", err)
 	}
-	start(t, append(get, "--only", "no such file")...).finish(exitUsage, "error")
-	start(t, append(get, "--skip", "*")...).finish(exitUsage, "error")
+	start(t, append(get, "--only", "no such file")...).finish(ui.ExitUsage, "error")
+	start(t, append(get, "--skip", "*")...).finish(ui.ExitUsage, "error")
 	r := start(t, get...)
-	r.finish(exitDone, "complete")
+	r.finish(ui.ExitDone, "complete")
 	if e := r.await("checked", nil); number(t, e, "hashed") != 0 {
 		t.Errorf("hashed again: %v", e)
 	}
@@ -141,14 +142,14 @@ func TestMove(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := start(t, "move", s.torrent, to, "--dir", s.dir, "--state", state)
-	r.finish(exitDone, "complete")
+	r.finish(ui.ExitDone, "complete")
 	r.await("progress", nil)
 	if _, err := os.Stat(filepath.Join(s.dir, "files")); !os.IsNotExist(err) {
 		t.Errorf("left behind: %v", err)
 	}
 	v := start(t, "verify", s.torrent, "--dir", to)
-	v.finish(exitDone, "complete")
-	start(t, "move", s.torrent, before, "--dir", to, "--state", state).finish(exitDone, "complete") // the same bytes are there
-	start(t, "move", s.torrent, filepath.Join(to, "none"), "--dir", before, "--state", state).finish(exitFailed, "error")
-	start(t, "move", s.torrent, to, "--dir", t.TempDir(), "--state", "none").finish(exitFailed, "error")
+	v.finish(ui.ExitDone, "complete")
+	start(t, "move", s.torrent, before, "--dir", to, "--state", state).finish(ui.ExitDone, "complete") // the same bytes are there
+	start(t, "move", s.torrent, filepath.Join(to, "none"), "--dir", before, "--state", state).finish(ui.ExitFailed, "error")
+	start(t, "move", s.torrent, to, "--dir", t.TempDir(), "--state", "none").finish(ui.ExitFailed, "error")
 }

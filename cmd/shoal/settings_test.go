@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"shoal/internal/cli/ui"
 )
 
 // The command line counts before the environment, that before the file, and there a
@@ -50,12 +53,12 @@ func TestSettings(t *testing.T) {
 				t.Fatal(err)
 			}
 			var out, errs strings.Builder
-			code := run(t.Context(), []string{"config", "show", "get", "--config", path}, env{
-				stdout: &out, stderr: &errs, now: time.Now, getenv: func(k string) string { return c.vars[k] },
+			code := run(t.Context(), []string{"config", "show", "get", "--config", path}, ui.Env{
+				Stdout: &out, Stderr: &errs, Now: time.Now, Getenv: func(k string) string { return c.vars[k] },
 			})
 			got := strings.ReplaceAll(out.String()+errs.String(), path, "FILE")
-			wrong := code != exitDone
-			if wrong && code != exitUsage {
+			wrong := code != ui.ExitDone
+			if wrong && code != ui.ExitUsage {
 				t.Errorf("exit code %d", code)
 			}
 			for line := range strings.Lines(got) {
@@ -82,33 +85,15 @@ func TestSettingsReachTheCommand(t *testing.T) {
 		code int
 		says string
 	}{
-		{[]string{"verify", torrent}, exitFailed, vars["SHOAL_DIR"]},
-		{[]string{"verify", torrent, "--dir", "testdata"}, exitFailed, "testdata"},
-		{[]string{"verify", torrent, "--config", "nowhere.toml"}, exitUsage, "nowhere.toml"},
-		{[]string{"show", torrent}, exitDone, "info-hash"},
+		{[]string{"verify", torrent}, ui.ExitFailed, vars["SHOAL_DIR"]},
+		{[]string{"verify", torrent, "--dir", "testdata"}, ui.ExitFailed, "testdata"},
+		{[]string{"verify", torrent, "--config", "nowhere.toml"}, ui.ExitUsage, "nowhere.toml"},
+		{[]string{"show", torrent}, ui.ExitDone, "info-hash"},
 	} {
 		var out, errs strings.Builder
-		code := run(t.Context(), c.args, env{stdout: &out, stderr: &errs, getenv: func(k string) string { return vars[k] }, now: time.Now})
+		code := run(t.Context(), c.args, ui.Env{Stdout: &out, Stderr: &errs, Getenv: func(k string) string { return vars[k] }, Now: time.Now})
 		if said := out.String() + errs.String(); code != c.code || !strings.Contains(said, c.says) {
 			t.Errorf("%v: exit code %d, want %d with %q:\n%s", c.args, code, c.code, c.says, said)
-		}
-	}
-}
-
-// Where the file is looked for, and that the one of the user's folder need not exist.
-func TestSettingsPath(t *testing.T) {
-	for _, c := range []struct {
-		flag string
-		vars map[string]string
-		want string
-		must bool
-	}{
-		{"a.toml", map[string]string{"SHOAL_CONFIG": "b.toml"}, "a.toml", true},
-		{"", map[string]string{"SHOAL_CONFIG": "b.toml"}, "b.toml", true},
-		{"", map[string]string{}, "", false},
-	} {
-		if path, must := settingsPath(c.flag, func(k string) string { return c.vars[k] }); path != c.want || must != c.must {
-			t.Errorf("%+v: %q, %v", c, path, must)
 		}
 	}
 }
@@ -116,14 +101,21 @@ func TestSettingsPath(t *testing.T) {
 // The example has every setting of every command, and does nothing as it is; with the
 // marks of its comments gone it is TOML with known names.
 func TestExampleSettings(t *testing.T) {
-	root := rootCommand(&output{}, env{})
-	text := exampleSettings(root)
-	for _, c := range configurable(root) {
-		c.Flags().VisitAll(func(f *pflag.Flag) {
-			if isSetting(f) && !strings.Contains(text, "\n#"+f.Name+" = ") {
-				t.Errorf("%s of %s is not in it", f.Name, c.Name())
+	text, _, _ := command(t, "config", "example")
+	for _, c := range []string{"get", "seed", "run", "create", "tracker"} {
+		settings := strings.Split(strings.TrimSpace(first(command(t, append([]string{"config", "show", "--json"}, strings.Fields(c)...)...))), "\n")
+		for _, line := range settings {
+			var e struct{ Event, Name string }
+			if err := json.Unmarshal([]byte(line), &e); err != nil {
+				t.Fatal(err)
 			}
-		})
+			if e.Event == "setting" && !strings.Contains(text, "\n#"+e.Name+" = ") {
+				t.Errorf("%s of %s is not in it", e.Name, c)
+			}
+		}
+		if len(settings) < 3 {
+			t.Errorf("%s has %d settings", c, len(settings))
+		}
 	}
 	path := filepath.Join(t.TempDir(), "config.toml")
 	for _, set := range []bool{false, true} {
@@ -141,26 +133,25 @@ func TestExampleSettings(t *testing.T) {
 		if err := os.WriteFile(path, []byte(in), 0o666); err != nil {
 			t.Fatal(err)
 		}
-		s, err := readSettings(root, path, true)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if set != (len(s.every) > 3) {
-			t.Errorf("set %v: %d settings", set, len(s.every))
+		shown, stderr, _ := command(t, "config", "show", "--config", path)
+		if set == strings.Contains(shown, "nothing is set") || strings.Contains(stderr, "there is no") || strings.Contains(stderr, "is no setting") {
+			t.Errorf("set %v: %s%s", set, shown, stderr)
 		}
 	}
 }
+
+func first(stdout, _ string, _ int) string { return stdout }
 
 // In the help of a command with many flags each stands under a heading.
 func TestHelpGroups(t *testing.T) {
 	var visit func(cmd *cobra.Command)
 	visit = func(cmd *cobra.Command) {
-		if text := groupedFlags(cmd); strings.Contains(text, "Other flags:") {
-			_, rest, _ := strings.Cut(text, "Other flags:")
+		text, _, _ := command(t, append(strings.Fields(cmd.CommandPath())[1:], "--help")...)
+		if _, rest, other := strings.Cut(text, "Other flags:"); other {
 			t.Errorf("%s: give these flags a place in flagGroups (help.go):%s", cmd.CommandPath(), rest)
 		}
 		cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
-			if !strings.Contains(groupedFlags(cmd), "--"+f.Name) {
+			if !strings.Contains(text, "--"+f.Name) {
 				t.Errorf("%s: --%s is not in its help", cmd.CommandPath(), f.Name)
 			}
 		})
@@ -171,14 +162,14 @@ func TestHelpGroups(t *testing.T) {
 			visit(sub)
 		}
 	}
-	visit(rootCommand(&output{}, env{}))
+	visit(rootCommand(&ui.Output{}, ui.Env{}))
 }
 
 // The man pages have their sections, in order, every flag, and nothing that roff takes for a
 // request of its own.
 func TestManPages(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "man")
-	if _, stderr, code := command(t, "man", dir); code != exitDone {
+	if _, stderr, code := command(t, "man", dir); code != ui.ExitDone {
 		t.Fatalf("exit code %d: %s", code, stderr)
 	}
 	pages, err := filepath.Glob(filepath.Join(dir, "*.1"))
@@ -211,7 +202,7 @@ func TestManPages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	root := rootCommand(&output{}, env{})
+	root := rootCommand(&ui.Output{}, ui.Env{})
 	get, _, _ := root.Find([]string{"get"})
 	get.Flags().VisitAll(func(f *pflag.Flag) {
 		if n := strings.Count(string(b), `\fB\-\-`+strings.ReplaceAll(f.Name, "-", `\-`)+`\fR`); n < 1 && !f.Hidden {

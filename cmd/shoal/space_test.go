@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"shoal/internal/cli/ui"
 )
 
 // bigTorrent writes a torrent of 195 TiB, which no disk of a test has room for.
@@ -30,7 +32,7 @@ func TestGetOnATooSmallDisk(t *testing.T) {
 	torrent, dir := bigTorrent(t), filepath.Join(t.TempDir(), "downloads")
 	args := []string{"get", torrent, "--dir", dir, "--no-dht", "--no-lsd", "--listen", "127.0.0.1:0"}
 	r := start(t, args...)
-	r.finish(exitNoSpace, "error")
+	r.finish(ui.ExitNoSpace, "error")
 	last := r.text()
 	for _, word := range []string{"195.3 TiB are needed", "are free", "--skip", "--only", "--dir", "--ignore-free-space", `"code":"no-space"`} {
 		if !strings.Contains(last, word) {
@@ -47,5 +49,5 @@ func TestGetOnATooSmallDisk(t *testing.T) {
 	}
 	r.await("progress", func(e map[string]any) bool { return e["short"] != nil })
 	r.signals <- os.Interrupt
-	r.finish(exitInterrupted, "error")
+	r.finish(ui.ExitInterrupted, "error")
 }

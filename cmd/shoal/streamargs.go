@@ -3,6 +3,8 @@ package main
 import (
 	"slices"
 	"strings"
+
+	"shoal/internal/cli/ui"
 )
 
 // streamArgs lets --stream take its value behind a blank, too: --stream GLOB is --stream=GLOB.
@@ -26,7 +28,7 @@ func streamArgs(args []string, parse func([]string) []string) []string {
 // wordsOf returns the words of a command line that are not flags or their values, without
 // the command; none where it can't be parsed.
 func wordsOf(args []string) []string {
-	root := rootCommand(&output{}, env{getenv: func(string) string { return "" }})
+	root := rootCommand(&ui.Output{}, ui.Env{Getenv: func(string) string { return "" }})
 	cmd, rest, err := root.Find(args)
 	if err != nil || cmd.Name() != "get" || cmd.ParseFlags(rest) != nil {
 		return nil

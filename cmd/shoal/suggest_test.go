@@ -12,19 +12,9 @@ import (
 	"sync"
 	"testing"
 	"time"
-)
 
-func TestNearest(t *testing.T) {
-	known := []string{"get", "seed", "serve", "create", "limit-up", "limit-down", "ignore-case", "only"}
-	for word, want := range map[string][]string{
-		"gte": {"get"}, "GET": {"get"}, "creat": {"create"}, "limt-up": {"limit-up"}, "limitup": {"limit-up"}, "onyl": {"only"}, "ignore": {"ignore-case"},
-		"xyz": nil, "": nil, "q": nil, strings.Repeat("x", 1000): nil,
-	} {
-		if got := nearest(word, known); !slices.Equal(got, want) {
-			t.Errorf("%q: %q, want %q", word, got, want)
-		}
-	}
-}
+	"shoal/internal/cli/ui"
+)
 
 // What was mistyped is told with what was probably meant.
 func TestMistyped(t *testing.T) {
@@ -41,7 +31,7 @@ func TestMistyped(t *testing.T) {
 		{"frob", "see: shoal --help"},
 	} {
 		_, stderr, code := command(t, strings.Fields(c.args)...)
-		if code != exitUsage || !strings.Contains(stderr, c.says) {
+		if code != ui.ExitUsage || !strings.Contains(stderr, c.says) {
 			t.Errorf("%s: %d, %s", c.args, code, stderr)
 		}
 	}
@@ -59,8 +49,8 @@ func TestMistyped(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out, errs bytes.Buffer
-		code := run(t.Context(), []string{"get", "x.torrent", "--config", path}, env{stdout: &out, stderr: &errs, getenv: os.Getenv, now: time.Now})
-		if said := errs.String(); code != exitUsage || !strings.Contains(said, c.line) || !strings.Contains(said, c.says) {
+		code := run(t.Context(), []string{"get", "x.torrent", "--config", path}, ui.Env{Stdout: &out, Stderr: &errs, Getenv: os.Getenv, Now: time.Now})
+		if said := errs.String(); code != ui.ExitUsage || !strings.Contains(said, c.line) || !strings.Contains(said, c.says) {
 			t.Errorf("%q: %d, %s", c.file, code, said)
 		}
 	}
@@ -73,7 +63,7 @@ func TestLabKeepsNothingOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, stderr, code := command(t, "lab", "--keep", dir)
-	if code != exitUsage || !strings.Contains(stderr, "is not empty") {
+	if code != ui.ExitUsage || !strings.Contains(stderr, "is not empty") {
 		t.Errorf("%d, %s", code, stderr)
 	}
 	if b, err := os.ReadFile(filepath.Join(dir, "trace.jsonl")); err != nil || string(b) != "mine" {
@@ -101,14 +91,14 @@ func TestUnknownWords(t *testing.T) {
 		"show www.a.org/x.t": "write its whole address: https://www.a.org/x.t",
 	} {
 		var errs strings.Builder
-		code := run(t.Context(), strings.Fields(line), env{stdin: strings.NewReader(""), stdout: io.Discard, stderr: &errs, getenv: func(string) string { return "" }, now: time.Now})
-		if code != exitUsage && code != exitSource || !strings.Contains(errs.String(), want) {
+		code := run(t.Context(), strings.Fields(line), ui.Env{Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: &errs, Getenv: func(string) string { return "" }, Now: time.Now})
+		if code != ui.ExitUsage && code != ui.ExitSource || !strings.Contains(errs.String(), want) {
 			t.Errorf("%s: exit %d, %s\nwant %s", line, code, errs.String(), want)
 		}
 	}
 	for _, line := range []string{"help", "help get", "help exit-codes", "help dht ping"} {
 		var out strings.Builder
-		if code := run(t.Context(), strings.Fields(line), env{stdin: strings.NewReader(""), stdout: &out, stderr: io.Discard, getenv: func(string) string { return "" }, now: time.Now}); code != exitDone || out.Len() < 200 {
+		if code := run(t.Context(), strings.Fields(line), ui.Env{Stdin: strings.NewReader(""), Stdout: &out, Stderr: io.Discard, Getenv: func(string) string { return "" }, Now: time.Now}); code != ui.ExitDone || out.Len() < 200 {
 			t.Errorf("%s: exit %d, %s", line, code, out.String())
 		}
 	}
@@ -118,8 +108,8 @@ func TestUnknownWords(t *testing.T) {
 func TestEmptyNames(t *testing.T) {
 	for _, words := range [][]string{{"create", ""}, {"show", ""}, {"get", ""}, {"get", "a", ""}, {"seed", ""}, {"verify", ""}, {"scrape", ""}, {"serve", ""}, {"move", "", "x"}, {"move", "x", ""}, {"rename", "", "a", "b"}, {"run", ""}, {"forget", ""}} {
 		var errs strings.Builder
-		code := run(t.Context(), words, env{stdin: strings.NewReader(""), stdout: io.Discard, stderr: &errs, getenv: func(string) string { return "" }, now: time.Now})
-		if code != exitUsage || !strings.Contains(errs.String(), "name is empty") {
+		code := run(t.Context(), words, ui.Env{Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: &errs, Getenv: func(string) string { return "" }, Now: time.Now})
+		if code != ui.ExitUsage || !strings.Contains(errs.String(), "name is empty") {
 			t.Errorf("%q: exit %d, %s", words, code, errs.String())
 		}
 	}
@@ -131,7 +121,7 @@ func TestCommandsAtOnce(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			var out strings.Builder
-			run(context.Background(), []string{"get", "--help"}, env{stdin: strings.NewReader(""), stdout: &out, stderr: io.Discard, getenv: func(string) string { return "" }, now: time.Now})
+			run(context.Background(), []string{"get", "--help"}, ui.Env{Stdin: strings.NewReader(""), Stdout: &out, Stderr: io.Discard, Getenv: func(string) string { return "" }, Now: time.Now})
 			if !strings.Contains(out.String(), "Used most:") {
 				t.Errorf("help: %s", out.String())
 			}
@@ -147,13 +137,13 @@ func TestFoldersNamed(t *testing.T) {
 	t.Chdir(dir)
 	quiet := func(words ...string) (int, string) {
 		var errs, out strings.Builder
-		code := run(t.Context(), words, env{stdin: strings.NewReader(""), stdout: &out, stderr: &errs, getenv: func(string) string { return "" }, now: time.Now})
+		code := run(t.Context(), words, ui.Env{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Getenv: func(string) string { return "" }, Now: time.Now})
 		return code, errs.String()
 	}
 	if err := errors.Join(os.WriteFile("a.bin", []byte("a"), 0o666), os.WriteFile("file", []byte("x"), 0o666)); err != nil {
 		t.Fatal(err)
 	}
-	if code, text := quiet("create", "a.bin"); code != exitDone {
+	if code, text := quiet("create", "a.bin"); code != ui.ExitDone {
 		t.Fatal(text)
 	}
 	local := []string{"--listen", "127.0.0.1:0", "--state", filepath.Join(dir, "state")}
@@ -171,13 +161,13 @@ func TestFoldersNamed(t *testing.T) {
 			words := slices.Clone(words)
 			words[slices.Index(words, "DIR")] = name
 			code, text := quiet(words...)
-			if code != exitFailed && code != exitUsage || !strings.Contains(text, want) || strings.Count(text, "\n") < 2 {
+			if code != ui.ExitFailed && code != ui.ExitUsage || !strings.Contains(text, want) || strings.Count(text, "\n") < 2 {
 				t.Errorf("%q: exit %d, %s", words, code, text)
 			}
 		}
 	}
 	for _, name := range []string{"a.bin.torrent ", "a.bin.torrent\n", `"a.bin.torrent"`, "'a.bin.torrent'", " <a.bin.torrent>"} {
-		if code, text := quiet("show", name); code != exitDone {
+		if code, text := quiet("show", name); code != ui.ExitDone {
 			t.Errorf("%q: exit %d, %s", name, code, text)
 		}
 	}

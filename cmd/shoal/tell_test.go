@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"shoal/internal/cli/ui"
 )
 
 // Before get ends its trackers know that the torrent is complete; one that refuses to hear
@@ -31,7 +33,7 @@ func TestTell(t *testing.T) {
 	s := newShare(t, "--tracker", server.URL+"/announce")
 	_, addr := seedFrom(t, s.dir, s.torrent, "--no-dht")
 	get := []string{"get", s.torrent, "--state", "none", "--no-dht", "--no-lsd", "--listen", "127.0.0.1:0", "--peer", addr, "--dir"}
-	start(t, append(get, t.TempDir())...).finish(exitDone, "complete")
+	start(t, append(get, t.TempDir())...).finish(ui.ExitDone, "complete")
 	if told.Load() != 1 {
 		t.Errorf("told %d times", told.Load())
 	}
@@ -46,5 +48,5 @@ func TestTell(t *testing.T) {
 // runPlain runs a command as at a pipe, and gives its exit code.
 func runPlain(t *testing.T, out io.Writer, args ...string) int {
 	t.Helper()
-	return run(t.Context(), args, env{stdout: out, stderr: io.Discard, getenv: func(string) string { return "" }, now: time.Now})
+	return run(t.Context(), args, ui.Env{Stdout: out, Stderr: io.Discard, Getenv: func(string) string { return "" }, Now: time.Now})
 }

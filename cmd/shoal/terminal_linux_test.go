@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"shoal/internal/cli/ui"
+	"shoal/internal/testkit"
 )
 
 // A real terminal is found to be one: it gets a bar that fits its width, and the
@@ -31,9 +34,9 @@ func TestPseudoTerminal(t *testing.T) {
 	if strings.LastIndex(bar, "\x1b[?25h") < strings.LastIndex(bar, "\x1b[?25l") {
 		t.Errorf("the cursor is gone at the end of %q", bar)
 	}
-	v := newVT(t, 60)
+	v := testkit.NewVT(t, 60)
 	v.Write([]byte(bar))
-	if got := v.String(); v.hidden || !strings.HasPrefix(got, "a.bin  2.86 MiB") {
+	if got := v.String(); v.Hidden || !strings.HasPrefix(got, "a.bin  2.86 MiB") {
 		t.Errorf("what stays is\n%s", got)
 	}
 	if grey := onTerminal(t, args, map[string]string{"NO_COLOR": "1"}); strings.Contains(grey, "\x1b[3") || !strings.Contains(grey, "█") {
@@ -74,13 +77,13 @@ func onTerminal(t *testing.T, args []string, vars map[string]string) string {
 		io.Copy(&seen, ptmx) // ends with an error when the last writer is gone
 	}()
 	var seconds atomic.Int64 // a second goes by between two looks at the clock, so every step is drawn
-	code := run(context.Background(), args, env{
-		stdout: tty, stderr: tty, getenv: func(k string) string { return vars[k] },
-		now: func() time.Time { return then.Add(time.Duration(seconds.Add(1)) * time.Second) },
+	code := run(context.Background(), args, ui.Env{
+		Stdout: tty, Stderr: tty, Getenv: func(k string) string { return vars[k] },
+		Now: func() time.Time { return then.Add(time.Duration(seconds.Add(1)) * time.Second) },
 	})
 	tty.Close()
 	<-read
-	if code != exitDone {
+	if code != ui.ExitDone {
 		t.Errorf("exit %d: %q", code, seen.String())
 	}
 	return strings.ReplaceAll(seen.String(), "\r\n", "\n")

@@ -1,10 +1,11 @@
 package main
 
 import (
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
+
+	"shoal/internal/cli/ui"
 )
 
 // trackerAt starts a tracker and gives its HTTP and its UDP announce URL.
@@ -26,7 +27,7 @@ func TestTracker(t *testing.T) {
 			}
 			const dead = "http://127.0.0.1:1/announce"
 			s := newShare(t, "--tracker", url)
-			hash := start(t, "show", s.torrent).finish(exitDone, "complete")["info_hash"].(string)
+			hash := start(t, "show", s.torrent).finish(ui.ExitDone, "complete")["info_hash"].(string)
 			seed, addr := seedFrom(t, s.dir, s.torrent, "--no-dht")
 
 			// The seed's announce may still be under way, or told to the tracker and not to us.
@@ -41,7 +42,7 @@ func TestTracker(t *testing.T) {
 			if peer := look.await("peer", nil)["addr"]; peer != addr {
 				t.Errorf("the tracker names %v, the seed is at %s", peer, addr)
 			}
-			if e := look.finish(exitDone, "complete"); number(t, e, "found") != 1 || number(t, e, "answered") != 1 || number(t, e, "trackers") != 2 {
+			if e := look.finish(ui.ExitDone, "complete"); number(t, e, "found") != 1 || number(t, e, "answered") != 1 || number(t, e, "trackers") != 2 {
 				t.Errorf("announce ended with %v", e)
 			}
 			if e := look.await("failed", nil); e["url"] != dead {
@@ -57,11 +58,11 @@ func TestTracker(t *testing.T) {
 				if e := r.await("scraped", nil); number(t, e, "seeds") != 1 || number(t, e, "leechers") != 0 || e["info_hash"] != hash {
 					t.Errorf("%v: %v", args, e)
 				}
-				r.finish(exitDone, "complete")
+				r.finish(ui.ExitDone, "complete")
 			}
 
 			dir := t.TempDir()
-			start(t, "get", s.torrent, "--dir", dir, "--no-dht", "--listen", "127.0.0.1:0").finish(exitDone, "complete")
+			start(t, "get", s.torrent, "--dir", dir, "--no-dht", "--listen", "127.0.0.1:0").finish(ui.ExitDone, "complete")
 			s.sameFiles(t, dir)
 			if e := start(t, "scrape", s.torrent).await("scraped", nil); number(t, e, "downloaded") != 1 {
 				t.Errorf("after the download: %v", e)
@@ -69,10 +70,10 @@ func TestTracker(t *testing.T) {
 			if scheme == "http" {
 				r := start(t, "scrape", strings.Repeat("01", 20), "--url", url)
 				r.await("unknown", nil)
-				r.finish(exitDone, "complete")
+				r.finish(ui.ExitDone, "complete")
 			}
 			tr.signals <- syscall.SIGTERM
-			if e := tr.finish(exitDone, "complete"); number(t, e, "torrents") != 1 || number(t, e, "refused") != 0 {
+			if e := tr.finish(ui.ExitDone, "complete"); number(t, e, "torrents") != 1 || number(t, e, "refused") != 0 {
 				t.Errorf("the tracker ended with %v", e)
 			}
 		})
@@ -83,39 +84,15 @@ func TestTracker(t *testing.T) {
 func TestTrackerForSome(t *testing.T) {
 	s := newShare(t)
 	_, url, udp := trackerAt(t, s.torrent)
-	hash := start(t, "show", s.torrent).finish(exitDone, "complete")["info_hash"].(string)
+	hash := start(t, "show", s.torrent).finish(ui.ExitDone, "complete")["info_hash"].(string)
 	other := strings.Repeat("0123456789", 4)
 	for _, u := range []string{url, udp} {
-		start(t, "announce", hash, "--url", u, "--listen", "127.0.0.1:6881").finish(exitDone, "complete")
+		start(t, "announce", hash, "--url", u, "--listen", "127.0.0.1:6881").finish(ui.ExitDone, "complete")
 		r := start(t, "announce", other, "--url", u, "--listen", "127.0.0.1:6881")
 		e := r.await("failed", nil)
 		if !strings.Contains(e["message"].(string), "the tracker said: this tracker does not serve this torrent") {
 			t.Errorf("%s: %v", u, e)
 		}
-		r.finish(exitFailed, "error")
-	}
-}
-
-func TestReadAsked(t *testing.T) {
-	const hash = "0123456789abcdef0123456789abcdef01234567"
-	a, err := readAsked("magnet:?xt=urn:btih:"+hash+"&tr=udp://a.example:1&tr=udp://b.example:1", askFlags{trackers: urlsFlag{"udp://c.example:1", "udp://a.example:1"}})
-	if want := []string{"udp://a.example:1", "udp://b.example:1", "udp://c.example:1"}; err != nil || !slices.Equal(a.trackers, want) {
-		t.Errorf("%q, %v, want %q", a.trackers, err, want)
-	}
-	for _, c := range []struct {
-		name string
-		f    askFlags
-		code int
-	}{
-		{hash, askFlags{}, exitSource},
-		{"udp://a.example:1", askFlags{}, exitUsage},
-		{"udp://a.example:1", askFlags{hashes: []string{"12"}}, exitUsage},
-		{"magnet:?dn=x", askFlags{}, exitSource},
-		{"nothing.torrent", askFlags{}, exitSource},
-	} {
-		_, err := readAsked(c.name, c.f)
-		if f, ok := err.(*failure); !ok || f.code != c.code {
-			t.Errorf("%s: %v, want exit %d", c.name, err, c.code)
-		}
+		r.finish(ui.ExitFailed, "error")
 	}
 }

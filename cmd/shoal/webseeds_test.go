@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"shoal/internal/cli/ui"
 )
 
 // A torrent that names a web server is fetched from there, without a peer; the tracer says
@@ -19,14 +21,14 @@ func TestGetFromWebSeed(t *testing.T) {
 	defer server.Close()
 	torrent := filepath.Join(s.dir, "web.torrent")
 	start(t, "create", filepath.Join(s.dir, "files"), "-o", torrent, "--piece-length", "16KiB", "--web-seed", server.URL+"/pub/").
-		finish(exitDone, "complete")
-	if seeds := start(t, "show", torrent).finish(exitDone, "complete")["web_seeds"].([]any); len(seeds) != 1 || seeds[0] != server.URL+"/pub/" {
+		finish(ui.ExitDone, "complete")
+	if seeds := start(t, "show", torrent).finish(ui.ExitDone, "complete")["web_seeds"].([]any); len(seeds) != 1 || seeds[0] != server.URL+"/pub/" {
 		t.Errorf("show: %v", seeds)
 	}
 
 	dir, trace := t.TempDir(), filepath.Join(t.TempDir(), "trace.jsonl")
 	r := start(t, "get", torrent, "--dir", dir, "--no-dht", "--listen", "127.0.0.1:0", "--trace", trace)
-	done := r.finish(exitDone, "complete")
+	done := r.finish(ui.ExitDone, "complete")
 	if n := number(t, done, "downloaded"); n != s.size {
 		t.Errorf("%d bytes for %d", n, s.size)
 	}
@@ -53,7 +55,7 @@ func TestGetWithWebSeed(t *testing.T) {
 	s := newShare(t)
 	one := filepath.Join(s.dir, "files", "one.bin")
 	torrent := filepath.Join(s.dir, "one.torrent")
-	start(t, "create", one, "-o", torrent, "--piece-length", "16KiB").finish(exitDone, "complete")
+	start(t, "create", one, "-o", torrent, "--piece-length", "16KiB").finish(ui.ExitDone, "complete")
 	data, err := os.ReadFile(one)
 	if err != nil {
 		t.Fatal(err)
@@ -76,10 +78,10 @@ func TestGetWithWebSeed(t *testing.T) {
 		t.Errorf("given up: %v", e)
 	}
 	r.signals <- os.Interrupt
-	r.finish(exitInterrupted, "error")
+	r.finish(ui.ExitInterrupted, "error")
 
 	start(t, "get", torrent, "--dir", dir, "--no-dht", "--listen", "127.0.0.1:0",
-		"--web-seed", server.URL+"/lies", "--web-seed", server.URL+"/not-there", "--web-seed", server.URL+"/get?f=one").finish(exitDone, "complete")
+		"--web-seed", server.URL+"/lies", "--web-seed", server.URL+"/not-there", "--web-seed", server.URL+"/get?f=one").finish(ui.ExitDone, "complete")
 	if got, err := os.ReadFile(filepath.Join(dir, "one.bin")); err != nil || !bytes.Equal(got, data) {
 		t.Errorf("%d bytes instead of %d, or others (%v)", len(got), len(data), err)
 	}

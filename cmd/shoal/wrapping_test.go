@@ -4,7 +4,6 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/gzip"
-	"context"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
@@ -19,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"shoal/internal/cli/ui"
 	"shoal/metainfo"
 )
 
@@ -26,8 +26,8 @@ import (
 func showOf(t *testing.T, stdin string, args ...string) (hash, failed, hint string, code int) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	code = run(t.Context(), append([]string{"show", "--state", "none", "--json"}, args...), env{
-		stdin: strings.NewReader(stdin), stdout: &out, stderr: &errs, getenv: func(string) string { return "" }, now: time.Now,
+	code = run(t.Context(), append([]string{"show", "--state", "none", "--json"}, args...), ui.Env{
+		Stdin: strings.NewReader(stdin), Stdout: &out, Stderr: &errs, Getenv: func(string) string { return "" }, Now: time.Now,
 	})
 	for line := range strings.Lines(out.String()) {
 		var e struct {
@@ -207,20 +207,5 @@ func TestOtherSources(t *testing.T) {
 	}
 	if _, failed, _, _ := showOf(t, "", "--ca-file", own, "--allow-downgrade", secure.URL); !strings.Contains(failed, "connection refused") {
 		t.Errorf("a downgrade that is followed: %q", failed)
-	}
-}
-
-// Ctrl-C ends the wait for what is piped in.
-func TestStdinInterrupted(t *testing.T) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	defer w.Close()
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := readStdin(withStdin(ctx, r)); err == nil {
-		t.Error("it has read what nobody wrote")
 	}
 }

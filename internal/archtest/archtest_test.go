@@ -25,6 +25,10 @@ func TestOneDoorToTheNetwork(t *testing.T) {
 	none(t, OneDoor(module(t)))
 }
 
+func TestCommandLineIsAClientOfTheAPI(t *testing.T) {
+	none(t, Clients(module(t), ClientExceptions))
+}
+
 func TestPackagesAreDocumented(t *testing.T) {
 	none(t, Documented(module(t)))
 }

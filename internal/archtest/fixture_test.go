@@ -24,6 +24,7 @@ func TestRulesFindWhatIsBroken(t *testing.T) {
 		"purity":   Purity(m, Rooms),
 		"maporder": MapOrder(m, Rooms),
 		"door":     OneDoor(m),
+		"client":   Clients(m, []Exception{{"cmd/other", "internal/gone"}}),
 		"comment":  Documented(m),
 		"parts":    Parts(m),
 		"size":     Large(m, nil),
@@ -67,6 +68,7 @@ func TestRulesLetSoundCodeBe(t *testing.T) {
 	none(t, Purity(m, Rooms))
 	none(t, MapOrder(m, Rooms))
 	none(t, OneDoor(m))
+	none(t, Clients(m, nil))
 	none(t, Documented(m))
 	none(t, Parts(m))
 	none(t, Large(m, nil))

@@ -50,6 +50,7 @@ var Rooms = []Room{
 
 	{".", Product, true},
 	{"cmd/shoal", Product, true},
+	{"internal/cli/*", Product, true},
 	{"internal/lens", Product, true},
 	{"internal/lab", Product, true},
 

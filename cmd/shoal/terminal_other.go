@@ -1,8 +1,0 @@
-//go:build !windows
-
-package main
-
-import "os"
-
-// steerable reports whether the terminal obeys escape sequences.
-func steerable(*os.File) bool { return true }
