@@ -19,7 +19,7 @@ type asides struct {
 	was     resume.Aside          // what was noted
 	aside   []*storage.Unfinished // finds files that have a suffix
 	entries map[string]int        // the files by their paths
-	taken   []string              // files whose names others have, as was told
+	taken   []string              // files whose names others have, as the user knows
 }
 
 var noAsides = new(asides)
@@ -28,7 +28,7 @@ func newOpening(c *Content, epoch int32) *opening {
 	return &opening{c: c, epoch: epoch, asides: noAsides}
 }
 
-// suffix gives the suffix of files that come to be.
+// suffix returns the suffix of files that are not complete.
 func (c *Content) suffix() string {
 	if c.opt.Paths == nil || c.opt.SeedOnly {
 		return ""
@@ -42,10 +42,10 @@ type lostError struct{ err error }
 func (e *lostError) Error() string { return e.err.Error() }
 func (e *lostError) Unwrap() error { return e.err }
 
-// findPlace finds out which folder the files are in, and gives the folder of its journals.
+// findPlace finds out which folder the files are in, and returns the folder of its journals.
 // It is the torrent's own when there is a journal for that, or files that nobody knows of;
 // else the one of which it is noted, or wished, that files are in until all are complete.
-// What is found is noted, before anything comes to be that would not be found otherwise.
+// It notes what it finds, before it makes anything that would not be found otherwise.
 func (o *opening) findPlace() (resume.FS, error) {
 	c := o.c
 	at, home, hash := c.at.Load(), c.home(), c.infoHash
@@ -180,7 +180,7 @@ func (c *Content) anyIn(at *place, files []storage.Entry) bool {
 	return len(findFiles(folder, c.info, c.opt.FileName, all)) > 0
 }
 
-// finding gives the folder with files in it found by their names also where they have a
+// finding returns the folder with files in it found by their names also where they have a
 // suffix: the one that is wished, and the one that was before. also are more names that
 // files may have, or get.
 func (o *opening) finding(folder storage.FS, also Names) storage.FS {
@@ -261,7 +261,7 @@ func (o *opening) finding(folder storage.FS, also Names) storage.FS {
 	return folder
 }
 
-// onDisk gives the files by the names that they have on disk.
+// onDisk returns the files by the names that they have on disk.
 func (o *opening) onDisk() []storage.Entry {
 	files := slices.Clone(o.lay.Files)
 	for i := range files {
@@ -272,8 +272,8 @@ func (o *opening) onDisk() []storage.Entry {
 	return files
 }
 
-// reveal has files that are complete and durable get their names. One whose name is taken
-// keeps the suffix, and that is told; it is shared all the same.
+// reveal takes the suffix off files that are complete and durable. One whose name is taken keeps
+// the suffix, and the user learns of it; it is shared all the same.
 func (o *opening) reveal() error {
 	var dirs []string
 	for _, u := range o.aside {
@@ -383,7 +383,7 @@ func (c *Content) goHome() bool {
 	return true
 }
 
-// home gives the folder that the files belong in.
+// home returns the folder that the files belong in.
 func (c *Content) home() *place {
 	at := c.at.Load()
 	if at.final != nil {

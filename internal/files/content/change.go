@@ -8,7 +8,7 @@ import (
 // ErrBusy says that the files are being opened, checked or moved at the moment.
 var ErrBusy = errors.New("the files are being checked or moved: try again later")
 
-// change is a wish about the files for which they are closed, and opened anew.
+// change is something to do with the files for which they are closed, and opened again.
 type change struct {
 	ctx  context.Context
 	done chan error // of capacity one
@@ -40,13 +40,4 @@ func (c *change) refuse(*Content) { c.done <- ErrStopped }
 
 func newChange(ctx context.Context) *change {
 	return &change{ctx: ctx, done: make(chan error, 1)}
-}
-
-// startChange has the files closed and opened anew, with a change in between.
-func (c *Content) startChange(ch *change) {
-	if c.cur == nil || c.change != nil || !c.upkeep.Reopen(c.now()) {
-		ch.done <- ErrBusy
-		return
-	}
-	c.change = ch
 }

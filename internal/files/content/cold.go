@@ -22,7 +22,7 @@ func (c *cold) add(piece uint32) {
 	c.pieces[piece] = struct{}{}
 }
 
-// take gives those of the pieces that are cold, in order, and forgets them.
+// take returns those of the pieces that are cold, in order, and forgets them.
 func (c *cold) take(pieces []uint32) (out []uint32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -19,7 +19,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"shoal/internal/decide/upkeep"
 	"shoal/internal/files/resume"
 	"shoal/internal/files/storage"
 	"shoal/internal/mailbox"
@@ -33,7 +32,7 @@ var ErrStopped = errors.New("stopped")
 
 // Host is what a content asks of the world.
 type Host interface {
-	// Post gives a report to the loop that owns the content. It may wait, and returns false
+	// Post hands a report to the loop that owns the content. It may wait, and returns false
 	// when the loop has ended.
 	Post(Report) bool
 	// Say tells the user.
@@ -96,7 +95,7 @@ type Options struct {
 // Config is what a Content is made with.
 type Config struct {
 	Shared   *Shared
-	Host     Host // nil: there is no loop, and nobody is told
+	Host     Host // nil: there is no loop and no user
 	Info     *metainfo.Info
 	InfoHash infohash.Hash
 	Options  Options
@@ -134,22 +133,8 @@ type Content struct {
 	over     mailbox.Gate            // nothing is left running
 
 	// Owned by the loop.
+	device *Device
 	keeper
-}
-
-// keeper is what only the loop knows of the files.
-type keeper struct {
-	device  *Device
-	upkeep  upkeep.Machine
-	cur     *opening     // of the files; nil while they are being opened, and while they can't be
-	epoch   int32        // of the latest opening
-	told    upkeep.State // as Turn told it
-	failed  bool         // Turn told of a failure
-	synced  bool         // what is complete is durable
-	syncing bool
-	cause   error    // of a failure
-	change  *change  // asked for, not begun
-	doubts  []uint32 // pieces to be hashed at the next opening, whatever the journal says
 }
 
 // New returns the content of a torrent. Nothing of it is opened yet: Enter and Start follow.

@@ -42,7 +42,7 @@ type devices struct {
 	closed bool
 }
 
-// DeviceAt gives the number of the device that a folder is on; 0 where the system does not tell.
+// DeviceAt returns the number of the device that a folder is on; 0 where the system does not tell.
 func DeviceAt(dir string) (key uint64) {
 	if info, err := os.Stat(dir); err == nil {
 		key, _ = storage.DeviceOf(info)
@@ -68,7 +68,7 @@ func (c *Content) Enter() bool {
 // Leave is Close of a content that was never started.
 func (c *Content) Leave() { c.shared.leaveDevice(c.device) }
 
-// useDevice gives a device, with one more user.
+// useDevice returns a device, with one more user.
 func (s *Shared) useDevice(key uint64) *Device {
 	d := &s.devices
 	d.mu.Lock()
@@ -94,7 +94,7 @@ func (s *Shared) useDevice(key uint64) *Device {
 	return d.all[key]
 }
 
-// first gives the one with the lowest number. d.mu is held.
+// first returns the one with the lowest number. d.mu is held.
 func (d *devices) first() uint64 {
 	var keys []uint64
 	for key := range d.all {
@@ -103,7 +103,7 @@ func (d *devices) first() uint64 {
 	return slices.Min(keys)
 }
 
-// share gives every device its part of the buffers. d.mu is held.
+// share sets the part of the buffers that every device has. d.mu is held.
 func (d *devices) share(bytes int64) {
 	for _, one := range d.all {
 		one.disk.Resize(bytes / int64(len(d.all)))
@@ -166,7 +166,7 @@ func (s *Shared) DiskStats() (devices []disk.Stats, allocated int64) {
 	return devices, d.mem.Allocated()
 }
 
-// onDevice gives the device that an opening of a torrent's files is on. It is the torrent's,
+// onDevice returns the device that an opening of a torrent's files is on. It is the torrent's,
 // or another one of which the opening is a user then.
 func (o *opening) onDevice() *Device {
 	c := o.c
@@ -212,7 +212,7 @@ func (b *Buffers) TryGet() *block.Block { return b.of.Load().TryGet() }
 // leaves the device.
 func (b *Buffers) Get(done <-chan struct{}) *block.Block { return b.of.Load().Get(done) }
 
-// Put gives a block back, to where it came from.
+// Put returns a block to where it came from.
 func (b *Buffers) Put(blk *block.Block) { b.of.Load().Put(blk) }
 
 // settleOn makes the content use the device that its files are on now. What its connections

@@ -18,7 +18,7 @@ type userFiles struct {
 	links storage.KnownLinks
 
 	mu   sync.Mutex
-	told map[string]bool // what was said of links, so that it is said once
+	told map[string]bool // what the user knows of links, so that nothing is repeated
 
 	asides  map[int]string // by file of the torrent: where that of the user is now
 	waiting map[int]bool   // files of the user that are to be kept before they are written to: with nothing of the torrent or not
@@ -26,7 +26,7 @@ type userFiles struct {
 	lookOnly bool // nothing is written: what is not a plain file counts as missing
 }
 
-// notes gives what was said, in order.
+// notes returns what the user knows, in order.
 func (u *userFiles) notes() []string {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -34,7 +34,7 @@ func (u *userFiles) notes() []string {
 }
 
 // follow opens the folder of a place, with the symbolic links followed that the user has put
-// on the way to files of these names (decision 0131). What can't be followed is told.
+// on the way to files of these names (decision 0131). The user learns what can't be followed.
 func (c *Content) follow(at *place, names []string) (storage.FS, error) {
 	folder, err := c.shared.pool.Folder(at.given)
 	if err != nil {
@@ -88,13 +88,13 @@ func (l *looking) Remove(name string) error {
 	return errors.ErrUnsupported
 }
 
-// note keeps something to be said.
+// note keeps something for the notes.
 func (u *userFiles) note(text string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for said := range u.told {
 		if name, _, _ := strings.Cut(text, ":"); strings.HasPrefix(said, name+" ") {
-			return // more was said of it
+			return // the notes say more of it
 		}
 	}
 	if u.told == nil {

@@ -46,7 +46,7 @@ func (o *opening) keepUsers(ctx context.Context, seen *resume.Seen, changed []in
 			last, others = top, c.rivals(top)
 		}
 		if c.ownOf(i, others) != nil {
-			continue // another torrent has it: nothing is written, and that is told
+			continue // another torrent has it: nothing is written, and the user learns of it
 		}
 		var k *outcome
 		if k, err = o.keepUser(ctx, i, slices.Contains(changed, i) && !o.loaded.PerhapsOurs(is) && !c.anyOf(i, have), have); err != nil {

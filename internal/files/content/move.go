@@ -122,7 +122,7 @@ func (c *Content) moveTo(ch *change, prev *opening, old, to *place, progress fun
 	}
 	have, err := o.settle(c.life, func() {})
 	if err == nil && have.Count() < before.Have.Count() {
-		err = errors.New("not all that was had is right in the new place: look at the health of that disk")
+		err = errors.New("some pieces that were right are wrong in the new place: check the health of that disk")
 	}
 	if err == nil {
 		o.adopting.Wait() // the new place is claimed, and remembered, before the old one goes

@@ -21,7 +21,7 @@ type Paths struct {
 	Named Names
 	// Rename are paths that files are to get now, whatever they are called.
 	Rename Names
-	// Suffix is behind the names of files that come to be, until they are complete; empty
+	// Suffix is behind the names of files until they are complete; empty
 	// for none.
 	Suffix string
 	// IncompleteDir holds the files until all that are wanted are complete; then they are
@@ -87,7 +87,7 @@ func (c *Content) checkNames(folder storage.FS, files []storage.Entry, to Names)
 	return nil
 }
 
-// names gives the paths of files that have not the torrent's.
+// names returns the paths of files that have not the torrent's.
 func (c *Content) names() Names {
 	if n := c.named.Load(); n != nil {
 		return *n
@@ -95,7 +95,7 @@ func (c *Content) names() Names {
 	return nil
 }
 
-// Path gives the path of a file below the folder, without a suffix for unfinished ones.
+// Path returns the path of a file below the folder, without a suffix for unfinished ones.
 func (c *Content) Path(file int) string {
 	if name, ok := c.names()[file]; ok {
 		return name
@@ -103,11 +103,11 @@ func (c *Content) Path(file int) string {
 	return path.Join(c.info.Files[file].Path...)
 }
 
-// Named gives the paths of files that have not the torrent's, not to be changed; nil for
+// Named returns the paths of files that have not the torrent's, not to be changed; nil for
 // none. Who has it can see by the pointer whether it is still so.
 func (c *Content) Named() *Names { return c.named.Load() }
 
-// Rename gives files other paths, and folders with them, while the torrent runs. Nothing
+// Rename changes paths of files, and folders with them, while the torrent runs. Nothing
 // is written over. A stop at any moment leaves each file under the one name or the other,
 // known. Peers are dropped, and may come back; nothing is hashed or fetched for it.
 func (c *Content) Rename(ctx context.Context, to Names) error {
@@ -153,7 +153,7 @@ func (c *Content) rename(ctx context.Context, to Names) error {
 	return o.rename(ctx, folder, to)
 }
 
-// rename gives files other paths. Nothing of them is open.
+// rename changes paths of files. Nothing of them is open.
 func (o *opening) rename(ctx context.Context, folder storage.FS, to Names) error {
 	if err := o.lock(); err != nil {
 		return err

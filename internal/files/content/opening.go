@@ -18,7 +18,7 @@ import (
 // which gives it to the task that opens the next one, and that one closes it.
 type opening struct {
 	c     *Content
-	epoch int32 // which one it is: what is told by one that is gone does not count
+	epoch int32 // which one it is: what one that is gone reports does not count
 	store storage.Storage
 	disk  *disk.Torrent
 
@@ -49,9 +49,9 @@ type opening struct {
 }
 
 // ErrNotThere is why a torrent whose files were there waits instead of fetching them again.
-var ErrNotThere = errors.New("the files were here and are not: is a volume not mounted? bring it back, or have them fetched anew")
+var ErrNotThere = errors.New("the files were here and are not: is a volume not mounted? bring it back, or have them fetched again")
 
-// openFiles opens the files, and gives them the names that they should have. Nothing is
+// openFiles opens the files under the names that they should have. Nothing is
 // looked at otherwise, and nothing created. Where there is a journal of a folder that is
 // not there, the error is ErrNotThere.
 // Data that lies there under other names is found with a search; without one the names are
@@ -146,7 +146,7 @@ func (o *opening) claimed(r resume.Report) {
 	}
 }
 
-// close gives the files up. In order, everything that is verified is claimed
+// close closes the files. In order, everything that is verified is claimed
 // first; nothing writes any more.
 func (o *opening) close(ctx context.Context, inOrder bool) error {
 	o.disk.Close()
@@ -205,7 +205,7 @@ func (o *opening) sync(ctx context.Context) error {
 	}
 	if err != nil && ctx.Err() == nil && !errors.As(err, new(*resume.SyncError)) {
 		// The data is safe. That the journal could not be written costs a check
-		// at the next start, and is told by the committer.
+		// at the next start; the committer reports it.
 		return nil
 	}
 	return err

@@ -18,7 +18,7 @@ type Progress struct {
 // Progress returns how far the latest check is.
 func (c *Content) Progress() *Progress { return &c.progress }
 
-// begin begins to count a check of so many pieces: of those in doubt, the others are known.
+// begin begins to count a check of the pieces in doubt; the others are known.
 // Nil means all.
 func (p *Progress) begin(pieces uint32, doubt *bitfield.Bitfield) {
 	p.found.Store(0)

@@ -14,6 +14,23 @@ import (
 	"shoal/internal/value/mono"
 )
 
+// keeper is what only the loop knows of the files. Reports and the acts of the upkeep machine
+// change it, nothing else does.
+//
+//shoal:part
+type keeper struct {
+	upkeep  upkeep.Machine
+	cur     *opening     // of the files; nil while they are being opened, and while they can't be
+	epoch   int32        // of the latest opening
+	told    upkeep.State // as Turn told it
+	failed  bool         // Turn told of a failure
+	synced  bool         // what is complete is durable
+	syncing bool
+	cause   error    // of a failure
+	change  *change  // asked for, not begun
+	doubts  []uint32 // pieces to be hashed at the next opening, whatever the journal says
+}
+
 // Report is what a task, or another goroutine, tells the loop. The loop gives Checked, Settled
 // and Synced to the methods of these names, and the others to Done.
 type Report interface {
@@ -194,6 +211,15 @@ func (c *Content) Done(now mono.Time, r Report) {
 // Refuse gives back what a report holds, when the loop has ended.
 func (c *Content) Refuse(r Report) { r.refuse(c) }
 
+// startChange closes the files and opens them again, with a change in between.
+func (c *Content) startChange(ch *change) {
+	if c.cur == nil || c.change != nil || !c.upkeep.Reopen(c.now()) {
+		ch.done <- ErrBusy
+		return
+	}
+	c.change = ch
+}
+
 // Unreadable takes a read that failed. What was changed is found by how the files look; where
 // the device failed, the piece is read again.
 func (c *Content) Unreadable(now mono.Time, piece uint32, err error) {
@@ -274,7 +300,7 @@ const (
 	Same    Turn = iota
 	Other        // the state is another one
 	HeldUp       // they fail, or are gone: Cause says why
-	GoingOn      // a failure that was told is over
+	GoingOn      // a failure that HeldUp told of is over
 )
 
 // Turn returns what has changed since it was called last.
@@ -326,7 +352,7 @@ func (c *Content) Cold(piece uint32) {
 // is checked at the next start.
 const lastClaims = 30 * time.Second
 
-// Close waits for the tasks, claims what is verified, and gives the files and the device up.
+// Close waits for the tasks, claims what is verified, and closes the files and leaves the device.
 // Nobody uses them any more, and the life of the torrent has ended.
 func (c *Content) Close() error {
 	c.tasks.Wait()
@@ -344,78 +370,4 @@ func (c *Content) Close() error {
 	c.Leave()
 	c.over.Open()
 	return err
-}
-
-// openSoon runs a task that opens or checks files, when its turn has come.
-func (c *Content) openSoon(task func(leave func())) {
-	c.tasks.Add(1)
-	c.shared.openings.Add(func(leave func()) {
-		defer c.tasks.Done()
-		task(leave)
-	})
-}
-
-// reopen closes what was open, and opens the files again. It is a task.
-func (c *Content) reopen(prev *opening, doubts []uint32, epoch int32, leave func()) {
-	if prev != nil {
-		if len(doubts) > 0 {
-			prev.distrust(doubts...)
-		}
-		prev.giveWay(leave)
-		if err := prev.close(c.life, false); err != nil {
-			c.shared.log.Debug("close files to open them again", "torrent", c.info.Name, "err", err)
-		}
-	}
-	c.openSearching(newSearch(), epoch, leave)
-}
-
-// openSearching opens the files. It begins again where some that were found are not the
-// torrent's.
-func (c *Content) openSearching(look *search, epoch int32, leave func()) {
-	o, err := c.openFiles(epoch, look)
-	if err != nil {
-		s := Settled{err: err, outcome: upkeep.Unusable}
-		if errors.Is(err, ErrNotThere) {
-			s.outcome = upkeep.NotThere
-		}
-		c.host.Post(&s)
-		return
-	}
-	c.settle(o, leave)
-}
-
-// settle looks at what is open and checks what is in doubt. It is a task.
-func (c *Content) settle(o *opening, leave func()) {
-	ctx, done := c.life.Child()
-	defer done()
-	have, err := o.settle(ctx, leave)
-	if errors.Is(err, errSearchAgain) && ctx.Err() == nil {
-		if err := o.close(c.life, false); err != nil {
-			c.shared.log.Debug("close files to search again", "torrent", c.info.Name, "err", err)
-		}
-		c.openSearching(o.search, o.epoch, leave)
-		return
-	}
-	s := Settled{o: o, have: have, err: err}
-	switch {
-	case c.life.Err() != nil: // it went well, perhaps, and comes too late
-		s.outcome, s.err = upkeep.Unusable, ErrStopped
-	case errors.Is(err, ErrNotThere):
-		s.outcome = upkeep.NotThere
-	case have == nil, errors.Is(err, resume.ErrChanged):
-		s.outcome = upkeep.Unusable // what is open knows the files as they were
-	case err != nil:
-		s.outcome = upkeep.Partly
-	default:
-		c.anew.Store(false) // that was for once
-		o.loaded = nil
-	}
-	if s.outcome == upkeep.NotThere || s.outcome == upkeep.Unusable {
-		// A folder that is held open would be the old one forever.
-		o.close(c.life, false)
-		s.o, s.have = nil, nil
-	}
-	if !c.host.Post(&s) && s.o != nil {
-		s.o.close(c.life, false)
-	}
 }

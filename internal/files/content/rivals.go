@@ -17,7 +17,7 @@ import (
 // at it the next time; if that is ours as well, nothing is left to be written.
 //
 // It is asked once for each file that is opened to be written to, so nothing is kept for it.
-// What is written again as it was read is no harm.
+// What is written again as it was read does no harm.
 // Decision 0052 says why.
 func (o *opening) ownFile(file int) error {
 	if o.rewriting.Load() {
@@ -106,7 +106,7 @@ func (c *Content) rivals(top string) (r rivals) {
 	return r
 }
 
-// fileAt gives the number of the file that has a path on some file system; -1 for none.
+// fileAt returns the number of the file that has a path on some file system; -1 for none.
 func (c *Content) fileAt(name string) int {
 	key := metainfo.PathKey(name)
 	for i := range c.info.Files {
@@ -128,7 +128,7 @@ func (c *Content) allOf(file int, have *bitfield.Bitfield) bool {
 	return true
 }
 
-// hasOf reports whether a piece of a file is had.
+// hasOf reports whether we have a piece of a file.
 func (c *Content) hasOf(file int) bool {
 	f, size := &c.info.Files[file], int64(c.geom.PieceLength)
 	for p := f.Offset / size; f.Length > 0 && p <= (f.Offset+f.Length-1)/size; p++ {

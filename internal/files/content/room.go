@@ -42,8 +42,8 @@ type demand struct {
 }
 
 // enoughRoom compares what is to be written with what the volumes have, before the first byte.
-// It is an error when the torrent is to wait then; else it is told, since there may be room when
-// it is needed.
+// It is an error when the torrent is to wait then; else the user learns of it, since there may be
+// room when it is needed.
 func (o *opening) enoughRoom(ctx context.Context, seen resume.Seen, changed []int, have *bitfield.Bitfield) error {
 	c := o.c
 	p := o.planOf(ctx, seen, changed, have, false)
@@ -224,7 +224,7 @@ func (o *opening) planOf(ctx context.Context, seen resume.Seen, changed []int, h
 		if is.Exists {
 			info, err := o.files.Folder().Lstat(name)
 			if err != nil {
-				continue // that is told elsewhere
+				continue // keepUsers returns that error
 			}
 			file.Taken = storage.Allocated(info)
 			volume, _ = storage.DeviceOf(info)

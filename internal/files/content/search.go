@@ -21,7 +21,7 @@ import (
 var errSearchAgain = errors.New("files that looked like the torrent's are not")
 
 // mostSearches bounds how often a search begins again: each time it takes the next candidate
-// for the files that were no match.
+// for the files that did not match.
 const mostSearches = 4
 
 // search is the finding of a torrent's data under other names than it would have, before
@@ -204,7 +204,7 @@ func (s *search) choose(folder storage.FS, candidates map[int][]candidate, missi
 	}
 }
 
-// nameRest gives names to files that are not there: in the folder that others of the same
+// nameRest names files that are not there: in the folder that others of the same
 // folder were found in, and such as the file system takes.
 func (o *opening) nameRest(folder storage.FS, missing []int, names Names) {
 	c, s := o.c, o.search

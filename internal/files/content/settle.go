@@ -11,8 +11,8 @@ import (
 	"shoal/internal/value/plural"
 )
 
-// settle finds out what is had. The pieces it gives can be served, also when the
-// error says that some could not be read, or not be claimed; none are given with
+// settle finds out what we have. The pieces it returns can be served, also when the
+// error says that some could not be read, or not be claimed; it returns none with
 // ErrNotThere. It may be called again after an error.
 func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield, error) {
 	c := o.c
@@ -162,7 +162,7 @@ func (o *opening) adoptLater(seen resume.Seen, have *bitfield.Bitfield, found bo
 	})
 }
 
-// giveWay gives the place of a task to others before it closes the opening, when that waits
+// giveWay leaves the place of a task to others before it closes the opening, when that waits
 // for claims: their turn comes after all tasks that open files.
 func (o *opening) giveWay(leave func()) {
 	if o.claiming.Load() {

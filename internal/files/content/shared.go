@@ -79,7 +79,7 @@ func (s *Shared) Close() {
 	s.closeDevices()
 }
 
-// longCheck waits for the turn of a check of so many bytes. The caller calls done at its end.
+// longCheck waits for the turn of a check of a number of bytes. The caller calls done at its end.
 func (s *Shared) longCheck(ctx context.Context, bytes int64, leave func()) (done func()) {
 	if bytes < longBytes {
 		return func() {}

@@ -43,7 +43,7 @@ type had struct {
 	news   chan struct{}      // closed at the next change; nil while nobody waits
 }
 
-// changed gives a channel that is closed when something has changed.
+// changed returns a channel that is closed when something has changed.
 func (h *had) changed() <-chan struct{} {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -53,7 +53,7 @@ func (h *had) changed() <-chan struct{} {
 	return h.news
 }
 
-// tell wakes those who wait. h.mu is held.
+// tell wakes readers that wait. h.mu is held.
 func (h *had) tell() {
 	if h.news != nil {
 		close(h.news)
@@ -61,7 +61,7 @@ func (h *had) tell() {
 	}
 }
 
-// nudge has those who wait look around: other things than pieces have changed.
+// nudge wakes readers that wait: other things than pieces have changed.
 func (h *had) nudge() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -116,7 +116,7 @@ func (c *Content) ReportUnreadable(piece uint32, err error) { c.host.Post(&unrea
 // News returns a channel that is closed when pieces have come or gone, or Nudge was called.
 func (c *Content) News() <-chan struct{} { return c.had.changed() }
 
-// Nudge wakes those who wait for News: other things than pieces have changed.
+// Nudge wakes readers that wait for News: other things than pieces have changed.
 func (c *Content) Nudge() { c.had.nudge() }
 
 // Have says which pieces readers may read: those that Settled returned.

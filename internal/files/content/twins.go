@@ -48,7 +48,7 @@ func twinsOf(info *metainfo.Info) map[int]int {
 	return out
 }
 
-// numbered returns the names that libtorrent gives a file which has n twins before it, the
+// numbered returns the names that libtorrent writes for a file with n twins before it, the
 // likeliest first. It counts on while a name is another file's.
 func numbered(name string, n int) (out []string) {
 	ext := path.Ext(name)

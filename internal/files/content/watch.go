@@ -15,7 +15,7 @@ import (
 // bounds these.
 const watchEvery = 5 * time.Second
 
-// Files that are not open are looked at in turn, so many at a time, where the engine has few:
+// Files that are not open are looked at in turn, walkStep at a time, where the engine has few:
 // the system keeps what it knows of these in memory. To look at the files of a hundred thousand
 // would keep disks awake that could sleep; of these a read finds out.
 const (

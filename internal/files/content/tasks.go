@@ -1,0 +1,82 @@
+package content
+
+import (
+	"errors"
+
+	"shoal/internal/decide/upkeep"
+	"shoal/internal/files/resume"
+)
+
+// openSoon runs a task that opens or checks files, when its turn has come.
+func (c *Content) openSoon(task func(leave func())) {
+	c.tasks.Add(1)
+	c.shared.openings.Add(func(leave func()) {
+		defer c.tasks.Done()
+		task(leave)
+	})
+}
+
+// reopen closes what was open, and opens the files again. It is a task.
+func (c *Content) reopen(prev *opening, doubts []uint32, epoch int32, leave func()) {
+	if prev != nil {
+		if len(doubts) > 0 {
+			prev.distrust(doubts...)
+		}
+		prev.giveWay(leave)
+		if err := prev.close(c.life, false); err != nil {
+			c.shared.log.Debug("close files to open them again", "torrent", c.info.Name, "err", err)
+		}
+	}
+	c.openSearching(newSearch(), epoch, leave)
+}
+
+// openSearching opens the files. It begins again where some that were found are not the
+// torrent's.
+func (c *Content) openSearching(look *search, epoch int32, leave func()) {
+	o, err := c.openFiles(epoch, look)
+	if err != nil {
+		s := Settled{err: err, outcome: upkeep.Unusable}
+		if errors.Is(err, ErrNotThere) {
+			s.outcome = upkeep.NotThere
+		}
+		c.host.Post(&s)
+		return
+	}
+	c.settle(o, leave)
+}
+
+// settle looks at what is open and checks what is in doubt. It is a task.
+func (c *Content) settle(o *opening, leave func()) {
+	ctx, done := c.life.Child()
+	defer done()
+	have, err := o.settle(ctx, leave)
+	if errors.Is(err, errSearchAgain) && ctx.Err() == nil {
+		if err := o.close(c.life, false); err != nil {
+			c.shared.log.Debug("close files to search again", "torrent", c.info.Name, "err", err)
+		}
+		c.openSearching(o.search, o.epoch, leave)
+		return
+	}
+	s := Settled{o: o, have: have, err: err}
+	switch {
+	case c.life.Err() != nil: // it went well, perhaps, and comes too late
+		s.outcome, s.err = upkeep.Unusable, ErrStopped
+	case errors.Is(err, ErrNotThere):
+		s.outcome = upkeep.NotThere
+	case have == nil, errors.Is(err, resume.ErrChanged):
+		s.outcome = upkeep.Unusable // what is open knows the files as they were
+	case err != nil:
+		s.outcome = upkeep.Partly
+	default:
+		c.anew.Store(false) // that was for once
+		o.loaded = nil
+	}
+	if s.outcome == upkeep.NotThere || s.outcome == upkeep.Unusable {
+		// A folder that is held open would be the old one forever.
+		o.close(c.life, false)
+		s.o, s.have = nil, nil
+	}
+	if !c.host.Post(&s) && s.o != nil {
+		s.o.close(c.life, false)
+	}
+}
