@@ -128,7 +128,7 @@ func (t *Torrent) filesSettled(now mono.Time, r *content.Settled) {
 	if t.swarm != nil && t.swarm.Complete() {
 		t.content.Sync() // also once more, when the last time failed
 	}
-	t.pub.pending = true
+	t.pub.cadence.Changed()
 }
 
 // rejoin tells the swarm what was lost and what is there again.
@@ -200,7 +200,7 @@ func (t *Torrent) leaveOut() {
 		return
 	}
 	t.swarm.SetPriorities(t.e.now(), t.content.PiecePriorities())
-	t.pub.pending = true
+	t.pub.cadence.Changed()
 }
 
 // prioritise tells the files and the swarm of new priorities.
@@ -211,7 +211,7 @@ func (t *Torrent) prioritise() {
 		if !t.swarm.Complete() {
 			t.incomplete()
 		}
-		t.pub.pending = true
+		t.pub.cadence.Changed()
 	}
 }
 

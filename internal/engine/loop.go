@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"shoal/internal/decide/dht"
+	"shoal/internal/decide/meter"
 	"shoal/internal/decide/swarm"
 	"shoal/internal/decide/swarm/peerbook"
 	"shoal/internal/net/announcer"
@@ -36,14 +37,14 @@ func (t *Torrent) loop() {
 		if t.box.Park(t.e.until(deadline)) {
 			return
 		}
-		deadline = min(deadline, t.e.now().Add(publishEvery)) // something is being posted
+		deadline = min(deadline, t.e.now().Add(meter.PublishEvery)) // something is being posted
 	}
 }
 
 // act performs what follows from the latest events: of the files, of what the torrent was
 // shared, of our addresses, and of the swarm.
 func (t *Torrent) act(now mono.Time) {
-	t.pub.pending = true
+	t.pub.cadence.Changed()
 	t.maintain(now)
 	t.weigh(now)
 	t.lookOutside(now)
@@ -53,7 +54,7 @@ func (t *Torrent) act(now mono.Time) {
 	}
 	t.swarm.Flush(t.send)
 	effects := t.swarm.Effects()
-	t.pub.pending = t.pub.pending || len(effects) > 0
+	t.pub.cadence.Changes(len(effects) > 0)
 	t.perform(effects)
 	t.startArrivals()
 }

@@ -58,50 +58,35 @@ func (t *Torrent) remember() {
 	}
 }
 
-// rests reports whether the torrent is to rest, and why it does, or does not any more.
-func (t *Torrent) rests() (bool, why.Why) {
-	switch {
-	case t.run.paused.Load() && !t.bare():
-		return true, why.Paused
-	case t.run.waits.Load():
-		return true, why.LineFull
-	case t.sent.resting && t.sent.restWhy == why.LineFull:
-		return false, why.Why(t.run.turnWhy.Load())
-	}
-	return false, why.Unpaused
-}
-
-// bare reports whether nothing is known of the torrent but its info-hash. Paused it looks
-// for its metadata all the same, and rests when that is there: then its user can see what it
-// is.
+// bare reports whether only the torrent's info-hash is known.
 func (t *Torrent) bare() bool { return t.swarm != nil && t.swarm.Bare() }
 
-// wants gives what the torrent would do if it may.
-func (t *Torrent) wants() lineup.Want {
-	switch {
-	case t.bare():
-		return lineup.Metadata
-	case t.run.paused.Load():
-		return lineup.Paused
-	case t.swarm == nil || t.content.State() != upkeep.Ready:
-		return lineup.Nothing
-	case t.spec.SeedOnly || t.swarm.Complete():
-		return lineup.Seed
+// facts is what decides whether the torrent runs.
+func (t *Torrent) facts() lineup.Facts {
+	f := lineup.Facts{
+		HashOnly: t.bare(), Paused: t.run.paused.Load(), Waits: t.run.waits.Load(), Turn: why.Why(t.run.turnWhy.Load()),
+		Ready: t.swarm != nil && t.content.State() == upkeep.Ready, SeedOnly: t.spec.SeedOnly,
 	}
-	return lineup.Download
+	f.Complete = f.Ready && t.swarm.Complete()
+	return f
 }
 
 // stand tells the line what the torrent wants, where that has changed, and the swarm whether
 // it is to rest and what it may do with the files.
 func (t *Torrent) stand(now mono.Time) {
-	if w := t.wants(); t.sent.wants(w) {
+	facts := t.facts()
+	if w := facts.Want(); t.sent.wants(w) {
 		t.e.line.want(t, w)
 	}
 	mode := t.content.Mode()
 	if t.bare() {
 		mode = upkeep.Run // whatever becomes of the files
 	}
-	rest, reason := t.rests()
+	was := why.None
+	if t.sent.resting {
+		was = t.sent.restWhy
+	}
+	rest, reason := facts.Rests(was)
 	if t.swarm == nil || mode == t.sent.mode && rest == t.sent.resting {
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"shoal/internal/decide/meter"
 	"shoal/internal/decide/obstacle"
 	"shoal/internal/decide/swarm"
 	"shoal/internal/decide/swarm/metadata"
@@ -51,24 +52,12 @@ func (t *Torrent) Updated() (at time.Time, state State) {
 	return s.At, s.State
 }
 
-// A snapshot is made at most four times a second, and once a second while
-// bytes flow, so that rates fall when they stop.
-const (
-	publishEvery = 250 * time.Millisecond
-	refreshEvery = time.Second
-	maxLastWords = 4 // snapshots out of turn, between two in turn
-)
-
 // publisher makes the snapshots. But for the atomics it is owned by the loop.
 type publisher struct {
 	t      *Torrent
 	latest atomic.Pointer[Stats]
 
-	last    mono.Time
-	pending bool // something changed since last
-	flowing bool // a rate was not zero
-
-	lastWords uint8 // snapshots out of turn since the last one in turn
+	cadence meter.Cadence
 }
 
 func (p *publisher) init(t *Torrent) {
@@ -87,28 +76,14 @@ func (t *Torrent) firstState() State {
 	return Checking
 }
 
-// publish makes a snapshot when one is due, and says when it wants to be
-// called next. A torrent that is about to go to sleep has it at once, now and then:
-// so that thousands which only woke up for a moment are not all awake together.
+// publish makes a snapshot when one is due, and returns when the next one is.
 func (p *publisher) publish(now mono.Time, idle bool) mono.Time {
-	if !p.pending && !p.flowing {
-		return mono.Never
-	}
-	p.pending = true
-	early := now < p.last.Add(publishEvery) && !p.last.IsZero()
-	switch {
-	case early && (!idle || p.lastWords >= maxLastWords):
-		return p.last.Add(publishEvery)
-	case early:
-		p.lastWords++
-	default:
-		p.lastWords = 0
+	due, next := p.cadence.Due(now, idle)
+	if !due {
+		return next
 	}
 	p.publishNow(now)
-	if p.flowing {
-		return now.Add(refreshEvery)
-	}
-	return mono.Never
+	return p.cadence.Next(now)
 }
 
 // Changes goes up whenever a snapshot is made.
@@ -121,7 +96,7 @@ func (p *publisher) keep(s *Stats) {
 }
 
 func (p *publisher) publishNow(now mono.Time) {
-	p.last, p.pending = now, false
+	p.cadence.Made(now, false)
 	s := &Stats{At: time.Now(), Now: now, Checked: int(p.t.geom.Pieces), Hashed: p.t.content.Progress().Doubt()}
 	if p.t.swarm == nil {
 		s.Swarm = swarm.Stats{Size: p.t.geom.Total, Pieces: p.t.geom.Pieces}
@@ -141,7 +116,7 @@ func (p *publisher) publishNow(now mono.Time) {
 	s.Map = p.t.swarm.AppendMap(make([]byte, 0, p.t.geom.Pieces))
 	p.state(s)
 	p.causes(now, s)
-	p.flowing = s.Swarm.Rates.Flowing()
+	p.cadence.Made(now, s.Swarm.Rates.Flowing())
 	p.keep(s)
 }
 
@@ -182,7 +157,7 @@ func (p *publisher) state(s *Stats) {
 }
 
 // quiet reports whether the latest snapshot will stay true without the loop.
-func (p *publisher) quiet() bool { return !p.pending && !p.flowing }
+func (p *publisher) quiet() bool { return p.cadence.Quiet() }
 
 // end makes the last snapshot.
 func (p *publisher) end(err error) {
