@@ -10,15 +10,15 @@ import (
 // slabBlocks is how many buffers are allocated at a time: 1 MiB.
 const slabBlocks = 64
 
-// Blocks is the memory of block buffers that several budgets share. It is taken from the
-// system as it is first needed, and kept: what one budget gives up, another gets.
+// Blocks is the memory for block buffers that several budgets share. It is allocated when first
+// needed, and kept: a buffer that one budget releases can go to another.
 type Blocks struct {
 	mu   sync.Mutex
 	made int
 	free []*block.Block
 }
 
-// Allocated gives the number of bytes taken from the system.
+// Allocated returns the number of bytes allocated from the system.
 func (m *Blocks) Allocated() int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -54,39 +54,38 @@ func (m *Blocks) give(blk *block.Block) {
 	m.free = append(m.free, blk)
 }
 
-// Budget is the block buffers of a device: a free list with an exact bound, not
-// a cache. Who holds a *block.Block may touch it until he passes it on; the last
-// holder gives it back with Put. Memory is taken as it is first needed, and kept.
+// Budget is the block buffers of a device: a free list with an exact bound, not a cache. The holder
+// of a *block.Block may use it until it passes the block on; the last holder returns it with Put.
+// Memory is allocated when first needed, and kept.
 //
 // A reader that finds no buffer waits, which is how a slow disk reaches the TCP
 // window of the peers.
 type Budget struct {
-	limit  atomic.Int32 // buffers there may be
-	inUse  atomic.Int32 // buffers out
-	queued atomic.Int32 // waiters
-	short  func()       // called, without a lock, when somebody begins to wait
+	limit  atomic.Int32 // bound on made
+	inUse  atomic.Int32 // buffers handed out
+	queued atomic.Int32 // callers that wait in Get
+	short  func()       // called, without a lock, when a caller begins to wait
 
 	mu      sync.Mutex
 	mem     *Blocks
-	made    int            // buffers taken from mem; more than limit only when that got less
+	made    int            // buffers taken from mem; above limit only after the limit fell
 	free    []*block.Block // last in, first out: the next one is still in the caches
-	first   *waiter        // in order of arrival
+	first   *waiter        // longest-waiting caller
 	last    *waiter
-	retired *waiter // to be used again
+	retired *waiter // waiters for reuse
 }
 
 // waiter is one call of Get that waits. Guarded by Budget.mu.
 type waiter struct {
 	got        chan *block.Block // of capacity one
-	waiting    bool              // in the queue
+	waiting    bool              // whether it is in the queue
 	prev, next *waiter
 }
 
-// NewBudget makes a budget of that many bytes, rounded down to whole blocks, at
-// least one.
+// NewBudget returns a budget of this many bytes, rounded down to whole blocks, at least one.
 func NewBudget(bytes int64) *Budget { return NewBudgetOf(new(Blocks), bytes) }
 
-// NewBudgetOf is NewBudget with memory that others have a part of.
+// NewBudgetOf is NewBudget with memory that several budgets share.
 func NewBudgetOf(mem *Blocks, bytes int64) *Budget {
 	b := &Budget{mem: mem}
 	b.limit.Store(blocksOf(bytes))
@@ -95,7 +94,7 @@ func NewBudgetOf(mem *Blocks, bytes int64) *Budget {
 
 func blocksOf(bytes int64) int32 { return int32(max(bytes/block.Size, 1)) }
 
-// setLimit changes the bound. What is out beyond it is given up as it comes back.
+// setLimit changes the bound. Buffers above the new bound are released as they come back.
 func (b *Budget) setLimit(bytes int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -112,7 +111,8 @@ func (b *Budget) setLimit(bytes int64) {
 	}
 }
 
-// Retire gives up what is free, and what is out as it comes back. Nobody gets any more.
+// Retire releases the free buffers now, and the others as they come back. Get and TryGet return no
+// more buffers.
 func (b *Budget) Retire() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -120,7 +120,7 @@ func (b *Budget) Retire() {
 	b.surrender()
 }
 
-// surrender gives up what is beyond the bound. The budget is locked.
+// surrender releases the free buffers above the bound. The caller holds the budget's lock.
 func (b *Budget) surrender() {
 	for b.made > int(b.limit.Load()) && len(b.free) > 0 {
 		last := len(b.free) - 1
@@ -131,33 +131,34 @@ func (b *Budget) surrender() {
 	}
 }
 
-// Cap gives the number of buffers that may be in use at once.
+// Cap returns the bound on buffers in use.
 func (b *Budget) Cap() int { return int(b.limit.Load()) }
 
-// InUse gives the number of buffers that are out.
+// InUse returns the number of buffers handed out.
 func (b *Budget) InUse() int { return int(b.inUse.Load()) }
 
-// Allocated gives the number of bytes taken from the system, or from what others gave up.
+// Allocated returns the number of bytes that the budget holds, from the system or released by other
+// budgets.
 func (b *Budget) Allocated() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return int64(b.made) * block.Size
 }
 
-// starved reports whether somebody waits for a buffer.
+// starved reports whether a caller waits for a buffer.
 func (b *Budget) starved() bool { return b.queued.Load() > 0 }
 
 // low reports whether less than a sixteenth is left.
 func (b *Budget) low() bool { return b.Cap()-b.InUse() < b.Cap()/16 }
 
-// TryGet gives a free buffer, or nil: when there is none, and when others wait.
+// TryGet returns a free buffer. It returns nil when there is none, or when other callers wait.
 func (b *Budget) TryGet() *block.Block {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.take()
 }
 
-// take gives a free buffer, or nil. The budget is locked.
+// take returns a free buffer, or nil. The caller holds the budget's lock.
 func (b *Budget) take() *block.Block {
 	if b.first != nil {
 		return nil
@@ -165,7 +166,8 @@ func (b *Budget) take() *block.Block {
 	return b.pop()
 }
 
-// pop gives a free buffer, whoever waits; nil when there is none. The budget is locked.
+// pop returns a free buffer even when callers wait; nil when there is none. The caller holds the
+// budget's lock.
 func (b *Budget) pop() *block.Block {
 	if n := min(slabBlocks, b.Cap()-b.made); len(b.free) == 0 && n > 0 {
 		b.free = b.mem.take(b.free, n)
@@ -184,8 +186,8 @@ func (b *Budget) pop() *block.Block {
 	return blk
 }
 
-// Get gives a buffer, waiting until one is free. Those who wait are served in
-// order. It gives nil when done is closed first.
+// Get returns a buffer, and waits until one is free. Waiting callers are served in order. It
+// returns nil when done is closed first.
 func (b *Budget) Get(done <-chan struct{}) *block.Block {
 	b.mu.Lock()
 	if blk := b.take(); blk != nil {
@@ -206,15 +208,14 @@ func (b *Budget) Get(done <-chan struct{}) *block.Block {
 	defer b.mu.Unlock()
 	if w.waiting {
 		b.dequeue(w)
-	} else if blk == nil { // it came at the same moment
+	} else if blk == nil { // the buffer came at the same moment
 		b.put(<-w.got)
 	}
 	w.next, b.retired = b.retired, w
 	return blk
 }
 
-// enqueue makes a waiter, the last of the queue. The list is written out for speed
-// (decision 0177).
+// enqueue adds a waiter to the end of the queue. The list is written out for speed (decision 0177).
 func (b *Budget) enqueue() *waiter {
 	w := b.retired
 	if w == nil {
@@ -233,7 +234,7 @@ func (b *Budget) enqueue() *waiter {
 	return w
 }
 
-// dequeue takes a waiter out of the queue.
+// dequeue removes a waiter from the queue.
 func (b *Budget) dequeue(w *waiter) {
 	if w.prev == nil {
 		b.first = w.next
@@ -249,8 +250,8 @@ func (b *Budget) dequeue(w *waiter) {
 	b.queued.Add(-1)
 }
 
-// Put gives a buffer back; nil is nothing. The caller must not touch it again. One that came
-// from another budget goes back there.
+// Put returns a buffer to its budget, also when that is another one; nil is ignored. The caller
+// must not use the buffer again.
 func (b *Budget) Put(blk *block.Block) {
 	if blk == nil {
 		return
@@ -263,7 +264,7 @@ func (b *Budget) Put(blk *block.Block) {
 	b.put(blk)
 }
 
-// putAll gives many buffers back.
+// putAll returns many buffers.
 func (b *Budget) putAll(blocks []*block.Block) {
 	others := 0
 	b.mu.Lock()
@@ -276,12 +277,13 @@ func (b *Budget) putAll(blocks []*block.Block) {
 		}
 	}
 	b.mu.Unlock()
-	for _, blk := range blocks[:others] { // of a device that the torrent was on before
+	for _, blk := range blocks[:others] { // of a device where the torrent was before
 		b.Put(blk)
 	}
 }
 
-// put hands a buffer to who has waited longest, or keeps it. The budget is locked.
+// put hands a buffer to the longest-waiting caller, or keeps it. The caller holds the budget's
+// lock.
 func (b *Budget) put(blk *block.Block) {
 	blk.Data = nil
 	if w := b.first; w != nil && b.made <= b.Cap() {
@@ -291,7 +293,7 @@ func (b *Budget) put(blk *block.Block) {
 	}
 	b.free = append(b.free, blk)
 	if b.inUse.Add(-1) < 0 {
-		panic("disk: a block was given back twice")
+		panic("disk: a block was returned twice")
 	}
 	b.surrender()
 }

@@ -8,69 +8,68 @@ import (
 	"shoal/internal/files/storage"
 )
 
-// Config is what a Disk is made with.
+// Config configures a Disk.
 type Config struct {
-	Workers  int               // goroutines that hash and write; 0 means GOMAXPROCS
-	Budget   *Budget           // of block buffers; used by this Disk alone
-	Counters *storage.Counters // of file system calls, for Stats; may be nil
+	Workers  int               // number of goroutines that hash and write; 0 means GOMAXPROCS
+	Budget   *Budget           // block buffers for this Disk alone
+	Counters *storage.Counters // counts of file system calls, for Stats; nil for none
 }
 
-// Bounds that do not depend on the budget. They are in blocks.
+// Bounds that do not depend on the budget, in blocks.
 const (
-	maxBatch = 16   // contiguous blocks that make it worth waking a worker: 256 KiB, a share of a core's cache
-	maxHeld  = 256  // of one piece, before it is written in runs: 4 MiB
-	runLen   = 64   // of such a run: 1 MiB
-	maxRun   = 1024 // in one write: what one call takes on Linux
+	maxBatch = 16   // contiguous blocks worth waking a worker for: 256 KiB, a share of a core's cache
+	maxHeld  = 256  // blocks of one piece in memory before it is written in runs: 4 MiB
+	runLen   = 64   // blocks of one such run: 1 MiB
+	maxRun   = 1024 // blocks in one write: what one call accepts on Linux
 )
 
-// Disk is the workers of an engine and the pieces they work on.
+// Disk is the workers of an engine, and the pieces that they work on.
 type Disk struct {
 	budget   *Budget
 	counters *storage.Counters
 	workers  int
 	wg       sync.WaitGroup
-	scanners chan *scanner // those that no check uses
+	scanners chan *scanner // scanners that no check uses now
 	scanned  atomic.Int64
 
 	// Bounds in blocks, from the budget.
 	batch, hold, run uint32
 
-	mu      sync.Mutex // never held while hashing, in I/O or in a report
-	wake    sync.Cond  // a worker is needed
-	idle    int        // workers that wait for wake and were not woken
+	mu      sync.Mutex // never held while hashing, during I/O or in a report
+	wake    sync.Cond  // signals that work is there
+	idle    int        // workers that wait for wake and have not been woken
 	closed  bool
-	ready   queue // pieces for workers, oldest first
+	ready   queue // pieces ready for a worker, oldest first
 	resting queue // pieces that hold buffers and have no worker
 	stats   Stats
 }
 
-// Stats are the figures of a Disk. Sizes are in bytes.
+// Stats are the figures of a Disk; byte counts since the start unless stated otherwise.
 type Stats struct {
-	Budget, InUse int64 // block buffers: the bound, and what is out
-	Allocated     int64 // block buffers taken from the system
-	Scratch       int64 // buffers of workers, and of checks, taken from the system
-	Pieces        int   // unfinished, in memory
-	Held          int   // block buffers that unfinished pieces hold; what else is out is on its way from or to peers
-	ToWrite       int   // of those, in pieces that match and are being written or wait for it
-	Stalled       int   // of those, in pieces that could not be written
-	Queued        int   // pieces waiting for a worker
+	Budget, InUse int64 // block buffers, in bytes: the bound, and those handed out
+	Allocated     int64 // bytes of block buffers allocated from the system
+	Scratch       int64 // bytes allocated for the buffers of workers and checks
+	Pieces        int   // unfinished pieces in memory
+	Held          int   // block buffers in unfinished pieces; the others in use are on their way from or to peers
+	ToWrite       int   // of Held, in verified pieces that are being written or wait for it
+	Stalled       int   // of Held, in pieces that could not be written
+	Queued        int   // pieces that wait for a worker
 
-	Blocks     int64 // stored
-	Duplicates int64 // of those, dropped because the piece had them
-	Rejected   int64 // of those, dropped because the torrent is closed or has no such block
-	Wakes      int64 // workers woken: hand-offs
-	Relieved   int64 // times that a piece was written early because buffers were short
-	Hashed     int64 // of pieces as they came
-	Scanned    int64 // in checks
+	Blocks     int64 // blocks stored
+	Duplicates int64 // of Blocks, dropped because the piece had them already
+	Rejected   int64 // of Blocks, dropped because the torrent is closed or has no such block
+	Wakes      int64 // workers woken
+	Relieved   int64 // pieces written early because buffers were short
+	Hashed     int64 // bytes of arriving pieces that were hashed
+	Scanned    int64 // bytes hashed in checks
 	Written    int64
-	ReadBack   int64 // written early, and read again to be hashed
+	ReadBack   int64 // bytes written early, and read again for hashing
 
-	Calls storage.Calls // to the file system; zero without Config.Counters
+	Calls storage.Calls // file system calls; zero without Config.Counters
 }
 
-// Memory is what a Disk has taken from the system to put the bytes of torrents in. What
-// it keeps books in comes on top: about half a KiB a piece that is begun, and nine bytes
-// a block of it.
+// Memory returns the bytes that a Disk has allocated for torrent data. Its bookkeeping comes on
+// top: about 512 bytes for each piece begun, and nine bytes for each block of it.
 func (s Stats) Memory() int64 { return s.Allocated + s.Scratch }
 
 // New starts the workers.
@@ -92,15 +91,15 @@ func New(c Config) *Disk {
 	return d
 }
 
-// bounds has a piece take no more than its share of the buffers. The disk is locked, or
-// nobody has it yet.
+// bounds limits a piece to its share of the buffers. The caller holds the disk's lock, or has not
+// shared the disk yet.
 func (d *Disk) bounds() {
 	share := uint32(max(d.budget.Cap()/8, 1))
 	d.batch, d.hold, d.run = min(maxBatch, share), min(maxHeld, share), min(runLen, share)
 }
 
-// Resize changes the bound of the buffers, while they are in use. Those that are out beyond
-// it are given up as they come back.
+// Resize changes the bound on buffers, also while they are in use: those above the new bound are
+// released as they come back.
 func (d *Disk) Resize(bytes int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -111,8 +110,8 @@ func (d *Disk) Resize(bytes int64) {
 	d.bounds()
 }
 
-// Close stops the workers, when they have done what is queued, and waits for
-// them. The torrents are closed before.
+// Close waits until the workers have done what is queued, and stops them. The caller has closed the
+// torrents.
 func (d *Disk) Close() {
 	d.mu.Lock()
 	d.closed = true
@@ -121,7 +120,7 @@ func (d *Disk) Close() {
 	d.wg.Wait()
 }
 
-// Stats gives the figures up to now.
+// Stats returns the figures up to now.
 func (d *Disk) Stats() Stats {
 	d.mu.Lock()
 	s := d.stats
@@ -129,7 +128,7 @@ func (d *Disk) Stats() Stats {
 	d.mu.Unlock()
 	s.Budget, s.InUse = int64(d.budget.Cap())*blockSize, int64(d.budget.InUse())*blockSize
 	s.Allocated, s.Scanned = d.budget.Allocated(), d.scanned.Load()
-	if s.Scanned > 0 { // all of them may have been used
+	if s.Scanned > 0 { // all scanners may have been used
 		s.Scratch += int64(cap(d.scanners)) * scanBuffer
 	}
 	if d.counters != nil {
@@ -138,8 +137,7 @@ func (d *Disk) Stats() Stats {
 	return s
 }
 
-// work is a worker: it does what is queued, and while nothing is, it relieves
-// the budget.
+// work is a worker: it does what is queued, and otherwise relieves the budget.
 func (d *Disk) work() {
 	defer d.wg.Done()
 	w := &worker{d: d}
@@ -157,7 +155,7 @@ func (d *Disk) work() {
 	}
 }
 
-// next takes the piece to work on, if any. The disk is locked.
+// next returns the piece to work on, or nil. The caller holds the disk's lock.
 func (d *Disk) next() *piece {
 	if p := d.ready.pop(); p != nil {
 		return p
@@ -165,7 +163,7 @@ func (d *Disk) next() *piece {
 	if !d.short() {
 		return nil
 	}
-	// What can't be written is given up for it, and only when somebody does wait.
+	// Give up what can't be written only when a caller really waits.
 	p := d.resting.fullest(d.budget.starved())
 	if p == nil {
 		return nil
@@ -176,13 +174,13 @@ func (d *Disk) next() *piece {
 	return p
 }
 
-// short reports whether pieces should give up buffers: when somebody waits for
-// one, or soon will and it is here that many of them are.
+// short reports whether pieces should release buffers: when a caller waits for one, or soon will
+// and pieces hold many of them.
 func (d *Disk) short() bool {
 	return d.budget.starved() || d.budget.low() && d.stats.Held >= d.budget.Cap()/4
 }
 
-// wakeOne has a worker look, if one is idle. The disk is locked.
+// wakeOne wakes a worker, if one is idle. The caller holds the disk's lock.
 func (d *Disk) wakeOne() {
 	if d.idle > 0 {
 		d.idle--
@@ -191,7 +189,7 @@ func (d *Disk) wakeOne() {
 	}
 }
 
-// nudge is called when somebody begins to wait for a buffer.
+// nudge is called when a caller begins to wait for a buffer.
 func (d *Disk) nudge() {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 
 const blockSize = block.Size
 
-// blockState is where a block of an unfinished piece is.
+// blockState says where a block of an unfinished piece is.
 type blockState uint8
 
 const (
@@ -18,23 +18,23 @@ const (
 	written            // in its file, and no longer in memory
 )
 
-// phase is who has a piece.
+// phase says where a piece is.
 type phase uint8
 
 const (
-	resting phase = iota // nobody; it waits for blocks
-	queued               // the ready queue
-	running              // a worker, or the one that writes will take it
-	waiting              // nobody; the forgotten one before it has a worker still
+	resting phase = iota // no owner; it waits for blocks
+	queued               // in the ready queue
+	running              // a worker has it, or the worker that writes will take it
+	waiting              // no owner; a worker still has the forgotten piece before it
 )
 
-// piece is an unfinished piece. Disk.mu guards it, but for what the worker that
-// has it may do without: read the blocks that are present, and use the digest.
-// Nobody else changes those meanwhile.
+// piece is an unfinished piece. Disk.mu guards it, with one exception: the worker that has the
+// piece reads the present blocks and uses the digest without the lock. Nobody else changes those
+// meanwhile.
 type piece struct {
 	t     *Torrent
 	index uint32
-	n     uint32 // blocks
+	n     uint32 // number of blocks
 
 	blocks []*block.Block // nil where not held
 	state  []blockState
@@ -47,22 +47,22 @@ type piece struct {
 	digest hash.Hash
 
 	phase     phase
-	relieve   bool              // give up all buffers
+	relieve   bool              // release all buffers
 	sums      bool              // report the SHA-1 of each block
-	forgotten bool              // drop it as soon as the worker lets go
-	verified  bool              // it matches its hash
-	stalled   bool              // it could not be written, and is kept
-	again     bool              // its writes are tried again, unfinished as it is
-	sumsFound [][sha1.Size]byte // to be reported once it is written
+	forgotten bool              // drop the piece as soon as the worker is done with it
+	verified  bool              // the piece matches its hash
+	stalled   bool              // the piece could not be written, and is kept
+	again     bool              // retry its writes although it is incomplete
+	sumsFound [][sha1.Size]byte // reported once the piece is written
 
-	successor *piece // begun after this one was forgotten; it has to wait
+	successor *piece // begun after this one was forgotten; waits for it
 
-	q          *queue // the queue it is in
-	prev, next *piece // in that queue
-	chain      *piece // in Torrent.table, or in Torrent.spare
+	q          *queue // queue that it is in
+	prev, next *piece // neighbours in that queue
+	chain      *piece // next in Torrent.table or Torrent.spare
 }
 
-// add puts in a block that is absent.
+// add adds a block that is absent.
 func (p *piece) add(i uint32, b *block.Block, sums bool) {
 	p.blocks[i], p.state[i] = b, held
 	p.got++
@@ -74,7 +74,7 @@ func (p *piece) add(i uint32, b *block.Block, sums bool) {
 	}
 }
 
-// due reports whether there is enough at the cursor to be worth a worker.
+// due reports whether the blocks at the cursor are worth a worker.
 func (p *piece) due() bool {
 	return p.got == p.n || p.front-p.cursor >= p.t.d.batch
 }
@@ -82,7 +82,7 @@ func (p *piece) due() bool {
 // large reports whether the piece is written in runs.
 func (p *piece) large() bool { return p.n > p.t.d.hold }
 
-// wrote marks blocks that were held as written. Their buffers are the caller's.
+// wrote marks held blocks as written. Their buffers belong to the caller.
 func (p *piece) wrote(from, to uint32) {
 	for i := from; i < to; i++ {
 		p.blocks[i], p.state[i] = nil, written
@@ -93,7 +93,7 @@ func (p *piece) wrote(from, to uint32) {
 	}
 }
 
-// gave counts blocks that are no longer held.
+// gave subtracts blocks that are no longer held.
 func (p *piece) gave(blocks uint32) {
 	p.held -= blocks
 	p.t.d.stats.Held -= int(blocks)
@@ -102,7 +102,7 @@ func (p *piece) gave(blocks uint32) {
 	}
 }
 
-// release gives all buffers back, which makes the piece useless.
+// release returns all buffers, which makes the piece useless.
 func (p *piece) release() {
 	for i, b := range p.blocks[:p.n] {
 		if b != nil {
@@ -113,21 +113,20 @@ func (p *piece) release() {
 	p.gave(p.held)
 }
 
-// tableSize is the number of chains a torrent's unfinished pieces hang in; there
-// are rarely more pieces than this.
+// tableSize is the number of hash chains for a torrent's unfinished pieces, which are rarely more.
 const tableSize = 64
 
-// maxSpare bounds the finished pieces whose memory is kept for the next ones.
+// maxSpare bounds the finished pieces that we keep for reuse.
 const maxSpare = 32
 
-// begin makes a piece of the torrent, without blocks.
+// begin returns a piece of the torrent without blocks.
 func (t *Torrent) begin(index uint32) *piece {
 	p := t.spare
 	if p != nil {
 		t.spare = p.chain
 		t.spares--
 	} else {
-		most := t.geom.Blocks(0) // no piece has more than the first
+		most := t.geom.Blocks(0) // the first piece has the most blocks
 		p = &piece{t: t, digest: sha1.New(), blocks: make([]*block.Block, most), state: make([]blockState, most)}
 	}
 	p.index, p.n = index, t.geom.Blocks(index)
@@ -135,7 +134,7 @@ func (t *Torrent) begin(index uint32) *piece {
 	return p
 }
 
-// recycle keeps the memory of a piece that holds nothing and is in no queue.
+// recycle keeps a piece that holds nothing and is in no queue for reuse.
 func (t *Torrent) recycle(p *piece) {
 	t.d.stats.Pieces--
 	if t.spares >= maxSpare || t.closed {
@@ -148,7 +147,7 @@ func (t *Torrent) recycle(p *piece) {
 	t.spares++
 }
 
-// find gives the unfinished piece, or nil.
+// find returns the unfinished piece, or nil.
 func (t *Torrent) find(index uint32) *piece {
 	if t.table == nil {
 		return nil
@@ -160,7 +159,7 @@ func (t *Torrent) find(index uint32) *piece {
 	return p
 }
 
-// insert puts a piece into the table.
+// insert adds a piece to the table.
 func (t *Torrent) insert(p *piece) {
 	if t.table == nil {
 		t.table = new([tableSize]*piece)
@@ -169,7 +168,7 @@ func (t *Torrent) insert(p *piece) {
 	p.chain, *head = *head, p
 }
 
-// remove takes a piece out of the table.
+// remove removes a piece from the table.
 func (t *Torrent) remove(p *piece) {
 	at := &t.table[p.index%tableSize]
 	for *at != p {
@@ -219,9 +218,8 @@ func (q *queue) pop() *piece {
 	return p
 }
 
-// fullest gives the piece that holds the most buffers, of equals the first; where
-// broken is false, among those whose torrent's writes go well. The queue is never
-// longer than the budget has buffers.
+// fullest returns the piece that holds the most buffers, the first of equals. With broken false it
+// ignores torrents whose writes fail. The queue is never longer than the budget has buffers.
 func (q *queue) fullest(broken bool) (best *piece) {
 	for p := q.first; p != nil; p = p.next {
 		if (broken || p.t.broken == nil) && (best == nil || p.held > best.held) {

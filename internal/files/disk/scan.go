@@ -16,22 +16,22 @@ import (
 )
 
 const (
-	// scanBuffer is how much a check reads at a time: little enough that it is
-	// still in the core's cache when it is hashed.
+	// scanBuffer is how many bytes a check reads at a time: few enough to be still in the core's
+	// cache when they are hashed.
 	scanBuffer = 256 << 10
-	// stripe is how much of the torrent one core takes at a time, so that every
-	// core reads in sequence.
+	// stripe is how many bytes of the torrent one core takes at a time, so that every core reads in
+	// sequence.
 	stripe = 4 << 20
 )
 
-// scanner is what a core needs to hash what is on disk. There are as many as
-// workers, for all checks together, which bounds their memory.
+// scanner is what a core needs to hash data on disk. All checks together share one for each worker,
+// which bounds their memory.
 type scanner struct {
 	buf    []byte // nil until first used
 	digest hash.Hash
 }
 
-// newScanners gives n scanners to choose from.
+// newScanners returns a channel with n scanners.
 func newScanners(n int) chan *scanner {
 	scanners := make(chan *scanner, n)
 	for range n {
@@ -40,7 +40,7 @@ func newScanners(n int) chan *scanner {
 	return scanners
 }
 
-// reader is the bytes of a torrent.
+// reader reads the bytes of a torrent.
 type reader interface {
 	ReadAt(p []byte, off int64) (int, error)
 }
@@ -49,15 +49,15 @@ type reader interface {
 type scan struct {
 	src  reader
 	geom metainfo.Geometry
-	skip func(piece uint32) bool // pieces not to be read
+	skip func(piece uint32) bool // reports pieces not to read; nil for none
 
-	next atomic.Uint32 // stripe to be taken
-	read *atomic.Int64 // bytes, counted for Stats
+	next atomic.Uint32 // next stripe
+	read *atomic.Int64 // counter of bytes read, for Stats
 
-	// each is given every piece that is not skipped, in no order, one at a
-	// time. A piece that can't be read has err instead of a sum. False ends it.
+	// each is called for every piece that is not skipped, in any order, one call at a time. A piece
+	// that can't be read has err instead of a sum. each returns false to end the scan.
 	each func(piece uint32, sum *[sha1.Size]byte, err error) bool
-	mu   sync.Mutex // guards each, and ended
+	mu   sync.Mutex // guards end, and held during each
 	end  bool
 }
 
@@ -97,7 +97,7 @@ func (s *scan) run(ctx context.Context, stop <-chan struct{}, scanners chan *sca
 	}
 }
 
-// stripe scans pieces that follow each other. As many as fit are read at once.
+// stripe scans consecutive pieces, and reads as many as fit at once.
 func (s *scan) stripe(ctx context.Context, sc *scanner, from, to uint32) {
 	for from < to {
 		if s.skip != nil && s.skip(from) {
@@ -115,14 +115,14 @@ func (s *scan) stripe(ctx context.Context, sc *scanner, from, to uint32) {
 	}
 }
 
-// span scans pieces of which none is skipped. False when the scan has ended.
+// span scans pieces of which none is skipped. It returns false when the scan has ended.
 func (s *scan) span(ctx context.Context, sc *scanner, piece, to uint32) bool {
 	if sc.buf == nil {
 		sc.buf = make([]byte, scanBuffer)
 	}
 	var sum [sha1.Size]byte
 	off, stop := s.geom.Offset(piece, 0), s.geom.Offset(to-1, 0)+int64(s.geom.PieceSize(to-1))
-	left := int64(s.geom.PieceSize(piece)) // of the piece at off
+	left := int64(s.geom.PieceSize(piece)) // bytes left of the piece at off
 	sc.digest.Reset()
 	for off < stop {
 		if ctx.Err() != nil || s.ended() {
@@ -154,7 +154,7 @@ func (s *scan) span(ctx context.Context, sc *scanner, piece, to uint32) bool {
 		if err == nil || err == io.EOF {
 			err = io.ErrUnexpectedEOF
 		}
-		// That piece can't be read; go on behind it.
+		// That piece can't be read; continue after it.
 		if !s.give(piece, nil, err) {
 			return false
 		}
@@ -180,20 +180,18 @@ func (s *scan) ended() bool {
 	return s.end
 }
 
-// Check reads and hashes all pieces on all cores, and gives those that match.
-// Pieces in files that are missing or too short cost nothing. progress, if not
-// nil, is called for every piece, in no order, one call at a time.
+// Check reads and hashes all pieces on all cores, and returns those that match. Pieces in missing
+// or short files cost nothing. progress, if not nil, is called for every piece, in any order, one
+// call at a time.
 //
-// A file that fails to be read does not end it: its pieces do not match, and the
-// first such error comes with the result, which is valid all the same. When ctx
-// ends, the result has what was found up to then. Pieces being stored at the
-// same time may be seen half written.
+// A file that can't be read does not end the check: its pieces do not match, and Check returns the
+// first such error with the result, which is still valid. When ctx ends, the result has the pieces
+// found up to then. Check can see a piece half written if it is being stored at the same time.
 func (t *Torrent) Check(ctx context.Context, progress func(piece uint32, ok bool)) (*bitfield.Bitfield, error) {
 	return t.CheckPieces(ctx, nil, progress)
 }
 
-// CheckPieces is Check for some of the pieces; nil means all. The others are not
-// in the result.
+// CheckPieces is Check for some of the pieces; nil means all. The result has none of the others.
 func (t *Torrent) CheckPieces(ctx context.Context, pieces *bitfield.Bitfield, progress func(piece uint32, ok bool)) (*bitfield.Bitfield, error) {
 	found := bitfield.New(t.geom.Pieces)
 	if err := t.enter(); err != nil {
@@ -217,8 +215,7 @@ func (t *Torrent) CheckPieces(ctx context.Context, pieces *bitfield.Bitfield, pr
 			if ok {
 				found.Set(p)
 			}
-			// A file that goes missing meanwhile is no different from one
-			// that was missing before.
+			// A file that goes missing during the check counts as one that was missing before.
 			if err != nil && first == nil && storage.KindOf(err) != storage.Missing && !errors.Is(err, io.ErrUnexpectedEOF) {
 				first = err
 			}
@@ -238,7 +235,7 @@ func (t *Torrent) CheckPieces(ctx context.Context, pieces *bitfield.Bitfield, pr
 	return found, err
 }
 
-// readable gives the pieces of which every byte can be read.
+// readable returns the pieces whose every byte can be read.
 func readable(states []storage.FileState, geom metainfo.Geometry) *bitfield.Bitfield {
 	there := bitfield.New(geom.Pieces)
 	there.SetAll()
@@ -252,7 +249,7 @@ func readable(states []storage.FileState, geom metainfo.Geometry) *bitfield.Bitf
 		}
 		first := (f.Offset + size) / int64(geom.PieceLength)
 		last := (f.Offset + f.Length - 1) / int64(geom.PieceLength)
-		if f.InPart { // what it shares with its neighbours may be there
+		if f.InPart { // the part file can hold what it shares with its neighbours
 			first, last = first+1, last-1
 		}
 		for p := first; p <= last; p++ {
@@ -262,10 +259,9 @@ func readable(states []storage.FileState, geom metainfo.Geometry) *bitfield.Bitf
 	return there
 }
 
-// HashSpan gives the SHA-1 of each piece of src, end to end, as an info
-// dictionary has them. It hashes on all cores. progress, if not nil, is called
-// for every piece, in no order, one call at a time. The first byte that can't be
-// read ends it.
+// HashSpan returns the SHA-1 of each piece of src, concatenated as in an info dictionary. It hashes
+// on all cores. progress, if not nil, is called for every piece, in any order, one call at a time.
+// HashSpan stops at the first byte that it can't read.
 func HashSpan(ctx context.Context, src storage.Storage, geom metainfo.Geometry, progress func(piece uint32)) ([]byte, error) {
 	sums := make([]byte, int(geom.Pieces)*sha1.Size)
 	var first error

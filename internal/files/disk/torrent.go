@@ -16,26 +16,23 @@ import (
 // ErrClosed is returned after Torrent.Close.
 var ErrClosed = errors.New("disk: torrent closed")
 
-// Result is the outcome of a piece whose blocks have all been stored, or that
-// could not be written.
+// Result is the outcome of a piece whose blocks have all been stored, or that could not be written.
 type Result struct {
 	Piece uint32
-	OK    bool  // it matches its hash, and is written: it can be served
-	Err   error // of the file system; then nothing is known of the piece, unless it is stalled
+	OK    bool  // the piece matches its hash and is written: we can serve it
+	Err   error // error of the file system; the state of the piece is then unknown, unless it is stalled
 
-	// Stalled, with Err, says that what is in memory of the piece is kept, and
-	// written again by Retry: a piece that matches its hash, or one of which a part
-	// had to be written before it was whole. Another Result follows once it is.
+	// Stalled, with Err, says that the piece stays in memory for Retry to write again: either it
+	// matches its hash, or a part of it had to be written before it was complete. Another Result
+	// follows when Retry has written it.
 	Stalled bool
 
-	// Sums are the SHA-1 of each block as it was received, when the piece does
-	// not match or Store was told to give them. Nil when they could not be
-	// had, since a block written early could not be read back.
+	// Sums are the SHA-1 of each block as it was received, for a piece that does not match and when
+	// Store asked for them. Nil when a block that was written early could not be read back.
 	Sums [][sha1.Size]byte
 }
 
-// Torrent is one torrent's way to the disk. Its methods may be called from
-// several goroutines.
+// Torrent is one torrent's access to the disk. Its methods are safe for concurrent use.
 type Torrent struct {
 	d      *Disk
 	st     storage.Storage
@@ -44,39 +41,39 @@ type Torrent struct {
 	report func(Result)
 
 	// Guarded by Disk.mu.
-	done    chan struct{}      // closed by Close; nil while nobody waits for that
-	table   *[tableSize]*piece // unfinished pieces, in chains by index; nil before the first
-	spare   *piece             // finished ones, their memory to be used again
+	done    chan struct{}      // closed by Close; nil while nobody waits for it
+	table   *[tableSize]*piece // unfinished pieces, chained by index; nil before the first
+	spare   *piece             // finished pieces, for reuse
 	spares  int
-	busy    int        // workers, reads, checks and syncs in progress
+	busy    int        // number of workers, reads, checks and syncs in progress
 	writing bool       // a worker writes finished pieces
-	toWrite queue      // those that it takes next
+	toWrite queue      // pieces that it writes next
 	stalled queue      // pieces that could not be written
-	kept    uint32     // blocks that they hold
-	broken  error      // why; nothing is written until Retry
+	kept    uint32     // number of blocks in stalled
+	broken  error      // why the last write failed; nothing is written until Retry
 	goesOn  func()     // see OnGoesOn; set before the first Store
-	quiet   *sync.Cond // busy became zero; nil while nobody waits for that
+	quiet   *sync.Cond // signals that busy is zero; nil while nobody waits for it
 	closed  bool
 }
 
-// Open begins to work for a torrent. The storage stays the caller's, to be
-// closed after Close. pieceHash gives the SHA-1 that a piece must have.
+// Open starts work for a torrent. The caller keeps the storage, and closes it after Close.
+// pieceHash returns the SHA-1 that a piece must have.
 //
-// report is called by workers, with no lock held, once for each piece that was
-// stored completely or failed. It may wait, and then so does the worker; it must
-// return when the torrent has ended, so that Close can.
+// Workers call report, without holding a lock, once for each piece that was stored completely or
+// failed. report can block, which blocks the worker. It must return when the torrent has ended, so
+// that Close can.
 func (d *Disk) Open(st storage.Storage, geom metainfo.Geometry, pieceHash func(piece uint32) [sha1.Size]byte, report func(Result)) *Torrent {
 	t := &Torrent{d: d, st: st, geom: geom, hash: pieceHash, report: report}
 	return t
 }
 
-// Store takes a block of an unfinished piece, and its buffer. It never waits and
-// allocates nothing once it has been busy for a while. A block that the piece
-// has already is dropped. With sums the Result has the SHA-1 of each block.
+// Store takes over a block of an unfinished piece, and its buffer. It never blocks, and allocates
+// nothing once its tables have grown. It drops a block that the piece already has. With sums, the
+// Result has the SHA-1 of each block.
 //
-// After a Result that is not OK, or a Forget, the piece begins anew with the
-// blocks stored from then on. Blocks that were stored between a failed write and
-// the handling of its Result are kept: Forget drops them.
+// After a Result that is not OK, or a Forget, the piece starts over with the blocks stored from
+// then on. Blocks that were stored between a failed write and the handling of its Result stay:
+// Forget drops them.
 func (t *Torrent) Store(ref block.Ref, b *block.Block, sums bool) {
 	d := t.d
 	d.mu.Lock()
@@ -111,7 +108,7 @@ func (t *Torrent) Store(ref block.Ref, b *block.Block, sums bool) {
 	case p.stalled:
 		t.kept++
 		d.stats.Stalled++
-		if !t.room(0, 0) { // it is given up, or waits for its blocks like others
+		if !t.room(0, 0) { // drop it, or let it wait for its blocks like others
 			t.unstall(p)
 			d.queue(p)
 		}
@@ -121,20 +118,20 @@ func (t *Torrent) Store(ref block.Ref, b *block.Block, sums bool) {
 	d.mu.Unlock()
 }
 
-// queue has a worker take a piece that is in no queue. The disk is locked.
+// queue hands a worker a piece that is in no queue. The caller holds the disk's lock.
 func (d *Disk) queue(p *piece) {
 	p.phase = queued
 	d.ready.push(p)
 	d.wakeOne()
 }
 
-// OnGoesOn has f called when a Retry has written what was kept of a piece that is not
-// whole, of which no Result can tell. Like report, f is called by workers and may wait.
-// It is set before the first Store.
+// OnGoesOn sets f, which is called when a Retry has written what it kept of an incomplete piece: no
+// Result reports that. Like report, f is called by workers and can block. Set it before the first
+// Store.
 func (t *Torrent) OnGoesOn(f func()) { t.goesOn = f }
 
-// settle puts a piece that no worker has where it belongs: to the ready queue,
-// or to those that wait for blocks. The disk is locked.
+// settle puts a piece without a worker into the right queue: ready, or waiting for blocks. The
+// caller holds the disk's lock.
 func (d *Disk) settle(p *piece) {
 	switch {
 	case p.due():
@@ -151,8 +148,8 @@ func (d *Disk) settle(p *piece) {
 	}
 }
 
-// Forget drops what is held of an unfinished piece. No Result comes of blocks
-// stored before, but one that is under way.
+// Forget drops what is in memory of an unfinished piece. Blocks stored before lead to no Result,
+// unless it is already under way.
 func (t *Torrent) Forget(piece uint32) {
 	t.d.mu.Lock()
 	defer t.d.mu.Unlock()
@@ -161,7 +158,7 @@ func (t *Torrent) Forget(piece uint32) {
 	}
 }
 
-// forget drops a piece, or has its worker do so. The disk is locked.
+// forget drops a piece, or tells its worker to drop it. The caller holds the disk's lock.
 func (t *Torrent) forget(p *piece) {
 	if s := p.successor; s != nil {
 		p.successor = nil
@@ -182,11 +179,11 @@ func (t *Torrent) forget(p *piece) {
 	t.recycle(p)
 }
 
-// Retry has the stalled pieces written again, and gives their number. Until it is
-// called nothing more is written for the torrent once a write has failed, so that a
-// full disk sees one write for each try: pieces that are whole meanwhile stall too, or
-// fail where too many are kept already. Each whole one ends in another Result; of
-// others OnGoesOn tells that they could be written, and Result that they could not.
+// Retry writes the stalled pieces again, and returns their number. After a failed write the torrent
+// writes nothing until Retry, so that a full disk sees one write per attempt. Pieces that become
+// complete meanwhile stall too, or fail when too many are kept already. Each complete piece ends in
+// another Result. For an incomplete one, OnGoesOn reports that it was written, and a Result that it
+// was not.
 func (t *Torrent) Retry() (pieces int) {
 	d := t.d
 	d.mu.Lock()
@@ -201,7 +198,7 @@ func (t *Torrent) Retry() (pieces int) {
 	return pieces
 }
 
-// unstall takes a piece out of those that are kept. The disk is locked.
+// unstall removes a piece from the stalled ones. The caller holds the disk's lock.
 func (t *Torrent) unstall(p *piece) {
 	p.stalled = false
 	t.stalled.remove(p)
@@ -212,8 +209,8 @@ func (t *Torrent) unstall(p *piece) {
 	}
 }
 
-// stall keeps a piece that could not be written, if the failure is of a kind that
-// passes, and there is room. The disk is locked.
+// stall keeps a piece that could not be written, if the failure can pass and there is room. The
+// caller holds the disk's lock.
 func (t *Torrent) stall(p *piece, err error) bool {
 	if t.closed || p.forgotten || fileAlone(err) || !t.room(1, p.held) || errors.Is(err, storage.ErrClosed) || errors.Is(err, storage.ErrRange) {
 		return false
@@ -228,13 +225,13 @@ func (t *Torrent) stall(p *piece, err error) bool {
 	return true
 }
 
-// fileAlone reports whether a failure is about one file: the others take writes, and what was
-// to be in it is not worth keeping.
+// fileAlone reports whether a failure concerns one file only: writes to the others succeed, and its
+// data is not worth keeping.
 func fileAlone(err error) bool {
 	return err != nil && storage.KindOf(err).Then() == fault.Refuse
 }
 
-// breaks returns the error that no more writes are tried after, until the next Retry.
+// breaks returns the error that stops all writes until the next Retry; nil when err does not.
 func breaks(err error) error {
 	if fileAlone(err) {
 		return nil
@@ -242,9 +239,9 @@ func breaks(err error) error {
 	return err
 }
 
-// room reports whether so many more pieces and blocks may be kept. All torrents together
-// may keep half of the buffers, since whoever can write needs the rest, and one torrent
-// half of that, or a single piece. The disk is locked.
+// room reports whether this many more pieces and blocks can stall. All torrents together may keep
+// half of the buffers, because torrents that can write need the rest. One torrent may keep half of
+// that, or a single piece. The caller holds the disk's lock.
 func (t *Torrent) room(pieces int, blocks uint32) bool {
 	most := uint32(t.d.budget.Cap()) / 2
 	own := most / 2
@@ -254,7 +251,7 @@ func (t *Torrent) room(pieces int, blocks uint32) bool {
 	return t.kept+blocks <= own && uint32(t.d.stats.Stalled)+blocks <= most
 }
 
-// enter begins something that Close waits for.
+// enter starts an operation that Close waits for.
 func (t *Torrent) enter() error {
 	t.d.mu.Lock()
 	defer t.d.mu.Unlock()
@@ -265,7 +262,7 @@ func (t *Torrent) enter() error {
 	return nil
 }
 
-// leave ends it.
+// leave ends such an operation.
 func (t *Torrent) leave() {
 	t.d.mu.Lock()
 	defer t.d.mu.Unlock()
@@ -276,13 +273,13 @@ func (t *Torrent) left() {
 	if t.busy--; t.busy > 0 {
 		return
 	}
-	t.done = nil // nobody waits for it any more
+	t.done = nil // nobody waits for it any longer
 	if t.quiet != nil {
 		t.quiet.Broadcast()
 	}
 }
 
-// ending gives a channel that Close closes.
+// ending returns a channel that Close closes.
 func (t *Torrent) ending() <-chan struct{} {
 	t.d.mu.Lock()
 	defer t.d.mu.Unlock()
@@ -304,8 +301,8 @@ func (t *Torrent) Sync(ctx context.Context) error {
 	return t.st.Sync(ctx)
 }
 
-// Close drops what is unfinished and waits until nobody works for the torrent.
-// Blocks stored afterwards are dropped.
+// Close drops unfinished pieces and waits until no worker works for the torrent. Later blocks are
+// dropped.
 func (t *Torrent) Close() {
 	t.d.mu.Lock()
 	defer t.d.mu.Unlock()
@@ -333,9 +330,8 @@ func (t *Torrent) Close() {
 	t.spare, t.spares = nil, 0
 }
 
-// Read reads blocks for upload, one after another into dst, which is as long as
-// they are together. Blocks that follow each other in the torrent are read with
-// one call.
+// Read reads blocks for upload, one after another, into dst, whose length is the sum of theirs. One
+// call reads blocks that are adjacent in the torrent.
 func (t *Torrent) Read(refs []block.Ref, dst []byte) error {
 	if err := t.enter(); err != nil {
 		return err
@@ -347,7 +343,7 @@ func (t *Torrent) Read(refs []block.Ref, dst []byte) error {
 			return err
 		}
 		if length > len(dst) {
-			return fmt.Errorf("disk: %d bytes of blocks into a buffer of %d", length, len(dst))
+			return fmt.Errorf("disk: read %d bytes of blocks into a buffer of %d bytes", length, len(dst))
 		}
 		off := t.geom.Offset(refs[0].Piece, refs[0].Begin)
 		if n, err := t.st.ReadAt(dst[:length], off); n < length {
@@ -358,8 +354,8 @@ func (t *Torrent) Read(refs []block.Ref, dst []byte) error {
 	return nil
 }
 
-// ReadAt reads any range of the torrent, as io.ReaderAt does. What is had of it is for
-// the caller to know.
+// ReadAt reads any range of the torrent, as io.ReaderAt does. The caller must know which bytes we
+// have.
 func (t *Torrent) ReadAt(p []byte, off int64) (int, error) {
 	if err := t.enter(); err != nil {
 		return 0, err
@@ -371,11 +367,11 @@ func (t *Torrent) ReadAt(p []byte, off int64) (int, error) {
 // ReadV is Read into one buffer for each block, each as long as its block.
 func (t *Torrent) ReadV(refs []block.Ref, dst [][]byte) error {
 	if len(refs) != len(dst) {
-		return fmt.Errorf("disk: %d blocks into %d buffers", len(refs), len(dst))
+		return fmt.Errorf("disk: read %d blocks into %d buffers", len(refs), len(dst))
 	}
 	for i, r := range refs {
 		if len(dst[i]) != int(r.Length) {
-			return fmt.Errorf("disk: block of %d bytes into a buffer of %d", r.Length, len(dst[i]))
+			return fmt.Errorf("disk: read a block of %d bytes into a buffer of %d bytes", r.Length, len(dst[i]))
 		}
 	}
 	if err := t.enter(); err != nil {
@@ -395,13 +391,13 @@ func (t *Torrent) ReadV(refs []block.Ref, dst [][]byte) error {
 	return nil
 }
 
-// contiguous gives how many of refs, from the first, follow each other in the
-// torrent, and their length together.
+// contiguous returns how many of refs, from the first, are adjacent in the torrent, and their total
+// length.
 func (t *Torrent) contiguous(refs []block.Ref) (run, length int, err error) {
 	end := t.geom.Offset(refs[0].Piece, refs[0].Begin)
 	for _, r := range refs {
 		if !t.geom.Valid(r.Piece, r.Begin, r.Length) {
-			return 0, 0, fmt.Errorf("disk: no block %v of %d bytes", r, r.Length)
+			return 0, 0, fmt.Errorf("disk: read block %v of %d bytes: not in the torrent", r, r.Length)
 		}
 		if t.geom.Offset(r.Piece, r.Begin) != end {
 			break

@@ -6,25 +6,25 @@ import (
 	"shoal/internal/value/block"
 )
 
-// readBack is how much is read at a time of blocks that were written early.
+// readBack is how many bytes are read at a time of blocks that were written early.
 const readBack = 256 << 10
 
-// worker is what one worker has of its own.
+// worker is the state of one worker.
 type worker struct {
 	d       *Disk
-	bufs    [][]byte       // of the write in progress
-	blocks  []*block.Block // the same, to be given back
+	bufs    [][]byte       // buffers of the write in progress
+	blocks  []*block.Block // the same buffers, as blocks to return
 	scratch []byte         // for reading back; nil until first needed
 	sum     [sha1.Size]byte
 }
 
-// run works on a piece until there is nothing more to do for it. The disk is
-// locked, and unlocked meanwhile.
+// run works on a piece until nothing is left to do for it. The caller holds the disk's lock; run
+// releases it meanwhile.
 func (w *worker) run(p *piece) {
 	t := p.t
 	p.phase = running
 	t.busy++
-	if p.verified { // it could not be written before
+	if p.verified { // an earlier write failed
 		w.store(p)
 		return
 	}
@@ -58,9 +58,8 @@ func (w *worker) run(p *piece) {
 	t.left()
 }
 
-// early writes what is there, up to a block, of a piece that is not compared yet. It
-// reports false when that can't be: then the piece is kept as it is, or given up, and
-// is no longer the worker's.
+// early writes the blocks before index to of a piece that is not verified yet. It returns false
+// when that fails: the piece is then stalled or dropped, and no longer belongs to the worker.
 func (w *worker) early(p *piece, to uint32) bool {
 	t := p.t
 	err, tried := t.broken, false
@@ -77,7 +76,7 @@ func (w *worker) early(p *piece, to uint32) bool {
 		p.again = false
 		return true
 	}
-	// Where others wait for buffers and nothing is to be hoped for, it is given up.
+	// Drop it when callers wait for buffers and the write has no prospect.
 	if (tried || !p.relieve || p.again) && t.stall(p, err) {
 		w.told(t, Result{Piece: p.index, Err: err, Stalled: true})
 		return false
@@ -86,7 +85,7 @@ func (w *worker) early(p *piece, to uint32) bool {
 	return false
 }
 
-// hash moves the cursor over a run of blocks that are present (decision 0049).
+// hash moves the cursor over a run of present blocks (decision 0049).
 func (w *worker) hash(p *piece) error {
 	from, to := p.cursor, min(p.front, p.cursor+w.d.run)
 	w.d.mu.Unlock()
@@ -100,13 +99,13 @@ func (w *worker) hash(p *piece) error {
 	return nil
 }
 
-// bytes gives the length of the blocks from from to to.
+// bytes returns the length of the blocks with indexes from to to-1.
 func (p *piece) bytes(from, to uint32) int64 {
 	return min(int64(to)*blockSize, int64(p.t.geom.PieceSize(p.index))) - int64(from)*blockSize
 }
 
-// each gives the data of blocks that are present, block by block. It reads back
-// what is no longer in memory. The disk is not locked.
+// each calls do with the data of present blocks, one by one. It reads back what is no longer in
+// memory. The caller does not hold the disk's lock.
 func (w *worker) each(p *piece, from, to uint32, do func(data []byte)) error {
 	for i := from; i < to; {
 		if p.state[i] == held {
@@ -140,9 +139,8 @@ func (w *worker) each(p *piece, from, to uint32, do func(data []byte)) error {
 	return nil
 }
 
-// write writes the blocks from from to to that are in memory, contiguous ones
-// with one call, and gives their buffers back. The disk is locked, and unlocked
-// meanwhile.
+// write writes the blocks with indexes from to to-1 that are in memory, adjacent ones with one
+// call, and returns their buffers. The caller holds the disk's lock; write releases it meanwhile.
 func (w *worker) write(p *piece, from, to uint32) error {
 	for i := from; i < to; {
 		if p.state[i] != held {
@@ -172,8 +170,7 @@ func (w *worker) write(p *piece, from, to uint32) error {
 	return nil
 }
 
-// finish compares a piece that is hashed to its end, writes it if it is right,
-// and reports.
+// finish verifies a piece that is hashed to its end, writes it if it matches, and reports.
 func (w *worker) finish(p *piece) {
 	r := Result{Piece: p.index}
 	sums := p.sums
@@ -193,10 +190,9 @@ func (w *worker) finish(p *piece) {
 	w.store(p)
 }
 
-// store writes a piece that is right, and reports. One worker of a torrent writes
-// at a time: a file takes one write after another all the same, and a second
-// worker would burn its core waiting in the kernel. It hashes instead, and
-// leaves its piece to the one that writes.
+// store writes a verified piece, and reports. One worker of a torrent writes at a time: a file
+// accepts one write after another anyway, and a second worker would burn its core waiting in the
+// kernel. It leaves its piece to the writing worker, and hashes instead.
 func (w *worker) store(p *piece) {
 	t := p.t
 	if t.writing {
@@ -225,7 +221,7 @@ func (w *worker) store(p *piece) {
 	t.writing = false
 }
 
-// sums gives the SHA-1 of each block; nil when one can't be read back.
+// sums returns the SHA-1 of each block; nil when one can't be read back.
 func (w *worker) sums(p *piece) [][sha1.Size]byte {
 	sums := make([][sha1.Size]byte, 0, p.n)
 	err := w.each(p, 0, p.n, func(data []byte) { sums = append(sums, sha1.Sum(data)) })
@@ -235,8 +231,8 @@ func (w *worker) sums(p *piece) [][sha1.Size]byte {
 	return sums
 }
 
-// end is done with a piece: it drops what is left of it and reports. The report
-// comes last, so that who is told can begin the piece anew.
+// end finishes a piece: it drops the rest of it and reports. The report comes last, so that its
+// receiver can begin the piece again.
 func (w *worker) end(p *piece, r Result) {
 	t, forgotten := p.t, p.forgotten
 	r.Piece = p.index
@@ -249,7 +245,7 @@ func (w *worker) end(p *piece, r Result) {
 	t.left()
 }
 
-// told reports on a piece that somebody else may have by now.
+// told reports on a piece, which can have another owner by now.
 func (w *worker) told(t *Torrent, r Result) {
 	w.d.mu.Unlock()
 	t.report(r)
@@ -257,7 +253,7 @@ func (w *worker) told(t *Torrent, r Result) {
 	t.left()
 }
 
-// drop forgets a piece. The one that was begun in its place takes it.
+// drop forgets a piece. Its successor, if any, takes its place.
 func (w *worker) drop(p *piece) {
 	t, next := p.t, p.successor
 	t.remove(p)

@@ -1,10 +1,10 @@
-// Package journals finds the journals of verified pieces in a folder of state. Each download
-// folder has one folder of journals there, named by a hash of its path, with one journal a
-// torrent; package resume says what is in them. A Store opens these folders once, lists them,
-// and removes what nobody uses any more.
+// Package journals finds the journals of verified pieces in a folder of state. Each download folder
+// has one folder of journals there, named by a hash of its path, with one journal per torrent;
+// package resume defines their content. A Store opens these folders once, lists them, and removes
+// what nobody uses any longer.
 //
-// A Store has one mutex, held for a few lines; another guards its list of all journals, which
-// is held while that is made.
+// A Store has one mutex, held only briefly. Another guards its list of all journals, and is held
+// while the list is made.
 package journals
 
 import (
@@ -25,21 +25,21 @@ import (
 
 // Config is what a Store is made with.
 type Config struct {
-	StateDir string // empty: no journals are kept
+	StateDir string // empty: keep no journals
 	Log      *slog.Logger
-	Twin     *Twin // nil but in tests
+	Twin     *Twin // for tests; nil otherwise
 }
 
 // Twin stands in for the folders on disk in tests.
 type Twin struct {
-	Open    func(folder string) (resume.FS, error) // a folder of journals, by the last element of the download folder
-	Folders []string                               // those that there are
+	Open    func(folder string) (resume.FS, error) // opens a folder of journals, by the last element of the download folder
+	Folders []string                               // the existing ones
 	Boot    resume.Boot
 }
 
-// Store is the folders of journals of one folder of state.
+// Store manages the folders of journals in one folder of state.
 type Store struct {
-	root string // holds the folders; empty: no journals are kept
+	root string // parent of the folders; empty: keep no journals
 	log  *slog.Logger
 	boot resume.Boot
 	twin *Twin
@@ -64,10 +64,10 @@ func New(cfg Config) *Store {
 	return s
 }
 
-// Kept reports whether journals are kept at all.
+// Kept reports whether the store keeps journals at all.
 func (s *Store) Kept() bool { return s.root != "" }
 
-// Boot returns the boot that claims of now are made in.
+// Boot returns the run of the system for claims made now.
 func (s *Store) Boot() resume.Boot { return s.boot }
 
 // name returns the name of the folder of journals of a download folder.
@@ -87,8 +87,8 @@ func Name(dir string) string {
 // Dir returns the folder of journals of a download folder.
 func Dir(stateDir, dir string) string { return filepath.Join(stateDir, "journals", Name(dir)) }
 
-// For returns the folder of journals of a download folder, and makes it where there is none;
-// nil when no journals are kept. The store closes it.
+// For returns the folder of journals of a download folder, and creates it if needed; nil when the
+// store keeps no journals. The store closes it.
 func (s *Store) For(dir string) (resume.FS, error) {
 	if !s.Kept() {
 		return nil, nil
@@ -116,7 +116,7 @@ func (s *Store) For(dir string) (resume.FS, error) {
 	return f, nil
 }
 
-// Lock makes sure that no other process writes a torrent in a download folder.
+// Lock makes sure that no other process writes the torrent in the download folder.
 func (s *Store) Lock(dir string, h infohash.Hash) (release func(), err error) {
 	state, err := s.For(dir)
 	if err != nil || state == nil {
@@ -125,7 +125,7 @@ func (s *Store) Lock(dir string, h infohash.Hash) (release func(), err error) {
 	return resume.Lock(state, h)
 }
 
-// Read reads what the journal of a torrent says in a download folder.
+// Read returns what the journal of a torrent in a download folder says.
 func (s *Store) Read(dir string, lay resume.Layout) (*resume.Loaded, error) {
 	state, err := s.For(dir)
 	if err != nil {
@@ -141,9 +141,9 @@ func (s *Store) Has(dir string, lay resume.Layout) (bool, error) {
 	return err == nil && lo.Found, err
 }
 
-// Remove removes the journal of a torrent in a download folder, and that in the folder where
-// its unfinished files were, unless somebody writes it. One that stays costs a few bytes and
-// goes in its time.
+// Remove removes the journal of a torrent in a download folder, and the one in the folder of its
+// incomplete files, unless another process writes it. A journal that stays costs a few bytes, and
+// Sweep removes it later.
 func (s *Store) Remove(dir string, h infohash.Hash) error {
 	state, err := s.For(dir)
 	if err != nil || state == nil {
@@ -157,7 +157,7 @@ func (s *Store) Remove(dir string, h infohash.Hash) error {
 	return err
 }
 
-// Close closes the folders. No torrent is left.
+// Close closes the folders. The caller has closed all torrents.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -169,8 +169,8 @@ func (s *Store) Close() error {
 	return err
 }
 
-// Remove removes the journal of a torrent in a download folder from a folder of state that no
-// engine has open, unless somebody writes it.
+// Remove removes the journal of a torrent in a download folder, from a folder of state that no
+// engine has open, unless another process writes it.
 func Remove(stateDir, dir string, h infohash.Hash) error {
 	path := Dir(stateDir, dir)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
@@ -192,9 +192,9 @@ func remove(state resume.FS, h infohash.Hash) error {
 	return errors.Join(resume.Remove(state, resume.Layout{InfoHash: h}), resume.WriteAside(state, h, resume.Aside{}))
 }
 
-// Peek reads the journal of a torrent in a download folder, or in the one where its unfinished
-// files are, from a folder of state that another engine may have open; nil when there is none
-// that can be read.
+// Peek reads the journal of a torrent in a download folder, or in the folder of its incomplete
+// files, from a folder of state that another engine can have open. It returns nil when there is no
+// readable journal.
 func Peek(stateDir, dir string, h infohash.Hash, info *metainfo.Info) *resume.Loaded {
 	return peek(stateDir, dir, h, info, true)
 }
@@ -214,7 +214,7 @@ func peek(stateDir, dir string, h infohash.Hash, info *metainfo.Info, follow boo
 			return lo
 		}
 	}
-	for range 2 { // another engine may have been in the middle of writing it
+	for range 2 { // another engine may be in the middle of writing it
 		_, lo, err := resume.Open(state, resume.LayoutOf(h, info), resume.Config{Dir: dir, Boot: resume.ThisBoot()})
 		if err == nil && lo.Damaged == "" {
 			return lo

@@ -13,28 +13,28 @@ import (
 )
 
 const (
-	// mostFolders bounds the folders of journals that are listed, and mostJournals the
-	// journals in all of them: ten times what a large seed has.
+	// mostFolders bounds the folders of journals that we list, and mostJournals the journals in all
+	// of them: ten times what a large seed has.
 	mostFolders  = 4096
 	mostJournals = 1 << 17
-	// mostOthers bounds the journals of one torrent that a caller reads: it reads each as a
-	// whole, and compares it with the files. The ones used last come first.
+	// mostOthers bounds the journals of one torrent that a caller reads: it reads each whole and
+	// compares it with the files. The latest used come first.
 	mostOthers = 8
-	// listWorth is how long a list is used, in multiples of the time it took to make: adding
-	// thousands of torrents spends a twentieth of its time on lists.
+	// listWorth is how long we use a list, in multiples of the time that making it took: while
+	// thousands of torrents are added, a twentieth of the time goes into lists.
 	listWorth = 20
 )
 
-// list is the list of all journals, by torrent. It is kept for a moment only, for others that
-// are added just now; the garbage collector takes it.
+// list is the list of all journals, by torrent. A weak pointer keeps it only until the next garbage
+// collection, for other torrents that are added meanwhile.
 type list struct {
 	mu    sync.Mutex
 	made  weak.Pointer[map[infohash.Hash][]string] // names of folders of journals
 	until time.Time
 }
 
-// Others returns the names of the folders that have a journal of a torrent, without that of a
-// download folder: the eight that were used last, the latest first.
+// Others returns the names of the folders that have a journal of a torrent, except the one of a
+// given download folder: the eight used last, the latest first.
 func (s *Store) Others(dir string, h infohash.Hash) []string {
 	own := s.name(dir)
 	folders := slices.DeleteFunc(slices.Clone(s.with(h)), func(name string) bool { return name == own })
@@ -52,7 +52,7 @@ func (s *Store) Others(dir string, h infohash.Hash) []string {
 	return folders[:mostOthers]
 }
 
-// OpenOther opens one of these folders. The caller calls done when it needs the folder no more.
+// OpenOther opens one of these folders. The caller calls done when it no longer needs the folder.
 func (s *Store) OpenOther(name string) (f resume.FS, done func(), err error) {
 	if s.twin != nil {
 		f, err = s.twin.Open(name)
@@ -102,7 +102,7 @@ func (s *Store) folders() (names []string) {
 	}
 	entries, err := os.ReadDir(s.root)
 	if err != nil {
-		return nil // there are none yet
+		return nil // none exist yet
 	}
 	for _, entry := range entries {
 		if entry.IsDir() {

@@ -12,22 +12,22 @@ import (
 	"shoal/internal/value/infohash"
 )
 
-// Journals of torrents that nobody has any more go by one rule. A journal is used when it
-// is written, and when its torrent is opened. One that was not used for half a year goes
-// when its download folder is not there any more, one that was not used for two years in
-// any case. Never one of a torrent that runs here, is remembered here, or is being written
-// by anybody; and only in our own folder of state. What that may cost is a check, should
-// the torrent come back.
+// One rule removes the journals of torrents that nobody has any longer. A journal counts as used
+// when it is written, and when its torrent is opened. One unused for half a year is removed when
+// its download folder no longer exists; one unused for two years is removed in any case. We never
+// remove the journal of a torrent that runs here, is remembered here, or is being written by any
+// process, and we only touch our own folder of state. If the torrent comes back, it costs a check
+// (decision 0064).
 const (
 	unusedFor    = 180 * 24 * time.Hour
 	unusedForAny = 2 * 365 * 24 * time.Hour
-	// markEvery is how exactly the last use is known: a mark is one call.
+	// markEvery is the accuracy of the last use: a mark costs one call.
 	markEvery = 7 * 24 * time.Hour
-	// sweepEvery is between two looks for such journals.
+	// sweepEvery is the time between two sweeps.
 	sweepEvery = 7 * 24 * time.Hour
 )
 
-// MarkUsed notes that a journal is used, unless that was noted not long ago (decision 0064).
+// MarkUsed marks a journal as used, unless it was marked recently (decision 0064).
 func (s *Store) MarkUsed(dir string, h infohash.Hash) {
 	if !s.Kept() || s.twin != nil {
 		return
@@ -36,11 +36,11 @@ func (s *Store) MarkUsed(dir string, h infohash.Hash) {
 	name := filepath.Join(s.root, Name(dir), lay.FileName())
 	now := time.Now()
 	if info, err := os.Stat(name); err == nil && now.Sub(info.ModTime()) > markEvery {
-		_ = os.Chtimes(name, now, now) // else it is marked another time
+		_ = os.Chtimes(name, now, now) // on failure, a later call marks it
 	}
 }
 
-// SweepSoon is Sweep where the last one was a week ago or longer.
+// SweepSoon runs Sweep if the last one was a week ago or longer.
 func (s *Store) SweepSoon(ctx context.Context, inUse func(infohash.Hash) bool) {
 	if !s.Kept() || s.twin != nil {
 		return
@@ -51,7 +51,7 @@ func (s *Store) SweepSoon(ctx context.Context, inUse func(infohash.Hash) bool) {
 		return
 	}
 	if _, err := os.Stat(filepath.Dir(stamp)); err != nil {
-		return // there are none
+		return // no journals exist
 	}
 	err := s.Sweep(ctx, now, inUse)
 	if err == nil {
@@ -65,8 +65,8 @@ func (s *Store) SweepSoon(ctx context.Context, inUse func(infohash.Hash) bool) {
 	}
 }
 
-// Sweep removes journals that nobody has used for long, but for those of torrents that are in
-// use, or that another process writes.
+// Sweep removes journals that have not been used for long, except those of torrents in use or
+// written by another process.
 func (s *Store) Sweep(ctx context.Context, now time.Time, inUse func(infohash.Hash) bool) error {
 	entries, err := os.ReadDir(s.root)
 	if err != nil {
@@ -105,7 +105,7 @@ func (s *Store) sweepFolder(ctx context.Context, path string, now time.Time, inU
 		}
 		switch rerr := remove(state, old.InfoHash); {
 		case rerr == nil:
-			s.log.Info("removed a journal that nobody has used for long", "torrent", infohash.Hash(old.InfoHash), "dir", old.Dir, "used", old.Used)
+			s.log.Info("removed a journal that has not been used for long", "torrent", infohash.Hash(old.InfoHash), "dir", old.Dir, "used", old.Used)
 		case !errors.Is(rerr, resume.ErrInUse):
 			err = errors.Join(err, rerr)
 		}
@@ -113,7 +113,7 @@ func (s *Store) sweepFolder(ctx context.Context, path string, now time.Time, inU
 	return err
 }
 
-// gone reports whether a download folder is known not to be there.
+// gone reports whether a download folder is known to be missing.
 func gone(dir string) bool {
 	if dir == "" {
 		return false

@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// Aside says where the files of a torrent are that are not complete. It is kept beside
-// the journals of the torrent's own folder, so that they are found by whoever looks
-// there, whatever he was told of them. The zero value says that there are none elsewhere.
+// Aside says where the incomplete files of a torrent lie. It is stored beside the journals of the
+// torrent's own folder, so that a later run finds these files with that folder alone. The zero
+// value means that there are none elsewhere.
 type Aside struct {
-	Suffix string // behind the names of files that are not complete
-	Dir    string // the folder that holds all of them until the last is complete; from the root
+	Suffix string // suffixes of incomplete files, with "/" between them
+	Dir    string // absolute path of the folder that holds all of them until the last is complete
 }
 
-// Suffixes returns the suffixes, of which there may be several: shoal's, and those of other
-// clients that began the files.
+// Suffixes returns the suffixes in Suffix: shoal's, and those of other clients that began the
+// files.
 func (a Aside) Suffixes() []string {
 	if a.Suffix == "" {
 		return nil
@@ -25,14 +25,15 @@ func (a Aside) Suffixes() []string {
 	return strings.Split(a.Suffix, "/")
 }
 
-// asideNames are the two copies: no single damage loses what is said nowhere else.
+// asideNames are the names of the two copies, so that one damaged file loses nothing: this is
+// stored nowhere else.
 func asideNames(infoHash [20]byte) [2]string {
 	name := hex.EncodeToString(infoHash[:]) + ".aside"
 	return [2]string{name, name + "-2"}
 }
 
-// ReadAside gives what was written last. A copy that is damaged does not count, and where
-// there is no first one there is nothing. With no folder of state there is nothing.
+// ReadAside returns what was written last. It ignores a damaged copy, and everything when the first
+// copy is missing. Without a folder of state it returns the zero value.
 func ReadAside(fsys FS, infoHash [20]byte) (Aside, error) {
 	if fsys == nil {
 		return Aside{}, nil
@@ -45,7 +46,7 @@ func ReadAside(fsys FS, infoHash [20]byte) (Aside, error) {
 		case errors.Is(err, fs.ErrNotExist), errors.Is(err, errLarge):
 			continue
 		case err != nil:
-			return Aside{}, fmt.Errorf("read where unfinished files are: %w", err)
+			return Aside{}, fmt.Errorf("read where incomplete files are: %w", err)
 		}
 		if a, ok := parseAside(b, infoHash); ok {
 			return a, nil
@@ -70,8 +71,8 @@ func parseAside(b []byte, infoHash [20]byte) (a Aside, ok bool) {
 
 const asideVersion = 1
 
-// WriteAside keeps it, durably, and removes what was kept when there is nothing to say.
-// It writes nothing when that is so already.
+// WriteAside stores a durably, or removes the copies when a is zero. It writes nothing when they
+// say so already.
 func WriteAside(fsys FS, infoHash [20]byte, a Aside) error {
 	if fsys == nil {
 		return nil
@@ -80,12 +81,12 @@ func WriteAside(fsys FS, infoHash [20]byte, a Aside) error {
 		return err
 	}
 	if err := writeAside(fsys, infoHash, a); err != nil {
-		return fmt.Errorf("note where unfinished files are: %w", err)
+		return fmt.Errorf("note where incomplete files are: %w", err)
 	}
 	return nil
 }
 
-// writeAside ends with the first copy, which is what counts.
+// writeAside writes the first copy last, because that one counts.
 func writeAside(fsys FS, infoHash [20]byte, a Aside) error {
 	names := asideNames(infoHash)
 	if (a == Aside{}) {
@@ -113,8 +114,8 @@ func writeAside(fsys FS, infoHash [20]byte, a Aside) error {
 	return nil
 }
 
-// Ours reports whether a file is the one that was noted as entry i, whatever it holds, and
-// whether all of its pieces are claimed.
+// Ours reports whether a file is the one noted as entry i, whatever its content, and whether all of
+// its pieces are claimed.
 func (lo *Loaded) Ours(i int, info fs.FileInfo) (ours, complete bool) {
 	was, is := lo.st.files[i], identityFrom(info)
 	if !is.Exists || !was.Exists || is.Inode != was.Inode && !is.same(was) {

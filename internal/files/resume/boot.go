@@ -2,20 +2,20 @@ package resume
 
 import "time"
 
-// Boot tells one run of the system from the next: what was in the page cache is
-// still there in the same run, and may be lost in the next.
+// Boot identifies one run of the system. What is in the page cache is still there later in the same
+// run, and can be lost in the next.
 type Boot struct {
-	ID    string    // empty when unknown, up to 64 bytes
+	ID    string    // up to 64 bytes; empty when unknown
 	Start time.Time // by the wall clock
 }
 
-// ThisBoot gives the run of the system that we live in. Where the system does not
-// tell it is the zero Boot, which is taken for the same run always: then more is
-// hashed again after a loss of power.
+// ThisBoot returns the current run of the system. Where the system has no name for it, the result
+// is the zero Boot, which counts as the same run always: after a loss of power more is then hashed
+// again.
 func ThisBoot() Boot { return thisBoot(time.Now()) }
 
-// same reports whether what one wrote to the page cache, the other reads.
+// same reports whether one run can read what the other left in the page cache.
 func (b Boot) same(id string) bool { return b.ID == "" || id == "" || b.ID == id }
 
-// maxBootID bounds what is read of an id, and written.
+// maxBootID bounds an id that we read or write, in bytes.
 const maxBootID = 64

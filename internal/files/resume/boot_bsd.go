@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// thisBoot knows a run by its start. When the clock is set the start moves, and
-// the run is taken for another: then more is hashed again than has to be.
+// thisBoot identifies a run by its start. When somebody sets the clock the start moves, and the run
+// counts as another: more is then hashed again than necessary.
 func thisBoot(time.Time) Boot {
 	tv, err := unix.SysctlTimeval("kern.boottime")
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"path"
 )
 
-// Allocate reserves room for these files. It changes them, and no byte of a piece that
-// is had. A stop in between costs their check at most.
+// Allocate reserves room for these files. It changes the files, but no byte of a piece that we
+// have. A stop in between costs at most their check.
 func (g *Guard) Allocate(ctx context.Context, files ...int) error {
 	st, ok := g.Storage.(interface {
 		Allocate(ctx context.Context, i int) error
@@ -26,8 +26,8 @@ func (g *Guard) Allocate(ctx context.Context, files ...int) error {
 	return g.vouch(ctx)
 }
 
-// change has a file changed, and notes how it looks then. A stop in between leaves a
-// file that nobody vouches for.
+// change runs do, which changes file i, and notes how the file looks then. After a stop in between
+// no note describes the file.
 func (g *Guard) change(i int, do func() error) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -45,8 +45,8 @@ func (g *Guard) change(i int, do func() error) error {
 	return errors.Join(err, g.after(before))
 }
 
-// vouch makes durable how the files look that were changed, when so much was that a loss
-// of power would have many bytes hashed that were never written.
+// vouch makes notes about changed files durable once many bytes have changed: else a loss of power
+// would make the next start hash bytes that were never written.
 func (g *Guard) vouch(ctx context.Context) error {
 	g.mu.Lock()
 	much := g.unvouched >= DefaultBytes
@@ -68,9 +68,8 @@ type parts interface {
 	RemovePart() error
 }
 
-// MoveOut has the files that are wanted come out of the part file, and removes it when
-// nothing needs it any more. A stop in between costs the check of a file at most, and
-// that of the pieces that lie in several.
+// MoveOut moves wanted files out of the part file, and removes the part file when nothing needs it.
+// A stop in between costs at most the check of one file and of the pieces that span several.
 func (g *Guard) MoveOut(ctx context.Context) error {
 	st, ok := g.Storage.(parts)
 	if !ok || g.j.lay.part() < 0 {
@@ -94,8 +93,8 @@ func (g *Guard) removePart(ctx context.Context, st parts) error {
 	if _, adopted := g.j.left(part); !adopted || !st.PartIsDone() {
 		return nil
 	}
-	// In this order: a part file that is there and not noted is in doubt, no more; one
-	// that is noted and not there would be missed.
+	// This order matters: a part file that exists without a note is merely in doubt; one that is
+	// noted and missing would count as lost data.
 	if err := g.Sync(ctx); err != nil {
 		return err
 	}
@@ -107,7 +106,7 @@ func (g *Guard) removePart(ctx context.Context, st parts) error {
 	if err := st.RemovePart(); err != nil {
 		return err
 	}
-	// If that fails the file may come back, and cost the check of pieces it had a part of.
+	// If that fails the file can come back, and cost the check of the pieces that it had a part of.
 	_ = g.fs.SyncDir(path.Dir(g.j.lay.Files[part].Path))
 	return nil
 }

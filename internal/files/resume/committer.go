@@ -9,31 +9,30 @@ import (
 
 // Report is the outcome of a group of pieces.
 type Report struct {
-	Durable []uint32 // claimed: they are had whatever happens now
-	Doubt   []uint32 // their files could not be synced; to be hashed again
-	Err     error    // a *SyncError with Doubt; else why the claim has to wait
+	Durable []uint32 // claimed: we have them whatever happens now
+	Doubt   []uint32 // pieces of files that could not be synced; hash them again
+	Err     error    // a *SyncError with Doubt; otherwise why the claim has to wait
 }
 
-// CommitterConfig is what a Committer is made with.
+// CommitterConfig configures a Committer.
 type CommitterConfig struct {
-	Sync func(context.Context) error // makes durable what was written to the torrent's files
+	Sync func(context.Context) error // makes all writes to the torrent's files durable
 
 	Every time.Duration // from the first piece of a group to its commit; 0 means DefaultEvery
 	Bytes int64         // a group this large is committed at once; 0 means DefaultBytes
 
-	// Report is called for each group, one call at a time. It may wait. It must
-	// not call Close.
+	// Report is called for each group, one call at a time. It can block. It must not call Close.
 	Report func(Report)
 }
 
-// What a loss of power may cost, at most: this time's worth of pieces, or this
-// many bytes and those that came while they were synced.
+// The most that a loss of power can cost: the pieces of this time, or this many bytes and those
+// that arrived during their sync.
 const (
 	DefaultEvery = 2 * time.Second
 	DefaultBytes = 64 << 20
 )
 
-// retryAfter is how long a claim waits that the folder of state did not take.
+// retryAfter is how long a claim waits after a failed write to the folder of state.
 const retryAfter = 5 * time.Second
 
 // Committer commits verified pieces in groups. It has one goroutine while pieces
@@ -44,13 +43,13 @@ type Committer struct {
 
 	mu      sync.Mutex
 	done    sync.WaitGroup // the goroutine
-	running *running       // nil while there is none
+	running *running       // nil when there is none
 	closed  bool
 	waiting int64        // bytes verified since the last commit began
-	asked   []chan error // who waits for a commit that begins from now on
+	asked   []chan error // callers that wait for a commit that begins from now on
 }
 
-// running is a goroutine that commits.
+// running is the goroutine that commits.
 type running struct {
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -68,7 +67,7 @@ func NewCommitter(j *Journal, c CommitterConfig) *Committer {
 	return &Committer{j: j, c: c}
 }
 
-// Verified takes a piece that is written and matches its hash. It never waits.
+// Verified accepts a piece that is written and matches its hash. It never blocks.
 func (k *Committer) Verified(piece uint32) {
 	k.j.Verified(piece)
 	k.mu.Lock()
@@ -80,7 +79,7 @@ func (k *Committer) Verified(piece uint32) {
 	}
 }
 
-// start has the goroutine run. k.mu is held.
+// start starts the goroutine if there is none. The caller holds k.mu.
 func (k *Committer) start() {
 	if k.running != nil || k.closed {
 		return
@@ -91,7 +90,7 @@ func (k *Committer) start() {
 	k.done.Go(func() { k.run(r) })
 }
 
-// now has the goroutine commit without further delay, if there is one. k.mu is held.
+// now makes the goroutine commit without further delay, if there is one. The caller holds k.mu.
 func (k *Committer) now() {
 	if k.running == nil {
 		return
@@ -102,7 +101,7 @@ func (k *Committer) now() {
 	}
 }
 
-// Flush waits until everything verified before is claimed and durable, or can't be.
+// Flush waits until everything verified earlier is claimed and durable, or has failed.
 func (k *Committer) Flush(ctx context.Context) error {
 	k.mu.Lock()
 	if k.closed {
@@ -128,7 +127,7 @@ func (k *Committer) Flush(ctx context.Context) error {
 
 var errClosed = errors.New("resume: closed")
 
-// run commits until nothing is left to be.
+// run commits until nothing is left to commit.
 func (k *Committer) run(r *running) {
 	defer r.cancel()
 	timer := time.NewTimer(k.c.Every)
@@ -167,7 +166,7 @@ func (k *Committer) run(r *running) {
 	}
 }
 
-// commit claims what is ready, and reports.
+// commit claims the ready pieces, and reports them.
 func (k *Committer) commit(ctx context.Context) error {
 	pieces, err := k.j.Commit(ctx, k.c.Sync)
 	var failed *SyncError
@@ -184,10 +183,10 @@ func (k *Committer) commit(ctx context.Context) error {
 	return err
 }
 
-// Close ends the committer and the journal. In order, everything verified is
-// claimed first, as far as ctx allows; the torrent's files are not written to any
-// more; nil says that everything is durable, and no Report does. Otherwise what is
-// not claimed yet is left to the next start.
+// Close ends the committer and the journal. With inOrder it first claims everything verified, as
+// far as ctx allows; the caller no longer writes to the torrent's files. A nil result then means
+// that everything is durable, and Close reports it instead of Report. Otherwise Close leaves
+// unclaimed pieces to the next start.
 func (k *Committer) Close(ctx context.Context, inOrder bool) error {
 	k.mu.Lock()
 	k.closed = true

@@ -10,16 +10,16 @@ import (
 	"shoal/internal/files/storage"
 )
 
-// FS is the folder of state: the seam for faulty and crashing twins. Journals are
-// written at given places of files that are new, and are never truncated.
+// FS is the folder of state; tests replace it with faulty and crashing twins. Journals are written
+// at given offsets of new files, and are never truncated.
 type FS interface {
 	storage.FS
-	// Rename gives a file another name, in the same folder, in one step; what
-	// had that name is gone.
+	// Rename renames a file within the folder in one step, and replaces a file that has the new
+	// name.
 	Rename(from, to string) error
 	// Remove removes a file.
 	Remove(name string) error
-	// List gives the names in the folder, in no order.
+	// List returns the names in the folder, in any order.
 	List() ([]string, error)
 }
 
@@ -30,8 +30,8 @@ type folder struct {
 	locks locks
 }
 
-// OpenFolder gives the folder of state at path, which must exist. It is shared by
-// all journals in it.
+// OpenFolder opens the folder of state at path, which must exist. All journals in it share the
+// result.
 func OpenFolder(path string) (FS, error) {
 	root, err := os.OpenRoot(path)
 	if err != nil {
@@ -69,7 +69,7 @@ func (f *folder) Close() error {
 	return err
 }
 
-// InfoHashes gives the torrents that have a journal among names.
+// InfoHashes returns the torrents that have a journal among names.
 func InfoHashes(names []string) [][20]byte {
 	var found [][20]byte
 	for _, name := range names {

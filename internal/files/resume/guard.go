@@ -11,40 +11,38 @@ import (
 )
 
 // ErrChanged is the cause of a failure when a file is not as we left it: most likely another
-// program has made, replaced, cut or edited it, but a file system can do so, too. All of the file's pieces are
-// in doubt then. The storage is to be opened again, since it may hold the file that
-// was replaced; what the journal's Loaded says is to be compared with what is there
-// and the doubt resolved, as at a start.
+// program has created, replaced, cut or edited it, but a file system can do so, too. All of the
+// file's pieces are then in doubt. Open the storage again, since it may hold the replaced file;
+// compare the journal's Loaded with what exists, and resolve the doubt as at a start.
 var ErrChanged = errors.New("not as shoal left it")
 
-// changed is ErrChanged, and in what.
+// changed returns ErrChanged with the difference.
 func changed(how string) error { return fmt.Errorf("%w: %s", ErrChanged, how) }
 
-// Guard is a torrent's storage with its journal beside it: no write goes unnoted,
-// none goes over a claim, and none into a file that somebody else has changed. It
-// writes one thing at a time; file systems do so for one file anyway. Nor does it give
-// out bytes of a file that is not as we left it: each read is judged by how the open
-// file looks when it is done.
+// Guard is a torrent's storage with its journal beside it. It notes every write, withdraws a claim
+// before writing over it, and does not write to a file that somebody else has changed. It does one
+// write at a time; file systems serialize writes to one file anyway. It also returns no bytes of a
+// file that is not as we left it: after each read it judges the open file's attributes.
 type Guard struct {
 	storage.Storage
 	fs  storage.FS
 	j   *Journal
 	vol Volume
 
-	mu        sync.Mutex // held for a write, and whatever else changes files
-	unvouched int64      // bytes of files that were changed otherwise, by mu
+	mu        sync.Mutex // held for a write and for every other change of files
+	unvouched int64      // bytes changed other than by writes; guarded by mu
 
-	// Guarded by busyMu, which is held for moments only.
+	// Guarded by busyMu, which is only held briefly.
 	busyMu      sync.Mutex
 	busy        bool
-	first, last int        // the files that are being changed; and the part file
-	changes     uint64     // beginnings and ends of changes
-	seen        []Identity // what reads are judged by before Adopt; nil for nothing
+	first, last int        // range of the files that are changing; also the part file
+	changes     uint64     // number of changes begun and ended
+	seen        []Identity // what reads are compared with before Adopt; nil for nothing
 }
 
-// NewGuard gives st, whose files lie in the folder fsys on a volume, the journal j. With late
-// times a change of a file's time alone says nothing while we write to it: file systems over
-// a network set it when they have written, not when we have.
+// NewGuard returns a Guard of st, whose files lie in the folder fsys on volume vol, with journal j.
+// On a volume with late times, a changed file time alone means nothing while we write to the file:
+// network file systems set it when they have written, not when we have.
 func NewGuard(st storage.Storage, fsys storage.FS, j *Journal, vol Volume) *Guard {
 	g := &Guard{Storage: st, fs: fsys, j: j, vol: vol}
 	if c, ok := st.(interface {
@@ -55,7 +53,7 @@ func NewGuard(st storage.Storage, fsys storage.FS, j *Journal, vol Volume) *Guar
 	return g
 }
 
-// begin says that the files from first to before last change from here on.
+// begin records that the files from first to before last are changing.
 func (g *Guard) begin(first, last int) {
 	g.busyMu.Lock()
 	defer g.busyMu.Unlock()
@@ -63,7 +61,7 @@ func (g *Guard) begin(first, last int) {
 	g.changes++
 }
 
-// end says that the files have changed, and how they look is noted.
+// end records that the change is over, and how the files look is noted.
 func (g *Guard) end() {
 	g.busyMu.Lock()
 	defer g.busyMu.Unlock()
@@ -71,11 +69,10 @@ func (g *Guard) end() {
 	g.changes++
 }
 
-// Adopt says what is there, before the first write: the pieces that Compare trusts,
-// or that were hashed since and match, and how the files were seen before any of
-// that. When it returns nil all of it is claimed and durable, and everything else
-// is forgotten. It writes nothing when the journal says so already. Nothing else may
-// write to the files meanwhile.
+// Adopt sets what exists, before the first write: the pieces that Compare trusts or that were
+// hashed since and match, and how the files looked before any of that. When it returns nil, all of
+// that is claimed and durable, and everything else is forgotten. It writes nothing when the journal
+// says so already. Nothing else may write to the files meanwhile.
 func (g *Guard) Adopt(ctx context.Context, seen Seen, have *bitfield.Bitfield) error {
 	again, err := g.j.adopt(ctx, g.fs, seen, have)
 	if err != nil || again.None() {
@@ -106,7 +103,7 @@ func (g *Guard) WriteV(bufs [][]byte, off int64) error {
 		n += int64(len(b))
 	}
 	if n == 0 || off < 0 || n > g.Size()-off {
-		return g.Storage.WriteV(bufs, off) // it knows what to say
+		return g.Storage.WriteV(bufs, off) // Storage returns the error for a bad range
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -120,7 +117,7 @@ func (g *Guard) WriteV(bufs [][]byte, off int64) error {
 	if err != nil {
 		return err
 	}
-	if waited { // so long that somebody may have been there meanwhile
+	if waited { // long enough for somebody to have changed the files meanwhile
 		if before, err = g.before(first, last, shared); err != nil {
 			return errors.Join(err, g.j.end(nil))
 		}
@@ -131,9 +128,9 @@ func (g *Guard) WriteV(bufs [][]byte, off int64) error {
 	return errors.Join(err, g.after(before))
 }
 
-// before sees the files before a write; they are as they were left. Where one of them is
-// not there, or the range is of a piece that several files share, the part file may be written
-// to in its place: a file can be left out at any moment.
+// before looks at the files before a write, and checks that they are as we left them. Where one of
+// them is missing, or several files share a piece of the range, the write can go to the part file
+// instead: the user can skip a file at any moment.
 func (g *Guard) before(first, last int, shared bool) (seen []noted, err error) {
 	absent := shared
 	look := func(i int) error {
@@ -169,9 +166,8 @@ func (g *Guard) before(first, last int, shared bool) (seen []noted, err error) {
 	return seen, nil
 }
 
-// after notes what the files look like after a write, whether it went well or not.
-// A file that was replaced meanwhile is not the one that was written to, and none gets
-// shorter by a write.
+// after notes how the files look after a write, successful or not. A file that was replaced
+// meanwhile is not the one that we wrote to, and no write makes a file shorter.
 func (g *Guard) after(seen []noted) error {
 	for k := range seen {
 		n := &seen[k]
@@ -187,15 +183,15 @@ func (g *Guard) after(seen []noted) error {
 	return g.j.end(seen)
 }
 
-// spoilt says that a file is not as we left it. What is noted of it stays as it is,
-// so that its pieces are in doubt for whoever compares.
+// spoilt returns the error for a file that is not as we left it. It keeps the note about the file,
+// so that a later comparison puts its pieces in doubt.
 func (g *Guard) spoilt(i int, how string) error {
 	return &storage.Error{Op: "write", Path: g.j.lay.Files[i].Path, Kind: storage.Other, Err: changed(how)}
 }
 
-// reopen opens file i again before the next write: its name leads to a file of the same size
-// and time and of another number. Either the file system invents numbers, or it is a copy,
-// and what is open is a file that nobody will find.
+// reopen makes the next write open file i again: its name leads to a file of the same size and
+// time, but with another inode number. Either the file system invents numbers, or somebody replaced
+// the file with a copy and the open one has no name.
 func (g *Guard) reopen(i int) {
 	if st, ok := g.Storage.(interface{ Reopen(entry int) }); ok {
 		st.Reopen(i)

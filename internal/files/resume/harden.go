@@ -11,10 +11,10 @@ import (
 	"shoal/internal/value/fault"
 )
 
-// harden makes durable what is about to be said: the pieces of a set, and that the
-// files look as in ids where that differs from what was durable. What another
-// process wrote or made may be in the page cache alone, and the sync of a storage
-// covers only what was done through it; so are the folders for files to come.
+// harden makes durable what we are about to claim: the pieces of a set, and that the files look as
+// in ids where that differs from what was durable. Data of another process can be in the page cache
+// alone, and the sync of a storage covers only its own writes; the same holds for the folders of
+// files to come.
 func harden(ctx context.Context, fsys storage.FS, l *Layout, pieces *bitfield.Bitfield, ids, durable []Identity) error {
 	synced := map[string]bool{}
 	holding := l.filesOf(pieces)
@@ -29,7 +29,7 @@ func harden(ctx context.Context, fsys storage.FS, l *Layout, pieces *bitfield.Bi
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if ids[i].Exists && (holds || ids[i].Size >= 0) { // what is not a file holds no piece
+		if ids[i].Exists && (holds || ids[i].Size >= 0) { // what is not a file contains no piece
 			err := storage.Fail("sync", e.Path, hardenFile(fsys, e.Path))
 			if err != nil && (holds || storage.KindOf(err).Then() != fault.Refuse) {
 				return err
@@ -48,7 +48,7 @@ func harden(ctx context.Context, fsys storage.FS, l *Layout, pieces *bitfield.Bi
 func hardenFile(fsys storage.FS, name string) error {
 	readOnly := false
 	h, err := fsys.Open(name, storage.Write)
-	if err != nil { // what is there to be read alone can be a seed all the same
+	if err != nil { // a read-only file can be seeded all the same
 		readOnly = true
 		h, err = fsys.Open(name, storage.Read)
 	}
@@ -57,7 +57,7 @@ func hardenFile(fsys storage.FS, name string) error {
 	}
 	err = h.Sync()
 	if readOnly && errors.Is(err, fs.ErrPermission) {
-		err = nil // Windows syncs only what may be written
+		err = nil // Windows syncs only writable files
 	}
 	return errors.Join(err, h.Close())
 }

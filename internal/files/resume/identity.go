@@ -11,34 +11,34 @@ import (
 	"shoal/internal/value/plural"
 )
 
-// Identity is what tells whether a file is still the one it was. The zero value
-// is a file that is not there (decision 0135).
+// Identity tells whether a file is still the same. The zero value is a file that does not exist
+// (decision 0135).
 type Identity struct {
 	Exists  bool
-	Device  uint64 // 0 where the system does not tell
-	Inode   uint64 // 0 where the system does not tell; on Windows the time of creation
-	Size    int64  // bytes; -1 for what is not a plain file
+	Device  uint64 // 0 where the system does not report it
+	Inode   uint64 // 0 where the system does not report it; on Windows the time of creation
+	Size    int64  // in bytes; -1 for what is not a plain file
 	ModTime int64  // nanoseconds since 1970
 }
 
-// sameFile reports whether the two can be one file, whatever it holds: whether they have the
-// same number, where numbers are not made up. The device is not compared: many file systems
+// sameFile reports whether the two can be one file, whatever its content: whether they have the
+// same inode number, where numbers are not invented. The device does not count: many file systems
 // get another number at each mount.
 func (a Identity) sameFile(b Identity, v Volume) bool {
 	return a.Exists && b.Exists && (v.MadeUp || a.Inode == b.Inode)
 }
 
-// same reports whether nothing says that the file has changed since it was noted as was.
-// Size and time decide. The number does not: many file systems invent it, and another one
-// at each mount; a backup that is brought back has another one, too.
+// same reports whether the file is unchanged since it was noted as was. Size and time decide. The
+// inode number does not: many file systems invent one, another at each mount, and a restored backup
+// has another one, too.
 func (a Identity) same(was Identity) bool {
 	if a.Size < 0 && was.Size < 0 {
-		return true // a folder, say, whose time says nothing
+		return true // a folder, say, whose time means nothing
 	}
 	return a.Exists == was.Exists && a.Size == was.Size && sameTime(was.ModTime, a.ModTime)
 }
 
-// differs says in what a file is not as it was noted.
+// differs describes how a file differs from its note.
 func (a Identity) differs(was Identity) string {
 	switch {
 	case !a.Exists:
@@ -59,19 +59,19 @@ func stampTime(ns int64) string {
 	return time.Unix(0, ns).UTC().Format("2006-01-02 15:04:05.999999999")
 }
 
-// Seen is a torrent's folder as it lies on disk.
+// Seen is how a torrent's folder lies on disk.
 type Seen struct {
-	Folder Identity   // the folder itself; its size and time say nothing
-	Files  []Identity // by entry; zero for pads and files of no bytes
-	Volume Volume     // what their attributes are worth; for the caller to say
+	Folder Identity   // the folder itself; its size and time mean nothing
+	Files  []Identity // by entry; zero for pads and empty files
+	Volume Volume     // how far to trust their attributes; set by the caller
 }
 
-// Same reports whether nothing says that a file has changed since it was seen before.
+// Same reports whether no file has changed since it was seen before.
 func (s Seen) Same(before Seen) bool {
 	return slices.EqualFunc(s.Files, before.Files, Identity.same)
 }
 
-// Look sees how the files lie in the folder. It opens nothing.
+// Look looks up the files in the folder. It does not open any.
 func Look(fsys storage.FS, files []storage.Entry) (Seen, error) {
 	folder, err := look(fsys, ".")
 	if err != nil {
@@ -101,14 +101,14 @@ func look(fsys storage.FS, name string) (Identity, error) {
 	return identityFrom(info), nil
 }
 
-// nameless reports whether no file can have the name: the file system does not take it, or a
-// file lies where a folder would have to be. Then none is there.
+// nameless reports whether no file can have the name, so that none exists: the file system refuses
+// it, or one of its parents is a file.
 func nameless(err error) bool {
 	k := storage.KindOf(err)
 	return k == storage.BadName || k == storage.Unsafe
 }
 
-// identityOf gives the identity of an open file.
+// identityOf returns the identity of an open file.
 func identityOf(h storage.Handle) (Identity, error) {
 	if s, ok := h.(storage.Stamper); ok {
 		st, err := s.Stamp()

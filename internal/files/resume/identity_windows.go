@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// fileID takes the time of creation for the number of the file: the attributes of
-// a name do not tell the real one, and a file that replaces another is younger.
+// fileID uses the time of creation as the number of the file: a lookup by name does not return the
+// real one, and a file that replaces another is younger.
 func fileID(info fs.FileInfo) (device, inode uint64) {
 	data, ok := info.Sys().(*syscall.Win32FileAttributeData)
 	if !ok {

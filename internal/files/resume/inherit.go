@@ -7,9 +7,8 @@ import (
 	"shoal/internal/value/bitfield"
 )
 
-// Holds reports how many files in another folder are as the journal notes them, and how many
-// claims hold there. now is how the files lie in that folder, under the names of the journal's
-// layout.
+// Holds returns how many files in another folder match the journal's notes, and how many claims
+// hold there. now is how the files lie in that folder, under the names of the journal's layout.
 func (lo *Loaded) Holds(now Seen) (files, pieces int) {
 	st, fits, _ := lo.elsewhere(now)
 	for _, fit := range fits {
@@ -20,9 +19,9 @@ func (lo *Loaded) Holds(now Seen) (files, pieces int) {
 	return files, int(st.have.Count())
 }
 
-// elsewhere returns what of the journal holds for files in another folder, which files are as
-// noted, and the pieces in doubt. Size and time decide; that a change may be our own unfinished work counts for the
-// folder of the journal alone.
+// elsewhere returns which of the journal's claims hold for files in another folder, which files
+// match their notes, and the pieces in doubt. Size and time decide. A change counts as our own
+// unfinished work in the journal's own folder only.
 func (lo *Loaded) elsewhere(now Seen) (st *state, fits []bool, doubt *bitfield.Bitfield) {
 	l := lo.lay
 	st = lo.st.clone()
@@ -41,15 +40,15 @@ func (lo *Loaded) elsewhere(now Seen) (st *state, fits []bool, doubt *bitfield.B
 	return st, fits, v.Doubt
 }
 
-// Inherit lets a journal that does not exist yet begin with what the journal of another folder
-// says of the same torrent: other, which is not changed. names are those of files that do not
-// have the torrent's, and seen is how the files lie in the folder of j. Files whose size and
-// time are as noted vouch for the claims of other; every other file is in doubt, as if there
-// were no journal. Nothing is written or claimed before Guard.Adopt, which makes the inherited
-// pieces durable first: a copy may be in the page cache alone.
+// Inherit lets a journal that does not exist yet start with what the journal of another folder says
+// about the same torrent: other, which does not change. names are the names of files that differ
+// from the torrent's, and seen is how the files lie in the folder of j. Files with the noted size
+// and time vouch for the claims of other; every other file is in doubt, as if there were no
+// journal. Nothing is written or claimed before Guard.Adopt, which first makes the inherited pieces
+// durable: a copy may be in the page cache alone.
 //
-// The Loaded has no claims of its own: Found is false, and Have is empty. It is nil, and j is
-// as it was, when the names are not possible.
+// The Loaded has no claims of its own: Found is false, and Have is empty. When the names are
+// impossible, Inherit returns nil and does not change j.
 func (j *Journal) Inherit(other *Loaded, names Names, seen Seen) *Loaded {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -61,8 +60,8 @@ func (j *Journal) Inherit(other *Loaded, names Names, seen Seen) *Loaded {
 	fresh := newState(&j.lay)
 	fresh.names = maps.Clone(st.names)
 	if st.anyDoubt() {
-		// We wrote these pieces, and no sync is known to have covered them: where they are good
-		// they are written once more. A file that differs is not the one that we wrote.
+		// We wrote these pieces, and no sync is known to have covered them: the good ones are
+		// written once more. A file that differs is not the one that we wrote.
 		fresh.doubt = st.doubt.Clone()
 		strange := bitfield.New(j.lay.Geometry.Pieces)
 		for i := range j.lay.Files {
@@ -80,9 +79,9 @@ func (j *Journal) Inherit(other *Loaded, names Names, seen Seen) *Loaded {
 	}
 }
 
-// Vouch settles files that differ from what lo notes and are as the journal of another folder
-// notes them: a volume was elsewhere for a while, and something was written there. What other
-// has in doubt, and lo itself, stays in doubt.
+// Vouch settles files that differ from the notes of lo and match those of another folder's journal:
+// a volume was mounted elsewhere for a while, and something was written there. What other or lo has
+// in doubt stays in doubt.
 func (lo *Loaded) Vouch(v *Verdict, other *Loaded, now Seen) {
 	st, fits, theirs := other.elsewhere(now)
 	var changed []int

@@ -14,78 +14,76 @@ import (
 	"shoal/internal/value/bitfield"
 )
 
-// logLimit is how long the records behind the snapshot get before a new version
-// is written: 10,000 pieces or so, read in a millisecond.
+// logLimit is how long, in bytes, the records after the snapshot get before we write a new version:
+// room for about 10,000 pieces, read in a millisecond.
 const logLimit = 1 << 20
 
-// ErrNotAdopted is returned for a write or a commit before Guard.Adopt: a mistake of the
-// caller, who has not said yet what is there.
-var ErrNotAdopted = errors.New("resume: nothing is adopted yet")
+// ErrNotAdopted is returned for a write or a commit before Guard.Adopt: a bug in the caller,
+// which has not yet set what exists.
+var ErrNotAdopted = errors.New("resume: write or commit before Adopt")
 
-// SyncError says that the files could not be made durable. What was written since
-// the last commit is in doubt, whatever it reads as.
+// SyncError means that the files could not be made durable. What was written since the last commit
+// is in doubt, whatever it reads as.
 type SyncError struct{ Err error }
 
-// Error gives the cause.
+// Error names the failed step and its cause.
 func (e *SyncError) Error() string { return "make pieces durable: " + e.Err.Error() }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *SyncError) Unwrap() error { return e.Err }
 
 // Config is what a Journal needs besides the layout.
 type Config struct {
-	Dir  string           // the folder that holds the torrent's files, kept for whoever opens the journal
+	Dir  string           // folder of the torrent's files, stored for later openers of the journal
 	Boot Boot             // ThisBoot
 	Now  func() time.Time // nil means time.Now
 
-	// Names are those of files that have not the torrent's, for when the journal can't tell:
-	// it is not there, or damaged.
+	// Names are the names of files that differ from the torrent's, for when the journal is missing
+	// or damaged.
 	Names Names
 }
 
-// Journal is the journal of one torrent. It holds no file open but while writes
-// and commits are going on.
+// Journal is the journal of one torrent. It holds its file open only during writes and commits.
 type Journal struct {
 	fs  FS
-	lay Layout          // with the names that the files have
-	own []storage.Entry // with those of the torrent
+	lay Layout          // with the current names of the files
+	own []storage.Entry // with the torrent's names
 	cfg Config
 
-	limit int64 // of the records behind the snapshot
+	limit int64 // bound on the records after the snapshot, in bytes
 
 	turn sync.Mutex // held for a whole Commit, Adopt, Distrust or Close
 
-	mu      sync.Mutex   // never held while files are synced, but for those of the journal
-	idMu    sync.RWMutex // held, with mu, while st is replaced, or the identities in it change
-	st      *state       // before adopted shared with Loaded, and not changed
+	mu      sync.Mutex   // never held during a sync of the torrent's files, only of the journal's
+	idMu    sync.RWMutex // held, with mu, while st is replaced or its identities change
+	st      *state       // shared with Loaded, and read-only, until adopted
 	file    file
 	handle  storage.Handle // nil when the file is not open
-	syncing storage.Handle // in use by a Commit, who closes it if it is no longer handle
+	syncing storage.Handle // in use by a Commit, which closes it if it is no longer handle
 	adopted bool
-	called  bool  // Call has given names that are not written
+	called  bool  // Call has set names that are not written yet
 	changed []int // files noted since the last commit
 	buf     []byte
 
-	// Pieces that are verified, and not yet claimed. readyMu is held for moments
-	// only, so that Verified never waits.
+	// Pieces that are verified and not yet claimed. readyMu is only held briefly, so that Verified
+	// never blocks.
 	readyMu sync.Mutex
 	ready   []uint32
-	taken   []uint32 // of a Commit in progress
+	taken   []uint32 // by a Commit in progress
 }
 
-// file is where in the file we are.
+// file is our position in the journal's file.
 type file struct {
 	base   int64  // length of the snapshot
-	end    int64  // where the next record goes
-	synced int64  // what is durable of it
-	seq    uint64 // of the next record
-	renew  bool   // no record may follow: a new version comes first
+	end    int64  // offset of the next record
+	synced int64  // durable length
+	seq    uint64 // number of the next record
+	renew  bool   // no record may follow: write a new version first
 }
 
-// Open opens a torrent's journal, and tells what it says. There may be none; then
-// it comes to be with the first claim or write. With no folder of state the journal
-// is kept in memory alone: it vouches for nothing at the next start, and for all that
-// happens until then.
+// Open opens a torrent's journal, and returns what it says. If there is none, the first claim or
+// write creates it. Without a folder of state the journal is in memory only: it proves nothing at
+// the next start, but everything that happens until then.
 func Open(fsys FS, lay Layout, c Config) (*Journal, *Loaded, error) {
 	if c.Now == nil {
 		c.Now = time.Now
@@ -103,8 +101,7 @@ func Open(fsys FS, lay Layout, c Config) (*Journal, *Loaded, error) {
 	return j, lo, nil
 }
 
-// Loaded gives what the journal says now, as Open would in the same run of the
-// system.
+// Loaded returns what the journal says now, as Open would in the same run of the system.
 func (j *Journal) Loaded() *Loaded {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -116,15 +113,14 @@ func (j *Journal) Loaded() *Loaded {
 	}
 }
 
-// adopt says what is there: the pieces that are trusted or were hashed and match,
-// and how the files were seen before any of that. Everything else is forgotten.
-// It makes durable what is new of that, since whoever wrote it may not have; then
-// it claims the pieces. It writes nothing when nothing has changed.
+// adopt sets what exists: the pieces that are trusted or were hashed and match, and how the files
+// looked before any of that. It forgets everything else. It makes the new part of that durable,
+// in case its writer did not, and then claims the pieces. It writes nothing when nothing has
+// changed.
 //
-// The pieces it gives are not claimed yet: we wrote them, and no sync is known to
-// have covered them. After a sync that failed the system may take pages for clean
-// that never reached the device, and would not write them: so the bytes have to be
-// written once more.
+// It returns pieces that it does not claim yet: we wrote them, and no sync is known to have covered
+// them. After a failed sync the system can mark pages clean that never reached the device, and
+// would not write them again. So the caller has to write these bytes once more.
 func (j *Journal) adopt(ctx context.Context, data storage.FS, seen Seen, have *bitfield.Bitfield) (again *bitfield.Bitfield, err error) {
 	j.turn.Lock()
 	defer j.turn.Unlock()
@@ -141,7 +137,7 @@ func (j *Journal) adopt(ctx context.Context, data storage.FS, seen Seen, have *b
 	without(sure, again)
 	durable := slices.Clone(j.st.safe)
 	j.mu.Unlock()
-	if j.fs != nil { // else nothing is said to anybody who comes later
+	if j.fs != nil { // otherwise no later run reads it
 		if err := harden(ctx, data, &j.lay, fresh, seen.Files, durable); err != nil {
 			return nil, &SyncError{err}
 		}
@@ -175,15 +171,15 @@ func (j *Journal) adopt(ctx context.Context, data storage.FS, seen Seen, have *b
 	return again, j.writeVersion()
 }
 
-// says reports whether what the journal says is what is to be said.
+// says reports whether the journal already says what we want.
 func (s *state) says(want *state) bool {
 	return s.clean && !s.anyDoubt() && s.dir == want.dir &&
 		s.folder.sameFile(want.folder, Volume{}) && s.have.Count() == want.have.Count() && !want.have.HasAny(s.have) &&
 		sameAll(s.files, want.files) && sameAll(s.safe, want.safe)
 }
 
-// Verified says that a piece is written and matches its hash. It never waits. The
-// piece is claimed by the next Commit, unless it is written to again before.
+// Verified records that a piece is written and matches its hash. It never blocks. The next Commit
+// claims the piece, unless it is written to again before.
 func (j *Journal) Verified(piece uint32) {
 	j.readyMu.Lock()
 	defer j.readyMu.Unlock()
@@ -197,7 +193,7 @@ func (j *Journal) anyReady() bool {
 	return len(j.ready) > 0
 }
 
-// unready takes pieces back.
+// unready removes pieces from the ready ones.
 func (j *Journal) unready(is func(piece uint32) bool) {
 	j.readyMu.Lock()
 	defer j.readyMu.Unlock()
@@ -205,21 +201,20 @@ func (j *Journal) unready(is func(piece uint32) bool) {
 	j.taken = slices.DeleteFunc(j.taken, is)
 }
 
-// putBack has pieces that could not be claimed wait for the next Commit.
+// putBack makes pieces that could not be claimed wait for the next Commit.
 func (j *Journal) putBack() {
 	j.readyMu.Lock()
 	defer j.readyMu.Unlock()
 	j.ready, j.taken = append(j.taken, j.ready...), nil
 }
 
-// Commit makes durable what is verified, then claims it, and gives the pieces that
-// are claimed and durable now. sync makes everything durable that was written to
-// the torrent's files before, with its names: storage's Sync.
+// Commit makes the verified pieces durable, then claims them, and returns the pieces that are now
+// claimed and durable. sync makes everything durable that was written to the torrent's files
+// before, with its names: storage's Sync.
 //
-// After a *SyncError the pieces given are in doubt, with all else written since
-// the last Commit: the torrent's storage is of no more use, and after it is opened
-// again they are to be hashed, and adopted. After any other error they are kept
-// for the next Commit.
+// After a *SyncError the returned pieces are in doubt, with everything else written since the last
+// Commit. The torrent's storage is then unusable: open it again, hash these pieces, and adopt them.
+// After any other error the pieces wait for the next Commit.
 func (j *Journal) Commit(ctx context.Context, sync func(context.Context) error) ([]uint32, error) {
 	j.turn.Lock()
 	defer j.turn.Unlock()
@@ -258,8 +253,8 @@ func (j *Journal) Commit(ctx context.Context, sync func(context.Context) error) 
 	return pieces, nil
 }
 
-// vouch makes durable how the files look now, as a Commit of no pieces would. sync is
-// that of Commit.
+// vouch makes durable how the files look now, as a Commit of no pieces would. sync is the same as
+// in Commit.
 func (j *Journal) vouch(ctx context.Context, sync func(context.Context) error) error {
 	j.turn.Lock()
 	defer j.turn.Unlock()
@@ -277,7 +272,7 @@ func (j *Journal) vouch(ctx context.Context, sync func(context.Context) error) e
 	return j.claim(nil, changed)
 }
 
-// takeChanged gives the files noted since the last commit, and how they look.
+// takeChanged returns the files noted since the last commit, and how they look.
 func (j *Journal) takeChanged() (changed []int, safe []Identity) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -289,7 +284,7 @@ func (j *Journal) takeChanged() (changed []int, safe []Identity) {
 	return changed, safe
 }
 
-// nowSafe has files be synced as they looked before. j.mu is held.
+// nowSafe records that files are synced as they looked before. The caller holds j.mu.
 func (j *Journal) nowSafe(changed []int, safe []Identity) {
 	j.idMu.Lock()
 	j.st.apart()
@@ -299,7 +294,7 @@ func (j *Journal) nowSafe(changed []int, safe []Identity) {
 	}
 }
 
-// notSynced is a Commit whose sync failed.
+// notSynced handles a failed sync in Commit.
 func (j *Journal) notSynced(ctx context.Context, changed []int, err error) ([]uint32, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -317,8 +312,8 @@ func (j *Journal) notSynced(ctx context.Context, changed []int, err error) ([]ui
 	return pieces, &SyncError{err}
 }
 
-// claim records pieces as durable, and makes the record so. j.mu is held, but for
-// the sync of a record.
+// claim records pieces as durable, and makes the record durable. The caller holds j.mu; claim
+// releases it to sync a record.
 func (j *Journal) claim(pieces []uint32, changed []int) error {
 	j.st.commit(pieces)
 	if j.file.renew || j.file.end-j.file.base > j.limit {
@@ -344,14 +339,14 @@ func (j *Journal) claim(pieces []uint32, changed []int) error {
 	err = h.Sync()
 	j.mu.Lock()
 	j.syncing = nil
-	if j.handle != h { // there is a newer version, and it has the claim
+	if j.handle != h { // a newer version exists, and contains the claim
 		h.Close()
 		if !j.file.renew {
 			return nil
 		}
 		return j.writeVersion()
 	}
-	if err != nil { // what the file holds is unknown
+	if err != nil { // the content of the file is unknown
 		j.file.renew = true
 		return j.writeVersion()
 	}
@@ -359,7 +354,7 @@ func (j *Journal) claim(pieces []uint32, changed []int) error {
 	return nil
 }
 
-// Distrust takes claims back, durably: the pieces are in doubt.
+// Distrust withdraws claims, durably: the pieces are in doubt.
 func (j *Journal) Distrust(pieces ...uint32) error {
 	j.turn.Lock()
 	defer j.turn.Unlock()
@@ -381,9 +376,9 @@ func (j *Journal) Distrust(pieces ...uint32) error {
 	return j.writeVersion()
 }
 
-// Close gives the journal up. With sync, which makes durable all that was written
-// to the torrent's files, what is verified is claimed and the journal closed in
-// order; otherwise it is left as it is.
+// Close closes the journal. sync makes all writes to the torrent's files durable; with it, Close
+// claims what is verified and closes the journal in order. With a nil sync the journal stays as it
+// is.
 func (j *Journal) Close(ctx context.Context, sync func(context.Context) error) error {
 	defer j.Rest()
 	if sync == nil {
@@ -410,7 +405,7 @@ func (j *Journal) Close(ctx context.Context, sync func(context.Context) error) e
 	return j.writeVersion()
 }
 
-// Rest closes the file until it is needed again; not while a Commit needs it.
+// Rest closes the file until it is needed again, unless a Commit needs it now.
 func (j *Journal) Rest() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -420,7 +415,7 @@ func (j *Journal) Rest() {
 	}
 }
 
-// Remove removes the journal of a torrent that is given up.
+// Remove removes the journal of a torrent that the user has removed.
 func Remove(fsys FS, lay Layout) error {
 	for _, name := range []string{lay.FileName() + newSuffix, lay.FileName()} {
 		if err := fsys.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {

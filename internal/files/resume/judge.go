@@ -6,13 +6,13 @@ import (
 	"shoal/internal/files/storage"
 )
 
-// judge tells whether a file that was read from is as we left it, by how the open file
-// looks now that its bytes are there and before they are given out. It never waits, nor
-// takes more than the one look, but when a change of our own began or ended just then.
+// judge checks that a file is as we left it, by the attributes of the open file after a read and
+// before the caller gets the bytes. It never blocks, and looks once, or again when a change of our
+// own began or ended just then.
 //
-// While we write to a file it can't be told from another's edit how it looks; then it
-// has to be the same file, and not shorter. It was as we left it when the write began,
-// and the next read, or write, finds what has come after the end.
+// While we write to a file, its attributes can't tell our change from another program's. Then it
+// only has to be the same file, and not shorter. It was as we left it when the write began, and the
+// next read or write finds whatever changes after the end.
 func (g *Guard) judge(i int, h storage.Handle) error {
 	how, err := g.asLeft(i, func() (Identity, error) { return identityOf(h) })
 	if err == nil && how != "" {
@@ -21,11 +21,11 @@ func (g *Guard) judge(i int, h storage.Handle) error {
 	return err
 }
 
-// asLeft says in what a file does not look as we left it; empty when it does, or can for
-// what we are doing to it.
+// asLeft describes how a file differs from what we left; empty when it does not, or when our own
+// change in progress can explain it.
 func (g *Guard) asLeft(i int, look func() (Identity, error)) (how string, err error) {
 	if i >= len(g.j.lay.Files) {
-		return "", nil // a part file that nobody keeps books of
+		return "", nil // a part file that the journal does not note
 	}
 	for {
 		_, before, _ := g.changing(i)
@@ -45,14 +45,14 @@ func (g *Guard) asLeft(i int, look func() (Identity, error)) (how string, err er
 		if is.same(was) || busy && loosely || g.vol.LateTimes && loosely && was.Exists {
 			return "", nil
 		}
-		if before == changes { // no change of ours has begun or ended meanwhile
+		if before == changes { // no change of ours began or ended meanwhile
 			return is.differs(was), nil
 		}
 	}
 }
 
-// changing reports whether we are changing a file, and how many changes have begun and
-// ended so far.
+// changing reports whether we are changing a file, and how many changes have begun and ended so
+// far.
 func (g *Guard) changing(i int) (busy bool, changes uint64, seen []Identity) {
 	g.busyMu.Lock()
 	defer g.busyMu.Unlock()
@@ -60,18 +60,17 @@ func (g *Guard) changing(i int) (busy bool, changes uint64, seen []Identity) {
 	return busy, g.changes, g.seen
 }
 
-// Expect has reads judged by how the files were seen, before that is adopted. It is
-// called when nobody reads any more to find out what is there; with nothing seen it is
-// taken back.
+// Expect makes reads compare with how the files were seen, until that is adopted. Call it when the
+// check has stopped reading; an empty Seen cancels it.
 func (g *Guard) Expect(seen Seen) {
 	g.busyMu.Lock()
 	defer g.busyMu.Unlock()
 	g.seen = seen.Files
 }
 
-// Look compares all files, by their names, with how we left them, and gives those that
-// somebody else has changed, replaced or made, and those that are gone: what a read of a
-// file that is open does not see. It opens nothing, and may be called at any time.
+// Look compares all files, by their names, with how we left them. It returns the files that
+// somebody else has changed, replaced or created, and those that are gone: a read of an open file
+// does not notice these. It does not open any file, and is safe to call at any time.
 func (g *Guard) Look(ctx context.Context) (changed, missing []int, err error) {
 	for i := range g.j.lay.Files {
 		if err := ctx.Err(); err != nil {
@@ -90,7 +89,7 @@ func (g *Guard) Look(ctx context.Context) (changed, missing []int, err error) {
 	return changed, missing, nil
 }
 
-// LookAt is Look at one file: in what it is not as we left it, empty when it is, and whether
+// LookAt is Look for one file: how it differs from what we left, empty for not at all, and whether
 // it is gone. It costs one system call.
 func (g *Guard) LookAt(i int) (how string, gone bool, err error) {
 	if i >= len(g.j.lay.Files) || !kept(&g.j.lay.Files[i]) {
@@ -104,5 +103,5 @@ func (g *Guard) LookAt(i int) (how string, gone bool, err error) {
 	return how, gone, err
 }
 
-// PathOf returns the name of file i as it lies in the folder.
+// PathOf returns the name of file i in the folder.
 func (g *Guard) PathOf(i int) string { return g.j.lay.Files[i].Path }

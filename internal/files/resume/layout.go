@@ -9,18 +9,18 @@ import (
 	"shoal/metainfo"
 )
 
-// Layout is what a journal has to know of its torrent.
+// Layout is what a journal must know about its torrent.
 type Layout struct {
 	InfoHash [20]byte
 	Geometry metainfo.Geometry
 	Files    []storage.Entry // in the order of the span, without gaps
 
-	// Part says that the last of Files is the part file, which holds bytes of files
-	// that are skipped. It lies behind the span.
+	// Part says that the last of Files is the part file, which contains bytes of skipped files. It
+	// lies after the span.
 	Part bool
 }
 
-// part is the index of the part file; -1 when there is none.
+// part returns the index of the part file; -1 when there is none.
 func (l *Layout) part() int {
 	if !l.Part {
 		return -1
@@ -28,7 +28,7 @@ func (l *Layout) part() int {
 	return len(l.Files) - 1
 }
 
-// LayoutOf gives the layout of a torrent, with its part file if it may have one.
+// LayoutOf returns the layout of a torrent, with its part file if it can have one.
 func LayoutOf(infoHash [20]byte, info *metainfo.Info) Layout {
 	l := Layout{InfoHash: infoHash, Geometry: info.Geometry(), Files: storage.Entries(info)}
 	if e, ok := storage.PartOf(l.Files, info); ok {
@@ -42,15 +42,15 @@ func (l *Layout) FileName() string { return hex.EncodeToString(l.InfoHash[:]) + 
 
 const (
 	suffix    = ".journal"
-	newSuffix = ".new" // behind the name, while a version is being written
+	newSuffix = ".new" // suffix of a version that is being written
 )
 
-// kept reports whether the file's identity is kept: whether it can hold bytes of
-// a piece.
+// kept reports whether the journal notes the file's identity: whether it can contain bytes of a
+// piece.
 func kept(e *storage.Entry) bool { return !e.Pad && e.Length > 0 }
 
-// touched gives the files, from first to before last, that a range of the span
-// lies in, with those of no bytes in between.
+// touched returns the range of files, first to before last, that contain a range of the span, with
+// the empty files in between.
 func (l *Layout) touched(off, n int64) (first, last int) {
 	first = sort.Search(len(l.Files), func(i int) bool { return l.Files[i].Offset+l.Files[i].Length > off })
 	last = first
@@ -60,7 +60,7 @@ func (l *Layout) touched(off, n int64) (first, last int) {
 	return first, last
 }
 
-// shared reports whether a range of the span lies in a piece that several files have a part of.
+// shared reports whether a range of the span lies in a piece that spans several files.
 func (l *Layout) shared(off, n int64) bool {
 	for p, last := l.pieces(off, n); p < last; p++ {
 		if from, to := l.touched(l.Geometry.Offset(p, 0), int64(l.Geometry.PieceSize(p))); to-from > 1 {
@@ -70,8 +70,7 @@ func (l *Layout) shared(off, n int64) bool {
 	return false
 }
 
-// pieces gives the pieces, from first to before last, that a range of the span
-// lies in.
+// pieces returns the range of pieces, first to before last, that contain a range of the span.
 func (l *Layout) pieces(off, n int64) (first, last uint32) {
 	if n <= 0 {
 		return 0, 0
@@ -80,9 +79,9 @@ func (l *Layout) pieces(off, n int64) (first, last uint32) {
 	return uint32(off / size), uint32((off + n + size - 1) / size)
 }
 
-// mark puts the pieces that touch file i in.
+// mark adds the pieces that touch file i.
 func (l *Layout) mark(set *bitfield.Bitfield, i int) {
-	if i == l.part() { // whatever lies in more files than one
+	if i == l.part() { // every piece that spans several files
 		for k := range l.Files[:i] {
 			if e := &l.Files[k]; kept(e) && e.Offset%int64(l.Geometry.PieceLength) != 0 {
 				set.Set(uint32(e.Offset / int64(l.Geometry.PieceLength)))
@@ -96,8 +95,8 @@ func (l *Layout) mark(set *bitfield.Bitfield, i int) {
 	}
 }
 
-// markAbsent adds the pieces that touch file i, which does not exist. With inPart, the part
-// file exists: then it may hold the pieces that file i shares with its neighbours.
+// markAbsent adds the pieces that touch file i, which does not exist. With inPart the part file
+// exists, and can contain the pieces that file i shares with its neighbours.
 func (l *Layout) markAbsent(set *bitfield.Bitfield, i int, inPart bool) {
 	e, size := &l.Files[i], int64(l.Geometry.PieceLength)
 	end := e.Offset + e.Length
@@ -117,8 +116,8 @@ func (l *Layout) markAbsent(set *bitfield.Bitfield, i int, inPart bool) {
 	}
 }
 
-// markBehind adds the pieces of file i that end behind its first n bytes; none when n is
-// negative, for what is not a plain file. With inPart as in markAbsent.
+// markBehind adds the pieces of file i that end after its first n bytes. It adds none for a
+// negative n, which means that the file is not a plain one. inPart is as in markAbsent.
 func (l *Layout) markBehind(set *bitfield.Bitfield, i int, n int64, inPart bool) {
 	e := &l.Files[i]
 	if n < 0 || n >= e.Length {
@@ -145,7 +144,7 @@ func (l *Layout) filesOf(set *bitfield.Bitfield) []bool {
 	return in
 }
 
-// without takes all pieces of gone out of set.
+// without removes all pieces of gone from set.
 func without(set, gone *bitfield.Bitfield) {
 	for p := range gone.Pieces() {
 		set.Clear(p)

@@ -12,46 +12,46 @@ import (
 
 // Loaded is what a journal said when it was opened.
 type Loaded struct {
-	Found bool // there was a journal, whatever it was worth
+	Found bool // there was a journal, whatever it is worth
 	Clean bool // the torrent was closed in order
-	Torn  bool // the last records were cut short by a stop, and are gone
+	Torn  bool // a stop cut off the last records, which are lost
 
-	// Damaged says what is wrong with a journal that something else than a stop
-	// has changed; then nothing of it counts. Empty when all is well.
+	// Damaged says what is wrong with a journal that something other than a stop has changed; then
+	// nothing in it counts. Empty when all is well.
 	Damaged string
 
-	Dir   string // the folder that held the files
-	Names Names  // of files that have not the torrent's; see Layout
+	Dir   string // folder of the files
+	Names Names  // names of files that differ from the torrent's; see Layout
 
-	// Renaming says that a stop came while files were given other names: FinishRenames is
-	// called before anything is looked at.
+	// Renaming says that a stop interrupted a rename: call FinishRenames before looking at any
+	// file.
 	Renaming bool
 
-	Have *bitfield.Bitfield // claimed: verified, and durable; whether it still holds, Compare says. Not to be changed
+	Have *bitfield.Bitfield // claimed: verified and durable; Compare says which claims still hold; read-only
 
 	lay  *Layout
-	st   *state // the journal's own until that changes
+	st   *state // shared with the journal until that changes
 	boot Boot
 	same bool // no loss of power since
 
-	noted int64 // time of the last change of the journal that is on the device: nanoseconds since 1970
+	noted int64 // time of the last change of the journal that is on the device; nanoseconds since 1970
 }
 
-// Noted reports whether a file was there when the journal was last written.
+// Noted reports whether a file existed when the journal was last written.
 func (lo *Loaded) Noted(i int) bool {
 	return i < len(lo.st.files) && (lo.st.files[i].Exists || lo.st.safe[i].Exists)
 }
 
-// maxFile bounds a journal that is read: a snapshot of the torrent and the records
-// up to the next one, generously.
+// maxFile bounds the length of a journal that we read: a snapshot of the torrent and the records up
+// to the next one, generously, in bytes.
 func maxFile(l *Layout) int64 {
 	const identity, fixed = 64, maxDir + 4096
 	snapshot := fixed + 2*int64(bitfield.WireLen(l.Geometry.Pieces)) + 2*identity*int64(len(l.Files))
 	return 4 * (snapshot + maxNames(l) + logLimit)
 }
 
-// load reads a journal. Errors are of the file system; whatever the file holds is
-// told in Loaded.
+// load reads a journal. It returns errors of the file system only; Loaded says what is wrong with
+// the content.
 func load(fsys FS, l *Layout, boot Boot, names Names) (*Loaded, *state, file, error) {
 	lo := &Loaded{lay: l, boot: boot, Clean: true}
 	var b []byte
@@ -81,7 +81,7 @@ func load(fsys FS, l *Layout, boot Boot, names Names) (*Loaded, *state, file, er
 		lo.st.doubt = bitfield.New(l.Geometry.Pieces)
 		lo.st.doubt.SetAll()
 		lo.st.names = names.naming()
-		st = newState(l) // of which nothing is known, not even that we wrote it
+		st = newState(l) // an empty state: we do not even know that we wrote the journal
 		st.names = lo.st.names
 	}
 	lo.Have = lo.st.have
@@ -111,8 +111,8 @@ func (lo *Loaded) decode(b []byte) file {
 			return file{}
 		}
 		if err != nil {
-			// A stop cuts off what was not durable. In the same run of the system
-			// it only ends in the middle of the last record.
+			// A stop cuts off what was not durable. In the same run of the system the file only
+			// ends within its last record.
 			if vouchedFor(b, at, &l.InfoHash, lo.same) {
 				lo.Damaged = fmt.Sprintf("record %d at byte %d: %v", seq, at, err)
 				return file{}
@@ -127,7 +127,7 @@ func (lo *Loaded) decode(b []byte) file {
 	return file{end: int64(at), base: int64(first.size), seq: seq, synced: int64(first.size), renew: lo.Torn || lo.st.boot != lo.boot.ID}
 }
 
-var errLarge = errors.New("it is too long for this torrent")
+var errLarge = errors.New("the journal is too long for this torrent")
 
 func readFile(fsys FS, name string, max int64) (b []byte, changed int64, err error) {
 	h, err := fsys.Open(name, storage.Read)

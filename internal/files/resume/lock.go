@@ -6,19 +6,19 @@ import (
 	"fmt"
 )
 
-// ErrInUse says that another process writes the same torrent in the same folder.
+// ErrInUse is returned when another process writes the same torrent in the same folder.
 var ErrInUse = errors.New("another shoal is getting this torrent in this folder: stop it, or let it finish")
 
-// Locker is a folder of state that can tell its users apart. A lock ends with the
-// process, however that ends.
+// Locker is a folder of state that can tell its users apart. A lock ends with the process, however
+// that ends.
 type Locker interface {
-	// Lock locks one number of many; ErrInUse when somebody has it.
+	// Lock locks one number; ErrInUse when another process holds it.
 	Lock(number int64) (release func(), err error)
 }
 
-// Lock makes this process the only one that writes a torrent in the folder that fsys
-// keeps the journals of. Where the system or the folder can't tell, it always succeeds.
-// Those who only read need no lock.
+// Lock makes this process the only one that writes a torrent in the folder that fsys keeps the
+// journals of. Where the system or the folder has no locks, it always succeeds. A reader needs no
+// lock.
 func Lock(fsys FS, infoHash [20]byte) (release func(), err error) {
 	l, ok := fsys.(Locker)
 	if !ok {

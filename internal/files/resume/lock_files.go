@@ -11,11 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// locks: each torrent has a file of its own to be locked, since here a whole file is
-// locked, or else a range by any handle of the process.
+// locks is empty: each torrent has a lock file of its own, since this system locks whole files, or
+// ranges for every handle of the process.
 type locks struct{}
 
-// Lock implements Locker. Where the file system knows no locks it does nothing.
+// Lock implements Locker. It does nothing on a file system without locks.
 func (f *folder) Lock(number int64) (func(), error) {
 	file, err := f.root.OpenFile(fmt.Sprintf("%016x.lock", number), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

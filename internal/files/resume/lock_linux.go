@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lockByte locks a byte that need not be there, by an open file description lock. Where
-// the file system knows no locks it does nothing.
+// lockByte locks a byte, which need not exist, with an open file description lock. It does nothing
+// on a file system without locks.
 func lockByte(f *os.File, at int64) error {
 	err := setLock(f, at, unix.F_WRLCK)
 	switch {

@@ -7,16 +7,15 @@ import (
 	"sync"
 )
 
-// lockName is the file that is locked, a byte of it for each torrent. Nothing is in it.
+// lockName is the file with one lockable byte per torrent. It is empty.
 const lockName = "lock"
 
-// locks are the locks of one folder. They belong to the file as it was opened here, and
-// the system lets go of them when it is closed, also by kill -9; so one handle does for
-// any number of torrents.
+// locks are the locks of one folder. They belong to the open file, and the system releases them
+// when it is closed, also by kill -9; so one handle suffices for any number of torrents.
 type locks struct {
 	mu   sync.Mutex
 	file *os.File       // nil while nothing is locked
-	held map[int64]bool // what the system does not refuse, since it is ours
+	held map[int64]bool // locks of ours, which the system would grant twice
 }
 
 // Lock implements Locker.
@@ -53,7 +52,7 @@ func (l *locks) unlock(number int64) {
 	l.closeIfIdle()
 }
 
-// closeIfIdle closes the file when nothing is locked. l.mu is held.
+// closeIfIdle closes the file when nothing is locked. The caller holds l.mu.
 func (l *locks) closeIfIdle() {
 	if len(l.held) == 0 {
 		l.file.Close()
@@ -61,7 +60,7 @@ func (l *locks) closeIfIdle() {
 	}
 }
 
-// close lets go of all locks.
+// close releases all locks.
 func (l *locks) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -7,8 +7,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// lockByte locks a byte that need not be there. Where the file system knows no locks it
-// does nothing.
+// lockByte locks a byte, which need not exist. It does nothing on a file system without locks.
 func lockByte(f *os.File, at int64) error {
 	const how = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
 	err := windows.LockFileEx(windows.Handle(f.Fd()), how, 0, 1, 0, overlapped(at))

@@ -14,14 +14,14 @@ import (
 	"shoal/internal/files/storage"
 )
 
-// Names are the names of files that are not called as the torrent says, by entry:
-// slash-separated, relative to the folder.
+// Names are the names of files that differ from the torrent's, by entry: slash-separated, relative
+// to the folder.
 type Names map[int]string
 
-// naming is what files are called, by entry.
+// naming is the current names of files, by entry.
 type naming map[int]name
 
-// name is that of a file. With was, the file may still have that one.
+// name is the name of a file, is; while a rename is pending, the file can still be called was.
 type name struct{ is, was string }
 
 func (n Names) naming() naming {
@@ -46,7 +46,7 @@ func (n naming) names() Names {
 	return out
 }
 
-// pending reports whether a file may have another name than it should.
+// pending reports whether a rename is pending.
 func (n naming) pending() bool {
 	for _, s := range n {
 		if s.was != "" {
@@ -56,7 +56,7 @@ func (n naming) pending() bool {
 	return false
 }
 
-// maxNames bounds the names that a journal keeps, in bytes.
+// maxNames bounds the names in a journal, in bytes.
 func maxNames(l *Layout) int64 { return 1<<20 + 512*int64(len(l.Files)) }
 
 func (n naming) append(b []byte) []byte {
@@ -81,21 +81,21 @@ func (in *input) names(l *Layout) naming {
 	return out
 }
 
-// Layout is the layout of the torrent with the names that its files have.
+// Layout returns the layout of the torrent with the current names of its files.
 func (j *Journal) Layout() Layout {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.lay
 }
 
-// Names gives the names of files that have not the torrent's.
+// Names returns the names of files that differ from the torrent's.
 func (j *Journal) Names() Names {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.st.names.names()
 }
 
-// name has the layout tell the names that files have. j.mu is held, or nobody else has j.
+// name updates the names in the layout. The caller holds j.mu, or nobody else has j.
 func (j *Journal) name() {
 	j.lay.Files = j.own
 	if len(j.st.names) == 0 {
@@ -109,14 +109,13 @@ func (j *Journal) name() {
 	}
 }
 
-// Rename gives files other names, and folders with them: to has the new ones, by entry, and
-// says nothing of those that keep theirs. The torrent's storage is closed, and to be opened
-// anew as Layout says then, also after an error; what was claimed still is, since the files
-// are the same. Names that are taken, or lead through a file, are an error, and so is what
-// the system refuses; then those files keep the names that they had. What a stop leaves
-// half done FinishRenames ends.
+// Rename renames files and their folders: to has the new names, by entry; other files keep theirs.
+// The torrent's storage is closed; open it again with the new Layout, also after an error. Claims
+// stay valid, since the files are the same. A name that is taken, leads through a file, or is
+// refused by the system is an error, and its file keeps its name. FinishRenames completes what a
+// stop interrupts.
 //
-// The names are made of safe components: that is for the caller.
+// The caller makes sure that the names consist of safe components.
 func (j *Journal) Rename(ctx context.Context, data storage.FS, to Names) error {
 	j.turn.Lock()
 	defer j.turn.Unlock()
@@ -129,7 +128,7 @@ func (j *Journal) Rename(ctx context.Context, data storage.FS, to Names) error {
 	for _, i := range slices.Sorted(maps.Keys(to)) {
 		switch {
 		case i < 0 || i >= len(j.own) || j.own[i].Pad || i == j.lay.part():
-			return fmt.Errorf("rename file %d: there is none", i)
+			return fmt.Errorf("rename file %d: no such file", i)
 		case !storage.ValidPath(to[i]):
 			return fmt.Errorf("rename %s: %q is not a safe name", j.lay.Files[i].Path, to[i])
 		}
@@ -143,10 +142,9 @@ func (j *Journal) Rename(ctx context.Context, data storage.FS, to Names) error {
 	return j.rename(ctx, data, names)
 }
 
-// Call says what files are called, without giving them other names: where data was found that
-// another client left. to has the names, by entry; an entry whose name is the torrent's own
-// has that again. Nothing is written before
-// Guard.Adopt.
+// Call sets what files are called without renaming them: for data that another client left under
+// other names. to has the names, by entry; an entry with the torrent's own name has that name
+// again. Nothing is written before Guard.Adopt.
 func (j *Journal) Call(to Names) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -157,7 +155,7 @@ func (j *Journal) Call(to Names) error {
 	for i, s := range to {
 		switch {
 		case i < 0 || i >= len(j.own) || j.own[i].Pad || i == j.lay.part() || !storage.ValidPath(s):
-			return fmt.Errorf("call file %d %q: not possible", i, s)
+			return fmt.Errorf("use the name %q for file %d: not a safe name", s, i)
 		case s == j.own[i].Path:
 			delete(names, i)
 		default:
@@ -170,7 +168,7 @@ func (j *Journal) Call(to Names) error {
 	if err := j.checkNames(names); err != nil {
 		return err
 	}
-	if !j.adopted { // it is shared with who loaded it
+	if !j.adopted { // shared with the Loaded until then
 		j.st = j.st.clone()
 	}
 	j.called = true
@@ -181,8 +179,7 @@ func (j *Journal) Call(to Names) error {
 	return nil
 }
 
-// Pending gives the names that files may still have for which FinishRenames is to be
-// called, by entry.
+// Pending returns, by entry, the old names that files can still have until FinishRenames.
 func (j *Journal) Pending() Names {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -195,8 +192,8 @@ func (j *Journal) Pending() Names {
 	return out
 }
 
-// FinishRenames ends what a stop has left of a Rename. It does nothing when the folder is
-// not there. It is called before anything is looked at or opened.
+// FinishRenames completes an interrupted Rename. It does nothing when the folder does not exist.
+// Call it before looking at or opening any file.
 func (j *Journal) FinishRenames(ctx context.Context, data storage.FS) error {
 	j.turn.Lock()
 	defer j.turn.Unlock()
@@ -208,7 +205,7 @@ func (j *Journal) FinishRenames(ctx context.Context, data storage.FS) error {
 	return j.rename(ctx, data, j.st.names)
 }
 
-// checkNames refuses names that are taken within the torrent.
+// checkNames refuses names that another file of the torrent has.
 func (j *Journal) checkNames(names naming) error {
 	all := make([]string, 0, len(j.own))
 	for i := range j.own {
@@ -220,7 +217,7 @@ func (j *Journal) checkNames(names naming) error {
 		}
 	}
 	if int64(len(names.append(nil))) > maxNames(&j.lay) {
-		return errors.New("rename: the names are too long together")
+		return errors.New("rename: the names are too long in total")
 	}
 	taken := make(map[string]bool, len(all))
 	for _, s := range all {
@@ -239,8 +236,8 @@ func (j *Journal) checkNames(names naming) error {
 	return nil
 }
 
-// rename gives files the names that they should have: first it is noted, durably, what is
-// to be, then done and made durable, then noted. j.mu is held.
+// rename moves files to their new names: it notes the intent durably, renames, makes that durable,
+// then notes the result. The caller holds j.mu.
 func (j *Journal) rename(ctx context.Context, data storage.FS, names naming) error {
 	if _, err := data.Lstat("."); err != nil {
 		return fmt.Errorf("rename: %w", err)
@@ -273,7 +270,7 @@ func (j *Journal) rename(ctx context.Context, data storage.FS, names naming) err
 	slices.Sort(folders)
 	for _, dir := range slices.Compact(folders) {
 		if err := data.SyncDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			// The files have their names; what is on the device is known when it is looked at.
+			// The files have their names; the next look finds out what is on the device.
 			j.st.names = names
 			j.name()
 			return errors.Join(append(errs, fmt.Errorf("rename: make the names durable: %w", err))...)
@@ -293,9 +290,9 @@ func (j *Journal) rename(ctx context.Context, data storage.FS, names naming) err
 	return errors.Join(errs...)
 }
 
-// noteNames makes names durable in the journal, if that is more than nothing yet.
+// noteNames makes names durable in the journal, if there is anything to note.
 func (j *Journal) noteNames(names naming) error {
-	if !j.adopted { // it is shared with who loaded it
+	if !j.adopted { // shared with the Loaded until then
 		j.st = j.st.clone()
 	}
 	if j.st.names = names; len(names) == 0 {
@@ -306,7 +303,7 @@ func (j *Journal) noteNames(names naming) error {
 	return j.writeVersion()
 }
 
-// renameFile gives file i the name that it should have, if it is there and has it not.
+// renameFile renames file i to its new name, if the file exists and does not have that name.
 func (j *Journal) renameFile(data storage.FS, i int, n name) error {
 	was, err := look(data, n.was)
 	if err != nil {
@@ -316,11 +313,11 @@ func (j *Journal) renameFile(data storage.FS, i int, n name) error {
 	switch {
 	case err != nil:
 		return err
-	case !was.Exists: // it has it already, or is not there yet
+	case !was.Exists: // it has the name already, or does not exist yet
 		return nil
 	case is.Exists && is.Size >= 0 && is.same(j.st.files[i]) && !was.same(j.st.files[i]):
-		return nil // another file is where it was
-	case is.Exists && !sameName(n, is, was): // but for what the system takes for the same name
+		return nil // another file is at the old name
+	case is.Exists && !sameName(n, is, was): // unless the system treats both as one name
 		return fs.ErrExist
 	}
 	mover, ok := data.(storage.Mover)
@@ -336,7 +333,7 @@ func (j *Journal) renameFile(data storage.FS, i int, n name) error {
 		if err := data.Mkdir(n.is[:at]); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
-		// Durably there before anything is moved into it, whoever made it.
+		// Make the folder durable before moving anything into it: another program may have created it.
 		if err := data.SyncDir(path.Dir(n.is[:at])); err != nil {
 			return err
 		}
@@ -344,13 +341,13 @@ func (j *Journal) renameFile(data storage.FS, i int, n name) error {
 	return mover.Rename(n.was, n.is)
 }
 
-// sameName reports whether a file has two names because the system takes them for one. Where
-// numbers of files are made up, each name can have its own.
+// sameName reports whether a file has two names because the system treats them as one. Where inode
+// numbers are invented, each name can have its own.
 func sameName(n name, is, was Identity) bool {
 	return is.Inode == was.Inode && is.Inode != 0 || strings.EqualFold(n.is, n.was) && is.same(was)
 }
 
-// removeEmpty removes folders that nothing is in any more, and those they are in.
+// removeEmpty removes folders that have become empty, and their parents that have.
 func removeEmpty(data storage.FS, dirs []string) {
 	mover, ok := data.(storage.Mover)
 	if !ok {

@@ -153,11 +153,11 @@ func (p *process) exists(name string) bool {
 // What can't be is refused, and changes nothing.
 func TestRenameRefused(t *testing.T) {
 	for name, to := range map[string]resume.Names{
-		"there is none":                   {5: "x"},
+		"no such file":                    {5: "x"},
 		"not a safe name":                 {0: "../x"},
 		"would be called t/x/b":           {0: "t/x/b"},
 		"would be a file, and a folder":   {0: "t/x/b/c"},
-		"rename file 3: there is none":    {3: "pad"},
+		"rename file 3: no such file":     {3: "pad"},
 		"rename t/a to other: file alrea": {0: "other"},
 	} {
 		w := got(t)
@@ -265,7 +265,7 @@ func TestFirstFormat(t *testing.T) {
 		t.Errorf("damage %q, trusted %v", p.lo.Damaged, list(p.verdict.Trusted))
 	}
 	w.put(t, resume.FormatOf(p.j, 3))
-	if p, err = w.open(); err != nil || !strings.Contains(p.lo.Damaged, "format 3 is not known") {
+	if p, err = w.open(); err != nil || !strings.Contains(p.lo.Damaged, "format 3 is unknown") {
 		t.Errorf("a later format: %v, %q", err, p.lo.Damaged)
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"hash/crc32"
 )
 
-// A journal is a row of records. The first is a snapshot, which was durable before
-// the file had its name; the rest are what came after.
+// A journal is a sequence of records. The first is a snapshot, which was durable before the file
+// got its name; the rest are what came after.
 //
 //	magic   4 bytes
 //	length  4 bytes, of the body
@@ -18,16 +18,16 @@ import (
 //	        synced    uvarint, the length of the file that was durable by then
 //	        payload   as its kind says
 //
-// The sum is over the info-hash too, so that a file under the wrong name says
-// nothing. Any change of up to 32 bits in a row, so of any one byte, changes it.
+// The sum includes the info-hash, so that a file under the wrong name counts for nothing. It
+// detects any changed run of up to 32 bits, and so any changed byte.
 type kind byte
 
 const (
 	kindSnapshot kind = iota + 1
-	kindBegin         // a write begins: offset, length, time
-	kindEnd           // it has ended: what the files look like
-	kindCommit        // pieces that are durable, and what the files looked like before the sync
-	kindAside         // in a file of its own: where unfinished files are
+	kindBegin         // start of a write: offset, length, time
+	kindEnd           // end of a write: what the files look like
+	kindCommit        // durable pieces, and what the files looked like before the sync
+	kindAside         // in a file of its own: where incomplete files lie
 )
 
 const (
@@ -43,7 +43,7 @@ func sum(infoHash *[20]byte, length, body []byte) uint32 {
 	return crc32.Update(s, castagnoli, body)
 }
 
-// appendRecord appends a record whose payload is appended by fill.
+// appendRecord appends a record; fill appends its payload.
 func appendRecord(b []byte, infoHash *[20]byte, k kind, seq uint64, synced int64, fill func([]byte) []byte) []byte {
 	at := len(b)
 	b = append(b, magic...)
@@ -64,16 +64,16 @@ type record struct {
 	seq     uint64
 	synced  int64
 	payload []byte
-	size    int // of all of it in the file
+	size    int // length of the whole record in the file
 }
 
 var (
-	errShort = errors.New("ends within a record") // the file, that is
+	errShort = errors.New("ends within a record") // means the file
 	errSum   = errors.New("a record does not match its sum")
 )
 
-// parseRecord reads the record that b begins with. The error is errShort when b
-// may be the first part of one.
+// parseRecord reads the record at the start of b. The error is errShort when b can be the first
+// part of a record.
 func parseRecord(b []byte, infoHash *[20]byte) (record, error) {
 	if n := min(len(b), len(magic)); string(b[:n]) != magic[:n] {
 		return record{}, errSum
@@ -99,12 +99,12 @@ func parseRecord(b []byte, infoHash *[20]byte) (record, error) {
 	return r, nil
 }
 
-// maxTries bounds the search for a record behind one that is damaged.
+// maxTries bounds the search for a record after a damaged one.
 const maxTries = 1 << 16
 
-// vouchedFor reports whether behind place at there is a record that was written
-// when what stands there was durable, or, with any, a whole record at all: then
-// it has been damaged since, and not been cut short by a stop.
+// vouchedFor reports whether a record after offset at was written when the bytes at that offset
+// were durable; with any, whether a whole record follows at all. Then the journal was damaged
+// later, not cut off by a stop.
 func vouchedFor(b []byte, at int, infoHash *[20]byte, any bool) bool {
 	for from, tries := at+1, 0; tries < maxTries; tries++ {
 		i := bytes.Index(b[min(from, len(b)):], []byte(magic))
@@ -160,7 +160,7 @@ func (in *input) int() int64 {
 	return v
 }
 
-// bytes reads n bytes, which are not copied.
+// bytes returns the next n bytes without copying them.
 func (in *input) bytes(n int) []byte {
 	if n > len(in.b) {
 		in.fail()
@@ -171,7 +171,7 @@ func (in *input) bytes(n int) []byte {
 	return b
 }
 
-// done reports whether all was read, and well.
+// done reports whether everything was read without a failure.
 func (in *input) done() bool { return !in.failed && len(in.b) == 0 }
 
 func appendIdentity(b []byte, id Identity) []byte {

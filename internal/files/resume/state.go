@@ -8,29 +8,29 @@ import (
 	"shoal/internal/value/bitfield"
 )
 
-// version is that of the format. The first one knew no part file and no names of the
-// user's, and is read too; a journal of any other is not.
+// version is that of the format. Version 1 had no part file and no names of the user's; we read it,
+// too. We read no other version.
 const (
 	version      = 2
 	firstVersion = 1
 )
 
-// maxDir bounds the name of the folder: no system takes longer ones.
+// maxDir bounds the path of the folder, in bytes: no system accepts longer ones.
 const maxDir = 1 << 15
 
-// state is what the records of a journal say together.
+// state is the sum of a journal's records.
 type state struct {
-	boot   string   // the run of the system that all of it was written in
-	dir    string   // the folder that holds the files
-	folder Identity // of it
+	boot   string   // run of the system in which all of it was written
+	dir    string   // folder of the files
+	folder Identity // identity of dir
 
 	have  *bitfield.Bitfield // claimed: verified, and durable
-	doubt *bitfield.Bitfield // may have been written; not claimed; nil for none
-	files []Identity         // as last noted
-	safe  []Identity         // as they were before the last commit synced them; may be files itself
-	open  write              // the write in progress; of no length when there is none
+	doubt *bitfield.Bitfield // may have been written and not claimed; nil for none
+	files []Identity         // identities as last noted
+	safe  []Identity         // identities before the last commit synced them; can alias files
+	open  write              // write in progress; length 0 when there is none
 
-	names naming // of files that have not the torrent's; nil for none
+	names naming // names of files that differ from the torrent's; nil for none
 
 	clean bool // nothing was noted since everything was durable
 }
@@ -38,10 +38,10 @@ type state struct {
 // write is a write to the files.
 type write struct {
 	off, n int64
-	at     int64 // when it began: nanoseconds since 1970
+	at     int64 // time of its start; nanoseconds since 1970
 }
 
-// newState is a torrent of which nothing is known.
+// newState returns the state of a torrent about which nothing is known.
 func newState(l *Layout) *state {
 	files := make([]Identity, len(l.Files))
 	return &state{have: bitfield.New(l.Geometry.Pieces), files: files, safe: files, clean: true}
@@ -50,7 +50,7 @@ func newState(l *Layout) *state {
 // anyDoubt reports whether a piece is in doubt.
 func (s *state) anyDoubt() bool { return s.doubt != nil && !s.doubt.None() }
 
-// doubts gives a set of the pieces in doubt.
+// doubts returns the set of the pieces in doubt.
 func (s *state) doubts() *bitfield.Bitfield {
 	if s.doubt == nil {
 		return bitfield.New(s.have.Len())
@@ -69,7 +69,7 @@ func (s *state) setDoubt(p uint32) {
 	s.doubt.Set(p)
 }
 
-// apart makes files and safe two things, before one of them changes.
+// apart separates the arrays of files and safe, before one of them changes.
 func (s *state) apart() {
 	if len(s.files) > 0 && &s.files[0] == &s.safe[0] {
 		s.files = slices.Clone(s.files)
@@ -83,7 +83,7 @@ const (
 	flagOpen  // the write in progress follows
 	flagSafe  // the files before the last commit follow
 	flagPart  // the last file is the part file
-	flagNames // names of the user's follow
+	flagNames // the user's names follow
 	allFlags  = 1<<iota - 1
 )
 
@@ -159,14 +159,14 @@ func parseSnapshot(payload []byte, l *Layout) (*state, error) {
 	in := &input{b: payload}
 	v, flags := in.byte(), in.byte()
 	if v != version && v != firstVersion {
-		return nil, fmt.Errorf("format %d is not known", v)
+		return nil, fmt.Errorf("format %d is unknown", v)
 	}
 	total, length := uint64(0), uint64(0)
 	hash := in.bytes(len(l.InfoHash))
 	total, length = in.uint(1<<63-1), in.uint(1<<32-1)
 	if in.failed || string(hash) != string(l.InfoHash[:]) ||
 		int64(total) != l.Geometry.Total || uint32(length) != l.Geometry.PieceLength {
-		return nil, fmt.Errorf("it is of another torrent")
+		return nil, fmt.Errorf("the journal belongs to another torrent")
 	}
 	s := newState(l)
 	s.clean = flags&flagClean != 0
@@ -224,7 +224,7 @@ func (in *input) files(l *Layout, ids []Identity) {
 	}
 }
 
-// begin is a write that begins. Pieces it touches are no longer claimed.
+// begin records the start of a write. The pieces that it touches are no longer claimed.
 func (s *state) begin(w write, l *Layout) {
 	s.clean, s.open = false, w
 	for p, last := l.pieces(w.off, w.n); p < last; p++ {
@@ -233,7 +233,7 @@ func (s *state) begin(w write, l *Layout) {
 	}
 }
 
-// commit takes pieces as durable.
+// commit records pieces as durable.
 func (s *state) commit(pieces []uint32) {
 	s.clean = false
 	for _, p := range pieces {
@@ -244,7 +244,7 @@ func (s *state) commit(pieces []uint32) {
 	}
 }
 
-// apply adds what a record says. It reports whether the record is well-formed.
+// apply applies a record. It reports whether the record is well-formed.
 func (s *state) apply(r record, l *Layout) bool {
 	in := &input{b: r.payload}
 	s.apart()

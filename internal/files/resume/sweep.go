@@ -9,14 +9,14 @@ import (
 	"shoal/internal/files/storage"
 )
 
-// Old is a journal that nobody has used for long.
+// Old is a journal that has not been used for a long time.
 type Old struct {
 	InfoHash [20]byte
-	Used     time.Time // when it was written, or marked as used, last
-	Dir      string    // the folder of the files; empty when the journal can't tell
+	Used     time.Time // time of the last write, or of the last mark as used
+	Dir      string    // folder of the files; empty when the journal does not say
 }
 
-// Olds returns the journals in a folder of state that nobody has used since the time given.
+// Olds returns the journals in a folder of state that nobody has used since the given time.
 func Olds(fsys FS, since time.Time) ([]Old, error) {
 	names, err := fsys.List()
 	if err != nil {
@@ -39,8 +39,7 @@ func Olds(fsys FS, since time.Time) ([]Old, error) {
 	return olds, nil
 }
 
-// dirOf reads from a journal where the files of its torrent are, without knowing the
-// torrent.
+// dirOf reads from a journal where the files of its torrent lie, without knowing the torrent.
 func dirOf(fsys FS, name string, infoHash [20]byte) string {
 	h, err := fsys.Open(name, storage.Read)
 	if err != nil {
@@ -51,7 +50,7 @@ func dirOf(fsys FS, name string, infoHash [20]byte) string {
 	if err != nil {
 		return ""
 	}
-	// The snapshot comes first; a large one is read whole for the sake of its sum.
+	// The snapshot comes first; we read a large one whole to verify its sum.
 	b := make([]byte, min(info.Size(), maxDirRead))
 	if n, err := h.ReadV([][]byte{b}, 0); err != nil && n < len(b) {
 		return ""
@@ -78,5 +77,6 @@ func dirOf(fsys FS, name string, infoHash [20]byte) string {
 	return dir
 }
 
-// maxDirRead bounds what is read of a journal to find its folder. Longer ones can't tell.
+// maxDirRead bounds how much of a journal dirOf reads, in bytes. A longer snapshot yields no
+// folder.
 const maxDirRead = 16 << 20

@@ -2,28 +2,28 @@ package resume
 
 import "time"
 
-// Volume is what a file system makes of the attributes that files are told apart by. The
-// zero value is one of a local disk: what a file's attributes say stays said.
+// Volume says how far a file system's attributes identify files. The zero value is a local disk:
+// its attributes stay as reported.
 type Volume struct {
-	// LateTimes: the time of a file may change after a write to it has returned.
+	// LateTimes: the time of a file can change after a write to it has returned.
 	LateTimes bool
 
-	// MadeUp: numbers of files are invented as files are looked up, and another one after
-	// the next mount says nothing. Also of every file system that is not known.
+	// MadeUp: the file system invents inode numbers as it looks files up, so another number after
+	// the next mount means nothing. Also set for unknown file systems.
 	MadeUp bool
 
-	// LocalTimes: times are kept as a clock on the wall shows them, so all of them move when
-	// the time zone does, or daylight saving begins.
+	// LocalTimes: times follow the wall clock, so all of them move when the time zone changes or
+	// daylight saving begins.
 	LocalTimes bool
 }
 
-// The granularities of times, in nanoseconds: of NTFS and SMB, of network file systems, of
-// exFAT, of HFS and ext3 and most archives, of FAT.
+// The granularities of times, in nanoseconds: NTFS and SMB; network file systems; exFAT; HFS, ext3
+// and most archives; FAT.
 var granularities = [...]int64{100, 1e3, 1e6, 10e6, 1e9, 2e9}
 
-// sameTime reports whether a file's time is the one that was noted, perhaps cut to a coarser
-// granularity: by another mount, by a copy to a volume that keeps less, by an archive. A cut
-// time is never later, and a change never earlier, so the one does not hide the other.
+// sameTime reports whether a file's time is the noted one, perhaps cut to a coarser granularity: by
+// another mount, a copy to a coarser volume, or an archive. Cutting never makes a time later, and a
+// change never makes it earlier, so neither hides the other.
 func sameTime(noted, is int64) bool {
 	if noted == is {
 		return true
@@ -36,15 +36,15 @@ func sameTime(noted, is int64) bool {
 	return false
 }
 
-// zoneStep is what the offsets of time zones are multiples of, and zoneSpan how far two
-// can be apart.
+// zoneStep divides the offsets of all time zones, and zoneSpan is the largest distance between two
+// of them.
 const (
 	zoneStep = int64(15 * time.Minute)
 	zoneSpan = int64(26 * time.Hour)
 )
 
-// zoneShift returns by how much the times of all files have moved because the volume keeps
-// local times; 0 where they have not, or not all by the same.
+// zoneShift returns by how much the times of all files have moved because the volume keeps local
+// times; 0 where they have not moved, or not all by the same amount.
 func (v Volume) zoneShift(was, is []Identity) int64 {
 	if !v.LocalTimes {
 		return 0
@@ -60,7 +60,7 @@ func (v Volume) zoneShift(was, is []Identity) int64 {
 		switch {
 		case near < -zoneSpan || near > zoneSpan || !sameTime(a.ModTime, b.ModTime-near):
 		case near == 0:
-			return 0 // a file that has not moved: it is not the zone
+			return 0 // one file has not moved: the zone is not the reason
 		case shift == 0 || near == shift:
 			shift, agree = near, agree+1
 		default:

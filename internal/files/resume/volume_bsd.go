@@ -4,7 +4,7 @@ package resume
 
 import "golang.org/x/sys/unix"
 
-// VolumeAt returns what the file system at path makes of attributes.
+// VolumeAt returns how far the attributes of the file system at path identify files.
 func VolumeAt(path string) Volume {
 	var st unix.Statfs_t
 	if unix.Statfs(path, &st) != nil {

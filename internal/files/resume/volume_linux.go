@@ -2,7 +2,7 @@ package resume
 
 import "golang.org/x/sys/unix"
 
-// The file systems that the package unix has no name for.
+// The file systems without a constant in package unix.
 const (
 	exfatMagic    = 0x2011bab0
 	ntfs3Magic    = 0x7366746e
@@ -11,7 +11,7 @@ const (
 	jfsMagic      = 0x3153464a
 )
 
-// VolumeAt returns what the file system at path makes of attributes.
+// VolumeAt returns how far the attributes of the file system at path identify files.
 func VolumeAt(path string) Volume {
 	var st unix.Statfs_t
 	if unix.Statfs(path, &st) != nil {
@@ -30,5 +30,5 @@ func VolumeAt(path string) Volume {
 		ntfs3Magic, zfsMagic, bcachefsMagic, jfsMagic:
 		return Volume{}
 	}
-	return Volume{MadeUp: true} // overlays, and what is not known
+	return Volume{MadeUp: true} // overlays and unknown file systems
 }

@@ -2,7 +2,7 @@
 
 package resume
 
-// VolumeAt returns what the file system at path makes of attributes. On Windows the time of a
-// file may change some time before its handle is closed, there are no numbers of files
-// without opening them, and which volumes keep local times is not asked for.
+// VolumeAt returns how far the attributes of the file system at path identify files. On Windows the
+// time of a file can change some time before its handle is closed, a lookup by name returns no file
+// numbers, and we do not ask which volumes keep local times.
 func VolumeAt(string) Volume { return Volume{LateTimes: true, MadeUp: true, LocalTimes: true} }

@@ -9,9 +9,9 @@ import (
 	"shoal/internal/files/storage"
 )
 
-// begin notes that a write begins. Until it has returned nil the write must not.
-// Claims of pieces that will be written to are withdrawn first, durably. It tells
-// whether it has waited for the device.
+// begin notes the start of a write; do not write before it returns nil. It first withdraws,
+// durably, the claims of pieces that the write touches. It reports whether it waited for the
+// device.
 func (j *Journal) begin(off, n int64) (waited bool, err error) {
 	first, last := j.lay.pieces(off, n)
 	j.unready(func(p uint32) bool { return first <= p && p < last })
@@ -29,7 +29,7 @@ func (j *Journal) begin(off, n int64) (waited bool, err error) {
 	if j.file.renew || j.file.end == 0 {
 		j.file.renew = true
 		err := j.writeVersion()
-		// That may have taken a while, and the time tells our write from others'.
+		// The sync may have taken a while, and the time tells our write from other programs'.
 		j.st.open.at = j.cfg.Now().UnixNano()
 		if err != nil {
 			return false, err
@@ -42,8 +42,8 @@ func (j *Journal) begin(off, n int64) (waited bool, err error) {
 	if !wasClean {
 		return false, nil
 	}
-	// From here on a loss of power may leave files that differ from what is noted;
-	// that it is not foul play has to be durable.
+	// From here on a loss of power can leave files that differ from their notes. It must be durable
+	// that our own write explains the difference.
 	if j.fs != nil {
 		if err := j.handle.Sync(); err != nil {
 			j.file.renew = true
@@ -55,7 +55,7 @@ func (j *Journal) begin(off, n int64) (waited bool, err error) {
 	return true, j.append(kindBegin, j.st.open.append)
 }
 
-// noted is a file, and what it looks like.
+// noted is a file and its attributes.
 type noted struct {
 	file int
 	id   Identity
@@ -80,30 +80,29 @@ func (j *Journal) end(seen []noted) error {
 	return j.append(kindEnd, func(b []byte) []byte { return appendChanged(b, files, j.st.files) })
 }
 
-// left gives a file's identity as we left it; adopted tells whether that is known.
+// left returns a file's identity as we left it; adopted reports whether that is known.
 func (j *Journal) left(i int) (id Identity, adopted bool) {
 	j.idMu.RLock()
 	defer j.idMu.RUnlock()
 	return j.st.files[i], j.adopted
 }
 
-// noted gives a file's identity as last noted.
+// notedOf returns a file's identity as last noted.
 func (j *Journal) notedOf(i int) Identity {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.st.files[i]
 }
 
-// note has the next commit tell the identity of file i. j.mu is held.
+// note makes the next commit record the identity of file i. The caller holds j.mu.
 func (j *Journal) note(i int) {
 	if !slices.Contains(j.changed, i) {
 		j.changed = append(j.changed, i)
 	}
 }
 
-// append writes a record behind the others. After a failure what the file holds
-// there is unknown, so a new version has to come before the next one. j.mu is
-// held.
+// append writes a record after the others. After a failure the content of the file there is
+// unknown, so a new version must come before the next record. The caller holds j.mu.
 func (j *Journal) append(k kind, fill func([]byte) []byte) (err error) {
 	if j.file.renew {
 		return j.writeVersion()
@@ -128,8 +127,8 @@ func (j *Journal) append(k kind, fill func([]byte) []byte) (err error) {
 	return nil
 }
 
-// writeVersion writes all that is known to a new file and puts it in the place of
-// the old one, durably. j.mu is held.
+// writeVersion writes the whole state to a new file, which replaces the old one durably. The caller
+// holds j.mu.
 func (j *Journal) writeVersion() error {
 	if j.fs == nil {
 		j.file = file{base: 1, end: 1, synced: 1, seq: 1}
@@ -153,14 +152,14 @@ func (j *Journal) writeVersion() error {
 	if err := j.fs.SyncDir("."); err != nil {
 		return fmt.Errorf("make the new version of the journal durable: %w", storage.Fail("sync", name, err))
 	}
-	j.file.renew = j.st.boot != j.cfg.Boot.ID // what is noted from here on is of this run
+	j.file.renew = j.st.boot != j.cfg.Boot.ID // later notes belong to this run
 	return nil
 }
 
-// writeNew writes a new file, durably but for its name.
+// writeNew writes a new file durably, except for its name.
 func writeNew(fsys FS, name string, b []byte) error {
 	h, err := fsys.Open(name, storage.Create)
-	if errors.Is(err, fs.ErrExist) { // left by a stop
+	if errors.Is(err, fs.ErrExist) { // left by an interrupted run
 		if err := fsys.Remove(name); err != nil {
 			return err
 		}
@@ -175,7 +174,7 @@ func writeNew(fsys FS, name string, b []byte) error {
 	return errors.Join(err, h.Close())
 }
 
-// letGo closes the file, unless a commit is using it. j.mu is held.
+// letGo closes the file, unless a commit is using it. The caller holds j.mu.
 func (j *Journal) letGo() {
 	if j.handle != nil && j.handle != j.syncing {
 		j.handle.Close()

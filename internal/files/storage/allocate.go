@@ -7,20 +7,19 @@ import (
 
 // Allocator is a Handle that can reserve room on its device.
 type Allocator interface {
-	// Allocate reserves the first n bytes of the file, which is that long then; what
-	// was there stays, what is new reads as zeros. errNoAllocation says that the file
-	// system can't.
+	// Allocate reserves the first n bytes of the file and makes the file that long. Existing bytes
+	// stay, new ones read as zeros. It returns errNoAllocation when the file system can't reserve.
 	Allocate(n int64) error
 }
 
 var errNoAllocation = errors.New("storage: no allocation")
 
-// zeros is what is written at a time where room can't be reserved otherwise.
+// zeros is the buffer for one write where the system can't reserve room.
 var zeros [256 << 10]byte
 
-// Allocate reserves room for all of file i, so that a volume that is too small says so
-// before anything is fetched. Where the system can't, what is missing at the file's end is
-// written as zeros; ctx ends that.
+// Allocate reserves room for all of file i, so that a volume that is too small fails before we
+// download anything. Where the system can't reserve, Allocate appends zeros until the file has its
+// length; ctx interrupts that.
 func (f *Files) Allocate(ctx context.Context, i int) error {
 	e := &f.entries[i]
 	if e.Pad || e.Length == 0 {

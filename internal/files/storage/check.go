@@ -1,25 +1,25 @@
 package storage
 
-// Stamp is what tells that an open file was not touched: which one it is, how long,
-// and when it was changed last.
+// Stamp identifies the state of an open file: which file it is, its length, and when it last
+// changed. An equal Stamp means that nothing touched the file.
 type Stamp struct {
 	Device, Inode uint64
 	Size          int64
 	ModTime       int64 // nanoseconds since 1970
 }
 
-// Stamper is a Handle that gives its Stamp with one system call and no allocation.
+// Stamper is a Handle that returns its Stamp with one system call and no allocation.
 type Stamper interface {
 	Stamp() (Stamp, error)
 }
 
-// CheckReads has every read of a file, when it is done and before its bytes are given
-// out, judged by how the open file looks then. An error of check is the read's, and
-// nothing was read. It is set before the storage is used by others.
+// CheckReads makes every read of a file call check after the read and before it returns the bytes.
+// When check returns an error, the read fails with it and returns no bytes. Set it before other
+// goroutines use the storage.
 func (f *Files) CheckReads(check func(entry int, h Handle) error) { f.check = check }
 
-// MakeExecutable lets whoever may read file i run it, too (BEP 47). Where the file system
-// can't, nothing happens.
+// MakeExecutable makes file i executable for everybody who can read it (BEP 47). It does nothing
+// where the file system can't.
 func (f *Files) MakeExecutable(i int) error {
 	c, ok := f.fs.(interface{ MakeExecutable(name string) error })
 	if !ok {
@@ -28,5 +28,5 @@ func (f *Files) MakeExecutable(i int) error {
 	return fail("make executable", f.entries[i].Path, c.MakeExecutable(f.entries[i].Path))
 }
 
-// Folder gives the folder that the files are in.
+// Folder returns the folder that contains the files.
 func (f *Files) Folder() FS { return f.fs }

@@ -2,8 +2,8 @@ package storage
 
 import "sync/atomic"
 
-// Counters are the calls made to the file system, for statistics and for tests
-// that count them. One set may be shared by all storages of an engine.
+// Counters count the calls to the file system, for statistics and for tests. All storages of an
+// engine can share one set.
 type Counters struct {
 	reads, writes, opens, syncs, hints atomic.Int64
 	readBytes, writtenBytes, uncached  atomic.Int64
@@ -16,10 +16,10 @@ type Calls struct {
 	Syncs                   int64 // files and folders
 	Hints                   int64 // write-back started early
 	ReadBytes, WrittenBytes int64
-	Uncached                int64 // bytes whose memory in the system's cache was given up
+	Uncached                int64 // bytes dropped from the system's page cache
 }
 
-// Snapshot gives the counts up to now.
+// Snapshot returns the counts up to now.
 func (c *Counters) Snapshot() Calls {
 	return Calls{
 		Reads: c.reads.Load(), Writes: c.writes.Load(), Opens: c.opens.Load(),

@@ -6,7 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// NextData implements dataFinder. Reads name their places, so that of the handle is free.
+// NextData implements dataFinder. Reads pass their offset, so seeking the handle disturbs none of
+// them.
 func (h *handle) NextData(off, size int64) (int64, bool) {
 	at, err := unix.Seek(int(h.fd), off, unix.SEEK_DATA)
 	if errors.Is(err, unix.ENXIO) {

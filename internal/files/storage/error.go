@@ -30,18 +30,17 @@ const (
 	NoFiles      = fault.NoFiles
 )
 
-// Error is a failure of the file system: what was attempted, on what, why, and
-// what to do about it.
+// Error is a failure of the file system: what failed, on what, why, and what to do about it.
 type Error struct {
 	Op   string // "open", "read", "write", "create", "sync", "look up"
 	Path string // slash-separated, relative to the folder
 	Kind Kind
 	Err  error // the cause
 
-	advice string // more exact than that of the kind and the cause; empty for these
+	advice string // more exact than the advice for Kind and Err; empty: use that one
 }
 
-// Error gives "write a/b.iso: no space left on device (free some space, …)".
+// Error returns text such as "write a/b.iso: no space left on device (free some space, …)".
 func (e *Error) Error() string {
 	s := e.Op + " " + e.Path + ": " + e.Err.Error()
 	f := systemFault(e.Op, e.Err)
@@ -58,10 +57,10 @@ func (e *Error) Error() string {
 	return s
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// KindOf gives the kind of the *Error in err's chain; Other when there is none.
+// KindOf returns the kind of the *Error in err's chain, or Other when it has none.
 func KindOf(err error) Kind {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Kind
@@ -69,12 +68,12 @@ func KindOf(err error) Kind {
 	return Other
 }
 
-// ErrUnsafe is what an FS returns, wrapped, for a name that is there but must
-// not be used: a link, a folder, a device.
+// ErrUnsafe is returned, wrapped, by an FS for a name that exists but must not be used: a link, a
+// folder, a device.
 var ErrUnsafe = errors.New("not a plain file")
 
-// Fail makes an *Error of what an FS returned when something was attempted with a name in
-// it; nil of nil.
+// Fail wraps an error that an FS returned for op on path as an *Error. It returns nil for nil, and
+// an error that already contains an *Error unchanged.
 func Fail(op, path string, err error) error {
 	if errors.As(err, new(*Error)) {
 		return err
@@ -82,7 +81,7 @@ func Fail(op, path string, err error) error {
 	return fail(op, path, err)
 }
 
-// fail makes an *Error of what an FS returned.
+// fail wraps an error that an FS returned as an *Error, or returns nil for nil.
 func fail(op, path string, err error) error {
 	if err == nil {
 		return nil
@@ -112,20 +111,21 @@ func classify(op string, err error) Kind {
 	return Other
 }
 
-// noFilesError is "no space left" from a file system that has room for bytes and takes no more
-// files: to free some space would not help.
+// noFilesError is "no space left" from a file system that has free bytes but can't hold more files:
+// freeing some space would not help.
 type noFilesError struct{ err error }
 
 func (e *noFilesError) Error() string { return e.err.Error() }
 func (e *noFilesError) Unwrap() error { return e.err }
 
-// making says of an error from making a name what it means: space looks at the volume.
+// making explains an error from creating a name: "no space" becomes a noFilesError when space,
+// which looks at the volume, finds free bytes but no free files.
 func making(err error, space func() (Space, error)) error {
 	if err == nil || systemFault("create", err).Kind != NoSpace {
 		return err
 	}
 	if s, serr := space(); serr == nil && s.NoFilesLeft() {
-		if pe, ok := err.(*fs.PathError); ok { // it repeats the operation and the path
+		if pe, ok := err.(*fs.PathError); ok { // PathError repeats the operation and the path
 			err = pe.Err
 		}
 		return &noFilesError{err}
@@ -133,7 +133,7 @@ func making(err error, space func() (Space, error)) error {
 	return err
 }
 
-// tooLong adds to an error what it means for a file of this length.
+// tooLong adds to a TooLarge error the advice for a file of this length.
 func tooLong(err error, length int64) error {
 	if e, ok := errors.AsType[*Error](err); ok && e.Kind == TooLarge {
 		e.advice = fault.TooLong(length, lengthLimit()).Words()

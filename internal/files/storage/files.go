@@ -15,15 +15,15 @@ import (
 	"shoal/internal/value/fault"
 )
 
-// writeBehind is how many bytes are written to a file before the system is asked
-// to start on them: so much that it costs one call in sixteen, so little that
-// dirty pages do not pile up and the last Sync finds the device at work.
+// writeBehind is how many bytes we write to a file before we ask the system to start writing them
+// back. It is large enough to cost one call in sixteen, and small enough that dirty pages do not
+// pile up and the last Sync finds the device already at work.
 const writeBehind = 16 << 20
 
 // Config is what Files needs besides the entries.
 type Config struct {
-	FS   FS    // the folder; not closed by Files
-	Pool *Pool // of open files, shared by all storages of an engine
+	FS   FS    // folder for the files; the caller closes it
+	Pool *Pool // pool of open files, shared by all storages of an engine
 }
 
 // Files is a Storage of plain files in a folder, laid out as the torrent says.
@@ -32,47 +32,47 @@ type Files struct {
 	pool    *Pool
 	entries []Entry
 	size    int64
-	part    *part                           // nil when no file shares a piece with another
+	part    *part                           // nil when no two files share a piece
 	skipped []bool                          // guarded by pool.mu
-	closeFS bool                            // the folder is closed with the storage
-	check   func(entry int, h Handle) error // of what was read; nil for none
-	mine    func(entry int) error           // whether a file may be written to; nil for all
+	closeFS bool                            // Close closes the folder, too
+	check   func(entry int, h Handle) error // check after each read; nil for none
+	mine    func(entry int) error           // reports why a file must not be written to; nil allows all
 
 	// Guarded by pool.mu.
 	slots  []*slot          // by entry; nil until first used
-	unsync []int            // entries written to since they were last seen clean
-	names  []string         // folders with names that are not synced
-	ids    map[fileID]int32 // entries written to, by what they are on disk
+	unsync []int            // entries written to since they were last clean
+	names  []string         // folders with new names that are not yet synced
+	ids    map[fileID]int32 // entries written to, by identity on disk
 	closed bool
 
-	syncing chan struct{} // holds a token while a Sync runs; made by the first one
+	syncing chan struct{} // holds a token while a Sync runs; the first Sync makes it
 }
 
-// slot is what is known of a file that has been used. Guarded by Pool.mu.
+// slot is the state of a file that has been used. Guarded by Pool.mu.
 type slot struct {
 	files *Files
 	entry int
 	open  *openFile
 
-	written, synced uint64 // writes that returned; of those, the ones synced
-	failed          error  // a sync failed: what the file holds is unknown
+	written, synced uint64 // number of writes that returned, and how many of those are synced
+	failed          error  // error of a failed sync: the content of the file is unknown
 	listed          bool   // in Files.unsync
 
-	behind, from, to int64 // written since write-back was last started: count and range
+	behind, from, to int64 // bytes written since the last start of write-back, and their range
 }
 
 func (s *slot) dirty() bool { return s.written > s.synced }
 
-// New lays a torrent out in a folder. The entries are in the order of the span,
-// without gaps; their paths are safe and differ. Nothing is opened or created.
+// New lays a torrent out in a folder. The entries are in the order of the torrent's bytes, without
+// gaps; their paths are safe and distinct. New does not open or create anything.
 func New(entries []Entry, c Config) (*Files, error) {
 	f := &Files{fs: c.FS, pool: c.Pool, entries: entries}
 	for _, e := range entries {
 		if e.Offset != f.size || e.Length < 0 {
-			return nil, fmt.Errorf("storage: file %q lies at %d, not at %d", e.Path, e.Offset, f.size)
+			return nil, fmt.Errorf("storage: file %q starts at %d; the files before it end at %d", e.Path, e.Offset, f.size)
 		}
 		if !e.Pad && !ValidPath(e.Path) {
-			return nil, fmt.Errorf("storage: file %q: not a safe path", e.Path)
+			return nil, fmt.Errorf("storage: file %q: the path could lead out of the folder", e.Path)
 		}
 		f.size += e.Length
 	}
@@ -82,13 +82,13 @@ func New(entries []Entry, c Config) (*Files, error) {
 // Size implements Storage.
 func (f *Files) Size() int64 { return f.size }
 
-// slot gives the slot of entry i. The pool is locked.
+// slot returns the slot of entry i. The caller holds the pool's lock.
 func (f *Files) slot(i int) (*slot, error) {
 	if f.closed {
 		return nil, ErrClosed
 	}
 	if f.slots == nil {
-		f.slots = make([]*slot, len(f.entries)+1) // and the part file
+		f.slots = make([]*slot, len(f.entries)+1) // one more for the part file
 	}
 	if f.slots[i] == nil {
 		f.slots[i] = &slot{files: f, entry: i}
@@ -140,8 +140,8 @@ func (f *Files) WriteV(bufs [][]byte, off int64) error {
 	return err
 }
 
-// each cuts the buffers at the borders of files, and calls do for each file
-// touched, with the place in that file. It gives the bytes done.
+// each splits the buffers at the borders between files, and calls do for each file in the range
+// with the offset in that file. It returns the number of bytes done.
 func (f *Files) each(bufs [][]byte, off int64, sc *scratch, do func(i int, bufs [][]byte, off, n int64) (int64, error)) (int64, error) {
 	var want int64
 	for _, b := range bufs {
@@ -160,7 +160,7 @@ func (f *Files) each(bufs [][]byte, off int64, sc *scratch, do func(i int, bufs 
 		at := off + done - e.Offset
 		n := min(want-done, e.Length-at)
 		part := bufs
-		if n < want { // not all in one file
+		if n < want { // the range spans several files
 			sc.bufs = rest.cut(sc.bufs[:0], n)
 			part = sc.bufs
 		}
@@ -174,17 +174,17 @@ func (f *Files) each(bufs [][]byte, off int64, sc *scratch, do func(i int, bufs 
 		}
 		i++
 	}
-	clear(sc.bufs) // keep no buffer alive
+	clear(sc.bufs) // drop the references to the buffers
 	return done, nil
 }
 
-// cutter takes buffers apart at given lengths.
+// cutter splits a list of buffers at given lengths.
 type cutter struct {
 	bufs [][]byte
-	skip int // bytes of bufs[0] that are gone
+	skip int // bytes of bufs[0] already returned
 }
 
-// cut appends buffers of n bytes in all, the next ones, to dst.
+// cut appends the next n bytes to dst, as slices of the buffers.
 func (c *cutter) cut(dst [][]byte, n int64) [][]byte {
 	for n > 0 {
 		b := c.bufs[0][c.skip:]
@@ -212,7 +212,7 @@ func (f *Files) readFile(i int, bufs [][]byte, off, n int64) (int64, error) {
 	}
 	got, err := o.ReadV(bufs, at)
 	if inPart, may := f.inPart(i, off, n); err == io.EOF && may && !o.isPart() {
-		// What the file system did not hold of it may be in the part file.
+		// The part file can hold the bytes that this file is missing.
 		if p, perr := f.pool.acquire(f, len(f.entries), Read); perr == nil {
 			f.pool.release(o)
 			o = p
@@ -236,11 +236,11 @@ func (f *Files) readFile(i int, bufs [][]byte, off, n int64) (int64, error) {
 	return int64(got), err
 }
 
-// leastUncached is how many bytes are worth a call that gives up their memory.
+// leastUncached is the smallest range, in bytes, that is worth a call to drop it from the cache.
 const leastUncached = 64 << 10
 
-// Uncache says of a range that was made durable that nobody is expected to read it soon,
-// so that the system may use its memory in the cache for something else. It is a hint.
+// Uncache tells the system that nobody will read this durable range soon, so that it can reuse the
+// memory in its page cache. It is a hint (decision 0053).
 func (f *Files) Uncache(off, n int64) {
 	i := sort.Search(len(f.entries), func(i int) bool {
 		return f.entries[i].Offset+f.entries[i].Length > off
@@ -292,8 +292,7 @@ func (f *Files) writeFile(i int, bufs [][]byte, off, n int64) (int64, error) {
 	return int64(got), err
 }
 
-// wrote notes a write, and gives the range whose write-back is to be started
-// now, if any.
+// wrote records a write. It returns the range to start writing back now; a length of 0 means none.
 func (f *Files) wrote(s *slot, off, n int64) (from, length int64) {
 	f.pool.mu.Lock()
 	defer f.pool.mu.Unlock()
@@ -313,7 +312,7 @@ func (f *Files) wrote(s *slot, off, n int64) (from, length int64) {
 	return s.from, s.to - s.from
 }
 
-// open opens entry i, and makes it when mode is Create and it does not exist.
+// open opens entry i. With mode Create it creates the file if there is none.
 func (f *Files) open(i int, mode Mode) (h Handle, writable bool, err error) {
 	name := f.entry(i).Path
 	if mode == Read {
@@ -322,7 +321,7 @@ func (f *Files) open(i int, mode Mode) (h Handle, writable bool, err error) {
 		h, err = f.fs.Open(name, Write)
 		if mode == Create && errors.Is(err, fs.ErrNotExist) {
 			if h, err = f.create(i); errors.Is(err, fs.ErrExist) {
-				h, err = f.fs.Open(name, Write) // somebody was quicker
+				h, err = f.fs.Open(name, Write) // somebody else created it first
 			}
 		}
 	}
@@ -340,7 +339,7 @@ func (f *Files) open(i int, mode Mode) (h Handle, writable bool, err error) {
 	return h, true, nil
 }
 
-// create makes a file, and the folders on the way to it.
+// create creates a file and its parent folders.
 func (f *Files) create(i int) (Handle, error) {
 	name := f.entry(i).Path
 	if i < len(f.entries) && f.hasPart() {
@@ -359,7 +358,7 @@ func (f *Files) create(i int) (Handle, error) {
 	return h, err
 }
 
-// mkdirs makes a folder and those it lies in, from the top.
+// mkdirs creates a folder and its parents, from the top down.
 func (f *Files) mkdirs(dir string) error {
 	for end := 0; end < len(dir); end++ {
 		next := strings.IndexByte(dir[end:], '/')
@@ -377,7 +376,7 @@ func (f *Files) mkdirs(dir string) error {
 	return nil
 }
 
-// named notes that a folder has a new name in it.
+// named records that a folder contains a new name, which the next Sync makes durable.
 func (f *Files) named(dir string) {
 	f.pool.mu.Lock()
 	defer f.pool.mu.Unlock()
@@ -386,12 +385,12 @@ func (f *Files) named(dir string) {
 	}
 }
 
-// CheckWrites has every file that is opened to be written to asked for first: an error of
-// check says why it must not be. It is set before the storage is used by others.
+// CheckWrites makes every open for writing call check first; an error of check refuses the write
+// and says why. Set it before other goroutines use the storage.
 func (f *Files) CheckWrites(check func(entry int) error) { f.mine = check }
 
-// claim refuses to write to a file that is another entry of the torrent as well,
-// by a link: the two would overwrite each other. Reading such files is harmless.
+// claim refuses to write to a file that is, through a link, also another entry of the torrent: the
+// two would overwrite each other. Reading such files is harmless.
 func (f *Files) claim(i int, h Handle) error {
 	if f.mine != nil && i < len(f.entries) {
 		if err := f.mine(i); err != nil {
@@ -409,14 +408,15 @@ func (f *Files) claim(i int, h Handle) error {
 	if !ok {
 		return nil
 	}
-	if links > 1 { // rare: look at them all
+	if links > 1 { // rare: compare with every entry
 		for j := range f.entries {
 			if err := f.differs(i, j, id); err != nil {
 				return err
 			}
 		}
 	}
-	// A folder that is a link to another one inside shows no second link.
+	// When one folder is a link to another one inside the torrent, the file has one link only:
+	// compare with the files that we opened.
 	f.pool.mu.Lock()
 	other, taken := f.ids[id]
 	f.pool.mu.Unlock()
@@ -434,8 +434,8 @@ func (f *Files) claim(i int, h Handle) error {
 	return nil
 }
 
-// differs fails when entry j, which is not i, is the file id too. What has the
-// identity of a file that is gone may be a new one.
+// differs returns an error when entry j, another entry than i, is also the file id. It looks the
+// path up again, because a new file can have the identity of a deleted one.
 func (f *Files) differs(i, j int, id fileID) error {
 	if e := f.entry(j); j != i && !e.Pad {
 		if info, err := f.fs.Lstat(e.Path); err == nil {
@@ -464,7 +464,7 @@ func (f *Files) Prepare(ctx context.Context) error {
 			made = dir
 		}
 		if e.Length == 0 {
-			o, err := f.pool.acquire(f, i, Read) // it may be there, and not be writable
+			o, err := f.pool.acquire(f, i, Read) // it can exist and be read-only
 			if KindOf(err) == Missing {
 				o, err = f.pool.acquire(f, i, Create)
 			}
@@ -495,7 +495,7 @@ func (f *Files) State() ([]FileState, error) {
 			err = ErrUnsafe
 		}
 		if err = fail("look up", e.Path, err); KindOf(err).Then() == fault.Refuse {
-			states[i].Err, states[i].InPart = err, hasPart // the other files are none the worse
+			states[i].Err, states[i].InPart = err, hasPart // the other files are still usable
 			continue
 		}
 		if err != nil {

@@ -16,9 +16,9 @@ const syncsFolders = true
 // maxIOV is the kernel's limit on the buffers of one call (UIO_MAXIOV).
 const maxIOV = 1024
 
-// writeIOV is how many buffers one write takes: sixteen blocks, 256 KiB. For a larger
-// write the page cache looks for larger free ranges, which on a virtual machine are
-// often memory that the host has yet to provide (decision 0044).
+// writeIOV is how many buffers one write takes: sixteen blocks, 256 KiB. For a larger write the
+// page cache looks for larger free ranges, and on a virtual machine the host often has yet to
+// provide that memory (decision 0044).
 const writeIOV = 16
 
 // sfrWrite is SYNC_FILE_RANGE_WRITE: start writing back, do not wait.
@@ -45,19 +45,19 @@ func (h *handle) Sync() error                { return h.file.Sync() }
 func (h *handle) Close() error               { return h.file.Close() }
 
 func (h *handle) StartWrite(off, n int64) {
-	_ = syscall.SyncFileRange(int(h.fd), off, n, sfrWrite) // a hint
+	_ = syscall.SyncFileRange(int(h.fd), off, n, sfrWrite) // a hint: a failure costs nothing
 }
 
 func (h *handle) Uncache(off, n int64) {
-	_ = unix.Fadvise(int(h.fd), off, n, unix.FADV_DONTNEED) // a hint
+	_ = unix.Fadvise(int(h.fd), off, n, unix.FADV_DONTNEED) // a hint: a failure costs nothing
 }
 
-// iovecs are the vectors of calls in progress, kept for the next ones.
+// iovecs keep the vectors of finished calls for later ones.
 var iovecs = sync.Pool{New: func() any { return new([maxIOV]syscall.Iovec) }}
 
-// vectored makes preadv or pwritev calls until all buffers are done. What the
-// kernel left over is asked for again, in a further call, as is what is beyond
-// most buffers; none at all means atEnd.
+// vectored makes preadv or pwritev calls until all buffers are done: another one after a short
+// transfer, and another one for the buffers beyond most. A call that transfers nothing returns
+// atEnd.
 func vectored(trap, fd uintptr, bufs [][]byte, most int, off int64, atEnd error) (int, error) {
 	iov := iovecs.Get().(*[maxIOV]syscall.Iovec)
 	defer iovecs.Put(iov)
@@ -76,7 +76,7 @@ func vectored(trap, fd uintptr, bufs [][]byte, most int, off int64, atEnd error)
 		}
 		at := uint64(off) + uint64(done)
 		got, _, errno := syscall.Syscall6(trap, fd, uintptr(unsafe.Pointer(iov)), uintptr(n), uintptr(at), uintptr(at>>32), 0)
-		clear(iov[:n]) // keep no buffer alive
+		clear(iov[:n]) // drop the references to the buffers
 		if errno == syscall.EINTR {
 			continue
 		}

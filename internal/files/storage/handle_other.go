@@ -8,11 +8,11 @@ import (
 	"runtime"
 )
 
-// syncsFolders says whether a folder can be synced: Windows has no such call,
-// its file systems log their names.
+// syncsFolders reports whether a folder can be synced. Windows has no such call: its file systems
+// log their names.
 const syncsFolders = runtime.GOOS != "windows"
 
-// handle is an open file; a vector of buffers is one call each.
+// handle is an open file; it makes one call for each buffer of a vector.
 type handle struct{ file *os.File }
 
 func newHandle(f *os.File) Handle { return handle{f} }

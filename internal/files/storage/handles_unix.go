@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// HandleLimit raises the number of files and sockets that this process may have open as far as
-// it may, and returns it; 0 where it is not known.
+// HandleLimit raises the number of files and sockets that this process can open to the system's
+// maximum, and returns it; 0 where it is unknown.
 func HandleLimit() int {
 	var l syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l) != nil {
@@ -24,7 +24,8 @@ func HandleLimit() int {
 	return int(min(uint64(l.Cur), 1<<30))
 }
 
-// lengthLimit returns how long a file that this process writes may be; -1 without a limit.
+// lengthLimit returns the longest file, in bytes, that this process can write (RLIMIT_FSIZE); -1
+// without a limit.
 func lengthLimit() int64 {
 	var l syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_FSIZE, &l) != nil || uint64(l.Cur) > math.MaxInt64-1 {

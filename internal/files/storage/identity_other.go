@@ -4,15 +4,16 @@ package storage
 
 import "io/fs"
 
-// fileID is what makes a file the same file under two names; this system does
-// not tell it with a file's other attributes.
+// fileID identifies a file under all its names. This system does not report it among a file's other
+// attributes.
 type fileID struct{}
 
 func identify(fs.FileInfo) (id fileID, links uint64, ok bool) { return fileID{}, 0, false }
 
-// DeviceOf gives the number of the device that a file or folder is on, where the system
-// tells.
+// DeviceOf returns the number of the device that holds a file or folder, where the system reports
+// one.
 func DeviceOf(fs.FileInfo) (uint64, bool) { return 0, false }
 
-// blocksOf is for systems that do not tell: their files have no holes unless asked for.
+// blocksOf is for systems that do not report it: their files have no holes unless a program asks
+// for them.
 func blocksOf(fs.FileInfo) (int64, bool) { return 0, false }

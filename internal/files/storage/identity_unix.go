@@ -7,10 +7,10 @@ import (
 	"syscall"
 )
 
-// fileID is what makes a file the same file under two names.
+// fileID identifies a file under all its names.
 type fileID struct{ device, inode uint64 }
 
-// identify gives a file's identity, and the number of names it has.
+// identify returns a file's identity, and how many names it has.
 func identify(info fs.FileInfo) (id fileID, links uint64, ok bool) {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
@@ -19,14 +19,14 @@ func identify(info fs.FileInfo) (id fileID, links uint64, ok bool) {
 	return fileID{uint64(st.Dev), uint64(st.Ino)}, uint64(st.Nlink), true
 }
 
-// DeviceOf gives the number of the device that a file or folder is on.
+// DeviceOf returns the number of the device that holds a file or folder.
 func DeviceOf(info fs.FileInfo) (uint64, bool) {
 	id, _, ok := identify(info)
 	return id.device, ok
 }
 
-// blocksOf returns how many bytes of the device a file takes. Unix counts in 512 bytes,
-// whatever the block of the device is.
+// blocksOf returns how many bytes of the device a file occupies. Unix counts in units of 512 bytes,
+// whatever the device's block size.
 func blocksOf(info fs.FileInfo) (int64, bool) {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {

@@ -7,5 +7,5 @@ import (
 	"os"
 )
 
-// link is not had here: files are copied.
+// link fails: without hard links the caller copies files.
 func link(_, _ *os.Root, _ string) error { return errors.ErrUnsupported }

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// link gives a file of one folder the same name in another one. Neither name is looked
-// up by a path that could lead elsewhere.
+// link makes a hard link to a file of one folder, under the same name in another folder. It opens
+// the parent folders first, so neither name can lead elsewhere.
 func link(from, to *os.Root, name string) error {
 	a, err := from.Open(path.Dir(name))
 	if err != nil {

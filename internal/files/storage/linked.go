@@ -12,16 +12,16 @@ import (
 	"sync"
 )
 
-// Linked is a folder in which the symbolic links that the user put there are followed, for
-// the files of one torrent: to a file or a folder, inside or outside, over any number of
-// further links. Links are looked for once, when the torrent is first opened (KnownLinks).
-// Where they lead is opened then and held open, so a link that somebody plants or changes
-// later leads nowhere; beyond a bound (partOfLinks) the folder there is opened for each use, and
-// must be the same. See decision 0131.
+// Linked is a folder that follows the symbolic links that the user made there, for the files of one
+// torrent: links to a file or a folder, inside or outside, over any number of further links. We
+// look for links once, when the torrent is first opened (KnownLinks). We open their targets then
+// and keep them open, so a link that somebody plants or changes later leads nowhere. Beyond a bound
+// (partOfLinks) we open the target's folder for each use, and it must be the same. See decision
+// 0131.
 //
-// Names are those of the torrent, as if there were no links. Renaming and removing act on the
-// link, never on a file that it leads to; what lies in a linked folder is the torrent's, and
-// is renamed in there.
+// Names are those of the torrent, as if there were no links. Renaming and removing act on the link,
+// never on the file behind it. What lies in a linked folder belongs to the torrent, and is renamed
+// there.
 type Linked struct {
 	FS   // the folder itself
 	pool *Pool
@@ -30,20 +30,20 @@ type Linked struct {
 	mu     sync.RWMutex
 	known  *KnownLinks
 	links  map[string]*trail
-	broken map[string]error // links that lead to nothing usable
-	opened []FS             // closed with the folder
+	broken map[string]error // links that lead to nothing usable, and why
+	opened []FS             // folders behind links; Close closes them
 }
 
-// trail is a symbolic link that is followed.
+// trail is a symbolic link that we follow.
 type trail struct {
-	fs    FS     // the folder behind it, or the folder of the file behind it
-	file  string // name of the file in there; empty when it leads to a folder
-	to    string // path of what it leads to, without links
-	moved bool   // another link leads there now: this one can go
+	fs    FS     // folder behind the link, or the folder of the file behind it
+	file  string // name of the file in fs; empty when the link leads to a folder
+	to    string // path of the target, without links
+	moved bool   // another link leads to the target now: this one can be removed
 }
 
-// KnownLinks are the links that were there when a torrent's files were first opened in a
-// folder, for as long as the process runs. The zero value is usable.
+// KnownLinks are the links that existed when a torrent's files were first opened in a folder. They
+// are kept until the process ends. The zero value is usable.
 type KnownLinks struct {
 	mu   sync.Mutex
 	dirs map[string]*knownIn // by folder
@@ -51,11 +51,11 @@ type KnownLinks struct {
 
 // knownIn are the links in one folder.
 type knownIn struct {
-	says   map[string]string // by name: where the link says that it leads
-	sealed bool              // links that are found from now on are not followed
+	says   map[string]string // target text of each link, by name
+	sealed bool              // do not follow links that appear from now on
 }
 
-// in returns what is known of a folder. k.mu is held.
+// in returns what we know of a folder. The caller holds k.mu.
 func (k *KnownLinks) in(dir string) *knownIn {
 	if k.dirs == nil {
 		k.dirs = make(map[string]*knownIn)
@@ -66,15 +66,15 @@ func (k *KnownLinks) in(dir string) *knownIn {
 	return k.dirs[dir]
 }
 
-// Seal ends the time in which links are found in a folder; with sealed false it begins again,
-// since the user wants something there.
+// Seal ends the time in which we accept new links in a folder. With sealed false it begins again,
+// because the user asked for something there.
 func (k *KnownLinks) Seal(dir string, sealed bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.in(dir).sealed = sealed
 }
 
-// found notes a link, and reports whether it may be followed.
+// found records a link, and reports whether we may follow it.
 func (k *KnownLinks) found(dir, name, says string) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -94,16 +94,16 @@ func (in *knownIn) add(name, says string) {
 	in.says[name] = says
 }
 
-// made notes a link that we have made.
+// made records a link that we made ourselves.
 func (k *KnownLinks) made(dir, name, says string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.in(dir).add(name, says)
 }
 
-// FollowLinks returns the folder at dir, with the links in it followed that lie on the way to
-// these names. What can't be followed is in notes, for people. The folder is closed with the
-// result. Folders that are not of the operating system are returned as they are.
+// FollowLinks returns the folder at dir as one that follows the links on the way to these names.
+// notes tell people which links can't be followed, and why. Closing the result closes the folder. A
+// folder that is not of the operating system is returned unchanged.
 func FollowLinks(folder FS, pool *Pool, dir string, names []string, known *KnownLinks) (fsys FS, notes []string) {
 	if placeOf(folder) == nil {
 		return folder, nil
@@ -119,13 +119,13 @@ func FollowLinks(folder FS, pool *Pool, dir string, names []string, known *Known
 	return l, f.notes
 }
 
-// place is where links lie: a folder of the operating system.
+// linkPlace is a folder of the operating system, where symbolic links can lie.
 type linkPlace interface {
 	Readlink(name string) (string, error)
 	Symlink(text, name string) error
 }
 
-// placeOf returns nil for what is not of the operating system.
+// placeOf returns the linkPlace of a folder; nil when the folder is not of the operating system.
 func placeOf(fsys FS) linkPlace {
 	if s, ok := fsys.(*sharedFolder); ok {
 		fsys = s.FS
@@ -134,12 +134,12 @@ func placeOf(fsys FS) linkPlace {
 	return p
 }
 
-// following is one look for links.
+// following is one search for links.
 type following struct {
 	*Linked
-	folders map[string]bool // whether it is there; folders that were looked at
+	folders map[string]bool // folders that we looked at, and whether each exists
 	names   map[string]int  // number of names in each folder
-	// linkless says of folders that were listed whether nothing in them is a link.
+	// linkless says, for each folder that we listed, whether it contains no links.
 	linkless map[string]bool
 	real     string // path of the folder without links
 	trusted  func(fs.FileInfo) bool
@@ -169,12 +169,12 @@ func (f *following) look(name string) {
 	}
 }
 
-// worthListing is the number of names in one folder from which on listing the folder is
-// cheaper than looking at each name, which walks its path from the top.
+// worthListing is the number of names in one folder from which listing it is cheaper than looking
+// at each name, which walks its path from the top.
 const worthListing = 8
 
-// hasNoLinks reports whether a folder was listed, and nothing in it is a link. A folder with
-// few names that matter is not listed, nor is one that is much larger than the torrent.
+// hasNoLinks reports whether we listed a folder and found no link in it. It does not list a folder
+// with few names that matter, nor one much larger than the torrent.
 func (f *following) hasNoLinks(dir string) bool {
 	n := f.names[dir]
 	if n < worthListing {
@@ -195,8 +195,8 @@ func (f *following) hasNoLinks(dir string) bool {
 	return none
 }
 
-// one follows a link, if there is one at this name, and reports whether anything is there.
-// Its parents have been looked at.
+// one follows the link at this name, if there is one, and reports whether anything exists there.
+// The caller has looked at its parents.
 func (f *following) one(name string) bool {
 	fsys, at := f.place(name)
 	info, err := fsys.Lstat(at)
@@ -220,10 +220,10 @@ func (f *following) one(name string) bool {
 	return err == nil
 }
 
-// follow opens what a link leads to.
+// follow opens the target of a link.
 func (f *following) follow(name, text string, info fs.FileInfo) error {
 	if !f.known.found(f.dir, name, text) {
-		return fmt.Errorf("%w but a symbolic link that was not there when the torrent was opened, and is not followed: start it again to follow it, or remove the link", ErrUnsafe)
+		return fmt.Errorf("%w but a symbolic link that appeared after the torrent was opened, so it is not followed: start the torrent again to follow it, or remove the link", ErrUnsafe)
 	}
 	if f.trusted == nil {
 		folder, err := os.Stat(f.dir)
@@ -237,7 +237,7 @@ func (f *following) follow(name, text string, info fs.FileInfo) error {
 	}
 	says := "is a symbolic link to " + text
 	if !f.trusted(info) {
-		return fmt.Errorf("%w: it %s that belongs to another user, and is not followed: make it yours with chown -h, or put the file in its place", ErrUnsafe, says)
+		return fmt.Errorf("%w: it %s that belongs to another user, so it is not followed: make it yours with chown -h, or replace it with the file", ErrUnsafe, says)
 	}
 	real, behind, err := resolve(filepath.Dir(f.physical(name)), text, f.trusted)
 	switch {
@@ -260,7 +260,7 @@ func (f *following) follow(name, text string, info fs.FileInfo) error {
 	if l.fs, err = f.pool.linkFolder(dir); err != nil {
 		return err
 	}
-	// What was resolved is what was opened, whoever was quick in between.
+	// Compare what we opened with what we resolved: somebody may have swapped it in between.
 	same := "."
 	if l.file != "" {
 		same = l.file
@@ -268,7 +268,7 @@ func (f *following) follow(name, text string, info fs.FileInfo) error {
 	now, err := l.fs.Lstat(same)
 	if err != nil || !os.SameFile(now, behind) {
 		l.fs.Close()
-		return fmt.Errorf("%w: it %s, and that was replaced just now", ErrUnsafe, says)
+		return fmt.Errorf("%w: it %s, and its target was replaced while it was opened: start the torrent again", ErrUnsafe, says)
 	}
 	f.opened = append(f.opened, l.fs)
 	if f.links == nil {
@@ -278,7 +278,7 @@ func (f *following) follow(name, text string, info fs.FileInfo) error {
 	return nil
 }
 
-// physical returns the path of a name, without links in the folders on the way.
+// physical returns the path of a name, with the links in its parent folders resolved.
 func (f *following) physical(name string) string {
 	if at, l := f.over(path.Dir(name)); l != nil {
 		rest := strings.TrimPrefix(strings.TrimPrefix(path.Dir(name), at), "/")
@@ -287,7 +287,7 @@ func (f *following) physical(name string) string {
 	return filepath.Join(f.real, filepath.FromSlash(name))
 }
 
-// danglingError is of a link that leads to nothing: nothing can be read there, nor made.
+// danglingError means that a link leads to nothing: we can't read there or create anything.
 type danglingError struct{ text string }
 
 func (e *danglingError) Error() string { return e.text }
@@ -295,8 +295,8 @@ func (e *danglingError) Is(target error) bool {
 	return target == fs.ErrNotExist
 }
 
-// over returns the link that a name lies behind, with the name of the link: itself, or the
-// innermost folder on the way. Nil: none.
+// over returns the link that a name lies behind and the link's name: the name itself, or the
+// innermost linked folder on its way. It returns nil when there is none.
 func (l *Linked) over(name string) (at string, found *trail) {
 	if len(l.links) == 0 {
 		return "", nil
@@ -309,7 +309,8 @@ func (l *Linked) over(name string) (at string, found *trail) {
 	return "", nil
 }
 
-// route returns the folder that has a name, and the name in there. l.mu is held.
+// route returns the folder that contains what a name stands for, and the name there. The caller
+// holds l.mu.
 func (l *Linked) route(name string) (FS, string) {
 	at, found := l.over(name)
 	switch {
@@ -323,14 +324,14 @@ func (l *Linked) route(name string) (FS, string) {
 	return found.fs, name[len(at)+1:]
 }
 
-// place returns the folder that a name lies in, and the name in there, without following the
-// name itself. l.mu is held.
+// place returns the folder that a name lies in and the name there, without following the name
+// itself. The caller holds l.mu.
 func (l *Linked) place(name string) (FS, string) {
 	fsys, dir := l.route(path.Dir(name))
 	return fsys, path.Join(dir, path.Base(name))
 }
 
-// call does something with what a name stands for.
+// call calls do with the folder and the name there that a name stands for.
 func (l *Linked) call(name string, do func(fsys FS, at string) error) error {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
@@ -348,12 +349,12 @@ func (l *Linked) call(name string, do func(fsys FS, at string) error) error {
 	return err
 }
 
-// explain says of what is unsafe that it is a link which was not there before.
+// explain adds to an unsafe-name error that the name passes a link which appeared later.
 func (l *Linked) explain(name string, err error) error {
 	for at := name; at != "."; at = path.Dir(at) {
 		fsys, rest := l.place(at)
 		if info, lerr := fsys.Lstat(rest); lerr == nil && info.Mode()&fs.ModeSymlink != 0 && l.links[at] == nil {
-			return fmt.Errorf("%w: %s is a symbolic link that was not there when the torrent was opened; start it again to follow it", err, at)
+			return fmt.Errorf("%w: %s is a symbolic link that appeared after the torrent was opened; start the torrent again to follow it", err, at)
 		}
 	}
 	return err
@@ -366,12 +367,12 @@ func (l *Linked) Open(name string, mode Mode) (h Handle, err error) {
 		return err
 	})
 	if d, ok := errors.AsType[*danglingError](err); ok && mode != Read {
-		err = fmt.Errorf("%w: it %s", ErrUnsafe, d.text) // nothing is made where it leads
+		err = fmt.Errorf("%w: it %s", ErrUnsafe, d.text) // create nothing at its target
 	}
 	return h, err
 }
 
-// Lstat implements FS: it looks at what a link leads to that is followed.
+// Lstat implements FS: it describes the target of a link that we follow.
 func (l *Linked) Lstat(name string) (info fs.FileInfo, err error) {
 	err = l.call(name, func(fsys FS, at string) error {
 		info, err = fsys.Lstat(at)
@@ -420,8 +421,8 @@ func (l *Linked) List(name string, most int) (list []fs.DirEntry, more bool, err
 	return list, more, err
 }
 
-// Follow follows the links on the way to another name, and at its end, by the rules of
-// FollowLinks. What can't be followed is as if it were not there.
+// Follow follows the links on the way to another name, and at its end, by the rules of FollowLinks.
+// It treats a link that can't be followed as missing.
 func (l *Linked) Follow(name string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

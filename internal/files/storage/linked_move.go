@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// Replacer is an FS that can put a file in the place of another one.
+// Replacer is an FS in which one file can replace another.
 type Replacer interface {
-	// Replace gives a file another name in one step. What has that name is gone.
+	// Replace renames a file in one step, and replaces a file that has the new name.
 	Replace(from, to string) error
 }
 
@@ -23,9 +23,9 @@ func (l *Linked) routed(name string) (FS, string) {
 	return l.route(name)
 }
 
-// Rename implements Mover. A link is renamed, and leads where it did; a file in a linked
-// folder is renamed in there. The folder that a link leads to gets a link of another name
-// when all of the way to the file in it stays the same.
+// Rename implements Mover. It renames a link, whose target stays; a file in a linked folder is
+// renamed in there. When only the linked folder's own name changes, and the rest of the path in it
+// stays the same, the new name becomes a second link to that folder.
 func (l *Linked) Rename(from, to string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -49,9 +49,9 @@ func (l *Linked) Rename(from, to string) error {
 	}
 	above, ok := strings.CutSuffix(to, rest)
 	if t1 != nil || !ok || above == "" {
-		return fmt.Errorf("it lies in the folder that the link %s leads to, and can be renamed only in there", at)
+		return fmt.Errorf("it lies in the folder behind the link %s: rename it within that folder", at)
 	}
-	// Folders on the way were made before: nothing is in this one.
+	// An earlier Mkdir may have created the folder: it is empty then.
 	if fsys, dir := l.place(above); fsys.(Mover).Remove(dir) != nil {
 		if _, err := fsys.Lstat(dir); err == nil {
 			return fmt.Errorf("%s is a folder, and %s a link: %w", above, at, fs.ErrExist)
@@ -64,7 +64,7 @@ func (l *Linked) Rename(from, to string) error {
 	return nil
 }
 
-// link makes another link that leads where t does. l.mu is held.
+// link creates another link with the target of t. The caller holds l.mu.
 func (l *Linked) link(name string, t *trail) error {
 	fsys, at := l.place(name)
 	p := placeOf(fsys)
@@ -78,7 +78,7 @@ func (l *Linked) link(name string, t *trail) error {
 	return fsys.SyncDir(path.Dir(at))
 }
 
-// note has a link of ours known. l.mu is held.
+// note registers a link that we created. The caller holds l.mu.
 func (l *Linked) note(name string, t *trail, text string) {
 	if l.links == nil {
 		l.links = make(map[string]*trail)
@@ -87,8 +87,8 @@ func (l *Linked) note(name string, t *trail, text string) {
 	l.known.made(l.dir, name, text)
 }
 
-// renameLink gives a link another name. One that leads to a place relative to its folder is
-// made again where it would lead elsewhere. l.mu is held.
+// renameLink renames a link. It creates a relative link again when the old text would lead
+// elsewhere from the new place. The caller holds l.mu.
 func (l *Linked) renameLink(from, to string, t *trail) error {
 	a, old := l.place(from)
 	b, name := l.place(to)
@@ -118,8 +118,8 @@ func (l *Linked) renameLink(from, to string, t *trail) error {
 	return nil
 }
 
-// Remove implements Mover. Of a link to a file it removes the link, never the file; a link to
-// a folder goes only when another one leads there.
+// Remove implements Mover. Of a link to a file it removes the link, never the file. It removes a
+// link to a folder only when another link leads there.
 func (l *Linked) Remove(name string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -129,7 +129,7 @@ func (l *Linked) Remove(name string) error {
 		return fsys.(Mover).Remove(at)
 	}
 	if t.file == "" && !t.moved {
-		return fmt.Errorf("%s is a link to a folder of the user: %w", name, fs.ErrExist)
+		return fmt.Errorf("%s is the user's only link to a folder: %w", name, fs.ErrExist)
 	}
 	fsys, at := l.place(name)
 	if err := fsys.(Mover).Remove(at); err != nil {
@@ -139,7 +139,7 @@ func (l *Linked) Remove(name string) error {
 	return nil
 }
 
-// Replace implements Replacer. A link in the place of to is replaced, not what it leads to.
+// Replace implements Replacer. If to is a link, Replace replaces the link, not its target.
 func (l *Linked) Replace(from, to string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -156,7 +156,7 @@ func (l *Linked) Replace(from, to string) error {
 	return nil
 }
 
-// Link implements Linker, where no link is on the way.
+// Link implements Linker for names without a link on their way.
 func (l *Linked) Link(from FS, name string) error {
 	fsys, at := l.routed(name)
 	if k, ok := fsys.(Linker); ok && at == name {
@@ -165,7 +165,7 @@ func (l *Linked) Link(from FS, name string) error {
 	return errors.ErrUnsupported
 }
 
-// SetTime changes the time of the last change of a file.
+// SetTime sets the modification time of a file.
 func (l *Linked) SetTime(name string, at time.Time) error {
 	fsys, name := l.routed(name)
 	if c, ok := fsys.(interface {
@@ -176,7 +176,7 @@ func (l *Linked) SetTime(name string, at time.Time) error {
 	return nil
 }
 
-// MakeExecutable is that of the folder that a file lies in.
+// MakeExecutable is that of the folder that contains the file.
 func (l *Linked) MakeExecutable(name string) error {
 	fsys, name := l.routed(name)
 	if c, ok := fsys.(interface{ MakeExecutable(name string) error }); ok {
@@ -185,7 +185,7 @@ func (l *Linked) MakeExecutable(name string) error {
 	return nil
 }
 
-// through returns the outermost link that a name lies behind, and whether there is one.
+// through returns the outermost link that a name lies behind, or nil.
 func (l *Linked) through(name string) (at string, t *trail) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
@@ -199,9 +199,9 @@ func (l *Linked) through(name string) (at string, t *trail) {
 	return "", nil
 }
 
-// linkOn brings a link on the way to a file to the folder to, so that it leads there as well,
-// and reports whether there is one. The file behind it stays where it is. made is the link
-// that was made; empty when it was there.
+// linkOn creates in the folder to a link with the target of the link on the way to a file, and
+// reports whether there is such a link. The file behind it stays where it is. made is the name of
+// the new link; empty when it existed.
 func (l *Linked) linkOn(to FS, name string) (made string, linked bool, err error) {
 	at, t := l.through(name)
 	if t == nil {
@@ -216,7 +216,7 @@ func (l *Linked) linkOn(to FS, name string) (made string, linked bool, err error
 	if there := dst.links[at]; there != nil && there.to == t.to {
 		return "", true, nil
 	}
-	// The folder behind is opened for dst as well, since each closes its own.
+	// Open the target's folder for dst as well: each of the two closes its own.
 	dir := t.to
 	if t.file != "" {
 		dir = filepath.Dir(t.to)
@@ -232,7 +232,7 @@ func (l *Linked) linkOn(to FS, name string) (made string, linked bool, err error
 	return at, true, nil
 }
 
-// leaveLink removes a link on the way to a file, once another one leads there, and reports
+// leaveLink removes a link on the way to a file once another link has the same target, and reports
 // whether there is one.
 func (l *Linked) leaveLink(name string) (linked bool, err error) {
 	at, t := l.through(name)

@@ -179,7 +179,7 @@ func TestLinksThatComeLater(t *testing.T) {
 	files(t, out, "later")
 	fsys, notes := linked(t, dir, &known, names...)
 	for _, name := range []string{"t/f", "t/g", "t/d/h"} {
-		if _, err := fsys.Open(name, storage.Write); !errors.Is(err, storage.ErrUnsafe) || !strings.Contains(err.Error(), "start it again") {
+		if _, err := fsys.Open(name, storage.Write); !errors.Is(err, storage.ErrUnsafe) || !strings.Contains(err.Error(), "start the torrent again") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -198,7 +198,7 @@ func TestLinksThatComeLater(t *testing.T) {
 	// One that comes while it is open: the message says what to do.
 	must(t, os.Remove(dir+"/t/late"))
 	must(t, os.Symlink(out+"/f", dir+"/t/new"))
-	if _, err := fsys.Open("t/new", storage.Read); !errors.Is(err, storage.ErrUnsafe) || !strings.Contains(err.Error(), "start it again") {
+	if _, err := fsys.Open("t/new", storage.Read); !errors.Is(err, storage.ErrUnsafe) || !strings.Contains(err.Error(), "start the torrent again") {
 		t.Errorf("while it is open: %v", err)
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// ValidPath reports whether a name is a path below a folder: as fs.ValidPath has it, but for
-// names that are not UTF-8, which many file systems have. "." is none.
+// ValidPath reports whether a name is a path below a folder. It accepts what fs.ValidPath accepts
+// except ".", and also names that are not UTF-8, which many file systems have.
 func ValidPath(name string) bool {
 	if name == "" || strings.IndexByte(name, 0) >= 0 {
 		return false
@@ -21,11 +21,11 @@ func ValidPath(name string) bool {
 	return true
 }
 
-// Lister is an FS that tells what lies in its folders.
+// Lister is an FS that can list its folders.
 type Lister interface {
-	// List returns what lies in a folder, in any order; "." is the folder itself. It looks at
-	// no more than most names, and reports whether there are more. Links are not followed.
-	List(name string, most int) (list []fs.DirEntry, more bool, err error)
+	// List returns the entries of a folder, in any order; "." is the folder itself. It reads at
+	// most n names, and reports whether there are more. It does not follow links.
+	List(name string, n int) (list []fs.DirEntry, more bool, err error)
 }
 
 // List implements Lister.
@@ -72,8 +72,7 @@ func (m *memFS) List(name string, most int) (list []fs.DirEntry, more bool, err 
 	return list, false, nil
 }
 
-// SameFile reports whether two names that were looked up are one file, as far as the system
-// tells.
+// SameFile reports whether two results of a lookup are one file, as far as the system can tell.
 func SameFile(a, b fs.FileInfo) bool {
 	type twin interface{ FileID() (device, inode uint64) }
 	if x, ok := a.(twin); ok {

@@ -7,13 +7,13 @@ import (
 	"os"
 )
 
-// Listed is an FS for reading files that the user named, wherever they lie: from the name
-// that a torrent calls a file to its path in the operating system. Links are followed, since
-// it is the user who chose the paths. Nothing can be created or changed through it.
+// Listed is a read-only FS over files that the user named, wherever they lie. It maps a torrent's
+// name of a file to the file's path in the operating system. It follows links, because the user
+// chose the paths.
 type Listed map[string]string
 
-// Open implements FS. A pipe or a device is refused before it is opened, since opening a
-// pipe waits for a writer.
+// Open implements FS. It refuses a pipe or a device before opening it: opening a pipe waits for a
+// writer.
 func (l Listed) Open(name string, mode Mode) (Handle, error) {
 	if mode != Read {
 		return nil, errors.ErrUnsupported
@@ -40,7 +40,7 @@ func (l Listed) Open(name string, mode Mode) (Handle, error) {
 	return newHandle(file), nil
 }
 
-// Lstat implements FS. It looks at what a link leads to.
+// Lstat implements FS. It describes the target of a link.
 func (l Listed) Lstat(name string) (fs.FileInfo, error) {
 	path, ok := l[name]
 	if !ok {

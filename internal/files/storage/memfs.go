@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// memFS is an FS in memory, for tests and for torrents that are not kept.
+// memFS is an FS in memory, for tests and for torrents that are not kept on disk.
 type memFS struct {
 	mu    sync.Mutex
 	nodes map[string]*memNode // by name; "." is the folder itself
@@ -27,8 +27,7 @@ type memNode struct {
 	modified time.Time
 }
 
-// NewMemFS makes an empty folder in memory. Files with holes cost what lies
-// between as well.
+// NewMemFS returns an empty folder in memory. A hole in a file takes memory, too.
 func NewMemFS() FS {
 	return &memFS{nodes: map[string]*memNode{".": {name: ".", folder: true}}, now: time.Now}
 }
@@ -55,13 +54,13 @@ func (m *memFS) Open(name string, mode Mode) (Handle, error) {
 	return &memHandle{n, m.now}, nil
 }
 
-// parent checks that the folder for a name is there.
+// parent returns an error unless the folder for a name exists.
 func (m *memFS) parent(name string) error {
 	switch p := m.nodes[path.Dir(name)]; {
 	case p == nil:
 		return fmt.Errorf("create %s: %w", name, fs.ErrNotExist)
 	case !p.folder:
-		return fmt.Errorf("create %s: %w: a file is in the way", name, ErrUnsafe)
+		return fmt.Errorf("create %s: %w: its parent is a file", name, ErrUnsafe)
 	}
 	return nil
 }
@@ -113,7 +112,7 @@ func (m *memFS) Remove(name string) error {
 	}
 	for other := range m.nodes {
 		if strings.HasPrefix(other, name+"/") {
-			return fmt.Errorf("remove %s: something is in it", name)
+			return fmt.Errorf("remove %s: the folder is not empty", name)
 		}
 	}
 	delete(m.nodes, name)

@@ -11,52 +11,53 @@ import (
 	"sync"
 )
 
-// mostStops bounds the folders below the folders of torrents that are held open to be used again
-// soon: enough for two files at a time at the depth of most torrents, and few beside the handles
-// that a process has (engine.shares keeps a part for what is open for moments). What all cores
-// use at the same time is beyond it, and is closed after use as it would be without.
+// mostStops bounds the folders below the torrents' folders that we keep open for the next use. It
+// is enough for two files at a time at the depth of most torrents, and small beside the handles
+// that a process has (engine.shares reserves some for short uses). Folders that all cores use at
+// once can exceed it; those are closed after use.
 const mostStops = 12
 
-// holdsFolders reports whether folders can be held open without being in anybody's way: on
-// Windows a folder that is open can't be renamed or removed.
+// holdsFolders reports whether an open folder is harmless: Windows can't rename or remove a folder
+// that is open.
 const holdsFolders = runtime.GOOS != "windows" && runtime.GOOS != "plan9" && runtime.GOOS != "js"
 
-// An openPath is the folders on the way to the file that was used last. An os.Root opens each of them
-// for each call; the next file mostly lies in the same folder. An openPath is as strict as the walk of
-// an os.Root and stricter with links: before each use every folder on it is looked up by its name
-// in the one above, without following a link, and must still be the one that is open. An openPath has
-// one user at a time (decision 0167).
+// An openPath keeps open the folders on the way to the file used last. An os.Root opens each of
+// them for each call, and the next file mostly lies in the same folder. An openPath is as strict as
+// the walk of an os.Root, and stricter with links. Before each use it looks up every folder by its
+// name in the one above, without following a link, and requires that it is still the open one. An
+// openPath has one user at a time (decision 0167).
 type openPath struct {
 	root  *os.Root
 	stops []stop // from the top
-	dir   string // where it led last
+	dir   string // folder that it led to last
 	gone  bool   // the root is closed; guarded by openPaths.mu
 	all   *openPaths
 }
 
-// stop is a folder of an openPath.
+// A stop is one open folder of an openPath.
 type stop struct {
 	name   string // in the folder above
 	folder *os.Root
 	info   fs.FileInfo
 }
 
-// openPaths are all of them. A process has one table of handles, so it has one of these.
+// openPaths are all of them. A process has one table of handles, so it has one openPaths.
 type openPaths struct {
 	mu      sync.Mutex
-	idle    []*openPath // the last used at the end
-	used    []*openPath // taken and not put back
-	held    int         // folders open in idle
-	entered int         // folders opened up to now, for tests
+	idle    []*openPath // ordered by last use, the latest at the end
+	used    []*openPath // in use now
+	held    int         // number of open folders in idle
+	entered int         // number of folders opened so far, for tests
 }
 
 var paths openPaths
 
-// errStray is why an openPath does not lead somewhere: the walk of the os.Root says what is there.
+// errStray means that an openPath can't lead to a folder: the walk of the os.Root then finds out
+// why.
 var errStray = errors.New("no plain folder")
 
-// take returns a path in a root for somebody's use: one that led to dir last, or else the one
-// that was used last.
+// take returns a path in a root for one caller: the one that led to dir last, else the one used
+// last.
 func (t *openPaths) take(root *os.Root, dir string) *openPath {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -80,7 +81,7 @@ func (t *openPaths) take(root *os.Root, dir string) *openPath {
 	return r
 }
 
-// put takes a path back, and closes those that are over the bound.
+// put returns a path to the idle ones, and closes those above the bound.
 func (t *openPaths) put(r *openPath) {
 	t.mu.Lock()
 	t.used = slices.DeleteFunc(t.used, func(u *openPath) bool { return u == r })
@@ -103,7 +104,7 @@ func (t *openPaths) put(r *openPath) {
 	}
 }
 
-// leave closes the paths in a root that is closed; nil for all that nobody uses.
+// leave closes the idle paths in a root that is being closed; nil closes all idle paths.
 func (t *openPaths) leave(root *os.Root) {
 	var over []*openPath
 	t.mu.Lock()
@@ -124,7 +125,7 @@ func (t *openPaths) leave(root *os.Root) {
 	}
 }
 
-// cut closes the folders of an openPath from one on.
+// cut closes the folders of an openPath from index from on.
 func (r *openPath) cut(from int) {
 	for _, s := range r.stops[from:] {
 		s.folder.Close()
@@ -133,7 +134,7 @@ func (r *openPath) cut(from int) {
 	r.stops = r.stops[:from]
 }
 
-// lead returns the folder at dir, which is now where the name says.
+// lead returns the open folder that dir leads to right now.
 func (r *openPath) lead(dir string) (*os.Root, error) {
 	at, n := r.root, 0
 	for name := range strings.SplitSeq(dir, "/") {
@@ -156,7 +157,7 @@ func (r *openPath) lead(dir string) (*os.Root, error) {
 	return at, nil
 }
 
-// enter opens the next folder, which was seen just now.
+// enter opens the next folder, which the caller has just looked up.
 func (r *openPath) enter(at *os.Root, name string, seen fs.FileInfo) error {
 	folder, err := at.OpenRoot(name)
 	if err != nil {
@@ -177,8 +178,8 @@ func (r *openPath) enter(at *os.Root, name string, seen fs.FileInfo) error {
 	return nil
 }
 
-// near calls do with the folder that a name lies in and the rest of the name. Where an openPath leads
-// there it is that folder; else it is the root, which walks. What do returns is named in full.
+// near calls do with the folder that contains a name, and the rest of the name. It uses an openPath
+// if one leads there, else the root, which walks. Errors carry the full name.
 func near[T any](root PatientRoot, name string, do func(in PatientRoot, name string) (T, error)) (T, error) {
 	dir, base := path.Split(name)
 	if dir == "" || !holdsFolders || !ValidPath(name) || strings.Count(dir, "/") > mostStops {
@@ -188,7 +189,7 @@ func near[T any](root PatientRoot, name string, do func(in PatientRoot, name str
 	defer paths.put(r)
 	in, err := r.lead(dir[:len(dir)-1])
 	if err != nil {
-		r.cut(0) // no handle is left, say
+		r.cut(0) // perhaps no handle is left
 		return do(root, name)
 	}
 	v, err := do(PatientRoot{in}, base)

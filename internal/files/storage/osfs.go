@@ -12,9 +12,8 @@ import (
 // folder is an FS over a folder of the operating system.
 type folder struct{ root PatientRoot }
 
-// OpenFolder gives the folder at path, which must exist. The path itself may
-// lead over links; nothing below it leads out. Any number of storages may share
-// it.
+// OpenFolder opens the folder at path, which must exist. The path itself can contain links; no name
+// below it leads out of it. Any number of storages can share the folder.
 func OpenFolder(path string) (FS, error) {
 	root, err := patient(func() (*os.Root, error) { return os.OpenRoot(path) })
 	if err != nil {
@@ -23,10 +22,9 @@ func OpenFolder(path string) (FS, error) {
 	return folder{PatientRoot{root}}, nil
 }
 
-// Open looks before it opens, so that a link, a pipe or a device is never
-// touched, and compares afterwards, so that swapping the name in between is
-// noticed. os.Root follows links in the folders on the way, as long as they stay
-// inside; it walks only where no openPath leads there.
+// Open looks before it opens, so that it never touches a link, a pipe or a device, and compares
+// afterwards, so that it notices a swap in between. os.Root follows links in the parent folders as
+// long as they stay inside. It walks them only where no openPath holds the parent open.
 func (f folder) Open(name string, mode Mode) (Handle, error) {
 	h, err := near(f.root, name, func(in PatientRoot, name string) (Handle, error) { return openIn(in, name, mode) })
 	if mode == Create {
@@ -60,7 +58,7 @@ func openIn(root PatientRoot, name string, mode Mode) (Handle, error) {
 	}
 	opened, err := file.Stat()
 	if err == nil && !os.SameFile(seen, opened) {
-		err = fmt.Errorf("%w: it was replaced while it was opened", ErrUnsafe)
+		err = fmt.Errorf("%w: another program replaced it while it was opened", ErrUnsafe)
 	}
 	if err != nil {
 		file.Close()
@@ -69,7 +67,7 @@ func openIn(root PatientRoot, name string, mode Mode) (Handle, error) {
 	return newHandle(file), nil
 }
 
-// NotPlain is the error for what is not a plain file, and must not be used as one.
+// NotPlain returns the error for something that is not a plain file and must not be used as one.
 func NotPlain(info fs.FileInfo) error {
 	return fmt.Errorf("%w but a %s", ErrUnsafe, noun(info.Mode()))
 }
@@ -87,9 +85,9 @@ func noun(m fs.FileMode) string {
 	}
 }
 
-// refused marks what os.Root itself refuses, a name that would lead out of the
-// folder. It has no error value for that, but is the only one to fail without an
-// error number of the system.
+// refused marks as unsafe what os.Root refuses itself: a name that would lead out of the folder.
+// os.Root has no error value for that; its refusal is the only error without an error number of the
+// system.
 func refused(err error) error {
 	if err == nil {
 		return nil
@@ -104,12 +102,12 @@ func refused(err error) error {
 	return fmt.Errorf("%w: %w", ErrUnsafe, err)
 }
 
-// sameInfo reports whether two are one file, where the system tells it.
+// sameInfo reports whether two are the same file, where the system can tell.
 func sameInfo(a, b fs.FileInfo) bool { return os.SameFile(a, b) }
 
 func (f folder) Mkdir(name string) error { return f.made(name, f.root.Mkdir(name, 0o777)) }
 
-// made is the error of making a name.
+// made explains an error from creating a name.
 func (f folder) made(name string, err error) error {
 	return making(refused(err), func() (Space, error) { return f.Space(name) })
 }
@@ -130,8 +128,8 @@ func (f folder) SyncDir(name string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// MakeExecutable gives the right to run a file to all who have that to read it. It looks
-// before, so that a link is not followed to something else.
+// MakeExecutable lets everybody who can read a file run it, too. It looks first, so that it does
+// not follow a link.
 func (f folder) MakeExecutable(name string) error {
 	info, err := f.Lstat(name)
 	if err != nil {
@@ -174,13 +172,14 @@ func (f folder) SetMode(name string, mode fs.FileMode) error {
 	return refused(f.root.Chmod(name, mode))
 }
 
-// SetTime changes the time of the last change of a file.
+// SetTime sets the modification time of a file.
 func (f folder) SetTime(name string, at time.Time) error {
 	return refused(f.root.Chtimes(name, at, at))
 }
 
-// renameUnlessTaken is rename for where the system can't do both in one step: what comes
-// to be in between is lost. Where from and to are one file it is a change of case.
+// renameUnlessTaken renames where the system can't check and rename in one step: a file that
+// appears at the new name in between is lost. When from and to are one file, it only changes the
+// case of the name.
 func renameUnlessTaken(root *os.Root, from, to string) error {
 	if there, err := root.Lstat(to); err == nil {
 		if is, err := root.Lstat(from); err != nil || !os.SameFile(is, there) {
@@ -192,16 +191,16 @@ func renameUnlessTaken(root *os.Root, from, to string) error {
 	return root.Rename(from, to)
 }
 
-// Readlink returns where a symbolic link says that it leads.
+// Readlink returns the target text of a symbolic link.
 func (f folder) Readlink(name string) (string, error) {
 	text, err := f.root.Readlink(name)
 	return text, refused(err)
 }
 
-// Symlink makes a symbolic link.
+// Symlink creates a symbolic link.
 func (f folder) Symlink(text, name string) error { return f.made(name, f.root.Symlink(text, name)) }
 
-// Replace gives a file another name in one step. What has that name is gone.
+// Replace renames a file in one step, and replaces a file that has the new name.
 func (f folder) Replace(from, to string) error { return refused(f.root.Rename(from, to)) }
 
 func (f folder) Remove(name string) error { return refused(f.root.Remove(name)) }

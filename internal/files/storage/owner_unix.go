@@ -8,10 +8,10 @@ import (
 	"syscall"
 )
 
-// ownerTrusted returns what tells whether a link may be followed: one of this user, of root,
-// or of the owner of the download folder, who decides what lies there anyway. The last does
-// not hold for root, whose rights that owner lacks. It is the rule of Linux for links in
-// folders that everybody can write to (fs.protected_symlinks).
+// ownerTrusted returns a function that reports whether we may follow a link: one that belongs to
+// this user, to root, or to the owner of the download folder. That owner decides what lies there
+// anyway. When we are root, the folder's owner does not count: it lacks root's rights. Linux has
+// the same rule for links in folders that everybody can write to (fs.protected_symlinks).
 func ownerTrusted(folder fs.FileInfo) func(fs.FileInfo) bool {
 	self := uint32(os.Geteuid())
 	owner, known := ownerOf(folder)

@@ -13,36 +13,36 @@ import (
 	"shoal/metainfo"
 )
 
-// part is the one file of a torrent for bytes of files that are skipped: a wanted piece
-// may begin in one file and end in the next, which is not wanted. Such a file does not
-// come to be for that, not even as a stub. What the part file holds, and where, follows
-// from the layout of the torrent alone, so there is no table to be damaged: of each file
-// the fragment that shares its first piece with what comes before, and the one that
-// shares its last piece with what follows, in the order of the torrent.
+// part is the one file of a torrent for bytes of skipped files: a wanted piece can begin in one
+// file and end in the next one, which is skipped. The skipped file is not created for that, not
+// even as a stub. The layout of the torrent alone decides what the part file contains, and where,
+// so there is no table to damage. It contains two fragments of each file, in the order of the
+// torrent: the one that shares the file's first piece with what comes before, and the one that
+// shares its last piece with what follows.
 //
-// A file that exists is used, skipped or not. One that does not exist has its bytes in
-// the part file, until something else of it is written or it is wanted: then it comes to
-// be with these in it (decision 0047).
+// A file that exists is used, skipped or not. A file that does not exist has these bytes in the
+// part file until the user wants it or something else of it is written: we then create it with
+// these bytes in it (decision 0047).
 type part struct {
-	Entry          // its name, and its length
-	at     []int64 // where an entry's fragments begin
-	pieces int64   // length of a piece
+	Entry          // its name and its length
+	at     []int64 // offset of each entry's fragments
+	pieces int64   // piece length, in bytes
 }
 
-// Mover is an FS that can give files other names and remove them. Without it a file that
-// comes out of the part file is made in its place.
+// Mover is an FS that can rename and remove files. Without it, a file that leaves the part file is
+// written under its final name.
 type Mover interface {
-	// Rename gives a file another name in one step. What has that name stays: fs.ErrExist.
+	// Rename renames a file in one step. It replaces nothing: a taken name is fs.ErrExist.
 	Rename(from, to string) error
 	Remove(name string) error
 }
 
-// moveSuffix is behind the name of a file while it comes out of the part file, or is
-// copied. No file of a torrent has it (metainfo.SafeName).
+// moveSuffix follows the name of a file while we move it out of the part file, or copy it. No file
+// of a torrent has it (metainfo.SafeName).
 const moveSuffix = ".shoal-new"
 
-// temporary gives the name of a file while it is being made: beside it, of its own, and no
-// longer than file systems take.
+// temporary returns the name of a file while we make it: in the same folder, unique to it, and
+// within the length that file systems accept.
 func temporary(name string) string {
 	if len(path.Base(name))+len(moveSuffix) <= metainfo.MaxName {
 		return name + moveSuffix
@@ -51,8 +51,8 @@ func temporary(name string) string {
 	return path.Join(path.Dir(name), hex.EncodeToString(sum[:])+moveSuffix)
 }
 
-// UsePart has the bytes of skipped files go to the file of that name. It is called
-// before anything is read or written. pieceLength is that of the torrent.
+// UsePart sends the bytes of skipped files to the part file with that name. Call it before anything
+// is read or written. pieceLength is the torrent's, in bytes.
 func (f *Files) UsePart(name string, pieceLength int64) {
 	if pieceLength <= 0 {
 		return
@@ -68,7 +68,7 @@ func (f *Files) UsePart(name string, pieceLength int64) {
 	}
 }
 
-// PartOf gives the part file of a torrent as an entry behind all others; false when it
+// PartOf returns the part file of a torrent as an entry after all others; false when the torrent
 // needs none.
 func PartOf(entries []Entry, info *metainfo.Info) (Entry, bool) {
 	if len(entries) < 2 {
@@ -80,8 +80,7 @@ func PartOf(entries []Entry, info *metainfo.Info) (Entry, bool) {
 	return f.PartEntry()
 }
 
-// PartEntry gives the part file as an entry behind all others; false when the torrent
-// needs none.
+// PartEntry returns the part file as an entry after all others; false when the torrent needs none.
 func (f *Files) PartEntry() (Entry, bool) {
 	if f.part == nil {
 		return Entry{}, false
@@ -89,8 +88,8 @@ func (f *Files) PartEntry() (Entry, bool) {
 	return f.part.Entry, true
 }
 
-// fragments gives where in file i its head fragment ends, and where its tail fragment
-// begins. They do not overlap.
+// fragments returns where in file i its head fragment ends, and where its tail fragment begins.
+// They do not overlap.
 func (f *Files) fragments(i int, pieces int64) (head, tail int64) {
 	e := &f.entries[i]
 	if e.Pad || e.Length == 0 {
@@ -106,14 +105,14 @@ func (f *Files) fragments(i int, pieces int64) (head, tail int64) {
 	return head, tail
 }
 
-// hasFragments reports whether file i may have bytes in the part file.
+// hasFragments reports whether the part file can hold bytes of file i.
 func (f *Files) hasFragments(i int) bool {
 	head, tail := f.fragments(i, f.part.pieces)
 	return head > 0 || tail < f.entries[i].Length
 }
 
-// inPart gives where in the part file a range of file i lies; false when it does not lie
-// in one of its fragments.
+// inPart returns where in the part file a range of file i lies; false when the range is not inside
+// one of its fragments.
 func (f *Files) inPart(i int, off, n int64) (at int64, ok bool) {
 	if f.part == nil {
 		return 0, false
@@ -129,7 +128,7 @@ func (f *Files) inPart(i int, off, n int64) (at int64, ok bool) {
 	return 0, false
 }
 
-// entry gives entry i, or the part file behind them all.
+// entry returns entry i, or the part file for the index after the last one.
 func (f *Files) entry(i int) *Entry {
 	if i == len(f.entries) {
 		return &f.part.Entry
@@ -137,27 +136,27 @@ func (f *Files) entry(i int) *Entry {
 	return &f.entries[i]
 }
 
-// Skip says which files are not wanted; nil means none. It moves nothing: see MoveOut.
+// Skip sets which files are skipped; nil means none. It does not move any bytes: see MoveOut.
 func (f *Files) Skip(skipped []bool) {
 	f.pool.mu.Lock()
 	defer f.pool.mu.Unlock()
 	f.skipped = skipped
 }
 
-// Skipped reports whether a file is not wanted.
+// Skipped reports whether a file is skipped.
 func (f *Files) Skipped(i int) bool {
 	f.pool.mu.Lock()
 	defer f.pool.mu.Unlock()
 	return f.skipped != nil && f.skipped[i]
 }
 
-// where gives the file that a read or write of entry i goes to: its own, or the part
-// file, with the place in it.
+// where returns the file that a read or write of entry i uses, its own or the part file, and the
+// offset in it.
 func (f *Files) where(i int, mode Mode, off, n int64) (o *openFile, at int64, err error) {
 	own := mode
 	at, may := f.inPart(i, off, n)
 	if may && mode == Create && f.Skipped(i) {
-		own = Write // it is used when it is there, and not made
+		own = Write // use its own file if it exists, do not create it
 	}
 	o, err = f.pool.acquire(f, i, own)
 	if err == nil || !may || KindOf(err) != Missing && !(mode == Read || own == Write) ||
@@ -168,16 +167,16 @@ func (f *Files) where(i int, mode Mode, off, n int64) (o *openFile, at int64, er
 		if p, perr := f.pool.acquire(f, len(f.entries), Read); perr == nil {
 			return p, at, nil
 		}
-		return nil, 0, err // of its own file
+		return nil, 0, err // the error of its own file
 	}
 	o, err = f.pool.acquire(f, len(f.entries), Create)
 	return o, at, err
 }
 
-// isPart reports whether it is the part file.
+// isPart reports whether o is the part file.
 func (o *openFile) isPart() bool { return o.slot.entry == len(o.slot.files.entries) }
 
-// hasPart reports whether there is a part file.
+// hasPart reports whether the part file exists.
 func (f *Files) hasPart() bool {
 	if f.part == nil {
 		return false
@@ -186,8 +185,7 @@ func (f *Files) hasPart() bool {
 	return err == nil
 }
 
-// InPart gives the files that are wanted, and whose bytes lie in the part file: those
-// that MoveOut is for.
+// InPart returns the wanted files whose bytes lie in the part file: those that need MoveOut.
 func (f *Files) InPart() (entries []int) {
 	if !f.hasPart() {
 		return nil
@@ -203,8 +201,8 @@ func (f *Files) InPart() (entries []int) {
 	return entries
 }
 
-// MoveOut makes file i, with what the part file has of it. The part file keeps it. A
-// stop in the middle leaves the file not there.
+// MoveOut creates file i with its bytes from the part file, which keeps them. If the process stops
+// in the middle, the file does not exist.
 func (f *Files) MoveOut(ctx context.Context, i int) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -216,7 +214,7 @@ func (f *Files) MoveOut(ctx context.Context, i int) error {
 	return fail("create", f.entries[i].Path, h.Close())
 }
 
-// moveOut is MoveOut, and leaves the file open.
+// moveOut is MoveOut, and returns the file open.
 func (f *Files) moveOut(i int) (Handle, error) {
 	name := f.entries[i].Path
 	tmp := name
@@ -231,7 +229,7 @@ func (f *Files) moveOut(i int) (Handle, error) {
 		}
 		h, err = f.fs.Open(tmp, Create)
 	}
-	if moves && errors.Is(err, fs.ErrExist) { // left by a stop
+	if moves && errors.Is(err, fs.ErrExist) { // left by an interrupted run
 		if err := mover.Remove(tmp); err != nil {
 			return nil, err
 		}
@@ -245,7 +243,7 @@ func (f *Files) moveOut(i int) (Handle, error) {
 		return nil, err
 	}
 	if moves {
-		err := fs.ErrExist // somebody was quicker
+		err := fs.ErrExist // somebody else created it first
 		if _, lerr := f.fs.Lstat(name); lerr != nil {
 			err = mover.Rename(tmp, name)
 		}
@@ -259,10 +257,10 @@ func (f *Files) moveOut(i int) (Handle, error) {
 	return h, nil
 }
 
-// copyFragments writes what the part file has of file i, and makes it durable: the claims
-// of its pieces speak of it from now on.
+// copyFragments copies file i's bytes from the part file and makes them durable: from now on the
+// journal's claims about its pieces mean these bytes.
 func (f *Files) copyFragments(i int, to Handle) error {
-	p, err := f.fs.Open(f.part.Path, Read) // not of the pool: nobody waits in there holding a place
+	p, err := f.fs.Open(f.part.Path, Read) // not from the pool: a caller that holds one of its slots must not wait for another
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -285,7 +283,7 @@ func (f *Files) copyFragments(i int, to Handle) error {
 				}
 			}
 			if errors.Is(err, io.EOF) {
-				break // it holds no more
+				break // the part file ends here
 			}
 			if err != nil {
 				return err
@@ -296,8 +294,8 @@ func (f *Files) copyFragments(i int, to Handle) error {
 	return to.Sync()
 }
 
-// PartIsDone reports whether there is a part file that nothing needs any more: every file
-// that could have bytes in it is there.
+// PartIsDone reports whether there is a part file that nothing needs any more: every file that
+// could have bytes in it exists.
 func (f *Files) PartIsDone() bool {
 	if !f.hasPart() {
 		return false

@@ -5,14 +5,14 @@ import (
 	"io/fs"
 )
 
-// Place is where the bytes of an entry lie: in its own file, or in the part file.
+// Place says where the bytes of an entry lie: in its own file, or in the part file.
 type Place struct {
 	Path string // slash-separated, relative to the folder
-	Part bool   // of the part file
+	Part bool   // Path is the part file
 }
 
-// Place tells where entry i's bytes lie now. Where there is no file yet it is where the
-// next write of a whole piece would make one.
+// Place returns where entry i's bytes lie now. Where there is no file yet, it returns where the
+// next write of a whole piece would create one.
 func (f *Files) Place(i int) Place {
 	e := &f.entries[i]
 	if f.part == nil || e.Pad || !f.hasFragments(i) {

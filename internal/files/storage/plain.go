@@ -4,11 +4,11 @@ import (
 	"os"
 )
 
-// OpenPlain opens a plain file for reading, wherever links lead to, and refuses anything else
-// with ErrUnsafe. It never waits: a pipe that replaces the file between a look and the open
-// would otherwise hold the caller until somebody writes to it.
+// OpenPlain opens a plain file for reading, wherever links lead, and refuses anything else with
+// ErrUnsafe. It never blocks: a pipe that replaces the file between the look and the open would
+// otherwise block the caller until somebody writes to it.
 func OpenPlain(path string) (*os.File, error) {
-	seen, err := os.Stat(path) // to open some devices does something
+	seen, err := os.Stat(path) // look first: merely opening some devices has an effect
 	if err != nil {
 		return nil, err
 	}

@@ -2,22 +2,20 @@ package storage
 
 import "sync"
 
-// DefaultOpenFiles is the bound on open files when none is given. It is far
-// below what systems allow a process, and enough that torrents of ordinary size
-// never open a file twice.
+// DefaultOpenFiles is the default bound on open files. It is far below what systems allow a
+// process, and enough that an ordinary torrent never opens a file twice.
 const DefaultOpenFiles = 256
 
-// Pool bounds the files that all storages of an engine hold open together. A
-// file stays open after use until its place is needed; the one unused for
-// longest gives way. When all are in use at once, the next user waits: uses are
-// single reads and writes, and nobody holds two.
+// Pool bounds the files that all storages of an engine hold open together. A file stays open after
+// use until another one needs its slot; the least recently used file is closed. When all are in
+// use, the next caller waits: a use is a single read or write, and no caller holds two.
 type Pool struct {
 	counters Counters
 	max      int
 
 	mu   sync.Mutex // never held during I/O
-	free sync.Cond  // a place came free
-	open int        // places taken, by open files and by files being opened
+	free sync.Cond  // signals a free slot
+	open int        // slots taken, by open files and by files that are being opened
 	idle list       // open files not in use, oldest first
 
 	folders     map[string]*sharedFolder // by path
@@ -25,8 +23,8 @@ type Pool struct {
 	openFolder  func(dir string) (FS, error)
 }
 
-// OpenFoldersWith has Folder open folders in another way: those of a twin of the operating
-// system. It is called before anything else.
+// OpenFoldersWith makes Folder open folders with another function: tests use twins of the operating
+// system. Call it before anything else.
 func (p *Pool) OpenFoldersWith(open func(dir string) (FS, error)) { p.openFolder = open }
 
 // NewPool makes a pool of at most max open files; 0 means DefaultOpenFiles.
@@ -40,18 +38,17 @@ func NewPool(max int) *Pool {
 	return p
 }
 
-// Counters gives the count of calls made through this pool.
+// Counters returns the counters of the calls made through this pool.
 func (p *Pool) Counters() *Counters { return &p.counters }
 
-// OpenFiles gives the number of files open now.
+// OpenFiles returns the number of files open now.
 func (p *Pool) OpenFiles() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.open
 }
 
-// Open returns the files that are open and not in use at this moment, by their index in each
-// storage.
+// Open returns the files that are open and unused right now, by their index in each storage.
 func (p *Pool) Open() map[*Files][]int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -62,20 +59,20 @@ func (p *Pool) Open() map[*Files][]int {
 	return all
 }
 
-// openFile is an open file and who uses it. All fields are guarded by Pool.mu,
-// but Handle, which the users call.
+// openFile is an open file and its users. Pool.mu guards all fields except Handle, which the users
+// call.
 type openFile struct {
 	Handle
 	slot     *slot
 	writable bool
 	users    int
-	retired  bool // to be closed by its last user
+	retired  bool // its last user closes it
 	prev     *openFile
 	next     *openFile
 }
 
-// acquire gives the open file of f's entry i, opening it if need be. Each
-// acquire is followed by one release.
+// acquire returns the open file of f's entry i, and opens it if needed. Each acquire is followed by
+// one release.
 func (p *Pool) acquire(f *Files, i int, mode Mode) (*openFile, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -88,7 +85,7 @@ func (p *Pool) acquire(f *Files, i int, mode Mode) (*openFile, error) {
 			p.use(o)
 			return o, nil
 		}
-		// The place is taken before the file is opened, so the bound holds.
+		// Take the slot before opening the file, so that the bound holds.
 		old, ok := p.place()
 		if !ok {
 			p.free.Wait()
@@ -101,7 +98,7 @@ func (p *Pool) acquire(f *Files, i int, mode Mode) (*openFile, error) {
 		if err == nil {
 			return p.install(s, &openFile{Handle: h, slot: s, writable: writable, users: 1})
 		}
-		// Where the system's limit is lower than ours, give a file back and retry.
+		// The system's limit is lower than ours: close an idle file and try again.
 		if KindOf(err) == TooManyFiles {
 			if old = p.victim(); old != nil {
 				p.leave()
@@ -115,14 +112,15 @@ func (p *Pool) acquire(f *Files, i int, mode Mode) (*openFile, error) {
 	}
 }
 
-// unlocked does something that takes time.
+// unlocked runs a slow function without the lock.
 func (p *Pool) unlocked(do func()) {
 	p.mu.Unlock()
 	defer p.mu.Lock()
 	do()
 }
 
-// place takes a place for one more open file; old must be closed first.
+// place takes a slot for one more open file. When it returns a file, the caller closes that one
+// first.
 func (p *Pool) place() (old *openFile, ok bool) {
 	if p.open < p.max {
 		p.open++
@@ -132,9 +130,9 @@ func (p *Pool) place() (old *openFile, ok bool) {
 	return old, old != nil
 }
 
-// victim takes an idle file out of the pool, to be discarded; its place goes to
-// the caller. It is the one unused for longest, but rather a clean one, since a
-// file with unsynced data has to be synced first. Nil when all are in use.
+// victim removes an idle file from the pool, which the caller discards; the caller inherits its
+// slot. It takes the least recently used clean file, or, if none is clean, the least recently used
+// one: unsynced data must be synced first. It returns nil when all files are in use.
 func (p *Pool) victim() *openFile {
 	var old *openFile
 	for o := p.idle.first(); o != nil; o = p.idle.after(o) {
@@ -153,18 +151,18 @@ func (p *Pool) victim() *openFile {
 	return old
 }
 
-// discard closes a victim. What was written to it is synced before: a handle
-// that is closed takes with it the system's memory of a write that failed.
+// discard closes a victim. It syncs the file first: closing the last handle makes the system forget
+// that a write failed.
 func discard(o *openFile) {
 	if o == nil {
 		return
 	}
-	_ = o.slot.files.syncFile(o) // kept in the slot, for the next Sync
+	_ = o.slot.files.syncFile(o) // an error stays in the slot, for the next Sync
 	o.Close()
 }
 
-// install makes o the open file of its slot. Somebody may have been quicker;
-// then theirs is used, if it serves.
+// install makes o the open file of its slot. If somebody else installed one first, install uses
+// that one when its mode suffices.
 func (p *Pool) install(s *slot, o *openFile) (*openFile, error) {
 	theirs := s.open
 	switch {
@@ -177,13 +175,13 @@ func (p *Pool) install(s *slot, o *openFile) (*openFile, error) {
 		return theirs, nil
 	}
 	s.open = o
-	if theirs != nil { // for reading only: no longer needed
+	if theirs != nil { // read-only: no longer needed
 		p.retire(theirs)
 	}
 	return o, nil
 }
 
-// retire has a file closed by its last user, or now when there is none.
+// retire makes the last user close a file, or closes it now when it has no user.
 func (p *Pool) retire(o *openFile) {
 	o.retired = true
 	if o.users == 0 {
@@ -192,13 +190,13 @@ func (p *Pool) retire(o *openFile) {
 	}
 }
 
-// finish closes a file that is in no list, and gives its place back.
+// finish closes a file that is in no list, and frees its slot.
 func (p *Pool) finish(o *openFile) {
 	p.unlocked(func() { o.Close() })
 	p.leave()
 }
 
-// use takes an open file into use.
+// use starts a use of an open file.
 func (p *Pool) use(o *openFile) {
 	if o.users == 0 {
 		p.idle.remove(o)
@@ -221,7 +219,7 @@ func (p *Pool) release(o *openFile) {
 	p.free.Signal()
 }
 
-// leave gives a place back.
+// leave frees a slot.
 func (p *Pool) leave() {
 	p.open--
 	p.free.Signal()
@@ -234,7 +232,7 @@ func (p *Pool) close(f *Files) bool {
 	if f.closed {
 		return false
 	}
-	f.closed = true // from here on no file of f is opened
+	f.closed = true // from here on nobody opens a file of f
 	for _, s := range f.slots {
 		if s == nil || s.open == nil {
 			continue
@@ -246,8 +244,8 @@ func (p *Pool) close(f *Files) bool {
 	return true
 }
 
-// Release closes the files that are open to be written to, so that they are opened anew, and
-// claimed, before the next write. What was written is synced before.
+// Release closes the files that are open for writing, so that the next write opens and claims them
+// again. It syncs what was written first.
 func (f *Files) Release() {
 	f.pool.mu.Lock()
 	defer f.pool.mu.Unlock()
@@ -261,8 +259,8 @@ func (f *Files) Release() {
 	}
 }
 
-// Reopen closes file i after its last user, so that the next use opens what its name leads to
-// then. What was written is synced as before.
+// Reopen closes file i after its last use, so that the next use opens whatever its name leads to
+// then. It syncs what was written first.
 func (f *Files) Reopen(i int) {
 	f.pool.mu.Lock()
 	defer f.pool.mu.Unlock()
@@ -273,8 +271,8 @@ func (f *Files) Reopen(i int) {
 	}
 }
 
-// Forget closes file i if it is open: another file has its name now, or will have. Nothing was
-// written to it.
+// Forget closes file i if it is open, because another file has its name now or soon will. Nothing
+// was written to it.
 func (f *Files) Forget(i int) {
 	f.pool.mu.Lock()
 	defer f.pool.mu.Unlock()

@@ -13,29 +13,28 @@ import (
 	"time"
 )
 
-// Relocated is what Relocate did.
+// Relocated is the result of Relocate.
 type Relocated struct {
-	Linked bool     // all files are the same as before, under a second name
-	made   []string // files that were made; removed by Undo
+	Linked bool     // all files are hard links: the same files under a second name
+	made   []string // files that Relocate created; Undo removes them
 	to     FS
 }
 
-// Linker is an FS that can give a file of another folder a second name, the same, in this
-// one. Where that can't be, it is an error, and the file is copied.
+// Linker is an FS that can hard-link a file of another folder into this one. Where the system
+// can't, Link fails and the caller copies the file.
 type Linker interface {
 	Link(from FS, name string) error
 }
 
-// Relocate brings those of a torrent's files that exist in the folder from into the
-// folder to: by a second name for the same file where the volume is the same, else by a
-// copy. The old ones stay until RemoveFiles. Nothing that is there is written over: what
-// has the same bytes is used, anything else ends it, and what was made until then is taken
-// away. progress is told the bytes done of all that there are.
+// Relocate brings the existing files of a torrent from one folder into another: as hard links on
+// the same volume, else as copies. The old ones stay until RemoveFiles. Relocate overwrites
+// nothing: it uses a file with the same bytes, and fails on any other, after it has removed what it
+// created. It calls progress with the bytes done and the total.
 func Relocate(ctx context.Context, from, to FS, entries []Entry, progress func(done, total int64)) (*Relocated, error) {
 	r := &Relocated{Linked: true, to: to}
 	if a, aerr := from.Lstat("."); aerr == nil {
 		if b, berr := to.Lstat("."); berr == nil && sameFile(a, b) {
-			return nil, errors.New("the files are there already")
+			return nil, errors.New("the source and the destination are the same folder")
 		}
 	}
 	total, done := int64(0), int64(0)
@@ -83,7 +82,7 @@ func Relocate(ctx context.Context, from, to FS, entries []Entry, progress func(d
 	return r, nil
 }
 
-// sameFile reports whether two are one file, as far as the system tells.
+// sameFile reports whether two are one file, as far as the system can tell.
 func sameFile(a, b fs.FileInfo) bool {
 	x, _, ok := identify(a)
 	y, _, also := identify(b)
@@ -94,7 +93,7 @@ func sameFile(a, b fs.FileInfo) bool {
 	return ok && also && x == y || sameInfo(a, b)
 }
 
-// fileIDer is how files of twins of the operating system are told apart.
+// fileIDer distinguishes the files of a twin of the operating system.
 type fileIDer interface{ FileID() (device, inode uint64) }
 
 func sameID(a, b fileIDer) bool {
@@ -103,7 +102,7 @@ func sameID(a, b fileIDer) bool {
 	return x == v && y == w
 }
 
-// file brings one file over.
+// file relocates one file.
 func (r *Relocated) file(ctx context.Context, from FS, name string, moved func(int64)) error {
 	seen, err := from.Lstat(name)
 	if err != nil {
@@ -141,8 +140,8 @@ func (r *Relocated) file(ctx context.Context, from FS, name string, moved func(i
 	return r.copy(ctx, from, name, seen, moved)
 }
 
-// link brings over a symbolic link on the way to a file, and reports whether there is one. As
-// with mv, what it leads to stays where it is.
+// link relocates a symbolic link on the way to a file, and reports whether there is one. As with
+// mv, the target of the link stays where it is.
 func (r *Relocated) link(from FS, name string) (linked bool, err error) {
 	l, ok := from.(*Linked)
 	if !ok {
@@ -162,7 +161,7 @@ func (r *Relocated) link(from FS, name string) (linked bool, err error) {
 	return linked, err
 }
 
-// mkdirs makes a folder and those it lies in, from the top.
+// mkdirs creates a folder and its parents, from the top down.
 func (r *Relocated) mkdirs(dir string) error {
 	if dir == "." {
 		return nil
@@ -176,9 +175,9 @@ func (r *Relocated) mkdirs(dir string) error {
 	return nil
 }
 
-// same reports, by an error, that what is there is something else.
+// same returns an error unless the existing file has the same bytes.
 func (r *Relocated) same(ctx context.Context, from FS, name string, seen, there fs.FileInfo, moved func(int64)) error {
-	other := fmt.Errorf("%w: another file of that name is there; move it out of the way", fs.ErrExist)
+	other := fmt.Errorf("%w: the destination has another file of that name; move it away", fs.ErrExist)
 	if !there.Mode().IsRegular() || there.Size() != seen.Size() {
 		return other
 	}
@@ -199,8 +198,8 @@ func (r *Relocated) same(ctx context.Context, from FS, name string, seen, there 
 	if !equal {
 		return other
 	}
-	// It may have been made a moment ago, by a move that was broken off.
-	if err := b.Sync(); err != nil && !errors.Is(err, fs.ErrPermission) { // Windows syncs only what may be written
+	// An interrupted move may have written it a moment ago, so sync it.
+	if err := b.Sync(); err != nil && !errors.Is(err, fs.ErrPermission) { // Windows syncs only writable files
 		return err
 	}
 	return nil
@@ -229,8 +228,7 @@ func equalBytes(ctx context.Context, a, b Handle, size int64, done func(int64)) 
 	return true, nil
 }
 
-// copy makes a file with the same bytes, under another name until it is whole and
-// durable.
+// copy copies a file under a temporary name, and renames it once it is whole and durable.
 func (r *Relocated) copy(ctx context.Context, from FS, name string, seen fs.FileInfo, moved func(int64)) error {
 	mover, ok := r.to.(Mover)
 	if !ok {
@@ -242,7 +240,7 @@ func (r *Relocated) copy(ctx context.Context, from FS, name string, seen fs.File
 	}
 	defer in.Close()
 	tmp := temporary(name)
-	if _, err := r.to.Lstat(tmp); err == nil { // left by a stop
+	if _, err := r.to.Lstat(tmp); err == nil { // left by an interrupted run
 		if err := mover.Remove(tmp); err != nil {
 			return err
 		}
@@ -261,7 +259,7 @@ func (r *Relocated) copy(ctx context.Context, from FS, name string, seen fs.File
 	}
 	if err == nil {
 		if _, lerr := r.to.Lstat(name); lerr == nil {
-			err = fs.ErrExist // somebody was quicker
+			err = fs.ErrExist // somebody else created it first
 		} else {
 			err = mover.Rename(tmp, name)
 		}
@@ -274,7 +272,7 @@ func (r *Relocated) copy(ctx context.Context, from FS, name string, seen fs.File
 	return nil
 }
 
-// timeSetter is an FS that can change the time of the last change of a file.
+// timeSetter is an FS that can set a file's modification time.
 type timeSetter interface {
 	SetTime(name string, at time.Time) error
 }
@@ -302,7 +300,7 @@ func copyAll(ctx context.Context, out, in Handle, moved func(int64)) error {
 	}
 }
 
-// Undo takes away what was made.
+// Undo removes what Relocate created.
 func (r *Relocated) Undo() {
 	if mover, ok := r.to.(Mover); ok {
 		for _, name := range r.made {
@@ -319,10 +317,10 @@ func (r *Relocated) Undo() {
 	r.made = nil
 }
 
-// RemoveFiles removes a torrent's files from a folder, and the folders that are empty
-// then, durably: else they could be back after a loss of power, when nobody knows of them
-// any more. What is no plain file stays; of a symbolic link that is followed the link goes, and
-// what it leads to stays.
+// RemoveFiles removes a torrent's files from a folder, and the folders that become empty. It makes
+// that durable: after a loss of power the files could come back, when no torrent owns them any
+// more. What is not a plain file stays. Of a symbolic link that we follow, the link goes and its
+// target stays.
 func RemoveFiles(folder FS, entries []Entry) error {
 	mover, ok := folder.(Mover)
 	if !ok {
@@ -333,7 +331,7 @@ func RemoveFiles(folder FS, entries []Entry) error {
 		if entries[i].Pad {
 			continue
 		}
-		if l, ok := folder.(*Linked); ok { // the link goes, and what it leads to stays
+		if l, ok := folder.(*Linked); ok { // the link goes, and its target stays
 			if at, t := l.through(entries[i].Path); t != nil {
 				if _, err := l.leaveLink(entries[i].Path); err != nil {
 					return fail("remove", at, err)
@@ -367,7 +365,7 @@ func RemoveFiles(folder FS, entries []Entry) error {
 	return nil
 }
 
-// removeFolders removes the folders of these files that are empty, deepest first.
+// removeFolders removes the empty folders of these files, deepest first.
 func removeFolders(mover Mover, names []string) {
 	var dirs []string
 	for _, name := range names {
@@ -378,6 +376,6 @@ func removeFolders(mover Mover, names []string) {
 	slices.Sort(dirs)
 	slices.SortStableFunc(dirs, func(a, b string) int { return strings.Count(b, "/") - strings.Count(a, "/") })
 	for _, dir := range slices.Compact(dirs) {
-		_ = mover.Remove(dir) // not when there is something in it
+		_ = mover.Remove(dir) // fails when it is not empty
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// rename gives a file another name in one step, unless something has that. Neither name
-// is looked up by a path that could lead elsewhere.
+// rename renames a file in one step, unless the new name is taken. It opens the parent folders
+// first, so neither name can lead elsewhere.
 func rename(root *os.Root, from, to string) error {
 	a, err := root.Open(path.Dir(from))
 	if err != nil {
@@ -23,7 +23,7 @@ func rename(root *os.Root, from, to string) error {
 	defer b.Close()
 	err = unix.Renameat2(int(a.Fd()), path.Base(from), int(b.Fd()), path.Base(to), unix.RENAME_NOREPLACE)
 	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EEXIST) {
-		// The file system knows no such thing, or takes the two for one name.
+		// The file system has no such call, or treats the two as one name.
 		return renameUnlessTaken(root, from, to)
 	}
 	if err != nil {

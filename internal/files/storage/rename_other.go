@@ -4,5 +4,5 @@ package storage
 
 import "os"
 
-// rename gives a file another name, unless something has that.
+// rename renames a file, unless the new name is taken.
 func rename(root *os.Root, from, to string) error { return renameUnlessTaken(root, from, to) }

@@ -9,20 +9,20 @@ import (
 	"strings"
 )
 
-// maxHops bounds the links on the way to a file, as systems do.
+// maxHops bounds the links on the way to a file: 40, as in Linux.
 const maxHops = 40
 
-// The ways in which a link can lead to nothing that may be used.
+// Why a link leads to nothing usable.
 var (
 	errDangling = errors.New("is not there")
 	errCircle   = errors.New("leads back to it")
 	errOwner    = errors.New("belongs to another user")
 )
 
-// resolve follows a link that lies in the folder dir, a path without links, and says text.
-// It returns the path, without links, of what the link leads to. Each link on the way must
-// belong to somebody that trusted takes. Components are looked at one by one, so that a
-// link that a stranger owns is seen wherever it lies.
+// resolve follows a link that lies in the folder dir (a path without links) and has the target
+// text. It returns the path of the final target, without links. trusted must accept the owner of
+// each link on the way. resolve looks at one component at a time, so that it sees a stranger's link
+// wherever it lies.
 func resolve(dir, text string, trusted func(fs.FileInfo) bool) (real string, info fs.FileInfo, err error) {
 	at, rest := parts(dir, text)
 	for hops := 0; len(rest) > 0; {
@@ -66,7 +66,7 @@ func resolve(dir, text string, trusted func(fs.FileInfo) bool) (real string, inf
 	return at, info, nil
 }
 
-// parts returns where a link in the folder dir begins to lead from, and over which names.
+// parts returns the folder where a link in dir starts, and the components that follow.
 func parts(dir, text string) (at string, rest []string) {
 	if filepath.IsAbs(text) {
 		dir = filepath.VolumeName(text) + string(filepath.Separator)

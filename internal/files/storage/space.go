@@ -6,29 +6,29 @@ import (
 	"path"
 )
 
-// Space is what the file system says of the volume that a name lies on.
+// Space is what the file system reports about the volume that a name lies on.
 type Space struct {
-	Volume      uint64 // its number, as DeviceOf returns it; 0 where the system does not tell
-	Free, Total int64  // bytes; Free is what this user may write
-	// How many files and folders there may be, and how many more; 0 and 0 where the file
-	// system has no such bound.
+	Volume      uint64 // its number, as DeviceOf returns it; 0 where the system reports none
+	Free, Total int64  // in bytes; Free is what this user can write
+	// Files is how many files and folders the volume can have, FreeFiles how many more; both 0
+	// where the file system has no such bound.
 	Files, FreeFiles int64
 }
 
-// Known reports whether the file system said anything: some say 0 of 0 bytes.
+// Known reports whether the file system reported anything: some report 0 of 0 bytes.
 func (s Space) Known() bool { return s.Total > 0 && s.Free >= 0 && s.Free <= s.Total }
 
-// NoFilesLeft reports whether the volume takes no more files although it has room for bytes.
+// NoFilesLeft reports whether the volume can't hold more files although it has free bytes.
 func (s Space) NoFilesLeft() bool { return s.Files > 0 && s.FreeFiles == 0 && s.Free > 0 }
 
-// Spacer is an FS that knows how much room there is.
+// Spacer is an FS that can report its free space.
 type Spacer interface {
-	// Space looks at the volume that a name lies on, or would lie on.
+	// Space describes the volume that a name lies on, or would lie on.
 	Space(name string) (Space, error)
 }
 
-// SpaceAt returns how much room there is where a name lies, or would lie; false when the
-// system does not tell.
+// SpaceAt describes the volume that a name lies on, or would lie on; false when the system does not
+// report it.
 func SpaceAt(fsys FS, name string) (Space, bool) {
 	s, ok := fsys.(Spacer)
 	if !ok {
@@ -38,7 +38,7 @@ func SpaceAt(fsys FS, name string) (Space, bool) {
 	return space, err == nil && space.Known()
 }
 
-// Allocated returns how many bytes of the device a file takes: less than its length when it has
+// Allocated returns how many bytes of the device a file occupies: less than its length when it has
 // holes.
 func Allocated(info fs.FileInfo) int64 {
 	if n, ok := blocksOf(info); ok {
@@ -52,7 +52,7 @@ func (f folder) Space(name string) (Space, error) {
 	for at := path.Dir(name); ; at = path.Dir(at) {
 		dir, err := f.root.Open(at)
 		if errors.Is(err, fs.ErrNotExist) && at != "." {
-			continue // it is made, on the volume of the folder that it lies in
+			continue // it will be created on the volume of its parent
 		}
 		if err != nil {
 			return Space{}, refused(err)
@@ -62,10 +62,10 @@ func (f folder) Space(name string) (Space, error) {
 	}
 }
 
-// Space is that of the folder.
+// Space is that of the wrapped folder.
 func (f *sharedFolder) Space(name string) (Space, error) { return spaceIn(f.FS, name) }
 
-// Space is that of where a link leads that is followed.
+// Space describes the volume behind a link that we follow.
 func (l *Linked) Space(name string) (space Space, err error) {
 	err = l.call(name, func(fsys FS, at string) error {
 		space, err = spaceIn(fsys, at)
@@ -74,7 +74,7 @@ func (l *Linked) Space(name string) (space Space, err error) {
 	return space, err
 }
 
-// Space is that of the folder: both names of a file are on one volume.
+// Space is that of the wrapped folder: both names of a file are on one volume.
 func (u *Unfinished) Space(name string) (Space, error) { return spaceIn(u.FS, name) }
 
 func spaceIn(fsys FS, name string) (Space, error) {

@@ -6,13 +6,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// spaceOf asks the file system of an open folder.
+// spaceOf queries the file system of an open folder.
 func spaceOf(dir *os.File) (Space, error) {
 	var st unix.Statfs_t
 	if err := unix.Fstatfs(int(dir.Fd()), &st); err != nil {
 		return Space{}, err
 	}
-	unit := int64(st.Frsize) // the unit of counts, where it is not the block of the device
+	unit := int64(st.Frsize) // unit of the counts, where it differs from the device's block
 	if unit == 0 {
 		unit = int64(st.Bsize)
 	}

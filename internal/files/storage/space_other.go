@@ -7,5 +7,6 @@ import (
 	"os"
 )
 
-// spaceOf is for systems where we do not ask: a volume that is too small says so when it is full.
+// spaceOf is for systems where we can't query: a volume that is too small fails only when it is
+// full.
 func spaceOf(*os.File) (Space, error) { return Space{}, errors.ErrUnsupported }

@@ -8,7 +8,7 @@ import (
 	"os"
 )
 
-// times multiplies, up to what an int64 holds: some network file systems claim 2^64 blocks.
+// times multiplies and saturates at MaxInt64: some network file systems claim 2^64 blocks.
 func times(n uint64, unit int64) int64 {
 	high, low := bits.Mul64(n, uint64(max(unit, 0)))
 	if high > 0 || low > math.MaxInt64 {

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// spaceOf asks the system about the volume of an open folder. Files have no bound of their own.
+// spaceOf queries the volume of an open folder. Windows has no separate bound on files.
 func spaceOf(dir *os.File) (Space, error) {
 	name, err := windows.UTF16PtrFromString(dir.Name())
 	if err != nil {

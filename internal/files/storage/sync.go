@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Sync implements Storage. One runs at a time; each covers the writes that
-// returned before it began.
+// Sync implements Storage. One Sync runs at a time; each covers the writes that returned before it
+// began.
 func (f *Files) Sync(ctx context.Context) error {
 	f.pool.mu.Lock()
 	if f.syncing == nil {
@@ -32,7 +32,7 @@ func (f *Files) Sync(ctx context.Context) error {
 	return f.syncNames(ctx, folders)
 }
 
-// syncFiles syncs all of the files, as far as it can, and gives the first error.
+// syncFiles syncs all of the files, as far as it can, and returns the first error.
 func (f *Files) syncFiles(ctx context.Context, files []int) (first error) {
 	for _, i := range files {
 		if err := ctx.Err(); err != nil {
@@ -50,8 +50,8 @@ func (f *Files) syncFiles(ctx context.Context, files []int) (first error) {
 	return first
 }
 
-// syncFile makes the writes to a file durable, unless they are. A failure stays
-// with the file: the system may forget the data, and report success next time.
+// syncFile makes the writes to a file durable, unless they are. A failure stays with the file: the
+// system may forget the data, and report success next time.
 func (f *Files) syncFile(o *openFile) error {
 	s := o.slot
 	f.pool.mu.Lock()
@@ -72,7 +72,7 @@ func (f *Files) syncFile(o *openFile) error {
 	return nil
 }
 
-// settle forgets the files that have become clean.
+// settle drops the files that have become clean from the list.
 func (f *Files) settle() {
 	f.pool.mu.Lock()
 	defer f.pool.mu.Unlock()
@@ -89,7 +89,7 @@ func (f *Files) syncNames(ctx context.Context, folders []string) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		// Off the list first: a name that comes now is synced, or listed again.
+		// Remove it from the list first: a name that appears now is synced below, or listed again.
 		f.pool.mu.Lock()
 		f.names = slices.DeleteFunc(f.names, func(d string) bool { return d == dir })
 		f.pool.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 	"shoal/metainfo"
 )
 
-// Entries lays out the files of a torrent, as its info dictionary names them.
+// Entries lays out the files of a torrent in the order of its info dictionary.
 func Entries(info *metainfo.Info) []Entry {
 	entries := make([]Entry, len(info.Files))
 	for i, f := range info.Files {
@@ -20,15 +20,14 @@ func Entries(info *metainfo.Info) []Entry {
 	return entries
 }
 
-// PartName is the name of a torrent's part file: beside its folder, of a form that no file
-// of a torrent has, since those do not begin with a dot and end in this way by chance.
+// PartName is the name of a torrent's part file, which lies beside the torrent's folder. No file of
+// a torrent has such a name: those do not begin with a dot and end with this suffix.
 func PartName(info *metainfo.Info) string {
 	return "." + hex.EncodeToString(info.Hash[:]) + ".shoal-part"
 }
 
-// OpenTorrent gives the storage of a torrent in the folder dir, which must
-// exist: a folder that is not there may be a volume that is not mounted. All
-// torrents of a pool in the same folder share one handle on it.
+// OpenTorrent opens the storage of a torrent in the folder dir. The folder must exist: a missing
+// one may be an unmounted volume. All torrents of a pool in the same folder share one handle on it.
 func OpenTorrent(dir string, info *metainfo.Info, pool *Pool) (*Files, error) {
 	folder, err := pool.Folder(dir)
 	if err != nil {
@@ -37,8 +36,8 @@ func OpenTorrent(dir string, info *metainfo.Info, pool *Pool) (*Files, error) {
 	return OpenIn(folder, Entries(info), info, pool)
 }
 
-// OpenIn is OpenTorrent in a folder that is open already, with entries whose paths may
-// differ from the torrent's. The folder is closed with the storage, and when that fails.
+// OpenIn is OpenTorrent for a folder that is open already, with entries whose paths can differ from
+// the torrent's. The folder is closed with the storage, and when OpenIn fails.
 func OpenIn(folder FS, entries []Entry, info *metainfo.Info, pool *Pool) (*Files, error) {
 	f, err := New(entries, Config{FS: folder, Pool: pool})
 	if err != nil {
@@ -50,7 +49,7 @@ func OpenIn(folder FS, entries []Entry, info *metainfo.Info, pool *Pool) (*Files
 	return f, nil
 }
 
-// sharedFolder is an FS that several storages use. Each Close gives up one use.
+// sharedFolder is an FS that several storages use. Each Close ends one use.
 type sharedFolder struct {
 	FS
 	pool *Pool
@@ -60,13 +59,13 @@ type sharedFolder struct {
 	behindLink bool // counted in Pool.behindLinks; guarded by Pool.mu
 }
 
-// Folder opens the folder at dir, or shares it with those who have it open.
+// Folder opens the folder at dir, or shares it with the storages that have it open.
 func (p *Pool) Folder(dir string) (FS, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	old := p.folders[dir]
 	if old != nil {
-		old.uses++ // it stays open while it is looked at
+		old.uses++ // keep it open during the look
 		var same bool
 		p.unlocked(func() { same = old.stillThere() })
 		if same {
@@ -80,7 +79,7 @@ func (p *Pool) Folder(dir string) (FS, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f := p.folders[dir]; f != nil && f != old { // somebody was quicker
+	if f := p.folders[dir]; f != nil && f != old { // somebody else opened it first
 		p.unlocked(func() { fsys.Close() })
 		f.uses++
 		return f, nil
@@ -101,8 +100,8 @@ func (p *Pool) openAt(dir string) (FS, error) {
 	return OpenFolder(dir)
 }
 
-// stillThere reports whether the folder's path still leads to it: a volume may have
-// gone, or another one have come in its place.
+// stillThere reports whether the folder's path still leads to it: somebody may have unmounted the
+// volume, or mounted another one there.
 func (f *sharedFolder) stillThere() bool {
 	if f.pool.openFolder != nil {
 		_, err := f.FS.Lstat(".")
@@ -116,7 +115,7 @@ func (f *sharedFolder) stillThere() bool {
 	return err == nil && os.SameFile(now, open)
 }
 
-// Replaced gives those folders in use whose paths do not lead to them any more.
+// Replaced returns the paths of the folders in use that no longer lead to them.
 func (p *Pool) Replaced() []string {
 	p.mu.Lock()
 	var all []*sharedFolder
@@ -135,7 +134,7 @@ func (p *Pool) Replaced() []string {
 	return gone
 }
 
-// MakeExecutable is that of the folder.
+// MakeExecutable is that of the wrapped folder.
 func (f *sharedFolder) MakeExecutable(name string) error {
 	if c, ok := f.FS.(interface{ MakeExecutable(name string) error }); ok {
 		return c.MakeExecutable(name)
@@ -154,7 +153,7 @@ func (f *sharedFolder) Link(from FS, name string) error {
 	return errors.ErrUnsupported
 }
 
-// SetTime is that of the folder.
+// SetTime is that of the wrapped folder.
 func (f *sharedFolder) SetTime(name string, at time.Time) error {
 	if c, ok := f.FS.(interface {
 		SetTime(name string, at time.Time) error
@@ -164,7 +163,7 @@ func (f *sharedFolder) SetTime(name string, at time.Time) error {
 	return nil
 }
 
-// SetMode is that of the folder.
+// SetMode is that of the wrapped folder.
 func (f *sharedFolder) SetMode(name string, mode fs.FileMode) error {
 	if c, ok := f.FS.(interface {
 		SetMode(name string, mode fs.FileMode) error
@@ -174,7 +173,7 @@ func (f *sharedFolder) SetMode(name string, mode fs.FileMode) error {
 	return errors.ErrUnsupported
 }
 
-// Replace is that of the folder.
+// Replace is that of the wrapped folder.
 func (f *sharedFolder) Replace(from, to string) error {
 	if r, ok := f.FS.(Replacer); ok {
 		return r.Replace(from, to)

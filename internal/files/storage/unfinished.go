@@ -11,11 +11,10 @@ import (
 	"shoal/metainfo"
 )
 
-// Unfinished is a folder in which files of a torrent have a suffix behind their names
-// until they are complete. Whoever uses it calls them by the names that they will have,
-// and need not know: which of the two a file has is found out when it is first asked for,
-// and where there is none, one that comes to be gets the suffix. So a stop at any moment
-// leaves nothing that would have to be put right (decision 0050).
+// Unfinished is a folder in which files of a torrent have a suffix until they are complete. Callers
+// use the final names and need not know about the suffix. Unfinished finds out which of the two
+// names a file has when it is first used, and a file that it creates gets the suffix. So a stop at
+// any moment leaves nothing to repair (decision 0050).
 type Unfinished struct {
 	FS
 	c UnfinishedConfig
@@ -24,21 +23,21 @@ type Unfinished struct {
 	names map[string]form
 }
 
-// UnfinishedConfig is what an Unfinished is made with.
+// UnfinishedConfig configures an Unfinished.
 type UnfinishedConfig struct {
 	Suffix string
-	// Hide says that files which come to be get the suffix. Without it they are only
-	// found by it.
+	// Hide makes new files get the suffix. Without it, Unfinished only finds files that have it.
 	Hide bool
-	// Which is asked when both names are there: whether the file with the suffix is the
-	// one that is meant. Nil: it is not.
+	// Which decides when both names exist: it reports whether the file with the suffix is the right
+	// one. nil means that it is not.
 	Which func(name string, plain, hidden fs.FileInfo) bool
-	// Partial is asked about files without the suffix, when new ones would get it:
-	// whether one is known not to be complete, so that it gets the suffix now. Nil: it is not.
+	// Partial reports whether a file without the suffix is known to be incomplete, so that it gets
+	// the suffix now. It is called only when new files would get the suffix. nil means that none
+	// is.
 	Partial func(name string, plain fs.FileInfo) bool
 }
 
-// form is which of its two names a file has.
+// form says which of its two names a file has.
 type form uint8
 
 const (
@@ -47,9 +46,9 @@ const (
 	hidden
 )
 
-// NewUnfinished makes an Unfinished of a folder, for the files of a torrent as they lie in
-// it. Files of no bytes have their names at once; so have those whose name with the suffix
-// would be too long, or that of another file.
+// NewUnfinished wraps a folder for the files of a torrent. Empty files have their final names at
+// once. So have files whose name with the suffix would be too long, or would be that of another
+// file.
 func NewUnfinished(folder FS, entries []Entry, c UnfinishedConfig) *Unfinished {
 	u := &Unfinished{FS: folder, c: c, names: make(map[string]form, len(entries))}
 	taken := make(map[string]bool, len(entries))
@@ -72,15 +71,15 @@ func NewUnfinished(folder FS, entries []Entry, c UnfinishedConfig) *Unfinished {
 	return u
 }
 
-// CheckSuffix tells whether a suffix is one that files can have on every file system.
+// CheckSuffix reports whether every file system accepts files with the suffix.
 func CheckSuffix(suffix string) error {
 	if with := "x" + suffix; len(suffix) < 2 || len(suffix) > 32 || suffix[0] != '.' || metainfo.SafeName(with) != with {
-		return fmt.Errorf("suffix %q: it begins with a dot, such as .part, and has only what every file system takes", suffix)
+		return fmt.Errorf("suffix %q: use a dot and up to 31 characters that every file system accepts, such as .part", suffix)
 	}
 	return nil
 }
 
-// known gives the name on disk of what is called name, if it is known without a look.
+// known returns the name on disk of the file called name, if known without a look.
 func (u *Unfinished) known(name string) (string, bool) {
 	f, ours := u.names[name]
 	switch {
@@ -92,8 +91,8 @@ func (u *Unfinished) known(name string) (string, bool) {
 	return name, false
 }
 
-// find gives the name on disk of what is called name; where there is nothing, the name that
-// it would get. u.mu is held for writing.
+// find returns the name on disk of the file called name; where neither exists, the name that a new
+// file would get. The caller holds u.mu for writing.
 func (u *Unfinished) find(name string) (string, error) {
 	if at, ok := u.known(name); ok {
 		return at, nil
@@ -126,7 +125,7 @@ func (u *Unfinished) find(name string) (string, error) {
 	return at, nil
 }
 
-// call does something with what is called name, by the name that it has on disk.
+// call calls do with the name on disk of the file called name.
 func (u *Unfinished) call(name string, do func(at string) error) error {
 	u.mu.RLock()
 	if at, ok := u.known(name); ok {
@@ -148,7 +147,7 @@ func (u *Unfinished) Open(name string, mode Mode) (h Handle, err error) {
 	err = u.call(name, func(at string) error {
 		h, err = u.FS.Open(at, mode)
 		if f := u.names[name]; err == nil && f == unknown && mode == Create {
-			if _, ours := u.names[name]; ours { // then u.mu is held for writing
+			if _, ours := u.names[name]; ours { // then this call holds u.mu for writing
 				u.names[name] = plain
 				if at != name {
 					u.names[name] = hidden
@@ -178,7 +177,7 @@ func (u *Unfinished) Remove(name string) error {
 	return u.call(name, m.Remove)
 }
 
-// MakeExecutable is that of the folder.
+// MakeExecutable is that of the wrapped folder.
 func (u *Unfinished) MakeExecutable(name string) error {
 	c, ok := u.FS.(interface{ MakeExecutable(name string) error })
 	if !ok {
@@ -187,8 +186,8 @@ func (u *Unfinished) MakeExecutable(name string) error {
 	return u.call(name, c.MakeExecutable)
 }
 
-// Rename implements Mover. A file that has the suffix keeps it, and one that has it not
-// does not get it; what comes to be by this name gets it if others would.
+// Rename implements Mover. A file keeps the suffix that it has, and one without it does not get it.
+// A file created later under the new name gets the suffix if others would.
 func (u *Unfinished) Rename(from, to string) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -202,7 +201,7 @@ func (u *Unfinished) Rename(from, to string) error {
 	if is && (u.names[from] == hidden || !was && u.c.Hide) {
 		f, target = hidden, to+u.c.Suffix
 	}
-	if is && target != to { // neither of the two may be taken
+	if is && target != to { // both names must be free
 		if err := u.free(at, to); err != nil {
 			return err
 		}
@@ -219,7 +218,7 @@ func (u *Unfinished) Rename(from, to string) error {
 	return nil
 }
 
-// rename has a file get another name on disk, unless that is taken. u.mu is held.
+// rename renames a file on disk, unless the name is taken. The caller holds u.mu.
 func (u *Unfinished) rename(at, to string) error {
 	m, ok := u.FS.(Mover)
 	if !ok {
@@ -231,8 +230,8 @@ func (u *Unfinished) rename(at, to string) error {
 	return m.Rename(at, to)
 }
 
-// free reports, by an error, that a name is taken, but for what the system takes for the
-// name that the file has.
+// free returns an error when a name is taken, unless the system treats it as the name that the file
+// already has.
 func (u *Unfinished) free(at, to string) error {
 	there, err := u.FS.Lstat(to)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -251,7 +250,7 @@ func (u *Unfinished) free(at, to string) error {
 	return &fs.PathError{Op: "rename", Path: to, Err: fs.ErrExist}
 }
 
-// Hidden gives the files that have the suffix, as far as that was found out.
+// Hidden returns the files known to have the suffix.
 func (u *Unfinished) Hidden() (names []string) {
 	u.mu.RLock()
 	defer u.mu.RUnlock()
@@ -264,8 +263,9 @@ func (u *Unfinished) Hidden() (names []string) {
 	return names
 }
 
-// Reveal takes the suffix off a file that is complete. SyncDir makes it durable. What has
-// the name already stays, and the file keeps the suffix: fs.ErrExist.
+// Reveal removes the suffix from a complete file. SyncDir makes that durable. If another file has
+// the final name already, that one stays, this one keeps the suffix, and Reveal returns
+// fs.ErrExist.
 func (u *Unfinished) Reveal(name string) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -287,7 +287,7 @@ func (u *Unfinished) Reveal(name string) error {
 	return nil
 }
 
-// OnDisk gives the name on disk of what is called name, as far as that was found out.
+// OnDisk returns the name on disk of the file called name, as far as it is known.
 func (u *Unfinished) OnDisk(name string) string {
 	u.mu.RLock()
 	defer u.mu.RUnlock()

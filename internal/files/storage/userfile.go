@@ -14,16 +14,16 @@ import (
 	"shoal/metainfo"
 )
 
-// Files that lay there before a torrent and are not the torrent's: they are the user's, and
-// no byte of them is written over. See decision 0132.
+// Files that existed before a torrent and are not the torrent's belong to the user: we never
+// overwrite a byte of them. See decision 0132.
 
-// asideSuffix is behind the name of a file of the user that had the name of one of a torrent.
+// asideSuffix follows the name of a user's file that had the name of a torrent's file.
 const asideSuffix = ".before-shoal"
 
-// SetAside gives a file another name beside it, since a torrent needs the one that it has, and
-// makes that durable. taken reports names that the torrent needs as well. Of a symbolic link
-// that is followed it is the link that gets the name. It is one step: a stop at any moment
-// leaves the file whole, under the one name or the other.
+// SetAside renames a file within its folder, because a torrent needs its name, and makes that
+// durable. taken reports names that the torrent needs as well. Of a symbolic link that we follow,
+// SetAside renames the link. It is one step: a stop at any moment leaves the file whole, under the
+// one name or the other.
 func SetAside(fsys FS, name string, taken func(string) bool) (as string, err error) {
 	m, ok := fsys.(Mover)
 	if !ok {
@@ -35,11 +35,11 @@ func SetAside(fsys FS, name string, taken func(string) bool) (as string, err err
 			continue
 		}
 		if _, err := fsys.Lstat(as); !errors.Is(err, fs.ErrNotExist) {
-			continue // also what can't be looked up is something
+			continue // a name that we can't look up counts as taken
 		}
 		switch err := m.Rename(name, as); {
 		case errors.Is(err, fs.ErrExist):
-			continue // somebody was quicker
+			continue // somebody else took the name first
 		case err != nil:
 			return "", fail("rename", name, err)
 		}
@@ -48,7 +48,8 @@ func SetAside(fsys FS, name string, taken func(string) bool) (as string, err err
 	return "", fail("rename", name, fmt.Errorf("every name like %s is taken: move some of these files elsewhere", path.Base(asideName(name, 1))))
 }
 
-// asideName returns the n-th name for a file that is set aside, no longer than systems take.
+// asideName returns the n-th name to try for a file that is set aside, within the length that
+// systems accept.
 func asideName(name string, n int) string {
 	dir, base := path.Split(name)
 	end := asideSuffix
@@ -65,7 +66,7 @@ func asideName(name string, n int) string {
 	return dir + base + end
 }
 
-// LinksOf returns how many names a file has (hard links); 1 where the system does not tell.
+// LinksOf returns how many names a file has (hard links); 1 where the system does not report it.
 func LinksOf(info fs.FileInfo) uint64 {
 	if own, ok := info.(interface{ Links() uint64 }); ok { // a twin of the system
 		return own.Links()
@@ -76,9 +77,8 @@ func LinksOf(info fs.FileInfo) uint64 {
 	return 1
 }
 
-// Unshare puts a copy in the place of a file that has several names (hard links), so that what
-// is written to it from then on does not show under the others. The copy is whole and durable
-// before it takes the place.
+// Unshare replaces a file that has several names (hard links) with a copy, so that later writes to
+// it do not show under the other names. The copy is whole and durable before it replaces the file.
 func Unshare(ctx context.Context, fsys FS, name string) error {
 	switch f := fsys.(type) {
 	case *Unfinished:
@@ -105,7 +105,7 @@ func unshare(ctx context.Context, fsys FS, name string) error {
 	}
 	defer in.Close()
 	tmp := temporary(name)
-	if _, err := fsys.Lstat(tmp); err == nil { // left by a stop
+	if _, err := fsys.Lstat(tmp); err == nil { // left by an interrupted run
 		if err := m.Remove(tmp); err != nil {
 			return err
 		}
@@ -132,8 +132,8 @@ func unshare(ctx context.Context, fsys FS, name string) error {
 	return fsys.SyncDir(path.Dir(name))
 }
 
-// likeness gives a copy the mode and the time of the file that it was made of, and the right
-// for us to write to it.
+// likeness copies the mode and the modification time of the original to its copy, and lets us write
+// to it.
 func likeness(fsys FS, tmp string, info fs.FileInfo) error {
 	if c, ok := fsys.(interface {
 		SetMode(name string, mode fs.FileMode) error
@@ -148,15 +148,15 @@ func likeness(fsys FS, tmp string, info fs.FileInfo) error {
 	return nil
 }
 
-// dataFinder is a Handle that knows where its holes are.
+// dataFinder is a Handle that can find its holes.
 type dataFinder interface {
-	// NextData returns where the next data begins at or behind off; the end of the file when
-	// there is only a hole. False where the system does not tell.
+	// NextData returns where the next data begins at or after off, or the end of the file when only
+	// a hole is left. It returns false where the system does not report holes.
 	NextData(off, size int64) (int64, bool)
 }
 
-// OnlyZeros reports whether a file holds nothing but zeros, as those do that other clients
-// reserve room with: nothing is lost when it is written over.
+// OnlyZeros reports whether a file contains only zeros, as files do that other clients
+// preallocated: overwriting it loses nothing.
 func OnlyZeros(ctx context.Context, fsys FS, name string) (bool, error) {
 	h, err := fsys.Open(name, Read)
 	if err != nil {
@@ -195,7 +195,7 @@ func OnlyZeros(ctx context.Context, fsys FS, name string) (bool, error) {
 	return true, nil
 }
 
-// SameBytes reports whether two files hold the same.
+// SameBytes reports whether two files have the same content.
 func SameBytes(ctx context.Context, fsys FS, one, other string) (bool, error) {
 	a, err := fsys.Open(one, Read)
 	if err != nil {

@@ -15,17 +15,17 @@ type Call struct {
 	Name string
 }
 
-// Faulty is an FS whose calls fail when Fail says so. A write that fails has
-// written the first half of its bytes.
+// Faulty is an FS whose calls fail when Fail returns an error. A write that fails has written the
+// first half of its bytes.
 type Faulty struct {
 	storage.FS
-	Fail func(Call) error // nil for success; one call at a time
+	Fail func(Call) error // nil means success; called for one call at a time
 
 	mu sync.Mutex
 	n  int
 }
 
-// Calls gives the number of calls made.
+// Calls returns the number of calls made.
 func (f *Faulty) Calls() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -128,8 +128,8 @@ func (h *faultyHandle) Sync() error {
 	return h.Handle.Sync()
 }
 
-// Hooked is a Storage that asks before it does: a hook may fail the call, or
-// hold it up as a slow disk would. Nil hooks ask nothing.
+// Hooked is a Storage that calls a hook before each operation: the hook can fail the call, or delay
+// it as a slow disk would. A nil hook does nothing.
 type Hooked struct {
 	storage.Storage
 	BeforeRead  func(off, n int64) error

@@ -1,5 +1,5 @@
-// Package storagetest holds the conformance suite that every storage.Storage
-// passes, and the faulty twins that tests of the layers above use.
+// Package storagetest contains the conformance suite that every storage.Storage passes, and the
+// faulty twins for tests of the layers above.
 package storagetest
 
 import (
@@ -14,8 +14,8 @@ import (
 	"shoal/internal/files/storage"
 )
 
-// Layout is the torrent that the suite uses: files of odd sizes, two that are
-// empty, folders, pads, and one name that differs from another in its folder only.
+// Layout is the torrent that the suite uses: files of odd sizes, two empty files, folders, pads,
+// and one name that differs from another in its folder only.
 func Layout() []storage.Entry {
 	return Lay(
 		storage.Entry{Path: "t/a", Length: 10},
@@ -39,7 +39,7 @@ func Lay(entries ...storage.Entry) []storage.Entry {
 	return entries
 }
 
-// Factory makes an empty storage. What it holds open is closed with t.
+// Factory returns an empty storage. A cleanup of t closes what it holds open.
 type Factory func(t *testing.T, entries []storage.Entry) storage.Storage
 
 // Run checks the contract written on storage.Storage.
@@ -55,8 +55,8 @@ func Run(t *testing.T, make Factory) {
 	t.Run("no bytes at all", func(t *testing.T) { nothing(t, make) })
 }
 
-// Expect is what a torrent laid out so must read as after data was written to
-// its whole span: the data, with zeros in the pads.
+// Expect returns what a torrent with this layout must read after data was written to its whole
+// span: the data, with zeros in the pads.
 func Expect(entries []storage.Entry, data []byte) []byte {
 	want := bytes.Clone(data)
 	for _, e := range entries {
@@ -67,7 +67,7 @@ func Expect(entries []storage.Entry, data []byte) []byte {
 	return want
 }
 
-// Random gives n bytes that are the same for the same seed.
+// Random returns n bytes that depend on the seed alone.
 func Random(seed uint64, n int64) []byte {
 	b := make([]byte, n)
 	var key [32]byte
@@ -187,7 +187,7 @@ func state(t *testing.T, make Factory) {
 	entries := Layout()
 	st := make(t, entries)
 	b := entries[2]
-	must(t, st.WriteV([][]byte{[]byte("hello")}, b.Offset+100)) // leaves a hole before it
+	must(t, st.WriteV([][]byte{[]byte("hello")}, b.Offset+100)) // leaves a hole before offset 100
 	states, err := st.State()
 	must(t, err)
 	for i, s := range states {
@@ -195,15 +195,15 @@ func state(t *testing.T, make Factory) {
 		case s.Entry != entries[i]:
 			t.Errorf("entry %d is %+v, want %+v", i, s.Entry, entries[i])
 		case i == 2 && (!s.Exists || s.Size != 105 || s.Readable()):
-			t.Errorf("a file written up to byte 105 is %+v", s)
+			t.Errorf("a file of 105 written bytes has state %+v", s)
 		case i != 2 && s.Exists:
-			t.Errorf("%s exists, and was not written", s.Path)
+			t.Errorf("%s exists although nothing was written to it", s.Path)
 		}
 	}
 	got := [200]byte{}
 	n, err := st.ReadAt(got[:], b.Offset)
 	if n != 105 || storage.KindOf(err) != storage.Missing || !errors.Is(err, io.ErrUnexpectedEOF) {
-		t.Errorf("read over the end: %d bytes, %v; want 105 and unexpected EOF", n, err)
+		t.Errorf("read past the end: %d bytes, %v; want 105 and unexpected EOF", n, err)
 	}
 	if string(got[100:105]) != "hello" || got[99] != 0 {
 		t.Errorf("read %q", got[:n])
@@ -271,7 +271,7 @@ func concurrent(t *testing.T, make Factory) {
 	got := bytes.Clone(data)
 	must(t, st.ReadV([][]byte{got}, 0))
 	if !bytes.Equal(got, want) {
-		t.Error("the whole differs")
+		t.Error("the content differs from what was written")
 	}
 }
 
