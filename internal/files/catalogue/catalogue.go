@@ -13,56 +13,56 @@ import (
 	"shoal/metainfo"
 )
 
-// Errors that callers choose by.
+// Errors that callers distinguish.
 var (
-	// ErrUnknown: there is no such torrent.
+	// ErrUnknown is returned when the catalogue does not have the torrent.
 	ErrUnknown = errors.New("no such torrent in the catalogue")
-	// ErrClosed: the catalogue was closed.
+	// ErrClosed is returned after Close.
 	ErrClosed = errors.New("the catalogue is closed")
-	// ErrMetainfo: the metainfo is not that of the info-hash.
+	// ErrMetainfo is returned for metainfo that does not have the info-hash.
 	ErrMetainfo = errors.New("not the metainfo of this torrent")
 )
 
 // Catalogue is an open folder of torrents.
 type Catalogue struct {
-	fs      resume.FS // nil: nothing is kept
-	looksOn bool      // another one has it: nothing is written
+	fs      resume.FS // nil: keep nothing
+	looksOn bool      // another process has the folder open: write nothing
 	unlock  func()
 
 	mu     sync.Mutex
 	closed bool
 
-	// What is known, and goes into the list.
+	// What goes into the list.
 	rows      map[infohash.Hash]*row
-	last      int64  // the highest place
-	rev       uint64 // of what was written last; goes up with every entry and every list
+	last      int64  // highest place in the order
+	rev       uint64 // revision of the last write; grows with every entry and every list
 	settings  Settings
 	unknown   []metainfo.Entry
 	listDirty bool
 
 	// What is to be written.
-	pending      map[infohash.Hash][]byte // entries as they will be
+	pending      map[infohash.Hash][]byte // entries in the form to write
 	pendingBytes int
 	removed      map[infohash.Hash]bool
-	renamed      bool // names have changed that are not durable yet
+	renamed      bool // some new names are not durable yet
 
-	// Files that are there, and were not read or not set aside. That is done before
-	// another takes their name.
+	// Existing files that were not read or set aside. We set them aside before another file takes
+	// their name.
 	inTheWay map[string]bool
 
-	writers    int // files written at once
-	maxPending int // bytes of pending that Put does not wait for
+	writers    int // number of files written at once
+	maxPending int // bytes of pending from which Put writes first
 }
 
 const (
-	// defaultWriters is how many files are written and synced at once. File systems
-	// make what several sync at the same time durable together.
+	// defaultWriters is how many files are written and synced at once: file systems make what
+	// several sync at the same time durable together.
 	defaultWriters = 32
-	// defaultPending bounds the memory of what is put and not written yet.
+	// defaultPending bounds the memory of entries that are not written yet, in bytes.
 	defaultPending = 8 << 20
 )
 
-// Len gives the number of torrents.
+// Len returns the number of torrents.
 func (c *Catalogue) Len() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -75,10 +75,9 @@ func (c *Catalogue) Len() int {
 	return n
 }
 
-// Put adds a torrent at the end of the list, or gives one that is there new metainfo,
-// choices and state; its place it keeps. It refers to nothing of e afterwards. After an
-// error nothing has changed. The error is ErrMetainfo, ErrClosed, or what the system
-// says when there is much to be written.
+// Put adds a torrent at the end of the list, or replaces the metainfo, choices and state of an
+// existing one, which keeps its place. It keeps no reference to e. After an error nothing has
+// changed. The error is ErrMetainfo, ErrClosed, or that of a write, when much is pending.
 func (c *Catalogue) Put(e Entry) error {
 	if e.Torrent == nil || e.Torrent.InfoHash != e.InfoHash {
 		t, err := metainfo.Parse(e.Metainfo)
@@ -86,7 +85,7 @@ func (c *Catalogue) Put(e Entry) error {
 			return fmt.Errorf("%w: %w", ErrMetainfo, err)
 		}
 		if t.InfoHash != e.InfoHash {
-			return fmt.Errorf("%w: it is that of %v", ErrMetainfo, t.InfoHash)
+			return fmt.Errorf("%w: it belongs to %v", ErrMetainfo, t.InfoHash)
 		}
 	}
 	c.mu.Lock()
@@ -97,7 +96,7 @@ func (c *Catalogue) Put(e Entry) error {
 	return c.put(&e)
 }
 
-// put is Put of an entry that is known to be one. c.mu is held.
+// put is Put for an entry known to be valid. The caller holds c.mu.
 func (c *Catalogue) put(e *Entry) error {
 	if c.pendingBytes > c.maxPending {
 		if err := c.writePending(context.Background()); err != nil {
@@ -108,7 +107,7 @@ func (c *Catalogue) put(e *Entry) error {
 	r := c.rows[e.InfoHash]
 	switch {
 	case r == nil || r.gone:
-		c.listDirty = c.listDirty || r != nil // which has another place for it
+		c.listDirty = c.listDirty || r != nil // the list has another place for it
 		c.last++
 		c.rows[e.InfoHash] = &row{State: e.State, place: c.last, unlisted: true, fresh: r == nil}
 	case r.State != e.State, r.unlisted:
@@ -126,7 +125,7 @@ func (c *Catalogue) put(e *Entry) error {
 	return nil
 }
 
-// encode gives a torrent's file as of now.
+// encode returns a torrent's file as of now.
 func (c *Catalogue) encode(e *Entry) []byte {
 	b := make([]byte, 0, frameSize+len(e.Metainfo)+512+len(e.Priorities))
 	return seal(b, kindEntry, func(b []byte) []byte { return e.appendFields(b, c.rev) }, e.Metainfo)
@@ -138,9 +137,8 @@ func (s State) bounded() State {
 	return s
 }
 
-// Update lets change change what is kept of a torrent, but for its info-hash and
-// metainfo. For the state alone, SetState costs less. The error is ErrUnknown, or one of
-// Put, or what the system says when it can't read the entry.
+// Update calls change to change a torrent's choices and state. To change only the state, SetState
+// costs less. The error is ErrUnknown, one of Put, or that of reading the entry.
 func (c *Catalogue) Update(h infohash.Hash, change func(*Choices, *State)) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -159,7 +157,7 @@ func (c *Catalogue) Update(h infohash.Hash, change func(*Choices, *State)) error
 	return c.put(&e)
 }
 
-// entry reads what is kept of a torrent in a file of its own. c.mu is held.
+// entry reads a torrent's entry from its file. The caller holds c.mu.
 func (c *Catalogue) entry(h infohash.Hash) (e Entry, err error) {
 	b := c.pending[h]
 	if b == nil {
@@ -173,15 +171,15 @@ func (c *Catalogue) entry(h infohash.Hash) (e Entry, err error) {
 	}
 	e.InfoHash = h
 	if _, err := e.parseFields(f.fields); err != nil {
-		e.Choices = Choices{} // as Open said
+		e.Choices = Choices{} // as Open reported
 	}
 	e.Metainfo = f.body
 	return e, nil
 }
 
-// Get gives all that is kept of a torrent, its metainfo read from its file. The error
-// is ErrUnknown, ErrClosed, or what the system says when it can't read the entry; with
-// no folder there is nothing to give but what State does.
+// Get returns everything about a torrent, with the metainfo read from its file. The error is
+// ErrUnknown, ErrClosed, or that of reading the entry. Without a folder it returns only what State
+// does.
 func (c *Catalogue) Get(h infohash.Hash) (Entry, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -203,15 +201,15 @@ func (c *Catalogue) Get(h infohash.Hash) (Entry, error) {
 	return e, nil
 }
 
-// Order gives the torrents in the order of the list.
+// Order returns the torrents in the order of the list.
 func (c *Catalogue) Order() []infohash.Hash {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.DeleteFunc(c.order(), func(h infohash.Hash) bool { return c.rows[h].gone })
 }
 
-// SetState notes the state of a torrent; the next Flush writes those of all. The error
-// is ErrUnknown or ErrClosed.
+// SetState sets the state of a torrent; the next Flush writes all states. The error is ErrUnknown
+// or ErrClosed.
 func (c *Catalogue) SetState(h infohash.Hash, s State) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -226,7 +224,7 @@ func (c *Catalogue) SetState(h infohash.Hash, s State) error {
 	return nil
 }
 
-// State gives the state of a torrent, as it was set last.
+// State returns the state of a torrent, as it was set last.
 func (c *Catalogue) State(h infohash.Hash) (State, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -237,8 +235,8 @@ func (c *Catalogue) State(h infohash.Hash) (State, bool) {
 	return r.State, true
 }
 
-// Move puts a torrent at place to of the list, from 0; those behind it move on. The
-// error is ErrUnknown or ErrClosed.
+// Move moves a torrent to place to of the list, counted from 0; those after it move down. The error
+// is ErrUnknown or ErrClosed.
 func (c *Catalogue) Move(h infohash.Hash, to int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -246,7 +244,7 @@ func (c *Catalogue) Move(h infohash.Hash, to int) error {
 	if err != nil {
 		return err
 	}
-	// Those that are not loaded have a place in the list, and none that is seen.
+	// Torrents that are not loaded keep their place in the list, which the caller does not see.
 	c.last = 0
 	next := func(r *row) {
 		c.last++
@@ -274,8 +272,8 @@ func (c *Catalogue) Move(h infohash.Hash, to int) error {
 	return nil
 }
 
-// Remove forgets a torrent. Its files are not touched. The error is ErrUnknown or
-// ErrClosed.
+// Remove removes a torrent from the catalogue. It does not touch the torrent's files. The error is
+// ErrUnknown or ErrClosed.
 func (c *Catalogue) Remove(h infohash.Hash) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -294,7 +292,7 @@ func (c *Catalogue) Remove(h infohash.Hash) error {
 	return nil
 }
 
-// row gives the row of a torrent that is loaded. c.mu is held.
+// row returns the row of a loaded torrent. The caller holds c.mu.
 func (c *Catalogue) row(h infohash.Hash) (*row, error) {
 	if c.closed {
 		return nil, ErrClosed
@@ -305,14 +303,14 @@ func (c *Catalogue) row(h infohash.Hash) (*row, error) {
 	return nil, ErrUnknown
 }
 
-// Settings gives the engine's settings, a copy.
+// Settings returns a copy of the engine's settings.
 func (c *Catalogue) Settings() Settings {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return maps.Clone(c.settings)
 }
 
-// SetSettings keeps the engine's settings, in place of all that were there.
+// SetSettings replaces all of the engine's settings.
 func (c *Catalogue) SetSettings(s Settings) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

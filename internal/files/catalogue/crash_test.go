@@ -293,7 +293,7 @@ func TestStopWhileMending(t *testing.T) {
 		damaged[name][len(b)/2] ^= 4
 	}
 	lost := entry(t, 1).InfoHash.String() + ".entry"
-	clear(damaged[lost][len(damaged[lost])-60:]) // this one can't be mended
+	clear(damaged[lost][len(damaged[lost])-60:]) // this one can't be corrected
 	left := slices.DeleteFunc(slices.Clone(want), func(s string) bool { return strings.HasPrefix(s, strings.TrimSuffix(lost, ".entry")) })
 	check := func(f *crashfs.FS, when string) {
 		t.Helper()

@@ -1,7 +1,6 @@
-// Package catalogue keeps what an engine knows of its torrents between runs: for
-// each the metainfo as it came, where its files are, what was chosen for it, how
-// much was shared; their order; and a few settings. Which pieces are there is the
-// business of package resume.
+// Package catalogue keeps what an engine knows about its torrents between runs: for each the
+// metainfo as it came, the folder of its files, its choices, and how much was shared; their order;
+// and a few settings. Package resume keeps which pieces we have.
 //
 // The folder holds
 //
@@ -12,21 +11,19 @@
 //	*.new                a version that was being written at a stop; removed at the next start
 //	*.damaged            what was set aside, for a person to look at; never read, never removed
 //
-// Every file is replaced as a whole: a new file is written and synced and gets the
-// name of the old one; the folder is synced once for all that a [Catalogue.Flush]
-// brings. So after any stop there is the old version of each file, or the new one.
+// Every file is replaced whole: a new file is written and synced and renamed over the old one; the
+// folder is synced once for everything in one [Catalogue.Flush]. So after any stop each file has
+// its old version or its new one.
 //
-// Every file ends with a sum that finds a byte that changed, and puts it right. Of
-// what is damaged more, everything is kept that checks: the metainfo is known by its
-// info-hash, choices and rows of the list have sums of their own, and of the list there are
-// two. A damaged file is set aside under another name and told as a [Problem]; it
-// harms no other torrent.
+// Every file ends with a sum that finds and corrects one changed byte. Of a file with more damage,
+// we keep every part that checks: the info-hash verifies the metainfo, choices and rows of the list
+// have sums of their own, and there are two lists. A damaged file is set aside under another name
+// and reported as a [Problem]; it harms no other torrent.
 //
-// Fields and flags that are not known here, of a newer version, are kept and written
-// again. A file in a newer form is left alone.
+// Unknown fields and flags, of a newer version, are kept and written again. A file in a newer form
+// is left alone.
 //
-// A Catalogue may be used from several goroutines: one mutex, held while it writes.
-// It has no goroutine of its own and keeps about a hundred bytes of each torrent; the
-// metainfo is handed out by [Open] and not kept. Nothing is durable before Flush.
-// Decision 0061 says why.
+// A Catalogue is safe for concurrent use: it has one mutex, held also during writes. It has no
+// goroutine of its own and keeps about a hundred bytes per torrent; [Open] returns the metainfo and
+// does not keep it. Nothing is durable before Flush. Decision 0061 has the reasons.
 package catalogue

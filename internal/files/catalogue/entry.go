@@ -12,59 +12,58 @@ import (
 	"shoal/metainfo"
 )
 
-// Entry is what is kept of a torrent.
+// Entry is what the catalogue keeps about a torrent.
 type Entry struct {
 	InfoHash infohash.Hash
 	// Metainfo is the content of the torrent file as it came.
 	Metainfo []byte
-	// Torrent is what Metainfo says, and refers to it. Open sets it; given to Put, it
-	// saves parsing once more.
+	// Torrent is Metainfo parsed, and refers to it. Open sets it; a caller that passes it to Put
+	// saves parsing again.
 	Torrent *metainfo.Torrent
 
 	Choices
 	State
 }
 
-// Choices are what was chosen for a torrent. The zero value is what a torrent has
-// for which nothing was.
+// Choices are the user's choices for a torrent. The zero value means that there are none.
 type Choices struct {
-	Dir           string           // absolute; empty when it is not known any more
-	SeedOnly      bool             // pieces are never asked for
-	Allocate      bool             // room is reserved before the first byte
-	Overwrite     bool             // files of the user are not kept
-	Priorities    []uint8          // by file, pad files included; nil: all normal
-	Renamed       []Rename         // files that have another path than the torrent says
-	Suffix        string           // of files that are not complete
-	IncompleteDir string           // where files are that are not complete; empty: in Dir
-	Peers         []netip.AddrPort // given by hand
-	WebSeeds      []string         // URLs, likewise
-	Trackers      []Tracker        // besides those of the torrent
-	NoTrackers    []string         // announce URLs of the torrent that are not used
+	Dir           string           // absolute; empty when it is no longer known
+	SeedOnly      bool             // never request pieces
+	Allocate      bool             // reserve room before the first byte
+	Overwrite     bool             // replace the user's files instead of keeping them
+	Priorities    []uint8          // by file, pad files included; nil means all normal
+	Renamed       []Rename         // files whose paths differ from the torrent's
+	Suffix        string           // suffix of incomplete files
+	IncompleteDir string           // folder of incomplete files; empty means Dir
+	Peers         []netip.AddrPort // peers that the user named
+	WebSeeds      []string         // URLs that the user named
+	Trackers      []Tracker        // trackers that the user added
+	NoTrackers    []string         // announce URLs of the torrent that the user disabled
 	Added         time.Time        // in UTC
-	Paused        bool             // it runs, and rests
-	Forced        bool             // it runs however many do
-	Limits        []int64          // bytes a second: up, down, and for each peer; nil: none
-	Share         *Share           // when it is shared enough; nil: as the engine says
-	Seeded        time.Duration    // in all runs, where there is a limit; whole seconds
+	Paused        bool             // in the engine without transfer
+	Forced        bool             // runs regardless of the queue
+	Limits        []int64          // in bytes a second: up, down, and up and down per peer; nil means none
+	Share         *Share           // share limits; nil means the engine's
+	Seeded        time.Duration    // total of all runs, where there is a limit; whole seconds
 
-	unknown []metainfo.Entry // of a newer version, sorted by key
+	unknown []metainfo.Entry // fields of a newer version, sorted by key
 }
 
-// Share is when a torrent is shared enough; what is zero is no limit.
+// Share has the share limits of a torrent; 0 means no limit.
 type Share struct {
-	Thousandths int64         // of its size, sent
+	Thousandths int64         // uploaded, in thousandths of the torrent's size
 	SeedTime    time.Duration // whole seconds
 	IdleTime    time.Duration // whole seconds
-	Then        uint8         // what follows
+	Then        uint8         // what to do at the limit
 }
 
-// Rename gives a file of a torrent another path.
+// Rename is another path for a file of a torrent.
 type Rename struct {
-	File int    // its place in the torrent's files, pad files included
+	File int    // index in the torrent's files, pad files included
 	Path string // below Dir, with slashes
 }
 
-// maxTier bounds the tier of a tracker that is read.
+// maxTier bounds the tier of a tracker that we read.
 const maxTier = 1 << 20
 
 // Tracker is a tracker that the user has added.
@@ -73,20 +72,21 @@ type Tracker struct {
 	Tier int // counted from 0
 }
 
-// State is what changes of a torrent as it runs. Many can be kept at little cost.
+// State is the part of an entry that changes while a torrent runs. Writing many states costs
+// little.
 type State struct {
 	Stopped    bool  // by the user
-	Uploaded   int64 // payload bytes, of all runs
+	Uploaded   int64 // payload bytes of all runs
 	Downloaded int64
 }
 
-// Settings are the engine's own, by names that it chooses. What it does not know it
-// keeps.
+// Settings are the engine's settings, under names that it chooses. It keeps settings that it does
+// not know.
 type Settings map[string]string
 
-var errForm = errors.New("the choices are not in a form that is known")
+var errForm = errors.New("the choices are in an unknown form")
 
-// appendFields appends the choices and the state as they were at rev.
+// appendFields appends the choices and the state as they were at revision rev.
 func (e *Entry) appendFields(b []byte, rev uint64) []byte {
 	c := &e.Choices
 	w := fieldWriter{Writer: bencode.NewWriter(b), unknown: c.unknown}
@@ -168,8 +168,7 @@ func (e *Entry) appendFields(b []byte, rev uint64) []byte {
 	return w.end()
 }
 
-// parseFields reads what appendFields wrote, also in a newer version. Nothing refers
-// to b afterwards.
+// parseFields reads what appendFields wrote, also a newer version's. It keeps no reference to b.
 func (e *Entry) parseFields(b []byte) (rev uint64, err error) {
 	v, err := bencode.Parse(b)
 	if err != nil || v.Kind() != bencode.Dict {
@@ -246,7 +245,7 @@ func (e *Entry) parseFields(b []byte) (rev uint64, err error) {
 	return rev, nil
 }
 
-// fit drops choices that are not about the torrent's files, and reports whether all were.
+// fit drops choices that do not match the torrent's files, and reports whether all matched.
 func (e *Entry) fit() bool {
 	n, ok := len(e.Torrent.Info.Files), true
 	if e.Priorities != nil && len(e.Priorities) != n {
@@ -257,8 +256,8 @@ func (e *Entry) fit() bool {
 	return ok && len(e.Renamed) == was
 }
 
-// fieldWriter writes a dictionary, and puts the fields that are not known where they
-// belong. Fields that are zero are left out.
+// fieldWriter writes a dictionary with the unknown fields at their sorted places. It omits zero
+// fields.
 type fieldWriter struct {
 	bencode.Writer
 	unknown []metainfo.Entry
@@ -301,7 +300,7 @@ func (w *fieldWriter) end() []byte {
 	return w.Finish()
 }
 
-// fieldReader reads values, and notes when one is of another kind.
+// fieldReader reads values, and records when one has the wrong kind.
 type fieldReader struct{ failed bool }
 
 func (r *fieldReader) int(v bencode.Value) int64 {
@@ -316,7 +315,7 @@ func (r *fieldReader) count(v bencode.Value) int64 {
 	return min(max(n, 0), maxCount)
 }
 
-// seconds reads a duration, of two hundred years at most.
+// seconds reads a duration of at most two hundred years.
 func (r *fieldReader) seconds(v bencode.Value) time.Duration {
 	const most = 200 * 366 * 24 * 3600
 	n := r.count(v)
@@ -343,7 +342,7 @@ func fileName(h infohash.Hash) string { return h.String() + entrySuffix }
 
 const entrySuffix = ".entry"
 
-// parseName is the reverse.
+// parseName is the inverse of fileName.
 func parseName(name string) (infohash.Hash, bool) {
 	stem, ok := strings.CutSuffix(name, entrySuffix)
 	h, err := infohash.ParseHex(stem)

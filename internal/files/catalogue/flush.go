@@ -18,8 +18,8 @@ const (
 	asideStyle = "%s.%016x.damaged" // the name, and a number
 )
 
-// Flush makes all that was put, set, moved and removed durable. After an error, or when
-// ctx ends, some of it may be; what is not stays to be written by the next Flush.
+// Flush makes everything put, set, moved and removed durable. After an error, or when ctx ends, a
+// part of it can be durable; the next Flush writes the rest.
 func (c *Catalogue) Flush(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -29,8 +29,8 @@ func (c *Catalogue) Flush(ctx context.Context) error {
 	return c.flush(ctx)
 }
 
-// Close makes all durable and gives the folder up, in any case; fsys itself stays
-// open. The error is that of Flush.
+// Close flushes, and closes the catalogue even when that fails; fsys stays open. The error is that
+// of Flush.
 func (c *Catalogue) Close(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -43,10 +43,10 @@ func (c *Catalogue) Close(ctx context.Context) error {
 	return err
 }
 
-// flush is Flush. What can't be written does not keep the rest from it. c.mu is held.
+// flush is Flush. A failed write does not stop the others. The caller holds c.mu.
 //
-// The order is such that a torrent in the list has an entry after any stop, or its
-// removal is in the list: entries, list, removals, each durable before the next.
+// The order makes sure that after any stop a torrent in the list has an entry, or its removal is in
+// the list: entries, list, removals, each durable before the next.
 func (c *Catalogue) flush(ctx context.Context) error {
 	if c.fs == nil {
 		c.listDirty = false
@@ -59,8 +59,7 @@ func (c *Catalogue) flush(ctx context.Context) error {
 	return cmp.Or(entries, c.remove(ctx), c.syncNames())
 }
 
-// writePending writes entries, several at once, and gives them their names. c.mu is
-// held.
+// writePending writes entries, several at once, and renames them into place. The caller holds c.mu.
 func (c *Catalogue) writePending(ctx context.Context) error {
 	hashes := slices.SortedFunc(maps.Keys(c.pending), compareHashes)
 	errs := make([]error, len(hashes))
@@ -85,7 +84,7 @@ func (c *Catalogue) writePending(ctx context.Context) error {
 	return nil
 }
 
-// writeList writes both lists. c.mu is held.
+// writeList writes both lists. The caller holds c.mu.
 func (c *Catalogue) writeList(ctx context.Context) error {
 	if !c.listDirty {
 		return nil
@@ -110,7 +109,7 @@ func (c *Catalogue) writeList(ctx context.Context) error {
 	return nil
 }
 
-// remove removes the entries whose removal is in the list. c.mu is held.
+// remove removes the entries whose removal is in the list. The caller holds c.mu.
 func (c *Catalogue) remove(ctx context.Context) error {
 	if len(c.removed) == 0 {
 		return nil
@@ -128,12 +127,12 @@ func (c *Catalogue) remove(ctx context.Context) error {
 		}
 		c.renamed = true
 		delete(c.removed, h)
-		delete(c.rows, h) // the list may say so until it is written for another reason
+		delete(c.rows, h) // the list can still have it until its next write
 	}
 	return nil
 }
 
-// syncNames makes names durable. c.mu is held.
+// syncNames makes names durable. The caller holds c.mu.
 func (c *Catalogue) syncNames() error {
 	if !c.renamed {
 		return nil
@@ -145,7 +144,7 @@ func (c *Catalogue) syncNames() error {
 	return nil
 }
 
-// writeNew writes a new version of a file, durably, beside the one that is there.
+// writeNew writes a new version of a file, durably, beside the current one.
 func (c *Catalogue) writeNew(name string, b []byte) error {
 	name += newSuffix
 	h, err := c.fs.Open(name, storage.Create)
@@ -162,12 +161,12 @@ func (c *Catalogue) writeNew(name string, b []byte) error {
 		err = h.Sync()
 	}
 	if err = errors.Join(err, h.Close()); err != nil {
-		_ = c.fs.Remove(name) // it may be what takes the last space
+		_ = c.fs.Remove(name) // it may occupy the last space
 	}
 	return err
 }
 
-// putInPlace gives a new version the name of the one that is there.
+// putInPlace renames a new version over the current one.
 func (c *Catalogue) putInPlace(name string) error {
 	if c.inTheWay[name] {
 		_, err := c.copyAside(name)
@@ -186,8 +185,8 @@ func (c *Catalogue) putInPlace(name string) error {
 	return nil
 }
 
-// copyAside keeps a copy of a file that will be replaced. Its name is made of what is in
-// it, so that there is one, however often this is done.
+// copyAside keeps a copy of a file that will be replaced. The copy's name depends on the content,
+// so repeating this makes no second copy.
 func (c *Catalogue) copyAside(name string) (aside string, err error) {
 	b, err := c.read(name, nil)
 	if err != nil {
@@ -209,7 +208,7 @@ func (c *Catalogue) copyAside(name string) (aside string, err error) {
 	return aside, nil
 }
 
-// moveAside gives a file that nothing takes the place of another name.
+// moveAside renames a file that nothing replaces.
 func (c *Catalogue) moveAside(name string) (aside string, err error) {
 	sum := uint64(0)
 	if b, err := c.read(name, nil); err == nil {

@@ -30,18 +30,18 @@ const (
 var ecma = crc64.MakeTable(crc64.ECMA)
 
 var (
-	errNewer  = errors.New("it is in the form of a newer version")
-	errDamage = errors.New("it does not match its sum")
+	errNewer  = errors.New("the file has the format of a newer shoal")
+	errDamage = errors.New("the file does not match its checksum")
 )
 
-// frame is a file that was read. Its parts are parts of the file.
+// frame is the parts of a file. They are slices of it.
 type frame struct {
-	fields []byte // nil when they are damaged
-	body   []byte // when the file is damaged: what lies where the body should be
-	mended bool   // one byte was wrong
+	fields    []byte // nil when damaged
+	body      []byte // in a damaged file: the bytes where the body should be
+	corrected bool   // one byte was wrong, and is corrected
 }
 
-// seal appends a file, whose fields are appended by fill.
+// seal appends a file; fill appends its fields.
 func seal(b []byte, kind byte, fill func([]byte) []byte, body []byte) []byte {
 	at := len(b)
 	b = append(b, "shoal"...)
@@ -55,13 +55,13 @@ func seal(b []byte, kind byte, fill func([]byte) []byte, body []byte) []byte {
 	return binary.BigEndian.AppendUint64(b, crc64.Checksum(b[at:], ecma))
 }
 
-// headSum is the sum of magic, lengths and fields, which end b.
+// headSum returns the sum of magic, lengths and fields, which b ends with.
 func headSum(b []byte) uint64 {
 	return crc64.Update(crc64.Checksum(b[:16], ecma), ecma, b[headerSize:])
 }
 
-// unseal takes a file apart, and puts right one byte of it that is wrong. The error is
-// errNewer, or errDamage with what is left.
+// unseal splits a file into its parts, and corrects one wrong byte. The error is errNewer, or
+// errDamage with what is left.
 func unseal(b []byte, kind byte) (frame, error) {
 	if len(b) < frameSize {
 		return frame{}, errDamage
@@ -69,7 +69,7 @@ func unseal(b []byte, kind byte) (frame, error) {
 	whole := b[:len(b)-sumSize]
 	var f frame
 	off := crc64.Checksum(whole, ecma) ^ binary.BigEndian.Uint64(b[len(whole):])
-	f.mended = off != 0 && mend(b, off)
+	f.corrected = off != 0 && correct(b, off)
 	if string(b[:6]) == "shoal"+string(kind) && b[7] == '\n' && b[6] > version && b[6] <= '9' {
 		return frame{}, errNewer
 	}
@@ -83,23 +83,22 @@ func unseal(b []byte, kind byte) (frame, error) {
 		return f, errDamage
 	}
 	f.fields = head[headerSize:]
-	if off != 0 && !f.mended || len(head)+len(f.body) != len(whole) {
+	if off != 0 && !f.corrected || len(head)+len(f.body) != len(whole) {
 		return f, errDamage
 	}
 	return f, nil
 }
 
-// mend finds the one byte that, when it is wrong, accounts for the difference of the
-// sum that was made of b from the one that b ends with, and puts it right.
+// correct finds the one wrong byte that explains the difference between the sum of b and the sum at
+// the end of b, and corrects it.
 //
-// The difference that a byte makes depends on the change and on how many bytes come
-// behind it. So one step after another is undone from the end, until what is
-// left is what a single change makes. More damage than one byte in a file of a
-// mebibyte is taken for one byte once in 2^36.
-func mend(b []byte, off uint64) bool {
+// The difference that a byte makes depends on the change and on how many bytes follow. So correct
+// undoes one step after another from the end, until a single change explains what is left. It
+// mistakes larger damage in a file of 1 MiB for one byte once in 2^36.
+func correct(b []byte, off uint64) bool {
 	whole := b[:len(b)-sumSize]
 	if k := (bits.Len64(off) - 1) / 8; off&^(0xff<<(8*k)) == 0 {
-		b[len(b)-1-k] ^= byte(off >> (8 * k)) // the sum itself
+		b[len(b)-1-k] ^= byte(off >> (8 * k)) // the sum itself is wrong
 		return true
 	}
 	for i := len(whole) - 1; i >= 0; i-- {
@@ -114,8 +113,8 @@ func mend(b []byte, off uint64) bool {
 	return false
 }
 
-// undo gives, for the highest byte of a difference, the index of the step's last
-// addition. Each byte occurs once, since the polynomial has its highest bit set.
+// undo maps the highest byte of a difference to the index that the step added last. Each byte
+// occurs once, since the polynomial has its highest bit set.
 var undo = func() (t [256]byte) {
 	for i, x := range ecma {
 		t[x>>56] = byte(i)

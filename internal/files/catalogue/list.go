@@ -14,7 +14,7 @@ import (
 	"shoal/metainfo"
 )
 
-// The names of the list. Both hold the same, but for a stop in between.
+// The names of the list. Both files are equal, except after a stop between the two writes.
 var listNames = [...]string{"list", "list.copy"}
 
 // A row of the list:
@@ -25,31 +25,31 @@ var listNames = [...]string{"list", "list.copy"}
 //	downloaded  8 bytes
 //	sum         4 bytes, CRC-32C of the above
 //
-// It is newer than what the torrent's entry says when the list has a higher rev.
+// A row is newer than the torrent's entry when the list has a higher rev.
 const (
 	rowSize     = 20 + 1 + 8 + 8 + 4
 	flagStopped = 1
-	flagRemoved = 2 // its entry is to go, or has gone
+	flagRemoved = 2 // its entry will be removed, or is already
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// row is what is kept in memory of a torrent.
+// row is what we keep in memory about a torrent.
 type row struct {
 	State
-	flags byte  // those that are not known
-	place int64 // in the order of the list
+	flags byte  // unknown flags
+	place int64 // place in the list
 
-	gone     bool // it is not to be seen: its entry can't be read, or it is removed
+	gone     bool // hidden: its entry can't be read, or it is removed
 	removed  bool
-	unlisted bool // it was put after the list was written
-	fresh    bool // there is no entry of it yet
+	unlisted bool // put after the last write of the list
+	fresh    bool // it has no entry yet
 }
 
-// list is what a list says.
+// list is the content of a list file.
 type list struct {
-	whole    bool // nothing of it is damaged
-	known    bool // rev and what follows
+	whole    bool // nothing in it is damaged
+	known    bool // rev and the fields after it are valid
 	rev      uint64
 	settings Settings
 	unknown  []metainfo.Entry
@@ -57,7 +57,7 @@ type list struct {
 	rows     map[infohash.Hash]*row
 }
 
-// parseList reads a list, as much as there is of it in a damaged one.
+// parseList reads a list, or the undamaged part of one.
 func parseList(f frame, damage error) list {
 	l := list{rows: map[infohash.Hash]*row{}, whole: damage == nil}
 	b := f.body
@@ -79,7 +79,7 @@ func parseList(f frame, damage error) list {
 	return l
 }
 
-// add puts a row behind the others, unless there is one of that torrent.
+// add appends a row, unless the torrent has one.
 func (l *list) add(h infohash.Hash, r *row) {
 	if l.rows[h] == nil {
 		l.order = append(l.order, h)
@@ -88,12 +88,11 @@ func (l *list) add(h infohash.Hash, r *row) {
 	}
 }
 
-// newer reports whether a row says something newer than an entry that was written
-// at rev. Of a list whose rev is lost it is taken that it does.
+// newer reports whether a row is newer than an entry written at rev. A list whose rev is lost
+// counts as newer.
 func (l *list) newer(rev uint64) bool { return !l.known || l.rev >= rev }
 
-// better gives the newer of two lists that are whole, the one that is, or what both
-// say together.
+// better returns the newer of two whole lists, the one that is whole, or both combined.
 func better(a, b list) list {
 	switch {
 	case a.whole && b.whole && b.rev > a.rev:
@@ -138,9 +137,9 @@ func (l *list) parseFields(b []byte) error {
 	return nil
 }
 
-// loadList reads both lists, and gives what is newest and whole, or else what is left.
-// When neither can be read, not for what is in them, that is an error: which torrents
-// were stopped is not to be forgotten because of it.
+// loadList reads both lists, and returns the newest whole one, or else what is left. It returns an
+// error when the system can't read either: we must not forget which torrents were stopped because
+// of that.
 func (c *Catalogue) loadList(names []string) (l list, problems []Problem, err error) {
 	found, read := 0, 0
 	var failed error
@@ -153,7 +152,7 @@ func (c *Catalogue) loadList(names []string) (l list, problems []Problem, err er
 		b, err := c.read(name, nil)
 		if err != nil {
 			failed = errors.Join(failed, err)
-			problems = append(problems, Problem{File: name, Text: "it can't be read", Err: err})
+			problems = append(problems, Problem{File: name, Text: "the list can't be read", Err: err})
 			continue
 		}
 		read++
@@ -164,9 +163,9 @@ func (c *Catalogue) loadList(names []string) (l list, problems []Problem, err er
 		this := parseList(f, err)
 		switch {
 		case !this.whole:
-			problems = append(problems, Problem{File: name, Text: "it is damaged"})
-		case f.mended:
-			problems = append(problems, Problem{File: name, Text: "one byte of it was wrong, and has been put right"})
+			problems = append(problems, Problem{File: name, Text: "the list is damaged"})
+		case f.corrected:
+			problems = append(problems, Problem{File: name, Text: "one byte of the list was wrong; shoal corrected it"})
 		}
 		l = better(this, l)
 	}
@@ -177,9 +176,9 @@ func (c *Catalogue) loadList(names []string) (l list, problems []Problem, err er
 		p := &problems[i]
 		if !l.whole {
 			p.Loss = Some
-			p.Text += ": settings may be lost, and for some torrents their place, totals, and whether they were stopped; have a look at them"
+			p.Text += "; settings may be lost, and for some torrents their place, totals, and whether they were stopped: check them"
 		} else if found == len(listNames) {
-			p.Text += "; nothing is lost, there is a copy"
+			p.Text += "; nothing is lost, the copy is intact"
 		}
 		if c.looksOn {
 			continue
@@ -193,7 +192,7 @@ func (c *Catalogue) loadList(names []string) (l list, problems []Problem, err er
 	return l, problems, nil
 }
 
-// appendList appends the list as it is now.
+// appendList appends the current list.
 func (c *Catalogue) appendList(b []byte) []byte {
 	rows := make([]byte, 0, len(c.rows)*rowSize)
 	for _, h := range c.order() {
@@ -232,10 +231,10 @@ func (c *Catalogue) appendList(b []byte) []byte {
 	}, rows)
 }
 
-// compareHashes orders info-hashes, where any order will do.
+// compareHashes orders info-hashes where any order will do.
 func compareHashes(a, b infohash.Hash) int { return slices.Compare(a[:], b[:]) }
 
-// order gives the torrents in the order of the list.
+// order returns the torrents in the order of the list.
 func (c *Catalogue) order() []infohash.Hash {
 	return slices.SortedFunc(maps.Keys(c.rows), func(a, b infohash.Hash) int {
 		return cmp.Compare(c.rows[a].place, c.rows[b].place)

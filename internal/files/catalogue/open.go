@@ -18,19 +18,19 @@ import (
 	"shoal/metainfo"
 )
 
-// ErrInUse says that another process has the catalogue open.
+// ErrInUse is returned when another process has the catalogue open.
 var ErrInUse = errors.New("another shoal that is up keeps its torrents in this folder")
 
-// ErrNewer says that the list is of a version that this one can't write.
+// ErrNewer is returned when a newer version, whose format we can't write, wrote the list.
 var ErrNewer = errors.New("the list of torrents was written by a newer shoal: use that one, or choose another folder of state")
 
-// Loaded is what a catalogue held when it was opened.
+// Loaded is the content of a catalogue when it was opened.
 type Loaded struct {
 	Entries  []Entry // in the order of the list
 	Problems []Problem
 }
 
-// maxFile bounds a file: a torrent of the largest size, its priorities and names.
+// maxFile bounds a file, in bytes: a torrent of the largest size, its priorities and names.
 const maxFile = metainfo.MaxSize + 64<<20
 
 func newCatalogue(fsys resume.FS) *Catalogue {
@@ -42,12 +42,12 @@ func newCatalogue(fsys resume.FS) *Catalogue {
 	}
 }
 
-// Open opens the catalogue in fsys, which it uses until Close, and loads all that is
-// there, on all cores. A nil fsys is for an engine that keeps nothing: the
-// catalogue then takes everything and holds no more than totals.
+// Open opens the catalogue in fsys, which it uses until Close, and loads everything, on all cores.
+// A nil fsys is for an engine that keeps nothing: the catalogue then accepts everything and keeps
+// totals only.
 //
-// What is wrong with single files does not fail it: Loaded.Problems tells. The error is
-// ErrInUse, ErrNewer, or what the system says when it can't list the folder.
+// Damaged files do not make Open fail: Loaded.Problems reports them. The error is ErrInUse,
+// ErrNewer, or that of listing the folder.
 func Open(fsys resume.FS) (*Catalogue, *Loaded, error) {
 	c := newCatalogue(fsys)
 	if fsys == nil {
@@ -83,7 +83,7 @@ func (c *Catalogue) load() (*Loaded, error) {
 			hashes = append(hashes, h)
 		}
 		if strings.HasSuffix(name, newSuffix) && !c.looksOn {
-			_ = c.fs.Remove(name) // left by a stop; if it stays, the next to write it tries again
+			_ = c.fs.Remove(name) // left by an interrupted run; if it stays, the next writer tries again
 		}
 	}
 	slices.SortFunc(hashes, compareHashes)
@@ -92,7 +92,7 @@ func (c *Catalogue) load() (*Loaded, error) {
 		return nil, err
 	}
 	loaded := c.loadEntries(hashes)
-	c.renamed = true // perhaps, by a run that was stopped before it could sync the folder
+	c.renamed = true // perhaps, by a run that stopped before it could sync the folder
 	lo := &Loaded{Problems: append(problems, c.missing(&l, hashes)...)}
 	c.join(&l, loaded)
 	for i := range loaded {
@@ -109,19 +109,19 @@ func (c *Catalogue) load() (*Loaded, error) {
 	}
 	if len(lo.Problems) > 0 && !c.looksOn {
 		if err := c.flush(context.Background()); err != nil {
-			lo.Problems = append(lo.Problems, Problem{File: ".", Text: "what was put right is not written yet", Err: err})
+			lo.Problems = append(lo.Problems, Problem{File: ".", Text: "the corrections could not be written yet", Err: err})
 		}
 	}
 	return lo, nil
 }
 
-// entry is one file, as it was loaded.
+// entry is one loaded file.
 type entry struct {
 	Entry
 	rev     uint64
-	ok      bool // the torrent is known
-	lost    bool // what was chosen is not
-	repair  bool // its file is to be written anew
+	ok      bool // the torrent is readable
+	lost    bool // its choices are lost
+	repair  bool // its file must be written again
 	problem *Problem
 }
 
@@ -137,7 +137,7 @@ func (c *Catalogue) loadEntries(hashes []infohash.Hash) []entry {
 	return loaded
 }
 
-// sideBySide does n things, as many at once as there are workers, and waits for all.
+// sideBySide calls do for 0 to n-1 on the given number of workers, and waits for all calls.
 func sideBySide(workers, n int, do func(worker, i int)) {
 	var next atomic.Int64
 	var wg sync.WaitGroup
@@ -155,10 +155,10 @@ func sideBySide(workers, n int, do func(worker, i int)) {
 	wg.Wait()
 }
 
-// readersPerCore is how many files are read at once: some wait for the disk.
+// readersPerCore is how many files each core reads at once: some reads wait for the disk.
 const readersPerCore = 2
 
-// read reads a file, into buf if that is large enough, and gives the buffer.
+// read reads a file, into buf if that is large enough, and returns the bytes.
 func (c *Catalogue) read(name string, buf []byte) ([]byte, error) {
 	h, err := c.fs.Open(name, storage.Read)
 	if err != nil {
@@ -175,12 +175,12 @@ func (c *Catalogue) read(name string, buf []byte) ([]byte, error) {
 	buf = slices.Grow(buf[:0], int(info.Size()))[:info.Size()]
 	n, err := h.ReadV([][]byte{buf}, 0)
 	if errors.Is(err, io.EOF) {
-		err = nil // it became shorter
+		err = nil // the file became shorter
 	}
 	return buf[:n], err
 }
 
-// examine finds out what a torrent's file holds. Nothing refers to b afterwards.
+// examine finds out what a torrent's file contains. It keeps no reference to b.
 func examine(h infohash.Hash, b []byte, err error) entry {
 	e := entry{Entry: Entry{InfoHash: h}}
 	told := func(l Loss, text string, err error) entry {
@@ -188,11 +188,11 @@ func examine(h infohash.Hash, b []byte, err error) entry {
 		return e
 	}
 	if err != nil {
-		return told(Withheld, "it can't be read, so this torrent is not loaded; if that passes, start again", err)
+		return told(Withheld, "the file can't be read, so this torrent is not loaded: restart shoal when it can", err)
 	}
 	f, damage := unseal(b, kindEntry)
 	if damage != nil && damage != errDamage {
-		return told(Withheld, damage.Error()+", so this torrent is not loaded; use the newer shoal", nil)
+		return told(Withheld, damage.Error()+", so this torrent is not loaded: use the newer shoal", nil)
 	}
 	var form error
 	if f.fields != nil {
@@ -200,19 +200,19 @@ func examine(h infohash.Hash, b []byte, err error) entry {
 	}
 	if damage == nil {
 		if e.Torrent, e.Metainfo = parseMetainfo(f.body, h); e.Torrent == nil {
-			return told(Withheld, "what is in it is not the torrent of its name, or one that is not supported here; it is not loaded, remove the file if it is not wanted", nil)
+			return told(Withheld, "the file contains another torrent than its name says, or one that shoal does not support, so it is not loaded: remove the file if you do not need it", nil)
 		}
 		e.ok = true
 		if form != nil {
 			e.forget()
-			return told(Some, "what was chosen for this torrent is in no form that is known, so it is stopped: say where its files are, and start it", nil)
+			return told(Some, "the choices for this torrent are in an unknown form, so it is stopped: say where its files are, and start it", nil)
 		}
 		if !e.fit() {
-			return told(Some, "what was chosen is for other files than the torrent has, and is forgotten: look at the torrent's files", nil)
+			return told(Some, "the choices do not match the torrent's files and are dropped: check the torrent's files", nil)
 		}
-		if f.mended {
+		if f.corrected {
 			e.repair = true
-			return told(Nothing, "one byte of it was wrong, and has been put right", nil)
+			return told(Nothing, "one byte of the file was wrong; shoal corrected it", nil)
 		}
 		return e
 	}
@@ -228,11 +228,11 @@ func examine(h infohash.Hash, b []byte, err error) entry {
 	}
 	switch {
 	case e.ok && e.lost:
-		return told(Some, "it is damaged; the torrent is known by its info-hash, "+trackers[exact]+", and what was chosen is lost, so it is stopped: say where its files are, and start it", nil)
+		return told(Some, "the file is damaged; the info-hash verifies the torrent, "+trackers[exact]+", and its choices are lost, so it is stopped: say where its files are, and start it", nil)
 	case e.ok:
-		return told(Some, "it is damaged; the torrent is known by its info-hash, "+trackers[exact]+", and what was chosen is whole", nil)
+		return told(Some, "the file is damaged; the info-hash verifies the torrent, "+trackers[exact]+", and its choices are intact", nil)
 	}
-	told(Torrent, "it is damaged, and the torrent can't be read from it: add the torrent file again", nil)
+	told(Torrent, "the file is damaged, and the torrent can't be recovered from it: add the torrent file again", nil)
 	if known {
 		e.problem.Text += fmt.Sprintf(", with the folder %q", e.Dir)
 		left := e.Entry
@@ -241,21 +241,21 @@ func examine(h infohash.Hash, b []byte, err error) entry {
 	return e
 }
 
-// trackers says what became of all but the info dictionary.
+// trackers says what happened to everything except the info dictionary.
 var trackers = map[bool]string{
 	true:  "trackers and comment may be wrong",
 	false: "trackers and comment are lost",
 }
 
-// forget is for a torrent whose choices are lost. Nothing is to be fetched into a folder
-// that nobody chose.
+// forget handles a torrent whose choices are lost: it is stopped, so that nothing is downloaded
+// into a folder that nobody chose.
 func (e *entry) forget() {
 	e.Choices, e.State, e.rev, e.lost = Choices{}, State{Stopped: true}, 0, true
 }
 
-// join brings list and entries together: rows for all entries that are there, and
-// what the newer of the two says. It puts the entries in the order of the list, those
-// that are not in it behind the others, as they were put.
+// join combines list and entries: it makes rows for all existing entries, with the state of
+// whichever is newer. It orders the entries as in the list; those that are not in the list follow,
+// in the order of Put.
 func (c *Catalogue) join(l *list, loaded []entry) {
 	c.rev, c.unknown = l.rev, l.unknown
 	if l.settings != nil {
@@ -267,13 +267,13 @@ func (c *Catalogue) join(l *list, loaded []entry) {
 		c.rev = max(c.rev, e.rev)
 		r, listed := l.rows[e.InfoHash]
 		if listed && r.removed {
-			if l.newer(e.rev) { // a stop came before it was gone
+			if l.newer(e.rev) { // a stop came before its removal
 				e.ok, e.problem = false, nil
 				r.gone = true
 				c.rows[e.InfoHash], c.removed[e.InfoHash] = r, true
 				continue
 			}
-			listed = false // it was put again since
+			listed = false // it was put again later
 		}
 		if !listed {
 			if !e.ok {
@@ -318,7 +318,7 @@ func (c *Catalogue) join(l *list, loaded []entry) {
 	c.last = int64(len(loaded))
 }
 
-// missing tells of torrents that are in the list and have no entry.
+// missing reports torrents that are in the list and have no entry.
 func (c *Catalogue) missing(l *list, hashes []infohash.Hash) (problems []Problem) {
 	for _, h := range l.order {
 		if _, found := slices.BinarySearchFunc(hashes, h, compareHashes); found {
@@ -327,7 +327,7 @@ func (c *Catalogue) missing(l *list, hashes []infohash.Hash) (problems []Problem
 		c.listDirty = true
 		if r := l.rows[h]; !r.removed {
 			problems = append(problems, Problem{
-				Loss: Torrent, File: fileName(h), InfoHash: h, Text: "it is gone: add the torrent file again",
+				Loss: Torrent, File: fileName(h), InfoHash: h, Text: "the file is missing: add the torrent file again",
 				Left: &Entry{InfoHash: h, State: r.State},
 			})
 		}
@@ -335,8 +335,8 @@ func (c *Catalogue) missing(l *list, hashes []infohash.Hash) (problems []Problem
 	return problems
 }
 
-// settle does what a damaged file asks for: it is set aside, and what is known of its
-// torrent is to be written anew.
+// settle handles a damaged file: it sets the file aside, and schedules a new one with what is known
+// about the torrent.
 func (c *Catalogue) settle(e *entry) {
 	name, p := fileName(e.InfoHash), e.problem
 	var err error
@@ -353,7 +353,7 @@ func (c *Catalogue) settle(e *entry) {
 		}
 	}
 	if err != nil {
-		p.Text += "; nothing could be written, so this is said again at the next start"
+		p.Text += "; the correction could not be written, so this message comes again at the next start"
 		p.Err = err
 	}
 }

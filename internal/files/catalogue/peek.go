@@ -10,10 +10,10 @@ import (
 	"shoal/internal/value/infohash"
 )
 
-// ReadEntry reads the file of one torrent in a folder that another catalogue may have
-// open. Files are replaced whole, so the entry is one that was written; totals are those
-// of the entry, and the list may have newer ones. The error is ErrUnknown when there is no
-// such file, or says why it can't be used.
+// ReadEntry reads the file of one torrent in a folder that another catalogue can have open. Files
+// are replaced whole, so it reads some version that was written. Totals are those of the entry; the
+// list can have newer ones. The error is ErrUnknown when there is no such file, or says why the
+// file can't be used.
 func ReadEntry(fsys resume.FS, h infohash.Hash) (Entry, error) {
 	c := &Catalogue{fs: fsys}
 	b, err := c.read(fileName(h), nil)
@@ -30,9 +30,9 @@ func ReadEntry(fsys resume.FS, h infohash.Hash) (Entry, error) {
 	return e.Entry, nil
 }
 
-// Peek reads a folder that another catalogue may have open, and changes nothing in it:
-// what is wrong is told, and not put right. A torrent that comes or goes meanwhile may be told
-// as a problem. The errors are those of Open, but for ErrInUse.
+// Peek reads a folder that another catalogue can have open, and changes nothing: it reports
+// problems and corrects none. It can report a torrent that is added or removed meanwhile as a
+// problem. The errors are those of Open, except ErrInUse.
 func Peek(fsys resume.FS) (*Loaded, error) {
 	var lo *Loaded
 	var err error
@@ -46,12 +46,11 @@ func Peek(fsys resume.FS) (*Loaded, error) {
 	return lo, err
 }
 
-// peeks is how often a folder is read in which something seems to be wrong: it may have been
-// read while it was written.
+// peeks is how often Peek reads a folder with problems: another process may have been writing it.
 const peeks = 2
 
-// Hashes gives the torrents that have a file in a folder, in the order of their
-// info-hashes; as with ReadEntry, another catalogue may have it open.
+// Hashes returns the torrents that have a file in a folder, sorted by info-hash. As with ReadEntry,
+// another catalogue can have the folder open.
 func Hashes(fsys resume.FS) ([]infohash.Hash, error) {
 	names, err := fsys.List()
 	if err != nil {

@@ -6,17 +6,17 @@ import (
 	"shoal/internal/value/infohash"
 )
 
-// Problem is something that was wrong in the folder when it was opened.
+// Problem is a fault in the folder, found when it was opened.
 type Problem struct {
 	Loss     Loss
-	File     string        // that was damaged or can't be read
-	Aside    string        // the name that a copy of it has now; empty when there is none
-	InfoHash infohash.Hash // zero when it is not about one torrent
-	Text     string        // what is wrong, what became of it, what to do; one line
-	Err      error         // what the system said, if that is the reason
+	File     string        // file that is damaged or can't be read
+	Aside    string        // name of a copy of the file; empty when there is none
+	InfoHash infohash.Hash // zero for a problem that is not about one torrent
+	Text     string        // what is wrong, what happened to it, what to do; one line
+	Err      error         // error of the system, if that is the reason
 
-	// Left is, of a torrent that is lost, what is still known: choices, totals, or only
-	// totals. Nil when that is nothing.
+	// Left is what is still known about a lost torrent: choices and totals, or only totals. Nil
+	// when nothing is.
 	Left *Entry
 }
 
@@ -25,10 +25,10 @@ type Loss uint8
 
 // The losses, least first.
 const (
-	Nothing  Loss = iota // it was put right
+	Nothing  Loss = iota // corrected
 	Some                 // choices, totals or trackers; Text says which
-	Withheld             // a torrent is not loaded; its file is as it was, and may be loaded another time
-	Torrent              // a torrent's metainfo is lost; it has to be added again
+	Withheld             // a torrent is not loaded; its file is unchanged, and a later start may load it
+	Torrent              // a torrent's metainfo is lost; the user has to add it again
 )
 
 // String names the loss.
@@ -36,7 +36,7 @@ func (l Loss) String() string {
 	return [...]string{"nothing", "some", "withheld", "torrent"}[l]
 }
 
-// String says it all in a line.
+// String describes the problem in one line.
 func (p Problem) String() string {
 	s := p.File + ": " + p.Text
 	if p.Err != nil {

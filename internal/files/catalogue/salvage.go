@@ -8,12 +8,12 @@ import (
 	"shoal/metainfo"
 )
 
-// maxTries bounds the places where an info dictionary is looked for in a damaged file.
+// maxTries bounds the places in a damaged file where we look for an info dictionary.
 const maxTries = 64
 
-// salvage finds a torrent's metainfo in a damaged file: what stands where it should,
-// if that is a torrent of this info-hash, or its info dictionary, wherever it is.
-// exact says that nothing of it is missing as far as can be told.
+// salvage finds a torrent's metainfo in a damaged file: the body, if that is a torrent with this
+// info-hash, or else its info dictionary, wherever it stands. exact reports that nothing is
+// missing, as far as we can tell.
 func salvage(b []byte, f frame, h infohash.Hash) (t *metainfo.Torrent, raw []byte, exact bool) {
 	if t, raw := parseMetainfo(f.body, h); t != nil {
 		return t, raw, true
@@ -36,8 +36,8 @@ func salvage(b []byte, f frame, h infohash.Hash) (t *metainfo.Torrent, raw []byt
 	return nil, nil, false
 }
 
-// parseMetainfo gives the torrent that b holds, and a copy of b that it refers to; nil
-// when it is none, or of another info-hash.
+// parseMetainfo returns the torrent in b, and a copy of b that it refers to; nil when b is not a
+// torrent with this info-hash.
 func parseMetainfo(b []byte, h infohash.Hash) (*metainfo.Torrent, []byte) {
 	if len(b) == 0 {
 		return nil, nil

@@ -193,8 +193,8 @@ func remove(state resume.FS, h infohash.Hash) error {
 }
 
 // Peek reads the journal of a torrent in a download folder, or in the folder of its incomplete
-// files, from a folder of state that another engine can have open. It returns nil when there is no
-// readable journal.
+// files, from a folder of state that another engine can have open. It returns nil if it finds
+// none that is readable.
 func Peek(stateDir, dir string, h infohash.Hash, info *metainfo.Info) *resume.Loaded {
 	return peek(stateDir, dir, h, info, true)
 }

@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// partOfLinks says how many folders behind links are held open: one for every partOfLinks files
-// that may be open, so that a torrent of which each file is a link elsewhere leaves handles for
-// everything else.
+// partOfLinks bounds the folders behind links that we hold open: one for every partOfLinks files
+// that can be open. So a torrent whose every file is a link elsewhere leaves handles for everything
+// else.
 const partOfLinks = 4
 
-// linkFolder returns the folder at dir, which a link leads to. It is held open, since then
-// nothing that happens to its path matters. Beyond the bound it is opened for each use.
+// linkFolder returns the folder at dir, the target of a link. It stays open, so that nothing that
+// happens to its path matters. Above the bound it is opened for each use.
 func (p *Pool) linkFolder(dir string) (FS, error) {
 	p.mu.Lock()
 	shared := p.folders[dir] != nil // another handle costs nothing
@@ -35,19 +35,19 @@ func (p *Pool) linkFolder(dir string) (FS, error) {
 	if s, ok := fsys.(*sharedFolder); ok && !s.behindLink {
 		s.behindLink = true
 	} else {
-		p.behindLinks-- // it was not opened, or another link was quicker
+		p.behindLinks-- // it failed, or another link opened it first
 	}
 	return fsys, err
 }
 
-// onUse is a folder that is opened for each use, and must be the folder then that it was first.
+// onUse is a folder that is opened for each use, and must then still be the same folder.
 type onUse struct {
 	pool *Pool
 	dir  string
 	was  fs.FileInfo
 }
 
-// openOnUse looks at a folder.
+// openOnUse looks at a folder, to recognize it at each use.
 func (p *Pool) openOnUse(dir string) (FS, error) {
 	fsys, err := p.openAt(dir)
 	if err != nil {
@@ -61,7 +61,7 @@ func (p *Pool) openOnUse(dir string) (FS, error) {
 	return &onUse{p, dir, was}, nil
 }
 
-// with does something in the folder.
+// with calls do with the open folder.
 func (f *onUse) with(do func(fsys FS) error) error {
 	fsys, err := f.pool.openAt(f.dir)
 	if err != nil {
