@@ -7,18 +7,17 @@ import (
 	"shoal/internal/value/block"
 )
 
-// aheadBlocks is how many blocks one call may bring: 15 with their headers fit
-// the large buffer, which they are spilled to when the guess was wrong.
+// aheadBlocks is how many blocks one call can read: 15 with their headers fit the large buffer,
+// which receives them when the guess was wrong.
 const aheadBlocks = 15
 
-// ahead reads blocks straight to where they belong, many with one call, on the
-// guess that what follows a block is the header of another whole one. While
-// data flows the guess is nearly always right, and payload is then copied once,
-// out of the kernel. Where it is wrong, what came is put back in line and read
-// the ordinary way.
+// ahead reads many blocks with one call, straight into their buffers, on the guess that each block
+// is followed by the header of another whole one. While data flows the guess is nearly always
+// right, and payload is copied once, out of the kernel. When it is wrong, ahead puts what it read
+// into the reader's buffer, for the ordinary way.
 //
-// Blocks are taken for the guess only while there is something to read, and only
-// when they are free: a connection that waits for its peer holds none (decision 0041).
+// It takes blocks for the guess only while there is something to read, and only free ones: a
+// connection that waits for its peer holds none (decision 0041).
 type ahead struct {
 	rd    *reader
 	readv readv
@@ -26,13 +25,13 @@ type ahead struct {
 	spare []*block.Block // taken, not used yet
 	heads [aheadBlocks][wire.PieceHeader]byte
 	vec   [2*aheadBlocks + 1][]byte
-	begun int // bytes of the first header that came with an earlier call
+	begun int // bytes of the first header that an earlier call read
 	last  int // bytes of the latest call
-	quiet int // calls in a row that brought little
-	most  int // blocks that a call may bring, by the limits
+	quiet int // consecutive calls that read little
+	most  int // number of blocks that a call can read within the limits
 	on    bool
 
-	// Its own methods as values, made once.
+	// Method values, made once.
 	prepareFunc func() [][]byte
 	releaseFunc func()
 }
@@ -43,27 +42,26 @@ func newAhead(rd *reader, rv readv) *ahead {
 	return a
 }
 
-// readv is a vectored read from a socket. It calls prepare when there may be
-// something to read, fills what that gives with one call, and calls again when
-// there was nothing after all, having called idle.
+// readv is a vectored read from a socket. It calls prepare when there may be something to read, and
+// fills the returned buffers with one call. When there was nothing to read it calls idle, and
+// prepare again later.
 type readv interface {
 	read(prepare func() [][]byte, idle func()) (int, error)
 }
 
-// flows begins to guess: much came with one call.
+// flows starts the guessing: one call read much.
 func (a *ahead) flows() {
 	a.on, a.quiet, a.last = true, 0, block.Size
 }
 
-// ready reports whether the stream is at a place where the guess can begin:
-// inside a block, or in front of a message with no more of it read than fits a
-// header.
+// ready reports whether the guess can begin here: inside a block, or before a message of which less
+// than a header is read.
 func (a *ahead) ready() bool {
 	return a.on && len(a.rd.buf) == smallBuffer &&
 		(a.rd.cur != nil && a.rd.r == a.rd.w || a.rd.cur == nil && a.rd.w-a.rd.r < wire.PieceHeader)
 }
 
-// prepare gives the places to read to, in the order of the stream.
+// prepare returns the buffers to read into, in the order of the stream.
 func (a *ahead) prepare() [][]byte {
 	vec := a.vec[:0]
 	if rd := a.rd; rd.cur != nil {
@@ -84,13 +82,13 @@ func (a *ahead) prepare() [][]byte {
 		vec = append(vec, head, b.Buf[:block.Size])
 	}
 	if len(vec) == 0 {
-		// No buffer is free. The header alone can be read all the same.
+		// No buffer is free. Read the header alone.
 		vec = append(vec, a.heads[0][a.begun:])
 	}
 	return vec
 }
 
-// release gives back what was taken for the guess.
+// release returns the blocks taken for the guess.
 func (a *ahead) release() {
 	for i, b := range a.spare {
 		a.rd.c.t.Buffers.Put(b)
@@ -99,8 +97,7 @@ func (a *ahead) release() {
 	a.spare = a.spare[:0]
 }
 
-// take gives one of the buffers taken for the guess, when it was wrong; nil when
-// there is none.
+// take returns one of the blocks taken for a wrong guess; nil when there is none.
 func (a *ahead) take() *block.Block {
 	last := len(a.spare) - 1
 	if last < 0 {
@@ -112,8 +109,8 @@ func (a *ahead) take() *block.Block {
 	return b
 }
 
-// read reads by the guess. What came is in rd.cur, in the batch, and, as far as
-// the guess was wrong, in rd.buf. quantum bounds what comes; 0 means that nothing does.
+// read reads by the guess. The bytes end up in rd.cur, in the batch, and, where the guess was
+// wrong, in rd.buf. quantum bounds the bytes; 0 means no bound.
 func (a *ahead) read(quantum int) (int, error) {
 	rd := a.rd
 	a.most = aheadBlocks
@@ -137,7 +134,7 @@ func (a *ahead) read(quantum int) (int, error) {
 	return n, err
 }
 
-// sort makes messages of n bytes that were read.
+// sort turns n bytes that were read into messages.
 func (a *ahead) sort(n int) {
 	rd := a.rd
 	if rd.cur != nil {
@@ -180,14 +177,13 @@ func (a *ahead) sort(n int) {
 	a.spare = a.spare[:kept]
 }
 
-// guessed reads a header and reports whether it is that of a whole block.
+// guessed decodes a header and reports whether it belongs to a whole block.
 func (a *ahead) guessed(head []byte) (wire.Message, bool) {
 	m, n, err := a.rd.c.t.bounds.Load().Decode(head)
 	return m, err == nil && n == len(head) && m.ID == wire.Piece && m.Length == block.Size
 }
 
-// spill puts a header that was not the one expected, and the n bytes that came
-// after it, in line in the reader's buffer.
+// spill puts an unexpected header, and the n bytes after it, into the reader's buffer.
 func (a *ahead) spill(at, n int) {
 	rd := a.rd
 	if n+wire.PieceHeader > len(rd.buf) {
@@ -204,7 +200,7 @@ func (a *ahead) spill(at, n int) {
 	}
 }
 
-// part gives a header, or nothing behind the last one.
+// part returns a header, or nil after the last one.
 func (a *ahead) part(at int) []byte {
 	if at < aheadBlocks {
 		return a.heads[at][:]

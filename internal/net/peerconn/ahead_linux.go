@@ -7,7 +7,7 @@ import (
 	"unsafe"
 )
 
-// newReadv gives the vectored read of a TCP socket; nil for other streams.
+// newReadv returns the vectored read of a TCP socket; nil for other streams.
 func newReadv(nc net.Conn) readv {
 	tcp, ok := nc.(*net.TCPConn)
 	if !ok {
@@ -22,8 +22,8 @@ func newReadv(nc net.Conn) readv {
 	return s
 }
 
-// socket reads with readv(2). Its fields are those of the call in progress, so
-// that a call allocates nothing.
+// socket reads with readv(2). Its fields belong to the call in progress, so that a call allocates
+// nothing.
 type socket struct {
 	rc  syscall.RawConn
 	try func(fd uintptr) bool
@@ -43,7 +43,7 @@ func (s *socket) read(prepare func() [][]byte, idle func()) (int, error) {
 	return s.n, eof(s.n, s.err)
 }
 
-// attempt is called while the socket may be readable; false waits until it is.
+// attempt is called when the socket may be readable; it returns false to wait until it is.
 func (s *socket) attempt(fd uintptr) bool {
 	bufs := s.prepare()
 	for i, b := range bufs {

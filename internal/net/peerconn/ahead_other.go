@@ -4,5 +4,5 @@ package peerconn
 
 import "net"
 
-// newReadv gives nil: there is no vectored read that does not allocate.
+// newReadv returns nil: this system has no vectored read that does not allocate.
 func newReadv(net.Conn) readv { return nil }

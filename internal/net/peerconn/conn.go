@@ -1,20 +1,22 @@
-// Package peerconn moves bytes between a peer's socket and a torrent: a reader
-// that turns the stream into wire messages and blocks, a writer that sends what
-// the outbox holds. It decides nothing. A message that may not be is where a
-// connection ends, before its body is read; everything else is the swarm's
-// affair.
+// Package peerconn moves bytes between a peer's socket and a torrent: a reader turns the stream
+// into wire messages and blocks, a writer sends the content of the outbox. It decides nothing. An
+// invalid message ends the connection before its body is read; the swarm decides everything else.
 //
-// Each connection has two goroutines. The reader owns the read buffer and the
-// block being filled; the writer owns the upload buffer; the outbox between the
-// torrent loop and the writer is the one lock. A batch that was delivered, and every
-// block in it, belongs to the torrent; when it is refused, the reader gives them back.
-// Whoever waits for a block buffer holds none.
+// Each connection has two goroutines. The reader owns the read buffer and the block that it fills;
+// the writer owns the upload buffer; the outbox between the torrent loop and the writer has the one
+// lock. A delivered batch, and every block in it, belongs to the torrent; when the torrent refuses
+// the batch, the reader returns the blocks. A reader that waits for a block buffer holds none.
 //
-// A connection ends when either side closes it, when a message may not be, when a
-// write takes too long or too much waits to be written, and when the torrent takes no
-// more. Close ends it at once, Finish when what waits is sent. Both goroutines end
-// with the socket, and give back every buffer; the reader tells the reason, once and
-// after its last batch. The torrent waits for both by Torrent.Group.
+// A connection ends in one of these ways:
+//
+//   - either side closes it;
+//   - the peer sends an invalid message;
+//   - a write takes too long, or too much waits to be written;
+//   - the torrent accepts no more.
+//
+// Close ends it at once, Finish after sending what waits. Both goroutines end with the socket, and
+// return every buffer. The reader reports the reason once, after its last batch. The torrent waits
+// for both through Torrent.Group.
 package peerconn
 
 import (
@@ -29,60 +31,58 @@ import (
 	"shoal/internal/value/block"
 )
 
-// Buffers is where blocks come from: a bounded budget that makes the reader
-// wait while the disk is behind, which is how back pressure reaches the peer.
+// Buffers provides blocks from a bounded budget. The reader waits for one while the disk is behind,
+// so that back pressure reaches the peer.
 type Buffers interface {
-	// TryGet gives a free buffer, or nil when there is none.
+	// TryGet returns a free buffer, or nil when there is none.
 	TryGet() *block.Block
-	// Get waits for a free buffer; nil when done was closed first.
+	// Get waits for a free buffer; it returns nil when done is closed first.
 	Get(done <-chan struct{}) *block.Block
-	// Put gives a buffer back.
+	// Put returns a buffer.
 	Put(*block.Block)
 }
 
-// Source is where the blocks that are sent come from.
+// Source provides the blocks to send.
 type Source interface {
-	// Read fills dst with the blocks one after another. dst is exactly as
-	// long as they are together.
+	// Read fills dst with the blocks one after another. The length of dst is the sum of theirs.
 	Read(refs []block.Ref, dst []byte) error
 }
 
-// Torrent is what a connection needs of the torrent it belongs to.
+// Torrent is what a connection needs from its torrent.
 type Torrent struct {
 	Buffers Buffers
 	Source  Source
 	Spare   *Spares // upload buffers, shared by the engine
 
-	// The torrent's share of the limits; nil where there can be none.
+	// Rate limits of the torrent; nil where no limit is possible.
 	Up, Down *throttle.Group
 
-	// Deliver hands over what was read. It may wait. False says that the
-	// torrent has ended, and the batch was not taken.
+	// Deliver hands over what was read. It can block. False means that the torrent has ended and
+	// did not take the batch.
 	Deliver func(*Batch) bool
-	// Sent tells of blocks written to the peer. It may wait.
+	// Sent reports blocks written to the peer. It can block.
 	Sent func(key uint64, blocks int, bytes int64)
-	// Unsent tells of blocks that were taken back before they were written. It may wait.
+	// Unsent reports blocks that were taken back before they were written. It can block.
 	Unsent func(key uint64, blocks int)
-	// PartsSent tells of parts of the metadata written to the peer. It may wait.
+	// PartsSent reports parts of the metadata written to the peer. It can block.
 	PartsSent func(key uint64, parts int)
-	// Unreadable tells of blocks that could not be read from disk.
+	// Unreadable reports a block that could not be read from disk.
 	Unreadable func(ref block.Ref, err error)
-	// Closed tells that the connection has ended, and why. It comes once, after
-	// the last Deliver.
+	// Closed reports that the connection has ended, and why. It is called once, after the last
+	// Deliver.
 	Closed func(key uint64, err error)
 
-	// Group counts the goroutines of the torrent's connections: their parent
-	// waits for it.
+	// Group counts the goroutines of the torrent's connections; their parent waits for it.
 	Group *sync.WaitGroup
 
 	bounds atomic.Pointer[wire.Bounds]
 }
 
-// SetBounds sets what the messages of peers are checked against. The caller sets them
-// before it starts a connection, and again when the metadata arrives.
+// SetBounds sets the bounds for the messages of peers. The caller sets them before it starts a
+// connection, and again when the metadata arrives.
 func (t *Torrent) SetBounds(b wire.Bounds) { t.bounds.Store(&b) }
 
-// Conn is one connection whose handshakes are done.
+// Conn is one connection after its handshakes.
 type Conn struct {
 	key  uint64
 	nc   net.Conn
@@ -90,16 +90,16 @@ type Conn struct {
 	out  outbox
 	done chan struct{} // closed when the connection ends
 	end  sync.Once
-	err  error // why; set before done is closed
+	err  error // reason of the end; set before done is closed
 
-	up   throttle.Turn // of the writer
-	down throttle.Turn // of the reader
+	up   throttle.Turn // turn of the writer
+	down throttle.Turn // turn of the reader
 
-	started bool // Start was called; owned by whoever calls Start and Finish
+	started bool // Start was called; owned by the caller of Start and Finish
 }
 
-// New takes over nc, which has done its handshakes. key names the connection in
-// what is delivered. What is sent before Start waits in the outbox.
+// New takes over nc, whose handshakes are done. key identifies the connection in callbacks. What is
+// sent before Start waits in the outbox.
 func New(key uint64, nc net.Conn, t *Torrent) *Conn {
 	c := &Conn{key: key, nc: nc, t: t, done: make(chan struct{})}
 	c.out.wake = make(chan struct{}, 1)
@@ -107,10 +107,10 @@ func New(key uint64, nc net.Conn, t *Torrent) *Conn {
 	return c
 }
 
-// Exempt has no limit hold for this connection. It is called before Start.
+// Exempt exempts this connection from the rate limits. Call it before Start.
 func (c *Conn) Exempt() { c.up, c.down = throttle.Turn{}, throttle.Turn{} }
 
-// Start begins to read and write. It is called at most once.
+// Start starts reading and writing. Call it at most once.
 func (c *Conn) Start() {
 	c.started = true
 	c.t.Group.Add(2)
@@ -118,11 +118,11 @@ func (c *Conn) Start() {
 	go c.readLoop()
 }
 
-// ErrFlooded says that a peer does not read what it is sent.
-var ErrFlooded = errors.New("the peer does not read what it is sent")
+// ErrFlooded is returned when a peer does not read what we send.
+var ErrFlooded = errors.New("the peer does not read what we send")
 
-// Close ends the connection for the reason given. It does not wait; what is in
-// the outbox is lost. Later calls change nothing.
+// Close ends the connection with this reason. It does not block; the content of the outbox is lost.
+// Later calls change nothing.
 func (c *Conn) Close(reason error) {
 	c.end.Do(func() {
 		c.err = reason
@@ -131,9 +131,8 @@ func (c *Conn) Close(reason error) {
 	})
 }
 
-// Finish ends the connection for the reason given, once what waits is sent or
-// finishTimeout has passed. It does not wait. It is called by whoever calls
-// Start.
+// Finish ends the connection with this reason once everything waiting is sent, or after
+// finishTimeout. It does not block. Only the caller of Start may call it.
 func (c *Conn) Finish(reason error) {
 	if !c.started {
 		c.Close(reason)
@@ -142,7 +141,7 @@ func (c *Conn) Finish(reason error) {
 	c.out.finish(reason, c.nc)
 }
 
-// finishTimeout is how long the last words to a peer may take.
+// finishTimeout bounds the time for the last messages to a peer.
 const finishTimeout = 5 * time.Second
 
 // Item is one message, with its block when it is a piece.
@@ -151,31 +150,30 @@ type Item struct {
 	Block   *block.Block
 }
 
-// batchItems bounds the messages of a batch, so that one peer's burst does not
-// hold the loop for long.
+// batchItems bounds the messages of a batch, so that one peer's burst does not occupy the loop for
+// long.
 const batchItems = 64
 
-// Batch is what one read brought: a batch is one hand-off, however many
-// messages it holds. Bodies lie in the batch and are valid until Recycle.
+// Batch is the result of one read, handed over at once however many messages it has. Bodies lie in
+// the batch and are valid until Recycle.
 type Batch struct {
 	Key   uint64
 	Items []Item
-	// Bare reports that the batch has a message from before the metadata: its piece
-	// numbers were not checked.
+	// Bare reports that the batch has a message from before the metadata: its piece numbers were
+	// not checked.
 	Bare bool
 
 	bodies []byte
 	home   chan *Batch
 }
 
-// Recycle gives the batch back to its reader. Every Block in it has been taken.
+// Recycle returns the batch to its reader. The caller has taken every Block out of it.
 func (b *Batch) Recycle() {
 	clear(b.Items)
 	b.Items, b.Bare = b.Items[:0], false
 	b.bodies = emptied(b.bodies)
-	b.home <- b // never waits: there is room for every batch that exists
+	b.home <- b // never blocks: there is room for every existing batch
 }
 
-// writeTimeout is how long one write may take: a peer that reads nothing for so
-// long is gone.
+// writeTimeout bounds one write: a peer that reads nothing for this long is gone.
 const writeTimeout = 2 * time.Minute

@@ -11,14 +11,14 @@ import (
 	"shoal/internal/net/netio"
 )
 
-// HandshakeTimeout bounds the whole of a handshake, both sides of it.
+// HandshakeTimeout bounds a whole handshake, both directions together.
 const HandshakeTimeout = 10 * time.Second
 
-// ErrUnknown says that nobody here shares the torrent that was asked for.
+// ErrUnknown is returned when the peer asked for a torrent that we do not have.
 var ErrUnknown = errors.New("no such torrent here")
 
-// Dial does the handshake of a connection that we opened (BEP 3) and gives
-// theirs. It must carry the info-hash that we asked for.
+// Dial does the handshake of a connection that we opened (BEP 3) and returns theirs, which must
+// have the info-hash that we asked for.
 func Dial(nc net.Conn, ours wire.Handshake) (wire.Handshake, error) {
 	if err := nc.SetDeadline(time.Now().Add(HandshakeTimeout)); err != nil {
 		return wire.Handshake{}, err
@@ -32,15 +32,14 @@ func Dial(nc net.Conn, ours wire.Handshake) (wire.Handshake, error) {
 		return theirs, err
 	}
 	if theirs.InfoHash != ours.InfoHash {
-		return theirs, fmt.Errorf("%w: it answered for another torrent", wire.ErrProtocol)
+		return theirs, fmt.Errorf("%w: the peer answered for another torrent", wire.ErrProtocol)
 	}
 	return theirs, nc.SetDeadline(time.Time{})
 }
 
-// Accept does the handshake of a connection that a peer opened. find gives our
-// handshake for the torrent asked for; when there is none, not a byte is sent.
-// Our answer goes out as soon as the info-hash is known, since deployed clients
-// wait for it before they send their peer id.
+// Accept does the handshake of a connection that a peer opened. find returns our handshake for the
+// requested torrent; when there is none, we send nothing. Our answer goes out as soon as the
+// info-hash is known, since deployed clients wait for it before they send their peer id.
 func Accept(nc net.Conn, find func(infoHash [20]byte) (wire.Handshake, bool)) (wire.Handshake, error) {
 	if err := nc.SetDeadline(time.Now().Add(HandshakeTimeout)); err != nil {
 		return wire.Handshake{}, err
@@ -67,7 +66,7 @@ func Accept(nc net.Conn, find func(infoHash [20]byte) (wire.Handshake, bool)) (w
 	return theirs, nc.SetDeadline(time.Time{})
 }
 
-// broken says how a stream ended before the handshakes were done.
+// broken describes how a stream ended before the handshakes were done.
 func broken(err error) error {
 	return fmt.Errorf("%w during the handshake", netio.Plain(err))
 }
@@ -76,8 +75,8 @@ func readHandshake(nc net.Conn, buf []byte) (wire.Handshake, error) {
 	return readUpTo(nc, buf[:wire.HandshakeLen])
 }
 
-// readUpTo fills buf with the beginning of a handshake and refuses at the
-// first byte that cannot be one.
+// readUpTo fills buf with the beginning of a handshake, and refuses at the first byte that can't be
+// part of one.
 func readUpTo(nc net.Conn, buf []byte) (wire.Handshake, error) {
 	for n := 0; n < len(buf); {
 		k, err := nc.Read(buf[n:])

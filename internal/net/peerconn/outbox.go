@@ -8,34 +8,33 @@ import (
 	"shoal/internal/value/block"
 )
 
-// Sending is what is given to a connection at once.
+// Sending is what a connection is given to send at once.
 type Sending struct {
-	Control []byte      // whole messages, copied; they go before all that waits but what is on its way
-	Parts   [][]byte    // whole messages that wait for their turn under a limit: parts of the metadata; taken over
-	Uploads []block.Ref // blocks, copied
+	Control []byte      // whole messages, copied; they overtake everything that is not yet on its way
+	Parts   [][]byte    // whole messages with parts of the metadata, which wait for their turn under a limit; taken over
+	Uploads []block.Ref // blocks to send; copied
 
-	// TakeBack drops the blocks that were given before and are not written: Control forbids
-	// them (BEP 3, CHOKE). What the socket holds, and the rest of a block that was begun,
-	// goes out first. Torrent.Unsent is told how many were dropped.
+	// TakeBack drops the blocks that were given before and are not written: Control contains a
+	// CHOKE, which forbids them (BEP 3). What is in the socket, and the rest of a block that was
+	// begun, still goes out first. Torrent.Unsent reports how many were dropped (decision 0121).
 	TakeBack bool
 }
 
-// Send appends control bytes and uploads to what goes out. It never waits.
+// Send appends control bytes and uploads to the outbox. It never blocks.
 func (c *Conn) Send(control []byte, uploads []block.Ref) {
 	c.Put(Sending{Control: control, Uploads: uploads})
 }
 
-// Put appends to what goes out. It never waits. A peer that lets more than maxPending
-// bytes pile up is cut off.
+// Put appends to the outbox. It never blocks. It closes the connection of a peer that lets more
+// than maxPending bytes pile up.
 func (c *Conn) Put(s Sending) {
 	if !c.out.append(s, c.nc) {
 		c.Close(ErrFlooded)
 	}
 }
 
-// maxPending bounds the control bytes that wait for a peer to read. A bitfield
-// of the largest torrent has 256 KiB; beyond that come HAVEs of 9 bytes and
-// requests of 17.
+// maxPending bounds the control bytes, in bytes, that wait for a peer to read. The bitfield of the
+// largest torrent has 256 KiB; HAVEs have 9 bytes and requests 17.
 const maxPending = 1 << 20
 
 // outbox is what waits to be sent: the loop appends, the writer swaps (decision 0007).
@@ -46,15 +45,15 @@ type outbox struct {
 	control []byte
 	parts   [][]byte
 	uploads []block.Ref
-	last    error // set: nothing comes after what waits
+	last    error // set: end with this reason after sending what waits
 	lastBy  time.Time
 
-	taken   bool // the writer is to drop the blocks that it has
-	dropped int  // blocks that were dropped here, and not told of
+	taken   bool // the writer must drop the blocks that it has
+	dropped int  // blocks dropped here, and not yet reported
 	poked   bool // a write was interrupted for that
 }
 
-// pending is what the writer has taken out of the outbox.
+// pending is what the writer has taken from the outbox.
 type pending struct {
 	control []byte
 	parts   [][]byte
@@ -63,11 +62,11 @@ type pending struct {
 
 func (p *pending) none() bool { return len(p.control) == 0 && len(p.parts) == 0 && len(p.uploads) == 0 }
 
-// finish sets the reason to end once what waits is sent, and the time for it.
+// finish sets the reason to end with once everything waiting is sent, and the deadline for it.
 func (o *outbox) finish(reason error, nc net.Conn) {
 	o.mu.Lock()
 	o.last, o.lastBy = reason, time.Now().Add(finishTimeout)
-	if !o.poked { // else the writer has not noticed yet, and sets it
+	if !o.poked { // otherwise the writer has not noticed yet, and sets it
 		nc.SetWriteDeadline(o.lastBy)
 	}
 	o.mu.Unlock()
@@ -81,7 +80,7 @@ func (o *outbox) rouse() {
 	}
 }
 
-// finished returns the reason to end when nothing waits any more, else nil.
+// finished returns the reason to end when nothing waits any longer, else nil.
 func (o *outbox) finished() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -99,7 +98,7 @@ func (o *outbox) append(s Sending, nc net.Conn) bool {
 		o.taken = true
 		if o.last == nil {
 			o.poked = true
-			nc.SetWriteDeadline(past) // a write that hangs ends at once
+			nc.SetWriteDeadline(past) // ends a blocked write at once
 		}
 	}
 	o.control = append(o.control, s.Control...)
@@ -113,8 +112,8 @@ func (o *outbox) append(s Sending, nc net.Conn) bool {
 
 var past = time.Unix(1, 0)
 
-// swap returns what waits and leaves the emptied spares in its place; dropped are blocks
-// that were taken back meanwhile. The writer has nothing when it calls it.
+// swap returns what waits and stores the emptied spares instead. dropped is the number of blocks
+// taken back meanwhile. The writer calls it only when it has nothing itself.
 func (o *outbox) swap(spare pending) (got pending, dropped int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -125,8 +124,8 @@ func (o *outbox) swap(spare pending) (got pending, dropped int) {
 	return got, dropped
 }
 
-// urgent returns the control bytes that wait, and leaves the rest where it is. last is set
-// when the connection is to end, taken when the writer is to drop the blocks it has.
+// urgent returns the waiting control bytes, and leaves the rest in place. last is set when the
+// connection is to end, taken when the writer must drop the blocks that it has.
 func (o *outbox) urgent(spare []byte) (control []byte, last error, taken bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -135,8 +134,8 @@ func (o *outbox) urgent(spare []byte) (control []byte, last error, taken bool) {
 	return control, o.last, o.taken
 }
 
-// takenBack reports whether the writer is to drop the blocks that it has, once, and how
-// many were dropped here.
+// takenBack reports, once, whether the writer must drop the blocks that it has, and how many were
+// dropped here.
 func (o *outbox) takenBack() (yes bool, dropped int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -145,15 +144,15 @@ func (o *outbox) takenBack() (yes bool, dropped int) {
 	return yes, dropped
 }
 
-// interrupted reports whether the latest write was ended by TakeBack.
+// interrupted reports whether TakeBack interrupted the latest write.
 func (o *outbox) interrupted() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.poked
 }
 
-// deadline gives the next write its time. It reports false where that write has blocks in
-// it that were just taken back.
+// deadline sets the deadline of the next write. It returns false when that write contains blocks
+// that were just taken back.
 func (c *Conn) deadline(blocks bool) (ok bool, err error) {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
@@ -171,8 +170,8 @@ func (c *Conn) deadline(blocks bool) (ok bool, err error) {
 	return true, c.nc.SetWriteDeadline(by)
 }
 
-// emptied returns a buffer to be used again, unless it has become large: bitfields
-// are the exception, and not every connection is to keep the room of one.
+// emptied returns a buffer for reuse, unless it has grown large: bitfields are the exception, and
+// not every connection should keep room for one.
 func emptied(b []byte) []byte {
 	const most = 16 << 10
 	if cap(b) > most {

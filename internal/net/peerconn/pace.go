@@ -2,10 +2,9 @@ package peerconn
 
 import "shoal/internal/value/block"
 
-// turn waits until size bytes, a part or some blocks, may be sent. The control bytes of p
-// do not wait: they go with the others when these go at once, else before them, and what
-// comes meanwhile goes when it comes. It reports false where blocks were taken back while
-// it waited.
+// turn waits until size bytes, a part or some blocks, may be sent. The control bytes of p do not
+// wait: they go with the others when those go at once, else before them. Control bytes that arrive
+// meanwhile go at once, too. turn returns false when blocks were taken back while it waited.
 func (w *writer) turn(p *pending, size int) (granted bool, err error) {
 	up := &w.c.up
 	if up.Quantum() == 0 {
@@ -35,7 +34,7 @@ func (w *writer) turn(p *pending, size int) (granted bool, err error) {
 		w.more, p.control = control, control
 		up.Charge(len(control))
 		if last != nil {
-			// The last words are said; what waits for its turn is none of them.
+			// The last messages are sent; what waits for its turn is not among them.
 			up.Leave()
 			if len(control) > 0 {
 				err = w.send(p, 0)
@@ -47,12 +46,12 @@ func (w *writer) turn(p *pending, size int) (granted bool, err error) {
 		}
 		if taken {
 			up.Leave()
-			return false, nil // the control bytes go next
+			return false, nil // send the control bytes first
 		}
 	}
 }
 
-// cut gives as much of the room for what is read as a limit leaves at once.
+// cut shortens a read buffer to what the limit allows at once.
 func cut(room []byte, quantum int) []byte {
 	if quantum > 0 && quantum < len(room) {
 		return room[:quantum]
@@ -60,12 +59,12 @@ func cut(room []byte, quantum int) []byte {
 	return room
 }
 
-// guesses reports whether whole blocks are worth a guess under a limit.
+// guesses reports whether guessing whole blocks is worthwhile under a limit.
 func guesses(quantum int) bool { return quantum == 0 || quantum >= 2*block.Size }
 
-// pay waits, after n bytes were read, until that much was due: nothing more is read
-// before, so the peer's window fills. Payload alone waits. It reports false when the
-// connection has ended.
+// pay waits, after a read of n bytes, until the limit allows that many. The reader reads nothing
+// meanwhile, so the peer's window fills. Only payload waits. pay returns false when the connection
+// has ended (decision 0096).
 func (rd *reader) pay(n int) bool {
 	payload := rd.payload
 	rd.payload = 0

@@ -8,14 +8,13 @@ import (
 	"shoal/internal/value/block"
 )
 
-// Read buffers: a small one while little comes, a large one while data flows.
+// Sizes of the read buffers: small while little arrives, large while data flows.
 const (
 	smallBuffer = 4 << 10
 	largeBuffer = 256 << 10
-	// batches is how many a reader has: one being filled, one with the loop.
+	// batches is how many batches a reader has: one being filled, one with the loop.
 	batches = 2
-	// quietReads is how many reads that bring little end the use of a large
-	// buffer.
+	// quietReads is how many small reads end the use of a large buffer.
 	quietReads = 64
 )
 
@@ -25,21 +24,21 @@ type reader struct {
 	buf  []byte
 	r, w int // buf[r:w] is not parsed yet
 
-	small []byte // what buf is while little comes
+	small []byte // buf while little arrives
 	ahead *ahead // nil where there is no vectored read
 
 	batch *Batch
 	home  chan *Batch
 
-	// A piece whose payload is being read.
+	// The piece whose payload is being read.
 	piece  wire.Message
 	cur    *block.Block
 	filled int
-	// payload is how much of what is paid for next goes into blocks.
+	// payload is how many of the bytes to pay for next go into blocks.
 	payload int
 
 	bare  bool // the latest message came before the metadata
-	quiet int  // reads in a row that brought little
+	quiet int  // consecutive reads of little
 }
 
 func (c *Conn) readLoop() {
@@ -69,7 +68,7 @@ func newReader(c *Conn) *reader {
 	return rd
 }
 
-// errEnded says that the torrent takes no more.
+// errEnded means that the torrent accepts no more.
 var errEnded = errors.New("the torrent has ended")
 
 func (rd *reader) run() error {
@@ -77,7 +76,7 @@ func (rd *reader) run() error {
 		n, err := rd.read()
 		if n > 0 {
 			if perr := rd.parse(); perr != nil {
-				rd.deliver() // what came before is still true
+				rd.deliver() // messages before the error are still valid
 				return perr
 			}
 			if !rd.deliver() || !rd.pay(n) {
@@ -90,9 +89,9 @@ func (rd *reader) run() error {
 	}
 }
 
-// read gets more of the stream. While little comes, the rest of a block goes
-// straight to where it belongs. While data flows, so do many blocks with one call;
-// where that cannot be had, a large buffer takes them, which is worth the copy.
+// read reads more of the stream. While little arrives, the rest of a block goes straight into its
+// buffer. While data flows, one call reads many blocks that way; without vectored reads a large
+// buffer receives them, which is worth the copy.
 func (rd *reader) read() (int, error) {
 	rd.fit()
 	quantum := rd.c.down.Quantum()
@@ -114,7 +113,7 @@ func (rd *reader) read() (int, error) {
 	return n, err
 }
 
-// fit makes room in the buffer and chooses its size by what flows.
+// fit makes room in the buffer and chooses its size by how much data flows.
 func (rd *reader) fit() {
 	switch {
 	case rd.r < rd.w && rd.w < len(rd.buf):
@@ -131,8 +130,8 @@ func (rd *reader) fit() {
 	}
 }
 
-// grow doubles a full buffer. Those of the large size come from the spares and go
-// back there, so that all of them are counted.
+// grow doubles a full buffer. Large buffers come from the spares and go back there, so that all of
+// them are counted.
 func (rd *reader) grow() {
 	n := 2 * len(rd.buf)
 	var larger []byte
@@ -173,7 +172,7 @@ func (rd *reader) shrink() {
 	rd.buf = rd.small
 }
 
-// parse turns what is in the buffer into messages.
+// parse turns the bytes in the buffer into messages.
 func (rd *reader) parse() error {
 	for {
 		if rd.cur != nil {
@@ -202,8 +201,8 @@ func (rd *reader) parse() error {
 	}
 }
 
-// begin takes a buffer for the payload that follows. Nothing may be kept back
-// while it waits: the buffers may be freed only by what is still in the batch.
+// begin takes a buffer for the payload that follows. It delivers the batch before it waits: the
+// blocks in the batch may be the only ones that will become free.
 func (rd *reader) begin(m wire.Message) error {
 	b := rd.free()
 	if b == nil {
@@ -219,8 +218,8 @@ func (rd *reader) begin(m wire.Message) error {
 	return nil
 }
 
-// free gives a buffer that need not be waited for: first of those that were taken
-// for a guess, since whoever waits must hold none.
+// free returns a buffer without waiting. It prefers one that was taken for a guess, since a waiting
+// reader must hold none.
 func (rd *reader) free() *block.Block {
 	if rd.ahead != nil {
 		if b := rd.ahead.take(); b != nil {
@@ -230,8 +229,7 @@ func (rd *reader) free() *block.Block {
 	return rd.c.t.Buffers.TryGet()
 }
 
-// fill copies payload from the buffer to the block and reports whether the
-// block is whole.
+// fill copies payload from the buffer to the block and reports whether the block is complete.
 func (rd *reader) fill() bool {
 	n := copy(rd.cur.Data[rd.filled:], rd.buf[rd.r:rd.w])
 	rd.filled += n
@@ -244,14 +242,14 @@ func (rd *reader) fill() bool {
 	return true
 }
 
-// whole puts the block that is being read, now whole, into the batch.
+// whole adds the completed block to the batch.
 func (rd *reader) whole() {
 	m, b := rd.piece, rd.cur
 	rd.cur = nil
 	rd.add(m, b)
 }
 
-// add puts a message into the batch, its body copied along.
+// add adds a message to the batch, with a copy of its body.
 func (rd *reader) add(m wire.Message, b *block.Block) {
 	if rd.batch == nil {
 		rd.batch = <-rd.home
@@ -268,7 +266,7 @@ func (rd *reader) add(m wire.Message, b *block.Block) {
 	}
 }
 
-// deliver hands the batch over. When the torrent has ended its blocks go back.
+// deliver hands the batch over. When the torrent has ended, it returns the blocks.
 func (rd *reader) deliver() bool {
 	b := rd.batch
 	if b == nil {

@@ -11,21 +11,20 @@ import (
 	"shoal/internal/value/block"
 )
 
-// burst is how many blocks go out with one read of the disk and one write to
-// the socket.
+// burst is how many blocks go out with one read of the disk and one write to the socket.
 const burst = 16
 
-// writer sends what the outbox holds: control bytes first, then parts of the metadata, then
+// writer sends the content of the outbox: control bytes first, then parts of the metadata, then
 // blocks, many with one call.
 type writer struct {
 	c     *Conn
-	spare pending // what the outbox gets back, to be filled again
-	more  []byte  // the same for control bytes that came while others waited for their turn
+	spare pending // emptied buffers for the outbox to fill again
+	more  []byte  // the same, for control bytes that came while others waited for their turn
 
 	headers [burst * wire.PieceHeader]byte
 	payload []byte
 	vec     [2*burst + 1][]byte
-	bufs    net.Buffers // a field, so that handing it on does not allocate
+	bufs    net.Buffers // a field, so that passing it does not allocate
 }
 
 func (c *Conn) writeLoop() {
@@ -105,7 +104,7 @@ func (w *writer) step(p *pending) error {
 	return nil
 }
 
-// unsent tells of blocks that were taken back.
+// unsent reports blocks that were taken back.
 func (w *writer) unsent(blocks int) {
 	if blocks > 0 {
 		w.c.t.Unsent(w.c.key, blocks)
@@ -134,7 +133,7 @@ func (w *writer) wasInterrupted(err error) bool {
 	return errors.Is(err, os.ErrDeadlineExceeded) && w.c.out.interrupted()
 }
 
-// control begins a vector with the control bytes, if there are any.
+// control starts a vector with the control bytes, if there are any.
 func (w *writer) control(p *pending) [][]byte {
 	if len(p.control) == 0 {
 		return w.vec[:0]
@@ -142,8 +141,8 @@ func (w *writer) control(p *pending) [][]byte {
 	return append(w.vec[:0], p.control)
 }
 
-// send writes the control bytes and the next n blocks with one call. Where these are taken
-// back meanwhile it ends with the message that it is in (decision 0048).
+// send writes the control bytes and the next n blocks with one call. When these are taken back
+// meanwhile, it stops after the current message (decision 0048).
 func (w *writer) send(p *pending, n int) error {
 	refs := p.uploads[:n]
 	vec := w.control(p)
@@ -179,7 +178,7 @@ func (w *writer) send(p *pending, n int) error {
 	return nil
 }
 
-// read gets blocks from the disk, and appends their messages to vec.
+// read reads blocks from the disk, and appends their messages to vec.
 func (w *writer) read(vec [][]byte, refs []block.Ref) ([][]byte, error) {
 	total := 0
 	for _, r := range refs {
@@ -205,7 +204,7 @@ func (w *writer) read(vec [][]byte, refs []block.Ref) ([][]byte, error) {
 }
 
 // finish writes the rest of the message in which a write of control bytes and blocks was
-// interrupted, after wrote bytes, and returns how many blocks are written then.
+// interrupted after wrote bytes. It returns how many blocks are then written.
 func (w *writer) finish(control []byte, refs []block.Ref, wrote int) (n int, err error) {
 	if wrote < len(control) {
 		return 0, w.whole(control[wrote:])
@@ -233,7 +232,7 @@ func (w *writer) finish(control []byte, refs []block.Ref, wrote int) (n int, err
 	return len(refs), nil
 }
 
-// whole writes all of b, whatever is taken back meanwhile.
+// whole writes all of b, even if blocks are taken back meanwhile.
 func (w *writer) whole(b []byte) error {
 	for len(b) > 0 {
 		if _, err := w.c.deadline(false); err != nil {
@@ -248,8 +247,7 @@ func (w *writer) whole(b []byte) error {
 	return nil
 }
 
-// gone says in plain words how a write ended. A write that takes too long is a peer that
-// does not read.
+// gone describes how a write ended. A write that takes too long means a peer that does not read.
 func gone(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return unread{err}
@@ -263,7 +261,7 @@ type unread struct{ err error }
 func (unread) Error() string     { return ErrFlooded.Error() }
 func (u unread) Unwrap() []error { return []error{ErrFlooded, u.err} }
 
-// release gives the upload buffer back while there is nothing to send.
+// release returns the upload buffer while there is nothing to send.
 func (w *writer) release() {
 	if w.payload != nil {
 		w.c.t.Spare.put(w.payload)
@@ -271,9 +269,8 @@ func (w *writer) release() {
 	}
 }
 
-// Spares keeps large buffers that connections are done with, a few for the
-// whole engine: how many exist at a time is bounded by the connections that have
-// data flowing.
+// Spares keeps a few large buffers for reuse, for the whole engine. The connections whose data
+// flows bound how many are in use.
 type Spares struct {
 	mu    sync.Mutex
 	free  [][]byte
@@ -307,7 +304,7 @@ func (s *Spares) put(b []byte) {
 	}
 }
 
-// Bytes is the memory in use and kept, for statistics.
+// Bytes returns the memory in use and kept for reuse, for statistics.
 func (s *Spares) Bytes() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
