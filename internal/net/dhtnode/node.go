@@ -1,12 +1,12 @@
-// Package dhtnode drives a dht.Machine over a datagram socket, or two of them, one for each
-// address family: it is the DHT node of the engine (BEP 5, 32). The machines decide; this
-// package reads and writes the sockets, keeps the time, resolves the names of ways in, and
-// saves the tables between runs.
+// Package dhtnode drives a dht.Machine over a datagram socket, or two of them, one for each address
+// family: it is the DHT node of the engine (BEP 5, 32). The machines decide; this package reads and
+// writes the sockets, keeps the time, resolves the names of bootstrap nodes, and saves the tables
+// between runs.
 //
-// One goroutine, the loop, owns the machines and never waits for anybody: others read the
-// sockets, one does what takes long (names, the state file). Callers hand their wishes to
-// the loop. A lookup goes to all DHTs that the node is in; what it finds is collected for
-// them, within bounds, until they take it.
+// One goroutine, the loop, owns the machines and never blocks. Each socket has a goroutine that
+// reads it, and one goroutine does slow tasks (names, the state file). Callers send functions to
+// the loop. A lookup goes to all DHTs that the node is in; what it finds waits for the caller,
+// within bounds.
 package dhtnode
 
 import (
@@ -29,58 +29,59 @@ import (
 	"shoal/internal/value/trace"
 )
 
-// ErrClosed is returned by what a closed node is asked.
+// ErrClosed is returned by calls to a closed node.
 var ErrClosed = errors.New("the DHT node is closed")
 
-// Config is what a Node is made with. Conn is needed; the rest may be left out.
+// Config configures a Node. Conn is required; the rest is optional.
 type Config struct {
-	// Conn is the socket. The node reads all of it, and closes it with itself. Its family
-	// decides whether this is a node of the IPv4 or of the IPv6 DHT (BEP 32).
+	// Conn is the socket. The node reads all of it, and closes it. Its family decides whether this
+	// node is in the IPv4 or the IPv6 DHT (BEP 32).
 	Conn netio.PacketConn
-	// Beside is a socket of the other family, for a node that is in both DHTs; may be nil.
+	// Beside is a socket of the other family, for a node in both DHTs; nil for none.
 	Beside netio.PacketConn
-	// Network resolves names; without it only addresses are of use.
+	// Network resolves names; without it the node uses only addresses.
 	Network netio.Network
 
-	// Bootstrap are ways into the DHT as "host:port". Fallback are public ones, which are
-	// asked only when nobody else was found a while after the start.
+	// Bootstrap are nodes to join the DHT through, as "host:port". Fallback are public ones, which
+	// are asked only when no node was found for a while after the start.
 	Bootstrap []string
 	Fallback  []string
 
-	// StateFile keeps the id and the good nodes from run to run; empty keeps nothing.
+	// StateFile stores the id and the good nodes between runs; empty stores nothing.
 	StateFile string
 
 	// Version goes out with every message, as `v`: 4 bytes.
 	Version string
-	// ReadOnly is for who cannot be reached: it asks and does not answer (BEP 43).
+	// ReadOnly is for a node that can't be reached: it sends queries and does not answer any (BEP
+	// 43).
 	ReadOnly bool
 
-	// Announced, if set, is called by the loop when another announced a peer to us. It must
-	// not wait.
+	// Announced, if set, is called by the loop when another node announces a peer to us. It must
+	// not block.
 	Announced func(hash [20]byte, peer netip.AddrPort)
 
-	// SeenAs, if set, is called by the loop with a node's word for our address. It must
-	// not wait.
+	// SeenAs, if set, is called by the loop with our address as a node reports it. It must not
+	// block.
 	SeenAs func(by, says netip.Addr)
-	// External, if set, gives our address in a family as the world sees it, or none. It is
-	// asked by the loop, often, and must not wait.
+	// External, if set, returns our address in a family as the world sees it, or an invalid one.
+	// The loop calls it often; it must not block.
 	External func(v6 bool) netip.Addr
 
 	Trace  trace.Func       // called by the loop
-	Logger *slog.Logger     // default: nothing is logged
-	Clock  func() mono.Time // default: a clock of the node's own
+	Logger *slog.Logger     // nil logs nothing
+	Clock  func() mono.Time // nil means a clock of the node's own
 }
 
 const (
-	// packetRoom is the longest datagram that is read whole. KRPC messages keep below 1400
-	// bytes, so that they are not fragmented.
+	// packetRoom is the longest datagram, in bytes, that is read whole. KRPC messages stay below
+	// 1400 bytes, to avoid fragments.
 	packetRoom = 2048
-	// packetsWaiting is how many datagrams wait for the loop; behind them they wait in the
-	// socket's own buffer, and then are lost as datagrams are.
+	// packetsWaiting is how many datagrams wait for the loop. Later ones wait in the socket's own
+	// buffer, and are lost when that is full.
 	packetsWaiting = 64
 	// wishesWaiting is how many calls wait for the loop.
 	wishesWaiting = 256
-	// readPause keeps a socket that only gives errors from keeping a core busy.
+	// readPause keeps a socket that only returns errors from occupying a core.
 	readPause = 100 * time.Millisecond
 )
 
@@ -100,9 +101,9 @@ type Node struct {
 	group   sync.WaitGroup
 	closing sync.Once
 
-	saved state // as loaded: what is kept while there is nothing better; of the loop
+	saved state // as loaded: kept until there is something better; owned by the loop
 
-	mu    sync.Mutex // guards stats, for the length of a copy
+	mu    sync.Mutex // guards stats; held only for a copy
 	stats []dht.Stats
 }
 
@@ -112,11 +113,11 @@ type side struct {
 	conn netio.PacketConn
 	free chan *[packetRoom]byte
 
-	// Of the loop alone.
+	// Owned by the loop.
 	machine  *dht.Machine
 	searches map[dht.LookupID]*search
 	calls    map[dht.QueryID]*call
-	outside  netip.Addr // our address, as the machine was told
+	outside  netip.Addr // our address, as the machine knows it
 }
 
 type packet struct {
@@ -126,7 +127,7 @@ type packet struct {
 	from netip.AddrPort
 }
 
-// New makes a node and starts it. Close ends it.
+// New starts a node. Close ends it.
 func New(cfg Config) (*Node, error) {
 	if cfg.Conn == nil {
 		return nil, errors.New("make a DHT node: no socket")
@@ -201,8 +202,8 @@ func (n *Node) newSide(now mono.Time, conn netio.PacketConn, chance *rand.Rand) 
 	return s
 }
 
-// sideOf gives the side that has to do with an address; that of the other family when there
-// is none, whose machine knows that it is not for it.
+// sideOf returns the side for an address. When there is none, it returns the other family's side,
+// whose machine ignores the address.
 func (n *Node) sideOf(a netip.AddrPort) *side {
 	for _, s := range n.sides {
 		if s.v6 == a.Addr().Unmap().Is6() {
@@ -212,13 +213,13 @@ func (n *Node) sideOf(a netip.AddrPort) *side {
 	return n.sides[0]
 }
 
-// Close saves the tables, closes the sockets and waits until nothing of the node is left
-// running. Whoever waits for a lookup is told that it is over. The error is of saving.
+// Close saves the tables, closes the sockets and waits until all goroutines of the node have ended.
+// Pending lookups end. The error is that of saving.
 func (n *Node) Close() error {
 	var err error
 	n.closing.Do(func() {
 		n.stop()
-		<-n.ended // the machines have no owner now
+		<-n.ended // nobody owns the machines any longer
 		for _, s := range n.sides {
 			s.conn.Close()
 		}
@@ -228,14 +229,14 @@ func (n *Node) Close() error {
 	return err
 }
 
-// LocalAddr is the address of the first socket.
+// LocalAddr returns the address of the first socket.
 func (n *Node) LocalAddr() netip.AddrPort { return n.sides[0].conn.LocalAddr() }
 
-// ID is the node's id, that of the first socket. It changes when our address does (BEP 42).
+// ID returns the node's id, that of the first socket. It changes when our address does (BEP 42).
 func (n *Node) ID() krpc.ID { return n.Stats().ID }
 
-// Stats gives the counts as of a moment ago, of all sides together; the id and the address
-// are those of the first.
+// Stats returns recent counts of all sides together; the id and the address are those of the first
+// side.
 func (n *Node) Stats() dht.Stats {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -246,7 +247,7 @@ func (n *Node) Stats() dht.Stats {
 	return sum
 }
 
-// Sides gives the counts as of a moment ago, of each side: that of the first socket first.
+// Sides returns recent counts of each side, that of the first socket first.
 func (n *Node) Sides() []dht.Stats {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -262,13 +263,13 @@ func (n *Node) publish(now mono.Time) {
 	}
 }
 
-// loop owns the machines: what happened goes in, what comes out is done. Nothing in it
-// waits, except for what may happen.
+// loop owns the machines: it feeds events in and performs the effects. It blocks only to wait for
+// the next event.
 func (n *Node) loop(ctx context.Context) {
 	defer close(n.ended)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	armed := mono.Time(-1) // not at all
+	armed := mono.Time(-1) // not armed
 	now := n.cfg.Clock()
 	for {
 		n.perform(now)
@@ -290,7 +291,7 @@ func (n *Node) loop(ctx context.Context) {
 		case p := <-n.packets:
 			now = n.cfg.Clock()
 			p.side.machine.Packet(now, p.from, p.room[:p.n])
-			p.side.free <- p.room // it has room for every buffer there is
+			p.side.free <- p.room // never blocks: free has room for every buffer
 		case wish := <-n.wishes:
 			now = n.cfg.Clock()
 			wish(now)
@@ -320,7 +321,7 @@ func (n *Node) lookOutside(now mono.Time) {
 	}
 }
 
-// perform does what the machines decided, until nothing more comes of it.
+// perform performs the machines' effects until there are no more.
 func (n *Node) perform(now mono.Time) {
 	for more := true; more; {
 		more = false
@@ -333,12 +334,11 @@ func (n *Node) perform(now mono.Time) {
 	}
 }
 
-// act does one thing that a machine decided.
+// act performs one effect of a machine.
 func (n *Node) act(now mono.Time, s *side, e dht.Effect) {
 	switch e.Kind {
 	case dht.Send:
-		// A datagram that cannot be sent is as one that got lost: the machine will see
-		// that no answer comes.
+		// A datagram that can't be sent counts as lost: the machine notices that no answer comes.
 		if err := s.conn.WriteTo(e.Bytes, e.To); err != nil && !errors.Is(err, net.ErrClosed) {
 			n.log.Debug("DHT datagram not sent", "to", e.To, "err", err)
 		}
@@ -361,7 +361,7 @@ func (n *Node) act(now mono.Time, s *side, e dht.Effect) {
 		}
 		delete(s.searches, e.Lookup)
 		if x.end(e); e.Result.Outcome == dht.Answered {
-			// A DHT in which nobody is known does not hold up what the other found.
+			// A DHT without any known node must not delay what the other one found.
 			for _, o := range n.sides {
 				if id, running := x.ids[o]; running && o != s {
 					o.machine.Hurry(now, id)
@@ -376,8 +376,8 @@ func (n *Node) act(now mono.Time, s *side, e dht.Effect) {
 	}
 }
 
-// receive reads the socket of a side. When the loop is behind it waits, and the kernel
-// drops what comes meanwhile.
+// receive reads the socket of a side. It waits while the loop is behind, and the kernel drops what
+// arrives meanwhile.
 func (n *Node) receive(s *side) {
 	made := 0
 	for {
@@ -418,7 +418,7 @@ func (n *Node) receive(s *side) {
 	}
 }
 
-// do has the loop carry out a wish. It waits while the loop is far behind.
+// do makes the loop call wish. It waits while the loop is far behind.
 func (n *Node) do(ctx context.Context, wish func(now mono.Time)) error {
 	select {
 	case n.wishes <- wish:
@@ -430,8 +430,8 @@ func (n *Node) do(ctx context.Context, wish func(now mono.Time)) error {
 	}
 }
 
-// Told names the node of a peer, from its PORT message. It never waits: when the loop is
-// far behind the hint is lost.
+// Told passes on the DHT node of a peer, from the peer's PORT message. It never blocks: when the
+// loop is far behind, the hint is lost.
 func (n *Node) Told(addr netip.AddrPort) {
 	select {
 	case n.wishes <- func(now mono.Time) { n.sideOf(addr).machine.Told(now, addr) }:

@@ -13,26 +13,26 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// maxUntaken is how many peers a lookup holds for a caller that does not take them. The
-// oldest are dropped: those that come later are of nodes closer to the info-hash.
+// maxUntaken is how many peers a lookup holds for a caller that does not take them. The oldest are
+// dropped: later ones come from nodes closer to the info-hash.
 const maxUntaken = 2000
 
-// Found is how a lookup ended.
+// Found is the result of a lookup.
 type Found struct {
 	dht.Result
-	Nodes []krpc.Node // the closest that answered, closest first
+	Nodes []krpc.Node // closest nodes that answered, closest first
 }
 
-// search is a lookup, in each DHT that the node is in, and who waits for it. The loop puts,
-// the caller takes.
+// search is a lookup, in each DHT that the node is in, with its waiting caller. The loop adds
+// peers, the caller takes them.
 type search struct {
-	wake   chan struct{} // of capacity 1: there is something to take
+	wake   chan struct{} // capacity 1: there is something to take
 	ids    map[*side]dht.LookupID
 	target krpc.ID
 
-	mu    sync.Mutex // guards all below, for the length of a copy
+	mu    sync.Mutex // guards everything below; held only for a copy
 	peers []netip.AddrPort
-	left  int // DHTs in which it goes on
+	left  int // number of DHTs in which it still runs
 	over  bool
 	found Found
 	err   error
@@ -48,7 +48,7 @@ func (s *search) put(peers []netip.AddrPort) {
 	s.ring()
 }
 
-// end takes the end of the lookup in one of the DHTs; it is over with the last.
+// end handles the end of the lookup in one DHT; the last one ends the search.
 func (s *search) end(e dht.Effect) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,7 +83,7 @@ func (s *search) ring() {
 	}
 }
 
-// take gives what came since the last time.
+// take returns the peers found since the last call.
 func (s *search) take() (peers []netip.AddrPort, over bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -91,15 +91,16 @@ func (s *search) take() (peers []netip.AddrPort, over bool) {
 	return peers, s.over
 }
 
-// What a lookup or a query can end with, besides ErrClosed and the context's error.
+// Errors of a lookup or a query, besides ErrClosed and the context's error.
 var (
-	// ErrSilence: nobody answered in time.
+	// ErrSilence is returned when no node answered in time.
 	ErrSilence = errors.New("no DHT node answered")
-	// ErrBusy: too many wait already, or the address is none that a node could have.
-	ErrBusy = errors.New("the DHT node takes no more of these")
+	// ErrBusy is returned when too many calls wait already, or when the address can't be that of a
+	// node.
+	ErrBusy = errors.New("too many DHT queries are waiting, or the address is not usable")
 )
 
-// RefusedError is an error that the other node answered with.
+// RefusedError is an error with which the other node answered.
 type RefusedError struct {
 	Code int // 201 to 204, see BEP 5
 	Text string
@@ -109,10 +110,9 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("refused with error %d: %q", e.Code, e.Text)
 }
 
-// Lookup looks for peers of an info-hash and announces one of ours, if it is to. found is
-// called, from the calling goroutine, with each batch of addresses.
-// It returns when the lookup is over, which takes seconds, or ctx is; holders is how many
-// nodes keep the announce.
+// Lookup looks for peers of an info-hash, and announces a peer of ours if announce says so. It
+// calls found, in the calling goroutine, with each batch of addresses. It returns when the lookup
+// is over, which takes seconds, or ctx is. holders is how many nodes accepted the announce.
 func (n *Node) Lookup(ctx context.Context, hash [20]byte, announce dht.Announce, found func([]netip.AddrPort)) (holders int) {
 	f, err := n.Search(ctx, hash, announce, found)
 	if err != nil {
@@ -121,7 +121,7 @@ func (n *Node) Lookup(ctx context.Context, hash [20]byte, announce dht.Announce,
 	return f.Announced
 }
 
-// Search is Lookup with all there is to choose and to know. found may be nil.
+// Search is Lookup with the full result. found can be nil.
 func (n *Node) Search(ctx context.Context, hash [20]byte, announce dht.Announce, found func([]netip.AddrPort)) (Found, error) {
 	return n.wait(ctx, hash, found, func(now mono.Time, m *dht.Machine) dht.LookupID { return m.Lookup(now, hash, announce) })
 }
@@ -131,7 +131,7 @@ func (n *Node) Closest(ctx context.Context, target krpc.ID) (Found, error) {
 	return n.wait(ctx, target, nil, func(now mono.Time, m *dht.Machine) dht.LookupID { return m.FindClosest(now, target) })
 }
 
-// wait starts a lookup and hands over what it finds until it is over.
+// wait starts a lookup and passes on what it finds until it is over.
 func (n *Node) wait(ctx context.Context, target krpc.ID, found func([]netip.AddrPort), start func(mono.Time, *dht.Machine) dht.LookupID) (Found, error) {
 	s := &search{wake: make(chan struct{}, 1), target: target, left: len(n.sides)}
 	if err := n.do(ctx, func(now mono.Time) {
@@ -167,14 +167,14 @@ func (n *Node) wait(ctx context.Context, target krpc.ID, found func([]netip.Addr
 	}
 }
 
-// Answer is what one node answered.
+// Answer is the answer of one node.
 type Answer struct {
 	dht.Result
 	Nodes []krpc.Node
 	Peers []netip.AddrPort
 }
 
-// call is a query to one node and who waits for it.
+// call is a query to one node, with its waiting caller.
 type call struct {
 	done   chan struct{}
 	answer Answer
@@ -194,17 +194,17 @@ func (c *call) end(e dht.Effect) {
 	close(c.done)
 }
 
-// Ping asks the node at addr whether it is there; the answer's ID is who it is.
+// Ping pings the node at addr; the answer has its ID.
 func (n *Node) Ping(ctx context.Context, addr netip.AddrPort) (Answer, error) {
 	return n.ask(ctx, addr, func(now mono.Time, m *dht.Machine) dht.QueryID { return m.Ping(now, addr) })
 }
 
-// FindNode asks the node at addr for the nodes it knows that are closest to target.
+// FindNode asks the node at addr for the nodes that it knows closest to target.
 func (n *Node) FindNode(ctx context.Context, addr netip.AddrPort, target krpc.ID) (Answer, error) {
 	return n.ask(ctx, addr, func(now mono.Time, m *dht.Machine) dht.QueryID { return m.FindNode(now, addr, target) })
 }
 
-// GetPeers asks the node at addr for the peers it keeps of an info-hash.
+// GetPeers asks the node at addr for the peers that it stores for an info-hash.
 func (n *Node) GetPeers(ctx context.Context, addr netip.AddrPort, hash [20]byte) (Answer, error) {
 	return n.ask(ctx, addr, func(now mono.Time, m *dht.Machine) dht.QueryID { return m.GetPeers(now, addr, hash) })
 }
@@ -217,14 +217,14 @@ func (n *Node) ask(ctx context.Context, addr netip.AddrPort, start func(mono.Tim
 	select {
 	case <-c.done:
 		return c.answer, c.err
-	case <-ctx.Done(): // the loop forgets it when the query ends
+	case <-ctx.Done(): // the loop forgets the query when it ends
 		return Answer{}, ctx.Err()
 	case <-n.ended:
 		return Answer{}, ErrClosed
 	}
 }
 
-// abandon lets go of all who wait; they see that the loop has ended.
+// abandon drops all waiting callers; they notice that the loop has ended.
 func (n *Node) abandon() {
 	for _, s := range n.sides {
 		clear(s.searches)

@@ -14,21 +14,21 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// state is what a node keeps from run to run: a bencoded dictionary of `id` and the compact
-// `nodes` for the DHT of IPv4, `id6` and `nodes6` for that of IPv6.
+// state is what a node stores between runs: a bencoded dictionary with `id` and the compact `nodes`
+// for the DHT of IPv4, `id6` and `nodes6` for that of IPv6.
 type state struct {
-	id, id6 krpc.ID // zero where there was no such side yet
+	id, id6 krpc.ID // zero where the node had no such side yet
 	nodes   []krpc.Node
 }
 
-// maxState bounds the file in bytes and nodes: a table holds a few hundred.
+// maxState bounds the file in bytes and nodes: a table holds a few hundred nodes.
 const (
 	maxState = 64 << 10
 	maxSaved = 1000
 )
 
-// load reads the state file. Whatever is wrong with it, the node starts: a torn or foreign
-// file is left aside with a word in the log, and overwritten by the next save.
+// load reads the state file. The node starts whatever is wrong with the file: it logs the error,
+// and the next save replaces the file.
 func (n *Node) load() state {
 	if n.cfg.StateFile == "" {
 		return state{}
@@ -73,8 +73,8 @@ func parseState(b []byte) (s state, err error) {
 	if len(id6) == len(s.id6) {
 		s.id6 = krpc.ID(id6)
 	}
-	if s.id == s.id6 { // none, or no two nodes
-		return state{}, errors.New("no id")
+	if s.id == s.id6 { // none, or both sides have the same
+		return state{}, errors.New("the ids are missing or equal")
 	}
 	for _, list := range []struct {
 		key  string
@@ -82,7 +82,7 @@ func parseState(b []byte) (s state, err error) {
 	}{{"nodes", krpc.Node4}, {"nodes6", krpc.Node6}} {
 		b, _ := v.Get(list.key).Bytes()
 		if len(b)%list.size != 0 {
-			return state{}, fmt.Errorf("%s is not whole", list.key)
+			return state{}, fmt.Errorf("%s is cut off", list.key)
 		}
 		for ; len(b) > 0 && len(s.nodes) < maxSaved; b = b[list.size:] {
 			s.nodes, _ = krpc.AppendNodes(s.nodes, b[:list.size], list.size)
@@ -118,9 +118,9 @@ func (s state) encode() []byte {
 	return w.Finish()
 }
 
-// snapshot is the state to save; of the loop, or after its end. While no node of a family is
-// good the ones loaded stay: being offline for an evening, or without IPv6, must not cost the
-// way back.
+// snapshot returns the state to save; the loop calls it, or Close after the loop. While no node of
+// a family is good, it keeps the loaded ones: being offline for an evening, or without IPv6, must
+// not cost the way back.
 func (n *Node) snapshot(now mono.Time) state {
 	s := state{id: n.saved.id, id6: n.saved.id6}
 	var have [2]bool // of IPv4, of IPv6
@@ -149,7 +149,7 @@ func index(v6 bool) int {
 	return 0
 }
 
-// saveNow asks the loop for the state and writes it.
+// saveNow gets the state from the loop and writes it.
 func (n *Node) saveNow(ctx context.Context) {
 	if n.cfg.StateFile == "" {
 		return
@@ -167,8 +167,8 @@ func (n *Node) saveNow(ctx context.Context) {
 	}
 }
 
-// save writes the state so that the file is always a whole one, the old or the new: to a
-// file beside it, which is then synced and moved over it.
+// save writes the state to a new file, syncs it and renames it over the old one, so that the file
+// is always whole.
 func (n *Node) save(s state) error {
 	if n.cfg.StateFile == "" {
 		return nil
@@ -180,8 +180,8 @@ func (n *Node) save(s state) error {
 	if err := os.Rename(name+".new", name); err != nil {
 		return fmt.Errorf("save the DHT state: %w", err)
 	}
-	// The move is durable once the folder is synced. Some systems cannot do that; then a
-	// power cut may bring the old file back, which is as good.
+	// The rename is durable once the folder is synced. Some systems can't do that; then a power cut
+	// can bring the old file back, which is just as good.
 	if d, err := os.Open(filepath.Dir(name)); err == nil {
 		d.Sync()
 		d.Close()

@@ -12,56 +12,56 @@ import (
 )
 
 const (
-	// maxWays is how many names wait to be resolved; a torrent may name many.
+	// maxWays is how many names wait to be resolved; a torrent can name many.
 	maxWays = 256
-	// resolveTimeout bounds one look-up of a name.
+	// resolveTimeout bounds one lookup of a name.
 	resolveTimeout = 20 * time.Second
-	// retryFirst is the pause before a name that did not resolve is tried again; it
-	// doubles each time up to retryMost.
+	// retryFirst is the pause before the second attempt to resolve a name; it doubles each time up
+	// to retryMost.
 	retryFirst, retryMost = 5 * time.Second, 10 * time.Minute
-	// fallbackAfter is how long nobody was found before public ways in are asked, and how
-	// long until that is looked at again.
+	// fallbackAfter is how long after the start the node asks public nodes when it has found none,
+	// and fallbackEvery the time until it checks again.
 	fallbackAfter, fallbackEvery = 5 * time.Second, time.Minute
-	// saveEvery is how often the table is saved.
+	// saveEvery is the time between saves of the table.
 	saveEvery = 5 * time.Minute
 )
 
-// way is a way into the DHT that is still a name.
+// way is a bootstrap node that is still a name.
 type way struct {
 	host   string
 	port   uint16
 	router bool // one of Fallback
 	wait   time.Duration
-	at     time.Time // of the next attempt
+	at     time.Time // time of the next attempt
 }
 
-// parseWay reads "host:port"; an IPv6 address stands in brackets.
+// parseWay parses "host:port"; an IPv6 address stands in brackets.
 func parseWay(s string) (way, error) {
 	i := strings.LastIndexByte(s, ':')
 	if i <= 0 {
-		return way{}, fmt.Errorf("DHT node %q is not host:port", s)
+		return way{}, fmt.Errorf("DHT node %q: write it as host:port", s)
 	}
 	port, err := strconv.ParseUint(s[i+1:], 10, 16)
 	if err != nil || port == 0 {
-		return way{}, fmt.Errorf("DHT node %q: port is not 1 to 65535", s)
+		return way{}, fmt.Errorf("DHT node %q: the port is not a number from 1 to 65535", s)
 	}
 	host := s[:i]
 	if inner, ok := strings.CutPrefix(host, "["); ok {
 		if host, ok = strings.CutSuffix(inner, "]"); !ok {
-			return way{}, fmt.Errorf("DHT node %q: bracket without its other", s)
+			return way{}, fmt.Errorf("DHT node %q: unbalanced bracket", s)
 		}
 	} else if strings.Contains(host, ":") {
-		return way{}, fmt.Errorf("DHT node %q: IPv6 address without brackets", s)
+		return way{}, fmt.Errorf("DHT node %q: write the IPv6 address in brackets", s)
 	}
-	if host == "" { // an empty name means this machine to a resolver
-		return way{}, fmt.Errorf("DHT node %q has no host", s)
+	if host == "" { // a resolver treats an empty name as this machine
+		return way{}, fmt.Errorf("DHT node %q: the host is missing", s)
 	}
 	return way{host: host, port: uint16(port)}, nil
 }
 
-// AddBootstrap names a node that may answer, as "host:port": of a torrent's `nodes`, for
-// instance. What is no such thing is logged and left out, for torrents come from anywhere.
-// An address is used at once; a name is resolved first, and again when that fails.
+// AddBootstrap adds a node that may answer, as "host:port", for instance from a torrent's `nodes`.
+// It logs and ignores malformed text, since torrents come from anywhere. It uses an address at
+// once, and resolves a name first, again when that fails.
 func (n *Node) AddBootstrap(hostport string) {
 	w, err := parseWay(hostport)
 	if err != nil {
@@ -93,7 +93,7 @@ func (n *Node) AddNode(addr netip.AddrPort) {
 	n.enter(way{port: addr.Port()}, []netip.Addr{addr.Addr()})
 }
 
-// enter tells the machines the addresses of a way in. Each leaves out those of the other
+// enter passes the addresses of a bootstrap node to the machines. Each ignores those of the other
 // family.
 func (n *Node) enter(w way, addrs []netip.Addr) {
 	n.do(context.Background(), func(now mono.Time) {
@@ -108,8 +108,7 @@ func (n *Node) enter(w way, addrs []netip.Addr) {
 	})
 }
 
-// doChores does what takes long: resolving names, and saving the table. Each of them can
-// wait for the other.
+// doChores does the slow tasks, one at a time: resolving names, and saving the table.
 func (n *Node) doChores(ctx context.Context) {
 	var names []way
 	fallback := time.Now().Add(fallbackAfter)
@@ -158,8 +157,8 @@ func (n *Node) doChores(ctx context.Context) {
 	}
 }
 
-// resolve looks a name up and enters through its addresses. It is false when it is to be
-// tried again.
+// resolve resolves a name and passes its addresses to the machines. It returns false when the name
+// must be tried again.
 func (n *Node) resolve(ctx context.Context, w *way) bool {
 	limited, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
@@ -174,11 +173,11 @@ func (n *Node) resolve(ctx context.Context, w *way) bool {
 	return true
 }
 
-// useFallback turns to the public ways in, once.
+// useFallback switches to the public nodes, once.
 func (n *Node) useFallback() {
 	names := n.cfg.Fallback
 	n.cfg.Fallback = nil
-	n.log.Info("nobody found yet: asking public DHT nodes", "nodes", len(names))
+	n.log.Info("no DHT node found yet: asking public nodes", "nodes", len(names))
 	for _, name := range names {
 		if w, err := parseWay(name); err == nil {
 			w.router = true

@@ -1,5 +1,5 @@
-// Package fetch gets one file by a URL that the user named, with bounds on everything:
-// its size, the time it takes, the redirects on the way.
+// Package fetch downloads one file from a URL that the user named, with bounds on its size, the
+// time and the redirects.
 package fetch
 
 import (
@@ -25,45 +25,45 @@ import (
 	"shoal/magnet"
 )
 
-// Bounds.
+// Bounds of a download.
 const (
-	timeout      = 60 * time.Second // of the whole
+	timeout      = 60 * time.Second // bound on the whole download
 	headTime     = 20 * time.Second
 	dialTime     = 10 * time.Second
 	maxRedirects = 5
 	maxHead      = 64 << 10
-	maxAddresses = 4 // of a name are tried
+	maxAddresses = 4 // addresses tried for a name
 )
 
-// Errors that callers choose by.
+// Errors that callers distinguish.
 var (
-	ErrURL       = errors.New("not a URL that can be fetched")
+	ErrURL       = errors.New("not a URL that shoal can fetch")
 	ErrTooLarge  = errors.New("too large")
-	ErrRedirect  = errors.New("a redirect that is not followed")
+	ErrRedirect  = errors.New("a redirect that shoal does not follow")
 	ErrDowngrade = fmt.Errorf("%w: from https to http", ErrRedirect)
 	ErrStatus    = errors.New("the server refuses")
 	ErrLogin     = fmt.Errorf("%w: it wants a login", ErrStatus)
 	errForbidden = errors.New("it leads from the internet to a local address")
 )
 
-// Client gets files over a network.
+// Client downloads files over a network.
 type Client struct {
 	Network   netio.Network
 	UserAgent string
-	RootCAs   *x509.CertPool // whose certificates are trusted; nil means those of the system
-	Downgrade bool           // redirects from https to http are followed
+	RootCAs   *x509.CertPool // trusted certificate authorities; nil means the system's
+	Downgrade bool           // follow redirects from https to http
 }
 
-// Got is what a URL led to.
+// Got is the result of a download.
 type Got struct {
-	Body []byte // of the file; with an error, what came before it
-	Link string // a magnet link that a redirect named; then there is no body
+	Body []byte // content of the file; with an error, the part before the error
+	Link string // magnet link that a redirect led to; Body is then empty
 }
 
-// Get gets the file at an http or https URL, of at most most bytes. Redirects are followed,
-// with the cookies that are set on the way: but not from https to http unless that is
-// allowed, and not from an address of the internet to one of this machine or of the local
-// network, where a server elsewhere has nothing to fetch. One to a magnet link is the end.
+// Get downloads the file at an http or https URL, of at most `most` bytes. It follows redirects, with
+// the cookies set on the way. It does not follow one from https to http unless Downgrade allows
+// that, nor one from an address on the internet to one of this machine or of the local network,
+// where a server elsewhere has nothing to fetch. A redirect to a magnet link ends the download.
 func (c *Client) Get(ctx context.Context, raw string, most int64) (Got, error) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -115,7 +115,7 @@ func (c *Client) ask(ctx context.Context, client *http.Client, u *url.URL) (*htt
 	return client.Do(req)
 }
 
-// body takes the file out of an answer.
+// body reads the file from an answer.
 func body(resp *http.Response, most int64) (Got, error) {
 	defer resp.Body.Close()
 	switch code := resp.StatusCode; {
@@ -125,11 +125,11 @@ func body(resp *http.Response, most int64) (Got, error) {
 		return Got{}, fmt.Errorf("%w: %s", ErrStatus, resp.Status)
 	}
 	if resp.ContentLength > most {
-		return Got{}, fmt.Errorf("%w: %d bytes, at most %d are taken", ErrTooLarge, resp.ContentLength, most)
+		return Got{}, fmt.Errorf("%w: %d bytes; the limit is %d bytes", ErrTooLarge, resp.ContentLength, most)
 	}
 	b, err := io.ReadAll(io.LimitReader(resp.Body, most+1))
 	if int64(len(b)) > most {
-		return Got{}, fmt.Errorf("%w: over %d bytes", ErrTooLarge, most)
+		return Got{}, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, most)
 	}
 	if err != nil {
 		return Got{Body: b}, plain(err)
@@ -137,7 +137,7 @@ func body(resp *http.Response, most int64) (Got, error) {
 	return Got{Body: b}, nil
 }
 
-// plain takes the URL, which the caller names, off an error.
+// plain removes the URL from an error, because the caller names it.
 func plain(err error) error {
 	var ue *url.Error
 	if errors.As(err, &ue) {
@@ -149,11 +149,11 @@ func plain(err error) error {
 	return err
 }
 
-// follow gives where a Location of u leads. Credentials stay with their host.
+// follow returns the target of a Location of u. Credentials stay with their host.
 func (c *Client) follow(u *url.URL, location string) (*url.URL, error) {
 	ref, err := url.Parse(strings.ReplaceAll(strings.TrimSpace(location), " ", "%20"))
 	if err != nil {
-		return nil, fmt.Errorf("%w: to what is not a URL", ErrRedirect)
+		return nil, fmt.Errorf("%w: its target is not a URL", ErrRedirect)
 	}
 	to := u.ResolveReference(ref)
 	switch {
@@ -169,10 +169,10 @@ func (c *Client) follow(u *url.URL, location string) (*url.URL, error) {
 	return to, nil
 }
 
-// way is where the requests of one Get have led.
+// way is the path of redirects of one Get.
 type way struct {
 	network netio.Network
-	public  bool // an address of the internet was on it
+	public  bool // the path contains an address on the internet
 }
 
 // dial connects to the first address of a host that answers.

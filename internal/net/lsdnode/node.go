@@ -1,10 +1,10 @@
-// Package lsdnode drives an lsd.Machine over sockets in the groups of BEP 14, one for each
-// address family: it looks for peers on the local network. The machine decides; this
-// package sends, receives and keeps the time.
+// Package lsdnode drives an lsd.Machine over sockets in the groups of BEP 14, one for each address
+// family: it looks for peers on the local network. The machine decides; this package sends,
+// receives and keeps the time.
 //
-// One goroutine for each socket reads it; one announces, and joins the groups: where that
-// can't be done yet, for there is no network, it is tried again every minute. The machine is
-// behind a mutex that is held for the length of one of its calls.
+// One goroutine for each socket reads it. One more goroutine announces and joins the groups; where
+// that fails, because there is no network, it tries again every minute. A mutex guards the machine
+// and is held for one call at a time.
 package lsdnode
 
 import (
@@ -25,54 +25,53 @@ import (
 	"shoal/internal/value/why"
 )
 
-// Config is what a Node is made with.
+// Config configures a Node.
 type Config struct {
 	Network netio.Multicaster
-	// Port and Port6 are where peers reach us over IPv4 and IPv6; a family with port 0 is
-	// left alone.
+	// Port and Port6 are where peers reach us over IPv4 and IPv6; a port of 0 disables the family.
 	Port, Port6 uint16
-	// Found is called with a peer of a torrent that was added, by the goroutine of a
-	// socket. It must not wait for long.
+	// Found is called with a peer of an added torrent, by the goroutine of a socket. It must not
+	// block for long.
 	Found func(hash [20]byte, peer netip.AddrPort)
 
 	Trace  trace.Func       // called by several goroutines, one at a time
-	Logger *slog.Logger     // default: nothing is logged
-	Clock  func() mono.Time // default: a clock of the node's own
+	Logger *slog.Logger     // nil logs nothing
+	Clock  func() mono.Time // nil means a clock of the node's own
 }
 
 const (
-	// readPause keeps a socket that only gives errors from keeping a core busy.
+	// readPause keeps a socket that only returns errors from occupying a core.
 	readPause = time.Second
-	// joinEvery is how often a group that could not be joined is tried again.
+	// joinEvery is the time between attempts to join a group.
 	joinEvery = time.Minute
 )
 
-// Node is a running speaker of local service discovery. It is safe for concurrent use.
+// Node is a running node of local service discovery. It is safe for concurrent use.
 type Node struct {
 	cfg     Config
 	log     *slog.Logger
-	sockets []*socket // of the families that are spoken; fixed
+	sockets []*socket // one for each enabled family; fixed
 
-	wake    chan struct{} // of capacity 1: there may be something to announce sooner
+	wake    chan struct{} // capacity 1: something may be due sooner
 	stop    chan struct{}
 	closing sync.Once
 	group   sync.WaitGroup
 
-	mu      sync.Mutex // guards all below, for the length of a call
+	mu      sync.Mutex // guards everything below; held for one call
 	machine *lsd.Machine
 	closed  bool
 }
 
-// socket is what a group is spoken to through. conn is set once the group was joined, by
-// the announcer, which alone reads it besides the receiver.
+// socket is the socket of a group. The announcer sets conn when it has joined the group; only it
+// and the receiver read conn.
 type socket struct {
 	conn  netio.GroupConn
 	group netip.AddrPort
 	port  uint16
-	told  bool // that it could not be joined
+	told  bool // a failure to join was logged
 }
 
-// New starts a node, which joins the groups as soon as that can be done.
+// New starts a node, which joins the groups as soon as possible.
 func New(cfg Config) *Node {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -97,7 +96,7 @@ func New(cfg Config) *Node {
 	return n
 }
 
-// join joins the groups that were not joined yet, and reports whether any are left.
+// join joins the groups that are not joined yet, and reports whether any are left.
 func (n *Node) join() (left bool) {
 	for _, s := range n.sockets {
 		if s.conn != nil {
@@ -125,7 +124,7 @@ func (n *Node) join() (left bool) {
 	return left
 }
 
-// Close leaves the groups and waits until nothing of the node is left running.
+// Close leaves the groups and waits until all goroutines of the node have ended.
 func (n *Node) Close() error {
 	var err error
 	n.closing.Do(func() {
@@ -143,7 +142,8 @@ func (n *Node) Close() error {
 	return err
 }
 
-// Add has a torrent announced, and peers of it told, from now on. It must not be private.
+// Add announces a torrent, and reports its peers to Found, from now on. The torrent must not be
+// private.
 func (n *Node) Add(hash [20]byte) {
 	n.mu.Lock()
 	n.machine.Add(n.cfg.Clock(), infohash.Hash(hash))
@@ -154,21 +154,21 @@ func (n *Node) Add(hash [20]byte) {
 	}
 }
 
-// Remove ends that.
+// Remove undoes Add.
 func (n *Node) Remove(hash [20]byte) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.machine.Remove(infohash.Hash(hash))
 }
 
-// Stats gives the counts.
+// Stats returns the counts.
 func (n *Node) Stats() lsd.Stats {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.machine.Stats()
 }
 
-// announce sends what is due, and joins what is left to be joined.
+// announce sends what is due, and joins the remaining groups.
 func (n *Node) announce() {
 	timer, again := time.NewTimer(time.Hour), time.NewTicker(joinEvery)
 	defer timer.Stop()
@@ -183,7 +183,7 @@ func (n *Node) announce() {
 			timer.Reset(max(at.Sub(n.cfg.Clock()), 0))
 		}
 		select {
-		case <-n.wake: // the deadline may have moved
+		case <-n.wake: // the deadline may have changed
 		case <-again.C:
 			if !n.join() {
 				again.Stop()
@@ -196,14 +196,14 @@ func (n *Node) announce() {
 	}
 }
 
-// say announces what is due to the groups that were joined.
+// say announces what is due to the joined groups.
 func (n *Node) say(now mono.Time) {
 	n.mu.Lock()
 	m, due := n.machine.Tick(now)
 	packets := make([][]byte, len(n.sockets))
 	for i, s := range n.sockets {
 		m.Port = s.port
-		packets[i] = lsd.Append(nil, s.group, m) // what is in m is the machine's
+		packets[i] = lsd.Append(nil, s.group, m) // m refers to memory of the machine
 	}
 	hashes := len(m.Hashes)
 	n.mu.Unlock()
@@ -221,7 +221,7 @@ func (n *Node) say(now mono.Time) {
 
 // receive reads a socket.
 func (n *Node) receive(s *socket) {
-	b := make([]byte, lsd.MaxPacket+1) // what is longer is cut, and then refused
+	b := make([]byte, lsd.MaxPacket+1) // a longer packet is truncated, and then refused
 	for {
 		size, from, err := s.conn.ReadFrom(b)
 		if err != nil {

@@ -8,20 +8,20 @@ import (
 	"syscall"
 )
 
-// portTries bounds how often a port is looked for that is free everywhere it is to be
-// bound. Ports that systems pick are mostly free elsewhere, too.
+// portTries bounds how often ListenAll looks for a port that is free everywhere. Ports that the
+// system picks are mostly free elsewhere, too.
 const portTries = 16
 
-// A Door is an address where streams are accepted, and datagrams if they are wanted.
+// A Door is an address where we accept streams, and datagrams if wanted.
 type Door struct {
 	Streams net.Listener
-	Packets PacketConn // nil when they are not wanted there
+	Packets PacketConn // nil when datagrams are not wanted here
 }
 
 // Addr is the address bound, with its real port.
 func (d Door) Addr() netip.AddrPort { return AddrPort(d.Streams.Addr()) }
 
-// Close gives the address up.
+// Close closes the sockets.
 func (d Door) Close() error {
 	err := d.Streams.Close()
 	if d.Packets != nil {
@@ -40,9 +40,9 @@ func ListenBoth(n Network, addr netip.AddrPort) (net.Listener, PacketConn, error
 	return doors[0].Streams, doors[0].Packets, nil
 }
 
-// ListenAll listens on several addresses: for streams on all of them, for datagrams where
-// packets says so. Where the port is 0 one is picked that is free in both protocols, the
-// same for all of these addresses, so that an engine can be told by one port.
+// ListenAll listens on several addresses: for streams on all of them, for datagrams where packets
+// returns true. For port 0 it picks one that is free in both protocols, the same for all of these
+// addresses, so that an engine has one port to announce.
 func ListenAll(n Network, addrs []netip.AddrPort, packets func(i int) bool) ([]Door, error) {
 	picks := false
 	for _, a := range addrs {
@@ -68,7 +68,7 @@ func listenAll(n Network, addrs []netip.AddrPort, packets func(i int) bool) (doo
 			doors = nil
 		}
 	}()
-	var port uint16 // as picked
+	var port uint16 // port picked so far
 	for i, a := range addrs {
 		pick := a.Port() == 0
 		if pick {
@@ -92,8 +92,8 @@ func listenAll(n Network, addrs []netip.AddrPort, packets func(i int) bool) (doo
 	return doors, nil
 }
 
-// bare takes off what an error of the system says of the address, for those who have
-// said it already.
+// bare removes what an error of the system says about the address, for callers that name it
+// themselves.
 func bare(err error) error {
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Err != nil {
 		return op.Err
@@ -101,9 +101,8 @@ func bare(err error) error {
 	return err
 }
 
-// AddrPort gives the address of one end of a connection or listener in the form
-// used everywhere else, IPv4 in four bytes. It is invalid for an address that has
-// no port, which no Network gives out.
+// AddrPort returns the address of one end of a connection or listener in the form used everywhere
+// else, IPv4 in four bytes. It is invalid for an address without a port, which no Network returns.
 func AddrPort(a net.Addr) netip.AddrPort {
 	if a, ok := a.(interface{ AddrPort() netip.AddrPort }); ok {
 		return unmap(a.AddrPort())

@@ -9,12 +9,12 @@ import (
 	"slices"
 )
 
-// Cause classifies why a stream could not be made, or has ended.
+// Cause classifies why a stream could not be opened, or has ended.
 type Cause uint8
 
 // The causes.
 const (
-	Other       Cause = iota // none of those below: the words of the error stand
+	Other       Cause = iota // none of those below: show the error's own text
 	Closed                   // the other end closed the stream
 	Reset                    // the other end, or something on the way, reset it
 	Refused                  // nothing accepts connections at that address
@@ -25,7 +25,7 @@ const (
 	Ended                    // we closed it ourselves
 )
 
-// words are what people read: the addresses and the system call are noise to them.
+// words are what people read: addresses and system calls are noise to them.
 var words = [...]string{
 	Closed:      "the peer closed the connection",
 	Reset:       "the peer reset the connection",
@@ -45,7 +45,7 @@ func CauseOf(err error) Cause {
 	case errors.Is(err, net.ErrClosed), errors.Is(err, context.Canceled):
 		return Ended
 	}
-	// A DNS error can be a time-out, too; its own words say more.
+	// A DNS error can be a time-out, too; its own text says more.
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return Other
 	}
@@ -60,8 +60,8 @@ func CauseOf(err error) Cause {
 	return Other
 }
 
-// Plain returns err with words in place of addresses, system calls and numbers, as far as
-// its cause is known. What it wraps stays found by errors.Is. nil stays nil.
+// Plain returns err with words in place of addresses, system calls and numbers, if its cause is
+// known. errors.Is still finds what it wraps. nil stays nil.
 func Plain(err error) error {
 	if err == nil {
 		return nil

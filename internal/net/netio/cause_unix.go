@@ -4,8 +4,8 @@ package netio
 
 import "syscall"
 
-// causes are the numbers that calls on streams return. EPIPE is a write after the other
-// end had closed; ENOTCONN and ENETRESET say that the stream is gone.
+// causes are the error numbers of calls on streams. EPIPE is a write after the other end closed;
+// ENOTCONN and ENETRESET mean that the stream is gone.
 var causes = map[Cause][]error{
 	Closed:      {syscall.EPIPE, syscall.ENOTCONN, syscall.ESHUTDOWN},
 	Reset:       {syscall.ECONNRESET, syscall.ECONNABORTED, syscall.ENETRESET},

@@ -2,7 +2,7 @@ package netio
 
 import "syscall"
 
-// causes are the numbers that calls on streams return: those of Winsock.
+// causes are the error numbers of calls on streams, in Winsock.
 var causes = map[Cause][]error{
 	Closed:      {syscall.Errno(10057), syscall.Errno(10058), syscall.EPIPE},                              // WSAENOTCONN, WSAESHUTDOWN
 	Reset:       {syscall.Errno(10054), syscall.Errno(10053), syscall.Errno(10052)},                       // WSAECONNRESET, WSAECONNABORTED, WSAENETRESET

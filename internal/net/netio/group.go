@@ -13,36 +13,36 @@ import (
 	"golang.org/x/net/ipv6"
 )
 
-// Multicaster is a Network that can speak to groups on the links of this machine.
+// Multicaster is a Network that can send to multicast groups on the links of this machine.
 type Multicaster interface {
-	// JoinGroup listens for what is sent to a group, on every link that may be used.
-	// Several programs of a machine can do so at once.
+	// JoinGroup receives datagrams to a group, on every link that the policy allows. Several
+	// programs of a machine can do so at once.
 	JoinGroup(group netip.AddrPort) (GroupConn, error)
 }
 
-// GroupConn is a socket in a group. ReadFrom and Send may be called at the same time from
-// different goroutines; Close makes a waiting ReadFrom return an error that is net.ErrClosed.
+// GroupConn is a socket in a group. ReadFrom and Send may run at the same time in different
+// goroutines; Close makes a waiting ReadFrom return an error that is net.ErrClosed.
 type GroupConn interface {
-	// ReadFrom waits for a datagram as that of a PacketConn does. Our own come back, too.
+	// ReadFrom waits for a datagram, as that of a PacketConn does. It also returns our own.
 	ReadFrom(b []byte) (int, netip.AddrPort, error)
-	// Send sends one datagram to the group on every link; the error is that of all links.
+	// Send sends one datagram to the group on every link; it returns an error when all links
+	// failed.
 	Send(b []byte) error
-	// Links gives the networks of the links, as of a minute ago at the most.
+	// Links returns the networks of the links, at most a minute old.
 	Links() []netip.Prefix
 	Close() error
 }
 
 const (
-	// maxLinks bounds the links that are used: a machine with many has most of them for
-	// containers.
+	// maxLinks bounds the links that we use: a machine with many has most of them for containers.
 	maxLinks = 16
-	// lookAtLinks is how often it is looked whether links came or went.
+	// lookAtLinks is the time between two looks for new or lost links.
 	lookAtLinks = time.Minute
-	// groupTTL keeps what we send on the link: no router passes it on.
+	// groupTTL keeps what we send on the link: routers do not forward it.
 	groupTTL = 1
 )
 
-// ErrNoLink is returned where no link can carry datagrams to a group.
+// ErrNoLink is returned when no link can carry datagrams to a group.
 var ErrNoLink = errors.New("no network link for multicast")
 
 // groupConn is a socket of the system in a group.
@@ -52,17 +52,17 @@ type groupConn struct {
 	six    *ipv6.PacketConn
 	group  netip.AddrPort
 	policy Policy
-	source netip.Addr // the one chosen; invalid when the system takes any
+	source netip.Addr // chosen source address; invalid when any will do
 
-	mu     sync.Mutex // guards all below, while links are looked at and sent to
+	mu     sync.Mutex // guards everything below; held while links are examined and sent to
 	looked time.Time
 	links  []link
 }
 
 type link struct {
 	ifi    net.Interface
-	own    netip.Addr     // our address on it: the source of what is sent there
-	nets   []netip.Prefix // of the group's family
+	own    netip.Addr     // our address on the link: the source of what we send there
+	nets   []netip.Prefix // networks of the group's family
 	joined bool
 }
 
@@ -80,7 +80,7 @@ func (s *system) JoinGroup(group netip.AddrPort) (GroupConn, error) {
 	if len(links) == 0 {
 		return nil, fmt.Errorf("join %v: %w", group, ErrNoLink)
 	}
-	// This binds the port so that others can, too, and joins on one link.
+	// This binds the port so that other programs can, too, and joins on one link.
 	if c.conn, err = net.ListenMulticastUDP(family("udp", group.Addr()), &links[0].ifi, net.UDPAddrFromAddrPort(group)); err != nil {
 		return nil, fmt.Errorf("join %v on %s: %w", group, links[0].ifi.Name, err)
 	}
@@ -100,7 +100,7 @@ func (s *system) JoinGroup(group netip.AddrPort) (GroupConn, error) {
 	return c, nil
 }
 
-// find gives the links that may be used.
+// find returns the links that the policy allows.
 func (c *groupConn) find() (links []link) {
 	all, err := net.Interfaces()
 	if err != nil {
@@ -117,9 +117,8 @@ func (c *groupConn) find() (links []link) {
 	return links
 }
 
-// link gives a link with our address and its networks, of the group's family; without an
-// address where it may not be used: it is down, or leads to one machine only, or is not
-// where we are to be.
+// link returns a link with our address and its networks, of the group's family. The address is
+// invalid when we must not use the link: it is down, is point-to-point, or lies outside the policy.
 func (c *groupConn) link(ifi net.Interface) (l link) {
 	switch on := func(f net.Flags) bool { return ifi.Flags&f != 0 }; {
 	case !on(net.FlagUp) || on(net.FlagLoopback) != c.policy.LoopbackOnly:
@@ -148,7 +147,7 @@ func (c *groupConn) link(ifi net.Interface) (l link) {
 	return l
 }
 
-// take joins the group on links that are new, and forgets those that are gone.
+// take joins the group on new links, and drops links that are gone.
 func (c *groupConn) take(links []link) {
 	c.looked = time.Now()
 	for i := range links {
@@ -203,8 +202,8 @@ func (c *groupConn) Send(b []byte) error {
 	return failed
 }
 
-// sendOn sends on one link. The source is given for IPv4, where the system would else take
-// an address of another link; for IPv6 it knows which fits, unless one was chosen.
+// sendOn sends on one link. It sets the source for IPv4, where the system could take an address of
+// another link; for IPv6 the system knows the right one, unless the user chose one.
 func (c *groupConn) sendOn(l *link, b []byte) (err error) {
 	to := net.UDPAddrFromAddrPort(c.group)
 	if c.four != nil {

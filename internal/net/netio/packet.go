@@ -5,9 +5,9 @@ import (
 	"net/netip"
 )
 
-// udpBuffer is asked of the system for each direction of a datagram socket, so
-// that a burst of DHT answers survives until the receiver runs: about a thousand
-// datagrams. The system may give less.
+// udpBuffer is the buffer size, in bytes, that we request for each direction of a datagram socket,
+// so that a burst of DHT answers, about a thousand datagrams, survives until the receiver runs. The
+// system can allocate less.
 const udpBuffer = 1 << 20
 
 // packetConn is a UDP socket of the system. Neither direction allocates.
@@ -18,7 +18,7 @@ type packetConn struct {
 }
 
 func newPacketConn(c *net.UDPConn, p Policy) *packetConn {
-	// A smaller buffer than wished for loses datagrams under load and nothing else.
+	// A smaller buffer only loses datagrams under load.
 	_ = c.SetReadBuffer(udpBuffer)
 	_ = c.SetWriteBuffer(udpBuffer)
 	return &packetConn{conn: c, local: AddrPort(c.LocalAddr()), policy: p}

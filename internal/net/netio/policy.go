@@ -7,21 +7,19 @@ import (
 	"strings"
 )
 
-// Policy says what a Network made by New may do. The zero Policy allows all.
+// Policy restricts a Network made by New. The zero Policy allows everything.
 type Policy struct {
-	// LoopbackOnly keeps every byte on this machine: dialling, listening on and
-	// sending to anything but a loopback address is refused, and so is every name
-	// other than localhost, since looking it up would ask another machine.
+	// LoopbackOnly keeps every byte on this machine. It refuses dialling, listening on and sending
+	// to any address that is not a loopback one, and every name other than localhost, since a
+	// lookup would query another machine.
 	LoopbackOnly bool
-	// Sources, when there are any, are the local addresses of streams dialled: the first
-	// of the destination's family, where an unspecified one stands for whichever the
-	// system takes. Destinations of a family that is not among them are refused, so that
-	// nothing leaves from an address that was not chosen.
+	// Sources, if any, are the local addresses for dialled streams: the first of the destination's
+	// family, where an unspecified one lets the system choose. Destinations of another family are
+	// refused, so that nothing leaves from an address that the user did not choose.
 	Sources []netip.Addr
 }
 
-// source gives the address to leave from for a destination; none when the system is to
-// choose.
+// source returns the source address for a destination; an invalid one lets the system choose.
 func (p Policy) source(to netip.Addr) (netip.Addr, error) {
 	for _, a := range p.Sources {
 		if a = a.Unmap(); a.Is4() == to.Is4() {
@@ -37,15 +35,15 @@ func (p Policy) source(to netip.Addr) (netip.Addr, error) {
 	return netip.Addr{}, nil
 }
 
-// PolicyFor gives the policy of a program that listens on these addresses: it keeps to the
-// loopback when all of them are there, and leaves from those that are particular ones. None,
-// and an unspecified one alone, leave everything to the system.
+// PolicyFor returns the policy of a program that listens on these addresses. If all of them are
+// loopback addresses, it allows only the loopback. Specific addresses become Sources. No address,
+// or only unspecified ones, restrict nothing.
 func PolicyFor(listen []netip.AddrPort) (p Policy) {
 	p.LoopbackOnly = len(listen) > 0
 	for _, l := range listen {
 		a := l.Addr().Unmap()
 		p.LoopbackOnly = p.LoopbackOnly && a.IsLoopback()
-		// The address that reaches farthest is the one to leave from.
+		// Of several addresses, the one that reaches farthest is the source.
 		i := slices.IndexFunc(p.Sources, func(o netip.Addr) bool { return o.Is4() == a.Is4() })
 		switch {
 		case i < 0:
@@ -60,31 +58,31 @@ func PolicyFor(listen []netip.AddrPort) (p Policy) {
 	return p
 }
 
-// ErrPolicy is matched by every error that says the policy forbade something.
+// ErrPolicy matches every error in which the policy forbade something.
 var ErrPolicy = errors.New("forbidden by network policy")
 
 // A PolicyError says what the policy forbade. It matches ErrPolicy.
 type PolicyError struct {
 	Op   string // "dial", "listen", "send" or "resolve"
 	Host string // the address or name
-	Rule string // what it goes against
+	Rule string // rule that forbids it
 }
 
-// Error names what was attempted.
+// Error names the operation, the address and the rule.
 func (e *PolicyError) Error() string {
 	return e.Op + " " + e.Host + ": " + ErrPolicy.Error() + " (" + e.Rule + ")"
 }
 
-// The rules a PolicyError names.
+// The rules in a PolicyError.
 const (
 	ruleLoopback = "loopback only"
 	ruleSource   = "not reached from the chosen address"
 )
 
-// Unwrap gives ErrPolicy.
+// Unwrap returns ErrPolicy.
 func (e *PolicyError) Unwrap() error { return ErrPolicy }
 
-// checkAddr tells whether op may involve a.
+// checkAddr returns an error unless the policy allows op with a.
 func (p Policy) checkAddr(op string, a netip.Addr) error {
 	if p.LoopbackOnly && !a.Unmap().IsLoopback() {
 		return &PolicyError{Op: op, Host: a.String(), Rule: ruleLoopback}

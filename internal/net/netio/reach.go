@@ -6,13 +6,13 @@ import (
 	"slices"
 )
 
-// maxReachable bounds the addresses of one machine that are told: with containers there
+// maxReachable bounds the addresses of one machine that Reachable returns: with containers there
 // are many.
 const maxReachable = 16
 
-// Reachable returns the addresses at which others reach what listens at addr: itself, or,
-// where it is unspecified, those of this machine that are of its family: those of networks
-// first, the loopback last. Addresses that hold on one link alone are left out.
+// Reachable returns the addresses at which others reach a listener at addr: addr itself, or, if
+// that is unspecified, the addresses of this machine in its family, the loopback last. It omits
+// link-local addresses.
 func Reachable(addr netip.AddrPort) []netip.AddrPort {
 	addr = unmap(addr)
 	if !addr.Addr().IsUnspecified() {

@@ -8,23 +8,23 @@ import (
 	"net/netip"
 )
 
-// ErrAddress marks an address that nothing can be sent to: none, the unspecified
-// one (which some systems take for this machine), a multicast one, or port 0.
-var ErrAddress = errors.New("not an address to reach")
+// ErrAddress marks an address that nothing can be sent to: an invalid one, the unspecified one
+// (which some systems treat as this machine), a multicast one, or port 0.
+var ErrAddress = errors.New("not an address that can be reached")
 
 // ErrNoAddress is returned by Resolve for a name without a usable address.
 var ErrNoAddress = errors.New("name has no address")
 
-// maxAddresses bounds what one name resolves to; a name server is a stranger too.
+// maxAddresses bounds what one name resolves to; a name server is a stranger, too.
 const maxAddresses = 64
 
-// New gives the network of the operating system under the policy p.
+// New returns the network of the operating system under policy p.
 //
-// Streams have TCP_NODELAY set, because the peer protocol batches its own writes,
-// and no TCP keep-alive, because both it and the trackers have shorter limits of
-// their own. Socket buffers of streams are left to the system, which sizes them by
-// need. A socket on an IPv4 address speaks IPv4 only and one on an IPv6 address
-// IPv6 only, so both families may use one port and neither hears the other.
+// Streams have TCP_NODELAY set, because the peer protocol batches its own writes, and no TCP
+// keep-alive, because peers and trackers have shorter timeouts of their own. The system sizes the
+// socket buffers of streams by need. A socket on an IPv4 address accepts IPv4 only, and one on an
+// IPv6 address IPv6 only, so that both families can use one port and neither receives the other's
+// data.
 func New(p Policy) Network { return &system{policy: p} }
 
 type system struct {
@@ -51,7 +51,7 @@ func (s *system) Dial(ctx context.Context, addr netip.AddrPort) (net.Conn, error
 	}
 	c, err := d.DialContext(ctx, family("tcp", addr.Addr()), addr.String())
 	if op, ok := errors.AsType[*net.OpError](err); ok {
-		op.Source = nil // its port was 0, which tells nobody anything
+		op.Source = nil // its port was 0, which is useless to a reader
 	}
 	return c, err
 }
@@ -61,8 +61,8 @@ func (s *system) Listen(addr netip.AddrPort) (net.Listener, error) {
 	if err := s.checkListen(addr); err != nil {
 		return nil, err
 	}
-	// Multipath TCP, which listeners would have by default, costs speed on every
-	// stream and takes fewer socket options.
+	// Multipath TCP, the default for listeners, slows every stream down and supports fewer socket
+	// options.
 	lc := net.ListenConfig{KeepAlive: -1}
 	lc.SetMultipathTCP(false)
 	return lc.Listen(context.Background(), family("tcp", addr.Addr()), addr.String())
@@ -116,8 +116,8 @@ func (s *system) Resolve(ctx context.Context, host string) ([]netip.Addr, error)
 	return addrs, nil
 }
 
-// CheckDestination refuses with ErrAddress what no Network sends to. It is for
-// those who implement one.
+// CheckDestination returns ErrAddress, wrapped, for an address that no Network sends to. It is for
+// implementations of Network.
 func CheckDestination(op string, to netip.AddrPort) error {
 	if a := to.Addr(); !a.IsValid() || a.IsUnspecified() || a.IsMulticast() || to.Port() == 0 {
 		return fmt.Errorf("%s %v: %w", op, to, ErrAddress)
@@ -125,7 +125,7 @@ func CheckDestination(op string, to netip.AddrPort) error {
 	return nil
 }
 
-// family gives the network name that keeps a socket to the family of a.
+// family returns the network name that restricts a socket to the family of a.
 func family(network string, a netip.Addr) string {
 	if a.Is4() {
 		return network + "4"

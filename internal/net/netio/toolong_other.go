@@ -2,5 +2,5 @@
 
 package netio
 
-// tooLong is false: these systems cut a datagram silently.
+// tooLong is false: these systems truncate a datagram silently.
 func tooLong(error) bool { return false }

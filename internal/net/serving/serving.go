@@ -1,9 +1,9 @@
 // Package serving answers HTTP requests of strangers over a bounded number of connections.
 //
-// A full house makes room: package lobby decides which connection gives way to one that
-// comes. A connection whose request is complete keeps its place until the answer is out;
-// one that has sent none, or only a part of one, and one that is kept open between two
-// requests, can lose its place. So silent connections keep no one out (decision 0144).
+// When all connections are in use, package lobby decides which one gives way to a newcomer. A
+// connection whose request is complete keeps its place until the answer is out. One that has sent
+// no request or a part of one, and one that is kept open between requests, can lose its place. So
+// silent connections keep nobody out (decision 0144).
 package serving
 
 import (
@@ -18,9 +18,9 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// Serve answers with a server at a listener, over at most this many connections at a time,
-// until the server is closed. It sets the server's ConnState and ConnContext. While all
-// connections are being answered the next one waits, and others in the system's queue.
+// Serve runs a server on a listener, with at most this many connections at a time, until the server
+// is closed. It sets the server's ConnState and ConnContext. While all connections are being
+// answered, the next one waits, and later ones wait in the system's queue.
 func Serve(s *http.Server, l net.Listener, places int) error {
 	h := &house{
 		Listener: l, began: time.Now(), lobby: lobby.New(places), guests: make(map[lobby.Key]*guest),
@@ -29,7 +29,7 @@ func Serve(s *http.Server, l net.Listener, places int) error {
 	handler := s.Handler
 	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if g, ok := r.Context().Value(guestKey{}).(*guest); ok && !h.asks(g) {
-			panic(http.ErrAbortHandler) // it gave way just now, and is closed
+			panic(http.ErrAbortHandler) // it has just given way, and is closed
 		}
 		handler.ServeHTTP(w, r)
 	})
@@ -44,7 +44,7 @@ func Serve(s *http.Server, l net.Listener, places int) error {
 	return s.Serve(h)
 }
 
-// guestKey is the key of a request's connection in its context.
+// guestKey is the context key of a request's connection.
 type guestKey struct{}
 
 // house is a listener whose connections have places.
@@ -57,7 +57,7 @@ type house struct {
 	guests map[lobby.Key]*guest
 	next   lobby.Key
 
-	room  chan struct{} // holds a token when a place came free, or can be taken from somebody
+	room  chan struct{} // holds a token when a place is free, or can be taken from a connection
 	once  sync.Once
 	ended chan struct{} // closed by Close
 }
@@ -66,7 +66,7 @@ type house struct {
 type guest struct {
 	net.Conn
 	h   *house
-	key lobby.Key // 0: it has no place; guarded by house.mu
+	key lobby.Key // 0 without a place; guarded by house.mu
 }
 
 // Accept returns the next connection once it has a place.
@@ -79,7 +79,7 @@ func (h *house) Accept() (net.Conn, error) {
 	for {
 		out, ok := h.enter(g)
 		if out != nil {
-			out.Conn.Close() // closing a socket does not wait
+			out.Conn.Close() // closing a socket does not block
 		}
 		if ok {
 			return g, nil
@@ -93,14 +93,14 @@ func (h *house) Accept() (net.Conn, error) {
 	}
 }
 
-// Close ends an Accept that waits for a place, too.
+// Close also ends an Accept that waits for a place.
 func (h *house) Close() error {
 	h.once.Do(func() { close(h.ended) })
 	return h.Listener.Close()
 }
 
-// enter gives a connection a place. The one that gave way is to be closed; ok is false where
-// none can.
+// enter finds a place for a connection. The caller closes out, the connection that gave way. ok is
+// false when none can give way.
 func (h *house) enter(g *guest) (out *guest, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -118,16 +118,16 @@ func (h *house) enter(g *guest) (out *guest, ok bool) {
 	return out, ok
 }
 
-// asks says that a request of a connection is complete: it keeps its place. False: it has
-// lost it.
+// asks records that a connection's request is complete, so that it keeps its place. It returns
+// false if the connection has lost it.
 func (h *house) asks(g *guest) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return g.key != 0 && h.lobby.Done(g.key)
 }
 
-// answered says that the answer to a request is out. The connection comes in again, as one
-// that has spoken: it gives way after those that never did.
+// answered records that the answer to a request is out. The connection enters again, as one that
+// has sent a request: it gives way after those that never did.
 func (h *house) answered(g *guest) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -144,7 +144,7 @@ func (h *house) answered(g *guest) {
 	h.signal()
 }
 
-// leave gives a connection's place up. It may have lost it.
+// leave frees a connection's place, if it still has one.
 func (h *house) leave(g *guest) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -167,8 +167,8 @@ func (h *house) signal() {
 
 func (h *house) now() mono.Time { return mono.Start.Add(time.Since(h.began)) }
 
-// Close gives the place up. A server closes a connection from several goroutines at once, and
-// with its lock held: none of the calls waits, and a second one takes nobody's place.
+// Close frees the place. A server closes a connection from several goroutines at once, while it
+// holds its lock: no call blocks, and a second call frees nothing.
 func (g *guest) Close() error {
 	defer g.h.leave(g)
 	return g.Conn.Close()

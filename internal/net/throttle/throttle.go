@@ -1,10 +1,10 @@
-// Package throttle makes those wait who move bytes under limits: it drives the trees
-// of internal/decide/rate, which decides whose turn it is. A Limiter is one direction of an
-// engine, a Group what a torrent has of it, a Turn the place of one connection.
+// Package throttle delays bytes under rate limits: it drives the trees of internal/decide/rate,
+// which decides whose turn it is. A Limiter is one direction of an engine, a Group the part of a
+// torrent, a Turn that of one connection.
 //
-// Where no limit is set nothing waits, nothing is counted and nothing is locked: one
-// look at two atomics tells. Where one is, there is one mutex, held for a few lines, and
-// one timer, armed while somebody waits. No goroutine belongs to a Limiter.
+// Without a limit nothing waits, counts or locks: a look at two atomics suffices. With a limit
+// there is one mutex, held briefly, and one timer, armed while a claim waits. A Limiter has no
+// goroutine.
 //
 // # Bytes under a limit
 //
@@ -31,21 +31,21 @@ import (
 type Limiter struct {
 	now func() mono.Time
 
-	quantum atomic.Int64 // of the engine's limit; 0: none
-	each    atomic.Int64 // the limit of every single peer; 0: none
+	quantum atomic.Int64 // quantum of the engine's limit; 0 means no limit
+	each    atomic.Int64 // limit of each peer; 0 means no limit
 
 	mu     sync.Mutex
 	tree   rate.Tree
-	timer  *time.Timer // nil before a claim has waited
+	timer  *time.Timer // nil before the first claim that waited
 	armed  bool        // the timer runs
 	due    mono.Time   // time at which it fires
 	closed bool
 }
 
-// NewLimiter makes a limiter without limits.
+// NewLimiter returns a limiter without limits.
 func NewLimiter(now func() mono.Time) *Limiter { return &Limiter{now: now} }
 
-// Close lets everybody through from now on.
+// Close grants all claims from now on.
 func (l *Limiter) Close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -57,8 +57,8 @@ func (l *Limiter) Close() {
 	l.settle(now)
 }
 
-// SetLimit changes the limit of the whole, and that of every single peer for which its
-// torrent says nothing else; in bytes a second, 0 for none.
+// SetLimit sets the limit of the engine, and that of each peer whose torrent does not set another;
+// in bytes a second, 0 for none.
 func (l *Limiter) SetLimit(all, each int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -73,30 +73,29 @@ func (l *Limiter) SetLimit(all, each int64) {
 	l.settle(now)
 }
 
-// Limit gives the limit of the whole.
+// Limit returns the limit of the engine.
 func (l *Limiter) Limit() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.tree.Root().Limit()
 }
 
-// Group is the share of a torrent.
+// Group is the part of a torrent.
 type Group struct {
 	l       *Limiter
 	node    *rate.Node
-	quantum atomic.Int64 // of the torrent's limit
-	each    atomic.Int64 // of its peers; 0: what the engine says
+	quantum atomic.Int64 // quantum of the torrent's limit
+	each    atomic.Int64 // limit of each of its peers; 0 means the engine's
 }
 
-// Group makes the share of a torrent. It need not be given back.
+// Group returns a new group for a torrent. It need not be released.
 func (l *Limiter) Group() *Group {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return &Group{l: l, node: l.tree.Add(l.tree.Root())}
 }
 
-// SetLimit changes the limit of the torrent, and that of each of its peers, as
-// Limiter.SetLimit does.
+// SetLimit sets the limit of the torrent, and that of each of its peers, as Limiter.SetLimit does.
 func (g *Group) SetLimit(all, each int64) {
 	g.l.mu.Lock()
 	defer g.l.mu.Unlock()
@@ -111,8 +110,8 @@ func (g *Group) SetLimit(all, each int64) {
 	g.l.settle(now)
 }
 
-// Ceiling is what all peers of the torrent together may have, by its own limit and by that
-// of the whole; 0 where there is neither.
+// Ceiling returns the limit, in bytes a second, for all peers of the torrent together: the smaller
+// of the torrent's and the engine's; 0 without either.
 func (g *Group) Ceiling() int64 {
 	g.l.mu.Lock()
 	defer g.l.mu.Unlock()
@@ -123,15 +122,15 @@ func (g *Group) Ceiling() int64 {
 	return all
 }
 
-// Share is what the torrent may expect while others share with it, 0 for no limit, and whether
-// one of its peers waits now.
+// Share returns what the torrent can expect while others share the limit, 0 for no limit, and
+// whether one of its peers waits now.
 func (g *Group) Share() (limit int64, waits bool) {
 	g.l.mu.Lock()
 	defer g.l.mu.Unlock()
 	return g.node.Share()
 }
 
-// peer gives the limit of a single peer.
+// peer returns the limit of a single peer.
 func (g *Group) peer() int64 {
 	if each := g.each.Load(); each > 0 {
 		return each
@@ -139,14 +138,14 @@ func (g *Group) peer() int64 {
 	return g.l.each.Load()
 }
 
-// fit gives those that wait at or below a node the limit of single peers as it is now.
+// fit updates the peer limits of the claims that wait at or below a node.
 func (l *Limiter) fit(now mono.Time, n *rate.Node) {
 	for leaf := range l.tree.Waiting(n) {
 		leaf.Owner.(*seat).fit(now)
 	}
 }
 
-// seat is what the tree has of a connection.
+// seat is a connection's place in the tree.
 type seat struct {
 	g    *Group
 	node *rate.Node
@@ -159,18 +158,17 @@ func (s *seat) fit(now mono.Time) {
 	}
 }
 
-// Turn is the place of one connection. The zero Turn has no limits. It is used by one
-// goroutine, and costs nothing before the first claim under a limit.
+// Turn is the place of one connection. The zero Turn has no limits. One goroutine uses it, and it
+// costs nothing before the first claim under a limit.
 type Turn struct {
 	g    *Group
 	seat *seat // nil before the first claim
 }
 
-// Turn makes a place in the group; a nil group has no limits.
+// Turn returns a turn in the group; a nil group has no limits.
 func (g *Group) Turn() Turn { return Turn{g: g} }
 
-// Quantum is how many bytes should be moved at once, so that it is smooth; 0 when there
-// is no limit.
+// Quantum returns how many bytes to move at once for a smooth flow; 0 without a limit.
 func (t *Turn) Quantum() int {
 	if t.g == nil {
 		return 0
@@ -184,8 +182,8 @@ func (t *Turn) Quantum() int {
 	return int(lowest)
 }
 
-// Ask reports whether n bytes may pass at once; else C tells when they may. It is not
-// called again before that, but for Leave.
+// Ask reports whether n bytes may pass at once; otherwise C signals when they may. Until then only
+// Leave may be called.
 func (t *Turn) Ask(n int) bool {
 	if t.g == nil {
 		return true
@@ -201,10 +199,10 @@ func (t *Turn) Ask(n int) bool {
 	return ok
 }
 
-// C tells, once, that what was asked for may pass.
+// C signals, once, that the claim is granted.
 func (t *Turn) C() <-chan struct{} { return t.seat.c }
 
-// Take waits until n bytes may pass. It reports false when done was closed first.
+// Take waits until n bytes may pass. It returns false when done is closed first.
 func (t *Turn) Take(n int, done <-chan struct{}) bool {
 	if t.Ask(n) {
 		return true
@@ -218,7 +216,7 @@ func (t *Turn) Take(n int, done <-chan struct{}) bool {
 	}
 }
 
-// Charge counts n bytes that have passed already, as small messages do.
+// Charge counts n bytes that have already passed, for small messages.
 func (t *Turn) Charge(n int) {
 	if t.g == nil || n <= 0 {
 		return
@@ -230,7 +228,7 @@ func (t *Turn) Charge(n int) {
 	l.tree.Charge(t.seat.node, int64(n))
 }
 
-// Leave gives up what was asked for.
+// Leave withdraws the claim.
 func (t *Turn) Leave() {
 	if t.seat == nil {
 		return
@@ -245,7 +243,7 @@ func (t *Turn) Leave() {
 	}
 }
 
-// join puts the connection into the tree, once. The limiter's mutex is held.
+// join adds the connection to the tree, once. The caller holds the limiter's mutex.
 func (t *Turn) join() {
 	if t.seat == nil {
 		t.seat = &seat{g: t.g, node: t.g.l.tree.Add(t.g.node), c: make(chan struct{}, 1)}
@@ -253,10 +251,11 @@ func (t *Turn) join() {
 	}
 }
 
-// settle wakes those whose turn it is and arms the timer for the next. l.mu is held.
+// settle wakes the connections whose turn it is and arms the timer for the next. The caller holds
+// l.mu.
 func (l *Limiter) settle(now mono.Time) {
 	for _, n := range l.tree.Grant(now) {
-		n.Owner.(*seat).c <- struct{}{} // never waits: there is one claim at a time
+		n.Owner.(*seat).c <- struct{}{} // never blocks: a seat has one claim at a time
 	}
 	due := l.tree.Deadline(now)
 	switch {
@@ -269,7 +268,7 @@ func (l *Limiter) settle(now mono.Time) {
 		l.timer = time.AfterFunc(due.Sub(now), l.fire)
 		l.due, l.armed = due, true
 	case !l.armed || due < l.due || now >= l.due:
-		l.timer.Reset(due.Sub(now)) // the same timer, since a new one for each claim would be garbage
+		l.timer.Reset(due.Sub(now)) // reuse the timer: a new one for each claim would be garbage
 		l.due, l.armed = due, true
 	}
 }

@@ -1,19 +1,19 @@
-// Package trackerclient performs announces to HTTP and HTTPS trackers (BEP 3) and to UDP
-// trackers (BEP 15): it resolves the tracker's name, asks, and reads the reply, all within
-// one deadline and within bounds, through the one door to the network.
+// Package trackerclient announces to HTTP and HTTPS trackers (BEP 3) and to UDP trackers (BEP 15).
+// It resolves the tracker's name, sends the announce and reads the reply, all within one deadline
+// and within bounds, through internal/net/netio, the only way to the network.
 //
-// Torrents are written by strangers, and so are the URLs in them. Requests therefore
-// go to hosts of this machine or the local network only where a tracker would live,
-// and never because a tracker on the internet sent us there.
+// Strangers write torrents, and so the URLs in them. We therefore send requests to hosts of this
+// machine or the local network only where a tracker would live, and never because a tracker on the
+// internet redirected us there.
 //
-// A tracker that is reached by IPv4 and IPv6 is told of us over both (BEP 7), at the same
-// time: it sees our address by where the announce comes from, and gives peers of the same
-// family.
+// We announce to a tracker that is reachable over IPv4 and IPv6 over both at the same time (BEP 7):
+// it takes our address from the source of the announce, and returns peers of the same family.
 //
-// An exchange over HTTP is straight-line code on one connection that is closed at its
-// end: it uses no environment, no proxy, no idle connections, and starts no goroutine that
-// outlives the call. Cookies last as long as one chain of redirects. UDP trackers share one socket for each family, opened
-// when it is first needed; its receiver, a goroutine, ends with Close.
+// An exchange over HTTP is straight-line code on one connection, which is closed at its end
+// (decision 0008). It uses no environment, no proxy and no idle connections, and starts no
+// goroutine that outlives the call. Cookies last for one chain of redirects. UDP trackers share one
+// socket per family, opened when it is first needed; its receiver, a goroutine, ends with Close
+// (decision 0080).
 package trackerclient
 
 import (
@@ -39,46 +39,45 @@ import (
 )
 
 const (
-	// DefaultTimeout bounds an announce from its first look-up to its last byte.
+	// DefaultTimeout bounds an announce from its first lookup to its last byte.
 	DefaultTimeout = 30 * time.Second
 
 	maxRedirects = 5
-	maxAddresses = 4                // of a tracker's name are tried
-	dialTimeout  = 10 * time.Second // for each of them
+	maxAddresses = 4                // addresses tried for a tracker's name
+	dialTimeout  = 10 * time.Second // for each address
 	namesTimeout = 5 * time.Second  // for all peers given by name
 )
 
-// Client performs announces. Its fields are set before the first one and not changed
-// after; it may then be used by many goroutines at once. Close ends it.
+// Client performs announces. Set its fields before the first announce and do not change them later;
+// it is then safe for concurrent use. Close ends it.
 type Client struct {
 	Network   netio.Network
-	UserAgent string         // a header line's worth of printable ASCII
-	Timeout   time.Duration  // of a whole announce; 0 means DefaultTimeout
-	RootCAs   *x509.CertPool // whose certificates are trusted; nil means those of the system
+	UserAgent string         // printable ASCII that fits a header line
+	Timeout   time.Duration  // bound on a whole announce; 0 means DefaultTimeout
+	RootCAs   *x509.CertPool // trusted certificate authorities; nil means the system's
 
-	// Local are the addresses that we are reached at, one for each family: those that
-	// are announced over, and the source of UDP packets. An unspecified one stands for
-	// whichever the system takes. None means that of both families.
+	// Local are our own addresses, one for each family: we announce over these families, and send
+	// UDP packets from these addresses. An unspecified address lets the system choose one. None
+	// means both families.
 	Local []netip.Addr
 
-	// LAN are hosts, addresses and networks of this machine or the local network that the
-	// user allows: trackers there are asked at any path. See permitted.
+	// LAN are hosts, addresses and networks of this machine or the local network that the user
+	// allows: we announce to trackers there at any path. See permitted.
 	LAN []string
 
 	mu      sync.Mutex
-	sockets map[bool]*udpSocket // of UDP trackers; true for IPv6
+	sockets map[bool]*udpSocket // sockets for UDP trackers; true for IPv6
 	closed  bool
 }
 
-// Announce tells the tracker p and gives its answer. Peers given by name are resolved:
-// every peer of the response has an address. Where the tracker is asked over two families
-// the response is that of both; heard, if it is not nil, gets each as soon as it is there,
-// one at a time, before Announce returns.
+// Announce announces p to the tracker and returns its answer. It resolves peers given by name:
+// every peer of the response has an address. When it announces over two families, the response
+// combines both answers. heard, if not nil, is called with each answer as soon as it arrives, one
+// at a time, before Announce returns.
 //
-// The error is an *Error; it holds a *tracker.FailureError when the tracker said no, a
-// *StatusError when an HTTP status did, ErrSilent when nothing came back over UDP,
-// ErrForbidden when the URL leads where it must not. RetryIn tells when the other side
-// wants to be asked again.
+// The error is an *Error. It wraps a *tracker.FailureError when the tracker refused, a *StatusError
+// for an HTTP status, ErrSilent when no answer came over UDP, and ErrForbidden when the URL leads
+// to a forbidden address. RetryIn returns when the tracker wants the next announce.
 func (c *Client) Announce(ctx context.Context, announceURL string, p tracker.Params, heard func(tracker.Response)) (tracker.Response, error) {
 	announceURL = tracker.CleanURL(announceURL)
 	ctx, cancel := c.deadline(ctx)
@@ -112,7 +111,7 @@ func (c *Client) Announce(ctx context.Context, announceURL string, p tracker.Par
 	}, heard)
 }
 
-// deadline bounds an exchange as a whole.
+// deadline bounds a whole exchange.
 func (c *Client) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	timeout := c.Timeout
 	if timeout <= 0 {
@@ -167,10 +166,9 @@ func (c *Client) announceHTTP(ctx context.Context, announceURL string, w way, p 
 	return r, nil
 }
 
-// Scrape asks a tracker for the counts of torrents (BEP 48). Which of them it knows, it
-// says; the others are missing. More than fit into one question are asked in several. The
-// error is as that of Announce; besides, ErrNoScrape when there is no such question to
-// this tracker.
+// Scrape asks a tracker for the counts of torrents (BEP 48). The result lacks torrents that the
+// tracker does not know. Scrape splits a list that is too long for one request. The error is as in
+// Announce, or ErrNoScrape when the tracker's URL has no scrape form.
 func (c *Client) Scrape(ctx context.Context, announceURL string, hashes []infohash.Hash) (map[infohash.Hash]tracker.Counts, error) {
 	counts, err := c.scrape(ctx, announceURL, hashes)
 	var e *Error
@@ -199,7 +197,7 @@ func (c *Client) scrape(ctx context.Context, announceURL string, hashes []infoha
 	counts := make(map[infohash.Hash]tracker.Counts)
 	for part := range slices.Chunk(hashes, most) {
 		var got map[infohash.Hash]tracker.Counts
-		for _, w := range ways { // one is enough: a tracker counts both families
+		for _, w := range ways { // one suffices: a tracker counts both families
 			if got, err = c.scrapePart(ctx, to, url, w, part); err == nil {
 				break
 			}
@@ -237,7 +235,8 @@ func (c *Client) scrapePart(ctx context.Context, to target, url string, w way, h
 	return counts, nil
 }
 
-// fetch gets a URL by one way, following redirects, and says which address answered.
+// fetch gets a URL by one way, following redirects, and returns the body and the address that
+// answered.
 func (c *Client) fetch(ctx context.Context, rawURL string, w way) ([]byte, netip.Addr, error) {
 	to, err := parseTarget(rawURL)
 	if err != nil {
@@ -245,7 +244,7 @@ func (c *Client) fetch(ctx context.Context, rawURL string, w way) ([]byte, netip
 	}
 	public := false // an answer came from the internet
 	addrs := w.addrs
-	jar, _ := cookiejar.New(&cookiejar.Options{PublicSuffixList: publicsuffix.List}) // some servers send a client round until it shows their cookie
+	jar, _ := cookiejar.New(&cookiejar.Options{PublicSuffixList: publicsuffix.List}) // some servers redirect until the client sends their cookie
 	for hop := range maxRedirects + 1 {
 		if hop > 0 {
 			if addrs, err = c.Network.Resolve(ctx, to.host); err == nil {
@@ -277,8 +276,8 @@ func (c *Client) fetch(ctx context.Context, rawURL string, w way) ([]byte, netip
 	return nil, netip.Addr{}, &Error{Host: to.authority, Op: "follow redirects", Err: ErrRedirects}
 }
 
-// resolvePeers turns peers given by name into peers with an address. A name that does
-// not resolve in time is left out.
+// resolvePeers turns peers given by name into peers with an address. It omits a name that does not
+// resolve in time.
 func (c *Client) resolvePeers(ctx context.Context, peers []tracker.Peer) []tracker.Peer {
 	ctx, cancel := context.WithTimeout(ctx, namesTimeout)
 	defer cancel()
@@ -297,27 +296,27 @@ func (c *Client) resolvePeers(ctx context.Context, peers []tracker.Peer) []track
 	return resolved
 }
 
-// What may be wrong with an announce, besides what the network and the tracker say.
+// What can go wrong with an announce, besides errors of the network and the tracker.
 var (
-	ErrNoScrape  = errors.New("its URL does not say where to ask for counts")
-	ErrForbidden = errors.New("a local address, where trackers are asked only at /announce unless they are allowed")
-	ErrFamily    = errors.New("none of its addresses is of a family (IPv4, IPv6) that we listen in")
+	ErrNoScrape  = errors.New("its URL has no scrape form: the path must end in /announce")
+	ErrForbidden = errors.New("a local address, where shoal announces only to the path /announce unless allowed")
+	ErrFamily    = errors.New("none of its addresses has a family (IPv4, IPv6) that shoal listens on")
 	ErrRedirects = fmt.Errorf("more than %d redirects", maxRedirects)
 	ErrTooLong   = errors.New("the reply is too long")
 	ErrReply     = errors.New("not a well-formed HTTP reply")
 )
 
-// Error says what was attempted with which tracker. It names the host alone: paths and
-// queries hold passkeys.
+// Error says what failed with which tracker. It names only the host: paths and queries contain
+// passkeys.
 type Error struct {
-	Host string // with its port if the URL has one
+	Host string // with the port, if the URL has one
 	Op   string
 	Err  error
 
 	scrape bool
 }
 
-// Error gives the whole story.
+// Error returns text such as "announce to host: read the reply: cause".
 func (e *Error) Error() string {
 	what := "announce to "
 	if e.scrape {
@@ -325,26 +324,26 @@ func (e *Error) Error() string {
 	}
 	var dial *net.OpError
 	var call *os.SyscallError
-	if errors.As(e.Err, &dial) && dial.Op == "dial" && dial.Addr != nil && errors.As(dial.Err, &call) { // which says "connect" too
+	if errors.As(e.Err, &dial) && dial.Op == "dial" && dial.Addr != nil && errors.As(dial.Err, &call) { // that text says "connect", too
 		return fmt.Sprintf("%s%s: %s to %v: %v", what, e.Host, e.Op, dial.Addr, call.Err)
 	}
 	return fmt.Sprintf("%s%s: %s: %v", what, e.Host, e.Op, e.Err)
 }
 
-// Unwrap gives what went wrong.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
 // A StatusError is a reply with an HTTP status that is not a success.
 type StatusError struct {
 	Code    int
-	RetryIn time.Duration // by its Retry-After; 0 when it has none
+	RetryIn time.Duration // from its Retry-After; 0 without one
 }
 
-// Error gives the status.
+// Error returns the status.
 func (e *StatusError) Error() string { return fmt.Sprintf("HTTP status %d", e.Code) }
 
-// RetryIn gives the wait that the tracker asked for with err: 0 when it did not,
-// tracker.Never when it wants to be left alone.
+// RetryIn returns the wait that the tracker requested with err: 0 when it requested none,
+// tracker.Never when it wants no further announces.
 func RetryIn(err error) time.Duration {
 	var failure *tracker.FailureError
 	var status *StatusError
@@ -357,7 +356,7 @@ func RetryIn(err error) time.Duration {
 	return 0
 }
 
-// cause prefers the reason why ctx ended to what the end brought about.
+// cause prefers the reason why ctx ended to an error that this caused.
 func cause(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// get asks one target (decision 0008).
+// get sends one GET to a target and reads the reply (decision 0008).
 func (c *Client) get(ctx context.Context, to target, addrs []netip.Addr, cookies []*http.Cookie) (reply, error) {
 	fail := func(op string, err error) (reply, error) {
 		return reply{}, &Error{Host: to.authority, Op: op, Err: cause(ctx, err)}
@@ -23,7 +23,7 @@ func (c *Client) get(ctx context.Context, to target, addrs []netip.Addr, cookies
 		return fail("connect", err)
 	}
 	defer conn.Close()
-	// The deadline, or a caller that gives up, ends whatever waits on the connection.
+	// The deadline, or a caller that gives up, interrupts reads and writes.
 	ended := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		conn.SetDeadline(time.Unix(1, 0))
@@ -54,7 +54,7 @@ func (c *Client) get(ctx context.Context, to target, addrs []netip.Addr, cookies
 	r, err := read(stream, func() {
 		conn.SetReadDeadline(time.Now().Add(hurry))
 		if ctx.Err() != nil {
-			conn.SetDeadline(time.Unix(1, 0)) // as above, which it may have undone
+			conn.SetDeadline(time.Unix(1, 0)) // again: the call before may have cleared it
 		}
 	})
 	if err != nil {
@@ -82,8 +82,8 @@ func (c *Client) dial(ctx context.Context, addrs []netip.Addr, port uint16) (net
 	return nil, netip.Addr{}, failed
 }
 
-// request gives the bytes of a GET. Nothing in them can start a new line: the URL was
-// checked, and the user agent is cleaned.
+// request returns the bytes of a GET. Nothing in them can start a new line: the URL was checked,
+// and the user agent is cleaned.
 func (c *Client) request(to target, cookies []*http.Cookie) []byte {
 	b := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\n", to.path, to.authority)
 	agent := strings.Map(func(r rune) rune {

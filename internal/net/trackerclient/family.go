@@ -10,18 +10,18 @@ import (
 	"shoal/internal/format/tracker"
 )
 
-// grace is how long the other family is waited for once one has answered: a path that
-// loses everything must not hold up what the answer leads to.
+// grace is how long we wait for the other family after one has answered: a path that loses
+// everything must not delay the peers of the first answer.
 const grace = 5 * time.Second
 
-// A way is one family to reach a tracker by (BEP 7): the address that we leave from, and
-// those that the tracker has.
+// A way is one family to reach a tracker by (BEP 7): our source address, and the tracker's
+// addresses.
 type way struct {
 	local netip.Addr
 	addrs []netip.Addr
 }
 
-// keep gives those of addrs that this way leads to.
+// keep returns those of addrs that have this way's family.
 func (w way) keep(addrs []netip.Addr) []netip.Addr {
 	var same []netip.Addr
 	for _, a := range addrs {
@@ -32,9 +32,9 @@ func (w way) keep(addrs []netip.Addr) []netip.Addr {
 	return same
 }
 
-// ways gives the families by which a tracker at addrs is to be asked: those that we are
-// reached by. A tracker that has none of them is asked by the one it has, where the
-// system may choose the address that we leave from: it knows peers all the same.
+// ways returns the families to announce over: those that we listen on. A tracker that has none of
+// them gets an announce over the one it has, where the system can choose our source address: its
+// answer still has peers.
 func (c *Client) ways(addrs []netip.Addr) []way {
 	local := c.Local
 	if len(local) == 0 {
@@ -60,8 +60,8 @@ func (c *Client) ways(addrs []netip.Addr) []way {
 	return all
 }
 
-// byEach asks by every way at the same time. What each brought is told to heard at once;
-// the answers are given as one. It is an error when all have failed.
+// byEach calls ask for every way at the same time. It calls heard with each answer at once, and
+// returns the combined answer, or an error when all ways failed.
 func byEach(ctx context.Context, ways []way, ask func(context.Context, way) (tracker.Response, error), heard func(tracker.Response)) (tracker.Response, error) {
 	if len(ways) == 1 {
 		a, err := ask(ctx, ways[0])
@@ -104,11 +104,11 @@ func byEach(ctx context.Context, ways []way, ask func(context.Context, way) (tra
 	return join(got), nil
 }
 
-// noResponse is what stands for an answer that did not come.
+// noResponse stands for a missing answer.
 var noResponse = tracker.Response{Seeders: -1, Leechers: -1}
 
-// join makes one of the answers of a tracker: it is the same swarm, seen over two
-// families. The longer wait holds for both.
+// join combines the answers of a tracker, which describe the same swarm over two families. The
+// longer interval holds for both.
 func join(all []tracker.Response) tracker.Response {
 	one := all[0]
 	for _, r := range all[1:] {
@@ -131,7 +131,7 @@ func join(all []tracker.Response) tracker.Response {
 	return one
 }
 
-// worst gives the error that tells most: what the tracker itself said, else the first.
+// worst returns the most informative error: one from the tracker itself, else the first.
 func worst(all []error) error {
 	var failure *tracker.FailureError
 	for _, err := range all {

@@ -19,37 +19,37 @@ import (
 )
 
 // Trackers are scripts and small programs, and many get the HTTP around their answer wrong:
-// lengths, encodings, status lines, codes. What they say is a bencoded dictionary, which
-// tells its own end. So the rules here are: HTTP says where to look first and when to stop
-// waiting; a complete dictionary counts wherever it is; only where there is none does it
-// matter what was wrong. Other clients differ in what they take: docs/field.md.
+// lengths, encodings, status lines, codes. The answer itself is a bencoded dictionary, which marks
+// its own end. So HTTP only says where to look first and when to stop waiting. A complete
+// dictionary counts wherever it is; what was wrong with the HTTP matters only without one (decision
+// 0140). docs/field.md compares what other clients accept.
 
 const (
 	maxHeader  = 64 << 10            // bytes of a reply before its body
-	oneRead    = 16 << 10            // bytes that are asked of the connection at a time
+	oneRead    = 16 << 10            // bytes per read
 	maxWire    = 2 * tracker.MaxBody // bytes of a body with its chunk heads, before inflating
 	maxInform  = 5                   // informational replies (1xx) before the real one
-	maxLayers  = 3                   // compressions inside one another
-	maxLooks   = 32                  // times that an unfinished body is looked at for a whole dictionary
-	maxCookies = 16                  // of one reply
-	maxCookie  = 4 << 10             // bytes of each
+	maxLayers  = 3                   // nested compressions
+	maxLooks   = 32                  // attempts to find a whole dictionary in an unfinished body
+	maxCookies = 16                  // cookies of one reply
+	maxCookie  = 4 << 10             // bytes of one cookie
 )
 
-// hurry is how long more is waited for once all that the head promised is there and holds
-// no dictionary: many lengths are too short.
+// hurry is how long we wait for more when everything the head promised is there and contains no
+// dictionary: many lengths are too short.
 const hurry = 2 * time.Second
 
-// A reply is what one GET brought: a body, or where to look instead.
+// A reply is the result of one GET: a body, or a redirect.
 type reply struct {
 	body     []byte
-	location string         // not empty for a redirect
-	cookies  []*http.Cookie // set by it
-	host     string         // who said so
-	from     netip.Addr     // the address that answered
+	location string         // target of a redirect; empty for none
+	cookies  []*http.Cookie // cookies that it sets
+	host     string         // host that sent it
+	from     netip.Addr     // address that answered
 }
 
-// read takes a reply from the connection. soon, if it is not nil, is called once when
-// little more is to be waited for (decision 0140).
+// read reads a reply from the connection. It calls soon, if not nil, once when it expects little
+// more (decision 0140).
 func read(stream io.Reader, soon func()) (reply, error) {
 	in := &inbox{r: stream}
 	var h head
@@ -83,16 +83,16 @@ func read(stream io.Reader, soon func()) (reply, error) {
 	return reply{body: body}, nil
 }
 
-// An inbox is what has come on a connection so far.
+// An inbox is the bytes that have arrived on a connection.
 type inbox struct {
 	r     io.Reader
 	all   []byte
-	at    int   // where what is read next begins
-	err   error // what ended it: io.EOF, ErrTooLong, or an error of the network
+	at    int   // offset of the next bytes to parse
+	err   error // reason of the end: io.EOF, ErrTooLong, or an error of the network
 	short bool  // the body is shorter than its head promised
 }
 
-// more reads on, and reports whether something came. most bounds what lies behind at.
+// more reads more, and reports whether bytes arrived. most bounds the bytes after at.
 func (in *inbox) more(most int) bool {
 	if in.err != nil {
 		return false
@@ -101,18 +101,18 @@ func (in *inbox) more(most int) bool {
 		in.err = ErrTooLong
 		return false
 	}
-	// It reads into what all has room for: a server that sends single bytes costs no buffer each.
+	// Read into the spare capacity of all: single bytes of a server then need no buffer each.
 	in.all = slices.Grow(in.all, oneRead)
 	end := len(in.all)
 	n, err := in.r.Read(in.all[end : end+min(oneRead, most-(end-in.at))])
 	in.all = in.all[:end+n]
 	if in.err = err; errors.Is(err, io.ErrUnexpectedEOF) {
-		in.err = io.EOF // TLS that was closed without a word
+		in.err = io.EOF // TLS closed without its close alert
 	}
 	return n > 0 || err == nil
 }
 
-// line takes the next line of a head, without its end.
+// line returns the next line of a head, without its end.
 func (in *inbox) line() (string, bool) {
 	for looked := in.at; ; {
 		if i := bytes.IndexByte(in.all[looked:], '\n'); i >= 0 {
@@ -128,13 +128,13 @@ func (in *inbox) line() (string, bool) {
 	}
 }
 
-// A head is what matters of the lines before a body.
+// A head has the relevant parts of the lines before a body.
 type head struct {
-	whole    bool // it began as one, and an empty line ended it
+	whole    bool // it started with a status line, and an empty line ended it
 	code     int  // 0 when the status line has none
-	length   int  // -1 when it is not said, or is not a length
+	length   int  // -1 when absent or malformed
 	chunked  bool
-	deflate  bool // the body is said to be deflated
+	deflate  bool // the head says that the body is deflated
 	location string
 	retry    time.Duration
 	cookies  []*http.Cookie
@@ -148,14 +148,14 @@ func (h head) isRedirect() bool {
 	return false
 }
 
-// head reads a status line and the lines up to an empty one. Where that is not what came,
-// all of it is the body, as before HTTP/1.0.
+// head reads a status line and the lines up to an empty one. If something else arrived, all of it
+// is the body, as before HTTP/1.0.
 func (in *inbox) head() head {
 	begin := in.at
 	none := head{length: -1}
 	line, ok := in.line()
 	for ok && strings.TrimSpace(line) == "" && in.at-begin < 64 {
-		line, ok = in.line() // blank lines of a script
+		line, ok = in.line() // blank lines that a script sent
 	}
 	if !ok || !isStatus(line) {
 		in.at = begin
@@ -180,7 +180,7 @@ func (in *inbox) head() head {
 	}
 }
 
-// isStatus reports whether a line begins as a status line does, in any version.
+// isStatus reports whether a line begins like a status line, in any version.
 func isStatus(line string) bool {
 	word, _, _ := strings.Cut(strings.TrimSpace(strings.TrimPrefix(line, "\xef\xbb\xbf")), " ")
 	word = strings.ToUpper(word)
@@ -197,7 +197,7 @@ func statusCode(line string) int {
 	return 0
 }
 
-// field takes one header line. Of those that come twice the last that makes sense counts.
+// field parses one header line. Of repeated fields the last valid one counts.
 func (h *head) field(line string) {
 	name, value, _ := strings.Cut(line, ":")
 	value = strings.TrimSpace(value)
@@ -225,8 +225,8 @@ func (h *head) field(line string) {
 	}
 }
 
-// body reads until a dictionary is complete, or until nothing more is to come, and
-// reports whether there is one.
+// body reads until a dictionary is complete, or until no more will come, and reports whether there
+// is one.
 func (in *inbox) body(h head, soon func()) ([]byte, bool) {
 	c := chunks{bad: !h.chunked}
 	looks, waited := 0, false
@@ -238,7 +238,7 @@ func (in *inbox) body(h head, soon func()) ([]byte, bool) {
 		if h.chunked {
 			plain = c.body
 		}
-		// A server that keeps the connection open would have us wait.
+		// Do not wait for a server that keeps the connection open.
 		if end.of(plain) == 'e' && looks < maxLooks {
 			if looks++; tracker.Begins(plain) {
 				return plain, true
@@ -263,7 +263,7 @@ func (in *inbox) body(h head, soon func()) ([]byte, bool) {
 		return dict, true
 	}
 	if waited && !errors.Is(in.err, ErrTooLong) {
-		in.err = io.EOF // all that was promised came; the wait was for a wrong promise
+		in.err = io.EOF // everything promised came; the promise was wrong
 	}
 	in.short = h.whole && (h.chunked && !c.done || !h.chunked && len(raw) < h.length)
 	if h.chunked {
@@ -272,14 +272,14 @@ func (in *inbox) body(h head, soon func()) ([]byte, bool) {
 	return raw, false
 }
 
-// An ending is the last byte of a body that is no blank. It looks at each byte once: a body
-// of blanks that comes in small pieces would cost the square of its length (decision 0178).
+// An ending finds the last non-blank byte of a body. It looks at each byte once: a body of blanks
+// in small pieces would otherwise cost the square of its length (decision 0178).
 type ending struct {
-	seen int // bytes that were looked at
+	seen int // bytes already looked at
 	last byte
 }
 
-// of looks at body, which has grown since the last time.
+// of returns the last non-blank byte of body, which has grown since the last call.
 func (e *ending) of(body []byte) byte {
 	if fresh := bytes.TrimRight(body[e.seen:], "\r\n\t \x00"); len(fresh) > 0 {
 		e.last = fresh[len(fresh)-1]
@@ -288,8 +288,8 @@ func (e *ending) of(body []byte) byte {
 	return e.last
 }
 
-// find looks for a complete dictionary in a body: as its head has it, as it came, and with
-// the head, which may not be one.
+// find looks for a complete dictionary in a body: first decoded as the head says, then as it came,
+// then with the head, which perhaps is not one.
 func (in *inbox) find(h head, c *chunks) ([]byte, bool) {
 	if h.chunked {
 		if dict, ok := in.inflated(c.body, h.deflate, maxLayers); ok {
@@ -299,8 +299,7 @@ func (in *inbox) find(h head, c *chunks) ([]byte, bool) {
 	return in.inflated(in.all[in.at:], h.deflate, maxLayers)
 }
 
-// inflated looks for a dictionary in b as it is, and then in what b is the compressed form
-// of, whatever the head said.
+// inflated looks for a dictionary in b as it is, then in b decompressed, whatever the head said.
 func (in *inbox) inflated(b []byte, deflate bool, layers int) ([]byte, bool) {
 	if dict, ok := tracker.Find(b); ok {
 		return dict, true
@@ -323,8 +322,8 @@ func (in *inbox) inflated(b []byte, deflate bool, layers int) ([]byte, bool) {
 	if err != nil {
 		return nil, false
 	}
-	// What was inflated before an error may be whole all the same: checksums at the end
-	// are often wrong or cut off.
+	// What was inflated before an error can be complete: checksums at the end are often wrong or
+	// cut off.
 	plain, _ := io.ReadAll(io.LimitReader(z, tracker.MaxBody+1))
 	if len(plain) > tracker.MaxBody {
 		in.err = ErrTooLong
@@ -333,8 +332,8 @@ func (in *inbox) inflated(b []byte, deflate bool, layers int) ([]byte, bool) {
 	return in.inflated(plain, deflate, layers-1)
 }
 
-// failure gives what a dictionary that came with a status other than success leads to:
-// nothing but the wait that the head asks for, where the tracker says no.
+// failure handles a dictionary that came with a status other than success: only when the tracker
+// refuses does it use the wait in the head.
 func (in *inbox) failure(h head, dict []byte) error {
 	var failure *tracker.FailureError
 	if _, err := tracker.ParseResponse(dict); errors.As(err, &failure) && failure.RetryIn == 0 && h.retry > 0 {
@@ -344,16 +343,16 @@ func (in *inbox) failure(h head, dict []byte) error {
 	return nil
 }
 
-// chunks takes a chunked body apart (RFC 9112, 7.1) as far as it goes.
+// chunks decodes a chunked body (RFC 9112, 7.1) as far as possible.
 type chunks struct {
 	body []byte
-	at   int  // where the next chunk's head begins
-	left int  // bytes of the chunk that are still to come
-	done bool // the last chunk was there
-	bad  bool // what follows is no chunk
+	at   int  // offset of the next chunk's head
+	left int  // bytes still missing of the current chunk
+	done bool // the last chunk has arrived
+	bad  bool // what follows is not a chunk
 }
 
-// feed takes raw, which has grown since the last time.
+// feed decodes raw, which has grown since the last call.
 func (c *chunks) feed(raw []byte) {
 	for !c.done && !c.bad {
 		if c.left > 0 {
@@ -366,13 +365,13 @@ func (c *chunks) feed(raw []byte) {
 		}
 		end := bytes.IndexByte(raw[c.at:], '\n')
 		if end < 0 {
-			c.bad = len(raw)-c.at > 1024 // no head is that long
+			c.bad = len(raw)-c.at > 1024 // no chunk head is that long
 			return
 		}
 		size, _, _ := strings.Cut(string(raw[c.at:c.at+end]), ";")
 		c.at += end + 1
 		if size = strings.TrimSpace(size); size == "" {
-			continue // the end of the chunk before
+			continue // the end of the previous chunk
 		}
 		n, err := strconv.ParseUint(size, 16, 31)
 		c.bad = err != nil

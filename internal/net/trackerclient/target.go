@@ -13,8 +13,7 @@ import (
 	"shoal/internal/value/ipscope"
 )
 
-// A target is a URL taken apart as far as an exchange needs. The path and query are
-// kept byte for byte.
+// A target is a URL, parsed as far as an exchange needs. It keeps the path and query byte for byte.
 type target struct {
 	udp       bool
 	secure    bool
@@ -25,16 +24,16 @@ type target struct {
 	user      *url.Userinfo
 }
 
-// parseTarget reads the URL of an HTTP or HTTPS tracker.
+// parseTarget parses the URL of an HTTP or HTTPS tracker.
 func parseTarget(raw string) (target, error) {
 	t, err := parseAny(raw)
 	if err == nil && t.udp {
-		return target{}, fmt.Errorf("%w: UDP where HTTP is wanted", tracker.ErrURL)
+		return target{}, fmt.Errorf("%w: a UDP URL where an HTTP one is needed", tracker.ErrURL)
 	}
 	return t, err
 }
 
-// parseAny reads a URL that tracker.CheckURL takes.
+// parseAny parses a URL that tracker.CheckURL accepts.
 func parseAny(raw string) (target, error) {
 	if err := tracker.CheckURL(raw); err != nil {
 		return target{}, err
@@ -44,7 +43,7 @@ func parseAny(raw string) (target, error) {
 	if end < 0 {
 		end = len(rest)
 	}
-	// Only this much is left to package url: paths that it would not take exist.
+	// Only this part goes to package url, which rejects some paths that trackers use.
 	u, err := url.Parse(strings.ToLower(scheme) + "://" + rest[:end])
 	if err != nil {
 		var ue *url.Error
@@ -63,7 +62,7 @@ func parseAny(raw string) (target, error) {
 	if p := u.Port(); p != "" {
 		n, err := strconv.ParseUint(p, 10, 16)
 		if err != nil || n == 0 {
-			return target{}, fmt.Errorf("%w: no such port", tracker.ErrURL)
+			return target{}, fmt.Errorf("%w: the port is not a number from 1 to 65535", tracker.ErrURL)
 		}
 		t.port = uint16(n)
 	}
@@ -78,8 +77,8 @@ func parseAny(raw string) (target, error) {
 	return t, nil
 }
 
-// checkHost takes host names in ASCII and addresses. A name in another alphabet can
-// be made to look like one that it is not; those who need it write it in punycode.
+// checkHost accepts ASCII host names and addresses. A name in another alphabet can imitate a
+// different one; punycode is the way to write it.
 func checkHost(host string) error {
 	if host == "" || len(host) > 253 {
 		return fmt.Errorf("%w: a host name of %d bytes", tracker.ErrURL, len(host))
@@ -87,7 +86,7 @@ func checkHost(host string) error {
 	for i := range len(host) {
 		switch c := host[i]; {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9',
-			c == '-', c == '.', c == '_', c == ':', c == '%': // the last two in IPv6 addresses
+			c == '-', c == '.', c == '_', c == ':', c == '%': // the last two occur in IPv6 addresses
 		default:
 			return fmt.Errorf("%w: the host is not written in plain ASCII", tracker.ErrURL)
 		}
@@ -95,8 +94,7 @@ func checkHost(host string) error {
 	return nil
 }
 
-// escapeHigh writes bytes beyond ASCII as percent and two digits; a request line
-// cannot hold them as they are.
+// escapeHigh percent-encodes bytes beyond ASCII; a request line can't contain them unencoded.
 func escapeHigh(s string) string {
 	var b strings.Builder
 	for i := range len(s) {
@@ -109,7 +107,7 @@ func escapeHigh(s string) string {
 	return b.String()
 }
 
-// urlData gives what a UDP tracker is told of its URL (BEP 41).
+// urlData returns the part of the URL that a UDP tracker gets (BEP 41).
 func (t target) urlData() string {
 	if t.path == "/" {
 		return ""
@@ -117,7 +115,7 @@ func (t target) urlData() string {
 	return t.path
 }
 
-// url gives the target in text, with its credentials.
+// url returns the target as text, with its credentials.
 func (t target) url() string {
 	scheme, user := "http", ""
 	if t.secure {
@@ -129,7 +127,7 @@ func (t target) url() string {
 	return scheme + "://" + user + t.authority + t.path
 }
 
-// origin gives the target without its query, which cookies do not look at.
+// origin returns the target without its query, which cookies ignore.
 func (t target) origin() *url.URL {
 	u := &url.URL{Scheme: "http", Host: t.authority}
 	if t.secure {
@@ -139,8 +137,8 @@ func (t target) origin() *url.URL {
 	return u
 }
 
-// redirect gives where a Location of t leads. Credentials go along within the same
-// origin only, and none are taken from a redirect.
+// redirect returns the target of a Location of t. Credentials stay within the same origin, and we
+// take none from a redirect.
 func (t target) redirect(location string) (target, error) {
 	bare := t
 	bare.user = nil
@@ -169,13 +167,13 @@ func (t target) redirect(location string) (target, error) {
 	return to, nil
 }
 
-// permitted gives the addresses of t that may be asked. Hosts of this machine and of
-// local networks serve more than trackers, and trust whoever reaches them; so they are
-// asked only where trackers live, at a path that begins with /announce or /scrape, and not
-// at all once an answer came from the internet. The URL of a UDP tracker has no path, mostly:
-// there the sixteen bytes of a connect are all that is sent to who is no tracker. The
-// addresses given are those that are dialled: a name cannot lead elsewhere after this
-// check. What the user allows, in LAN, is asked at any path, whoever led there.
+// permitted returns the addresses of t that we may contact. Hosts of this machine and of local
+// networks serve more than trackers, and trust whatever reaches them. So we contact them only where
+// trackers live, at a path that begins with /announce or /scrape, and not at all once an answer
+// came from the internet. The URL of a UDP tracker mostly has no path: there a host that is not a
+// tracker gets only the sixteen bytes of a connect. The caller dials exactly the returned
+// addresses, so a name can't lead elsewhere after this check. Hosts that the user allows, in LAN,
+// are contacted at any path, also after a redirect.
 func (c *Client) permitted(t target, addrs []netip.Addr, public bool) []netip.Addr {
 	local := !public && (isAnnounce(t.path) || t.udp && t.path == "/")
 	var ok []netip.Addr
@@ -204,13 +202,13 @@ func (c *Client) allowed(host string, a netip.Addr) bool {
 	return false
 }
 
-// forbidden says where a URL leads that is not asked, and what allows it.
+// forbidden returns the error for a forbidden URL, and names the option that allows it.
 func forbidden(t target) error {
 	return fmt.Errorf("%w: --allow-lan-trackers %s", ErrForbidden, t.host)
 }
 
-// isAnnounce reports whether a path begins with /announce, or /scrape, and stays below it,
-// however the server understands it.
+// isAnnounce reports whether a path begins with /announce or /scrape, and stays below it however
+// the server resolves it.
 func isAnnounce(path string) bool {
 	path, _, _ = strings.Cut(path, "?")
 	path = strings.ToLower(path)
@@ -222,11 +220,11 @@ func isAnnounce(path string) bool {
 	return strings.HasPrefix(path, "/announce") || strings.HasPrefix(path, "/scrape")
 }
 
-// HostOf gives the host of a tracker's URL, and its port where it has one, for messages
-// and to tell trackers apart; "tracker" for what is no URL.
+// HostOf returns the host of a tracker's URL, with its port if it has one: for messages, and to
+// tell trackers apart. It returns "tracker" for what is not a URL.
 func HostOf(raw string) string { return strings.ToLower(hostOf(raw)) }
 
-// hostOf gives the host of a URL for messages, whatever state the URL is in.
+// hostOf returns the host of a URL for messages, also of a malformed one.
 func hostOf(raw string) string {
 	_, rest, ok := strings.Cut(raw, "://")
 	if !ok {

@@ -12,19 +12,19 @@ import (
 )
 
 const (
-	// maxConnections bounds the connection ids that are kept: more trackers at the same
-	// time have to give a new one each time.
+	// maxConnections bounds the connection ids that we keep: with more trackers at the same time,
+	// each announce needs a new one.
 	maxConnections = 1024
 
-	// readPause is what follows an error of the socket that is not its end.
+	// readPause is the pause after an error of the socket that does not end it.
 	readPause = 100 * time.Millisecond
 )
 
-// ErrSilent is the error of a tracker from which nothing came that answers the packets sent to it.
+// ErrSilent is returned when a tracker does not answer our packets.
 var ErrSilent = errors.New("no answer")
 
-// A udpSocket asks all trackers of one family. Its receiver hands each answer to the call that
-// awaits it, and passes over everything else that comes.
+// A udpSocket talks to all trackers of one family. Its receiver hands each answer to the call that
+// waits for it, and ignores everything else.
 type udpSocket struct {
 	conn  netio.PacketConn
 	v6    bool
@@ -35,13 +35,13 @@ type udpSocket struct {
 	ids     map[netip.AddrPort]connection
 }
 
-// A connection is what a tracker knows our address by, for a while.
+// A connection is the id by which a tracker knows our address for a while (BEP 15).
 type connection struct {
 	id    uint64
 	until time.Time
 }
 
-// socket gives the socket of the family that local belongs to, opening it the first time.
+// socket returns the socket for the family of local, and opens it the first time.
 func (c *Client) socket(local netip.Addr) (*udpSocket, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -68,8 +68,8 @@ func (c *Client) socket(local netip.Addr) (*udpSocket, error) {
 	return s, nil
 }
 
-// Close ends the sockets of UDP trackers and waits for what reads them. Announces that
-// are under way fail.
+// Close closes the sockets of UDP trackers and waits for their receivers. Announces in progress
+// fail.
 func (c *Client) Close() error {
 	c.mu.Lock()
 	c.closed = true

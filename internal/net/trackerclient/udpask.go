@@ -15,45 +15,45 @@ import (
 	"shoal/internal/format/tracker"
 )
 
-// BEP 15 has a client wait for 15 s, then 30, 60 and so on for over an hour. Nobody does:
-// packets get lost, so one is repeated soon; and a tracker that says nothing for as long
-// as BEP 15 waits first is left for the next (decision 0080).
+// BEP 15 makes a client wait for 15 s, then 30, 60 and so on for over an hour. No client does:
+// packets get lost, so we repeat one soon; and after 15 s of silence, the first wait of BEP 15, we
+// go on to the next tracker (decision 0080).
 var resends = [...]time.Duration{0, 3 * time.Second, 9 * time.Second}
 
 const (
-	giveUp = 15 * time.Second // after the first of the packets
+	giveUp = 15 * time.Second // after the first packet
 
-	// headStart is how long one address of a tracker is asked before the next is asked
-	// beside it. Four silent addresses in a row would take longer than an announce has.
+	// headStart is how long we try one address of a tracker before we try the next beside it. Four
+	// silent addresses in a row would take longer than an announce may.
 	headStart = 6 * time.Second
 
-	// maxAsking bounds the packets that an answer is awaited to. The dispatcher of the
-	// engine keeps far below it.
+	// maxAsking bounds the packets that wait for an answer. The engine's dispatcher stays far below
+	// it.
 	maxAsking = 4096
 
-	// maxIDs is how many transaction ids one exchange needs at most: an announce with a kept
+	// maxIDs is how many transaction ids one exchange needs at most: for an announce with a kept
 	// connection id, a connect, and the announce again.
 	maxIDs = 3
 )
 
-// A waiter is one exchange with one address of a tracker. Its ids stay valid until it ends:
-// an answer to an earlier packet of it counts, however late it comes.
+// A waiter is one exchange with one address of a tracker. Its ids stay valid until it ends: a late
+// answer to an earlier packet counts.
 type waiter struct {
 	from  netip.AddrPort
-	reply chan tracker.UDPReply // room for one to each transaction id
+	reply chan tracker.UDPReply // has room for one reply per transaction id
 	ids   []uint32
-	odd   string // what came and does not count; guarded by the lock of the socket
+	odd   string // description of an answer that does not count; guarded by the socket's lock
 }
 
-// awaited is what a transaction id stands for.
+// awaited is the meaning of a transaction id.
 type awaited struct {
 	by   *waiter
 	want tracker.Action
 }
 
-// deliver gives a packet to the exchange that awaits it, by its transaction id. What comes
-// from another address than was asked is a stranger's word. Of the rest one packet answers
-// each id, and what does not answer leaves a note for the error (decision 0169).
+// deliver hands a packet to the exchange that waits for it, by its transaction id. A packet from
+// another address than ours went to is not from the tracker. Of the rest, one packet answers each
+// id, and a packet that is not an answer leaves a note for the error (decision 0169).
 func (s *udpSocket) deliver(b []byte, from netip.AddrPort) {
 	r, whole := tracker.ParseUDPReply(b)
 	s.mu.Lock()
@@ -63,29 +63,29 @@ func (s *udpSocket) deliver(b []byte, from netip.AddrPort) {
 	case !ok || len(b) < tracker.MinUDPReply:
 		return
 	case a.by.from != from:
-		a.by.odd = fmt.Sprintf("an answer from %v does not count", from)
+		a.by.odd = fmt.Sprintf("a packet came from another address, %v", from)
 		return
 	case r.Action != a.want && r.Action != tracker.ActionError:
-		a.by.odd = fmt.Sprintf("what came has action %d instead of %d", r.Action, a.want)
+		a.by.odd = fmt.Sprintf("a packet came with action %d instead of %d", r.Action, a.want)
 		return
 	case !whole:
-		a.by.odd = fmt.Sprintf("what came has %d bytes and is too short", len(b))
+		a.by.odd = fmt.Sprintf("a packet of %d bytes came, which is too short", len(b))
 		return
 	}
 	delete(s.waiting, r.TID)
 	r, _ = tracker.ParseUDPReply(append([]byte(nil), b...))
-	a.by.reply <- r // there is room: an id is awaited once
+	a.by.reply <- r // never blocks: each id gets one reply
 }
 
-// await adds one more transaction id to an exchange.
+// await registers one more transaction id for an exchange.
 func (s *udpSocket) await(w *waiter, want tracker.Action) (tid uint32, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.waiting) >= maxAsking {
-		return 0, errors.New("too many announces under way")
+		return 0, errors.New("more than 4096 UDP announces in progress: try again later")
 	}
 	for {
-		// A stranger that could guess it could answer in the tracker's name.
+		// A stranger that can guess the id can answer in the tracker's name.
 		var b [4]byte
 		crand.Read(b[:])
 		tid = binary.BigEndian.Uint32(b[:])
@@ -105,7 +105,7 @@ func (s *udpSocket) forget(w *waiter) {
 	}
 }
 
-// silence is the error of an exchange that nothing answered.
+// silence returns the error of an exchange without an answer.
 func (s *udpSocket) silence(w *waiter) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,10 +115,10 @@ func (s *udpSocket) silence(w *waiter) error {
 	return ErrSilent
 }
 
-// ask sends a packet at once and again at the times of again, and waits for a reply of the
-// kind wanted, or an error of the tracker, until patience ends with ErrSilent. A late answer
-// to an earlier packet of w counts too, and has another transaction id; a late error does
-// not, since the packet that is under way may fare better.
+// ask sends a packet at once, and again at the times in again, and waits for a reply of the wanted
+// kind, or an error of the tracker, until patience ends with ErrSilent. A late answer to an earlier
+// packet of w counts, too, and has another transaction id. A late error does not, since the packet
+// in progress can still succeed.
 func (s *udpSocket) ask(ctx context.Context, w *waiter, want tracker.Action, again []time.Duration, patience time.Duration, packet func(tid uint32) []byte) (r tracker.UDPReply, late bool, err error) {
 	tid, err := s.await(w, want)
 	if err != nil {
@@ -159,9 +159,9 @@ func (s *udpSocket) ask(ctx context.Context, w *waiter, want tracker.Action, aga
 	}
 }
 
-// exchange asks one address of a tracker: for a connection id where there is none that holds,
-// and then what is to be asked. An id that the tracker does not know, or that it says nothing
-// to, is replaced once: the tracker may have restarted.
+// exchange talks to one address of a tracker: it gets a connection id unless a kept one is valid,
+// and then sends the request. An id that the tracker does not know, or does not answer, is replaced
+// once: the tracker may have restarted.
 func (s *udpSocket) exchange(ctx context.Context, to netip.AddrPort, want tracker.Action, packet func(conn uint64, tid uint32) []byte) (tracker.UDPReply, error) {
 	w := &waiter{from: to, reply: make(chan tracker.UDPReply, maxIDs)}
 	defer s.forget(w)
@@ -185,14 +185,14 @@ func (s *udpSocket) exchange(ctx context.Context, to netip.AddrPort, want tracke
 		s.disconnected(to)
 	}
 	if errors.Is(err, ErrSilent) {
-		err = fmt.Errorf("it gave a connection id, and then %w", err)
+		err = fmt.Errorf("it sent a connection id, but then %w", err)
 	}
 	return r, err
 }
 
-// stale reports whether an error may come from a connection id that the tracker does not
-// know. There is no number for that: some say nothing, others send words. These are those of
-// deployed trackers, misprints and all.
+// stale reports whether an error can mean that the tracker does not know the connection id. BEP 15
+// has no code for that: some trackers stay silent, others send text. The words below are those of
+// deployed trackers, misprints included.
 func stale(err error) bool {
 	var failure *tracker.FailureError
 	if !errors.As(err, &failure) {
@@ -204,11 +204,11 @@ func stale(err error) bool {
 			return true
 		}
 	}
-	return text == "" // an error without words may be about the id as well
+	return text == "" // an error without text can be about the id as well
 }
 
-// askUDP asks the addresses of a tracker: the first, and beside it the next whenever those
-// before have failed or are silent for headStart. The first answer counts, be it yes or no.
+// askUDP talks to the addresses of a tracker: the first, and beside it the next whenever those
+// before have failed or been silent for headStart. The first answer counts, also a refusal.
 func (c *Client) askUDP(ctx context.Context, to target, w way, want tracker.Action, packet func(conn uint64, tid uint32) []byte) (tracker.UDPReply, netip.Addr, error) {
 	fail := func(op string, err error) (tracker.UDPReply, netip.Addr, error) {
 		return tracker.UDPReply{}, netip.Addr{}, &Error{Host: to.authority, Op: op, Err: cause(ctx, err)}
@@ -234,8 +234,8 @@ func (c *Client) askUDP(ctx context.Context, to target, w way, want tracker.Acti
 	return r, from, nil
 }
 
-// inTurn asks addrs one after the other, each headStart behind the one before or as soon as
-// it fails, and returns the first answer. It returns when all that it began has ended.
+// inTurn calls ask for addrs one after the other, each headStart after the one before or as soon as
+// that fails, and returns the first answer. It returns after all calls that it started have ended.
 func inTurn(ctx context.Context, addrs []netip.Addr, ask func(context.Context, netip.Addr) (tracker.UDPReply, error)) (tracker.UDPReply, netip.Addr, error) {
 	type answer struct {
 		i   int

@@ -1,10 +1,9 @@
-// Package trackerd is a tracker over HTTP (BEP 3, 7, 23, 24, 48) and UDP (BEP 15, 41) for
-// private swarms, tests and the lab. What it answers is decided by package roster; this
-// package moves the bytes, within bounds: of connections, of time, of what is read, and of
-// how often one address asks.
+// Package trackerd is a tracker over HTTP (BEP 3, 7, 23, 24, 48) and UDP (BEP 15, 41) for private
+// swarms, tests and the lab. Package roster decides the answers. This package moves the bytes, and
+// bounds connections, times, sizes and requests per address (decision 0082).
 //
-// Over UDP nothing is kept for those that have not shown that they are where they say, and
-// they get no more bytes than they sent: nobody can have it flood somebody else.
+// Over UDP it keeps no state for a client that has not proven its address, and sends it no more
+// bytes than it received: nobody can make it flood a third party.
 package trackerd
 
 import (
@@ -31,44 +30,44 @@ import (
 )
 
 const (
-	// maxConns bounds the HTTP connections at each address that is listened on; each is
-	// done within seconds, and one that has asked nothing gives way when all are taken.
+	// maxConns bounds the HTTP connections at each address. Each is done within seconds, and one
+	// without a request gives way when all places are taken.
 	maxConns    = 1024
-	readTimeout = 5 * time.Second // for the head of a request, which is all there is
+	readTimeout = 5 * time.Second // for the head of a request, which has no body
 	sendTimeout = 10 * time.Second
 	maxHeader   = 16 << 10
 
-	// What one datagram holds without being cut on its way.
+	// The number of peers that fit one datagram without fragments.
 	maxPeers4 = 200
 	maxPeers6 = 70
 
-	readPause = 100 * time.Millisecond // after an error of the socket that is not its end
+	readPause = 100 * time.Millisecond // after an error of the socket that does not end it
 )
 
-// Config is what a Server is made with.
+// Config configures a Server.
 type Config struct {
 	Network netio.Network
-	Listen  []netip.AddrPort // for TCP and UDP alike; port 0 picks one
+	Listen  []netip.AddrPort // for TCP and UDP; port 0 picks one
 	Roster  roster.Config
-	Log     *slog.Logger // default: discarded
+	Log     *slog.Logger // nil discards
 }
 
-// Stats is what a tracker has done and holds.
+// Stats counts what a tracker has done and stores.
 type Stats struct {
 	roster.Stats
 	Announces uint64 // answered, over both protocols
-	Scrapes   uint64 // the same
-	Refused   uint64 // with a reason
-	Dropped   uint64 // not answered: no packet of a client, or too many from there
+	Scrapes   uint64 // answered, over both protocols
+	Refused   uint64 // answered with an error
+	Dropped   uint64 // not answered: malformed, or too many from that address
 }
 
-// Server is a tracker at work.
+// Server is a running tracker.
 type Server struct {
 	log   *slog.Logger
 	begun time.Time
 	key   roster.Key
 
-	mu     sync.Mutex // for one question, and never while anybody waits
+	mu     sync.Mutex // held for one request, and never while blocking
 	roster *roster.Roster
 	limit  roster.Limit
 	stats  Stats
@@ -80,7 +79,7 @@ type Server struct {
 	wg      sync.WaitGroup // loops and requests
 }
 
-// New opens the ports. The tracker is up when it returns.
+// New opens the ports. The tracker is ready when it returns.
 func New(cfg Config) (*Server, error) {
 	s := &Server{log: cfg.Log, begun: time.Now()}
 	if s.log == nil {
@@ -104,10 +103,10 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// Addrs are the addresses bound, with their real ports.
+// Addrs returns the bound addresses, with their real ports.
 func (s *Server) Addrs() []netip.AddrPort { return s.addrs }
 
-// Stats gives what was done so far.
+// Stats returns the counts so far.
 func (s *Server) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,10 +115,10 @@ func (s *Server) Stats() Stats {
 	return st
 }
 
-// Close gives up the ports and waits until nothing is left running.
+// Close closes the ports and waits until all goroutines have ended.
 func (s *Server) Close() error {
 	s.mu.Lock()
-	s.closed = true // no request begins any more
+	s.closed = true // no further request begins
 	s.mu.Unlock()
 	var failed error
 	for _, h := range s.servers {
@@ -141,7 +140,7 @@ func (s *Server) serve(l net.Listener, pc netio.PacketConn) {
 		ReadHeaderTimeout: readTimeout, ReadTimeout: readTimeout, WriteTimeout: sendTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
-	// A client asks every half hour: a connection kept is a place taken.
+	// A client announces every half hour: a connection kept open occupies a place.
 	h.SetKeepAlivesEnabled(false)
 	s.addrs = append(s.addrs, netio.AddrPort(l.Addr()))
 	s.servers = append(s.servers, h)
@@ -160,7 +159,7 @@ func (s *Server) http(w http.ResponseWriter, r *http.Request) {
 	var answer func(mono.Time, netip.Addr, string) []byte
 	switch {
 	case err != nil || r.Method != http.MethodGet:
-		http.Error(w, "only GET is answered", http.StatusMethodNotAllowed)
+		http.Error(w, "this tracker answers only GET", http.StatusMethodNotAllowed)
 		return
 	case r.URL.Path == "/announce":
 		answer = s.announce
@@ -195,7 +194,7 @@ func (s *Server) http(w http.ResponseWriter, r *http.Request) {
 	w.Write(body)
 }
 
-// announce answers an announce over HTTP. s.mu is held.
+// announce answers an announce over HTTP. The caller holds s.mu.
 func (s *Server) announce(now mono.Time, from netip.Addr, query string) []byte {
 	p, err := tracker.ParseQuery(query)
 	if err != nil {
@@ -209,7 +208,7 @@ func (s *Server) announce(now mono.Time, from netip.Addr, query string) []byte {
 	return tracker.AppendResponse(nil, a.Interval, a.Counts, a.Peers, from)
 }
 
-// scrape answers a scrape over HTTP. s.mu is held.
+// scrape answers a scrape over HTTP. The caller holds s.mu.
 func (s *Server) scrape(now mono.Time, _ netip.Addr, query string) []byte {
 	hashes, err := tracker.ParseScrapeQuery(query)
 	if err != nil {
@@ -234,7 +233,7 @@ func (s *Server) refuse(err error) []byte {
 
 // datagrams answers packets until the socket is closed.
 func (s *Server) datagrams(pc netio.PacketConn) {
-	// What is longer than a packet can be is cut, and then it is none.
+	// A longer packet is truncated, and then malformed.
 	b := make([]byte, 98+2*(tracker.MaxURL+512))
 	var out []byte
 	for {
@@ -255,7 +254,7 @@ func (s *Server) datagrams(pc netio.PacketConn) {
 	}
 }
 
-// packet appends the answer to a packet; nothing when it gets none.
+// packet appends the answer to a packet; nothing when there is none.
 func (s *Server) packet(out, b []byte, from netip.Addr) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -18,22 +18,22 @@ import (
 	"shoal/metainfo"
 )
 
-// bufferSize is that of a block: where nothing is read ahead a block goes straight to its
+// bufferSize is the size of a block: when nothing is buffered, a block is read straight into its
 // buffer.
 const bufferSize = block.Size
 
-// batchBlocks is how many blocks are handed on at once, at most.
+// batchBlocks bounds the blocks that are delivered together.
 const batchBlocks = 8
 
-// Client is what all connections of an engine have in common. Its fields are set before
-// the first one and not changed after.
+// Client is the state that all connections of an engine share. Set its fields before the first
+// connection and do not change them later.
 type Client struct {
 	Network   netio.Network
 	UserAgent string
-	RootCAs   *x509.CertPool // whose certificates are trusted; nil means those of the system
+	RootCAs   *x509.CertPool // trusted certificate authorities; nil means the system's
 }
 
-// agent gives the user agent without what could start a new line.
+// agent returns the user agent without characters that could start a new line.
 func (c *Client) agent() string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {
@@ -43,64 +43,64 @@ func (c *Client) agent() string {
 	}, c.UserAgent)
 }
 
-// Budget is where block buffers come from.
+// Budget provides block buffers.
 type Budget interface {
 	TryGet() *block.Block
 	Get(done <-chan struct{}) *block.Block
 	Put(b *block.Block)
 }
 
-// Torrent is what all connections of a torrent have in common.
+// Torrent is the state that all connections of a torrent share.
 type Torrent struct {
 	Info     *metainfo.Info
 	InfoHash [20]byte
 	Buffers  Budget
 	Down     *throttle.Group
-	Exempt   func(netip.Addr) bool // whether no limit holds for an address; nil for none
-	// Deliver takes over a batch and its buffers. It may wait. It reports false when the
-	// torrent has ended; then nothing was taken over.
+	Exempt   func(netip.Addr) bool // whether an address is exempt from the rate limits; nil means none is
+	// Deliver takes over a batch and its buffers. It can block. It returns false when the torrent
+	// has ended and took nothing.
 	Deliver func(*Batch) bool
-	Group   *sync.WaitGroup // has the goroutines
+	Group   *sync.WaitGroup // counts the goroutines
 }
 
 // Source is one web seed of a torrent.
 type Source struct {
 	URL     string
-	Pieces  bool // it gives pieces (BEP 17)
-	Trusted bool // the user named it: it may be on a local address whatever it looks like
+	Pieces  bool // it serves pieces (BEP 17)
+	Trusted bool // the user named it: it may have a local address at any path
 }
 
-// Item is a block that came.
+// Item is a block that arrived.
 type Item struct {
 	Ref   block.Ref
 	Block *block.Block
 }
 
-// Batch is what a fetch brought, in order. End is nil but for the last one.
+// Batch is the result of a fetch, in order. End is nil except in the last one.
 type Batch struct {
 	Fetch uint64
 	Items []Item
 	End   *webplan.Result
 }
 
-// Conn fetches what it is told to, one run after the other.
+// Conn fetches one run after the other, as the swarm tells it.
 type Conn struct {
 	client *Client
 	t      *Torrent
 	source Source
 	geo    metainfo.Geometry
 	base   target
-	bad    error // what is wrong with the URL
+	bad    error // error of the URL
 
 	ctx    context.Context
 	cancel context.CancelFunc
-	wake   chan struct{} // of capacity one
+	wake   chan struct{} // capacity 1
 
 	mu   sync.Mutex
-	next *webplan.Act       // to be begun
-	now  uint64             // under way; 0 for none
-	stop context.CancelFunc // ends it
-	nc   net.Conn           // the socket, for stop
+	next *webplan.Act       // next fetch
+	now  uint64             // fetch in progress; 0 for none
+	stop context.CancelFunc // ends the fetch in progress
+	nc   net.Conn           // socket, for stop
 
 	// Owned by the goroutine.
 	wire   *wire
@@ -110,23 +110,23 @@ type Conn struct {
 	exempt bool
 }
 
-// stream is an answer without ranges that is still open.
+// stream is an open answer without ranges.
 type stream struct {
 	body io.ReadCloser
 	file int
-	at   int64 // the next byte
+	at   int64 // offset of the next byte
 }
 
-// moved remembers where a file was redirected to.
+// moved remembers the redirect of a file.
 type moved struct {
 	file int
 	to   target
 	ok   bool
-	// public: an address of the internet led there.
+	// public: an address on the internet led there.
 	public bool
 }
 
-// New makes a connection and starts its goroutine. It ends with ctx, or by Close.
+// New returns a connection and starts its goroutine, which ends with ctx or Close.
 func (c *Client) New(ctx context.Context, t *Torrent, s Source) *Conn {
 	conn := &Conn{client: c, t: t, source: s, geo: t.Info.Geometry(), wake: make(chan struct{}, 1), turn: t.Down.Turn()}
 	conn.base, conn.bad = parse(s.URL)
@@ -135,7 +135,7 @@ func (c *Client) New(ctx context.Context, t *Torrent, s Source) *Conn {
 	return conn
 }
 
-// Fetch begins a run. The one before has ended, or was stopped. It does not wait.
+// Fetch starts a run. The one before has ended or was stopped. Fetch does not block.
 func (c *Conn) Fetch(a *webplan.Act) {
 	c.mu.Lock()
 	c.next = a
@@ -146,7 +146,7 @@ func (c *Conn) Fetch(a *webplan.Act) {
 	}
 }
 
-// Stop ends a fetch. It does not wait; blocks of it may still be delivered.
+// Stop ends a fetch. It does not block; blocks of the fetch can still be delivered.
 func (c *Conn) Stop(id uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -159,7 +159,7 @@ func (c *Conn) Stop(id uint64) {
 	}
 }
 
-// Close ends the connection. It does not wait: Group does.
+// Close ends the connection. It does not block: wait for Group.
 func (c *Conn) Close() {
 	c.cancel()
 	c.mu.Lock()
@@ -167,14 +167,14 @@ func (c *Conn) Close() {
 	c.interrupt()
 }
 
-// interrupt has whoever waits for the socket wake up. The mutex is held.
+// interrupt wakes the goroutine that waits for the socket. The caller holds the mutex.
 func (c *Conn) interrupt() {
 	if c.nc != nil {
 		c.nc.Close()
 	}
 }
 
-// hold remembers the socket for interrupt; false says that it is too late for a new one.
+// hold remembers the socket for interrupt; it returns false when the fetch has been stopped.
 func (c *Conn) hold(nc net.Conn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -182,7 +182,7 @@ func (c *Conn) hold(nc net.Conn) bool {
 	return nc == nil || c.ctx.Err() == nil
 }
 
-// hangUp closes what is open.
+// hangUp closes the connection and the open stream.
 func (c *Conn) hangUp() {
 	c.stream = stream{}
 	if c.wire != nil {
@@ -192,7 +192,7 @@ func (c *Conn) hangUp() {
 	c.hold(nil)
 }
 
-// limit puts the connection under the limits of rate, unless it is exempt.
+// limit puts the connection under the rate limits, unless its address is exempt.
 func (c *Conn) limit(a netip.Addr) { c.exempt = c.t.Exempt != nil && c.t.Exempt(a) }
 
 func (c *Conn) loop() {
@@ -218,7 +218,7 @@ func (c *Conn) loop() {
 	}
 }
 
-// take gives what is to be fetched next; nil when there is nothing.
+// take returns the next fetch; nil when there is none.
 func (c *Conn) take() (*webplan.Act, context.Context, context.CancelFunc) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -232,7 +232,7 @@ func (c *Conn) take() (*webplan.Act, context.Context, context.CancelFunc) {
 	return a, ctx, cancel
 }
 
-// fetch performs one run and tells how it ended. It reports false when the torrent has.
+// fetch performs one run and delivers its outcome. It returns false when the torrent has ended.
 func (c *Conn) fetch(ctx context.Context, a *webplan.Act) bool {
 	r := &run{c: c, ctx: ctx, act: a, ref: c.geo.Block(a.Run.Piece, a.Run.Block), left: a.Run.Blocks}
 	err := r.do()
@@ -258,12 +258,12 @@ func (c *Conn) fetch(ctx context.Context, a *webplan.Act) bool {
 	return r.deliver()
 }
 
-// pay waits until n bytes may be read under the limits of rate.
+// pay waits until the rate limits allow n bytes.
 func (c *Conn) pay(ctx context.Context, n int) bool {
 	return c.exempt || c.turn.Take(n, ctx.Done())
 }
 
-// deadline gives the server time for the next block.
+// deadline allows the server BlockTime for the next block.
 func (c *Conn) deadline() {
 	if c.wire != nil {
 		c.wire.nc.SetDeadline(time.Now().Add(BlockTime))

@@ -27,22 +27,22 @@ const (
 	maxHead      = 64 << 10         // bytes of an answer before its body
 	maxInform    = 5                // informational answers (1xx) before the real one
 	maxRedirects = 5
-	maxAddresses = 4 // of a server's name are tried
+	maxAddresses = 4 // addresses tried for a server's name
 
-	// BlockTime is what a block may take, apart from what it waits for on our side.
+	// BlockTime bounds the time for a block, without what it waits for on our side.
 	BlockTime = 30 * time.Second
 )
 
-// What stops us, besides what the network and the server say.
+// Our reasons to stop, besides errors of the network and the server.
 var (
-	errForbidden  = errors.New("it leads to a local address, where web seeds of strangers are not asked")
+	errForbidden  = errors.New("it leads to a local address, which is allowed only for web seeds that you name")
 	errRedirects  = fmt.Errorf("more than %d redirects", maxRedirects)
-	errHead       = errors.New("not a well-formed HTTP answer, or a head that is too long")
-	errCompressed = errors.New("the answer is compressed, although that was not asked for")
+	errHead       = errors.New("the answer is not well-formed HTTP, or its head is too long")
+	errCompressed = errors.New("the answer is compressed, which shoal did not ask for")
 	errLonger     = errors.New("the answer is longer than it says")
 )
 
-// failure is a fetch that did not go well, as webplan is told.
+// failure is the outcome of a failed fetch, for webplan.
 type failure struct{ webplan.Result }
 
 func (f *failure) Error() string { return f.Text }
@@ -51,19 +51,19 @@ func fail(o webplan.Outcome, format string, a ...any) error {
 	return &failure{webplan.Result{Outcome: o, Text: fmt.Sprintf(format, a...)}}
 }
 
-// wire is one open connection to a server, with what was read ahead of it.
+// wire is one open connection to a server, with its read buffer.
 type wire struct {
 	nc  net.Conn // the socket
 	rw  net.Conn // the same, or TLS on top of it
 	in  *limited
 	buf *bufio.Reader
-	to  target // its origin counts
-	// public: an address of the internet was on the way to it.
+	to  target // only its origin counts
+	// public: an address on the internet led to it.
 	public bool
-	used   bool // it brought an answer
+	used   bool // it has delivered an answer
 }
 
-// limited reads up to so many bytes; what lies beyond is an error.
+// limited reads up to left bytes; more is an error.
 type limited struct {
 	r    io.Reader
 	left int64
@@ -78,14 +78,14 @@ func (l *limited) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// answer is the head of what a server says, and its body.
+// answer is the head of a server's answer, and its body.
 type answer struct {
 	*http.Response
-	target target // who said it
+	target target // server that sent it
 }
 
-// askFrom gets a URL, following redirects, with a range of it unless to is 0. Answers of
-// the server that are no success come as they are. public tells that the internet led here.
+// askFrom gets a URL, or its range from from to before to unless to is 0, and follows redirects. It
+// also returns answers with an error status. public says that the internet led here.
 func (c *Conn) askFrom(ctx context.Context, t target, from, to int64, public bool) (*answer, error) {
 	for range maxRedirects + 1 {
 		resp, err := c.askOne(ctx, t, from, to, &public)
@@ -108,8 +108,8 @@ func (c *Conn) askFrom(ctx context.Context, t target, from, to int64, public boo
 	return nil, fail(webplan.Refused, "%v", errRedirects)
 }
 
-// askOne sends one request and reads the head of its answer. A connection that was kept
-// open may have been closed meanwhile: then it is tried once with a new one.
+// askOne sends one request and reads the head of its answer. The server may have closed a kept
+// connection meanwhile: then askOne tries once more on a new one.
 func (c *Conn) askOne(ctx context.Context, t target, from, to int64, public *bool) (*http.Response, error) {
 	for {
 		kept := c.wire != nil && c.wire.to.sameOrigin(t) && (c.wire.public || !*public)
@@ -134,8 +134,7 @@ func (c *Conn) askOne(ctx context.Context, t target, from, to int64, public *boo
 	}
 }
 
-// connect opens a connection to the first address of a server that answers and that may be
-// asked.
+// connect opens a connection to the first address of a server that answers and that we may contact.
 func (c *Conn) connect(ctx context.Context, t target, public bool) error {
 	names, cancel := context.WithTimeout(ctx, dialTime)
 	addrs, err := c.client.Network.Resolve(names, t.host)
@@ -173,7 +172,7 @@ func (c *Conn) connect(ctx context.Context, t target, public bool) error {
 	return fail(webplan.Broken, "connect: %v", plain(failed))
 }
 
-// secure makes a socket a connection that requests can be sent on.
+// secure turns a socket into a connection for requests, with TLS if needed.
 func (c *Conn) secure(ctx context.Context, nc net.Conn, a netip.Addr, t target, public bool) error {
 	if !c.hold(nc) {
 		nc.Close()
@@ -209,7 +208,7 @@ func (c *Conn) exchange(t target, from, to int64) (*http.Response, error) {
 	}
 	w.in.left = maxHead
 	for range maxInform + 1 {
-		// The request is told for its method alone: a GET has a body in its answer.
+		// ReadResponse needs the request only for its method: without one it assumes a GET.
 		resp, err := http.ReadResponse(w.buf, nil)
 		if err != nil {
 			return nil, err
@@ -222,8 +221,8 @@ func (c *Conn) exchange(t target, from, to int64) (*http.Response, error) {
 	return nil, errHead
 }
 
-// request gives the bytes of a GET. Nothing in them can start a new line: the URL was
-// mended, and the user agent is cleaned.
+// request returns the bytes of a GET. Nothing in them can start a new line: the URL was escaped,
+// and the user agent is cleaned.
 func (c *Conn) request(t target, from, to int64) []byte {
 	b := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: %s\r\n", t.path, t.authority, c.client.agent())
 	if t.user != "" {
@@ -235,7 +234,7 @@ func (c *Conn) request(t target, from, to int64) []byte {
 	return append(b, "Accept: */*\r\nAccept-Encoding: identity\r\n\r\n"...)
 }
 
-// plain gives an error without the stranger's text that it may quote.
+// plain returns an error without the server's text that it may quote.
 func plain(err error) error {
 	var op *net.OpError
 	var ne net.Error
@@ -254,8 +253,8 @@ func plain(err error) error {
 	return errHead
 }
 
-// partial looks whether an answer holds bytes from to before to of a file of that length,
-// and gives what is wrong otherwise. A whole file that begins there is reported by whole.
+// partial checks that an answer contains the bytes from from to before to of a file of this length,
+// and returns the error otherwise. whole reports that the answer is the whole file instead.
 func partial(a *answer, from, to, length int64) (whole bool, err error) {
 	if err := plainBody(a); err != nil {
 		return false, err
@@ -265,26 +264,26 @@ func partial(a *answer, from, to, length int64) (whole bool, err error) {
 		first, last, total, ok := contentRange(a.Header.Get("Content-Range"))
 		switch {
 		case ok && total >= 0 && total != length:
-			return false, fail(webplan.Absent, "the file has %s there, and should have %s", plural.Of(total, "byte"), plural.Group(length))
+			return false, fail(webplan.Absent, "the file has %s on the server instead of %s", plural.Of(total, "byte"), plural.Group(length))
 		case !ok || first != from || last != to-1:
-			return false, fail(webplan.Broken, "it gives another range than was asked for")
+			return false, fail(webplan.Broken, "the answer has another range than the request")
 		case a.ContentLength >= 0 && a.ContentLength != to-from:
-			return false, fail(webplan.Broken, "it gives %s where %s were asked for", plural.Of(a.ContentLength, "byte"), plural.Group(to-from))
+			return false, fail(webplan.Broken, "the answer has %s where the request says %s", plural.Of(a.ContentLength, "byte"), plural.Group(to-from))
 		}
 		return false, nil
 	case http.StatusOK:
 		if a.ContentLength >= 0 && a.ContentLength != length {
-			return false, fail(webplan.Absent, "the file has %s there, and should have %s", plural.Of(a.ContentLength, "byte"), plural.Group(length))
+			return false, fail(webplan.Absent, "the file has %s on the server instead of %s", plural.Of(a.ContentLength, "byte"), plural.Group(length))
 		}
 		if from > 0 {
-			return false, fail(webplan.NoRanges, "it knows no ranges")
+			return false, fail(webplan.NoRanges, "the server does not support ranges")
 		}
 		return true, nil
 	}
 	return false, refusal(a)
 }
 
-// plainBody refuses bodies that are not the bytes themselves.
+// plainBody refuses encoded bodies.
 func plainBody(a *answer) error {
 	if a.StatusCode >= 300 {
 		return nil
@@ -297,13 +296,13 @@ func plainBody(a *answer) error {
 	return nil
 }
 
-// refusal gives what an answer means that is not a success.
+// refusal returns the meaning of an answer with an error status.
 func refusal(a *answer) error {
 	switch a.StatusCode {
 	case http.StatusNotFound, http.StatusGone, http.StatusForbidden, http.StatusUnauthorized, http.StatusUnavailableForLegalReasons:
 		return fail(webplan.Absent, "HTTP status %d", a.StatusCode)
 	case http.StatusRequestedRangeNotSatisfiable:
-		return fail(webplan.Absent, "the file is shorter there than it should be (HTTP status 416)")
+		return fail(webplan.Absent, "the file is too short on the server (HTTP status 416)")
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		f := &failure{webplan.Result{Outcome: webplan.Busy, Text: fmt.Sprintf("HTTP status %d", a.StatusCode)}}
 		f.RetryIn = retryIn(a.Header.Get("Retry-After"))
@@ -323,7 +322,7 @@ func retryIn(text string) time.Duration {
 	return 0
 }
 
-// contentRange reads "bytes 0-99/200"; total is -1 where it is not said.
+// contentRange parses "bytes 0-99/200"; total is -1 when unknown.
 func contentRange(text string) (first, last, total int64, ok bool) {
 	unit, rest, found := strings.Cut(strings.TrimSpace(text), " ")
 	span, size, found2 := strings.Cut(rest, "/")

@@ -14,21 +14,21 @@ import (
 	"shoal/internal/value/plural"
 )
 
-// run is one fetch under way: it cuts what comes into blocks.
+// run is one fetch in progress: it cuts the bytes into blocks.
 type run struct {
 	c   *Conn
 	ctx context.Context
 	act *webplan.Act
 
-	ref    block.Ref // the block that comes next
-	left   uint32    // blocks, that one included
+	ref    block.Ref // next block
+	left   uint32    // blocks left, including ref
 	cur    *block.Block
 	filled int
 
 	items []Item
 	end   *webplan.Result
-	file  int  // the one that is being asked for
-	whole bool // a whole file came where its beginning was asked for
+	file  int  // current file
+	whole bool // a whole file came where we asked for its beginning
 }
 
 func (r *run) do() error {
@@ -63,7 +63,7 @@ func (r *run) do() error {
 	return nil
 }
 
-// zeros is what padding is made of.
+// zeros is the content of padding.
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) {
@@ -71,26 +71,26 @@ func (zeros) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// at gives where a file is to be asked for: where it was redirected to the last time.
+// at returns the URL of a file, or where its last redirect led.
 func (r *run) at(index int) (target, error) {
 	if m := r.c.moved; m.ok && m.file == index {
 		return m.to, nil
 	}
 	t, ok := r.c.base.file(r.c.t.Info, index)
 	if !ok {
-		return target{}, fail(webplan.Absent, "its name can't be asked for")
+		return target{}, fail(webplan.Absent, "the file's name can't be part of a URL")
 	}
 	return t, nil
 }
 
-// open asks for a part of a file, or for all of it where to is 0.
+// open requests a part of a file, or all of it when to is 0.
 func (r *run) open(index int, from, to int64) (*answer, error) {
 	c := r.c
 	t, err := r.at(index)
 	if err != nil {
 		return nil, err
 	}
-	// Where a redirect led, it leads no longer into a local network.
+	// If a redirect led here from the internet, no further one may lead into a local network.
 	known := c.moved.ok && c.moved.file == index
 	a, err := c.askFrom(r.ctx, t, from, to, known && c.moved.public)
 	if err != nil {
@@ -136,17 +136,17 @@ func (r *run) segment(s webplan.Segment) error {
 	if !whole || to == 0 {
 		return r.over(a)
 	}
-	// A whole file: it is the last segment, and what follows goes on from here.
+	// It is a whole file: this is the last segment, and a later run continues the stream.
 	r.whole = true
 	c.wire.in.left = bodyLimit(length)
 	c.stream = stream{body: a.Body, file: s.File, at: s.Length}
 	return nil
 }
 
-// bodyLimit is how much may be read for a body: its chunks have heads.
+// bodyLimit bounds the bytes to read for a body: its chunks have heads.
 func bodyLimit(n int64) int64 { return 2*n + maxHead }
 
-// over looks whether an answer is at its end, so that the connection can be used again.
+// over checks that an answer is at its end, so that the connection can be used again.
 func (r *run) over(a *answer) error {
 	c := r.c
 	if a.ContentLength < 0 && c.wire.buf.Buffered() == 0 {
@@ -167,15 +167,15 @@ func (r *run) over(a *answer) error {
 	return nil
 }
 
-// stream fetches a part of a file from a server without ranges: it goes on with the answer
-// that is open, or begins one and throws away what comes first.
+// stream fetches a part of a file from a server without ranges: it continues the open answer, or
+// starts one and discards the bytes before the part.
 func (r *run) stream(s webplan.Segment) error {
 	c := r.c
 	length := c.t.Info.Files[s.File].Length
 	if st := &c.stream; st.body == nil || st.file != s.File || st.at+s.Skip != s.Offset {
 		c.stream = stream{}
 		if s.Skip != s.Offset {
-			// The answer that was to be gone on with is gone.
+			// The answer to continue is gone.
 			return fail(webplan.Broken, "the server closed the connection")
 		}
 		a, err := r.open(s.File, 0, 0)
@@ -202,7 +202,7 @@ func (r *run) stream(s webplan.Segment) error {
 	return nil
 }
 
-// skip throws bytes away. They are paid for like others.
+// skip discards bytes. They count against the rate limits like others.
 func (r *run) skip(src io.Reader, n int64) error {
 	for n > 0 {
 		part := min(n, block.Size)
@@ -240,7 +240,7 @@ func (r *run) pieces() error {
 	case a.StatusCode != http.StatusOK:
 		return fail(webplan.Broken, "HTTP status %d", a.StatusCode)
 	case a.ContentLength >= 0 && a.ContentLength != int64(length):
-		return fail(webplan.Broken, "it gives %s where %s were asked for", plural.Of(a.ContentLength, "byte"), plural.Group(length))
+		return fail(webplan.Broken, "the answer has %s where the request says %s", plural.Of(a.ContentLength, "byte"), plural.Group(length))
 	}
 	c.wire.in.left = bodyLimit(int64(length))
 	if err := r.fill(a.Body, int64(length)); err != nil {
@@ -249,7 +249,7 @@ func (r *run) pieces() error {
 	return r.over(a)
 }
 
-// later reads for how long a server wants to be left alone: the body says it in seconds.
+// later reads how long a server wants no requests: the body has the number of seconds (BEP 17).
 func (r *run) later(a *answer) error {
 	f := &failure{webplan.Result{Outcome: webplan.Busy, Text: "HTTP status 503"}}
 	r.c.wire.in.left = 1 << 10
@@ -260,7 +260,7 @@ func (r *run) later(a *answer) error {
 	return f
 }
 
-// fill takes n bytes of the run from src, block by block.
+// fill reads n bytes of the run from src, block by block.
 func (r *run) fill(src io.Reader, n int64) error {
 	c := r.c
 	for n > 0 {
@@ -290,8 +290,8 @@ func (r *run) fill(src io.Reader, n int64) error {
 	return nil
 }
 
-// take gets a buffer for the next block, and leave to read it. Whatever is here is handed
-// on before it waits.
+// take gets a buffer for the next block, and waits for the rate limits. It delivers finished blocks
+// before it waits.
 func (r *run) take() error {
 	c := r.c
 	if r.left == 0 {
@@ -326,7 +326,7 @@ func (r *run) take() error {
 	return nil
 }
 
-// advance names the block that follows.
+// advance moves to the next block.
 func (r *run) advance() {
 	g := r.c.geo
 	r.left--
@@ -337,7 +337,7 @@ func (r *run) advance() {
 	r.ref = g.Block(piece, index)
 }
 
-// deliver hands on what is here. It reports false when the torrent has ended.
+// deliver delivers the finished blocks. It returns false when the torrent has ended.
 func (r *run) deliver() bool {
 	if len(r.items) == 0 && r.end == nil {
 		return true
@@ -351,7 +351,7 @@ func (r *run) deliver() bool {
 	return true
 }
 
-// release gives the buffer of a block back that did not come whole.
+// release returns the buffer of an incomplete block.
 func (r *run) release() {
 	if r.cur != nil {
 		r.c.t.Buffers.Put(r.cur)
@@ -359,7 +359,7 @@ func (r *run) release() {
 	}
 }
 
-// drop gives back what nobody takes.
+// drop returns the buffers that the torrent did not take.
 func (r *run) drop() {
 	r.release()
 	for _, it := range r.items {

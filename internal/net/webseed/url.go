@@ -11,16 +11,16 @@ import (
 	"shoal/metainfo"
 )
 
-// MaxURL is the length of the longest URL that is asked, redirects included.
+// MaxURL is the longest URL that we request, in bytes, redirects included.
 const MaxURL = 8 << 10
 
-// What may be wrong with a URL.
+// What can be wrong with a URL.
 var (
 	ErrURL    = errors.New("not a URL of a web seed")
-	ErrScheme = fmt.Errorf("%w: only http and https are spoken", ErrURL)
+	ErrScheme = fmt.Errorf("%w: use http or https", ErrURL)
 )
 
-// target is a URL taken apart as far as a request needs.
+// target is a URL, parsed as far as a request needs.
 type target struct {
 	secure    bool
 	authority string // host and port as written, for the Host header
@@ -30,18 +30,18 @@ type target struct {
 	user      string // for the Authorization header; empty for none
 }
 
-// Check reports whether a URL can be asked at all, and gives its host, with the port where
-// it has one, for showing.
+// Check reports whether we can request a URL, and returns its host, with the port if it has one,
+// for display.
 func Check(raw string) (host string, err error) {
 	t, err := parse(raw)
 	return t.authority, err
 }
 
-// parse takes a URL apart. Bytes that a request line can't hold are escaped, what is
-// escaped already stays as it is.
+// parse parses a URL. It escapes bytes that a request line can't contain, and keeps existing
+// escapes.
 func parse(raw string) (target, error) {
 	if len(raw) > MaxURL {
-		return target{}, fmt.Errorf("%w: %d bytes long", ErrURL, len(raw))
+		return target{}, fmt.Errorf("%w: it has %d bytes, more than 8192", ErrURL, len(raw))
 	}
 	scheme, rest, ok := strings.Cut(raw, "://")
 	scheme = strings.ToLower(scheme)
@@ -52,7 +52,7 @@ func parse(raw string) (target, error) {
 	if end < 0 {
 		end = len(rest)
 	}
-	// Only this much is left to package url: odd paths must not stop us.
+	// Only this part goes to package url, which rejects some usable paths.
 	u, err := url.Parse(scheme + "://" + rest[:end])
 	if err != nil || !plainHost(u.Hostname()) {
 		return target{}, fmt.Errorf("%w: the host is not written in plain ASCII", ErrURL)
@@ -64,7 +64,7 @@ func parse(raw string) (target, error) {
 	if p := u.Port(); p != "" {
 		n, err := strconv.ParseUint(p, 10, 16)
 		if err != nil || n == 0 {
-			return target{}, fmt.Errorf("%w: no such port", ErrURL)
+			return target{}, fmt.Errorf("%w: the port is not a number from 1 to 65535", ErrURL)
 		}
 		t.port = uint16(n)
 	}
@@ -76,12 +76,12 @@ func parse(raw string) (target, error) {
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path
 	}
-	t.path = mend(path)
+	t.path = escapeInvalid(path)
 	return t, nil
 }
 
-// plainHost takes host names in ASCII and addresses: a name in another alphabet can be
-// made to look like one that it is not.
+// plainHost accepts ASCII host names and addresses: a name in another alphabet can imitate a
+// different one.
 func plainHost(host string) bool {
 	if host == "" || len(host) > 253 {
 		return false
@@ -99,8 +99,9 @@ func plainHost(host string) bool {
 
 const hexDigits = "0123456789ABCDEF"
 
-// mend escapes what may not stand in a path or query, and a percent that begins no escape.
-func mend(s string) string {
+// escapeInvalid escapes bytes that a path or query can't contain, and a percent sign that begins no
+// escape.
+func escapeInvalid(s string) string {
 	var b strings.Builder
 	for i := range len(s) {
 		c := s[i]
@@ -123,9 +124,8 @@ func isHex(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
 
-// escape writes an element of a path, or a value of a query, so that every server reads the
-// same bytes: all but the unreserved characters of RFC 3986 are escaped, a plus sign among
-// them.
+// escape encodes an element of a path, or a value of a query, so that every server reads the same
+// bytes: it escapes all but the unreserved characters of RFC 3986, so also a plus sign.
 func escape(s string) string {
 	var b strings.Builder
 	for i := range len(s) {
@@ -142,10 +142,10 @@ func escape(s string) string {
 	return b.String()
 }
 
-// file gives where a file lies (BEP 19). The URL of a torrent of one file is that of the
-// file, or of its folder when it ends in a slash; that of a torrent with a folder is where
-// the folder lies, with a slash at the end or without. It is false for a file of which the
-// name would lead elsewhere.
+// file returns the URL of a file (BEP 19). For a torrent of one file, the URL is that of the file,
+// or of its folder when it ends in a slash. For a torrent with a folder, it is where the folder
+// lies, with or without a slash at the end. file returns false for a file whose name would lead
+// elsewhere.
 func (t target) file(info *metainfo.Info, index int) (target, bool) {
 	elements := info.Files[index].RawPath
 	if !info.MultiFile {
@@ -167,7 +167,7 @@ func (t target) file(info *metainfo.Info, index int) (target, bool) {
 	return t, len(t.path) <= MaxURL
 }
 
-// blocks gives where bytes of a piece are to be had (BEP 17).
+// blocks returns the URL of bytes of a piece (BEP 17).
 func (t target) blocks(infoHash [20]byte, piece, begin, length uint32, whole bool) target {
 	sep := "?"
 	if strings.Contains(t.path, "?") {
@@ -180,8 +180,8 @@ func (t target) blocks(infoHash [20]byte, piece, begin, length uint32, whole boo
 	return t
 }
 
-// redirect gives where a Location of t leads, also from https to http: every piece is checked
-// by its hash. Credentials go along within the same origin, and none are taken from it.
+// redirect returns the target of a Location of t. It can lead from https to http, since a hash
+// verifies every piece. Credentials stay within the same origin, and we take none from a redirect.
 func (t target) redirect(location string) (target, error) {
 	if len(location) > MaxURL {
 		return target{}, ErrURL
@@ -194,7 +194,7 @@ func (t target) redirect(location string) (target, error) {
 	if err != nil {
 		return target{}, ErrURL
 	}
-	ref, err := url.Parse(mend(location))
+	ref, err := url.Parse(escapeInvalid(location))
 	if err != nil {
 		return target{}, ErrURL
 	}
@@ -213,5 +213,5 @@ func (t target) sameOrigin(o target) bool {
 	return t.secure == o.secure && strings.EqualFold(t.host, o.host) && t.port == o.port
 }
 
-// bare reports whether a URL carries nothing but a path.
+// bare reports whether a URL has only a path: no credentials, no query.
 func (t target) bare() bool { return t.user == "" && !strings.Contains(t.path, "?") }

@@ -1,6 +1,5 @@
-// Package netiotest is the conformance suite of netio.Network: the network of the
-// system and the in-memory one run it alike, so a test that passes over memory
-// says something about sockets.
+// Package netiotest is the conformance suite of netio.Network. The system's network and the
+// in-memory one both run it, so that a test that passes in memory says something about sockets.
 package netiotest
 
 import (
@@ -19,12 +18,12 @@ import (
 	"shoal/internal/net/netio"
 )
 
-// Pair is what the suite runs on: two ends that can reach one another. They may be
-// the same network and the same address.
+// Pair is the input of the suite: two ends that can reach each other. They can be the same network
+// and the same address.
 type Pair struct {
 	A, B         netio.Network
 	AddrA, AddrB netip.Addr
-	Name         string // a name that resolves to AddrB, maybe among others
+	Name         string // a name that resolves to AddrB, perhaps among others
 }
 
 // Bubble runs a test body; synctest.Test for networks in memory, Plain for sockets.
@@ -79,7 +78,7 @@ func listen(t *testing.T, p Pair) net.Listener {
 	return l
 }
 
-// connect gives both ends of a stream from A to B, closed with the test.
+// connect returns both ends of a stream from A to B; the test closes them.
 func connect(t *testing.T, p Pair) (a, b net.Conn) {
 	t.Helper()
 	l := listen(t, p)
@@ -179,7 +178,7 @@ func halfClose(t *testing.T, p Pair) {
 	}
 }
 
-// A closed end reads what was under way, then the end; its writes fail in time.
+// A closed end reads what was in flight, then the end; its writes fail in time.
 func closeEnds(t *testing.T, p Pair) {
 	a, b := connect(t, p)
 	a.Write([]byte("bye"))
@@ -267,7 +266,7 @@ func readDeadline(t *testing.T, p Pair) {
 	}
 }
 
-// Nobody reads: the writer is held back, and its deadline ends that.
+// Nobody reads: the writer blocks, and its deadline ends that.
 func writeDeadline(t *testing.T, p Pair) {
 	a, _ := connect(t, p)
 	a.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
@@ -333,7 +332,7 @@ func datagrams(t *testing.T, p Pair) {
 	if err := a.WriteTo(msg, b.LocalAddr()); err != nil {
 		t.Fatal(err)
 	}
-	copy(msg, "----") // the socket keeps no hold on the buffer
+	copy(msg, "----") // the socket does not keep the buffer
 	got := make([]byte, 100)
 	n, from, err := b.ReadFrom(got)
 	if err != nil || string(got[:n]) != "ping" || from != a.LocalAddr() {
