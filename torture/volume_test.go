@@ -79,7 +79,7 @@ func TestTooSmall(t *testing.T) {
 	small := volume("size=1m")
 	refused(small, "32.0 MiB are needed", "1.0 MiB are free", "--skip", "--only", "--dir", "--ignore-free-space")
 	files := volume("size=60m,nr_inodes=4")
-	refused(files, "files and folders to be made: 4", "takes only 3 more", "df -i")
+	refused(files, "4 new files and folders are needed", "takes only 3 more", "df -i")
 
 	told := run(t, "run", p.torrent, "--dir", small, "--state", t.TempDir(), "--listen", addr(t), "--peer", source)
 	space := told.await("space", nil)

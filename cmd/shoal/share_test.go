@@ -18,7 +18,7 @@ func TestSharedEnough(t *testing.T) {
 	get.finish(ui.ExitDone, "complete")
 	s.sameFiles(t, dir)
 	seeder.await("shared", func(e map[string]any) bool {
-		return e["text"] == "shared as many times as was wanted: ratio 1.00"
+		return e["text"] == "the share ratio is reached: ratio 1.00"
 	})
 	seeder.finish(ui.ExitDone, "complete")
 }

@@ -37,7 +37,7 @@ func TestShareRatio(t *testing.T) {
 			t.Errorf("after the user had it go on: %v", st.State)
 		}
 		told := kinds(events(), EventShared)
-		if len(told) != 1 || !strings.HasPrefix(told[0].Text, "shared as many times as was wanted: ratio 2.") {
+		if len(told) != 1 || !strings.HasPrefix(told[0].Text, "the share ratio is reached: ratio 2.") {
 			t.Errorf("told %v", told)
 		}
 		// Other limits hold again.

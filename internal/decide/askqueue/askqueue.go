@@ -1,35 +1,33 @@
-// Package askqueue decides which announces of an engine are made at the same time, and
-// which wait. Thousands of torrents have something to say to a few trackers; a torrent
-// that somebody has just added must not wait for them, and trackers that are gone must
-// not hold up those that are there.
+// Package askqueue decides which announces of an engine run at the same time, and which wait.
+// Thousands of torrents announce to a few trackers. A torrent that a user has just added must
+// not wait for them, and dead trackers must not hold up live ones.
 //
-// A Queue is a pure machine, and not safe for concurrent use. Add brings what is to be
-// asked, Take returns what is to be done about it, Done says how it ended.
+// A Queue is a pure machine, and not safe for concurrent use. Add queues an announce, Take
+// returns what to do about the queued ones, and Done says how one ended.
 //
-// # Places
+// # Slots
 //
-// Announces are of four classes, and each has places of its own, in the engine and with
-// each tracker: no class ever waits for another one. Within a class trackers take turns,
-// and what is for one tracker goes in the order it came.
+// Announces have four classes. Each class has slots of its own, in the engine and with each
+// tracker: no class ever waits for another. Within a class trackers take turns, and announces
+// to one tracker go in order of arrival.
 //
-// # What is said to one tracker
+// # The order to one tracker
 //
-// A tracker that hears two things at the same time may take them in either order, and
-// "stopped" before "completed" would leave us on its list. So what a torrent says to a tracker
-// goes in order: AddAfter brings what waits until another announce has ended. A farewell takes
-// the place of what still waits, since that would be news of yesterday.
+// A tracker that receives two announces at the same time may handle them in either order, and
+// "stopped" before "completed" would leave us on its list. So the announces of a torrent to a
+// tracker go in order: AddAfter adds one that waits until another has ended. A farewell
+// replaces an announce that still waits, because that one is out of date.
 //
 // # Trackers that are away
 //
-// What waits for an answer that never comes holds its place the longest. So a tracker that
-// has not answered yet, or not the last time, has one place of each class, and all such
-// trackers together have half of the places.
+// An announce that is never answered holds its slot the longest. So a tracker that has not
+// answered yet, or not the last time, has one slot of each class, and all such trackers
+// together have half of the slots.
 //
-// When several announces in a row had no answer at all from a tracker, the next ones are
-// refused without being made, for a minute, and for twice as long after each try that
-// failed too. Whoever is refused goes on to another tracker at once. A new torrent tries
-// all the same, one at a time.
-// Decision 0081 says why.
+// When several announces in a row had no answer from a tracker, the queue refuses the next
+// ones without sending them, for a minute, and for twice as long after each further failed
+// try. The torrent goes on to another tracker at once. A new torrent tries all the same, one
+// at a time (decision 0081).
 package askqueue
 
 import (
@@ -40,102 +38,100 @@ import (
 	"shoal/internal/value/why"
 )
 
-// Class is why somebody asks.
+// Class is why a torrent announces.
 type Class uint8
 
-// The classes, by how soon somebody feels the wait.
+// Values of Class, by how soon a user notices the wait.
 const (
 	New      Class = iota // the first announce of a torrent that wants peers
 	Active                // a torrent that wants more peers
 	Farewell              // "stopped" and "completed": soon, or it is too late
-	Idle                  // everything else: seeds, and torrents that have peers enough
+	Idle                  // everything else: seeds, and torrents with enough peers
 	classes
 )
 
-// String gives the class in a word.
+// String returns the class as a word.
 func (c Class) String() string { return [...]string{"new", "active", "farewell", "idle"}[c&3] }
 
-// Bounds of what is under way, and of what waits.
+// Bounds on running and waiting announces.
 const (
-	// PlacesOfHost is how many announces of one class one tracker has at once. A tracker
-	// that answers within 0.3 s hears of ten thousand torrents in thirteen minutes.
+	// PlacesOfHost is how many announces of one class run with one tracker. A tracker that
+	// answers within 0.3 s hears from ten thousand torrents in thirteen minutes.
 	PlacesOfHost = 4
 
-	// MaxWaiting bounds what waits. A torrent waits for one tracker of each of its
-	// tiers, so this is more than torrents in their thousands come to.
+	// MaxWaiting bounds the waiting announces. A torrent waits for one tracker of each of its
+	// tiers, so thousands of torrents stay below this.
 	MaxWaiting = 100_000
 
-	// maxHosts bounds the trackers that nothing waits for, and of which is kept whether
-	// they answered.
+	// maxHosts bounds the idle trackers of which we remember whether they answered.
 	maxHosts = 2000
 
-	// Silences is how many announces in a row must have had no answer before a tracker
-	// counts as away.
+	// Silences is how many announces in a row a tracker must leave unanswered to count as
+	// away.
 	Silences = 2
-	// FirstAway is for how long it does then; it doubles with each failed try, up to
-	// LongestAway.
+	// FirstAway is how long it then counts as away; the time doubles with each failed try, up
+	// to LongestAway.
 	FirstAway   = time.Minute
 	LongestAway = 15 * time.Minute
 )
 
-// places is how many announces of each class are under way in all: 64 together, each
-// with a socket of its own over HTTP. Those of the last class are the most, by far, and
-// the least urgent.
+// places is how many announces of each class run in all: 64 together, each with a socket of
+// its own over HTTP. Idle ones are by far the most numerous and the least urgent.
 var places = [classes]int{New: 20, Active: 16, Farewell: 12, Idle: 16}
 
-// ID names what was added. The caller chooses it, and does not use it twice.
+// ID names an announce. The caller chooses it, and uses it once.
 type ID uint64
 
-// A Decision is what becomes of what was added.
+// Decision is what to do with an announce.
 type Decision struct {
 	ID       ID
-	Start    bool          // make the announce now; else it is refused
-	Replaced bool          // refused because AddAfter has put another one in its place; Why says nothing
-	Wait     time.Duration // of one that is refused because its tracker is away: the time until it is tried
+	Start    bool          // send the announce now; else it is refused
+	Replaced bool          // refused because AddAfter replaced it; Why says nothing
+	Wait     time.Duration // of one refused because its tracker is away: how long that lasts
 	Why      why.Why
 }
 
-// Queue is what waits and what is under way.
+// Queue holds the waiting and the running announces.
 type Queue struct {
 	asks    map[ID]*ask
 	hosts   map[string]*host
-	turns   [classes]struct{ proven, others list.List } // of *host that may have a place, in turn
+	turns   [classes]struct{ proven, others list.List } // *host values that may have a slot, in turn
 	running [classes]struct{ all, others int }
 	waiting int
 	out     []Decision
 }
 
-// An ask is one announce.
+// ask is one announce.
 type ask struct {
 	id    ID
 	class Class
 	host  *host
-	place *list.Element // among those that wait for a place; nil when it is not one of them
+	place *list.Element // position among those that wait for a slot; nil when it is not one of them
 	chain
-	other bool // its tracker was not proven when it began
-	tries bool // it was away then
+	other bool // its tracker was not proven when it started
+	tries bool // its tracker was away when it started
 }
 
-// A host is one tracker. It is forgotten when nothing is known of it any more.
+// host is one tracker. We forget it when nothing is known of it any more.
 type host struct {
 	name    string
-	waiting [classes]list.List // of *ask
+	waiting [classes]list.List // *ask values
 	turn    [classes]turn
 	running [classes]int
 
 	proven bool          // it answered the last time
 	silent int           // announces in a row without an answer
-	away   time.Duration // the last wait; 0 when it is not away
-	until  mono.Time     // nothing but New before
+	away   time.Duration // latest wait; 0: not away
+	until  mono.Time     // no announce before this time, except New
 }
 
-// A turn is where a host stands in line; in none when its place is nil.
+// turn is the position of a host in a line; nil line: none
 type turn struct {
 	line  *list.List
 	place *list.Element
 }
 
-// Add brings an announce to a tracker, named by its host and port.
+// Add queues an announce to a tracker, named by its host and port.
 func (q *Queue) Add(now mono.Time, id ID, name string, class Class) {
 	h := q.host(name)
 	switch {
@@ -153,7 +149,7 @@ func (q *Queue) Add(now mono.Time, id ID, name string, class Class) {
 	q.enter(a)
 }
 
-// host returns the tracker of a name.
+// host returns the tracker with a name, and creates it when necessary.
 func (q *Queue) host(name string) *host {
 	h := q.hosts[name]
 	if h == nil {
@@ -166,23 +162,23 @@ func (q *Queue) host(name string) *host {
 	return h
 }
 
-// enter makes an ask wait for a place.
+// enter makes an ask wait for a slot.
 func (q *Queue) enter(a *ask) {
 	a.place = a.host.waiting[a.class].PushBack(a)
 	q.settle(a.host)
 }
 
-// waits reports whether an ask is not under way yet.
+// waits reports whether an ask has not started yet.
 func (a *ask) waits() bool { return a.place != nil || a.before != nil }
 
-// refuses reports whether a tracker that is away is not to be tried by this.
+// refuses reports whether this class must not try a tracker that is away.
 func (h *host) refuses(now mono.Time, class Class) bool {
 	return h.away > 0 && (h.busy() || now < h.until && class != New)
 }
 
 func (h *host) busy() bool { return h.running != [classes]int{} }
 
-// Remove takes back what still waits, and reports whether it did.
+// Remove withdraws an announce that still waits, and reports whether it did.
 func (q *Queue) Remove(now mono.Time, id ID) bool {
 	a := q.asks[id]
 	if a == nil || !a.waits() {
@@ -193,7 +189,7 @@ func (q *Queue) Remove(now mono.Time, id ID) bool {
 	return true
 }
 
-// drop takes an ask out of those that wait.
+// drop removes an ask from the waiting ones.
 func (q *Queue) drop(now mono.Time, a *ask) {
 	if a.place != nil {
 		a.host.waiting[a.class].Remove(a.place)
@@ -204,8 +200,8 @@ func (q *Queue) drop(now mono.Time, a *ask) {
 	q.ended(now, a)
 }
 
-// Done says that an announce under way has ended; silent, that nothing at all came back
-// in the time it had.
+// Done says that a running announce has ended; silent, that no answer at all came back in
+// time.
 func (q *Queue) Done(now mono.Time, id ID, silent bool) {
 	a := q.asks[id]
 	if a == nil || a.waits() {
@@ -222,7 +218,7 @@ func (q *Queue) Done(now mono.Time, id ID, silent bool) {
 	switch {
 	case !silent:
 		h.silent, h.away, h.until = 0, 0, 0
-	case h.away > 0 && !a.tries: // it began before: that the tracker is away is known
+	case h.away > 0 && !a.tries: // it started before; we already know that the tracker is away
 	default:
 		if h.silent++; h.silent >= Silences {
 			h.away = min(max(2*h.away, FirstAway), LongestAway)
@@ -234,7 +230,7 @@ func (q *Queue) Done(now mono.Time, id ID, silent bool) {
 	q.settle(h)
 }
 
-// refuse sends away all that wait for a host.
+// refuse refuses all announces that wait for a host.
 func (q *Queue) refuse(now mono.Time, h *host) {
 	for c := range classes {
 		for e := h.waiting[c].Front(); e != nil; e = h.waiting[c].Front() {
@@ -245,8 +241,8 @@ func (q *Queue) refuse(now mono.Time, h *host) {
 	}
 }
 
-// settle has a host stand in line for the places it could use, and forgets it when there
-// are many others.
+// settle puts a host into the lines for the slots that it can use, and forgets it when it is
+// idle and there are many others.
 func (q *Queue) settle(h *host) {
 	idle := !h.busy()
 	for c := range classes {
@@ -272,8 +268,8 @@ func (q *Queue) settle(h *host) {
 	}
 }
 
-// Take returns what is to be done since the last call. The slice is valid until the next
-// call of any method.
+// Take returns the decisions since the last call. The slice is valid until the next call of
+// any method.
 func (q *Queue) Take(now mono.Time) []Decision {
 	for c := range classes {
 		r := &q.running[c]
@@ -290,7 +286,7 @@ func (q *Queue) Take(now mono.Time) []Decision {
 	return out
 }
 
-// start lets the next ask of a host have its place.
+// start starts the next ask of a host.
 func (q *Queue) start(now mono.Time, h *host, c Class) {
 	a := h.waiting[c].Front().Value.(*ask)
 	h.waiting[c].Remove(a.place)
@@ -301,18 +297,18 @@ func (q *Queue) start(now mono.Time, h *host, c Class) {
 	a.other, a.tries = !h.proven, h.away > 0
 	q.out = append(q.out, Decision{ID: a.id, Start: true, Why: why.ItsTurn})
 	if h.away > 0 {
-		q.refuse(now, h) // it is being tried: one is enough
+		q.refuse(now, h) // one try is enough
 	}
-	// To the end of the line.
+	// The host goes to the end of the line.
 	h.turn[c].line.Remove(h.turn[c].place)
 	h.turn[c] = turn{}
 	q.settle(h)
 }
 
-// Waiting is how many wait, and Running how many are under way.
+// Waiting returns how many announces wait.
 func (q *Queue) Waiting() int { return q.waiting }
 
-// Running is how many announces are under way.
+// Running returns how many announces are running.
 func (q *Queue) Running() int {
 	n := 0
 	for _, r := range q.running {

@@ -5,14 +5,14 @@ import (
 	"shoal/internal/value/why"
 )
 
-// A chain links the asks that are made one after another (decision 0172).
+// chain links asks that run one after another (decision 0172).
 type chain struct {
-	before, behind *ask // before is nil once an ask may be made
+	before, behind *ask // before is nil once the ask may start
 }
 
-// AddAfter is Add of an announce that is made after another one, which it does not know of any
-// more, or which has ended. With replaces the other one is refused if it still waits, and the
-// new one takes its place in the order.
+// AddAfter is Add for an announce that starts after another one, unless that one is unknown
+// or has ended. With replaces the other one is refused if it still waits, and the new one
+// takes its position in the order.
 func (q *Queue) AddAfter(now mono.Time, id ID, name string, class Class, before ID, replaces bool) {
 	b := q.asks[before]
 	if b != nil && replaces && b.waits() {
@@ -39,7 +39,7 @@ func (q *Queue) AddAfter(now mono.Time, id ID, name string, class Class, before 
 	q.waiting++
 }
 
-// ended has the next ask of a chain wait for a place, or for the one before.
+// ended lets the next ask of a chain wait for a slot, or for the one before.
 func (q *Queue) ended(now mono.Time, a *ask) {
 	next, before := a.behind, a.before
 	a.chain = chain{}
@@ -53,7 +53,7 @@ func (q *Queue) ended(now mono.Time, a *ask) {
 	if before != nil {
 		return
 	}
-	next.host = q.host(next.host.name) // it may have been forgotten
+	next.host = q.host(next.host.name) // we may have forgotten it
 	if next.host.refuses(now, next.class) {
 		q.out = append(q.out, Decision{ID: next.id, Wait: max(next.host.until.Sub(now), 0), Why: why.SilentTracker})
 		q.drop(now, next)

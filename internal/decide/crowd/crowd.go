@@ -1,60 +1,59 @@
-// Package crowd decides which torrents may have one more connection when their engine
-// has as many as it may: each connection is an open file, two goroutines and some memory,
-// and the systems and routers of users bear a few hundred.
+// Package crowd decides which torrents may have one more connection when their engine is at
+// its limit: each connection is an open file, two goroutines and some memory, and users'
+// systems and routers carry a few hundred.
 //
-// While there is room everybody may. When there is none, a torrent that has less than an
-// equal part of all gets the place of a connection of the one that has most. So one large
-// swarm does not keep the others out, and nobody who has no more than its part can
-// be made to lose what it has. A torrent with its part or more gets the place of a connection
-// of its own that only holds one.
+// While there is room, every torrent may. When there is none, a torrent with less than an
+// equal share takes a connection from the torrent that has most. So one large swarm can't
+// keep the others out, and a torrent at or below its share never loses a connection. A
+// torrent with its share or more replaces one of its own connections that only holds a place.
 //
-// Where there are more torrents than connections, the part of each is one, and some have
-// none. Such a torrent gets the place of a connection that is of no use at the moment, of
-// whichever torrent, and else waits in a line until another connection ends.
+// With more torrents than connections, the share of each is one, and some have none. Such a
+// torrent takes a connection that is of no use at the moment, from any torrent. Otherwise it
+// waits in a line until another connection ends.
 //
-// A Crowd is owned by one goroutine, or guarded. It is no matter of any BEP.
-// Decisions 0110 and 0163 say why.
+// A Crowd has one owner or a lock. No BEP covers this (decisions 0110 and 0163).
 package crowd
 
 import "slices"
 
 // Share is what one torrent has of the connections. The zero Share has none.
 type Share struct {
-	// Owner is for whoever asks.
+	// Owner is for the caller.
 	Owner any
-	// Idle says that one of its connections only holds a place, and goes when another comes.
+	// Idle says that one of its connections only holds a place, and goes when another peer
+	// comes.
 	Idle bool
 	// Spare says that one of its connections is of no use at the moment: it goes when a
-	// torrent without any needs its place.
+	// torrent without any needs it.
 	Spare bool
 
 	n     int
 	waits bool // it is in the line
 }
 
-// Count is the number of connections it has.
+// Count returns the number of its connections.
 func (s *Share) Count() int { return s.n }
 
 // Crowd is the connections of one engine.
 type Crowd struct {
 	limit  int
 	total  int
-	shares []*Share // of those that have connections, in the order in which they came to have some
-	line   []*Share // of those that wait for room, each once, so never more than torrents
+	shares []*Share // torrents with connections, in the order in which they got the first
+	line   []*Share // torrents that wait for room, each once, so never more than torrents
 }
 
-// New makes a crowd that may have so many connections.
+// New returns a crowd that may have limit connections.
 func New(limit int) *Crowd { return &Crowd{limit: limit} }
 
-// Total is the number of connections, and Limit how many there may be.
+// Total returns the number of connections.
 func (c *Crowd) Total() int { return c.total }
 
-// Limit is the number of connections that there may be.
+// Limit returns how many connections there may be.
 func (c *Crowd) Limit() int { return c.limit }
 
-// Admits reports whether the torrent of s may have one more connection. If from is not
-// nil, its torrent is to give one up for it. What is still being dialled, and who is just
-// shaking hands, do not count: these have bounds of their own.
+// Admits reports whether the torrent of s may have one more connection. If from is not nil,
+// its torrent must drop one for it. Dials in flight and handshakes in progress do not count:
+// they have bounds of their own.
 func (c *Crowd) Admits(s *Share) (ok bool, from *Share) {
 	if c.total < c.limit {
 		return true, nil
@@ -77,7 +76,7 @@ func (c *Crowd) Admits(s *Share) (ok bool, from *Share) {
 		}
 	}
 	if most.n > part {
-		return true, most // a remainder is not moved to and fro
+		return true, most // a remainder does not move back and forth
 	}
 	if s.n == 0 {
 		for _, o := range c.shares {
@@ -97,8 +96,8 @@ func (c *Crowd) Wait(s *Share) {
 	}
 }
 
-// Next takes the first torrent that there is room for out of the line; nil for none. The
-// caller tells it, and asks again when that torrent makes no use of the room.
+// Next removes the first torrent for which there is room from the line, and returns it; nil:
+// none. The caller notifies it, and calls again when that torrent does not use the room.
 func (c *Crowd) Next() *Share {
 	for i, s := range c.line {
 		if ok, from := c.Admits(s); ok && from != s {
@@ -109,7 +108,7 @@ func (c *Crowd) Next() *Share {
 	return nil
 }
 
-// Forget takes a torrent out of the line.
+// Forget removes a torrent from the line.
 func (c *Crowd) Forget(s *Share) {
 	if s.waits {
 		c.unline(slices.Index(c.line, s))
@@ -121,7 +120,7 @@ func (c *Crowd) unline(i int) {
 	c.line = slices.Delete(c.line, i, i+1)
 }
 
-// Enter says that a torrent has one more connection, and Leave that it has one less.
+// Enter says that a torrent has one more connection.
 func (c *Crowd) Enter(s *Share) {
 	if s.n == 0 {
 		c.shares = append(c.shares, s)

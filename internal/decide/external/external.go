@@ -1,12 +1,11 @@
-// Package external works out at which address the world sees us, one for IPv4 and one for
-// IPv6, from what others say: DHT nodes in `ip` (BEP 42), peers in `yourip` (BEP 10),
-// trackers in `external ip` (BEP 24). No single word is believed, for anybody may say
-// anything: it is a vote, of networks rather than of addresses, in which those whom we
-// chose to ask count twice as much as those who came to us.
+// Package external decides at which address the world sees us, one for IPv4 and one for IPv6,
+// from what others report: DHT nodes in `ip` (BEP 42), peers in `yourip` (BEP 10), trackers
+// in `external ip` (BEP 24). No single report counts, because anybody can report anything. It
+// is a vote of networks rather than of addresses, and sources that we chose to ask count
+// twice as much as peers that came to us.
 //
-// A Tally is owned by the engine and not safe for concurrent use. It is bounded, reads no
-// clock, and gives the same answer to the same votes.
-// Decision 0092 says why.
+// The engine owns a Tally; it is not safe for concurrent use. It is bounded, reads no clock,
+// and returns the same answer to the same votes (decision 0092).
 package external
 
 import (
@@ -18,13 +17,13 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// Source says how we came to hear somebody's word.
+// Source is how a report came to us.
 type Source uint8
 
-// The sources.
+// Values of Source.
 const (
 	DHT     Source = iota // a node that answered a query of ours
-	Tracker               // a tracker that was announced to
+	Tracker               // a tracker that we announced to
 	Dialled               // a peer that we dialled
 	Caller                // a peer that dialled us: it chose us
 	sources
@@ -32,49 +31,49 @@ const (
 
 var sourceNames = [sources]string{"dht", "tracker", "dialled", "caller"}
 
-// String gives the source's name as golden scripts print it.
+// String returns the source's name as golden scripts print it.
 func (s Source) String() string { return sourceNames[s] }
 
 const (
-	// quorum is how many points an address needs: three networks that we chose to ask, or
-	// six that came to us. Nobody who has but one network, or two, can tell us who we are.
+	// quorum is how many points an address needs: three networks that we chose to ask, or six
+	// that came to us. An attacker with one or two networks can't decide our address.
 	quorum = 6
-	// perSource is how many votes of one source are kept, so that a crowd of callers pushes
-	// out nobody but callers.
+	// perSource is how many votes of one source we keep, so that many callers push out only
+	// callers.
 	perSource = 32
-	// window is how long a vote counts at all. The DHT is heard every 15 minutes, most
+	// window is how long a vote counts at all. The DHT reports every 15 minutes, most
 	// trackers every 30.
 	window = time.Hour
-	// recent is how long a vote counts for or against a change of address. When a line is
-	// given a new one, all that is newer speaks of that.
+	// recent is how long a vote counts for or against a change of address. When a line gets a
+	// new address, every later report is about that one.
 	recent = 10 * time.Minute
-	// settled is how long an address is kept before another can take its place: a node that
-	// changes its id is a stranger to the DHT, so nobody may have us do it often.
+	// settled is how long an address stays before another can replace it: a node that changes
+	// its id is a stranger to the DHT, so an attacker must not make us do it often.
 	settled = 10 * time.Minute
 )
 
-// Tally counts votes. The zero value is ready.
+// Tally counts votes. The zero value is ready to use.
 type Tally struct {
 	four, six count
 }
 
 // count is the state of one family.
 type count struct {
-	addr  netip.Addr // as decided; invalid until then
+	addr  netip.Addr // our address; invalid until decided
 	since mono.Time
-	votes []vote // oldest first; one a network
+	votes []vote // oldest first; one for each network
 }
 
 type vote struct {
-	by   netip.Prefix // the network of who said it
+	by   netip.Prefix // network of the voter
 	src  Source
 	says netip.Addr
 	at   mono.Time
 }
 
-// Vote takes somebody's word for our address, and reports whether our address has changed
-// by it. Words about addresses of the other family, from or about addresses that the world
-// does not know, are passed over: who is in our own network sees another side of us.
+// Vote takes a report of our address, and reports whether it changed our address. It ignores
+// reports about the other family, and reports from or about addresses that are not on the
+// internet: our own network sees another address of us.
 func (t *Tally) Vote(now mono.Time, src Source, by, says netip.Addr) bool {
 	by, says = by.Unmap(), says.Unmap()
 	if !worldwide(by) || !worldwide(says) || by.Is4() != says.Is4() {
@@ -86,12 +85,12 @@ func (t *Tally) Vote(now mono.Time, src Source, by, says netip.Addr) bool {
 	}
 	c.put(vote{network(by), src, says, now})
 	if says == c.addr {
-		return false // nobody else gains by it
+		return false // a vote for the current address changes nothing
 	}
 	return c.decide(now, says)
 }
 
-// Addr gives our address in a family as the world sees it; invalid while nobody knows.
+// Addr returns our address in a family as the world sees it; invalid while unknown.
 func (t *Tally) Addr(v6 bool) netip.Addr {
 	if v6 {
 		return t.six.addr
@@ -99,7 +98,7 @@ func (t *Tally) Addr(v6 bool) netip.Addr {
 	return t.four.addr
 }
 
-// put keeps a vote in place of what the same network said before, and of the oldest of its
+// put stores a vote in place of the earlier one of its network, and of the oldest of its
 // source when there are too many.
 func (c *count) put(v vote) {
 	n := 0
@@ -121,9 +120,9 @@ func (c *count) put(v vote) {
 	c.votes = append(c.votes, v)
 }
 
-// decide reports whether an address is ours from now on. The first needs a quorum and more
-// than half of all points; one that is to take another's place needs a quorum and twice
-// the points of that one, of late, and has to wait until that one is settled.
+// decide reports whether an address is ours from now on. The first address needs a quorum and
+// more than half of all points. One that is to replace another needs a quorum and twice the
+// recent points of that one, and must wait until that one is settled.
 func (c *count) decide(now mono.Time, says netip.Addr) bool {
 	age := window
 	if c.addr.IsValid() {
@@ -149,7 +148,7 @@ func (c *count) decide(now mono.Time, says netip.Addr) bool {
 	return true
 }
 
-// points is what votes weigh. Callers alone can make a quorum, and no more than that.
+// points is the weight of votes. Callers alone can make a quorum, and no more than that.
 type points struct{ asked, callers int }
 
 func (p *points) add(v vote) {
@@ -162,7 +161,7 @@ func (p *points) add(v vote) {
 
 func (p points) sum() int { return p.asked + min(p.callers, quorum) }
 
-// network is what one party is taken to have: to have votes in many of these takes money.
+// network is what one party is assumed to own: votes from many of these cost money.
 func network(a netip.Addr) netip.Prefix {
 	bits := 24
 	if a.Is6() {
@@ -172,7 +171,7 @@ func network(a netip.Addr) netip.Prefix {
 	return p
 }
 
-// worldwide reports whether an address means one host wherever it is named.
+// worldwide reports whether an address means the same host everywhere.
 func worldwide(a netip.Addr) bool {
 	switch {
 	case !a.IsValid() || !a.IsGlobalUnicast() || ipscope.Private(a):

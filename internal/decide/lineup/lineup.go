@@ -1,17 +1,16 @@
-// Package lineup decides which torrents of an engine run and which wait in line, where so
-// many may download, seed, or run at all. What each torrent wants and how fast it is goes in;
-// who is to run and who is to wait comes out.
+// Package lineup decides which torrents of an engine run and which wait, when the number of
+// downloads, seeds, or running torrents is limited. The wishes and rates of torrents go in;
+// decisions to run or wait come out.
 //
-// The line has one order, which the user makes. Downloads come before seeds. A torrent that
-// is slow for a while holds no place among the downloads or the seeds, so that one without
-// peers keeps nobody waiting; it does count among all that run, and where it is that bound
-// that others wait for, it goes behind them once it has had its time. Whoever is checked, or
-// can't be run for lack of its files, holds no place at all. A torrent that the user forces
-// runs besides all this and is not counted.
+// The queue has one order, which the user makes. Downloads come before seeds. A torrent that
+// is slow for a while does not count as a download or seed, so that one without peers keeps
+// no other waiting. It still counts toward the total; if others wait for that total, it
+// yields after its turn. Torrents that are checked, or that can't run for lack of their
+// files, do not count at all. A torrent that the user forces runs in addition and is not
+// counted.
 //
-// A Machine is owned by whoever drives it and not safe for concurrent use. Time is given. It
-// is no matter of any BEP.
-// Decision 0098 says why.
+// A Machine has one owner and is not safe for concurrent use. The caller passes the time. No
+// BEP covers this (decision 0098).
 package lineup
 
 import (
@@ -26,30 +25,30 @@ import (
 // Key names a torrent.
 type Key uint64
 
-// Want is what a torrent would do if it may.
+// Want is what a torrent would do if it may run.
 type Want uint8
 
-// The wants.
+// Values of Want.
 const (
-	Nothing  Want = iota // it is checked, held up, or its files are missing: it stays as it is
-	Paused               // by the user, or at a limit of its own: it does not run
+	Nothing  Want = iota // it is checking, held, or its files are missing: it stays as it is
+	Paused               // by the user, or at a share limit: it does not run
 	Download             // pieces are missing
-	Seed                 // it has all it is to have
-	Metadata             // what it consists of is still to be learned (BEP 9)
+	Seed                 // it has every wanted piece
+	Metadata             // its metadata is missing (BEP 9)
 )
 
 var wantNames = [...]string{"nothing", "paused", "download", "seed", "metadata"}
 
-// String gives the want's name as golden scripts print it.
+// String returns the want's name as golden scripts print it.
 func (w Want) String() string { return wantNames[w] }
 
-// Config bounds what runs at the same time. Zero bounds nothing.
+// Config bounds what runs at the same time. Zero means no bound.
 type Config struct {
-	Downloads int // that are not slow
-	Seeds     int // that are not slow
-	Total     int // slow or not
+	Downloads int // downloads that are not slow
+	Seeds     int // seeds that are not slow
+	Total     int // running torrents, slow or not
 
-	// Below these rates, in bytes a second, a torrent is slow. Default 2 KiB/s.
+	// Below these rates, in bytes a second, a torrent is slow. 0: 2 KiB/s.
 	SlowDown, SlowUp float64
 }
 
@@ -57,52 +56,52 @@ func (c Config) bounded() bool { return c.Downloads > 0 || c.Seeds > 0 || c.Tota
 
 const (
 	defaultSlow = 2 << 10
-	// metadataAtOnce bounds the torrents that look for their metadata where there are any
-	// bounds. They have places of their own: hardly anything flows, and a user wants to see
-	// names. Whoever finds none within its turn goes behind the others.
+	// metadataAtOnce bounds the torrents that fetch metadata when there is any bound. They
+	// have slots of their own: they move few bytes, and a user wants to see names. A torrent
+	// that finds none within its turn goes behind the others.
 	metadataAtOnce = 16
-	// slowAfter is how long a torrent may be below the rate until that counts: finding
-	// peers and being unchoked takes time.
+	// slowAfter is how long a torrent may be below the rate before it counts as slow: finding
+	// peers and getting unchoked takes time.
 	slowAfter = time.Minute
-	// turn is how long a slow torrent runs while others wait for its place.
+	// turn is how long a slow torrent runs while others wait for its slot.
 	turn = 30 * time.Minute
-	// lookEvery is how often rates are looked at while that may change anything.
+	// lookEvery is how often we look at rates while they can change anything.
 	lookEvery = 10 * time.Second
 )
 
-// Change says that a torrent is to run from now on, or to wait.
+// Change says that a torrent must run from now on, or wait.
 type Change struct {
 	Key Key
 	Run bool
 	Why why.Why
 }
 
-// entry is one torrent of the line.
+// entry is one torrent of the queue.
 type entry struct {
 	key   Key
 	want  Want
 	force bool
 
 	run    bool
-	since  mono.Time // it has been running, or waiting
-	fastAt mono.Time // when it was last not slow
-	may    bool      // as it was decided last
-	behind uint64    // since it gave its place up: it comes after all with a lower number
+	since  mono.Time // start of the running or waiting
+	fastAt mono.Time // latest time when it was not slow
+	may    bool      // latest decision
+	behind uint64    // number of its yield; it comes after all with a lower number; 0: it has not yielded
 }
 
-// Machine is the line of one engine.
+// Machine is the queue of one engine.
 type Machine struct {
 	cfg     Config
-	line    []*entry // in the user's order
+	line    []*entry // entries in the user's order
 	byKey   map[Key]*entry
 	stale   bool // something has happened since the last look
 	next    mono.Time
-	yields  uint64 // how often a place was given up
+	yields  uint64 // number of yields so far
 	back    []*entry
 	changes []Change
 }
 
-// New makes an empty line.
+// New returns an empty queue.
 func New(cfg Config) *Machine {
 	m := &Machine{byKey: make(map[Key]*entry), next: mono.Never}
 	m.SetConfig(cfg)
@@ -120,10 +119,10 @@ func (m *Machine) SetConfig(cfg Config) {
 	m.cfg, m.stale = cfg, true
 }
 
-// Bounded reports whether anybody may have to wait.
+// Bounded reports whether a torrent may have to wait.
 func (m *Machine) Bounded() bool { return m.cfg.bounded() }
 
-// Add puts a torrent at the end of the line. It does not run yet.
+// Add puts a torrent at the end of the queue. It does not run yet.
 func (m *Machine) Add(now mono.Time, k Key) {
 	if m.byKey[k] == nil {
 		e := &entry{key: k, since: now}
@@ -132,14 +131,14 @@ func (m *Machine) Add(now mono.Time, k Key) {
 	}
 }
 
-// Runs says that a torrent runs already, as it does where there was no line before.
+// Runs says that a torrent runs already, as it did when there was no bound.
 func (m *Machine) Runs(now mono.Time, k Key) {
 	if e := m.byKey[k]; e != nil {
 		e.run, e.since = true, now
 	}
 }
 
-// Remove takes a torrent out of the line.
+// Remove removes a torrent from the queue.
 func (m *Machine) Remove(k Key) {
 	if e := m.byKey[k]; e != nil {
 		delete(m.byKey, k)
@@ -148,32 +147,32 @@ func (m *Machine) Remove(k Key) {
 	}
 }
 
-// Want says what a torrent wants from now on.
+// Want sets what a torrent wants from now on.
 func (m *Machine) Want(now mono.Time, k Key, w Want) {
 	if e := m.byKey[k]; e != nil && e.want != w {
 		if e.run {
-			e.since = now // what begins anew is given time again
+			e.since = now // what begins again gets time again
 		}
 		e.want, m.stale = w, true
 	}
 }
 
-// Force has a torrent run whatever the bounds, or no longer so.
+// Force makes a torrent run whatever the bounds, or ends that.
 func (m *Machine) Force(k Key, on bool) {
 	if e := m.byKey[k]; e != nil && e.force != on {
 		e.force, m.stale = on, true
 	}
 }
 
-// Place gives where a torrent stands, from 0; -1 when it is not in the line.
+// Place returns the position of a torrent, from 0; -1 when it is not in the queue.
 func (m *Machine) Place(k Key) int {
 	return slices.IndexFunc(m.line, func(e *entry) bool { return e.key == k })
 }
 
-// Len is how many torrents are in the line.
+// Len returns how many torrents are in the queue.
 func (m *Machine) Len() int { return len(m.line) }
 
-// Move puts a torrent at a place of the line, from 0; beyond the end means there.
+// Move moves a torrent to a position, from 0; a position beyond the end means the end.
 func (m *Machine) Move(k Key, to int) {
 	at := m.Place(k)
 	if at < 0 {
@@ -182,11 +181,11 @@ func (m *Machine) Move(k Key, to int) {
 	e := m.line[at]
 	m.line = slices.Delete(m.line, at, at+1)
 	m.line = slices.Insert(m.line, min(max(to, 0), len(m.line)), e)
-	e.behind = 0 // the user says where it stands
+	e.behind = 0 // the user decides its position
 	m.stale = true
 }
 
-// Running gives the torrents whose rates are wanted when Deadline has come.
+// Running yields the torrents whose rates are needed when Deadline has come.
 func (m *Machine) Running(yield func(Key) bool) {
 	for _, e := range m.line {
 		if e.run && !yield(e.key) {
@@ -195,7 +194,7 @@ func (m *Machine) Running(yield func(Key) bool) {
 	}
 }
 
-// Rate says how fast a torrent is, in bytes a second.
+// Rate reports how fast a torrent is, in bytes a second.
 func (m *Machine) Rate(now mono.Time, k Key, down, up float64) {
 	e := m.byKey[k]
 	if e == nil {
@@ -207,10 +206,10 @@ func (m *Machine) Rate(now mono.Time, k Key, down, up float64) {
 	}
 }
 
-// Deadline is when Changes is wanted; mono.Never while time changes nothing.
+// Deadline returns when to call Changes; mono.Never while time changes nothing.
 func (m *Machine) Deadline() mono.Time { return m.next }
 
-// Changes gives what is to be different from now on. The slice is good until the next call.
+// Changes returns what changes now. The slice is valid until the next call.
 func (m *Machine) Changes(now mono.Time) []Change {
 	m.changes = m.changes[:0]
 	if !m.stale && now < m.next {
@@ -226,13 +225,13 @@ func (m *Machine) Changes(now mono.Time) []Change {
 	return m.changes
 }
 
-// slow reports whether a torrent that runs holds no place because it is slow.
+// slow reports whether a running torrent is too slow to count.
 func (e *entry) slow(now mono.Time) bool {
 	return e.run && now >= max(e.since, e.fastAt).Add(slowAfter)
 }
 
-// look decides who may run. It reports whether somebody has to wait for a place that one who
-// is slow may have.
+// look decides which torrents may run. It reports whether a torrent waits for a slot that a
+// slow one may hold.
 func (m *Machine) look(now mono.Time) (short bool) {
 	m.next = mono.Never
 	m.back = m.back[:0]
@@ -249,7 +248,7 @@ func (m *Machine) look(now mono.Time) (short bool) {
 			}
 		}
 	}
-	// Those that gave their place up: downloads first, and whoever has waited longest.
+	// Torrents that yielded: downloads first, then the one that has waited longest.
 	slices.SortFunc(m.back, func(a, b *entry) int {
 		return cmp.Or(cmp.Compare(a.want, b.want), cmp.Compare(a.behind, b.behind))
 	})
@@ -259,15 +258,15 @@ func (m *Machine) look(now mono.Time) (short bool) {
 	return short
 }
 
-// places counts those that are taken.
+// places counts the slots in use.
 type places struct {
 	most                    Config
 	downloads, seeds, total int
 	metadata                int
 }
 
-// place gives a torrent a place, if there is one. It reports whether there is none that one
-// who is slow may have.
+// place assigns a slot to a torrent, if there is one. It reports whether it waits for a slot
+// that a slow torrent may hold.
 func (m *Machine) place(now mono.Time, p *places, e *entry) (short bool) {
 	most, taken := p.most.Downloads, &p.downloads
 	if e.want == Seed {
@@ -291,16 +290,15 @@ func (m *Machine) place(now mono.Time, p *places, e *entry) (short bool) {
 		p.total++
 		*taken++
 	}
-	// While somebody waits, or one that is slow may turn out to be one too many, rates
-	// matter.
+	// Rates matter while a torrent waits, and while a slow one may begin to count again.
 	if !e.may || e.slow(now) {
 		m.next = now.Add(lookEvery)
 	}
 	return short
 }
 
-// yield has those give up their place that were slow and have had their time. It reports
-// whether there are any.
+// yield makes the torrents yield that were slow and have had their turn. It reports whether
+// there are any.
 func (m *Machine) yield(now mono.Time) (any bool) {
 	for _, e := range m.line {
 		if e.want >= Download && !e.force && e.behind == 0 && e.slow(now) && now >= e.since.Add(turn) {
@@ -311,7 +309,7 @@ func (m *Machine) yield(now mono.Time) (any bool) {
 	return any
 }
 
-// settle tells whether a torrent runs, where that has changed.
+// settle records whether a torrent runs, if that has changed.
 func (m *Machine) settle(now mono.Time, e *entry) {
 	run, reason := e.run, why.LineTurn
 	switch {

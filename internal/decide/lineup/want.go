@@ -2,19 +2,19 @@ package lineup
 
 import "shoal/internal/value/why"
 
-// Facts are what decides whether a torrent runs, apart from the others.
+// Facts decide whether a torrent runs, apart from the other torrents.
 type Facts struct {
-	HashOnly bool // only its info-hash is known
-	Paused   bool // by the user
-	Ready    bool // its files are checked and can be used
-	SeedOnly bool // nothing is to be fetched
+	HashOnly bool // we know only its info-hash
+	Paused   bool // the user paused it
+	Ready    bool // its files are checked and usable
+	SeedOnly bool // it must not fetch anything
 	Complete bool
-	Waits    bool    // the Machine lets others go first
-	Turn     why.Why // of its latest turn
+	Waits    bool    // the Machine lets other torrents go first
+	Turn     why.Why // reason of its latest turn
 }
 
-// Want returns what the torrent would do if it could. A paused torrent looks for its metadata
-// all the same, and rests when that is there: then its user can see what it is.
+// Want returns what the torrent would do if it could. A paused torrent still
+// fetches its metadata, so that its user can see what it is, and rests then.
 func (f Facts) Want() Want {
 	switch {
 	case f.HashOnly:
@@ -30,7 +30,7 @@ func (f Facts) Want() Want {
 }
 
 // Rests reports whether the torrent has no peers, and why it rests or has ceased to. was is
-// the reason of the rest that lasts, why.None if it runs.
+// the reason of the current rest; why.None: it runs.
 func (f Facts) Rests(was why.Why) (bool, why.Why) {
 	switch {
 	case f.Paused && !f.HashOnly:

@@ -1,16 +1,15 @@
-// Package lobby decides which of the connections that others opened, and that are still
-// shaking hands, give way when one more comes and all places are taken.
+// Package lobby decides which incoming connection, of those still in their handshake, makes
+// room when one more comes and all places are taken.
 //
-// Strangers can open connections and say nothing. So a newcomer always gets a place, and
-// the one that gives way is of the party with the most places: of a network, or of an
-// IPv6 site beyond its part (Weights); in it of the network, and of the address, with
-// the most. Among these a connection goes first that has not moved on
-// for a second, then one that has not named a torrent, and of these the oldest. One address
-// can so keep out itself alone; where all come from one, whoever speaks gets in, since
-// a peer that dials sends its handshake at once (BEP 3).
+// Strangers can open connections and send nothing. So a newcomer always gets a place, and a
+// connection of the party with the most places loses its own: of a network, or of an IPv6
+// site beyond its share (Weights); within it of the network, and of the address, with the
+// most. Among these goes first a connection that has not moved on for a second, then one that
+// has not named a torrent, then the oldest. So one address can keep out only itself. When all
+// come from one address, a peer that sends its handshake gets in, because a peer that dials
+// sends it at once (BEP 3).
 //
-// A Lobby is owned by one goroutine, or guarded. No BEP covers this.
-// Decision 0123 says why.
+// A Lobby has one owner or a lock. No BEP covers this (decision 0123).
 package lobby
 
 import (
@@ -21,37 +20,37 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// patience is how long a connection may take for the next part of its handshake before it
-// is the first to go. A round trip takes less.
+// patience is how long a connection may take for the next part of its handshake before it is
+// the first to go. A round trip takes less.
 const patience = time.Second
 
 // Key names a connection. The caller never reuses it.
 type Key uint64
 
-// Lobby is the connections that are shaking hands. Make it with New.
+// Lobby holds the connections in their handshake. Create it with New.
 type Lobby struct {
 	limit  int
-	guests []guest // in the order in which they came
+	guests []guest // in order of arrival
 }
 
-// guest is a connection.
+// guest is one connection.
 type guest struct {
 	key   Key
 	addr  netip.Addr
 	party party
-	moved mono.Time // when it came, or named a torrent
-	named bool      // it has said which torrent it is about
+	moved mono.Time // time when it came, or named a torrent
+	named bool      // it has named its torrent
 	done  bool      // its handshake is complete: it leaves by itself
 }
 
-// New makes a lobby with so many places.
+// New returns a lobby with limit places.
 func New(limit int) *Lobby { return &Lobby{limit: limit} }
 
-// Count is the number of places taken.
+// Count returns the number of places taken.
 func (l *Lobby) Count() int { return len(l.guests) }
 
-// Enter gives a connection from an address a place. Where all were taken another loses its
-// own: out is to be closed then. ok is false where nothing can give way.
+// Enter assigns a place to a connection from an address. If all were taken and evicts is
+// true, the caller closes out, which lost its place. ok is false when nothing can make room.
 func (l *Lobby) Enter(now mono.Time, key Key, addr netip.Addr) (out Key, evicts, ok bool) {
 	addr = addr.Unmap()
 	g := guest{key: key, addr: addr, party: partyOf(addr), moved: now}
@@ -67,7 +66,7 @@ func (l *Lobby) Enter(now mono.Time, key Key, addr netip.Addr) (out Key, evicts,
 	return out, evicts, true
 }
 
-// Named says that a connection has said which torrent it is about, and that there is one.
+// Named says that a connection has named its torrent, and that we have that torrent.
 func (l *Lobby) Named(now mono.Time, key Key) {
 	if g := l.find(key); g != nil {
 		g.named, g.moved = true, now
@@ -75,7 +74,7 @@ func (l *Lobby) Named(now mono.Time, key Key) {
 }
 
 // Done says that the handshakes of a connection are complete. It reports whether the
-// connection still has its place; from now on it keeps it until Leave.
+// connection still has its place; from now on it keeps the place until Leave.
 func (l *Lobby) Done(key Key) bool {
 	g := l.find(key)
 	if g != nil {
@@ -84,7 +83,7 @@ func (l *Lobby) Done(key Key) bool {
 	return g != nil
 }
 
-// Leave gives the place of a connection up. It may have lost it.
+// Leave frees the place of a connection, if it still has one.
 func (l *Lobby) Leave(key Key) {
 	l.guests = slices.DeleteFunc(l.guests, func(g guest) bool { return g.key == key })
 }
@@ -98,7 +97,7 @@ func (l *Lobby) find(key Key) *guest {
 	return nil
 }
 
-// worst returns the one that gives way to g; -1 when there is none.
+// worst returns the index of the connection that makes room for g; -1: none.
 func (l *Lobby) worst(now mono.Time, g guest) int {
 	weights := NewWeights(l.limit)
 	addrs := map[netip.Addr]int{g.addr: 1}
@@ -116,7 +115,7 @@ func (l *Lobby) worst(now mono.Time, g guest) int {
 	return worst
 }
 
-// before reports whether a is to go before b.
+// before reports whether a must go before b.
 func before(now mono.Time, a, b guest, weights *Weights, addrs map[netip.Addr]int) bool {
 	if x, y := weights.of(a.party), weights.of(b.party); x != y {
 		return x > y

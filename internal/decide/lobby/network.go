@@ -6,9 +6,9 @@ import (
 	"shoal/internal/value/ipscope"
 )
 
-// NetworkOf returns what one household has many addresses of: a /24, of IPv6 a /64. In
-// private networks and on the loopback each address stands for itself: these are the user's
-// own.
+// NetworkOf returns the addresses that one household can use: a /24, of IPv6 a /64. In
+// private networks and on the loopback each address stands for itself: these belong to the
+// user.
 func NetworkOf(a netip.Addr) netip.Prefix {
 	a = a.Unmap()
 	switch {
@@ -20,8 +20,8 @@ func NetworkOf(a netip.Addr) netip.Prefix {
 	return prefix(a, 64)
 }
 
-// siteOf returns what one party can have of IPv6 networks: a /48, the size that hosts and
-// providers give to anybody who asks (RFC 6177). It holds 65,536 networks. Of IPv4 it is the
+// siteOf returns the IPv6 networks that one party can have: a /48, the size that hosters and
+// providers assign on request (RFC 6177). It holds 65,536 networks. For IPv4 it returns the
 // network.
 func siteOf(a netip.Addr) netip.Prefix {
 	a = a.Unmap()
@@ -37,21 +37,21 @@ func prefix(a netip.Addr, bits int) netip.Prefix {
 }
 
 // sitePart and siteLeast are what a /48 may hold before it counts as one party: an eighth of
-// all places, and at least two. Below that its networks are households, which a provider
-// gives a /64 or a /56 each.
+// all places, and at least two. Below that its networks are households, to each of which a
+// provider assigns a /64 or a /56.
 const (
 	sitePart  = 8
 	siteLeast = 2
 )
 
-// Weights is how many places each party holds. Make it with NewWeights.
+// Weights counts the places of each party. Create it with NewWeights.
 type Weights struct {
-	free     int // places of a site that are not counted
+	free     int // places of a site that do not count
 	networks map[netip.Prefix]int
 	sites    map[netip.Prefix]int
 }
 
-// NewWeights makes weights in a house with this many places.
+// NewWeights returns weights for this many places in all.
 func NewWeights(places int) *Weights {
 	return &Weights{max(siteLeast, places/sitePart), make(map[netip.Prefix]int), make(map[netip.Prefix]int)}
 }
@@ -59,8 +59,8 @@ func NewWeights(places int) *Weights {
 // Add counts one place of an address.
 func (w *Weights) Add(a netip.Addr) { w.add(partyOf(a)) }
 
-// Of returns how heavy the party is that an address belongs to: the places of its network,
-// or those of its site beyond the part that a site may have, where these are more.
+// Of returns the weight of the party of an address: the places of its network, or those of
+// its site beyond a site's share, whichever is more.
 func (w *Weights) Of(a netip.Addr) int { return w.of(partyOf(a)) }
 
 // party is the network and the site of an address.
@@ -83,8 +83,8 @@ func (w *Weights) of(p party) int {
 	return n
 }
 
-// OneParty reports whether two addresses are of one network, or of one site that holds more
-// than its part.
+// OneParty reports whether two addresses belong to one network, or to one site that holds
+// more than its share.
 func (w *Weights) OneParty(a, b netip.Addr) bool {
 	p, q := partyOf(a), partyOf(b)
 	return p.network == q.network || p.site == q.site && w.sites[p.site] > w.free

@@ -1,10 +1,9 @@
-// Package lsd decides what is said and believed in local service discovery (BEP 14): which
-// torrents are announced to the neighbours, and when; and which of the neighbours' announces
-// name a peer. The shell moves the datagrams.
+// Package lsd decides what to announce and what to believe in local service discovery (BEP
+// 14): which torrents are announced to the neighbours, and when; and which of the neighbours'
+// announces name a peer. The shell moves the datagrams.
 //
-// A Machine is owned by one goroutine and not safe for concurrent use. It reads no clock.
-// Whoever owns it must not add private torrents (BEP 27).
-// Decision 0095 says why.
+// A Machine has one owner and is not safe for concurrent use. It reads no clock. The owner
+// must not add private torrents (BEP 27). See decision 0095.
 package lsd
 
 import (
@@ -19,37 +18,37 @@ import (
 const (
 	// announceEvery is how often a torrent is announced (BEP 14).
 	announceEvery = 5 * time.Minute
-	// againAfter is when a new torrent is announced once more: what is sent to a group over
-	// the air is lost more often than other datagrams.
+	// againAfter is when a new torrent is announced once more: wireless networks lose more
+	// multicast datagrams than others.
 	againAfter = 5 * time.Second
-	// gap is the least time between two announces of ours. BEP 14 wants a minute for the
-	// one torrent of each announce; ours hold two dozen, and thousands of torrents have to
-	// get their turn.
+	// gap is the least time between two announces of ours. BEP 14 wants a minute for the one
+	// torrent of each announce; ours hold two dozen, and thousands of torrents need their
+	// turn.
 	gap = time.Second
 	// gather is how long an announce waits for more torrents to name.
 	gather = 200 * time.Millisecond
 
-	// Of all neighbours together so many announces a second are read, and so many at once:
-	// whoever is in the local network can send any number of them.
+	// Of all neighbours together we read 20 announces a second, and a burst of 40: any host
+	// in the local network can send any number of them.
 	readEvery = time.Second / 20
 	readBurst = 40
 )
 
-// Machine is one speaker of local service discovery.
+// Machine is one participant in local service discovery.
 type Machine struct {
 	cookie string
 
-	active map[infohash.Hash]uint64 // torrents, by the turn they were added in
+	active map[infohash.Hash]uint64 // torrents, by the turn in which they were added
 	turn   uint64
-	lines  [3]line   // new torrents; those to be named once more; all others
-	last   mono.Time // when an announce was sent
-	paid   mono.Time // until when what was read is paid for
+	lines  [3]line   // new torrents; those to announce once more; all others
+	last   mono.Time // time of the latest announce
+	paid   mono.Time // time until which the read announces are paid for
 
 	batch []infohash.Hash
 	stats Stats
 }
 
-// line is a queue in which everybody waits equally long.
+// line is a queue in which every torrent waits equally long.
 type line struct {
 	wait    time.Duration
 	waiting []waiting
@@ -61,16 +60,16 @@ type waiting struct {
 	due  mono.Time
 }
 
-// Stats counts what came and went.
+// Stats counts announces.
 type Stats struct {
 	Torrents int
 	Sent     int // announces
-	Heard    int // announces of others that were read
-	Passed   int // datagrams that were no announce, ours, from afar, or too many
+	Heard    int // announces of others that we read
+	Passed   int // datagrams that were not an announce, were ours, came from afar, or were too many
 }
 
-// New makes a speaker. cookie is random text of letters and digits: by it a speaker knows
-// its own announces, which come back to it.
+// New returns a participant. cookie is random text of letters and digits: it identifies our
+// own announces, which the group sends back to us.
 func New(cookie string) *Machine {
 	return &Machine{
 		cookie: cookie, active: make(map[infohash.Hash]uint64),
@@ -78,7 +77,7 @@ func New(cookie string) *Machine {
 	}
 }
 
-// Add has a torrent announced from now on.
+// Add announces a torrent from now on.
 func (m *Machine) Add(now mono.Time, hash infohash.Hash) {
 	if _, known := m.active[hash]; known {
 		return
@@ -88,10 +87,11 @@ func (m *Machine) Add(now mono.Time, hash infohash.Hash) {
 	m.lines[0].put(now, waiting{hash: hash, turn: m.turn})
 }
 
-// Remove ends that.
+// Remove ends the announces of a torrent.
 func (m *Machine) Remove(hash infohash.Hash) { delete(m.active, hash) }
 
-// Deadline is when Tick has something to do; mono.Never when there is nothing to announce.
+// Deadline returns when Tick has something to do; mono.Never when there is nothing to
+// announce.
 func (m *Machine) Deadline() mono.Time {
 	at := mono.Never
 	for i := range m.lines {
@@ -103,8 +103,8 @@ func (m *Machine) Deadline() mono.Time {
 	return at
 }
 
-// Tick gives what is to be announced now, to each group; nothing when it is not time. It is
-// valid until the next call.
+// Tick returns the announce to send to each group now; false when it is not time. The message
+// is valid until the next call.
 func (m *Machine) Tick(now mono.Time) (Message, bool) {
 	if now < m.Deadline() {
 		return Message{}, false
@@ -112,11 +112,11 @@ func (m *Machine) Tick(now mono.Time) (Message, bool) {
 	m.batch = m.batch[:0]
 	for i := range m.lines {
 		for l := &m.lines[i]; len(m.batch) < MaxHashes && l.next(m) <= now; {
-			// Of new torrents the newest comes first: somebody waits for it, while a
-			// thousand that were there at the start can wait their turn.
+			// Of new torrents the newest comes first: a user waits for it, while a thousand
+			// that were there at the start can wait their turn.
 			w := l.take(now, i == 0)
 			if m.active[w.hash] != w.turn {
-				continue // it is gone
+				continue // the torrent was removed
 			}
 			m.batch = append(m.batch, w.hash)
 			m.lines[min(i+1, len(m.lines)-1)].put(now, w)
@@ -127,7 +127,7 @@ func (m *Machine) Tick(now mono.Time) (Message, bool) {
 	return Message{Cookie: m.cookie, Hashes: m.batch}, len(m.batch) > 0
 }
 
-// next is when the first of a line is due. Torrents that are gone leave the line.
+// next returns when the first of a line is due. Removed torrents leave the line.
 func (l *line) next(m *Machine) mono.Time {
 	for len(l.waiting) > 0 {
 		if w := l.waiting[0]; m.active[w.hash] == w.turn {
@@ -139,7 +139,7 @@ func (l *line) next(m *Machine) mono.Time {
 	return mono.Never
 }
 
-// take takes one out of the line that is due: the first, or the newest.
+// take removes and returns one that is due: the first, or the newest.
 func (l *line) take(now mono.Time, newest bool) waiting {
 	i := 0
 	if newest {
@@ -162,9 +162,9 @@ func (l *line) put(now mono.Time, w waiting) {
 	l.waiting = append(l.waiting, w)
 }
 
-// Datagram takes a datagram that came to a group from an address, and gives the torrents of
-// ours that a peer there shares. links are the networks that this machine is in: who is
-// neither in one of those nor at a private or link-local address is no neighbour.
+// Datagram takes a datagram that a group received from an address, and returns our torrents
+// that a peer there shares. links are the networks of this machine: an address that is
+// neither in one of those nor private or link-local is not a neighbour's.
 func (m *Machine) Datagram(now mono.Time, from netip.AddrPort, links []netip.Prefix, b []byte) (peer netip.AddrPort, ours []infohash.Hash) {
 	from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
 	if !Near(from.Addr(), links) || !m.affords(now) {
@@ -186,7 +186,7 @@ func (m *Machine) Datagram(now mono.Time, from netip.AddrPort, links []netip.Pre
 	return netip.AddrPortFrom(from.Addr(), msg.Port), m.batch
 }
 
-// affords reports whether one more announce of others is read.
+// affords reports whether we read one more announce of others.
 func (m *Machine) affords(now mono.Time) bool {
 	paid := max(m.paid, now)
 	if paid.Sub(now) >= readBurst*readEvery {
@@ -196,16 +196,16 @@ func (m *Machine) affords(now mono.Time) bool {
 	return true
 }
 
-// Stats gives the counts.
+// Stats returns the counts.
 func (m *Machine) Stats() Stats {
 	s := m.stats
 	s.Torrents = len(m.active)
 	return s
 }
 
-// Near reports whether an address is that of a neighbour. What reaches a group may come
-// from farther away than from one's own network, and anybody can put any source on a
-// datagram: peers that are named in this way must be where only neighbours can be.
+// Near reports whether an address belongs to a neighbour. A group may receive datagrams from
+// beyond our own network, and anybody can forge a source address: so a peer named in this way
+// must have an address that only neighbours have.
 func Near(a netip.Addr, links []netip.Prefix) bool {
 	a = a.Unmap()
 	if !a.IsValid() || a.IsUnspecified() || a.IsMulticast() {

@@ -10,7 +10,7 @@ import (
 	"shoal/internal/value/infohash"
 )
 
-// The groups of BEP 14: everybody who looks for peers nearby listens there.
+// Multicast groups of BEP 14, on which all clients with local discovery listen.
 var (
 	Group4 = netip.MustParseAddrPort("239.192.152.143:6771")
 	Group6 = netip.MustParseAddrPort("[ff15::efc0:988f]:6771")
@@ -19,25 +19,26 @@ var (
 const (
 	// MaxPacket bounds a datagram in bytes, so that it is not fragmented (BEP 14).
 	MaxPacket = 1400
-	// MaxHashes is how many info-hashes one holds, ours and theirs.
+	// MaxHashes is how many info-hashes one datagram holds, ours and theirs.
 	MaxHashes = 24
-	// maxCookie is the longest cookie that is read. Clients send 8 to 20 digits.
+	// maxCookie is the longest cookie that we read. Clients send 8 to 20 digits.
 	maxCookie = 64
 )
 
 // Message is an announce on the local network.
 type Message struct {
 	Port   uint16
-	Cookie string // by which a sender knows its own; may be empty
+	Cookie string // identifies the sender's own announces; may be empty
 	Hashes []infohash.Hash
 }
 
-// ErrMessage says that a datagram is no announce: another program's, or broken.
+// ErrMessage is returned for a datagram that is not an announce: another program's, or
+// broken.
 var ErrMessage = errors.New("not an announce of local service discovery")
 
 const requestLine = "BT-SEARCH * HTTP/1.1\r\n"
 
-// Append appends m as it is sent to a group.
+// Append appends m in the form that a group receives.
 func Append(b []byte, group netip.AddrPort, m Message) []byte {
 	b = append(b, requestLine...)
 	b = append(b, "Host: "...)
@@ -55,9 +56,9 @@ func Append(b []byte, group netip.AddrPort, m Message) []byte {
 	return append(b, "\r\n\r\n\r\n"...)
 }
 
-// Parse reads an announce. Names of headers are of either case, unknown ones are passed
-// over, and one empty line ends it as well as two (BEP 14). Of more info-hashes than
-// MaxHashes the first are read. What names no port or no info-hash is no announce.
+// Parse reads an announce. Header names may have any case, unknown ones are skipped, and one
+// or two empty lines end it (BEP 14). Of more info-hashes than MaxHashes it reads the first.
+// An announce without a port or an info-hash is invalid.
 func Parse(b []byte) (m Message, err error) {
 	if len(b) > MaxPacket {
 		return m, ErrMessage
@@ -69,7 +70,7 @@ func Parse(b []byte) (m Message, err error) {
 	for {
 		line, rest, ok := bytes.Cut(b, []byte("\r\n"))
 		if !ok {
-			return m, ErrMessage // no empty line: it was cut
+			return m, ErrMessage // without an empty line it is truncated
 		}
 		if b = rest; len(line) == 0 {
 			break
@@ -99,7 +100,7 @@ func (m *Message) header(name, value []byte) error {
 	case bytes.EqualFold(name, []byte("infohash")):
 		var h infohash.Hash
 		if len(value) != hex.EncodedLen(len(h)) {
-			return nil // a longer name of a kind that we do not know
+			return nil // a longer hash of a kind that we do not know
 		}
 		if _, err := hex.Decode(h[:], value); err != nil {
 			return ErrMessage

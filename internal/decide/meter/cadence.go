@@ -8,16 +8,16 @@ import (
 
 // Times between two snapshots of a torrent.
 const (
-	// PublishEvery is how often a snapshot is made at most while things change.
+	// PublishEvery is the least time between two snapshots while things change.
 	PublishEvery = 250 * time.Millisecond
-	// RefreshEvery is how often one is made while only rates change, so that they fall when
+	// RefreshEvery is the time between two while only rates change, so that they fall when
 	// bytes stop.
 	RefreshEvery = time.Second
 	// lastWords bounds the snapshots out of turn between two in turn.
 	lastWords = 4
 )
 
-// Cadence decides when a snapshot of a torrent is made. The zero Cadence has made none.
+// Cadence decides when to make a snapshot of a torrent. The zero Cadence has made none.
 type Cadence struct {
 	last    mono.Time
 	pending bool // something has changed since last
@@ -31,9 +31,9 @@ func (c *Cadence) Changed() { c.pending = true }
 // Changes notes whether something has changed.
 func (c *Cadence) Changes(yes bool) { c.pending = c.pending || yes }
 
-// Due reports whether a snapshot is made now, and if not, when: Never while nothing changes.
-// A torrent that is about to go to sleep has its snapshot at once, now and then: so thousands
-// that only woke up for a moment are not all awake together.
+// Due reports whether to make a snapshot now, and if not, when: Never while nothing changes.
+// A torrent that is about to go idle gets its snapshot at once, at most lastWords times: so
+// thousands that only woke up for a moment do not stay awake together.
 func (c *Cadence) Due(now mono.Time, idle bool) (due bool, next mono.Time) {
 	if c.Quiet() {
 		return false, mono.Never

@@ -8,28 +8,28 @@ import (
 
 // Times of a Flow.
 const (
-	// Shown is how far back the rate looks that people see: long enough to be read, short
+	// Shown is how far back the displayed rate looks: long enough to be readable, short
 	// enough to be true. It falls to zero this long after the last byte.
 	Shown = 4 * time.Second
-	// Silence is how long nothing comes until the stream has stopped: what it did before
-	// says nothing any more of when it ends.
+	// Silence is how long nothing comes before the stream counts as stopped: its earlier rate
+	// no longer says when it ends.
 	Silence = 10 * time.Second
 
 	shownCells = 8
 	shownCell  = Shown / shownCells
 
-	// stretchTime and stretches make the memory of Mean: half a minute in which bytes came.
+	// stretchTime and stretches bound what Mean remembers: half a minute in which bytes came.
 	stretchTime = 2500 * time.Millisecond
 	stretches   = 12
 )
 
-// Flow measures a stream as people see it: the rate of now, the mean by which its end can
-// be told, and when the last byte came. Choking has a Meter of its own, which is slow on
-// purpose. The zero Flow has counted nothing, and is small (decision 0146).
+// Flow measures a stream for display: the current rate, the mean from which the remaining
+// time follows, and the time of the last byte. Choking has a Meter of its own, which is slow
+// on purpose. The zero Flow has counted nothing, and is small (decision 0146).
 type Flow struct {
 	total int64
-	last  mono.Time // of the latest byte; 0 before the first
-	since mono.Time // of the first byte after a pause longer than Shown
+	last  mono.Time // time of the latest byte; 0: none yet
+	since mono.Time // time of the first byte after a pause longer than Shown
 	data  *flowData // nil before the first byte
 }
 
@@ -37,15 +37,15 @@ type flowData struct {
 	at    int64 // number of the current cell
 	cells [shownCells + 1]int64
 
-	n       int // stretches begun; the current one is n-1
+	n       int // stretches started; the current one is n-1
 	stretch [stretches]stretch
 }
 
-// A stretch is a time in which bytes came.
+// stretch is a time in which bytes came.
 type stretch struct {
 	bytes      int64
-	start, end mono.Time     // end is 0 while it goes on
-	gap        time.Duration // the silence before it, when that was longer than Silence
+	start, end mono.Time     // end is 0 while it continues
+	gap        time.Duration // silence before it, if longer than Silence
 }
 
 // Add counts n bytes at now.
@@ -64,10 +64,10 @@ func (f *Flow) Add(now mono.Time, n int64) {
 	f.last = now
 }
 
-// Total is the number of bytes counted ever.
+// Total returns the number of bytes counted so far.
 func (f *Flow) Total() int64 { return f.total }
 
-// Last is when the latest byte came; zero before the first.
+// Last returns the time of the latest byte; zero: none yet.
 func (f *Flow) Last() mono.Time { return f.last }
 
 // Rate returns bytes a second over the last few seconds.
@@ -80,15 +80,15 @@ func (f *Flow) Rate(now mono.Time) float64 {
 	for _, c := range f.data.cells {
 		sum += c
 	}
-	// The oldest cell is left as a whole, the current one is partly over.
+	// The oldest cell counts as a whole, the current one is partly over.
 	span := Shown + time.Duration(int64(now)%int64(shownCell))
 	span = max(min(span, now.Sub(f.since)), time.Second)
 	return float64(sum) / span.Seconds()
 }
 
-// Mean returns bytes a second over the last half minute in which bytes came. One long
-// silence is an accident, and says nothing of how long the rest takes; several are how this
-// stream flows, and count. It is zero while nothing has come for Silence.
+// Mean returns bytes a second over the last half minute in which bytes came. One long silence
+// is an accident, and does not count; several are how this stream flows, and count. Mean is
+// zero while nothing has come for Silence.
 func (f *Flow) Mean(now mono.Time) float64 {
 	if f.data == nil || now.Sub(f.last) >= Silence {
 		return 0
@@ -136,7 +136,7 @@ func (d *flowData) extend(now, last mono.Time, n int64) {
 	d.stretch[(d.n-1)%stretches].bytes += n
 }
 
-// roll empties the cells that time has passed over.
+// roll empties the cells that have expired.
 func (d *flowData) roll(now mono.Time) {
 	at := int64(now) / int64(shownCell)
 	if at-d.at >= int64(len(d.cells)) {

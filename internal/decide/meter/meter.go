@@ -1,7 +1,6 @@
-// Package meter measures how many bytes a second flow: a Meter for choking, a Flow for
-// people. A Meter is a small
-// value owned by whoever counts; time is given. It is what choking compares
-// (BEP 3 asks for a rolling average over twenty seconds).
+// Package meter measures rates in bytes a second: a Meter for choking, a Flow for display. A
+// Meter is a small value with one owner; the caller passes the time. Choking compares its
+// rates (BEP 3 asks for a rolling average over twenty seconds).
 package meter
 
 import (
@@ -13,18 +12,18 @@ import (
 // Window is how far back a rate looks.
 const Window = 20 * time.Second
 
-// slots divide the window; the oldest falls out as a whole.
+// slots divide the window; the oldest expires as a whole.
 const slots = 10
 
 const slot = Window / slots
 
-// Meter counts bytes. The zero Meter has counted nothing, and is small: most torrents
-// never count. One that has counted is not to be copied.
+// Meter counts bytes. The zero Meter has counted nothing, and is small: most torrents never
+// count. A Meter that has counted must not be copied.
 type Meter struct {
 	total int64
 	cells *[slots]int64 // nil before the first byte
 	at    int64         // number of the current slot
-	since mono.Time     // of the first byte
+	since mono.Time     // time of the first byte
 }
 
 // Add counts n bytes at now.
@@ -40,11 +39,11 @@ func (m *Meter) Add(now mono.Time, n int64) {
 	m.cells[m.at%slots] += n
 }
 
-// Total is the number of bytes counted ever.
+// Total returns the number of bytes counted so far.
 func (m *Meter) Total() int64 { return m.total }
 
-// Rate gives bytes a second over the window, or over the time since the first
-// byte while that is shorter (but at least over one second).
+// Rate returns bytes a second over the window, or over the time since the first byte while
+// that is shorter, but at least over one second.
 func (m *Meter) Rate(now mono.Time) float64 {
 	if m.cells == nil {
 		return 0
@@ -63,7 +62,7 @@ func (m *Meter) Rate(now mono.Time) float64 {
 	return float64(sum) / max(span, time.Second).Seconds()
 }
 
-// roll empties the slots that time has passed over.
+// roll empties the slots that have expired.
 func (m *Meter) roll(now mono.Time) {
 	at := int64(now) / int64(slot)
 	if at-m.at >= slots {

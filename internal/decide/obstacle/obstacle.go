@@ -1,39 +1,39 @@
-// Package obstacle decides why a torrent does not move: it takes how things stand, and
-// returns what they wait for, the nearest cause first. It is a function of its argument;
-// since when a cause holds is carried over from the causes before.
+// Package obstacle decides why a torrent does not move: it takes the facts, and returns what
+// the torrent waits for, the nearest cause first. It is a function of its argument; Carry
+// keeps since when a cause holds.
 //
-// It is called for each snapshot of a torrent that has something to do, and for nothing
-// else. A torrent that moves, or is complete, waits for nothing.
+// The engine calls it for each snapshot of a torrent that has something to do. A torrent that
+// moves, or is complete, waits for nothing.
 package obstacle
 
 import "shoal/internal/value/mono"
 
-// Kind says what is waited for.
+// Kind is what a torrent waits for.
 type Kind uint8
 
-// The kinds.
+// Values of Kind.
 const (
 	None             Kind = iota
-	Files                 // writes fail, or a part of the data can't be read: Err; tried again at Next
-	FilesGone             // the files were there and are not: Err; looked for at Next
-	Paused                // by the user
-	Queued                // for its turn in the line
-	Metadata              // N of Of bytes of the metadata have come; Of is 0 until a peer has said it
-	MetadataTooLarge      // it has N bytes, and at most Of are fetched
-	Silent                // N peers were asked and nothing comes, since Since
-	Choked                // all N peers that have something we want let us wait
+	Files                 // writes fail, or part of the data is unreadable: Err; next try at Next
+	FilesGone             // the files were there and are gone: Err; next look at Next
+	Paused                // the user paused it
+	Queued                // it waits for its turn in the queue
+	Metadata              // N of Of bytes of the metadata are here; Of is 0 until a peer has named the size
+	MetadataTooLarge      // the metadata has N bytes, and we fetch at most Of
+	Silent                // N peers have requests of ours and send nothing, since Since
+	Choked                // all N peers that have something we want choke us
 	Lacking               // N peers are connected and have nothing that we want
-	Nobody                // N of Of missing pieces are at no connected peer and no web seed
+	Nobody                // no connected peer and no web seed has N of the Of missing pieces
 	WebSeedLacks          // the web seed What lacks N files, or has them with another length: Err
-	WebSeed               // the web seed What fails: Err; asked again at Next, or never
-	NoPeers               // none is connected: N addresses are known, Of of them are being dialled; Next is dialled then
-	Closed                // N of Of handshakes were closed by the other side
-	NoAnswer              // N of Of dials came to nothing otherwise
-	Tracker               // the tracker What fails: Err; asked again at Next, or never
-	Asking                // the tracker What was asked and has not answered yet
-	NoWay                 // no tracker is named and there is no DHT: peers have to come by themselves
+	WebSeed               // the web seed What fails: Err; next try at Next, or never
+	NoPeers               // no peer is connected: N addresses are known, we dial Of of them; next dial at Next
+	Closed                // the other side closed N of Of handshakes
+	NoAnswer              // N of Of dials failed otherwise
+	Tracker               // the tracker What fails: Err; next try at Next, or never
+	Asking                // the tracker What has not answered yet
+	NoWay                 // no tracker is named and there is no DHT: peers must come by themselves
 	NoNodes               // no node of the DHT answers
-	Unreached             // we listen at port N, and nobody has connected to it yet
+	Unreached             // we listen at port N, and no peer has connected to it yet
 )
 
 // Cause is one thing that a torrent waits for. Fields that a kind does not name are zero.
@@ -43,76 +43,76 @@ type Cause struct {
 	What  string // a URL
 	Err   string // what went wrong
 	Since mono.Time
-	Next  mono.Time // of the next try; zero when there is none, or nobody knows
+	Next  mono.Time // time of the next try; zero: none, or unknown
 }
 
 // State is what a torrent is doing, as far as it matters here.
 type State uint8
 
-// The states.
+// Values of State.
 const (
-	Other    State = iota // it is complete, wants nothing, or is being checked
+	Other    State = iota // it is complete, wants nothing, or is checking
 	Fetching              // pieces are missing
 	Bare                  // only the info-hash is known
-	Held                  // the files fail
-	Missing               // the files are not there
+	Held                  // writes fail
+	Missing               // the files are gone
 	Resting               // the user paused it
 	InLine                // it waits for its turn
 )
 
-// Facts are how things stand.
+// Facts are what Of looks at.
 type Facts struct {
 	State State
 	Err   string    // with Held and Missing
-	Retry mono.Time // when that is tried again
+	Retry mono.Time // time of the next try with Held and Missing
 
 	Moving   bool      // payload came in the last seconds
-	LastData mono.Time // when it came last; zero before the first
+	LastData mono.Time // time of the latest payload; zero: none yet
 
 	Peers, Known, Dialling int
 	NextDial               mono.Time
 	Useful                 int // peers that have something we want
-	Choking, Asked         int // of these: let us wait; were asked
+	Choking, Asked         int // of Useful: those that choke us; those with requests of ours
 	Missing, Nobody        int64
 	Dials                  Dials
 
 	Trackers []Source
 	WebSeeds []Source
 
-	Private bool // its peers come from trackers alone
-	DHT     bool // there is one
-	Nodes   int  // that it knows
+	Private bool // its peers come from trackers and the user only
+	DHT     bool // the engine has a DHT node
+	Nodes   int  // nodes that it knows
 	Port    uint16
-	Reached bool // some peer has connected to us
+	Reached bool // a peer has connected to us
 
 	Meta Meta // with Bare
 }
 
-// Dials counts what became of attempts to reach peers.
+// Dials counts the outcomes of attempts to reach peers.
 type Dials struct {
 	Begun, Closed int64
-	Unanswered    int64 // refused, not reached, not in time, or not a peer
+	Unanswered    int64 // refused, unreachable, timed out, or not a peer
 }
 
 // Source is a tracker or a web seed.
 type Source struct {
 	URL    string
-	Err    string    // of the last request, if it failed
+	Err    string    // error of the last request
 	Alive  bool      // it has answered well, or was not asked yet
-	Asking bool      // a request is under way
-	Next   mono.Time // of the next request, if it failed; mono.Never: none
+	Asking bool      // a request is running
+	Next   mono.Time // time of the next request after a failure; mono.Never: none
 
-	Lacks   int64 // files that a web seed does not have as they should be
+	Lacks   int64 // files that a web seed lacks or has with another length
 	LackErr string
 }
 
-// Meta is how far the metadata has come.
+// Meta is how much of the metadata we have.
 type Meta struct {
 	Got, Size    int64
-	Sources      int // peers that have it, of a size that is fetched
-	TooLarge     int // peers that say a larger one
+	Sources      int // peers that have it, in a size that we fetch
+	TooLarge     int // peers that name a larger size
 	TooLargeSize int64
-	Limit        int64 // of the size
+	Limit        int64 // largest size that we fetch
 }
 
 // Of returns what a torrent waits for.
@@ -154,7 +154,7 @@ func (f *Facts) bare() (all []Cause) {
 	return append(all, f.ways()...)
 }
 
-// still returns why nothing comes.
+// still returns why nothing arrives.
 func (f *Facts) still() (all []Cause) {
 	alive := false
 	for _, w := range f.WebSeeds {
@@ -165,7 +165,7 @@ func (f *Facts) still() (all []Cause) {
 		all = append(all, Cause{Kind: Silent, N: int64(f.Asked), Since: f.LastData})
 	case f.Useful > 0:
 		all = append(all, Cause{Kind: Choked, N: int64(f.Choking)})
-		if f.Choking < f.Useful { // some let us ask, and are asked with the next flush
+		if f.Choking < f.Useful { // some let us request, and get requests with the next flush
 			all = all[:0]
 		}
 	case f.Peers > 0:
@@ -223,7 +223,7 @@ func (f *Facts) ways() (all []Cause) {
 	return all
 }
 
-// known returns a time, and zero where it is never.
+// known returns a time, or zero for mono.Never.
 func known(t mono.Time) mono.Time {
 	if t == mono.Never {
 		return 0
@@ -231,8 +231,7 @@ func known(t mono.Time) mono.Time {
 	return t
 }
 
-// Carry sets since when each cause holds: since before, where it was among those, else
-// since now.
+// Carry sets since when each cause holds: since before if it was among those, else since now.
 func Carry(before, causes []Cause, now mono.Time) {
 	for i := range causes {
 		c := &causes[i]

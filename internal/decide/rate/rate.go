@@ -1,24 +1,22 @@
-// Package rate decides who may move bytes now, where limits of bytes a second are
-// set: for an engine, for a torrent, and for a peer. Each is a token bucket; a tree of
-// them has the engine at the root, torrents below it, and peers as leaves. There is
-// one tree for each direction.
+// Package rate decides which connections may move bytes now, under limits of bytes a second
+// for an engine, a torrent, and a peer. Each limit is a token bucket. The buckets form a
+// tree: the engine is the root, torrents are below it, and peers are leaves. Each direction
+// has a tree of its own.
 //
-// A leaf claims bytes and waits for its grant. A grant is given whole as soon as no
-// bucket between the leaf and the root is empty, and may take them into debt: the
-// next one waits until that is paid. So any claim is granted some time, also one that
-// is larger than a second's worth, and over seconds the limit is kept to the byte.
+// A leaf claims bytes and waits for its grant. A grant is always for the whole claim. It is
+// made as soon as no bucket between the leaf and the root is empty, and may take them into
+// debt: the next grant waits until the debt is paid. So every claim is granted some time,
+// even one larger than a second's worth, and over seconds the limit is exact.
 //
-// Those that wait have equal shares: of all whose buckets allow it, whoever has had
-// least since it began to wait comes next (start-time fair queueing). Torrents share
+// Waiting nodes have equal shares: of all whose buckets allow it, the next grant goes to the
+// one that has had least since it began to wait (start-time fair queueing). Torrents share
 // the engine equally, and peers their torrent, whatever the sizes of their claims.
 //
-// Small messages never wait: they are charged after they went, and what they cost is
-// paid with at most half of what a limit allows, so that they cannot starve payload
-// either.
+// Small messages never wait: they are charged after they went. At most half of a limit pays
+// for them, so they cannot starve payload either.
 //
-// A Tree is owned by whoever drives it and not safe for concurrent use. Time is given.
-// It is no matter of any BEP.
-// Decision 0096 says why.
+// A Tree has one owner and is not safe for concurrent use. The caller passes the time. No BEP
+// covers this (decision 0096).
 package rate
 
 import (
@@ -30,57 +28,57 @@ import (
 )
 
 const (
-	// idle is how much of a limit may be saved up while nobody waits: enough that a
-	// request now and then is answered at once.
+	// idle is how much of a limit accumulates while no leaf waits: enough to answer an
+	// occasional request at once.
 	idle = 100 * time.Millisecond
-	// late is how much may be saved up while somebody does: as late as Grant may be
-	// called on a busy machine without a loss.
+	// late is how much accumulates while a leaf waits: how late Grant may be called on a busy
+	// machine without loss.
 	late = 250 * time.Millisecond
-	// grain is the least time between two rounds of grants: it bounds the work where
-	// claims are small and limits high.
+	// grain is the least time between two rounds of grants: it bounds the work when claims
+	// are small and limits high.
 	grain = time.Millisecond
-	// quantum is how much of a limit should be claimed at once: as smooth as can be
-	// without waking anybody more often than this.
+	// quantum is how much of a limit one claim should ask for: as smooth as possible without
+	// waking any reader or writer more often than this.
 	quantum = time.Second / 128
 
-	// grace is how many quanta others may have had while somebody is away with a grant
-	// until that costs a turn: who comes back soon keeps its place.
+	// grace is how many quanta others may have had while a node is away with a grant before
+	// that costs it a turn: a connection that claims again sooner keeps its position.
 	grace = 4
 
 	leastQuantum = 512
 	mostQuantum  = 256 << 10
-	// mostLimit bounds a limit: a terabyte a second is none.
+	// mostLimit bounds a limit: a terabyte a second is no limit in practice.
 	mostLimit = 1 << 40
 )
 
 // Node is one bucket of a tree: the engine's, a torrent's, a peer's.
 type Node struct {
-	// Owner is for whoever drives the tree: grants are told by node.
+	// Owner is for the caller, because Grant returns nodes.
 	Owner any
 
 	parent *Node
 
 	// The bucket.
-	limit  int64 // bytes a second; 0: none
+	limit  int64 // bytes a second; 0: no limit
 	tokens int64 // below zero: debt
-	owed   int64 // by small messages, not yet taken off
+	owed   int64 // bytes of small messages, not yet subtracted
 	rest   uint64
-	at     mono.Time // when tokens were added last
+	at     mono.Time // time when tokens were last added
 
-	// Fair shares. A node stands where it is among its parent's by what it has had;
-	// whoever stands lowest comes next.
-	stands  int64
-	turn    int64   // where the child stood that came last: newcomers begin there
-	waiting []*Node // children that wait, or below which somebody does
-	claim   int64   // of a leaf that waits; else 0
+	// Fair shares. A node's position among its parent's children is what it has had; the
+	// lowest position comes next.
+	stands  int64   // its position
+	turn    int64   // position of the child that came last: newcomers start there
+	waiting []*Node // children that wait, or have a waiting node below
+	claim   int64   // claim of a waiting leaf; else 0
 }
 
-// Limit gives the bytes a second that are allowed; 0 means no limit.
+// Limit returns the allowed bytes a second; 0: no limit.
 func (n *Node) Limit() int64 { return n.limit }
 
-// Share gives what a node that has claims may expect of its limit and of that of its parent,
-// which those that wait there share, and whether somebody at or below it waits now; 0 for no
-// limit.
+// Share returns the rate that a node with claims can expect under its own limit and that of
+// its parent, which the waiting children share; 0: no limit. waits tells whether a leaf at or
+// below it waits now.
 func (n *Node) Share() (limit int64, waits bool) {
 	limit, waits = n.limit, len(n.waiting) > 0 || n.claim > 0
 	if p := n.parent; p != nil && p.limit > 0 {
@@ -98,26 +96,26 @@ func (n *Node) Share() (limit int64, waits bool) {
 // Tree is the buckets of one direction.
 type Tree struct {
 	root    Node
-	granted []*Node // to be told
-	told    []*Node // and those of the time before, whose room is used again
+	granted []*Node // grants to return next
+	told    []*Node // grants returned last; their memory is used again
 }
 
-// Root gives the engine's node.
+// Root returns the engine's node.
 func (t *Tree) Root() *Node { return &t.root }
 
-// Add makes a node below another one. Nothing need be done when it is not used any
-// more, but Cancel where it may wait.
+// Add returns a new node below parent. A node that is no longer used needs no cleanup, except
+// Cancel if it may wait.
 func (t *Tree) Add(parent *Node) *Node { return &Node{parent: parent} }
 
-// SetLimit changes a limit; 0 lifts it. What was saved up or owed is forgotten. Grants
-// may be due after it.
+// SetLimit sets a limit; 0 lifts it. Saved and owed bytes are dropped. Grants may be due
+// after it.
 func (t *Tree) SetLimit(now mono.Time, n *Node, limit int64) {
 	n.limit = min(max(limit, 0), mostLimit)
 	n.tokens, n.owed, n.rest, n.at = 0, 0, 0, now
 }
 
-// Quantum gives how many bytes should be claimed at once under a limit; 0 when there is
-// none. Claims may have any size.
+// Quantum returns how many bytes to claim at once under a limit; 0 without one. Claims may
+// have any size.
 func Quantum(limit int64) int64 {
 	if limit <= 0 {
 		return 0
@@ -125,14 +123,14 @@ func Quantum(limit int64) int64 {
 	return min(max(whole(limit, quantum), leastQuantum), mostQuantum)
 }
 
-// Claim asks for n bytes on behalf of a leaf that does not wait. It reports whether
-// they may pass at once; else the leaf waits until Grant gives it, or Cancel.
+// Claim asks for n bytes for a leaf that does not wait. It reports whether they may pass at
+// once; else the leaf waits until Grant returns it, or Cancel.
 func (t *Tree) Claim(now mono.Time, leaf *Node, n int64) bool {
 	if n <= 0 {
 		return true
 	}
 	for x := leaf; x != nil; x = x.parent {
-		x.fill(now) // up to now it may be that nobody waited
+		x.fill(now) // until now perhaps no leaf waited
 	}
 	leaf.claim = n
 	t.wait(leaf)
@@ -140,18 +138,18 @@ func (t *Tree) Claim(now mono.Time, leaf *Node, n int64) bool {
 	return leaf.claim == 0
 }
 
-// Charge takes n bytes that have passed already, and did not wait, from the buckets.
+// Charge subtracts n bytes that have passed already, without waiting, from the buckets.
 func (t *Tree) Charge(leaf *Node, n int64) {
 	for x := leaf; x != nil; x = x.parent {
 		if x.limit > 0 {
-			// A second's worth is remembered at most: after a flood of small messages
-			// payload is not to go at half speed for long.
+			// We remember at most a second's worth: after a flood of small messages payload
+			// must not run at half speed for long.
 			x.owed = min(x.owed+n, x.limit)
 		}
 	}
 }
 
-// Cancel ends the wait of a leaf; nothing when it does not wait.
+// Cancel ends the wait of a leaf, if it waits.
 func (t *Tree) Cancel(leaf *Node) {
 	if leaf.claim > 0 {
 		leaf.claim = 0
@@ -159,8 +157,8 @@ func (t *Tree) Cancel(leaf *Node) {
 	}
 }
 
-// Grant gives the leaves whose claims may pass by now, in their order. The slice is
-// good until the next call.
+// Grant returns the leaves whose claims may pass by now, in their order. The slice is valid
+// until the next call.
 func (t *Tree) Grant(now mono.Time) []*Node {
 	t.grant(now, nil)
 	granted := t.granted
@@ -168,8 +166,8 @@ func (t *Tree) Grant(now mono.Time) []*Node {
 	return granted
 }
 
-// Waiting gives the leaves at or below a node that wait. They may be given other limits
-// meanwhile, and nothing else may be done.
+// Waiting yields the waiting leaves at or below a node. Meanwhile the caller may change their
+// limits, and nothing else.
 func (t *Tree) Waiting(n *Node) iter.Seq[*Node] {
 	return func(yield func(*Node) bool) { n.each(yield) }
 }
@@ -186,7 +184,7 @@ func (n *Node) each(yield func(*Node) bool) bool {
 	return true
 }
 
-// Deadline is when Grant is wanted next; mono.Never while nobody waits.
+// Deadline returns when to call Grant next; mono.Never while no leaf waits.
 func (t *Tree) Deadline(now mono.Time) mono.Time {
 	at := t.root.ready(now)
 	if at == mono.Never {
@@ -195,7 +193,8 @@ func (t *Tree) Deadline(now mono.Time) mono.Time {
 	return max(at, now.Add(grain))
 }
 
-// grant gives what may be given. asking is told by Claim, and not once more.
+// grant makes the grants that are possible. It does not list asking, whose Claim returns the
+// result.
 func (t *Tree) grant(now mono.Time, asking *Node) {
 	for len(t.root.waiting) > 0 {
 		leaf := t.root.next(now)
@@ -209,8 +208,8 @@ func (t *Tree) grant(now mono.Time, asking *Node) {
 				x.tokens -= n
 			}
 			if p := x.parent; p != nil {
-				// Who was held back by a limit of its own has stayed behind. That is
-				// not made up for.
+				// A node that its own limit held back has fallen behind the others. It does
+				// not catch up.
 				p.turn = max(p.turn, x.stands)
 				x.stands = p.turn + n
 			}
@@ -222,7 +221,7 @@ func (t *Tree) grant(now mono.Time, asking *Node) {
 	}
 }
 
-// wait puts a leaf among those that wait, and its parents where they were not.
+// wait adds a leaf to the waiting nodes, and its parents if they did not wait.
 func (t *Tree) wait(leaf *Node) {
 	for x := leaf; x.parent != nil; x = x.parent {
 		p := x.parent
@@ -234,8 +233,8 @@ func (t *Tree) wait(leaf *Node) {
 	}
 }
 
-// quantum gives the Quantum of the lowest limit from n up; without any there is nothing to
-// be shared.
+// quantum returns the Quantum of the lowest limit from n up; 0 without any limit, when there
+// is nothing to share.
 func (n *Node) quantum() int64 {
 	var lowest int64
 	for x := n; x != nil; x = x.parent {
@@ -246,7 +245,7 @@ func (n *Node) quantum() int64 {
 	return Quantum(lowest)
 }
 
-// leave takes a node off those that wait, and its parents where nobody is left below.
+// leave removes a node from the waiting ones, and its parents if no leaf below them waits.
 func (n *Node) leave() {
 	for x := n; x.parent != nil; x = x.parent {
 		p := x.parent
@@ -263,8 +262,8 @@ func (n *Node) leave() {
 	}
 }
 
-// next gives the leaf at or below n that comes next; nil when all have to wait. Of
-// those that stand alike the one that has waited longer is first.
+// next returns the leaf at or below n that comes next; nil when all must wait. Of equal
+// positions the one that has waited longer is first.
 func (n *Node) next(now mono.Time) *Node {
 	if n.fill(now); n.limit > 0 && n.tokens <= 0 {
 		return nil
@@ -283,7 +282,7 @@ func (n *Node) next(now mono.Time) *Node {
 	return leaf
 }
 
-// ready is when somebody at or below n who waits may pass, as far as can be said now.
+// ready returns when a waiting leaf at or below n can pass, as far as we can tell now.
 func (n *Node) ready(now mono.Time) mono.Time {
 	if n.parent == nil && len(n.waiting) == 0 {
 		return mono.Never
@@ -304,7 +303,8 @@ func (n *Node) ready(now mono.Time) mono.Time {
 	return max(at, first)
 }
 
-// fill adds what time has brought. Half of it pays for small messages, where they owe.
+// fill adds the tokens of the time that has passed. Half of them pay for small messages, as
+// far as these owe.
 func (n *Node) fill(now mono.Time) {
 	if n.limit == 0 || now <= n.at {
 		return
@@ -317,7 +317,7 @@ func (n *Node) fill(now mono.Time) {
 	lo, carry := bits.Add64(lo, n.rest, 0)
 	n.at = now
 	if hi += carry; hi >= uint64(time.Second) {
-		n.tokens, n.owed, n.rest = most, 0, 0 // longer ago than anybody counts
+		n.tokens, n.owed, n.rest = most, 0, 0 // longer than any debt can last
 		return
 	}
 	q, rest := bits.Div64(hi, lo, uint64(time.Second))
@@ -325,18 +325,18 @@ func (n *Node) fill(now mono.Time) {
 	add := int64(min(q, 1<<62))
 	paid := min(n.owed, (add+1)/2)
 	n.owed -= paid
-	// A grant may need a single byte's worth: no bucket is without room for it.
+	// A grant may need a single byte: every bucket has room for it.
 	n.tokens = min(n.tokens+add-paid, max(most, 1))
 }
 
-// whole gives the bytes that a limit allows in d.
+// whole returns the bytes that a limit allows in d.
 func whole(limit int64, d time.Duration) int64 {
 	hi, lo := bits.Mul64(uint64(limit), uint64(d))
 	q, _ := bits.Div64(hi, lo, uint64(time.Second))
 	return int64(q)
 }
 
-// lasts is how long it takes until a limit has allowed so many bytes: never too short.
+// lasts returns how long a limit takes to allow this many bytes, rounded up.
 func lasts(bytes, limit int64) time.Duration {
 	hi, lo := bits.Mul64(uint64(bytes), uint64(time.Second))
 	if hi >= uint64(limit) {

@@ -10,22 +10,22 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// slot is for how long the same connection id is given to an address. It is taken for
-// this and the next one: at least as long as a client may use it (BEP 15).
+// slot is how long an address gets the same connection id. An id is valid in this slot and
+// the next: at least as long as a client may use it (BEP 15).
 const slot = time.Minute
 
-// Key makes connection ids (BEP 15): a hash of an address and the time that only its owner
-// can make. So nothing has to be kept for those that ask for one, and who forges its
-// address never learns the id without which it gets no answer that is longer than its
-// question.
+// Key makes connection ids (BEP 15): a hash over an address and the time that only the owner
+// of the key can make. So the tracker keeps nothing for a client that asks for an id. A
+// client that forges its address never learns the id, and without it gets no answer that is
+// longer than its question.
 type Key [32]byte
 
-// ConnectionID gives the id of an address.
+// ConnectionID returns the id of an address.
 func (k Key) ConnectionID(now mono.Time, from netip.Addr) uint64 {
 	return k.at(int64(now)/int64(slot), from)
 }
 
-// Knows reports whether an id was given to an address, and not too long ago.
+// Knows reports whether an id was issued to an address, recently enough.
 func (k Key) Knows(now mono.Time, from netip.Addr, id uint64) bool {
 	n := int64(now) / int64(slot)
 	return id == k.at(n, from) || id == k.at(n-1, from)

@@ -7,24 +7,24 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// Bounds of how often one address asks.
+// Bounds on how often one address announces.
 const (
-	// LimitEvery is the time in which questions are counted, and MaxAsked how many an
-	// address has then: ten thousand torrents are told of in less than two minutes.
+	// LimitEvery is the time over which queries are counted, and MaxAsked how many an address
+	// may send in it: a client announces ten thousand torrents in less than two minutes.
 	LimitEvery = 10 * time.Second
 	MaxAsked   = 1000
-	// maxAskers bounds the addresses that are counted at a time; more than that are
-	// let through, since each has proven to be where it says.
+	// maxAskers bounds the addresses counted at a time; further ones may pass, because each
+	// has proved its address.
 	maxAskers = 50_000
 )
 
-// Limit counts the questions of each address. The zero Limit is ready.
+// Limit counts the queries of each address. The zero Limit is ready to use.
 type Limit struct {
 	until mono.Time
 	asked map[netip.Addr]int
 }
 
-// Allow counts a question, and reports whether it is to be answered.
+// Allow counts a query, and reports whether to answer it.
 func (l *Limit) Allow(now mono.Time, from netip.Addr) bool {
 	if now >= l.until {
 		l.until = now.Add(LimitEvery)

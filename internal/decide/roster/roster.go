@@ -1,11 +1,11 @@
 // Package roster decides what a tracker answers: it knows which peers share which torrent,
-// takes announces, gives peers and counts, and forgets who is not heard of any more
-// (BEP 3, 21, 48).
+// takes announces, returns peers and counts, and forgets peers that no longer announce (BEP
+// 3, 21, 48).
 //
-// A Roster is a pure machine, owned by one tracker and not safe for concurrent use. A peer
-// is known by the address that its announce came from and the port that it named, so
-// nobody can speak for another one. Everything that strangers can make it hold is bounded.
-// Decision 0082 says why.
+// A Roster is a pure machine, owned by one tracker and not safe for concurrent use. It
+// identifies a peer by the source address of its announce and the port that it names, so no
+// client can announce for another. Everything that strangers can make it store is bounded
+// (decision 0082).
 package roster
 
 import (
@@ -25,30 +25,30 @@ const (
 	DefaultTorrents = 10_000
 	DefaultPeers    = 100_000
 
-	// MaxWanted is how many peers one answer has at most, and DefaultWanted how many
-	// where the announce does not say.
+	// MaxWanted is how many peers one answer holds at most, and DefaultWanted how many when
+	// the announce does not say.
 	MaxWanted     = 200
 	DefaultWanted = 50
 
-	// maxPorts bounds the peers that one torrent has at one address: there are as many
-	// behind one router.
+	// maxPorts bounds the peers of one torrent at one address: many clients may share a
+	// router.
 	maxPorts = 64
-	// addressShare is the part of all peers that one address may have, one in so many: a
-	// seed of ten thousand torrents is that many.
+	// addressShare bounds the peers of one address to one in addressShare of all: a seed of
+	// ten thousand torrents is that many.
 	addressShare = 10
 )
 
-// Config is what a Roster is made with. Zero numbers mean the default.
+// Config configures a Roster. 0 means the default.
 type Config struct {
-	Interval time.Duration // between announces of a peer
-	Torrents int           // most that are known at a time
-	Peers    int           // of all of them together
+	Interval time.Duration // time between announces of a peer
+	Torrents int           // limit of torrents known at a time
+	Peers    int           // limit of peers, all torrents together
 
-	// Only are the torrents served; nil means all.
+	// Only lists the torrents to serve; nil means all.
 	Only []infohash.Hash
 }
 
-// What is said to those who are refused.
+// Failure reasons for refused announces.
 var (
 	ErrNotServed = errors.New("this tracker does not serve this torrent")
 	ErrFull      = errors.New("this tracker is full")
@@ -56,11 +56,11 @@ var (
 	ErrPort      = errors.New("a port from 1 to 65535 is needed")
 )
 
-// Answer is what an announce gets.
+// Answer is the answer to an announce.
 type Answer struct {
-	Interval time.Duration // until the next announce
+	Interval time.Duration // time until the next announce
 	Counts   tracker.Counts
-	Peers    []netip.AddrPort // of the family of who asked; without itself
+	Peers    []netip.AddrPort // peers of the asker's address family, without itself
 }
 
 // Roster is the peers of all torrents.
@@ -69,12 +69,12 @@ type Roster struct {
 	rng      *rand.Rand
 	torrents map[infohash.Hash]*torrent
 	peers    int
-	byAddr   map[netip.Addr]int // peers at an address, by its network where it is IPv6
+	byAddr   map[netip.Addr]int // peers at an address; for IPv6 at its /64
 
-	oldest, newest *peer // by when they were heard of: all live equally long
+	oldest, newest *peer // in order of their latest announce: all live equally long
 }
 
-// New makes an empty roster.
+// New returns an empty roster.
 func New(cfg Config, rng *rand.Rand) *Roster {
 	if cfg.Interval <= 0 {
 		cfg.Interval = DefaultInterval
@@ -95,15 +95,15 @@ func New(cfg Config, rng *rand.Rand) *Roster {
 // torrent is the peers of one torrent.
 type torrent struct {
 	hash       infohash.Hash
-	served     bool // it stays when it has no peers
+	served     bool // it stays without peers
 	downloaded int64
 	paused     int // leechers that want nothing (BEP 21)
 	byAddr     map[netip.AddrPort]*peer
-	ports      map[netip.Addr]int // peers at an address, as Roster.byAddr
+	ports      map[netip.Addr]int // peers at an address, as in Roster.byAddr
 	families   [2]family          // IPv4, IPv6
 }
 
-// family is the peers of one torrent in one family, in no order.
+// family is the peers of one torrent in one address family, in no order.
 type family struct{ seeds, leechers []*peer }
 
 // peer is one peer of one torrent.
@@ -112,11 +112,11 @@ type peer struct {
 	torrent      *torrent
 	seen         mono.Time
 	seed, paused bool
-	at           int // in its slice
+	at           int // index in its slice
 	older, newer *peer
 }
 
-// list gives the slice that a peer is in.
+// list returns the slice that contains a peer.
 func (p *peer) list() *[]*peer {
 	f := &p.torrent.families[familyOf(p.addr.Addr())]
 	if p.seed {
@@ -132,17 +132,17 @@ func familyOf(a netip.Addr) int {
 	return 1
 }
 
-// network gives what counts as one address: who has an IPv6 address has 2^64 of them.
+// network returns what counts as one address: the owner of an IPv6 address has 2^64 of them.
 func network(a netip.Addr) netip.Addr {
 	if a.Is4() {
 		return a
 	}
-	p, _ := a.WithZone("").Prefix(64) // no error: an IPv6 address has so many bits
+	p, _ := a.WithZone("").Prefix(64) // no error: an IPv6 address has more bits
 	return p.Addr()
 }
 
-// Announce takes what a peer at an address tells, and answers. The errors are for the
-// peer.
+// Announce takes an announce of a peer, and answers it. The errors are failure reasons for
+// the peer.
 func (r *Roster) Announce(now mono.Time, from netip.Addr, p tracker.Params) (Answer, error) {
 	r.expire(now)
 	from = from.Unmap().WithZone("")
@@ -177,7 +177,7 @@ func (r *Roster) Announce(now mono.Time, from netip.Addr, p tracker.Params) (Ans
 	return Answer{Interval: r.cfg.Interval, Counts: t.counts(), Peers: r.pick(known, p.NumWant)}, nil
 }
 
-// torrent gives the entry of a torrent, a new one where there is none.
+// torrent returns the entry of a torrent, and creates it when necessary.
 func (r *Roster) torrent(h infohash.Hash) (*torrent, error) {
 	t := r.torrents[h]
 	switch {
@@ -203,7 +203,7 @@ func (r *Roster) forget(t *torrent) {
 	}
 }
 
-// add makes a peer, a leecher that was never heard of, where there is room for it.
+// add adds a new peer as a leecher, if there is room for it.
 func (r *Roster) add(t *torrent, addr netip.AddrPort) (*peer, error) {
 	net := network(addr.Addr())
 	switch {
@@ -224,7 +224,7 @@ func (r *Roster) add(t *torrent, addr netip.AddrPort) (*peer, error) {
 	return p, nil
 }
 
-// enter and leave keep the slices that peers are chosen from.
+// enter adds a peer to the slice from which peers are chosen.
 func (p *peer) enter() {
 	l := p.list()
 	p.at = len(*l)
@@ -240,7 +240,7 @@ func (p *peer) leave() {
 	*l = (*l)[:last]
 }
 
-// become sets what a peer is.
+// become sets whether a peer is a seed, and whether it is paused.
 func (p *peer) become(seed, paused bool) {
 	if p.seed != seed {
 		p.leave()
@@ -257,7 +257,7 @@ func (p *peer) become(seed, paused bool) {
 	}
 }
 
-// touch makes a peer the last that was heard of.
+// touch makes a peer the latest to announce.
 func (r *Roster) touch(now mono.Time, p *peer) {
 	r.unlink(p)
 	p.seen = now
@@ -285,7 +285,7 @@ func (r *Roster) unlink(p *peer) {
 	p.older, p.newer = nil, nil
 }
 
-// remove takes a peer off.
+// remove removes a peer.
 func (r *Roster) remove(p *peer) {
 	p.become(p.seed, false)
 	p.leave()
@@ -309,8 +309,7 @@ func (r *Roster) expire(now mono.Time) {
 	}
 }
 
-// pick gives peers for one that asks: to a seed those that are no seeds, to others any, at
-// random.
+// pick returns random peers for one that asks: only leechers for a seed, any for others.
 func (r *Roster) pick(p *peer, want int) []netip.AddrPort {
 	if want < 0 {
 		want = DefaultWanted
@@ -324,8 +323,8 @@ func (r *Roster) pick(p *peer, want int) []netip.AddrPort {
 	if n == 0 || want == 0 {
 		return nil
 	}
-	// A run from a place at random: where peers are in the slices follows from who came
-	// and went, not from who they are.
+	// It returns a run from a random index: the order in the slices follows from arrivals and
+	// departures, not from what the peers are.
 	peers := make([]netip.AddrPort, 0, min(want, n))
 	first := r.rng.IntN(n)
 	for i := 0; i < n && len(peers) < want; i++ {
@@ -343,7 +342,7 @@ func (r *Roster) pick(p *peer, want int) []netip.AddrPort {
 	return peers
 }
 
-// counts gives the numbers of a torrent. A peer that is reached over both families counts
+// counts returns the counts of a torrent. A peer that announces over both families counts
 // twice.
 func (t *torrent) counts() tracker.Counts {
 	var c tracker.Counts
@@ -356,7 +355,7 @@ func (t *torrent) counts() tracker.Counts {
 	return c
 }
 
-// Scrape gives the counts of a torrent; false when it is not known.
+// Scrape returns the counts of a torrent; false when it is unknown.
 func (r *Roster) Scrape(now mono.Time, h infohash.Hash) (tracker.Counts, bool) {
 	r.expire(now)
 	t := r.torrents[h]
@@ -366,10 +365,10 @@ func (r *Roster) Scrape(now mono.Time, h infohash.Hash) (tracker.Counts, bool) {
 	return t.counts(), true
 }
 
-// Stats is how much a roster holds.
+// Stats is how much a roster stores.
 type Stats struct{ Torrents, Peers int }
 
-// Stats gives how much is held now.
+// Stats returns how much the roster stores now.
 func (r *Roster) Stats(now mono.Time) Stats {
 	r.expire(now)
 	return Stats{len(r.torrents), r.peers}

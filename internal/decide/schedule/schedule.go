@@ -1,10 +1,9 @@
-// Package schedule decides when the alternative limits hold: at the times of the week
-// that a plan names, and whenever somebody says so by hand. What is said by hand holds
-// until the plan next has something to say, as in other clients.
+// Package schedule decides when the alternative limits apply: at the times of the week in a
+// plan, and whenever the user switches them by hand. A manual switch holds until the next
+// scheduled change, as in other clients.
 //
-// Times are those of the place where the user is: they are given, in its time zone,
-// and come from a clock that may be put forward and back. It is no matter of any BEP.
-// Decision 0097 says why.
+// Times are local to the user: the caller passes them in the user's time zone, from a clock
+// that may be set forward and back. No BEP covers this (decision 0097).
 package schedule
 
 import (
@@ -19,8 +18,8 @@ import (
 type Span struct {
 	Days Days
 	From int // minutes after midnight, 0 to 1439
-	// To is where it ends, also in minutes: on the next day when it is not after From. A
-	// span from midnight to midnight is the whole day.
+	// To is the end, also in minutes; on the next day when it is not after From. A span from
+	// midnight to midnight is the whole day.
 	To int
 }
 
@@ -33,38 +32,38 @@ const Every Days = 1<<7 - 1
 // Has reports whether a day is in the set.
 func (d Days) Has(day time.Weekday) bool { return d&(1<<day) != 0 }
 
-// maxSpans bounds a plan: a week has no use for more.
+// maxSpans bounds a plan: a week needs no more.
 const maxSpans = 64
 
-// Check says what is wrong with a plan.
+// Check returns what is wrong with a plan; nil: nothing.
 func Check(plan []Span) error {
 	if len(plan) > maxSpans {
-		return fmt.Errorf("a plan of %d times, at most %d are taken", len(plan), maxSpans)
+		return fmt.Errorf("plan of %d times: at most %d are allowed", len(plan), maxSpans)
 	}
 	for _, s := range plan {
 		if s.Days&Every == 0 || s.Days&^Every != 0 || s.From < 0 || s.From >= 24*60 || s.To < 0 || s.To > 24*60 {
-			return fmt.Errorf("a time of the plan is no time: days %07b, minutes %d to %d", s.Days, s.From, s.To)
+			return fmt.Errorf("invalid time in the plan: days %07b, minutes %d to %d", s.Days, s.From, s.To)
 		}
 	}
 	return nil
 }
 
-// Machine knows whether the alternative limits hold. It is not safe for concurrent use.
+// Machine decides whether the alternative limits apply. It is not safe for concurrent use.
 type Machine struct {
 	plan    []Span
 	on      bool
-	planned bool      // as the plan has it
-	next    time.Time // when the plan has something to say
+	planned bool      // the plan's current choice
+	next    time.Time // next scheduled change
 }
 
-// On reports whether the alternative limits hold.
+// On reports whether the alternative limits apply.
 func (m *Machine) On() bool { return m.on }
 
-// Switch has them hold, or not, until the plan has something to say.
+// Switch turns them on or off until the next scheduled change.
 func (m *Machine) Switch(on bool) { m.on = on }
 
-// SetPlan changes the plan, which Check has found good. When it has something to say for
-// now, that holds; an empty one leaves things as they are.
+// SetPlan sets the plan, which must pass Check. The plan's choice for now applies at once; an
+// empty plan changes nothing.
 func (m *Machine) SetPlan(now time.Time, plan []Span) {
 	m.plan = slices.Clone(plan)
 	if len(plan) > 0 {
@@ -74,8 +73,8 @@ func (m *Machine) SetPlan(now time.Time, plan []Span) {
 	m.next = next(plan, now)
 }
 
-// Tick does what is due. It is called at Next or later, and also when the clock may have
-// been put back.
+// Tick does what is due. The caller calls it at Next or later, and also when the clock may
+// have been set back.
 func (m *Machine) Tick(now time.Time) {
 	if len(m.plan) == 0 {
 		return
@@ -86,10 +85,10 @@ func (m *Machine) Tick(now time.Time) {
 	}
 }
 
-// Next is when the plan next has something to say; the zero time when it never has.
+// Next returns the next scheduled change; the zero time when there is none.
 func (m *Machine) Next() time.Time { return m.next }
 
-// holds reports whether an instant is in the plan.
+// holds reports whether a time is in the plan.
 func holds(plan []Span, now time.Time) bool {
 	minute, today := 60*now.Hour()+now.Minute(), now.Weekday()
 	yesterday := (today + 6) % 7
@@ -106,10 +105,9 @@ func holds(plan []Span, now time.Time) bool {
 	return false
 }
 
-// next gives the first full minute after now at which the plan has another opinion; the
-// zero time when it never has. It looks at the clock on the wall, minute by minute: so days
-// of 23 and 25 hours need no rules of their own. That is done twice a day and takes less
-// than a millisecond.
+// next returns the first full minute after now at which the plan changes its choice; the zero
+// time when there is none. It looks at the wall clock minute by minute, so days of 23 and 25
+// hours need no special rules. That happens twice a day and takes less than a millisecond.
 func next(plan []Span, now time.Time) time.Time {
 	if len(plan) == 0 {
 		return time.Time{}
@@ -125,11 +123,11 @@ func next(plan []Span, now time.Time) time.Time {
 
 var dayNames = [...]string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 
-// Parse reads a plan as people write it: spans with commas between them, such as
-// "mon-fri 08:00-18:30, sat 10-12, 23:00-06:00". A span without days is for every day.
+// Parse reads a plan as people write it: spans separated by commas, such as "mon-fri
+// 08:00-18:30, sat 10-12, 23:00-06:00". A span without days applies every day.
 func Parse(text string) ([]Span, error) {
 	var plan []Span
-	var open Days // days before a comma, whose times are still to come
+	var open Days // days before a comma whose times follow later
 	for part := range strings.SplitSeq(text, ",") {
 		words := strings.Fields(strings.ToLower(part))
 		s := Span{Days: open}
@@ -145,7 +143,7 @@ func Parse(text string) ([]Span, error) {
 			}
 		}
 		if len(words) != 1 {
-			return nil, fmt.Errorf("%q is no time of the week; write it like mon-fri 08:00-18:00", strings.TrimSpace(part))
+			return nil, fmt.Errorf("%q is not a time of the week: write it like mon-fri 08:00-18:00", strings.TrimSpace(part))
 		}
 		if s.Days == 0 {
 			s.Days = Every
@@ -155,17 +153,17 @@ func Parse(text string) ([]Span, error) {
 		s.From, ok1 = minutes(from)
 		s.To, ok2 = minutes(to)
 		if !ok || !ok1 || !ok2 || s.From == 24*60 {
-			return nil, fmt.Errorf("%q is no time of the day; write it like 08:00-18:00", words[0])
+			return nil, fmt.Errorf("%q is not a time of the day: write it like 08:00-18:00", words[0])
 		}
 		plan, open = append(plan, s), 0
 	}
 	if open != 0 {
-		return nil, fmt.Errorf("%q names days without a time; write it like sat,sun 10:00-12:00", text)
+		return nil, fmt.Errorf("%q names days without a time: write it like sat,sun 10:00-12:00", text)
 	}
 	return plan, Check(plan)
 }
 
-// parseDays reads a day, such as mon, or a row of them, such as mon-fri or sat-mon.
+// parseDays reads a day, such as mon, or a range of days, such as mon-fri or sat-mon.
 func parseDays(text string) (Days, error) {
 	from, to, row := strings.Cut(text, "-")
 	if !row {
@@ -173,7 +171,7 @@ func parseDays(text string) (Days, error) {
 	}
 	a, b := slices.Index(dayNames[:], from), slices.Index(dayNames[:], to)
 	if a < 0 || b < 0 {
-		return 0, fmt.Errorf("%q is no day; the days are mon, tue, wed, thu, fri, sat and sun", text)
+		return 0, fmt.Errorf("%q is not a day: the days are mon, tue, wed, thu, fri, sat and sun", text)
 	}
 	var d Days
 	for i := a; ; i = (i + 1) % 7 {

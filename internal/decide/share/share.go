@@ -1,15 +1,14 @@
 // Package share decides when a torrent has been shared enough: by its ratio, by how long it
-// has been seeded, or by how long nobody has wanted anything of it. It does nothing about it:
-// what is to follow is told once, by whoever drives it.
+// has been seeded, or by how long no peer has taken anything. It does not act on that: it
+// reports once that a limit is reached, and the owner acts.
 //
-// The ratio is that of the bytes sent to those received, in all runs. What was there already
-// counts as received, too: who adds a complete torrent, or fetches one bad piece again, has
-// shared it once when as much was sent as there is. Time counts only while it is seeded: not
-// while it is paused, waits in line, is checked, or lacks its files.
+// The ratio is bytes sent to bytes received, in all runs. Data that was on disk already
+// counts as received, too: a torrent added complete, or one that fetched a bad piece again,
+// counts as ratio 1 when it has uploaded the torrent's size. Time counts only while the
+// torrent seeds: not while it is paused, queued, checked, or lacks its files.
 //
-// A Machine is owned by its torrent's loop and not safe for concurrent use. Time is given.
-// It is no matter of any BEP.
-// Decision 0099 says why.
+// A Machine is owned by its torrent's loop and not safe for concurrent use. The caller passes
+// the time. No BEP covers this (decision 0099).
 package share
 
 import (
@@ -23,63 +22,63 @@ import (
 // Act is what follows when a limit is reached.
 type Act uint8
 
-// The acts.
+// Values of Act.
 const (
-	Pause  Act = iota // it stays, without peers
-	Remove            // it is forgotten; its files stay
+	Pause  Act = iota // the torrent stays in the engine, without peers
+	Remove            // the torrent is removed; its files stay
 )
 
 var actNames = [...]string{"pause", "remove"}
 
-// String gives the act's name as golden scripts print it.
+// String returns the act's name as golden scripts print it.
 func (a Act) String() string { return actNames[a] }
 
-// settle is how long a ratio has to be reached before that counts: what was sent last is on
-// its way, and would be lost with its connection.
+// settle is how long a ratio must be reached before it counts: the last bytes are still on
+// their way, and would be lost with their connection.
 const settle = 2 * time.Second
 
-// Limits say what is enough: the first one that is reached. Zero is no limit.
+// Limits say what is enough; the first one reached counts. 0 means no limit.
 type Limits struct {
 	Ratio    float64
 	SeedTime time.Duration // in all runs
-	IdleTime time.Duration // in a row
+	IdleTime time.Duration // without a pause
 	Then     Act
 }
 
 // Any reports whether there is a limit at all.
 func (l Limits) Any() bool { return l.Ratio > 0 || l.SeedTime > 0 || l.IdleTime > 0 }
 
-// Machine is the machine of one torrent. The zero Machine has no limits.
+// Machine decides for one torrent. The zero Machine has no limits.
 type Machine struct {
 	limits Limits
-	waived bool // the user had it go on beyond its limits
+	waived bool // the user resumed it beyond its limits
 
-	sent int64 // in all runs
-	got  int64 // what counts as received
+	sent int64 // bytes sent in all runs
+	got  int64 // bytes that count as received
 
 	seeding bool
-	since   mono.Time // of seeding
-	before  time.Duration
-	sentAt  mono.Time // of the last byte, or since
-	told    bool
-	reached mono.Time // the ratio; zero: not
+	since   mono.Time     // start of seeding in this run
+	before  time.Duration // time seeded before since
+	sentAt  mono.Time     // time of the last byte, or since
+	told    bool          // Enough has reported the limit
+	reached mono.Time     // time when the ratio was reached; zero: not reached
 }
 
-// Restore takes the time for which the torrent was seeded in other runs.
+// Restore takes how long the torrent was seeded in other runs.
 func (m *Machine) Restore(seeded time.Duration) { m.before = max(seeded, 0) }
 
-// SetLimits changes the limits. They hold also where the user had the torrent go on beyond
-// others.
+// SetLimits sets the limits. They apply even when the user resumed the torrent beyond other
+// limits.
 func (m *Machine) SetLimits(l Limits) {
 	if l != m.limits {
 		m.limits, m.waived, m.told, m.reached = l, false, false, 0
 	}
 }
 
-// Limits gives the limits.
+// Limits returns the limits.
 func (m *Machine) Limits() Limits { return m.limits }
 
-// Seeding says whether the torrent is seeded from now on.
+// Seeding says whether the torrent seeds from now on.
 func (m *Machine) Seeding(now mono.Time, on bool) {
 	if on == m.seeding {
 		return
@@ -93,7 +92,7 @@ func (m *Machine) Seeding(now mono.Time, on bool) {
 	}
 }
 
-// Totals says how many bytes were sent and received in all runs, and how many are there.
+// Totals sets the bytes sent and received in all runs, and the verified bytes.
 func (m *Machine) Totals(now mono.Time, sent, received, there int64) {
 	if sent != m.sent {
 		m.sentAt = now
@@ -112,8 +111,8 @@ func (m *Machine) look(now mono.Time) {
 	}
 }
 
-// GoOn says that the user has the torrent go on. Where it has been shared enough already it
-// is seeded without limits, until other ones are set.
+// GoOn says that the user resumed the torrent. If a limit is reached already, the torrent
+// seeds without limits until new ones are set.
 func (m *Machine) GoOn(now mono.Time) {
 	if m.ratio() || m.time(now) {
 		m.waived = true
@@ -121,7 +120,7 @@ func (m *Machine) GoOn(now mono.Time) {
 	m.sentAt, m.told = now, false
 }
 
-// Ratio gives the ratio; 0 while nothing is there.
+// Ratio returns the ratio; 0 while nothing is verified.
 func (m *Machine) Ratio() float64 {
 	if m.got <= 0 {
 		return 0
@@ -129,7 +128,7 @@ func (m *Machine) Ratio() float64 {
 	return float64(m.sent) / float64(m.got)
 }
 
-// Seeded gives for how long the torrent has been seeded, in all runs.
+// Seeded returns how long the torrent has been seeded, in all runs.
 func (m *Machine) Seeded(now mono.Time) time.Duration {
 	if m.seeding {
 		return m.before + now.Sub(m.since)
@@ -168,7 +167,7 @@ func (m *Machine) Enough(now mono.Time) (reason why.Why, enough bool) {
 	return reason, true
 }
 
-// Deadline is when Enough is wanted although nothing was sent; mono.Never when time changes
+// Deadline returns when to call Enough even if nothing was sent; mono.Never when time changes
 // nothing.
 func (m *Machine) Deadline() mono.Time {
 	at := mono.Never
@@ -187,7 +186,7 @@ func (m *Machine) Deadline() mono.Time {
 	return at
 }
 
-// Check reports whether limits can be honoured.
+// Check reports whether limits are valid.
 func (l Limits) Check() bool {
 	return l.Ratio >= 0 && !math.IsInf(l.Ratio, 0) && l.SeedTime >= 0 && l.IdleTime >= 0 && l.Then <= Remove
 }

@@ -21,7 +21,7 @@ func TestScripts(t *testing.T) {
 			var out strings.Builder
 			say := func(at mono.Time) {
 				if reason, enough := m.Enough(at); enough {
-					fmt.Fprintf(&out, "%s: %s, it is %s\n", at.Sub(mono.Start), m.Limits().Then, reason.Words())
+					fmt.Fprintf(&out, "%s: %s: %s\n", at.Sub(mono.Start), m.Limits().Then, reason.Words())
 				}
 			}
 			f := strings.Fields(command)

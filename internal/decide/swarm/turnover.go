@@ -162,7 +162,7 @@ func (s *Swarm) slower(p, q *peer) bool {
 // replace ends the connection with a peer so that another gets its place. We do not dial it
 // again for long: otherwise the others would never have their turn.
 func (s *Swarm) replace(p *peer, text string) {
-	s.drop(p, why.OthersWait, fmt.Sprintf("nothing has come of it for %v, and %s", s.now.Sub(p.joined).Round(time.Second), text))
+	s.drop(p, why.OthersWait, fmt.Sprintf("it brought nothing in %v, and %s", s.now.Sub(p.joined).Round(time.Second), text))
 	for _, addr := range [...]netip.AddrPort{p.addr, p.listens} {
 		if addr.IsValid() {
 			s.book.Parted(s.now, addr)

@@ -6,9 +6,9 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// What the user changes of where peers and data come from, while the torrent runs.
+// Changes that the user makes to the sources of peers and data while the torrent runs.
 
-// AddTracker adds a tracker to a tier. It reports false where the torrent has it already, or has
+// AddTracker adds a tracker to a tier. It reports false when the torrent has it already, or has
 // as many as it can.
 func (s *Swarm) AddTracker(now mono.Time, url string, tier int) bool {
 	s.now = now
@@ -17,7 +17,7 @@ func (s *Swarm) AddTracker(now mono.Time, url string, tier int) bool {
 	return added
 }
 
-// RemoveTracker removes a tracker and takes leave of it. It reports false where there is none.
+// RemoveTracker removes a tracker and sends it "stopped". It reports false when there is none.
 func (s *Swarm) RemoveTracker(now mono.Time, url string) bool {
 	s.now = now
 	farewell, ok := s.trackers.Remove(now, url)
@@ -28,11 +28,11 @@ func (s *Swarm) RemoveTracker(now mono.Time, url string) bool {
 	return ok
 }
 
-// searchAgain is how long the user's wish waits after the last search of the DHT began: a
-// search sends a hundred packets.
+// searchAgain is the least time between the start of the last DHT search and one that the user
+// wants: a search sends a hundred packets.
 const searchAgain = announce.MinInterval
 
-// AnnouncedNow is what becomes of the user's wish. DHT is zero where the torrent is not in it.
+// AnnouncedNow is the result of AnnounceNow. DHT is zero when the torrent does not use it.
 type AnnouncedNow struct {
 	Trackers []announce.Urged
 	DHT      announce.Urged
@@ -61,13 +61,13 @@ func (s *Swarm) AnnounceNow(now mono.Time) (a AnnouncedNow, ok bool) {
 	return a, true
 }
 
-// HasWeb reports whether the machine of web seeds runs already, so that AddWebSeed adds to it.
+// HasWeb reports whether the machine of web seeds exists, so that AddWebSeed can add to it.
 func (s *Swarm) HasWeb() bool { return s.web != nil }
 
-// SetWeb says where data comes from besides peers, for when something is to be fetched next.
+// SetWeb sets the web seeds for the next time that something must be fetched.
 func (s *Swarm) SetWeb(web func() webplan.Config) { s.cfg.Web = web }
 
-// AddWebSeed adds a web seed to those that are asked.
+// AddWebSeed adds a web seed to the running machine.
 func (s *Swarm) AddWebSeed(now mono.Time, seed webplan.Seed) {
 	s.now = now
 	s.web.seeds = append(s.web.seeds, webSeed{Seed: seed})

@@ -1,16 +1,17 @@
-// Package upkeep decides what becomes of a torrent when its files fail it: what
-// may still be done with them, and when the next try is due. It opens and writes
-// nothing: what happened to the files goes in, with its time, and what to do with
-// them comes out, one act at a time.
+// Package upkeep decides what happens to a torrent when its files fail: what we may still do
+// with them, and when the next try is due. It opens and writes nothing: file events go in,
+// with their time, and acts come out, one at a time.
 //
-// The rules, in short. What can't be written is kept and written again, later and
-// later, while everything that is had is served. What may have been changed by
-// somebody else, or lost by the system, is neither served nor written before it
-// was looked at. What is not there is waited for, and nothing is made in its place.
+// The rules, in short:
 //
-// A Machine is owned by the torrent loop and not safe for concurrent use. It is no
-// matter of any BEP.
-// Decision 0045 says why.
+//   - Pieces that can't be written stay in memory and are written again, at growing intervals,
+//     while we serve everything that we have.
+//   - Data that another program may have changed, or the system lost, is neither served nor
+//     written before a check.
+//   - When files are gone we wait for them, and create nothing in their place.
+//
+// The torrent loop owns a Machine; it is not safe for concurrent use. No BEP covers this
+// (decision 0045).
 package upkeep
 
 import (
@@ -19,108 +20,108 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// State is how the files of a torrent are.
+// State is the state of a torrent's files.
 type State uint8
 
-// The states.
+// Values of State.
 const (
-	Opening State = iota // being opened, looked at, and hashed where there is doubt
+	Opening State = iota // being opened, examined, and hashed where in doubt
 	Ready
-	Held    // they take nothing, or can't be read in part
-	Missing // they were there and are not: a volume that is not mounted, most likely
+	Held    // writes fail, or part of the data is unreadable
+	Missing // they were there and are gone: most likely a volume that is not mounted
 )
 
 var stateNames = [...]string{"opening", "ready", "held", "missing"}
 
-// String gives the state's name as golden scripts print it.
+// String returns the state's name as golden scripts print it.
 func (s State) String() string { return stateNames[s] }
 
-// Mode is what may be done with the files.
+// Mode is what we may do with the files.
 type Mode uint8
 
-// The modes.
+// Values of Mode.
 const (
 	Out   Mode = iota // nothing
-	Serve             // read what is had
+	Serve             // read what we have
 	Run               // read and write
 )
 
 var modeNames = [...]string{"out", "serve", "run"}
 
-// String gives the mode's name as golden scripts print it.
+// String returns the mode's name as golden scripts print it.
 func (m Mode) String() string { return modeNames[m] }
 
-// Act is what is to be done with the files. Its outcome is told before another
-// one comes.
+// Act is what to do with the files. The Machine learns its outcome before it returns another
+// one.
 type Act uint8
 
-// The acts.
+// Values of Act.
 const (
 	Nothing Act = iota
-	Open        // close what is open, open it anew, look at it and check what is in doubt; then Settled
-	Settle      // look again and check what is in doubt, with what is open; then Settled
-	Retry       // write again what could not be written; then Retried
+	Open        // close the open files, open them again, and check what is in doubt; then call Settled
+	Settle      // check again what is in doubt, with the open files; then call Settled
+	Retry       // write again what could not be written; then call Retried
 )
 
 var actNames = [...]string{"nothing", "open", "settle", "retry"}
 
-// String gives the act's name as golden scripts print it.
+// String returns the act's name as golden scripts print it.
 func (a Act) String() string { return actNames[a] }
 
 // Outcome is how an Open or a Settle ended.
 type Outcome uint8
 
-// The outcomes.
+// Values of Outcome.
 const (
-	Fine     Outcome = iota // everything that is had can be read, and the files take writes
-	Partly                  // what was found can be served; some could not be read, or not be claimed
-	Unusable                // they could not be opened
-	NotThere                // they were there, and are not
+	Fine     Outcome = iota // everything that we have is readable, and the files take writes
+	Partly                  // we can serve what we found; some of it was unreadable, or could not be claimed
+	Unusable                // the files could not be opened
+	NotThere                // the files were there, and are gone
 )
 
-// The times between tries. A person who has made room waits seconds, not minutes;
-// a disk that fails for a day is tried once a minute.
+// Times between tries. A user who has made room waits seconds, not minutes; a disk that fails
+// for a day is tried once a minute.
 const (
 	firstTry = 5 * time.Second
 	lastTry  = 60 * time.Second
-	// lookEvery is between two looks for files that are not there: a look costs one
+	// lookEvery is the time between two looks for files that are gone: a look costs one
 	// system call.
 	lookEvery = 5 * time.Second
-	// calm is how long all must be well until a failure counts as the first again.
+	// calm is how long all must be well before a failure counts as the first one again.
 	calm = 60 * time.Second
 )
 
-// Machine is the machine of one torrent.
+// Machine decides for one torrent.
 type Machine struct {
 	state State
 	mode  Mode
 
-	acting Act  // under way
-	trying bool // pieces are being written again, as Retried told
-	next   Act  // due at at
+	acting Act  // act in progress
+	trying bool // pieces are being written again, as Retried reported
+	next   Act  // act that is due at at
 	at     mono.Time
-	asked  Act // to be given out by Next
+	asked  Act // act that Next returns
 
-	wait   time.Duration // before the next try; 0 before the first failure
-	since  mono.Time     // of the last failure
-	opened mono.Time     // when the last Open was given out
-	spoilt bool          // while an act is under way that it makes void: open again after it
+	wait   time.Duration // time before the next try; 0 before the first failure
+	since  mono.Time     // time of the last failure
+	opened mono.Time     // time of the last Open
+	spoilt bool          // the act in progress is void: open again after it
 }
 
-// State gives the state.
+// State returns the state.
 func (m *Machine) State() State { return m.state }
 
-// Mode gives what may be done with the files now.
+// Mode returns what we may do with the files now.
 func (m *Machine) Mode() Mode { return m.mode }
 
-// Next gives what is to be done now, once.
+// Next returns what to do now, once.
 func (m *Machine) Next() Act {
 	a := m.asked
 	m.asked = Nothing
 	return a
 }
 
-// Deadline is when Tick is wanted; mono.Never when nothing is due.
+// Deadline returns the time of the next Tick; mono.Never when nothing is due.
 func (m *Machine) Deadline() mono.Time {
 	if m.next == Nothing || m.acting != Nothing {
 		return mono.Never
@@ -138,7 +139,7 @@ func (m *Machine) Tick(now mono.Time) {
 	}
 }
 
-// act gives out an act.
+// act starts an act.
 func (m *Machine) act(now mono.Time, a Act) {
 	m.acting, m.asked, m.next, m.trying = a, a, Nothing, false
 	if a == Open {
@@ -150,7 +151,7 @@ func (m *Machine) act(now mono.Time, a Act) {
 	}
 }
 
-// later has an act follow when its time has come, which is later with each failure.
+// later schedules an act, after a pause that grows with each failure.
 func (m *Machine) later(now mono.Time, a Act) {
 	if m.calm(now) {
 		m.wait = firstTry
@@ -161,15 +162,15 @@ func (m *Machine) later(now mono.Time, a Act) {
 	m.next, m.at = a, now.Add(m.wait)
 }
 
-// Hurry has what is due later done now: somebody says that things have changed.
+// Hurry starts the scheduled act now: the user says that the cause is fixed.
 func (m *Machine) Hurry(now mono.Time) {
 	if m.acting == Nothing && m.next != Nothing {
 		m.act(now, m.next)
 	}
 }
 
-// Reopen has the files opened anew because somebody wants it so: they are to be in another
-// place. It reports false while something else is done with them.
+// Reopen opens the files again because the user moves them to another place. It reports false
+// while another act is in progress.
 func (m *Machine) Reopen(now mono.Time) bool {
 	if m.acting != Nothing || m.mode == Out {
 		return false
@@ -181,7 +182,7 @@ func (m *Machine) Reopen(now mono.Time) bool {
 // calm reports whether all was well for a while.
 func (m *Machine) calm(now mono.Time) bool { return m.wait == 0 || now > m.since.Add(m.wait+calm) }
 
-// Settled tells how an Open or a Settle ended.
+// Settled takes the outcome of an Open or a Settle.
 func (m *Machine) Settled(now mono.Time, o Outcome) {
 	m.acting, m.next = Nothing, Nothing
 	if m.spoilt {
@@ -204,11 +205,11 @@ func (m *Machine) Settled(now mono.Time, o Outcome) {
 	}
 }
 
-// Unwritten says that a write failed. What it wrote is kept, if it could be.
+// Unwritten says that a write failed. The caller keeps the piece in memory if it can.
 func (m *Machine) Unwritten(now mono.Time) {
 	switch {
 	case m.mode == Out || m.acting == Open || m.acting == Settle:
-		return // it is looked at anyway
+		return // the act in progress checks it anyway
 	case m.state == Held && m.acting == Nothing && !m.trying:
 		return // a try is due already
 	}
@@ -217,7 +218,7 @@ func (m *Machine) Unwritten(now mono.Time) {
 	m.later(now, Retry)
 }
 
-// Written says that a write went well.
+// Written says that a write succeeded.
 func (m *Machine) Written() {
 	if m.state == Held && (m.next == Retry || m.acting == Retry) {
 		m.acting, m.next, m.trying = Nothing, Nothing, false
@@ -225,9 +226,8 @@ func (m *Machine) Written() {
 	}
 }
 
-// Retried tells how many pieces are being written again: how that goes, Written and
-// Unwritten tell. When there are none, the next write will tell whether the files
-// take it.
+// Retried takes how many pieces are being written again; Written and Unwritten report how
+// that goes. When there are none, the next write will show whether the files take it.
 func (m *Machine) Retried(now mono.Time, pieces int) {
 	switch {
 	case m.acting != Retry:
@@ -236,24 +236,24 @@ func (m *Machine) Retried(now mono.Time, pieces int) {
 		m.state, m.mode = Ready, Run
 	default:
 		m.acting, m.trying = Nothing, true
-		m.next, m.at = Retry, now.Add(lastTry) // should nobody tell
+		m.next, m.at = Retry, now.Add(lastTry) // in case neither is called
 	}
 }
 
-// Spoilt says that what the files hold is in doubt: they could not be read or
-// synced, or somebody else has changed them. They are opened anew: at once, unless
-// that was done a moment ago for the same reason.
+// Spoilt says that the contents of the files are in doubt: they could not be read or synced,
+// or another program changed them. They are opened again: at once, unless that was done just
+// now for the same reason.
 func (m *Machine) Spoilt(now mono.Time) {
 	switch m.acting {
 	case Open:
-		return // of what was open before
+		return // the doubt is about the earlier open files
 	case Settle:
 		m.spoilt = true
 		m.mode = Out
 		return
 	case Nothing:
 		if m.mode == Out && m.next == Open {
-			return // it is looked at when its time has come
+			return // the scheduled Open checks it
 		}
 	}
 	m.acting, m.trying = Nothing, false

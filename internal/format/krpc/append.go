@@ -2,9 +2,9 @@ package krpc
 
 import "shoal/bencode"
 
-// Append appends m as a datagram. Of a query, what its method does not take is left out;
-// of the lists of nodes those named in Lists are written, with the nodes of that family.
-// The caller keeps the rest in bounds: MaxTransaction, MaxNodes, and a size that is not
+// Append appends m as a datagram. A query gets only the arguments that its method takes; of
+// the lists of nodes, those named in Lists are written, with the nodes of that family. The
+// caller keeps the rest in bounds: MaxTransaction, MaxNodes, and a size that is not
 // fragmented.
 func Append(b []byte, m *Message) []byte {
 	w := bencode.NewWriter(b)
@@ -65,7 +65,7 @@ func (m *Message) appendArguments(w *bencode.Writer) {
 		}
 		w.Key("info_hash")
 		w.Bytes(m.Target[:])
-		// Sent with implied_port as well: there are nodes that do not know it.
+		// Sent with implied_port as well, because some nodes do not know implied_port.
 		w.Key("port")
 		w.Int(int64(m.Port))
 	case FindNode, Other:

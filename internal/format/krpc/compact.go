@@ -5,8 +5,8 @@ import (
 	"net/netip"
 )
 
-// Sizes of the compact forms in bytes (BEP 5, BEP 32): an address and a port, and the
-// same behind a node id.
+// Sizes of the compact forms in bytes (BEP 5, BEP 32): an address and a port, and the same
+// after a node id.
 const (
 	Peer4 = 4 + 2
 	Peer6 = 16 + 2
@@ -14,7 +14,7 @@ const (
 	Node6 = 20 + Peer6
 )
 
-// Node is a node as others tell of it: nothing about it has been verified.
+// Node is a node as others name it: nothing about it has been verified.
 type Node struct {
 	ID   ID
 	Addr netip.AddrPort
@@ -34,9 +34,9 @@ func AppendPeer(b []byte, p netip.AddrPort) []byte {
 	return binary.BigEndian.AppendUint16(b, p.Port())
 }
 
-// ParsePeer reads an address in compact form; its family follows from the length. An
-// IPv4 address inside IPv6 is given as IPv4. Every address and port passes, port 0 too:
-// whether one may be dialled is for the reader to judge.
+// ParsePeer reads an address in compact form; its length decides the family. It returns an
+// IPv4 address inside IPv6 as IPv4. Every address and port passes, even port 0: the caller
+// judges whether to dial it.
 func ParsePeer(b []byte) (netip.AddrPort, bool) {
 	switch len(b) {
 	case Peer4:
@@ -53,9 +53,9 @@ func AppendNode(b []byte, n Node) []byte {
 	return AppendPeer(append(b, n.ID[:]...), n.Addr)
 }
 
-// AppendNodes reads a list of compact nodes, each of size bytes (Node4 or Node6), and
-// appends those to dst. No more than MaxNodes of a list are read. It is false, and dst
-// unchanged, when the list does not consist of whole nodes.
+// AppendNodes reads a list of compact nodes, each of size bytes (Node4 or Node6), and appends
+// at most MaxNodes of them to dst. It returns false, and dst unchanged, when the list does
+// not consist of whole nodes.
 func AppendNodes(dst []Node, list []byte, size int) ([]Node, bool) {
 	if len(list)%size != 0 {
 		return dst, false

@@ -5,11 +5,11 @@ import (
 	"math/bits"
 )
 
-// ID names a node, or a target that nodes are measured against: both live in one
+// ID names a node, or a target to which the distance of nodes is measured: both live in one
 // space of 160 bits (BEP 5).
 type ID [20]byte
 
-// String gives the id as 40 hex digits.
+// String returns the id as 40 hex digits.
 func (a ID) String() string { return hex.EncodeToString(a[:]) }
 
 // Prefix counts the leading bits that two ids have in common: 160 when they are equal.
@@ -22,8 +22,8 @@ func (a ID) Prefix(b ID) int {
 	return len(a) * 8
 }
 
-// Compare tells which of two ids is closer to the target a: negative when x is,
-// positive when y is, 0 when they are equal.
+// Compare reports which of two ids is closer to the target a: negative when x is, positive
+// when y is, 0 when they are equal.
 func (a ID) Compare(x, y ID) int {
 	for i := range a {
 		if x[i] != y[i] {

@@ -6,12 +6,12 @@ import (
 	"shoal/bencode"
 )
 
-// ErrMessage marks a datagram that is no KRPC message, or one that breaks BEP 5 in a way
-// that owes its sender nothing. It is to be dropped.
+// ErrMessage is returned for a datagram that is not a KRPC message, or that breaks BEP 5 in a
+// way that gets no answer. The caller drops it.
 var ErrMessage = errors.New("not a KRPC message")
 
-// A QueryError is what is wrong with a query whose sender can be told: the transaction
-// id is known, and the answer is an error with this code and text.
+// QueryError is what is wrong with a query whose sender can be answered: the transaction id
+// is known, and the answer is an error with this code and text.
 type QueryError struct {
 	Code int
 	Text string
@@ -19,7 +19,7 @@ type QueryError struct {
 
 func (e *QueryError) Error() string { return "krpc: query: " + e.Text }
 
-// What can be wrong with a query; made once, so that nonsense costs no memory.
+// Possible errors of a query; created once, so that nonsense costs no memory.
 var (
 	errNoArguments = &QueryError{ProtocolError, "no arguments"}
 	errNoID        = &QueryError{ProtocolError, "id is not 20 bytes"}
@@ -30,20 +30,23 @@ var (
 	errMethod      = &QueryError{MethodUnknown, "Method Unknown"}
 )
 
-// limits of the bencode. What nests deeper or holds more values than this does not fit
-// the use of any message that exists.
+// limits bounds the bencode. No existing message nests deeper or holds more values.
 var limits = bencode.Options{Lenient: true, MaxDepth: 16, MaxTokens: 1024}
 
-// Parse reads a datagram into m. The error is a *[QueryError] when the datagram is a
-// query that is owed an error; then Kind and Transaction are set. Otherwise it is
-// [ErrMessage]. The slices of m are part of b.
+// Parse reads a datagram into m. The error is a *[QueryError] when the datagram is a query
+// that must be answered with an error; then Kind and Transaction are set. Otherwise it is
+// [ErrMessage]. The slices of m are parts of b.
+//
+// Keys may come in any order, because deployed programs send them so. A query for an unknown
+// method is accepted when it has a target: the successors of BEP 5 expect an answer as for
+// find_node.
 //
 // Keys may come in any order, for deployed programs send them so. A query for an unknown
 // method is accepted when it has a target, as BEP 5's successors expect it to be answered
 // like find_node.
 func Parse(b []byte, m *Message) error {
 	m.reset()
-	// Most of what is no message (uTP, tracker replies, noise) ends here.
+	// Most datagrams that are not messages (uTP, tracker replies, noise) end here.
 	if len(b) < 2 || b[0] != 'd' || b[len(b)-1] != 'e' {
 		return ErrMessage
 	}
@@ -112,7 +115,7 @@ func (m *Message) parseQuery(d bencode.Value) error {
 		if m.Token, ok = a.Get("token").Bytes(); !ok || len(m.Token) > MaxToken {
 			return errNoToken
 		}
-		// BEP 5: a non-zero implied_port makes port void, whatever it says.
+		// BEP 5: a non-zero implied_port makes port void, whatever its value.
 		m.ImpliedPort = truth(a.Get("implied_port"))
 		if port, _ := a.Get("port").Int(); port >= 1 && port <= 65535 {
 			m.Port = uint16(port)
@@ -149,7 +152,7 @@ func (m *Message) parseReply(d bencode.Value) error {
 	return nil
 }
 
-// nodes reads one of the lists of nodes; a list that is not whole spoils the reply.
+// nodes reads one of the lists of nodes; a list that is not whole makes the reply invalid.
 func (m *Message) nodes(v bencode.Value, f Families, size int) bool {
 	if !v.Exists() {
 		return true
@@ -162,7 +165,7 @@ func (m *Message) nodes(v bencode.Value, f Families, size int) bool {
 	return ok
 }
 
-// parseError reads what it can: an error ends a query however it is put.
+// parseError reads what it can: an error ends a query whatever its form.
 func (m *Message) parseError(e bencode.Value) {
 	code, _ := e.Index(0).Int()
 	m.Code = int(min(max(code, 0), 999_999))
@@ -188,7 +191,7 @@ func readID(id *ID, v bencode.Value) bool {
 	return true
 }
 
-// truth reads a flag: an integer other than 0.
+// truth reads a flag: an integer other than 0 is true.
 func truth(v bencode.Value) bool {
 	n, _ := v.Int()
 	return n != 0

@@ -8,12 +8,13 @@ import (
 )
 
 // CleanURL returns an announce URL as it was meant: without blanks, line breaks, quotes and
-// angle brackets around it, with slashes for backslashes and two of them after the scheme,
-// and with its host in ASCII (RFC 5891). A blank inside becomes %20. Path and query stay
-// byte for byte otherwise: passkeys live there. What is not such a URL stays as it is.
+// angle brackets around it, with backslashes turned into slashes, with two slashes after the
+// scheme, and with its host in ASCII (RFC 5891). A blank inside becomes %20. Path and query
+// otherwise stay byte for byte, because passkeys are in them. Text that is not such a URL
+// stays as it is.
 //
-// A host in another alphabet can look like one that it is not. Its form in ASCII is what
-// is asked and what is shown.
+// A host in another alphabet can look like a different one. Its ASCII form is the one that we
+// contact and show.
 func CleanURL(raw string) string {
 	s := unbroken.Replace(raw)
 	s = strings.Trim(s, " \u00a0\"'<>`\u201c\u201d\u2018\u2019")
@@ -39,10 +40,10 @@ func CleanURL(raw string) string {
 	return scheme + "://" + asciiHost(host) + strings.ReplaceAll(path, " ", "%20")
 }
 
-// unbroken takes out what only the way by which a URL came can have put into it.
+// unbroken removes characters that only the transport of a URL can have inserted.
 var unbroken = strings.NewReplacer("\t", "", "\r", "", "\n", "", "\ufeff", "")
 
-// asciiHost gives the host of an authority in ASCII; one that has no such form as it is.
+// asciiHost returns the host of an authority in ASCII, or unchanged if it has no such form.
 func asciiHost(authority string) string {
 	at := strings.LastIndexByte(authority, '@') + 1
 	end := len(authority)
@@ -60,9 +61,9 @@ func asciiHost(authority string) string {
 	return user + ascii + port
 }
 
-// spoken returns a tracker's words as they are meant to be read: some write them in HTML, for
-// a browser. Only the tags of such a page are left out; what else stands in angle brackets
-// belongs to the words.
+// spoken returns a tracker's text as people read it: some trackers write it in HTML, for a
+// browser. It removes only the tags of such a page; other text in angle brackets belongs to
+// the message.
 func spoken(b []byte) string {
 	b = b[:min(len(b), 8*maxText)]
 	if !bytes.ContainsAny(b, "<&") {
@@ -79,17 +80,17 @@ func spoken(b []byte) string {
 	return strings.Join(strings.Fields(printable([]byte(entities.Replace(string(text))))), " ")
 }
 
-// entities are those that deployed trackers write into their words.
+// entities are the ones that deployed trackers use in their texts.
 var entities = strings.NewReplacer("&amp;", "&", "&lt;", "<", "&gt;", ">", "&quot;", `"`, "&#39;", "'", "&#039;", "'", "&apos;", "'", "&nbsp;", " ")
 
-// tags are those that deployed trackers write into their words.
+// tags are the ones that deployed trackers use in their texts.
 var tags = map[string]bool{
 	"html": true, "head": true, "title": true, "body": true, "p": true, "br": true, "hr": true, "b": true, "i": true,
 	"u": true, "a": true, "font": true, "div": true, "span": true, "center": true, "strong": true, "em": true,
 	"h1": true, "h2": true, "h3": true, "pre": true, "code": true, "img": true, "small": true, "ul": true, "li": true,
 }
 
-// tag returns the length of the tag that b begins with; 0 when it begins with none.
+// tag returns the length of the tag at the start of b; 0 when there is none.
 func tag(b []byte) int {
 	if b[0] != '<' {
 		return 0

@@ -6,30 +6,30 @@ import (
 	"shoal/bencode"
 )
 
-// decoding is tolerant, because deployed trackers send unsorted keys, keys twice, numbers
-// out of range and bytes after the dictionary, and bounded: a reply is three levels deep,
-// and seven values a peer fill MaxPeers many times over.
+// decoding is tolerant, because deployed trackers send unsorted keys, duplicate keys, numbers
+// out of range and bytes after the dictionary. It is bounded: a reply is three levels deep,
+// and seven values for each peer fit MaxPeers many times over.
 var decoding = bencode.Options{Loose: true, MaxDepth: 8, MaxTokens: 20 * MaxPeers}
 
-// Bounds of the search for a dictionary among other text. Each try that fails may cost as
-// much as reading the rest.
+// Bounds on the search for a dictionary in other text. Each failed try may cost as much as
+// reading the rest (decision 0178).
 const (
 	maxTries   = 64       // places where a dictionary may begin
 	maxPreface = 64 << 10 // bytes before it
 )
 
-// answers are the keys by which a dictionary among other text is known as a tracker's.
+// answers are the keys that identify a tracker's dictionary in other text.
 var answers = [...]string{
 	"interval", "min interval", "peers", "peers6", "failure reason", "warning message",
 	"complete", "incomplete", "files", "tracker id",
 }
 
-// byteOrderMark is what some editors and some scripts put before everything.
+// byteOrderMark is what some editors and some scripts put at the start.
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
-// Find looks for the dictionary of a reply in a body, and reports whether all of it is
-// there. Before it blanks, a byte order mark, and the warnings or the page of a script may
-// stand. Where there is none, dict is the body without the blanks before it.
+// Find looks for the dictionary of a reply in a body, and reports whether all of it is there.
+// Blanks, a byte order mark, and the warnings or the page of a script may precede it. Without
+// a dictionary, dict is the body without leading blanks (decision 0140).
 func Find(body []byte) (dict []byte, ok bool) {
 	plain := trimFront(body)
 	if _, err := dictionary(plain); err == nil {
@@ -41,7 +41,7 @@ func Find(body []byte) (dict []byte, ok bool) {
 		if i < 0 {
 			break
 		}
-		at := len(rest) - i // from the end, which is where plain was cut
+		at := len(rest) - i // counted from the end, where plain was cut
 		from := plain[min(len(plain), maxPreface)-at:]
 		if v, err := dictionary(from); err == nil && isAnswer(v) {
 			return from, true
@@ -51,8 +51,8 @@ func Find(body []byte) (dict []byte, ok bool) {
 	return plain, false
 }
 
-// Begins reports whether a body begins with a complete dictionary: whatever is still to come
-// does not belong to the reply.
+// Begins reports whether a body begins with a complete dictionary: what follows does not
+// belong to the reply.
 func Begins(body []byte) bool {
 	_, err := dictionary(trimFront(body))
 	return err == nil
@@ -67,7 +67,7 @@ func dictionary(b []byte) (bencode.Value, error) {
 	return v, err
 }
 
-// nextDict returns where a "d" stands before a digit, or -1.
+// nextDict returns the position of a "d" before a digit, or -1.
 func nextDict(b []byte) int {
 	for at := 0; ; {
 		i := bytes.IndexByte(b[at:], 'd')
@@ -90,7 +90,7 @@ func isAnswer(v bencode.Value) bool {
 	return false
 }
 
-// trimFront takes blanks and byte order marks off the front, in any order.
+// trimFront removes leading blanks and byte order marks, in any order.
 func trimFront(b []byte) []byte {
 	for {
 		short := bytes.TrimPrefix(bytes.TrimLeft(b, " \t\r\n\f\v\x00"), byteOrderMark)
@@ -101,7 +101,7 @@ func trimFront(b []byte) []byte {
 	}
 }
 
-// isPage reports whether a body is meant to be looked at by people.
+// isPage reports whether a body is a web page.
 func isPage(b []byte) bool {
 	head := bytes.ToLower(b[:min(len(b), 512)])
 	for _, tag := range []string{"<!doctype", "<html", "<head", "<body", "<script", "<?xml", "<title"} {
@@ -112,7 +112,8 @@ func isPage(b []byte) bool {
 	return false
 }
 
-// parse decodes a reply, and returns the error of ParseResponse where it is none or says no.
+// parse decodes a reply. Its error is the one of ParseResponse when the body is not a reply,
+// or refuses.
 func parse(b []byte) (bencode.Value, error) {
 	if len(trimFront(b)) == 0 {
 		return bencode.Value{}, ErrEmpty
@@ -131,14 +132,14 @@ func parse(b []byte) (bencode.Value, error) {
 	if reason := d.Get("failure reason"); reason.Exists() {
 		text, _ := reason.Bytes()
 		if len(text) == 0 && d.Get("peers").Exists() {
-			return d, nil // it fills in all fields of a form, and has answered
+			return d, nil // the tracker fills in all fields of a form, and has answered
 		}
 		return d, &FailureError{Reason: spoken(text), RetryIn: retryIn(d), Soonest: seconds(d.Get("min interval"))}
 	}
 	return d, nil
 }
 
-// A pageError is a page where a reply should be. It is the error of the decoder, too.
+// pageError is a web page in place of a reply. It wraps the error of the decoder.
 type pageError struct{ err error }
 
 func (e *pageError) Error() string {

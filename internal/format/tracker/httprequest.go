@@ -12,17 +12,18 @@ import (
 	"shoal/internal/value/infohash"
 )
 
-// ErrQuery marks a query that is no announce or scrape. Its text is for whoever sent it.
+// ErrQuery is returned for a query that is not an announce or scrape. Its text is for the
+// sender.
 var ErrQuery = errors.New("bad request")
 
-// A queryError says what is wrong with a query. It is an ErrQuery.
+// queryError says what is wrong with a query. It is an ErrQuery.
 type queryError string
 
 func (e queryError) Error() string        { return string(e) }
 func (e queryError) Is(target error) bool { return target == ErrQuery }
 
-// pairs goes through a query. A + is a +: clients write spaces as %20, and some write +
-// as it is.
+// pairs calls each for every parameter of a query. A + stays a +: clients write spaces as
+// %20, and some write + unescaped.
 func pairs(raw string, each func(key, value string) error) error {
 	for pair := range strings.SplitSeq(raw, "&") {
 		key, value, _ := strings.Cut(pair, "=")
@@ -37,9 +38,9 @@ func pairs(raw string, each func(key, value string) error) error {
 	return nil
 }
 
-// ParseQuery reads the query of an announce, without its question mark. NumWant is -1
-// where it is not given. Of parameters that come twice the last counts; an address that
-// the query names is passed over, since it speaks for its sender alone (BEP 7).
+// ParseQuery reads the query of an announce, without its question mark. NumWant is -1 when it
+// is absent. The last of duplicate parameters counts. It ignores an address in the query,
+// because a sender may speak only for itself (BEP 7).
 func ParseQuery(raw string) (Params, error) {
 	p := Params{NumWant: -1, Left: 1}
 	var hash, id bool
@@ -75,11 +76,11 @@ func ParseQuery(raw string) (Params, error) {
 				}
 			}
 		case "key":
-			n, _ := strconv.ParseUint(value, 16, 32) // some keys are no numbers
+			n, _ := strconv.ParseUint(value, 16, 32) // some keys are not numbers
 			p.Key = uint32(n)
 		}
 		if err != nil {
-			return queryError(key + " is not a number that it can be")
+			return queryError(key + " is not a valid number")
 		}
 		return nil
 	})
@@ -96,8 +97,8 @@ func ParseQuery(raw string) (Params, error) {
 	return p, nil
 }
 
-// ParseScrapeQuery reads the torrents that a scrape asks for, MaxUDPHashes at most, as
-// over UDP. A scrape of everything is refused: a reply could be of any size.
+// ParseScrapeQuery reads the torrents of a scrape, at most MaxUDPHashes, as over UDP. It
+// refuses a scrape of everything, because its reply could have any size.
 func ParseScrapeQuery(raw string) ([]infohash.Hash, error) {
 	var hashes []infohash.Hash
 	err := pairs(raw, func(key, value string) error {
@@ -106,7 +107,7 @@ func ParseScrapeQuery(raw string) ([]infohash.Hash, error) {
 		case len(value) != len(infohash.Hash{}):
 			return queryError("info_hash must have 20 bytes")
 		case len(hashes) == MaxUDPHashes:
-			return queryError("too many torrents are asked for")
+			return queryError("too many torrents in one scrape")
 		default:
 			hashes = append(hashes, infohash.Hash([]byte(value)))
 		}
@@ -118,8 +119,8 @@ func ParseScrapeQuery(raw string) ([]infohash.Hash, error) {
 	return hashes, err
 }
 
-// AppendResponse appends the reply to an announce from an address, with its peers in
-// compact form.
+// AppendResponse appends the reply to an announce from an address, with its peers in compact
+// form.
 func AppendResponse(b []byte, interval time.Duration, c Counts, peers []netip.AddrPort, to netip.Addr) []byte {
 	var peers4, peers6 []netip.AddrPort
 	for _, p := range peers {
@@ -149,8 +150,7 @@ func AppendResponse(b []byte, interval time.Duration, c Counts, peers []netip.Ad
 	return w.Finish()
 }
 
-// AppendScrape appends the reply to a scrape. hashes are those that are known, in
-// ascending order.
+// AppendScrape appends the reply to a scrape. hashes are the known ones, in ascending order.
 func AppendScrape(b []byte, hashes []infohash.Hash, counts []Counts) []byte {
 	w := bencode.NewWriter(b)
 	w.BeginDict()
@@ -174,7 +174,7 @@ func AppendScrape(b []byte, hashes []infohash.Hash, counts []Counts) []byte {
 	return w.Finish()
 }
 
-// AppendFailure appends the reply that says no.
+// AppendFailure appends a reply that refuses.
 func AppendFailure(b []byte, reason string) []byte {
 	w := bencode.NewWriter(b)
 	w.BeginDict()

@@ -16,13 +16,12 @@ const (
 	compact6 = 16 + 2
 )
 
-// cutList is the note of a list that is not a whole number of peers.
+// cutList notes a list that is not a whole number of peers.
 const cutList = "its list of peers ends inside a peer"
 
-// readPeers reads the peers of a reply. "peers" is a string of compact IPv4 peers (BEP 23)
-// or a list of dictionaries (BEP 3), "peers6" a string of compact IPv6 peers (BEP 7). Either
-// may be missing, and neither form follows from what was asked for. The note says what was
-// left out.
+// readPeers reads the peers of a reply. "peers" is a string of compact IPv4 peers (BEP 23) or
+// a list of dictionaries (BEP 3), "peers6" a string of compact IPv6 peers (BEP 7). Either may
+// be missing, and the request does not decide the form. The note says what was left out.
 func readPeers(peers, peers6 bencode.Value) (all []Peer, note string) {
 	l := &peerList{}
 	l.read(peers, compact4)
@@ -37,15 +36,15 @@ func readPeers(peers, peers6 bencode.Value) (all []Peer, note string) {
 	return l.peers, strings.Join(odd, "; ")
 }
 
-// A peerList takes the peers of a reply.
+// peerList collects the peers of a reply.
 type peerList struct {
 	peers []Peer
-	names int  // of peers, by name
+	names int  // peers given by host name
 	cut   bool // the end of a list is not a whole peer
 	odd   int  // entries that are not peers
 }
 
-// read takes peers in any form. size is that of a compact peer of the family.
+// read reads peers in any form. size is that of a compact peer of the family.
 func (l *peerList) read(v bencode.Value, size int) {
 	switch v.Kind() {
 	case bencode.String:
@@ -57,8 +56,8 @@ func (l *peerList) read(v bencode.Value, size int) {
 			l.entry(item, size)
 		}
 	case bencode.Dict:
-		// A script's array with holes becomes a dictionary of its entries by number; one
-		// peer alone stands for itself.
+		// A script's array with holes becomes a dictionary of its entries by number; a single
+		// peer is its own dictionary.
 		if v.Get("ip").Exists() {
 			l.entry(v, size)
 			return
@@ -69,7 +68,7 @@ func (l *peerList) read(v bencode.Value, size int) {
 	}
 }
 
-// appendCompact reads whole peers of size bytes each. What is left at the end is no peer.
+// appendCompact reads whole peers of size bytes each. A remainder at the end is not a peer.
 func appendCompact(dst []Peer, b []byte, size int) []Peer {
 	for ; len(b) >= size && len(dst) < MaxPeers; b = b[size:] {
 		a, _ := netip.AddrFromSlice(b[:size-2])
@@ -81,8 +80,8 @@ func appendCompact(dst []Peer, b []byte, size int) []Peer {
 	return dst
 }
 
-// entry takes one entry of a list: a dictionary (BEP 3), in which "ip" is an address of
-// either family in text, or a host name, and "peer id" may be missing; or one compact peer.
+// entry reads one entry of a list: a dictionary (BEP 3), in which "ip" is an address of
+// either family as text, or a host name, and "peer id" may be missing; or one compact peer.
 func (l *peerList) entry(v bencode.Value, size int) {
 	if len(l.peers) == MaxPeers {
 		return
@@ -126,7 +125,7 @@ func (l *peerList) entry(v bencode.Value, size int) {
 	l.peers = append(l.peers, p)
 }
 
-// address reads an address in text, in brackets or not, or in its 4 or 16 bytes.
+// address reads an address as text, with or without brackets, or as 4 or 16 bytes.
 func address(b []byte) (netip.Addr, bool) {
 	text := string(b)
 	if t, ok := strings.CutPrefix(text, "["); ok {
@@ -142,17 +141,16 @@ func address(b []byte) (netip.Addr, bool) {
 	return a.Unmap().WithZone(""), err == nil
 }
 
-// connectable refuses what no peer can have: port 0, no address, the IPv4 broadcast
-// address, multicast. Whether a private address makes sense is for others to judge.
+// connectable refuses addresses that no peer can have: port 0, an unspecified address, the
+// IPv4 broadcast address, multicast. The caller judges whether a private address makes sense.
 func connectable(a netip.AddrPort) bool {
 	ip := a.Addr()
 	return a.Port() != 0 && ip.IsValid() && !ip.IsUnspecified() && !ip.IsMulticast() &&
 		ip != netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }
 
-// isName reports whether b looks like a host name in ASCII. Others could pass for
-// names that they are not, and are left out. One of digits and dots alone is an
-// ill-formed address.
+// isName reports whether b looks like a host name in ASCII. Others could imitate names and
+// are left out. A name of digits and dots only is an ill-formed address.
 func isName(b []byte) bool {
 	letters := false
 	for _, c := range b {

@@ -7,9 +7,9 @@ import (
 	"unicode"
 )
 
-// URL gives the URL to GET for an announce. The announce URL is kept byte for byte,
-// its query included: passkeys live there, and servers differ in what they take as
-// equal. A fragment is cut off.
+// URL returns the URL to GET for an announce. It keeps the announce URL byte for byte,
+// including its query: passkeys are in it, and servers differ in what they treat as equal. It
+// cuts off a fragment.
 func URL(announce string, p Params) (string, error) {
 	base, _, _ := strings.Cut(announce, "#")
 	if err := CheckURL(base); err != nil {
@@ -29,8 +29,8 @@ func URL(announce string, p Params) (string, error) {
 	return string(AppendQuery(b, p)), nil
 }
 
-// CheckURL gives ErrURL for a URL that cannot be announced to as it is: not over HTTP,
-// HTTPS or UDP.
+// CheckURL returns ErrURL for a URL to which we cannot announce as it is: not HTTP, HTTPS or
+// UDP.
 func CheckURL(url string) error {
 	if len(url) > MaxURL {
 		return fmt.Errorf("%w: %d bytes long", ErrURL, len(url))
@@ -39,7 +39,7 @@ func CheckURL(url string) error {
 	switch Scheme(url) {
 	case "http", "https", "udp":
 	default:
-		return fmt.Errorf("%w: the scheme is none of http, https and udp", ErrURL)
+		return fmt.Errorf("%w: the scheme is not http, https or udp", ErrURL)
 	}
 	if rest == "" || strings.ContainsAny(rest[:1], "/?:@") {
 		return fmt.Errorf("%w: no host", ErrURL)
@@ -52,7 +52,7 @@ func CheckURL(url string) error {
 	return nil
 }
 
-// Scheme gives the scheme of a URL in lower case; empty when it has none.
+// Scheme returns the scheme of a URL in lower case; empty when it has none.
 func Scheme(url string) string {
 	scheme, _, ok := strings.Cut(url, "://")
 	if !ok {
@@ -92,16 +92,16 @@ func AppendQuery(b []byte, p Params) []byte {
 	return b
 }
 
-// appendInt appends a count. None is negative; a tracker would take a negative one
-// for cheating.
+// appendInt appends a count. It is never negative, because a tracker would take a negative
+// one for cheating.
 func appendInt(b []byte, name string, n int64) []byte {
 	b = append(append(append(b, '&'), name...), '=')
 	return strconv.AppendInt(b, max(n, 0), 10)
 }
 
-// appendEscaped appends s with every byte outside the unreserved set of RFC 3986 as
-// a percent sign and two upper-case digits. A space is %20: the + of HTML forms is
-// not understood by all trackers.
+// appendEscaped appends s with every byte outside the unreserved set of RFC 3986 as a percent
+// sign and two upper-case digits. A space is %20: not all trackers understand the + of HTML
+// forms.
 func appendEscaped(b []byte, s string) []byte {
 	const digits = "0123456789ABCDEF"
 	for i := range len(s) {

@@ -11,12 +11,12 @@ import (
 	"shoal/bencode"
 )
 
-// ParseResponse reads the body of a reply. The error is a *FailureError when the
-// tracker said no, ErrEmpty, ErrTooLong, ErrMalformed, or one of bencode's.
+// ParseResponse reads the body of a reply. The error is a *FailureError when the tracker
+// refused, ErrEmpty, ErrTooLong, ErrMalformed, or one of bencode's.
 //
-// What stands around the dictionary is passed over. What is missing, of a wrong type or
-// out of range is left at "not given" and the rest is used, as other clients do; of a
-// damaged list the whole peers are used, and Note says so.
+// It skips text around the dictionary. A field that is missing, of a wrong type or out of
+// range counts as absent and the rest is used, as in other clients. Of a damaged list it uses
+// the whole peers, and Note says so.
 func ParseResponse(b []byte) (Response, error) {
 	d, err := parse(b)
 	var failure *FailureError
@@ -43,8 +43,8 @@ func ParseResponse(b []byte) (Response, error) {
 	return r, nil
 }
 
-// number reads an integer, also one that a script wrote as text or as a fraction; one
-// that 64 bits cannot hold is the largest or smallest that they can.
+// number reads an integer, even one that a script wrote as text or as a fraction; one that 64
+// bits cannot hold becomes the largest or smallest one.
 func number(v bencode.Value) (int64, bool) {
 	if n, ok := v.Int(); ok {
 		return n, true
@@ -61,7 +61,7 @@ func number(v bencode.Value) (int64, bool) {
 	return n, err == nil || errors.Is(err, strconv.ErrRange)
 }
 
-// seconds reads a wait. What is not positive counts as not given.
+// seconds reads a duration. A value that is not positive counts as absent.
 func seconds(v bencode.Value) time.Duration {
 	n, ok := number(v)
 	if !ok || n <= 0 {
@@ -70,8 +70,8 @@ func seconds(v bencode.Value) time.Duration {
 	return time.Duration(min(n, int64(MaxInterval/time.Second))) * time.Second
 }
 
-// retryIn reads how long a tracker that says no wants to be left alone: minutes or "never"
-// (BEP 31), else the interval that many give along with the reason.
+// retryIn reads how long a tracker that refuses wants to be left alone: minutes or "never"
+// (BEP 31), else the interval that many send along with the reason.
 func retryIn(d bencode.Value) time.Duration {
 	v := d.Get("retry in")
 	if text, ok := v.Bytes(); ok && strings.EqualFold(strings.TrimSpace(string(text)), "never") {
@@ -83,7 +83,7 @@ func retryIn(d bencode.Value) time.Duration {
 	return max(seconds(d.Get("interval")), seconds(d.Get("min interval")))
 }
 
-// count reads a number of peers; -1 when there is none.
+// count reads a number of peers; -1: absent.
 func count(v bencode.Value) int64 {
 	if n, ok := number(v); ok && n >= 0 {
 		return n
@@ -91,8 +91,7 @@ func count(v bencode.Value) int64 {
 	return -1
 }
 
-// externalIP reads our address in its 4 or 16 bytes (BEP 24); some trackers give
-// it as text.
+// externalIP reads our address as 4 or 16 bytes (BEP 24); some trackers send it as text.
 func externalIP(v bencode.Value) netip.Addr {
 	b, _ := v.Bytes()
 	a, ok := netip.AddrFromSlice(b)

@@ -10,13 +10,13 @@ import (
 )
 
 // MaxHTTPHashes is how many torrents one scrape over HTTP asks for, in up to 71 bytes each:
-// as MaxURL does, many servers refuse URLs of much more than four thousand bytes.
+// many servers refuse URLs of much more than four thousand bytes, as does MaxURL.
 const MaxHTTPHashes = 40
 
-// ScrapeURL gives where the counts of an announce URL's tracker are asked for (BEP 48): in
-// the last part of the path a leading "announce" is replaced by "scrape". It is false for a
-// tracker that cannot be asked. A UDP tracker is asked at its announce URL, and a scrape
-// URL stays what it is.
+// ScrapeURL returns the URL at which the tracker of an announce URL answers scrapes (BEP 48):
+// in the last part of the path it replaces a leading "announce" by "scrape". It returns false
+// for a tracker without scrapes. A UDP tracker is scraped at its announce URL, and a scrape
+// URL stays the same.
 func ScrapeURL(announce string) (string, bool) {
 	base, _, _ := strings.Cut(announce, "#")
 	if CheckURL(base) != nil {
@@ -43,8 +43,8 @@ func ScrapeURL(announce string) (string, bool) {
 	return path, true
 }
 
-// ScrapeQuery gives the URL to GET for the counts of torrents, MaxHTTPHashes at most, at a
-// URL that ScrapeURL gave.
+// ScrapeQuery returns the URL to GET for the counts of at most MaxHTTPHashes torrents. scrape
+// is a result of ScrapeURL.
 func ScrapeQuery(scrape string, hashes []infohash.Hash) string {
 	b := []byte(scrape)
 	for _, h := range hashes[:min(len(hashes), MaxHTTPHashes)] {
@@ -61,9 +61,9 @@ func ScrapeQuery(scrape string, hashes []infohash.Hash) string {
 	return string(b)
 }
 
-// ParseScrape reads the counts of the torrents asked for from the body of a reply. What
-// the tracker does not know is missing, and so is what was not asked. The errors are
-// those of ParseResponse.
+// ParseScrape reads the counts of the requested torrents from the body of a reply. Torrents
+// that the tracker does not know, or that were not requested, are missing in the result. The
+// errors are those of ParseResponse.
 func ParseScrape(b []byte, hashes []infohash.Hash) (map[infohash.Hash]Counts, error) {
 	d, err := parse(b)
 	var failure *FailureError

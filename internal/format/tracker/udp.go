@@ -9,33 +9,33 @@ import (
 	"shoal/internal/value/infohash"
 )
 
-// Action says what a UDP packet is (BEP 15).
+// Action is the kind of a UDP packet (BEP 15).
 type Action uint32
 
-// The actions of BEP 15.
+// Actions of BEP 15.
 const (
 	ActionConnect Action = iota
 	ActionAnnounce
 	ActionScrape
-	ActionError // in replies alone
+	ActionError // in replies only
 )
 
 const (
-	// connectMagic stands where later packets have their connection id.
+	// connectMagic replaces the connection id in a connect packet.
 	connectMagic = 0x41727101980
 
 	// ConnectionLife is how long a client may use a connection id.
 	ConnectionLife = time.Minute
 
-	// MaxUDPHashes is how many torrents one packet may ask the counts of: more do not
-	// fit into a packet that every network carries whole.
+	// MaxUDPHashes is how many torrents one scrape packet may name: more do not fit into a
+	// packet that every network carries whole.
 	MaxUDPHashes = 74
 
-	// MaxUDPPacket is more than any packet of a tracker needs: as many peers as are
-	// taken over IPv6. What is longer is cut, and the peers at its end are lost.
+	// MaxUDPPacket is more than any packet of a tracker needs: MaxPeers peers over IPv6. A
+	// longer packet is cut, and the peers at its end are lost.
 	MaxUDPPacket = announceReplySize + MaxPeers*compact6
 
-	// MinUDPReply is the size of an action and a transaction id: what is shorter is not a
+	// MinUDPReply is the size of an action and a transaction id: a shorter packet is not a
 	// reply.
 	MinUDPReply = 8
 
@@ -49,15 +49,15 @@ const (
 	optionURLData = 2
 )
 
-// AppendUDPConnect appends the packet that asks for a connection id.
+// AppendUDPConnect appends a packet that requests a connection id.
 func AppendUDPConnect(b []byte, tid uint32) []byte {
 	b = binary.BigEndian.AppendUint64(b, connectMagic)
 	b = binary.BigEndian.AppendUint32(b, uint32(ActionConnect))
 	return binary.BigEndian.AppendUint32(b, tid)
 }
 
-// AppendUDPAnnounce appends an announce. urlData is the path and query of the announce
-// URL, which go along as options where there are any (BEP 41).
+// AppendUDPAnnounce appends an announce. urlData is the path and query of the announce URL,
+// sent as options if not empty (BEP 41).
 func AppendUDPAnnounce(b []byte, conn uint64, tid uint32, p Params, urlData string) []byte {
 	b = appendUDPHead(b, conn, ActionAnnounce, tid)
 	b = append(b, p.InfoHash[:]...)
@@ -66,7 +66,7 @@ func AppendUDPAnnounce(b []byte, conn uint64, tid uint32, p Params, urlData stri
 	b = binary.BigEndian.AppendUint64(b, uint64(max(p.Left, 0)))
 	b = binary.BigEndian.AppendUint64(b, uint64(max(p.Uploaded, 0)))
 	b = binary.BigEndian.AppendUint32(b, p.Event.udp())
-	b = binary.BigEndian.AppendUint32(b, 0) // our address: where the packet comes from
+	b = binary.BigEndian.AppendUint32(b, 0) // our address; 0: the source address of the packet
 	b = binary.BigEndian.AppendUint32(b, p.Key)
 	b = binary.BigEndian.AppendUint32(b, uint32(int32(max(p.NumWant, -1))))
 	b = binary.BigEndian.AppendUint16(b, p.Port)
@@ -79,7 +79,7 @@ func AppendUDPAnnounce(b []byte, conn uint64, tid uint32, p Params, urlData stri
 	return b
 }
 
-// AppendUDPScrape appends a question for the counts of torrents, MaxUDPHashes at most.
+// AppendUDPScrape appends a scrape of at most MaxUDPHashes torrents.
 func AppendUDPScrape(b []byte, conn uint64, tid uint32, hashes []infohash.Hash) []byte {
 	b = appendUDPHead(b, conn, ActionScrape, tid)
 	for _, h := range hashes[:min(len(hashes), MaxUDPHashes)] {
@@ -94,25 +94,26 @@ func appendUDPHead(b []byte, conn uint64, a Action, tid uint32) []byte {
 	return binary.BigEndian.AppendUint32(b, tid)
 }
 
-// udp gives the number of an event in a UDP packet.
+// udp returns the number of an event in a UDP packet.
 func (e Event) udp() uint32 {
 	if e > Stopped {
-		return uint32(None) // not known there
+		return uint32(None) // UDP does not have it
 	}
 	return uint32(e)
 }
 
-// UDPReply is a packet from a tracker whose form is right. Which of its methods may be
-// asked follows from Action.
+// UDPReply is a well-formed packet from a tracker. Its Action decides which methods are
+// valid.
 type UDPReply struct {
 	Action Action
 	TID    uint32
 	body   []byte
 }
 
-// ParseUDPReply reads the head of a packet from a tracker, and reports whether it is whole:
-// one that is too short for its action, or has an unknown one, answers nothing, and only its
-// Action and TID are of use, where it has MinUDPReply bytes. The reply keeps hold of b.
+// ParseUDPReply reads the head of a packet from a tracker, and reports whether it is
+// well-formed. A packet that is too short for its action, or has an unknown action, answers
+// nothing; only its Action and TID are valid, if it has MinUDPReply bytes. The reply refers
+// to b.
 func ParseUDPReply(b []byte) (UDPReply, bool) {
 	if len(b) < MinUDPReply {
 		return UDPReply{}, false
@@ -133,13 +134,13 @@ func ParseUDPReply(b []byte) (UDPReply, bool) {
 	return r, false
 }
 
-// ConnectionID is what a reply to a connect brought.
+// ConnectionID returns the connection id in a reply to a connect.
 func (r UDPReply) ConnectionID() uint64 { return binary.BigEndian.Uint64(r.body) }
 
-// Response is what a reply to an announce says. Whether its peers have IPv4 or IPv6
-// addresses follows from the socket it came in by (BEP 15). Its length decides only where
-// the packet can't be what it should: over IPv6, a list of whole IPv4 peers that has no IPv6
-// address of a peer in it.
+// Response returns the contents of a reply to an announce. The socket decides whether its
+// peers have IPv4 or IPv6 addresses (BEP 15). The length overrules the socket only if the
+// packet can't be right: over IPv6, a list of whole IPv4 peers without a valid IPv6 peer
+// address.
 func (r UDPReply) Response(v6 bool) Response {
 	size, list, note := compact4, r.body[12:], ""
 	if v6 {
@@ -148,11 +149,11 @@ func (r UDPReply) Response(v6 bool) Response {
 		}
 	}
 	if len(list)%size != 0 {
-		note = cutList // on its way, or by the tracker
+		note = cutList // cut on its way, or by the tracker
 	}
 	seconds := min(time.Duration(binary.BigEndian.Uint32(r.body))*time.Second, MaxInterval)
 	if int32(binary.BigEndian.Uint32(r.body)) < 0 {
-		seconds = 0 // a negative number, as some trackers write it
+		seconds = 0 // some trackers write a negative number
 	}
 	return Response{
 		Interval: seconds,
@@ -163,8 +164,8 @@ func (r UDPReply) Response(v6 bool) Response {
 	}
 }
 
-// only4 reports whether a list that came over IPv6 is one of IPv4 peers: it is not a whole
-// number of IPv6 peers, and none that could be read from it has a global or local address.
+// only4 reports whether a list that came over IPv6 holds IPv4 peers: it is not a whole number
+// of IPv6 peers, and no IPv6 peer read from it would have a global or local address.
 func only4(list []byte) bool {
 	if len(list)%compact6 == 0 || len(list)%compact4 != 0 {
 		return false
@@ -178,8 +179,8 @@ func only4(list []byte) bool {
 	return true
 }
 
-// Counts is what a reply to a scrape says of the torrents, in the order they were
-// asked for: n at most, and fewer when the tracker left some out.
+// Counts returns the counts in a reply to a scrape, in the order of the request: at most n,
+// and fewer when the tracker left some out.
 func (r UDPReply) Counts(n int) []Counts {
 	var all []Counts
 	for b := r.body; len(b) >= scrapeEntry && len(all) < n; b = b[scrapeEntry:] {
@@ -190,14 +191,14 @@ func (r UDPReply) Counts(n int) []Counts {
 	return all
 }
 
-// Failure is what an error says. Some trackers end the text as C does, with what was in the
-// buffer behind it.
+// Failure returns the error in a reply. Some trackers end the text as in C, followed by what
+// was in the buffer.
 func (r UDPReply) Failure() *FailureError {
 	text, _, _ := bytes.Cut(bytes.TrimLeft(r.body, "\x00"), []byte{0})
 	return &FailureError{Reason: spoken(text)}
 }
 
-// udpCount reads a number of peers; a negative one is none.
+// udpCount reads a number of peers; a negative one counts as absent.
 func udpCount(b []byte) int64 {
 	if n := int32(binary.BigEndian.Uint32(b)); n >= 0 {
 		return int64(n)

@@ -9,23 +9,23 @@ import (
 	"shoal/internal/value/infohash"
 )
 
-// ErrPacket marks a packet that no client of BEP 15 sends. A tracker does not answer
-// it: who sent it cannot be known.
+// ErrPacket is returned for a packet that no client of BEP 15 sends. A tracker does not
+// answer it, because its sender is unknown.
 var ErrPacket = errors.New("not a packet to a tracker")
 
 // UDPRequest is a packet to a tracker.
 type UDPRequest struct {
 	Action Action // connect, announce or scrape
 	TID    uint32
-	Conn   uint64 // the connection id; not of a connect
+	Conn   uint64 // connection id; 0 in a connect
 
-	Params  Params          // of an announce; its NumWant is -1 for the tracker's default
+	Params  Params          // of an announce; NumWant is -1 for the tracker's default
 	URLData string          // of an announce: path and query of the announce URL (BEP 41)
 	Hashes  []infohash.Hash // of a scrape
 }
 
-// ParseUDPRequest reads a packet to a tracker. The error is ErrPacket. The address that
-// an announce may name is passed over: a packet speaks for its sender alone.
+// ParseUDPRequest reads a packet to a tracker. The error is ErrPacket. It ignores an address
+// in an announce, because a sender may speak only for itself.
 func ParseUDPRequest(b []byte) (UDPRequest, error) {
 	if len(b) < connectSize {
 		return UDPRequest{}, ErrPacket
@@ -82,7 +82,7 @@ func udpParams(b []byte) Params {
 	return p
 }
 
-// urlData joins the URL data among the options (BEP 41).
+// urlData joins the URL data in the options (BEP 41).
 func urlData(b []byte) (string, bool) {
 	var data []byte
 	for len(b) > 0 && b[0] != optionEnd {
@@ -110,8 +110,8 @@ func AppendUDPConnected(b []byte, tid uint32, conn uint64) []byte {
 	return binary.BigEndian.AppendUint64(b, conn)
 }
 
-// AppendUDPAnnounced appends the reply to an announce. All peers must be of the family
-// of the socket that it leaves by.
+// AppendUDPAnnounced appends the reply to an announce. All peers must have the address family
+// of the socket.
 func AppendUDPAnnounced(b []byte, tid uint32, interval time.Duration, c Counts, peers []netip.AddrPort) []byte {
 	b = appendReplyHead(b, ActionAnnounce, tid)
 	b = binary.BigEndian.AppendUint32(b, uint32(min(max(interval, 0), MaxInterval)/time.Second))
@@ -131,7 +131,7 @@ func AppendUDPScraped(b []byte, tid uint32, all []Counts) []byte {
 	return b
 }
 
-// AppendUDPError appends the reply that says no.
+// AppendUDPError appends a reply that refuses.
 func AppendUDPError(b []byte, tid uint32, text string) []byte {
 	return append(appendReplyHead(b, ActionError, tid), text...)
 }

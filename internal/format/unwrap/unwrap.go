@@ -1,9 +1,9 @@
-// Package unwrap tells what a file is that somebody gave for a torrent, and takes it out of
-// what is around it: compression, an archive with one torrent in it, a byte order mark,
-// blanks. What is inside is judged by others.
+// Package unwrap recognises a file that a user named as a torrent, and removes what is around
+// the torrent: compression, an archive with one torrent in it, a byte order mark, blanks.
+// Other packages judge the contents.
 //
-// Everything is bounded: how much is inflated, how often, how many files of an archive are
-// looked at.
+// Everything is bounded: how much is inflated, how often, and how many files of an archive
+// are looked at (decision 0178).
 package unwrap
 
 import (
@@ -20,13 +20,13 @@ import (
 )
 
 const (
-	maxLayers   = 3    // compressions inside one another
-	maxArchived = 1000 // files of an archive are looked at
+	maxLayers   = 3    // nested compressions
+	maxArchived = 1000 // files of an archive that we look at
 	maxListed   = 10 * maxArchived
 	maxText     = 1 << 20
 )
 
-// Content is what was found. Torrent or Text is set, or What says what it is instead.
+// Content is what a file holds. Torrent or Text is set, or What says what it is instead.
 type Content struct {
 	Torrent []byte // begins as a torrent file does
 	Text    string // text that may hold links
@@ -34,10 +34,10 @@ type Content struct {
 	Hint    string // what to do about it; may be empty
 }
 
-// ErrTooLarge is returned for what inflates to more than the caller takes.
+// ErrTooLarge is returned when the contents inflate to more than the caller accepts.
 var ErrTooLarge = errors.New("too large")
 
-// Read looks at the bytes of a file and takes at most most of them out of their wrapping.
+// Read unwraps the bytes of a file, to at most most bytes.
 func Read(b []byte, most int64) (Content, error) { return read(b, most, maxLayers) }
 
 func read(b []byte, most int64, layers int) (Content, error) {
@@ -56,7 +56,7 @@ func read(b []byte, most int64, layers int) (Content, error) {
 			return archive(b, most, layers)
 		}
 		if z != nil && err == nil {
-			// What came before a damaged end may be whole all the same.
+			// The data before a damaged end may be whole all the same.
 			plain, err := io.ReadAll(io.LimitReader(z, most+1))
 			if int64(len(plain)) > most {
 				return Content{}, fmt.Errorf("%w: it inflates to over %d bytes", ErrTooLarge, most)
@@ -69,11 +69,11 @@ func read(b []byte, most int64, layers int) (Content, error) {
 	return other(b), nil
 }
 
-// archive takes the one torrent out of a zip file.
+// archive returns the one torrent in a zip file.
 func archive(b []byte, most int64, layers int) (Content, error) {
 	const what = "a zip archive"
-	// The package keeps some hundred bytes of each file that the list at the end names with 47,
-	// and the whole may come out of a gzip file of a few kilobytes.
+	// archive/zip keeps some hundred bytes for each file that the list at the end names with
+	// 47, and the whole archive may come out of a gzip file of a few kilobytes.
 	if bytes.Count(b, []byte("PK\x01\x02")) > maxListed {
 		return Content{What: what + " of too many files", Hint: unpack}, nil
 	}
@@ -109,7 +109,7 @@ func archive(b []byte, most int64, layers int) (Content, error) {
 	return read(plain, most, layers-1)
 }
 
-// trim takes blanks and byte order marks off the front.
+// trim removes leading blanks and byte order marks.
 func trim(b []byte) []byte {
 	for {
 		short := bytes.TrimPrefix(bytes.TrimLeft(b, " \t\r\n\f\v\x00"), []byte("\xef\xbb\xbf"))
@@ -120,14 +120,14 @@ func trim(b []byte) []byte {
 	}
 }
 
-// begins reports whether b begins as a dictionary does.
+// begins reports whether b begins like a dictionary.
 func begins(b []byte) bool {
 	return len(b) >= 2 && b[0] == 'd' && (b[1] >= '0' && b[1] <= '9' || b[1] == 'e')
 }
 
 const unpack = "unpack it, and name the .torrent file in it"
 
-// magics are the first bytes of what people have instead of a torrent.
+// magics are the first bytes of files that people have instead of a torrent.
 var magics = []struct{ begin, what, hint string }{
 	{"PK\x03\x04", "a zip archive", unpack},
 	{"PK\x05\x06", "an empty zip archive", ""},
@@ -151,7 +151,7 @@ var magics = []struct{ begin, what, hint string }{
 	{"SQLite format 3", "a database", ""},
 }
 
-// other says what something is that is no torrent.
+// other says what a file is that is not a torrent.
 func other(b []byte) Content {
 	text := trim(b)
 	if len(text) == 0 {
@@ -173,7 +173,7 @@ func other(b []byte) Content {
 	return c
 }
 
-// markup tells texts apart.
+// markup distinguishes kinds of text.
 func markup(text string) Content {
 	head := strings.ToLower(text[:min(len(text), 4096)])
 	has := func(words ...string) bool {
@@ -201,7 +201,7 @@ func markup(text string) Content {
 	return Content{What: "a text"}
 }
 
-// isText reports whether the beginning of b is text in UTF-8 or a character set like it.
+// isText reports whether the beginning of b is text in UTF-8 or a similar character set.
 func isText(b []byte) bool {
 	b = b[:min(len(b), 1024)]
 	odd := 0

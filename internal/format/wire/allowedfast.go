@@ -7,13 +7,13 @@ import (
 	"slices"
 )
 
-// AllowedFastSet gives the pieces that the peer at addr may ask for while it is choked:
-// k of them, or all when the torrent has no more, in the order of the canonical
-// algorithm (BEP 6). Two senders give the same peer the same pieces.
+// AllowedFastSet returns the pieces that the peer at addr may request while it is choked: k
+// of them, or all when the torrent has no more, in the order of the canonical algorithm (BEP
+// 6). Every sender computes the same pieces for the same peer.
 //
-// The BEP takes the first three bytes of an IPv4 address, so that many addresses in one
-// network bring no more than one set, and has no form for IPv6. There the first eight
-// are taken, for the same reason: a network of 64 bits is what one customer has.
+// BEP 6 uses the first three bytes of an IPv4 address, so that many addresses in one network
+// get only one set, and has no form for IPv6. For IPv6 we use the first eight bytes, for the
+// same reason: one customer has a network of 64 bits.
 func AllowedFastSet(addr netip.Addr, infoHash [20]byte, pieces uint32, k int) []uint32 {
 	k = int(min(int64(max(k, 0)), int64(pieces)))
 	addr = addr.Unmap()

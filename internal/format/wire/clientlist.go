@@ -1,7 +1,7 @@
 package wire
 
-// azureusNames are the clients that begin their ids with "-XX1234-": the list of
-// BEP 20, and those met since.
+// azureusNames are the clients whose ids begin with "-XX1234-": the list of BEP 20, and those
+// seen since.
 var azureusNames = map[string]string{
 	Code: "shoal",
 
@@ -24,7 +24,7 @@ var azureusNames = map[string]string{
 	"TL": "Tribler", "UM": "uTorrent Mac",
 }
 
-// shadowNames are the clients of one letter.
+// shadowNames are the clients with a one-letter code.
 var shadowNames = map[byte]string{
 	'A': "ABC", 'O': "Osprey Permaseed", 'Q': "BTQueue", 'R': "Tribler", 'S': "Shadow's",
 	'T': "BitTornado", 'U': "UPnP NAT Bit Torrent",

@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// Code is the two letters by which other clients know shoal from its peer id.
-// They are in none of the lists that deployed clients read (BEP 20).
+// Code is shoal's two-letter client code in peer ids (BEP 20). The lists of deployed clients
+// do not contain it.
 const Code = "SO"
 
-// unknownClient is the name of whoever cannot be told from its peer id.
+// unknownClient is the name of a client that its peer id does not reveal.
 const unknownClient = "unknown client"
 
-// release returns major, minor and patch of a version as in "v1.2.3" or "1.2.3-7-gabc"; what
-// is not a number counts as 0. So every build of one release has the same.
+// release returns major, minor and patch of a version such as "v1.2.3" or "1.2.3-7-gabc"; a
+// part that is not a number counts as 0. So all builds of one release have the same numbers.
 func release(version string) (n [3]int) {
 	version = strings.TrimPrefix(version, "v")
 	for i := range n {
@@ -31,25 +31,25 @@ func release(version string) (n [3]int) {
 	return n
 }
 
-// PeerIDPrefix returns the eight bytes that begin our peer ids, in the style of BEP 20:
-// "-SO", major, minor and patch of the version and a zero, "-". A number above nine is a
-// letter as others write it (10 is A).
+// PeerIDPrefix returns the first eight bytes of our peer ids, in the style of BEP 20: "-SO",
+// major, minor and patch of the version and a zero, "-". A number above nine becomes a
+// letter, as in other clients (10 is A).
 func PeerIDPrefix(version string) string {
 	n := release(version)
 	return "-" + Code + string([]byte{alphabet[n[0]], alphabet[n[1]], alphabet[n[2]], '0'}) + "-"
 }
 
-// UserAgent returns how we present ourselves over HTTP: "shoal/1.2.3", the same numbers as in
-// the peer id. Private trackers let in clients by these two, so their form is fixed.
+// UserAgent returns our name over HTTP: "shoal/1.2.3", with the numbers of the peer id.
+// Private trackers admit clients by these two, so their form is fixed.
 func UserAgent(version string) string {
 	n := release(version)
 	return fmt.Sprintf("shoal/%d.%d.%d", n[0], n[1], n[2])
 }
 
-// ClientName gives the client and version that a peer id claims, as in
-// "qBittorrent 4.6.1", or "unknown client". It is for display only: a peer id is
-// what a stranger says, and never changes what is done. Whatever the id, the
-// name is made of letters, digits and a few signs of our own.
+// ClientName returns the client and version that a peer id claims, as in "qBittorrent 4.6.1",
+// or "unknown client". It is for display only: a stranger chooses its peer id, so no decision
+// depends on it. Whatever the id, the name consists of letters, digits and a few signs of our
+// own.
 func ClientName(id [20]byte) string {
 	for _, read := range [...]func([20]byte) (string, bool){
 		dotted, azureus, dashed, special, shadow,
@@ -61,24 +61,24 @@ func ClientName(id [20]byte) string {
 	return unknownClient
 }
 
-// alphabet is how one letter stands for a number in the styles of Azureus and
-// Shadow; Shadow's has two more, '.' and '-', which no version uses.
+// alphabet maps one letter to a number in the styles of Azureus and Shadow; Shadow's has two
+// more, '.' and '-', which no version uses.
 const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// maxDigit is the greatest number that is written in a version of our own.
+// maxDigit is the greatest number in a version of our own.
 const maxDigit = len(alphabet) - 1
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// azureus reads "-XX1234-". The fourth digit is a build or a mark of unfinished
-// versions: it is told only when it is a number and not zero.
+// azureus reads "-XX1234-". The fourth digit is a build or a mark of development versions: it
+// appears only when it is a number and not zero.
 func azureus(id [20]byte) (string, bool) {
 	if id[0] != '-' {
 		return "", false
 	}
 	code := string(id[1:3])
 	name, ok := azureusNames[code]
-	// FlashGet leaves the last dash out.
+	// FlashGet omits the last dash.
 	if !ok || id[7] != '-' && code != "FG" {
 		return "", false
 	}
@@ -140,8 +140,7 @@ func dashed(id [20]byte) (string, bool) {
 	return name + " " + string(v), true
 }
 
-// shadow reads "S58B-----": a letter, up to five digits filled up with dashes,
-// three dashes.
+// shadow reads "S58B-----": a letter, up to five digits padded with dashes, three dashes.
 func shadow(id [20]byte) (string, bool) {
 	name, ok := shadowNames[id[0]]
 	if !ok || string(id[6:9]) != "---" {
@@ -164,7 +163,7 @@ func shadow(id [20]byte) (string, bool) {
 	return name + " " + string(v), true
 }
 
-// special reads the ids that follow a fashion of their own.
+// special reads the ids that follow a style of their own.
 func special(id [20]byte) (string, bool) {
 	s := string(id[:])
 	switch {

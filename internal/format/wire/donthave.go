@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// ParseDontHave reads an lt_donthave message (BEP 54): the piece that the sender
-// has no more. The error is ErrExtension.
+// ParseDontHave reads an lt_donthave message (BEP 54): the piece that the sender no longer
+// has. The error is ErrExtension.
 func ParseDontHave(body []byte) (piece uint32, err error) {
 	if len(body) != 4 {
 		return 0, fmt.Errorf("%w: lt_donthave of %d bytes", ErrExtension, len(body))
@@ -14,8 +14,7 @@ func ParseDontHave(body []byte) (piece uint32, err error) {
 	return binary.BigEndian.Uint32(body), nil
 }
 
-// AppendDontHave appends an lt_donthave message. id is the one that the receiver
-// announced.
+// AppendDontHave appends an lt_donthave message. id is the one that the receiver announced.
 func AppendDontHave(b []byte, id uint8, piece uint32) []byte {
 	b = append(b, 0, 0, 0, 6, byte(Extended), id)
 	return binary.BigEndian.AppendUint32(b, piece)

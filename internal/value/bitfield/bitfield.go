@@ -1,7 +1,6 @@
-// Package bitfield is a set of pieces, in the form that BEP 3 sends: piece 0 is
-// the high bit of the first byte. A Bitfield knows how many pieces there are
-// and keeps count of those in the set. It is a plain value holder: its owner is
-// whoever holds the pointer, and it is not safe for concurrent use.
+// Package bitfield is a set of pieces, in the form that BEP 3 sends: piece 0 is the high bit
+// of the first byte. A Bitfield knows the number of pieces and counts those in the set. It is
+// a plain value; the holder of the pointer owns it, and it is not safe for concurrent use.
 package bitfield
 
 import (
@@ -17,25 +16,25 @@ var (
 	ErrSpare  = errors.New("bitfield: spare bits set")
 )
 
-// Bitfield is a set of piece indices below Len. The zero value is the empty
-// set of no pieces.
+// Bitfield is a set of piece indices below Len. The zero value is the empty set of zero
+// pieces.
 type Bitfield struct {
 	bits  []byte
 	n     uint32
 	count uint32
 }
 
-// New gives the empty set of n pieces.
+// New returns the empty set of n pieces.
 func New(n uint32) *Bitfield {
 	return &Bitfield{bits: make([]byte, WireLen(n)), n: n}
 }
 
-// WireLen is the length in bytes of a bitfield message's body for n pieces.
+// WireLen returns the length in bytes of a bitfield message's body for n pieces.
 func WireLen(n uint32) int { return int((uint64(n) + 7) / 8) }
 
-// FromWire makes a set of n pieces from the body of a bitfield message (BEP 3).
-// The bytes are copied. The length must be exact and the spare bits zero; the
-// errors are ErrLength and ErrSpare (decision 0033).
+// FromWire returns the set of n pieces in the body of a bitfield message (BEP 3). It copies
+// b. The length must be exact and the spare bits zero; the errors are ErrLength and ErrSpare
+// (decision 0033).
 func FromWire(b []byte, n uint32) (*Bitfield, error) {
 	if len(b) != WireLen(n) {
 		return nil, fmt.Errorf("%w: %d bytes for %d pieces", ErrLength, len(b), n)
@@ -53,15 +52,15 @@ func FromWire(b []byte, n uint32) (*Bitfield, error) {
 // AppendWire appends the body of a bitfield message.
 func (f *Bitfield) AppendWire(b []byte) []byte { return append(b, f.bits...) }
 
-// Clone gives an independent copy.
+// Clone returns an independent copy.
 func (f *Bitfield) Clone() *Bitfield {
 	return &Bitfield{bits: append([]byte(nil), f.bits...), n: f.n, count: f.count}
 }
 
-// Len is the number of pieces there are.
+// Len returns the number of pieces of the torrent.
 func (f *Bitfield) Len() uint32 { return f.n }
 
-// Count is the number of pieces in the set.
+// Count returns the number of pieces in the set.
 func (f *Bitfield) Count() uint32 { return f.count }
 
 // All reports whether every piece is in the set.
@@ -70,13 +69,13 @@ func (f *Bitfield) All() bool { return f.count == f.n }
 // None reports whether no piece is in the set.
 func (f *Bitfield) None() bool { return f.count == 0 }
 
-// Has reports whether piece i is in the set; false when there is no such piece.
+// Has reports whether piece i is in the set; false for an index out of range.
 func (f *Bitfield) Has(i uint32) bool {
 	return i < f.n && f.bits[i>>3]&(0x80>>(i&7)) != 0
 }
 
-// Set puts piece i in, and reports whether it was not there before. A piece out
-// of range changes nothing.
+// Set adds piece i, and reports whether it was not in the set before. An index out of range
+// changes nothing.
 func (f *Bitfield) Set(i uint32) bool {
 	if i >= f.n || f.Has(i) {
 		return false
@@ -86,7 +85,7 @@ func (f *Bitfield) Set(i uint32) bool {
 	return true
 }
 
-// Clear takes piece i out, and reports whether it was there.
+// Clear removes piece i, and reports whether it was in the set.
 func (f *Bitfield) Clear(i uint32) bool {
 	if !f.Has(i) {
 		return false
@@ -96,7 +95,7 @@ func (f *Bitfield) Clear(i uint32) bool {
 	return true
 }
 
-// SetAll puts every piece in.
+// SetAll adds every piece.
 func (f *Bitfield) SetAll() {
 	for i := range f.bits {
 		f.bits[i] = 0xff
@@ -107,8 +106,8 @@ func (f *Bitfield) SetAll() {
 	f.count = f.n
 }
 
-// HasAny reports whether f holds a piece that other lacks. Both must be of the
-// same number of pieces: "has the peer something we lack".
+// HasAny reports whether f holds a piece that other lacks. Both must have the same number of
+// pieces.
 func (f *Bitfield) HasAny(other *Bitfield) bool {
 	if f.count > other.count {
 		return true
@@ -136,7 +135,7 @@ func (f *Bitfield) Pieces() iter.Seq[uint32] {
 	}
 }
 
-// String gives one '1' or '0' a piece, for up to 64 pieces, and a count beyond.
+// String returns one '1' or '0' for each piece, for up to 64 pieces, and a count beyond.
 func (f *Bitfield) String() string {
 	if f.n > 64 {
 		return fmt.Sprintf("%d of %d pieces", f.count, f.n)

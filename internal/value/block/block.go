@@ -1,6 +1,6 @@
-// Package block names the unit that peers request from each other: at most
-// 16 KiB of a piece (BEP 3). It holds the name of a block and the handle on its
-// bytes; where the bytes come from and go to is the affair of the disk package.
+// Package block names the unit that peers request from each other: at most 16 KiB of a piece
+// (BEP 3). It holds the name of a block and the handle on its bytes; the disk package
+// provides and consumes the bytes.
 package block
 
 import "fmt"
@@ -10,22 +10,22 @@ import "fmt"
 // shorter.
 const Size = 16 << 10
 
-// Ref names a block as the wire does: all three in bytes but the piece index.
+// Ref names a block as the wire does: a piece index, then offset and length in bytes.
 type Ref struct {
 	Piece, Begin, Length uint32
 }
 
-// Index gives the block's number within its piece.
+// Index returns the block's number within its piece.
 func (r Ref) Index() uint32 { return r.Begin / Size }
 
-// String gives the form used in traces: "piece:block".
+// String returns the form used in traces: "piece:block".
 func (r Ref) String() string { return fmt.Sprintf("%d:%d", r.Piece, r.Index()) }
 
 // Block is a handle on the bytes of one block. It has one holder at a time:
 // passing it on ends the right to touch it. The deciding packages carry it and
 // never look inside; in the simulator Data is nil.
 type Block struct {
-	Data []byte // the payload; a part of Buf
-	Buf  []byte // the buffer it lies in, Size bytes, owned by the pool it came from
-	Pool any    // that pool, by which it knows its own; nobody else looks
+	Data []byte // payload; a part of Buf
+	Buf  []byte // buffer that contains it, Size bytes, owned by the pool it came from
+	Pool any    // that pool; only the pool uses it, to recognise its buffers
 }

@@ -1,7 +1,6 @@
-// Package fault says what each error of a file system means for a torrent: of which kind it
-// is, what a person can do about it, and what follows for the file and for the torrent. It
-// knows error numbers by name alone, so it is the same on every system.
-// Decision 0136 says why.
+// Package fault says what each error of a file system means for a torrent: its kind, what a
+// user can do about it, and what follows for the file and for the torrent. It knows error
+// numbers only by name, so it is the same on every system (decision 0136).
 package fault
 
 import "fmt"
@@ -18,9 +17,9 @@ const (
 	TooManyFiles             // the process or the system has no file handles left
 	Missing                  // the file does not exist, or ends too early
 	IO                       // the device failed
-	Unsafe                   // what is there is not a plain file of this torrent alone
+	Unsafe                   // the existing entry is not a plain file of this torrent alone
 	TooLarge                 // the file system holds no file of this length
-	BadName                  // the file system takes no such name
+	BadName                  // the file system refuses the name
 	Gone                     // the volume was detached, or its server does not answer
 	Busy                     // another program, or the system, holds the file
 	NoMemory                 // the system has no memory for it
@@ -33,24 +32,24 @@ type Then uint8
 
 // The consequences.
 const (
-	// Hold: no file of the torrent takes anything. What came is kept, and written again
-	// later; what we have is served.
+	// Hold: all files of the torrent take no writes. Received pieces stay in memory and are
+	// written again later; we serve what we have.
 	Hold Then = iota
-	// Refuse: this file can't be kept here. The others are.
+	// Refuse: this file can't be kept here; the other files can.
 	Refuse
 	// Slow: wait until a handle or memory is free.
 	Slow
-	// Look: what the files hold is unknown until they are opened and hashed again.
+	// Look: the contents of the files are unknown until they are opened and hashed again.
 	Look
-	// Missed: the file is waited for.
+	// Missed: wait for the file.
 	Missed
-	// Ignore: do without.
+	// Ignore: continue without it.
 	Ignore
 )
 
 var thens = [...]string{"hold", "refuse", "slow", "look", "missed", "ignore"}
 
-// String returns the consequence in a word.
+// String returns the consequence as a word.
 func (t Then) String() string { return thens[t] }
 
 var kinds = [...]struct {
@@ -66,7 +65,7 @@ var kinds = [...]struct {
 	IO:           {"device failure", "look at the health of the disk, then check the torrent again", Look},
 	Unsafe:       {"unsafe", "move what is there out of the way, choose another folder, or leave the file out with --skip", Refuse},
 	TooLarge:     {"too large", "too large for this file system, or for the limit of this process (ulimit -f): FAT32 holds files below 4 GiB; choose a folder on another one, or leave the file out with --skip", Refuse},
-	BadName:      {"name refused", "this file system does not take that name: give the file another one with --rename, or leave it out with --skip", Refuse},
+	BadName:      {"name refused", "this file system does not take that name: rename the file with --rename, or leave it out with --skip", Refuse},
 	Gone:         {"volume gone", "attach the volume again, or look after the server that it is on", Look},
 	Busy:         {"in use", "another program or the system holds it: end that, and it goes on by itself", Hold},
 	NoMemory:     {"out of memory", "end some programs; it goes on by itself", Slow},
@@ -82,7 +81,7 @@ func (k Kind) String() string {
 	return fmt.Sprintf("kind %d", uint8(k))
 }
 
-// Advice says what a person can do about it; empty when nothing general helps.
+// Advice returns what a user can do about it; empty when nothing general helps.
 func (k Kind) Advice() string {
 	if int(k) < len(kinds) {
 		return kinds[k].advice
@@ -101,10 +100,10 @@ func (k Kind) Then() Then {
 // Fault is what one error number means.
 type Fault struct {
 	Kind   Kind
-	Advice string // more exact than that of the kind; empty for that
+	Advice string // more exact than that of the kind; empty: that of the kind
 }
 
-// Words returns what a person can do about it.
+// Words returns what a user can do about it.
 func (f Fault) Words() string {
 	if f.Advice != "" {
 		return f.Advice
@@ -112,12 +111,12 @@ func (f Fault) Words() string {
 	return f.Kind.Advice()
 }
 
-// Of returns what a Unix error number means, by its name, such as "ENOSPC". op is what was
+// Of returns what a Unix error number means, by its name, such as "ENOSPC". op is what we
 // attempted, such as "open" or "write".
 func Of(op, name string) Fault {
 	if name == "EINVAL" {
 		switch op {
-		case "read", "write", "sync", "truncate", "make executable": // of what is open, or there
+		case "read", "write", "sync", "truncate", "make executable": // operations on a file that is open, or exists
 			return Fault{Kind: Unsupported}
 		}
 	}
@@ -128,7 +127,7 @@ func Of(op, name string) Fault {
 const fat32 = 4<<30 - 1
 
 // TooLong returns what "file too large" means for a file of this length. limit is how long a
-// file of this process may be; below 0 where there is no limit, or it is not known.
+// file of this process may be; below 0: no limit, or unknown.
 func TooLong(length, limit int64) Fault {
 	switch {
 	case limit >= 0 && length > limit:

@@ -5,16 +5,16 @@ const (
 	server      = "the server of that volume does not answer: it goes on by itself when it does"
 )
 
-// unix has every error number that open, read, write, truncate, fallocate, sync, stat, chmod,
-// rename, mkdir, link, unlink and close are known to fail with.
+// unix has every known error number of open, read, write, truncate, fallocate, sync, stat,
+// chmod, rename, mkdir, link, unlink and close.
 var unix = map[string]Fault{
-	// Room.
+	// Space.
 	"ENOSPC": {Kind: NoSpace},
 	"EDQUOT": {NoSpace, "your share of that volume is used up: remove some of your own files, or choose another folder"},
 	"EFBIG":  {Kind: TooLarge},
 	"EMLINK": {NoFiles, "the folder has as many entries as this file system allows: choose another folder"},
 
-	// Rights.
+	// Permissions.
 	"EACCES":  {Kind: NoPermission},
 	"EPERM":   {NoPermission, "the system forbids it, perhaps by an attribute of the file or folder (lsattr): change that, or choose another folder"},
 	"EROFS":   {Kind: ReadOnly},
@@ -24,12 +24,12 @@ var unix = map[string]Fault{
 	"ENOLCK":  {Kind: Busy},
 
 	// Names.
-	"ENAMETOOLONG": {BadName, "the name is too long for this file system: give the file a shorter one with --rename, or leave it out with --skip"},
+	"ENAMETOOLONG": {BadName, "the name is too long for this file system: choose a shorter one with --rename, or leave it out with --skip"},
 	"EILSEQ":       {Kind: BadName},
 	"EINVAL":       {Kind: BadName}, // vfat and exFAT for names that they don't take
 	"ENOTDIR":      {Unsafe, folderInWay},
 	"EISDIR":       {Unsafe, folderInWay},
-	"ELOOP":        {Unsafe, "the path leads in a circle of symbolic links: mend that, or choose another folder"},
+	"ELOOP":        {Unsafe, "the path leads in a circle of symbolic links: fix that, or choose another folder"},
 	"EEXIST":       {Kind: Unsafe},
 	"ENOTEMPTY":    {Kind: Unsafe},
 	"ENOENT":       {Kind: Missing},
@@ -71,7 +71,7 @@ var unix = map[string]Fault{
 	"EAGAIN":  {Kind: Busy},
 	"EINTR":   {Kind: Busy},
 
-	// What can't be done here.
+	// What is not possible here.
 	"ENOSYS":     {Kind: Unsupported},
 	"EOPNOTSUPP": {Kind: Unsupported},
 	"ENOTSUP":    {Kind: Unsupported},
@@ -101,7 +101,7 @@ var windows = map[uint32]Fault{
 	123:  {Kind: BadName}, // invalid name
 	145:  {Kind: Unsafe},  // directory not empty
 	170:  {Kind: Busy},
-	206:  {BadName, "the name is too long for Windows: give the file a shorter one with --rename, or choose a folder with a shorter path"},
+	206:  {BadName, "the name is too long for Windows: choose a shorter one with --rename, or choose a folder with a shorter path"},
 	223:  {Kind: TooLarge}, // file too large
 	225:  {NoPermission, "the virus scanner of the system refuses the file: allow it there, or leave the file out with --skip"},
 	267:  {Unsafe, folderInWay}, // not a directory

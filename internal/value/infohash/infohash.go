@@ -10,8 +10,8 @@ import (
 	"fmt"
 )
 
-// Hash is the SHA-1 of an info dictionary as it was sent. Twenty bytes are also what
-// handshakes, trackers and the DHT have room for, whatever the version of the torrent.
+// Hash is the SHA-1 of an info dictionary as it was sent. Handshakes, trackers and the DHT
+// carry twenty bytes, whatever the version of the torrent.
 type Hash [sha1.Size]byte
 
 // Of returns the v1 info-hash of the raw bytes of an info dictionary.
@@ -24,13 +24,13 @@ func ParseHex(s string) (Hash, error) {
 	return h, err
 }
 
-// String gives 40 lower-case hexadecimal digits.
+// String returns 40 lower-case hexadecimal digits.
 func (h Hash) String() string { return hex.EncodeToString(h[:]) }
 
 // IsZero reports whether h is the zero value, which stands for no hash.
 func (h Hash) IsZero() bool { return h == Hash{} }
 
-// MarshalText gives what String gives.
+// MarshalText returns the text of String.
 func (h Hash) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
 
 // UnmarshalText reads what ParseHex reads.
@@ -55,15 +55,15 @@ func ParseHexV2(s string) (HashV2, error) {
 	return h, err
 }
 
-// String gives 64 lower-case hexadecimal digits.
+// String returns 64 lower-case hexadecimal digits.
 func (h HashV2) String() string { return hex.EncodeToString(h[:]) }
 
 // IsZero reports whether h is the zero value, which stands for no hash.
 func (h HashV2) IsZero() bool { return h == HashV2{} }
 
 // Truncated returns the first twenty bytes, which stand for a v2 hash in handshakes, to
-// trackers and in the DHT (BEP 52). They do not name a torrent by themselves: compare the
-// whole hash where it is known.
+// trackers and in the DHT (BEP 52). They do not identify a torrent: compare the whole hash
+// when it is known.
 func (h HashV2) Truncated() Hash { return Hash(h[:len(Hash{})]) }
 
 func parseHex(dst []byte, s string) error {

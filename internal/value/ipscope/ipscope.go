@@ -1,7 +1,6 @@
-// Package ipscope says how far an IP address reaches: this machine, a network near it, or
-// the internet. What strangers name is believed, and what they lead us to is asked, by
-// these rules.
-// Decision 0176 says why.
+// Package ipscope says how far an IP address reaches: this machine, a network near it, or the
+// internet. These rules decide which addresses we believe when strangers name them, and which
+// we contact when strangers lead us there (decision 0176).
 package ipscope
 
 import "net/netip"
@@ -9,8 +8,8 @@ import "net/netip"
 // carrierNAT lies between a provider and its customers (RFC 6598).
 var carrierNAT = netip.MustParsePrefix("100.64.0.0/10")
 
-// near are networks that do not lead to the internet, besides those that netip knows: this
-// network, carrier-grade NAT, benchmarking, and old site-local.
+// near are networks that do not lead to the internet, in addition to those that netip knows:
+// this network, carrier-grade NAT, benchmarking, and old site-local.
 var near = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"),
 	carrierNAT,

@@ -1,6 +1,6 @@
-// Package mono holds an instant of monotonic time in eight bytes. The deciding
-// packages are given one with every call and never read a clock, which is what
-// makes them replayable: the simulator hands out the same instants again.
+// Package mono holds a monotonic time in eight bytes. The deciding packages get one with
+// every call and never read a clock, so they can be replayed: the simulator passes the same
+// times again.
 package mono
 
 import (
@@ -8,20 +8,19 @@ import (
 	"time"
 )
 
-// Time is an instant: nanoseconds since an origin that the giver chose. The
-// zero Time is "not set"; an origin is therefore chosen a little before the
-// first instant handed out. Times of different origins must not be compared.
+// Time is a time in nanoseconds since an origin that its source chose. The zero Time is "not
+// set"; the origin is therefore a little before the first time handed out. Times of different
+// origins must not be compared.
 type Time int64
 
-// Never is later than every instant: the deadline of what has none.
+// Never is later than every other time: a deadline that does not come.
 const Never Time = math.MaxInt64
 
-// Start is the first instant a giver should hand out, so that "not set" and
-// "at the very beginning" stay apart.
+// Start is the first time that a source should hand out, so that "not set" and "at the very
+// beginning" differ.
 const Start Time = Time(time.Second)
 
-// Add gives the instant d later. Adding to Never stays Never, and what would
-// lie beyond it is Never.
+// Add returns the time d later. Never stays Never, and a sum beyond it is Never.
 func (t Time) Add(d time.Duration) Time {
 	if t == Never || d > 0 && t > Never-Time(d) {
 		return Never
@@ -29,7 +28,7 @@ func (t Time) Add(d time.Duration) Time {
 	return t + Time(d)
 }
 
-// Sub gives the duration from u to t.
+// Sub returns the duration from u to t.
 func (t Time) Sub(u Time) time.Duration { return time.Duration(t - u) }
 
 // Before reports whether t is earlier than u.
@@ -41,10 +40,10 @@ func (t Time) After(u Time) bool { return t > u }
 // IsZero reports whether t is not set.
 func (t Time) IsZero() bool { return t == 0 }
 
-// Seconds gives t in seconds since the giver's first instant; for printing.
+// Seconds returns t in seconds since the source's first time, for printing.
 func (t Time) Seconds() float64 { return float64(t-Start) / float64(time.Second) }
 
-// Earliest gives the earlier of the instants; Never when there are none.
+// Earliest returns the earliest of the times; Never when there are none.
 func Earliest(ts ...Time) Time {
 	first := Never
 	for _, t := range ts {

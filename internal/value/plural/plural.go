@@ -1,5 +1,5 @@
-// Package plural puts a number before a noun, in English: 1 piece, 2 addresses, 12,345
-// files. Everything that people read counts by it.
+// Package plural puts a number before a noun, in English: 1 piece, 2 addresses, 12,345 files.
+// All text for users counts with it.
 package plural
 
 import (
@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Of returns n with its noun, of which the singular is given.
+// Of returns n with its noun; noun is the singular.
 func Of[N int | int32 | int64 | uint32 | uint64](n N, noun string) string {
 	return Group(n) + " " + Noun(n, noun)
 }

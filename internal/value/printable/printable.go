@@ -1,6 +1,6 @@
 // Package printable makes text from strangers safe to show. Names of torrents, files and
-// clients, and what servers answer, end on terminals and in logs, where an escape sequence
-// acts instead of showing.
+// clients, and the answers of servers, end up on terminals and in logs, where an escape
+// sequence acts instead of showing.
 package printable
 
 import (
@@ -31,15 +31,15 @@ func Invisible(r rune) bool {
 	switch {
 	case r < 0x20, r >= 0x7f && r < 0xa0: // C0, DEL, C1
 		return true
-	case r == 0x061c, r == 0x200e, r == 0x200f, // marks of direction
+	case r == 0x061c, r == 0x200e, r == 0x200f, // direction marks
 		r >= 0x2028 && r <= 0x202e, // line and paragraph separator, embeddings and overrides
 		r >= 0x2066 && r <= 0x206f, // isolates, and controls long deprecated
 		r == 0xfeff,                // byte order mark
 		r >= 0xfff9 && r <= 0xfffb: // interlinear annotations
 		return true
-	case r >= 0xfdd0 && r <= 0xfdef, r&0xfffe == 0xfffe: // no characters
+	case r >= 0xfdd0 && r <= 0xfdef, r&0xfffe == 0xfffe: // not characters
 		return true
-	case r >= 0xe0000 && r <= 0xe007f: // tags: text that nobody sees
+	case r >= 0xe0000 && r <= 0xe007f: // tags: invisible text
 		return true
 	}
 	return false

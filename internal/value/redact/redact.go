@@ -1,10 +1,9 @@
-// Package redact hides what identifies a user's account in text that people see: the
-// passkeys of private trackers, passwords, the tokens of signed URLs. Such text ends up in
-// screenshots, logs and bug reports, and a passkey there is an account given away.
+// Package redact hides what identifies a user's account in text that people see: the passkeys
+// of private trackers, passwords, the tokens of signed URLs. Such text ends up in
+// screenshots, logs and bug reports, and a leaked passkey is a leaked account.
 //
-// It works on any text: URLs are found in it wherever they stand, so an error that quotes
-// one is covered. Redacted text redacts to itself.
-// Decision 0145 says why.
+// It works on any text: it finds URLs anywhere in it, so an error that quotes one is covered.
+// Redacted text redacts to itself (decision 0145).
 package redact
 
 import (
@@ -12,12 +11,12 @@ import (
 	"strings"
 )
 
-// Mask stands for what is hidden.
+// Mask replaces what is hidden.
 const Mask = "***"
 
-// Text returns s without secrets. In each URL the user and password, the values of
-// parameters that name a secret, and whatever looks like a token are replaced by Mask. A
-// magnet link is redacted in each of the URLs that it carries.
+// Text returns s without secrets. In each URL, Mask replaces the user and password, the
+// values of parameters that name a secret, and anything that looks like a token. In a magnet
+// link every URL that it carries is redacted.
 func Text(s string) string {
 	// A server may have quoted a URL as JSON does, and as some scripts write JSON.
 	if strings.Contains(s, `\/`) {
@@ -29,13 +28,13 @@ func Text(s string) string {
 	return text(s, 0)
 }
 
-// plainJSON undoes what JSON can escape of the signs that a URL is made of.
+// plainJSON undoes the JSON escapes of the characters that URLs consist of.
 var plainJSON = strings.NewReplacer(
 	`\u0026`, "&", `\u003d`, "=", `\u003D`, "=", `\u002f`, "/", `\u002F`, "/", `\u003a`, ":", `\u003A`, ":", `\u003f`, "?", `\u003F`, "?", `\u0040`, "@",
 )
 
-// deepest is how many times a URL may be escaped within another: what is deeper is hidden
-// as a whole. Without a bound hostile text takes time by the square of its length.
+// deepest is how many times a URL may be escaped within another; deeper ones are hidden as a
+// whole. Without a bound hostile text takes time quadratic in its length.
 const deepest = 3
 
 func text(s string, depth int) string {
@@ -69,9 +68,8 @@ func text(s string, depth int) string {
 	return b.String()
 }
 
-// Of returns what a server said, or what is said of it, without secrets: those that its
-// own URL holds are hidden also where the text repeats them alone ("passkey 0123 is
-// unknown").
+// Of returns text from or about the server at address, without secrets: the secrets of its
+// URL are hidden even where the text repeats them alone ("passkey 0123 is unknown").
 func Of(address, text string) string {
 	text = Text(text)
 	for _, secret := range Secrets(address) {
@@ -80,11 +78,11 @@ func Of(address, text string) string {
 	return text
 }
 
-// Secrets returns what Text hides in the URL s, as it is written there and unescaped. Of
-// what is shorter than five characters nothing is returned: it would be found in any text.
+// Secrets returns what Text hides in the URL s, as written there and unescaped. It omits what
+// is shorter than five characters, because any text may contain that.
 func Secrets(s string) (all []string) {
 	hidden := Text(s)
-	// What stands between two masks is the same in both.
+	// The text between two masks is the same in both.
 	kept := strings.Split(hidden, Mask)
 	at := 0
 	for i, part := range kept {
@@ -115,13 +113,13 @@ func Secrets(s string) (all []string) {
 	return all
 }
 
-// shortest secret that is looked for outside of its URL.
+// shortest is the length of the shortest secret that we look for outside of its URL.
 const shortest = 5
 
 // HasSecret reports whether Text would hide something of s.
 func HasSecret(s string) bool { return Text(s) != s }
 
-// longestScheme bounds what is taken for the scheme of a URL.
+// longestScheme bounds the scheme of a URL in bytes.
 const longestScheme = 32
 
 type what uint8
@@ -134,8 +132,8 @@ const (
 	parameters      // a path with a query, or key=value alone
 )
 
-// next finds where something begins that may hold a secret. hosts says that it may be a
-// host without a scheme.
+// next finds the first place that may hold a secret. hosts says that a host without a scheme
+// counts.
 func next(s string, hosts bool) (int, what) {
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
@@ -162,7 +160,7 @@ func next(s string, hosts bool) (int, what) {
 			case hosts && isServer(s[i:]):
 				return i, server
 			}
-			// The word may end in what is the beginning of something: go on behind its letters.
+			// The word may end in the beginning of such a place: continue behind its letters.
 			for i+1 < len(s) && letter(s[i+1]) {
 				i++
 			}
@@ -178,8 +176,8 @@ func letter(c byte) bool {
 // hostly reports whether a host can begin with c.
 func hostly(c byte) bool { return letter(c) || c == '[' || c == '%' || c == '*' }
 
-// separator returns the length of what s begins with in place of "://": some of it may be
-// escaped, also more than once. 0: it begins with nothing of the kind.
+// separator returns the length of the prefix of s that stands for "://": parts of it may be
+// escaped, even more than once. 0: there is none.
 func separator(s string) int {
 	n := 0
 	for _, sign := range []struct{ plain, escaped string }{{":", "3a"}, {"/", "2f"}, {"/", "2f"}} {
@@ -202,7 +200,8 @@ func separator(s string) int {
 	return n
 }
 
-// longestServer bounds how far a host without a scheme is looked at: each word may be one.
+// longestServer bounds how much of a possible host without a scheme we look at: each word may
+// be one.
 const longestServer = 512
 
 // isServer reports whether s begins with a URL that has lost its scheme: the host of a
@@ -222,7 +221,7 @@ func isServer(s string) bool {
 	return path != "" && strings.ContainsAny(host, ".:") && !strings.ContainsAny(host, "=&") && isTracker(path)
 }
 
-// isTracker reports whether a path is one of a tracker.
+// isTracker reports whether a path belongs to a tracker.
 func isTracker(path string) bool {
 	path = strings.ToLower(path)
 	return strings.Contains(path, "announce") || strings.Contains(path, "scrape")
@@ -248,8 +247,8 @@ func escapedIn(s string) bool {
 	return strings.ContainsRune(s, '=') && strings.ContainsRune(s, '%')
 }
 
-// strong reports whether s begins with a parameter that is a secret also outside of a
-// URL: there "key=" and "user=" are ordinary words.
+// strong reports whether s begins with a parameter that is a secret even outside of a URL,
+// where "key=" and "user=" are ordinary words.
 func strong(s string) bool {
 	for _, name := range []string{"passkey=", "authkey=", "torrent_pass=", "password="} {
 		if len(s) >= len(name) && strings.EqualFold(s[:len(name)], name) {
@@ -259,7 +258,7 @@ func strong(s string) bool {
 	return false
 }
 
-// names are the parameters whose values are secrets, in small letters.
+// names are the parameters whose values are secrets, in lower case.
 var names = map[string]bool{
 	"passkey": true, "pass_key": true, "authkey": true, "auth_key": true, "torrent_pass": true, "torrentpass": true,
 	"uid": true, "userid": true, "user_id": true, "user": true, "username": true, "login": true, "email": true,
@@ -271,7 +270,7 @@ var names = map[string]bool{
 	"awsaccesskeyid": true, "x-goog-signature": true, "x-goog-credential": true, "policy": true, "key-pair-id": true, "hmac": true,
 }
 
-// public are the parameters whose values are long and no secrets.
+// public are the parameters whose values are long and not secret.
 var public = map[string]bool{
 	"info_hash": true, "infohash": true, "peer_id": true, "xt": true, "urn": true, "btih": true, "dn": true, "xl": true, "x.pe": true, "so": true,
 }
@@ -303,12 +302,12 @@ func link(s string, depth int) string {
 		known := strings.EqualFold(scheme, "udp") || strings.EqualFold(scheme, "ws") || strings.EqualFold(scheme, "wss")
 		return scheme + "://" + location(rest, known, depth)
 	}
-	// It is escaped as a whole, perhaps more than once: "http%3A%2F%2F...".
+	// The URL is escaped as a whole, perhaps more than once: "http%3A%2F%2F...".
 	plain, times := s, 0
 	for !strings.HasPrefix(plain[n:], "://") {
 		next, err := url.PathUnescape(plain)
 		if err != nil || next == plain || times == deepest {
-			return s[:n+separator(s[n:])] + Mask // what can't be read may hold anything
+			return s[:n+separator(s[n:])] + Mask // text that we can't decode may hold anything
 		}
 		plain, times = next, times+1
 	}
@@ -322,7 +321,7 @@ func link(s string, depth int) string {
 	return hidden
 }
 
-// location redacts a URL behind its scheme. tracker says that it is known to be one's.
+// location redacts a URL behind its scheme. tracker says that it is known to be a tracker's.
 func location(rest string, tracker bool, depth int) string {
 	end := strings.IndexAny(rest, "/?#")
 	if end < 0 {
@@ -356,8 +355,8 @@ func location(rest string, tracker bool, depth int) string {
 	return host + segments(path, tracker, depth) + query(params, tracker, depth)
 }
 
-// segments redacts the path of a URL. Behind a tracker's host anything that could be a
-// token is one; elsewhere names of files look much like it.
+// segments redacts the path of a URL. For a tracker anything that could be a token is one;
+// elsewhere file names look much the same.
 func segments(path string, tracker bool, depth int) string {
 	parts := strings.Split(path, "/")
 	for i, p := range parts {
@@ -385,8 +384,8 @@ func segments(path string, tracker bool, depth int) string {
 }
 
 // words redacts an element of a path in which a token is one word of several: KEY.torrent,
-// user:KEY, KEY-name. Names of files have short numbers and checksums: a word must be longer
-// than an element to be a token, or the whole a UUID.
+// user:KEY, KEY-name. File names have short numbers and checksums: so a word must be longer
+// than an element to count as a token, or be a UUID.
 func words(s string) string {
 	var b strings.Builder
 	for s != "" {
@@ -438,7 +437,7 @@ func keyed(s string) bool {
 	return false
 }
 
-// query redacts parameters, whatever stands between them.
+// query redacts parameters, whatever separates them.
 func query(s string, tracker bool, depth int) string {
 	var b strings.Builder
 	for s != "" {
@@ -503,21 +502,21 @@ func encoded(s string) bool {
 	return strings.Contains(s, "%3a") || strings.Contains(s, "%253a") || strings.Contains(s, "%2f%2f") || strings.Contains(s, "%252f%252f")
 }
 
-// escape is for a value that held a URL; Mask stays readable in it.
+// escape escapes a value that held a URL; Mask stays readable in it.
 func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "%2A%2A%2A", Mask) }
 
-// The least lengths of what is taken for a token: digits and letters mixed, without
-// anything between them. Info-hashes are longer, and are hidden in paths, too.
+// Least lengths of a token: digits and letters mixed, without anything between them.
+// Info-hashes are longer, so paths hide them, too.
 const (
 	leastHex     = 16 // hexadecimal digits
 	leastMixed   = 20
-	leastTracker = 8  // behind the host of a tracker: with a digit in it
-	leastWord    = 16 // there, without a digit
-	leastHost    = 16 // of a label of a host
-	leastWordOf  = 20 // of a word among others in an element of a path
+	leastTracker = 8  // on a tracker, with a digit
+	leastWord    = 16 // on a tracker, without a digit
+	leastHost    = 16 // a label of a host
+	leastWordOf  = 20 // a word among others in an element of a path
 )
 
-// token reports whether s looks drawn at random rather than written by a person.
+// token reports whether s looks random rather than written by a person.
 func token(s string, tracker bool) bool {
 	s = strings.TrimRight(s, ":,.)'")
 	digits, letters, hex := 0, 0, true

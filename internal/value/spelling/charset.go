@@ -7,11 +7,11 @@ import (
 	"golang.org/x/text/encoding/htmlindex"
 )
 
-// maxText bounds the bytes of a name that is looked for, or read in an old character set. No
+// maxText bounds the bytes of a name that we look up or decode from an old character set. No
 // file system has names nearly as long.
 const maxText = 4 << 10
 
-// aliases are labels that torrents use and the WHATWG's list does not know.
+// aliases are labels that torrents use and that are missing in the WHATWG's list.
 var aliases = map[string]string{
 	"cp936": "gbk", "ms936": "gbk", "windows-936": "gbk", "936": "gbk", "euc-cn": "gbk",
 	"cp950": "big5", "ms950": "big5", "windows-950": "big5", "950": "big5",
@@ -21,15 +21,15 @@ var aliases = map[string]string{
 	"1250": "windows-1250", "1251": "windows-1251", "1252": "windows-1252", "ansi": "windows-1252",
 }
 
-// guesses are the character sets to try for names whose torrent does not say, the ones that
-// circulate most first.
+// guesses are the character sets to try for names whose torrent names none, the most common
+// ones first.
 var guesses = []string{
 	"gbk", "big5", "shift_jis", "euc-kr", "euc-jp", "windows-1251", "koi8-r", "windows-1252",
 	"windows-1250", "windows-1253", "windows-1254", "windows-1255", "windows-1256", "windows-874",
 }
 
-// Decode reads the bytes of a name in the character set with this label, as the key "encoding"
-// of a torrent has it. It is false for a label that is not known, and for bytes that are not
+// Decode decodes the bytes of a name from the character set with this label, as in the key
+// "encoding" of a torrent. It returns false for an unknown label, and for bytes that are not
 // text in that set.
 func Decode(name, label string) (string, bool) {
 	label = strings.ToLower(strings.TrimSpace(label))
@@ -53,7 +53,7 @@ func Decode(name, label string) (string, bool) {
 	return text, true
 }
 
-// Text returns a name as text: itself if it is UTF-8, else read by the label, else itself.
+// Text returns a name as text: itself if it is UTF-8, else decoded by the label, else itself.
 func Text(name, label string) string {
 	if utf8.ValidString(name) {
 		return name
@@ -64,8 +64,8 @@ func Text(name, label string) string {
 	return name
 }
 
-// Readings returns the texts that the bytes of a name may stand for, the likeliest first and
-// the bytes themselves among them.
+// Readings returns the texts for which the bytes of a name may stand, the likeliest first;
+// the bytes themselves are among them.
 func Readings(name, label string) []string {
 	out := []string{name}
 	add := func(label string) {

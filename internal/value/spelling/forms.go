@@ -11,9 +11,9 @@ import (
 // some do so everywhere.
 const reserved = `<>:"/\|?*`
 
-// Forms returns the spellings that clients are known to use for a text, the text itself first.
-// They rank matches, and are all there is for names without a [Key]. None is empty, ".",
-// "..", or has a slash or NUL in it.
+// Forms returns the spellings that clients are known to use for a text, the text itself
+// first. They rank matches, and names without a [Key] match only by them. None is empty, ".",
+// "..", or contains a slash or NUL.
 func Forms(text string) []string {
 	var out []string
 	add := func(s string) {
@@ -31,17 +31,17 @@ func Forms(text string) []string {
 		add(s)
 		under := replace(s, '_')
 		add(under)                               // uTorrent, Transmission, libtorrent on Windows
-		add(strings.TrimRight(under, ". "))      // as Windows leaves it
-		add(strings.Trim(under, " "))            // Transmission, tidied on both sides
+		add(strings.TrimRight(under, ". "))      // the form that Windows leaves
+		add(strings.Trim(under, " "))            // Transmission, trimmed on both sides
 		add(replace(s, -1))                      // dropped
 		add(replace(s, '-'))                     // Xunlei
 		add(replace(s, ' '))                     //
 		add(wide(s))                             // BitComet: full-width twins
 		add("_" + strings.TrimRight(under, ".")) // a device name of Windows, in Transmission
 	}
-	add(escape(text, false)) // aria2: what it takes for unsafe
+	add(escape(text, false)) // aria2: escapes what it considers unsafe
 	if !utf8.ValidString(text) {
-		add(escape(text, true)) // aria2: a name that is not UTF-8, as a whole
+		add(escape(text, true)) // aria2: escapes all of a name that is not UTF-8
 		add(strings.ToValidUTF8(text, "\ufffd"))
 		add(strings.ToValidUTF8(text, ""))
 		add(replaceBytes(text))
@@ -49,7 +49,7 @@ func Forms(text string) []string {
 	return out
 }
 
-// replace replaces what Windows refuses, and control characters; -1 drops them.
+// replace replaces characters that Windows refuses, and control characters; -1 drops them.
 func replace(s string, by rune) string {
 	return strings.Map(func(r rune) rune {
 		if r < 0x20 || r == 0x7f || r < utf8.RuneSelf && strings.ContainsRune(reserved, r) {
@@ -59,7 +59,7 @@ func replace(s string, by rune) string {
 	}, s)
 }
 
-// replaceBytes replaces each byte that is not UTF-8, not each run of them.
+// replaceBytes replaces each byte that is not UTF-8, rather than each run of them.
 func replaceBytes(s string) string {
 	var b strings.Builder
 	for i, r := range s {
@@ -71,7 +71,8 @@ func replaceBytes(s string) string {
 	return b.String()
 }
 
-// wide replaces what Windows refuses by the full-width characters that look like it.
+// wide replaces characters that Windows refuses by the full-width characters that look like
+// them.
 func wide(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < utf8.RuneSelf && strings.ContainsRune(reserved, r) {
@@ -81,8 +82,8 @@ func wide(s string) string {
 	}, s)
 }
 
-// escape writes bytes as percent escapes: control characters and what Windows refuses, or
-// everything that is not unreserved in a URL.
+// escape writes bytes as percent escapes: control characters and those that Windows refuses,
+// or with all everything that is not unreserved in a URL.
 func escape(s string, all bool) string {
 	const digits = "0123456789ABCDEF"
 	var b strings.Builder

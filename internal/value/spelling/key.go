@@ -8,11 +8,11 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Key returns what is left of a name when everything is gone that clients and file systems
-// change: case, the composition of accents, the width of characters, punctuation, blanks,
-// symbols, control characters, bytes that are not UTF-8, and percent escapes. Names with
-// different keys are different names to every client; names with one key may be the same.
-// The key of a name without a letter or digit is empty (decision 0126).
+// Key returns what remains of a name without everything that clients and file systems change:
+// case, the composition of accents, the width of characters, punctuation, blanks, symbols,
+// control characters, bytes that are not UTF-8, and percent escapes. Names with different
+// keys are different names to every client; names with one key may be the same. The key of a
+// name without a letter or digit is empty (decision 0126).
 func Key(name string) string {
 	name = unescape(name)
 	if ascii(name) {
@@ -28,7 +28,7 @@ func Key(name string) string {
 	return b.String()
 }
 
-// invisible tells marks that change how the character before them looks, and no more.
+// invisible reports whether a mark changes only the look of the character before it.
 func invisible(r rune) bool {
 	return r >= 0xfe00 && r <= 0xfe0f || r >= 0xe0100 && r <= 0xe01ef || r == 0x034f
 }
@@ -46,7 +46,7 @@ func asciiKey(name string) string {
 	return string(b)
 }
 
-// unescape turns "%3A" into the character that it stands for.
+// unescape replaces "%3A" by the character for which it stands.
 func unescape(name string) string {
 	if strings.IndexByte(name, '%') < 0 {
 		return name
@@ -77,12 +77,12 @@ func hexDigit(c byte) int {
 	return -1
 }
 
-// suffixes are behind the names of files that a client has not completed: Transmission and
-// KTorrent, qBittorrent, uTorrent and BitTorrent, BitComet, Vuze and BiglyBT, and others.
+// suffixes mark the names of incomplete files: Transmission and KTorrent, qBittorrent,
+// uTorrent and BitTorrent, BitComet, Vuze and BiglyBT, and others.
 var suffixes = []string{".part", ".!qB", ".!ut", ".!bt", ".bc!", ".az!", ".incomplete", ".!mp", ".!tx", ".unfinished"}
 
-// Incomplete divides the name of a file that another client has not completed into the name
-// it will have and the suffix. The suffix is empty for all other names.
+// Incomplete splits the name of another client's incomplete file into its final name and the
+// suffix. The suffix is empty for all other names.
 func Incomplete(name string) (stem, suffix string) {
 	for _, s := range suffixes {
 		if n := len(name) - len(s); n > 0 && strings.EqualFold(name[n:], s) {
@@ -92,11 +92,10 @@ func Incomplete(name string) (stem, suffix string) {
 	return name, ""
 }
 
-// controls are behind the names of files that clients keep beside the data: never data itself.
+// controls mark the names of files that clients keep beside the data: never data itself.
 var controls = []string{".aria2", ".aria2__temp", ".torrent", ".fastresume", ".shoal-new", ".shoal-part", ".parts"}
 
-// Control reports whether a file is one that a client keeps for itself beside the data of a
-// torrent.
+// Control reports whether a client keeps this file for itself beside the data of a torrent.
 func Control(name string) bool {
 	for _, s := range controls {
 		if n := len(name) - len(s); n > 0 && strings.EqualFold(name[n:], s) {
@@ -106,9 +105,9 @@ func Control(name string) bool {
 	return false
 }
 
-// Pad reports whether a path, below the torrent's name, is that of padding in one of the forms
-// that are not marked by an attribute (BEP 47): BitComet's "_____padding_file_0_if you see
-// this file...", ".pad/123" of libtorrent, Vuze and BEP 47 itself, and ".____padding_file/0".
+// Pad reports whether a path, below the torrent's name, is that of padding in one of the
+// forms without an attribute (BEP 47): BitComet's "_____padding_file_0_if you see this
+// file...", ".pad/123" of libtorrent, Vuze and BEP 47 itself, and ".____padding_file/0".
 func Pad(path []string) bool {
 	if len(path) == 0 {
 		return false

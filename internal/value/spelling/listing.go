@@ -7,31 +7,31 @@ import (
 	"unicode/utf8"
 )
 
-// Name is a name in a torrent, with all that is known of how it may be written.
+// Name is a name in a torrent, with all that we know about its spellings.
 type Name struct {
-	Raw     string   // as the torrent has it
-	Charset string   // label of the character set that the torrent names; empty for none
-	Also    []string // more spellings, the likeliest first: what we save it as, other keys of the torrent
+	Raw     string   // as in the torrent
+	Charset string   // label of the character set that the torrent names; empty: none
+	Also    []string // more spellings, the likeliest first: the name that we save it under, other keys of the torrent
 }
 
 // Match is a name on disk that may be one of the torrent's.
 type Match struct {
-	Name   string // as it lies on disk
-	Suffix string // at the end of Name, of a client that has not completed the file; empty for none
+	Name   string // as on disk
+	Suffix string // end of Name that marks another client's incomplete file; empty: none
 	Rank   int    // 0 for the likeliest
 }
 
 // Stem returns the name without the suffix.
 func (m Match) Stem() string { return m.Name[:len(m.Name)-len(m.Suffix)] }
 
-// The ranks of matches that are not among the known forms.
+// Ranks of matches that are not among the known forms.
 const (
-	rankKey  = 1000 // one key
-	rankPart = 2000 // cut for length
+	rankKey  = 1000 // the keys are equal
+	rankPart = 2000 // the name on disk is cut
 )
 
-// Clients cut names that are longer than this, in bytes, and leave this many characters of
-// the key at least. On some systems a path has 260 characters in all.
+// Clients cut names that are longer than longName bytes, and leave at least leastCut
+// characters of the key. On some systems a whole path has 260 characters.
 const (
 	longName = 100
 	leastCut = 24
@@ -41,14 +41,14 @@ const (
 // maxMatches bounds the matches of one name.
 const maxMatches = 8
 
-// Listing is what lies in one folder, made to be searched for many names.
+// Listing is the contents of one folder, prepared for looking up many names.
 type Listing struct {
 	keys  map[string][]int32 // by key, of the name and of the name without its suffix; nil until needed
 	stems map[string][]int32 // by key of the name without suffix and extension
 	list  []Match
 }
 
-// NewListing makes a Listing of the names in a folder, in any order.
+// NewListing returns a Listing of the names in a folder, in any order.
 func NewListing(names []string) *Listing {
 	l := &Listing{list: make([]Match, 0, len(names))}
 	names = slices.Sorted(slices.Values(names))
@@ -87,8 +87,8 @@ func extension(name string) (stem, ext string) {
 	return name, ""
 }
 
-// Find returns the names on disk that may be a name of the torrent, the likeliest first.
-// Control files of other clients are not among them.
+// Find returns the names on disk that may be a name of the torrent, the likeliest first,
+// without control files of other clients.
 func (l *Listing) Find(n Name) []Match {
 	if len(l.list) == 0 {
 		return nil
@@ -104,7 +104,7 @@ func (l *Listing) Find(n Name) []Match {
 	for _, s := range texts {
 		key := Key(s)
 		otherwise := rankKey
-		if key == "" { // nothing to compare but the known forms
+		if key == "" { // only the known forms can be compared
 			otherwise = -1
 		}
 		for _, at := range l.keys[key] {
@@ -141,7 +141,7 @@ func (f *finding) add(m Match, otherwise int) {
 
 // best ranks the matches by the known forms of the texts.
 func (f *finding) best(texts []string) []Match {
-	if len(f.list) == 0 { // most names, at no cost
+	if len(f.list) == 0 { // the common and cheap case
 		return nil
 	}
 	rank := make(map[string]int)
@@ -173,7 +173,7 @@ func (f *finding) best(texts []string) []Match {
 	return out[:min(len(out), maxMatches)]
 }
 
-// cut finds names that begin as a long one does, with its extension or none.
+// cut finds names that begin like a long one, with its extension or none.
 func (l *Listing) cut(s string, f *finding) {
 	base, ext := extension(s)
 	key, ext := Key(base), Key(ext)

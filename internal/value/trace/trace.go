@@ -1,7 +1,7 @@
-// Package trace is the record that decisions leave while a trace is on: one
-// flat value for each message sent or received and each act, with the reason
-// that the deciding machine gave. The same record is printed as a conversation,
-// written as JSON lines, and compared in golden scripts and simulations.
+// Package trace holds the record that each decision leaves while a trace is on: one flat
+// value for each message sent or received and each act, with the reason of the deciding
+// machine. The same record is printed as a conversation, written as JSON lines, and compared
+// in golden scripts and simulations.
 package trace
 
 import (
@@ -15,17 +15,17 @@ import (
 	"shoal/internal/value/why"
 )
 
-// Way says which way a record went.
+// Way is the direction of a record.
 type Way uint8
 
-// The ways.
+// Values of Way.
 const (
 	Did      Way = iota // an act of ours: a dial, a verified piece
 	Sent                // a message to Peer
 	Received            // a message from Peer
 )
 
-// String gives "did", "sent" or "received".
+// String returns "did", "sent" or "received".
 func (w Way) String() string {
 	switch w {
 	case Sent:
@@ -36,10 +36,10 @@ func (w Way) String() string {
 	return "did"
 }
 
-// Proto says which protocol a record belongs to.
+// Proto is the protocol of a record.
 type Proto uint8
 
-// The protocols.
+// Values of Proto.
 const (
 	Torrent Proto = iota // acts of a torrent: storing, verifying, dialling
 	Peer                 // the peer protocol (BEP 3)
@@ -49,7 +49,7 @@ const (
 	LSD                  // the local network (BEP 14)
 )
 
-// String gives the protocol's name.
+// String returns the protocol's name.
 func (p Proto) String() string {
 	return [...]string{"torrent", "peer", "dht", "tracker", "web", "lsd"}[min(p, LSD)]
 }
@@ -57,29 +57,28 @@ func (p Proto) String() string {
 // No marks an absent Piece or Block.
 const No = -1
 
-// Record is one line of a trace. Fields that do not apply are zero, Piece and
-// Block are No.
+// Record is one line of a trace. Fields that do not apply are zero; Piece and Block are No.
 type Record struct {
 	At       mono.Time
 	Proto    Proto
 	Way      Way
-	InfoHash [20]byte       // the torrent or lookup target; zero when none
-	Peer     netip.AddrPort // who it went to or came from
-	What     string         // the message or act in the field's words
-	Piece    int64          // No when the record is not about a piece
-	Block    int64          // No when it is not about a block
-	N        int64          // a count: bytes, nodes, peers or owners, by What
+	InfoHash [20]byte       // torrent or lookup target; zero: none
+	Peer     netip.AddrPort // receiver or sender
+	What     string         // message or act in the field's words
+	Piece    int64          // No: not about a piece
+	Block    int64          // No: not about a block
+	N        int64          // count of bytes, nodes, peers or owners, by What
 	Owners   int32          // connected peers that have Piece; with why.Rarest
 	Why      why.Why
-	Text     string // a bitfield, a reason, an error; printable
+	Text     string // bitfield, reason or error; printable
 }
 
-// Func receives records. It is called by the owner of a machine while it
-// decides, so it must be quick and must not call back.
+// Func receives records. The owner of a machine calls it while the machine decides, so it
+// must be quick and must not call back.
 type Func func(Record)
 
-// AppendJSON appends the record as one JSON object without a line end. seconds
-// since mono.Start stand in "time".
+// AppendJSON appends the record as one JSON object without a line end. "time" is in seconds
+// since mono.Start.
 func (r Record) AppendJSON(b []byte) []byte {
 	b = append(b, `{"time":`...)
 	b = strconv.AppendFloat(b, r.At.Seconds(), 'f', 6, 64)
@@ -118,10 +117,9 @@ func number(b []byte, key string, n int64) []byte {
 	return strconv.AppendInt(b, n, 10)
 }
 
-// field appends a string, escaping what JSON cannot take. What a terminal or a
-// reader could be misled by (controls, line separators, marks that turn the
-// direction of text, bytes that are no UTF-8) becomes a question mark: much of
-// the text comes from strangers.
+// field appends a string, and escapes what JSON cannot hold. Characters that could mislead a
+// terminal or a reader (controls, line separators, direction marks, bytes that are not UTF-8)
+// become a question mark: much of the text comes from strangers.
 func field(b []byte, key, s string) []byte {
 	b = append(append(append(b, `,"`...), key...), `":"`...)
 	for _, c := range s {

@@ -1,21 +1,19 @@
-// Package announce decides when to announce one torrent, to which tracker, and with
-// which event. It knows the tiers of BEP 12 as they are deployed, the intervals of
-// BEP 3, the tracker id, and the wait of BEP 31; it sends nothing.
+// Package announce decides when to announce one torrent, to which tracker, and with which
+// event. It knows the tiers of BEP 12 as they are deployed, the intervals of BEP 3, the
+// tracker id, and the wait of BEP 31; it sends nothing.
 //
-// A Machine is owned by the swarm of its torrent and is not safe for concurrent use.
-// It goes round like this: Tick moves what is due into Take; the shell performs each
-// request and brings its result to Done; Deadline says when to Tick again.
+// A Machine is owned by the swarm of its torrent and is not safe for concurrent use. Tick
+// moves what is due into Take; the shell performs each request and brings its result to Done;
+// Deadline says when to Tick again.
 //
 // # Tiers
 //
-// The trackers of a tier stand in for one another: they are shuffled once, asked in
-// order, and one that answers moves to the front. A public torrent announces to one
-// tracker of every tier, all tiers side by side, as deployed clients do. A private
-// one announces to a single tracker (BEP 27): it goes down a tier only when all
-// trackers of the tiers above have failed, and starts from the top the next time.
-// Both are walks: a public torrent has one for each tier, a private one has one over
-// all tiers.
-// Decision 0032 says why.
+// The trackers of a tier stand in for one another: they are shuffled once, asked in order,
+// and one that answers moves to the front. A public torrent announces to one tracker of every
+// tier, all tiers side by side, as deployed clients do. A private one announces to a single
+// tracker (BEP 27): it goes down a tier only when all trackers of the tiers above have
+// failed, and starts from the top the next time. Both are walks: a public torrent has one for
+// each tier, a private one has one over all tiers (decision 0032).
 package announce
 
 import (
@@ -31,51 +29,49 @@ import (
 const (
 	// DefaultInterval is used when a tracker names none.
 	DefaultInterval = 30 * time.Minute
-	// MinInterval is the least time between announces to a tracker, whatever it
-	// says, unless an event is owed.
+	// MinInterval is the least time between announces to a tracker, whatever it says, unless
+	// we owe it an event.
 	MinInterval = time.Minute
-	// NeedInterval is the least time between announces for more peers to a
-	// tracker that names no min interval; its interval where that is shorter.
+	// NeedInterval is the least time between announces for more peers to a tracker that names
+	// no min interval; its interval if that is shorter.
 	NeedInterval = 5 * time.Minute
 
-	// SoonestTold is the least wait after a tracker that refused to hear of an event, and
-	// said for how long.
+	// SoonestTold is the least wait after a tracker refused an event and said for how long.
 	SoonestTold = 5 * time.Second
 
-	// FirstRetry is the wait after a tracker's first failure. It doubles with each
-	// one in a row, up to MaxRetry. Up to a quarter is added at random, so that
-	// the clients of a tracker that was away do not come back all at once.
+	// FirstRetry is the wait after a tracker's first failure. It doubles with each further
+	// one in a row, up to MaxRetry. Up to a quarter is added at random, so that the clients
+	// of a tracker that was down do not come back all at once.
 	FirstRetry = 15 * time.Second
 	MaxRetry   = time.Hour
 
-	// jitterShare is the part of an interval that is added at random.
+	// jitterShare: up to an interval divided by it is added at random.
 	jitterShare = 20
 )
 
 const (
-	// NumWant is how many peers are asked for: about as many as a swarm keeps
-	// connected.
+	// NumWant is how many peers we ask for: about as many as a swarm keeps connected.
 	NumWant = 80
-	// MaxTrackers is how many trackers of a torrent are kept. Honest ones have
-	// fewer; each one kept is sent packets on the word of a stranger.
+	// MaxTrackers is how many trackers of a torrent we keep. Honest torrents have fewer; we
+	// send packets to each one on the word of a stranger.
 	MaxTrackers = 100
 )
 
-// Config is what a Machine is made with.
+// Config configures a Machine.
 type Config struct {
-	Tiers   [][]string // announce URLs; empty tiers and repeated URLs are passed over
+	Tiers   [][]string // announce URLs; empty tiers and repeated URLs are skipped
 	Private bool       // BEP 27: one tracker at a time
 }
 
-// Request is one announce to make. The counters are the caller's to add. With Scrape it is
-// a question for the counts alone (BEP 48), and the fields of an announce are zero.
+// Request is one announce to make. The caller adds the counters. With Scrape it asks for the
+// counts only (BEP 48), and the fields of an announce are zero.
 type Request struct {
 	URL       string
 	Scrape    bool
 	Event     tracker.Event
-	TrackerID string // to send along; empty when the tracker gave none
+	TrackerID string // to send along; empty when the tracker sent none
 	NumWant   int
-	Need      bool // more peers are wanted
+	Need      bool // we want more peers
 	Why       why.Why
 }
 
@@ -83,19 +79,19 @@ type Request struct {
 // MinInterval count.
 type Result struct {
 	URL    string
-	Scrape bool          // of the request
-	Event  tracker.Event // of the request
+	Scrape bool          // from the request
+	Event  tracker.Event // from the request
 
-	// Err is empty for success, else what went wrong, for people.
+	// Err is empty for success, else what went wrong, for display.
 	Err     string
-	RetryIn time.Duration // BEP 31; 0 when not given, tracker.Never for never again
-	Refused bool          // the tracker itself said no
+	RetryIn time.Duration // BEP 31; 0: not sent; tracker.Never: never again
+	Refused bool          // the tracker itself refused
 
-	Interval, MinInterval time.Duration // 0 when not given
-	TrackerID             string        // empty when not given: the old one stays
-	Warning               string        // for people; empty when there is none
-	Peers                 int           // how many came
-	Seeders, Leechers     int64         // -1 when not given
+	Interval, MinInterval time.Duration // 0: not sent
+	TrackerID             string        // empty: not sent, the old one stays
+	Warning               string        // for display; empty: none
+	Peers                 int           // number of received peers
+	Seeders, Leechers     int64         // -1: not sent
 }
 
 // Machine is the announce state of one torrent.
@@ -111,7 +107,7 @@ type Machine struct {
 	out      []Request
 }
 
-// New makes a machine that does nothing until Start. It takes over cfg.Tiers.
+// New returns a machine that does nothing until Start. It takes over cfg.Tiers.
 func New(cfg Config, rng *rand.Rand) *Machine {
 	m := &Machine{rng: rng, need: true, private: cfg.Private}
 	for _, urls := range cfg.Tiers {
@@ -146,7 +142,7 @@ func (m *Machine) addTier(tier []*entry, private bool) {
 	}
 }
 
-// Start owes "started" to one tracker of each walk.
+// Start makes "started" due for one tracker of each walk.
 func (m *Machine) Start(now mono.Time) {
 	m.running = true
 	for _, e := range m.trackers {
@@ -157,9 +153,9 @@ func (m *Machine) Start(now mono.Time) {
 	}
 }
 
-// Completed owes "completed" to one tracker of each walk. It is called when the last
-// piece has arrived, and not at all for a torrent that was complete when it started
-// (BEP 3). Only the first call counts (decision 0036).
+// Completed makes "completed" due for one tracker of each walk. The caller calls it when the
+// last piece has arrived, and not at all for a torrent that was complete when it started (BEP
+// 3). Only the first call counts (decision 0036).
 func (m *Machine) Completed(now mono.Time) {
 	if m.complete || !m.running {
 		return
@@ -170,12 +166,12 @@ func (m *Machine) Completed(now mono.Time) {
 	}
 }
 
-// NeedPeers says whether more peers are wanted. While they are, announces come as
-// early as the trackers allow. It is so until the first call.
+// NeedPeers sets whether we want more peers; true until the first call. While we do,
+// announces come as early as the trackers allow.
 func (m *Machine) NeedPeers(now mono.Time, need bool) { m.need = need }
 
-// Partial says whether the torrent is a partial seed: it lacks pieces and wants none of
-// them. Its trackers are told with every announce (BEP 21).
+// Partial sets whether the torrent is a partial seed: it lacks pieces and wants none of them.
+// Every announce says so (BEP 21).
 func (m *Machine) Partial(partial bool) { m.partial = partial }
 
 // Tick makes the requests that are due.
@@ -189,7 +185,7 @@ func (m *Machine) Tick(now mono.Time) {
 		}
 		e := w.pick(now)
 		if e == nil {
-			continue // due has moved on to when a tracker may be asked again
+			continue // due has moved on to when we may ask a tracker again
 		}
 		r := w.request(now, e, m.partial)
 		r.Need = m.need
@@ -197,15 +193,15 @@ func (m *Machine) Tick(now mono.Time) {
 	}
 }
 
-// Take gives the requests made since the last call. The slice is valid until the
-// next call of any method.
+// Take returns the requests made since the last call. The slice is valid until the next call
+// of any method.
 func (m *Machine) Take() []Request {
 	out := m.out
 	m.out = m.out[:0]
 	return out
 }
 
-// Done takes the result of one request. What was not asked is passed over.
+// Done takes the result of one request. It ignores results without a request.
 func (m *Machine) Done(now mono.Time, r Result) {
 	e := m.find(r.URL)
 	if m.running && e != nil && r.Scrape {
@@ -230,9 +226,9 @@ func (m *Machine) Done(now mono.Time, r Result) {
 	}
 }
 
-// Stop gives "stopped" for each tracker that knows us, or may: its request is not
-// answered yet. The caller ends what is under way, performs these with a short limit
-// and need not bring their results. Nothing comes after but by another Start.
+// Stop returns a "stopped" for each tracker that knows us, or may: it has not answered yet.
+// The caller ends the running requests, performs these with a short limit, and need not bring
+// their results. Nothing follows until another Start.
 func (m *Machine) Stop(now mono.Time) []Request {
 	m.out = m.out[:0]
 	if !m.running {
@@ -248,7 +244,7 @@ func (m *Machine) Stop(now mono.Time) []Request {
 	return m.Take()
 }
 
-// Deadline is when Tick is wanted; in the past when something is due already.
+// Deadline returns when to call Tick; in the past when something is due already.
 func (m *Machine) Deadline() mono.Time {
 	first := mono.Never
 	if m.running {

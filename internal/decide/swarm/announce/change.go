@@ -8,8 +8,9 @@ import (
 	"shoal/internal/value/why"
 )
 
-// Add adds a tracker to a tier, counted from 0; a tier that does not exist yet becomes the last
-// one. It reports false where the torrent has the tracker already, or as many as it can have.
+// Add adds a tracker to a tier, counted from 0; a tier that does not exist yet becomes the
+// last one. It reports false when the torrent has the tracker already, or as many as it can
+// have.
 func (m *Machine) Add(now mono.Time, url string, tier int) bool {
 	url = tracker.CleanURL(url)
 	if url == "" || m.find(url) != nil || len(m.trackers) == MaxTrackers {
@@ -34,15 +35,16 @@ func (m *Machine) Add(now mono.Time, url string, tier int) bool {
 	return true
 }
 
-// hasNews starts the next round of a walk that has got another tracker, unless one has answered.
+// hasNews starts the next round of a walk that has a new tracker, unless one has answered.
 func (m *Machine) hasNews(now mono.Time, w *walk) {
 	if m.running && !w.settled {
 		w.next = min(w.next, now)
 	}
 }
 
-// Remove removes a tracker. farewell is what it is owed when it knows us, or may: the caller
-// performs it as those of Stop. It reports false where the torrent has no such tracker.
+// Remove removes a tracker. farewell is the "stopped" that we owe it if it knows us, or may:
+// the caller performs it like those of Stop. It reports false when the torrent has no such
+// tracker.
 func (m *Machine) Remove(now mono.Time, url string) (farewell []Request, ok bool) {
 	e := m.find(tracker.CleanURL(url))
 	if e == nil {
@@ -69,22 +71,22 @@ func (m *Machine) Remove(now mono.Time, url string) (farewell []Request, ok bool
 		w.asking = false
 	}
 	if m.running && (e.asking || e.known) {
-		w.settled, w.next = false, now // another one takes its place
+		w.settled, w.next = false, now // another tracker replaces it
 	}
 	return farewell, true
 }
 
-// Urged is what becomes of a wish to announce now.
+// Urged is what comes of an announce that the user wants now.
 type Urged struct {
 	URL  string
-	Sent bool      // it is on its way, or was already
-	Next mono.Time // otherwise: when the tracker may be asked; mono.Never: it does not want to be asked again
+	Sent bool      // it is being sent, or was already
+	Next mono.Time // otherwise: when we may ask the tracker; mono.Never: it told us never to ask again
 }
 
-// Urge announces to one tracker of each walk, as soon as Tick comes, where that does not break
-// the word of a tracker: the least interval that it named, a minute at least (MinInterval), or the
-// time for which it does not want to be asked (BEP 31). Our own wait after a failure does
-// not count. While nothing runs there is nothing to say.
+// Urge announces to one tracker of each walk, as soon as Tick comes, unless that breaks a
+// rule of the tracker: the least interval that it named, at least MinInterval, or the time
+// for which it told us to wait (BEP 31). Our own wait after a failure does not count. While
+// the machine does not run there is nothing to announce.
 func (m *Machine) Urge(now mono.Time) (all []Urged) {
 	if !m.running {
 		return nil
@@ -128,14 +130,14 @@ func (w *walk) urge(now mono.Time) Urged {
 func (w *walk) asked(now mono.Time, u Urged) Urged {
 	if u.Sent {
 		if !w.settled {
-			w.round++ // each can be asked once more
+			w.round++ // each tracker can be asked once more
 		}
 		w.next, w.urged = now, true
 	}
 	return u
 }
 
-// allowed returns when a tracker may be asked by the user's wish.
+// allowed returns when the user may ask a tracker.
 func (e *entry) allowed() (at mono.Time) {
 	if e.told {
 		at = e.notBefore

@@ -8,20 +8,20 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// State says how a tracker is doing.
+// State is the state of a tracker.
 type State uint8
 
-// The states of a tracker.
+// Values of State.
 const (
 	Waiting     State = iota // not asked yet
-	Asking                   // a request is under way
+	Asking                   // a request is running
 	Working                  // it answered the last request
-	Failing                  // the last request failed; it is asked again later
-	GivenUp                  // it said never to come back (BEP 31)
-	Unsupported              // its kind of tracker is not spoken here; it is never asked
+	Failing                  // the last request failed; we ask again later
+	GivenUp                  // it told us never to come back (BEP 31)
+	Unsupported              // we do not speak its protocol; we never ask it
 )
 
-// String gives the state in a word or two.
+// String returns the state in a word or two.
 func (s State) String() string {
 	return [...]string{"waiting", "asking", "working", "failing", "given up", "unsupported", "", ""}[s&7]
 }
@@ -30,19 +30,19 @@ func (s State) String() string {
 type TrackerStatus struct {
 	URL               string // with its passkey, if it has one
 	State             State
-	Next              mono.Time // when it may be asked next; mono.Never when that is unknown
+	Next              mono.Time // time of the next request at the earliest; mono.Never: unknown
 	Fails             int       // failures in a row
-	Err               string    // of the last request if it failed; empty otherwise
-	Warning           string    // of the last answer, for people; empty when it had none
-	Seeders, Leechers int64     // -1 when not known
-	Peers             int       // how many came with the last answer
+	Err               string    // error of the last request; empty: it succeeded
+	Warning           string    // warning of the last answer, for display; empty: none
+	Seeders, Leechers int64     // -1: unknown
+	Peers             int       // number of peers in the last answer
 
-	// Telling says that "completed" is under way; Owed, that the tracker refused it, mostly
-	// since it came too soon, and is told again at Next.
+	// Telling says that a "completed" is being sent. Owed says that the tracker refused it,
+	// usually because it came too soon, and that we send it again at Next.
 	Telling, Owed bool
 }
 
-// Status gives every tracker in the order of the torrent.
+// Status returns every tracker in the order of the torrent.
 func (m *Machine) Status() []TrackerStatus {
 	all := make([]TrackerStatus, len(m.trackers))
 	for i, e := range m.trackers {
@@ -61,8 +61,8 @@ func (m *Machine) Status() []TrackerStatus {
 	return all
 }
 
-// asksNext gives the walk that will ask e in its next round unless another tracker
-// answers first; nil when there is none or a request is under way.
+// asksNext returns the walk that will ask e in its next round unless another tracker answers
+// first; nil when there is none or a request is running.
 func (m *Machine) asksNext(e *entry) *walk {
 	if !m.running || e.state == Unsupported || e.state == GivenUp {
 		return nil
@@ -73,28 +73,28 @@ func (m *Machine) asksNext(e *entry) *walk {
 	return e.walk
 }
 
-// An entry is one tracker.
+// entry is one tracker.
 type entry struct {
 	url   string
 	state State
-	walk  *walk // nil when Unsupported
+	walk  *walk // nil: Unsupported
 
-	// The request under way.
+	// The running request.
 	asking bool
 	event  tracker.Event
 
-	scraping bool // its counts are being asked for
-	noScrape bool // it does not tell them then either
+	scraping bool // a scrape of its counts is running
+	noScrape bool // its scrapes have no counts either
 
-	known     bool          // it took our "started": it is owed "stopped"
-	trackerID string        // to be echoed
-	fails     int           // in a row
-	notBefore mono.Time     // it is not asked before
-	told      bool          // it said itself for how long it is not to be asked
-	refused   bool          // it said no to "completed", which it is still owed
-	answerAt  mono.Time     // of its last answer
-	least     time.Duration // between announces, as that said; 0 when it did not
-	tried     uint64        // the round of its walk in which it was asked last
+	known     bool          // it took our "started", so we owe it "stopped"
+	trackerID string        // to send back
+	fails     int           // failures in a row
+	notBefore mono.Time     // no request before this time
+	refused   bool          // it refused "completed", which we still owe it
+	answerAt  mono.Time     // time of its last answer
+	least     time.Duration // its min interval in that answer; 0: not sent
+	tried     uint64        // latest round of its walk in which we asked it
+	told      bool          // the tracker itself named the wait in notBefore
 
 	status TrackerStatus // the fields that results set
 }
@@ -116,7 +116,7 @@ func newEntry(url string) *entry {
 	return e
 }
 
-// reset forgets the last run, but for what it learned of the swarm.
+// reset forgets the last run, except the counts of the swarm.
 func (e *entry) reset() {
 	if e.state != Unsupported {
 		status := e.status
@@ -125,8 +125,8 @@ func (e *entry) reset() {
 	}
 }
 
-// failed counts a failure and sets the wait: what the tracker asked for, or longer
-// with each failure in a row.
+// failed counts a failure and sets the wait: what the tracker asked for, or longer with each
+// failure in a row.
 func (e *entry) failed(now mono.Time, r Result, rng *rand.Rand) {
 	e.fails++
 	e.state = Failing
@@ -143,7 +143,8 @@ func (e *entry) failed(now mono.Time, r Result, rng *rand.Rand) {
 	case told && r.RetryIn > 0:
 		e.notBefore = now.Add(min(max(r.RetryIn, SoonestTold), tracker.MaxInterval))
 	case told && e.least > 0 && e.answerAt.Add(e.least) > now:
-		// It came before the tracker's min interval was over. Then it is welcome.
+		// It came before the tracker's min interval was over. After that the tracker takes
+		// it.
 		e.notBefore = max(e.answerAt.Add(e.least), now.Add(SoonestTold))
 	case r.RetryIn > 0:
 		e.notBefore = now.Add(min(max(r.RetryIn, MinInterval), tracker.MaxInterval))
@@ -152,7 +153,7 @@ func (e *entry) failed(now mono.Time, r Result, rng *rand.Rand) {
 	}
 }
 
-// scrapes reports whether the counts are to be asked for, since the answer had none.
+// scrapes reports whether to scrape for counts, because the answer had none.
 func (e *entry) scrapes() bool {
 	if e.status.Seeders >= 0 && e.status.Leechers >= 0 || e.scraping || e.noScrape {
 		return false
@@ -161,7 +162,7 @@ func (e *entry) scrapes() bool {
 	return ok
 }
 
-// counted takes the answer to a scrape. A tracker that has none is not asked again.
+// counted takes the answer to a scrape. We do not scrape a tracker without counts again.
 func (e *entry) counted(r Result) {
 	if !e.scraping {
 		return

@@ -9,27 +9,32 @@ import (
 	"shoal/internal/value/why"
 )
 
-// A walk announces to one tracker at a time. A round asks its trackers in order,
-// each once at most, until one answers; it is over then, or when all have failed.
+// walk announces to one tracker at a time. A round asks its trackers in order, each once at
+// most, until one answers; it ends then, or when all have failed.
 //
-//	          next                 all failed
-//	waiting ---------> a round ------------------> waiting, until the first of
-//	   ^                 |                         them may be asked again
-//	   |  interval       | one answered
-//	   +-----------------+
+//		          next                 all failed
+//		waiting ---------> a round ------------------> waiting, until the first of
+//		   ^
+//	                        them may be asked again
+//
+//	 interval
+//
+// one answered
+//
+//	+-----------------+
 type walk struct {
 	tiers [][]*entry
 	round uint64 // the entries tried in this round carry its number
 
-	asking    bool      // a request is under way; none other is made until it ends
-	next      mono.Time // of the next announce
-	settled   bool      // the last round ended with an answer: it may be cut short
-	early     mono.Time // then: not before, not even for more peers
-	completed bool      // "completed" is owed
+	asking    bool      // a request is running; none other is made until it ends
+	next      mono.Time // time of the next announce
+	settled   bool      // the last round ended with an answer: the wait may be cut short
+	early     mono.Time // earliest time in that case, even for more peers
+	completed bool      // we owe "completed"
 	urged     bool      // the user wants the next announce
 }
 
-// due gives when the next request is to be made.
+// due returns when the next request must be made.
 func (w *walk) due(need bool) mono.Time {
 	switch {
 	case w.asking:
@@ -40,9 +45,9 @@ func (w *walk) due(need bool) mono.Time {
 	return w.next
 }
 
-// pick gives the first tracker that was not tried in this round and may be asked. If
-// there is none the round is over, and the next one begins when the first of them
-// may be asked again.
+// pick returns the first tracker that was not tried in this round and may be asked. If there
+// is none the round is over, and the next one begins when the first of them may be asked
+// again.
 func (w *walk) pick(now mono.Time) *entry {
 	first := mono.Never
 	for _, tier := range w.tiers {
@@ -110,8 +115,8 @@ func (w *walk) answered(now mono.Time, e *entry, r Result, rng *rand.Rand) {
 	}
 }
 
-// complete owes "completed". An event does not wait for the interval (BEP 3), but it
-// does for trackers that failed.
+// complete makes "completed" due. An event does not wait for the interval (BEP 3), but it
+// does wait for trackers that failed.
 func (w *walk) complete(now mono.Time) {
 	w.completed = true
 	if w.settled {
@@ -130,13 +135,13 @@ func promote(tier []*entry, e *entry) {
 	}
 }
 
-// backoff gives the wait after a number of failures in a row, 1 or more.
+// backoff returns the wait after a number of failures in a row, 1 or more.
 func backoff(fails int, rng *rand.Rand) time.Duration {
 	wait := min(FirstRetry<<min(fails-1, 16), MaxRetry)
 	return wait + jitter(rng, wait/4)
 }
 
-// jitter gives a random time up to most.
+// jitter returns a random time up to most.
 func jitter(rng *rand.Rand, most time.Duration) time.Duration {
 	return time.Duration(rng.Int64N(int64(most) + 1))
 }

@@ -1,33 +1,33 @@
-// Package blame finds out who sent bad data. A piece that does not match its
-// hash has at least one bad block; which, is known when the same piece has come
-// right: a block whose digest differs from the good copy's convicts its sender.
-// When one peer sent the whole piece there is nothing to find out. BEP 3 leaves
-// this open; deployed clients do the same under the name of smart ban.
+// Package blame finds the peers that sent bad data. A piece that does not match its hash has
+// at least one bad block. We know which one as soon as we have a good copy of the piece: a
+// block whose digest differs from the good copy's convicts its sender. If one peer sent the
+// whole piece, it is guilty at once. BEP 3 leaves this open; deployed clients do the same and
+// call it smart ban.
 //
-// The state is owned by the swarm. Memory is bounded: of a piece only a few failed
-// copies are remembered, and of few pieces.
+// The swarm owns the Ledger. Its memory is bounded: it remembers few failed copies of a
+// piece, and few pieces.
 package blame
 
 import "slices"
 
-// Sender is an opaque, stable identity of whoever sent a block; 0 is nobody.
+// Sender is an opaque, stable identity of the sender of a block; 0: none.
 type Sender uint32
 
 // Sum is the digest of one block as it arrived.
 type Sum = [20]byte
 
 const (
-	// maxCopies bounds the failed copies kept of one piece: a liar that hides
-	// among others is met again in each, so a few are enough.
+	// maxCopies bounds the failed copies that we keep of one piece: a liar that hides among
+	// others appears in each of them, so a few are enough.
 	maxCopies = 8
 	// maxPieces bounds the pieces with failed copies. A piece of 512 MiB has
 	// 32,768 blocks of 24 bytes, so the worst case is large pieces; see maxSums.
 	maxPieces = 64
-	// maxSums bounds all digests kept, in blocks: 24 bytes each, 6 MiB in all.
+	// maxSums bounds all digests that we keep, in blocks: 24 bytes each, 6 MiB in all.
 	maxSums = 1 << 18
 )
 
-// Ledger remembers failed copies. The zero Ledger is empty and ready.
+// Ledger remembers failed copies. The zero Ledger is empty and ready to use.
 type Ledger struct {
 	pieces map[uint32][]failure
 	order  []uint32 // pieces with failures, oldest first
@@ -39,13 +39,13 @@ type failure struct {
 	sums    []Sum
 }
 
-// Suspect reports whether a copy of the piece failed before, so that digests of
-// the next copy are wanted.
+// Suspect reports whether a copy of the piece failed before, so that we need digests of the
+// next copy.
 func (l *Ledger) Suspect(piece uint32) bool { return len(l.pieces[piece]) > 0 }
 
-// Failed takes the senders and digests of a bad copy, one each a block. It gives
-// the peer that is proven guilty at once, because it sent every block, or 0.
-// senders and sums are kept.
+// Failed takes the senders and digests of a bad copy, one each for each block. It returns the
+// peer that is proven guilty at once, because it sent every block, or 0. It keeps copies of
+// senders and sums.
 func (l *Ledger) Failed(piece uint32, senders []Sender, sums []Sum) Sender {
 	if only := soleSender(senders); only != 0 {
 		return only
@@ -71,9 +71,8 @@ func (l *Ledger) Failed(piece uint32, senders []Sender, sums []Sum) Sender {
 	return 0
 }
 
-// Passed takes the digests of the good copy and gives the peers that are now
-// proven to have sent other bytes, each once, in ascending order. What was
-// remembered of the piece is forgotten.
+// Passed takes the digests of the good copy and returns the peers that are now proven to have
+// sent other bytes, each once, in ascending order. It forgets the failed copies of the piece.
 func (l *Ledger) Passed(piece uint32, good []Sum) []Sender {
 	var guilty []Sender
 	for _, f := range l.pieces[piece] {
@@ -98,7 +97,7 @@ func (l *Ledger) forget(piece uint32) {
 	}
 }
 
-// soleSender gives the sender when it is the same for every block, else 0.
+// soleSender returns the sender if it is the same for every block, else 0.
 func soleSender(senders []Sender) Sender {
 	if len(senders) == 0 {
 		return 0

@@ -1,17 +1,16 @@
-// Package metadata fetches the info dictionary of a torrent of which only the info-hash
-// is known, from its peers (BEP 9): whom to ask for which part, what to make of the
-// answers, and who lied.
+// Package metadata fetches the info dictionary of a torrent of which we know only the
+// info-hash, from its peers (BEP 9): which parts to request from which peer, what to make of
+// the answers, and which peers lied.
 //
-// How large the dictionary is, only peers say, and nothing shows whether it is true
-// before the hash of the whole is right. So each size that somebody claims is an
-// attempt of its own, and a peer is asked for parts of the size that it claimed: one
-// liar holds up nobody. Parts come from several peers at once. Where the hash of what
-// they sent together is wrong, that size is fetched again whole from one peer at a time,
-// which proves who lies; when the right copy is there, it proves it of the others.
+// Only peers say how large the dictionary is, and nothing proves it before the hash of the
+// whole is right. So each claimed size is an attempt of its own, and we request from a peer
+// only parts of the size that it claimed: one liar delays no other attempt. Parts come from
+// several peers at once. If the hash of what they sent together is wrong, that size is
+// fetched again whole from one peer at a time, which proves which peer lies; the right copy
+// proves it of the others.
 //
-// What strangers can make this package hold is bounded by twice the limit. The smaller sizes
-// come first: a wrong one costs the least.
-// Decision 0089 says why.
+// What strangers can make this package hold is bounded by twice the limit. Smaller sizes come
+// first, because a wrong one costs the least (decision 0089).
 package metadata
 
 import (
@@ -33,48 +32,48 @@ const PieceSize = 16 << 10
 
 // Bounds.
 const (
-	// DefaultLimit is the largest metadata that is fetched unless another limit is set, as
-	// deployed clients have it. All attempts together hold at most twice the limit.
+	// DefaultLimit is the largest metadata that we fetch unless another limit is set; it is
+	// that of deployed clients. All attempts together hold at most twice the limit.
 	DefaultLimit = 30 << 20
-	// inFlight is how many parts one peer is asked for at once at first: some clients serve
-	// no more. Each part that comes makes it one more, up to mostInFlight: two parts a round
-	// trip are 300 KiB/s over a distance of 100 ms. A reject or a time-out makes it inFlight.
+	// inFlight is how many parts we first request from one peer at once: some clients serve
+	// no more. Each part that comes adds one, up to mostInFlight: two parts a round trip are
+	// only 300 KiB/s at 100 ms. A reject or a timeout resets it to inFlight.
 	inFlight     = 2
 	mostInFlight = 16
 	// soloAttempts bounds the attempts with one peer each for one size.
 	soloAttempts = 3
-	// copies is of how many peers one part is asked at once, when every missing one
-	// is asked for.
+	// copies is from how many peers we request one part at once, when every missing one is
+	// requested.
 	copies = 2
-	// maxNonsense is how many messages that were not asked for, or can't be, a peer
+	// maxNonsense is how many invalid messages, or messages that we did not ask for, a peer
 	// may send.
 	maxNonsense = 16
-	// maxFailed is how many attempts are remembered that failed with several peers.
+	// maxFailed is how many failed attempts with several peers we remember.
 	maxFailed = 32
-	// maxTimeouts is after how many requests without an answer in a row a peer is
-	// left alone for longestPause.
+	// maxTimeouts is after how many requests in a row without an answer we leave a peer alone
+	// for longestPause.
 	maxTimeouts = 4
 )
 
 // Times.
 const (
 	answerTime   = 15 * time.Second // for one part
-	shortPause   = time.Second      // after a reject by a peer that was asked for more than inFlight
-	firstPause   = 10 * time.Second // after a reject; then twice that, and so on
+	shortPause   = time.Second      // after a reject by a peer with more than inFlight requests
+	firstPause   = 10 * time.Second // after a reject; doubles each time
 	longestPause = 2 * time.Minute
-	// stallTime is how long an attempt may hold its room without getting anything,
-	// when another wants the room.
+	// stallTime is how long an attempt may hold its room without progress when another one
+	// needs the room.
 	stallTime = 30 * time.Second
 )
 
-// Kind says what an Act asks for.
+// Kind is what an Act asks for.
 type Kind uint8
 
-// The kinds of acts.
+// Values of Kind.
 const (
 	Ask  Kind = iota // request Piece of Key
 	Ban              // Key is proven to have sent wrong data
-	Drop             // Key sends what was not asked for
+	Drop             // Key sends invalid messages, or what we did not ask for
 )
 
 // Act is one thing to do.
@@ -85,14 +84,14 @@ type Act struct {
 	Why   why.Why
 }
 
-// Machine fetches one metadata. Make it with New.
+// Machine fetches one metadata. Create it with New.
 type Machine struct {
 	hash  [sha1.Size]byte
-	limit int64 // of the size of the metadata
+	limit int64 // largest size of the metadata
 
 	peers    []*peer
 	attempts []*attempt
-	failed   []*attempt // of several peers, one for each size at most; hashes in place of the parts
+	failed   []*attempt // attempts with several peers, at most one for each size; hashes replace the parts
 
 	acts     []Act
 	deadline mono.Time
@@ -102,16 +101,16 @@ type Machine struct {
 // peer is one that speaks ut_metadata.
 type peer struct {
 	key      Key
-	size     int64 // as it claims; 0 when it has none
-	beyond   int64 // as it claims, where that is above the limit; else 0
+	size     int64 // claimed size; 0: none
+	beyond   int64 // claimed size if it is above the limit; else 0
 	asked    []request
 	at       *attempt // nil while it takes part in none
 	rest     mono.Time
 	pause    time.Duration
 	timeouts int
-	room     int // how many parts it may be asked for at once
-	above    int // of those it was asked for, how many were too many
-	owed     int // parts asked for and given up: they may still come
+	room     int // how many parts we may request from it at once
+	above    int // of the outstanding requests, those above the current room
+	owed     int // requests given up, whose parts may still come
 	nonsense int
 	out      bool // proven a liar, or sends nonsense
 }
@@ -126,13 +125,13 @@ type attempt struct {
 	size   int64
 	solo   bool // from one peer only
 	parts  [][]byte
-	from   []Key // who sent each part
-	missed int   // parts that are not there
+	from   []Key // sender of each part
+	missed int   // missing parts
 	moved  mono.Time
 }
 
-// New makes a machine that looks for the metadata of an info-hash, of at most limit bytes;
-// 0 means DefaultLimit.
+// New returns a machine that fetches the metadata of an info-hash, of at most limit bytes; 0
+// means DefaultLimit.
 func New(infoHash [sha1.Size]byte, limit int64) *Machine {
 	if limit == 0 {
 		limit = DefaultLimit
@@ -140,22 +139,22 @@ func New(infoHash [sha1.Size]byte, limit int64) *Machine {
 	return &Machine{hash: infoHash, limit: limit, deadline: mono.Never}
 }
 
-// Raw gives the metadata once its hash is right; nil before.
+// Raw returns the metadata once its hash is right; nil before.
 func (m *Machine) Raw() []byte { return m.raw }
 
-// Take gives what is to be done since the last call, in order. It is valid until the
-// next call of any method.
+// Take returns what to do since the last call, in order. It is valid until the next call of
+// any method.
 func (m *Machine) Take() []Act {
 	a := m.acts
 	m.acts = m.acts[:0]
 	return a
 }
 
-// Deadline is when Tick is wanted next; mono.Never when nothing is due.
+// Deadline returns the time of the next Tick; mono.Never when nothing is due.
 func (m *Machine) Deadline() mono.Time { return m.deadline }
 
-// Peer says that a peer serves metadata, and how large it says that it is; 0 when it
-// has none yet. It may be said again, with another size.
+// Peer says that a peer serves metadata, and which size it claims; 0 when it has none yet. A
+// later call may change the size.
 func (m *Machine) Peer(now mono.Time, key Key, size int64) {
 	p := m.find(key)
 	if p == nil {
@@ -178,7 +177,7 @@ func (m *Machine) Peer(now mono.Time, key Key, size int64) {
 	m.advance(now)
 }
 
-// Gone says that a peer's connection has ended, or that it serves no metadata any more.
+// Gone says that a peer's connection has ended, or that it no longer serves metadata.
 func (m *Machine) Gone(now mono.Time, key Key) {
 	if p := m.find(key); p != nil {
 		m.leave(p)
@@ -208,8 +207,8 @@ func (m *Machine) Rejected(now mono.Time, key Key, piece uint32) {
 	m.advance(now)
 }
 
-// Data takes a part. total is the size of the whole that came with it, 0 when none
-// did; data is copied.
+// Data takes a part. total is the size of the whole that came with it, 0 when none did. Data
+// copies data.
 func (m *Machine) Data(now mono.Time, key Key, piece uint32, total int64, data []byte) {
 	p := m.find(key)
 	if p == nil || p.at == nil || int(piece) >= len(p.at.parts) {
@@ -221,11 +220,11 @@ func (m *Machine) Data(now mono.Time, key Key, piece uint32, total int64, data [
 			m.nonsense(p)
 			return
 		}
-		p.owed-- // late, and as good
+		p.owed-- // late, but good
 	}
 	a := p.at
 	if total != 0 && total != a.size || len(data) != a.partSize(piece) {
-		// It contradicts what it said itself.
+		// It contradicts its own claim.
 		p.nonsense += maxNonsense / 4
 		m.nonsense(p)
 		p.rest = now.Add(firstPause)
@@ -250,7 +249,7 @@ func (m *Machine) Data(now mono.Time, key Key, piece uint32, total int64, data [
 	m.advance(now)
 }
 
-// nonsense counts a message that was not asked for or can't be.
+// nonsense counts an invalid message, or one that we did not ask for.
 func (m *Machine) nonsense(p *peer) {
 	switch {
 	case p == nil || p.out:
@@ -265,7 +264,7 @@ func (m *Machine) nonsense(p *peer) {
 	}
 }
 
-// Tick does what is due. It is called at Deadline or later.
+// Tick does what is due. The caller calls it at Deadline or later.
 func (m *Machine) Tick(now mono.Time) {
 	for _, p := range m.peers {
 		for i := 0; i < len(p.asked); {
@@ -285,7 +284,7 @@ func (m *Machine) Tick(now mono.Time) {
 	m.advance(now)
 }
 
-// finish looks at an attempt that has every part.
+// finish checks an attempt that has every part.
 func (m *Machine) finish(a *attempt) {
 	h := sha1.New()
 	for _, part := range a.parts {
@@ -314,13 +313,13 @@ func (m *Machine) finish(a *attempt) {
 	m.failed = append(m.failed, a.sums())
 }
 
-// suspect reports whether what several peers sent for a size was wrong once.
+// suspect reports whether the parts that several peers sent for a size were wrong once.
 func (m *Machine) suspect(size int64) bool {
 	return slices.ContainsFunc(m.failed, func(a *attempt) bool { return a.size == size })
 }
 
-// sums replaces the parts of an attempt by their hashes, which is all that it takes to
-// find out later who lied.
+// sums replaces the parts of an attempt by their hashes, which suffice to find the liars
+// later.
 func (a *attempt) sums() *attempt {
 	for i, part := range a.parts {
 		sum := sha1.Sum(part)
@@ -329,7 +328,8 @@ func (a *attempt) sums() *attempt {
 	return a
 }
 
-// blame finds out, by the right copy, who sent wrong parts before.
+// blame compares failed attempts with the right copy, and bans the peers that sent wrong
+// parts.
 func (m *Machine) blame() {
 	for _, a := range m.failed {
 		for i, sum := range a.parts {
@@ -351,14 +351,14 @@ func (m *Machine) ban(key Key, w why.Why) {
 	}
 }
 
-// exclude has a peer never asked again.
+// exclude stops all requests to a peer for good.
 func (m *Machine) exclude(p *peer) {
 	m.leave(p)
 	p.out = true
 }
 
-// leave takes a peer out of its attempt. What it has sent stays, unless it is all
-// there can be.
+// leave removes a peer from its attempt. The parts that it sent stay, except in a solo
+// attempt, which ends.
 func (m *Machine) leave(p *peer) {
 	a := p.at
 	p.free()
@@ -367,7 +367,7 @@ func (m *Machine) leave(p *peer) {
 	}
 }
 
-// close gives an attempt up.
+// close ends an attempt.
 func (m *Machine) close(a *attempt) {
 	m.attempts = slices.DeleteFunc(m.attempts, func(b *attempt) bool { return a == b })
 	for _, p := range m.peers {
@@ -377,14 +377,14 @@ func (m *Machine) close(a *attempt) {
 	}
 }
 
-// free has a peer take part in nothing.
+// free removes a peer from its attempt and forgets its requests.
 func (p *peer) free() {
 	p.owed += len(p.asked)
 	p.at, p.asked = nil, nil
 }
 
-// advance has every peer that can help take part in an attempt and asked for what it
-// lacks, and finds out when that is to be looked at again.
+// advance puts every peer that can help into an attempt, requests missing parts from it, and
+// sets the deadline.
 func (m *Machine) advance(now mono.Time) {
 	m.deadline = mono.Never
 	if m.raw != nil {
@@ -411,13 +411,13 @@ func (m *Machine) advance(now mono.Time) {
 			m.deadline = min(m.deadline, p.rest)
 		}
 		if p.at == nil {
-			// There was no room: somebody may have stalled by then.
+			// There was no room: another attempt may have stalled by then.
 			m.deadline = min(m.deadline, now.Add(answerTime))
 		}
 	}
 }
 
-// join finds the attempt that a peer can take part in, or begins one.
+// join finds an attempt in which a peer can take part, or starts one.
 func (m *Machine) join(now mono.Time, p *peer) {
 	solo := m.suspect(p.size)
 	n := 0
@@ -452,18 +452,18 @@ func (m *Machine) join(now mono.Time, p *peer) {
 	p.at = a
 }
 
-// owner gives the one peer of an attempt that is solo.
+// owner returns the one peer of a solo attempt.
 func (m *Machine) owner(a *attempt) *peer {
 	for _, p := range m.peers {
 		if p.at == a {
 			return p
 		}
 	}
-	panic("metadata: a solo attempt of nobody")
+	panic("metadata: a solo attempt has no peer")
 }
 
-// makeRoom reports whether one more attempt of so many bytes may be begun. A larger
-// one gives way, and one that gets nothing.
+// makeRoom reports whether an attempt of size bytes may start. A larger attempt makes room,
+// and one that has stalled.
 func (m *Machine) makeRoom(now mono.Time, size int64) bool {
 	for m.reserved()+size > m.held() {
 		var worst *attempt
@@ -485,7 +485,7 @@ func (m *Machine) makeRoom(now mono.Time, size int64) bool {
 	return true
 }
 
-// held bounds what all attempts together may come to hold.
+// held bounds what all attempts together may hold.
 func (m *Machine) held() int64 { return 2 * m.limit }
 
 func (m *Machine) reserved() (sum int64) {
@@ -495,7 +495,7 @@ func (m *Machine) reserved() (sum int64) {
 	return sum
 }
 
-// ask requests parts of one peer, as many as it may be asked for at once.
+// ask requests parts from one peer, as many as it may have at once.
 func (m *Machine) ask(now mono.Time, p *peer) {
 	for len(p.asked) < p.room && now >= p.rest {
 		piece, n := m.next(p)
@@ -514,8 +514,9 @@ func (m *Machine) ask(now mono.Time, p *peer) {
 	}
 }
 
-// next gives the part to ask a peer for, and of how many others it is asked already:
-// the first that is asked of nobody, else the one that is asked of fewest. -1: none.
+// next returns the part to request from a peer, and from how many others it is requested: the
+// first that is requested from none, else the one requested from fewest. n is -1 when there
+// is none.
 func (m *Machine) next(p *peer) (piece uint32, n int) {
 	n = -1
 	for i := range p.at.parts {
@@ -541,7 +542,7 @@ func (p *peer) isAsked(piece uint32) bool {
 	return slices.ContainsFunc(p.asked, func(r request) bool { return r.piece == piece })
 }
 
-// unask takes a request off, and reports whether it was there.
+// unask removes a request, and reports whether it was there.
 func (p *peer) unask(piece uint32) bool {
 	n := len(p.asked)
 	p.asked = slices.DeleteFunc(p.asked, func(r request) bool { return r.piece == piece })
@@ -557,7 +558,7 @@ func (m *Machine) find(key Key) *peer {
 	return nil
 }
 
-// partSize is the exact size of a part.
+// partSize returns the exact size of a part in bytes.
 func (a *attempt) partSize(piece uint32) int {
 	if int(piece) == len(a.parts)-1 {
 		return int(a.size - int64(piece)*PieceSize)
@@ -565,20 +566,20 @@ func (a *attempt) partSize(piece uint32) int {
 	return PieceSize
 }
 
-// CheckInvariants reports what is wrong with the machine's own records; for tests and
-// the simulator.
+// CheckInvariants returns what is wrong with the machine's own records, for tests and the
+// simulator.
 func (m *Machine) CheckInvariants() error {
 	if m.reserved() > m.held() {
-		return fmt.Errorf("metadata: room for %d bytes, at most %d may be held", m.reserved(), m.held())
+		return fmt.Errorf("metadata: attempts of %d bytes, limit %d", m.reserved(), m.held())
 	}
 	for _, p := range m.peers {
 		switch {
 		case len(p.asked) > mostInFlight, p.at == nil && len(p.asked) > 0:
-			return fmt.Errorf("metadata: %d parts are asked of %d", len(p.asked), p.key)
+			return fmt.Errorf("metadata: %d parts are requested from peer %d", len(p.asked), p.key)
 		case p.out && p.at != nil:
-			return fmt.Errorf("metadata: %d is out and takes part", p.key)
+			return fmt.Errorf("metadata: peer %d is excluded and takes part", p.key)
 		case p.at != nil && (p.at.size != p.size || !slices.Contains(m.attempts, p.at)):
-			return fmt.Errorf("metadata: %d takes part in another size", p.key)
+			return fmt.Errorf("metadata: peer %d takes part in another size", p.key)
 		}
 	}
 	for _, a := range m.attempts {

@@ -1,17 +1,17 @@
 package metadata
 
-// Progress says how far the metadata has come; for showing.
+// Progress is how much of the metadata we have, for display.
 type Progress struct {
-	Got, Size int64 // of the attempt that has most; 0 while there is none
+	Got, Size int64 // of the attempt that has most; 0: none
 
 	Sources int   // peers that claim a size within the limit
-	Limit   int64 // of the size
+	Limit   int64 // largest size that we fetch
 
 	TooLarge     int   // peers that claim a larger one
 	TooLargeSize int64 // the smallest of those; 0: none
 }
 
-// Progress returns how far the metadata has come.
+// Progress returns how much of the metadata we have.
 func (m *Machine) Progress() Progress {
 	p := Progress{Limit: m.limit}
 	for _, q := range m.peers {

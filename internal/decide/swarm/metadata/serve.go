@@ -6,29 +6,29 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// Server decides when a peer is given the parts of the metadata that it asks for. A peer
-// gets as many as make two copies as fast as it and the limits take them: that is what an
-// honest one needs, with some to spare for parts that it asks for twice. A peer that goes on
-// asking gets a steady flow and no more. Few parts are with the writer at a time, so a peer
-// that does not read holds little. The zero Server is ready (decision 0122).
+// Server decides when a peer gets the parts of the metadata that it requests. Two copies go
+// as fast as the peer and the limits allow: that is what an honest peer needs, with some to
+// spare for parts that it requests twice. A peer that keeps requesting gets a steady flow and
+// no more. The writer has few parts at a time, so a peer that does not read holds little
+// memory. The zero Server is ready to use (decision 0122).
 type Server struct {
-	waiting []uint32 // asked for, oldest first
-	out     int      // with the writer
+	waiting []uint32 // requested parts, oldest first
+	out     int      // parts with the writer
 	tokens  int
 	filled  mono.Time
 }
 
-// Of each peer.
+// Bounds for each peer.
 const (
 	serveCopies = 2
 	serveBurst  = 16                    // parts at once, for metadata of a few parts
-	serveEvery  = 50 * time.Millisecond // then one: 320 KiB/s
-	maxWaiting  = 64                    // parts asked for and not sent; more are rejected
+	serveEvery  = 50 * time.Millisecond // then one part each: 320 KiB/s
+	maxWaiting  = 64                    // parts requested and not sent; further requests are rejected
 	maxOut      = 4                     // parts with the writer: 64 KiB
 )
 
-// Asked takes a request for one of so many parts. It reports false where too many wait: the
-// request is to be rejected.
+// Asked takes a request for one of parts parts. It reports false when too many wait: the
+// caller rejects the request.
 func (s *Server) Asked(now mono.Time, piece, parts uint32) bool {
 	if s.filled.IsZero() {
 		s.tokens, s.filled = max(serveCopies*int(parts), serveBurst), now
@@ -56,10 +56,10 @@ func (s *Server) Next(now mono.Time) (piece uint32, ok bool) {
 	return piece, true
 }
 
-// Sent says that so many parts were written, or will not be.
+// Sent says that this many parts were written, or will not be.
 func (s *Server) Sent(parts int) { s.out -= parts }
 
-// Deadline is when Next has something again; mono.Never when nothing waits, or when Sent
+// Deadline returns when Next has a part again; mono.Never when nothing waits, or when Sent
 // comes first.
 func (s *Server) Deadline() mono.Time {
 	switch {

@@ -9,13 +9,13 @@ import (
 
 var (
 	thisNetwork = netip.MustParsePrefix("0.0.0.0/8")
-	reserved    = netip.MustParsePrefix("240.0.0.0/4") // with the broadcast address
+	reserved    = netip.MustParsePrefix("240.0.0.0/4") // includes the broadcast address
 )
 
-// firstUnprivileged is the first port that any program may listen at.
+// firstUnprivileged is the first port on which any program may listen.
 const firstUnprivileged = 1024
 
-// unmap writes an IPv4 address in its own form, so that it is known under one.
+// unmap returns an IPv4 address in its own form, so that each address has one form.
 func unmap(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }
@@ -29,7 +29,7 @@ func dialable(addr netip.AddrPort) bool {
 	case thisNetwork.Contains(ip), reserved.Contains(ip):
 		return false
 	case ip.Is6() && ip.IsLinkLocalUnicast() && ip.Zone() == "":
-		return false // of which link?
+		return false // the link is unknown
 	}
 	return true
 }
@@ -42,7 +42,7 @@ func (b *Book) admits(src Source, addr netip.AddrPort) bool {
 	return src == Manual || b.cfg.PrivilegedPorts || addr.Port() >= firstUnprivileged
 }
 
-// Self says that an address was found to be our own. It is never dialled again.
+// Self says that an address is our own. It is never dialled again.
 func (b *Book) Self(addr netip.AddrPort) {
 	addr = unmap(addr)
 	if slices.Contains(b.self, addr) {
@@ -57,11 +57,10 @@ func (b *Book) Self(addr netip.AddrPort) {
 	}
 }
 
-// Ban says that whoever is at the address is proven to send bad data: it is not
-// dialled, added or welcome again while the book lives. What is banned is the IP
-// address, of IPv6 the /64, which one household has to itself, unless it is that of
-// the local link. On this machine it is the address with its port, since a whole swarm
-// may share 127.0.0.1.
+// Ban says that the peer at the address is proven to send bad data: its address is not
+// dialled, added or welcome again while the book lives. The ban covers the IP address; for
+// IPv6 the /64, which one household has to itself, except on the local link. On this machine
+// it covers the address with its port, because a whole swarm may share 127.0.0.1.
 func (b *Book) Ban(now mono.Time, addr netip.AddrPort) {
 	key := keyOf(unmap(addr))
 	if b.Banned(addr) {
@@ -81,34 +80,34 @@ func (b *Book) Banned(addr netip.AddrPort) bool {
 	return banned
 }
 
-// SeenRecently reports whether a connection to or from the address, by the same
-// measure as bans, ended within the last ten minutes. Then it is no new peer: a
-// leecher that reconnects for the favour shown to new peers gains nothing.
+// SeenRecently reports whether a connection to or from the address, by the same key as bans,
+// ended within the last ten minutes. Then it is not a new peer: a leecher that reconnects for
+// the preference given to new peers gains nothing.
 func (b *Book) SeenRecently(now mono.Time, addr netip.AddrPort) bool {
 	at, ok := b.seen.at[keyOf(unmap(addr))]
 	return ok && now.Sub(at) < seenFor
 }
 
-// keyOf is what bans and memory go by.
+// keyOf returns the key under which bans and memory store an address.
 func keyOf(addr netip.AddrPort) netip.AddrPort {
 	ip := addr.Addr()
 	switch {
 	case ip.IsLoopback():
 		return addr
 	case ip.Is6() && ip.IsLinkLocalUnicast():
-		// Everybody on the link has the same /64.
+		// All hosts on the link have the same /64.
 	case ip.Is6():
 		ip = netip.PrefixFrom(ip.WithZone(""), 64).Masked().Addr()
 	}
 	return netip.AddrPortFrom(ip, 0)
 }
 
-// memory is a bounded set of addresses with the time they were last put in. The
-// oldest is forgotten first.
+// memory is a bounded set of addresses with the time of their last put. It forgets the oldest
+// first.
 type memory struct {
 	most  int
 	at    map[netip.AddrPort]mono.Time
-	order []remembered // oldest first; an address put in again is here twice
+	order []remembered // oldest first; an address put again is here twice
 }
 
 type remembered struct {
@@ -130,7 +129,7 @@ func (m *memory) put(now mono.Time, key netip.AddrPort) {
 	}
 }
 
-// Sources gives who named an address; 0 when nobody did.
+// Sources returns the sources that named an address; 0: none.
 func (b *Book) Sources(addr netip.AddrPort) Source {
 	if i, ok := b.index[unmap(addr)]; ok {
 		return b.entries[i].sources

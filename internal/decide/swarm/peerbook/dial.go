@@ -9,38 +9,38 @@ import (
 )
 
 const (
-	// retryAfter is the pause after the first failure of a stranger's address,
-	// and after a connection ended; after the second failure it is twice that.
+	// retryAfter is the pause after the first failure of a stranger's address, and after a
+	// connection ended; after the second failure it is twice that.
 	retryAfter = 60 * time.Second
 
-	// maxFailures in a row, and a stranger's address is given up.
+	// maxFailures is after how many failures in a row we give up a stranger's address.
 	maxFailures = 3
 
-	// forgiveAfter is when an address that was given up gets one more chance,
-	// if it is still named by others than peers.
+	// forgiveAfter is when an address that was given up gets one more chance, if a source
+	// other than peers still names it.
 	forgiveAfter = 30 * time.Minute
 
-	// partedFor is how long an address is left alone whose peer has everything,
-	// as we do: it may have become another peer, or another may need us there.
+	// partedFor is how long we leave an address alone whose peer has everything, as we do:
+	// another peer may be there by then, or may need us.
 	partedFor = 30 * time.Minute
 
-	// putOffFor is how long an address waits that there was no room to dial.
+	// putOffFor is how long an address waits for which there was no room to dial.
 	putOffFor = 30 * time.Second
 
-	// patientRetry is the first pause for an address that the user named, or on
-	// this machine; it doubles up to patientMost.
+	// patientRetry is the first pause for an address that the user named, or on this machine;
+	// it doubles up to patientMost.
 	patientRetry = time.Second
 	patientMost  = 60 * time.Second
 )
 
-// patient reports whether an address is tried for ever: the user named it, or it
-// is on this machine, where dialling harms nobody.
+// patient reports whether we never give up an address: the user named it, or it is on this
+// machine, where dialling harms nobody.
 func (e *entry) patient() bool {
 	return e.sources&Manual != 0 || e.addr.Addr().IsLoopback()
 }
 
-// again is when an address may be dialled again whose dial failed or whose
-// connection ended now; Never when it is given up.
+// again returns when we may dial an address again whose dial failed or whose connection ended
+// now; Never when it is given up.
 func (e *entry) again(now mono.Time) mono.Time {
 	times := max(e.failures, 1)
 	switch {
@@ -54,10 +54,10 @@ func (e *entry) again(now mono.Time) mono.Time {
 
 func (e *entry) isDue(now mono.Time) bool { return e.state == idle && e.due <= now }
 
-// Next gives the best address to dial now and marks it as being dialled:
-// Connected or Failed must follow. Best is what the user named, then what was
-// useful before, then what failed least, then the highest priority of BEP 40, or
-// chance while our own address is not known.
+// Next returns the best address to dial now and marks it as being dialled: Connected or
+// Failed must follow. The best address is one that the user named, then one that was useful
+// before, then the one that failed least, then the one of highest priority (BEP 40), or a
+// random one while our own address is unknown.
 func (b *Book) Next(now mono.Time) (Candidate, bool) {
 	if now < b.Deadline() {
 		return Candidate{}, false
@@ -93,8 +93,8 @@ func (e *entry) before(o *entry) bool {
 	return e.rank > o.rank
 }
 
-// Deadline is when the next address may be dialled: Never when there is none,
-// in the past when one is waiting.
+// Deadline returns when the next address may be dialled: Never when there is none, in the
+// past when one is waiting.
 func (b *Book) Deadline() mono.Time {
 	if b.stale {
 		b.stale = false
@@ -108,9 +108,9 @@ func (b *Book) Deadline() mono.Time {
 	return b.deadline
 }
 
-// Connected says that there is a connection to the address, dialled or accepted.
-// The other end of an accepted connection is an address that nobody listens at:
-// it is not in the book, and nothing happens.
+// Connected says that there is a connection to the address, dialled or accepted. The remote
+// address of an accepted connection is not one on which the peer listens: it is not in the
+// book, and nothing happens.
 func (b *Book) Connected(now mono.Time, addr netip.AddrPort) {
 	if e := b.find(addr); e != nil {
 		e.state = connected
@@ -118,15 +118,15 @@ func (b *Book) Connected(now mono.Time, addr netip.AddrPort) {
 	}
 }
 
-// Failed says that dialling came to nothing.
+// Failed says that a dial failed.
 func (b *Book) Failed(now mono.Time, addr netip.AddrPort) {
 	if e := b.find(addr); e != nil {
 		b.failed(now, e)
 	}
 }
 
-// PutOff says that an address was not dialled for want of room: it is tried again in a
-// while, and nothing is held against it.
+// PutOff says that there was no room to dial an address: we try it again later, and it does
+// not count as a failure.
 func (b *Book) PutOff(now mono.Time, addr netip.AddrPort) {
 	if e := b.find(addr); e != nil && e.state == dialling {
 		e.state, e.due, e.putOff = idle, now.Add(putOffFor), true
@@ -135,7 +135,7 @@ func (b *Book) PutOff(now mono.Time, addr netip.AddrPort) {
 }
 
 // Recover says that there is room for one connection: the best of the addresses that were put
-// off is due. It reports whether there is one, or another is due anyway.
+// off becomes due. It reports whether there is one, or another is due anyway.
 func (b *Book) Recover(now mono.Time) bool {
 	best := -1
 	for i := range b.entries {
@@ -152,8 +152,9 @@ func (b *Book) Recover(now mono.Time) bool {
 	return true
 }
 
-// Spared says, after Closed, that the connection was given up for another torrent: the address
-// waits for as long as others that there was no room for, so that the other has the place.
+// Spared says, after Closed, that we gave up the connection for another torrent: the address
+// waits as long as those for which there was no room, so that the other torrent keeps the
+// place.
 func (b *Book) Spared(now mono.Time, addr netip.AddrPort) {
 	if e := b.find(addr); e != nil && e.state == idle && !e.parted {
 		e.due = max(e.due, now.Add(putOffFor))
@@ -161,8 +162,8 @@ func (b *Book) Spared(now mono.Time, addr netip.AddrPort) {
 	}
 }
 
-// Closed says that a connection ended. useful tells whether data moved on it, in
-// either direction; if not, it counts as a failure.
+// Closed says that a connection ended. useful tells whether data moved on it, in either
+// direction; if not, it counts as a failure.
 func (b *Book) Closed(now mono.Time, addr netip.AddrPort, useful bool) {
 	b.seen.put(now, keyOf(unmap(addr)))
 	e := b.find(addr)
@@ -176,8 +177,8 @@ func (b *Book) Closed(now mono.Time, addr netip.AddrPort, useful bool) {
 	}
 }
 
-// Parted says, after Closed, that the connection ended because neither side could
-// gain anything: the address is left alone for long, whoever named it.
+// Parted says, after Closed, that the connection ended because neither side could gain
+// anything: we leave the address alone for partedFor, whichever source names it.
 func (b *Book) Parted(now mono.Time, addr netip.AddrPort) {
 	if e := b.find(addr); e != nil && e.state == idle {
 		e.parted, e.failures, e.due = true, 0, now.Add(partedFor)
@@ -185,7 +186,7 @@ func (b *Book) Parted(now mono.Time, addr netip.AddrPort) {
 	}
 }
 
-// Recall says that we lack something again: those we parted from may be dialled.
+// Recall says that we lack something again: the addresses that we parted from may be dialled.
 func (b *Book) Recall(now mono.Time) {
 	for i := range b.entries {
 		if e := &b.entries[i]; e.parted && e.state == idle {
@@ -201,7 +202,7 @@ func (b *Book) failed(now mono.Time, e *entry) {
 	b.rest(now, e)
 }
 
-// rest makes an address idle; one that was banned meanwhile goes.
+// rest makes an address idle; one that was banned meanwhile is removed.
 func (b *Book) rest(now mono.Time, e *entry) {
 	b.rested.put(now, e.addr)
 	e.state, e.due = idle, e.again(now)

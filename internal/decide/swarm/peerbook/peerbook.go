@@ -1,18 +1,17 @@
-// Package peerbook keeps the addresses at which peers of a torrent may be
-// found: who told us, how dialling them went, which to dial next, and which
-// never again. Its owner is the swarm of one torrent.
+// Package peerbook keeps the addresses at which peers of a torrent may be found: which source
+// named them, how dialling them went, which to dial next, and which never again. Its owner is
+// the swarm of one torrent.
 //
-// An address is idle, being dialled, or connected; only an idle one that is due
-// is dialled, so there is one dial at a time to an address, and a pause after
-// each. An address of a stranger that fails waits a minute, then two, and is
-// given up after the third time, until a tracker or the DHT names it again much
-// later. One that the user named, and one on this machine, is tried for ever,
-// after 1, 2, 4 ... 60 seconds: whoever starts two engines by hand must not wait
-// a minute because the second was not listening yet.
+// An address is idle, being dialled, or connected; only an idle one that is due is dialled,
+// so there is one dial at a time to an address, and a pause after each. A stranger's address
+// that fails waits a minute, then two, and is given up after the third time, until a tracker
+// or the DHT names it again much later. An address that the user named, or on this machine,
+// is never given up, and waits 1, 2, 4 ... 60 seconds: a user who starts two engines by hand
+// must not wait a minute because the second was not listening yet.
 //
-// Lists of peers come from strangers and are a way to make others dial a victim
-// (BEP 5, 11). Hence the bound on the number of addresses, the pauses, and what
-// is refused at the door: see Add.
+// Lists of peers come from strangers and can be used to make others dial a victim (BEP 5,
+// 11). That is why the number of addresses is bounded, dials have pauses, and Add refuses
+// some addresses.
 package peerbook
 
 import (
@@ -26,27 +25,27 @@ import (
 	"shoal/internal/value/why"
 )
 
-// Source says who told us of an address. An address keeps the set of them.
+// Source is what named an address to us. An address keeps the set of its sources.
 type Source uint8
 
-// The sources.
+// Values of Source.
 const (
 	Manual   Source = 1 << iota // the user
 	Tracker                     // an announce (BEP 3)
 	DHT                         // get_peers (BEP 5)
 	PEX                         // a peer (BEP 11)
 	LSD                         // the local network (BEP 14)
-	Incoming                    // a peer that connected to us told its own port (BEP 10)
-	Link                        // a magnet link (x.pe, BEP 9): a stranger may have made it
+	Incoming                    // a peer that connected to us and announced its own port (BEP 10)
+	Link                        // a magnet link (x.pe, BEP 9), which a stranger may have made
 )
 
 const (
-	// DefaultMax is the number of addresses kept: many times the connections
-	// of a torrent, 150 KB.
+	// DefaultMax is the number of addresses that we keep: many times the connections of a
+	// torrent, 150 KB.
 	DefaultMax = 2000
 
-	// These bound what is remembered of addresses that are not in the book. The
-	// oldest is forgotten first.
+	// Bounds on what we remember of addresses that are not in the book. The oldest is
+	// forgotten first.
 	maxSelf   = 16
 	maxBans   = 4096
 	maxSeen   = 1024
@@ -56,13 +55,13 @@ const (
 	seenFor = 10 * time.Minute
 )
 
-// Config of a Book. The zero value means the defaults.
+// Config configures a Book. The zero value means the defaults.
 type Config struct {
-	Max int // addresses kept; 0 means DefaultMax
+	Max int // addresses kept; 0: DefaultMax
 
-	// PrivilegedPorts keeps addresses with a port below 1024 whoever names
-	// them. Peers seldom listen there and victims of a forged list often do,
-	// so without it only the user may name one.
+	// PrivilegedPorts accepts addresses with a port below 1024 from every source. Peers
+	// seldom listen there and the victims of a forged list often do, so without it only the
+	// user may name one.
 	PrivilegedPorts bool
 }
 
@@ -75,7 +74,7 @@ type Candidate struct {
 	Why      why.Why // why.Known, or why.Retried when it was dialled before
 }
 
-// Book is the addresses of one torrent. Make one with New.
+// Book is the addresses of one torrent. Create one with New.
 type Book struct {
 	cfg Config
 	rng *rand.Rand
@@ -83,14 +82,14 @@ type Book struct {
 	entries []entry
 	index   map[netip.AddrPort]int
 
-	deadline mono.Time // of the earliest idle entry; valid unless stale
+	deadline mono.Time // due time of the earliest idle entry; valid unless stale
 	stale    bool
 
-	external []netip.AddrPort // ours as others see it, one each family
-	self     []netip.AddrPort // addresses found to be us
+	external []netip.AddrPort // our address as others see it, one for each family
+	self     []netip.AddrPort // addresses that proved to be our own
 	bans     memory
 	seen     memory
-	rested   memory // when a dial or connection ended, also of addresses evicted since
+	rested   memory // time when a dial or connection ended, also of addresses evicted since
 }
 
 type state uint8
@@ -112,13 +111,13 @@ type entry struct {
 	useful   bool      // a connection to it moved data
 	parted   bool      // its connection ended because neither side could gain anything
 	putOff   bool      // there was no room to dial it
-	failures uint8     // since it was last useful
-	due      mono.Time // when it may be dialled again; Never: given up
-	failedAt mono.Time // when it last failed
-	rank     uint32    // BEP 40 priority, or chance
+	failures uint8     // failures since it was last useful
+	due      mono.Time // when we may dial it again; Never: given up
+	failedAt mono.Time // time of its last failure
+	rank     uint32    // BEP 40 priority, or random
 }
 
-// New makes an empty book.
+// New returns an empty book.
 func New(cfg Config, rng *rand.Rand) *Book {
 	if cfg.Max <= 0 {
 		cfg.Max = DefaultMax
@@ -129,11 +128,11 @@ func New(cfg Config, rng *rand.Rand) *Book {
 	}
 }
 
-// Add takes an address that src named, and reports whether it is news. expectID
-// is the peer id that a tracker promised with it; anything but 20 bytes promises
-// nothing. Refused are addresses that cannot be a peer (port 0, unspecified,
-// multicast, broadcast, reserved), our own, banned ones, ports below 1024 that
-// strangers name, and what comes when the book is full of better ones.
+// Add takes an address that src named, and reports whether it is new. expectID is the peer id
+// that a tracker promised with it; anything but 20 bytes promises nothing. Add refuses
+// addresses that cannot be a peer (port 0, unspecified, multicast, broadcast, reserved), our
+// own, banned ones, ports below 1024 that strangers name, and any address when the book is
+// full of better ones.
 func (b *Book) Add(now mono.Time, src Source, addr netip.AddrPort, expectID []byte) bool {
 	addr = unmap(addr)
 	if !b.admits(src, addr) {
@@ -163,9 +162,8 @@ func (b *Book) Add(now mono.Time, src Source, addr netip.AddrPort, expectID []by
 	return !known
 }
 
-// firstDue is when a newcomer may be dialled: now, unless it was dialled a moment
-// ago and then evicted. Lists that name a victim again and again must not
-// shorten the pause.
+// firstDue returns when we may dial a newcomer: now, unless it was dialled a moment ago and
+// then evicted. Lists that name a victim again and again must not shorten the pause.
 func (b *Book) firstDue(now mono.Time, src Source, addr netip.AddrPort) mono.Time {
 	at, ok := b.rested.at[addr]
 	if !ok || src == Manual || addr.Addr().IsLoopback() {
@@ -174,8 +172,8 @@ func (b *Book) firstDue(now mono.Time, src Source, addr netip.AddrPort) mono.Tim
 	return max(now, at.Add(retryAfter))
 }
 
-// namedAgain gives an address another chance: at once when the user names it,
-// and one that was given up when it is named long after.
+// namedAgain grants an address another chance: at once when the user names it, and one that
+// was given up when it is named long after.
 func (b *Book) namedAgain(now mono.Time, src Source, e *entry) {
 	switch {
 	case src == Manual && e.sources&Manual == 0:
@@ -188,10 +186,10 @@ func (b *Book) namedAgain(now mono.Time, src Source, e *entry) {
 	b.stale = true
 }
 
-// Count is the number of addresses in the book.
+// Count returns the number of addresses in the book.
 func (b *Book) Count() int { return len(b.entries) }
 
-// Available is the number of addresses that may be dialled now.
+// Available returns the number of addresses that we may dial now.
 func (b *Book) Available(now mono.Time) int {
 	n := 0
 	for i := range b.entries {
@@ -202,8 +200,8 @@ func (b *Book) Available(now mono.Time) int {
 	return n
 }
 
-// makeRoom evicts the worst idle address if the newcomer is better, so that a
-// flood of addresses cannot wash out those already here.
+// makeRoom evicts the worst idle address if the newcomer is better, so that a flood of
+// addresses cannot wash out those already here.
 func (b *Book) makeRoom(src Source) bool {
 	worst := -1
 	for i := range b.entries {
@@ -220,8 +218,8 @@ func (b *Book) makeRoom(src Source) bool {
 	return true
 }
 
-// worth says what an idle address is worth keeping for: luck first, then who
-// named it. The user's word is worth most, a peer's about other peers least.
+// worth returns how much an idle address is worth keeping: first by its results, then by its
+// source. The user's word is worth most, a peer's about other peers least.
 func (e *entry) worth() int {
 	luck := 2
 	switch {
@@ -254,7 +252,7 @@ func (b *Book) remove(i int) {
 	b.stale = true
 }
 
-// States counts the addresses in each state; for tests and the simulator.
+// States counts the addresses in each state, for tests and the simulator.
 func (b *Book) States() (resting, beingDialled, inUse int) {
 	for i := range b.entries {
 		switch b.entries[i].state {
@@ -269,8 +267,8 @@ func (b *Book) States() (resting, beingDialled, inUse int) {
 	return resting, beingDialled, inUse
 }
 
-// CheckInvariants reports what is wrong with the book's own records; for tests
-// and the simulator.
+// CheckInvariants returns what is wrong with the book's own records, for tests and the
+// simulator.
 func (b *Book) CheckInvariants() error {
 	if len(b.entries) > b.cfg.Max || len(b.entries) != len(b.index) {
 		return fmt.Errorf("peerbook: %d addresses of at most %d, %d in the index", len(b.entries), b.cfg.Max, len(b.index))
@@ -284,7 +282,7 @@ func (b *Book) CheckInvariants() error {
 		if e.state == idle {
 			first = min(first, e.due)
 			if b.Banned(e.addr) || slices.Contains(b.self, e.addr) {
-				return fmt.Errorf("peerbook: %v is idle, and banned or ourselves", e.addr)
+				return fmt.Errorf("peerbook: %v is idle, and banned or our own", e.addr)
 			}
 		}
 		if e.state == idle && e.due == mono.Never && e.patient() {

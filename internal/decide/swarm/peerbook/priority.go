@@ -9,9 +9,9 @@ import (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Priority is the rank that two peers give to the connection between them
-// (BEP 40): both compute the same, and nobody can choose it without choosing an
-// address. Larger is better. Addresses of different families have none: 0.
+// Priority returns the rank that two peers assign to the connection between them (BEP 40):
+// both compute the same, and neither can choose it without choosing an address. Larger is
+// better. Addresses of different families have no rank: 0.
 func Priority(a, b netip.AddrPort) uint32 {
 	a, b = unmap(a), unmap(b)
 	if a.Addr().Is4() != b.Addr().Is4() {
@@ -31,9 +31,8 @@ func Priority(a, b netip.AddrPort) uint32 {
 	return crc32.Update(crc32.Checksum(x, castagnoli), castagnoli, y)
 }
 
-// mask blanks every other bit of what lies behind the first network that the
-// addresses do not share: behind the /16 for IPv4, the /48 for IPv6; if they
-// share that, a byte further, and so on.
+// mask blanks every other bit behind the first network that the addresses do not share:
+// behind the /16 for IPv4, the /48 for IPv6; if they share that, a byte further, and so on.
 func mask(x, y []byte) {
 	keep := 2
 	if len(x) == 16 {
@@ -56,8 +55,8 @@ func commonBytes(x, y []byte) int {
 	return n
 }
 
-// External tells our own address as peers of its family see it, by which
-// candidates are ranked from now on (BEP 40).
+// External sets our own address as peers of its family see it. It ranks candidates from now
+// on (BEP 40).
 func (b *Book) External(addr netip.AddrPort) {
 	addr = unmap(addr)
 	for i, old := range b.external {
@@ -77,7 +76,7 @@ func (b *Book) External(addr netip.AddrPort) {
 	}
 }
 
-// Rank gives the priority of an address by BEP 40, or chance while ours is not known.
+// Rank returns the priority of an address (BEP 40), or a random rank while ours is unknown.
 func (b *Book) Rank(addr netip.AddrPort) uint32 {
 	if e := b.find(addr); e != nil {
 		return e.rank

@@ -1,16 +1,16 @@
-// Package pex decides which peers we name to a peer, and which of those that it names we
-// take (BEP 11).
+// Package pex decides which peers we name to a peer, and which of those that it names we take
+// (BEP 11).
 //
 // A message lists changes: the peers that joined and left since the last one, at most once a
-// minute and at most 50 of each. What a peer sends comes from a stranger that could want us
-// to dial a victim, or to forget all others: the number of messages and of peers in them is
-// bounded. The caller decides which addresses may be sent and which are believable.
-// Decision 0091 says why.
+// minute and at most 50 of each. A peer's message comes from a stranger that may want us to
+// dial a victim, or to forget all other peers: so the number of messages and of peers in them
+// is bounded. The caller decides which addresses may be sent and which are believable
+// (decision 0091).
 //
-// Swarm.theirPex (internal/decide/swarm/pex.go) passes a message to Talk.Hear, which returns how many
-// of its peers count, or that it came too soon. peerbook.Book.Add takes them as its least
-// trusted source. The other way, Swarm.tickPex calls Talk.Tell once a minute with the peers
-// that this one may know.
+// Swarm.theirPex (internal/decide/swarm/pex.go) passes a message to Talk.Hear, which returns
+// those of its peers that count, or an error when it came too soon. peerbook.Book.Add takes
+// them as its least trusted source. In the other direction, Swarm.tickPex calls Talk.Tell
+// once a minute with the peers that this one may know.
 package pex
 
 import (
@@ -26,46 +26,46 @@ import (
 )
 
 const (
-	// First is when a peer is told for the first time: soon, but when those who came
-	// with it have said where they listen.
+	// First is when a peer gets its first message: soon, but after the peers that came with
+	// it have announced where they listen.
 	First = 5 * time.Second
 	// Interval is the least time between two messages to a peer (BEP 11).
 	Interval = time.Minute
 	// MaxTold is how many peers one message names at most, added and dropped each (BEP 11).
 	MaxTold = 50
 
-	// maxHeard is how many messages a peer may send within Interval: the next one ends
-	// the connection. Clients that keep to the BEP send one, with some more where they
-	// send the first ones early.
+	// maxHeard is how many messages a peer may send within Interval: the next one ends the
+	// connection. Clients that follow BEP 11 send one, and a few more if they send the first
+	// ones early.
 	maxHeard = 6
-	// maxFirst is how many peers are taken of a peer's first message, and maxAdded of each
+	// maxFirst is how many peers we take from a peer's first message, and maxAdded from each
 	// later one: deployed clients send up to 100.
 	maxFirst = wire.MaxPexPeers
 	maxAdded = 100
 )
 
-// ErrFlood says that a peer speaks too often.
+// ErrFlood is returned when a peer sends too often.
 var ErrFlood = errors.New("peer exchange too often")
 
-// Talk is what is kept of the exchange with one peer. Make one with New.
+// Talk is the state of the exchange with one peer. Create one with New.
 type Talk struct {
-	told []netip.AddrPort // as the peer knows them
-	next mono.Time        // when it may be told again
+	told []netip.AddrPort // peers that it knows from us
+	next mono.Time        // time of our next message at the earliest
 
-	heard [maxHeard]mono.Time // when its latest messages came, the oldest at at
+	heard [maxHeard]mono.Time // times of its latest messages; the oldest at index at
 	at    int
 	spoke bool
 }
 
-// New begins an exchange.
+// New starts an exchange.
 func New(now mono.Time) *Talk { return &Talk{next: now.Add(First)} }
 
-// Deadline is when Tell may be asked again.
+// Deadline returns when to call Tell again.
 func (t *Talk) Deadline() mono.Time { return t.next }
 
-// Tell gives the message that is due: what has changed between what the peer was told and
-// peers, all that it may know of. False: nothing has, or it is not time. When there is more
-// than one message takes, chance decides.
+// Tell returns the message that is due: the changes between what the peer knows from us and
+// peers, which are all that it may know. ok is false when there are none, or it is not time.
+// When they exceed one message, Tell picks at random.
 func (t *Talk) Tell(now mono.Time, peers []wire.PexPeer, rng *rand.Rand) (m wire.Pex, ok bool) {
 	if now < t.next {
 		return m, false
@@ -96,8 +96,8 @@ func (t *Talk) Tell(now mono.Time, peers []wire.PexPeer, rng *rand.Rand) (m wire
 	return m, len(m.Added)+len(m.Dropped) > 0
 }
 
-// Hear takes a message and gives those of its peers that count. The error is ErrFlood: the
-// connection is to be ended.
+// Hear takes a message and returns those of its peers that count. On ErrFlood the caller ends
+// the connection.
 func (t *Talk) Hear(now mono.Time, m wire.Pex) ([]wire.PexPeer, error) {
 	if oldest := t.heard[t.at]; !oldest.IsZero() && now.Sub(oldest) < Interval {
 		return nil, fmt.Errorf("%w: more than %d messages within %v", ErrFlood, maxHeard, Interval)

@@ -1,15 +1,15 @@
-// Package ration decides how many peers a torrent asks for blocks at the same time where a
-// limit holds back what comes in, and what of their lateness is the limit's. A limit of 20 KiB
-// a second that thirty peers share brings a block of each every half a minute: each looks as
-// if it did not answer, is asked no more, and its blocks come in vain.
+// Package ration decides from how many peers a torrent requests blocks at once under a
+// download limit, and how much of a peer's delay is caused by that limit. With a limit of 20
+// KiB a second that thirty peers share, each brings a block every half minute: each looks as
+// if it did not answer, loses its requests, and its blocks arrive for nothing.
 //
-// So few are asked that each may bring a block every two seconds. Some of them may be slower
-// than their part: as long as the limit holds nobody back, one more is asked every other
-// second; when it does so all the time, one fewer. And most of the time in which it does is not
-// held against those that are asked.
+// So we ask few enough peers that each can bring a block every two seconds. Some of them may
+// be slower than their share: while the limit holds nothing back, we ask one more every two
+// seconds; when it does so all the time, one fewer. Most of the time in which the limit holds
+// data back does not count as the peers' delay.
 //
-// A Machine is owned by its swarm and not safe for concurrent use. Time is given. It is no
-// matter of any BEP.
+// A Machine is owned by its swarm and not safe for concurrent use. The caller passes the
+// time. No BEP covers this.
 package ration
 
 import (
@@ -21,33 +21,33 @@ import (
 )
 
 const (
-	// Every is how often Set is wanted while peers are to be counted.
+	// Every is how often Set must be called while peers are counted.
 	Every = 2 * time.Second
-	// part is what each peer that is asked should be able to bring, in bytes a second.
+	// part is what each asked peer should be able to bring, in bytes a second.
 	part = block.Size / 2
-	// sure is how often in a row the limit has to hold somebody back until fewer are asked:
-	// where slow peers just about bring what may come it does so most of the time.
+	// sure is how often in a row the limit must hold data back before we ask fewer peers:
+	// when slow peers just reach the limit it does so most of the time.
 	sure = 15
-	// excuse is how much of the time in which the limit holds somebody back is excused. Not
-	// all of it: it may hold back others, and who was asked may be dead.
+	// excuse is the share of the time in which the limit holds data back that is excused. Not
+	// all of it: the limit may hold back others, and the peer may be dead.
 	excuse = 90 // percent
 )
 
-// Machine is the machine of one torrent. The zero Machine has no limit.
+// Machine decides for one torrent. The zero Machine has no limit.
 type Machine struct {
-	limit int64 // of the torrent, bytes a second; 0: none
-	most  int   // peers at the same time
-	since int64 // the limit that most began with
+	limit int64 // limit of the torrent in bytes a second; 0: none
+	most  int   // peers that we ask at once
+	since int64 // limit at which most was set
 	at    mono.Time
-	bound int // how often in a row the limit held somebody back
+	bound int // how often in a row the limit held data back
 
 	excused time.Duration
-	last    mono.Time // of Set
-	holds   bool      // as it was said then
+	last    mono.Time // time of the latest Set
+	holds   bool      // bound of the latest Set
 }
 
-// Set says what may come in, in bytes a second, as far as is known; 0 for no limit. bound says
-// whether this or any other limit holds somebody back now. asked is how many are asked.
+// Set sets the download limit in bytes a second, as far as it is known; 0 for none. bound
+// says whether this or any other limit holds data back now. asked is how many peers we ask.
 func (m *Machine) Set(now mono.Time, limit int64, bound bool, asked int) {
 	if m.holds {
 		m.excused += now.Sub(m.last) * excuse / 100
@@ -80,16 +80,16 @@ func (m *Machine) Set(now mono.Time, limit int64, bound bool, asked int) {
 	}
 }
 
-// Counts reports whether there are so many peers that not all of them may be asked, so that
-// Set is wanted from time to time.
+// Counts reports whether there are too many peers to ask all of them, so that Set must be
+// called now and then.
 func (m *Machine) Counts(peers int) bool { return m.limit > 0 && int64(peers) > m.limit/part }
 
-// May reports whether a peer may be asked for more, while so many are asked: it is one of
-// them, or would be one more.
+// May reports whether we may request more from a peer while we ask asked peers; one says that
+// it is one of them.
 func (m *Machine) May(asked int, one bool) bool {
 	return m.limit == 0 || asked < m.most || one && asked == m.most
 }
 
-// Excused is the time, since the beginning, that is not held against peers: what a peer is
-// late by, less what this has grown by meanwhile, is its own fault.
+// Excused returns the total time, since the start, that does not count as the peers' delay:
+// what a peer is late by, less the growth of this total meanwhile, is its own fault.
 func (m *Machine) Excused() time.Duration { return m.excused }

@@ -1,12 +1,11 @@
-// Package superseed decides which pieces a seed deals to which peer, so that everything
-// leaves it once before anything leaves it twice. In super-seeding (BEP 16) a peer is
-// told of nothing but what is dealt to it, and of more when that has been seen at somebody
-// else; otherwise what is dealt is suggested (BEP 6), and the peer asks for what it likes.
+// Package superseed decides which pieces a seed deals to which peer, so that every piece
+// leaves it once before any piece leaves it twice. In super-seeding (BEP 16) the seed reveals
+// to a peer only what it deals to it, and reveals more once another peer has that. Otherwise
+// the seed suggests what it deals (BEP 6), and the peer requests what it likes.
 //
-// A Dealer is owned by the swarm of one torrent, which calls it while not everything is
-// out, and forgets it then. It is a function of what peers have and of the time given:
-// no clock, no sockets.
-// Decision 0085 says why.
+// The swarm of one torrent owns a Dealer. It calls the Dealer until every piece is out, and
+// drops it then. A Dealer is a function of what peers have and of the time passed in: no
+// clock, no sockets (decision 0085).
 package superseed
 
 import (
@@ -22,24 +21,24 @@ import (
 )
 
 const (
-	// patience is for how long a piece counts as dealt: so long a peer has to fetch it
-	// and to pass it on. Then it may be dealt to another one, and the peer gets another
-	// piece: it may not want this one, or have nobody to pass it on to.
+	// patience is how long a piece counts as dealt: the time that a peer has to fetch it and
+	// pass it on. Then the piece can be dealt to another peer, and the peer gets another
+	// piece: it might not want this one, or have no peer to pass it on to.
 	patience = 30 * time.Second
-	// maxHand bounds what a peer may take without being dealt it.
+	// maxHand bounds what a peer may take without a deal.
 	maxHand = 128
-	// spreads is how soon a piece that only one peer has is seen at another one, where
-	// that peer passes on what it gets: others ask for what is rare first.
+	// spreads is how soon a piece that only one peer has appears at another one, if that peer
+	// passes on what it gets: others request rare pieces first.
 	spreads = 6 * time.Second
-	// fewKept is how many pieces a peer may have kept to itself without being taken for
-	// one that keeps them all.
+	// fewKept is how many pieces a peer may have kept to itself before it counts as one that
+	// keeps them all.
 	fewKept = 3
 )
 
-// Peer is a small dense handle given by the swarm, as for the picker.
+// Peer is a small dense handle that the swarm assigns, as for the picker.
 type Peer uint32
 
-// Dealer keeps account of what is out. Make one with New.
+// Dealer keeps account of what is out. Create one with New.
 type Dealer struct {
 	rng   *rand.Rand
 	once  bool
@@ -48,43 +47,43 @@ type Dealer struct {
 	cards []card
 	hands [][]deal // by peer
 	turns []turns  // by peer
-	short int      // pieces with fewer owners than are enough
-	fresh int      // pieces that nobody has or is dealt
+	short int      // pieces with fewer owners than need
+	fresh int      // pieces that no peer has and that are not dealt
 }
 
-// card is what is known of a piece.
+// card is what we know of a piece.
 type card struct {
-	owners uint16 // connected peers that have it
-	dealt  uint16 // peers it was dealt to, which do not have it
+	owners uint16 // peers to which it was dealt and that do not have it
+	dealt  uint16 // deals in hands, of peers that have it and of peers that do not
 	open   uint16 // deals in hands, of those that have it and of those that do not
 }
 
 func (c *card) sum() uint16 { return c.owners + c.dealt }
 
-// deal is a piece that was dealt to a peer and has not been seen elsewhere.
+// deal is a piece that was dealt to a peer and has not appeared elsewhere.
 type deal struct {
 	piece uint32
-	at    mono.Time // when it was dealt; once it is had, when that was
+	at    mono.Time // time of the deal; once the peer has the piece, the time when it got it
 	had   bool
 }
 
-// turns counts what became of pieces that a peer was the first to have.
+// turns counts the fate of pieces that a peer was the first to have.
 type turns struct{ passed, kept uint16 }
 
-// New makes the dealer of a torrent of so many pieces, none of which has an owner yet. It
-// deals until each has as many owners as are needed. once says that nothing is dealt that
-// somebody has or is dealt already.
+// New returns the dealer of a torrent of this many pieces, none of which has an owner yet. It
+// deals until each has need owners. With once it never deals a piece that a peer has or that
+// is dealt already.
 func New(pieces uint32, need int, once bool, rng *rand.Rand) *Dealer {
 	return &Dealer{
 		rng: rng, once: once, need: uint16(need), cards: make([]card, pieces), short: int(pieces), fresh: int(pieces),
 	}
 }
 
-// Done reports whether every piece has as many owners as are needed.
+// Done reports whether every piece has enough owners.
 func (d *Dealer) Done() bool { return d.short == 0 }
 
-// Alone says whether there is nobody to whom a piece could be passed on: then it counts as
-// passed on as soon as it is had.
+// Alone sets whether there is no peer to which a piece could be passed on: then a piece
+// counts as passed on as soon as its peer has it.
 func (d *Dealer) Alone(alone bool) {
 	d.alone = alone
 	if !alone {
@@ -99,21 +98,21 @@ func (d *Dealer) Alone(alone bool) {
 	}
 }
 
-// Add counts what a peer has that comes, or that says now that it has this.
+// Add counts the pieces of a peer that joins, or its new set.
 func (d *Dealer) Add(has *bitfield.Bitfield) {
 	for i := range has.Pieces() {
 		d.count(i, 1, 0)
 	}
 }
 
-// Remove counts what a peer had that says now that it has something else.
+// Remove subtracts the pieces of a peer, because its set is replaced.
 func (d *Dealer) Remove(has *bitfield.Bitfield) {
 	for i := range has.Pieces() {
 		d.count(i, -1, 0)
 	}
 }
 
-// Leave says that a peer that had this is gone.
+// Leave says that a peer with these pieces is gone.
 func (d *Dealer) Leave(p Peer, has *bitfield.Bitfield) {
 	d.Remove(has)
 	for len(d.hand(p)) > 0 {
@@ -122,7 +121,7 @@ func (d *Dealer) Leave(p Peer, has *bitfield.Bitfield) {
 	d.turns[p] = turns{}
 }
 
-// Lapse ends the deals of a peer that does not fetch what it was dealt, where nothing is left
+// Lapse ends the deals of a peer that does not fetch what it was dealt, if nothing is left
 // for others, and reports whether there were any.
 func (d *Dealer) Lapse(p Peer) (ended bool) {
 	if !d.once || d.fresh > 0 {
@@ -151,7 +150,7 @@ func (d *Dealer) Have(now mono.Time, p Peer, piece uint32) {
 			if d.hands[q][at].had {
 				d.turns[q].passed = min(d.turns[q].passed, math.MaxUint16-1) + 1
 			}
-			d.end(Peer(q), at) // it has been seen at another one
+			d.end(Peer(q), at) // it has appeared at another peer
 		default:
 			d.had(&d.hands[q][at])
 			d.hands[q][at].at = now
@@ -159,11 +158,11 @@ func (d *Dealer) Have(now mono.Time, p Peer, piece uint32) {
 	}
 }
 
-// Lost says that a peer has a piece no more (BEP 54).
+// Lost says that a peer no longer has a piece (BEP 54).
 func (d *Dealer) Lost(piece uint32) { d.count(piece, -1, 0) }
 
-// Asked says that a peer asks for a piece. When it was not dealt to it, it has dealt it to
-// itself.
+// Asked says that a peer requests a piece. If we did not deal that piece to it, it now counts
+// as dealt.
 func (d *Dealer) Asked(now mono.Time, p Peer, piece uint32) {
 	if slices.ContainsFunc(d.hand(p), func(x deal) bool { return x.piece == piece }) || len(d.hands[p]) >= maxHand {
 		return
@@ -171,9 +170,9 @@ func (d *Dealer) Asked(now mono.Time, p Peer, piece uint32) {
 	d.put(now, p, piece)
 }
 
-// Deal gives the next piece for a peer, as long as less than most are in its hand: of
-// those that it neither has nor was told of, one that the fewest have or are dealt, ties
-// at random.
+// Deal returns the next piece for a peer, while it has fewer than most in its hand: of the
+// pieces that it neither has nor knows of, the one with fewest owners and deals, ties at
+// random.
 func (d *Dealer) Deal(now mono.Time, p Peer, has, told *bitfield.Bitfield, most int) (piece uint32, ok bool) {
 	if d.prune(now, p); len(d.hand(p)) >= most || d.once && d.fresh == 0 {
 		return 0, false
@@ -200,7 +199,7 @@ func (d *Dealer) Deal(now mono.Time, p Peer, has, told *bitfield.Bitfield, most 
 	return piece, ok
 }
 
-// Room reports whether Deal may give the peer something.
+// Room reports whether Deal may return a piece for the peer.
 func (d *Dealer) Room(now mono.Time, p Peer, most int) bool {
 	d.prune(now, p)
 	return len(d.hand(p)) < most && (!d.once || d.fresh > 0)
@@ -218,7 +217,8 @@ func (d *Dealer) Hoards(now mono.Time, p Peer) bool {
 	return !d.alone && kept >= fewKept && kept > int(d.turns[p].passed)
 }
 
-// Next is when the next deal of the peer lapses, after now; mono.Never while it has none.
+// Next returns when the next deal of the peer lapses, after now; mono.Never while it has
+// none.
 func (d *Dealer) Next(now mono.Time, p Peer) mono.Time {
 	d.prune(now, p)
 	next := mono.Never
@@ -228,7 +228,7 @@ func (d *Dealer) Next(now mono.Time, p Peer) mono.Time {
 	return next
 }
 
-// count adds to the owners of a piece, and to those that are dealt it.
+// count changes the numbers of owners and deals of a piece.
 func (d *Dealer) count(i uint32, owners, dealt int) {
 	c := &d.cards[i]
 	enough, fresh := c.owners >= d.need, c.sum() == 0
@@ -259,7 +259,7 @@ func (d *Dealer) had(x *deal) {
 	}
 }
 
-// end takes a deal out of a hand.
+// end removes a deal from a hand.
 func (d *Dealer) end(p Peer, at int) {
 	x := &d.hands[p][at]
 	d.had(x)
@@ -267,7 +267,7 @@ func (d *Dealer) end(p Peer, at int) {
 	d.hands[p] = slices.Delete(d.hands[p], at, at+1)
 }
 
-// prune ends what lapses.
+// prune ends the deals that have lapsed.
 func (d *Dealer) prune(now mono.Time, p Peer) {
 	for i := 0; i < len(d.hand(p)); {
 		if now < d.hands[p][i].at.Add(patience) {
@@ -288,8 +288,9 @@ func (d *Dealer) hand(p Peer) []deal {
 	return d.hands[p]
 }
 
-// CheckInvariants recomputes what is kept up step by step and gives the first difference.
-// has gives what each connected peer has. It is for tests and the simulator.
+// CheckInvariants recomputes what the dealer maintains step by step and returns the first
+// difference. has yields the pieces of each connected peer. It is for tests and the
+// simulator.
 func (d *Dealer) CheckInvariants(has iter.Seq2[Peer, *bitfield.Bitfield]) error {
 	want := make([]card, len(d.cards))
 	sets := make(map[Peer]*bitfield.Bitfield)

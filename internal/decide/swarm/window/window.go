@@ -15,8 +15,8 @@
 // get there quickly it begins with slow start: one more for each block got,
 // doubling the limit each delay, until blocks wait for more than that second.
 //
-// A Window is a small value owned by whoever owns the peer. All arithmetic is
-// in integers, so that it is the same on every machine.
+// A Window is a small value that the owner of the peer owns. All arithmetic is in integers,
+// so that it is the same on every machine.
 package window
 
 import (
@@ -33,8 +33,8 @@ const (
 	// enough for one that turns out slow.
 	DefaultStart = 8
 
-	// DefaultMax is assumed until a peer tells its reqq (BEP 10): the least
-	// that deployed clients accept; the most is 2,000.
+	// DefaultMax is assumed until a peer announces its reqq (BEP 10): the least that deployed
+	// clients accept; the most is 2,000.
 	DefaultMax = 250
 
 	// HardMax bounds the limit whatever the peer allows: 1,000 blocks are
@@ -59,11 +59,11 @@ const (
 
 // Window is the request window of one peer. The zero value is ready to use.
 type Window struct {
-	start       int32 // the first limit; 0 means DefaultStart
-	most        int32 // what the peer accepts; 0 means DefaultMax
+	start       int32 // first limit; 0: DefaultStart
+	most        int32 // what the peer accepts; 0: DefaultMax
 	limit       int32 // 0 before the first use
 	outstanding int32
-	hungry      bool // at the last Sent there were no more blocks to ask for
+	hungry      bool // the last Sent used up all blocks that we could request
 	steady      bool // slow start is over
 	snubbed     bool
 
@@ -72,16 +72,16 @@ type Window struct {
 
 	// The rate is bytes/spent, both forgetting. Only time with requests
 	// outstanding is spent: a pause of ours says nothing about the peer.
-	last  mono.Time // until when spent counts
+	last  mono.Time // time up to which spent counts
 	bytes int64
 	spent time.Duration
 }
 
-// New gives a window whose first limit is start requests; 0 means DefaultStart.
+// New returns a window whose first limit is start requests; 0 means DefaultStart.
 func New(start int) Window { return Window{start: int32(min(max(start, 0), HardMax))} }
 
-// Sent says that n requests went out, perhaps none: as many as the limit and the
-// blocks to ask for allowed.
+// Sent says that n requests went out, perhaps none: as many as the limit and the free blocks
+// allowed.
 func (w *Window) Sent(now mono.Time, n int) {
 	if w.outstanding == 0 {
 		w.last = now
@@ -90,8 +90,8 @@ func (w *Window) Sent(now mono.Time, n int) {
 	w.hungry = int(w.outstanding) < w.Limit()
 }
 
-// Got says that a block of so many bytes arrived whose request went out at
-// sentAt. Several blocks may arrive at one now.
+// Got says that a block of this many bytes arrived whose request went out at sentAt. Several
+// blocks may arrive at one now.
 func (w *Window) Got(now mono.Time, bytes int, sentAt mono.Time) {
 	delay := max(now.Sub(sentAt), 0)
 	if !w.measured || delay < w.leastDelay {
@@ -126,10 +126,10 @@ func (w *Window) Drained(now mono.Time) {
 	w.outstanding = 0
 }
 
-// Outstanding is the number of requests sent and not answered.
+// Outstanding returns the number of requests sent and not answered.
 func (w *Window) Outstanding() int { return int(w.outstanding) }
 
-// Limit is the number of requests that should be outstanding, at least 1.
+// Limit returns how many requests should be outstanding, at least 1.
 func (w *Window) Limit() int {
 	if w.snubbed {
 		return 1
@@ -140,7 +140,7 @@ func (w *Window) Limit() int {
 	return int(w.limit)
 }
 
-// SetMax takes the peer's reqq (BEP 10): it accepts no more requests at once.
+// SetMax sets the peer's reqq (BEP 10): it accepts no more requests at once.
 func (w *Window) SetMax(n int) {
 	w.most = int32(min(max(n, 1), HardMax))
 	if w.limit != 0 {
@@ -148,8 +148,8 @@ func (w *Window) SetMax(n int) {
 	}
 }
 
-// Rate is the bytes a second that arrive while requests are outstanding. It
-// forgets with the time spent waiting, over a few seconds.
+// Rate returns the bytes a second that arrive while requests are outstanding. It forgets over
+// a few seconds of such time.
 func (w *Window) Rate() int64 {
 	if w.spent <= 0 {
 		return 0
@@ -157,8 +157,8 @@ func (w *Window) Rate() int64 {
 	return scale(w.bytes, int64(time.Second), int64(w.spent))
 }
 
-// Expect is when a block asked for now should be here, going by the rate, and how
-// much later each one after it; zero while no rate is known.
+// Expect returns in how long a block requested now should be here, by the rate, and how much
+// later each further one; zero while the rate is unknown.
 func (w *Window) Expect() (wait, block time.Duration) {
 	rate := w.Rate()
 	if rate == 0 || !w.measured {
@@ -168,9 +168,9 @@ func (w *Window) Expect() (wait, block time.Duration) {
 	return w.leastDelay + time.Duration(w.outstanding)*block, block
 }
 
-// Within is how many requests would be answered in that time at the rate known, when
-// the first block takes the least delay seen; at least Min. It is 0 while the rate is not
-// known, and in slow start, when it is held down by the limit.
+// Within returns how many requests would be answered within d at the known rate, if the first
+// block takes the least delay seen; at least Min. It is 0 while the rate is unknown, and in
+// slow start, when the limit holds the rate down.
 func (w *Window) Within(d time.Duration) int {
 	rate := w.Rate()
 	if rate == 0 || !w.steady {
@@ -179,8 +179,8 @@ func (w *Window) Within(d time.Duration) int {
 	return max(int(min(scale(rate, int64(w.leastDelay+d), int64(time.Second))/blockSize+1, HardMax)), Min)
 }
 
-// OnTheWay is how many blocks the peer has most likely sent and we have not got:
-// to take back their requests would come too late.
+// OnTheWay returns how many blocks the peer has most likely sent and we have not received: a
+// cancel would come too late for them.
 func (w *Window) OnTheWay() int {
 	return int(min(scale(w.Rate(), int64(w.leastDelay), int64(time.Second))/blockSize+1, HardMax))
 }
@@ -191,7 +191,7 @@ func (w *Window) Snub(now mono.Time) {
 	w.snubbed = true
 }
 
-// Unsnub says that it answers again. It begins anew, with slow start.
+// Unsnub says that the peer answers again. The window starts over, with slow start.
 func (w *Window) Unsnub() {
 	if !w.snubbed {
 		return
@@ -221,22 +221,22 @@ func (w *Window) setLimit(n int) {
 	w.limit = int32(min(max(n, Min), w.max()))
 }
 
-// follow sets the limit that the rate calls for, after a block that took so long.
+// follow sets the limit that the rate calls for, after a block with this delay.
 func (w *Window) follow(delay time.Duration) {
 	if w.spent < time.Millisecond {
 		return // too short a time to know a rate
 	}
 	bytes := scale(w.Rate(), int64(w.leastDelay+queueTime), int64(time.Second))
 	want := int(min(bytes/blockSize+1, HardMax))
-	// A rate held down by a lack of blocks to ask for is no reason for less. But where
-	// requests wait longer than they should, it is the peer that is slow.
+	// A rate held down by a lack of blocks is no reason for a lower limit. But if requests
+	// wait longer than they should, the peer is slow.
 	if w.hungry && want < w.Limit() && delay <= w.leastDelay+queueTime {
 		return
 	}
 	w.setLimit(want)
 }
 
-// pass counts the time until now as spent, when there was something to wait for.
+// pass counts the time until now as spent, if requests were outstanding.
 func (w *Window) pass(now mono.Time) {
 	dt := max(now.Sub(w.last), 0)
 	if w.outstanding > 0 && dt > 0 {
@@ -246,8 +246,8 @@ func (w *Window) pass(now mono.Time) {
 	w.last = max(w.last, now)
 }
 
-// scale gives a x b / c for numbers that are not negative, c > 0, without
-// overflow in between; what is too large becomes the largest number.
+// scale returns a x b / c for numbers that are not negative, c > 0, without overflow in
+// between; a result that is too large becomes the largest number.
 func scale(a, b, c int64) int64 {
 	hi, lo := bits.Mul64(uint64(a), uint64(b))
 	if hi >= uint64(c) {
