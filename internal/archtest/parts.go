@@ -12,7 +12,7 @@ import (
 
 // partMark is the line by which a struct says that it is a part: something with a name
 // and a file of its own inside a larger type. Only that file assigns the part's fields,
-// so a reader who wonders how a field got its value has one file to read.
+// so one file shows how a field gets its value (decision 0190).
 const partMark = "//shoal:part"
 
 // Parts finds assignments to the fields of a part outside the file that declares it.

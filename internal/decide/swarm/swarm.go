@@ -116,7 +116,8 @@ const (
 	maxRefused = 2048
 )
 
-// Swarm is the state machine of one torrent.
+// Swarm is the state machine of one torrent. It is composed of parts, each with a file that
+// alone assigns its fields (decision 0190).
 type Swarm struct {
 	cfg     Config
 	rng     *rand.Rand
