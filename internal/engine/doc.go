@@ -44,19 +44,7 @@
 // Each write goes through resume.Guard, which notes it before and after; each read is
 // judged there by how the open file looks when the read is done.
 //
-// # Files that fail
-//
-// Failures go to upkeep.Machine, which decides (decisions 0045 and 0073):
-//
-//	a write fails (ENOSPC and others)    the disk keeps the piece in memory; Swarm.Hold: we
-//	                                     request nothing and serve what we have;
-//	                                     disk.Torrent.Retry after 5 s, then later and later
-//	one file is refused (fault.Refuse)   it is left out, the others continue (decision 0136)
-//	a file changed, a read or a sync     Swarm.Suspend; the files are closed, opened again,
-//	fails, the folder is another one     and checked where in doubt; then Swarm.Lost and
-//	                                     Swarm.Regained
-//	the files are gone                   missing: looked for every 5 s
-//	some can't be read or claimed        we serve what we can, and try again
+// Package content says what follows when files fail.
 //
 // # To the end
 //

@@ -13,19 +13,19 @@ import (
 	"shoal/internal/files/storage"
 )
 
-// asides are what an opening knows of files that are not complete. Most have none, and share
+// incomplete are what an opening knows of files that are not complete. Most have none, and share
 // one, which is never changed.
-type asides struct {
-	was     resume.Aside          // what was noted
-	aside   []*storage.Unfinished // finds files that have a suffix
-	entries map[string]int        // the files by their paths
-	taken   []string              // files whose names others have, as the user knows
+type incomplete struct {
+	was        resume.Aside          // what was noted
+	unfinished []*storage.Unfinished // finds files that have a suffix
+	entries    map[string]int        // the files by their paths
+	taken      []string              // files whose names others have, as the user knows
 }
 
-var noAsides = new(asides)
+var noIncomplete = new(incomplete)
 
 func newOpening(c *Content, epoch int32) *opening {
-	return &opening{c: c, epoch: epoch, asides: noAsides}
+	return &opening{c: c, epoch: epoch, incomplete: noIncomplete}
 }
 
 // suffix returns the suffix of files that are not complete.
@@ -58,7 +58,7 @@ func (o *opening) findPlace() (resume.FS, error) {
 		return nil, &lostError{err}
 	}
 	if was != (resume.Aside{}) || c.suffix() != "" {
-		o.asides = &asides{was: was}
+		o.incomplete = &incomplete{was: was}
 	}
 	if !at.found {
 		if at, err = o.choosePlace(home); err != nil {
@@ -108,7 +108,7 @@ func (o *opening) choosePlace(home *place) (*place, error) {
 		Noted: noted != nil, Wished: wished != nil && wished.abs != home.abs,
 		WishedHome: noted != nil && wished != nil && wished.abs == home.abs,
 		Same:       noted != nil && wished != nil && wished.abs == noted.abs,
-		Again:      c.anew.Load(),
+		Again:      c.again.Load(),
 	}
 	for {
 		in, ignored, ask := p.Choose()
@@ -189,10 +189,10 @@ func (o *opening) finding(folder storage.FS, also Names) storage.FS {
 	if o.was.Suffix == "" && c.suffix() == "" && layers == nil {
 		return folder
 	}
-	if o.asides == noAsides {
-		o.asides = new(asides)
+	if o.incomplete == noIncomplete {
+		o.incomplete = new(incomplete)
 	}
-	o.aside, o.entries = nil, nil
+	o.unfinished, o.entries = nil, nil
 	files := slices.Clone(o.lay.Files)
 	if o.lay.Part {
 		files = files[:len(files)-1]
@@ -240,7 +240,7 @@ func (o *opening) finding(folder storage.FS, also Names) storage.FS {
 			Suffix: suffix, Hide: suffix == c.suffix(), Partial: partial,
 			Which: func(name string, plain, hidden fs.FileInfo) bool { return which(suffix, name, plain, hidden) },
 		})
-		folder, o.aside = u, append(o.aside, u)
+		folder, o.unfinished = u, append(o.unfinished, u)
 	}
 	for _, suffix := range slices.Sorted(maps.Keys(layers)) { // of other clients
 		var theirs []storage.Entry
@@ -265,7 +265,7 @@ func (o *opening) finding(folder storage.FS, also Names) storage.FS {
 func (o *opening) onDisk() []storage.Entry {
 	files := slices.Clone(o.lay.Files)
 	for i := range files {
-		for _, u := range o.aside {
+		for _, u := range o.unfinished {
 			files[i].Path = u.OnDisk(files[i].Path)
 		}
 	}
@@ -276,7 +276,7 @@ func (o *opening) onDisk() []storage.Entry {
 // the suffix, and the user learns of it; it is shared all the same.
 func (o *opening) reveal() error {
 	var dirs []string
-	for _, u := range o.aside {
+	for _, u := range o.unfinished {
 		for _, name := range u.Hidden() {
 			i, ok := o.entries[name]
 			if !ok || !o.journal.Whole(i) {
@@ -316,10 +316,10 @@ func (o *opening) finish() error {
 	}
 	c := o.c
 	o.sameAsKept(c.life)
-	if o.was == (resume.Aside{}) && len(o.aside) == 0 || c.opt.SeedOnly || c.at.Load().final != nil {
+	if o.was == (resume.Aside{}) && len(o.unfinished) == 0 || c.opt.SeedOnly || c.at.Load().final != nil {
 		return nil
 	}
-	for _, u := range o.aside {
+	for _, u := range o.unfinished {
 		if len(u.Hidden()) > 0 {
 			return nil
 		}

@@ -1,17 +1,3 @@
-// Package content is what lies on disk of a torrent: it opens the files, finds and names them,
-// checks what is in doubt, claims what is verified, and moves, renames and verifies them while
-// the torrent runs or when nobody runs it. It knows no peer and no swarm; what it asks of the
-// world is a Host (decision 0171).
-//
-// A Content belongs to a loop, that of its torrent. The loop calls its methods, and hands it
-// each Report that comes from Host.Post. Opening, checking and moving run as tasks of the
-// content; what may be called by any goroutine says so. What to do when files fail is decided
-// by upkeep, whether something fits on a volume by room; what an opening finds by names is
-// decided by hashes.
-//
-// An opening is one opening of the files, from the look at what lies there to the next doubt.
-// A search finds files under other names than the torrent's. What all torrents of an engine
-// have together is a Shared: open files, journals, devices, and the turns of tasks.
 package content
 
 import (
@@ -122,11 +108,11 @@ type Content struct {
 	at       atomic.Pointer[place]
 	users    userFiles               // files that are the user's
 	named    atomic.Pointer[Names]   // files that have not the torrent's names; nil for none
-	wish     atomic.Pointer[Names]   // what files are to be called at the next opening; nil for as they are
+	renames  atomic.Pointer[Names]   // what files are to be called at the next opening; nil for as they are
 	prio     atomic.Pointer[[]uint8] // of the files; nil for normal
 	source   source                  // what connections read from
-	had      had                     // pieces, for readers
-	anew     atomic.Bool             // files that are gone are fetched again
+	verified verified                // pieces, for readers
+	again    atomic.Bool             // files that are gone are fetched again
 	buffers  Buffers                 // of the device
 	progress Progress                // of a check
 	tasks    sync.WaitGroup          // openings, syncs, moves
@@ -149,7 +135,7 @@ func New(cfg Config) *Content {
 	if c.life == nil {
 		c.life, c.last = new(mailbox.Life), new(mailbox.Life)
 	}
-	c.anew.Store(cfg.Options.Anew)
+	c.again.Store(cfg.Options.Anew)
 	return c
 }
 

@@ -35,7 +35,7 @@ func (o *opening) inherit() {
 		return
 	}
 	if c.users.lookOnly { // nothing is noted
-		o.asides = &asides{was: resume.Aside{Suffix: best.suffix(o.was.Suffix)}}
+		o.incomplete = &incomplete{was: resume.Aside{Suffix: best.suffix(o.was.Suffix)}}
 	} else if err := o.keepSuffixes(best.suffixes); err != nil {
 		c.shared.log.Warn("note the suffix of unfinished files", "torrent", c.info.Name, "err", err)
 	}
@@ -110,7 +110,7 @@ func (o *opening) ask(folder string) *heritage {
 	h := &heritage{loaded: lo, suffixes: suffixesOf(note.Suffix)}
 	there := newOpening(c, 0)
 	there.journal, there.loaded, there.lay = journal, lo, journal.Layout()
-	there.asides = &asides{was: resume.Aside{Suffix: h.suffix(o.was.Suffix)}}
+	there.incomplete = &incomplete{was: resume.Aside{Suffix: h.suffix(o.was.Suffix)}}
 	pending := journal.Pending()
 	data, err := c.follow(c.at.Load(), there.allNames(pending))
 	if err != nil {

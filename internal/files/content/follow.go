@@ -20,8 +20,8 @@ type userFiles struct {
 	mu   sync.Mutex
 	told map[string]bool // what the user knows of links, so that nothing is repeated
 
-	asides  map[int]string // by file of the torrent: where that of the user is now
-	waiting map[int]bool   // files of the user that are to be kept before they are written to: with nothing of the torrent or not
+	setAside map[int]string // by file of the torrent: where that of the user is now
+	waiting  map[int]bool   // files of the user that are to be kept before they are written to: with nothing of the torrent or not
 
 	lookOnly bool // nothing is written: what is not a plain file counts as missing
 }

@@ -115,7 +115,7 @@ func (o *opening) keepUser(ctx context.Context, i int, foreign bool, have *bitfi
 	if err != nil {
 		return nil, err
 	}
-	o.c.users.aside(i, as)
+	o.c.users.noteAside(i, as)
 	return &outcome{Kept: Kept{Path: name, As: as}}, nil
 }
 
@@ -170,14 +170,14 @@ func (c *Content) anyOf(file int, have *bitfield.Bitfield) bool {
 	return false
 }
 
-// aside notes that a file of the user was set aside.
-func (u *userFiles) aside(file int, as string) {
+// noteAside notes that a file of the user was set noteAside.
+func (u *userFiles) noteAside(file int, as string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.asides == nil {
-		u.asides = make(map[int]string)
+	if u.setAside == nil {
+		u.setAside = make(map[int]string)
 	}
-	u.asides[file] = as
+	u.setAside[file] = as
 	delete(u.waiting, file)
 }
 
@@ -186,7 +186,7 @@ func (u *userFiles) aside(file int, as string) {
 func (u *userFiles) wasSetAside(file int) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	_, ok := u.asides[file]
+	_, ok := u.setAside[file]
 	return ok
 }
 
@@ -264,8 +264,8 @@ func (u *userFiles) kept(c *Content, kept []Kept) {
 func (o *opening) sameAsKept(ctx context.Context) {
 	u := &o.c.users
 	u.mu.Lock()
-	asides := u.asides
-	u.asides = nil
+	asides := u.setAside
+	u.setAside = nil
 	u.mu.Unlock()
 	m, ok := o.files.Folder().(storage.Mover)
 	if !ok {
@@ -275,7 +275,7 @@ func (o *opening) sameAsKept(ctx context.Context) {
 	for i, as := range asides {
 		name := o.lay.Files[i].Path
 		if !o.journal.Whole(i) {
-			u.aside(i, as)
+			u.noteAside(i, as)
 			continue
 		}
 		if same, err := storage.SameBytes(ctx, o.files.Folder(), name, as); err != nil || !same {

@@ -35,8 +35,8 @@ func (o *opening) accept() error {
 // keepSuffixes notes what is behind the names of files that were found, so that the next start
 // finds them by it.
 func (o *opening) keepSuffixes(suffixes []string) error {
-	if o.asides == noAsides {
-		o.asides = new(asides)
+	if o.incomplete == noIncomplete {
+		o.incomplete = new(incomplete)
 	}
 	note := o.was
 	for _, suffix := range suffixes {
@@ -132,7 +132,7 @@ func (o *opening) keepsAside(i int, name string) bool {
 		c.shared.log.Warn("keep a file that has the name of a complete one", "file", name, "err", err)
 		return false
 	}
-	c.users.aside(i, as)
+	c.users.noteAside(i, as)
 	c.users.kept(c, []Kept{{Path: name, As: as}})
 	return true
 }

@@ -50,7 +50,7 @@ func (c *Content) CheckPaths() error {
 		c.named.Store(&p.Named)
 	}
 	if len(p.Rename) > 0 {
-		c.wish.Store(&p.Rename)
+		c.renames.Store(&p.Rename)
 	}
 	return nil
 }
@@ -183,7 +183,7 @@ func (o *opening) open() (*storage.Files, error) {
 		return c.opt.Open()
 	}
 	also := []Names{o.journal.Pending()}
-	if w := c.wish.Load(); w != nil {
+	if w := c.renames.Load(); w != nil {
 		also = append(also, *w)
 	}
 	folder, err := c.follow(c.at.Load(), o.allNames(also...))
@@ -217,7 +217,7 @@ func (o *opening) giveNames(folder storage.FS) error {
 		}
 	}
 	o.named()
-	w := c.wish.Load()
+	w := c.renames.Load()
 	if w == nil {
 		return nil
 	}
@@ -235,6 +235,6 @@ func (o *opening) giveNames(folder storage.FS) error {
 			return err
 		}
 	}
-	c.wish.Store(nil) // that was for once
+	c.renames.Store(nil) // that was for once
 	return nil
 }

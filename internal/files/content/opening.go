@@ -24,7 +24,7 @@ type opening struct {
 
 	// Nil with a storage of the caller's.
 	files *storage.Files
-	*asides
+	*incomplete
 	search    *search // nil when files are where they are known to be
 	lay       resume.Layout
 	state     resume.FS // nil when nothing is kept
@@ -72,7 +72,7 @@ func (c *Content) openFiles(epoch int32, s *search) (*opening, error) {
 		if o.unlock != nil {
 			o.unlock()
 		}
-		if storage.KindOf(err) == storage.Missing && (o.loaded.Found || c.had.known() || c.opt.Restored) {
+		if storage.KindOf(err) == storage.Missing && (o.loaded.Found || c.verified.known() || c.opt.Restored) {
 			err = fmt.Errorf("%w (%w)", ErrNotThere, err)
 		}
 		return nil, err

@@ -84,8 +84,8 @@ func (c *Content) Prioritise(now mono.Time) {
 		return
 	}
 	o.files.Skip(c.skipped())
-	if c.users.anyWaits(o, c.had.clone()) {
-		c.upkeep.Spoilt(now) // it is opened again, and files of the user are kept first
+	if c.users.anyWaits(o, c.verified.clone()) {
+		c.machine.Spoilt(now) // it is opened again, and files of the user are kept first
 	}
 	c.tasks.Go(func() {
 		if err := o.moveOut(c.life); err != nil && c.life.Err() == nil {

@@ -44,7 +44,7 @@ func (c *Content) Verify(ctx context.Context, progress func(done, total int)) (*
 			}
 		}
 	}
-	todo := c.had.clone()
+	todo := c.verified.clone()
 	for p := range todo.Len() {
 		if !todo.Has(p) {
 			out.Looked.Set(p) // it is known not to be there
@@ -80,7 +80,7 @@ func (c *Content) hash(ctx context.Context, o *opening, todo *bitfield.Bitfield,
 		out.Looked.Set(p)
 		if ok {
 			out.Good.Set(p)
-		} else if c.had.has(p) { // else it was lost meanwhile, and that is known
+		} else if c.verified.has(p) { // else it was lost meanwhile, and that is known
 			wrong = append(wrong, p)
 		}
 		if progress != nil {
@@ -130,7 +130,7 @@ func (*question) refuse(*Content) {}
 
 // whatIsOpen answers it.
 func (c *Content) whatIsOpen() whatOpen {
-	switch s := c.upkeep.State(); {
+	switch s := c.machine.State(); {
 	case c.cur != nil:
 		return whatOpen{o: c.cur}
 	case c.cause != nil && (s == upkeep.Held || s == upkeep.Missing):
@@ -176,7 +176,7 @@ func (c *Content) states(err error) ([]storage.FileState, error) {
 }
 
 // clone returns a copy of the set; an empty one when it is not known what is on disk.
-func (h *had) clone() *bitfield.Bitfield {
+func (h *verified) clone() *bitfield.Bitfield {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.pieces.Clone()

@@ -248,6 +248,6 @@ func (c *Content) NotKept() error { return c.refused.err() }
 // missing right may have been the reason.
 func (c *Content) TryRefused(now mono.Time) {
 	if !c.refused.none() {
-		c.upkeep.Spoilt(now)
+		c.machine.Spoilt(now)
 	}
 }

@@ -19,7 +19,7 @@ import (
 //
 //shoal:part
 type keeper struct {
-	upkeep  upkeep.Machine
+	machine upkeep.Machine
 	cur     *opening     // of the files; nil while they are being opened, and while they can't be
 	epoch   int32        // of the latest opening
 	told    upkeep.State // as Turn told it
@@ -60,7 +60,7 @@ func (c *Content) Settled(now mono.Time, s *Settled) (have *bitfield.Bitfield) {
 		c.cause = s.err
 	}
 	c.source.set(s.o)
-	c.upkeep.Settled(now, s.outcome)
+	c.machine.Settled(now, s.outcome)
 	return s.have
 }
 
@@ -91,8 +91,8 @@ func (c *Content) Checked(now mono.Time, r *Checked) Fate {
 		return Lost
 	case r.Err == nil:
 		if r.OK {
-			c.had.add(r.Piece)
-			c.upkeep.Written()
+			c.verified.add(r.Piece)
+			c.machine.Written()
 			if c.cur.committer != nil {
 				c.cur.committer.Verified(r.Piece)
 			}
@@ -105,7 +105,7 @@ func (c *Content) Checked(now mono.Time, r *Checked) Fate {
 		return LeftOut
 	}
 	c.cause = r.Err
-	c.upkeep.Unwritten(now)
+	c.machine.Unwritten(now)
 	if r.Stalled {
 		return Stalled
 	}
@@ -197,7 +197,7 @@ func (c *Content) Done(now mono.Time, r Report) {
 		}
 	case *wrote:
 		if r.epoch == c.epoch {
-			c.upkeep.Written()
+			c.machine.Written()
 		}
 	case *unreadable:
 		c.Unreadable(now, r.piece, r.err)
@@ -213,7 +213,7 @@ func (c *Content) Refuse(r Report) { r.refuse(c) }
 
 // startChange closes the files and opens them again, with a change in between.
 func (c *Content) startChange(ch *change) {
-	if c.cur == nil || c.change != nil || !c.upkeep.Reopen(c.now()) {
+	if c.cur == nil || c.change != nil || !c.machine.Reopen(c.now()) {
 		ch.done <- ErrBusy
 		return
 	}
@@ -238,40 +238,40 @@ func (c *Content) suspect(now mono.Time, err error, pieces ...uint32) {
 	c.doubts = append(c.doubts, pieces...)
 	c.cause = err
 	c.say(err.Error())
-	c.upkeep.Spoilt(now)
+	c.machine.Spoilt(now)
 }
 
 // Start begins to look at what is on disk.
 func (c *Content) Start() {
-	c.upkeep.Start(c.now())
-	c.upkeep.Next() // it is this
+	c.machine.Start(c.now())
+	c.machine.Next() // it is this
 	c.openSoon(func(leave func()) { c.reopen(nil, nil, 0, leave) })
 }
 
 // Tick does what is due.
-func (c *Content) Tick(now mono.Time) { c.upkeep.Tick(now) }
+func (c *Content) Tick(now mono.Time) { c.machine.Tick(now) }
 
 // Deadline returns when Tick is wanted; mono.Never when nothing is due.
-func (c *Content) Deadline() mono.Time { return c.upkeep.Deadline() }
+func (c *Content) Deadline() mono.Time { return c.machine.Deadline() }
 
 // State returns how the files are.
-func (c *Content) State() upkeep.State { return c.upkeep.State() }
+func (c *Content) State() upkeep.State { return c.machine.State() }
 
 // Mode returns what may be done with the files now.
-func (c *Content) Mode() upkeep.Mode { return c.upkeep.Mode() }
+func (c *Content) Mode() upkeep.Mode { return c.machine.Mode() }
 
 // Cause returns why the files are held or missing; nil when they are not.
 func (c *Content) Cause() error { return c.cause }
 
 // FetchAgain fetches files again that were here and are not.
 func (c *Content) FetchAgain(now mono.Time) {
-	c.anew.Store(true)
-	c.upkeep.Hurry(now)
+	c.again.Store(true)
+	c.machine.Hurry(now)
 }
 
 // Maintain does what the upkeep machine decided. The loop calls it after each event.
 func (c *Content) Maintain(now mono.Time) {
-	switch c.upkeep.Next() {
+	switch c.machine.Next() {
 	case upkeep.Open:
 		prev, doubts := c.cur, c.doubts
 		c.cur, c.doubts = nil, nil
@@ -288,7 +288,7 @@ func (c *Content) Maintain(now mono.Time) {
 		o := c.cur
 		c.openSoon(func(leave func()) { c.settle(o, leave) })
 	case upkeep.Retry:
-		c.upkeep.Retried(now, c.cur.disk.Retry())
+		c.machine.Retried(now, c.cur.disk.Retry())
 	}
 }
 
@@ -305,7 +305,7 @@ const (
 
 // Turn returns what has changed since it was called last.
 func (c *Content) Turn() Turn {
-	state := c.upkeep.State()
+	state := c.machine.State()
 	if state == c.told {
 		return Same
 	}

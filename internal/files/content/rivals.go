@@ -132,7 +132,7 @@ func (c *Content) allOf(file int, have *bitfield.Bitfield) bool {
 func (c *Content) hasOf(file int) bool {
 	f, size := &c.info.Files[file], int64(c.geom.PieceLength)
 	for p := f.Offset / size; f.Length > 0 && p <= (f.Offset+f.Length-1)/size; p++ {
-		if c.had.has(uint32(p)) {
+		if c.verified.has(uint32(p)) {
 			return true
 		}
 	}

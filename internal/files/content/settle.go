@@ -35,7 +35,7 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 	v := o.loaded.Compare(seen)
 	o.vouch(&v, seen)
 	v.Missing = slices.DeleteFunc(v.Missing, c.users.wasSetAside)
-	if !c.anew.Load() && c.notThere(seen, v, o) {
+	if !c.again.Load() && c.notThere(seen, v, o) {
 		return nil, ErrNotThere
 	}
 	have := v.Trusted.Clone()
@@ -176,7 +176,7 @@ func (c *Content) notThere(seen resume.Seen, v resume.Verdict, o *opening) bool 
 		FolderGone: v.FolderGone, Missing: len(v.Missing) > 0,
 		Any:       slices.ContainsFunc(seen.Files, func(id resume.Identity) bool { return id.Exists }),
 		SamePlace: (v.FolderGone || len(v.Missing) > 0) && o.loaded.SamePlace(seen),
-		SeedOnly:  c.opt.SeedOnly, WasHere: c.had.known(),
+		SeedOnly:  c.opt.SeedOnly, WasHere: c.verified.known(),
 	}.NotThere()
 }
 

@@ -36,15 +36,15 @@ func (s *source) read(refs []block.Ref, dst []byte) error {
 	return d.Read(refs, dst)
 }
 
-// had is the set of pieces that are verified, for readers of any goroutine.
-type had struct {
+// verified is the set of pieces that are verified, for readers of any goroutine.
+type verified struct {
 	mu     sync.Mutex
 	pieces *bitfield.Bitfield // nil until it is known what is on disk
 	news   chan struct{}      // closed at the next change; nil while nobody waits
 }
 
 // changed returns a channel that is closed when something has changed.
-func (h *had) changed() <-chan struct{} {
+func (h *verified) changed() <-chan struct{} {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.news == nil {
@@ -54,7 +54,7 @@ func (h *had) changed() <-chan struct{} {
 }
 
 // tell wakes readers that wait. h.mu is held.
-func (h *had) tell() {
+func (h *verified) tell() {
 	if h.news != nil {
 		close(h.news)
 		h.news = nil
@@ -62,34 +62,34 @@ func (h *had) tell() {
 }
 
 // nudge wakes readers that wait: other things than pieces have changed.
-func (h *had) nudge() {
+func (h *verified) nudge() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.tell()
 }
 
-func (h *had) set(have *bitfield.Bitfield) {
+func (h *verified) set(have *bitfield.Bitfield) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.pieces = have.Clone()
 	h.tell()
 }
 
-func (h *had) add(piece uint32) {
+func (h *verified) add(piece uint32) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.pieces.Set(piece)
 	h.tell()
 }
 
-func (h *had) has(piece uint32) bool {
+func (h *verified) has(piece uint32) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.pieces != nil && h.pieces.Has(piece)
 }
 
 // known reports whether it was ever known what is on disk.
-func (h *had) known() bool {
+func (h *verified) known() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.pieces != nil
@@ -114,13 +114,13 @@ func (c *Content) ReadAt(p []byte, off int64) (int, error) {
 func (c *Content) ReportUnreadable(piece uint32, err error) { c.host.Post(&unreadable{piece, err}) }
 
 // News returns a channel that is closed when pieces have come or gone, or Nudge was called.
-func (c *Content) News() <-chan struct{} { return c.had.changed() }
+func (c *Content) News() <-chan struct{} { return c.verified.changed() }
 
 // Nudge wakes readers that wait for News: other things than pieces have changed.
-func (c *Content) Nudge() { c.had.nudge() }
+func (c *Content) Nudge() { c.verified.nudge() }
 
 // Have says which pieces readers may read: those that Settled returned.
-func (c *Content) Have(have *bitfield.Bitfield) { c.had.set(have) }
+func (c *Content) Have(have *bitfield.Bitfield) { c.verified.set(have) }
 
 // Has reports whether a piece is verified and its files can be read now.
-func (c *Content) Has(piece uint32) bool { return c.source.cur.Load() != nil && c.had.has(piece) }
+func (c *Content) Has(piece uint32) bool { return c.source.cur.Load() != nil && c.verified.has(piece) }

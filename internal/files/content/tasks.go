@@ -68,7 +68,7 @@ func (c *Content) settle(o *opening, leave func()) {
 	case err != nil:
 		s.outcome = upkeep.Partly
 	default:
-		c.anew.Store(false) // that was for once
+		c.again.Store(false) // that was for once
 		o.loaded = nil
 	}
 	if s.outcome == upkeep.NotThere || s.outcome == upkeep.Unusable {
