@@ -7,20 +7,20 @@ import (
 	"slices"
 )
 
-// Mode says what a crash leaves of what was not synced.
+// Mode says what a crash leaves of unsynced changes.
 type Mode uint8
 
 // The modes.
 const (
-	Kill   Mode = iota // all of it: only the process has ended
-	Lost               // none of it
-	Newest             // the last write to each file, and the last change of each folder, but not those before
-	Oldest             // the first halves, in order: what a device does that writes as it is told, slowly
-	Torn               // any sectors of any writes, and any changes of names
+	Kill   Mode = iota // everything: only the process ended
+	Lost               // nothing
+	Newest             // the last write to each file and the last change of each folder, but not those before
+	Oldest             // the first half, in order: a slow device that writes in order
+	Torn               // random sectors of random writes, and random changes of names
 	modes
 )
 
-// Modes are all of them.
+// Modes returns all modes.
 func Modes() []Mode {
 	all := make([]Mode, modes)
 	for i := range all {
@@ -29,17 +29,16 @@ func Modes() []Mode {
 	return all
 }
 
-// String gives the mode's name.
+// String returns the mode's name.
 func (m Mode) String() string {
 	return [...]string{"kill", "power lost", "newest kept", "oldest kept", "torn"}[m]
 }
 
-// sector is what a device writes as a whole.
+// sector is the unit of a device's writes, in bytes.
 const sector = 512
 
-// Crash ends the process, and but for Kill the system: handles and folders end,
-// and what was not synced is left as the mode says. rng is for Torn. The stop and
-// the failures are over.
+// Crash ends the process, and except for Kill also the system: handles and folders become invalid,
+// and unsynced changes are left as the mode says. rng is for Torn. StopAt and FailWhen are reset.
 func (f *FS) Crash(mode Mode, rng *rand.Rand) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -51,7 +50,7 @@ func (f *FS) Crash(mode Mode, rng *rand.Rand) {
 	f.root.crash(mode, rng, map[*node]bool{})
 }
 
-// crash makes a node what is left of it, and those below.
+// crash reduces a node, and those below it, to what a crash leaves.
 func (n *node) crash(mode Mode, rng *rand.Rand, seen map[*node]bool) {
 	if seen[n] {
 		return
@@ -63,7 +62,7 @@ func (n *node) crash(mode Mode, rng *rand.Rand, seen map[*node]bool) {
 	}
 	for i, m := range n.moves {
 		lives := survives(mode, rng, i, len(n.moves))
-		if m.fate != nil { // the first of the two folders that is looked at decides
+		if m.fate != nil { // the first of the two folders to be visited decides
 			if !m.fate.decided {
 				m.fate.decided, m.fate.durable = true, lives
 			}
@@ -80,7 +79,7 @@ func (n *node) crash(mode Mode, rng *rand.Rand, seen map[*node]bool) {
 		n.names[name] = child
 		names = append(names, name)
 	}
-	slices.Sort(names) // so that chance falls alike each time
+	slices.Sort(names) // a fixed order, so that the same seed gives the same result
 	for _, name := range names {
 		n.kept[name].crash(mode, rng, seen)
 	}
@@ -117,7 +116,7 @@ func (n *node) crashFile(mode Mode, rng *rand.Rand) {
 			at += size
 		}
 	}
-	// The size and the time may be there with none of the data, or be older than it.
+	// The new size and time can be on the device without the data, or be older than the data.
 	if mode == Torn && rng.IntN(3) == 0 && len(data) < len(n.data) {
 		data = append(data, make([]byte, len(n.data)-len(data))...)
 	}
@@ -130,8 +129,8 @@ func (n *node) crashFile(mode Mode, rng *rand.Rand) {
 	n.data, n.durable, n.wasTime, n.dirty = data, bytes.Clone(data), n.modified, nil
 }
 
-// Spoil changes a byte of a file on the device, and nobody is told: the file's
-// time is what it was. It counts no call.
+// Spoil changes a byte of a file on the device and keeps the file's time. It does not count as a
+// call.
 func (f *FS) Spoil(name string, off int64) {
 	d := f.Folder(path.Dir(name))
 	f.mu.Lock()

@@ -1,17 +1,15 @@
-// Package crashfs is a file system in memory that forgets what was not synced, as
-// a machine does that loses power: the crashing and faulty twin of storage.FS and
-// resume.FS. It promises no more than POSIX does. The data of a file is durable
-// when the file was synced; a name is durable when its folder was; a rename happens
-// wholly or not at all. Anything else may be on the device after a crash, or not,
+// Package crashfs is a file system in memory that forgets what was not synced, like a machine that
+// loses power: the crashing and failing twin of storage.FS and resume.FS. It promises no more than
+// POSIX does. The data of a file is durable after a sync of the file, a name after a sync of its
+// folder, and a rename is atomic. Everything else can be on the device after a crash, or not,
 // sector by sector, name by name, in any order.
 //
-// It counts its calls. A test stops it at the n-th call, for every n, crashes it,
-// and looks what is left; or has the n-th call fail. A write that the stop falls
-// into is half done; one that fails is half done, or all of it. A sync that fails leaves what it should have written
-// readable, takes it for written, and loses it at the next loss of power, as the
-// page caches of real systems do.
+// It counts its calls. A test stops it at the n-th call, for every n, crashes it, and looks at what
+// is left; or it makes the n-th call fail. A write during which the process stops is half done; one
+// that fails is half or completely done. A failed sync leaves its data readable, marks the data
+// clean, and loses it at the next loss of power, as the page caches of real systems do.
 //
-// A FS is shared by all that use it, and may be used from several goroutines.
+// All users share one FS, and it is safe for concurrent use.
 package crashfs
 
 import (
@@ -27,30 +25,30 @@ import (
 	"shoal/internal/files/storage"
 )
 
-// ErrStopped is returned by every call from that on at which the process stopped.
+// ErrStopped is returned by the call at which the process stopped, and by every later one.
 var ErrStopped = errors.New("the process has stopped")
 
-// FS is the file system. Its zero value is of no use; New makes one.
+// FS is the file system. The zero value is not usable; call New.
 type FS struct {
 	now func() time.Time
 
 	mu    sync.Mutex
 	root  *node
 	inode uint64 // of the last node
-	epoch int    // counts crashes: handles do not survive one
+	epoch int    // number of crashes: handles do not survive one
 	calls int
-	stop  int              // the call that the process stops at; 0 for none
+	stop  int              // number of the call at which the process stops; 0 for none
 	fail  func(Call) error // nil for none
-	locks map[lock]bool    // of this process
+	locks map[lock]bool    // held by this process
 	links bool             // Link works
-	odd   bool             // every look at a file invents its number
+	odd   bool             // every lookup of a file invents its number
 
-	spaces map[string]storage.Space // what Space returns, by folder
+	spaces map[string]storage.Space // results of Space, by folder
 }
 
 // Call is one call to the file system.
 type Call struct {
-	N    int    // counts from 1, since the last crash
+	N    int    // counted from 1 after the last crash
 	Op   string // open, create, mkdir, lstat, syncdir, rename, link, remove, list, read, write, stat, sync
 	Name string
 }
@@ -60,39 +58,39 @@ type node struct {
 	inode  uint64
 	folder bool
 
-	// A file: what is read, what is on the device, and the sectors in between.
+	// A file: its current content, the content on the device, and the writes in between.
 	data     []byte
 	modified time.Time
 	durable  []byte
-	wasTime  time.Time // the time that is on the device
-	dirty    []write   // since the last sync, oldest first
+	wasTime  time.Time // the time on the device
+	dirty    []write   // writes since the last sync, oldest first
 
-	// A folder: the names that are seen, those on the device, and the changes.
+	// A folder: its current names, those on the device, and the changes in between.
 	names map[string]*node
 	kept  map[string]*node
 	moves []move
 }
 
-// write is one write to a file, as it went to the page cache.
+// write is one write to a file in the page cache.
 type write struct {
 	off  int64
 	data []byte
 }
 
-// move is one change of names: remove from, and let to be node. One that leads to another
-// folder is a change of both, and both have it or none, as with the journals of real ones.
+// move is one change of names: it removes from, and sets to to node. A move to another folder
+// changes both folders, and reaches the device for both or neither, as with the journals of real
+// file systems.
 type move struct {
 	from, to string
 	node     *node
-	other    *node // the folder that to is in; nil when it is the one that from is in
-	fate     *fate // of a change of two folders
+	other    *node // folder that contains to; nil when it is the one of from
+	fate     *fate // shared by the two folders of a move
 }
 
-// fate is whether a change of two folders is on the device.
+// fate says whether a change of two folders is on the device.
 type fate struct{ durable, decided bool }
 
-// New makes an empty file system. now gives the times of files; nil means
-// time.Now.
+// New returns an empty file system. now returns the times of files; nil means time.Now.
 func New(now func() time.Time) *FS {
 	if now == nil {
 		now = time.Now
@@ -112,37 +110,38 @@ func (f *FS) node(folder bool) *node {
 	return n
 }
 
-// StopAt has the process stop at the n-th call from now; 0 for never.
+// StopAt makes the process stop at the n-th call from now; 0 for never.
 func (f *FS) StopAt(n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls, f.stop = 0, n
 }
 
-// FailWhen has calls fail for which fail gives an error; nil for none. It is asked under a lock and may keep state.
+// FailWhen makes a call fail when fail returns an error; nil resets that. fail is called under a
+// lock and can keep state.
 func (f *FS) FailWhen(fail func(Call) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls, f.fail = 0, fail
 }
 
-// Calls gives the number of calls since StopAt, FailWhen or a crash.
+// Calls returns the number of calls since StopAt, FailWhen or a crash.
 func (f *FS) Calls() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.calls
 }
 
-// MakeUpNumbers makes every look at a file or folder invent another number for it, as file
-// systems in user space do after they forgot it.
+// MakeUpNumbers makes every lookup of a file or folder invent another inode number, as file systems
+// in user space do after they forgot the file.
 func (f *FS) MakeUpNumbers() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.odd = true
 }
 
-// SetSpace says how much room there is in a folder, as if it were a volume. It bounds nothing:
-// FailWhen makes writes fail. Of other folders nobody knows.
+// SetSpace sets the free space that Space reports for a folder, as if it were a volume. It does not
+// limit writes: use FailWhen. Space fails for other folders.
 func (f *FS) SetSpace(folder string, s storage.Space) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -171,7 +170,7 @@ func (f *FS) Stopped() bool {
 	return f.stop > 0 && f.calls >= f.stop
 }
 
-// call counts a call. f.mu is held.
+// call counts a call. The caller holds f.mu.
 func (f *FS) call(op, name string, epoch int) error {
 	f.calls++
 	if f.stop > 0 && f.calls >= f.stop || epoch != f.epoch {
@@ -185,8 +184,8 @@ func (f *FS) call(op, name string, epoch int) error {
 	return nil
 }
 
-// Folder gives a folder of the file system by its path, made durably if it is not
-// there. It counts no call. Like every handle it ends with a crash.
+// Folder returns a folder by its path, and creates it durably if needed. It does not count as a
+// call. Like every handle, the result is invalid after a crash.
 func (f *FS) Folder(name string) *Folder {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -217,7 +216,7 @@ type Folder struct {
 	epoch int
 }
 
-// find gives the node of a name below the folder, nil when there is none.
+// find returns the node of a name below the folder, or nil.
 func (d *Folder) find(name string) *node {
 	at := d.node
 	for _, part := range parts(name) {
@@ -229,13 +228,13 @@ func (d *Folder) find(name string) *node {
 	return at
 }
 
-// parent gives the folder that a name is to be made in.
+// parent returns the folder in which to create a name.
 func (d *Folder) parent(name string) (*node, error) {
 	switch p := d.find(path.Dir(name)); {
 	case p == nil:
 		return nil, fmt.Errorf("create %s: %w", name, fs.ErrNotExist)
 	case !p.folder:
-		return nil, fmt.Errorf("create %s: %w: a file is in the way", name, storage.ErrUnsafe)
+		return nil, fmt.Errorf("create %s: %w: its parent is a file", name, storage.ErrUnsafe)
 	default:
 		return p, nil
 	}
@@ -249,7 +248,7 @@ func (p *node) move(from, to string, n *node) {
 	p.moves = append(p.moves, move{from: from, to: to, node: n})
 }
 
-// moveTo gives a file a name in another folder.
+// moveTo moves a file to a name in another folder.
 func (p *node) moveTo(q *node, from, to string, n *node) {
 	f := &fate{}
 	delete(p.names, from)
@@ -326,7 +325,7 @@ func (d *Folder) Lstat(name string) (fs.FileInfo, error) {
 	return d.fs.info(n, name), nil
 }
 
-// SyncDir implements storage.FS. When it fails, the names may be there or not.
+// SyncDir implements storage.FS. When it fails, the new names can be durable or not.
 func (d *Folder) SyncDir(name string) error {
 	err := d.begin("syncdir", name)
 	defer d.fs.mu.Unlock()
@@ -341,8 +340,8 @@ func (d *Folder) SyncDir(name string) error {
 	return nil
 }
 
-// syncNames makes all changes of a folder's names durable, and those of others that were
-// one with them, with all that came before.
+// syncNames makes all changes of a folder's names durable, with the other folders that they moved
+// files to, and everything before.
 func (n *node) syncNames() {
 	moves := n.moves
 	n.moves = nil
@@ -409,7 +408,7 @@ func (d *Folder) Link(from storage.FS, name string) error {
 	return nil
 }
 
-// Links says whether folders are on one volume, so that a file can have a name in each.
+// Links sets whether the folders are on one volume, so that a file can have a name in each.
 func (f *FS) Links(can bool) { f.links = can }
 
 // Remove implements resume.FS.
@@ -423,7 +422,7 @@ func (d *Folder) Remove(name string) error {
 	case n == nil:
 		return fmt.Errorf("remove %s: %w", name, fs.ErrNotExist)
 	case n.folder && len(n.names) > 0:
-		return fmt.Errorf("remove %s: something is in it", name)
+		return fmt.Errorf("remove %s: the folder is not empty", name)
 	}
 	d.find(path.Dir(name)).move(path.Base(name), "", nil)
 	return nil
@@ -443,13 +442,13 @@ func (d *Folder) List() ([]string, error) {
 	return names, nil
 }
 
-// lock is one of the numbers that can be locked in a folder.
+// lock is a lockable number of a folder.
 type lock struct {
 	folder *node
 	number int64
 }
 
-// Lock implements resume.Locker. A crash ends it. It counts no call.
+// Lock implements resume.Locker. A crash releases it. It does not count as a call.
 func (d *Folder) Lock(number int64) (release func(), err error) {
 	d.fs.mu.Lock()
 	defer d.fs.mu.Unlock()
@@ -471,7 +470,7 @@ func (d *Folder) Lock(number int64) (release func(), err error) {
 // Close implements storage.FS.
 func (d *Folder) Close() error { return nil }
 
-// SetTime sets a file's time of change, as the system call utimensat does.
+// SetTime sets a file's modification time, as the system call utimensat does.
 func (d *Folder) SetTime(name string, at time.Time) error {
 	err := d.begin("utimes", name)
 	defer d.fs.mu.Unlock()

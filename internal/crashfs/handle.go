@@ -43,12 +43,12 @@ func (h *handle) WriteV(bufs [][]byte, off int64) (int, error) {
 	f := h.d.fs
 	b := bytes.Join(bufs, nil)
 	if err != nil {
-		// The call that the stop falls into is half done; those behind it are not.
+		// The call at which the process stops is half done; later ones do nothing.
 		if f.stop > 0 && f.calls > f.stop || h.d.epoch != f.epoch {
 			return 0, err
 		}
 		b = b[:len(b)/2]
-		if !f.stopped(h.d.epoch) && f.calls%2 == 0 { // a failure may come last
+		if !f.stopped(h.d.epoch) && f.calls%2 == 0 { // a failure can come last
 			b = bytes.Join(bufs, nil)
 		}
 	}
@@ -63,7 +63,7 @@ func (h *handle) WriteV(bufs [][]byte, off int64) (int, error) {
 	return len(b), nil
 }
 
-// overlay gives data with b written at off.
+// overlay returns data with b written at off.
 func overlay(data []byte, off int64, b []byte) []byte {
 	if end := off + int64(len(b)); end > int64(len(data)) {
 		data = append(data, make([]byte, end-int64(len(data)))...)
@@ -89,11 +89,11 @@ func (h *handle) Sync() error {
 	n := h.node
 	if err != nil {
 		if !h.d.fs.stopped(h.d.epoch) {
-			n.dirty = nil // taken for clean, and not on the device
+			n.dirty = nil // marked clean, and not on the device
 		}
 		return err
 	}
-	// What an earlier sync failed to write is not written by this one.
+	// This sync does not write what an earlier one failed to write.
 	for _, w := range n.dirty {
 		n.durable = overlay(n.durable, w.off, w.data)
 	}
@@ -125,7 +125,7 @@ type info struct {
 	links    uint64
 }
 
-// info is called with f.mu held.
+// info returns the properties of a node. The caller holds f.mu.
 func (f *FS) info(n *node, name string) info {
 	inode := n.inode
 	if f.odd {
@@ -164,8 +164,8 @@ func (i info) Mode() fs.FileMode {
 	return 0o666
 }
 
-// Links tells how many names the node has.
+// Links returns how many names the node has.
 func (i info) Links() uint64 { return i.links }
 
-// FileID tells the node's number; there is one device.
+// FileID returns the node's number; there is one device.
 func (i info) FileID() (device, inode uint64) { return 1, i.inode }

@@ -1,8 +1,7 @@
-// Package golden runs scripts that read as a conversation. A script is a text
-// file: a line is a command to a machine, indented lines under it are what the
-// machine answered, lines that begin with # are prose. The answers are compared
-// with those of a fresh run; go test -update writes them anew, and the
-// difference is then read like any other change.
+// Package golden runs scripts that read like a conversation. A script is a text file: a line is a
+// command to a machine, the indented lines under it are the machine's answers, and lines that begin
+// with # are prose. Run compares the answers with those of a new run. go test -update writes the
+// new answers, and reviewers read the difference like any other change.
 //
 // It is for tests only.
 package golden
@@ -20,8 +19,8 @@ var update = flag.Bool("update", false, "rewrite the answers in golden scripts")
 // indent marks an answer.
 const indent = "    "
 
-// Run plays every script that matches pattern. start is called for each and
-// gives the machine: it takes one command and answers with zero or more lines.
+// Run plays every script that matches pattern. For each it calls start, which returns the machine:
+// a function that takes one command and returns zero or more lines.
 func Run(t *testing.T, pattern string, start func(t *testing.T) func(command string) string) {
 	t.Helper()
 	names, err := filepath.Glob(pattern)
@@ -53,7 +52,7 @@ func Run(t *testing.T, pattern string, start func(t *testing.T) func(command str
 	}
 }
 
-// Play gives the script with the machine's answers in place of those it has.
+// Play returns the script with the machine's answers in place of its own.
 func Play(script string, machine func(command string) string) string {
 	var out strings.Builder
 	for line := range strings.Lines(script) {
@@ -72,7 +71,7 @@ func Play(script string, machine func(command string) string) string {
 	return out.String()
 }
 
-// firstDifference shows the first line that differs, with the command before it.
+// firstDifference returns the first line that differs, with the command before it.
 func firstDifference(want, got string) string {
 	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
 	command := ""

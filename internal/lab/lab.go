@@ -1,11 +1,10 @@
-// Package lab runs a whole swarm on this machine, with the real engine on
-// loopback sockets, and shows the exchange as a conversation: who says what to
-// whom, and why. It is the shortest introduction to the protocol there is, and
-// it checks what it shows: the run ends with facts, each of them true or not.
+// Package lab runs a whole swarm on this machine, with the real engine on loopback sockets, and
+// shows the exchange as a conversation: each message with its sender, its recipient and its reason.
+// It is the shortest introduction to the protocol that we know, and it checks what it shows: the
+// run ends with a list of facts, each true or false.
 //
-// The torrent has three pieces and names no tracker, only one DHT node. Peer B
-// has all of it, peer C has pieces 0 and 1, peer A has nothing and knows that one
-// node.
+// The torrent has three pieces and names no tracker, only one DHT node. Peer B has all pieces, peer
+// C has pieces 0 and 1, and peer A has none and knows that one node.
 package lab
 
 import (
@@ -30,12 +29,12 @@ import (
 	"shoal/metainfo"
 )
 
-// Options say how the lab is run.
+// Options configure the lab.
 type Options struct {
 	Out   io.Writer
-	JSON  bool   // one object a line instead of a conversation
-	Color bool   // dim what is said for the record
-	Keep  string // keep the torrent and the peers' folders here; empty: keep nothing
+	JSON  bool   // one JSON object per line instead of a conversation
+	Color bool   // dim the less important lines
+	Keep  string // folder to keep the torrent and the peers' files in; empty keeps nothing
 }
 
 // The shape of the torrent.
@@ -50,7 +49,7 @@ const (
 // timeout bounds the whole run, which takes a few seconds.
 const timeout = time.Minute
 
-// Run runs the lab and prints it. The error says which facts did not hold.
+// Run runs the lab and prints it. The error names the facts that did not hold.
 func Run(ctx context.Context, opt Options) error {
 	s, err := Watch(ctx, opt)
 	if err != nil {
@@ -62,7 +61,7 @@ func Run(ctx context.Context, opt Options) error {
 	return nil
 }
 
-// Watch runs the lab, prints it, and gives the facts.
+// Watch runs the lab, prints it, and returns the facts.
 func Watch(ctx context.Context, opt Options) (*Summary, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -75,7 +74,7 @@ func Watch(ctx context.Context, opt Options) (*Summary, error) {
 		defer os.RemoveAll(tmp)
 		dir = tmp
 	} else if err := os.MkdirAll(dir, 0o777); err != nil {
-		return nil, fmt.Errorf("lab: make the folder to keep: %w", err)
+		return nil, fmt.Errorf("lab: create the folder for --keep: %w", err)
 	}
 	var kept io.Writer
 	if opt.Keep != "" {
@@ -118,14 +117,14 @@ type lab struct {
 
 	mu    sync.Mutex
 	names map[netip.AddrPort]string
-	apart bool // B and C cannot dial yet
+	apart bool // B and C can't dial yet
 }
 
 func (l *lab) run() error {
 	if err := l.makeTorrent(); err != nil {
 		return err
 	}
-	l.watcher.say("a DHT of %d nodes starts, each knowing one other", nodes)
+	l.watcher.say("a DHT of %d nodes starts; each node knows one other", nodes)
 	if err := l.startNodes(); err != nil {
 		return err
 	}
@@ -133,7 +132,7 @@ func (l *lab) run() error {
 		return err
 	}
 
-	l.watcher.say("B, a seed, and C, with pieces 0 and 1, join and announce themselves; until A is complete they can be reached and cannot dial")
+	l.watcher.say("B, a seed, and C, with pieces 0 and 1, join and announce themselves; until A is complete they accept connections and do not dial")
 	if err := l.startPeer("B", 1, l.data); err != nil {
 		return err
 	}
@@ -146,7 +145,7 @@ func (l *lab) run() error {
 		return err
 	}
 
-	l.watcher.say("A joins: it has the .torrent file and nothing else, and knows one node, N1; B unchokes it when it knows what both have, then C")
+	l.watcher.say("A joins: it has only the .torrent file, and knows one node, N1; B, then C, unchoke it when it knows what both have")
 	if err := l.startPeer("A", 0, nil); err != nil {
 		return err
 	}
@@ -156,21 +155,21 @@ func (l *lab) run() error {
 		return err
 	}
 	l.shares["B"].SetSlots(4)
-	if err := l.watcher.await(l.ctx, "A to ask for a block", func(s *Summary) bool { return s.asked }); err != nil {
+	if err := l.watcher.await(l.ctx, "A to request a block", func(s *Summary) bool { return s.asked }); err != nil {
 		return err
 	}
 	l.shares["C"].SetSlots(4)
 	if err := l.shares["A"].Wait(l.ctx); err != nil {
 		return fmt.Errorf("wait for A to complete: %w", err)
 	}
-	l.watcher.say("A is complete, and a seed without a restart; B and C may dial again")
+	l.watcher.say("A is complete, and seeds without a restart; B and C can dial again")
 	l.mu.Lock()
 	l.apart = false
 	l.mu.Unlock()
 	if err := l.shares["C"].Wait(l.ctx); err != nil {
 		return fmt.Errorf("wait for C to complete: %w", err)
 	}
-	if err := l.watcher.await(l.ctx, "A to announce itself and the seeds to part", func(s *Summary) bool {
+	if err := l.watcher.await(l.ctx, "A to announce itself and the seeds to disconnect", func(s *Summary) bool {
 		return s.announced["A"] > 0 && s.parted
 	}); err != nil {
 		return err
@@ -178,7 +177,7 @@ func (l *lab) run() error {
 	return l.compare()
 }
 
-// makeTorrent makes the content, always the same.
+// makeTorrent makes the content, which is the same in every run.
 func (l *lab) makeTorrent() error {
 	rng := rand.New(rand.NewPCG(3, 5))
 	l.data = make([]byte, size)
@@ -217,7 +216,7 @@ func (l *lab) finishTorrent() error {
 	return os.WriteFile(filepath.Join(l.dir, name+".torrent"), b, 0o666)
 }
 
-// startNodes starts the DHT: each node knows the one before.
+// startNodes starts the DHT: each node knows the previous one.
 func (l *lab) startNodes() error {
 	network := netio.New(netio.Policy{LoopbackOnly: true})
 	for i := range nodes {
@@ -239,20 +238,20 @@ func (l *lab) startNodes() error {
 		l.nodes = append(l.nodes, n)
 		l.closers = append(l.closers, n.Close)
 	}
-	// A node that knows a third of the others can lead anybody to all.
+	// A node that knows a third of the others can lead a lookup to all of them.
 	for _, n := range l.nodes {
 		for n.Stats().Nodes < nodes/3 {
 			select {
 			case <-time.After(10 * time.Millisecond):
 			case <-l.ctx.Done():
-				return fmt.Errorf("the DHT did not come together: %w", l.ctx.Err())
+				return fmt.Errorf("the DHT nodes did not find each other: %w", l.ctx.Err())
 			}
 		}
 	}
 	return nil
 }
 
-// startPeer starts an engine with the torrent. has is what lies in its folder.
+// startPeer starts an engine with the torrent. has is the content of its file.
 func (l *lab) startPeer(who string, via int, has []byte) error {
 	dir := filepath.Join(l.dir, who)
 	if err := os.MkdirAll(dir, 0o777); err != nil {
@@ -312,7 +311,7 @@ func (l *lab) compare() error {
 	return nil
 }
 
-// close ends everything, the latest started first.
+// close closes everything, the latest first.
 func (l *lab) close() {
 	for i := len(l.closers) - 1; i >= 0; i-- {
 		l.closers[i]()
@@ -322,14 +321,14 @@ func (l *lab) close() {
 
 func (l *lab) now() mono.Time { return mono.Start.Add(time.Since(l.origin)) }
 
-// called remembers who an address belongs to.
+// called records the name of an address.
 func (l *lab) called(addr netip.AddrPort, who string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.names[addr] = who
 }
 
-// name gives who an address belongs to, or its text.
+// name returns the name of an address, or its text.
 func (l *lab) name(addr netip.AddrPort) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -339,16 +338,15 @@ func (l *lab) name(addr netip.AddrPort) string {
 	return addr.String()
 }
 
-// road is a peer's network: it learns who the addresses that are dialled from
-// belong to. It keeps B and C from dialling, each other and A, until A is
-// complete, so that the story is A's and C still lacks a piece when A comes.
+// road is a peer's network: it records which peer dials from which address. It keeps B and C from
+// dialling until A is complete, so that the story is A's and C still lacks a piece when A arrives.
 type road struct {
 	netio.Network
 	who string
 	lab *lab
 }
 
-var errApart = errors.New("no road yet")
+var errApart = errors.New("dialling is not allowed yet")
 
 func (r *road) Dial(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
 	l := r.lab
@@ -366,9 +364,8 @@ func (r *road) Dial(ctx context.Context, addr netip.AddrPort) (net.Conn, error) 
 	return &lane{c}, nil
 }
 
-// lane is a stream that carries about a block every few milliseconds, so that a
-// transfer has a middle: on the bare loopback all would be over before a second
-// peer has said a word.
+// lane is a stream that carries about a block every few milliseconds, so that a transfer has a
+// middle: over the bare loopback all would be over before a second peer had sent a message.
 type lane struct{ net.Conn }
 
 const blockTime = 4 * time.Millisecond

@@ -18,34 +18,34 @@ import (
 	"shoal/metainfo"
 )
 
-// Summary is what a run showed. Each fact is read off the trace.
+// Summary is the result of a run. The trace proves each fact.
 type Summary struct {
 	InfoHash string `json:"info_hash"`
 	Nodes    int    `json:"dht_nodes"`
 
-	Bootstrapped      bool `json:"bootstrapped"`        // A found its way in through the torrent's node
-	FindNode          int  `json:"find_node"`           // sent by A
-	GetPeers          int  `json:"get_peers"`           // sent by A
-	PeersFromDHT      bool `json:"peers_from_dht"`      // a node told A of peers
+	Bootstrapped      bool `json:"bootstrapped"`        // A joined the DHT through the torrent's node
+	FindNode          int  `json:"find_node"`           // queries that A sent
+	GetPeers          int  `json:"get_peers"`           // queries that A sent
+	PeersFromDHT      bool `json:"peers_from_dht"`      // a node sent A peers
 	HandshakeB        bool `json:"handshake_b"`         // A and B shook hands
 	HandshakeC        bool `json:"handshake_c"`         // A and C shook hands
-	BitfieldsAtOnce   bool `json:"bitfields_at_once"`   // right after the handshake, before all else
-	NoBitfieldOfA     bool `json:"no_bitfield_of_a"`    // A had nothing, and sent none, but that it has none (BEP 6)
-	Interested        bool `json:"interested"`          // A told both
+	BitfieldsAtOnce   bool `json:"bitfields_at_once"`   // right after the handshake, before everything else
+	NoBitfieldOfA     bool `json:"no_bitfield_of_a"`    // A had nothing, and sent no bitfield, only HAVE NONE (BEP 6)
+	Interested        bool `json:"interested"`          // A sent INTERESTED to both
 	Unchoked          bool `json:"unchoked"`            // both unchoked A
-	RarestFirst       bool `json:"rarest_first"`        // piece 2 was asked for first, of B
-	Verified          int  `json:"verified"`            // pieces that A verified
-	HaveToB           bool `json:"have_to_b"`           // of every piece
-	HaveToC           bool `json:"have_to_c"`           // of the piece it lacked
+	RarestFirst       bool `json:"rarest_first"`        // A requested piece 2 first, from B
+	Verified          int  `json:"verified"`            // number of pieces that A verified
+	HaveToB           bool `json:"have_to_b"`           // for every piece
+	HaveToC           bool `json:"have_to_c"`           // for the piece that C lacked
 	AnnouncedItself   bool `json:"announced_itself"`    // A sent announce_peer
 	SeedWithoutPause  bool `json:"seed_without_pause"`  // A served the others, as a seed or before
-	CFinished         bool `json:"c_finished"`          // from A or B
-	FilesMatch        bool `json:"files_match"`         // all three are the content
-	EveryReasonIsSaid bool `json:"every_reason_stated"` // no message was sent without one
+	CFinished         bool `json:"c_finished"`          // C got its last piece from A or B
+	FilesMatch        bool `json:"files_match"`         // all three files equal the content
+	EveryReasonIsSaid bool `json:"every_reason_stated"` // every message has a reason
 
-	Bitfields map[string]string `json:"bitfields"` // what B and C said they have
-	CFrom     string            `json:"c_from"`    // who gave C its last piece
-	Messages  int               `json:"messages"`  // peer messages and DHT queries seen
+	Bitfields map[string]string `json:"bitfields"` // bitfields that B and C sent
+	CFrom     string            `json:"c_from"`    // peer that sent C its last piece
+	Messages  int               `json:"messages"`  // number of peer messages and DHT queries seen
 	Seconds   float64           `json:"seconds"`
 
 	announced map[string]int
@@ -53,7 +53,7 @@ type Summary struct {
 	parted    bool
 }
 
-// Missing names the facts that do not hold.
+// Missing returns the facts that do not hold.
 func (s *Summary) Missing() []string {
 	var out []string
 	for _, f := range s.facts() {
@@ -71,51 +71,50 @@ type fact struct {
 
 func (s *Summary) facts() []fact {
 	return []fact{
-		{"A found its way into the DHT through the one node that the torrent names", s.Bootstrapped},
-		{"A asked find_node and get_peers, and was told of peers", s.FindNode > 0 && s.GetPeers > 0 && s.PeersFromDHT},
+		{"A joined the DHT through the one node that the torrent names", s.Bootstrapped},
+		{"A sent find_node and get_peers, and received peers", s.FindNode > 0 && s.GetPeers > 0 && s.PeersFromDHT},
 		{"A shook hands with B and with C", s.HandshakeB && s.HandshakeC},
 		{"bitfields came right after the handshake: B 111, C 110, and none from A", s.BitfieldsAtOnce && s.NoBitfieldOfA && s.Bitfields["B"] == "111" && s.Bitfields["C"] == "110"},
-		{"A said that it is interested, and was unchoked by both", s.Interested && s.Unchoked},
-		{"A asked for piece 2 first, of B, the only one to have it", s.RarestFirst},
+		{"A sent INTERESTED, and both unchoked it", s.Interested && s.Unchoked},
+		{"A requested piece 2 first, from B, the only peer that has it", s.RarestFirst},
 		{"A verified all three pieces", s.Verified == pieces},
-		{"A told B and C what it has", s.HaveToB && s.HaveToC},
+		{"A sent HAVE to B and C", s.HaveToB && s.HaveToC},
 		{"A announced itself to the DHT", s.AnnouncedItself},
-		{"A served on without a restart", s.SeedWithoutPause},
+		{"A continued as a seed without a restart", s.SeedWithoutPause},
 		{"C got its last piece from A or B", s.CFinished && (s.CFrom == "A" || s.CFrom == "B")},
-		{"all files are the content, byte for byte", s.FilesMatch},
-		{"every message carries the reason it was sent", s.EveryReasonIsSaid},
+		{"all files equal the content, byte for byte", s.FilesMatch},
+		{"every message has its reason", s.EveryReasonIsSaid},
 	}
 }
 
-// heard is a record and who it came from.
+// heard is a record and its source.
 type heard struct {
 	who    string
 	record trace.Record
-	line   lens.Line // in words, put when it was heard: later others may have the piece
-	shown  bool      // it is said once: by who sent it, but for handshakes
-	note   string    // instead of a record
+	line   lens.Line // in words, from the moment of arrival: later, other peers can have the piece
+	shown  bool      // print it: each message once, from its sender, except handshakes
+	note   string    // text instead of a record
 }
 
-// watcher collects the records of all, prints them in order of time, and reads
-// the facts off them.
+// watcher collects all records, prints them in order of time, and derives the facts from them.
 type watcher struct {
 	opt   Options
 	conv  lens.Conversation
 	in    chan heard
 	done  chan struct{}
 	start time.Time
-	kept  io.Writer // nil: the trace is not kept
+	kept  io.Writer // nil: do not keep the trace
 
 	mu      sync.Mutex
-	changed chan struct{} // closed and replaced when the summary has grown
+	changed chan struct{} // closed and replaced when the summary has changed
 	sum     Summary
-	has     map[string]map[string][]byte // who knows that whom has which pieces: '1' or '0'
-	spoke   map[[2]string]int            // peer messages from whom to whom since the handshake
+	has     map[string]map[string][]byte // by peer, what it knows about each other peer's pieces: '1' or '0'
+	spoke   map[[2]string]int            // number of peer messages since the handshake, by sender and recipient
 	haves   map[string]map[int64]bool
-	dials   map[[2]string]why.Why // whom A dialled, and why
+	dials   map[[2]string]why.Why // peers that A dialled, and why
 }
 
-// inOrder is how long a record waits for one that is older.
+// inOrder is how long a record waits for an older one.
 const inOrder = 40 * time.Millisecond
 
 func newWatcher(opt Options, origin time.Time, kept io.Writer, name func(netip.AddrPort) string) *watcher {
@@ -136,7 +135,7 @@ func newWatcher(opt Options, origin time.Time, kept io.Writer, name func(netip.A
 	return w
 }
 
-// hear gives the trace of one participant.
+// hear returns the trace function of one participant.
 func (w *watcher) hear(who string) trace.Func {
 	return func(r trace.Record) { w.in <- heard{who: who, record: r} }
 }
@@ -147,7 +146,7 @@ func (w *watcher) say(format string, args ...any) {
 	w.in <- heard{note: fmt.Sprintf(format, args...), record: trace.Record{At: at}}
 }
 
-// begin tells what the torrent is.
+// begin describes the torrent.
 func (w *watcher) begin(t *metainfo.Torrent) {
 	w.mu.Lock()
 	w.sum.InfoHash = t.InfoHash.String()
@@ -161,7 +160,7 @@ func (w *watcher) filesMatch() {
 	w.sum.FilesMatch = true
 }
 
-// await waits until the summary shows something.
+// await waits until the summary meets a condition.
 func (w *watcher) await(ctx context.Context, what string, holds func(*Summary) bool) error {
 	for {
 		w.mu.Lock()
@@ -178,8 +177,8 @@ func (w *watcher) await(ctx context.Context, what string, holds func(*Summary) b
 	}
 }
 
-// run prints in order of time: participants run side by side, so that a
-// record may come a moment after a younger one.
+// run prints in order of time: participants run concurrently, so a record can arrive a moment after
+// a younger one.
 func (w *watcher) run() {
 	defer close(w.done)
 	var waiting []heard
@@ -226,8 +225,8 @@ func (w *watcher) run() {
 	}
 }
 
-// keep writes a record to the trace that --keep asks for: the same JSON lines
-// as a run's --trace, with who recorded it.
+// keep writes a record to the trace for --keep: the same JSON lines as a run's --trace, with the
+// participant that recorded it.
 func (w *watcher) keep(h heard) {
 	if w.kept == nil {
 		return
@@ -237,8 +236,8 @@ func (w *watcher) keep(h heard) {
 	w.kept.Write(append(b, '\n'))
 }
 
-// finish waits for the last line and prints the facts; of a run that was broken off they would
-// look like faults.
+// finish waits for the last line and prints the facts. It omits them after an interrupted run,
+// where they would look like faults.
 func (w *watcher) finish(brokenOff bool) *Summary {
 	close(w.in)
 	<-w.done
@@ -268,7 +267,7 @@ func (w *watcher) finish(brokenOff bool) *Summary {
 	return s
 }
 
-// take reads the facts off one record.
+// take derives facts from one record.
 func (w *watcher) take(h heard) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -400,8 +399,8 @@ func set(m map[string][]byte, key string, v []byte) map[string][]byte {
 	return m
 }
 
-// owners names who has a piece, as far as who knows. The caller prints, and
-// holds no lock.
+// owners returns the peers that have a piece, as far as `who` knows. The caller prints, and holds
+// no lock.
 func (w *watcher) owners(who string, piece int64) []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -415,10 +414,9 @@ func (w *watcher) owners(who string, piece int64) []string {
 	return out
 }
 
-// once reports whether a record is the one of the two about a message that is
-// shown: its sender's. Of handshakes it is whoever was dialled that records both
-// as they come, since a dialler knows of its connection only when both are done;
-// the reason of the first is that of the dial.
+// once reports whether a record is the one to show of the two about a message: its sender's. For
+// handshakes it is the dialled peer that records both as they arrive, since a dialler knows its
+// connection only when both are done. The reason of the first is that of the dial.
 func (w *watcher) once(who string, r trace.Record) (trace.Record, bool) {
 	if r.Proto != trace.Peer || r.What != "handshake" {
 		return r, r.Way != trace.Received
@@ -436,8 +434,8 @@ func (w *watcher) once(who string, r trace.Record) (trace.Record, bool) {
 	return r, !dialled && r.Way == trace.Sent
 }
 
-// print prints a record as its sender saw it: what both sides saw comes once.
-// Of the DHT it shows what concerns A, and that others announce themselves.
+// print prints a record as its sender saw it: a message that both sides saw appears once. Of the
+// DHT it shows what concerns A, and announces of the others.
 func (w *watcher) print(h heard) {
 	r := h.record
 	if w.opt.JSON {
@@ -454,8 +452,8 @@ func (w *watcher) print(h heard) {
 	fmt.Fprintln(w.opt.Out, line)
 }
 
-// worthSaying picks what a reader wants of the DHT: what A asks and is told, and
-// that others announce themselves. That nodes ping newcomers is left out.
+// worthSaying selects the interesting part of the DHT: A's queries and their answers, and announces
+// of the others. It omits pings of new nodes.
 func (w *watcher) worthSaying(h heard) bool {
 	r := h.record
 	if r.Way == trace.Did {

@@ -1,7 +1,6 @@
-// Package lens turns the record of a run into what a person reads: a
-// conversation in the field's words, a line for each message, with the reason
-// that the deciding machine gave. It invents nothing: a line without a reason
-// had none.
+// Package lens turns the trace of a run into a conversation that people can read, in the field's
+// terms: a line for each message, with the reason that the deciding machine recorded. It invents
+// nothing: a line without a reason had none.
 package lens
 
 import (
@@ -16,31 +15,30 @@ import (
 
 // Line is one line of a conversation.
 type Line struct {
-	Seconds float64 // since the run began
-	From    string  // who speaks or acts
-	To      string  // who is spoken to; empty for an act
+	Seconds float64 // since the start of the run
+	From    string  // sender or actor
+	To      string  // recipient; empty for an act
 	Proto   string
 	What    string // the message or act, in words
 	Why     string // the reason in words; empty when there is none
 }
 
-// Conversation knows who is who.
+// Conversation maps addresses to names.
 type Conversation struct {
-	// Name gives the name of an address, or its text when it has none.
+	// Name returns the name of an address, or its text when it has none.
 	Name func(netip.AddrPort) string
-	// Owners names the connected peers of who that have a piece; nil when
-	// nobody keeps count.
+	// Owners returns the connected peers of `who` that have a piece; nil when nobody counts them.
 	Owners func(who string, piece int64) []string
 }
 
-// Line puts a record of who into words.
+// Line turns a record of the participant `who` into words.
 func (c Conversation) Line(who string, r trace.Record) Line {
 	other := ""
 	if r.Peer.IsValid() {
 		other = c.Name(r.Peer)
 	}
 	if r.Proto == trace.Web {
-		other, r.Text, _ = strings.Cut(r.Text, ": ") // a web seed goes by the name of its host
+		other, r.Text, _ = strings.Cut(r.Text, ": ") // a web seed has the name of its host
 	}
 	l := Line{Seconds: r.At.Seconds(), Proto: r.Proto.String(), What: What(r), Why: c.reason(who, r)}
 	switch r.Way {
@@ -55,7 +53,7 @@ func (c Conversation) Line(who string, r trace.Record) Line {
 	return l
 }
 
-// act puts what somebody did into words: "close B: both have every piece".
+// act describes an act: "close B: both have every piece".
 func act(r trace.Record, other string) string {
 	if other == "" {
 		return What(r)
@@ -69,7 +67,7 @@ func act(r trace.Record, other string) string {
 	return what
 }
 
-// What puts the message or act of a record into words.
+// What describes the message or act of a record.
 func What(r trace.Record) string {
 	var b strings.Builder
 	b.WriteString(r.What)
@@ -119,7 +117,7 @@ func (c Conversation) reason(who string, r trace.Record) string {
 	return fmt.Sprintf("rarest: %d peers have it", r.Owners)
 }
 
-// String aligns the line: time, who to whom, what, why.
+// String aligns the line: time, sender and recipient, what, why.
 func (l Line) String() string {
 	who := l.From
 	if l.To != "" {

@@ -3,7 +3,7 @@ package mailbox
 import "sync/atomic"
 
 // Gate is a channel that is closed once. The channel is made when somebody waits for it: of
-// thousands of torrents hardly anybody waits. The zero value is shut.
+// thousands of torrents, few have a waiter. The zero value is shut.
 type Gate struct{ ch atomic.Pointer[chan struct{}] }
 
 var open = func() *chan struct{} {
@@ -33,5 +33,5 @@ func (g *Gate) Open() {
 // Passed reports whether the gate is open.
 func (g *Gate) Passed() bool { return g.ch.Load() == open }
 
-// Shut shuts the gate for everything that comes from now on.
+// Shut shuts the gate for later waiters.
 func (g *Gate) Shut() { g.ch.CompareAndSwap(open, nil) }

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// Life is a context that End ends. It costs a few bytes as long as nobody waits for its end.
-// No parent ends it, so its owner must. The zero value is ready.
+// Life is a context that End ends. It costs a few bytes while nobody waits for its end. No parent
+// ends it, so its owner must. The zero value is ready.
 type Life struct {
 	over Gate
 
 	mu    sync.Mutex
-	after *[]*func() // few: what is under way
+	after *[]*func() // calls in progress; few
 }
 
 var _ context.Context = (*Life)(nil)
@@ -21,7 +21,7 @@ var _ context.Context = (*Life)(nil)
 // Deadline implements context.Context: a life has none.
 func (*Life) Deadline() (time.Time, bool) { return time.Time{}, false }
 
-// Value implements context.Context: a life carries none.
+// Value implements context.Context: a life has none.
 func (*Life) Value(any) any { return nil }
 
 // Done implements context.Context.
@@ -35,8 +35,8 @@ func (l *Life) Err() error {
 	return nil
 }
 
-// AfterFunc calls f when the context ends; f must not wait. Package context looks for this
-// method, so a context made from a life costs no goroutine.
+// AfterFunc calls f when the context ends; f must not block. Package context looks for this method,
+// so a context made from a life costs no goroutine.
 func (l *Life) AfterFunc(f func()) (stop func() bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -65,8 +65,8 @@ func (l *Life) AfterFunc(f func()) (stop func() bool) {
 	}
 }
 
-// Child returns a context that ends with the life, without a channel of the life's own. The
-// caller calls cancel when it needs the context no more.
+// Child returns a context that ends with the life, without making the life's channel. The caller
+// calls cancel when it no longer needs the context.
 func (l *Life) Child() (ctx context.Context, cancel context.CancelFunc) {
 	ctx, end := context.WithCancel(context.Background())
 	stop := l.AfterFunc(end)
@@ -76,7 +76,7 @@ func (l *Life) Child() (ctx context.Context, cancel context.CancelFunc) {
 	}
 }
 
-// AfterFunc is context.AfterFunc, which would have a life make its channel.
+// AfterFunc is context.AfterFunc without making the channel of a life.
 func AfterFunc(ctx context.Context, f func()) (stop func() bool) {
 	if l, ok := ctx.(*Life); ok {
 		return l.AfterFunc(func() { go f() })
@@ -84,7 +84,7 @@ func AfterFunc(ctx context.Context, f func()) (stop func() bool) {
 	return context.AfterFunc(ctx, f)
 }
 
-// End ends the context, and all that were made from it. Further calls do nothing.
+// End ends the context and all contexts made from it. Further calls do nothing.
 func (l *Life) End() {
 	l.mu.Lock()
 	after := l.after

@@ -1,11 +1,10 @@
-// Package mailbox is what the loops of the shell wait with: an inbox whose loop runs only
-// while there is something to do, and the small parts that many things need which mostly
-// sleep. It knows no torrent.
+// Package mailbox contains what the loops of the shell wait with: an inbox whose loop runs only
+// while there is something to do, and small parts for things that mostly sleep. It knows nothing
+// about torrents.
 //
-// A Box has a bounded inbox and one loop, which owns its state. Posting starts the loop where
-// there is none; a loop that has nothing to do until a deadline parks, and posting or the
-// deadline starts it again. Ten thousand torrents that nobody asks for have no goroutine and
-// no inbox.
+// A Box has a bounded inbox and one loop, which owns its state. Posting starts the loop if none
+// runs. A loop that has nothing to do until a deadline parks; posting or the deadline starts it
+// again. Ten thousand idle torrents have no goroutine and no inbox.
 //
 //	for {
 //		if !box.Next(until, apply) {
@@ -18,9 +17,8 @@
 //	}
 //
 // A Gate is a channel that is made when somebody waits for it, a Life a context that costs as
-// little, an Alarm a timer that can be asked to ring sooner. Tasks runs short tasks in their
-// turn, a few at a time.
-// Decision 0064 says why.
+// little, an Alarm a timer that can be moved forward. Tasks runs short tasks in order, a few at a
+// time. Decision 0064 has the reasons.
 package mailbox
 
 import (
@@ -29,16 +27,16 @@ import (
 	"time"
 )
 
-// Forever as a time to wait has no end.
+// Forever is a waiting time without an end.
 const Forever = time.Duration(math.MaxInt64)
 
-// Inboxes are the inboxes that boxes with a loop use, and those that wait for the next one.
+// Inboxes is a pool of inboxes for boxes with a running loop.
 type Inboxes[E any] struct {
 	size int
 	pool sync.Pool
 }
 
-// NewInboxes returns inboxes that hold size events each. A producer that finds one full waits.
+// NewInboxes returns inboxes for size events each. A producer that finds one full waits.
 func NewInboxes[E any](size int) *Inboxes[E] { return &Inboxes[E]{size: size} }
 
 // inbox is what a loop needs while it runs.
@@ -68,21 +66,20 @@ type Box[E any] struct {
 	wake E      // posted by the alarm of a parked loop
 
 	mu      sync.Mutex
-	in      *inbox[E]   // nil while there is no loop
-	posting int         // producers that wait for room in it
-	posted  *sync.Cond  // posting became 0 after the end; nil while nobody waits for that
+	in      *inbox[E]   // nil while the loop does not run
+	posting int         // producers that wait for room in the inbox
+	posted  *sync.Cond  // signals that posting is 0 after the end; nil while nobody waits for it
 	ended   bool        // Post refuses every event
 	end     Gate        // opens with ended
 	alarm   *time.Timer // runs while the loop is parked; nil before the first deadline
 	loops   sync.WaitGroup
 }
 
-// Init makes a box of which loop is the loop. wake is the event that a loop which has parked
-// until a deadline gets then.
+// Init sets the loop of a box. A loop that parked until a deadline then receives the event wake.
 func (b *Box[E]) Init(of *Inboxes[E], wake E, loop func()) { b.of, b.wake, b.loop = of, wake, loop }
 
-// Post hands an event to the loop, and starts the loop where there is none. It waits while
-// the inbox is full. It returns false when the box has ended.
+// Post hands an event to the loop, and starts the loop if it does not run. It waits while the inbox
+// is full. It returns false when the box has ended.
 func (b *Box[E]) Post(ev E) bool {
 	b.mu.Lock()
 	if b.ended {
@@ -95,7 +92,7 @@ func (b *Box[E]) Post(ev E) bool {
 	case events <- ev:
 		b.mu.Unlock()
 		return true
-	default: // it is full
+	default: // the inbox is full
 	}
 	b.posting++
 	b.mu.Unlock()
@@ -115,7 +112,7 @@ func (b *Box[E]) Post(ev E) bool {
 	return ok
 }
 
-// begin starts the loop where there is none. b.mu is held.
+// begin starts the loop if it does not run. The caller holds b.mu.
 func (b *Box[E]) begin() {
 	if b.in != nil {
 		return
@@ -127,8 +124,8 @@ func (b *Box[E]) begin() {
 	b.loops.Go(b.loop)
 }
 
-// Offer is Post that never waits: it returns false also where the inbox is full. So the loops
-// of two boxes can hand each other events.
+// Offer is Post without waiting: it also returns false when the inbox is full. So the loops of two
+// boxes can hand each other events.
 func (b *Box[E]) Offer(ev E) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -144,20 +141,20 @@ func (b *Box[E]) Offer(ev E) bool {
 	}
 }
 
-// Hint is Post of an event that is not worth waiting for: it is lost where the inbox is full.
+// Hint is Post for an event that is not worth waiting for: it is lost when the inbox is full.
 func (b *Box[E]) Hint(ev E) {
 	b.mu.Lock()
 	busy := b.in != nil && len(b.in.events) == cap(b.in.events)
 	b.mu.Unlock()
 	if !busy {
-		// Another producer may take the last place in between. Then this waits a
-		// moment: the loop, which never waits for anybody, makes room.
+		// Another producer can take the last place in between. Then this waits a moment: the loop,
+		// which never blocks, makes room.
 		b.Post(ev)
 	}
 }
 
-// Next waits until something was posted, calls apply with all of it, and returns true. It
-// returns false when nothing was posted in the time given. Only the loop calls it.
+// Next waits until events are posted, calls apply with each of them, and returns true. It returns
+// false when none are posted in the given time. Only the loop calls it.
 func (b *Box[E]) Next(wait time.Duration, apply func(E)) bool {
 	var late <-chan time.Time
 	if wait != Forever {
@@ -176,16 +173,16 @@ func (b *Box[E]) Next(wait time.Duration, apply func(E)) bool {
 	}
 }
 
-// Park ends a loop that has nothing to do for the time given. It returns false where something
-// was posted meanwhile: then the loop goes on. After true the loop must return at once. Only
-// the loop calls it.
+// Park ends a loop that has nothing to do for the given time. It returns false when an event was
+// posted meanwhile: then the loop continues. After true the loop must return at once. Only the loop
+// calls it.
 func (b *Box[E]) Park(wait time.Duration) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.posting > 0 || len(b.in.events) > 0 {
 		return false
 	}
-	b.of.put(b.in) // nobody has it any more
+	b.of.put(b.in) // no loop uses it any longer
 	b.in = nil
 	switch {
 	case wait == Forever:
@@ -204,8 +201,9 @@ func (b *Box[E]) Awake() bool {
 	return b.in != nil
 }
 
-// End ends the box: Post returns false from now on. What is left goes to refuse, once the last
-// producer has seen the end. Only the loop calls it; it must return then, and not call Next.
+// End ends the box: Post returns false from now on. The remaining events go to refuse, once the
+// last producer has noticed the end. Only the loop calls it, and must then return without calling
+// Next.
 func (b *Box[E]) End(refuse func(E)) {
 	b.mu.Lock()
 	b.ended = true

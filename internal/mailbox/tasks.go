@@ -6,28 +6,28 @@ import (
 	"sync"
 )
 
-// Tasks runs tasks in the order in which they came, a few at a time. Its goroutines end when
-// no task is left: ten thousand torrents that start at once are ten thousand small tasks, and
-// must not be as many stacks.
+// Tasks runs tasks in the order in which they were added, a few at a time. Its goroutines end when
+// no task is left: ten thousand torrents that start at once are ten thousand small tasks, and must
+// not need ten thousand stacks.
 //
-// Its length has no bound of its own: each torrent adds one task and waits for it.
+// The list has no bound of its own: each torrent adds one task and waits for it.
 type Tasks struct {
 	max    int
-	before *Tasks // whose tasks come first; nil for none
+	before *Tasks // its tasks come first; nil for none
 
 	mu      sync.Mutex
-	rest    sync.Cond // no task is running; its lock is mu
+	rest    sync.Cond // signals that no task runs; its lock is mu
 	tasks   []func(leave func())
 	running int
 	done    sync.WaitGroup
 }
 
-// NewTasks returns a list that runs most tasks at once, and none while before, if not nil,
-// has some to run.
+// NewTasks returns a list that runs most tasks at once, and none while before, if not nil, has some
+// to run.
 func NewTasks(most int, before *Tasks) *Tasks { return &Tasks{max: most, before: before} }
 
-// Add adds a task. A task that is going to take long calls leave, which leaves its place to the
-// next one; it may call leave again.
+// Add adds a task. A slow task calls leave, which frees its place for the next task; it can call
+// leave again.
 func (q *Tasks) Add(task func(leave func())) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -35,7 +35,7 @@ func (q *Tasks) Add(task func(leave func())) {
 	q.start()
 }
 
-// start starts one more goroutine if there is room and work. q.mu is held.
+// start starts one more goroutine if there is room and work. The caller holds q.mu.
 func (q *Tasks) start() {
 	if q.running < q.max && len(q.tasks) > 0 {
 		q.running++
@@ -72,13 +72,14 @@ func (q *Tasks) run() {
 		q.tasks = q.tasks[1:]
 		q.mu.Unlock()
 		task(leave)
-		// Goroutines that the task has woken go first, or thousands of them wait together.
+		// Let goroutines that the task has woken run first: otherwise thousands of them wait
+		// together.
 		runtime.Gosched()
 	}
 	leave()
 }
 
-// idle waits until no task runs but those that have left.
+// idle waits until no task runs except those that have left.
 func (q *Tasks) idle() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -88,7 +89,7 @@ func (q *Tasks) idle() {
 	}
 }
 
-// Idle waits until no task runs but those that have left, or ctx ends.
+// Idle waits until no task runs except those that have left, or until ctx ends.
 func (q *Tasks) Idle(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() {
 		q.mu.Lock()

@@ -10,10 +10,10 @@ import (
 	"shoal/internal/net/netio"
 )
 
-// All hosts of a Net are on one link: what is sent to a group reaches everybody in it who
-// has an address of its family and to whom the way is not cut.
+// All hosts of a Net are on one link: a datagram to a group reaches every member with an address of
+// its family, unless the path is cut.
 
-// JoinGroup listens for what is sent to a group.
+// JoinGroup receives datagrams to a group.
 func (h *Host) JoinGroup(group netip.AddrPort) (netio.GroupConn, error) {
 	h.net.mu.Lock()
 	defer h.net.mu.Unlock()
@@ -38,7 +38,7 @@ type groupConn struct {
 	own netip.AddrPort
 }
 
-// Send sends to all in the group, ourselves among them.
+// Send sends to every member of the group, including this one.
 func (c *groupConn) Send(b []byte) error {
 	n := c.host.net
 	n.mu.Lock()
@@ -56,7 +56,7 @@ func (c *groupConn) Send(b []byte) error {
 	return nil
 }
 
-// Links gives the network of the link: a /24 or /64 around the host's address.
+// Links returns the network of the link: a /24 or /64 around the host's address.
 func (c *groupConn) Links() []netip.Prefix {
 	bits := 24
 	if c.own.Addr().Is6() {

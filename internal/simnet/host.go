@@ -12,16 +12,16 @@ import (
 	"shoal/internal/net/netio"
 )
 
-// Ports given out by the host itself, as systems do.
+// Ports that the host picks itself, as systems do.
 const (
 	firstPort = 49152
 	lastPort  = 65535
 )
 
 const (
-	backlog    = 128               // connections a listener holds for Accept
-	synRetry   = time.Second       // an unanswered dial asks again after this long
-	synTimeout = 127 * time.Second // and gives up after this long, as Linux does
+	backlog    = 128               // connections that a listener holds for Accept
+	synRetry   = time.Second       // time until an unanswered dial tries again
+	synTimeout = 127 * time.Second // time until it gives up, as in Linux
 )
 
 var loopback4 = netip.AddrFrom4([4]byte{127, 0, 0, 1})
@@ -36,11 +36,11 @@ type Host struct {
 	closed    bool
 }
 
-// Addr gives the host's first address.
+// Addr returns the host's first address.
 func (h *Host) Addr() netip.Addr { return h.addrs[0] }
 
-// Close switches the host off: its streams break at both ends, everything that
-// waits returns, and nothing new can be opened.
+// Close switches the host off: its streams break at both ends, everything that waits returns, and
+// nothing new can be opened.
 func (h *Host) Close() {
 	h.net.mu.Lock()
 	defer h.net.mu.Unlock()
@@ -66,8 +66,8 @@ func (h *Host) Close() {
 	}
 }
 
-// Dial opens a stream. A host that is not there or cannot be reached never answers,
-// so that ctx should have an end; one that does not listen refuses.
+// Dial opens a stream. A host that does not exist or can't be reached never answers, so ctx should
+// have an end; one that does not listen refuses.
 func (h *Host) Dial(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
 	n := h.net
 	n.mu.Lock()
@@ -90,7 +90,7 @@ func (h *Host) Dial(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
 		changed.Broadcast()
 	})
 	defer stop()
-	// pause waits for d; it is false when the dial has ended before.
+	// pause waits for d; it returns false when the dial has ended.
 	pause := func(d time.Duration) bool {
 		for at := time.Now().Add(d); time.Now().Before(at); {
 			if ctx.Err() != nil || h.closed {
@@ -140,8 +140,8 @@ func (h *Host) Dial(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
 	return fail(os.NewSyscallError("connect", syscall.ETIMEDOUT))
 }
 
-// Listen accepts streams on addr, which is one of the host's, loopback, or
-// unspecified for all of its family.
+// Listen accepts streams on addr, which is an address of the host, a loopback address, or the
+// unspecified address for all of its family.
 func (h *Host) Listen(addr netip.AddrPort) (net.Listener, error) {
 	h.net.mu.Lock()
 	defer h.net.mu.Unlock()
@@ -167,7 +167,7 @@ func (h *Host) ListenPacket(addr netip.AddrPort) (netio.PacketConn, error) {
 	return c, nil
 }
 
-// bind checks addr and gives it with a port.
+// bind checks addr and returns it with a port.
 func (h *Host) bind(addr netip.AddrPort, taken func(netip.AddrPort) bool) (netip.AddrPort, error) {
 	a := addr.Addr().Unmap()
 	switch {
@@ -193,7 +193,7 @@ func (h *Host) bind(addr netip.AddrPort, taken func(netip.AddrPort) bool) (netip
 	return addr, os.NewSyscallError("bind", syscall.EADDRINUSE)
 }
 
-// port gives the next of the host's own ports, round and round.
+// port returns the next of the host's own ports, starting over after the last.
 func (h *Host) port() uint16 {
 	p := h.nextPort
 	if h.nextPort++; h.nextPort == 0 {
@@ -202,7 +202,7 @@ func (h *Host) port() uint16 {
 	return p
 }
 
-// source gives the address that the host sends from to a.
+// source returns the address from which the host sends to a.
 func (h *Host) source(a netip.Addr) (netip.Addr, error) {
 	if h.closed {
 		return netip.Addr{}, net.ErrClosed
@@ -221,7 +221,7 @@ func (h *Host) source(a netip.Addr) (netip.Addr, error) {
 	return netip.Addr{}, os.NewSyscallError("connect", syscall.ENETUNREACH)
 }
 
-// find gives the host that has a, as seen from h; nil when there is none.
+// find returns the host with address a, as seen from h; nil when there is none.
 func (n *Net) find(h *Host, a netip.Addr) *Host {
 	if other := n.hosts[a]; other != nil {
 		return other
@@ -232,7 +232,7 @@ func (n *Net) find(h *Host, a netip.Addr) *Host {
 	return nil
 }
 
-// listener gives who accepts streams to addr.
+// listener returns the listener that accepts streams to addr.
 func (h *Host) listener(addr netip.AddrPort) *listener {
 	if l := h.listeners[addr]; l != nil {
 		return l
@@ -240,7 +240,7 @@ func (h *Host) listener(addr netip.AddrPort) *listener {
 	return h.listeners[netip.AddrPortFrom(all(addr.Addr()), addr.Port())]
 }
 
-// all gives the unspecified address of the family of a.
+// all returns the unspecified address of the family of a.
 func all(a netip.Addr) netip.Addr {
 	if a.Is4() {
 		return netip.IPv4Unspecified()
@@ -248,7 +248,7 @@ func all(a netip.Addr) netip.Addr {
 	return netip.IPv6Unspecified()
 }
 
-// overlaps reports whether binding addr would collide with what is bound.
+// overlaps reports whether binding addr would collide with a bound address.
 func overlaps[T any](bound map[netip.AddrPort]T, addr netip.AddrPort) bool {
 	for b := range bound {
 		if b.Port() == addr.Port() && b.Addr().Is4() == addr.Addr().Is4() &&

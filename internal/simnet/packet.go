@@ -13,11 +13,11 @@ import (
 )
 
 const (
-	// maxQueued bounds the datagrams a socket holds, under way and unread; more are
-	// lost, as when a receive buffer is full.
+	// maxQueued bounds the datagrams that a socket holds, in flight and unread; more are lost, as
+	// when a receive buffer is full.
 	maxQueued = 1024
 
-	maxDatagram = 65507 // what UDP over IPv4 can carry
+	maxDatagram = 65507 // what UDP over IPv4 can carry, in bytes
 
 	// maxBacklog bounds how long a datagram waits for a slow link; it is lost when
 	// the wait would be longer, as in a router with a short queue.
@@ -29,7 +29,7 @@ type packetConn struct {
 	host    *Host
 	local   netip.AddrPort
 	changed sync.Cond
-	queue   []datagram // by arrival
+	queue   []datagram // by time of arrival
 	closed  bool
 }
 
@@ -89,7 +89,7 @@ func (c *packetConn) WriteTo(b []byte, to netip.AddrPort) error {
 	return nil
 }
 
-// carry takes a datagram over a path to its socket, or loses it.
+// carry carries a datagram over a path to its socket, or loses it.
 func (n *Net) carry(p *path, target *Host, from, to netip.AddrPort, b []byte) {
 	now := time.Now()
 	if p.down || p.Loss > 0 && n.rng.Float64() < p.Loss || p.busy.Sub(now) > maxBacklog {
@@ -108,7 +108,7 @@ func (n *Net) carry(p *path, target *Host, from, to netip.AddrPort, b []byte) {
 	}
 }
 
-// put queues a datagram that arrives at an instant, unless the queue is full.
+// put queues a datagram that arrives at the given time, unless the queue is full.
 func (s *packetConn) put(at time.Time, from netip.AddrPort, b []byte) {
 	if len(s.queue) >= maxQueued {
 		return

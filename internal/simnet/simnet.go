@@ -2,12 +2,12 @@
 // that behave like TCP and datagrams that behave like UDP, over links with delay,
 // rate and loss that can be cut and healed.
 //
-// It is built so that testing/synctest can fake its time: whoever waits does so on
-// a condition, nothing runs between calls but timers, and no goroutine is started.
-// Outside a bubble it works in real time.
+// It is built so that testing/synctest can fake its time: all waiting is on conditions, nothing
+// runs between calls except timers, and it starts no goroutine. Outside a bubble it works in real
+// time.
 //
-// One mutex guards all state of a Net. Orders that depend on the scheduler, such as
-// which of two writers comes first, are not repeatable; outcomes are.
+// One mutex guards all state of a Net. Orders that depend on the scheduler, such as which of two
+// writers comes first, are not repeatable; outcomes are.
 package simnet
 
 import (
@@ -23,20 +23,20 @@ import (
 	"shoal/internal/net/netio"
 )
 
-// A Link is how bytes travel between two hosts; alike in both directions. The zero
-// Link is instantaneous and without loss.
+// A Link describes how bytes travel between two hosts, the same in both directions. The zero Link
+// is instantaneous and lossless.
 type Link struct {
 	Delay  time.Duration // from one end to the other
-	Jitter time.Duration // up to this much more for a datagram, at random: they overtake
-	Rate   int64         // bytes per second in each direction; 0 is unlimited
-	Loss   float64       // share of datagrams lost, 0 to 1; streams lose nothing
+	Jitter time.Duration // random extra delay of a datagram, up to this much: datagrams overtake each other
+	Rate   int64         // in bytes per second in each direction; 0 is unlimited
+	Loss   float64       // fraction of datagrams lost, 0 to 1; streams lose nothing
 }
 
 // Options configure a Net. The zero value means the defaults.
 type Options struct {
-	Link   Link   // of hosts for which SetLink says nothing else
-	Buffer int    // bytes a stream holds in each direction, under way and unread; default 256 KiB
-	Seed   uint64 // of the chances of Loss and Jitter
+	Link   Link   // link between hosts without SetLink
+	Buffer int    // bytes that a stream holds in each direction, in flight and unread; default 256 KiB
+	Seed   uint64 // seed of Loss and Jitter
 }
 
 const defaultBuffer = 256 << 10
@@ -45,17 +45,17 @@ const defaultBuffer = 256 << 10
 type Net struct {
 	opts Options
 
-	mu    sync.Mutex // guards all below, and every host, listener and connection
+	mu    sync.Mutex // guards everything below, and every host, listener and connection
 	rng   *rand.Rand
 	hosts map[netip.Addr]*Host
 	names map[string][]netip.Addr
 	paths map[[2]*Host]*path
-	conns map[*conn]struct{} // streams that are open at this end
+	conns map[*conn]struct{} // streams open at this end
 
-	groups map[netip.AddrPort][]*groupConn // sockets in a group, in the order they joined
+	groups map[netip.AddrPort][]*groupConn // sockets in a group, in the order in which they joined
 }
 
-// New makes a network without hosts.
+// New returns a network without hosts.
 func New(opts Options) *Net {
 	if opts.Buffer <= 0 {
 		opts.Buffer = defaultBuffer
@@ -72,8 +72,8 @@ func New(opts Options) *Net {
 	}
 }
 
-// Host gives the host that has addr, made if there is none yet, with more addresses
-// if wanted. Every host also answers on its own loopback addresses.
+// Host returns the host with address addr, and more addresses if given; it creates the host if
+// needed. Every host also answers on its own loopback addresses.
 func (n *Net) Host(addr netip.Addr, more ...netip.Addr) *Host {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -115,8 +115,8 @@ func (n *Net) SetLink(a, b netip.Addr, l Link) {
 	n.between(a, b, func(p *path) { p.Link = l })
 }
 
-// Cut loses everything sent between the hosts of a and b, until Heal. Streams stall
-// as they do when packets are lost: what they hold arrives after Heal.
+// Cut loses everything sent between the hosts of a and b, until Heal. Streams stall as they do when
+// packets are lost: what they hold arrives after Heal.
 func (n *Net) Cut(a, b netip.Addr) {
 	n.between(a, b, func(p *path) { p.down = true })
 }
@@ -135,8 +135,7 @@ func (n *Net) Reset(a, b netip.Addr) {
 	}
 }
 
-// between changes the paths between two hosts, both directions, and lets the
-// streams on them look again.
+// between changes the paths between two hosts, in both directions, and wakes the streams on them.
 func (n *Net) between(a, b netip.Addr, change func(*path)) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -150,7 +149,7 @@ func (n *Net) between(a, b netip.Addr, change func(*path)) {
 	}
 }
 
-// streams gives both ends of the streams between two hosts.
+// streams returns both ends of the streams between two hosts.
 func (n *Net) streams(a, b netip.Addr) iter.Seq[*conn] {
 	x, y := n.host(a), n.host(b)
 	there, back := n.path(x, y), n.path(y, x)
@@ -176,8 +175,8 @@ func (n *Net) Close() {
 	}
 }
 
-// await waits for a change of c, or until the instant at when it is set. n.mu is
-// held; so the caller looks again afterwards.
+// await waits for a change of c, or until the time at if that is set. The caller holds n.mu, and
+// checks its condition again afterwards.
 func (n *Net) await(c *sync.Cond, at time.Time) {
 	if !at.IsZero() {
 		t := time.AfterFunc(time.Until(at), func() {
@@ -194,14 +193,14 @@ func (n *Net) await(c *sync.Cond, at time.Time) {
 type path struct {
 	Link
 	down bool
-	busy time.Time // when what was sent so far has left
+	busy time.Time // time at which everything sent so far has left
 }
 
 func (n *Net) path(from, to *Host) *path {
 	p := n.paths[[2]*Host{from, to}]
 	if p == nil {
 		p = &path{}
-		if from != to { // inside a host nothing takes time or is lost
+		if from != to { // inside a host nothing takes time or gets lost
 			p.Link = n.opts.Link
 		}
 		n.paths[[2]*Host{from, to}] = p
@@ -209,7 +208,7 @@ func (n *Net) path(from, to *Host) *path {
 	return p
 }
 
-// send takes the path for size bytes and gives the instant at which they arrive.
+// send occupies the path for size bytes and returns their time of arrival.
 func (p *path) send(now time.Time, size int) time.Time {
 	if p.Rate <= 0 {
 		return now.Add(p.Delay)
@@ -221,13 +220,13 @@ func (p *path) send(now time.Time, size int) time.Time {
 	return p.busy.Add(p.Delay)
 }
 
-// arrived reports whether what arrives at an instant is there; never while the path
-// is cut, and never for the zero instant.
+// arrived reports whether bytes with this time of arrival have arrived; never while the path is
+// cut, and never for the zero time.
 func (p *path) arrived(now, at time.Time) bool {
 	return !at.IsZero() && !p.down && !now.Before(at)
 }
 
-// due gives the instant to look again for what arrives at at; zero for never.
+// due returns when to look again for bytes that arrive at at; zero for never.
 func (p *path) due(at time.Time) time.Time {
 	if p.down {
 		return time.Time{}
@@ -235,7 +234,7 @@ func (p *path) due(at time.Time) time.Time {
 	return at
 }
 
-// earliest gives the earliest of the instants that are set.
+// earliest returns the earliest of the times that are set.
 func earliest(ts ...time.Time) time.Time {
 	var first time.Time
 	for _, t := range ts {
@@ -248,8 +247,7 @@ func earliest(ts ...time.Time) time.Time {
 
 var _ netio.Network = (*Host)(nil)
 
-// Resolve gives the addresses that Name was told; an address in text form and
-// localhost need not be told.
+// Resolve returns the addresses set by Name; an address in text form and localhost need no Name.
 func (h *Host) Resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("resolve %s: %w", host, err)

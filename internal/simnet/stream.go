@@ -10,34 +10,33 @@ import (
 	"time"
 )
 
-// Streams travel in segments: large when the link has no rate, of the usual packet
-// size when it has one, so that a slow link trickles.
+// Streams travel in segments: large ones on a link without a rate, packets of the usual size on one
+// with a rate, so that a slow link trickles.
 const (
 	largeSegment = 16 << 10
 	smallSegment = 1400
 )
 
-// conn is one end of a stream. It offers what a *net.TCPConn does of half closing
-// and resetting.
+// conn is one end of a stream. It supports half closing and resetting, as a *net.TCPConn does.
 type conn struct {
 	net           *Net
 	host          *Host
 	local, remote netip.AddrPort
 	peer          *conn // the other end
-	path          *path // from here to there
+	path          *path // path from here to there
 
 	changed         sync.Cond
 	readBy, writeBy time.Time
 	linger          int
 	closed          bool
-	resetAt         time.Time // when the news that the stream broke arrives; zero when it has not
+	resetAt         time.Time // time at which this end notices that the stream broke; zero for never
 
-	// What comes in. The other end appends to it.
+	// Incoming data. The other end appends to it.
 	queue    []segment
 	held     int       // bytes in queue
-	ends     time.Time // when the other end's FIN arrives; zero when it has not closed
-	ignored  bool      // this end has stopped reading; what comes is thrown away
-	ignoreAt time.Time // when the other end learns of that
+	ends     time.Time // time of arrival of the other end's FIN; zero when it has not closed
+	ignored  bool      // this end has stopped reading; incoming data is dropped
+	ignoreAt time.Time // time at which the other end notices that
 }
 
 type segment struct {
@@ -45,7 +44,7 @@ type segment struct {
 	data []byte
 }
 
-// pair makes both ends of a stream.
+// pair returns both ends of a new stream.
 func (n *Net) pair(from, to *Host, source netip.Addr, dest netip.AddrPort) (client, server *conn) {
 	local := netip.AddrPortFrom(source, from.port())
 	client = &conn{net: n, host: from, local: local, remote: dest, path: n.path(from, to), linger: -1, changed: sync.Cond{L: &n.mu}}
@@ -55,7 +54,7 @@ func (n *Net) pair(from, to *Host, source netip.Addr, dest netip.AddrPort) (clie
 	return client, server
 }
 
-// broken gives the reason why op cannot go on, if there is one.
+// broken returns the reason why op can't continue, or nil.
 func (c *conn) broken(now, deadline time.Time) error {
 	switch {
 	case c.closed:
@@ -94,7 +93,7 @@ func (c *conn) Read(b []byte) (int, error) {
 	}
 }
 
-// take copies what has arrived into b and makes room for the writer.
+// take copies arrived bytes into b and makes room for the writer.
 func (c *conn) take(now time.Time, b []byte) int {
 	n := 0
 	for len(c.queue) > 0 && n < len(b) && c.peer.path.arrived(now, c.queue[0].at) {
@@ -144,8 +143,8 @@ func (c *conn) Write(b []byte) (int, error) {
 	}
 }
 
-// last gives at, or later when what was sent before arrives later: a stream keeps
-// its order when a link gets faster.
+// last returns at, or a later time when what was sent before arrives later: a stream keeps its
+// order when a link gets faster.
 func (c *conn) last(at time.Time) time.Time {
 	if k := len(c.queue); k > 0 && c.queue[k-1].at.After(at) {
 		return c.queue[k-1].at
@@ -153,8 +152,8 @@ func (c *conn) last(at time.Time) time.Time {
 	return at
 }
 
-// Close ends the stream in order: what was written still arrives. As with TCP it is
-// reset instead when something received was not read, or after SetLinger(0).
+// Close ends the stream in order: what was written still arrives. As with TCP, Close resets the
+// stream instead when received data was not read, or after SetLinger(0).
 func (c *conn) Close() error {
 	c.net.mu.Lock()
 	defer c.net.mu.Unlock()
@@ -180,7 +179,7 @@ func (c *conn) shut() {
 	c.changed.Broadcast()
 }
 
-// breakAt makes the stream broken at this end from the instant at.
+// breakAt breaks the stream at this end at the given time.
 func (c *conn) breakAt(at time.Time) {
 	if c.resetAt.IsZero() || at.Before(c.resetAt) {
 		c.resetAt = at
@@ -196,7 +195,7 @@ func (c *conn) finish() {
 	}
 }
 
-// ignore throws away what came and what will come.
+// ignore drops received and future data.
 func (c *conn) ignore() {
 	if !c.ignored {
 		c.ignored = true
@@ -207,10 +206,10 @@ func (c *conn) ignore() {
 	}
 }
 
-// CloseWrite ends what this end sends; it can still read.
+// CloseWrite ends sending at this end; it can still read.
 func (c *conn) CloseWrite() error { return c.change("close", c.finish) }
 
-// CloseRead ends reading; the other end may go on sending for a while.
+// CloseRead ends reading; the other end can continue to send for a while.
 func (c *conn) CloseRead() error { return c.change("close", c.ignore) }
 
 // SetLinger with 0 makes Close reset the stream; a negative number undoes that.
@@ -223,7 +222,7 @@ func (c *conn) SetDeadline(t time.Time) error {
 	return c.change("set", func() { c.readBy, c.writeBy = t, t })
 }
 
-// SetReadDeadline ends reading, waiting or not, at t; the zero time never.
+// SetReadDeadline makes reads fail from t on, waiting or not; the zero time means never.
 func (c *conn) SetReadDeadline(t time.Time) error {
 	return c.change("set", func() { c.readBy = t })
 }
