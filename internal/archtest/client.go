@@ -26,23 +26,8 @@ var cliFolders = []string{"ui", "cmdline", "session", "source", "progress", "lib
 // An Exception is an import that breaks the rule and waits for its place in the API.
 type Exception struct{ From, Import string }
 
-// ClientExceptions only ever gets shorter.
-var ClientExceptions = []Exception{
-	{"internal/cli/network", "internal/decide/roster"},
-	{"internal/cli/network", "internal/decide/swarm/announce"},
-	{"internal/cli/network", "internal/format/tracker"},
-	{"internal/cli/network", "internal/format/wire"},
-	{"internal/cli/network", "internal/net/netio"},
-	{"internal/cli/network", "internal/net/trackerclient"},
-	{"internal/cli/network", "internal/net/trackerd"},
-	{"internal/cli/session", "internal/decide/schedule"},
-	{"internal/cli/source", "internal/files/storage"},
-	{"internal/cli/transfer", "internal/files/storage"},
-	{"internal/cli/transfer", "internal/net/netio"},
-	{"internal/cli/transfer", "internal/net/serving"},
-	{"internal/cli/ui", "internal/decide/meter"},
-	{"internal/cli/ui", "internal/files/storage"},
-}
+// ClientExceptions is empty, and stays so.
+var ClientExceptions = []Exception{}
 
 // Clients finds imports by which the command line reaches past the public API, and exceptions
 // that nothing needs any more.

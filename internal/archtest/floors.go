@@ -30,6 +30,7 @@ type Room struct {
 var Rooms = []Room{
 	{"bencode", Values, false},
 	{"internal/value/*", Values, false},
+	{"internal/value/meter", Values, true}, // it counts over instants
 	{"internal/value/trace", Values, true}, // a record has an instant and a reason in it
 
 	{"metainfo", Formats, false},
@@ -49,6 +50,8 @@ var Rooms = []Room{
 	{"internal/engine", Shell, true},
 
 	{".", Product, true},
+	{"tracker", Product, true},
+	{"httpserve", Product, true},
 	{"cmd/shoal", Product, true},
 	{"internal/cli/*", Product, true},
 	{"internal/lens", Product, true},

@@ -8,12 +8,12 @@ import (
 	"time"
 
 	"shoal/internal/decide/dht"
-	"shoal/internal/decide/meter"
 	"shoal/internal/decide/swarm"
 	"shoal/internal/decide/swarm/peerbook"
 	"shoal/internal/net/announcer"
 	"shoal/internal/net/peerconn"
 	"shoal/internal/value/bitfield"
+	"shoal/internal/value/meter"
 	"shoal/internal/value/mono"
 )
 

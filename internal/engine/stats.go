@@ -7,11 +7,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"shoal/internal/decide/meter"
 	"shoal/internal/decide/obstacle"
 	"shoal/internal/decide/swarm"
 	"shoal/internal/decide/swarm/metadata"
 	"shoal/internal/decide/upkeep"
+	"shoal/internal/value/meter"
 	"shoal/internal/value/mono"
 )
 

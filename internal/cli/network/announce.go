@@ -2,11 +2,8 @@ package network
 
 import (
 	"context"
-	crand "crypto/rand"
-	"encoding/binary"
 	"fmt"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -20,15 +17,10 @@ import (
 	"shoal/internal/cli/session"
 	"shoal/internal/cli/source"
 	"shoal/internal/cli/ui"
-	"shoal/internal/decide/swarm/announce"
-	"shoal/internal/format/tracker"
-	"shoal/internal/format/wire"
-	"shoal/internal/net/netio"
-	"shoal/internal/net/trackerclient"
-	"shoal/internal/value/infohash"
 	"shoal/internal/value/plural"
 	"shoal/internal/value/redact"
 	"shoal/metainfo"
+	"shoal/tracker"
 )
 
 type announcedEvent struct {
@@ -148,7 +140,7 @@ info-hash with --url; URL is the announce URL of a tracker, with --info-hash.`,
 
 // An asked is what trackers are asked about.
 type asked struct {
-	hashes   []infohash.Hash
+	hashes   []metainfo.Hash
 	left     int64
 	trackers []string
 }
@@ -167,7 +159,7 @@ func readAsked(name string, f askFlags) (asked, error) {
 	case err != nil:
 		return a, err
 	case ok:
-		a.hashes, a.trackers = []infohash.Hash{h}, trackers
+		a.hashes, a.trackers = []metainfo.Hash{h}, trackers
 		if state, err := f.net.StateDir(); err == nil && state != "" {
 			a.received(state, h)
 		}
@@ -180,7 +172,7 @@ func readAsked(name string, f askFlags) (asked, error) {
 		if err != nil {
 			return a, err
 		}
-		a.hashes, a.left = []infohash.Hash{src.Meta.InfoHash}, src.Meta.Info.Length
+		a.hashes, a.left = []metainfo.Hash{src.Meta.InfoHash}, src.Meta.Info.Length
 		for _, tier := range src.Meta.Trackers() {
 			a.trackers = append(a.trackers, tier...)
 		}
@@ -195,7 +187,7 @@ func readAsked(name string, f askFlags) (asked, error) {
 	named := append(a.trackers, f.trackers...)
 	a.trackers = nil
 	for _, url := range named {
-		if url = strings.TrimSpace(url); url != "" && !slices.Contains(a.trackers, url) && len(a.trackers) < announce.MaxTrackers {
+		if url = strings.TrimSpace(url); url != "" && !slices.Contains(a.trackers, url) && len(a.trackers) < tracker.MaxTrackers {
 			a.trackers = append(a.trackers, url)
 		}
 	}
@@ -206,7 +198,7 @@ func readAsked(name string, f askFlags) (asked, error) {
 }
 
 // received adds what is known of a torrent whose metadata was received before.
-func (a *asked) received(state string, h infohash.Hash) {
+func (a *asked) received(state string, h metainfo.Hash) {
 	raw, err := shoal.KeptMetainfo(state, h.String())
 	if err != nil {
 		return
@@ -222,23 +214,10 @@ func (a *asked) received(state string, h infohash.Hash) {
 }
 
 // asker asks trackers from the addresses of the flags.
-func (f askFlags) asker() *trackerclient.Client {
-	c := &trackerclient.Client{
-		UserAgent: wire.UserAgent(shoal.Version), Network: netio.New(netio.PolicyFor(f.listen)),
-		RootCAs: f.net.Trust.CA.Pool, LAN: slices.Clone(f.net.Trust.LAN),
-	}
-	// What is named here may be anywhere: no stranger has written it.
-	for _, at := range append(slices.Clone(f.trackers), f.named) {
-		if u, err := url.Parse(tracker.CleanURL(at)); err == nil && u.Hostname() != "" {
-			c.LAN = append(c.LAN, u.Hostname())
-		}
-	}
-	for _, l := range f.listen {
-		if !slices.ContainsFunc(c.Local, func(a netip.Addr) bool { return a.Is4() == l.Addr().Is4() }) {
-			c.Local = append(c.Local, l.Addr())
-		}
-	}
-	return c
+func (f askFlags) asker() *tracker.Client {
+	return tracker.NewClient(tracker.ClientConfig{
+		From: f.listen, RootCAs: f.net.Trust.CA.Pool, LAN: f.net.Trust.LAN, Named: append(slices.Clone(f.trackers), f.named),
+	})
 }
 
 // each asks all trackers, some at a time, and reports each that fails, as soon as it does. after,
@@ -303,7 +282,7 @@ func runScrape(ctx context.Context, out *ui.Output, name string, f askFlags) err
 	found := 0
 	var mu sync.Mutex
 	answered := a.each(ctx, out, func(url string) error {
-		counts, err := c.Scrape(ctx, url, a.hashes)
+		counts, err := c.Scrape(ctx, url, a.hashes...)
 		if err != nil {
 			return err
 		}
@@ -340,18 +319,13 @@ func runAnnounce(ctx context.Context, out *ui.Output, name string, f askFlags) e
 	}
 	c := f.asker()
 	defer c.Close()
-	p := tracker.Params{InfoHash: a.hashes[0], Left: a.left, Event: tracker.Started, NumWant: f.numwant}
+	p := tracker.Announce{InfoHash: a.hashes[0], Left: a.left, NumWant: f.numwant}
 	p.Port, p.Port6 = f.ports()
-	copy(p.PeerID[:], wire.PeerIDPrefix(shoal.Version))
-	var chance [16]byte
-	crand.Read(chance[:])
-	copy(p.PeerID[8:], chance[:12])
-	p.Key = binary.BigEndian.Uint32(chance[12:])
 
 	var mu sync.Mutex
 	found := make(map[netip.AddrPort]bool)
 	answered := a.each(ctx, out, func(url string) error {
-		r, err := c.Announce(ctx, url, p, nil)
+		r, err := c.Announce(ctx, url, p)
 		if err != nil {
 			return err
 		}
@@ -367,9 +341,9 @@ func runAnnounce(ctx context.Context, out *ui.Output, name string, f askFlags) e
 		}
 		out.Event("announced", e)
 		for _, peer := range r.Peers {
-			found[peer.Addr] = true
-			out.Say("  %s", peer.Addr)
-			out.Event("peer", trackerPeerEvent{a.hashes[0].String(), shoal.Redact(url), peer.Addr.String()})
+			found[peer] = true
+			out.Say("  %s", peer)
+			out.Event("peer", trackerPeerEvent{a.hashes[0].String(), shoal.Redact(url), peer.String()})
 		}
 		return nil
 	}, func(url string, err error) { takeBack(ctx, c, url, p, err) })
@@ -379,7 +353,7 @@ func runAnnounce(ctx context.Context, out *ui.Output, name string, f askFlags) e
 // takeBack says "stopped" to a tracker that knows us. It is not sent to one that refused us or
 // never answered: that would be waited for as well, and such a tracker drops us by itself.
 // After a signal it is sent, and hardly waited for.
-func takeBack(ctx context.Context, c *trackerclient.Client, url string, p tracker.Params, failed error) {
+func takeBack(ctx context.Context, c *tracker.Client, url string, p tracker.Announce, failed error) {
 	if failed != nil {
 		return
 	}
@@ -394,8 +368,7 @@ func takeBack(ctx context.Context, c *trackerclient.Client, url string, p tracke
 		case <-own.Done():
 		}
 	})()
-	p.Event, p.NumWant = tracker.Stopped, 0
-	c.Announce(own, url, p, nil) // if it is lost, the tracker drops us later
+	c.Withdraw(own, url, p) // if it is lost, the tracker drops us later
 }
 
 // ports gives the ports that are announced, by family.

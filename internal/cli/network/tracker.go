@@ -3,7 +3,6 @@ package network
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -12,11 +11,9 @@ import (
 	"shoal/internal/cli/cmdline"
 	"shoal/internal/cli/source"
 	"shoal/internal/cli/ui"
-	"shoal/internal/decide/roster"
-	"shoal/internal/net/netio"
-	"shoal/internal/net/trackerd"
-	"shoal/internal/value/infohash"
 	"shoal/magnet"
+	"shoal/metainfo"
+	"shoal/tracker"
 )
 
 type trackerUpEvent struct {
@@ -32,9 +29,6 @@ type trackerStatsEvent struct {
 	Refused   uint64 `json:"refused"`
 	Dropped   uint64 `json:"dropped"`
 }
-
-// trackerPort is where trackers are, by habit.
-const trackerPort = 6969
 
 // trackerEvery is how often a tracker tells what it has done, where that has changed.
 const trackerEvery = 10 * time.Second
@@ -64,10 +58,10 @@ forgets who is not heard of for two intervals. It runs until Ctrl-C or SIGTERM.`
 	}
 	flags := cmd.Flags()
 	flags.VarP(&f.listen, "listen", "l", "address for TCP and UDP; port 0 picks one (repeat for more; default port 6969 of all addresses)")
-	f.interval = cmdline.TimeFlag(roster.DefaultInterval)
+	f.interval = cmdline.TimeFlag(tracker.DefaultInterval)
 	flags.Var(&f.interval, "interval", "how often peers are to announce themselves, such as 30m")
-	flags.IntVar(&f.torrents, "max-torrents", roster.DefaultTorrents, "how many torrents there may be at a time")
-	flags.IntVar(&f.peers, "max-peers", roster.DefaultPeers, "how many peers of all torrents together")
+	flags.IntVar(&f.torrents, "max-torrents", tracker.DefaultTorrents, "how many torrents there may be at a time")
+	flags.IntVar(&f.peers, "max-peers", tracker.DefaultPeers, "how many peers of all torrents together")
 	cmd.PreRunE = func(*cobra.Command, []string) error {
 		switch {
 		case f.interval < cmdline.TimeFlag(10*time.Second) || f.interval > cmdline.TimeFlag(24*time.Hour):
@@ -86,7 +80,9 @@ func runTracker(ctx context.Context, out *ui.Output, names []string, f trackerFl
 	if err != nil {
 		return err
 	}
-	s, err := openTracker(f, only)
+	s, err := tracker.NewServer(tracker.ServerConfig{
+		Listen: f.listen, Interval: time.Duration(f.interval), Torrents: f.torrents, Peers: f.peers, Only: only,
+	})
 	if err != nil {
 		return ui.Fail("start the tracker", err)
 	}
@@ -103,7 +99,7 @@ func runTracker(ctx context.Context, out *ui.Output, names []string, f trackerFl
 
 	tick := time.NewTicker(trackerEvery)
 	defer tick.Stop()
-	var told trackerd.Stats
+	var told tracker.ServerStats
 	for ctx.Err() == nil {
 		select {
 		case <-tick.C:
@@ -126,39 +122,19 @@ func runTracker(ctx context.Context, out *ui.Output, names []string, f trackerFl
 	return nil
 }
 
-func trackerStats(st trackerd.Stats) trackerStatsEvent {
+func trackerStats(st tracker.ServerStats) trackerStatsEvent {
 	return trackerStatsEvent{st.Torrents, st.Peers, st.Announces, st.Scrapes, st.Refused, st.Dropped}
 }
 
-func trackerLine(st trackerd.Stats) string {
+func trackerLine(st tracker.ServerStats) string {
 	return fmt.Sprintf("%s of %s; %s, %s, %s refused", ui.Count(st.Peers, "peer"), ui.Count(st.Torrents, "torrent"),
 		ui.Count(int64(st.Announces), "announce"), ui.Count(int64(st.Scrapes), "scrape"), ui.Grouped(int64(st.Refused)))
 }
 
-// openTracker listens where the flags say, or on the usual port of both families: of IPv6
-// where the machine has it.
-func openTracker(f trackerFlags, only []infohash.Hash) (*trackerd.Server, error) {
-	cfg := trackerd.Config{
-		Network: netio.New(netio.PolicyFor(f.listen)), Listen: f.listen,
-		Roster: roster.Config{Interval: time.Duration(f.interval), Torrents: f.torrents, Peers: f.peers, Only: only},
-	}
-	if len(f.listen) > 0 {
-		return trackerd.New(cfg)
-	}
-	all4 := netip.AddrPortFrom(netip.IPv4Unspecified(), trackerPort)
-	cfg.Listen = []netip.AddrPort{all4, netip.AddrPortFrom(netip.IPv6Unspecified(), trackerPort)}
-	s, err := trackerd.New(cfg)
-	if err != nil {
-		cfg.Listen = cfg.Listen[:1]
-		return trackerd.New(cfg)
-	}
-	return s, nil
-}
-
 // hashesOf gives the info-hashes of sources: .torrent files, folders of them, magnet links
 // and info-hashes. It is nil for none.
-func hashesOf(out *ui.Output, names []string) ([]infohash.Hash, error) {
-	var all []infohash.Hash
+func hashesOf(out *ui.Output, names []string) ([]metainfo.Hash, error) {
+	var all []metainfo.Hash
 	var files []string
 	for _, name := range names {
 		h, _, ok, err := namedHash(name)
@@ -180,12 +156,12 @@ func hashesOf(out *ui.Output, names []string) ([]infohash.Hash, error) {
 
 // namedHash reads an info-hash or a magnet link, with its trackers; false for anything
 // else.
-func namedHash(name string) (h infohash.Hash, trackers []string, ok bool, err error) {
+func namedHash(name string) (h metainfo.Hash, trackers []string, ok bool, err error) {
 	if k := cmdline.KindOf(name); k != cmdline.KindMagnet && k != cmdline.KindHash {
 		return h, nil, false, nil
 	}
 	link, err := magnet.Parse(name)
-	if err == nil && link.V1 == (infohash.Hash{}) {
+	if err == nil && link.V1 == (metainfo.Hash{}) {
 		err = fmt.Errorf("it is of a v2 torrent, which trackers know by another name")
 	}
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"shoal"
 	"shoal/internal/cli/cmdline"
 	"shoal/internal/cli/ui"
-	"shoal/internal/decide/schedule"
 )
 
 // limitFlags say how fast bytes may move.
@@ -26,8 +25,7 @@ func (p *planFlag) String() string { return string(*p) }
 
 func (p *planFlag) Set(text string) error {
 	*p = planFlag(text)
-	_, err := schedule.Parse(text)
-	return err
+	return shoal.CheckPlan(text)
 }
 
 func (l *limitFlags) add(cmd *cobra.Command) {

@@ -16,7 +16,6 @@ import (
 	"shoal/bencode"
 	"shoal/internal/cli/cmdline"
 	"shoal/internal/cli/ui"
-	"shoal/internal/files/storage"
 	"shoal/magnet"
 	"shoal/metainfo"
 )
@@ -117,7 +116,7 @@ func readFile(name string) (Source, error) {
 // its other end, and a device never ends.
 func ReadPlain(name string) (Source, error) {
 	const hint = "put a plain file there"
-	f, err := storage.OpenPlain(name)
+	f, err := shoal.OpenPlain(name)
 	if err != nil {
 		return Source{}, ui.SourceError(hint, "%w", err)
 	}
@@ -239,7 +238,7 @@ func readFolder(out *ui.Output, dir string) ([]Source, error) {
 	for _, e := range entries {
 		at := filepath.Join(dir, e.Name())
 		s, err := ReadPlain(at)
-		if errors.Is(err, storage.ErrUnsafe) {
+		if errors.Is(err, shoal.ErrNotPlain) {
 			out.Warn("passed over: %s is not a plain file", ui.Printable(at))
 			continue
 		}

@@ -16,7 +16,6 @@ import (
 	"shoal/internal/cli/session"
 	"shoal/internal/cli/source"
 	"shoal/internal/cli/ui"
-	"shoal/internal/files/storage"
 	"shoal/metainfo"
 )
 
@@ -236,7 +235,7 @@ func (d *download) explainPart() {
 	if d.chosen.Priority == nil || d.src.Meta == nil {
 		return
 	}
-	name := filepath.Join(d.torrent.Dir(), storage.PartName(d.src.Meta.Info))
+	name := filepath.Join(d.torrent.Dir(), shoal.PartName(d.src.Meta.Info))
 	if info, err := os.Lstat(name); err == nil && info.Mode().IsRegular() {
 		d.Out.Say("%s holds what came with the pieces at the edges of files that were left out:\nit is needed to share and check these pieces, and goes when the files are fetched, too", ui.Printable(name))
 	}

@@ -10,8 +10,8 @@ import (
 	"syscall"
 	"testing"
 
+	"shoal"
 	"shoal/internal/cli/source"
-	"shoal/internal/files/storage"
 )
 
 // What lies in a watched folder names links and URLs; the keyboard, pipes and files are for
@@ -58,7 +58,7 @@ func TestOnlyPlainFilesArrive(t *testing.T) {
 			if err := os.Symlink(to, path); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := b.sources(path); !errors.Is(err, storage.ErrUnsafe) {
+			if _, err := b.sources(path); !errors.Is(err, shoal.ErrNotPlain) {
 				t.Errorf("%s as %s: %v", to, ext, err)
 			}
 		}
@@ -66,7 +66,7 @@ func TestOnlyPlainFilesArrive(t *testing.T) {
 		if err := syscall.Mkfifo(path, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := b.sources(path); !errors.Is(err, storage.ErrUnsafe) {
+		if _, err := b.sources(path); !errors.Is(err, shoal.ErrNotPlain) {
 			t.Errorf("a pipe as %s: %v", ext, err)
 		}
 	}

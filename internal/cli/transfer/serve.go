@@ -13,13 +13,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"shoal/httpserve"
 	"shoal/internal/cli/cmdline"
 	"shoal/internal/cli/progress"
 	"shoal/internal/cli/session"
 	"shoal/internal/cli/source"
 	"shoal/internal/cli/ui"
-	"shoal/internal/net/netio"
-	"shoal/internal/net/serving"
 )
 
 type servingEvent struct {
@@ -97,11 +96,11 @@ func serve(ctx context.Context, out *ui.Output, name string, n session.Flags, c 
 func (d *download) serve(ctx context.Context, web webFlags) error {
 	w := progress.Watch(d.Out, d.Engine, d.torrent)
 	defer w.Stop()
-	l, err := netio.New(netio.Policy{}).Listen(web.at.AddrPort)
+	l, err := httpserve.Listen(web.at.AddrPort)
 	if err != nil {
 		return ui.Fail("serve at "+web.at.String(), err)
 	}
-	site := newSite(ctx, d.torrent, netio.AddrPort(l.Addr()), web)
+	site := newSite(ctx, d.torrent, l.Addr(), web)
 	site.gaveUp = func(path string) {
 		d.Out.Warn("%s: nobody has sent what a player asks for in %v; its request has failed", ui.Printable(path), web.wait)
 	}
@@ -111,7 +110,7 @@ func (d *download) serve(ctx context.Context, web webFlags) error {
 		ErrorLog:    slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), // of clients that go away
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- serving.Serve(server, l, maxViewers) }()
+	go func() { ended <- l.Serve(server, maxViewers) }()
 	// What files are called is known when they have been looked at.
 	if _, err := d.torrent.WaitChecked(ctx); err == nil {
 		d.checkedAt = d.Out.Now()

@@ -17,9 +17,9 @@ import (
 	"time"
 
 	"shoal"
+	"shoal/httpserve"
 	"shoal/internal/cli/cmdline"
 	"shoal/internal/cli/ui"
-	"shoal/internal/net/netio"
 )
 
 // webFlags are where and how files are served.
@@ -70,7 +70,7 @@ func newSite(ctx context.Context, t *shoal.Torrent, addr netip.AddrPort, web web
 // roots gives the addresses of the site that people can type: those with a name first.
 func (s *site) roots() (all []string) {
 	hosts := slices.Clone(s.names)
-	for _, a := range netio.Reachable(s.addr) {
+	for _, a := range httpserve.Reachable(s.addr) {
 		host := a.Addr().String()
 		if a.Addr().Is6() {
 			host = "[" + host + "]"

@@ -19,7 +19,6 @@ import (
 	"shoal/internal/cli/session"
 	"shoal/internal/cli/source"
 	"shoal/internal/cli/ui"
-	"shoal/internal/files/storage"
 )
 
 // run --watch takes torrents that are put into a folder: NAME.torrent, and NAME.magnet with
@@ -213,7 +212,7 @@ func (b *inbox) sources(path string) ([]source.Source, error) {
 		src, err := source.ReadPlain(path)
 		return []source.Source{src}, err
 	}
-	f, err := storage.OpenPlain(path)
+	f, err := shoal.OpenPlain(path)
 	if err != nil {
 		return nil, err
 	}

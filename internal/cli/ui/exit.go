@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"shoal"
-	"shoal/internal/files/storage"
 )
 
 // The exit codes, as `shoal help exit-codes` and docs/exit-codes.md have them.
@@ -87,7 +86,7 @@ func Fail(what string, err error) error {
 	}
 	var short *shoal.Shortage
 	switch {
-	case storage.KindOf(err) == storage.NoFiles, errors.As(err, &short) && short.Files > 0:
+	case shoal.NoFilesLeft(err), errors.As(err, &short) && short.Files > 0:
 		f.Code = ExitNoSpace
 		f.Hint = "remove files there that you don't need, however small, or name a folder on another file system with --dir, then run the same command again"
 	case short != nil:

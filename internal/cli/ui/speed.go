@@ -3,7 +3,7 @@ package ui
 import (
 	"time"
 
-	flow "shoal/internal/decide/meter"
+	flow "shoal/internal/value/meter"
 	"shoal/internal/value/mono"
 )
 

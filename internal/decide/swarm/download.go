@@ -3,8 +3,8 @@ package swarm
 import (
 	"time"
 
-	"shoal/internal/decide/meter"
 	"shoal/internal/decide/swarm/window"
+	"shoal/internal/value/meter"
 	"shoal/internal/value/mono"
 )
 

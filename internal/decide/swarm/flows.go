@@ -1,7 +1,7 @@
 package swarm
 
 import (
-	"shoal/internal/decide/meter"
+	"shoal/internal/value/meter"
 	"shoal/internal/value/mono"
 )
 

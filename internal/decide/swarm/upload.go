@@ -1,9 +1,9 @@
 package swarm
 
 import (
-	"shoal/internal/decide/meter"
 	"shoal/internal/decide/swarm/metadata"
 	"shoal/internal/value/block"
+	"shoal/internal/value/meter"
 	"shoal/internal/value/mono"
 )
 

@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"time"
 
-	"shoal/internal/decide/meter"
 	"shoal/internal/decide/swarm/blame"
 	"shoal/internal/decide/swarm/picker"
 	"shoal/internal/decide/swarm/webplan"
 	"shoal/internal/value/block"
+	"shoal/internal/value/meter"
 	"shoal/internal/value/mono"
 	"shoal/internal/value/trace"
 	"shoal/internal/value/why"
