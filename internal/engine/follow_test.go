@@ -165,7 +165,7 @@ func TestLinksThatLeadNowhere(t *testing.T) {
 		for _, e := range kinds(events(), EventFiles, EventHeld) {
 			told += e.Text + "\n"
 		}
-		if !strings.Contains(told, "start it again") {
+		if !strings.Contains(told, "start the torrent again") {
 			t.Errorf("told: %s", told)
 		}
 		if b, err := os.ReadFile(private); err != nil || string(b) != strings.Repeat("private", 40_000) {

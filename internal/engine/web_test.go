@@ -204,7 +204,7 @@ func TestWebSeedTroubles(t *testing.T) {
 		}, 0, "redirects"},
 		{"it has another file of that name", func(_ int32, w http.ResponseWriter, r *http.Request) {
 			http.ServeContent(w, r, "", time.Time{}, strings.NewReader("an error page"))
-		}, 0, "there"},
+		}, 0, "on the server"},
 		{"it compresses", func(_ int32, w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 			good.ServeHTTP(w, r)

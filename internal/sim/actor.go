@@ -12,9 +12,8 @@ import (
 	"shoal/internal/value/block"
 )
 
-// Actor is a peer that is no swarm: it says what its script says, whatever the
-// rules. It dials nobody by itself; nodes that know its address dial it, or
-// Visit has it come to them.
+// Actor is a scripted peer without a swarm: it says what its script says, whatever the rules. It
+// dials nobody by itself; nodes that know its address dial it, or Visit makes it dial them.
 type Actor struct {
 	w      *World
 	Name   string
@@ -23,21 +22,21 @@ type Actor struct {
 	uplink uplink
 	ends   []*end
 
-	// Mute actors take a connection and never say their handshake.
+	// Mute actors accept a connection and never send their handshake.
 	Mute bool
-	// Reads is how many bytes of blocks a second it reads from a connection; 0 is all that
-	// comes, less is nothing. All other messages arrive.
+	// Reads is how many bytes of blocks a second it reads from a connection; 0 means all of them, a
+	// negative number none. All other messages arrive.
 	Reads int64
 	// Fast actors speak the fast extension (BEP 6).
 	Fast bool
-	// Begin is called when the handshakes are over, Hear for each message.
+	// Begin is called after the handshakes, Hear for each message.
 	Begin func(a *Actor, e *Conn)
 	Hear  func(a *Actor, e *Conn, m wire.Message)
-	// Closed counts the connections that were ended by the others.
+	// Closed counts the connections that others ended.
 	Closed int
 }
 
-// Cast puts an actor into the world.
+// Cast adds an actor to the world.
 func (w *World) Cast(a *Actor) *Actor {
 	a.w, a.addr = w, w.address()
 	copy(a.id[:], "-XX0666-")
@@ -49,7 +48,7 @@ func (w *World) Cast(a *Actor) *Actor {
 	return a
 }
 
-// Visit has the actor dial a node, and again whenever it is thrown out.
+// Visit makes the actor dial a node, and again whenever the node drops it.
 func (a *Actor) Visit(n *Node, again time.Duration) {
 	a.w.dial(a, n.addr, func(e *end, _ wire.Handshake, problem string) {
 		if problem == "" {
@@ -63,7 +62,7 @@ func (a *Actor) Visit(n *Node, again time.Duration) {
 	})
 }
 
-// Leave takes the actor out of the world.
+// Leave removes the actor from the world.
 func (a *Actor) Leave() {
 	delete(a.w.doors, a.addr)
 	for _, e := range a.ends {
@@ -79,7 +78,7 @@ func (a *Actor) begin(e *end) {
 	}
 }
 
-// repeat does something at intervals for as long as the connection lasts.
+// repeat calls do at intervals until the connection ends.
 func (a *Actor) repeat(e *end, every time.Duration, do func()) {
 	if e.closed || a.Begin == nil {
 		return
@@ -121,18 +120,18 @@ func (a *Actor) take(e *end, m wire.Message, _ uint64) {
 	}
 }
 
-// The cast: what is known to come by in the open.
+// The cast: behaviours that are seen in real swarms.
 
-// piece draws a piece.
+// piece draws a random piece.
 func (a *Actor) piece() uint32 { return uint32(a.w.faults.IntN(int(a.w.Geometry.Pieces))) }
 
-// ref draws a block.
+// ref draws a random block.
 func (a *Actor) ref() block.Ref {
 	piece := a.piece()
 	return a.w.Geometry.Block(piece, uint32(a.w.faults.IntN(int(a.w.Geometry.Blocks(piece)))))
 }
 
-// Flooder announces pieces at random, hundreds a second, again and again.
+// Flooder announces random pieces, hundreds a second, again and again.
 func Flooder() *Actor {
 	return &Actor{Name: "flooder", Begin: func(a *Actor, e *Conn) {
 		a.repeat(e, 100*time.Millisecond, func() {
@@ -145,8 +144,7 @@ func Flooder() *Actor {
 	}}
 }
 
-// Fickle changes its mind about what it has with a new bitfield every now and
-// then, unchokes and chokes, and answers few requests.
+// Fickle replaces its bitfield now and then, unchokes and chokes, and answers few requests.
 func Fickle() *Actor {
 	return &Actor{Name: "fickle", Begin: func(a *Actor, e *Conn) {
 		a.repeat(e, 700*time.Millisecond, func() {
@@ -179,7 +177,7 @@ func Closed() *Actor {
 	}}
 }
 
-// Pusher sends blocks that nobody asked for, with wrong content.
+// Pusher sends blocks that nobody requested, with wrong content.
 func Pusher() *Actor {
 	return &Actor{Name: "pusher", Begin: func(a *Actor, e *Conn) {
 		e.write(wire.AppendSimple(wire.AppendBitfield(nil, a.w.Full()), wire.Unchoke), nil)
@@ -187,7 +185,7 @@ func Pusher() *Actor {
 	}}
 }
 
-// Taker asks for everything all the time, choked or not.
+// Taker requests everything all the time, choked or not.
 func Taker() *Actor {
 	return &Actor{Name: "taker", Begin: func(a *Actor, e *Conn) {
 		e.write(wire.AppendSimple(nil, wire.Interested), nil)
@@ -201,8 +199,8 @@ func Taker() *Actor {
 	}}
 }
 
-// Narrow keeps a single request at a time, says so, and serves honestly what it
-// claims to have, which is nothing but lies.
+// Narrow accepts a single request at a time, says so, and serves exactly what it claims to have,
+// all of it wrong content.
 func Narrow() *Actor {
 	return &Actor{
 		Name: "narrow",
@@ -219,7 +217,7 @@ func Narrow() *Actor {
 	}
 }
 
-// Rude breaks the protocol in a way that is drawn anew for each connection.
+// Rude breaks the protocol in a way that is drawn for each connection.
 func Rude() *Actor {
 	return &Actor{Name: "rude", Begin: func(a *Actor, e *Conn) {
 		last := a.w.Geometry.Pieces
@@ -241,8 +239,8 @@ func Rude() *Actor {
 	}}
 }
 
-// Stranger speaks extensions that we do not, in messages of unknown ids, and
-// says its extension handshake more than once.
+// Stranger speaks extensions that we do not, in messages with unknown ids, and repeats its
+// extension handshake.
 func Stranger() *Actor {
 	return &Actor{Name: "stranger", Begin: func(a *Actor, e *Conn) {
 		a.repeat(e, time.Second, func() {
@@ -256,15 +254,15 @@ func Stranger() *Actor {
 	}}
 }
 
-// Sneak speaks the fast extension without having said so.
+// Sneak uses the fast extension without having announced it.
 func Sneak() *Actor {
 	return &Actor{Name: "sneak", Begin: func(a *Actor, e *Conn) {
 		e.write(wire.AppendAllowedFast(wire.AppendSimple(nil, wire.HaveAll), a.piece()), nil)
 	}}
 }
 
-// Refuser speaks the fast extension, unchokes, and rejects whatever it is asked for, at
-// once and more than once, and what it was not asked for.
+// Refuser speaks the fast extension, unchokes, and rejects every request at once and repeatedly,
+// and also requests that it never received.
 func Refuser() *Actor {
 	return &Actor{
 		Name: "refuser", Fast: true,
@@ -282,8 +280,7 @@ func Refuser() *Actor {
 	}
 }
 
-// Generous speaks the fast extension, and allows and suggests everything, but sends
-// nothing.
+// Generous speaks the fast extension, allows and suggests everything, and sends nothing.
 func Generous() *Actor {
 	return &Actor{Name: "generous", Fast: true, Begin: func(a *Actor, e *Conn) {
 		e.write(wire.AppendSimple(nil, wire.HaveAll), nil)
@@ -293,8 +290,8 @@ func Generous() *Actor {
 	}}
 }
 
-// Greedy speaks the fast extension, asks for all there is though it is choked, and
-// cancels it again.
+// Greedy speaks the fast extension, requests everything although it is choked, and cancels it
+// again.
 func Greedy() *Actor {
 	return &Actor{Name: "greedy", Fast: true, Begin: func(a *Actor, e *Conn) {
 		e.write(wire.AppendSimple(wire.AppendSimple(nil, wire.HaveNone), wire.Interested), nil)
@@ -310,10 +307,10 @@ func Greedy() *Actor {
 	}}
 }
 
-// Mute takes connections and never says a word.
+// Mute accepts connections and never sends a byte.
 func Mute() *Actor { return &Actor{Name: "mute", Mute: true} }
 
-// cast is everybody there is.
+// cast is all actors.
 var cast = []func() *Actor{
 	Flooder, Fickle, Silent, Closed, Pusher, Taker, Narrow, Rude, Stranger, Mute,
 	Sneak, Refuser, Generous, Greedy,

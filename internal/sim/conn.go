@@ -10,82 +10,81 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// Times of connections, as the shell has them.
+// Timeouts of connections, as in the shell.
 const (
 	dialTimeout      = 15 * time.Second
 	handshakeTimeout = 10 * time.Second
 )
 
-// burst is how many blocks a writer sends before it says so.
+// burst is how many blocks a writer sends before it reports them.
 const burst = 16
 
-// socketBuffers is how many bytes two kernels keep of a stream that is not read.
+// socketBuffers is how many bytes two kernels hold of a stream that is not read.
 const socketBuffers = 96 << 10
 
-// party is whoever has an end of a connection: a node or an actor.
+// party is the owner of one end of a connection: a node or an actor.
 type party interface {
 	host() netip.Addr
 	lag() time.Duration // from here to the middle of the network
 	line() *uplink
 	handshake() wire.Handshake
-	// arrived takes an end whose other side has said its handshake.
+	// arrived takes over an end whose other side has sent its handshake.
 	arrived(e *end, h wire.Handshake)
-	// take gives one message; tag is the payload of a piece. turn follows a run.
+	// take handles one message; tag is the payload of a piece. turn follows a run of messages.
 	take(e *end, m wire.Message, tag uint64)
 	turn(e *end)
-	// tag gives the payload of a block as it is sent now.
+	// tag returns the payload of a block as it is sent now.
 	tag(ref block.Ref) uint64
-	// stalled reports whether blocks do not leave any more.
+	// stalled reports whether blocks no longer leave.
 	stalled() bool
 	sent(e *end, blocks int, bytes int64)
-	// deaf parties take connections and do nothing with them.
+	// deaf parties accept connections and do nothing with them.
 	deaf() bool
-	// lost says that the end was closed from outside or by broken protocol.
+	// lost reports that the other side, or broken protocol, closed the end.
 	lost(e *end, reason string)
 }
 
-// end is one side of a connection. It is read and written by its owner; what is
-// written waits for its turn on the owner's uplink, control bytes before blocks.
+// end is one side of a connection. Its owner reads and writes it; its output waits for its turn on
+// the owner's uplink, control bytes before blocks.
 type end struct {
 	w       *World
 	owner   party
 	other   *end
-	remote  netip.AddrPort // the other side, as the owner sees it
+	remote  netip.AddrPort // address of the other side, as the owner sees it
 	dialled bool
-	key     swarm.PeerKey // given by a node
-	watch   *witness      // of a node
+	key     swarm.PeerKey // assigned by a node
+	watch   *witness      // set for a node
 
-	// onShake, of an end that was dialled, takes the handshake or what went
-	// wrong before it.
+	// onShake, for an end that was dialled, receives the handshake or the error before it.
 	onShake func(h wire.Handshake, problem string)
 
-	since  mono.Time // when it was made
-	shaken bool      // their handshake is in
+	since  mono.Time // time of its creation
+	shaken bool      // the other side's handshake has arrived
 	closed bool
-	void   bool      // what is sent from here vanishes
-	deaf   bool      // what arrives is not read
-	unread int64     // bytes of blocks that were sent from here and not read yet
-	readAt mono.Time // when the other side has read all that was sent; see Actor.Reads
+	void   bool      // everything sent from here vanishes
+	deaf   bool      // nobody reads what arrives
+	unread int64     // bytes of blocks sent from here and not yet read
+	readAt mono.Time // time when the other side has read everything sent; see Actor.Reads
 
 	// Outbox.
 	control []byte
 	uploads []block.Ref
-	queued  bool // on the uplink
-	written int  // blocks since sent was called
+	queued  bool // waits on the uplink
+	written int  // number of blocks since the last call of sent
 	bytes   int64
 
 	// In flight and arriving.
-	last mono.Time // arrival of the latest frame on its way from here
+	last mono.Time // time of arrival of the latest frame from here
 	in   []byte
 	tags []uint64
 }
 
-// dial connects a party to an address. done gets the end whose handshakes are
-// over, or nil and what went wrong; the party's arrived is not called for it.
+// dial connects a party to an address. done receives the end after the handshakes, or nil and the
+// error; the party's arrived is not called for it.
 func (w *World) dial(from party, to netip.AddrPort, done func(e *end, h wire.Handshake, problem string)) {
 	target := w.doors[to]
 	if target == nil {
-		// Nobody has ever been there, or who was is gone without a word.
+		// Nobody was ever there, or the host vanished.
 		w.after(dialTimeout, func() { done(nil, wire.Handshake{}, "no answer") })
 		return
 	}
@@ -110,8 +109,8 @@ func (w *World) dial(from party, to netip.AddrPort, done func(e *end, h wire.Han
 	})
 }
 
-// connect makes a connection, with the dialler's handshake on its way, and gives
-// the dialler's end.
+// connect creates a connection, with the dialler's handshake on its way, and returns the dialler's
+// end.
 func (w *World) connect(from, to party, at netip.AddrPort) *end {
 	w.ports++
 	a := &end{w: w, since: w.now, owner: from, remote: at, dialled: true}
@@ -131,10 +130,10 @@ func (w *World) connect(from, to party, at netip.AddrPort) *end {
 	return a
 }
 
-// greet says our handshake. It is sent and done before anything else is decided.
+// greet sends our handshake, before anything else.
 func (e *end) greet() { e.depart(frame{bytes: wire.AppendHandshake(nil, e.owner.handshake())}) }
 
-// trip is how long something takes from one to the other, this time.
+// trip returns a random time of travel between two parties.
 func (w *World) trip(from, to party) time.Duration {
 	d := from.lag() + to.lag()
 	return d + time.Duration(w.net.Int64N(int64(d)/8+1))
@@ -145,7 +144,7 @@ func (w *World) parted(a, b party) bool {
 	return w.healsAt > w.now && w.island[a.host()] != w.island[b.host()]
 }
 
-// write puts control bytes and blocks into the outbox.
+// write adds control bytes and blocks to the outbox.
 func (e *end) write(control []byte, uploads []block.Ref) {
 	if e.closed {
 		return
@@ -155,8 +154,8 @@ func (e *end) write(control []byte, uploads []block.Ref) {
 	e.owner.line().ready(e.w, e)
 }
 
-// takeBack drops the blocks that have not left, and returns what is to be told of: how many
-// these are, and what was written and not told of yet.
+// takeBack drops the blocks that have not left. It returns how many these are, and what was written
+// and not yet reported.
 func (e *end) takeBack() (unsent, blocks int, bytes int64) {
 	unsent, blocks, bytes = len(e.uploads), e.written, e.bytes
 	e.uploads, e.written, e.bytes = nil, 0, 0
@@ -168,7 +167,7 @@ func (e *end) hasWork() bool {
 	return !e.closed && (len(e.control) > 0 || len(e.uploads) > 0 && !e.owner.stalled() && e.unread < socketBuffers)
 }
 
-// uplink is what a host can send, shared by its connections in turn.
+// uplink is the upload capacity of a host, shared by its connections in turn.
 type uplink struct {
 	rate int64 // bytes a second; 0 is without bound
 	busy bool
@@ -183,7 +182,7 @@ func (u *uplink) ready(w *World, e *end) {
 	u.pump(w)
 }
 
-// pump begins to send the next frame: all control bytes of an end, or a block.
+// pump starts to send the next frame: all control bytes of an end, or one block.
 func (u *uplink) pump(w *World) {
 	for !u.busy && len(u.turn) > 0 {
 		e := u.turn[0]
@@ -218,7 +217,7 @@ func (u *uplink) pump(w *World) {
 	}
 }
 
-// frame is what is sent at once: whole messages, or the header and tag of a block.
+// frame is sent in one go: whole messages, or the header and tag of a block.
 type frame struct {
 	bytes  []byte
 	block  bool
@@ -226,7 +225,7 @@ type frame struct {
 	length int64
 }
 
-// depart puts a frame on its way, and says so for blocks.
+// depart sends a frame, and reports blocks.
 func (e *end) depart(f frame) {
 	if e.closed {
 		return
@@ -240,10 +239,10 @@ func (e *end) depart(f frame) {
 	if !e.void {
 		arrival := w.now.Add(w.trip(e.owner, to.owner))
 		if w.parted(e.owner, to.owner) {
-			// What is lost is sent again until it gets through.
+			// Lost data is sent again until it gets through.
 			arrival = w.healsAt.Add(w.trip(e.owner, to.owner))
 		}
-		// A stream keeps its order, and may come in parts.
+		// A stream keeps its order, and can arrive in parts.
 		parts := [][]byte{f.bytes}
 		if n := len(f.bytes); !f.block && n > 1 && w.net.IntN(8) == 0 {
 			cut := 1 + w.net.IntN(n-1)
@@ -253,7 +252,7 @@ func (e *end) depart(f frame) {
 			e.last = max(e.last, arrival)
 			w.at(e.last, func() { to.receive(part, f.block, f.tag) })
 			if i+1 < len(parts) {
-				// The rest is late, but does not hold up for ever what comes behind it.
+				// The rest is late, but delays what follows only for a while.
 				arrival = arrival.Add(time.Duration(w.net.Int64N(int64(50 * time.Millisecond))))
 			}
 		}
@@ -265,7 +264,7 @@ func (e *end) depart(f frame) {
 	}
 }
 
-// lingers keeps the bytes of a block in the buffers on the way until an actor has read them.
+// lingers keeps the bytes of a block in the kernels' buffers until an actor has read them.
 func (e *end) lingers(bytes int64) {
 	a, slow := e.other.owner.(*Actor)
 	if !slow || a.Reads == 0 {
@@ -303,7 +302,7 @@ func (e *end) receive(b []byte, isBlock bool, tag uint64) {
 	}
 }
 
-// shake reads the other's handshake, and reports whether it is in.
+// shake reads the other side's handshake, and reports whether it is complete.
 func (e *end) shake() bool {
 	if !wire.CouldBeHandshake(e.in) {
 		e.cut("not a BitTorrent handshake")
@@ -330,7 +329,7 @@ func (e *end) shake() bool {
 	return true
 }
 
-// parse takes the whole messages out of what is in.
+// parse removes the whole messages from the input.
 func (e *end) parse() error {
 	read := 0
 	defer func() { e.in = e.in[:copy(e.in, e.in[min(read, len(e.in)):])] }()
@@ -355,14 +354,14 @@ func (e *end) parse() error {
 	return nil
 }
 
-// close ends the connection from this side. The other hears of it once what is on
-// its way has arrived.
+// close ends the connection from this side. The other side notices after everything sent has
+// arrived.
 func (e *end) close() {
 	if e.closed {
 		return
 	}
 	if e.shaken && len(e.control) > 0 {
-		// Last words are sent before a connection ends.
+		// The outbox is sent before the connection ends.
 		e.depart(frame{bytes: e.control})
 	}
 	e.closed = true
@@ -386,7 +385,7 @@ func (e *end) cut(reason string) {
 	}
 }
 
-// gone is a close that came from outside.
+// gone handles a close from the other side.
 func (e *end) gone(reason string) {
 	if !e.closed {
 		e.closed = true
@@ -410,5 +409,5 @@ func (e *end) reset() {
 	other.gone("connection reset")
 }
 
-// silence lets everything that is sent from now on vanish, both ways.
+// silence makes everything that is sent from now on vanish, in both directions.
 func (e *end) silence() { e.void, e.other.void = true, true }

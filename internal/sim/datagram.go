@@ -17,14 +17,14 @@ import (
 //shoal:part
 type dhtSide struct {
 	machine *dht.Machine
-	due     mono.Time // the time it is woken
+	due     mono.Time // time at which it is woken
 	lookup  dht.LookupID
 }
 
-// stopped forgets when it would be woken.
+// stopped clears the time of waking.
 func (d *dhtSide) stopped() { d.due = mono.Never }
 
-// startDHT makes the DHT node that shares the host's address.
+// startDHT creates the DHT node that shares the host's address.
 func (n *Node) startDHT() {
 	w := n.w
 	w.sockets[n.addr] = n
@@ -35,7 +35,7 @@ func (n *Node) startDHT() {
 	}, w.now, rand.New(rand.NewPCG(w.Seed, streamNode+uint64(n.number)<<8+uint64(n.life)+128)))
 }
 
-// Bootstrap names nodes as ways into the DHT.
+// Bootstrap adds nodes through which to join the DHT.
 func (n *Node) Bootstrap(others ...*Node) {
 	for _, o := range others {
 		n.dht.machine.AddBootstrap(n.w.now, o.addr)
@@ -53,7 +53,7 @@ func (n *Node) told(addr netip.AddrPort) {
 	n.w.after(0, n.stepDHT)
 }
 
-// stepDHT performs what the DHT node decided.
+// stepDHT performs the effects of the DHT node.
 func (n *Node) stepDHT() {
 	if !n.up {
 		return
@@ -87,7 +87,7 @@ func (n *Node) stepDHT() {
 	n.dht.due = at
 }
 
-// datagram sends a packet: it may be lost, and never arrives twice.
+// datagram sends a packet, which can get lost and never arrives twice.
 func (n *Node) datagram(to netip.AddrPort, b []byte) {
 	w := n.w
 	lost := w.loss > 0 && w.net.Float64() < w.loss

@@ -11,31 +11,31 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// disk is a node's virtual disk: it keeps the tags of unfinished pieces, and
-// says of a whole one, after a while, whether all its blocks are right.
+// disk is a node's virtual disk: it keeps the tags of unfinished pieces, and reports after a while
+// whether all blocks of a whole piece are right.
 type disk struct {
 	n        *Node
 	verified *bitfield.Bitfield // what a restart would find
 	parts    map[uint32]*part
-	session  int // results of an earlier one are not told
-	failing  int // so many of the next pieces cannot be written
+	session  int // results of an earlier session are dropped
+	failing  int // number of upcoming pieces that can't be written
 }
 
-// part is a piece that is not finished.
+// part is an unfinished piece.
 type part struct {
 	tags   []uint64
 	got    []bool
 	count  int
 	sums   bool
-	closed bool // it is being checked, or was forgotten
+	closed bool // being checked, or forgotten
 }
 
-// open forgets what is not finished, and what is being checked.
+// open forgets unfinished pieces and pending checks.
 func (d *disk) open() { clear(d.parts) }
 
 func (d *disk) close() { d.session++ }
 
-// store takes a block, and checks the piece when it was the last one.
+// store adds a block, and checks the piece after its last one.
 func (d *disk) store(ref block.Ref, tag uint64, sums bool) {
 	w := d.n.w
 	p := d.parts[ref.Piece]
@@ -103,15 +103,15 @@ func (d *disk) check(piece uint32, p *part) {
 	d.n.input(func(now mono.Time) { d.n.swarm.Checked(now, piece, ok, sums) })
 }
 
-// forget drops what is held of a piece.
+// forget drops the blocks of a piece.
 func (d *disk) forget(piece uint32) { delete(d.parts, piece) }
 
-// Lose has a piece go bad, as a look at the disk would find.
+// Lose makes a verified piece go bad, as a check of the disk would find.
 func (n *Node) Lose(piece uint32) {
 	if n.disk.verified.Clear(piece) {
 		n.input(func(now mono.Time) { n.swarm.Lost(now, piece) })
 	}
 }
 
-// FailWrites has so many of the next pieces not be written.
+// FailWrites makes the writes of the next pieces fail.
 func (n *Node) FailWrites(pieces int) { n.disk.failing = pieces }

@@ -14,16 +14,16 @@ const mib = 1 << 20
 // crowd is a flash crowd: leechers that arrive together, and one seed.
 type crowd struct {
 	leechers int
-	up       int64 // of each leecher, bytes a second
+	up       int64 // rate of each leecher, in bytes a second
 	seedUp   int64
 	lag      time.Duration
 
 	seed  Spec
 	peer  Spec
-	alter func(i int, s *Spec) // makes leecher i something else
+	alter func(i int, s *Spec) // changes the spec of leecher i
 }
 
-// gather makes the crowd, everybody knowing everybody.
+// gather creates the crowd; everybody knows everybody.
 func (c crowd) gather(w *World) (seed *Node, all []*Node) {
 	w.Every = 5000
 	s := c.seed
@@ -41,15 +41,15 @@ func (c crowd) gather(w *World) (seed *Node, all []*Node) {
 	return seed, all
 }
 
-// bound is the least time in which everybody could have everything: what the seed has
-// must leave it once, and what all lack must pass some uplink.
+// bound is the least time in which everybody can complete: the seed must send everything once, and
+// the missing bytes of all must pass some uplink.
 func (c crowd) bound(w *World) time.Duration {
 	f, n := float64(w.Geometry.Total), float64(c.leechers)
 	s := max(f/float64(c.seedUp), n*f/(float64(c.seedUp)+n*float64(c.up)))
 	return time.Duration(s * float64(time.Second))
 }
 
-// finish runs until every leecher has everything, which must be within so many times the
+// finish runs until every leecher is complete, and fails when that takes longer than most times the
 // bound.
 func (c crowd) finish(w *World, all []*Node, most float64) error {
 	bound := c.bound(w)
@@ -62,12 +62,12 @@ func (c crowd) finish(w *World, all []*Node, most float64) error {
 	return nil
 }
 
-// copies gives how many copies a node has sent, in the blocks that left it.
+// copies returns how many copies a node has sent, counted in blocks.
 func (n *Node) copies() float64 {
 	return float64(n.blocks) * block.Size / float64(n.w.Geometry.Total)
 }
 
-// spread reports whether each piece is at so many of the nodes at least.
+// spread reports whether at least this many nodes have each piece.
 func spread(all []*Node, owners int) bool {
 	for i := range all[0].w.Geometry.Pieces {
 		n := 0
@@ -83,14 +83,14 @@ func spread(all []*Node, owners int) bool {
 	return true
 }
 
-// copiesUntilSpread runs until each piece is at two leechers, and gives what the seed has
-// sent by then.
+// copiesUntilSpread runs until two leechers have each piece, and returns how many copies the seed
+// has sent by then.
 func (c crowd) copiesUntilSpread(w *World, seed *Node, all []*Node) (float64, error) {
 	err := w.Run(10*c.bound(w), func() bool { return seed.blocks > 0 && spread(all, 2) })
 	return seed.copies(), err
 }
 
-// economy is what a swarm of peers with bounded uplinks comes to.
+// economy is the scenarios of peers with bounded uplinks.
 var economy = []Scenario{
 	{
 		Name: "flash-crowd", Story: "Twenty arrive together at a seed of twice their uplink: all finish within 1.10 of the bound.",
@@ -183,7 +183,7 @@ var economy = []Scenario{
 			if err := w.Run(c.bound(w)/2, nil); err != nil {
 				return err
 			}
-			// What is had of the first half and of the second.
+			// Pieces of the first half and of the second.
 			var first, second uint32
 			for _, n := range all {
 				for i := range n.disk.verified.Pieces() {
@@ -232,7 +232,7 @@ var economy = []Scenario{
 	},
 }
 
-// reconnect has a node end all its connections again and again, and connect anew.
+// reconnect makes a node end all its connections again and again, and connect again.
 func (n *Node) reconnect(every time.Duration, others []*Node) {
 	n.w.after(every, func() {
 		for _, e := range slices.Clone(n.ends) {
@@ -247,8 +247,8 @@ func (n *Node) reconnect(every time.Duration, others []*Node) {
 	})
 }
 
-// liars is a crowd of which three in ten lie. The others finish in 1.5 times the time that
-// they would need without them, and nobody spoils more than four pieces of anybody.
+// liars is a crowd in which three of ten lie. The others finish in 1.5 times the time that they
+// would need without them, and nobody spoils more than four pieces of anybody.
 func liars(name, story string, full bool) Scenario {
 	return Scenario{
 		Name: name, Story: story, Pieces: 128, Blocks: 16,

@@ -14,9 +14,9 @@ type History struct {
 	Banned    map[netip.Addr]bool
 	Drops     map[why.Why]int
 	Dials     int
-	Favours   map[netip.Addr]int // optimistic unchokes, by the peer that got them
-	Failed    int                // pieces
-	Corrupt   map[int]int        // pieces, by the number of the node that sent wrong blocks
+	Favours   map[netip.Addr]int // optimistic unchokes, by the peer that received them
+	Failed    int                // failed pieces
+	Corrupt   map[int]int        // failed pieces, by the number of the node that sent wrong blocks
 	Completed mono.Time
 }
 

@@ -10,8 +10,8 @@ import (
 	"shoal/internal/value/block"
 )
 
-// idleWays are the ways of peers that are interested and make no use of a slot: what they
-// do when they are unchoked, and how fast they read.
+// idleWays are kinds of peers that are interested and do not use a slot: what they do when they are
+// unchoked, and how fast they read.
 var idleWays = []idleWay{
 	{name: "nothing"},
 	{name: "one-block", unchoked: func(i *idler) { i.request(block.Size, 1) }},
@@ -46,25 +46,25 @@ var idleWays = []idleWay{
 type idleWay struct {
 	name     string
 	reads    int64 // see Actor.Reads
-	always   bool  // it goes on while it is choked
-	again    bool  // it asks for the same block every time
+	always   bool  // continues while choked
+	again    bool  // requests the same block every time
 	unchoked func(*idler)
 }
 
-// idler is a peer that has one of these ways, on one connection.
+// idler is a peer of one of these kinds, on one connection.
 type idler struct {
 	idleWay
 	w     *World
 	a     *Actor
 	e     *Conn
-	since time.Duration // of its unchoke
-	turn  int           // unchokes and chokes
-	next  uint32        // blocks asked for
+	since time.Duration // time of its unchoke
+	turn  int           // number of unchokes and chokes
+	next  uint32        // number of blocks requested
 	last  block.Ref
 	flips bool
 }
 
-// request asks for n blocks, or n bytes of one.
+// request requests n blocks, or n bytes of one.
 func (i *idler) request(bytes uint32, blocks int) {
 	var b []byte
 	for range blocks {
@@ -79,7 +79,7 @@ func (i *idler) request(bytes uint32, blocks int) {
 	i.e.write(b, nil)
 }
 
-// each does something at intervals for as long as it is unchoked, or the connection lasts.
+// each calls do at intervals until it is choked, or the connection ends.
 func (i *idler) each(every time.Duration, do func()) {
 	turn := i.turn
 	i.a.repeat(i.e, every, func() {
@@ -89,8 +89,8 @@ func (i *idler) each(every time.Duration, do func()) {
 	})
 }
 
-// castIdler casts an idler that visits a node. hurried is called when it is choked too soon
-// after it was unchoked.
+// castIdler casts an idler that visits a node. hurried is called when the node chokes it too soon
+// after an unchoke.
 func (w *World) castIdler(way idleWay, to *Node, number int, hurried func(held time.Duration)) {
 	on := make(map[*Conn]*idler)
 	w.Cast(&Actor{
@@ -121,9 +121,9 @@ func (w *World) castIdler(way idleWay, to *Node, number int, hurried func(held t
 	}).Visit(to, 5*time.Second)
 }
 
-// idle are crowds that make no use of their slots, in front of a newcomer that does: each
-// way alone, all of them together, at a seed and at a leecher, where there is a place left
-// and where there is none, without and with a limit of the upload.
+// idle are crowds that do not use their slots, and a newcomer that does: each kind alone and all
+// together, at a seed and at a leecher, with a free place and without, with an upload limit and
+// without.
 func idle() (all []Scenario) {
 	for _, ways := range append(single(idleWays), idleWays) {
 		name := "all-ways"
@@ -158,12 +158,12 @@ func single(ways []idleWay) (all [][]idleWay) {
 	return all
 }
 
-// idleHouse is a peer with some of twelve pieces, and sixty idlers at it.
+// idleHouse is a peer with some of twelve pieces, and sixty idlers connected to it.
 type idleHouse struct {
 	kinds  []idleWay
 	pieces uint32
 	full   bool // the idlers have all places
-	limit  bool // it knows what its line carries
+	limit  bool // it knows the capacity of its uplink
 	super  swarm.SuperSeed
 }
 
@@ -188,7 +188,7 @@ func (h idleHouse) play(w *World) error {
 	l := w.Add(Spec{Name: "L", Up: 2 * mb})
 	l.Knows(s)
 	began := w.Now()
-	enough := min(h.pieces, 3) // a super-seed deals no more at first
+	enough := min(h.pieces, 3) // a super-seed reveals no more at first
 	patience := 12 * time.Second
 	if h.pieces < w.Geometry.Pieces {
 		patience = 18 * time.Second // see choker/trial.go

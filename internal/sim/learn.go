@@ -13,8 +13,8 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// withMetadata gives the torrent an info dictionary of so many bytes, and the info-hash
-// that belongs to it. It is called before there is a node.
+// withMetadata sets the torrent's info dictionary of n bytes, and the matching info-hash. Call it
+// before there is a node.
 func (w *World) withMetadata(n int) {
 	w.Metadata = make([]byte, n)
 	var key [32]byte
@@ -23,11 +23,11 @@ func (w *World) withMetadata(n int) {
 	w.InfoHash = sha1.Sum(w.Metadata)
 }
 
-// learnMix decides who begins without metadata in a random case, and who spoils it. Chance
-// of its own leaves the other draws of a seed as they are.
+// learnMix decides which nodes of a random case start without metadata, and which spoil it. Its own
+// random source leaves the other draws of a seed unchanged.
 type learnMix struct{ rng *rand.Rand }
 
-// newLearnMix gives every third case metadata.
+// newLearnMix sets metadata for every third case.
 func newLearnMix(w *World) *learnMix {
 	m := &learnMix{rng: rand.New(rand.NewPCG(w.Seed, streamLearn))}
 	if m.rng.IntN(3) > 0 {
@@ -41,7 +41,7 @@ func (m *learnMix) begins(s Spec) bool { return m != nil && !s.SeedOnly && m.rng
 
 func (m *learnMix) spoils() bool { return m != nil && m.rng.IntN(2) == 0 }
 
-// learned has a node go on with the metadata that it fetched, when its files are opened.
+// learned continues a node with the downloaded metadata, as when its files are opened.
 func (n *Node) learned() {
 	if !bytes.Equal(n.swarm.Metadata(), n.w.Metadata) {
 		n.w.failf("%s took another metadata", n.spec.Name)
@@ -57,7 +57,7 @@ func (n *Node) learned() {
 	})
 }
 
-// spoilMetadata spoils every part of the metadata in what a node sends.
+// spoilMetadata corrupts every part of the metadata in what a node sends.
 func spoilMetadata(control []byte) []byte {
 	out := bytes.Clone(control)
 	for b := out; len(b) >= 4; {
@@ -72,10 +72,10 @@ func spoilMetadata(control []byte) []byte {
 	return out
 }
 
-// Cases of finding out: who is there, and what the torrent is.
+// Cases of discovery: who is there, and what the torrent is.
 var learning = []Scenario{
 	{
-		Name: "pex-alone", Story: "Everybody knows the address of one, and of nobody else: by peer exchange all find all.",
+		Name: "pex-alone", Story: "Everybody knows the address of one peer only: through peer exchange all find all.",
 		Pieces: 300, Blocks: 4,
 		Play: func(w *World) error {
 			nodes := append(w.group(11, Spec{Name: "L", Up: 100 * kb}), w.Add(Spec{Name: "S", Have: w.Full(), Up: 100 * kb}))
@@ -97,7 +97,7 @@ var learning = []Scenario{
 		},
 	},
 	{
-		Name: "magnet-flood", Story: "Many know the info-hash alone and the address of one; five of those who have the metadata spoil whatever they send of it.",
+		Name: "magnet-flood", Story: "Many know only the info-hash and one address; five of the peers with the metadata corrupt every part that they send.",
 		Pieces: 16, Blocks: 4,
 		Play: func(w *World) error {
 			w.withMetadata(150_000)

@@ -9,16 +9,16 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// row has nodes wait in line, as the torrents of one engine do.
+// row makes nodes wait in a queue, as the torrents of one engine do.
 type row struct {
 	w     *World
 	line  *lineup.Machine
 	cfg   lineup.Config
 	nodes []*Node
-	began []*Node // in the order in which they first ran
+	began []*Node // in the order of their first run
 }
 
-// inLine suspends nodes and lets as many of them run as a line says, looking once a second.
+// inLine suspends nodes and lets as many run as the queue allows, looking once a second.
 func (w *World) inLine(cfg lineup.Config, nodes ...*Node) *row {
 	r := &row{w: w, line: lineup.New(cfg), cfg: cfg, nodes: nodes}
 	for i, n := range nodes {
@@ -65,7 +65,7 @@ func (r *row) look() {
 	r.w.after(time.Second, r.look)
 }
 
-// enough pauses a node once it has been shared enough, looking ten times a second.
+// enough pauses a node once a share limit is reached, looking ten times a second.
 func (w *World) enough(n *Node, limits share.Limits) (reached func() bool) {
 	var m share.Machine
 	m.SetLimits(limits)
@@ -96,7 +96,7 @@ var resting = []Scenario{
 			all := w.group(8, Spec{Name: "L", Up: 100 * kb})
 			introduce(append(all, seed)...)
 			r := w.inLine(lineup.Config{Downloads: 2, Seeds: 1, SlowDown: 1, SlowUp: 1}, all...)
-			// One after another, two at a time: the seed is what bounds it.
+			// They run one after another, two at a time: the seed is the bottleneck.
 			alone := time.Duration(float64(w.Geometry.Total) / (200 * kb) * float64(time.Second))
 			if err := w.Complete(8*alone*3/2 + 20*time.Second); err != nil {
 				return err

@@ -11,16 +11,15 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// Mix is a scenario drawn from a seed: some honest peers, some of whom have
-// something, perhaps some that lie, stall, or take without giving, perhaps some
-// of the cast, found in one of three ways, on links good and bad; and for a
-// while, connections break, hosts are cut off, disks fail, peers come and go.
+// Mix is a scenario drawn from a seed: some honest peers, some of them with pieces, perhaps some
+// that lie, stall, or take without giving, perhaps some actors, found in one of three ways, on good
+// and bad links. For a while connections break, hosts are cut off, disks fail, peers come and go.
 //
-// It has two parts. While there are faults, nothing may go wrong that is in our
-// hands: the invariants hold, nobody honest is banned. Then the faults end, an
-// honest seed comes, and everybody who is there must complete in time.
+// It has two parts. While there are faults, nothing may go wrong that is in our hands: the
+// invariants hold, and nobody bans an honest peer. Then the faults end, an honest seed arrives, and
+// every peer must complete in time.
 func Mix(seed uint64) Scenario {
-	// The size is drawn from the seed alone, since the world is made with it.
+	// The size is drawn from the seed alone, since the world is created with it.
 	pieces := 3 + uint32(seed*2654435761>>7%30)
 	blocks := 1 + uint32(seed*40503>>5%6)
 	return Scenario{
@@ -30,13 +29,13 @@ func Mix(seed uint64) Scenario {
 	}
 }
 
-// mix is a random scenario being played.
+// mix is a random scenario in progress.
 type mix struct {
 	w      *World
 	honest []*Node
 	bad    []*Node
 	actors []*Actor
-	others int // how many peers are not honest
+	others int // number of peers that are not honest
 	way    int // how peers find each other
 	web    *webMix
 	learn  *learnMix
@@ -72,7 +71,7 @@ func (m *mix) play() error {
 	return m.after()
 }
 
-// spec draws what an honest node is like.
+// spec draws the properties of an honest node.
 func (m *mix) spec(name string) Spec {
 	s := Spec{
 		Name: name,
@@ -86,8 +85,8 @@ func (m *mix) spec(name string) Spec {
 		s.Slots = 1 + m.dice(4)
 	}
 	if m.dice(5) == 0 {
-		// Room for two honest ones beside all others: a node whose connections
-		// are all taken by peers that give nothing is helpless.
+		// Room for two honest peers beside all others: a node whose connections all go to peers
+		// that give nothing is helpless.
 		s.MaxPeers = 2 + m.dice(5) + m.others
 	}
 	s.Web = m.web.some()
@@ -97,7 +96,7 @@ func (m *mix) spec(name string) Spec {
 	return s
 }
 
-// people makes everybody.
+// people creates all peers.
 func (m *mix) people() {
 	w := m.w
 	m.way = m.dice(ways)
@@ -164,7 +163,7 @@ func (m *mix) misfit(name string) Spec {
 	return s
 }
 
-// trouble plans what goes wrong.
+// trouble plans the faults.
 func (m *mix) trouble() {
 	w := m.w
 	if m.dice(2) == 0 {
@@ -214,11 +213,10 @@ func (m *mix) trouble() {
 	}
 }
 
-// whim has a user change what is wanted, a reader move, or files take nothing for a
-// while.
+// whim makes a user change the selection, a reader move, or files refuse writes for a while.
 func (m *mix) whim(n *Node) {
 	if n.up && n.swarm.Bare() {
-		return // there is nothing yet to be chosen from
+		return // there is nothing to select from yet
 	}
 	f, pieces := m.w.faults, m.w.Geometry.Pieces
 	switch f.IntN(6) {
@@ -260,7 +258,7 @@ func (m *mix) calm(n *Node) {
 	n.Select(nil)
 }
 
-// churn has somebody leave, or come back.
+// churn makes a peer leave, or come back.
 func (m *mix) churn() {
 	n := m.honest[m.w.faults.IntN(len(m.honest))]
 	switch m.w.faults.IntN(3) {
@@ -274,7 +272,7 @@ func (m *mix) churn() {
 	m.w.after(time.Duration(m.w.faults.Int64N(int64(30*time.Second))), func() { m.revive(n) })
 }
 
-// revive brings a node back as a user would start it again.
+// revive restarts a node, as a user would.
 func (m *mix) revive(n *Node) {
 	if n.up {
 		return
@@ -288,7 +286,7 @@ func (m *mix) revive(n *Node) {
 	}
 }
 
-// repeat does something at intervals until the faults are over.
+// repeat calls do at intervals until the faults are over.
 func (m *mix) repeat(every time.Duration, do func()) {
 	m.w.after(every, func() {
 		if !m.over {
@@ -298,7 +296,7 @@ func (m *mix) repeat(every time.Duration, do func()) {
 	})
 }
 
-// heal ends all faults. A seed comes that everybody can find.
+// heal ends all faults. A seed arrives that everybody can find.
 func (m *mix) heal() {
 	w := m.w
 	m.over = true
@@ -325,10 +323,9 @@ func (m *mix) heal() {
 	m.honest = append(m.honest, rescuer)
 }
 
-// after looks at what is left when all is done: those who have everything let
-// go of each other.
+// after checks the end state: complete peers disconnect from each other.
 func (m *mix) after() error {
-	// What a partition held up arrives up to forty seconds after the faults are over.
+	// Data delayed by a partition arrives up to forty seconds after the faults are over.
 	if err := m.w.Run(45*time.Second, nil); err != nil {
 		return err
 	}

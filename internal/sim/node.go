@@ -19,14 +19,14 @@ import (
 	"shoal/metainfo"
 )
 
-// Spec is what a node is like. The zero Spec is an honest peer with nothing and
-// without bounds.
+// Spec has the properties of a node. The zero Spec is an honest peer with nothing and without
+// bounds.
 type Spec struct {
 	Name    string
-	Have    *bitfield.Bitfield // nil: nothing; see World.Full
-	Up      int64              // bytes a second; 0: without bound
+	Have    *bitfield.Bitfield // nil means nothing; see World.Full
+	Up      int64              // in bytes a second; 0 means no bound
 	UpKnown bool               // it knows Up, as a limit that its user has set
-	Lag     time.Duration      // from here to the middle of the network
+	Lag     time.Duration      // time from here to the middle of the network
 
 	Slots, MaxPeers, HalfOpen int // as in swarm.Config
 	SeedOnly, Private         bool
@@ -36,23 +36,23 @@ type Spec struct {
 	NoFast                    bool // it does not speak the fast extension
 	DHT                       bool
 	Tracker                   bool
-	Magnet                    bool // it knows the info-hash alone
+	Magnet                    bool // it starts with the info-hash alone
 
-	DiskDelay time.Duration // of hashing and writing a piece
+	DiskDelay time.Duration // time to hash and write a piece
 	Web       []*webServer
 
-	// Misbehaviour. A node with any of it is not honest: nothing is asked of it
-	// but that its swarm keep its own invariants.
+	// Misbehaviour. A node with any of it is not honest: the simulator requires only that its swarm
+	// keeps its own invariants.
 	Lie        func(block.Ref) bool // sends wrong content for these blocks
-	StallAfter int64                // sends no blocks after so many; 0: never stalls
-	Selfish    bool                 // never unchokes anybody
+	StallAfter int64                // stops sending after this many blocks; 0 means never
+	Selfish    bool                 // never unchokes a peer
 	Spoils     bool                 // sends wrong metadata
-	// Twist changes what is sent to a peer, or nil to send nothing.
+	// Twist changes the bytes sent to a peer; nil sends nothing.
 	Twist func(to *Conn, control []byte) []byte
 }
 
-// Node is an engine reduced to what a swarm needs: it performs the effects of a
-// swarm with virtual connections, a virtual disk and a virtual DHT node.
+// Node is an engine reduced to what a swarm needs: it performs a swarm's effects with virtual
+// connections, a virtual disk and a virtual DHT node.
 type Node struct {
 	w      *World
 	number int
@@ -63,15 +63,15 @@ type Node struct {
 
 	swarm  *swarm.Swarm
 	up     bool
-	life   int // how many times it was started
+	life   int // number of starts
 	due    mono.Time
 	disk   disk
 	uplink uplink
-	ends   []*end // open, in the order in which they came
+	ends   []*end // open ends, oldest first
 	keys   swarm.PeerKey
-	blocks int64 // sent, for StallAfter
-	look   int   // events since its invariants were looked at
-	buffer int   // blocks given to the swarm and not yet given back
+	blocks int64 // blocks sent, for StallAfter
+	look   int   // events since the last check of its invariants
+	buffer int   // blocks given to the swarm and not yet returned
 
 	wishes  wishes
 	readers []*Reader
@@ -83,14 +83,14 @@ type Node struct {
 // Conn is a node's view of a connection, for Twist.
 type Conn = end
 
-// Full gives a set of all pieces, for a seed.
+// Full returns the set of all pieces, for a seed.
 func (w *World) Full() *bitfield.Bitfield {
 	have := bitfield.New(w.Geometry.Pieces)
 	have.SetAll()
 	return have
 }
 
-// Some gives each piece with a chance of so many percent.
+// Some returns a set that has each piece with a probability in percent.
 func (w *World) Some(percent int) *bitfield.Bitfield {
 	have := bitfield.New(w.Geometry.Pieces)
 	for i := range w.Geometry.Pieces {
@@ -101,7 +101,7 @@ func (w *World) Some(percent int) *bitfield.Bitfield {
 	return have
 }
 
-// Add makes a node and starts it.
+// Add creates a node and starts it.
 func (w *World) Add(spec Spec) *Node {
 	n := &Node{
 		w: w, number: len(w.nodes), spec: spec, addr: w.address(),
@@ -123,7 +123,7 @@ func (w *World) Add(spec Spec) *Node {
 	return n
 }
 
-// Start brings a node up, with what it has on disk and under a new peer id.
+// Start starts a node, with the content of its disk and a new peer id.
 func (n *Node) Start() {
 	w := n.w
 	n.rng = rand.New(rand.NewPCG(w.Seed, streamNode+uint64(n.number)<<8+uint64(n.life)))
@@ -166,7 +166,7 @@ func (n *Node) Start() {
 	n.step()
 }
 
-// Stop ends a node in good order.
+// Stop ends a node in order.
 func (n *Node) Stop() {
 	if !n.up {
 		return
@@ -176,7 +176,7 @@ func (n *Node) Stop() {
 	n.down()
 }
 
-// Crash ends a node without a word: silently, or with its connections reset.
+// Crash ends a node abruptly: silently, or with a reset of its connections.
 func (n *Node) Crash(silent bool) {
 	if !n.up {
 		return
@@ -202,24 +202,24 @@ func (n *Node) down() {
 	delete(n.w.sockets, n.addr)
 }
 
-// honest reports whether everything is to be expected of the node.
+// honest reports whether we expect correct behaviour of the node.
 func (n *Node) honest() bool {
 	return n.spec.Lie == nil && n.spec.StallAfter == 0 && !n.spec.Selfish && !n.spec.Spoils && n.spec.Twist == nil
 }
 
-// Knows tells a node of other nodes, as a user would.
+// Knows tells a node the addresses of other nodes, as a user would.
 func (n *Node) Knows(others ...*Node) {
 	for _, o := range others {
 		n.Found(peerbook.Manual, o.addr)
 	}
 }
 
-// Found tells a node of an address.
+// Found tells a node addresses.
 func (n *Node) Found(src peerbook.Source, addrs ...netip.AddrPort) {
 	n.input(func(now mono.Time) { n.swarm.Found(now, src, addrs, nil) })
 }
 
-// Connect makes a connection to another node without a dial of the swarm's own.
+// Connect connects to another node without a dial by the swarm.
 func (n *Node) Connect(o *Node) {
 	e := n.w.connect(n, o, o.addr)
 	e.onShake = func(h wire.Handshake, problem string) {
@@ -229,7 +229,7 @@ func (n *Node) Connect(o *Node) {
 	}
 }
 
-// input gives something to the swarm, and performs what comes of it.
+// input passes an event to the swarm, and performs the effects.
 func (n *Node) input(f func(now mono.Time)) {
 	if n.up {
 		f(n.w.now)
@@ -237,7 +237,7 @@ func (n *Node) input(f func(now mono.Time)) {
 	}
 }
 
-// step is what the loop of a torrent does after each batch of inputs.
+// step does what a torrent's loop does after each batch of inputs.
 func (n *Node) step() {
 	if !n.up {
 		return
@@ -259,7 +259,7 @@ func (n *Node) check() {
 		n.w.failf("%s: %w", n.spec.Name, err)
 	}
 	if n.spec.SuperSeed == swarm.SuperSeedOn || n.spec.Have != nil && n.spec.Have.All() || n.swarm.Bare() {
-		return // a seed that deals shows what it deals
+		return // a super-seed reveals pieces as it chooses
 	}
 	have := n.swarm.Stats(n.w.now).Have
 	for _, e := range n.ends {
@@ -269,7 +269,7 @@ func (n *Node) check() {
 	}
 }
 
-// arm plans the tick for the deadline.
+// arm schedules the tick for the deadline.
 func (n *Node) arm() {
 	at := n.swarm.Deadline()
 	if at == n.due || at == mono.Never {
@@ -290,7 +290,7 @@ func (n *Node) arm() {
 	})
 }
 
-// deliver hands what the swarm wrote to a connection.
+// deliver passes the swarm's output to a connection.
 func (n *Node) deliver(key swarm.PeerKey, out swarm.Out) {
 	e := n.end(key)
 	if e == nil {
@@ -325,7 +325,7 @@ func (n *Node) deliver(key swarm.PeerKey, out swarm.Out) {
 	e.write(control, out.Uploads)
 }
 
-// perform does what the swarm decided.
+// perform performs the swarm's effects.
 func (n *Node) perform(effects []swarm.Effect) {
 	for i := range effects {
 		e := effects[i]
@@ -400,7 +400,7 @@ func (n *Node) dial(addr netip.AddrPort) {
 	})
 }
 
-// joined gives a connection whose handshakes are over to the swarm.
+// joined passes a connection to the swarm after its handshakes.
 func (n *Node) joined(e *end, h wire.Handshake) {
 	if !n.up {
 		e.close()
@@ -411,7 +411,7 @@ func (n *Node) joined(e *end, h wire.Handshake) {
 	e.watch = newWitness(n, e)
 	n.ends = append(n.ends, e)
 	if n.spec.NoFast {
-		h.Reserved = wire.Reserved{}.WithExtensions() // what one side does not speak, neither does
+		h.Reserved = wire.Reserved{}.WithExtensions() // both sides must speak an extension
 	}
 	e.watch.fast = h.Reserved.Fast()
 	n.swarm.Joined(n.w.now, e.key, swarm.Arrival{Addr: e.remote, Dialled: e.dialled, Handshake: h})

@@ -7,7 +7,7 @@ import (
 	"shoal/internal/value/why"
 )
 
-// places is who has a place in a torrent that is full.
+// places is about the connections of a full torrent.
 var places = []Scenario{
 	{
 		Name: "full-house", Story: "Twelve that shook hands, have nothing and ask for nothing hold all places: the only seed gets in, whether it comes or is dialled.",
@@ -18,7 +18,7 @@ var places = []Scenario{
 			for i := range 12 {
 				a := w.Cast(&Actor{Name: fmt.Sprintf("A%d", i)})
 				for _, n := range []*Node{waits, dials} {
-					a.Visit(n, 5*time.Second) // and again, as soon as it is sent away
+					a.Visit(n, 5*time.Second) // and again whenever it is dropped
 				}
 			}
 			if err := w.Run(20*time.Second, nil); err != nil {

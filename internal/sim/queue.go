@@ -2,8 +2,8 @@ package sim
 
 import "shoal/internal/value/mono"
 
-// queue holds what is to happen, the earliest first, ties in the order in which
-// they were put in. The zero queue is empty.
+// queue contains future events, the earliest first, ties in the order of insertion. The zero queue
+// is empty.
 type queue struct {
 	heap []event
 	seq  uint64

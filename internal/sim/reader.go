@@ -7,26 +7,26 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// Reader reads a torrent while it is fetched, as a player does: a piece after the
-// other, each for the time that it plays, and it stops while the next one is missing.
+// Reader reads a torrent during the download, as a player does: one piece after the other, each for
+// the time that it plays, and it stops while the next one is missing.
 type Reader struct {
 	n     *Node
 	id    uint32
-	ahead uint32 // pieces wanted, the one that it reads included
-	rate  int64  // bytes a second that it plays
+	ahead uint32 // pieces wanted, including the current one
+	rate  int64  // rate of playing, in bytes a second
 
 	at      uint32
 	jumps   int
 	waiting bool
-	since   mono.Time // when it began to wait
-	first   bool      // since it jumped it has read nothing
+	since   mono.Time // start of the current wait
+	first   bool      // nothing was read since the last jump
 
-	// What came of it.
-	Jumps  []time.Duration // how long it waited after each jump
-	Stalls time.Duration   // and all together in between
+	// The results.
+	Jumps  []time.Duration // wait after each jump
+	Stalls time.Duration   // all other waits together
 }
 
-// Read lets somebody read from a piece on.
+// Read starts a reader at a piece.
 func (n *Node) Read(id, from, ahead uint32, rate int64) *Reader {
 	r := &Reader{n: n, id: id, ahead: ahead, rate: rate}
 	n.readers = append(n.readers, r)
@@ -34,7 +34,7 @@ func (n *Node) Read(id, from, ahead uint32, rate int64) *Reader {
 	return r
 }
 
-// Jump goes on with another piece.
+// Jump continues at another piece.
 func (r *Reader) Jump(to uint32) {
 	r.at, r.first = to, true
 	r.jumps++
@@ -43,7 +43,7 @@ func (r *Reader) Jump(to uint32) {
 	r.look()
 }
 
-// Close ends it.
+// Close ends the reader.
 func (r *Reader) Close() {
 	r.jumps++
 	r.waiting = false
@@ -54,7 +54,7 @@ func (r *Reader) urge() {
 	r.n.Urge(r.id, r.at, min(r.at+r.ahead, r.n.w.Geometry.Pieces))
 }
 
-// look goes on when the next piece is there.
+// look continues when the next piece is there.
 func (r *Reader) look() {
 	if !r.waiting || !r.n.disk.verified.Has(r.at) {
 		return
@@ -83,7 +83,7 @@ func (r *Reader) look() {
 	})
 }
 
-// String tells how it went.
+// String summarizes the results.
 func (r *Reader) String() string {
 	return fmt.Sprintf("at piece %d, waited %v after jumps and %v in between", r.at, r.Jumps, r.Stalls)
 }

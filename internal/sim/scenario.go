@@ -12,15 +12,15 @@ import (
 	"shoal/internal/value/why"
 )
 
-// Scenario is one named case: what happens, and what must come of it.
+// Scenario is one named case: events, and the required outcome.
 type Scenario struct {
 	Name, Story    string
-	Pieces, Blocks uint32 // the torrent
+	Pieces, Blocks uint32 // size of the torrent
 	Play           func(w *World) error
 }
 
-// Run plays the scenario in a new world. setup, when not nil, is given the world
-// before anything happens in it.
+// Run plays the scenario in a new world. setup, if not nil, is called with the world before
+// anything happens in it.
 func (s Scenario) Run(seed uint64, setup func(*World)) (*World, error) {
 	w := New(seed, s.Pieces, s.Blocks)
 	if setup != nil {
@@ -44,7 +44,7 @@ const (
 	mb = 1000 * kb
 )
 
-// group makes so many nodes alike.
+// group adds n equal nodes.
 func (w *World) group(n int, spec Spec) []*Node {
 	var all []*Node
 	for i := range n {
@@ -55,7 +55,7 @@ func (w *World) group(n int, spec Spec) []*Node {
 	return all
 }
 
-// introduce has every node know the address of every other.
+// introduce tells every node the address of every other.
 func introduce(nodes ...*Node) {
 	for _, n := range nodes {
 		for _, o := range nodes {
@@ -66,7 +66,7 @@ func introduce(nodes ...*Node) {
 	}
 }
 
-// meet has every node know the address of every actor, and every actor visit.
+// meet tells every node the address of every actor, and makes every actor visit.
 func meet(nodes []*Node, actors ...*Actor) {
 	for _, a := range actors {
 		for i, n := range nodes {
@@ -84,7 +84,7 @@ func (w *World) within(factor float64, slack time.Duration) error {
 	return w.Complete(limit)
 }
 
-// wasted holds that no more than so many percent of what came was thrown away.
+// wasted fails when more than this percentage of the received bytes was thrown away.
 func (w *World) wasted(percent int64) error {
 	var down, waste int64
 	for _, n := range w.nodes {
@@ -98,7 +98,7 @@ func (w *World) wasted(percent int64) error {
 	return nil
 }
 
-// audit looks at everybody once more when all is over.
+// audit checks every node once more at the end.
 func (w *World) audit() error {
 	for _, n := range w.nodes {
 		if !n.up {
@@ -107,7 +107,7 @@ func (w *World) audit() error {
 		if err := n.swarm.CheckInvariants(); err != nil {
 			return fmt.Errorf("%s: %w", n.spec.Name, err)
 		}
-		// Who lies is banned, who does not is not.
+		// A liar may be banned, an honest peer never.
 		for _, o := range w.nodes {
 			if n.Banned[o.host()] && o.spec.Lie == nil && !o.spec.Spoils {
 				return fmt.Errorf("%s banned %s, which never lied", n.spec.Name, o.spec.Name)
@@ -140,7 +140,7 @@ var Scenarios = []Scenario{
 			if err := w.within(2.5, 10*time.Second); err != nil {
 				return err
 			}
-			// Nine copies came about, and the seed sent a part of them only.
+			// Nine copies were made, and the seed sent only a part of them.
 			if up := seed.swarm.Stats(w.now).Uploaded; up > 5*w.Geometry.Total {
 				return fmt.Errorf("the seed sent %d bytes of a torrent of %d: peers do not share", up, w.Geometry.Total)
 			}
@@ -265,7 +265,7 @@ var Scenarios = []Scenario{
 			slow := w.Add(Spec{Name: "Z", Have: w.Full(), Up: kb})
 			l := w.Add(Spec{Name: "L"})
 			introduce(fast, slow, l)
-			// 16 s is what the slow one takes for a single block.
+			// The slow peer takes 16 s for a single block.
 			return w.within(1, 8*time.Second)
 		},
 	},
@@ -284,7 +284,7 @@ var Scenarios = []Scenario{
 			if err := w.Run(5*time.Minute, nil); err != nil {
 				return err
 			}
-			// What was out is with everybody now.
+			// By now everybody has what the seed had sent.
 			for _, n := range all[1:] {
 				if n.disk.verified.Count() != all[0].disk.verified.Count() {
 					return fmt.Errorf("after five minutes %s has %v, %s %v", n.spec.Name, n.disk.verified, all[0].spec.Name, all[0].disk.verified)
@@ -461,7 +461,7 @@ var Scenarios = []Scenario{
 			for _, n := range all {
 				dials += n.Dials
 			}
-			// Each address is tried every half hour by those that know it.
+			// Each address is dialled every half hour by those that know it.
 			if most := 5 * len(all) * (len(all) - 1); dials > most {
 				return fmt.Errorf("%d dials in two hours, at most %d are of use", dials, most)
 			}
@@ -608,7 +608,7 @@ var Scenarios = []Scenario{
 		},
 	},
 	{
-		Name: "turnover", Story: "Every place is taken by peers that have all and give nothing; somebody else waits.",
+		Name: "turnover", Story: "Every place is taken by peers that have all pieces and send nothing; another peer waits.",
 		Pieces: 16, Blocks: 4,
 		Play: func(w *World) error {
 			greedy := w.group(4, Spec{Name: "G", Have: w.Full(), Selfish: true})
@@ -655,7 +655,7 @@ var Scenarios = []Scenario{
 	},
 }
 
-// with is the scenario of a small swarm in which an actor plays, too.
+// with is the scenario of a small swarm with an actor.
 func with(make func() *Actor) Scenario {
 	return Scenario{
 		Name: "with-" + make().Name, Story: "A small swarm, and two peers that do not keep to the rules.",
@@ -688,7 +688,7 @@ func (w *World) Part(d time.Duration, nodes ...*Node) {
 	w.healsAt = w.now.Add(d)
 }
 
-// breakConnections resets one connection at every interval, until stopped.
+// breakConnections resets one connection at every interval, until stop is called.
 func (w *World) breakConnections(every time.Duration, nodes []*Node) (stop func()) {
 	on := true
 	var next func()

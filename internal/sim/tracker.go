@@ -11,22 +11,21 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// Tracker is a virtual tracker: it knows who announced and tells them of each
-// other.
+// Tracker is a virtual tracker: it remembers announcing peers and returns them to each other.
 type Tracker struct {
 	URL      string
 	Interval time.Duration
 	Down     bool // it does not answer
-	// Promise gives the peer id that is named with a peer's address; nil names
-	// none, as in a compact list (BEP 23).
+	// Promise returns the peer id to name with a peer's address; nil names none, as in a compact
+	// list (BEP 23).
 	Promise func(n *Node) []byte
 
 	peers []*Node
-	// Events counts what was announced.
+	// Events counts the announces by event.
 	Events map[tracker.Event]int
 }
 
-// AddTracker puts a tracker into the world, for nodes made after it.
+// AddTracker adds a tracker to the world, for nodes created later.
 func (w *World) AddTracker() *Tracker {
 	w.tracker = &Tracker{
 		URL: "http://tracker.invalid/announce", Interval: 30 * time.Minute,
@@ -54,7 +53,7 @@ func (t *Tracker) announce(n *Node, e swarm.Effect) {
 			if o == n {
 				known = true
 			}
-			// A tracker names the asker itself, too.
+			// A tracker also returns the announcing peer itself.
 			if len(addrs) < req.NumWant {
 				addrs = append(addrs, o.addr)
 				if t.Promise != nil {

@@ -7,38 +7,38 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// What the user of a node, readers, and the keeper of its files say. The node keeps
-// account of it by itself, to judge what its swarm asks for.
+// What the user of a node, readers, and the keeper of its files want. The node records it
+// independently, to judge its swarm's requests.
 
 // wishes is what the user, readers and files of a node want, as the simulator knows it.
 //
 //shoal:part
 type wishes struct {
-	prio      []uint8 // nil: every piece alike
+	prio      []uint8 // nil means all equal
 	urged     map[uint32][2]uint32
 	held      bool
 	suspended bool
 }
 
-// Select gives each piece its priority.
+// Select sets the priority of each piece.
 func (n *Node) Select(prio []uint8) {
 	n.wishes.prio = prio
 	n.input(func(now mono.Time) { n.swarm.SetPriorities(now, prio) })
 }
 
-// Urge has a reader want some pieces.
+// Urge makes a reader want some pieces.
 func (n *Node) Urge(reader, from, to uint32) {
 	n.wishes.urged[reader] = [2]uint32{from, to}
 	n.input(func(now mono.Time) { n.swarm.Urge(now, reader, from, to) })
 }
 
-// Hold has the files take nothing, or take it again.
+// Hold makes the files refuse writes, or accept them again.
 func (n *Node) Hold(on bool) {
 	n.wishes.held = on
 	n.input(func(now mono.Time) { n.swarm.Hold(now, on) })
 }
 
-// Suspend has the files go away with all that is unfinished, or come back.
+// Suspend makes the files go away with everything unfinished, or come back.
 func (n *Node) Suspend(on bool) {
 	if on && !n.wishes.suspended {
 		n.disk.open()
@@ -50,7 +50,7 @@ func (n *Node) Suspend(on bool) {
 	}
 }
 
-// Regain has a piece be on disk after all.
+// Regain makes a piece reappear on disk.
 func (n *Node) Regain(piece uint32) {
 	if n.up && n.disk.verified.Set(piece) {
 		n.input(func(now mono.Time) { n.swarm.Regained(now, piece) })
@@ -60,7 +60,7 @@ func (n *Node) Regain(piece uint32) {
 // skips reports whether the user has skipped a piece.
 func (n *Node) skips(piece uint32) bool { return n.wishes.prio != nil && n.wishes.prio[piece] == 0 }
 
-// mayAsk judges that a block of a piece is asked for.
+// mayAsk checks a request for a block of a piece.
 func (n *Node) mayAsk(piece uint32) error {
 	switch {
 	case n.wishes.held:
@@ -70,7 +70,7 @@ func (n *Node) mayAsk(piece uint32) error {
 	case !n.skips(piece):
 		return nil
 	}
-	for _, u := range n.wishes.urged { // whichever it is, the answer is the same
+	for _, u := range n.wishes.urged { // the answer does not depend on the order
 		if u[0] <= piece && piece < u[1] {
 			return nil
 		}

@@ -11,10 +11,9 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// The cases in which the user does not want everything, wants something first, or
-// files get in the way.
+// Cases in which the user does not want everything, wants something first, or files get in the way.
 
-// priority gives one number to every piece from from to before to, another to the rest.
+// priority returns one priority for the pieces from from to to-1, another for the rest.
 func (w *World) priority(in uint8, from, to uint32, rest uint8) []uint8 {
 	prio := make([]uint8, w.Geometry.Pieces)
 	for i := range prio {
@@ -26,8 +25,8 @@ func (w *World) priority(in uint8, from, to uint32, rest uint8) []uint8 {
 	return prio
 }
 
-// quickAndSlow makes three seeds of 400 kB/s and five of 10 kB/s, and a peer that knows
-// them and has got to know how quick they are: 1.25 MB/s together.
+// quickAndSlow creates three seeds of 400 kB/s and five of 10 kB/s, 1.25 MB/s together, and a peer
+// that knows them and has measured their speeds.
 func (w *World) quickAndSlow() (*Node, error) {
 	w.Every = 50
 	seeds := append(w.group(3, Spec{Name: "F", Have: w.Full(), Up: 400 * kb}),
@@ -39,12 +38,12 @@ func (w *World) quickAndSlow() (*Node, error) {
 
 const together = 3*400*kb + 5*10*kb
 
-// pieceTime is how long all of quickAndSlow take for a piece.
+// pieceTime is how long all of quickAndSlow together need for a piece.
 func (w *World) pieceTime() time.Duration {
 	return time.Duration(w.Geometry.PieceLength) * time.Second / together
 }
 
-// copied holds that no more than so many percent of the urgent blocks were asked of two.
+// copied fails when more than this percentage of the urgent blocks was requested from two peers.
 func (n *Node) copied(percent int64) error {
 	s := n.swarm.Stats(n.w.now)
 	if 100*s.UrgentCopied > percent*s.Urgent {
@@ -66,11 +65,12 @@ var wanted = []Scenario{
 			if err := w.Run(20*time.Second, nil); err != nil {
 				return err
 			}
-			// It began within a second, and stood still for one in twenty at most.
+			// It started within a second, and stood still for at most one second in twenty.
 			if len(r.Jumps) != 1 || r.Jumps[0] > time.Second || r.Stalls > time.Second {
 				return fmt.Errorf("the reader is %v", r)
 			}
-			// What was not needed for it went on, rarest first, from all over.
+			// Pieces that the reader does not need were downloaded, too, rarest first, from
+			// everywhere.
 			behind := uint32(0)
 			for i := r.at + 40; i < w.Geometry.Pieces; i++ {
 				if l.disk.verified.Has(i) {
@@ -104,7 +104,7 @@ var wanted = []Scenario{
 			if err := w.Run(3*time.Second, nil); err != nil {
 				return err
 			}
-			// What is with the writers of the seeds comes first, a quarter of a second.
+			// Blocks in the writers of the seeds come first: a quarter of a second.
 			slices.Sort(r.Jumps)
 			if len(r.Jumps) != 6 {
 				return fmt.Errorf("the reader is %v", r)
@@ -167,7 +167,7 @@ var wanted = []Scenario{
 		},
 	},
 	{
-		Name: "part", Story: "Half of the files are skipped: peers that have that half complete, give it on, and get the rest when they want it after all.",
+		Name: "part", Story: "Half of the files are skipped: peers complete with that half, share it, and get the rest when they want it after all.",
 		Pieces: 20, Blocks: 4,
 		Play: func(w *World) error {
 			tr := w.AddTracker()
@@ -231,8 +231,8 @@ var wanted = []Scenario{
 			if err := w.Run(20*time.Second, high); err != nil {
 				return err
 			}
-			// Slow peers hold the last ones up, while others go on; and what was on its
-			// way of low ones has come.
+			// Slow peers delay the last ones while other requests continue, and low ones that were
+			// in flight have arrived.
 			normal := count(40, 120, l.disk.verified) - count(40, 120, before)
 			if low := count(0, 40, l.disk.verified) - count(0, 40, before); normal > 20 || low > 8 {
 				return fmt.Errorf("%d normal pieces came before the high ones, and %d low ones", normal, low)
@@ -247,7 +247,7 @@ var wanted = []Scenario{
 		},
 	},
 	{
-		Name: "files-take-nothing", Story: "The device of a peer is full for a minute: it gives what it has, and goes on at once.",
+		Name: "files-take-nothing", Story: "The device of a peer is full for a minute: it serves what it has, and continues at once.",
 		Pieces: 30, Blocks: 4,
 		Play: func(w *World) error {
 			seed := w.Add(Spec{Name: "S", Have: w.Full(), Up: 60 * kb})
@@ -296,14 +296,14 @@ var wanted = []Scenario{
 				return fmt.Errorf("it is away, and %s", seed.standing())
 			}
 			started := tr.Events[tracker.Started]
-			// One piece did not survive it, and is found again a little later.
+			// One piece was lost, and reappears a little later.
 			seed.Lose(7)
 			seed.Suspend(false)
 			if err := w.Run(time.Second, nil); err != nil {
 				return err
 			}
 			if tr.Events[tracker.Started] != started+1 || stopped == 0 && tr.Events[tracker.Stopped] == 0 {
-				return fmt.Errorf("the tracker was told %v", tr.Events)
+				return fmt.Errorf("the tracker received the events %v", tr.Events)
 			}
 			w.after(20*time.Second, func() { seed.Regain(7) })
 			return w.within(3, 8*time.Minute)
@@ -321,9 +321,9 @@ var wanted = []Scenario{
 	},
 }
 
-// spread has one peer fetch from twenty seeds, and holds that it takes no longer than the
-// ideal, so many thousandths of it, and a time to begin. The last two hundredths of the
-// torrent, in which an endgame would show, take no longer than any other.
+// spread makes one peer download from twenty seeds. It fails when that takes longer than the ideal
+// time, plus this many thousandths of it, plus the time to begin. The last fiftieth of the torrent,
+// where an endgame would show, must not take longer than any other.
 func (w *World) spread(lag time.Duration, thousandths int64, begin time.Duration) error {
 	w.Every = 5000
 	l := w.Add(Spec{Name: "L", Lag: lag})
@@ -341,7 +341,7 @@ func (w *World) spread(lag time.Duration, thousandths int64, begin time.Duration
 	if w.Now() > ideal+slack || tail > ideal/50+slack-begin+2*4*lag {
 		return fmt.Errorf("it took %v, the last fiftieth of it %v; ideal are %v", w.Now(), tail, ideal)
 	}
-	// Where two meet in endgame, what is on its way comes twice: for each of twenty peers
-	// what its path and its writer hold, 45 blocks, whatever the size of the torrent.
+	// In endgame, blocks in flight arrive twice: for each of twenty peers the content of its path
+	// and its writer, 45 blocks, whatever the size of the torrent.
 	return w.wasted(5)
 }

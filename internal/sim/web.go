@@ -12,48 +12,48 @@ import (
 	"shoal/internal/value/why"
 )
 
-// webServer is a virtual web seed: blocks come over its line one after the other. The zero
+// webServer is a virtual web seed: blocks arrive over its line one after the other. The zero
 // webServer is an honest one without bounds.
 type webServer struct {
 	Name string
-	Rate int64 // bytes a second, all connections together; 0: without bound
-	Each int64 // bytes a second of one connection; 0: without bound
+	Rate int64 // in bytes a second, all connections together; 0 means no bound
+	Each int64 // in bytes a second for one connection; 0 means no bound
 	Lag  time.Duration
 
 	Lie       func(block.Ref) bool // sends wrong content for these blocks
-	DiesAfter int                  // blocks of a fetch; then the connection breaks
-	Busy      time.Duration        // since the world began: asked before, it says so
-	Whole     bool                 // it knows no ranges
+	DiesAfter int                  // blocks of a fetch after which the connection breaks
+	Busy      time.Duration        // until this time after the start it answers that it is busy
+	Whole     bool                 // it does not support ranges
 	Absent    bool                 // it has nothing
 	Dead      bool                 // it does not answer
 
-	free  mono.Time // when its line is
+	free  mono.Time // time when its line is free
 	asked int
 	sent  int64
-	conns int // that fetch
+	conns int // connections that fetch
 	most  int
 }
 
-// silent is what a node waits for an answer, and for a block.
+// silent is how long a node waits for an answer, and for a block.
 const silent = 30 * time.Second
 
-// webFetch is a fetch under way.
+// webFetch is a fetch in progress.
 type webFetch struct {
 	act  *webplan.Act
 	life int
-	next uint32 // blocks delivered
+	next uint32 // number of blocks delivered
 	free mono.Time
 	over bool
 }
 
-// webNode is what a node has of web seeds.
+// webNode is a node's state for web seeds.
 type webNode struct {
 	places  webplan.Places
 	fetches [webplan.MaxConns]*webFetch
 	gaveUp  map[*webServer]why.Why
 }
 
-// webConfig gives the web seeds of a node to its swarm.
+// webConfig returns the web seeds of a node for its swarm.
 func (n *Node) webConfig() func() webplan.Config {
 	if len(n.spec.Web) == 0 {
 		return nil
@@ -104,7 +104,7 @@ func (n *Node) webAct(a *webplan.Act) {
 	}
 }
 
-// settlePlaces tells the swarm of the places that it gets, a moment later.
+// settlePlaces tells the swarm its number of connections, a moment later.
 func (n *Node) settlePlaces() {
 	life := n.life
 	for {
@@ -120,7 +120,7 @@ func (n *Node) settlePlaces() {
 	}
 }
 
-// begin answers a fetch, after the time that a request and its answer take.
+// begin answers a fetch, after the time of a request and its answer.
 func (s *webServer) begin(n *Node, f *webFetch) {
 	w := n.w
 	s.asked++
@@ -151,7 +151,7 @@ func (s *webServer) step(n *Node, f *webFetch) {
 	g := w.Geometry
 	run := f.act.Run
 	at := run.Block + f.next
-	per := g.Blocks(0) // all but the last piece have as many, and that comes last
+	per := g.Blocks(0) // all pieces but the last have this many
 	ref := g.Block(run.Piece+at/per, at%per)
 	size := int64(ref.Length)
 	if f.next == 0 {
@@ -223,7 +223,7 @@ func (s *webServer) fail(n *Node, f *webFetch, after time.Duration, r webplan.Re
 	})
 }
 
-// fromWeb is how many bytes a node has from web seeds.
+// fromWeb returns how many bytes a node received from web seeds.
 func (n *Node) fromWeb() int64 { return n.swarm.Stats(n.w.now).WebDownloaded }
 
 func (n *Node) thrownAway() int64 { return n.swarm.Stats(n.w.now).Wasted }
@@ -299,7 +299,7 @@ var webScenarios = []Scenario{
 		},
 	},
 	{
-		Name: "web-feeds-a-swarm", Story: "Eight peers with nothing and a web seed of the rate of one: they take different parts, and give them to each other.",
+		Name: "web-feeds-a-swarm", Story: "Eight peers with nothing and a web seed of the rate of one: they take different parts, and share them.",
 		Pieces: 240, Blocks: 8,
 		Play: func(w *World) error {
 			w.Every = 50
@@ -457,7 +457,7 @@ var webScenarios = []Scenario{
 				return err
 			}
 			first := uint32(0)
-			for i := range w.Geometry.Pieces { // the first gap of three that is far from anything begun
+			for i := range w.Geometry.Pieces { // the first gap of three that is far from every begun piece
 				if !l.disk.verified.Has(i) && l.disk.parts[i] == nil {
 					first = i
 					break
@@ -473,7 +473,7 @@ var webScenarios = []Scenario{
 	},
 }
 
-// webMix draws web seeds for random scenarios, from chance of its own.
+// webMix draws web seeds for random scenarios, from its own random source.
 type webMix struct {
 	rng     *rand.Rand
 	servers []*webServer
@@ -507,7 +507,7 @@ func newWebMix(w *World) *webMix {
 	return m
 }
 
-// some gives web seeds to one node, mostly none.
+// some returns web seeds for one node, mostly none.
 func (m *webMix) some() (servers []*webServer) {
 	if m.rng.IntN(3) > 0 {
 		return nil

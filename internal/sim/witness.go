@@ -12,36 +12,35 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// silence is what deployed clients take before they cut: 120 s. What a swarm
-// writes must keep well below.
+// silence is well below the 120 s after which deployed clients disconnect a silent peer: a swarm
+// must write more often.
 const silence = 100 * time.Second
 
-// witness watches one connection of a node from outside: it sees the bytes that
-// pass and knows nothing of how the swarm decides. It holds the swarm to BEP 3,
-// and to BEP 6 where that is spoken.
+// witness watches one connection of a node from outside: it sees the bytes and knows nothing about
+// the swarm's decisions. It holds the swarm to BEP 3, and to BEP 6 where both sides speak it.
 type witness struct {
 	n    *Node
 	e    *end
-	fast bool // the fast extension is spoken (BEP 6)
+	fast bool // both sides speak the fast extension (BEP 6)
 
-	// What we said.
-	said       int // messages
+	// What we sent.
+	said       int // number of messages
 	unchoked   bool
 	interested bool
 	have       *bitfield.Bitfield
 	lastWrote  mono.Time
 
-	// What they said.
+	// What they sent.
 	unchokedUs bool
 	theirs     *bitfield.Bitfield
 	reqq       uint32
-	allowed    map[uint32]bool // pieces that they let us have while they choke us
-	granted    map[uint32]bool // and we them
+	allowed    map[uint32]bool // pieces that they let us request while they choke us
+	granted    map[uint32]bool // pieces that we let them request
 
-	asked  map[block.Ref]bool // by us, and not answered
-	late   map[block.Ref]int  // by us, taken back or choked away; may still come
-	theyed map[block.Ref]int  // by them, and not answered
-	came   map[block.Ref]int  // blocks that came and were asked for
+	asked  map[block.Ref]bool // our unanswered requests
+	late   map[block.Ref]int  // our requests that were cancelled or choked away; the blocks can still arrive
+	theyed map[block.Ref]int  // their unanswered requests
+	came   map[block.Ref]int  // requested blocks that arrived
 }
 
 func newWitness(n *Node, e *end) *witness {
@@ -53,7 +52,7 @@ func newWitness(n *Node, e *end) *witness {
 	}
 }
 
-// heard takes a message of theirs, before the swarm does.
+// heard handles a message of theirs, before the swarm does.
 func (x *witness) heard(m wire.Message) {
 	switch m.ID {
 	case wire.Choke:
@@ -61,7 +60,7 @@ func (x *witness) heard(m wire.Message) {
 		if x.fast {
 			break // each is still answered
 		}
-		// order does not show: each entry is moved by itself
+		// The order does not matter: each entry is moved by itself.
 		for ref := range x.asked {
 			x.late[ref]++
 		}
@@ -117,7 +116,7 @@ func (x *witness) heard(m wire.Message) {
 	}
 }
 
-// stored judges that the swarm kept a block.
+// stored checks that the swarm requested a block that it kept.
 func (x *witness) stored(ref block.Ref) error {
 	if x.came[ref] == 0 {
 		return fmt.Errorf("block %v was kept and never asked for", ref)
@@ -125,10 +124,10 @@ func (x *witness) stored(ref block.Ref) error {
 	return nil
 }
 
-// wrote judges what our swarm says: messages first, then blocks.
+// wrote checks the swarm's output: messages first, then blocks.
 func (x *witness) wrote(out swarm.Out) error {
 	if gap := x.n.w.now.Sub(x.lastWrote); gap > silence {
-		return fmt.Errorf("nothing was said for %v", gap)
+		return fmt.Errorf("the swarm sent nothing for %v", gap)
 	}
 	x.lastWrote = x.n.w.now
 	first := x.said == 0
@@ -167,7 +166,7 @@ func (x *witness) wrote(out swarm.Out) error {
 		x.theyed[ref]--
 	}
 	if x.fast && !x.unchoked {
-		// order does not show: it is an error whichever it is
+		// The order does not matter: any entry is an error.
 		for ref, n := range x.theyed {
 			if n > 0 && !x.granted[ref.Piece] {
 				return fmt.Errorf("they are choked, and %d requests for %v have had no answer", n, ref)
@@ -198,7 +197,7 @@ func (x *witness) judge(m wire.Message) error {
 			return errors.New("they have nothing that we lack")
 		}
 	case wire.Bitfield, wire.HaveAll, wire.HaveNone:
-		// Who begins with an info-hash alone says it when it knows what there is.
+		// A node that started with an info-hash alone sends it once it knows the pieces.
 		if x.said > 0 && !(x.n.spec.Magnet && x.have.None()) {
 			return errors.New("it is not the first message")
 		}
@@ -253,8 +252,7 @@ func (x *witness) judge(m wire.Message) error {
 			delete(x.asked, ref)
 			x.late[ref]++
 		case x.late[ref] == 0:
-			// A choke that came in the same moment as the reason to cancel has
-			// taken it back already.
+			// A choke at the same moment has taken it back already.
 			return fmt.Errorf("%v was not asked", ref)
 		}
 	case wire.Port:

@@ -14,8 +14,8 @@ import (
 	"shoal/metainfo"
 )
 
-// Sources of chance. Each has its own stream, so that a change in one part of a
-// world leaves the draws of the others as they were.
+// Sources of randomness. Each has its own stream, so that a change in one part of a world leaves
+// the draws of the others unchanged.
 const (
 	streamNet = 1 + iota
 	streamFaults
@@ -26,16 +26,16 @@ const (
 	streamLearn = 1<<62 + 1
 )
 
-// maxSteps ends a simulation that goes round in circles.
+// maxSteps ends a simulation that loops.
 const maxSteps = 5_000_000
 
 // World is one simulation. It is not safe for concurrent use.
 type World struct {
 	Seed     uint64
 	Geometry metainfo.Geometry
-	bounds   wire.Bounds // of the geometry
+	bounds   wire.Bounds // bounds of messages for the geometry
 	InfoHash [20]byte
-	Metadata []byte // what nodes serve, and those with Spec.Magnet begin without; nil: none
+	Metadata []byte // what nodes serve, and nodes with Spec.Magnet start without; nil for none
 
 	now    mono.Time
 	events queue
@@ -43,34 +43,34 @@ type World struct {
 	failed error
 
 	net    *rand.Rand // delays, losses, segment boundaries
-	faults *rand.Rand // what goes wrong, and when
+	faults *rand.Rand // faults and their times
 	chance *rand.Rand // what a scenario draws
 
 	nodes  []*Node
 	actors []*Actor
 
-	doors   map[netip.AddrPort]party // who accepts connections at an address
-	sockets map[netip.AddrPort]*Node // whose DHT node is at an address
+	doors   map[netip.AddrPort]party // parties that accept connections, by address
+	sockets map[netip.AddrPort]*Node // DHT nodes, by address
 	hosts   int
-	ports   int // of connections, given to diallers
+	ports   int // ports of connections, assigned to diallers
 
 	// The network as a whole.
 	island  map[netip.Addr]bool // hosts on the far side of a partition
-	healsAt mono.Time           // when the partition ends
-	loss    float64             // of datagrams
+	healsAt mono.Time           // end of the partition
+	loss    float64             // fraction of datagrams lost
 
 	tracker *Tracker
 
-	// Every is how many events pass between two looks at a node's invariants.
+	// Every is the number of events between two checks of a node's invariants.
 	Every int
-	// Trace, when set, receives what every node records.
+	// Trace, if set, receives what every node records.
 	Trace func(who *Node, r trace.Record)
 	hash  uint64
 	lines int
 }
 
-// New makes an empty world around a torrent of that many pieces and blocks in
-// each, the last block a short one.
+// New returns an empty world with a torrent of this many pieces and blocks per piece. The last
+// block is a short one.
 func New(seed uint64, pieces, blocks uint32) *World {
 	const blockSize = 16 << 10
 	length := blocks * blockSize
@@ -91,24 +91,23 @@ func New(seed uint64, pieces, blocks uint32) *World {
 	return w
 }
 
-// address gives every host an address of its own, in the range that is set
-// aside for measurements.
+// address returns a new address for a host, in the range reserved for benchmarks (RFC 2544).
 func (w *World) address() netip.AddrPort {
 	w.hosts++
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 18, byte(w.hosts >> 8), byte(w.hosts)}), 6881)
 }
 
-// Now is the time since the world began.
+// Now returns the time since the start of the world.
 func (w *World) Now() time.Duration { return w.now.Sub(mono.Start) }
 
-// At does something at a time since the world began, or now if that is over.
+// At calls do at a time since the start of the world, or now if that time has passed.
 func (w *World) At(d time.Duration, do func()) { w.at(mono.Start.Add(d), do) }
 
 func (w *World) after(d time.Duration, do func()) { w.at(w.now.Add(d), do) }
 
 func (w *World) at(t mono.Time, do func()) { w.events.push(max(t, w.now), do) }
 
-// fail records the first thing that must not be.
+// fail records the first violation.
 func (w *World) fail(err error) {
 	if w.failed == nil && err != nil {
 		w.failed = fmt.Errorf("at %.3f s: %w", w.Now().Seconds(), err)
@@ -121,11 +120,11 @@ func (w *World) failf(format string, args ...any) {
 	}
 }
 
-// ErrLate says that something that had to happen did not.
+// ErrLate is returned when a required event did not happen in time.
 var ErrLate = errors.New("not in time")
 
-// Run lets time pass until done says so, at most for d. It gives the first
-// broken invariant, or ErrLate.
+// Run lets time pass until done returns true, at most for d. It returns the first broken invariant,
+// or ErrLate.
 func (w *World) Run(d time.Duration, done func() bool) error {
 	until := w.now.Add(d)
 	for w.failed == nil {
@@ -150,7 +149,7 @@ func (w *World) Run(d time.Duration, done func() bool) error {
 	return w.failed
 }
 
-// AllComplete reports whether every honest node that is there has everything.
+// AllComplete reports whether every running honest node is complete.
 func (w *World) AllComplete() bool {
 	for _, n := range w.nodes {
 		if n.up && n.honest() && !n.swarm.Complete() {
@@ -160,7 +159,7 @@ func (w *World) AllComplete() bool {
 	return true
 }
 
-// Complete lets time pass until all honest nodes have everything.
+// Complete lets time pass until all honest nodes are complete.
 func (w *World) Complete(within time.Duration) error {
 	if err := w.Run(within, w.AllComplete); err != nil {
 		if errors.Is(err, ErrLate) {
@@ -171,7 +170,7 @@ func (w *World) Complete(within time.Duration) error {
 	return nil
 }
 
-// standing says how far everybody is.
+// standing describes the progress of every node.
 func (w *World) standing() string {
 	var text string
 	for _, n := range w.nodes {
@@ -180,8 +179,8 @@ func (w *World) standing() string {
 	return text
 }
 
-// Ideal is a time below which nobody could bring everything to everybody: each
-// piece must leave its sources once, and all missing bytes must pass some uplink.
+// Ideal is a lower bound on the time for everybody to complete: each piece must leave its sources
+// once, and all missing bytes must pass some uplink.
 func (w *World) Ideal() time.Duration {
 	var sources, all, missing int64
 	for _, n := range w.nodes {
@@ -205,11 +204,11 @@ func (w *World) Ideal() time.Duration {
 	return time.Duration(seconds * float64(time.Second))
 }
 
-// Hash is of everything that was recorded so far: two runs of one world that
-// differ in it differed in something that was sent, received or done.
+// Hash returns a hash of all records so far: two runs of one world with different hashes sent,
+// received or did something different.
 func (w *World) Hash() uint64 { return w.hash }
 
-// Lines is how many records there were.
+// Lines returns the number of records.
 func (w *World) Lines() int { return w.lines }
 
 const (
@@ -247,7 +246,7 @@ func (w *World) record(n *Node, r trace.Record) {
 	}
 }
 
-// nameOf gives the name of who is at an address.
+// nameOf returns the name of the node or actor at an address.
 func (w *World) nameOf(a netip.AddrPort) string {
 	for _, n := range w.nodes {
 		if n.addr.Addr() == a.Addr() {
