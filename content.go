@@ -88,7 +88,7 @@ func Fetch(ctx context.Context, url string, o FetchOptions) (Content, error) {
 		return Content{Links: []string{got.Link}}, nil
 	}
 	if err != nil {
-		// A server that is wrong about the length has sent all of it all the same.
+		// A server that is wrong about the length has still sent all of it.
 		if found, uerr := Unwrap(got.Body); uerr == nil && whole(found.Metainfo) {
 			return found, nil
 		}

@@ -58,8 +58,8 @@ type CreateOptions struct {
 	Exclude []string
 	// CreatedBy is the name of the program; default: shoal and its version.
 	CreatedBy string
-	// Progress, when set, is told how many bytes are hashed. It is called from
-	// several goroutines, one at a time.
+	// Progress, when set, receives how many bytes are hashed. Several goroutines call
+	// it, one at a time.
 	Progress func(done, total int64)
 }
 
@@ -83,9 +83,9 @@ func NewEntropy() string {
 }
 
 // Create makes a torrent of a file or folder. It hashes on all cores. The same files and
-// options give the same torrent. Where files can't be in it the error is a *ProblemsError,
-// which has all of them; what is left out, or has another name on other systems, is a
-// warning.
+// options make the same torrent. If files can't be part of it, the error is a
+// *ProblemsError that lists them all; what is left out, or has another name on other
+// systems, is a warning.
 func Create(ctx context.Context, opt CreateOptions) (Created, error) {
 	made, err := create(ctx, &opt)
 	if err != nil {
@@ -102,7 +102,7 @@ func create(ctx context.Context, opt *CreateOptions) (Created, error) {
 	name := opt.Name
 	if name == "" {
 		if name = filepath.Base(path); filepath.Dir(path) == path {
-			return Created{}, errors.New("it is the root of a file system, which has no name: give the torrent one with --name")
+			return Created{}, errors.New("it is the root of a file system, which has no name: name the torrent with --name")
 		}
 	}
 	found, err := find(ctx, path, opt)
@@ -148,7 +148,7 @@ func create(ctx context.Context, opt *CreateOptions) (Created, error) {
 	}, nil
 }
 
-// sources gives the paths of the files in the operating system, by their paths in the torrent.
+// sources returns the paths of the files in the operating system, by their paths in the torrent.
 func (f *finder) sources(name string) map[string]string {
 	at := make(map[string]string, len(f.files))
 	for i, file := range f.files {

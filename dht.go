@@ -122,7 +122,7 @@ func (d *DHT) Ping(ctx context.Context, hostport string) (PingResult, error) {
 	return PingResult{ID: a.ID.String(), Addr: addr, RTT: a.Took}, nil
 }
 
-// FindNode gives the nodes closest to target, 40 hex digits, closest first.
+// FindNode returns the nodes closest to target, 40 hex digits, closest first.
 func (d *DHT) FindNode(ctx context.Context, target string) ([]DHTNode, error) {
 	id, err := parseID(target)
 	if err != nil {
@@ -139,7 +139,7 @@ func (d *DHT) FindNode(ctx context.Context, target string) ([]DHTNode, error) {
 	return out, nil
 }
 
-// GetPeers gives the peers that the DHT knows for an info-hash, 40 hex digits.
+// GetPeers returns the peers that the DHT knows for an info-hash, 40 hex digits.
 func (d *DHT) GetPeers(ctx context.Context, infoHash string) ([]netip.AddrPort, error) {
 	id, err := parseID(infoHash)
 	if err != nil {
@@ -150,7 +150,7 @@ func (d *DHT) GetPeers(ctx context.Context, infoHash string) ([]netip.AddrPort, 
 	return out, ctx.Err()
 }
 
-// resolve gives the first address of "host:port" that the node can ask.
+// resolve returns the first address of "host:port" that the node can ask.
 func (d *DHT) resolve(ctx context.Context, hostport string) (netip.AddrPort, error) {
 	host, portText, err := net.SplitHostPort(hostport)
 	if err != nil {

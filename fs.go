@@ -13,8 +13,8 @@ import (
 	"shoal/internal/engine"
 )
 
-// FS gives the torrent's files as a file system to read, whether they are there already
-// or not: a read waits for what it needs, which is then fetched first. It serves
+// FS returns the torrent's files as a file system to read, complete or not: a read waits for
+// the bytes that it needs, and these are fetched first. It serves
 // http.FileServerFS, which answers requests for ranges. Reads end with ctx. Files have the
 // names that they have at the moment; one that is open stays so when it is renamed.
 func (t *Torrent) FS(ctx context.Context) fs.FS { return &torrentFS{t: t, ctx: ctx} }
@@ -28,7 +28,7 @@ type torrentFS struct {
 	named *engine.Names    // when they were made
 }
 
-// tree gives the files and folders by their paths.
+// tree returns the files and folders by their paths.
 func (f *torrentFS) tree() map[string]*node {
 	f.mu.Lock()
 	defer f.mu.Unlock()

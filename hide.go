@@ -14,7 +14,7 @@ import (
 // not what a torrent file holds: metainfo and Torrent.Metainfo have it as it is.
 func Redact(text string) string { return redact.Text(text) }
 
-// shown makes what a server said, or what is said of it, safe to be shown.
+// shown makes the words of a server, and errors about it, safe to show.
 func shown(url, text string) string { return printable.Of(redact.Of(url, text)) }
 
 // clean hides secrets in the text of an error, which stays what it is otherwise.

@@ -36,8 +36,7 @@ func (e *Engine) SetLimits(l Limits) error {
 	return nil
 }
 
-// SetAltLimits gives the engine limits that hold instead of the others at the times of a
-// plan, in the time zone of this machine. An empty plan means: by hand only. A plan is
+// SetAltLimits sets limits that hold instead of the others at the times of a plan, in the time zone of this machine. An empty plan means: by hand only. A plan is
 // written like "mon-fri 08:00-18:30, sat,sun 23:00-06:00". The error is ErrConfig.
 func (e *Engine) SetAltLimits(l Limits, plan string) error {
 	if err := l.check(); err != nil {
@@ -66,7 +65,7 @@ func parsePlan(plan string) ([]schedule.Span, error) {
 // something to say.
 func (e *Engine) UseAltLimits(on bool) { e.e.SwitchAlternative(on) }
 
-// Limits gives the limits that hold now, and whether they are the alternative ones.
+// Limits returns the limits that hold now, and reports whether they are the alternative ones.
 func (e *Engine) Limits() (l Limits, alternative bool) {
 	now, alternative := e.e.Limits()
 	return Limits(now), alternative

@@ -22,7 +22,7 @@ var families = [][]netip.Addr{both, both[:1], both[1:]}
 func listenByDefault(ec engine.Config, own uint16) (*engine.Engine, error) {
 	for _, port := range []uint16{own, 0} {
 		if port == 0 && ec.DHT != nil {
-			// Whoever has the port has the node's tables, too.
+			// The engine that has the port also has the node's tables.
 			own := *ec.DHT
 			own.StateFile = ""
 			ec.DHT = &own
@@ -66,7 +66,7 @@ func withPort(all []netip.Addr, port uint16) (addrs []netip.AddrPort) {
 	return addrs
 }
 
-// listen gives the addresses chosen; none when all are to be tried.
+// listen returns the addresses chosen; none if all are to be tried.
 func (c Config) listen() []netip.AddrPort {
 	if !c.Listen.IsValid() {
 		return nil
@@ -74,6 +74,6 @@ func (c Config) listen() []netip.AddrPort {
 	return append([]netip.AddrPort{c.Listen}, c.ListenAlso...)
 }
 
-// network gives the network of an engine: from the addresses chosen where particular ones
-// were, on the loopback only when all of them are there.
+// network returns the network of an engine: bound to the addresses that were chosen, and to
+// the loopback alone if all of them are there.
 func (c Config) network() netio.Network { return netio.New(netio.PolicyFor(c.listen())) }

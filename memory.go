@@ -14,7 +14,7 @@ type MemoryStats struct {
 	Devices   int // that torrents are on; each has its part of the block buffers
 }
 
-// Memory gives the figures of now. More than Limit is taken only when a device hangs with
+// Memory returns the current figures. More than Limit is taken only when a device hangs with
 // all its buffers in use, and a torrent on another one comes then.
 func (e *Engine) Memory() MemoryStats {
 	d := e.e.DiskStats()

@@ -58,5 +58,5 @@ func (t *Torrent) QueuePosition() int { return t.t.Engine().Place(t.t) }
 // the end means there.
 func (t *Torrent) SetQueuePosition(place int) { t.t.Engine().MoveTo(t.t, place) }
 
-// ShiftQueuePosition puts the torrent so many places further down, or up where that is negative.
+// ShiftQueuePosition moves the torrent down by a number of places, up if it is negative.
 func (t *Torrent) ShiftQueuePosition(places int) { t.t.Engine().MoveBy(t.t, places) }

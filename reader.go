@@ -33,7 +33,7 @@ type File struct {
 	Priority Priority
 }
 
-// Files gives the torrent's files in its order.
+// Files returns the torrent's files in its order.
 func (t *Torrent) Files() []File {
 	var out []File
 	g := t.meta.Info.Geometry()
@@ -55,9 +55,9 @@ func (t *Torrent) Files() []File {
 	return out
 }
 
-// SetPriorities asks choose for the priority of every file, and has what is wanted
-// fetched. A file that is skipped and was not begun does not come to be: the bytes of it
-// that wanted pieces bring lie in a part file beside the torrent until it is wanted, too.
+// SetPriorities asks choose for the priority of every file, and fetches what is wanted. A
+// skipped file that was not begun is not created: the bytes of it that wanted pieces bring
+// lie in a part file beside the torrent until the file is wanted, too.
 func (t *Torrent) SetPriorities(choose func(File) Priority) error {
 	prio, err := choices(t.Files(), t.meta.Info.Files, choose)
 	if err != nil {
@@ -67,7 +67,7 @@ func (t *Torrent) SetPriorities(choose func(File) Priority) error {
 }
 
 // Reader reads one file of a torrent, also while it is still being fetched: what is not
-// there yet is fetched first, with some of what follows, and waited for. What it gives
+// there yet is fetched first, with some of what follows, and waited for. What it returns
 // is verified. It is an io.ReadSeekCloser and an io.ReaderAt; ReadAt may be called from
 // several goroutines, the other methods from one.
 type Reader struct {
@@ -84,7 +84,7 @@ type Reader struct {
 // least two pieces: some seconds of a film.
 const readAhead = 8 << 20
 
-// Open opens a file by its path, as Files gives it. Reads end with ctx.
+// Open opens a file by its path, as Files returns it. Reads end with ctx.
 func (t *Torrent) Open(ctx context.Context, path string) (*Reader, error) {
 	for i, f := range t.meta.Info.Files {
 		if !f.Pad && t.t.Path(i) == path {
@@ -133,7 +133,7 @@ func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
 	return n, publicError(err)
 }
 
-// Read implements io.Reader. It gives what is there rather than wait for all of p.
+// Read implements io.Reader. It returns what is there rather than wait for all of p.
 func (r *Reader) Read(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -171,7 +171,7 @@ func (r *Reader) Seek(offset int64, whence int) (int64, error) {
 // Close says that nothing more will be read.
 func (r *Reader) Close() error { return r.r.Close() }
 
-// choices asks for the priority of every file, and gives them by the torrent's own
+// choices asks for the priority of every file, and returns them by the torrent's own
 // numbers.
 func choices(files []File, all []metainfo.File, choose func(File) Priority) ([]uint8, error) {
 	prio := make([]uint8, len(all))

@@ -50,7 +50,7 @@ type Problem struct {
 	Err  error  // what the system said, if that is the reason
 }
 
-// Remembered gives the torrents that come back at the next start, in their order. It is
+// Remembered returns the torrents that come back at the next start, in their order. It is
 // empty without Config.Remember.
 func (e *Engine) Remembered() []Remembered {
 	var all []Remembered
@@ -71,7 +71,7 @@ func remembered(r engine.Remembered) Remembered {
 	}
 }
 
-// Problems gives what was wrong with what was remembered when the engine was made.
+// Problems returns what was wrong with the remembered torrents when the engine was made.
 func (e *Engine) Problems() []Problem { return problems(e.e.Problems()) }
 
 func problems(inner []catalogue.Problem) []Problem {
@@ -202,7 +202,7 @@ func Forget(ctx context.Context, stateDir, infoHash string, opt RemoveOptions) (
 }
 
 // openRemembered opens the torrents in a folder of state; nothing, and lo nil, when
-// there are none. done gives them up.
+// there are none. done releases them.
 func openRemembered(stateDir string) (lo *catalogue.Loaded, done func(context.Context) error, err error) {
 	if _, err := os.Stat(engine.CatalogueDir(stateDir)); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil

@@ -15,8 +15,8 @@ import (
 	"shoal/metainfo"
 )
 
-// Rename gives a file, or a folder with all that is in it, another path, while the torrent
-// runs: from is a path as Files gives it, or the folder that some of these lie in, the
+// Rename moves a file, or a folder with all its content, to another path while the torrent
+// runs: from is a path as Files returns it, or the folder that some of these lie in, the
 // torrent's own included; to is a path below Dir, too. Nothing is written over, and
 // nothing is hashed or fetched for it; peers are dropped, and come back. A stop at any
 // moment leaves each file under the one name or the other, and it is known which. The

@@ -59,7 +59,7 @@ func (e *Engine) SetShareLimits(l ShareLimits) error {
 	return err
 }
 
-// SetShareLimits gives the torrent limits of its own; nil means those of the engine. The
+// SetShareLimits sets limits of the torrent's own; nil means those of the engine. The
 // error is ErrConfig.
 func (t *Torrent) SetShareLimits(l *ShareLimits) error {
 	s, err := l.inner()
@@ -69,7 +69,7 @@ func (t *Torrent) SetShareLimits(l *ShareLimits) error {
 	return err
 }
 
-// ShareLimits gives the limits of the torrent, and whether they are its own.
+// ShareLimits returns the limits of the torrent, and reports whether they are its own.
 func (t *Torrent) ShareLimits() (l ShareLimits, own bool) {
 	s, own := t.t.Share()
 	l = ShareLimits{Ratio: s.Ratio, SeedTime: s.SeedTime, IdleTime: s.IdleTime, Then: SharePause}

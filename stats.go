@@ -18,7 +18,7 @@ type Stats struct {
 
 	Size             int64   // bytes of all files
 	Verified         int64   // bytes in verified pieces
-	Left             int64   // bytes that are not verified, as trackers are told it (BEP 3)
+	Left             int64   // bytes that are not verified, as announced to trackers (BEP 3)
 	Unwanted         int64   // bytes in pieces of files that are left out
 	UnwantedVerified int64   // of these, verified all the same
 	PieceLength      int64   // bytes
@@ -73,8 +73,8 @@ func (s Stats) Wanted() int64 { return s.Size - s.Unwanted }
 func (s Stats) WantedVerified() int64 { return s.Verified - s.UnwantedVerified }
 
 // ETA is how long the rest takes at the rate of the last half minute in which bytes came, or,
-// while Checking, how long the check takes. ok is false while that cannot be said: nothing
-// comes, or what is missing is at no source.
+// while Checking, how long the check takes. ok is false while nothing can be predicted: no
+// bytes come, or no source has what is missing.
 func (s Stats) ETA() (d time.Duration, ok bool) {
 	if s.State == StateChecking && s.CheckRate >= 1 {
 		return time.Duration(float64(s.Pieces-s.Checked) * float64(s.PieceLength) / s.CheckRate * float64(time.Second)), true

@@ -13,10 +13,10 @@ const (
 )
 
 // AwaitTold waits until the trackers have heard that the torrent is complete, for a program
-// that ends then: private trackers count it. One that refuses to hear it now, since the last
-// announce was too short a time ago, is told again when it allows: refused is called with it
-// once, and it is waited for if that is within the time given. AwaitTold returns how many
-// trackers have refused and were not told. A tracker that does not answer is not waited for.
+// that ends then: private trackers count it. A tracker can refuse for now, since the last announce
+// was too short a time ago. Then it hears again as soon as it allows: refused is called with it
+// once, and AwaitTold waits if that is within the time given. It returns how many trackers have
+// refused and did not hear. It does not wait for a tracker that does not answer.
 func (t *Torrent) AwaitTold(ctx context.Context, within time.Duration, refused func(tracker TrackerStats, next time.Time)) (untold int) {
 	begun := time.Now()
 	said := make(map[string]bool)
@@ -41,7 +41,7 @@ func (t *Torrent) AwaitTold(ctx context.Context, within time.Duration, refused f
 				wait = wait || !next.IsZero() && next.Before(begun.Add(within))
 			}
 		}
-		// What was done last may not be in the snapshot yet.
+		// The snapshot can be older than what was done last.
 		wait = wait || knows && t.downloaded() && time.Since(begun) < toldBegins
 		if !wait || time.Since(begun) > within+toldAnswer {
 			return untold

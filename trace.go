@@ -9,10 +9,10 @@ import (
 	"shoal/internal/value/trace"
 )
 
-// traceWriter turns trace records into JSON lines. Those who decide only append
+// traceWriter turns trace records into JSON lines. Deciding code only appends
 // to a buffer; one goroutine writes it out, at most traceEvery after the first record
 // in it: a process that is killed loses the last burst and no more. When writing falls
-// too far behind, records are left out and their number is said.
+// too far behind, records are left out and counted.
 type traceWriter struct {
 	w    io.Writer
 	wake chan struct{}
@@ -27,8 +27,8 @@ type traceWriter struct {
 }
 
 // traceEvery is how long records gather before they are written. A busy engine makes a
-// hundred thousand a second, and a write for each few would slow it down; nobody who
-// watches the file notices a twentieth of a second.
+// hundred thousand a second, and a write for each few would slow it down; people who
+// watch the file do not notice a twentieth of a second.
 const traceEvery = 50 * time.Millisecond
 
 // maxTrace bounds the trace that waits to be written, in bytes.
@@ -85,7 +85,7 @@ func (t *traceWriter) run() {
 	}
 }
 
-// close writes what waits and gives the first error of writing.
+// close writes what waits and returns the first error of writing.
 func (t *traceWriter) close() error {
 	t.mu.Lock()
 	t.closed = true

@@ -2,7 +2,7 @@ package shoal
 
 import "shoal/internal/engine"
 
-// usersFiles gives what an event says of files of the user.
+// usersFiles returns what an event says about files of the user.
 func usersFiles(kept []engine.Kept) []KeptFile {
 	var out []KeptFile
 	for _, k := range kept {

@@ -58,7 +58,7 @@ type VerifyOptions struct {
 	StateDir string
 	// Again begins a check that was broken off from the start.
 	Again bool
-	// Progress, when set, is told how many pieces are done, one call at a time.
+	// Progress, when set, receives how many pieces are done, one call at a time.
 	Progress func(done, total int)
 }
 
@@ -89,11 +89,11 @@ func VerifyFiles(ctx context.Context, opt VerifyOptions) (VerifyResult, error) {
 	return verifyResult(meta, v), err
 }
 
-// Verify hashes again what is had of a torrent, on all cores, while it is shared, and looks
-// whether other programs have changed or removed its files. What is wrong is neither
-// served nor claimed from then on, and is fetched again. When ctx ends, that is so for what
-// was looked at. progress, when set, is told how many of the pieces that were had are
-// done, one call at a time.
+// Verify hashes the verified pieces of a torrent again, on all cores, while it is shared, and
+// looks whether other programs have changed or removed its files. What is wrong is neither
+// served nor claimed from then on, and is fetched again. When ctx ends, that holds for the
+// pieces that were looked at. progress, when set, receives how many of these pieces are done,
+// one call at a time.
 func (t *Torrent) Verify(ctx context.Context, progress func(done, total int)) (VerifyResult, error) {
 	v, err := t.t.Verify(ctx, progress)
 	if v == nil {
