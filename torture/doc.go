@@ -1,4 +1,3 @@
-// Package torture does to the real command what the world does: it kills it at
-// random moments, fills the disk under it, and takes the volume away. It is run by
-// make torture, as root, in namespaces of its own.
+// Package torture exposes the real command to real trouble: it kills the command at random moments,
+// fills its disk, and removes its volume. `make torture` runs it as root, in namespaces of its own.
 package torture

@@ -1,10 +1,9 @@
-// Package archtest checks the rules that keep the architecture true: which
-// package may import which, what the deciding packages may touch, who opens
-// sockets, and that each package is documented and on the map. It parses the
-// sources with the standard library alone, so the rules run wherever go test
-// runs. The checks are plain functions from a loaded module to findings; the
-// tests of this package apply them to the module itself and to the small
-// modules under testdata, which break each rule on purpose.
+// Package archtest checks the rules that keep the architecture true: which package may import
+// which, what the deciding packages may touch, that one package opens all sockets, and that each
+// package is documented and on the map. It parses the sources with the standard library alone, so
+// the rules run wherever go test runs. The checks are plain functions from a loaded module to
+// findings. The tests of this package apply them to the module itself and to the small modules
+// under testdata, which break each rule on purpose.
 package archtest
 
 import (
@@ -21,14 +20,14 @@ import (
 	"strings"
 )
 
-// Finding is one place where a rule is broken.
+// Finding is one violation of a rule.
 type Finding struct {
 	File string // relative to the module's root, with slashes
-	Line int    // zero when the finding is about the whole file or folder
+	Line int    // 0 when the finding is about the whole file or folder
 	Text string // what is wrong there, and what to do instead
 }
 
-// String gives the finding as "file:line: text".
+// String returns the finding as "file:line: text".
 func (f Finding) String() string {
 	if f.Line == 0 {
 		return fmt.Sprintf("%s: %s", f.File, f.Text)
@@ -46,13 +45,13 @@ type Module struct {
 	fset *token.FileSet
 }
 
-// Package is one folder with Go files. Test files are left out: the rules
-// bind what is shipped, and a test may use anything that helps it.
+// Package is one folder with Go files. Test files are left out: the rules bind shipped code, and a
+// test may use anything that helps it.
 type Package struct {
 	Dir   string // relative to the module's root; "." for the root
 	Files []*File
 
-	tests bool // whether there are test files too
+	tests bool // whether there are test files, too
 }
 
 // File is one parsed Go file.
@@ -68,9 +67,8 @@ type Requirement struct {
 	Indirect bool
 }
 
-// Load parses every package of the module that lies in root. As the go command
-// does, it passes over testdata, vendor, folders that begin with a dot or an
-// underscore, and folders that are modules of their own.
+// Load parses every package of the module in root. Like the go command it ignores testdata, vendor,
+// folders that begin with a dot or an underscore, and folders that are modules of their own.
 func Load(root string) (*Module, error) {
 	m := &Module{Root: root, fset: token.NewFileSet()}
 	if err := m.readGoMod(); err != nil {
@@ -137,8 +135,8 @@ func (m *Module) parse(p *Package, rel string) error {
 	return nil
 }
 
-// readGoMod takes the module's path and requirements from go.mod. It knows the
-// layout that the go command writes, which is all that a committed go.mod has.
+// readGoMod reads the module's path and requirements from go.mod. It knows only the layout that the
+// go command writes, which suffices for a committed go.mod.
 func (m *Module) readGoMod() error {
 	text, err := os.ReadFile(filepath.Join(m.Root, "go.mod"))
 	if err != nil {
@@ -174,7 +172,7 @@ func (m *Module) require(words []string, line int) {
 	})
 }
 
-// local gives the folder of an import path that belongs to the module.
+// local returns the folder of an import path that belongs to the module.
 func (m *Module) local(importPath string) (dir string, ok bool) {
 	if importPath == m.Path {
 		return ".", true
@@ -186,13 +184,13 @@ func (m *Module) at(f *File, pos token.Pos, format string, args ...any) Finding 
 	return Finding{File: f.Name, Line: m.fset.Position(pos).Line, Text: fmt.Sprintf(format, args...)}
 }
 
-// importsOf gives the import path of each import with its position.
+// importsOf returns the import path of each import with its position.
 func importsOf(f *File) []importSpec {
 	var all []importSpec
 	for _, s := range f.Syntax.Imports {
 		p, err := strconv.Unquote(s.Path.Value)
 		if err != nil {
-			continue // the parser has let only string literals through
+			continue // the parser accepts only string literals
 		}
 		name := ""
 		if s.Name != nil {
@@ -205,11 +203,11 @@ func importsOf(f *File) []importSpec {
 
 type importSpec struct {
 	path string
-	name string // as given in the import; empty when left to the package
+	name string // name in the import; empty when it has none
 	pos  token.Pos
 }
 
-// called is the name by which the file speaks of the import.
+// called returns the name that the file uses for the import.
 func (s importSpec) called() string {
 	if s.name != "" {
 		return s.name
@@ -221,9 +219,9 @@ func (s importSpec) called() string {
 	return base
 }
 
-// uses calls visit for every mention pkg.Name of an imported package's name in
-// the file, such as time.Now. It works on syntax alone: a local variable that
-// hides the import is told apart by the parser's own resolution.
+// uses calls visit for every mention pkg.Name of an imported package in the file, such as time.Now.
+// It works on syntax alone; the parser's own resolution tells a local variable that hides the
+// import from the package.
 func uses(f *File, visit func(importPath, name string, pos token.Pos)) {
 	byName := map[string]string{}
 	for _, s := range importsOf(f) {

@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// changeKinds are what an entry begins with, in the order of CHANGELOG.md.
+// changeKinds are the kinds of entries, in the order of CHANGELOG.md.
 var changeKinds = []struct{ key, title string }{
 	{"Security", "Security"},
 	{"Change", "Changes that need attention"},

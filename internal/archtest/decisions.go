@@ -12,9 +12,9 @@ import (
 
 // A Topic groups decision records in their index.
 type Topic struct {
-	Key   string // what a record has behind "Topic:"
+	Key   string // what follows "Topic:" in a record
 	Title string
-	Tools bool // about how we work, not about what the code does: no code has to cite it
+	Tools bool // about how we work, not about the code: code need not cite it
 }
 
 // Topics are the parts of the index, in its order.
@@ -50,7 +50,7 @@ var (
 	number = regexp.MustCompile(`\d{4}`)
 )
 
-// decisionsDir has the records, their template and their index.
+// decisionsDir contains the records, their template and their index.
 const decisionsDir = "docs/decisions"
 
 // Records reads the decision records, in the order of their numbers, and finds those without
@@ -123,8 +123,8 @@ from [the template](0000-template.md) and takes the next free number.
 	return b.String()
 }
 
-// Cited finds records about code that no comment of production code cites, and citations
-// of records that do not exist. Records in excused need no citation; the value says why.
+// Cited finds records about code that no comment of production code cites, and citations of records
+// that do not exist. Records in excused need no citation; the value says why.
 func Cited(m *Module, all []Decision, excused map[string]string) []Finding {
 	known := map[string]Decision{}
 	for _, d := range all {

@@ -7,14 +7,13 @@ import (
 	"strings"
 )
 
-// Door is the one package that opens sockets and looks names up.
+// Door is the one package that opens sockets and resolves names.
 const Door = "internal/net/netio"
 
-const doorAdvice = "only " + Door + " opens sockets and looks names up, so that a policy set there holds for every byte: " +
-	"take a netio.Network and ask it"
+const doorAdvice = "only " + Door + " opens sockets and resolves names, so that a policy set there holds for every byte: " +
+	"take a netio.Network and use it"
 
-// openers are names, or beginnings of names ending in "*", that reach for the
-// network by themselves.
+// openers are names, or prefixes of names before "*", that use the network directly.
 var openers = map[string][]string{
 	"net": {
 		"Dial*", "Listen", "ListenConfig", "ListenIP", "ListenMulticast*", "ListenPacket", "ListenTCP", "ListenUDP",
@@ -32,9 +31,8 @@ var openers = map[string][]string{
 	"log/syslog":            {"*"},
 }
 
-// OneDoor finds code outside the door that reaches for the network: by the
-// functions above, by an http.Client or http.Transport left to dial for
-// itself, or by a server that listens for itself.
+// OneDoor finds code outside Door that uses the network: through the functions above, an
+// http.Client or http.Transport that dials for itself, or a server that listens for itself.
 func OneDoor(m *Module) []Finding {
 	var found []Finding
 	for _, p := range m.Packages {
@@ -62,7 +60,7 @@ func matches(patterns []string, name string) bool {
 	})
 }
 
-// selfDialling finds HTTP clients and servers that bring their own sockets.
+// selfDialling finds HTTP clients and servers that open their own sockets.
 func selfDialling(m *Module, f *File) []Finding {
 	var found []Finding
 	without := func(pos token.Pos, typ, field string) {
@@ -90,7 +88,7 @@ func selfDialling(m *Module, f *File) []Finding {
 			}
 			// A method of http.Server: the package's function of the same name is among the openers.
 			if sel, ok := n.Fun.(*ast.SelectorExpr); ok && strings.HasPrefix(sel.Sel.Name, "ListenAndServe") && !isPackage(f, sel.X) {
-				found = append(found, m.at(f, n.Pos(), "%s: serve on a listener that netio gave. %s", sel.Sel.Name, doorAdvice))
+				found = append(found, m.at(f, n.Pos(), "%s: serve on a listener from netio. %s", sel.Sel.Name, doorAdvice))
 			}
 		}
 		return true
@@ -98,8 +96,8 @@ func selfDialling(m *Module, f *File) []Finding {
 	return found
 }
 
-// httpType gives Client for the expression http.Client, and so on; empty for
-// what is not of net/http.
+// httpType returns Client for the expression http.Client, and so on; empty for types outside
+// net/http.
 func httpType(f *File, e ast.Expr) string {
 	sel, ok := e.(*ast.SelectorExpr)
 	if !ok {

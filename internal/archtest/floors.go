@@ -91,8 +91,7 @@ func within(dir, room string) bool {
 	return dir == room || room != "." && strings.HasPrefix(dir, room+"/")
 }
 
-// Floors finds packages that have no room, and imports that go up, or sideways
-// without leave.
+// Floors finds packages without a room, and imports that go up, or sideways without permission.
 func Floors(m *Module, rooms []Room) []Finding {
 	var found []Finding
 	for _, p := range m.Packages {
@@ -100,7 +99,7 @@ func Floors(m *Module, rooms []Room) []Finding {
 		if !ok {
 			found = append(found, Finding{
 				File: p.Dir,
-				Text: "the package has no floor: give it a row in Rooms (internal/archtest/floors.go) and in ARCHITECTURE.md",
+				Text: "the package has no floor: add a row in Rooms (internal/archtest/floors.go) and in ARCHITECTURE.md",
 			})
 			continue
 		}
@@ -118,7 +117,7 @@ func Floors(m *Module, rooms []Room) []Finding {
 	return found
 }
 
-// climb says what is wrong with an import by a package of the room, or nothing.
+// climb describes what is wrong with an import by a package of the room; empty for nothing.
 func climb(m *Module, rooms []Room, from Room, importPath string) string {
 	dir, local := m.local(importPath)
 	if !local {
@@ -130,7 +129,7 @@ func climb(m *Module, rooms []Room, from Room, importPath string) string {
 		return ""
 	case to.Floor > from.Floor:
 		return "a package of floor " + floorNames[from.Floor] + " imports " + dir + " of the higher floor " +
-			floorNames[to.Floor] + ": let the lower one declare what it needs and the higher one bring it"
+			floorNames[to.Floor] + ": let the lower one declare what it needs, and the higher one provide it"
 	case to.Floor == from.Floor && !from.Composes:
 		return "floor " + floorNames[from.Floor] + ": " + from.Dir + " imports its neighbour " + dir +
 			": let a package that composes join the two, or mark the room in Rooms and say why"
@@ -138,14 +137,14 @@ func climb(m *Module, rooms []Room, from Room, importPath string) string {
 	return ""
 }
 
-// Pure reports whether packages in the folder only decide: no clock, chance,
+// Pure reports whether packages in the folder only decide: no clock, randomness,
 // goroutine, lock, socket, file or log of their own.
 func Pure(rooms []Room, dir string) bool {
 	r, ok := RoomOf(rooms, dir)
 	return ok && r.Floor <= Decisions
 }
 
-// purePackages gives the packages of the module on the pure floors.
+// purePackages returns the packages of the module on the pure floors.
 func purePackages(m *Module, rooms []Room) []*Package {
 	return slices.DeleteFunc(slices.Clone(m.Packages), func(p *Package) bool { return !Pure(rooms, p.Dir) })
 }

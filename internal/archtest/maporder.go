@@ -16,17 +16,16 @@ import (
 	"sync"
 )
 
-// unordered matches the remark by which a loop over a map says that its order
-// has no consequence, and why: "// order does not show: the counts are summed".
+// unordered matches the remark that the order of a loop over a map has no consequence, and why: "//
+// order does not show: the counts are summed".
 var unordered = regexp.MustCompile(`order does not show: *\S`)
 
 const orderAdvice = `the order of a map differs from run to run, so a replay would differ too. ` +
 	`Keep a slice (a map is an index, not a list), sort the keys, or, where no effect, byte, choice or trace depends on the order, ` +
 	`say so on the line above: "// order does not show: REASON"`
 
-// MapOrder finds where a pure package walks through a map, by range or by
-// maps.Keys, Values or All that are not sorted at once, without a remark that
-// its order does not show.
+// MapOrder finds where a pure package ranges over a map, directly or through maps.Keys, Values or
+// All without sorting at once, and no remark says that the order does not show.
 func MapOrder(m *Module, rooms []Room) []Finding {
 	return mapOrder(m, rooms, stdImporter())
 }
@@ -67,9 +66,9 @@ func (c *checker) mapRanges(f *File) []Finding {
 	return found
 }
 
-// mapIterators finds uses of package maps that hand out a map's own order.
+// mapIterators finds uses of package maps that return a map's own order.
 func mapIterators(m *Module, f *File) []Finding {
-	sorted := map[token.Pos]bool{} // where a call stands inside slices.Sorted and its kin
+	sorted := map[token.Pos]bool{} // positions of calls inside slices.Sorted and its kin
 	ast.Inspect(f.Syntax, func(n ast.Node) bool {
 		call, ok := n.(*ast.CallExpr)
 		if !ok || len(call.Args) == 0 {
@@ -90,7 +89,7 @@ func mapIterators(m *Module, f *File) []Finding {
 	return found
 }
 
-// isMap looks through names, and through type parameters at what they allow.
+// isMap resolves named types, and type parameters to the types that they allow.
 func isMap(t types.Type) bool {
 	if p, ok := t.(*types.TypeParam); ok {
 		return isMap(p.Constraint())
@@ -114,8 +113,7 @@ func isMap(t types.Type) bool {
 	return false
 }
 
-// remarked reports whether the line, or the comment that ends on the line
-// above, says that order does not show.
+// remarked reports whether the line, or the comment that ends on the line above, has the remark.
 func remarked(fset *token.FileSet, f *File, pos token.Pos) bool {
 	line := fset.Position(pos).Line
 	for _, group := range f.Syntax.Comments {
@@ -127,18 +125,17 @@ func remarked(fset *token.FileSet, f *File, pos token.Pos) bool {
 	return false
 }
 
-// A checker works out the types of the module's packages, each once.
+// A checker computes the types of the module's packages, each once.
 type checker struct {
 	m    *Module
 	std  types.Importer
 	done map[string]*types.Package // by folder
 	info *types.Info
-	lost error // of the first import that failed
+	lost error // error of the first import that failed
 }
 
-// check types the package in a folder. Errors in the source are passed over:
-// the compiler reports those better, and a loop they leave without a type is
-// a finding of its own.
+// check types the package in a folder. It ignores errors in the source: the compiler reports those
+// better, and a loop whose type they hide is a finding of its own.
 func (c *checker) check(dir string) (*types.Package, error) {
 	if p, ok := c.done[dir]; ok {
 		return p, nil
@@ -160,8 +157,8 @@ func (c *checker) check(dir string) (*types.Package, error) {
 	return p, nil
 }
 
-// Import serves the type checker: packages of the module from their parsed
-// files, all others from the sources of the standard library.
+// Import serves the type checker: packages of the module from their parsed files, all others from
+// the sources of the standard library.
 func (c *checker) Import(importPath string) (*types.Package, error) {
 	if dir, ok := c.m.local(importPath); ok {
 		return c.check(dir)
@@ -173,8 +170,8 @@ func (c *checker) Import(importPath string) (*types.Package, error) {
 	return p, err
 }
 
-// reason tells why a type is not known. A library that could not be read is no fault of
-// the package where it shows.
+// reason says why a type is unknown. The package with the loop is not to blame for a library that
+// could not be read.
 func (c *checker) reason() string {
 	if c.lost != nil {
 		return c.lost.Error()
@@ -182,9 +179,9 @@ func (c *checker) reason() string {
 	return "does the package compile?"
 }
 
-// stdImporter reads the standard library's sources, leaving out the files that
-// need cgo: what pure packages import has none. It is kept, since reading them
-// is most of the work. It is not safe for concurrent use.
+// stdImporter reads the standard library's sources without the files that need cgo: pure packages
+// import none of those. It is kept, since reading is most of the work. It is not safe for
+// concurrent use.
 var stdImporter = sync.OnceValue(func() types.Importer {
 	build.Default.CgoEnabled = false
 	if build.Default.GOROOT == "" {
@@ -197,9 +194,9 @@ var stdImporter = sync.OnceValue(func() types.Importer {
 	return importer.ForCompiler(token.NewFileSet(), "source", nil)
 })
 
-// goRoot finds where Go is, which a binary that was built with -trimpath does not know.
-// The go command puts its own folder first in the PATH of the tests that it runs. To ask
-// it is the second choice: a process more can fail on a busy machine.
+// goRoot finds the Go installation, which a binary built with -trimpath does not know. The go
+// command puts its own folder first in the PATH of the tests that it runs. Running "go env" comes
+// second: starting a process can fail on a busy machine.
 func goRoot() (string, error) {
 	command, err := exec.LookPath("go")
 	if err != nil {
@@ -218,7 +215,7 @@ func goRoot() (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// noImporter imports nothing, and says why.
+// noImporter imports nothing, and returns its error.
 type noImporter struct{ err error }
 
 func (n noImporter) Import(string) (*types.Package, error) { return nil, n.err }

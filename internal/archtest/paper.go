@@ -25,22 +25,21 @@ func Documented(m *Module) []Finding {
 			return f.Syntax.Doc != nil && strings.TrimSpace(f.Syntax.Doc.Text()) != ""
 		})
 		if !has {
-			found = append(found, Finding{File: p.Dir, Text: "no package comment: say what it decides or does, who owns its state, which BEPs it speaks"})
+			found = append(found, Finding{File: p.Dir, Text: "no package comment: say what it decides or does, what owns its state, which BEPs it speaks"})
 		}
 	}
 	return found
 }
 
-// named matches what stands between backquotes in a document.
+// named matches text between backquotes in a document.
 var named = regexp.MustCompile("`([^`\n]+)`")
 
 // inMap matches a path of the source tree: folders under internal and cmd, and
 // Go files anywhere.
 var inMap = regexp.MustCompile(`^((internal|cmd)(/[a-z0-9_.-]+)+|[a-z0-9_/-]+\.go)$`)
 
-// OnTheMap finds packages that ARCHITECTURE.md does not name, and folders and
-// files that it names but the tree does not have. A package is named by its
-// folder between backquotes.
+// OnTheMap finds packages that ARCHITECTURE.md does not name, and folders and files that it names
+// but that do not exist. It names a package by its folder in backquotes.
 func OnTheMap(m *Module) ([]Finding, error) {
 	const doc = "ARCHITECTURE.md"
 	text, err := os.ReadFile(filepath.Join(m.Root, doc))
@@ -63,7 +62,7 @@ func OnTheMap(m *Module) ([]Finding, error) {
 	}
 	for _, p := range m.Packages {
 		if name := p.Dir; name != "." && !names[name] {
-			found = append(found, Finding{File: name, Text: "the package is not named in " + doc + ": give `" + name + "` its place there"})
+			found = append(found, Finding{File: name, Text: "the package is not named in " + doc + ": add `" + name + "` there"})
 		}
 	}
 	return found, nil
@@ -96,11 +95,11 @@ func Decided(m *Module) ([]Finding, error) {
 	return found, nil
 }
 
-// maxColumns is how wide a line of a document may be: two panes on a usual screen.
+// maxColumns is the maximum width of a document's lines: two panes on a usual screen.
 const maxColumns = 120
 
-// LongLines finds lines of documents that are too wide to read in a terminal. Tables and
-// what is shown as code are left out: they can't be broken.
+// LongLines finds lines of documents that are too wide to read in a terminal. It ignores tables and
+// code, which can't be broken.
 func LongLines(m *Module) ([]Finding, error) {
 	var found []Finding
 	err := documents(m, func(name string, text []byte) {

@@ -10,13 +10,12 @@ import (
 	"strings"
 )
 
-// partMark is the line by which a struct says that it is a part: something with a name
-// and a file of its own inside a larger type. Only that file assigns the part's fields,
-// so one file shows how a field gets its value (decision 0190).
+// partMark marks a struct as a part: a piece of a larger type, with a name and a file of its own.
+// Only that file assigns the part's fields, so one file shows how a field gets its value.
 const partMark = "//shoal:part"
 
-// Parts finds assignments to the fields of a part outside the file that declares it.
-// A part as a whole may be set anywhere: New has to begin with something.
+// Parts finds assignments to the fields of a part outside the file that declares it. Any file may
+// set a part as a whole: New has to begin with something.
 func Parts(m *Module) []Finding {
 	var found []Finding
 	for _, p := range m.Packages {
@@ -67,7 +66,7 @@ func strayAssignments(m *Module, p *Package, marked map[string]*File) []Finding 
 	for _, f := range p.Files {
 		files = append(files, f.Syntax)
 	}
-	// The fields of a package's own structs are known without its imports, which are left empty.
+	// The fields of a package's own structs are known without its imports, which stay empty.
 	conf := types.Config{Importer: emptyImporter{}, Error: func(error) {}}
 	pkg, _ := conf.Check(m.Path+"/"+p.Dir, m.fset, files, info)
 
@@ -79,14 +78,14 @@ func strayAssignments(m *Module, p *Package, marked map[string]*File) []Finding 
 			if !ok || home == f {
 				continue
 			}
-			found = append(found, m.at(f, sel.Sel.Pos(), "%s assigns %s of %s, a part that only %s assigns: give the part a method that says what happened",
+			found = append(found, m.at(f, sel.Sel.Pos(), "%s assigns %s of %s, a part that only %s assigns: add a method to the part that says what happened",
 				path.Base(f.Name), sel.Sel.Name, owner, path.Base(home.Name)))
 		}
 	}
 	return found
 }
 
-// ownerOf returns the name of the package's struct whose field is selected; "" when there is none.
+// ownerOf returns the name of the package's struct whose field is selected; "" for none.
 func ownerOf(info *types.Info, pkg *types.Package, sel *ast.SelectorExpr) string {
 	s, ok := info.Selections[sel]
 	if !ok || s.Kind() != types.FieldVal {
@@ -113,8 +112,8 @@ func pointee(t types.Type) types.Type {
 	return t
 }
 
-// assigned returns the selectors of a file that are written to: on the left of an
-// assignment, incremented, deleted from, or set by a range.
+// assigned returns the selectors that a file writes to: on the left of an assignment, incremented,
+// deleted from, or set by a range.
 func assigned(f *File) []*ast.SelectorExpr {
 	var all []*ast.SelectorExpr
 	ast.Inspect(f.Syntax, func(n ast.Node) bool {
@@ -142,8 +141,8 @@ func assigned(f *File) []*ast.SelectorExpr {
 	return all
 }
 
-// written returns the fields that change when x is assigned: the field itself, or the one
-// whose element it is. A struct that is reached through the field belongs to itself.
+// written returns the fields that change when x is assigned: the field itself, or the one whose
+// element it is. A struct behind the field belongs to itself.
 func written(x ast.Expr) []*ast.SelectorExpr {
 	switch x := x.(type) {
 	case *ast.SelectorExpr:
@@ -156,7 +155,7 @@ func written(x ast.Expr) []*ast.SelectorExpr {
 	return nil
 }
 
-// emptyImporter gives every import a package without names.
+// emptyImporter resolves every import to a package without names.
 type emptyImporter struct{}
 
 func (emptyImporter) Import(importPath string) (*types.Package, error) {
@@ -166,7 +165,7 @@ func (emptyImporter) Import(importPath string) (*types.Package, error) {
 	return p, nil
 }
 
-// A Size is how many fields a struct has, embedded ones included.
+// A Size is the number of fields of a struct, embedded ones included.
 type Size struct {
 	Package, Name string
 	Fields        int

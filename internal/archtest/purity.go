@@ -7,10 +7,9 @@ import (
 	"strings"
 )
 
-// pureImports are the packages from outside the module that a pure package may
-// import: they compute, and neither keep time nor reach outside the process.
-// What is not here is not allowed, so that a new one is judged before it is
-// used.
+// pureImports are the packages from outside the module that a pure package may import: they
+// compute, and neither keep time nor reach outside the process. Every other import is forbidden, so
+// that somebody judges a new one before its first use.
 var pureImports = []string{
 	"archive/zip", "bytes", "cmp", "compress/gzip", "compress/zlib", "container/heap", "container/list", "container/ring", "encoding",
 	"encoding/base32", "encoding/base64", "encoding/binary", "encoding/hex",
@@ -20,10 +19,10 @@ var pureImports = []string{
 	"time", "unicode", "unicode/utf16", "unicode/utf8",
 
 	"golang.org/x/text/cases", "golang.org/x/text/unicode/norm", "golang.org/x/net/idna", // tables of Unicode
-	"golang.org/x/text/encoding/htmlindex", // tables of old character sets
+	"golang.org/x/text/encoding/htmlindex", // tables of legacy character sets
 }
 
-// reasons say why a forbidden import is forbidden; others get the general one.
+// reasons say why an import is forbidden; imports not listed here get the general reason.
 var reasons = map[string]string{
 	"net":          "only the shell knows sockets; addresses are net/netip",
 	"os":           "no files, environment or arguments; take bytes and values",
@@ -32,28 +31,26 @@ var reasons = map[string]string{
 	"context":      "nothing here waits, so nothing can be cancelled",
 	"log":          "effects are the record; the shell logs",
 	"log/slog":     "effects are the record; the shell logs",
-	"crypto/rand":  "chance is given, as a *rand.Rand of math/rand/v2",
-	"math/rand":    "chance is given, as a *rand.Rand of math/rand/v2",
+	"crypto/rand":  "randomness comes from the caller, as a *rand.Rand of math/rand/v2",
+	"math/rand":    "randomness comes from the caller, as a *rand.Rand of math/rand/v2",
 	"runtime":      "decisions do not depend on the machine they run on",
 	"syscall":      "only the shell calls the system",
 	"unsafe":       "decisions need no tricks with memory",
-	"hash/maphash": "it is seeded anew in each process",
+	"hash/maphash": "its seed differs in each process",
 }
 
-// clock are the functions of package time that read or arm the clock, or ask
-// the machine where it stands.
+// clock is the functions of package time that read or arm the clock, or ask the machine for its
+// time zone.
 var clock = []string{
 	"Now", "Since", "Until", "After", "AfterFunc", "NewTimer", "NewTicker", "Sleep", "Tick", "Local", "LoadLocation",
 }
 
-// givenRand are the names of math/rand/v2 that do not draw from the
-// process-wide source.
+// givenRand is the names of math/rand/v2 that do not draw from the process-wide source.
 var givenRand = []string{
 	"New", "NewPCG", "NewChaCha8", "NewZipf", "Rand", "Source", "PCG", "ChaCha8", "Zipf",
 }
 
-// Purity finds what a package of the pure floors must not touch. The order of
-// maps is MapOrder's affair.
+// Purity finds what a package of the pure floors must not touch. MapOrder checks the order of maps.
 func Purity(m *Module, rooms []Room) []Finding {
 	var found []Finding
 	for _, p := range purePackages(m, rooms) {
@@ -74,7 +71,7 @@ func impureImports(m *Module, f *File) []Finding {
 		}
 		why, ok := reasons[imp.path]
 		if !ok {
-			why = "it is not among the imports judged pure (pureImports in internal/archtest/purity.go)"
+			why = "it is not one of the pure imports (pureImports in internal/archtest/purity.go)"
 		}
 		found = append(found, m.at(f, imp.pos, "pure package imports %s: %s", imp.path, why))
 	}
@@ -86,7 +83,7 @@ func impureUses(m *Module, f *File) []Finding {
 	uses(f, func(importPath, name string, pos token.Pos) {
 		switch {
 		case importPath == "time" && slices.Contains(clock, name):
-			found = append(found, m.at(f, pos, "pure package uses time.%s: take now mono.Time as an argument, give a deadline", name))
+			found = append(found, m.at(f, pos, "pure package uses time.%s: take now mono.Time as an argument, return a deadline", name))
 		case importPath == "math/rand/v2" && !slices.Contains(givenRand, name):
 			found = append(found, m.at(f, pos, "pure package draws from the process-wide source by rand.%s: take rng *rand.Rand as an argument", name))
 		case importPath == "fmt" && (strings.HasPrefix(name, "Print") || strings.HasPrefix(name, "Scan")):
@@ -99,7 +96,7 @@ func impureUses(m *Module, f *File) []Finding {
 func concurrency(m *Module, f *File) []Finding {
 	var found []Finding
 	bad := func(pos token.Pos, what string) {
-		found = append(found, m.at(f, pos, "pure package has %s: the shell runs things side by side, a machine is called by its one owner", what))
+		found = append(found, m.at(f, pos, "pure package has %s: the shell runs things concurrently, a machine has one owner", what))
 	}
 	ast.Inspect(f.Syntax, func(n ast.Node) bool {
 		switch n := n.(type) {

@@ -22,9 +22,9 @@ func RetiredWords(glossary string) map[string]bool {
 	return words
 }
 
-// Retired counts, by word, the packages, functions, methods, types, fields, constants and
-// variables of production code that are called by a retired word. Local names are left
-// out: their few lines say what they mean.
+// Retired counts, by word, the packages, functions, methods, types, fields, constants and variables
+// of production code with a retired name. It ignores local names: their few lines say what they
+// mean.
 func Retired(m *Module, words map[string]bool) (counts map[string]int, found []Finding) {
 	counts = map[string]int{}
 	for _, p := range m.Packages {

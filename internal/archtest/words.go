@@ -16,11 +16,11 @@ import (
 	"strings"
 )
 
-// A phrase is one habit of prose that stops a native reader, as CONTRIBUTING.md lists them.
+// A phrase is one habit of prose that stops a native reader; CONTRIBUTING.md lists them.
 type phrase struct {
-	needs   []string // one of these is in every match; looked for first, since it is cheap
+	needs   []string // every match contains one of these; a quick test before find
 	find    *regexp.Regexp
-	unless  *regexp.Regexp // nil, or what makes a match good English
+	unless  *regexp.Regexp // exceptions that are good English; nil for none
 	instead string
 }
 
@@ -32,7 +32,7 @@ func p(needs, find, unless, instead string) phrase {
 	return ph
 }
 
-// phrases are tried on each sentence of comments, messages and documents.
+// phrases are searched for in the sentences of comments, messages and documents.
 var phrases = []phrase{
 	p("who", `\b(whoever|whomever|whom)\b`, ``, `name the noun: "a peer that", "the caller"`),
 	p("who", `\b\w+,? who\b|^who\b`, `(people|persons?|users?|somebody|someone|everyone|everybody|anyone|anybody|others|programmers?|maintainers?|writers?|authors?|attackers?|newcomers?|humans?|and|or|of|see|says?|decides?|shows?|know|knows|knowing|about|on|ask|asks|told|tells?|is|to|by|explains?|:) who\b`, `"that" for a peer, program or torrent`),
@@ -49,8 +49,8 @@ var phrases = []phrase{
 	p("nor is it|of it all|as ever|evermore|the like", `\bnor is it\b|\bof it all\b|\bas ever\b|\bevermore\b|\bthe like\b`, ``, `the ordinary word`),
 }
 
-// Words finds the phrases in the comments and strings of Go files, and in the documents.
-// Test files are left out, and so is what is quoted in backquotes.
+// Words finds the phrases in the comments and strings of Go files, and in the documents. It ignores
+// test files, and text in backquotes.
 func Words(m *Module) ([]Finding, error) {
 	var found []Finding
 	for _, p := range m.Packages {
@@ -112,7 +112,7 @@ func documents(m *Module, visit func(name string, text []byte)) error {
 	})
 }
 
-// commentText returns the text of a comment, its lines kept.
+// commentText returns the text of a comment with its lines.
 func commentText(c string) string {
 	lines := strings.Split(strings.TrimSuffix(strings.TrimPrefix(c, "/*"), "*/"), "\n")
 	for i, l := range lines {
@@ -121,7 +121,7 @@ func commentText(c string) string {
 	return strings.Join(lines, "\n")
 }
 
-// withoutCode blanks fenced code of a Markdown document, and keeps its lines.
+// withoutCode blanks fenced code of a Markdown document, and keeps its line breaks.
 func withoutCode(text []byte) []byte {
 	lines := bytes.Split(text, []byte("\n"))
 	fenced := false
@@ -137,11 +137,10 @@ func withoutCode(text []byte) []byte {
 	return bytes.Join(lines, []byte("\n"))
 }
 
-// quoted is what a text shows and does not say.
+// quoted matches text in backquotes, which is mentioned and not said.
 var quoted = regexp.MustCompile("`[^`]*`")
 
-// wordsIn looks through a text whose first line has that number. A sentence may run over
-// several lines.
+// wordsIn searches a text whose first line has the number line. A sentence can span several lines.
 func wordsIn(file string, line int, text string) []Finding {
 	text = quoted.ReplaceAllStringFunc(text, func(q string) string {
 		return "`" + strings.Map(func(r rune) rune {
@@ -177,11 +176,11 @@ func wordsIn(file string, line int, text string) []Finding {
 	return found
 }
 
-// around is how much of a text is looked at on both sides of a word that a phrase needs:
-// to match all of a text takes seconds.
+// around is how many bytes to search on both sides of a word that a phrase needs: searching whole
+// texts takes seconds.
 const around = 48
 
-// near yields where in a text the phrase may be, as ranges that do not overlap.
+// near yields the ranges of a text where the phrase can be. They do not overlap.
 func (ph phrase) near(lower string) iter.Seq2[int, int] {
 	return func(yield func(int, int) bool) {
 		for from := 0; ; {

@@ -1,7 +1,6 @@
-// Command shot draws what a terminal shows as an SVG picture: it reads lines with
-// colours, as tmux capture-pane -e -p gives them, and writes the picture. Nothing
-// is added but the window around it, and a mark where -only leaves lines out.
-// docs/images/take says how the project's pictures are made with it.
+// Command shot draws the content of a terminal as an SVG picture: it reads lines with colours, as
+// written by tmux capture-pane -e -p. It adds only the window around them, and a mark where -only
+// omits lines. docs/images/take makes the project's pictures with it.
 package main
 
 import (
@@ -18,19 +17,19 @@ import (
 	"unicode/utf8"
 )
 
-// Sizes in the picture's units: a cell of the terminal, and what is around.
+// Sizes in the picture's units: a cell of the terminal, and the margins.
 const (
 	cellW, cellH = 8.4, 18.0
 	fontSize     = 14
 	margin, head = 16.0, 36.0
 )
 
-// palette are the colours 0 to 7 of a terminal on a dark ground.
+// palette is the colours 0 to 7 of a terminal with a dark background.
 var palette = [8]string{"#484f58", "#ff7b72", "#3fb950", "#d29922", "#58a6ff", "#bc8cff", "#39c5cf", "#c9d1d9"}
 
 const ground, plain, faint = "#0d1117", "#c9d1d9", "#8b949e"
 
-// run is a stretch of one line in one colour.
+// run is a part of one line in one colour.
 type run struct {
 	text, colour string
 	bold         bool
@@ -58,8 +57,8 @@ func main() {
 	}
 }
 
-// choose gives the lines that match. Where some between them are left out, the one
-// before says how many.
+// choose returns the lines that match. Where it omits lines between them, the line before says how
+// many.
 func choose(lines []string, match *regexp.Regexp) (shown [][]run) {
 	skipped := 0
 	for _, line := range lines {
@@ -81,7 +80,7 @@ func choose(lines []string, match *regexp.Regexp) (shown [][]run) {
 	return shown
 }
 
-// parse divides a line at its colours. Sequences other than colours do not occur.
+// parse splits a line at its colours. It expects no other escape sequences.
 func parse(line string) (runs []run) {
 	colour, bold, dim := plain, false, false
 	for line != "" {
@@ -145,8 +144,8 @@ func draw(w io.Writer, title string, lines [][]run) {
 	fmt.Fprintln(w, "</g>\n</svg>")
 }
 
-// drawRun draws text word by word, each in its place whatever the font, and block
-// characters as the rectangles they are.
+// drawRun draws text word by word, each at its own position whatever the font, and block characters
+// as rectangles.
 func drawRun(w io.Writer, r run, x, y float64) float64 {
 	word, at := "", x
 	flush := func() {
@@ -182,11 +181,11 @@ func drawRun(w io.Writer, r run, x, y float64) float64 {
 	return x
 }
 
-// block gives how far a block character fills its cell from the left, where it
-// begins from the top, and how densely; no density for other characters.
+// block returns how much of its cell a block character fills from the left, where it starts from
+// the top, and how densely; density 0 for other characters.
 func block(c rune) (left, top, density float64) {
 	switch {
-	case c >= '▁' && c <= '█': // lower eighths, the last of them full
+	case c >= '▁' && c <= '█': // lower eighths; the last one is full
 		return 1, 1 - float64(c-'▁'+1)/8, 1
 	case c >= '▉' && c <= '▏': // left eighths, from seven down to one
 		return float64(8-(c-'█')) / 8, 0, 1

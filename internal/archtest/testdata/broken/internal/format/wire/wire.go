@@ -6,7 +6,7 @@ import (
 
 	_ "crypto/rand" // want purity: as a *rand.Rand
 	"fmt"
-	_ "golang.org/x/sys/cpu" // want purity: not among the imports judged pure
+	_ "golang.org/x/sys/cpu" // want purity: not one of the pure imports
 	_ "net"                  // want purity: only the shell knows sockets
 )
 
