@@ -26,8 +26,8 @@ func AppendBytes(b, s []byte) []byte {
 	return append(b, s...)
 }
 
-// A Writer appends one document to a buffer and makes sure that it is one: dictionary keys
-// ascend as raw bytes and each has a value, all that was begun is ended.
+// A Writer appends one document to a buffer and makes sure that it is valid: dictionary keys
+// ascend as raw bytes and each has a value, and every list and dictionary is ended.
 //
 //	w := bencode.NewWriter(buf)
 //	w.BeginDict()
@@ -41,35 +41,35 @@ func AppendBytes(b, s []byte) []byte {
 //	w.End()
 //	buf = w.Finish()
 //
-// Using it against these rules panics, for it is the calling code that is wrong, and wrong
-// for every input. Keys that come from elsewhere must be sorted and rid of doubles before.
-// A Writer allocates nothing besides the buffer, except beyond eight levels of nesting.
+// Breaking these rules panics, because the calling code is wrong, for every input. The caller
+// must sort keys that come from elsewhere, and remove duplicates. A Writer allocates nothing
+// besides the buffer, except beyond eight levels of nesting.
 type Writer struct {
 	buf   []byte
 	depth int
 	done  bool // the document is complete
 
-	// The open lists and dictionaries, outermost first.
+	// Open lists and dictionaries, outermost first.
 	few  [8]level
 	more []level
 }
 
 type level struct {
 	kind       Kind
-	haveKey    bool // a key was written, its value is due
+	haveKey    bool // a key was written, and its value is due
 	start, end int  // the latest key in the buffer; start is 0 before the first one
 }
 
 // NewWriter returns a writer that appends to b.
 func NewWriter(b []byte) Writer { return Writer{buf: b} }
 
-// BeginDict begins a dictionary, to be ended with End.
+// BeginDict begins a dictionary; End ends it.
 func (w *Writer) BeginDict() { w.begin('d', Dict) }
 
-// BeginList begins a list, to be ended with End.
+// BeginList begins a list; End ends it.
 func (w *Writer) BeginList() { w.begin('l', List) }
 
-// End ends the list or dictionary begun last.
+// End ends the innermost open list or dictionary.
 func (w *Writer) End() {
 	if w.depth == 0 {
 		panic("bencode: End without a beginning")
@@ -114,7 +114,7 @@ func (w *Writer) Bytes(s []byte) {
 	w.buf = AppendBytes(w.buf, s)
 }
 
-// Raw writes one value that is encoded already, such as [Value.Raw]. It is not looked at.
+// Raw writes one value that is already encoded, such as [Value.Raw], without checking it.
 func (w *Writer) Raw(encoded []byte) {
 	w.value()
 	w.buf = append(w.buf, encoded...)
@@ -139,7 +139,7 @@ func (w *Writer) begin(c byte, k Kind) {
 	*w.top() = level{kind: k}
 }
 
-// value takes note that a value comes next.
+// value notes that a value comes next.
 func (w *Writer) value() {
 	switch {
 	case w.done:

@@ -1,21 +1,21 @@
-// Package bencode decodes and writes bencode, the encoding of torrent files, tracker
-// replies, DHT packets and extension messages (BEP 3).
+// Package bencode decodes and writes bencode, the encoding of torrent files, tracker replies,
+// DHT packets and extension messages (BEP 3).
 //
-// Decoding makes no tree and copies nothing. One pass over the buffer checks it whole and
+// Decoding builds no tree and copies nothing. One pass over the buffer checks all of it and
 // notes where each value begins and ends; a [Value] is a view on one of those spans. So the
-// bytes of a value as they were sent are always at hand ([Value.Raw]), which is what an
-// info-hash or a signature is taken over. A copy that is decoded and encoded again
-// has another hash where the keys of a torrent are out of order.
+// bytes of a value as they were sent are always available ([Value.Raw]): info-hashes and
+// signatures are computed over them. Encoding the decoded values again would give another
+// hash for the badly sorted torrents that exist.
 //
-// The decoder is iterative, takes time in proportion to the input and memory in proportion
+// The decoder is iterative. It takes time proportional to the input and memory proportional
 // to the number of values, both bounded by [Options]. It holds no state between calls. The
-// values it returns refer to the buffer they came from: it must not change while they are in use.
+// values that it returns refer to the buffer, which must not change while they are in use.
 package bencode
 
 // Defaults of [Options].
 const (
 	// DefaultMaxDepth is how deep lists and dictionaries may nest. Torrents need 5 levels,
-	// and one for each folder where BEP 52 spells paths as nested dictionaries.
+	// and one for each folder when BEP 52 spells paths as nested dictionaries.
 	DefaultMaxDepth = 100
 
 	// DefaultMaxTokens is how many values, keys included, a document may have. A file of a
@@ -23,10 +23,10 @@ const (
 	DefaultMaxTokens = 3_000_000
 )
 
-// Kind says what a [Value] is.
+// Kind is the kind of a [Value].
 type Kind uint8
 
-// The kinds of BEP 3. Invalid is the kind of an absent value.
+// Kinds of BEP 3. Invalid is the kind of an absent value.
 const (
 	Invalid Kind = iota
 	Int
@@ -35,7 +35,7 @@ const (
 	Dict
 )
 
-// String names the kind as errors do: "integer", "string", "list", "dictionary".
+// String returns the name of the kind in errors: "integer", "string", "list", "dictionary".
 func (k Kind) String() string {
 	switch k {
 	case Int:
@@ -53,15 +53,15 @@ func (k Kind) String() string {
 // Options are the rules of decoding. The zero value is strict, with the default limits.
 type Options struct {
 	// Lenient tolerates what deployed programs send although BEP 3 forbids it: keys out of
-	// order, leading zeros in integers and string lengths, and negative zero. A key that
-	// occurs twice in a dictionary is refused: readers that take the first and readers that
+	// order, leading zeros in integers and string lengths, and negative zero. It refuses a
+	// key that occurs twice in a dictionary: readers that take the first and readers that
 	// take the last would see two different documents.
 	Lenient bool
 
-	// Loose is Lenient and more: it keeps what a reader may never ask for. A key may occur
-	// twice, and Get returns the first value, as most deployed readers do. An integer may be
-	// outside 64 bits, or a fraction: its Int is false. Where it matters that two readers
-	// see the same document, the caller asks Same.
+	// Loose is Lenient and more: it keeps values that a reader may never ask for. A key may
+	// occur twice, and Get returns the first value, as in most deployed readers. An integer
+	// may be outside 64 bits, or a fraction: its Int returns false. If two readers must see
+	// the same document, the caller checks Same.
 	Loose bool
 
 	// MaxDepth bounds the nesting of lists and dictionaries; 0 means DefaultMaxDepth.

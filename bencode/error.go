@@ -5,13 +5,13 @@ import (
 	"fmt"
 )
 
-// What can be wrong with a document. Each is reached with errors.Is through the
-// [*SyntaxError] that decoding returns; ErrSyntax matches all of them.
+// Errors of a document. errors.Is finds each in the [*SyntaxError] that decoding returns;
+// ErrSyntax matches all of them.
 var (
 	ErrSyntax    = errors.New("not bencode")
 	ErrTruncated = errors.New("input ends inside a value")
 	ErrTrailing  = errors.New("bytes after the end of the value")
-	ErrNumber    = errors.New("number not in its one spelling")
+	ErrNumber    = errors.New("number not in its canonical form")
 	ErrOrder     = errors.New("dictionary keys out of order")
 	ErrDuplicate = errors.New("dictionary key occurs twice")
 	ErrOverflow  = errors.New("integer outside 64 bits")
@@ -21,7 +21,7 @@ var (
 
 // A SyntaxError says what is wrong with a document, and where.
 type SyntaxError struct {
-	Offset int    // of the byte at fault, counted from the start of the buffer
+	Offset int    // offset of the wrong byte from the start of the buffer
 	Msg    string // what is wrong
 	Err    error  // one of the sentinels above
 }

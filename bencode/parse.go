@@ -6,24 +6,24 @@ import (
 	"slices"
 )
 
-// A document is a decoded buffer: its values in the order of the wire, one token each. The
-// token of a list or dictionary is followed by those of its members; in a dictionary keys
-// and values alternate.
+// document is a decoded buffer: its values in the order of the wire, one token each. The
+// tokens of its members follow the token of a list or dictionary; in a dictionary keys and
+// values alternate.
 type document struct {
 	buf    []byte
 	tokens []token
 
-	// The first tokens have their place here, so that a packet or a reply, which has few,
-	// costs one allocation.
+	// Space for the first tokens, so that a packet or a reply, which has few, costs one
+	// allocation.
 	few [24]token
 }
 
-// A token is the span of one value.
+// token is the span of one value.
 type token struct {
 	start, end uint32 // in the buffer
-	next       uint32 // the first token behind this value and all its members
+	next       uint32 // first token behind this value and all its members
 	kind       Kind
-	head       uint8 // of a string: the bytes of the length and the colon
+	head       uint8 // of a string: number of bytes of the length and the colon
 }
 
 // While a list or dictionary is open, its token serves as a frame of the parser's stack:
@@ -34,8 +34,8 @@ type token struct {
 const none = math.MaxUint32
 
 const (
-	keyRead  = 1 << iota // a key was read, its value is due
-	unsorted             // a key was not larger than the one before; it stays when the dictionary is closed
+	keyRead  = 1 << iota // a key was read, and its value is due
+	unsorted             // a key was not larger than the one before; stays set when the dictionary is closed
 )
 
 // maxDigits bounds the length of a string's length. Twenty digits hold any 64-bit number.
@@ -49,7 +49,7 @@ func (d *document) parse(o Options) (int, *SyntaxError) {
 	}
 	var (
 		pos   = 0
-		open  = uint32(none) // the innermost open container
+		open  = uint32(none) // innermost open container
 		depth = 0
 	)
 	for {
@@ -152,8 +152,8 @@ func (d *document) close(at uint32, pos int, o Options) (parent uint32, err *Syn
 	return parent, nil
 }
 
-// checkKey compares the key just read with the one before it. Keys are sorted as raw
-// bytes (BEP 3), so in a sorted dictionary a key that occurs twice stands beside its twin.
+// checkKey compares the latest key with the one before it. Keys are sorted as raw bytes (BEP
+// 3), so in a sorted dictionary equal keys are adjacent.
 func (d *document) checkKey(dict, key uint32, o Options) *SyntaxError {
 	t := &d.tokens[dict]
 	last := t.end
@@ -176,7 +176,7 @@ func (d *document) checkKey(dict, key uint32, o Options) *SyntaxError {
 	return nil
 }
 
-// checkUnique looks for twins among the keys of a dictionary that is out of order.
+// checkUnique looks for duplicate keys in a dictionary that is out of order.
 func (d *document) checkUnique(dict uint32) *SyntaxError {
 	var keys []uint32
 	for i := dict + 1; i < d.tokens[dict].next; i = d.tokens[i+1].next {
@@ -196,14 +196,14 @@ func (d *document) checkUnique(dict uint32) *SyntaxError {
 	return nil
 }
 
-// content is the text of a string token.
+// content returns the text of a string token.
 func (d *document) content(i uint32) []byte {
 	t := &d.tokens[i]
 	return d.buf[t.start+uint32(t.head) : t.end : t.end]
 }
 
 // grow makes room for all tokens that can still come. It counts them first: the number is
-// exact where the rest is sound, and never more than the rest has bytes.
+// exact if the rest is valid, and never more than the rest has bytes.
 func (d *document) grow(pos, depth, most int) {
 	n := count(d.buf[pos:], depth, most-len(d.tokens))
 	more := make([]token, len(d.tokens), len(d.tokens)+max(n, 1))
@@ -211,9 +211,9 @@ func (d *document) grow(pos, depth, most int) {
 	d.tokens = more
 }
 
-// count returns how many values begin in b until the containers open now, depth of them,
-// are closed; at most limit. It stops at the first thing it does not understand, which the
-// parser will then refuse.
+// count returns how many values begin in b until the containers that are open now, depth of
+// them, are closed; at most limit. It stops at the first byte that it does not understand,
+// which the parser will then refuse.
 func count(b []byte, depth, limit int) int {
 	n := 0
 	for pos := 0; pos < len(b) && n < limit; {
@@ -248,8 +248,8 @@ func count(b []byte, depth, limit int) int {
 	return n
 }
 
-// scanString reads the string at pos: the length of its head ("4:") and where it ends. The
-// length is held against the bytes that are there before anything else is done with it.
+// scanString reads the string at pos: the length of its head ("4:") and its end. It compares
+// the length with the available bytes before it uses the length.
 func scanString(b []byte, pos int, lenient bool) (head, end int, err *SyntaxError) {
 	i, n := pos, uint64(0)
 	for ; i < len(b) && b[i] >= '0' && b[i] <= '9'; i++ {
@@ -276,7 +276,7 @@ func scanString(b []byte, pos int, lenient bool) (head, end int, err *SyntaxErro
 	return i - pos, i + int(n), nil
 }
 
-// scanInt reads the integer at pos and where it ends.
+// scanInt reads the integer at pos and its end.
 func scanInt(b []byte, pos int, lenient bool) (v int64, end int, err *SyntaxError) {
 	i := pos + 1
 	negative := i < len(b) && b[i] == '-'
@@ -300,7 +300,7 @@ func scanInt(b []byte, pos int, lenient bool) (v int64, end int, err *SyntaxErro
 	case i >= len(b):
 		return 0, 0, truncated(len(b))
 	case b[i] != 'e':
-		return 0, 0, &SyntaxError{i, "integer with a byte that is no digit", ErrSyntax}
+		return 0, 0, &SyntaxError{i, "integer with a byte that is not a digit", ErrSyntax}
 	case i == first:
 		return 0, 0, &SyntaxError{i, "integer without digits", ErrSyntax}
 	case lenient:
@@ -315,11 +315,11 @@ func scanInt(b []byte, pos int, lenient bool) (v int64, end int, err *SyntaxErro
 	return int64(n), i + 1, nil
 }
 
-// maxOdd bounds an integer that is not one: thirty digits and a fraction fit.
+// maxOdd bounds the bytes of an odd integer: thirty digits and a fraction fit.
 const maxOdd = 64
 
-// oddInt returns where the integer at pos ends that scanInt does not take: too large, a
-// fraction, with an exponent, or empty. It is 0 for what is not a number at all.
+// oddInt returns the end of an integer at pos that scanInt refuses: too large, a fraction,
+// with an exponent, or empty. It returns 0 for text that is not a number at all.
 func oddInt(b []byte, pos int) (end int) {
 	for i := pos + 1; i < len(b) && i < pos+maxOdd; i++ {
 		switch c := b[i]; {

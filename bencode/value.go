@@ -6,7 +6,7 @@ import (
 )
 
 // A Value is a view on one value of a decoded document. The zero Value is absent: it has no
-// kind and no members, and every question to it is answered with nothing, so that
+// kind and no members, and its methods return zero values, so that
 //
 //	v.Get("a").Get("id").Bytes()
 //
@@ -21,7 +21,7 @@ func (v Value) token() *token { return &v.doc.tokens[v.at] }
 // Exists reports whether there is a value.
 func (v Value) Exists() bool { return v.doc != nil }
 
-// Kind says what the value is; Invalid when it is absent.
+// Kind returns the kind of the value; Invalid when it is absent.
 func (v Value) Kind() Kind {
 	if v.doc == nil {
 		return Invalid
@@ -46,8 +46,8 @@ func (v Value) Offset() int {
 	return int(v.token().start)
 }
 
-// Int returns an integer. It is false for every other kind, and for an integer outside 64
-// bits, which Options.Loose keeps.
+// Int returns an integer. It returns false for every other kind, and for an integer outside
+// 64 bits, which Options.Loose keeps.
 func (v Value) Int() (int64, bool) {
 	if v.Kind() != Int {
 		return 0, false
@@ -56,8 +56,8 @@ func (v Value) Int() (int64, bool) {
 	return n, err == nil
 }
 
-// Bytes returns the contents of a string, which are bytes and in no particular character
-// set. They are part of the buffer. It is false for every other kind.
+// Bytes returns the contents of a string, which are bytes in no particular character set.
+// They are part of the buffer. It returns false for every other kind.
 func (v Value) Bytes() ([]byte, bool) {
 	if v.Kind() != String {
 		return nil, false
@@ -65,15 +65,15 @@ func (v Value) Bytes() ([]byte, bool) {
 	return v.doc.content(v.at), true
 }
 
-// Text returns a copy of the contents of a string. It is not checked to be UTF-8. It is
-// false for every other kind.
+// Text returns a copy of the contents of a string, without checking that they are UTF-8. It
+// returns false for every other kind.
 func (v Value) Text() (string, bool) {
 	b, ok := v.Bytes()
 	return string(b), ok
 }
 
 // Len returns the number of bytes of a string, of values of a list, or of entries of a
-// dictionary, and 0 for anything else. Lists and dictionaries are counted each time.
+// dictionary, and 0 for anything else. It counts lists and dictionaries each time.
 func (v Value) Len() int {
 	n := 0
 	switch v.Kind() {
@@ -92,7 +92,7 @@ func (v Value) Len() int {
 }
 
 // Get returns the value of a key. It is absent when v is not a dictionary or has no such key.
-// The entries are searched in their order.
+// Get searches the entries in their order.
 func (v Value) Get(key string) Value {
 	if v.Kind() != Dict {
 		return Value{}
@@ -106,11 +106,11 @@ func (v Value) Get(key string) Value {
 	return Value{}
 }
 
-// Ordered reports whether the keys of a dictionary ascend, so that none is twice.
+// Ordered reports whether the keys of a dictionary ascend, so that none is duplicate.
 func (v Value) Ordered() bool { return v.Kind() == Dict && v.token().head&unsorted == 0 }
 
-// Same reports whether all values of a key have the same bytes: also of a key that is there
-// once or not at all. Only a document that was decoded by Options.Loose has others.
+// Same reports whether all values of a key have the same bytes; true for a key that occurs
+// once or not at all. Only a document decoded with Options.Loose can have others.
 func (v Value) Same(key string) bool {
 	if v.Kind() != Dict || v.Ordered() {
 		return true
@@ -124,8 +124,8 @@ func (v Value) Same(key string) bool {
 	return true
 }
 
-// Index returns the value at place i, from 0, of a list. It is absent when v is not a list or
-// too short. The values before it are stepped over: to see them all, use Items.
+// Index returns the value at index i of a list. It is absent when v is not a list or is too
+// short. Index steps over the values before it: to see them all, use Items.
 func (v Value) Index(i int) Value {
 	if i < 0 {
 		return Value{}
@@ -139,7 +139,7 @@ func (v Value) Index(i int) Value {
 	return Value{}
 }
 
-// Items goes through the values of a list. It yields nothing for any other kind.
+// Items yields the values of a list. It yields nothing for any other kind.
 func (v Value) Items() iter.Seq[Value] {
 	return func(yield func(Value) bool) {
 		if v.Kind() != List {
@@ -154,8 +154,8 @@ func (v Value) Items() iter.Seq[Value] {
 	}
 }
 
-// Entries goes through the entries of a dictionary in the order of the wire. The keys are
-// part of the buffer. It yields nothing for any other kind.
+// Entries yields the entries of a dictionary in the order of the wire. The keys are part of
+// the buffer. It yields nothing for any other kind.
 func (v Value) Entries() iter.Seq2[[]byte, Value] {
 	return func(yield func([]byte, Value) bool) {
 		if v.Kind() != Dict {

@@ -2,9 +2,9 @@ package magnet
 
 import "strings"
 
-// People paste links out of mails, pages and chats: broken over lines, in quotation marks
-// or brackets, escaped once too often, without their first letters. Clean finds what was
-// meant. What is inside is judged by Parse as strictly as before: the hash decides.
+// People paste links out of mails, pages and chats: broken over lines, in quotation marks or
+// brackets, escaped once too often, without their first letters. Clean finds the link that
+// was meant. Parse judges its contents as strictly as before: the hash decides.
 
 // maxUnescape bounds how often a link may be escaped as a whole.
 const maxUnescape = 3
@@ -12,28 +12,28 @@ const maxUnescape = 3
 // wrapping is text around a link that is not part of it.
 const wrapping = " \t\r\n\u00a0\"'`´‘’‚“”„«»‹›<>[](){}|*_.,;，。"
 
-// invisible are characters that show nothing and that no link has.
+// invisible are characters that show nothing and that no link contains.
 var invisible = strings.NewReplacer(
 	"\ufeff", "", "\u200b", "", "\u200c", "", "\u200d", "", "\u200e", "", "\u200f", "", "\u2060", "", "\u00ad", "",
 	"\u202a", "", "\u202b", "", "\u202c", "", "\u202d", "", "\u202e", "", "\r", "", "\n", "", "\t", "", "\x00", "",
 	"：", ":", "？", "?", "＆", "&", "＝", "=", "\u00a0", " ",
 )
 
-// entities are what pages write for the signs of a link.
+// entities are the HTML entities of the special characters of a link.
 var entities = strings.NewReplacer(
 	"&amp;", "&", "&AMP;", "&", "&#38;", "&", "&#038;", "&", "&#x26;", "&", "&#X26;", "&", "&num;", "#",
 	"&#61;", "=", "&#x3d;", "=", "&#x3D;", "=", "&equals;", "=", "&#58;", ":", "&#x3a;", ":", "&#x3A;", ":", "&colon;", ":",
 	"&#63;", "?", "&#x3f;", "?", "&#x3F;", "?", "&quest;", "?", "&nbsp;", " ", "&#37;", "%", "&#x25;", "%",
 )
 
-// keys are the parameters that may follow a semicolon, where others have an ampersand.
+// keys are the parameters that may follow a semicolon in place of an ampersand.
 var keys = []string{"xt", "dn", "xl", "tr", "ws", "as", "xs", "kt", "mt", "so", "x.pe"}
 
-// Clean returns the magnet link that a text is meant to be, beginning with "magnet:?", with
-// an ampersand between its parameters. Besides links in all the forms that they are pasted
-// in it knows those without their beginning (urn:btih:...), bare info-hashes, and addresses
-// of web pages that have a link as a parameter. It is false for a text that is not meant
-// to be a link; whether the link is a sound one is for Parse to say (decision 0141).
+// Clean returns the magnet link that a text stands for, beginning with "magnet:?", with an
+// ampersand between its parameters. It knows links in all the forms in which people paste
+// them, links without their beginning (urn:btih:...), bare info-hashes, and addresses of web
+// pages with a link as a parameter. It returns false for a text that does not stand for a
+// link; Parse decides whether the link is valid (decision 0141).
 func Clean(s string) (link string, ok bool) {
 	if len(s) > maxUnescape*MaxLength {
 		return "", false
@@ -52,7 +52,7 @@ func Clean(s string) (link string, ok bool) {
 	if h, ok := bareHash(s); ok {
 		return scheme + "xt=" + h, true
 	}
-	if hash, name, ok := strings.Cut(s, "|"); ok { // lists write the name behind it
+	if hash, name, ok := strings.Cut(s, "|"); ok { // lists append the name to it
 		if h, ok := bareHash(hash); ok {
 			return strings.TrimRight(scheme+"xt="+h+"&dn="+escape(strings.Trim(name, wrapping)), wrapping), true
 		}
@@ -60,7 +60,7 @@ func Clean(s string) (link string, ok bool) {
 	return "", false
 }
 
-// Is reports whether a text is meant to be a magnet link, or an info-hash.
+// Is reports whether a text stands for a magnet link, or an info-hash.
 func Is(s string) bool {
 	_, ok := Clean(s)
 	return ok
@@ -69,19 +69,19 @@ func Is(s string) bool {
 // maxFound bounds the links of one text.
 const maxFound = 1000
 
-// Bounds of the work that a text makes, which strangers write: a line may be read again with
-// those after it, and a link with each line that goes on with it. A list of links, a mail or
-// a page is read once or twice.
+// Bounds on the work for a text, because strangers write texts: a line may be read again with
+// the lines after it, and a link with each line that continues it. A list of links, a mail or
+// a page is read once or twice (decision 0178).
 const (
-	readsOver    = 4       // bytes read for each of the text
-	readsAtLeast = 1 << 20 // bytes read of a short text
-	readCost     = 256     // what reading something costs besides its bytes
+	readsOver    = 4       // bytes read for each byte of the text
+	readsAtLeast = 1 << 20 // bytes read for a short text
+	readCost     = 256     // cost of one read besides its bytes
 )
 
-// shortestHash is the length of the shortest info-hash that can be written.
+// shortestHash is the length of the shortest form of an info-hash.
 const shortestHash = 32
 
-// mayBeLink is a quick look at whether a line can hold a link, an info-hash or their beginning.
+// mayBeLink is a quick check whether a line can hold a link, an info-hash or their beginning.
 func mayBeLink(line string) bool {
 	if len(line) >= shortestHash {
 		return true
@@ -91,7 +91,7 @@ func mayBeLink(line string) bool {
 }
 
 // Find returns the links and info-hashes in a text: a file with one in each line, a mail, a
-// page. Each is once in it, and each can be parsed; at most 1000 are returned.
+// page. Each occurs once, and Parse accepts each; Find returns at most 1000.
 func Find(text string) (links []string) {
 	seen := make(map[string]bool)
 	left := len(text)*readsOver + readsAtLeast
@@ -126,7 +126,7 @@ func Find(text string) (links []string) {
 				}
 			}
 		}
-		// What belongs to the link is in the lines after it, where these say so.
+		// The lines after a link may continue it, and say so.
 		for len(parts) > 0 && len(links) > 0 && i+1 < len(lines) && left > 0 {
 			next := strings.TrimSpace(lines[i+1])
 			if !strings.HasPrefix(next, "&") && !strings.HasPrefix(next, ";") || len(links[len(links)-1])+len(next) > MaxLength {
@@ -150,7 +150,7 @@ func splitLinks(line string) (parts []string) {
 	from := 0
 	for i := 1; i < len(lower); i++ {
 		if strings.HasPrefix(lower[i:], "magnet:?") && (lower[i-1] == ' ' || strings.IndexByte("\"'<>(\t,|", lower[i-1]) >= 0) && len(parts) < maxFound {
-			// The mark before it belongs to it.
+			// the mark before the link belongs to it
 			parts = append(parts, line[from:i-1])
 			from = i - 1
 		}
@@ -169,7 +169,7 @@ func begin(s string) (params string, ok bool) {
 		}
 		i += from
 		from = i + len("magnet")
-		// "magnet:?", "magnet?", "magnet://?", "magnet:/?" and "magnet:" alone.
+		// The forms "magnet:?", "magnet?", "magnet://?", "magnet:/?" and "magnet:" alone.
 		rest := strings.TrimLeft(lower[from:], ":/? ")
 		if n := len(lower) - from - len(rest); n > 0 && strings.ContainsAny(lower[from:from+n], ":?") && isParameter(rest) {
 			at = len(lower) - len(rest)
@@ -181,7 +181,7 @@ func begin(s string) (params string, ok bool) {
 		for _, urn := range []string{"xt=urn:bt", "urn:btih:", "urn:btmh:", "btih:", "btmh:"} {
 			i := strings.Index(lower, urn)
 			if i < 0 || i > 0 && isWord(lower[i-1]) || strings.Contains(lower[:i], "://") {
-				continue // the last is the address of a page, which is another matter
+				continue // the last is the address of a page, which is not a link
 			}
 			s = enclosed(s, i, i)
 			params = s[i:]
@@ -194,7 +194,7 @@ func begin(s string) (params string, ok bool) {
 			}
 			return params, true
 		}
-		// "magnet:" and nothing that makes sense is a link that Parse refuses.
+		// Parse refuses "magnet:" without anything valid.
 		trimmed := strings.TrimLeft(lower, wrapping)
 		if rest, ok := strings.CutPrefix(trimmed, "magnet"); ok && strings.HasPrefix(strings.TrimLeft(rest, "/? "), ":") || strings.HasPrefix(trimmed, "magnet?") {
 			return s[len(s)-len(trimmed)+len("magnet:"):], true
@@ -203,13 +203,13 @@ func begin(s string) (params string, ok bool) {
 	}
 	params = s[at:]
 	if inside && escapedInside(params) {
-		params, _, _ = strings.Cut(params, "&") // what follows is the page's
+		params, _, _ = strings.Cut(params, "&") // the rest belongs to the page
 		params = unescape(params)
 	}
 	return params, true
 }
 
-// isParameter reports whether s begins with a key of a link, also when it is escaped.
+// isParameter reports whether s begins with a key of a link, escaped or not.
 func isParameter(s string) bool {
 	s = strings.TrimLeft(s, "&; ")
 	if p, ok := strings.CutPrefix(s, "amp;"); ok {
@@ -232,7 +232,7 @@ func isParameter(s string) bool {
 }
 
 // escapedInside reports whether parameters are escaped as a whole: the sign between key and
-// value, or between the first two parameters, is.
+// value, or between the first two parameters, is escaped.
 func escapedInside(params string) bool {
 	lower := asciiLower(params)
 	if strings.HasPrefix(lower, "%3f") || strings.HasPrefix(lower, "%25") {
@@ -246,8 +246,8 @@ func escapedInside(params string) bool {
 	return strings.Contains(key, "%3d") || strings.HasPrefix(key, "xt") && strings.Contains(value, "%26")
 }
 
-// enclosed cuts s where the mark or bracket is closed that stands before byte i. What
-// begins at from is looked at.
+// enclosed cuts s at the end of the mark or bracket that precedes byte i. It looks for the
+// end from byte from on.
 func enclosed(s string, i, from int) string {
 	const open = "\"'`<([{"
 	const shut = "\"'`>)]}"
@@ -270,7 +270,7 @@ func enclosed(s string, i, from int) string {
 	return s
 }
 
-// separate puts an ampersand between parameters, and takes off what stands around them.
+// separate puts an ampersand between parameters, and removes what surrounds them.
 func separate(params string) string {
 	for range maxUnescape {
 		if params = strings.TrimLeft(params, "?/&; "); !escapedInside(params) || !strings.Contains(params, "%") {
@@ -299,10 +299,10 @@ func separate(params string) string {
 	return scheme + strings.TrimRight(b.String(), wrapping)
 }
 
-// longestKey bounds what is taken for a key, with the blanks around it.
+// longestKey bounds a key in bytes, with the blanks around it.
 const longestKey = 8
 
-// isKey reports whether s begins with a key and its sign.
+// isKey reports whether s begins with a key and an equals sign.
 func isKey(s string) bool {
 	key, _, ok := strings.Cut(s[:min(len(s), longestKey+1)], "=")
 	if !ok {
@@ -317,8 +317,8 @@ func isKey(s string) bool {
 	return false
 }
 
-// bareHash reads an info-hash that stands alone, with what people and pages put around
-// one, and returns its URN.
+// bareHash reads an info-hash without a link, with what people and pages put around one, and
+// returns its URN.
 func bareHash(s string) (urn string, ok bool) {
 	s = asciiLower(strings.Trim(s, wrapping+"/#?&"))
 	for _, label := range []string{"info-hash", "info_hash", "infohash", "info hash", "torrent hash", "hash", "v1", "v2", "sha1", "sha-1", "btih", "btmh"} {
@@ -354,7 +354,8 @@ func isWord(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_'
 }
 
-// asciiLower is strings.ToLower that changes no byte count, so that places stay places.
+// asciiLower is strings.ToLower without changing the number of bytes, so that indices stay
+// valid.
 func asciiLower(s string) string {
 	b := []byte(s)
 	for i, c := range b {

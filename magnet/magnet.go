@@ -1,9 +1,9 @@
-// Package magnet reads and prints magnet links (BEP 9): the info-hash of a torrent,
-// with hints of where its peers are and which of its files are meant (BEP 53).
+// Package magnet reads and prints magnet links (BEP 9): the info-hash of a torrent, with
+// hints of where its peers are and which of its files to download (BEP 53).
 //
-// A link comes from a stranger. What can't be read in a hint costs that hint; a link
-// whose hash can't be read, or that names two torrents, is refused. Every list has a
-// bound, and what is beyond is left out.
+// A link comes from a stranger. A hint that can't be parsed is ignored; a link whose hash
+// can't be parsed, or that names two torrents, is refused. Every list is bounded, and the
+// rest is ignored.
 package magnet
 
 import (
@@ -20,29 +20,29 @@ import (
 // Hash is a v1 info-hash.
 type Hash = infohash.Hash
 
-// Bounds on what is taken from a link.
+// Bounds on what we read from a link.
 const (
 	MaxLength   = 64 << 10 // bytes of a link
-	MaxName     = 1 << 10  // bytes of dn; what is beyond is cut off
+	MaxName     = 1 << 10  // bytes of dn; the rest is cut off
 	MaxURL      = 8 << 10  // bytes of one tracker or web seed
 	MaxTrackers = 100
 	MaxWebSeeds = 100
 	MaxPeers    = 100
-	MaxRanges   = 1000      // of so
-	MaxFile     = 1_000_000 // file indices of so are below it
+	MaxRanges   = 1000      // ranges in so
+	MaxFile     = 1_000_000 // file indices in so are below it
 )
 
-// Link is what a magnet link says.
+// Link is the contents of a magnet link.
 type Link struct {
-	V1 Hash            // xt=urn:btih; zero when there is none
-	V2 infohash.HashV2 // xt=urn:btmh; zero when there is none
+	V1 Hash            // xt=urn:btih; zero: none
+	V2 infohash.HashV2 // xt=urn:btmh; zero: none
 
 	Name     string   // dn; hostile text
-	Length   int64    // xl: bytes of the content; 0 when not said
+	Length   int64    // xl: bytes of the content; 0: absent
 	Trackers []string // tr
 	WebSeeds []string // ws
 	Peers    []string // x.pe, as "host:port"; the host may be a name
-	Select   []Range  // so: the files that are meant, by index; none: all
+	Select   []Range  // so: the files to download, by index; none: all
 }
 
 // Range is a run of file indices, both included.
@@ -50,11 +50,12 @@ type Range struct{ First, Last uint32 }
 
 // Errors of Parse and ParseHash.
 var (
-	// ErrNotMagnet: the text does not begin like a magnet link.
+	// ErrNotMagnet is returned when the text does not begin like a magnet link.
 	ErrNotMagnet = errors.New("not a magnet link")
-	// ErrHash: there is no info-hash, it can't be read, or there are several.
+	// ErrHash is returned when there is no info-hash, it can't be parsed, or there are
+	// several.
 	ErrHash = errors.New("no usable info-hash")
-	// ErrTooLong: the link is longer than MaxLength.
+	// ErrTooLong is returned when the link is longer than MaxLength.
 	ErrTooLong = errors.New("too long")
 )
 
@@ -84,7 +85,7 @@ func Parse(s string) (*Link, error) {
 	return l, nil
 }
 
-// whyNot says what a text has instead of a link.
+// whyNot says what a text is instead of a link.
 func whyNot(s string) string {
 	digits := strings.TrimSpace(s)
 	switch {
@@ -96,7 +97,7 @@ func whyNot(s string) string {
 	return fmt.Sprintf("it begins with %q, not with %q", cut(digits, len(scheme)), scheme)
 }
 
-// withoutNumber takes the number off a key such as tr.1.
+// withoutNumber removes the number from a key such as tr.1.
 func withoutNumber(key string) string {
 	if i := strings.LastIndexByte(key, '.'); i > 0 {
 		if _, err := strconv.ParseUint(key[i+1:], 10, 32); err == nil {
@@ -106,7 +107,7 @@ func withoutNumber(key string) string {
 	return key
 }
 
-// add takes one parameter. Only what is wrong with a hash is an error.
+// add reads one parameter. Only a wrong hash is an error.
 func (l *Link) add(key, value string) error {
 	text := strings.TrimSpace(unescape(value))
 	switch key {
@@ -136,10 +137,10 @@ func (l *Link) add(key, value string) error {
 	return nil
 }
 
-// topic takes an exact topic: one of the two hashes, or something that is not ours.
+// topic reads an exact topic: one of the two hashes, or something that is not for us.
 func (l *Link) topic(text string) error {
 	const v1, v2 = "urn:btih:", "urn:btmh:"
-	if hash, name, ok := strings.Cut(text, "|"); ok { // lists write the name behind it
+	if hash, name, ok := strings.Cut(text, "|"); ok { // lists append the name to it
 		if name = strings.Trim(name, wrapping); l.Name == "" && name != "" {
 			defer func() {
 				if l.Name == "" && (!l.V1.IsZero() || !l.V2.IsZero()) {
@@ -182,7 +183,7 @@ func (l *Link) topic(text string) error {
 }
 
 // ParseHash reads a bare v1 info-hash: 40 hexadecimal digits or 32 letters and digits of
-// base32 (RFC 4648), of either case. The error is ErrHash.
+// base32 (RFC 4648), in either case. The error is ErrHash.
 func ParseHash(s string) (Hash, error) {
 	var h Hash
 	switch len(s) {
@@ -216,7 +217,7 @@ func parseRange(s string) (Range, bool) {
 	return Range{uint32(a), uint32(b)}, true
 }
 
-// Selects reports whether the link means the file of that index (BEP 53).
+// Selects reports whether the link selects the file with that index (BEP 53).
 func (l *Link) Selects(file int) bool {
 	if len(l.Select) == 0 {
 		return true
@@ -317,7 +318,7 @@ func (l *Link) String() string {
 	return string(b)
 }
 
-// escape percent-encodes all but the characters that never mean anything in a URI.
+// escape percent-encodes all but the characters that are unreserved in a URI.
 func escape(s string) string {
 	const hex = "0123456789ABCDEF"
 	var b strings.Builder

@@ -9,10 +9,10 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Distinct quotes two names for a message that has both. Where they differ and look the same
-// on a screen, or nearly so, the characters in which they differ are spelled as escapes:
-// accents composed or not, blanks of several kinds, blanks at the end, marks that do not
-// show, letters of another alphabet that look like Latin ones.
+// Distinct quotes two names for a message that contains both. If they differ and look the
+// same on a screen, or nearly so, it writes the characters in which they differ as escapes:
+// composed or decomposed accents, blanks of several kinds, blanks at the end, invisible
+// marks, and letters of another alphabet that look like Latin ones.
 func Distinct(a, b string) (string, string) {
 	if a == b || !LookAlike(a, b) {
 		return quote(a), quote(b)
@@ -27,8 +27,8 @@ func Distinct(a, b string) (string, string) {
 	return escaped(a, head), escaped(b, head)
 }
 
-// escaped quotes a name with everything that is not printable ASCII from at on, and blanks at
-// the end, as escapes.
+// escaped quotes a name, with everything that is not printable ASCII from at on, and blanks
+// at the end, as escapes.
 func escaped(s string, at int) string {
 	var out strings.Builder
 	out.WriteByte('"')
@@ -52,10 +52,10 @@ func escaped(s string, at int) string {
 	return out.String()
 }
 
-// LookAlike reports whether two different names can be taken for the same on a screen.
+// LookAlike reports whether two different names can look the same on a screen.
 func LookAlike(a, b string) bool { return a != b && look(a) == look(b) }
 
-// look is what is seen of a name, roughly.
+// look returns roughly what a reader sees of a name.
 func look(s string) string {
 	var b strings.Builder
 	for _, r := range norm.NFKC.String(Printable(s)) {
@@ -77,7 +77,7 @@ func look(s string) string {
 	return strings.TrimRight(b.String(), " ")
 }
 
-// twins are letters of Greek and Cyrillic with the Latin ones that look the same.
+// twins are Greek and Cyrillic letters with the Latin ones that look the same.
 var twins = makeTwins(
 	"\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0425\u0405\u0406\u0408", "ABEKMHOPCTXSIJ",
 	"\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0455\u0456\u0458", "aeopcyxsij",

@@ -12,7 +12,7 @@ import (
 	"shoal/bencode"
 )
 
-// A Draft is a torrent in the making: its files are known, their hashes not yet.
+// A Draft is a new torrent whose files are known and whose hashes are not yet.
 //
 //	d, err := metainfo.NewDraft("photos", files, 0)
 //	// read d.Files() end to end in pieces of d.Geometry() and hash each
@@ -23,12 +23,12 @@ import (
 // The same files and options make the same bytes, and so the same info-hash, wherever and in
 // whatever order the files were found.
 type Draft struct {
-	// Private keeps the torrent to the peers that its trackers give (BEP 27).
+	// Private restricts the torrent to the peers that its trackers name (BEP 27).
 	Private bool
-	// Source is kept in the info dictionary, as some trackers want it: a torrent made for one
-	// of them then has another info-hash than the same files elsewhere.
+	// Source is a key of the info dictionary that some trackers require: a torrent made for
+	// one of them then has another info-hash than the same files elsewhere.
 	Source string
-	// Entropy is kept in the info dictionary, so that the same files get another info-hash.
+	// Entropy is a key of the info dictionary that changes the info-hash of the same files.
 	Entropy string
 
 	name     string
@@ -38,24 +38,24 @@ type Draft struct {
 	geometry Geometry
 }
 
-// NewFile is a file of a torrent in the making.
+// NewFile is a file of a new torrent.
 type NewFile struct {
 	Path   []string // elements below the torrent's folder; none for the file of a single-file torrent
 	Length int64    // in bytes
 }
 
-// NewDraft begins a torrent. name is that of the folder with the files; or, when there is
-// one file and its path is empty, that of the file. Names must be UTF-8; see [NewRawDraft].
+// NewDraft begins a torrent. name is the name of the folder with the files; or of the file,
+// when there is one file and its path is empty. Names must be UTF-8; see [NewRawDraft].
 // pieceLength is a power of two from 16 KiB to 512 MiB, or 0 for [RecommendedPieceLength].
 //
-// The files are sorted by their paths, element by element, as bytes: the order in which BEP
-// 52 has them.
+// NewDraft sorts the files by their paths, element by element, as bytes: the order of BEP 52.
 func NewDraft(name string, files []NewFile, pieceLength int64) (*Draft, error) {
 	return newDraft(name, files, pieceLength, false)
 }
 
-// NewRawDraft is NewDraft for names that need not be UTF-8. The torrent then has their bytes
-// as they are, which BEP 3 does not allow and most clients read in an encoding of their own.
+// NewRawDraft is NewDraft for names that need not be UTF-8. The torrent then contains their
+// bytes unchanged, which BEP 3 does not allow and most clients decode in an encoding of their
+// own.
 func NewRawDraft(name string, files []NewFile, pieceLength int64) (*Draft, error) {
 	return newDraft(name, files, pieceLength, true)
 }
@@ -90,19 +90,19 @@ func newDraft(name string, files []NewFile, pieceLength int64, raw bool) (*Draft
 	return d, nil
 }
 
-// check looks at the sorted files and adds up their lengths.
+// check checks the sorted files and returns the sum of their lengths.
 func (d *Draft) check() (total int64, err error) {
 	for i, f := range d.files {
 		if err := d.checkFile(f); err != nil {
 			return 0, fmt.Errorf("%s: %w", quote(strings.Join(f.Path, "/")), err)
 		}
-		// In this order what lies in a folder follows its name at once.
+		// In this order the contents of a folder directly follow its name.
 		if i > 0 && isPrefix(d.files[i-1].Path, f.Path) {
-			return 0, fmt.Errorf("%s: there are two of it, or it is a folder and a file", quote(strings.Join(d.files[i-1].Path, "/")))
+			return 0, fmt.Errorf("%s: it occurs twice, or it is a folder and a file", quote(strings.Join(d.files[i-1].Path, "/")))
 		}
 		var ok bool
 		if total, ok = addLength(total, f.Length); !ok {
-			return 0, errors.New("the lengths add up to more than 64 bits hold")
+			return 0, errors.New("the sum of the lengths does not fit into 64 bits")
 		}
 	}
 	return total, nil
@@ -111,7 +111,7 @@ func (d *Draft) check() (total int64, err error) {
 func (d *Draft) checkFile(f NewFile) error {
 	switch {
 	case len(f.Path) == 0 && !d.single:
-		return errors.New("a file without a path among others")
+		return errors.New("a file without a path, beside other files")
 	case len(f.Path) > MaxPathDepth:
 		return fmt.Errorf("%d folders deep, more than %d: %w", len(f.Path), MaxPathDepth, ErrTooLarge)
 	case f.Length < 0:
@@ -129,14 +129,14 @@ func isPrefix(prefix, path []string) bool {
 	return len(prefix) <= len(path) && slices.Equal(prefix, path[:len(prefix)])
 }
 
-// checkElement tells names that cannot stand in a torrent. Names that are merely awkward
-// somewhere are let through: others save them under a safe name, and so does this package.
+// checkElement refuses names that cannot occur in a torrent. It allows names that are merely
+// awkward somewhere: other clients save them under a safe name, and so does this package.
 func (d *Draft) checkElement(name string) error {
 	switch {
 	case name == "" || name == "." || name == "..":
 		return errors.New("not the name of a file or folder")
 	case strings.ContainsAny(name, "/\x00"):
-		return errors.New("a name with a slash or NUL in it")
+		return errors.New("the name contains a slash or NUL")
 	case !d.raw && !utf8.ValidString(name):
 		return errors.New("the name is not UTF-8, as names in torrents must be")
 	}
@@ -149,16 +149,16 @@ func (d *Draft) Files() []NewFile { return slices.Clone(d.files) }
 // Name returns the name of the torrent.
 func (d *Draft) Name() string { return d.name }
 
-// Geometry returns how the content is cut into pieces.
+// Geometry returns how the content is divided into pieces.
 func (d *Draft) Geometry() Geometry { return d.geometry }
 
-// Info completes the info dictionary. hashes has the SHA-1 of each piece, end to end.
+// Info completes the info dictionary. hashes is the SHA-1 of each piece, end to end.
 func (d *Draft) Info(hashes []byte) (*Info, error) {
 	if want := int(d.geometry.Pieces) * sha1.Size; len(hashes) != want {
 		return nil, fmt.Errorf("create torrent: %d bytes of hashes instead of %d", len(hashes), want)
 	}
-	// What others would refuse to load must not be made. This size leaves out the frame of
-	// each entry; ParseInfo looks at the whole.
+	// We must not make a torrent that others refuse to load. This size omits the frame of
+	// each entry; ParseInfo checks the whole.
 	size := len(hashes) + len(d.name) + len(d.Source) + len(d.Entropy)
 	for _, f := range d.files {
 		for _, elem := range f.Path {
@@ -220,10 +220,9 @@ func writeFile(w *bencode.Writer, f NewFile) {
 	w.End()
 }
 
-// RecommendedPieceLength returns a piece length for n bytes: the least power of two
-// from 16 KiB to 16 MiB with at most 2048 pieces. A piece can be passed on only when it is
-// whole, so beyond 16 MiB pieces grow only to stay at 65,536 of them, which is as many as
-// some clients take.
+// RecommendedPieceLength returns a piece length for total bytes: the least power of two from
+// 16 KiB to 16 MiB with at most 2048 pieces. A client can pass on only whole pieces, so
+// beyond 16 MiB pieces grow only to stay at 65,536 of them, the limit of some clients.
 func RecommendedPieceLength(total int64) int64 {
 	const (
 		comfortable = 2048

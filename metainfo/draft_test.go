@@ -125,15 +125,15 @@ func TestDraftRefuses(t *testing.T) {
 	}{
 		{"", []NewFile{file(1)}, 0, `name "": not the name of a file or folder`},
 		{"..", []NewFile{file(1)}, 0, `name "..": not the name of a file or folder`},
-		{"a/b", []NewFile{file(1)}, 0, `name "a/b": a name with a slash or NUL in it`},
+		{"a/b", []NewFile{file(1)}, 0, `name "a/b": the name contains a slash or NUL`},
 		{"a\xff", []NewFile{file(1)}, 0, `name "a\xff": the name is not UTF-8, as names in torrents must be`},
 		{"n", nil, 0, "no files"},
-		{"n", []NewFile{file(1), file(1, "a")}, 0, `"": a file without a path among others`},
+		{"n", []NewFile{file(1), file(1, "a")}, 0, `"": a file without a path, beside other files`},
 		{"n", []NewFile{file(1, "a", "")}, 0, `"a/": not the name of a file or folder`},
 		{"n", []NewFile{file(-1, "a")}, 0, `"a": negative length`},
-		{"n", []NewFile{file(1, "a"), file(2, "b"), file(3, "a")}, 0, `"a": there are two of it, or it is a folder and a file`},
-		{"n", []NewFile{file(1, "a", "b"), file(2, "a!"), file(3, "a")}, 0, `"a": there are two of it, or it is a folder and a file`},
-		{"n", []NewFile{file(math.MaxInt64, "a"), file(1, "b")}, 0, "the lengths add up to more than 64 bits hold"},
+		{"n", []NewFile{file(1, "a"), file(2, "b"), file(3, "a")}, 0, `"a": it occurs twice, or it is a folder and a file`},
+		{"n", []NewFile{file(1, "a", "b"), file(2, "a!"), file(3, "a")}, 0, `"a": it occurs twice, or it is a folder and a file`},
+		{"n", []NewFile{file(math.MaxInt64, "a"), file(1, "b")}, 0, "the sum of the lengths does not fit into 64 bits"},
 		{"n", []NewFile{file(1, slices.Repeat([]string{"d"}, 101)...)}, 0, `"` + strings.Repeat("d/", 50) + `" and 101 bytes more: 101 folders deep, more than 100: too large`},
 		{"n", make([]NewFile, MaxFiles+1), 0, "1000001 files, more than 1000000: too large"},
 		{"n", []NewFile{file(1)}, 8192, "piece length 8192: want a power of two from 16 KiB to 512 MiB"},
@@ -237,10 +237,10 @@ func TestEncodeRefuses(t *testing.T) {
 		t    Torrent
 		want string
 	}{
-		{Torrent{Announce: "a\nb"}, `URL "a\nb": no URL`},
-		{Torrent{Announce: " a"}, `URL " a": no URL`},
-		{Torrent{URLList: []string{""}}, `URL "": no URL`},
-		{Torrent{HTTPSeeds: []string{"\xff"}}, `URL "\xff": no URL`},
+		{Torrent{Announce: "a\nb"}, `URL "a\nb": not a URL`},
+		{Torrent{Announce: " a"}, `URL " a": not a URL`},
+		{Torrent{URLList: []string{""}}, `URL "": not a URL`},
+		{Torrent{HTTPSeeds: []string{"\xff"}}, `URL "\xff": not a URL`},
 		{Torrent{AnnounceList: [][]string{{"a"}, {}}}, "a tier without trackers"},
 		{Torrent{AnnounceList: [][]string{slices.Repeat([]string{"a"}, MaxTrackers+1)}}, "1001 trackers, more than 1000: too large"},
 		{Torrent{Nodes: tooMany}, "201 nodes, more than 200: too large"},
@@ -256,7 +256,7 @@ func TestEncodeRefuses(t *testing.T) {
 		{Torrent{Nodes: []string{"http://h:1"}}, `node "http://h:1": want [IPv6]:port`},
 		{Torrent{CreationDate: time.Unix(-1, 0)}, "creation date 1969-12-31 23:59:59 +0000 UTC is not from 1970 to 9999"},
 		{Torrent{Unknown: []Entry{{"k", []byte("i1")}}}, `"k": bencode: input ends inside a value at byte 2`},
-		{Torrent{Unknown: []Entry{{"k", []byte("le")}, {"k", []byte("le")}}}, `"k" is there twice`},
+		{Torrent{Unknown: []Entry{{"k", []byte("le")}, {"k", []byte("le")}}}, `"k" occurs twice`},
 		{Torrent{Unknown: big}, "68158240 bytes, more than 64 MiB: too large"},
 	} {
 		c.t.Info = testInfo(t)

@@ -10,12 +10,12 @@ import (
 )
 
 // Encode writes a torrent file. The info dictionary goes out byte for byte, so the info-hash
-// stays; the rest is written again in the one order that BEP 3 has. What is empty is left
-// out, and so are entries of Unknown that have a field in Torrent. A list of one tracker is
-// written as announce alone; the first of a longer one becomes announce when that is empty, for
-// programs that know no lists.
+// stays the same; the rest is encoded again in the order of BEP 3. Empty fields are omitted,
+// and so are entries of Unknown that have a field in Torrent. A list of one tracker is
+// written as announce alone. The first tracker of a longer list becomes announce when that is
+// empty, for programs without announce-list.
 //
-// The same t makes the same bytes. The error names a field that would not load again.
+// The same t always encodes to the same bytes. The error names a field that would not load again.
 func (t *Torrent) Encode() ([]byte, error) {
 	if t.Info == nil {
 		return nil, errors.New("encode torrent: no info dictionary")
@@ -71,7 +71,7 @@ func (t *Torrent) Encode() ([]byte, error) {
 	w.BeginDict()
 	for i, e := range entries {
 		if i > 0 && e.Key == entries[i-1].Key {
-			return nil, fmt.Errorf("encode torrent: %s is there twice", quote(e.Key))
+			return nil, fmt.Errorf("encode torrent: %s occurs twice", quote(e.Key))
 		}
 		w.Key(e.Key)
 		w.Raw(e.Raw)
@@ -80,7 +80,7 @@ func (t *Torrent) Encode() ([]byte, error) {
 	return w.Finish(), nil
 }
 
-// check holds the fields against what Parse would take.
+// check refuses fields that Parse would not accept.
 func (t *Torrent) check() error {
 	urls := slices.Concat(t.URLList, t.HTTPSeeds)
 	if t.Announce != "" {
@@ -105,7 +105,7 @@ func (t *Torrent) check() error {
 	return nil
 }
 
-// known tells the keys that have a field in Torrent.
+// known reports whether a key has a field in Torrent.
 func known(key string) bool {
 	switch key {
 	case "announce", "announce-list", "comment", "created by", "creation date", "httpseeds", "info", "nodes", "url-list":

@@ -7,22 +7,22 @@ import (
 	"shoal/bencode"
 )
 
-// Reasons to refuse a torrent that a caller may want to tell apart; found with errors.Is in
+// Reasons to refuse a torrent that a caller may want to distinguish. errors.Is finds them in
 // the [*Error].
 var (
-	// ErrV2Only refuses a torrent that has no v1 part (BEP 52).
+	// ErrV2Only is returned for a torrent without a v1 part (BEP 52).
 	ErrV2Only = errors.New("BitTorrent v2 only; not supported yet")
 
-	// ErrVersion refuses a torrent of a version that is neither 1 nor 2.
+	// ErrVersion is returned for a torrent whose version is neither 1 nor 2.
 	ErrVersion = errors.New("unknown meta version")
 
-	// ErrTooLarge refuses what exceeds one of the bounds of this package.
+	// ErrTooLarge is returned when a torrent exceeds a bound of this package.
 	ErrTooLarge = errors.New("too large")
 )
 
-// An Error says why a torrent is refused, and where in the file the reason lies.
+// An Error says why a torrent is refused, and where in the file.
 type Error struct {
-	Offset int    // in bytes from the start of what was parsed
+	Offset int    // in bytes from the start of the parsed data
 	Field  string // such as "info.files[3].path[0]"; empty for the file as a whole
 	Msg    string // the reason
 	Err    error  // a sentinel above, a [*bencode.SyntaxError], or nil
@@ -38,24 +38,24 @@ func (e *Error) Error() string {
 // Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }
 
-// refuse blames a value.
+// refuse returns an Error at a value.
 func refuse(v bencode.Value, field, format string, args ...any) *Error {
 	return &Error{Offset: v.Offset(), Field: field, Msg: fmt.Sprintf(format, args...)}
 }
 
-// wrongKind blames a value for being of the wrong kind, or, when it is absent, the
-// dictionary it is missing from.
+// wrongKind returns an Error at a value of the wrong kind or, when the value is absent, at
+// the dictionary in which it is missing.
 func wrongKind(in, v bencode.Value, field string, want bencode.Kind) *Error {
 	if !v.Exists() {
 		return refuse(in, field, "missing")
 	}
 	if v.Kind() == want {
-		return refuse(v, field, "not a number that 64 bits hold")
+		return refuse(v, field, "the number does not fit into 64 bits")
 	}
 	return refuse(v, field, "%v instead of %v", v.Kind(), want)
 }
 
-// notBencode turns an error of the decoder, the only kind it returns, into an Error.
+// notBencode converts an error of the decoder into an Error.
 func notBencode(err error) *Error {
 	e := &Error{Msg: err.Error(), Err: err}
 	var s *bencode.SyntaxError
@@ -77,7 +77,7 @@ func (n *notes) add(format string, args ...any) {
 	}
 }
 
-// quote prints text from a stranger for a message: safe, and not too long.
+// quote formats text from a stranger for a message: safe, and not too long.
 func quote(s string) string {
 	const most = 100
 	if len(s) > most {

@@ -34,7 +34,7 @@ func ExampleParse() {
 	// [127.0.0.1:6881]
 	// 20000 at     0  book/intro.txt
 	// 12768 at 20000  book/notes/a_b.txt
-	// 1 of 2 paths are saved under other names, since these are not possible or not different; the first: "notes/a/b.txt" as "notes/a_b.txt"
+	// 1 of 2 paths are saved under other names, because theirs are impossible or not distinct; the first: "notes/a/b.txt" as "notes/a_b.txt"
 }
 
 // A torrent that is refused tells the reason and the place.

@@ -9,7 +9,7 @@ import (
 	"shoal/internal/value/spelling"
 )
 
-// fileList reads the files of a multi-file torrent and sets the paths of each.
+// fileList reads the files of a multi-file torrent and sets their paths.
 func (p *infoParser) fileList(list bencode.Value) *Error {
 	if list.Kind() != bencode.List {
 		return wrongKind(p.dict, list, "info.files", bencode.List)
@@ -49,12 +49,12 @@ type fileLister struct {
 	base int
 
 	rewritten bool // a safe path has other elements than the torrent
-	links     int  // to warn about
+	links     int  // symbolic links, for a warning
 
-	noLength int // files without one
+	noLength int // files without a length
 }
 
-// field names a part of the file that is being read.
+// field names a part of the file that l reads now.
 func (l *fileLister) field(part string) string {
 	return fmt.Sprintf("info.files[%d]%s", len(l.Files), part)
 }
@@ -64,14 +64,14 @@ func (l *fileLister) add(v bencode.Value) *Error {
 	if v.Kind() != bencode.Dict {
 		return wrongKind(l.dict, v, l.field(""), bencode.Dict)
 	}
-	if !v.Ordered() { // and then only: a field costs more than a look
+	if !v.Ordered() { // only then: building a field name costs more than the check
 		if err := checkSame(v, l.field(""), "length", "path", "path.utf-8", "attr"); err != nil {
 			return err
 		}
 	}
 	length := v.Get("length")
 	n, ok := length.Int()
-	if !length.Exists() { // the hashes tell whether it is an empty one
+	if !length.Exists() { // the hashes show whether the file is empty
 		ok, l.noLength = true, l.noLength+1
 	}
 	if !ok {
@@ -87,7 +87,7 @@ func (l *fileLister) add(v bencode.Value) *Error {
 		Executable: hasAttr(v, "x"),
 	}
 	if l.Length, ok = addLength(l.Length, n); !ok {
-		return refuse(length, l.field(".length"), "the lengths add up to more than 64 bits hold")
+		return refuse(length, l.field(".length"), "the sum of the lengths does not fit into 64 bits")
 	}
 
 	path, name := v.Get("path"), ".path"
@@ -115,7 +115,7 @@ func (l *fileLister) add(v bencode.Value) *Error {
 	return nil
 }
 
-// rawPath reads the elements of a path, and puts the torrent's name in front.
+// rawPath reads the elements of a path, and puts the torrent's name first.
 func (l *fileLister) rawPath(in, v bencode.Value, name string) ([]string, *Error) {
 	if v.Kind() != bencode.List {
 		return nil, wrongKind(in, v, l.field(name), bencode.List)
@@ -140,7 +140,7 @@ func (l *fileLister) rawPath(in, v bencode.Value, name string) ([]string, *Error
 	return raw, nil
 }
 
-// isText reports whether v is a list of UTF-8 strings, with one at least.
+// isText reports whether v is a non-empty list of UTF-8 strings.
 func isText(v bencode.Value) bool {
 	n := 0
 	for item := range v.Items() {
@@ -153,8 +153,8 @@ func isText(v bencode.Value) bool {
 	return n > 0
 }
 
-// finish sets the paths that files have where the file system takes them. Where
-// every name is safe, which is so for most torrents, these are the safe paths.
+// finish sets the paths that the files have if the file system takes them. In most torrents
+// every name is safe, and these are the safe paths.
 func (l *fileLister) finish() {
 	var kept [][]string
 	if !rewriteAll && (l.rewritten || l.Name != l.SafeName) {
@@ -180,7 +180,7 @@ func (l *fileLister) finish() {
 	}
 	if renamed > 0 {
 		f := &l.Files[example]
-		l.notes.add("%d of %d paths are saved under other names, since these are not possible or not different; the first: %s as %s",
+		l.notes.add("%d of %d paths are saved under other names, because theirs are impossible or not distinct; the first: %s as %s",
 			renamed, len(l.Files), quotePath(f.RawPath), quotePath(f.Path))
 	}
 	if l.noLength > 0 {

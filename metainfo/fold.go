@@ -8,10 +8,10 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// foldKey returns a key that is the same for all names that some file system takes for one:
-// those that differ in case only (Windows, macOS), in composed and decomposed accents
-// (macOS), or in characters that do not show (macOS, ext4 with casefold). It may be the same
-// for a few more; they are kept apart needlessly, which does no harm.
+// foldKey returns a key that is the same for all names that some file system treats as one:
+// names that differ only in case (Windows, macOS), in composed and decomposed accents
+// (macOS), or in invisible characters (macOS, ext4 with casefold). It may be the same for a
+// few more names; they get different paths needlessly, which is harmless.
 func foldKey(name string) string {
 	plain := true
 	for i := 0; i < len(name); i++ {
@@ -43,7 +43,7 @@ func foldUnicode(name string) string {
 	return b.String()
 }
 
-// foldRune returns one representative of all characters that differ from r in case only.
+// foldRune returns one representative of all characters that differ from r only in case.
 func foldRune(r rune) rune {
 	least := r
 	for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
@@ -55,8 +55,8 @@ func foldRune(r rune) rune {
 	return least
 }
 
-// expansion has the characters whose case folding is longer than themselves, as far as
-// decomposition does not deal with them (the status F of Unicode's CaseFolding.txt).
+// expansion returns the case folding of characters whose folding is longer than themselves,
+// as far as decomposition does not handle them (status F in Unicode's CaseFolding.txt).
 func expansion(r rune) (string, bool) {
 	switch r {
 	case 'ß', 'ẞ':
@@ -93,7 +93,7 @@ func expansion(r rune) (string, bool) {
 	return "", false
 }
 
-// ignorable tells characters that some file systems leave out when they compare names.
+// ignorable reports whether some file systems ignore a character when they compare names.
 func ignorable(r rune) bool {
 	return r >= 0xad && unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }

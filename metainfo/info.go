@@ -9,53 +9,53 @@ import (
 	"shoal/internal/value/infohash"
 )
 
-// Info is an info dictionary: what the info-hash stands for.
+// Info is an info dictionary, to which the info-hash refers.
 type Info struct {
-	Name        string // what to save the file or folder as; see KeepName. Show it with Printable
-	SafeName    string // Name for file systems that do not take that; see SafeName
+	Name        string // name of the file or folder to save; see KeepName. Show it with Printable
+	SafeName    string // Name for file systems that refuse Name; see SafeName
 	RawName     string // the name as it was sent
-	PieceLength int64  // bytes in every piece but the last
+	PieceLength int64  // bytes in every piece except the last
 	Length      int64  // bytes in all files together, pad files included
 	Files       []File // in the order of their bytes; never empty
-	MultiFile   bool   // the files lie in a folder called Name, even if it is only one
+	MultiFile   bool   // the files lie in a folder called Name, even if there is only one
 	Private     bool   // peers may come from the trackers only (BEP 27)
 
 	Raw      []byte // the dictionary as it was sent
-	Hash     Hash   // the SHA-1 of Raw
+	Hash     Hash   // SHA-1 of Raw
 	Warnings []string
 
-	pieces  []byte // the SHA-1 of each piece, end to end
-	charset string // label of what names that are not UTF-8 are in
+	pieces  []byte // SHA-1 of each piece, end to end
+	charset string // label of the character set of names that are not UTF-8
 }
 
 // A File is a part of a torrent's content.
 type File struct {
-	// Path is where to save the file, below the folder that the user chose, where the file
-	// system takes that: see KeepName. The first element is the name of the torrent. No two
-	// files have the same one, and none is a folder of another; with names that differ only
-	// in case that is for a file system that tells them apart. A pad file has no path.
+	// Path is the path under which to save the file, below the folder that the user chose,
+	// if the file system takes it: see KeepName. The first element is the name of the
+	// torrent. No two files have the same path, and none is a folder of another; names that
+	// differ only in case need a file system that distinguishes them. A pad file has no path.
 	Path []string
 
 	// SafePath is Path made of names that every file system takes, see SafeName, and that
-	// every file system tells apart.
+	// every file system distinguishes.
 	SafePath []string
 
-	// RawPath is the path as it was sent, for showing (with Printable) and for finding
-	// files that another program saved. It must never be joined to a path to write to.
+	// RawPath is the path as it was sent, for display (with Printable) and for finding files
+	// that another program saved. It must never become part of a path to write to.
 	RawPath []string
 
 	Length     int64 // in bytes
 	Offset     int64 // of its first byte in the torrent
 	Pad        bool  // zeros between files, part of pieces but never saved (BEP 47)
-	Executable bool  // (BEP 47)
+	Executable bool  // the x attribute (BEP 47)
 }
 
-// Geometry returns how the content is cut into pieces and blocks.
+// Geometry returns how the content is divided into pieces and blocks.
 func (i *Info) Geometry() Geometry {
 	return Geometry{i.Length, uint32(i.PieceLength), i.NumPieces()}
 }
 
-// Saved returns the bytes in all files that are saved: Length without padding.
+// Saved returns the bytes in all saved files: Length without padding.
 func (i *Info) Saved() int64 {
 	n := i.Length
 	for k := range i.Files {
@@ -75,8 +75,9 @@ func (i *Info) PieceHash(piece uint32) [sha1.Size]byte {
 	return [sha1.Size]byte(i.pieces[at : at+sha1.Size])
 }
 
-// ParseInfo reads an info dictionary as peers send it (BEP 9). It is not held against an
-// info-hash: compare Hash. The error is an [*Error], its places counted from the start of raw.
+// ParseInfo reads an info dictionary as peers send it (BEP 9). It does not check an
+// info-hash: the caller compares Hash. The error is an [*Error], with offsets from the start
+// of raw.
 func ParseInfo(raw []byte) (*Info, error) {
 	if len(raw) > MaxSize {
 		return nil, &Error{Msg: "info dictionary larger than 64 MiB", Err: ErrTooLarge}
@@ -95,12 +96,12 @@ func ParseInfo(raw []byte) (*Info, error) {
 	return info, nil
 }
 
-// deciding are the keys of an info dictionary that decide what is shared.
+// deciding are the keys of an info dictionary that decide what the torrent contains.
 var deciding = []string{
 	"name", "name.utf-8", "length", "files", "piece length", "pieces", "meta version", "file tree", "private", "attr",
 }
 
-// checkSame refuses a dictionary that has one of the keys twice, with two values: two
+// checkSame refuses a dictionary in which one of the keys occurs twice, with two values: two
 // clients would read two torrents.
 func checkSame(v bencode.Value, field string, keys ...string) *Error {
 	if v.Ordered() {
@@ -108,7 +109,7 @@ func checkSame(v bencode.Value, field string, keys ...string) *Error {
 	}
 	for _, key := range keys {
 		if !v.Same(key) {
-			e := refuse(v, strings.TrimPrefix(field+"."+key, "."), "it is there twice, with two values")
+			e := refuse(v, strings.TrimPrefix(field+"."+key, "."), "it occurs twice, with two values")
 			e.Err = bencode.ErrDuplicate
 			return e
 		}
@@ -116,7 +117,7 @@ func checkSame(v bencode.Value, field string, keys ...string) *Error {
 	return nil
 }
 
-// parseInfo reads an info dictionary. charset is what the torrent file says of its names.
+// parseInfo reads an info dictionary. charset is the label in the torrent file for its names.
 func parseInfo(v bencode.Value, charset string) (*Info, *Error) {
 	if err := checkSame(v, "info", deciding...); err != nil {
 		return nil, err
@@ -154,7 +155,7 @@ type infoParser struct {
 	notes notes
 }
 
-// name reads the suggested name. The info-hash stands in for one of which nothing is left.
+// name reads the suggested name. The info-hash replaces a name of which nothing is left.
 func (p *infoParser) name() *Error {
 	name, ok := textUTF8(p.dict, "name")
 	if !ok {
@@ -174,12 +175,12 @@ func (p *infoParser) name() *Error {
 	return nil
 }
 
-// files reads the one length of a single file, or the list of many.
+// files reads the length of a single file, or the list of several.
 func (p *infoParser) files() *Error {
 	length, list := p.dict.Get("length"), p.dict.Get("files")
 	switch {
 	case length.Exists() && list.Exists():
-		// BEP 3: not both. Two clients that read one each would save
+		// BEP 3: not both. Clients that use one and clients that use the other would save
 		// different files for one info-hash.
 		return refuse(list, "info.files", "there is info.length as well")
 	case list.Exists():
@@ -232,7 +233,7 @@ func (p *infoParser) cut() *Error {
 	return nil
 }
 
-// checkVersion looks at the version before anything else, as BEP 52 asks, and reports
+// checkVersion checks the version before anything else, as BEP 52 requires, and reports
 // whether there is a v2 part beside the v1 part.
 func checkVersion(v bencode.Value) (hybrid bool, err *Error) {
 	version := v.Get("meta version")
@@ -240,10 +241,10 @@ func checkVersion(v bencode.Value) (hybrid bool, err *Error) {
 		return false, nil
 	}
 	switch n, ok := version.Int(); {
-	case !ok, n == 1: // of another kind it is somebody else's key
+	case !ok, n == 1: // a value of another kind belongs to somebody else's key
 		return false, nil
 	case n != 2:
-		e := refuse(version, "info.meta version", "version %d is not known", n)
+		e := refuse(version, "info.meta version", "unknown version %d", n)
 		e.Err = ErrVersion
 		return false, e
 	}
@@ -261,7 +262,7 @@ func hasAttr(v bencode.Value, attr string) bool {
 	return strings.Contains(s, attr)
 }
 
-// addLength adds up lengths that are not negative. It is false when the sum has no room.
+// addLength adds lengths that are not negative. It returns false when the sum overflows.
 func addLength(sum, n int64) (int64, bool) {
 	if n > math.MaxInt64-sum {
 		return 0, false

@@ -7,17 +7,17 @@ import (
 	"shoal/internal/value/spelling"
 )
 
-// KeepName turns one element of a path from a torrent into the name of one file or folder, in
-// the folder where it is made, and changes as little as it can: a name that some file system
-// of this kind of system takes stays as it is. On Windows it is [SafeName]. Elsewhere:
+// KeepName turns one element of a path in a torrent into the name of one file or folder, in
+// the folder that contains it, and changes as little as possible: a name that some file
+// system of this system takes stays unchanged. On Windows it is [SafeName]. Elsewhere:
 //
-//  1. A slash and NUL become "_". Nothing is left of "." and "..".
-//  2. A name that is longer than any file system takes is cut by [SafeName].
-//  3. A name that ends like the files that shoal makes beside those of torrents, and removes
-//     (.shoal-new, .shoal-part, in any case), has the dot of that ending replaced by "_".
+//  1. A slash and NUL become "_". "." and ".." become empty.
+//  2. A name longer than any file system takes is cut by [SafeName].
+//  3. If a name ends like the files that shoal creates and removes beside those of torrents
+//     (.shoal-new, .shoal-part, in any case), "_" replaces the dot of that ending.
 //
-// Such a name may hold anything else, control characters included: print it with [Printable].
-// Whether a file system takes it only the file system knows; see [Info.Paths] (decision 0125).
+// Such a name may contain anything else, even control characters: print it with [Printable].
+// Only the file system knows whether it takes the name; see [Info.Paths] (decision 0125).
 func KeepName(name string) string {
 	if rewriteAll {
 		return SafeName(name)
@@ -48,18 +48,19 @@ func keepName(name string) string {
 	}
 }
 
-// Rules say what names a file system takes.
+// Rules say which names a file system takes.
 type Rules struct {
-	// Takes reports whether a file can have a name that [KeepName] left. Nil: any.
+	// Takes reports whether a file can have a name returned by [KeepName]. nil: any name.
 	Takes func(name string) bool
-	// Fold says that names which differ in case or in the composition of accents are one.
+	// Fold says that names which differ in case or in the composition of accents are one
+	// name.
 	Fold bool
 }
 
-// smallName is the length in bytes that all file systems take: eCryptfs has the least.
+// smallName is the length in bytes that all file systems take: eCryptfs takes the fewest.
 const smallName = 140
 
-// fit returns the name under which a file system takes one.
+// fit returns a name that the file system takes.
 func (r Rules) fit(name string) string {
 	kept := KeepName(name)
 	if r.Takes == nil || kept == "" || r.Takes(kept) {
@@ -75,9 +76,9 @@ func (r Rules) fit(name string) string {
 	return shorten(safe, smallName)
 }
 
-// Paths returns the paths of all files, as File.Path has them but for the names that a file
-// system does not take. Those become safe as [SafeName] says, and two files never get one
-// path. Pad files have none.
+// Paths returns the paths of all files: File.Path, except for names that the file system does
+// not take. Those become safe, see [SafeName], and two files never get one path. Pad files
+// have none.
 func (i *Info) Paths(r Rules) [][]string {
 	root := r.fit(i.text(i.RawName))
 	if root == "" {
@@ -105,17 +106,17 @@ func (i *Info) Paths(r Rules) [][]string {
 	return out
 }
 
-// Title returns the name of the torrent as text: as it was sent, or read in the character set
-// that the torrent names. Bytes that are not text by either are replaced.
+// Title returns the name of the torrent as text: as it was sent, or decoded from the
+// character set that the torrent names. It replaces bytes that are not text in either.
 func (i *Info) Title() string { return strings.ToValidUTF8(i.text(i.RawName), "_") }
 
-// Charset is the label of the character set that the torrent says its names are in; empty for
+// Charset returns the label of the character set that the torrent names for its names; empty:
 // none.
 func (i *Info) Charset() string { return i.charset }
 
 func (i *Info) text(raw string) string { return spelling.Text(raw, i.charset) }
 
-// texts reads the elements of a path. Most come back as they are.
+// texts decodes the elements of a path. Most stay unchanged.
 func (i *Info) texts(raw []string) []string {
 	for at, s := range raw {
 		if i.text(s) != s {
@@ -131,9 +132,9 @@ func (i *Info) texts(raw []string) []string {
 
 func same(name string) string { return name }
 
-// Doubts returns names to try on a file system before one that [KeepName] left is given to a
-// file there: each has one thing that some file system refuses or changes. A file system that
-// takes all of them, as they are written, takes the name. Most names have none.
+// Doubts returns names to try on a file system before a file there gets a name returned by
+// [KeepName]: each has one property that some file system refuses or changes. A file system
+// that takes all of them unchanged takes the name. Most names need none.
 func Doubts(name string) []string {
 	if len(name) <= smallName && SafeName(name) == name {
 		return nil
@@ -168,6 +169,6 @@ func Doubts(name string) []string {
 	return out
 }
 
-// ShortName is one of the [Doubts]: a file system that gives files a second, short name refuses
-// it, since it may be that of another file.
+// ShortName is one of the [Doubts]: a file system that adds second, short names to files
+// refuses it, because it may belong to another file.
 const ShortName = "SHORTN~1.TXT"

@@ -2,5 +2,5 @@
 
 package metainfo
 
-// rewriteAll says that names are made safe whatever the file system takes.
+// rewriteAll says that all names are made safe, whatever the file system takes.
 const rewriteAll = false

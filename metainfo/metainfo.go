@@ -6,23 +6,23 @@
 // dictionary that came from peers, [Draft] makes a new one, [Torrent.Encode] writes a torrent
 // file. [Geometry] is the arithmetic of pieces and blocks.
 //
-// A torrent comes from a stranger. What cannot be honoured is refused with the reason and
-// the place ([*Error]); what is merely odd loads, with a warning where the user should know.
+// A torrent comes from a stranger. What cannot be honoured is refused with the reason and the
+// place ([*Error]); what is merely odd loads, with a warning when the user should know.
 //
-//   - The info-hash is of the info dictionary as it was sent, so unsorted keys and other
-//     defects that circulate load with the hash that everyone else has. A key that matters
-//     and occurs twice with two values is refused, and so is length beside files: two
-//     clients would read two torrents. Other keys may be twice.
+//   - The info-hash covers the info dictionary as it was sent, so unsorted keys and other
+//     defects that circulate load with the hash that everyone else has. An important key that
+//     occurs twice with two values is refused, and so is length beside files: two clients
+//     would read two torrents. Other keys may occur twice.
 //   - Every number is checked before it sizes anything; see the bounds, from [MaxSize] on.
-//     The hashes must be exactly as many as the pieces.
-//   - Names stay as the torrent has them but for what leads out of the folder, see [KeepName].
-//     Where a file system does not take them they become safe, see [SafeName]. No two files of
-//     a torrent get one path, by [Info.Paths] also where case or the composition of accents is
-//     ignored.
+//     There must be exactly one hash for each piece.
+//   - Names stay as in the torrent unless they lead out of the folder, see [KeepName]. When a
+//     file system does not take them they become safe, see [SafeName]. No two files of a
+//     torrent get one path, and with [Info.Paths] this holds even if the file system ignores
+//     case or the composition of accents.
 //   - A fault in an entry beside info costs that entry, never the torrent.
 //
-// The values returned are not changed by this package afterwards. They refer to the bytes
-// they were parsed from, which must not change either.
+// This package does not change the values that it returned. They refer to the bytes from
+// which they were parsed, which must not change either.
 package metainfo
 
 import (
@@ -42,25 +42,25 @@ import (
 // Hash is a v1 info-hash: the SHA-1 of the info dictionary as it was sent.
 type Hash = infohash.Hash
 
-// A Torrent is what a torrent file says.
+// A Torrent is the contents of a torrent file.
 type Torrent struct {
 	Info     *Info
 	InfoHash Hash // same as Info.Hash
 
-	// Where to find peers. URLs are not looked into here, beyond being one line of text.
-	Announce     string     // a tracker; the list takes its place when there is one (BEP 12)
+	// Where to find peers. This package checks only that URLs are one line of text.
+	Announce     string     // a tracker; AnnounceList replaces it when present (BEP 12)
 	AnnounceList [][]string // trackers in tiers, none empty, no URL twice
 	Nodes        []string   // DHT nodes as "host:port" or "[IPv6]:port" (BEP 5)
 	URLList      []string   // web seeds (BEP 19)
 	HTTPSeeds    []string   // web seeds of the other kind (BEP 17)
 
-	// Description of the torrent. Hostile text: show it with Printable.
+	// Descriptions. Hostile text: show it with Printable.
 	Comment      string
 	CreatedBy    string
-	CreationDate time.Time // UTC, in seconds; zero when not given
+	CreationDate time.Time // UTC, in seconds; zero: absent
 
-	// Other entries of the file, in its order: signatures, piece layers, and what is not
-	// known here. They are kept so that writing the torrent again loses nothing.
+	// Other entries of the file, in its order: signatures, piece layers, and unknown keys.
+	// They are kept so that writing the torrent again loses nothing.
 	Unknown []Entry
 
 	// Warnings say what was odd, in words for the user that are safe to print. Those about
@@ -74,7 +74,7 @@ type Entry struct {
 	Raw []byte
 }
 
-// Trackers returns the tiers to announce to: the list where there is one, else the single
+// Trackers returns the tiers to announce to: the list if there is one, else the single
 // tracker, else none (BEP 12).
 func (t *Torrent) Trackers() [][]string {
 	switch {
@@ -86,11 +86,11 @@ func (t *Torrent) Trackers() [][]string {
 	return nil
 }
 
-// Rules of the decoder for all that this package reads.
+// rules are the decoder's options for everything that this package reads.
 var rules = bencode.Options{Loose: true, MaxDepth: maxDepth, MaxTokens: maxTokens}
 
 // Parse reads a torrent file. The error is an [*Error]. Blanks and a byte order mark before
-// the torrent, and bytes behind it, as some editors leave them, are ignored with a warning.
+// the torrent, and bytes behind it, as some editors add them, are ignored with a warning.
 func Parse(b []byte) (*Torrent, error) {
 	if len(b) > MaxSize {
 		return nil, &Error{Msg: "torrent file larger than 64 MiB", Err: ErrTooLarge}
@@ -133,13 +133,13 @@ func parse(b []byte) (*Torrent, *Error) {
 		Torrent: &Torrent{Info: info, InfoHash: info.Hash},
 		notes:   notes(info.Warnings[:len(info.Warnings):len(info.Warnings)]),
 	}
-	var seen map[string]bool // where keys may be twice
+	var seen map[string]bool // used only when keys may occur twice
 	if !root.Ordered() {
 		seen = make(map[string]bool)
 	}
 	for key, v := range root.Entries() {
 		if seen[string(key)] {
-			p.notes.add("%s is there twice; the first counts", quote(string(key)))
+			p.notes.add("%s occurs twice; the first counts", quote(string(key)))
 			continue
 		}
 		if seen != nil {
@@ -157,7 +157,7 @@ func parse(b []byte) (*Torrent, *Error) {
 	return p.Torrent, nil
 }
 
-// parser reads what surrounds the info dictionary. Nothing here refuses a torrent.
+// parser reads the entries around the info dictionary. Nothing here refuses a torrent.
 type parser struct {
 	*Torrent
 	notes notes
@@ -168,7 +168,7 @@ func (p *parser) entry(key string, v, root bencode.Value) {
 	switch key {
 	case "info":
 	case "announce":
-		if v.Kind() == bencode.List { // written by who meant announce-list
+		if v.Kind() == bencode.List { // the writer meant announce-list
 			for item := range v.Items() {
 				if p.Announce = p.url(item, key); p.Announce != "" {
 					break
@@ -188,7 +188,7 @@ func (p *parser) entry(key string, v, root bencode.Value) {
 	case "comment", "created by":
 		s, ok := textUTF8(root, key)
 		if !ok {
-			p.notes.add("%s is no text and is ignored", key)
+			p.notes.add("%s is not text and is ignored", key)
 		} else if key == "comment" {
 			p.Comment = s
 		} else {
@@ -201,8 +201,8 @@ func (p *parser) entry(key string, v, root bencode.Value) {
 	}
 }
 
-// textUTF8 returns the text of a key, or of its twin with ".utf-8" appended, by which old
-// programs gave in UTF-8 what the plain key has in some other character set.
+// textUTF8 returns the text of a key, or of the same key with ".utf-8" appended, which old
+// programs used for UTF-8 while the plain key has some other character set.
 func textUTF8(dict bencode.Value, key string) (string, bool) {
 	if s, ok := dict.Get(key + ".utf-8").Text(); ok && utf8.ValidString(s) {
 		return s, true
@@ -210,12 +210,12 @@ func textUTF8(dict bencode.Value, key string) (string, bool) {
 	return dict.Get(key).Text()
 }
 
-// url returns the URL in v, or "" when there is none to be used.
+// url returns the URL in v, or "" when there is no usable one.
 func (p *parser) url(v bencode.Value, field string) string {
 	s, ok := v.Text()
 	s = strings.TrimSpace(s) // many have a line break at the end
 	if !ok {
-		p.notes.add("%s is no text and is ignored", field)
+		p.notes.add("%s is not text and is ignored", field)
 		return ""
 	}
 	if s == "" {
@@ -228,19 +228,19 @@ func (p *parser) url(v bencode.Value, field string) string {
 	return s
 }
 
-// checkURL says why a text cannot be a URL. Code that connects looks closer.
+// checkURL refuses text that cannot be a URL. The code that connects checks more.
 func checkURL(s string) error {
 	switch {
 	case len(s) > MaxURL:
 		return fmt.Errorf("longer than %d bytes", MaxURL)
 	case s == "" || s != strings.TrimSpace(s) || s != Printable(s):
-		return errors.New("no URL")
+		return errors.New("not a URL")
 	}
 	return nil
 }
 
-// announceList reads the tiers. Empty tiers, empty URLs and repeated ones are common and
-// mean nothing.
+// announceList reads the tiers. Empty tiers, empty URLs and repeated URLs are common and
+// harmless.
 func (p *parser) announceList(v bencode.Value) {
 	const field = "announce-list"
 	if v.Kind() == bencode.String { // one tracker
@@ -249,7 +249,7 @@ func (p *parser) announceList(v bencode.Value) {
 		return
 	}
 	if v.Kind() != bencode.List {
-		p.notes.add("%s is no list and is ignored", field)
+		p.notes.add("%s is not a list and is ignored", field)
 		return
 	}
 	seen := make(map[string]bool)
@@ -277,7 +277,7 @@ func (p *parser) announceList(v bencode.Value) {
 			add(tier)
 			p.flat = true
 		default:
-			p.notes.add("%s has a tier that is no list; it is ignored", field)
+			p.notes.add("%s has a tier that is not a list and is ignored", field)
 		}
 		p.addTier(urls)
 		if full {
@@ -301,7 +301,7 @@ func (p *parser) urls(v bencode.Value, field string) []string {
 		return nil
 	}
 	if v.Kind() != bencode.List {
-		p.notes.add("%s is no list and is ignored", field)
+		p.notes.add("%s is not a list and is ignored", field)
 		return nil
 	}
 	var urls []string
@@ -317,7 +317,7 @@ func (p *parser) urls(v bencode.Value, field string) []string {
 	return urls
 }
 
-// year9999 ends with the last second that the usual formats can spell.
+// year9999 ends with the last second that the usual formats can write.
 const year9999 = 253402300799
 
 func (p *parser) creationDate(v bencode.Value) {
@@ -327,10 +327,10 @@ func (p *parser) creationDate(v bencode.Value) {
 		n, ok = parsed, err == nil
 	}
 	if !ok || n < 0 || n > year9999 {
-		p.notes.add("creation date is no time and is ignored")
+		p.notes.add("creation date is not a time and is ignored")
 		return
 	}
-	if n > 0 { // 0 is what programs write that do not know
+	if n > 0 { // programs that do not know the time write 0
 		p.CreationDate = time.Unix(n, 0).UTC()
 	}
 }

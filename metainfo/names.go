@@ -8,27 +8,27 @@ import (
 )
 
 // MaxName bounds the bytes of one element of a safe path. Linux takes that many bytes,
-// Windows and macOS that many UTF-16 units, which are never more.
+// Windows and macOS that many UTF-16 units, of which there are never more.
 const MaxName = 255
 
-// SafeName turns one element of a path from a torrent into a name that every platform takes
-// for what it is: one file or folder, in the folder where it is made. The rule is the same
+// SafeName turns one element of a path in a torrent into a name that means the same on every
+// platform: one file or folder, in the folder that contains it. The rule is the same
 // everywhere, so a torrent has the same files on every machine. In this order:
 //
-//  1. These become "_", each by itself: the separators / and \, the characters : * ? " < > |
-//     that Windows refuses or gives a meaning, control characters (NUL, C0, DEL, C1), line
-//     and paragraph separators, marks that change the direction of text, the byte order
-//     mark, characters that Unicode says are none, and every byte that is not UTF-8.
-//  2. Dots and spaces at the end are cut off, as Windows does without telling. So nothing is
-//     left of "." and "..".
-//  3. A name longer than MaxName bytes is cut at a character, in front of its extension.
-//  4. A name that Windows keeps for a device, with any extension (CON, nul.txt, COM1), gets
-//     "_" in front; and one in the form of a Windows short name (PROGRA~1.TXT), which could
-//     reach another file, has its "~" replaced by "_".
-//  5. A name that ends like the files that shoal makes beside those of torrents, and removes
-//     (.shoal-new, .shoal-part, in any case), has the dot of that ending replaced by "_".
+//  1. Each of these becomes "_": the separators / and \, the characters : * ? " < > | that
+//     Windows refuses or interprets, control characters (NUL, C0, DEL, C1), line and
+//     paragraph separators, direction marks, the byte order mark, noncharacters of Unicode,
+//     and every byte that is not UTF-8.
+//  2. Dots and spaces at the end are cut off, as Windows does silently. So "." and ".."
+//     become empty.
+//  3. A name longer than MaxName bytes is cut at a character, before its extension.
+//  4. A name that Windows reserves for a device, with any extension (CON, nul.txt, COM1),
+//     gets "_" in front. In a name of the form of a Windows short name (PROGRA~1.TXT), which
+//     could reach another file, "_" replaces the "~".
+//  5. If a name ends like the files that shoal creates and removes beside those of torrents
+//     (.shoal-new, .shoal-part, in any case), "_" replaces the dot of that ending.
 //
-// The result is empty when nothing is left; the caller knows what to use instead.
+// The result is empty when nothing is left; the caller chooses another name.
 func SafeName(name string) string {
 	name = replaceUnsafe(name)
 	name = strings.TrimRight(name, ". ")
@@ -45,16 +45,16 @@ func SafeName(name string) string {
 	return name
 }
 
-// ownEnding tells the endings of rule 5.
+// ownEnding reports whether ext is one of the endings of rule 5.
 func ownEnding(ext string) bool {
-	if len(ext) < len(".shoal-new") { // most names, at no cost
+	if len(ext) < len(".shoal-new") { // the common and cheap case
 		return false
 	}
 	key := foldKey(ext)
 	return key == ".shoal-new" || key == ".shoal-part"
 }
 
-// replaceUnsafe replaces what rule 1 lists. Most names come back as they are.
+// replaceUnsafe replaces the characters of rule 1. Most names stay unchanged.
 func replaceUnsafe(name string) string {
 	for i, r := range name {
 		if unsafeRune(r) || invalidAt(name, i, r) {
@@ -77,7 +77,7 @@ func replaceFrom(name string, at int) string {
 	return b.String()
 }
 
-// invalidAt tells a byte that is not UTF-8 from the character U+FFFD, spelled out, which is
+// invalidAt distinguishes a byte that is not UTF-8 from the character U+FFFD itself, which is
 // harmless.
 func invalidAt(s string, i int, r rune) bool {
 	if r != utf8.RuneError {
@@ -87,8 +87,8 @@ func invalidAt(s string, i int, r rune) bool {
 	return size == 1
 }
 
-// unsafeRune tells the characters of rule 1. The list is fixed, not taken from a table of
-// Unicode, so that a name does not change with the version of a library.
+// unsafeRune reports whether r is a character of rule 1. The list is fixed, not taken from a
+// table of Unicode, so that a name does not change with the version of a library.
 func unsafeRune(r rune) bool {
 	switch {
 	case r >= 0x20 && r < 0x7f:
@@ -101,11 +101,12 @@ func unsafeRune(r rune) bool {
 	return printable.Invisible(r)
 }
 
-// longestExtension is the longest ending, with its dot, that is kept when a name is cut.
+// longestExtension is the longest extension, with its dot, that survives the cutting of a
+// name.
 const longestExtension = 32
 
-// splitName divides a name in front of its extension, which is empty when there is none or
-// when what follows the last dot is too long to be one.
+// splitName splits a name before its extension, which is empty when there is none or when the
+// text after the last dot is too long.
 func splitName(name string) (stem, ext string) {
 	i := strings.LastIndexByte(name, '.')
 	if i <= 0 || len(name)-i > longestExtension {
@@ -130,13 +131,13 @@ func shorten(name string, n int) string {
 	return stem[:cut] + ext
 }
 
-// reserved tells the names that Windows keeps for devices, in any folder and with any
+// reserved reports whether Windows reserves a name for a device, in any folder and with any
 // extension.
 func reserved(name string) bool {
 	base, _, _ := strings.Cut(name, ".")
 	base = strings.TrimRight(base, " ")
 	if len(base) < len("CON") || len(base) > len("CONOUT$") || !strings.ContainsRune("CPANLcpanl", rune(base[0])) {
-		return false // most names, at no cost
+		return false // the common and cheap case
 	}
 	switch base = strings.ToUpper(base); base {
 	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$":
@@ -155,9 +156,9 @@ func reserved(name string) bool {
 	return false
 }
 
-// shortNameTilde finds the tilde of a name that Windows could have given to another file as
-// its second, short name: up to eight characters ending in "~" and digits, and an extension
-// of up to three. It returns -1 for all other names.
+// shortNameTilde returns the index of the tilde of a name that Windows could have assigned to
+// another file as its second, short name: up to eight characters ending in "~" and digits,
+// and an extension of up to three. It returns -1 for all other names.
 func shortNameTilde(name string) int {
 	base, ext, _ := strings.Cut(name, ".")
 	tilde := strings.LastIndexByte(base, '~')
@@ -173,6 +174,6 @@ func shortNameTilde(name string) int {
 }
 
 // Printable makes text from a stranger safe to show on a terminal or in a log, on one line:
-// tabs and line breaks become spaces. Control characters, escape sequences, marks that turn
-// the direction of text and bytes that are not UTF-8 become U+FFFD.
+// tabs and line breaks become spaces. Control characters, escape sequences, direction marks
+// and bytes that are not UTF-8 become U+FFFD.
 func Printable(s string) string { return printable.Of(s) }

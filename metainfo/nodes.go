@@ -12,7 +12,7 @@ import (
 // nodes reads the DHT nodes: a list of [host, port] pairs (BEP 5).
 func (p *parser) nodes(v bencode.Value) {
 	if v.Kind() != bencode.List {
-		p.notes.add("nodes is no list and is ignored")
+		p.notes.add("nodes is not a list and is ignored")
 		return
 	}
 	for item := range v.Items() {
@@ -31,7 +31,7 @@ func (p *parser) nodes(v bencode.Value) {
 			host, port, pair = h, int64(n), err == nil
 		}
 		if !pair || !validHost(host) || port < 1 || port > 65535 {
-			p.notes.add("a node that is no pair of host and port is ignored: %s", quote(string(item.Raw())))
+			p.notes.add("a node that is not a pair of host and port is ignored: %s", quote(string(item.Raw())))
 			continue
 		}
 		p.Nodes = append(p.Nodes, joinHostPort(host, int(port)))
@@ -46,7 +46,7 @@ func joinHostPort(host string, port int) string {
 	return host + ":" + strconv.Itoa(port)
 }
 
-// splitHostPort takes apart what joinHostPort wrote.
+// splitHostPort splits a node written by joinHostPort.
 func splitHostPort(node string) (host string, port int, err error) {
 	i := strings.LastIndexByte(node, ':')
 	if i < 0 {
@@ -70,8 +70,8 @@ func splitHostPort(node string) (host string, port int, err error) {
 	return host, int(n), nil
 }
 
-// validHost tells what may be an address or the name of a host. A name is not looked into
-// further than that it cannot be anything else.
+// validHost reports whether host can be an address or a host name. It refuses a name only if
+// it cannot be a host name.
 func validHost(host string) bool {
 	if strings.Contains(host, ":") {
 		addr, err := netip.ParseAddr(host)

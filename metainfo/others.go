@@ -6,15 +6,15 @@ import (
 	"shoal/bencode"
 )
 
-// OtherNames are the names that a torrent gives by other keys than those that were taken:
-// "name" and "path" where there is "name.utf-8" or "path.utf-8", or the reverse. Old programs
-// save files under these.
+// OtherNames are the names under other keys than the ones that we use: "name" and "path" when
+// there is "name.utf-8" or "path.utf-8", or the reverse. Old programs save files under these
+// names.
 type OtherNames struct {
-	Name  string           // of the torrent; empty for none
-	Paths map[int][]string // below it, by file
+	Name  string           // of the torrent; empty: none
+	Paths map[int][]string // paths below it, by file
 }
 
-// OtherNames reads the info dictionary again. Most torrents have none.
+// OtherNames reads the info dictionary again. Most torrents have no other names.
 func (i *Info) OtherNames() OtherNames {
 	var out OtherNames
 	if !bytes.Contains(i.Raw, []byte(".utf-8")) {
@@ -45,7 +45,7 @@ func (i *Info) OtherNames() OtherNames {
 	return out
 }
 
-// otherPath returns the path of a file that is not taken, if it has as many elements.
+// otherPath returns the unused path of a file, if it has as many elements as the used one.
 func otherPath(f bencode.Value, taken []string) []string {
 	for _, key := range []string{"path", "path.utf-8"} {
 		var path []string

@@ -2,25 +2,25 @@ package metainfo
 
 import "strconv"
 
-// A namer gives each file of a torrent a path of its own, with elements that clean leaves.
-// Folders whose names have one key are one folder. A file whose path is taken, by a file or by a
-// folder, gets a number in front of its extension: "a.txt", "a (2).txt", "a (3).txt"; so
-// does a folder whose path is taken by a file. Who comes first in the torrent keeps the name,
-// so the same torrent has the same paths everywhere.
+// namer assigns a path of its own to each file of a torrent, with elements returned by clean.
+// Folders whose names have one key are one folder. If the path of a file already belongs to
+// another file or to a folder, the file gets a number before its extension: "a.txt",
+// "a (2).txt", "a (3).txt"; so does a folder whose path already belongs to a file. The first one in the torrent keeps the name, so the
+// same torrent has the same paths everywhere.
 //
-// Its time is in proportion to the elements of all paths: they are kept in four tables with
-// one entry for each name, and a number once tried for a name is not tried again.
+// Its time is proportional to the elements of all paths: four tables have one entry for each
+// name, and a number once tried for a name is not tried again.
 type namer struct {
-	names []string // of the folders; folder 0 is the torrent's root
+	names []string // names of the folders; folder 0 is the torrent's root
 
-	clean func(string) string // makes an element a name; empty when nothing is left
-	key   func(string) string // the same for names that are one name
-	max   int                 // bytes of a name that has a number in it
+	clean func(string) string // makes a name of an element; empty when nothing is left
+	key   func(string) string // equal for names that a file system may not distinguish
+	max   int                 // limit of bytes of a name with a number in it
 
-	folders map[element]int32  // by the element as it is in the torrent
-	taken   map[element]int32  // by key: what has the name, a folder or file
-	moved   map[element]int32  // by key: folders that had to leave the name to a file
-	last    map[element]uint32 // by key of a name as numbered: the number given last
+	folders map[element]int32  // by the element as in the torrent
+	taken   map[element]int32  // by key: the folder or file that has the name
+	moved   map[element]int32  // by key: folders whose name a file has taken
+	last    map[element]uint32 // by key of a numbered name: latest number
 }
 
 // element is a name within a folder.
@@ -29,7 +29,7 @@ type element struct {
 	name   string
 }
 
-// isFile stands in taken for a file; folders stand there by their number.
+// isFile marks a file in taken; folders are there by their number.
 const isFile = -1
 
 // fallback is the name of an element of which nothing is left.
@@ -73,7 +73,7 @@ func (n *namer) newFolder(in int32, name string) int32 {
 	if ok && at != isFile {
 		return at
 	}
-	if ok { // a file has it
+	if ok { // a file has the name
 		if at, ok := n.moved[key]; ok {
 			return at
 		}
@@ -99,8 +99,8 @@ func (n *namer) file(in int32, raw string) string {
 	return n.number(in, name, isFile)
 }
 
-// number takes the first free name of the form "name (2).ext". Room for the number is made
-// first, so that all names that would become the same share one count.
+// number takes the first free name of the form "name (2).ext". It makes room for the number
+// first, so that all names that would become equal share one count.
 func (n *namer) number(in int32, name string, what int32) string {
 	const room = len(" (4294967295)")
 	stem, ext := splitName(shorten(name, n.max-room))

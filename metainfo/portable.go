@@ -7,8 +7,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// WindowsRefuses returns why Windows can't have a file of this name, which is one element of
-// a path; empty when it can.
+// WindowsRefuses returns why Windows can't have a file with this name, which is one element
+// of a path; empty when it can.
 func WindowsRefuses(name string) string {
 	switch i := strings.IndexFunc(name, func(r rune) bool { return r < 0x20 || strings.ContainsRune(`\:*?"<>|`, r) }); {
 	case i >= 0 && name[i] < 0x20:
@@ -26,5 +26,5 @@ func WindowsRefuses(name string) string {
 }
 
 // Decomposed reports whether a name has accents as characters of their own, as macOS writes
-// some. Elsewhere it looks the same as the composed name and is another one.
+// some names. On other systems it looks like the composed name and is a different one.
 func Decomposed(name string) bool { return utf8.ValidString(name) && !norm.NFC.IsNormalString(name) }

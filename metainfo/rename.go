@@ -7,14 +7,14 @@ import (
 	"unicode/utf8"
 )
 
-// ErrPath is in what CheckPaths returns.
+// ErrPath is returned by CheckPaths.
 var ErrPath = errors.New("not a path that a torrent's file can have")
 
-// CheckPaths tells whether the files of a torrent can have these paths, slash-separated: the
-// ones that a user chose have to be what the torrent's own become. Every element is as
-// [KeepName] leaves it, and no two paths are one, nor is one a folder of another. Whether the
-// file system takes them it says itself. Nothing is changed quietly here: the user who chose
-// a name learns what is wrong with it.
+// CheckPaths checks whether the files of a torrent can have these slash-separated paths:
+// paths that a user chose must have the form of the torrent's own. Every element must be
+// unchanged by [KeepName], no two paths may be equal, and none may be a folder of another.
+// The file system itself says whether it takes them. CheckPaths never changes a name
+// silently: the user who chose it learns what is wrong with it.
 func CheckPaths(paths []string) error {
 	if rewriteAll {
 		return checkPaths(paths, foldKey)
@@ -58,7 +58,7 @@ func checkPaths(paths []string, keyOf func(string) string) error {
 		case file:
 			if other := named[key]; other != path {
 				a, b := Distinct(path, other)
-				return fmt.Errorf("%w: %s is one name with %s, another file, on this file system", ErrPath, a, b)
+				return fmt.Errorf("%w: %s and %s, another file, are one name on this file system", ErrPath, a, b)
 			}
 			return fmt.Errorf("%w: two files would be called %s", ErrPath, quote(path))
 		case folder:
@@ -70,8 +70,8 @@ func checkPaths(paths []string, keyOf func(string) string) error {
 	return nil
 }
 
-// SamePath reports whether some file system takes two paths for one. For most it costs
-// next to nothing.
+// SamePath reports whether some file system treats two paths as one. It is cheap for most
+// paths.
 func SamePath(a, b string) bool {
 	switch {
 	case strings.EqualFold(a, b):
@@ -91,5 +91,5 @@ func ascii(s string) bool {
 	return true
 }
 
-// PathKey returns a key that is the same for all paths that some file system takes for one.
+// PathKey returns a key that is the same for all paths that some file system treats as one.
 func PathKey(path string) string { return foldKey(path) }

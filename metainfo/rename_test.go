@@ -26,9 +26,9 @@ func TestCheckPaths(t *testing.T) {
 		{[]string{strings.Repeat("x", 800)}, "no file can be called", "no file can be called"},
 		{[]string{deep}, "elements, more than", "elements, more than"},
 		{[]string{"t/a", "t/a"}, "two files would be called", "two files would be called"},
-		{[]string{"t/a", "t/A"}, "", "is one name with"},
-		{[]string{"t/a", "T/a"}, "", "is one name with"},
-		{[]string{"t/\u00e9", "t/e\u0301"}, "", `"t/e\u0301" is one name with "t/\u00e9"`},
+		{[]string{"t/a", "t/A"}, "", "are one name"},
+		{[]string{"t/a", "T/a"}, "", "are one name"},
+		{[]string{"t/\u00e9", "t/e\u0301"}, "", `"t/e\u0301" and "t/\u00e9", another file, are one name`},
 		{[]string{"t/a", "t/A/b"}, "", "a folder of"},
 		{[]string{"t/A/b", "t/a"}, "", "is a folder of another file"},
 		// A name that the platform takes is the user's to choose.

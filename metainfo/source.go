@@ -2,8 +2,8 @@ package metainfo
 
 import "shoal/bencode"
 
-// Source returns what some trackers have torrents say of where they come from; empty for
-// nothing. It is part of what the info-hash covers.
+// Source returns the text by which some trackers mark their torrents; empty: none. The
+// info-hash covers it.
 func (i *Info) Source() string {
 	v, err := rules.Parse(i.Raw)
 	if err != nil || v.Kind() != bencode.Dict {

@@ -6,12 +6,12 @@ import (
 	"shoal/bencode"
 )
 
-// treeWalk compares the v2 file tree of a hybrid with the files of its v1 part: the same
-// paths and lengths in the same order, pad files apart (BEP 52). Else peers of the two kinds
-// would share different files under one torrent.
+// treeWalk compares the v2 file tree of a hybrid with the files of its v1 part: they must
+// have the same paths and lengths in the same order, pad files aside (BEP 52). Otherwise
+// peers of the two versions would share different files under one torrent.
 type treeWalk struct {
 	*infoParser
-	files []File // of the v1 part, those that pad left out
+	files []File // files of the v1 part without pad files
 	next  int
 	path  []string
 }
@@ -32,11 +32,11 @@ func (p *infoParser) compareTree(tree bencode.Value) *Error {
 	return nil
 }
 
-// folder visits what is in a folder of the tree, in order. A name whose dictionary has the
-// empty key is a file, others are folders.
+// folder visits the contents of a folder of the tree, in order. A name whose dictionary has
+// the empty key is a file, others are folders.
 func (w *treeWalk) folder(v bencode.Value) *Error {
 	if !v.Ordered() && hasTwins(v) {
-		e := refuse(v, "info.file tree", "a name is there twice")
+		e := refuse(v, "info.file tree", "a name occurs twice")
 		e.Err = bencode.ErrDuplicate
 		return e
 	}
@@ -50,7 +50,7 @@ func (w *treeWalk) folder(v bencode.Value) *Error {
 			return wrongKind(v, entry, "info.file tree", bencode.Dict)
 		}
 		if len(key) == 0 {
-			return refuse(entry, "info.file tree", "a name without letters")
+			return refuse(entry, "info.file tree", "an empty name")
 		}
 		w.path = append(w.path, string(key))
 		err := w.entry(entry)
@@ -92,7 +92,7 @@ func (w *treeWalk) entry(v bencode.Value) *Error {
 	return nil
 }
 
-// of returns the path of a v1 file as the tree has it: below the torrent's folder, where it
+// of returns the path of a v1 file as it is in the tree: below the torrent's folder, if it
 // has one.
 func (w *treeWalk) of(f File) []string {
 	if w.MultiFile {
@@ -101,14 +101,14 @@ func (w *treeWalk) of(f File) []string {
 	return f.RawPath
 }
 
-// called reports whether a v1 file has the path at which the walk is, as it is written or, in
-// another encoding than UTF-8, as it is read.
+// called reports whether a v1 file has the current path of the walk, as it is written or, in
+// another encoding than UTF-8, as it is decoded.
 func (w *treeWalk) called(f File) bool {
 	raw := w.of(f)
 	return slices.Equal(raw, w.path) || slices.Equal(w.texts(raw), w.path)
 }
 
-// joined is a path for showing.
+// joined returns a path for display.
 func joined(path []string) string {
 	s := ""
 	for i, elem := range path {
@@ -123,7 +123,7 @@ func joined(path []string) string {
 	return s
 }
 
-// hasTwins reports whether a dictionary has a key twice.
+// hasTwins reports whether a dictionary has a duplicate key.
 func hasTwins(v bencode.Value) bool {
 	seen := make(map[string]bool)
 	for key := range v.Entries() {

@@ -7,14 +7,13 @@ import (
 	"shoal/bencode"
 )
 
-// Extension names one message of the extension protocol (BEP 10) that we
-// understand. Its number is also the id that we announce for it: a message that
-// arrives with that id is of this kind. A message that is sent carries the id that
-// the receiver announced, which Extensions.IDs has. The two are never the same
-// thing, which is why they are of two types.
+// Extension is one message of the extension protocol (BEP 10) that we understand. Its number
+// is also the id that we announce for it: an incoming message with that id is of this kind.
+// An outgoing message carries the id that the receiver announced, see Extensions.IDs. The two
+// ids differ, so they have two types.
 type Extension uint8
 
-// The extensions.
+// Values of Extension.
 const (
 	UTMetadata Extension = 1 + iota // BEP 9
 	UTPex                           // BEP 11
@@ -30,10 +29,10 @@ var extensionNames = [numExtensions]string{
 	UTMetadata: "ut_metadata", UTPex: "ut_pex", DontHave: "lt_donthave", Holepunch: "ut_holepunch", UploadOnly: "upload_only",
 }
 
-// sortedExtensions are all of them in the order of their names.
+// sortedExtensions are all extensions in the order of their names.
 var sortedExtensions = [...]Extension{DontHave, UploadOnly, Holepunch, UTMetadata, UTPex}
 
-// String gives the name that the extension has in handshakes.
+// String returns the name of the extension in handshakes.
 func (x Extension) String() string {
 	if x > 0 && x < numExtensions {
 		return extensionNames[x]
@@ -41,21 +40,20 @@ func (x Extension) String() string {
 	return fmt.Sprintf("unknown extension (%d)", uint8(x))
 }
 
-// Arrived gives the extension that an incoming extended message belongs to, by
-// the id that we announce for it. False: the id is none of ours, or 0, the
-// handshake.
+// Arrived returns the extension of an incoming extended message, by the id that we announce
+// for it. It returns false for an id that is not ours, and for 0, the handshake.
 func Arrived(id uint8) (Extension, bool) {
 	return Extension(id), id > 0 && id < uint8(numExtensions)
 }
 
-// IDs are the ids that one side has announced, by Extension; 0 where it does not
-// speak one. What is sent to that side carries them.
+// IDs are the ids that one side has announced, by Extension; 0: it does not speak the
+// extension. Messages to that side carry them.
 type IDs [numExtensions]uint8
 
 // Speaks reports whether the side that announced the ids takes x.
 func (ids IDs) Speaks(x Extension) bool { return ids[x] != 0 }
 
-// OurIDs are the ids that we announce for some extensions.
+// OurIDs returns the ids that we announce for some extensions.
 func OurIDs(xs ...Extension) (ids IDs) {
 	for _, x := range xs {
 		ids[x] = uint8(x)
@@ -63,22 +61,22 @@ func OurIDs(xs ...Extension) (ids IDs) {
 	return ids
 }
 
-// Extensions is what a peer says in the handshake of the extension protocol
-// (BEP 10). Keys that are absent or of a wrong type are zero.
+// Extensions is the contents of a handshake of the extension protocol (BEP 10). Keys that are
+// absent or of a wrong type are zero.
 type Extensions struct {
 	IDs        IDs        // "m"
-	Client     string     // "v": name and version, the peer's bytes; printers clean them
-	Reqq       uint32     // "reqq": how many requests it keeps for us; 0 when not said
-	Port       uint16     // "p": the port it listens on; 0 when not said
-	YourIP     netip.Addr // "yourip": our address as it sees us; one vote, never truth
-	UploadOnly bool       // "upload_only" (BEP 21): it wants nothing
-	MetaBytes  int64      // "metadata_size" (BEP 9); 0 when not said
+	Client     string     // "v": name and version as sent; printers clean them
+	Reqq       uint32     // "reqq": number of requests that the peer keeps for us; 0: absent
+	Port       uint16     // "p": port on which the peer listens; 0: absent
+	YourIP     netip.Addr // "yourip": our address as the peer sees it; one vote, never a proof
+	UploadOnly bool       // "upload_only" (BEP 21): the peer wants nothing
+	MetaBytes  int64      // "metadata_size" (BEP 9); 0: absent
 }
 
-// maxClient bounds the client name that is kept of a peer.
+// maxClient bounds the client name that we keep, in bytes.
 const maxClient = 64
 
-// maxReqq bounds what a peer may claim to keep: far more than is ever asked.
+// maxReqq bounds reqq: far more than we ever request.
 const maxReqq = 1 << 16
 
 // ParseExtensions reads the dictionary of an extension handshake. Bytes after
@@ -89,10 +87,9 @@ func ParseExtensions(body []byte) (Extensions, error) {
 	return e, err
 }
 
-// Update reads a further extension handshake of the same peer. It adds to what
-// was said before (BEP 10): keys that are absent or unusable change nothing, and
-// an extension is switched off by the id 0. A dictionary that does not parse
-// changes nothing either, and is an error.
+// Update reads a further extension handshake of the same peer. It adds to the earlier ones
+// (BEP 10): keys that are absent or unusable change nothing, and the id 0 switches an
+// extension off. A dictionary that does not parse changes nothing either, and is an error.
 func (e *Extensions) Update(body []byte) error {
 	v, _, err := bencode.Options{Lenient: true, MaxDepth: 8, MaxTokens: 1024}.ParsePrefix(body)
 	if err != nil {
@@ -127,10 +124,10 @@ func (e *Extensions) Update(body []byte) error {
 	return nil
 }
 
-// AppendExtensions appends an extension handshake as a whole message. IDs are
-// ours, see OurIDs.
+// AppendExtensions appends an extension handshake as a whole message. IDs are ours, see
+// OurIDs.
 func AppendExtensions(b []byte, e Extensions) []byte {
-	// It is said in both cases, so that a later handshake can take it back.
+	// upload_only is sent in both cases, so that a later handshake can take it back.
 	uploadOnly := int64(0)
 	if e.UploadOnly {
 		uploadOnly = 1

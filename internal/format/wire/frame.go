@@ -9,7 +9,7 @@ import (
 	"shoal/internal/value/block"
 )
 
-// Lengths.
+// Sizes in bytes.
 const (
 	// PieceHeader is the length of what precedes the payload of a piece message: the
 	// length prefix, the id, the piece and the offset.

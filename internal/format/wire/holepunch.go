@@ -9,33 +9,33 @@ import (
 // PunchType is the kind of a ut_holepunch message.
 type PunchType uint8
 
-// The types of BEP 55.
+// Types of BEP 55.
 const (
-	PunchRendezvous PunchType = iota // to the relay: bring me together with Addr
+	PunchRendezvous PunchType = iota // to the relay: connect me with Addr
 	PunchConnect                     // from the relay: connect to Addr now
-	PunchError                       // from the relay: that can't be
+	PunchError                       // from the relay: that is not possible
 )
 
 // PunchErr is why a relay can't do what it was asked.
 type PunchErr uint32
 
-// The errors of BEP 55.
+// Errors of BEP 55.
 const (
 	PunchNoSuchPeer   PunchErr = 1 + iota // the address can't be a peer's
-	PunchNotConnected                     // the relay is not connected to it
-	PunchNoSupport                        // it does not speak ut_holepunch
-	PunchNoSelf                           // it is the relay itself
+	PunchNotConnected                     // the relay is not connected to the target
+	PunchNoSupport                        // the target does not speak ut_holepunch
+	PunchNoSelf                           // the target is the relay itself
 )
 
 // Punch is one ut_holepunch message (BEP 55).
 type Punch struct {
 	Type PunchType
 	Addr netip.AddrPort
-	Err  PunchErr // of PunchError
+	Err  PunchErr // with PunchError
 }
 
-// ParsePunch reads a ut_holepunch message. The error code may be left out, as
-// deployed clients do where there is no error. The error is ErrExtension.
+// ParsePunch reads a ut_holepunch message. The error code may be absent, as in deployed
+// clients when there is no error. The error is ErrExtension.
 func ParsePunch(body []byte) (Punch, error) {
 	if len(body) < 2 {
 		return Punch{}, fmt.Errorf("%w: ut_holepunch of %d bytes", ErrExtension, len(body))
@@ -59,7 +59,7 @@ func ParsePunch(body []byte) (Punch, error) {
 	return m, nil
 }
 
-// AppendPunch appends a ut_holepunch message, always with the error code: some
+// AppendPunch appends a ut_holepunch message, always with the error code, because some
 // clients insist on it. id is the one that the receiver announced.
 func AppendPunch(b []byte, id uint8, m Punch) []byte {
 	size := byte(4)

@@ -8,18 +8,18 @@ import (
 	"shoal/bencode"
 )
 
-// MetadataPiece is how much of the metadata one message carries (BEP 9); the last
-// piece may be shorter.
+// MetadataPiece is how many bytes of the metadata one message carries (BEP 9); the last piece
+// may be shorter.
 const MetadataPiece = 16 << 10
 
-// MaxMetadata bounds the metadata that is ever asked for or served: as large as
-// deployed clients take it.
+// MaxMetadata bounds the metadata that we request or serve, in bytes: the limit of deployed
+// clients.
 const MaxMetadata = 30 << 20
 
 // MetadataType is the kind of a ut_metadata message.
 type MetadataType uint8
 
-// The types of BEP 9. Others are to be ignored.
+// Types of BEP 9. Others must be ignored.
 const (
 	MetadataRequest MetadataType = iota
 	MetadataData
@@ -31,17 +31,16 @@ const (
 type Metadata struct {
 	Type  MetadataType
 	Piece uint32
-	Total int64  // data: the size of the whole metadata; 0 when not said
+	Total int64  // data: size of the whole metadata; 0: absent
 	Data  []byte // data: a view, valid until the next read
 }
 
-// ErrExtension says that an extension message can't be read. Deployed clients
+// ErrExtension is returned for an extension message that can't be parsed. Deployed clients
 // ignore such a message, and so does the swarm.
-var ErrExtension = errors.New("extension message that can't be read")
+var ErrExtension = errors.New("malformed extension message")
 
-// ParseMetadata reads a ut_metadata message: a dictionary, and after it the bytes
-// of a data message. Types that BEP 9 does not know are MetadataUnknown. The
-// error is ErrExtension.
+// ParseMetadata reads a ut_metadata message: a dictionary, followed by the bytes of a data
+// message. Types that BEP 9 does not know are MetadataUnknown. The error is ErrExtension.
 func ParseMetadata(body []byte) (Metadata, error) {
 	v, rest, err := bencode.Options{Lenient: true, MaxDepth: 4, MaxTokens: 32}.ParsePrefix(body)
 	if err != nil {
@@ -57,7 +56,7 @@ func ParseMetadata(body []byte) (Metadata, error) {
 	m := Metadata{Type: MetadataType(kind)}
 	piece, ok := v.Get("piece").Int()
 	if !ok || piece < 0 || piece > MaxMetadata/MetadataPiece {
-		return Metadata{}, fmt.Errorf("%w: ut_metadata without a piece that can be", ErrExtension)
+		return Metadata{}, fmt.Errorf("%w: ut_metadata without a valid piece", ErrExtension)
 	}
 	m.Piece = uint32(piece)
 	if m.Type == MetadataData {

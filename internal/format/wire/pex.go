@@ -14,10 +14,10 @@ const (
 	PexSeed        = 0x02 // wants nothing
 	PexUTP         = 0x04 // speaks uTP
 	PexHolepunch   = 0x08 // speaks ut_holepunch
-	PexConnectable = 0x10 // was dialled, so it can be
+	PexConnectable = 0x10 // was dialled, so it is connectable
 )
 
-// PexPeer is a peer that another is connected to.
+// PexPeer is a peer to which another is connected.
 type PexPeer struct {
 	Addr  netip.AddrPort
 	Flags uint8
@@ -29,14 +29,13 @@ type Pex struct {
 	Dropped []netip.AddrPort
 }
 
-// MaxPexPeers bounds the peers that are read of one message, added and dropped
-// each. A message has at most 50 of each by the BEP; deployed clients send up to
-// 100, and more in the first.
+// MaxPexPeers bounds the peers that we read from one message, added and dropped each. BEP 11
+// allows at most 50 of each; deployed clients send up to 100, and more in the first message.
 const MaxPexPeers = 200
 
-// ParsePex reads a ut_pex message. Peers of both families are together, in their
-// order, IPv4 first; those beyond MaxPexPeers are left out. Flags that are not one
-// for each peer count for none. The error is ErrExtension.
+// ParsePex reads a ut_pex message. Peers of both families are together, in their order, IPv4
+// first; it omits those beyond MaxPexPeers. Flags that are not exactly one for each peer are
+// ignored. The error is ErrExtension.
 func ParsePex(body []byte) (Pex, error) {
 	v, _, err := bencode.Options{Lenient: true, MaxDepth: 4, MaxTokens: 64}.ParsePrefix(body)
 	if err != nil {
@@ -51,7 +50,7 @@ func ParsePex(body []byte) (Pex, error) {
 		flags, _ := v.Get(f.flags).Bytes()
 		dropped, _ := v.Get(f.dropped).Bytes()
 		if len(added)%f.size != 0 || len(dropped)%f.size != 0 {
-			return Pex{}, fmt.Errorf("%w: ut_pex with half an address", ErrExtension)
+			return Pex{}, fmt.Errorf("%w: ut_pex with a cut address", ErrExtension)
 		}
 		if len(flags) != len(added)/f.size {
 			flags = nil
@@ -72,7 +71,7 @@ func ParsePex(body []byte) (Pex, error) {
 
 // AppendPex appends a ut_pex message. id is the one that the receiver announced.
 func AppendPex(b []byte, id uint8, m Pex) []byte {
-	var added, flags, dropped [2][]byte // of each family
+	var added, flags, dropped [2][]byte // IPv4, IPv6
 	for _, p := range m.Added {
 		f := family(p.Addr)
 		added[f] = appendCompact(added[f], p.Addr)
@@ -115,7 +114,7 @@ func family(a netip.AddrPort) int {
 	return 1
 }
 
-// compactAddr reads 4 or 16 bytes of an address and 2 of a port.
+// compactAddr reads an address of 4 or 16 bytes, and a port of 2.
 func compactAddr(b []byte) netip.AddrPort {
 	n := len(b) - 2
 	ip, _ := netip.AddrFromSlice(b[:n])

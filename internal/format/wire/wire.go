@@ -1,9 +1,8 @@
-// Package wire is the peer protocol as bytes: the handshake and the messages of
-// BEP 3, PORT of BEP 5, the fast extension (BEP 6), and the extension protocol
-// (BEP 10) with its messages.
-// Encoders append; decoders take a slice that they do not keep. Bounds.Decode cuts a stream
-// into messages: it checks a length with the first five bytes of a message, before anything
-// is sized by it, and the numbers of a message against the torrent.
+// Package wire is the peer protocol as bytes: the handshake and the messages of BEP 3, PORT
+// of BEP 5, the fast extension (BEP 6), and the extension protocol (BEP 10) with its
+// messages. Encoders append; decoders take a slice and do not keep it. Bounds.Decode cuts a
+// stream into messages: it checks a length with the first five bytes of a message, before the
+// length sizes anything, and the numbers of a message against the torrent.
 package wire
 
 import (
@@ -17,7 +16,7 @@ import (
 // ID is the kind of a message: its first byte after the length, or KeepAlive.
 type ID uint16
 
-// The messages of BEP 3, BEP 5 and BEP 6, and the envelope of BEP 10.
+// Messages of BEP 3, BEP 5 and BEP 6, and the envelope of BEP 10.
 const (
 	Choke ID = iota
 	Unchoke
@@ -29,15 +28,15 @@ const (
 	Piece
 	Cancel
 	Port
-	Suggest     ID = 13 // BEP 6, as the four that follow
+	Suggest     ID = 13 // BEP 6, like the next four
 	HaveAll     ID = 14
 	HaveNone    ID = 15
 	Reject      ID = 16
 	AllowedFast ID = 17
 	Extended    ID = 20
 
-	// KeepAlive is the message of length zero. It has no id on the wire, so its
-	// number is one that no byte can hold.
+	// KeepAlive is the message of length zero. It has no id on the wire, so its number does
+	// not fit into a byte.
 	KeepAlive ID = 256
 )
 
@@ -48,11 +47,11 @@ var names = map[ID]string{
 	Suggest: "suggest", HaveAll: "have all", HaveNone: "have none", Reject: "reject", AllowedFast: "allowed fast",
 }
 
-// Fast reports whether a message may be sent only where both sides speak the fast
-// extension (BEP 6).
+// Fast reports whether a message may be sent only if both sides speak the fast extension (BEP
+// 6).
 func (id ID) Fast() bool { return id >= Suggest && id <= AllowedFast }
 
-// String gives the message's name in the field's words.
+// String returns the message's name in the field's words.
 func (id ID) String() string {
 	if s, ok := names[id]; ok {
 		return s
@@ -60,8 +59,8 @@ func (id ID) String() string {
 	return fmt.Sprintf("unknown (%d)", uint16(id))
 }
 
-// Message is any message but the payload of a piece: one flat value, so that
-// decoding one allocates nothing. Which fields count depends on ID.
+// Message is any message without the payload of a piece: one flat value, so that decoding
+// allocates nothing. ID decides which fields count.
 type Message struct {
 	ID     ID
 	Piece  uint32 // have, request, piece, cancel, suggest, reject, allowed fast
@@ -72,14 +71,14 @@ type Message struct {
 	Body   []byte // bitfield, extended, unknown ids; a view, valid until the next read
 }
 
-// Ref gives the block that a request, piece, cancel or reject is about.
+// Ref returns the block of a request, piece, cancel or reject.
 func (m Message) Ref() block.Ref {
 	return block.Ref{Piece: m.Piece, Begin: m.Begin, Length: m.Length}
 }
 
-// Parse reads a whole message: body is what follows the length prefix, its
-// length approved by Bounds.CheckLength. An empty body is a keep-alive. For a piece it
-// reads the header; Length is that of the payload that follows it.
+// Parse reads a whole message: body is what follows the length prefix, and Bounds.CheckLength
+// has accepted its length. An empty body is a keep-alive. For a piece it reads the header;
+// Length is that of the payload that follows.
 func Parse(body []byte) (Message, error) {
 	if len(body) == 0 {
 		return Message{ID: KeepAlive}, nil
@@ -158,7 +157,7 @@ func AppendRequest(b []byte, r block.Ref) []byte { return appendRef(b, Request, 
 // AppendCancel appends a cancel.
 func AppendCancel(b []byte, r block.Ref) []byte { return appendRef(b, Cancel, r) }
 
-// AppendReject appends a reject (BEP 6): the answer to a request that is not served.
+// AppendReject appends a reject (BEP 6): the answer to a request that we do not serve.
 func AppendReject(b []byte, r block.Ref) []byte { return appendRef(b, Reject, r) }
 
 func appendRef(b []byte, id ID, r block.Ref) []byte {
@@ -168,7 +167,7 @@ func appendRef(b []byte, id ID, r block.Ref) []byte {
 	return binary.BigEndian.AppendUint32(b, r.Length)
 }
 
-// AppendPieceHeader appends what stands before the payload of a piece message.
+// AppendPieceHeader appends what precedes the payload of a piece message.
 func AppendPieceHeader(b []byte, r block.Ref) []byte {
 	b = binary.BigEndian.AppendUint32(b, 9+r.Length)
 	b = append(b, byte(Piece))
