@@ -146,7 +146,7 @@ func (opt *AddOptions) spec() (engine.Spec, error) {
 		opt.Dir = "."
 	}
 	return engine.Spec{
-		Dir: opt.Dir, FileName: opt.FileName, Peers: opt.Peers, WebSeeds: opt.WebSeeds, SeedOnly: opt.SeedOnly, InOrder: opt.Sequential, Anew: opt.Redownload, Allocate: opt.Allocate, Overwrite: opt.Overwrite, NeedRoom: opt.NeedRoom,
+		Dir: opt.Dir, FileName: opt.FileName, Peers: opt.Peers, WebSeeds: opt.WebSeeds, SeedOnly: opt.SeedOnly, InOrder: opt.Sequential, Redownload: opt.Redownload, Allocate: opt.Allocate, Overwrite: opt.Overwrite, NeedRoom: opt.NeedRoom,
 		Limits: opt.Limits.inner(), Paused: opt.Paused, Forced: opt.Forced, Share: shared,
 	}, nil
 }
@@ -239,7 +239,7 @@ func (t *Torrent) Move(ctx context.Context, dir string, progress func(done, tota
 func (t *Torrent) AddPeers(peers ...netip.AddrPort) { t.t.AddPeers(peers) }
 
 // RedownloadMissing fetches a torrent in StateMissing again, as AddOptions.Redownload does.
-func (t *Torrent) RedownloadMissing() { t.t.FetchAnew() }
+func (t *Torrent) RedownloadMissing() { t.t.RedownloadMissing() }
 
 // WaitChecked waits until what lay on disk at the start is checked, and gives the
 // state of things then: also StateMissing or StateStalled, when nothing could be read.

@@ -15,13 +15,13 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// event is what happened, on its way to the loop of a torrent. What happens for every batch of
-// messages, every write and every piece is in flat fields; all else is an action.
+// event is something that happened, on its way to the loop of a torrent. The events of every
+// batch, write and piece have flat fields, which saves an allocation; all others are an action.
 type event struct {
 	kind   eventKind
-	n      int32  // of evSent: blocks
-	key    uint64 // of evSent: the connection
-	bytes  int64  // of evSent
+	n      int32  // evSent: number of blocks
+	key    uint64 // evSent: key of the connection
+	bytes  int64  // evSent: bytes sent
 	batch  *peerconn.Batch
 	report content.Report
 	action action
@@ -40,26 +40,27 @@ const (
 type action interface {
 	// apply is called in the torrent's loop.
 	apply(t *Torrent, now mono.Time)
-	// bySwarm reports whether it is for the swarm, and is dropped while there is none.
+	// bySwarm reports whether the action is for the swarm. Such an action is dropped while
+	// there is no swarm.
 	bySwarm() bool
-	// drop gives back what it holds, in place of apply.
+	// drop is called instead of apply, and releases what the action holds.
 	drop(t *Torrent)
 }
 
-// always is embedded by an action that is applied also before there is a swarm, and holds
-// nothing.
+// always is embedded by an action that is applied even before there is a swarm, and has
+// nothing to release.
 type always struct{}
 
 func (always) bySwarm() bool { return false }
 func (always) drop(*Torrent) {}
 
-// toSwarm is embedded by an action for the swarm that holds nothing.
+// toSwarm is embedded by an action for the swarm that has nothing to release.
 type toSwarm struct{}
 
 func (toSwarm) bySwarm() bool { return true }
 func (toSwarm) drop(*Torrent) {}
 
-// apply does what follows from one event.
+// apply applies one event.
 func (t *Torrent) apply(ev event) {
 	now := t.e.now()
 	switch {
@@ -68,7 +69,7 @@ func (t *Torrent) apply(ev event) {
 	case t.swarm == nil && (ev.kind != evAction || ev.action.bySwarm()):
 		t.refuse(ev)
 	case ev.kind == evBatch:
-		t.hear(now, swarm.PeerKey(ev.batch.Key), ev.batch.Items, ev.batch.Bare)
+		t.handleBatch(now, swarm.PeerKey(ev.batch.Key), ev.batch.Items, ev.batch.Bare)
 		ev.batch.Recycle()
 	case ev.kind == evSent:
 		t.swarm.Sent(now, swarm.PeerKey(ev.key), int(ev.n), ev.bytes)
@@ -77,7 +78,7 @@ func (t *Torrent) apply(ev event) {
 	}
 }
 
-// refuse gives back what an event holds that is not applied.
+// refuse releases what an event holds that is not applied.
 func (t *Torrent) refuse(ev event) {
 	switch ev.kind {
 	case evBatch:
@@ -90,7 +91,7 @@ func (t *Torrent) refuse(ev event) {
 	}
 }
 
-// wake makes the loop look at what is due.
+// wake makes the loop run the timers that are due.
 type wake struct{ always }
 
 func (wake) apply(t *Torrent, now mono.Time) { t.tick(now) }
@@ -100,7 +101,7 @@ type stop struct{ always }
 
 func (stop) apply(t *Torrent, _ mono.Time) { t.fail(ErrStopped) }
 
-// prioritized says that the priorities of files have changed.
+// prioritized reports that the priorities of files have changed.
 type prioritized struct{ done chan struct{} }
 
 func (prioritized) bySwarm() bool { return false }
@@ -110,12 +111,12 @@ func (p prioritized) apply(t *Torrent, _ mono.Time) {
 }
 func (p prioritized) drop(*Torrent) { close(p.done) }
 
-// redownload fetches files again that were here and are not.
+// redownload fetches files again that have disappeared.
 type redownload struct{ always }
 
 func (redownload) apply(t *Torrent, now mono.Time) { t.content.FetchAgain(now) }
 
-// slots is how many peers the user lets the torrent unchoke.
+// slots sets the number of upload slots that the user chose.
 type slots struct {
 	always
 	n int
@@ -130,7 +131,7 @@ func (s slots) apply(t *Torrent, _ mono.Time) {
 	}
 }
 
-// unsent is blocks that the writer of a connection dropped.
+// unsent reports blocks that the writer of a connection dropped.
 type unsent struct {
 	toSwarm
 	key    uint64
@@ -141,7 +142,7 @@ func (u unsent) apply(t *Torrent, now mono.Time) {
 	t.swarm.Unsent(now, swarm.PeerKey(u.key), u.blocks)
 }
 
-// partsSent is parts of the metadata that a connection has written.
+// partsSent reports parts of the metadata that a connection has written.
 type partsSent struct {
 	toSwarm
 	key   uint64
@@ -152,7 +153,7 @@ func (p partsSent) apply(t *Torrent, now mono.Time) {
 	t.swarm.PartsSent(now, swarm.PeerKey(p.key), p.parts)
 }
 
-// arrival is a connection whose handshakes are done.
+// arrival is a connection whose handshakes are complete.
 type arrival struct {
 	swarm.Arrival
 	nc net.Conn
@@ -162,7 +163,7 @@ func (*arrival) bySwarm() bool                     { return true }
 func (a *arrival) apply(t *Torrent, now mono.Time) { t.arrive(now, a) }
 func (a *arrival) drop(*Torrent)                   { a.nc.Close() }
 
-// disconnected is a connection that has ended.
+// disconnected reports the end of a connection.
 type disconnected struct {
 	toSwarm
 	key uint64
@@ -173,19 +174,19 @@ func (d disconnected) apply(t *Torrent, now mono.Time) {
 	t.closed(now, swarm.PeerKey(d.key), d.err)
 }
 
-// spare asks for a connection to be given up.
+// spare asks the swarm to give up a connection.
 type spare struct{ toSwarm }
 
 func (spare) apply(t *Torrent, now mono.Time) { t.swarm.Spare(now) }
 
-// vacancy says that there may be room for a connection.
+// vacancy reports that there may be room for a connection.
 type vacancy struct{}
 
 func (vacancy) bySwarm() bool                 { return true }
 func (vacancy) apply(t *Torrent, _ mono.Time) { t.hasRoom() }
 func (vacancy) drop(t *Torrent)               { t.e.roomFor() }
 
-// failure is an address that could not be dialled, and why.
+// failure reports an address that we could not connect to, and why.
 type failure struct {
 	toSwarm
 	addr netip.AddrPort
@@ -202,25 +203,25 @@ func (f *failure) apply(t *Torrent, now mono.Time) {
 	t.e.roomFor() // for another torrent
 }
 
-// found is addresses of peers.
+// found holds addresses of peers.
 type found struct {
 	toSwarm
 	src   peerbook.Source
 	addrs []netip.AddrPort
-	ids   [][]byte // peer ids, one each; nil: none are known
+	ids   [][]byte // peer ids, one per address; nil when none are known
 }
 
 func (f *found) apply(t *Torrent, now mono.Time) { t.swarm.Found(now, f.src, f.addrs, f.ids) }
 
-// searched is the end of a search in the DHT.
+// searched reports the end of a search in the DHT.
 type searched struct {
 	toSwarm
-	holders int // nodes that keep our announcement
+	holders int // number of nodes that store our announcement
 }
 
 func (s searched) apply(t *Torrent, now mono.Time) { t.swarm.Searched(now, s.holders) }
 
-// announced is the end of an announce.
+// announced reports the end of an announce.
 type announced struct {
 	toSwarm
 	o *announcer.Outcome
@@ -228,14 +229,14 @@ type announced struct {
 
 func (a announced) apply(t *Torrent, now mono.Time) { t.swarm.Announced(now, t.announces.Done(a.o)) }
 
-// webBatch is what came from a web seed.
+// webBatch holds blocks from a web seed.
 type webBatch struct{ b *webseed.Batch }
 
 func (webBatch) bySwarm() bool                     { return true }
 func (w webBatch) apply(t *Torrent, now mono.Time) { t.webBatch(now, w.b) }
 func (w webBatch) drop(t *Torrent)                 { t.refuseWeb(w.b) }
 
-// webPlaced lets a web seed have another connection.
+// webPlaced grants a web seed another connection.
 type webPlaced struct {
 	toSwarm
 	seed int
@@ -243,7 +244,7 @@ type webPlaced struct {
 
 func (w webPlaced) apply(t *Torrent, now mono.Time) { t.swarm.WebPlaced(now, w.seed) }
 
-// webYield asks for a connection to a web seed back.
+// webYield asks the swarm to give a connection to a web seed back.
 type webYield struct {
 	toSwarm
 	seed int
@@ -251,7 +252,7 @@ type webYield struct {
 
 func (w webYield) apply(t *Torrent, now mono.Time) { t.swarm.WebYield(now, w.seed) }
 
-// urge is the pieces that a reader waits for: from, up to before to.
+// urge names the pieces that a Reader waits for: from from to to-1.
 type urge struct {
 	toSwarm
 	reader, from, to uint32

@@ -5,7 +5,7 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// allLimits bounds how fast the torrents of an engine together move bytes.
+// allLimits limits the transfer rates of all torrents of an engine together.
 //
 //shoal:part
 type allLimits struct {

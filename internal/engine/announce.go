@@ -8,7 +8,7 @@ import (
 	"shoal/internal/net/announcer"
 )
 
-// announce asks one tracker, in its turn among the announces of the engine.
+// announce queues an announce to one tracker behind the others of the engine.
 func (t *Torrent) announce(e *swarm.Effect) {
 	req := e.Request
 	t.announces.Announce(req, tracker.Params{
@@ -32,8 +32,8 @@ func (h *host) Heard(resp tracker.Response) {
 	}
 }
 
-// trackerPeers gives the addresses of a reply, each with the peer id that was
-// promised, if one was.
+// trackerPeers returns the addresses of a reply, each with the peer id that the tracker
+// reports for it, if any.
 func trackerPeers(peers []tracker.Peer) *found {
 	f := &found{src: peerbook.Tracker}
 	for _, p := range peers {

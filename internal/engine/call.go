@@ -2,8 +2,8 @@ package engine
 
 import "shoal/internal/value/mono"
 
-// call is what a caller of the API wants done in the loop of a torrent, which owns the state
-// that it is about.
+// call is a function that a caller of the API runs in the loop of a torrent, which owns the
+// state that the function uses.
 type call struct {
 	do   func(now mono.Time)
 	ran  bool
@@ -20,7 +20,7 @@ func (c *call) apply(_ *Torrent, now mono.Time) {
 	close(c.done)
 }
 
-// call does something in the loop, and returns when it is done. The error is ErrStopped.
+// call runs do in the loop, and returns when do has returned. The error is ErrStopped.
 func (t *Torrent) call(do func(now mono.Time)) error {
 	c := &call{do: do, done: make(chan struct{})}
 	if !t.do(c) {

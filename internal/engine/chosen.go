@@ -15,39 +15,39 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// Tracker is a tracker that the user adds to those of the torrent, in a tier counted from 0.
+// Tracker is a tracker that the user adds to the torrent's own, in a tier counted from 0.
 type Tracker = catalogue.Tracker
 
-// chosen is where peers and data come from by the user's choice, besides what the torrent names.
-// Any goroutine can use it.
+// chosen holds the web seeds and trackers that the user adds or removes. Any goroutine can use
+// it.
 //
 //shoal:part
 type chosen struct {
 	mu         sync.Mutex
 	webSeeds   []string
 	trackers   []Tracker
-	noTrackers []string // of the torrent
+	noTrackers []string // trackers of the torrent that the user removed
 }
 
 func chosenOf(s *Spec) *chosen {
 	return &chosen{webSeeds: s.WebSeeds, trackers: s.Trackers, noTrackers: s.NoTrackers}
 }
 
-// noWebSeeds forgets them: the torrent turned out to be private.
+// noWebSeeds drops the web seeds: the metadata says that the torrent is private (BEP 27).
 func (c *chosen) noWebSeeds() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.webSeeds = nil
 }
 
-// keep writes down what is chosen.
+// keep stores the choices in an entry of the catalogue.
 func (c *chosen) keep(to *catalogue.Choices) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	to.WebSeeds, to.Trackers, to.NoTrackers = slices.Clone(c.webSeeds), slices.Clone(c.trackers), slices.Clone(c.noTrackers)
 }
 
-// seeds returns the URLs of the web seeds.
+// seeds returns the URLs of the web seeds that the user added.
 func (c *chosen) seeds() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -103,14 +103,14 @@ func (c *chosen) tiers(all [][]string) (tiers [][]string) {
 	return tiers
 }
 
-// ErrTracker says that a tracker can't be used.
+// ErrTracker is returned for a tracker that can't be used.
 var ErrTracker = fmt.Errorf("tracker")
 
 // Trackers returns the tiers of announce URLs that the torrent uses.
 func (t *Torrent) Trackers() [][]string { return t.spec.chosen.tiers(t.spec.Meta.Trackers()) }
 
-// AddTracker adds a tracker to a tier, counted from 0; one that does not exist yet becomes the
-// last. One that the torrent has stays as it is.
+// AddTracker adds a tracker to a tier, counted from 0. A tier beyond the last becomes a new last
+// one. A tracker that the torrent has already stays in its tier.
 func (t *Torrent) AddTracker(url string, tier int) error {
 	url = tracker.CleanURL(url)
 	if err := tracker.CheckURL(url); err != nil {
@@ -128,7 +128,7 @@ func (t *Torrent) AddTracker(url string, tier int) error {
 		}
 	})
 	if err == nil && full {
-		err = fmt.Errorf("%w %s: a torrent has at most %d", ErrTracker, url, announce.MaxTrackers)
+		err = fmt.Errorf("%w %s: the torrent has the maximum of %d already", ErrTracker, url, announce.MaxTrackers)
 	}
 	if err == nil {
 		err = t.e.library.memory.changed(t, false)
@@ -136,7 +136,7 @@ func (t *Torrent) AddTracker(url string, tier int) error {
 	return err
 }
 
-// RemoveTracker removes a tracker, and reports false where the torrent does not have it.
+// RemoveTracker removes a tracker, and reports whether the torrent had it.
 func (t *Torrent) RemoveTracker(url string) bool {
 	url = tracker.CleanURL(url)
 	found := false
@@ -151,19 +151,19 @@ func (t *Torrent) RemoveTracker(url string) bool {
 		}
 	})
 	if err == nil && found {
-		_ = t.e.library.memory.changed(t, false) // it is written again with the next change
+		_ = t.e.library.memory.changed(t, false) // the next change writes it again
 	}
 	return found
 }
 
-// AddWebSeed adds a web seed that the user names. One that the torrent has stays as it is.
+// AddWebSeed adds a web seed that the user names, unless the torrent has it already.
 func (t *Torrent) AddWebSeed(url string) error {
 	host, err := webseed.Check(url)
 	if err != nil {
 		return fmt.Errorf("%w %s: %w", ErrWebSeed, url, err)
 	}
 	if t.private.Load() {
-		return fmt.Errorf("%w: a private torrent uses only those that it names itself", ErrWebSeed) // BEP 27
+		return fmt.Errorf("%w %s: a private torrent uses only the web seeds in its metainfo", ErrWebSeed, url) // BEP 27
 	}
 	full := false
 	err = t.call(func(now mono.Time) {
@@ -178,7 +178,7 @@ func (t *Torrent) AddWebSeed(url string) error {
 		t.askWebSeed(now, source, host)
 	})
 	if err == nil && full {
-		err = fmt.Errorf("%w %s: a torrent has at most %d", ErrWebSeed, url, maxWebSeeds)
+		err = fmt.Errorf("%w %s: the torrent has the maximum of %d already", ErrWebSeed, url, maxWebSeeds)
 	}
 	if err == nil {
 		err = t.e.library.memory.changed(t, false)
@@ -186,7 +186,7 @@ func (t *Torrent) AddWebSeed(url string) error {
 	return err
 }
 
-// askWebSeed has a web seed asked that came later.
+// askWebSeed starts requests to a web seed that was added while the torrent runs.
 func (t *Torrent) askWebSeed(now mono.Time, s webseed.Source, host string) {
 	if !t.swarm.HasWeb() {
 		if cfg := t.webConfig(); cfg != nil {
@@ -198,8 +198,8 @@ func (t *Torrent) askWebSeed(now mono.Time, s webseed.Source, host string) {
 	t.swarm.AddWebSeed(now, webplan.Seed{URL: s.URL, Host: host})
 }
 
-// AnnounceNow announces to all trackers and in the DHT where their rules allow that now; ok is
-// false while the torrent does not run.
+// AnnounceNow announces to all trackers and in the DHT as far as their intervals allow that now.
+// ok is false while the torrent does not run.
 func (t *Torrent) AnnounceNow() (a swarm.AnnouncedNow, stats *Stats, ok bool, err error) {
 	err = t.call(func(now mono.Time) {
 		if t.swarm != nil {

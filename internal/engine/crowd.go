@@ -9,26 +9,26 @@ import (
 	"shoal/internal/decide/swarm"
 )
 
-// errNoRoom is why a peer is not dialled when there are as many connections as may be.
-var errNoRoom = errors.New("the engine has as many connections as it may")
+// errNoRoom is returned when the engine has reached its limit of connections.
+var errNoRoom = errors.New("the engine has reached its limit of connections")
 
-// errGaveWay is why an incoming connection is closed that was slow to shake hands.
-var errGaveWay = errors.New("it was slow to shake hands, and others came")
+// errGaveWay is the error of an incoming connection that gave way to a newcomer.
+var errGaveWay = errors.New("the handshake was slow, and its place was needed for another connection")
 
-// atTheDoor is how long a peer that has come waits for room before it is turned away: other
-// clients wait 10 s and more for an answer, and dial again a minute later at the earliest.
-// Meanwhile the peer holds one of the places for handshakes, and gives way there as others do.
+// atTheDoor is how long an incoming peer waits for room before we turn it away: other clients
+// wait 10 s and more for an answer, and dial again a minute later at the earliest. Meanwhile
+// the peer holds one of the places for handshakes, and can have to give way like the others.
 const atTheDoor = 2 * time.Second
 
-// seating is the connections of all torrents together.
+// seating counts the connections of all torrents together.
 type seating struct {
 	mu    sync.Mutex // held briefly, never across a blocking call
 	crowd *crowd.Crowd
-	left  chan struct{} // closed when there may be room; nil while no peer waits at the door
+	left  chan struct{} // closed when there may be room; nil while no incoming peer waits
 }
 
-// mayAdmit reports whether a torrent may have one more connection now. It costs nobody
-// anything: most addresses that are dialled are not there, and strangers come and go.
+// mayAdmit reports whether a torrent may have one more connection now. No other torrent loses
+// a connection yet: most dialled addresses do not answer, and not every caller stays.
 func (e *Engine) mayAdmit(t *Torrent) bool {
 	e.seats.mu.Lock()
 	defer e.seats.mu.Unlock()
@@ -36,7 +36,7 @@ func (e *Engine) mayAdmit(t *Torrent) bool {
 	return ok
 }
 
-// lineUp has a torrent that put off a dial wait in the line until there is room.
+// lineUp queues a torrent that put off a dial until there is room.
 func (t *Torrent) lineUp() {
 	t.e.seats.mu.Lock()
 	t.links.share.Owner = t
@@ -50,7 +50,7 @@ func (t *Torrent) lineUp() {
 	}
 }
 
-// awaits is mayAdmit for a peer that has come: it waits a moment for room.
+// awaits is mayAdmit for an incoming peer: it waits up to atTheDoor for room.
 func (e *Engine) awaits(t *Torrent) bool {
 	var late <-chan time.Time
 	for {
@@ -81,14 +81,14 @@ func (e *Engine) awaits(t *Torrent) bool {
 	}
 }
 
-// admits is mayAdmit for a connection that is there. Where it takes the place of one of
-// another torrent, that gives one up.
+// admits is mayAdmit for an established connection. If it takes the place of another torrent's
+// connection, admits asks that torrent to give one up.
 func (e *Engine) admits(t *Torrent) bool {
 	e.seats.mu.Lock()
 	ok, from := e.seats.crowd.Admits(&t.links.share)
 	var other *Torrent
 	if from != nil {
-		from.Spare = false // one at a time: its torrent says when there is another
+		from.Spare = false // one at a time: the torrent reports its next spare connection
 		other, _ = from.Owner.(*Torrent)
 	}
 	e.seats.mu.Unlock()
@@ -98,7 +98,7 @@ func (e *Engine) admits(t *Torrent) bool {
 	return ok
 }
 
-// entered counts a connection of a torrent, and unlink takes it out again.
+// entered counts a connection of a torrent; unlink is the reverse.
 func (e *Engine) entered(t *Torrent) {
 	e.seats.mu.Lock()
 	defer e.seats.mu.Unlock()
@@ -106,8 +106,8 @@ func (e *Engine) entered(t *Torrent) {
 	e.seats.crowd.Enter(&t.links.share)
 }
 
-// idles says whether a torrent has a connection that only holds a place, and one that is of no
-// use at the moment.
+// idles notes whether a torrent has an idle connection, which only holds a place, and a spare
+// one, which is useless at the moment.
 func (e *Engine) idles(t *Torrent, idle, spare bool) {
 	e.seats.mu.Lock()
 	news := spare && !t.links.share.Spare
@@ -118,8 +118,8 @@ func (e *Engine) idles(t *Torrent, idle, spare bool) {
 	}
 }
 
-// roomFor tells those that there may be room for: peers at the door, and the torrent that has
-// waited longest for a connection.
+// roomFor announces that there may be room: to incoming peers that wait, and to the torrent
+// that has waited longest for a connection.
 func (e *Engine) roomFor() {
 	e.seats.mu.Lock()
 	if e.seats.left != nil {
@@ -131,22 +131,22 @@ func (e *Engine) roomFor() {
 		e.seats.mu.Lock()
 		next := e.seats.crowd.Next()
 		e.seats.mu.Unlock()
-		// A torrent that is behind loses its turn: it dials again by itself in a while.
+		// A torrent whose inbox is full loses its turn: it dials again by itself in a while.
 		if next == nil || next.Owner.(*Torrent).nudge(event{action: vacancy{}}) {
 			return
 		}
 	}
 }
 
-// hasRoom dials a peer that was put off for want of room. A torrent that has none to dial
-// leaves the room to the next.
+// hasRoom dials a peer whose dial was put off. A torrent that has none to dial leaves the room
+// to the next.
 func (t *Torrent) hasRoom() {
 	if !t.swarm.Room(t.e.now()) {
 		t.e.roomFor()
 	}
 }
 
-// unseat takes a torrent that ends out of the line, and passes on room that it has not used.
+// unseat removes a torrent that ends from those that wait, and passes unused room on.
 func (e *Engine) unseat(t *Torrent) {
 	e.seats.mu.Lock()
 	e.seats.crowd.Forget(&t.links.share)

@@ -10,15 +10,15 @@ import (
 	"shoal/internal/net/netio"
 )
 
-// maxDoors bounds the addresses listened on: a machine has a few.
+// maxDoors bounds the addresses that we listen on: a machine has a few.
 const maxDoors = 16
 
-// open listens: for TCP on every address, and when there is to be a DHT node for UDP on the
-// first of each family (BEP 32: a node has one address in each).
+// open listens for TCP on every address, and with a DHT for UDP on the first address of
+// each family (BEP 32: a node has one address in each).
 func (e *Engine) open() error {
 	addrs := append([]netip.AddrPort{e.cfg.Listen}, e.cfg.ListenAlso...)
 	if len(addrs) > maxDoors {
-		return fmt.Errorf("listen on %d addresses: %d at most", len(addrs), maxDoors)
+		return fmt.Errorf("listen on %d addresses: the maximum is %d", len(addrs), maxDoors)
 	}
 	doors, err := netio.ListenAll(e.cfg.Network, addrs, func(i int) bool {
 		return e.cfg.DHT != nil && firstOfFamily(addrs, i)
@@ -74,10 +74,10 @@ func (e *Engine) openNode() (err error) {
 	return nil
 }
 
-// Addr is the first address bound, with its real port.
+// Addr returns the first address that we listen on, with its real port.
 func (e *Engine) Addr() netip.AddrPort { return e.doors[0].Addr() }
 
-// Addrs are all addresses bound, with their real ports.
+// Addrs returns all addresses that we listen on, with their real ports.
 func (e *Engine) Addrs() (addrs []netip.AddrPort) {
 	for _, d := range e.doors {
 		addrs = append(addrs, d.Addr())
@@ -85,7 +85,7 @@ func (e *Engine) Addrs() (addrs []netip.AddrPort) {
 	return addrs
 }
 
-// families gives the first address of each family that is listened on.
+// families returns our first listening address in each family.
 func (e *Engine) families() (first []netip.Addr) {
 	addrs := e.Addrs()
 	for i, a := range addrs {
@@ -96,8 +96,8 @@ func (e *Engine) families() (first []netip.Addr) {
 	return first
 }
 
-// ownPort is where peers of a family reach us: that of the first address of the family; 0
-// when it is not listened on.
+// ownPort returns the port at which peers of a family reach us: the port of our first address
+// in it; 0 when we do not listen in that family.
 func (e *Engine) ownPort(v6 bool) uint16 {
 	for _, d := range e.doors {
 		if a := d.Addr(); a.Addr().Is6() == v6 {
@@ -107,7 +107,8 @@ func (e *Engine) ownPort(v6 bool) uint16 {
 	return 0
 }
 
-// port is ownPort for those who have to be told one.
+// port returns ownPort, or the first port when we do not listen in the family: trackers and
+// the DHT require one.
 func (e *Engine) port(v6 bool) uint16 {
 	if p := e.ownPort(v6); p != 0 {
 		return p
@@ -115,7 +116,7 @@ func (e *Engine) port(v6 bool) uint16 {
 	return e.Addr().Port()
 }
 
-// dhtPort is where our DHT node is in the DHT of a family; 0 when it is not in it.
+// dhtPort returns the port of our DHT node in a family; 0 when it is not in that DHT.
 func (e *Engine) dhtPort(v6 bool) uint16 {
 	for _, d := range e.doors {
 		if d.Packets != nil && d.Addr().Addr().Is6() == v6 {

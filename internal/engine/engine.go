@@ -32,67 +32,67 @@ import (
 	"shoal/internal/value/trace"
 )
 
-// Config is what an Engine is made with. Zero numbers mean the default.
+// Config configures an Engine. Zero numbers mean the default.
 type Config struct {
 	Network netio.Network
 	Listen  netip.AddrPort // for TCP and UDP; port 0 picks one
-	// ListenAlso are further addresses, such as one of the other family. Where their port
-	// is 0 it is that which was picked for Listen.
+	// ListenAlso are further addresses, such as one of the other family. Their port 0 means
+	// the port that was picked for Listen.
 	ListenAlso []netip.AddrPort
-	DHT        *DHTConfig // nil: no DHT, no UDP socket
+	DHT        *DHTConfig // nil means no DHT and no UDP socket
 	LSD        bool       // look for peers on the local network (BEP 14)
 
-	Slots       int              // unchoked peers a torrent; default 8; NoSlots: none
-	MaxPeers    int              // connections a torrent; default 80
-	Crowd       int              // connections, all torrents together; default 400
-	SuperSeed   swarm.SuperSeed  // when seeds show each peer only what is dealt to it
-	SeedChoke   choker.Algorithm // whom seeds serve
-	HalfOpen    int              // dials at once, all torrents together; default 64
-	Handshakes  int              // incoming handshakes at once; default 128
-	MaxMetadata int64            // bytes of metadata fetched from peers; default 30 MiB
-	Buffers     int64            // bytes for blocks on their way, on all devices together; default 8 MiB
+	Slots       int              // unchoked peers per torrent; default 8; NoSlots means none
+	MaxPeers    int              // connections per torrent; default 80
+	Crowd       int              // connections of all torrents together; default 400
+	SuperSeed   swarm.SuperSeed  // when seeds reveal pieces to each peer one by one (BEP 16)
+	SeedChoke   choker.Algorithm // how seeds choose the peers that they serve
+	HalfOpen    int              // concurrent dials of all torrents together; default 64
+	Handshakes  int              // concurrent incoming handshakes; default 128
+	MaxMetadata int64            // largest metadata fetched from peers, in bytes; default 30 MiB
+	Buffers     int64            // bytes of block buffers of all devices together; default 8 MiB
 	Workers     int              // disk workers; default GOMAXPROCS
 
-	// KeepCached leaves what was fetched in the system's cache of files, also where
-	// nobody is expected to read it soon.
+	// KeepCached leaves fetched data in the system's page cache, even when it is
+	// unlikely to be read soon.
 	KeepCached bool
 
 	Queue      Queue // how many torrents run at the same time
-	NoWebSeeds bool  // web seeds are not asked
+	NoWebSeeds bool  // makes no requests to web seeds
 
-	RootCAs     *x509.CertPool // trusted for trackers and web seeds; nil means the system's
-	LANTrackers []string       // where trackers may be in the local network, see trackerclient.Client
-	Share       Share          // when a torrent is shared enough
+	RootCAs     *x509.CertPool // certificates trusted for trackers and web seeds; nil means the system's
+	LANTrackers []string       // trackers allowed on the local network, see trackerclient.Client
+	Share       Share          // share limits of torrents without their own
 
-	Limits      Limits // of the whole engine
-	LocalExempt bool   // no limit holds for peers of this machine and its own network
+	Limits      Limits // limits of the whole engine
+	LocalExempt bool   // exempts peers of this machine and its own network from limits
 
-	// StateDir is where the journals of verified pieces are kept, so that a start
-	// checks only what is in doubt. Empty: everything is checked at each start.
+	// StateDir is the folder for journals of verified pieces, with which a start
+	// checks only what is in doubt. Empty means that each start checks everything.
 	StateDir string
-	// Remember has torrents that are added come back at the next start, those that are
-	// stopped as stopped. It needs StateDir; one engine at a time remembers there.
+	// Remember restores added torrents at the next start; stopped torrents stay stopped. It
+	// needs StateDir, which one engine at a time can use.
 	Remember bool
-	// AtRest, with Remember, starts none of the remembered torrents: Start and Visit do.
+	// AtRest, with Remember, starts none of the remembered torrents; Start and Visit start them.
 	AtRest bool
 
-	Version string // such as "0.1.0"; part of the client name and the peer id
+	Version string // version such as "0.1.0"; part of the client name and the peer id
 
 	// Origin is the instant that traces count from; default: the start of the
 	// engine. Engines that share it have comparable traces.
 	Origin time.Time
-	Trace  trace.Func   // called from several goroutines, one at a time
-	Log    *slog.Logger // default: discarded
+	Trace  trace.Func   // called from several goroutines, but never concurrently
+	Log    *slog.Logger // nil discards the log
 
-	seams *seams // nil but in tests
+	seams *seams // nil outside tests
 }
 
-// DHTConfig is what the DHT node is made with.
+// DHTConfig configures the DHT node.
 type DHTConfig struct {
-	Nodes       []string // ways in, "host:port"
-	PublicNodes []string // ways in when there are no others
-	StateFile   string   // empty: nothing is kept
-	ReadOnly    bool     // asks and does not answer (BEP 43)
+	Nodes       []string // bootstrap nodes, "host:port"
+	PublicNodes []string // bootstrap nodes used when there are no others
+	StateFile   string   // file of the routing table; empty means that the table is not saved
+	ReadOnly    bool     // sends queries but does not answer any (BEP 43)
 }
 
 // NoSlots as Config.Slots unchokes nobody until SetSlots says otherwise.
@@ -105,11 +105,11 @@ const (
 	defaultCrowd      = 400
 	defaultBuffers    = 8 << 20
 	dialTimeout       = 10 * time.Second
-	// lastWrite bounds what stopping waits for the list of torrents to be written.
+	// lastWrite bounds how long Close waits for the catalogue of torrents to be written.
 	lastWrite = 30 * time.Second
 )
 
-// Errors that callers choose by.
+// Errors that callers test for.
 var (
 	ErrDuplicate = errors.New("torrent already added")
 	ErrClosed    = errors.New("the engine is closed")
@@ -123,12 +123,12 @@ type Engine struct {
 	origin time.Time
 
 	doors     []netio.Door
-	node      *dhtnode.Node // nil without DHT
+	node      *dhtnode.Node // nil without a DHT
 	local     *lsdnode.Node // nil without local service discovery
 	files     *storage.Pool
 	spares    *peerconn.Spares
 	trackers  *trackerclient.Client
-	webPlaces webPlaces // of connections to web seeds
+	webPlaces webPlaces // slots for connections to web seeds
 	limits    allLimits
 	line      line
 	share     atomic.Pointer[Share]
@@ -137,9 +137,9 @@ type Engine struct {
 	porch     porch         // incoming handshakes
 	announcer *announcer.Announcer
 
-	seats seating // who is connected
+	seats seating // slots for peer connections
 
-	disks *content.Shared // files, journals, devices, and what tasks with them wait for
+	disks *content.Shared // files, journals, devices, and the queues of their tasks
 
 	library library
 
@@ -148,17 +148,17 @@ type Engine struct {
 	outside outside
 	callers callers
 
-	changes atomic.Uint64 // snapshots made
+	changes atomic.Uint64 // number of snapshots made
 
-	inboxes *mailbox.Inboxes[event] // of the loops of torrents
+	inboxes *mailbox.Inboxes[event] // inboxes of the torrents' loops
 
 	traceMu sync.Mutex
 
 	list list
 }
 
-// New opens the port, joins the DHT and is ready for torrents. With Config.Remember those
-// of earlier runs are back when it returns; what was wrong with them is told by Problems.
+// New opens the port, joins the DHT and returns an engine that is ready for torrents. With
+// Config.Remember it restores those of earlier runs first; Problems returns what went wrong.
 func New(cfg Config) (*Engine, error) {
 	cfg = withDefaults(cfg)
 	openFiles := cfg.fit(storage.HandleLimit())
@@ -221,18 +221,18 @@ func New(cfg Config) (*Engine, error) {
 	return e, nil
 }
 
-// inUse reports whether a torrent runs here or is remembered.
+// inUse reports whether a torrent runs in this engine or is remembered.
 func (e *Engine) inUse(h infohash.Hash) bool {
 	return e.lookup(h) != nil || e.library.memory.knows(h)
 }
 
-// seams are where tests put a twin of the file system.
+// seams let tests replace the file system.
 type seams struct {
 	folder func(dir string) (storage.FS, error)
 	state  *journals.Twin
 }
 
-// twin returns what stands in for the journals on disk; nil but in tests.
+// twin returns the substitute for the journals on disk; nil outside tests.
 func (c *Config) twin() *journals.Twin {
 	if c.seams == nil {
 		return nil
@@ -265,29 +265,29 @@ func withDefaults(cfg Config) Config {
 	return cfg
 }
 
-// announcedTo hears from our own DHT node that a peer announced itself for a
-// torrent: when it is one of ours, that peer need not be looked for. It must not
-// wait: a hint that finds the loop busy is lost.
+// announcedTo is called by our DHT node when a peer announces itself for a torrent. If
+// the torrent is ours, the peer saves us a search. announcedTo must not wait: a hint that
+// finds the loop busy is lost.
 func (e *Engine) announcedTo(infoHash [20]byte, peer netip.AddrPort) {
 	if t := e.reach(infoHash); t != nil && t.accepts() && !t.private.Load() {
 		t.hint(event{action: &found{src: peerbook.DHT, addrs: []netip.AddrPort{peer}}})
 	}
 }
 
-// nodeVersion gives the two bytes that follow our letters in DHT messages.
+// nodeVersion returns the two version bytes that follow our client letters in DHT messages.
 func nodeVersion(version string) []byte {
 	prefix := wire.PeerIDPrefix(version) // "-SO0120-"
 	return []byte{prefix[3], prefix[4]}
 }
 
-// Node gives the DHT node; nil when there is none.
+// Node returns the DHT node; nil when there is none.
 func (e *Engine) Node() *dhtnode.Node { return e.node }
 
-// now reads the clock that every deciding package is given.
+// now returns the time that the shell passes to every deciding package.
 func (e *Engine) now() mono.Time { return mono.Start.Add(time.Since(e.origin)) }
 
-// traceFunc gives the trace to those who write to it, one at a time; nil when
-// there is none.
+// traceFunc returns a function that writes trace records one at a time; nil without
+// a trace.
 func (e *Engine) traceFunc() trace.Func {
 	if e.cfg.Trace == nil {
 		return nil
@@ -299,25 +299,25 @@ func (e *Engine) traceFunc() trace.Func {
 	}
 }
 
-// Torrents gives the torrents in the order they were added.
+// Torrents returns the torrents in the order of the queue.
 func (e *Engine) Torrents() []*Torrent {
 	e.list.mu.Lock()
 	defer e.list.mu.Unlock()
 	return append([]*Torrent(nil), e.list.order...)
 }
 
-// Torrent returns the torrent of an info-hash that is on the list; nil when there is none.
+// Torrent returns the listed torrent with an info-hash; nil when there is none.
 func (e *Engine) Torrent(h infohash.Hash) *Torrent { return e.lookup(h) }
 
-// lookup finds the torrent of an info-hash.
+// lookup returns the listed torrent with an info-hash; nil when there is none.
 func (e *Engine) lookup(infoHash [20]byte) *Torrent {
 	e.list.mu.Lock()
 	defer e.list.mu.Unlock()
 	return e.list.byHash[infoHash]
 }
 
-// Close stops every torrent and gives up the port. It waits until nothing is
-// left running; when ctx ends first, farewells to trackers are cut short.
+// Close stops every torrent and closes the port. It returns when nothing is left
+// running. If ctx ends first, it cuts the farewells to trackers short.
 func (e *Engine) Close(ctx context.Context) error {
 	e.list.mu.Lock()
 	torrents, again := e.list.close()

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// engineLife is how long an engine runs, and what it waits for when it closes.
+// engineLife is the lifetime of an engine, and the goroutines that Close waits for.
 //
 //shoal:part
 type engineLife struct {

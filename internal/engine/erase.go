@@ -13,9 +13,9 @@ import (
 	"shoal/internal/value/infohash"
 )
 
-// Erase is Remove, and removes the files that are the torrent's own first. Where their folder is
-// not there, or ctx ends, the torrent has stopped and is remembered as stopped, and the rest can
-// be removed later. The error is ErrUnknown, or says why.
+// Erase removes the torrent's own files and then the torrent, like Remove. If their folder is
+// missing, or ctx ends, the torrent is remembered as stopped and a later Erase can remove the
+// rest. The error is ErrUnknown, or the cause.
 func (e *Engine) Erase(ctx context.Context, h infohash.Hash) (erase.Result, error) {
 	t := e.lookup(h)
 	var spec erase.Spec
@@ -33,7 +33,7 @@ func (e *Engine) Erase(ctx context.Context, h infohash.Hash) (erase.Result, erro
 		return erase.Result{}, fmt.Errorf("%w: %s", ErrUnknown, h)
 	}
 	var res erase.Result
-	if spec.Dir != "" { // else its files are of the caller's making
+	if spec.Dir != "" { // empty with a storage of the caller
 		spec.StateDir, spec.Others = e.cfg.StateDir, e.othersThan(h)
 		var err error
 		if res, err = erase.Remove(ctx, spec); err != nil {
@@ -42,18 +42,18 @@ func (e *Engine) Erase(ctx context.Context, h infohash.Hash) (erase.Result, erro
 	}
 	err := e.Remove(ctx, h)
 	if t != nil && errors.Is(err, ErrUnknown) {
-		err = nil // it was not remembered
+		err = nil // the torrent was not remembered
 	}
 	if t != nil && spec.Dir != "" && e.cfg.StateDir != "" {
 		if jerr := e.disks.Journals().Remove(spec.Dir, h); jerr != nil {
-			e.log.Warn("remove the journal of a torrent whose files are removed", "torrent", h, "err", jerr)
+			e.log.Warn("cannot remove the journal of an erased torrent; it is removed later when it is old enough", "torrent", h, "err", jerr)
 		}
 	}
 	return res, err
 }
 
-// eraseSpec says where the files of a torrent that has stopped are; nothing when they are of the
-// caller's making.
+// eraseSpec returns where the files of a stopped torrent are; Dir is empty when the torrent has
+// a storage of the caller.
 func (t *Torrent) eraseSpec() erase.Spec {
 	if !t.content.InFolder() {
 		return erase.Spec{}
@@ -76,7 +76,7 @@ func namesOf(c *catalogue.Choices) resume.Names {
 	return names
 }
 
-// othersThan returns the files of all torrents but one, running or remembered.
+// othersThan returns the files of all other torrents, running or remembered.
 func (e *Engine) othersThan(h infohash.Hash) (others []erase.Other) {
 	seen := map[infohash.Hash]bool{h: true}
 	for _, t := range e.Torrents() {
@@ -103,7 +103,7 @@ func (e *Engine) othersThan(h infohash.Hash) (others []erase.Other) {
 	return others
 }
 
-// otherOf returns the files that a torrent has, or is to have, in each of its folders.
+// otherOf returns the files that a torrent has or will have in each of its folders.
 func otherOf(s *erase.Spec) (others []erase.Other) {
 	o := erase.Other{Name: s.Meta.Info.Name, Dir: s.Dir}
 	for i := range s.Meta.Info.Files {
@@ -128,7 +128,7 @@ func otherOf(s *erase.Spec) (others []erase.Other) {
 	return others
 }
 
-// Forget is Remove for a folder of state that no engine has open, or, with files, Erase.
+// Forget is Remove, or with files Erase, for a state folder that no engine has open.
 func Forget(ctx context.Context, stateDir string, h infohash.Hash, files bool) (res erase.Result, err error) {
 	c, lo, done, err := OpenCatalogue(stateDir)
 	if err != nil {
@@ -158,7 +158,7 @@ func Forget(ctx context.Context, stateDir string, h infohash.Hash, files bool) (
 		return res, err
 	}
 	if spec.Dir != "" {
-		// One that stays costs a few bytes, and goes when its time has come.
+		// A journal that can't be removed costs a few bytes, and a later sweep removes it.
 		_ = journals.Remove(stateDir, spec.Dir, h)
 	}
 	return res, nil

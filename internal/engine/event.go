@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Event is something a user may want to know at once.
+// Event is something that a user may want to know at once.
 type Event struct {
 	Torrent *Torrent
 	At      time.Time
@@ -14,7 +14,7 @@ type Event struct {
 	Peer    netip.AddrPort
 	Text    string
 	Err     error
-	More    int // events of the kind that it stands for besides itself
+	More    int // number of dropped events of this kind that this one stands for
 	Kept    []Kept
 }
 
@@ -29,16 +29,16 @@ const (
 	EventPieceVerified
 	EventPieceFailed
 	EventBanned
-	EventWebSeed // Text: why a web seed is not asked any more
-	EventFiles   // Text: what somebody else did to the files, or what is wrong with them
-	EventKept    // Text, Kept: files of the user that the torrent would have written over
-	EventSpace   // Text, Err (a *room.Shortage): the volumes have less room than it has to write
-	EventHeld    // Err: the files take nothing, or are not there; it is tried again
-	EventGoesOn  // what held it up is over
+	EventWebSeed // a web seed is not used any more; Text says why
+	EventFiles   // another program changed the files, or they are damaged; Text says how
+	EventKept    // Kept and Text name files of the user that the torrent did not overwrite
+	EventSpace   // the volumes have too little free space; Err is a *room.Shortage
+	EventHeld    // writes fail, or the files are missing; retried automatically; Err says why
+	EventGoesOn  // left Held, Missing, Paused or Queued
 	EventComplete
 	EventError
 	EventStopped
-	EventPaused // by the user
-	EventQueued // it waits for its turn
-	EventShared // Text: it was shared enough; it is paused, or goes
+	EventPaused // paused by the user, or by a share limit
+	EventQueued // waits for its turn in the queue
+	EventShared // a share limit is reached, and the torrent is paused or removed; Text says which
 )

@@ -10,10 +10,10 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// What a torrent has to do with its files is in package content. Here is what it means for the
-// swarm, and for those who listen.
+// Package content works with a torrent's files. This file passes its results on to the swarm and
+// to listeners.
 
-// The names of content by which callers of this package know them.
+// Aliases for callers of this package.
 type (
 	Names = content.Names
 	Paths = content.Paths
@@ -70,13 +70,13 @@ func (h *host) Standing() content.Standing {
 	case Stopped, Failed, Seeding:
 		out.Over = true
 	}
-	if s.Swarm.WantedSize == 0 { // its swarm is not there yet
+	if s.Swarm.WantedSize == 0 { // there is no swarm yet
 		out.Left = -1
 	}
 	return out
 }
 
-// contents returns what lies on disk of the torrents.
+// contents returns the contents of all torrents.
 func (e *Engine) contents() (all []*content.Content) {
 	for _, t := range e.Torrents() {
 		all = append(all, t.content)
@@ -84,7 +84,7 @@ func (e *Engine) contents() (all []*content.Content) {
 	return all
 }
 
-// contentReports takes what a task of the content tells.
+// contentReports handles the report of a content task.
 func (t *Torrent) contentReports(now mono.Time, r content.Report) {
 	switch r := r.(type) {
 	case *content.Checked:
@@ -100,7 +100,7 @@ func (t *Torrent) contentReports(now mono.Time, r content.Report) {
 	}
 }
 
-// checkedPiece tells the swarm what became of a piece.
+// checkedPiece tells the swarm whether a piece was verified, failed, or could not be written.
 func (t *Torrent) checkedPiece(now mono.Time, r *content.Checked) {
 	switch t.content.Checked(now, r) {
 	case content.Hashed:
@@ -113,7 +113,7 @@ func (t *Torrent) checkedPiece(now mono.Time, r *content.Checked) {
 	}
 }
 
-// filesSettled takes the outcome of an opening.
+// filesSettled handles the outcome of an opening.
 func (t *Torrent) filesSettled(now mono.Time, r *content.Settled) {
 	have := t.content.Settled(now, r)
 	switch {
@@ -126,12 +126,12 @@ func (t *Torrent) filesSettled(now mono.Time, r *content.Settled) {
 	}
 	t.leaveOut()
 	if t.swarm != nil && t.swarm.Complete() {
-		t.content.Sync() // also once more, when the last time failed
+		t.content.Sync() // a new try, in case the last sync failed
 	}
 	t.pub.cadence.Changed()
 }
 
-// rejoin tells the swarm what was lost and what is there again.
+// rejoin tells the swarm which pieces were lost and which were regained.
 func (t *Torrent) rejoin(now mono.Time, have *bitfield.Bitfield) {
 	for i, mark := range t.swarm.AppendMap(nil) {
 		p := uint32(i)
@@ -143,16 +143,16 @@ func (t *Torrent) rejoin(now mono.Time, have *bitfield.Bitfield) {
 			t.swarm.Regained(now, p)
 		}
 	}
-	t.content.Have(have) // after the source: a reader that wakes reads
+	t.content.Have(have) // after the source is set: a reader that wakes reads from it
 }
 
-// incomplete takes back that everything wanted is complete.
+// incomplete notes that some wanted files are not complete any more.
 func (t *Torrent) incomplete() {
 	t.content.Incomplete()
 	t.complete.Shut()
 }
 
-// lookedAt says, once, that it is known what is on disk.
+// lookedAt announces, once, that the data on disk is checked.
 func (t *Torrent) lookedAt() {
 	if !t.checked.Passed() {
 		t.pub.publishNow(t.e.now())
@@ -161,7 +161,7 @@ func (t *Torrent) lookedAt() {
 	}
 }
 
-// filesSynced takes that what is complete was made durable, or why it could not.
+// filesSynced handles the result of making complete files durable.
 func (t *Torrent) filesSynced(now mono.Time, r *content.Synced) {
 	durable, err := t.content.Synced(now, r, t.swarm != nil && t.swarm.Complete())
 	switch {
@@ -174,15 +174,15 @@ func (t *Torrent) filesSynced(now mono.Time, r *content.Synced) {
 	}
 }
 
-// maintain does what is due with the files, and tells the swarm what it may do meanwhile.
+// maintain runs what is due with the files, and tells the swarm what it may do meanwhile.
 func (t *Torrent) maintain(now mono.Time) {
 	t.content.Maintain(now)
-	t.stand(now)
+	t.applyRunState(now)
 	turn := t.content.Turn()
 	if turn == content.Same {
 		return
 	}
-	t.pub.publishNow(now) // a listener may look
+	t.pub.publishNow(now) // a listener may look at the snapshot when the event arrives
 	switch turn {
 	case content.HeldUp:
 		cause := t.content.Cause()
@@ -194,7 +194,8 @@ func (t *Torrent) maintain(now mono.Time) {
 	}
 }
 
-// leaveOut tells the swarm which pieces are not wanted any more, or are again.
+// leaveOut updates the swarm after files were refused, or accepted again: their pieces are not
+// wanted, or wanted again.
 func (t *Torrent) leaveOut() {
 	if t.swarm == nil || !t.content.Unkept() {
 		return
@@ -203,7 +204,7 @@ func (t *Torrent) leaveOut() {
 	t.pub.cadence.Changed()
 }
 
-// prioritise tells the files and the swarm of new priorities.
+// prioritise passes new priorities to the content and the swarm.
 func (t *Torrent) prioritise() {
 	t.content.Prioritise(t.e.now())
 	if t.swarm != nil {
@@ -217,14 +218,14 @@ func (t *Torrent) prioritise() {
 
 // DiskStats are the figures of all devices.
 type DiskStats struct {
-	Limit     int64        // bytes that block buffers may take
-	Allocated int64        // bytes taken from the system for block buffers, of all devices together
-	Spares    int64        // bytes of other buffers for payload that are kept for the next connection
-	OpenFiles int          // of torrents
-	Devices   []disk.Stats // of those that torrents are on now
+	Limit     int64        // limit of the bytes of block buffers
+	Allocated int64        // bytes of block buffers allocated for all devices together
+	Spares    int64        // bytes of other payload buffers kept for the next connection
+	OpenFiles int          // number of open files of torrents
+	Devices   []disk.Stats // devices that torrents are on now
 }
 
-// DiskStats returns the figures of now.
+// DiskStats returns the current figures.
 func (e *Engine) DiskStats() DiskStats {
 	s := DiskStats{Limit: e.cfg.Buffers, Spares: e.spares.Bytes(), OpenFiles: e.files.OpenFiles()}
 	s.Devices, s.Allocated = e.disks.DiskStats()
@@ -234,7 +235,7 @@ func (e *Engine) DiskStats() DiskStats {
 // Dir returns the folder that holds the torrent's file or folder now.
 func (t *Torrent) Dir() string { return t.content.Dir() }
 
-// Path returns the path of a file below the folder, without a suffix for unfinished ones.
+// Path returns the path of a file below the folder, without the suffix of incomplete files.
 func (t *Torrent) Path(file int) string { return t.content.Path(file) }
 
 // Named is content.Content.Named.
@@ -246,7 +247,8 @@ func (t *Torrent) Priority(file int) uint8 { return t.content.Priority(file) }
 // Has reports whether a piece is verified and its files can be read now.
 func (t *Torrent) Has(piece uint32) bool { return t.content.Has(piece) }
 
-// Short returns why the torrent does not fit on its volumes; nil when it does, or nobody knows.
+// Short returns why the torrent does not fit on its volumes; nil when it fits, or when that is
+// unknown.
 func (t *Torrent) Short() *room.Shortage { return t.content.Short() }
 
 // Move is content.Content.Move.

@@ -187,7 +187,7 @@ func TestRemovedAndStartedAgain(t *testing.T) {
 
 // Under a running torrent nobody knows what it means, until the user says so: then all
 // of it is fetched again.
-func TestFetchAnew(t *testing.T) {
+func TestRedownloadMissing(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		k := w.kept(makeContent(t, "anew", 16<<10, 300_000))
 		_, l := k.run(1, nil)
@@ -200,7 +200,7 @@ func TestFetchAnew(t *testing.T) {
 		if s := l.Stats(); s.State != Missing {
 			t.Fatalf("with no files: %+v", s)
 		}
-		l.FetchAnew()
+		l.RedownloadMissing()
 		time.Sleep(20 * time.Second)
 		wait(t, l)
 		k.c.same(t, k.dir)

@@ -2,20 +2,20 @@ package engine
 
 import "shoal/internal/files/storage"
 
-// A process may have a bounded number of files and sockets open. Where that is little, less is
-// done at the same time, so that nothing fails for want of a handle: a part is kept for what
-// every process has (standard streams, listeners, the DHT, the state), a part for files of
-// torrents, a part for what is open for moments (folders on the way to a file, journals,
-// announces), and the rest is for peers.
+// The system limits the files and sockets that a process can have open. Under a low limit the
+// engine does less at the same time, so that nothing fails for lack of a handle. One part is for
+// what every process has (standard streams, listeners, the DHT, the state), one for files of
+// torrents, one for what is open briefly (folders on the way to a file, journals, announces),
+// and the rest is for peers.
 const (
 	ownHandles  = 18 // counted: streams, poller, two families of listeners and LSD, locks, folders
 	leastShare  = 4
-	plentiful   = 2048 // above, no bound of ours is near it
-	partOfFiles = 4    // one in so many of the rest
+	plentiful   = 2048 // limit from which none of our bounds comes near it
+	partOfFiles = 4    // files of torrents get 1/partOfFiles of the rest
 )
 
-// shares returns how many files, connections to peers, dials and handshakes there may be at
-// the same time under a limit of handles.
+// shares returns how many files, peer connections, dials and handshakes can be open at the
+// same time under a limit of handles.
 func shares(limit int) (files, peers, dials, handshakes int) {
 	rest := max(limit-ownHandles, 4*leastShare)
 	files = max(rest/partOfFiles, leastShare)
@@ -25,7 +25,7 @@ func shares(limit int) (files, peers, dials, handshakes int) {
 	return files, peers, dials, handshakes
 }
 
-// fit makes a configuration fit the limit of handles, and returns how many files may be open.
+// fit lowers a configuration to fit the limit of handles, and returns how many files may be open.
 func (c *Config) fit(limit int) (files int) {
 	if limit <= 0 || limit >= plentiful {
 		return storage.DefaultOpenFiles

@@ -13,7 +13,7 @@ import (
 	"shoal/internal/net/peerconn"
 )
 
-// acceptLoop takes connections and does their handshakes.
+// acceptLoop accepts connections and runs their handshakes.
 func (e *Engine) acceptLoop(l net.Listener) {
 	for {
 		nc, err := l.Accept()
@@ -21,8 +21,8 @@ func (e *Engine) acceptLoop(l net.Listener) {
 			if errors.Is(err, net.ErrClosed) || e.life.ctx.Err() != nil {
 				return
 			}
-			// Out of file handles, most likely: others must end first.
-			e.log.Warn("accept failed", "err", err)
+			// Most likely we are out of file handles until other connections end.
+			e.log.Warn("cannot accept a connection; will try again", "addr", l.Addr(), "err", err)
 			select {
 			case <-time.After(100 * time.Millisecond):
 			case <-e.life.ctx.Done():
@@ -32,7 +32,7 @@ func (e *Engine) acceptLoop(l net.Listener) {
 		}
 		key, ok := e.porch.enter(e.now(), nc)
 		if !ok {
-			nc.Close() // their torrents' loops are behind: all places wait for them
+			nc.Close() // every place is taken by a peer that waits for its torrent's loop
 			continue
 		}
 		e.life.wg.Go(func() {
@@ -42,7 +42,7 @@ func (e *Engine) acceptLoop(l net.Listener) {
 	}
 }
 
-// handshake matches an accepted connection to a torrent and gives it there.
+// handshake matches an accepted connection to a torrent and hands it to the torrent's loop.
 func (e *Engine) handshake(nc net.Conn, key lobby.Key) {
 	stop := context.AfterFunc(e.life.ctx, func() { nc.Close() })
 	var t *Torrent
@@ -56,24 +56,24 @@ func (e *Engine) handshake(nc net.Conn, key lobby.Key) {
 		}
 		return t.handshake(), true
 	})
-	// Whether or not it went well, e.ctx is to forget the connection.
+	// From here on the end of the engine must not close the connection.
 	ours := stop()
 	if !e.porch.done(key) {
 		err = errGaveWay
 	}
 	if err == nil && !e.admits(t) {
-		err = errNoRoom // others were faster
+		err = errNoRoom // another connection took the room
 	}
 	if err != nil || !ours {
 		nc.Close()
-		e.log.Debug("handshake failed", "peer", nc.RemoteAddr(), "err", err)
+		e.log.Debug("handshake of an incoming connection failed", "peer", nc.RemoteAddr(), "err", err)
 		return
 	}
 	t.joined(nc, netio.AddrPort(nc.RemoteAddr()), false, theirs)
 }
 
-// dial connects to a peer on behalf of t, waiting for a place among the
-// half-open connections.
+// dial connects to a peer on behalf of t. It waits for a place among the half-open
+// connections first.
 func (e *Engine) dial(ctx context.Context, t *Torrent, addr netip.AddrPort) (net.Conn, wire.Handshake, error) {
 	select {
 	case e.dialSlots <- struct{}{}:
@@ -96,7 +96,7 @@ func (e *Engine) dial(ctx context.Context, t *Torrent, addr netip.AddrPort) (net
 		err = ctx.Err()
 	}
 	if err == nil && !e.admits(t) {
-		err = errNoRoom // others were faster
+		err = errNoRoom // another connection took the room
 	}
 	if err != nil {
 		nc.Close()

@@ -5,8 +5,8 @@ import (
 	"shoal/metainfo"
 )
 
-// identity is which torrent it is, and as whom we take part. It is set once, but for what the
-// metadata of a magnet adds.
+// identity identifies the torrent, and us in its swarm. It is set once; only the metadata of a
+// magnet is added later.
 //
 //shoal:part
 type identity struct {
@@ -15,10 +15,10 @@ type identity struct {
 	geom     metainfo.Geometry
 	infoHash infohash.Hash
 	peerID   [20]byte
-	key      uint32 // by which trackers know us when our address changes
+	key      uint32 // tells trackers that we are the same client after our address changes (BEP 7)
 }
 
-// learned adds what the metadata says.
+// learned adds the metadata.
 func (i *identity) learned(meta *metainfo.Torrent) {
 	i.spec.Meta, i.info, i.geom = meta, meta.Info, meta.Info.Geometry()
 }

@@ -10,7 +10,7 @@ import (
 	"shoal/internal/files/catalogue"
 )
 
-// What is chosen for a torrent, in the form in which the catalogue keeps it.
+// The user's choices for a torrent, in the form in which the catalogue stores them.
 
 func (t *Torrent) keptLimits() []int64 {
 	l := t.Limits()
@@ -20,7 +20,7 @@ func (t *Torrent) keptLimits() []int64 {
 	return []int64{l.Up, l.Down, l.PeerUp, l.PeerDown}
 }
 
-// limitsOf reads it back. A later version may keep more, or less.
+// limitsOf is the reverse of keptLimits. A later version may have stored more values, or fewer.
 func limitsOf(kept []int64) (l Limits) {
 	for i, n := range kept {
 		switch i {
@@ -48,7 +48,7 @@ func (t *Torrent) keptShare() *catalogue.Share {
 	}
 }
 
-// maxRatio bounds the ratio that is kept: nobody shares a torrent so often.
+// maxRatio bounds the stored ratio, so that its thousandths fit an int64.
 const maxRatio = 1e9
 
 func shareOf(kept *catalogue.Share) *Share {
@@ -57,12 +57,12 @@ func shareOf(kept *catalogue.Share) *Share {
 	}
 	s := &Share{Ratio: float64(kept.Thousandths) / 1000, SeedTime: kept.SeedTime, IdleTime: kept.IdleTime, Then: share.Act(kept.Then)}
 	if !s.Check() {
-		s.Then = share.Pause // of a later version
+		s.Then = share.Pause // unknown action of a later version
 	}
 	return s
 }
 
-// keepPaths writes down where a torrent's files are and what they are called.
+// keepPaths stores the folder and the names of a torrent's files in c.
 func (t *Torrent) keepPaths(c *catalogue.Choices) {
 	w := t.content.Where()
 	c.Dir, c.Suffix, c.IncompleteDir, c.Renamed = w.Dir, w.Suffix, w.IncompleteDir, nil
@@ -71,7 +71,7 @@ func (t *Torrent) keepPaths(c *catalogue.Choices) {
 	}
 }
 
-// pathsOf is the reverse. The journal knows better.
+// pathsOf is the reverse of keepPaths. Where the journal of a torrent differs, the journal is right.
 func pathsOf(c *catalogue.Choices) *Paths {
 	if c.Suffix == "" && c.IncompleteDir == "" && len(c.Renamed) == 0 {
 		return nil

@@ -8,41 +8,41 @@ import (
 	"shoal/internal/value/why"
 )
 
-// lastSent is what the swarm, the queue and the local network know of a torrent: they hear of
-// changes only.
+// lastSent is what the torrent last sent to the swarm, the queue and the local network, which
+// receive changes only.
 //
 //shoal:part
 type lastSent struct {
-	outside *[]netip.Addr // to the swarm: our addresses as the world sees them
-	mode    upkeep.Mode   // to the swarm
-	resting bool          // to the swarm
-	restWhy why.Why       // and the reason
-	want    lineup.Want   // to the queue
-	nearby  bool          // the local network is asked for peers
+	outside *[]netip.Addr // swarm: our external addresses
+	mode    upkeep.Mode   // swarm: mode of the files
+	resting bool          // swarm: the torrent rests
+	restWhy why.Why       // swarm: reason of the latest change
+	want    lineup.Want   // queue: what the torrent wants
+	nearby  bool          // local network: we announce the torrent
 }
 
-// began notes with what a new swarm begins.
+// began notes the mode in which a new swarm begins.
 func (s *lastSent) began() { s.mode = upkeep.Run }
 
 func (s *lastSent) run(mode upkeep.Mode, resting bool, reason why.Why) {
 	s.mode, s.resting, s.restWhy = mode, resting, reason
 }
 
-// wants reports whether the queue does not know yet what the torrent wants.
+// wants notes what the torrent wants, and reports whether that is new to the queue.
 func (s *lastSent) wants(w lineup.Want) bool {
 	news := w != s.want
 	s.want = w
 	return news
 }
 
-// outsideIs reports whether the swarm does not know our addresses yet.
+// outsideIs notes our external addresses, and reports whether they are new to the swarm.
 func (s *lastSent) outsideIs(addrs *[]netip.Addr) bool {
 	news := addrs != s.outside
 	s.outside = addrs
 	return news
 }
 
-// nearbyIs reports whether the search on the local network begins or ends.
+// nearbyIs notes whether we announce on the local network, and reports whether that changed.
 func (s *lastSent) nearbyIs(on bool) bool {
 	news := on != s.nearby
 	s.nearby = on

@@ -10,30 +10,30 @@ import (
 	"shoal/internal/value/ipscope"
 )
 
-// Limits bound how fast bytes move, in bytes a second; 0 means no limit.
+// Limits bound transfer rates, in bytes per second; 0 means no limit.
 type Limits struct {
-	Up, Down int64 // all peers together
-	// PeerUp and PeerDown hold for every single peer. A torrent's hold for its peers
-	// instead of the engine's.
+	Up, Down int64 // limits of all peers together
+	// PeerUp and PeerDown limit every single peer. For the peers of a torrent that has them
+	// they replace the engine's.
 	PeerUp, PeerDown int64
 }
 
-// limits are those of an engine: the usual ones, and others that hold instead of them at
-// times, or when somebody says so.
+// limits are the limits of an engine: the usual ones, and alternative ones that replace them
+// by a schedule or by hand.
 type limits struct {
 	mu     sync.Mutex
 	usual  Limits
 	other  Limits
 	when   schedule.Machine
-	timer  *time.Timer // while there is a plan
+	timer  *time.Timer // nil without a schedule
 	closed bool
 }
 
-// lookAtClock is how often a plan is compared with the clock, which may be put forward
-// and back, or go on while the machine sleeps.
+// lookAtClock is how often the schedule is compared with the clock, which the user can set,
+// and which continues while the machine sleeps.
 const lookAtClock = time.Minute
 
-// SetLimits changes the limits of the whole engine, at once.
+// SetLimits changes the limits of the whole engine at once.
 func (e *Engine) SetLimits(l Limits) {
 	e.limits.chosen.mu.Lock()
 	defer e.limits.chosen.mu.Unlock()
@@ -41,8 +41,8 @@ func (e *Engine) SetLimits(l Limits) {
 	e.applyLimits()
 }
 
-// SetAlternative changes the limits that hold instead of the others at the times of a plan,
-// which schedule.Check has found good; none means: by hand only.
+// SetAlternative changes the alternative limits and the schedule by which they hold.
+// schedule.Check must accept the plan; an empty plan leaves the switch to SwitchAlternative.
 func (e *Engine) SetAlternative(l Limits, plan []schedule.Span) {
 	e.limits.chosen.mu.Lock()
 	defer e.limits.chosen.mu.Unlock()
@@ -51,8 +51,7 @@ func (e *Engine) SetAlternative(l Limits, plan []schedule.Span) {
 	e.applyLimits()
 }
 
-// SwitchAlternative has the alternative limits hold, or not, until the plan next has
-// something to say.
+// SwitchAlternative turns the alternative limits on or off until the next scheduled change.
 func (e *Engine) SwitchAlternative(on bool) {
 	e.limits.chosen.mu.Lock()
 	defer e.limits.chosen.mu.Unlock()
@@ -60,7 +59,7 @@ func (e *Engine) SwitchAlternative(on bool) {
 	e.applyLimits()
 }
 
-// Limits gives the limits that hold now, and whether they are the alternative ones.
+// Limits returns the limits in force, and whether they are the alternative ones.
 func (e *Engine) Limits() (l Limits, alternative bool) {
 	e.limits.chosen.mu.Lock()
 	defer e.limits.chosen.mu.Unlock()
@@ -74,8 +73,8 @@ func (l *limits) now() Limits {
 	return l.usual
 }
 
-// applyLimits has those hold that are to hold now, and looks again when the plan has
-// something to say. e.limits.mu is held.
+// applyLimits applies the limits in force, and sets the timer for the next scheduled change.
+// The mutex of e.limits.chosen is held.
 func (e *Engine) applyLimits() {
 	l := &e.limits.chosen
 	if l.closed {
@@ -100,12 +99,12 @@ func (e *Engine) lookAtPlan() {
 	was := l.when.On()
 	l.when.Tick(time.Now())
 	if on := l.when.On(); on != was {
-		e.log.Info("limits changed by the plan", "alternative", on)
+		e.log.Info("the schedule switched the speed limits", "alternative", on)
 	}
 	e.applyLimits()
 }
 
-// closeLimits lifts the limits for good.
+// closeLimits lifts all limits; the engine closes.
 func (e *Engine) closeLimits() {
 	e.limits.chosen.mu.Lock()
 	defer e.limits.chosen.mu.Unlock()
@@ -117,7 +116,7 @@ func (e *Engine) closeLimits() {
 	e.limits.down.Close()
 }
 
-// SetLimits changes the limits of the torrent, at once. Those of the engine hold besides.
+// SetLimits changes the limits of the torrent at once. The limits of the engine hold as well.
 func (t *Torrent) SetLimits(l Limits) {
 	t.links.mu.Lock()
 	t.links.limit(l)
@@ -126,14 +125,14 @@ func (t *Torrent) SetLimits(l Limits) {
 	t.remember()
 }
 
-// Limits gives the limits of the torrent.
+// Limits returns the limits of the torrent.
 func (t *Torrent) Limits() Limits {
 	t.links.mu.Lock()
 	defer t.links.mu.Unlock()
 	return t.links.limits
 }
 
-// applyLimits has the connections keep to the limits. t.connMu is held.
+// applyLimits applies the limits to the connections. t.links.mu is held.
 func (t *Torrent) applyLimits() {
 	if t.links.shared != nil {
 		t.links.shared.Up.SetLimit(t.links.limits.Up, t.links.limits.PeerUp)
@@ -141,7 +140,7 @@ func (t *Torrent) applyLimits() {
 	}
 }
 
-// limitSlots tells the swarm what its peers together may have and bring.
+// limitSlots sends the swarm the rate limits that its peers share.
 func (t *Torrent) limitSlots() {
 	t.links.mu.Lock()
 	defer t.links.mu.Unlock()
@@ -151,12 +150,12 @@ func (t *Torrent) limitSlots() {
 		t.swarm.SetDownLimit(t.e.now(), limit, waits)
 		return
 	}
-	all, _ := t.e.Limits() // whose share it will have is known when there are peers
+	all, _ := t.e.Limits() // its share of them is known only once there are peers
 	t.swarm.SetUpLimit(lower(all.Up, t.links.limits.Up))
 	t.swarm.SetDownLimit(t.e.now(), lower(all.Down, t.links.limits.Down), false)
 }
 
-// lower gives the lower of two limits; 0 is none.
+// lower returns the lower of two limits; 0 means no limit.
 func lower(a, b int64) int64 {
 	if a == 0 || b > 0 && b < a {
 		return b
@@ -164,7 +163,7 @@ func lower(a, b int64) int64 {
 	return a
 }
 
-// limit puts a new connection under the limits, unless it is exempt from them.
+// limit exempts a new connection from the limits if its address is local and exempt.
 func (t *Torrent) limit(c *peerconn.Conn, addr netip.Addr) {
 	if t.e.cfg.LocalExempt && ipscope.Own(addr) {
 		c.Exempt()

@@ -12,25 +12,25 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// Queue bounds how many torrents run at the same time; zero bounds nothing. Those that are
-// one too many wait: they have no peers and cost nothing.
+// Queue bounds how many torrents run at the same time; 0 means no bound. The others wait,
+// without peers and at no cost.
 type Queue = lineup.Config
 
-// line has torrents run and wait as lineup decides. Without bounds there is no machine, and
-// every torrent runs.
+// line applies the decisions of lineup about which torrents run and which wait. Without bounds
+// it has no machine, and every torrent runs.
 type line struct {
 	e    *Engine
-	soon chan struct{} // of capacity one: there is something to be decided
+	soon chan struct{} // wakes run to decide; capacity 1
 
-	// Taken for a few lines, also while Engine.mu is held.
+	// Held briefly, also while the mutex of Engine.list is held.
 	mu   sync.Mutex
 	m    *lineup.Machine // nil while there are no bounds
 	all  map[lineup.Key]*Torrent
-	keys lineup.Key // given so far
+	keys lineup.Key // last key assigned
 }
 
-// decideSoon is what a decision waits for others that come with it: ten thousand torrents
-// that are opened one after another are not ten thousand looks at the line.
+// decideSoon is how long a decision waits for more changes: opening 10,000 torrents one after
+// another must not cost 10,000 decisions.
 const decideSoon = 20 * time.Millisecond
 
 func newLine(e *Engine) line {
@@ -54,7 +54,7 @@ func (e *Engine) SetQueue(q Queue) {
 		for _, t := range all {
 			l.enter(now, t)
 			if t.run.paused.Load() {
-				t.run.waits.Store(true) // its turn has to come when it goes on
+				t.run.waits.Store(true) // after Resume it waits for its turn
 			} else {
 				l.m.Runs(now, t.run.place)
 			}
@@ -64,15 +64,15 @@ func (e *Engine) SetQueue(q Queue) {
 	l.wake()
 }
 
-// enter puts a torrent at the end of the line. l.mu is held.
+// enter adds a torrent at the end of the queue. l.mu is held.
 func (l *line) enter(now mono.Time, t *Torrent) {
 	l.m.Add(now, t.run.place)
 	l.m.Want(now, t.run.place, lineup.Want(t.run.wanted.Load()))
 	l.m.Force(t.run.place, t.forced())
 }
 
-// add puts a new torrent at the end of the line: where there are bounds it waits until it
-// is known what it wants. One that was there with its info-hash alone goes to the end.
+// add adds a new torrent at the end of the queue. With bounds the torrent waits until it has
+// reported what it wants. A magnet's torrent, which is in the queue already, moves to the end.
 func (l *line) add(t *Torrent) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -103,7 +103,7 @@ func (l *line) remove(t *Torrent) {
 	}
 }
 
-// want says what a torrent wants now.
+// want notes what a torrent wants now.
 func (l *line) want(t *Torrent, w lineup.Want) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -114,7 +114,7 @@ func (l *line) want(t *Torrent, w lineup.Want) {
 	}
 }
 
-// force has a torrent run whatever the bounds, or not any more.
+// force notes whether a torrent bypasses the queue now.
 func (l *line) force(t *Torrent) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -131,7 +131,7 @@ func (l *line) wake() {
 	}
 }
 
-// run tells torrents to run and to wait, until ctx ends.
+// run makes decisions and wakes the torrents concerned, until ctx ends.
 func (l *line) run(ctx context.Context) {
 	due := mailbox.NewAlarm(time.Hour)
 	defer due.Stop()
@@ -155,7 +155,7 @@ func (l *line) run(ctx context.Context) {
 	}
 }
 
-// decide looks at the line, and gives the torrents for which something has changed.
+// decide returns the torrents whose turn has changed, and when to decide next.
 func (l *line) decide() (changed []*Torrent, next mono.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -187,18 +187,18 @@ func (l *line) decide() (changed []*Torrent, next mono.Time) {
 	return changed, l.m.Deadline()
 }
 
-// Place gives where a torrent stands among those of the engine, from 0; -1 when it has ended.
+// Place returns the position of a torrent in the queue, from 0; -1 when it has ended.
 func (e *Engine) Place(t *Torrent) int {
 	e.list.mu.Lock()
 	defer e.list.mu.Unlock()
 	return slices.Index(e.list.order, t)
 }
 
-// MoveTo puts a torrent at a place among those of the engine, from 0, beyond the end
-// meaning there: whoever stands before others runs before them where not all may.
+// MoveTo moves a torrent to a position in the queue, counted from 0; a position beyond the end
+// means the end. When the queue is full, torrents nearer to its front run first.
 func (e *Engine) MoveTo(t *Torrent, place int) { e.move(t, func(int) int { return place }) }
 
-// MoveBy puts a torrent so many places further down, or up where that is negative.
+// MoveBy moves a torrent down by this many places, or up when places is negative.
 func (e *Engine) MoveBy(t *Torrent, places int) { e.move(t, func(at int) int { return at + places }) }
 
 func (e *Engine) move(t *Torrent, to func(at int) int) {
@@ -208,8 +208,8 @@ func (e *Engine) move(t *Torrent, to func(at int) int) {
 	}
 }
 
-// reorder moves a torrent in the order of the engine and of the line. It gives the one that
-// comes behind it now; nil for none.
+// reorder moves a torrent in the order of the engine and in the queue. It returns the torrent
+// that is behind it now; nil when it is the last.
 func (e *Engine) reorder(t *Torrent, to func(at int) int) (behind *Torrent, moved bool) {
 	e.list.mu.Lock()
 	defer e.list.mu.Unlock()
@@ -229,8 +229,8 @@ func (l *line) move(t *Torrent, place int) {
 	}
 }
 
-// move has a torrent come back in front of another one, or last. Those that do not run keep
-// their places among the others.
+// move moves a torrent in the catalogue to the place before behind, or to the end when behind is
+// nil. Torrents that do not run keep their places among the others.
 func (m *memory) move(t, behind *Torrent) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

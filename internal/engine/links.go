@@ -9,22 +9,22 @@ import (
 	"shoal/internal/net/peerconn"
 )
 
-// links is a torrent's connections. The loop owns them, but for what mu guards.
+// links holds a torrent's connections. The loop owns what mu does not guard.
 //
 //shoal:part
 type links struct {
-	byKey    map[swarm.PeerKey]*link // nil before the first
-	arrivals []swarm.PeerKey         // joined, not started yet
+	byKey    map[swarm.PeerKey]*link // nil while there are none
+	arrivals []swarm.PeerKey         // connections that joined and are not started yet
 	nextKey  swarm.PeerKey
-	share    crowd.Share // of the connections of the engine
-	open     atomic.Bool // incoming connections are taken
+	share    crowd.Share // share of the engine's connections
+	open     atomic.Bool // accepts incoming connections
 
 	mu     sync.Mutex
-	shared *peerconn.Torrent // what all connections need; nil while there are none
+	shared *peerconn.Torrent // shared by all connections; nil while there are none
 	limits Limits
 }
 
-// add gives a connection a key. It is started with the others that have arrived.
+// add assigns a key to a connection and queues it for startArrivals.
 func (l *links) add(x *link, conn func(swarm.PeerKey) *peerconn.Conn) (swarm.PeerKey, *peerconn.Conn) {
 	l.nextKey++
 	key := l.nextKey
@@ -41,15 +41,15 @@ func (l *links) remove(key swarm.PeerKey) { delete(l.byKey, key) }
 
 func (l *links) started() { l.arrivals = l.arrivals[:0] }
 
-// serve sets what connections need. mu is held.
+// serve sets what all connections share. mu is held.
 func (l *links) serve(shared *peerconn.Torrent) { l.shared = shared }
 
-// release frees what only connections need, while there are none.
+// release frees what only connections need. There must be none.
 func (l *links) release() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.shared, l.byKey, l.arrivals = nil, nil, nil
 }
 
-// limit notes the limits of the torrent. mu is held.
+// limit sets the limits of the torrent. mu is held.
 func (l *links) limit(limits Limits) { l.limits = limits }

@@ -7,14 +7,14 @@ import (
 	"shoal/internal/value/infohash"
 )
 
-// list is the torrents of an engine. Its mutex guards all of it.
+// list holds the torrents of an engine. Its mutex guards all fields.
 //
 //shoal:part
 type list struct {
 	mu      sync.Mutex
 	byHash  map[[20]byte]*Torrent
 	order   []*Torrent
-	magnets []*Magnet // whose torrents are not in order yet
+	magnets []*Magnet // magnets whose torrents are not in order yet
 	closed  bool
 	done    chan struct{} // closed when nothing is left running
 }
@@ -23,8 +23,8 @@ func newList() list {
 	return list{byHash: make(map[[20]byte]*Torrent), done: make(chan struct{})}
 }
 
-// close refuses torrents from now on. It returns those that are on the list, of magnets too,
-// and whether the list was closed before.
+// close makes the list refuse new torrents. It returns the torrents on the list, those of
+// magnets included, and whether the list was closed before.
 func (l *list) close() (torrents []*Torrent, again bool) {
 	again, l.closed = l.closed, true
 	torrents = slices.Clone(l.order)
@@ -34,14 +34,14 @@ func (l *list) close() (torrents []*Torrent, again bool) {
 	return torrents, again
 }
 
-// add puts a torrent at the end, and takes the magnet by which it began off its list.
+// add appends a torrent to the order, and removes the magnet by which it began.
 func (l *list) add(t *Torrent) {
 	l.byHash[t.infoHash] = t
 	l.order = append(l.order, t)
 	l.dropMagnet(t.magnet)
 }
 
-// remove reports whether t was in the order.
+// remove removes t, and reports whether t was in the order.
 func (l *list) remove(t *Torrent) bool {
 	if l.byHash[t.infoHash] == t {
 		delete(l.byHash, t.infoHash)
@@ -55,8 +55,8 @@ func (l *list) remove(t *Torrent) bool {
 	return true
 }
 
-// move puts t at a place, and returns that and the torrent behind it; false if t is not in
-// the order.
+// move moves t to a place, and returns that place and the torrent behind it; ok is false
+// when t is not in the order.
 func (l *list) move(t *Torrent, to func(at int) int) (place int, behind *Torrent, ok bool) {
 	at := slices.Index(l.order, t)
 	if at < 0 {
@@ -72,8 +72,8 @@ func (l *list) move(t *Torrent, to func(at int) int) (place int, behind *Torrent
 
 func (l *list) addMagnet(m *Magnet) { l.magnets = append(l.magnets, m) }
 
-// dropMagnet takes a magnet off its list: its torrent is in the order, or has ended. A nil
-// magnet is on no list.
+// dropMagnet removes a magnet whose torrent is in the order now, or has ended. A nil magnet
+// is allowed and not on the list.
 func (l *list) dropMagnet(m *Magnet) {
 	l.magnets = slices.DeleteFunc(l.magnets, func(x *Magnet) bool { return x == m })
 }

@@ -6,14 +6,14 @@ import (
 	"shoal/internal/mailbox"
 )
 
-// lives is how long a torrent runs, and what it waits for when it stops.
+// lives is the lifetime of a torrent, and the goroutines that its shutdown waits for.
 //
 //shoal:part
 type lives struct {
 	ctx     mailbox.Life   // ends when the torrent stops
-	byes    mailbox.Life   // ends when farewells are cut short
+	byes    mailbox.Life   // ends when farewells to trackers are cut short
 	conns   sync.WaitGroup // readers and writers of connections
 	tasks   sync.WaitGroup // dials, lookups and other calls of the loop
-	stopped mailbox.Gate   // nothing is left running
-	once    sync.Once      // for what ends ctx
+	stopped mailbox.Gate   // open when nothing is left running
+	once    sync.Once      // guards the end of ctx
 }

@@ -8,8 +8,8 @@ import (
 	"shoal/internal/net/netio"
 )
 
-// openLocal has peers looked for on the local network (BEP 14), in the families that are
-// listened on.
+// openLocal starts local service discovery (BEP 14) in the address families that we
+// listen on.
 func (e *Engine) openLocal() {
 	if !e.cfg.LSD {
 		return
@@ -38,17 +38,17 @@ func (e *Engine) closeLocal() error {
 	return e.local.Close()
 }
 
-// foundNearby hears of a peer on the local network. It must not wait: a hint that finds
-// the loop busy is lost, and comes again in five minutes.
+// foundNearby is called for each peer found on the local network. It must not wait: a hint
+// that finds the loop busy is lost, and the peer announces again in five minutes.
 func (e *Engine) foundNearby(infoHash [20]byte, peer netip.AddrPort) {
 	if t := e.reach(infoHash); t != nil && t.accepts() && !t.private.Load() {
 		t.hint(event{action: &found{src: peerbook.LSD, addrs: []netip.AddrPort{peer}}})
 	}
 }
 
-// discover has neighbours told of the torrent while it takes connections, unless it is
-// private (BEP 27). It is for the loop.
-func (t *Torrent) discover() {
+// updateLSD starts or stops announcing the torrent on the local network: it is announced
+// while it accepts connections, unless it is private (BEP 27). Only the loop calls it.
+func (t *Torrent) updateLSD() {
 	if t.e.local == nil {
 		return
 	}

@@ -17,8 +17,8 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// loop owns the swarm: it takes what happened, and performs what was decided. It blocks only
-// on its inbox and its deadline.
+// loop owns the swarm: it hands the swarm what happened, and performs what the swarm decides.
+// It blocks only on its inbox and its deadline.
 func (t *Torrent) loop() {
 	deadline := mono.Never
 	for {
@@ -37,18 +37,18 @@ func (t *Torrent) loop() {
 		if t.box.Park(t.e.until(deadline)) {
 			return
 		}
-		deadline = min(deadline, t.e.now().Add(meter.PublishEvery)) // something is being posted
+		deadline = min(deadline, t.e.now().Add(meter.PublishEvery)) // an event is being posted
 	}
 }
 
-// act performs what follows from the latest events: of the files, of what the torrent was
-// shared, of our addresses, and of the swarm.
+// act performs what follows from the latest events: for the files, the share limits, our
+// external addresses and the swarm.
 func (t *Torrent) act(now mono.Time) {
 	t.pub.cadence.Changed()
 	t.maintain(now)
-	t.weigh(now)
+	t.checkShareLimits(now)
 	t.lookOutside(now)
-	t.discover()
+	t.updateLSD()
 	if t.swarm == nil {
 		return
 	}
@@ -68,7 +68,7 @@ func (t *Torrent) deadline() mono.Time {
 	return next
 }
 
-// tick does what is due.
+// tick runs the timers that are due.
 func (t *Torrent) tick(now mono.Time) {
 	t.content.Tick(now)
 	if t.swarm != nil {
@@ -77,17 +77,17 @@ func (t *Torrent) tick(now mono.Time) {
 	}
 }
 
-// ending reports whether the torrent is to be shut down.
+// ending reports whether the torrent must shut down.
 func (t *Torrent) ending() bool { return t.errText != nil }
 
-// idle reports whether the loop has no reason to stay but what it is about to say.
+// idle reports whether only the publishing of a snapshot keeps the loop running.
 func (t *Torrent) idle() bool {
 	return len(t.links.byKey) == 0 && (t.swarm == nil || t.swarm.Idle())
 }
 
-// hear takes messages of a peer. bare: some were read before the geometry was known. After
-// one that can't be, what is left of them is given back.
-func (t *Torrent) hear(now mono.Time, key swarm.PeerKey, items []peerconn.Item, bare bool) {
+// handleBatch hands a peer's messages to the swarm. bare means that some were read before the geometry
+// was known: the first invalid one drops the peer, and the buffers of the rest are returned.
+func (t *Torrent) handleBatch(now mono.Time, key swarm.PeerKey, items []peerconn.Item, bare bool) {
 	for i, it := range items {
 		if bare && !t.stillValid(now, key, it.Message) {
 			t.putBack(items[i:])
@@ -97,7 +97,7 @@ func (t *Torrent) hear(now mono.Time, key swarm.PeerKey, items []peerconn.Item, 
 	}
 }
 
-// putBack gives back the blocks of messages that nobody takes.
+// putBack returns the block buffers of messages that are not handled.
 func (t *Torrent) putBack(items []peerconn.Item) {
 	for _, it := range items {
 		if it.Block != nil {
@@ -106,10 +106,11 @@ func (t *Torrent) putBack(items []peerconn.Item) {
 	}
 }
 
-// start makes the swarm, once what is on disk is known.
+// start creates the swarm once the data on disk is checked; the swarm of a magnet exists
+// already and receives the geometry.
 func (t *Torrent) start(now mono.Time, have *bitfield.Bitfield) {
 	began := t.swarm != nil
-	if began { // with the info-hash
+	if began { // from a magnet link
 		t.swarm.Known(now, swarm.Known{
 			Geometry: t.geom, Have: have, Metadata: t.info.Raw, Priorities: t.content.PiecePriorities(), Web: t.webConfig(),
 		})
@@ -125,7 +126,7 @@ func (t *Torrent) start(now mono.Time, have *bitfield.Bitfield) {
 	t.limitSlots()
 	t.content.Have(have)
 	t.sent.began()
-	t.stand(now)
+	t.applyRunState(now)
 	t.links.open.Store(!t.sent.resting)
 	t.lookedAt()
 	if !began {
@@ -133,7 +134,7 @@ func (t *Torrent) start(now mono.Time, have *bitfield.Bitfield) {
 	}
 }
 
-// swarmConfig gives what a swarm is made with, but for what the metadata alone tells.
+// swarmConfig returns the configuration of a swarm without the fields that need metadata.
 func (t *Torrent) swarmConfig() swarm.Config {
 	return swarm.Config{
 		InfoHash: t.infoHash, PeerID: t.peerID,
@@ -148,15 +149,15 @@ func (t *Torrent) swarmConfig() swarm.Config {
 	}
 }
 
-// fail ends the torrent: ErrStopped when it was asked for, else for a reason.
+// fail ends the torrent. err is ErrStopped when the user stops it, else the cause.
 func (t *Torrent) fail(err error) {
 	if t.errText == nil {
 		t.errText = err
 	}
 }
 
-// arrive gives a new connection to the swarm, which may drop it at once; what
-// it keeps is started after its effects are performed.
+// arrive hands a new connection to the swarm, which may drop it at once. The connections
+// that it keeps are started after its effects are performed.
 func (t *Torrent) arrive(now mono.Time, a *arrival) {
 	key, conn := t.links.add(&link{addr: a.Addr, dialled: a.Dialled}, func(key swarm.PeerKey) *peerconn.Conn {
 		return peerconn.New(uint64(key), a.nc, t.connections())
@@ -185,8 +186,8 @@ func (t *Torrent) closed(now mono.Time, key swarm.PeerKey, reason error) {
 	t.swarm.Left(now, key, reason.Error())
 }
 
-// part ends a connection once what it was given is sent. One that was never
-// started will not tell of its end.
+// part closes a connection after its queued bytes are sent. A connection that was never
+// started does not report its end, so part removes it.
 func (t *Torrent) part(key swarm.PeerKey, reason error) {
 	l := t.links.byKey[key]
 	if l == nil {
@@ -200,7 +201,7 @@ func (t *Torrent) part(key swarm.PeerKey, reason error) {
 	}
 }
 
-// parted tells, once, whoever saw a peer join that it is gone.
+// parted sends EventPeerLeft, once per connection.
 func (t *Torrent) parted(l *link, reason error) {
 	if !l.left {
 		l.left = true
@@ -208,14 +209,14 @@ func (t *Torrent) parted(l *link, reason error) {
 	}
 }
 
-// send gives a peer's connection what the swarm wrote for it.
+// send queues what the swarm wrote for a peer on its connection.
 func (t *Torrent) send(key swarm.PeerKey, out swarm.Out) {
 	if l := t.links.byKey[key]; l != nil {
 		l.conn.Put(peerconn.Sending{Control: out.Bytes, Parts: out.Parts, Uploads: out.Uploads, TakeBack: out.TakeBack})
 	}
 }
 
-// perform does what the swarm decided. Nothing here waits.
+// perform carries out the swarm's effects. It never blocks.
 func (t *Torrent) perform(effects []swarm.Effect) {
 	for i := range effects {
 		e := &effects[i]
@@ -274,7 +275,7 @@ func (t *Torrent) dial(addr netip.AddrPort) {
 	t.joined(nc, addr, true, theirs)
 }
 
-// seek has peers looked for. While the metadata is missing that can be ended.
+// seek starts a DHT search for peers. Metadata that turns out to be private cancels the search.
 func (t *Torrent) seek() {
 	ctx, cancel := t.life.ctx.Child()
 	if t.magnet != nil {
@@ -286,7 +287,7 @@ func (t *Torrent) seek() {
 	})
 }
 
-// findPeers asks the DHT and announces us there.
+// findPeers searches the DHT for peers and announces us there.
 func (t *Torrent) findPeers(ctx context.Context) {
 	us := dht.Announce{Enabled: true, Port: t.e.port(false), Port6: t.e.port(true)}
 	holders := t.e.node.Lookup(ctx, t.infoHash, us, func(addrs []netip.AddrPort) {
@@ -295,11 +296,11 @@ func (t *Torrent) findPeers(ctx context.Context) {
 	t.do(searched{holders: holders})
 }
 
-// shutdown ends everything the torrent has running, in the order in which one
-// needs the other, and then the torrent.
+// shutdown ends everything that the torrent has running, in the order of doc.go: each step
+// needs the one before. Then the torrent leaves the engine.
 func (t *Torrent) shutdown() {
 	t.links.open.Store(false)
-	t.discover()
+	t.updateLSD()
 	t.life.ctx.End()
 	last := time.AfterFunc(announcer.Farewell, t.announces.Cut)
 	defer last.Stop()
@@ -314,13 +315,13 @@ func (t *Torrent) shutdown() {
 		}
 		t.unlink(key)
 	}
-	t.box.End(t.refuse) // readers may wait for the batches in it
+	t.box.End(t.refuse) // connection readers may wait for the batches in the inbox
 	t.life.conns.Wait()
 	t.life.tasks.Wait()
 	t.announces.Wait()
 	t.webLeave()
 	if err := t.content.Close(); err != nil && errors.Is(t.errText, ErrStopped) {
-		t.e.log.Warn("close files", "torrent", t.info.Name, "err", err)
+		t.e.log.Warn("cannot close the files of a stopped torrent", "torrent", t.info.Name, "err", err)
 	}
 	t.e.library.memory.ended(t)
 	t.e.forget(t)
@@ -337,7 +338,7 @@ func (t *Torrent) shutdown() {
 	t.life.stopped.Open()
 }
 
-// forget takes a torrent that has ended off the list.
+// forget removes a torrent that has ended from the list and the queue.
 func (e *Engine) forget(t *Torrent) {
 	e.list.mu.Lock()
 	defer e.list.mu.Unlock()

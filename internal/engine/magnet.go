@@ -20,54 +20,53 @@ import (
 	"shoal/metainfo"
 )
 
-// A Magnet is a torrent of which nothing is known but its info-hash, until its metadata
-// has come from peers (BEP 9). The torrent behind it has its peers, trackers and lookups
-// like any other; it is not on the list of torrents, has no files, and nobody sees it,
-// until it has its metadata: then it is one like any other, with the same peers.
+// A Magnet is a torrent of which we know only the info-hash until peers send its metadata
+// (BEP 9). Its torrent has peers, trackers and lookups like any other, but no files, and it
+// is not on the list of torrents. With the metadata it becomes an ordinary torrent and keeps
+// its peers.
 type Magnet struct {
 	t    *Torrent
 	spec MagnetSpec
 
-	ready chan struct{} // closed when the metadata is there, and the torrent is on the list
+	ready chan struct{} // closed when we have the metadata and the torrent is on the list
 	meta  *metainfo.Torrent
 
-	remembered atomic.Bool // set once the torrent is on the list, where torrents are remembered
+	remembered atomic.Bool // set once the torrent is on the list of an engine that remembers
 
 	// Owned by the loop.
 	listed bool
 	unseek func() // ends the latest search in the DHT; nil before the first
 }
 
-// MagnetSpec says which torrent is meant, and how to go on with it.
+// MagnetSpec says which torrent to find, and how to add it.
 type MagnetSpec struct {
 	InfoHash [20]byte
-	V2       infohash.HashV2 // what the metadata has to be, too, of a hybrid; zero: not said
+	V2       infohash.HashV2 // v2 hash of a hybrid torrent, which the metadata must match too; zero if not in the link
 	Trackers []string
 	WebSeeds []string
-	Peers    []netip.AddrPort // that the link names; those of the user are in Spec
+	Peers    []netip.AddrPort // peers that the link names; those of the user are in Spec
 
-	Hosts []string // the same by name, "host:port"
+	Hosts []string // peers that the link names by host, "host:port"
 
-	// Meta is the torrent where its metadata was received before; nil: peers are asked.
-	// Its trackers and web seeds are used besides those of the link, and in place of
-	// them where the torrent is private.
+	// Meta is the torrent when we have its metadata already; nil means that peers send it.
+	// Its trackers and web seeds are used besides those of the link, and instead of them
+	// when the torrent is private.
 	Meta *metainfo.Torrent
 
-	// Spec says how the torrent is added; of it Meta, Priorities and Paths are left to
-	// Choose.
+	// Spec says how to add the torrent. Its Meta comes from the metadata, its Priorities and
+	// Paths from Choose.
 	Spec Spec
-	// Choose is asked for what depends on the metadata, when that is there. It must not
-	// wait: the torrent's loop calls it.
+	// Choose returns what depends on the metadata; nil means the defaults. It must not wait:
+	// the torrent's loop calls it.
 	Choose func(*metainfo.Torrent) (priorities []uint8, paths *Paths, err error)
-	// Only has the torrent go no further than its metadata.
+	// Only fetches the metadata and nothing else.
 	Only bool
 }
 
-// ErrMetadata says that the metadata, although it is what the info-hash stands for, can't
-// be used.
+// ErrMetadata is returned when the metadata matches the info-hash but can't be used.
 var ErrMetadata = errors.New("its metadata can't be used")
 
-// AddMagnet begins to look for the metadata of a torrent.
+// AddMagnet starts to search for the metadata of a torrent.
 func (e *Engine) AddMagnet(m MagnetSpec) (*Magnet, error) {
 	spec := m.Spec
 	spec.Meta = &metainfo.Torrent{
@@ -102,7 +101,7 @@ func (e *Engine) AddMagnet(m MagnetSpec) (*Magnet, error) {
 	return t.magnet, nil
 }
 
-// addKnown adds the trackers and web seeds that are known of a torrent to those of its link.
+// addKnown adds the trackers and web seeds of m.Meta to those of the link.
 func (m *MagnetSpec) addKnown(meta *metainfo.Torrent) {
 	tiers := m.Meta.Trackers()
 	if m.Meta.Info.Private && len(tiers) > 0 {
@@ -123,8 +122,8 @@ func (m *MagnetSpec) addKnown(meta *metainfo.Torrent) {
 	}
 }
 
-// tiersOf has every tracker in a tier of its own: a link does not say which of them are
-// the same.
+// tiersOf puts every tracker in a tier of its own: a link does not say which of them share
+// their peers.
 func tiersOf(trackers []string) (tiers [][]string) {
 	for _, u := range trackers {
 		tiers = append(tiers, []string{u})
@@ -132,7 +131,7 @@ func tiersOf(trackers []string) (tiers [][]string) {
 	return tiers
 }
 
-// enlistMagnet puts a magnet where connections find it and Close does, and lets it begin.
+// enlistMagnet adds a magnet to the list, where connections and Close find it, and starts it.
 func (e *Engine) enlistMagnet(m *Magnet) error {
 	e.list.mu.Lock()
 	switch {
@@ -150,7 +149,7 @@ func (e *Engine) enlistMagnet(m *Magnet) error {
 	return nil
 }
 
-// reach finds the torrent that takes connections for an info-hash.
+// reach returns the torrent, listed or a magnet's, with an info-hash; nil when there is none.
 func (e *Engine) reach(infoHash [20]byte) *Torrent {
 	e.list.mu.Lock()
 	defer e.list.mu.Unlock()
@@ -165,20 +164,20 @@ func (e *Engine) reach(infoHash [20]byte) *Torrent {
 	return nil
 }
 
-// InfoHash gives the info-hash.
+// InfoHash returns the info-hash.
 func (m *Magnet) InfoHash() [20]byte { return m.t.infoHash }
 
-// Stats gives the latest snapshot. It never waits.
+// Stats returns the latest snapshot. It never waits.
 func (m *Magnet) Stats() *Stats { return m.t.Stats() }
 
-// Subscribe begins to listen to the torrent.
+// Subscribe starts to listen to the torrent.
 func (m *Magnet) Subscribe() *Subscription { return m.t.Subscribe() }
 
-// Stop ends it, and the torrent that it became.
+// Stop ends the magnet and the torrent that it became.
 func (m *Magnet) Stop(ctx context.Context) { m.t.halt(ctx) }
 
-// Wait waits for the metadata, and gives it, and the torrent that goes on with it; none
-// with MagnetSpec.Only. The error is that of ctx, ErrStopped, ErrMetadata or why the torrent
+// Wait waits for the metadata, and returns it and the torrent; the torrent is nil with
+// MagnetSpec.Only. The error is that of ctx, ErrStopped, ErrMetadata, or why the torrent
 // could not be added.
 func (m *Magnet) Wait(ctx context.Context) (*metainfo.Torrent, *Torrent, error) {
 	select {
@@ -194,13 +193,13 @@ func (m *Magnet) Wait(ctx context.Context) (*metainfo.Torrent, *Torrent, error) 
 	}
 }
 
-// metadataCame says that the metadata is there: from now on we know what the torrent is.
+// metadataCame reports that we have the metadata.
 type metadataCame struct{ always }
 
 func (metadataCame) apply(t *Torrent, now mono.Time) {
 	m := t.magnet
 	if t.ending() || m.meta != nil {
-		return // it was known before, and a peer has sent it, too
+		return // a peer sent metadata that we had already
 	}
 	raw := t.swarm.Metadata()
 	if m.spec.Meta != nil {
@@ -213,7 +212,7 @@ func (metadataCame) apply(t *Torrent, now mono.Time) {
 	if t.info.Private {
 		t.private.Store(true)
 		if m.unseek != nil {
-			m.unseek() // it would announce us there in the end
+			m.unseek() // the search would end with an announcement in the DHT
 		}
 		t.swarm.Private(now)
 	}
@@ -227,21 +226,21 @@ func (metadataCame) apply(t *Torrent, now mono.Time) {
 	})
 }
 
-// become makes the torrent the one that its metadata says.
+// become parses the metadata and adopts its info, with the chosen paths and priorities.
 func (t *Torrent) become(raw []byte) error {
 	info, err := metainfo.ParseInfo(raw)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrMetadata, err)
 	}
 	if v2 := t.magnet.spec.V2; !v2.IsZero() && infohash.OfV2(raw) != v2 {
-		return fmt.Errorf("%w: the link names a v2 torrent that is another one", ErrMetadata)
+		return fmt.Errorf("%w: it does not match the v2 info-hash of the link", ErrMetadata)
 	}
 	old := t.spec.Meta
 	meta := &metainfo.Torrent{
 		Info: info, InfoHash: info.Hash, AnnounceList: old.AnnounceList, URLList: old.URLList, Warnings: info.Warnings,
 	}
 	if info.Private {
-		// BEP 27: a link can't add to what a private torrent names.
+		// BEP 27: a link can't add sources to a private torrent.
 		meta.URLList = nil
 		t.spec.chosen.noWebSeeds()
 	}
@@ -262,12 +261,12 @@ func (t *Torrent) become(raw []byte) error {
 	return t.content.Learn(info, paths, prio)
 }
 
-// begin starts a torrent that is known by its info-hash.
+// begin starts the torrent of a magnet.
 type begin struct{ always }
 
 func (begin) apply(t *Torrent, now mono.Time) {
 	m := t.magnet
-	t.stand(now)
+	t.applyRunState(now)
 	t.swarm.Start(now)
 	if len(m.spec.Hosts) > 0 {
 		t.life.tasks.Go(t.resolveHosts)
@@ -277,8 +276,8 @@ func (begin) apply(t *Torrent, now mono.Time) {
 	}
 }
 
-// looked says that the folder was looked at, and what was wrong. The torrent goes on the
-// list, and its files are opened like any other's.
+// looked reports the first look at the folder, and its error. Without one the torrent is added
+// to the list, and its files are opened like any other's.
 type looked struct {
 	always
 	err error
@@ -297,11 +296,11 @@ func (l looked) apply(t *Torrent, _ mono.Time) {
 	close(m.ready)
 }
 
-// resolveTime bounds the look-up of one name of a link.
+// resolveTime bounds the look-up of one host of a link.
 const resolveTime = 10 * time.Second
 
-// resolveHosts finds the addresses of the peers that a link names by host, one name after
-// the other. It is a task.
+// resolveHosts looks up the peers that a link names by host, one after the other. It is a
+// task.
 func (t *Torrent) resolveHosts() {
 	for _, h := range t.magnet.spec.Hosts {
 		host, text, err := net.SplitHostPort(h)
@@ -313,7 +312,7 @@ func (t *Torrent) resolveHosts() {
 		ips, err := t.e.cfg.Network.Resolve(ctx, host)
 		cancel()
 		if err != nil {
-			t.e.log.Debug("find a peer of a link", "host", host, "err", err)
+			t.e.log.Debug("cannot resolve a peer of a magnet link", "host", host, "err", err)
 			continue
 		}
 		f := &found{src: peerbook.Link}
@@ -326,7 +325,7 @@ func (t *Torrent) resolveHosts() {
 	}
 }
 
-// maxOfHost is how many addresses of one name are taken.
+// maxOfHost is how many addresses of one host are used.
 const maxOfHost = 4
 
 // stillValid checks a message that was read before the metadata against it, and drops the

@@ -455,7 +455,7 @@ func TestNonsenseBeforeTheGeometryCostsNoBuffer(t *testing.T) {
 	defer tor.content.Leave()
 	tor.swarm = swarm.New(swarm.Config{Geometry: tor.geom}, mono.Start, newRand())
 	b := tor.content.Buffers().TryGet()
-	tor.hear(mono.Start, 1, []peerconn.Item{
+	tor.handleBatch(mono.Start, 1, []peerconn.Item{
 		{Message: wire.Message{ID: wire.Have, Piece: 1 << 19}},
 		{Message: wire.Message{ID: wire.Piece, Length: 16 << 10}, Block: b},
 	}, true)

@@ -12,16 +12,15 @@ import (
 	"shoal/internal/value/why"
 )
 
-// outside is at which addresses the world sees the engine. What others say comes from
-// the DHT's loop, from the loops of torrents and from announces; what was found out is
-// read by all of them without waiting.
+// outside decides our external addresses. Votes come from the DHT's loop, the loops of
+// torrents and announces; all of them read the result without waiting.
 type outside struct {
-	mu    sync.Mutex // guards tally, for the length of a vote
+	mu    sync.Mutex // guards tally, held for one vote
 	tally external.Tally
-	addrs atomic.Pointer[[]netip.Addr] // at most one a family; nil while none is known
+	addrs atomic.Pointer[[]netip.Addr] // at most one address per family; nil while none is known
 }
 
-// seenAs takes somebody's word for our address.
+// seenAs counts one vote on our external address.
 func (e *Engine) seenAs(src external.Source, by, says netip.Addr) {
 	o := &e.outside
 	o.mu.Lock()
@@ -37,7 +36,7 @@ func (e *Engine) seenAs(src external.Source, by, says netip.Addr) {
 		}
 	}
 	o.addrs.Store(&addrs)
-	e.log.Info("others see us at a new address", "addr", says)
+	e.log.Info("our external address has changed", "addr", says)
 	if note := e.traceFunc(); note != nil {
 		note(trace.Record{
 			At: e.now(), Proto: trace.Torrent, What: "external address", Piece: trace.No, Block: trace.No,
@@ -46,7 +45,7 @@ func (e *Engine) seenAs(src external.Source, by, says netip.Addr) {
 	}
 }
 
-// outsideOf gives our address in a family as the world sees it; invalid while unknown.
+// outsideOf returns our external address in a family; invalid while unknown.
 func (e *Engine) outsideOf(v6 bool) netip.Addr {
 	if addrs := e.outside.addrs.Load(); addrs != nil {
 		for _, a := range *addrs {
@@ -58,8 +57,8 @@ func (e *Engine) outsideOf(v6 bool) netip.Addr {
 	return netip.Addr{}
 }
 
-// External gives the addresses at which the world sees the engine, as far as enough
-// others agree: at most one of each family.
+// External returns our external addresses on which enough others agree: at most one of
+// each family.
 func (e *Engine) External() []netip.Addr {
 	if addrs := e.outside.addrs.Load(); addrs != nil {
 		return slices.Clone(*addrs)
@@ -67,8 +66,8 @@ func (e *Engine) External() []netip.Addr {
 	return nil
 }
 
-// lookOutside tells the swarm our address when that has changed. Torrents that are
-// parked learn of it when they have something to do.
+// lookOutside sends the swarm our external addresses when they have changed. A parked
+// torrent does so when its loop runs next.
 func (t *Torrent) lookOutside(now mono.Time) {
 	addrs := t.e.outside.addrs.Load()
 	if t.swarm == nil || !t.sent.outsideIs(addrs) {
@@ -79,7 +78,7 @@ func (t *Torrent) lookOutside(now mono.Time) {
 	}
 }
 
-// vote takes what a peer said of our address.
+// vote counts a peer's vote on our external address.
 func (t *Torrent) vote(l *link, says netip.Addr) {
 	src := external.Caller
 	if l.dialled {

@@ -2,8 +2,8 @@ package engine
 
 import "sync"
 
-// owner is what the caller of the engine keeps for a torrent: one value for as long as the
-// torrent lives, so that a handle of the library can be compared and be a map key.
+// owner holds the library's handle of a torrent: one value for the life of the torrent, so that
+// handles can be compared and be map keys.
 //
 //shoal:part
 type owner struct {
@@ -11,7 +11,7 @@ type owner struct {
 	value any
 }
 
-// Owner returns what make returned when it was called first.
+// Owner returns the value that make returned on the first call.
 func (t *Torrent) Owner(make func() any) any {
 	t.owner.once.Do(func() { t.owner.value = make() })
 	return t.owner.value

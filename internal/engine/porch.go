@@ -9,23 +9,22 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// porch holds the connections that others opened and that are still shaking hands. The
-// machine in it decides which gives way to a newcomer; that one is closed here, which ends
-// its handshake.
+// porch holds the incoming connections that are still shaking hands. Its lobby decides which
+// of them gives way to a newcomer; porch closes that one, which ends its handshake.
 type porch struct {
 	mu    sync.Mutex // held briefly, never across a blocking call
 	lobby *lobby.Lobby
 	conns map[lobby.Key]net.Conn
 	next  lobby.Key
 
-	gaveWay int64 // connections that gave way
+	gaveWay int64 // number of connections that gave way
 }
 
 func newPorch(places int) porch {
 	return porch{lobby: lobby.New(places), conns: make(map[lobby.Key]net.Conn)}
 }
 
-// enter gives a connection a place. It reports false where there is none.
+// enter assigns a place to a connection. It reports false when there is none.
 func (p *porch) enter(now mono.Time, nc net.Conn) (lobby.Key, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -43,21 +42,22 @@ func (p *porch) enter(now mono.Time, nc net.Conn) (lobby.Key, bool) {
 	return key, ok
 }
 
-// named says that a connection asks for a torrent that is here.
+// named notes that a connection names a torrent of this engine.
 func (p *porch) named(now mono.Time, key lobby.Key) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.lobby.Named(now, key)
 }
 
-// done says that the handshakes of a connection are complete. False: it gave way just now.
+// done notes that the handshakes of a connection are complete. It reports false when the
+// connection has given way meanwhile.
 func (p *porch) done(key lobby.Key) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.lobby.Done(key)
 }
 
-// leave gives a place up.
+// leave frees the place of a connection.
 func (p *porch) leave(key lobby.Key) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -65,7 +65,7 @@ func (p *porch) leave(key lobby.Key) {
 	delete(p.conns, key)
 }
 
-// count is how many places are taken.
+// count returns the number of places taken.
 func (p *porch) count() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

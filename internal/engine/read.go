@@ -8,27 +8,27 @@ import (
 	"sync/atomic"
 )
 
-// ErrNotComing is why a read gives up: the torrent does not fetch, and does not have it.
-var ErrNotComing = errors.New("it is not there, and the torrent is not fetching")
+// ErrNotComing is returned when a read needs a piece that we do not have and do not fetch.
+var ErrNotComing = errors.New("data not available: the torrent is not downloading")
 
-// readerKeys gives every reader of a process its own key.
+// readerKeys is the last key assigned to a Reader; keys are unique in the process.
 var readerKeys atomic.Uint32
 
-// Reader reads a torrent's bytes as one span, also those that are still to come: it
-// waits for their pieces, which are fetched first, with some of what follows. ReadAt may
-// be called from several goroutines; the latest call says what is fetched ahead.
+// Reader reads a torrent's bytes as one span. For bytes that are missing it makes their
+// pieces, and some that follow, urgent and waits for them. Several goroutines can call
+// ReadAt; the latest call decides what is fetched ahead.
 type Reader struct {
 	t     *Torrent
 	key   uint32
 	ahead atomic.Int64
-	end   atomic.Int64  // bytes from here on are of no interest
-	said  atomic.Uint64 // the pieces that were urged last: from, and to before
+	end   atomic.Int64  // offset at which reading ahead ends
+	said  atomic.Uint64 // pieces urged last: the first in the high half, the end in the low half
 	done  atomic.Bool
 }
 
-// NewReader makes a reader that fetches so many bytes ahead of what is read, and
-// nothing from byte end of the torrent on. Until it is closed the torrent does not wait in
-// line. One that is paused gives what it has.
+// NewReader returns a Reader that fetches ahead this many bytes after each read, but nothing
+// from byte end of the torrent on. While the Reader is open the torrent bypasses the queue. In
+// a paused torrent the Reader returns the data that we have.
 func (t *Torrent) NewReader(ahead, end int64) *Reader {
 	r := &Reader{t: t, key: readerKeys.Add(1)}
 	r.ahead.Store(ahead)
@@ -41,7 +41,7 @@ func (t *Torrent) NewReader(ahead, end int64) *Reader {
 // SetAhead changes how many bytes are fetched ahead.
 func (r *Reader) SetAhead(n int64) { r.ahead.Store(max(n, 0)) }
 
-// Close says that nothing more will be read.
+// Close ends the Reader: its pieces are not urgent any more.
 func (r *Reader) Close() error {
 	if r.done.CompareAndSwap(false, true) {
 		r.t.readers.Add(-1)
@@ -51,8 +51,8 @@ func (r *Reader) Close() error {
 	return nil
 }
 
-// ReadAt reads as io.ReaderAt does, from byte off of the torrent. It waits until the
-// pieces are there, ctx ends, or the torrent does.
+// ReadAt reads like io.ReaderAt, from byte off of the torrent. It waits until we have the
+// pieces, ctx ends, or the torrent ends.
 func (r *Reader) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 	g := r.t.geom
 	if off < 0 || off >= g.Total {
@@ -76,7 +76,7 @@ func (r *Reader) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 		got, err := r.t.content.ReadAt(part, at)
 		n += got
 		if err != nil {
-			// It was changed or lost a moment ago. The torrent has heard of it.
+			// The data was changed or lost a moment ago, and the content knows: wait once more.
 			if ctx.Err() != nil {
 				return n, ctx.Err()
 			}
@@ -92,7 +92,7 @@ func (r *Reader) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 	return n, end
 }
 
-// wait waits for one piece, and has it and those behind it fetched first.
+// wait waits for one piece, and makes it and those behind it urgent.
 func (r *Reader) wait(ctx context.Context, piece uint32) error {
 	t := r.t
 	size := int64(t.geom.PieceLength)
@@ -106,9 +106,9 @@ func (r *Reader) wait(ctx context.Context, piece uint32) error {
 	}
 	for {
 		news := t.content.News()
-		// Said each time a reader comes to a piece, also to one that is there: so what
-		// follows is on its way before it is needed. And again when things have changed:
-		// before the files were looked at nobody hears it.
+		// Sent each time a reader comes to a piece, even to one that we have: so the pieces
+		// behind it are requested before they are needed. Sent again after each change: before
+		// the files are checked there is no swarm to receive it.
 		if !t.do(urge{reader: r.key, from: piece, to: to}) {
 			return t.Err()
 		}

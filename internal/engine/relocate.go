@@ -10,14 +10,14 @@ import (
 	"shoal/internal/value/infohash"
 )
 
-// Relocate changes where the files of a remembered torrent are, in a folder of state that no
-// engine has open: the next engine looks for them in dir. With whole, all that is there of
-// it is in dir: nothing of it is where its unfinished files were. The error is ErrUnknown
-// when it is not remembered.
+// Relocate changes the folder of a remembered torrent to dir, in a state folder that no engine
+// has open. whole means that dir has all files of the torrent, and that the folder for its
+// incomplete files is not used any more. The error is ErrUnknown when the torrent is not
+// remembered.
 func Relocate(ctx context.Context, stateDir string, h infohash.Hash, dir string, whole bool) error {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
-		return fmt.Errorf("find the folder %s: %w", dir, err)
+		return fmt.Errorf("find the absolute path of %s: %w", dir, err)
 	}
 	c, _, done, err := OpenCatalogue(stateDir)
 	if err != nil {

@@ -16,64 +16,64 @@ import (
 	"shoal/internal/value/infohash"
 )
 
-// ErrUnknown says that no torrent of that info-hash is remembered.
+// ErrUnknown is returned when no torrent with that info-hash is remembered.
 var ErrUnknown = errors.New("no such torrent")
 
-// ErrNoFolder says that it is not known where a torrent's files are.
-var ErrNoFolder = errors.New("it is not known where its files are: name the folder")
+// ErrNoFolder is returned when the folder of a torrent's files is unknown.
+var ErrNoFolder = errors.New("the folder of its files is unknown: name the folder")
 
-// Remembered is a torrent that comes back at the next start.
+// Remembered is a torrent in the catalogue, which the next start restores.
 type Remembered struct {
 	InfoHash infohash.Hash
 	Name     string
-	Dir      string // empty when it is not known any more
+	Dir      string // folder of the files; empty when unknown
 	Size     int64  // bytes of all files
 	Added    time.Time
 
-	Stopped    bool  // by the user: it is not started with the others
+	Stopped    bool  // stopped by the user: not started with the others
 	Uploaded   int64 // payload bytes of all runs
 	Downloaded int64
 
 	Torrent *Torrent // nil while it does not run
 }
 
-// memory is what an engine keeps of its torrents between runs: the catalogue, and the
-// goroutine that has it written. A nil memory forgets everything.
+// memory keeps an engine's torrents between runs: it owns the catalogue and the goroutine that
+// writes it. A nil memory forgets everything.
 //
-// An addition, a stop and a choice are written soon, many with one write; totals once in
-// totalsAge; all of it by flush, and when the engine closes (decision 0063).
+// Additions, stops and choices are written soon, many in one write; totals once per totalsAge;
+// everything by Save, and when the engine closes (decision 0063).
 type memory struct {
 	e        *Engine
 	cat      *catalogue.Catalogue
 	problems []catalogue.Problem
-	soon     chan struct{} // of capacity one: there is something to be written
+	soon     chan struct{} // wakes run to write; capacity 1
 
-	// Held while a torrent comes, goes or is chosen for, from the list of the engine to
-	// the catalogue, so that both say the same. Taken before Engine.mu.
+	// Held from a change of the engine's list to that of the catalogue, so that both agree.
+	// Locked before the mutex of Engine.list.
 	mu   sync.Mutex
-	away map[infohash.Hash]Remembered // those that do not run; state and totals are in the catalogue
+	away map[infohash.Hash]Remembered // torrents that do not run; the catalogue has their state and totals
 }
 
 const (
-	// writeSoon is what a change waits for others that come with it.
+	// writeSoon is how long a change waits for more changes to be written with it.
 	writeSoon = 200 * time.Millisecond
-	// What a stop without warning may cost of the totals: see totalsAge.
+	// Bounds of totalsAge: how much of the totals a crash can lose.
 	totalsSoonest = 2 * time.Second
 	totalsLatest  = time.Minute
 	totalsEach    = 6 * time.Millisecond
-	// writeAgain is between tries to write what could not be written.
+	// writeAgain is the interval between retries of a failed write.
 	writeAgain = 5 * time.Second
 )
 
-// CatalogueDir is the folder of the catalogue in a folder of state.
+// CatalogueDir returns the folder of the catalogue in a state folder.
 func CatalogueDir(stateDir string) string { return filepath.Join(stateDir, "torrents") }
 
-// OpenCatalogue opens the catalogue of a folder of state, which is made when it is missing.
-// close gives both up.
+// OpenCatalogue opens the catalogue of a state folder, and creates it when it is missing.
+// close closes the catalogue and its folder.
 func OpenCatalogue(stateDir string) (c *catalogue.Catalogue, lo *catalogue.Loaded, close func(context.Context) error, err error) {
 	dir := CatalogueDir(stateDir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, nil, nil, fmt.Errorf("make the folder of state: %w", err)
+		return nil, nil, nil, fmt.Errorf("create the state folder: %w", err)
 	}
 	f, err := resume.OpenFolder(dir)
 	if err != nil {
@@ -86,8 +86,8 @@ func OpenCatalogue(stateDir string) (c *catalogue.Catalogue, lo *catalogue.Loade
 	return c, lo, func(ctx context.Context) error { return errors.Join(c.Close(ctx), f.Close()) }, nil
 }
 
-// PeekCatalogue reads the catalogue of a folder of state that another engine has open, and
-// changes nothing in it.
+// PeekCatalogue reads the catalogue of a state folder that another engine has open, without
+// changing anything.
 func PeekCatalogue(stateDir string) (*catalogue.Loaded, error) {
 	f, err := resume.OpenFolder(CatalogueDir(stateDir))
 	if err != nil {
@@ -101,7 +101,7 @@ func PeekCatalogue(stateDir string) (*catalogue.Loaded, error) {
 	return lo, nil
 }
 
-// openMemory opens what is remembered. Its torrents are still to be brought back.
+// openMemory opens the catalogue. The caller restores its torrents later.
 func (e *Engine) openMemory() (*catalogue.Loaded, error) {
 	cat, lo, close, err := OpenCatalogue(e.cfg.StateDir)
 	if err != nil {
@@ -114,8 +114,8 @@ func (e *Engine) openMemory() (*catalogue.Loaded, error) {
 	return lo, nil
 }
 
-// restore brings back the torrents of earlier runs, in their order, but for those that
-// are stopped. One that can't be brought back is told, and stays remembered.
+// restore starts the torrents of earlier runs in their order, without those that are
+// stopped. A torrent that can't be started becomes a problem and stays remembered.
 func (m *memory) restore(entries []catalogue.Entry) {
 	for i := range entries {
 		en := &entries[i]
@@ -135,14 +135,14 @@ func (m *memory) restore(entries []catalogue.Entry) {
 	}
 }
 
-// rest remembers a torrent that does not run.
+// rest notes a remembered torrent that does not run.
 func (m *memory) rest(en *catalogue.Entry) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.away[en.InfoHash] = RowOf(en)
 }
 
-// specOf gives how a torrent is added that was remembered; keep is the way there.
+// specOf returns the Spec of a remembered torrent. It is the reverse of keep.
 func specOf(en *catalogue.Entry) Spec {
 	return Spec{
 		Paths: pathsOf(&en.Choices),
@@ -152,7 +152,7 @@ func specOf(en *catalogue.Entry) Spec {
 	}
 }
 
-// keep writes down what was chosen for a torrent, so that it comes back the same.
+// keep stores the user's choices for a torrent in c, from which specOf restores them.
 func (t *Torrent) keep(c *catalogue.Choices) {
 	t.keepPaths(c)
 	if t.spec.visit {
@@ -168,7 +168,7 @@ func (t *Torrent) keep(c *catalogue.Choices) {
 	c.Limits, c.Share, c.Seeded = t.keptLimits(), t.keptShare(), t.Seeded().Truncate(time.Second)
 }
 
-// RowOf gives what is told of a torrent that does not run.
+// RowOf returns the description of a remembered torrent that does not run.
 func RowOf(en *catalogue.Entry) Remembered {
 	return Remembered{
 		Stopped: en.Stopped, Uploaded: en.Uploaded, Downloaded: en.Downloaded,
@@ -176,7 +176,7 @@ func RowOf(en *catalogue.Entry) Remembered {
 	}
 }
 
-// row is rowOf of a torrent that runs.
+// row returns the description of a running torrent.
 func (t *Torrent) row() Remembered {
 	return Remembered{
 		InfoHash: t.infoHash, Name: t.info.Name, Dir: t.content.Abs(),
@@ -184,19 +184,19 @@ func (t *Torrent) row() Remembered {
 	}
 }
 
-// remembers reports whether a torrent is kept between runs: not one whose files are of
-// the caller's making. One that began with its info-hash is when it is on the list: what is
-// remembered by that hash before may be of another time.
+// remembers reports whether the catalogue has a torrent. It never has one with a storage of the
+// caller, and it has a magnet's only once that is on the list: an entry with the same hash may
+// be of an earlier run.
 func (m *memory) remembers(t *Torrent) bool {
 	return m.takes(t) && (t.magnet == nil || t.magnet.remembered.Load())
 }
 
-// takes reports whether a torrent is remembered once it is added.
+// takes reports whether add remembers a torrent.
 func (m *memory) takes(t *Torrent) bool {
 	return m != nil && t.content.InFolder()
 }
 
-// add puts a torrent on the list of the engine, and remembers it.
+// add adds a torrent to the list of the engine, and remembers it.
 func (m *memory) add(t *Torrent, raw []byte) error {
 	if !m.takes(t) {
 		return m.listing(t)
@@ -214,12 +214,12 @@ func (m *memory) add(t *Torrent, raw []byte) error {
 	}
 	if !t.spec.restored && m.e.vacant(t) {
 		if err := m.put(t, raw, known); err != nil {
-			return fmt.Errorf("remember %s: %w", t.info.Name, err)
+			return fmt.Errorf("write %s to the catalogue: %w", t.info.Name, err)
 		}
 	}
 	if err := m.e.enlist(t); err != nil {
 		if !known {
-			_ = m.cat.Remove(h) // it was put just now
+			_ = m.cat.Remove(h) // added just now
 		}
 		return err
 	}
@@ -233,7 +233,8 @@ func (m *memory) add(t *Torrent, raw []byte) error {
 // listing is add for a torrent that is not remembered.
 func (m *memory) listing(t *Torrent) error { return t.e.enlist(t) }
 
-// put remembers a torrent that is added, with its metainfo if it came along. m.mu is held.
+// put adds a torrent to the catalogue. raw is its metainfo; nil means that put encodes it,
+// unless the torrent is known. m.mu is held.
 func (m *memory) put(t *Torrent, raw []byte, known bool) error {
 	defer m.write()
 	h := t.infoHash
@@ -255,8 +256,8 @@ func (m *memory) put(t *Torrent, raw []byte, known bool) error {
 	return m.cat.Put(en)
 }
 
-// changed remembers what is chosen for a torrent now. With durably it is when changed
-// returns, else soon.
+// changed stores the user's current choices for a torrent. With durably they are on disk when
+// changed returns, else soon.
 func (m *memory) changed(t *Torrent, durably bool) error {
 	if !m.remembers(t) {
 		return nil
@@ -265,14 +266,14 @@ func (m *memory) changed(t *Torrent, durably bool) error {
 	err := m.cat.Update(t.infoHash, func(c *catalogue.Choices, _ *catalogue.State) { t.keep(c) })
 	m.mu.Unlock()
 	if errors.Is(err, catalogue.ErrUnknown) || errors.Is(err, catalogue.ErrClosed) {
-		return nil // it is forgotten
+		return nil // the torrent was removed meanwhile
 	}
 	if err == nil && durably {
 		err = m.cat.Flush(&t.life.ctx)
 	}
 	m.write()
 	if err != nil {
-		return fmt.Errorf("remember what is chosen for %s: %w", t.info.Name, err)
+		return fmt.Errorf("save the settings of %s: %w", t.info.Name, err)
 	}
 	return nil
 }
@@ -286,7 +287,7 @@ func (m *memory) stopped(t *Torrent) {
 	defer m.mu.Unlock()
 	h := t.infoHash
 	if other := m.e.lookup(h); other != nil && other != t {
-		return // that one was started since
+		return // another torrent with this hash was started since
 	}
 	if s, ok := m.cat.State(h); ok && !s.Stopped {
 		s.Stopped = true
@@ -295,7 +296,7 @@ func (m *memory) stopped(t *Torrent) {
 	}
 }
 
-// ended takes the totals of a torrent whose last byte has gone.
+// ended stores the totals of a torrent that sends and receives nothing any more.
 func (m *memory) ended(t *Torrent) {
 	if !m.remembers(t) {
 		return
@@ -315,7 +316,7 @@ func (m *memory) ended(t *Torrent) {
 	m.away[t.infoHash] = t.row()
 }
 
-// note takes the totals of a torrent's run. m.mu is held.
+// note stores the totals of a torrent's run. m.mu is held.
 func (m *memory) note(t *Torrent, run Totals) {
 	if !t.totals.news(run) {
 		return
@@ -327,7 +328,7 @@ func (m *memory) note(t *Torrent, run Totals) {
 	}
 }
 
-// noteAll takes the totals of all.
+// noteAll stores the totals of all running torrents.
 func (m *memory) noteAll() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -338,7 +339,7 @@ func (m *memory) noteAll() {
 	}
 }
 
-// write has what changed written soon.
+// write makes run write the changes soon.
 func (m *memory) write() {
 	select {
 	case m.soon <- struct{}{}:
@@ -346,15 +347,15 @@ func (m *memory) write() {
 	}
 }
 
-// totalsAge returns how old totals on disk may become while payload comes in. A flush writes
+// totalsAge returns how old totals on disk may become while we receive payload. A flush writes
 // the whole list, so the age grows with the number of torrents: 2 s below 333 of them, a
-// minute from 10,000 on. While payload only goes out, it is totalsLatest: a seed must not
+// minute from 10,000 on. While we only send payload, totalsLatest holds: a seed must not
 // keep a disk busy.
 func (m *memory) totalsAge() time.Duration {
 	return min(max(time.Duration(m.cat.Len())*totalsEach, totalsSoonest), totalsLatest)
 }
 
-// receiving reports whether payload has come in since totals were last taken.
+// receiving reports whether we have received payload since the totals were last stored.
 func (m *memory) receiving() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -371,7 +372,7 @@ func (m *memory) run(ctx context.Context) {
 	due := mailbox.NewAlarm(m.totalsAge())
 	defer due.Stop()
 	failing := false
-	taken := m.e.now() // when totals were
+	taken := m.e.now() // time when the totals were last stored
 	soon := false
 	for {
 		select {
@@ -395,8 +396,8 @@ func (m *memory) run(ctx context.Context) {
 		case err == nil:
 			due.Set(m.totalsAge())
 		case ctx.Err() == nil:
-			if !failing { // once is enough
-				m.e.log.Warn("write the list of torrents", "err", err)
+			if !failing { // log the first failure only
+				m.e.log.Warn("cannot write the catalogue of torrents; will try again", "every", writeAgain, "err", err)
 			}
 			due.Set(writeAgain)
 		}
@@ -404,8 +405,8 @@ func (m *memory) run(ctx context.Context) {
 	}
 }
 
-// Save makes durable what is remembered as of now, and waits for the claims of seeds
-// whose pieces were found so far.
+// Save makes the current catalogue durable. Before that it waits until the pieces that seeds
+// have found so far are claimed in their journals.
 func (e *Engine) Save(ctx context.Context) error {
 	if err := e.disks.Idle(ctx); err != nil {
 		return err
@@ -421,7 +422,7 @@ func (e *Engine) Save(ctx context.Context) error {
 	return err
 }
 
-// Problems tells what was wrong with what was remembered, as it was found at the start.
+// Problems returns what was wrong with the catalogue at the start.
 func (e *Engine) Problems() []catalogue.Problem {
 	if e.library.memory == nil {
 		return nil
@@ -429,7 +430,7 @@ func (e *Engine) Problems() []catalogue.Problem {
 	return e.library.memory.problems
 }
 
-// Remembered gives the torrents that are remembered, in their order.
+// Remembered returns the remembered torrents in their order.
 func (e *Engine) Remembered() []Remembered {
 	m := e.library.memory
 	if m == nil {
@@ -459,8 +460,8 @@ func (e *Engine) Remembered() []Remembered {
 	return all
 }
 
-// Start has a torrent run that is remembered and does not. Its files are where they
-// were, or in dir when that is not empty. The error is ErrUnknown, ErrDuplicate when it
+// Start starts a remembered torrent that does not run. Its files are where they were, or
+// in dir when that is not empty. The error is ErrUnknown, ErrDuplicate when the torrent
 // runs, ErrNoFolder, or one of Add.
 func (e *Engine) Start(h infohash.Hash, dir string) (*Torrent, error) {
 	spec, err := e.rememberedSpec(h, dir)
@@ -470,7 +471,7 @@ func (e *Engine) Start(h infohash.Hash, dir string) (*Torrent, error) {
 	return e.Add(spec)
 }
 
-// rememberedSpec returns how a remembered torrent is added again.
+// rememberedSpec returns the Spec to start a remembered torrent with.
 func (e *Engine) rememberedSpec(h infohash.Hash, dir string) (Spec, error) {
 	if e.library.memory == nil {
 		return Spec{}, ErrUnknown
@@ -491,8 +492,8 @@ func (e *Engine) rememberedSpec(h infohash.Hash, dir string) (Spec, error) {
 	return spec, nil
 }
 
-// Remove stops a torrent and forgets it, durably, with its journal. The files stay. The
-// error is ErrUnknown, or says why it could not be made durable.
+// Remove stops a torrent and removes it durably from the catalogue, with its journal. The
+// files stay. The error is ErrUnknown, or why the removal could not be made durable.
 func (e *Engine) Remove(ctx context.Context, h infohash.Hash) error {
 	t, m := e.lookup(h), e.library.memory
 	if !m.knows(h) {
@@ -516,13 +517,13 @@ func (e *Engine) Remove(ctx context.Context, h infohash.Hash) error {
 	if err == nil {
 		err = m.cat.Flush(ctx)
 	}
-	if err != nil && !errors.Is(err, catalogue.ErrUnknown) { // somebody was faster
+	if err != nil && !errors.Is(err, catalogue.ErrUnknown) { // unknown: another call removed it
 		m.write()
-		return fmt.Errorf("forget the torrent %s: %w", h, err)
+		return fmt.Errorf("remove the torrent %s from the catalogue: %w", h, err)
 	}
 	if dir != "" {
 		if err := e.disks.Journals().Remove(dir, h); err != nil {
-			e.log.Warn("remove the journal of a torrent that is forgotten", "torrent", h, "err", err)
+			e.log.Warn("cannot remove the journal of a removed torrent; it is removed later when it is old enough", "torrent", h, "err", err)
 		}
 	}
 	return nil
@@ -536,13 +537,13 @@ func (m *memory) knows(h infohash.Hash) bool {
 	return ok
 }
 
-// Totals are payload bytes.
+// Totals counts payload bytes.
 type Totals struct{ Uploaded, Downloaded int64 }
 
-// Before gives the totals of the runs before this one.
+// Before returns the totals of the runs before this one.
 func (t *Torrent) Before() Totals { return t.totals.earlier }
 
-// Totals gives those of all runs that are remembered, this one included.
+// Totals returns the totals of all remembered runs, this one included.
 func (t *Torrent) Totals() Totals {
 	w := &t.pub.latest.Load().Swarm
 	return Totals{t.totals.earlier.Uploaded + w.Uploaded, t.totals.earlier.Downloaded + w.Downloaded}

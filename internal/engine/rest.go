@@ -7,19 +7,19 @@ import (
 	"shoal/internal/value/why"
 )
 
-// A torrent rests while the user has paused it, and while it waits for its turn in the line:
-// it is there, checked and remembered, and has no peers, takes no connections, tells trackers
-// that it is gone, and has no goroutine. Stop is the other thing: a stopped torrent is not
-// in the engine any more.
+// A torrent rests while the user has paused it, and while it waits for its turn in the queue.
+// It stays in the engine, checked and remembered, but has no peers, accepts no connections,
+// has announced stopped to its trackers, and has no goroutine. Stop, in contrast, removes the
+// torrent from the engine.
 
-// Engine gives the engine that the torrent is in.
+// Engine returns the engine of the torrent.
 func (t *Torrent) Engine() *Engine { return t.e }
 
-// Pause has the torrent rest until Resume. What was begun of pieces is fetched again.
+// Pause makes the torrent rest until Resume. Partly received pieces are fetched again.
 func (t *Torrent) Pause() { t.setPaused(true) }
 
-// Resume ends a Pause. Where the torrents that may run do so already, it waits in line.
-// One that has been shared enough already goes on without limits, until they are changed.
+// Resume ends a Pause. The torrent waits in the queue if the queue is full. If it has
+// reached a share limit already, it seeds without limits until they are changed.
 func (t *Torrent) Resume() {
 	t.run.goesOn.Store(true)
 	t.setPaused(false)
@@ -35,8 +35,8 @@ func (t *Torrent) setPaused(on bool) {
 // Paused reports whether the user has paused the torrent.
 func (t *Torrent) Paused() bool { return t.run.paused.Load() }
 
-// Force has the torrent run also where the others that may run do so already, without
-// counting as one of them. It does not end a Pause.
+// Force makes the torrent bypass the queue: it runs even when the queue is full, and does
+// not count there. Force does not end a Pause.
 func (t *Torrent) Force(on bool) {
 	if t.run.force.Swap(on) != on {
 		t.e.line.force(t)
@@ -44,24 +44,24 @@ func (t *Torrent) Force(on bool) {
 	}
 }
 
-// forced reports whether the torrent is not to wait in line: the user says so, or somebody
-// reads it.
+// forced reports whether the torrent bypasses the queue: the user forced it, or it has an
+// open Reader.
 func (t *Torrent) forced() bool { return t.run.force.Load() || t.readers.Load() > 0 }
 
-// Forced reports whether the torrent runs whatever the bounds.
+// Forced reports whether the user made the torrent bypass the queue.
 func (t *Torrent) Forced() bool { return t.run.force.Load() }
 
-// remember writes down, soon, what was chosen for the torrent.
+// remember stores the user's choices for the torrent in the catalogue, which is written soon.
 func (t *Torrent) remember() {
 	if err := t.e.library.memory.changed(t, false); err != nil {
-		t.e.log.Warn("remember a choice", "torrent", t.info.Name, "err", err)
+		t.e.log.Warn("cannot save the settings of a torrent; the next start may use the old ones", "torrent", t.info.Name, "err", err)
 	}
 }
 
 // bare reports whether only the torrent's info-hash is known.
 func (t *Torrent) bare() bool { return t.swarm != nil && t.swarm.Bare() }
 
-// facts is what decides whether the torrent runs.
+// facts returns the facts that decide whether the torrent runs.
 func (t *Torrent) facts() lineup.Facts {
 	f := lineup.Facts{
 		HashOnly: t.bare(), Paused: t.run.paused.Load(), Waits: t.run.waits.Load(), Turn: why.Why(t.run.turnWhy.Load()),
@@ -71,16 +71,16 @@ func (t *Torrent) facts() lineup.Facts {
 	return f
 }
 
-// stand tells the line what the torrent wants, where that has changed, and the swarm whether
-// it is to rest and what it may do with the files.
-func (t *Torrent) stand(now mono.Time) {
+// applyRunState sends changes: to the queue what the torrent wants, to the swarm whether it rests and
+// what it may do with the files.
+func (t *Torrent) applyRunState(now mono.Time) {
 	facts := t.facts()
 	if w := facts.Want(); t.sent.wants(w) {
 		t.e.line.want(t, w)
 	}
 	mode := t.content.Mode()
 	if t.bare() {
-		mode = upkeep.Run // whatever becomes of the files
+		mode = upkeep.Run // without metadata there are no files that could fail
 	}
 	was := why.None
 	if t.sent.resting {
@@ -105,8 +105,8 @@ func (t *Torrent) stand(now mono.Time) {
 	if !changed {
 		return
 	}
-	t.pub.publishNow(now) // whoever is told may look
-	t.content.Nudge()     // and readers have to
+	t.pub.publishNow(now) // a listener may look at the snapshot when the event arrives
+	t.content.Nudge()     // open Readers must look: the torrent may have stopped fetching
 	switch {
 	case !rest:
 		t.tell(Event{Kind: EventGoesOn})

@@ -6,18 +6,18 @@ import (
 	"shoal/internal/decide/lineup"
 )
 
-// runState is whether a torrent is to run: what the user wants, and what the queue says.
-// What the queue says is written under its mutex.
+// runState decides whether a torrent runs: by the user's wish and the queue's decision. The
+// queue writes its fields under its mutex.
 //
 //shoal:part
 type runState struct {
-	paused  atomic.Bool   // by the user
-	goesOn  atomic.Bool   // the user has ended a pause, and share does not know it yet
-	force   atomic.Bool   // it runs whatever the queue says
-	waits   atomic.Bool   // for its turn in the queue
-	turnWhy atomic.Uint32 // reason of the latest turn
-	wanted  atomic.Uint32 // a lineup.Want, last sent to the queue
-	place   lineup.Key
+	paused  atomic.Bool   // user: paused
+	goesOn  atomic.Bool   // user: ended a pause, and share does not know yet
+	force   atomic.Bool   // user: bypasses the queue
+	waits   atomic.Bool   // queue: waits for its turn
+	turnWhy atomic.Uint32 // queue: reason of the latest turn
+	wanted  atomic.Uint32 // queue: the lineup.Want that the torrent last sent
+	place   lineup.Key    // queue: key of the torrent; 0 before it is added
 }
 
 func (r *runState) queuedAs(key lineup.Key) { r.place = key }

@@ -12,16 +12,16 @@ import (
 	"shoal/internal/value/why"
 )
 
-// Share says when a torrent has been shared enough, and what follows.
+// Share says when a torrent has been shared enough, and what happens then.
 type Share = share.Limits
 
-// What follows when a limit is reached.
+// What happens when a limit is reached.
 const (
 	SharePause  = share.Pause
 	ShareRemove = share.Remove
 )
 
-// SetShare changes when torrents that have no limits of their own have been shared enough.
+// SetShare changes the share limits of torrents that have none of their own.
 func (e *Engine) SetShare(s Share) {
 	e.share.Store(&s)
 	for _, t := range e.Torrents() {
@@ -31,7 +31,7 @@ func (e *Engine) SetShare(s Share) {
 	}
 }
 
-// SetShare gives the torrent limits of its own; nil means those of the engine.
+// SetShare sets the torrent's own share limits; nil means those of the engine.
 func (t *Torrent) SetShare(s *Share) {
 	if s != nil {
 		own := *s
@@ -42,7 +42,7 @@ func (t *Torrent) SetShare(s *Share) {
 	t.remember()
 }
 
-// Share gives the limits of the torrent, and whether they are its own.
+// Share returns the share limits of the torrent, and whether they are its own.
 func (t *Torrent) Share() (s Share, own bool) {
 	if s := t.sharing.own.Load(); s != nil {
 		return *s, true
@@ -53,12 +53,12 @@ func (t *Torrent) Share() (s Share, own bool) {
 	return Share{}, false
 }
 
-// Seeded gives for how long the torrent was seeded, in all runs, as of the latest snapshot
+// Seeded returns how long the torrent has seeded in all runs, as of the latest snapshot
 // or the end of its seeding.
 func (t *Torrent) Seeded() time.Duration { return time.Duration(t.sharing.seeded.Load()) }
 
-// weigh has the torrent rest, or go, when it has been shared enough.
-func (t *Torrent) weigh(now mono.Time) {
+// checkShareLimits pauses or removes the torrent when it has reached a share limit.
+func (t *Torrent) checkShareLimits(now mono.Time) {
 	limits, _ := t.Share()
 	t.sharing.machine.SetLimits(limits)
 	if t.run.goesOn.Swap(false) {
@@ -79,15 +79,15 @@ func (t *Torrent) weigh(now mono.Time) {
 	t.tell(Event{Kind: EventShared, Text: t.shared(now, reason)})
 	switch limits.Then {
 	case share.Remove:
-		t.e.life.wg.Go(t.goes) // while a torrent runs, Close does not wait for these yet
+		t.e.life.wg.Go(t.goes) // safe: Close waits for these only after all torrents have ended
 	default:
 		t.run.paused.Store(true)
-		t.stand(now)
-		t.life.tasks.Go(t.remember) // the list may be being written, and the loop waits for nobody
+		t.applyRunState(now)
+		t.life.tasks.Go(t.remember) // a task, since a write of the catalogue could block the loop
 	}
 }
 
-// shared says in words what was enough.
+// shared describes the share limit that was reached.
 func (t *Torrent) shared(now mono.Time, reason why.Why) string {
 	switch reason {
 	case why.RatioReached:
@@ -98,10 +98,10 @@ func (t *Torrent) shared(now mono.Time, reason why.Why) string {
 	return reason.Words()
 }
 
-// goes takes the torrent out of the engine. Its files stay.
+// goes removes the torrent from the engine. Its files stay.
 func (t *Torrent) goes() {
 	err := t.e.Remove(t.e.life.ctx, t.infoHash)
 	if err != nil && !errors.Is(err, context.Canceled) {
-		t.e.log.Warn("remove a torrent that was shared enough", "torrent", t.info.Name, "err", err)
+		t.e.log.Warn("cannot remove a torrent that reached its share limit; remove it by hand", "torrent", t.info.Name, "err", err)
 	}
 }

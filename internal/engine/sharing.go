@@ -6,11 +6,11 @@ import (
 	"shoal/internal/decide/share"
 )
 
-// sharing is whether a torrent has been shared enough.
+// sharing holds the share limits of a torrent, and what counts towards them.
 //
 //shoal:part
 type sharing struct {
-	machine share.Machine         // the loop owns it
-	own     atomic.Pointer[Share] // nil: the engine's limits hold
-	seeded  atomic.Int64          // a duration, in all runs
+	machine share.Machine         // owned by the loop
+	own     atomic.Pointer[Share] // the torrent's own limits; nil means the engine's
+	seeded  atomic.Int64          // time.Duration seeded in all runs
 }

@@ -10,20 +10,20 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// callers says whether other peers find this engine: what a person has to know whose torrents
-// get no peers.
+// callers counts the peers that reach this engine. A user whose torrents get no peers needs
+// to know whether there are any.
 type callers struct{ arrived atomic.Int64 }
 
-// came counts a peer that dialled us and shook hands.
+// came counts a peer that dialled us and completed the handshakes.
 func (r *callers) came() { r.arrived.Add(1) }
 
-// ever reports whether one did.
+// ever reports whether any peer has reached us.
 func (r *callers) ever() bool { return r.arrived.Load() > 0 }
 
-// Reached reports how many peers have connected to the engine by themselves.
+// Reached returns the number of peers that have dialled this engine.
 func (e *Engine) Reached() int64 { return e.callers.arrived.Load() }
 
-// causes says what the torrent of a snapshot waits for, and since when.
+// causes sets what the torrent of a snapshot waits for, and since when.
 func (p *publisher) causes(now mono.Time, s *Stats) {
 	f := p.facts(now, s)
 	s.Waiting = obstacle.Of(&f)
@@ -32,7 +32,7 @@ func (p *publisher) causes(now mono.Time, s *Stats) {
 	}
 }
 
-// facts gathers how things stand.
+// facts collects the facts from which obstacle finds the causes.
 func (p *publisher) facts(now mono.Time, s *Stats) obstacle.Facts {
 	t, w := p.t, &s.Swarm
 	f := obstacle.Facts{State: stateFor(s)}
@@ -86,8 +86,8 @@ func (p *publisher) facts(now mono.Time, s *Stats) obstacle.Facts {
 	return f
 }
 
-// Lacking says what is wrong with the last file that a web seed does not have as it should
-// be; nothing while it has all that it was asked for.
+// Lacking returns what is wrong with the last file that a web seed serves wrongly or not at
+// all; empty while the seed serves all that we request.
 func (t *Torrent) Lacking(s webplan.Status) string {
 	if s.Lacks == 0 || s.Lacked < 0 || s.Lacked >= len(t.info.Files) || !t.info.MultiFile {
 		return s.LackErr

@@ -125,7 +125,7 @@ func TestFloodsAreCounted(t *testing.T) {
 	}
 	s := &Subscription{C: make(chan Event, 4)}
 	for range 100 {
-		s.give(Event{Kind: EventFiles})
+		s.send(Event{Kind: EventFiles})
 	}
 	n = 0
 	for range 4 {

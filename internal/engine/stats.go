@@ -18,22 +18,22 @@ import (
 // Stats is an immutable snapshot of a torrent.
 type Stats struct {
 	At        time.Time
-	Now       mono.Time // the same instant, as causes and rates have it
+	Now       mono.Time // the same instant on the clock of causes and rates
 	State     State
-	Err       error   // with Failed, Held and Missing
-	Checked   int     // pieces looked at so far
-	CheckRate float64 // bytes a second that are hashed, while Checking
-	Hashed    int     // pieces that were in doubt at the last look
+	Err       error   // cause of Failed, Held and Missing; else nil
+	Checked   int     // number of pieces checked so far
+	CheckRate float64 // bytes hashed per second while Checking
+	Hashed    int     // number of pieces in doubt at the last opening
 	Swarm     swarm.Stats
-	Metadata  metadata.Progress // of a torrent that began with its info-hash
-	Map       []byte            // 'v', 's' or 'm' for each piece; shared, not to be changed
-	DHT       int               // nodes in the routing table
-	Waiting   []obstacle.Cause  // what it waits for, the nearest cause first; shared, not to be changed
+	Metadata  metadata.Progress // progress of a magnet's metadata
+	Map       []byte            // 'v', 's' or 'm' for each piece; shared, do not modify
+	DHT       int               // number of nodes in the routing table
+	Waiting   []obstacle.Cause  // what the torrent waits for, nearest cause first; shared, do not modify
 
-	External []netip.Addr // where the world sees the engine, at most one of each family; shared
+	External []netip.Addr // our external addresses, at most one of each family; shared, do not modify
 }
 
-// Stats gives the latest snapshot. It never waits for the loop.
+// Stats returns the latest snapshot. It never waits for the loop.
 func (t *Torrent) Stats() *Stats {
 	s := t.pub.latest.Load()
 	if p := t.content.Progress(); s.State == Checking && p.Looked() != s.Checked {
@@ -46,13 +46,14 @@ func (t *Torrent) Stats() *Stats {
 	return s
 }
 
-// Updated is when the latest snapshot was made. It costs next to nothing.
+// Updated returns the time and state of the latest snapshot. It is cheap enough to poll
+// thousands of torrents.
 func (t *Torrent) Updated() (at time.Time, state State) {
 	s := t.pub.latest.Load()
 	return s.At, s.State
 }
 
-// publisher makes the snapshots. But for the atomics it is owned by the loop.
+// publisher makes the snapshots. The loop owns all but its atomics.
 type publisher struct {
 	t      *Torrent
 	latest atomic.Pointer[Stats]
@@ -68,7 +69,7 @@ func (p *publisher) init(t *Torrent) {
 	})
 }
 
-// firstState is what a torrent does at first.
+// firstState returns the state of a new torrent.
 func (t *Torrent) firstState() State {
 	if t.magnet != nil {
 		return Metadata
@@ -76,7 +77,7 @@ func (t *Torrent) firstState() State {
 	return Checking
 }
 
-// publish makes a snapshot when one is due, and returns when the next one is.
+// publish makes a snapshot when one is due, and returns when the next one is due.
 func (p *publisher) publish(now mono.Time, idle bool) mono.Time {
 	due, next := p.cadence.Due(now, idle)
 	if !due {
@@ -86,7 +87,7 @@ func (p *publisher) publish(now mono.Time, idle bool) mono.Time {
 	return p.cadence.Next(now)
 }
 
-// Changes goes up whenever a snapshot is made.
+// Changes returns a counter that increases with each snapshot of any torrent.
 func (e *Engine) Changes() uint64 { return e.changes.Load() }
 
 // keep makes s the latest snapshot.
@@ -120,7 +121,7 @@ func (p *publisher) publishNow(now mono.Time) {
 	p.keep(s)
 }
 
-// state says what the torrent is doing.
+// state sets the state of a snapshot.
 func (p *publisher) state(s *Stats) {
 	if m := p.t.magnet; m != nil {
 		s.Metadata = p.t.swarm.Fetched()
@@ -156,7 +157,7 @@ func (p *publisher) state(s *Stats) {
 	}
 }
 
-// quiet reports whether the latest snapshot will stay true without the loop.
+// quiet reports whether the latest snapshot stays true without the loop.
 func (p *publisher) quiet() bool { return p.cadence.Quiet() }
 
 // end makes the last snapshot.
@@ -174,31 +175,31 @@ func (p *publisher) end(err error) {
 	p.keep(&s)
 }
 
-// broadcaster gives events to whoever listens. A listener that falls behind
-// loses the oldest: the loop does not wait for it.
+// broadcaster sends events to the subscriptions. A listener that falls behind loses the
+// oldest events, since the loop does not wait for it.
 type broadcaster struct {
 	mu     sync.Mutex
 	subs   []*Subscription
-	heard  bool    // somebody has listened
-	early  []Event // what was said of the files before
+	heard  bool    // there has been a subscription
+	early  []Event // events of the files before the first subscription
 	closed bool
 }
 
-// earlyEvents bounds them: what a check says of many files is much the same.
+// earlyEvents bounds the early events: a check reports much the same for many files.
 const earlyEvents = 32
 
 // Subscription receives the events of torrents from Subscribe on.
 type Subscription struct {
 	C        chan Event // closed when the torrents have stopped
 	torrents []*Torrent
-	left     atomic.Int32 // of those, not stopped
+	left     atomic.Int32 // number of torrents that have not stopped
 }
 
-// eventBuffer is how many events a listener may fall behind.
+// eventBuffer is how many events a listener can fall behind before it loses some.
 const eventBuffer = 256
 
-// Subscribe begins to listen to one or more torrents. The first who does is also told
-// what was said of the files before.
+// Subscribe starts to listen to one or more torrents. The first subscription of a torrent also
+// receives the earlier events of its files.
 func Subscribe(torrents ...*Torrent) *Subscription {
 	s := &Subscription{C: make(chan Event, eventBuffer), torrents: torrents}
 	s.left.Store(int32(len(torrents)))
@@ -208,14 +209,14 @@ func Subscribe(torrents ...*Torrent) *Subscription {
 	return s
 }
 
-// Subscribe begins to listen.
+// Subscribe starts to listen to the torrent.
 func (t *Torrent) Subscribe() *Subscription { return Subscribe(t) }
 
 func (b *broadcaster) add(s *Subscription) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, e := range b.early {
-		s.give(e)
+		s.send(e)
 	}
 	b.early, b.heard = nil, true
 	if b.closed {
@@ -235,8 +236,8 @@ func (s *Subscription) Close() {
 	}
 }
 
-// keep keeps an event for the first listener. Where there are too many, the last one of the
-// kind stands for those that come after it.
+// keep stores an event for the first subscription. When there are too many, the last one of the
+// kind counts those that follow.
 func (b *broadcaster) keep(e Event) {
 	switch {
 	case b.heard:
@@ -252,9 +253,9 @@ func (b *broadcaster) keep(e Event) {
 	}
 }
 
-// give hands an event over; the oldest gives way when there are too many, and one of its
-// kind that takes its place stands for it.
-func (s *Subscription) give(e Event) {
+// send sends an event. When the buffer is full it drops the oldest event; if both are of one
+// kind, the new event counts the dropped one in More.
+func (s *Subscription) send(e Event) {
 	for {
 		select {
 		case s.C <- e:
@@ -271,7 +272,7 @@ func (s *Subscription) give(e Event) {
 	}
 }
 
-// ended says that one of the torrents tells no more.
+// ended notes that one of the torrents sends no more events.
 func (s *Subscription) ended() {
 	if s.left.Add(-1) == 0 {
 		close(s.C)
@@ -288,7 +289,7 @@ func (t *Torrent) tell(e Event) {
 		b.keep(e)
 	}
 	for _, s := range b.subs {
-		s.give(e)
+		s.send(e)
 	}
 }
 

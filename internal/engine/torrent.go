@@ -22,63 +22,64 @@ import (
 	"shoal/metainfo"
 )
 
-// Spec says which torrent is added, and how.
+// Spec says which torrent Add adds, and how.
 type Spec struct {
 	Meta     *metainfo.Torrent
-	Dir      string // holds the torrent's file or folder
-	FileName string // of the .torrent file, a hint: see findFiles
+	Dir      string // folder that holds the torrent's file or folder
+	FileName string // name of the .torrent file: a hint in the search for existing files
 	Peers    []netip.AddrPort
 	SeedOnly bool
-	InOrder  bool // pieces are asked for in order, three of four
-	// Priorities are those of the files, by index: 0 skip, 1 low, 2 normal, 3 high; nil
-	// means normal for all.
+	InOrder  bool // requests three of four pieces in order
+	// Priorities are the priorities of the files, by index: 0 skip, 1 low, 2 normal, 3 high.
+	// nil means normal for all.
 	Priorities []uint8
-	Limits     Limits        // of the torrent
-	Paused     bool          // it rests until Resume
-	Forced     bool          // it does not wait in line
-	Share      *Share        // when it is shared enough; nil: as the engine says
-	seeded     time.Duration // in other runs
-	// WebSeeds are URLs of web seeds (BEP 19) besides those of the torrent. The user
-	// names them: they may be hosts of the local network in whatever form.
+	Limits     Limits        // limits of the torrent, besides the engine's
+	Paused     bool          // rests until Resume
+	Forced     bool          // bypasses the queue
+	Share      *Share        // share limits; nil means the engine's
+	seeded     time.Duration // time seeded in earlier runs
+	// WebSeeds are URLs of web seeds (BEP 19) besides those of the torrent. Since the user
+	// names them, they can be hosts of the local network.
 	WebSeeds []string
-	// Trackers are used besides those of the torrent, of which NoTrackers are not used.
+	// Trackers are used besides those of the torrent; NoTrackers are trackers of the torrent
+	// that are not used.
 	Trackers   []Tracker
 	NoTrackers []string
 	// Allocate reserves room for every file that is wanted before the first byte.
 	Allocate bool
-	// Overwrite has files of the user written over that lie where the torrent's go. Without it
-	// they are kept.
+	// Overwrite replaces the user's files that lie at the paths of the torrent's files.
+	// Without it those files are kept.
 	Overwrite bool
-	// NeedRoom holds the torrent while its volumes have less free space than it has to write.
-	// Without it a shortage is only told.
+	// NeedRoom holds the torrent while its volumes have less free space than it needs.
+	// Without it a shortage is only reported.
 	NeedRoom bool
-	// Anew has files fetched again that were here and are not. Without it a torrent
-	// whose files are gone altogether waits for them: nothing is made in an empty
+	// Redownload fetches files again that have disappeared. Without it a torrent whose
+	// files are all gone waits for them, so that nothing is created in an empty
 	// mount point.
-	Anew bool
-	// Paths says how files are called, and where they lie until they are complete; nil
-	// for as the torrent says, in Dir.
+	Redownload bool
+	// Paths holds the names of renamed files and the place of incomplete ones; nil means the
+	// torrent's own names in Dir.
 	Paths *Paths
-	// Storage, when set, is used instead of files in Dir. It is closed with
-	// the torrent, and when Add fails. It is checked whole at each start.
+	// Storage, when set, replaces the files in Dir. It is closed with the torrent, and
+	// when Add fails. Each start checks all of it.
 	Storage storage.Storage
-	// Device tells storages apart that are on different devices: a slow one holds back
-	// its own torrents only. Zero means that of Dir.
+	// Device identifies the device of the storage: a slow device delays its own torrents
+	// only. 0 means the device of Dir.
 	Device uint64
 	// Open, when set, opens the files instead of storage.OpenTorrent.
 	Open func() (*storage.Files, error)
 
-	// Raw is the torrent file that Meta was read from, for when it is remembered. It is
-	// not kept.
+	// Raw is the torrent file that Meta was read from. Add writes it to the catalogue and
+	// does not retain it.
 	Raw []byte
 
-	added    time.Time // when it was added for the first time
-	restored bool      // it was added by an earlier run, and is told to nobody
-	visit    bool      // see Engine.Visit
+	added    time.Time // time when the torrent was first added
+	restored bool      // torrent of an earlier run; the catalogue has it already
+	visit    bool      // started by Engine.Visit
 }
 
-// spec is what stays of a Spec. What can change is elsewhere in the Torrent, and what concerns
-// the files is in its content.
+// spec is the part of a Spec that never changes. What can change is elsewhere in the Torrent,
+// and the options of the files are in its content.
 type spec struct {
 	Meta     *metainfo.Torrent
 	Peers    []netip.AddrPort
@@ -86,7 +87,7 @@ type spec struct {
 	SeedOnly bool
 	InOrder  bool
 	restored bool
-	visit    bool // only its place and its names are remembered
+	visit    bool // started by Engine.Visit: only the folder and file names are remembered
 	chosen   *chosen
 }
 
@@ -98,11 +99,11 @@ func keptOf(s *Spec) spec {
 	}
 }
 
-// options says how the files are treated.
+// options returns the options of the files.
 func (s *Spec) options() content.Options {
 	return content.Options{
 		FileName: s.FileName, SeedOnly: s.SeedOnly, Allocate: s.Allocate, Overwrite: s.Overwrite, NeedRoom: s.NeedRoom,
-		Anew: s.Anew, Restored: s.restored, Paths: s.Paths, Storage: s.Storage, Device: s.Device, Open: s.Open,
+		Anew: s.Redownload, Restored: s.restored, Paths: s.Paths, Storage: s.Storage, Device: s.Device, Open: s.Open,
 	}
 }
 
@@ -114,48 +115,48 @@ const (
 	Checking State = iota
 	Downloading
 	Seeding
-	Incomplete // pieces are missing and none are asked for
-	Held       // the files take nothing or can't be read in part: Err says why; what is had is served
-	Missing    // the files were there and are not
-	Queued     // it waits for its turn in the line
-	Paused     // by the user
+	Incomplete // pieces are missing, and we request none
+	Held       // writes fail, or files are partly unreadable: Err says why; we serve what we have
+	Missing    // the files have disappeared
+	Queued     // waits for its turn in the queue
+	Paused     // paused by the user
 	Stopped
 	Failed
 	Metadata // only the info-hash is known
 )
 
-// Torrent is one torrent of an engine. What is not said to be the loop's is safe to use from
-// any goroutine.
+// Torrent is one torrent of an engine. Any goroutine can use the fields that are not marked as
+// owned by the loop.
 type Torrent struct {
 	identity
 	e       *Engine
 	life    lives
-	box     mailbox.Box[event] // a torrent with no peers and nothing to do has no loop
-	content *content.Content   // what lies on disk
+	box     mailbox.Box[event] // inbox of the loop; a torrent with nothing to do has no loop
+	content *content.Content   // data on disk
 	links   links
 	run     runState
 	totals  totals
 	sharing sharing
 
-	private  atomic.Bool  // peers come from trackers and the user only (BEP 27)
-	readers  atomic.Int32 // open ones
-	checked  mailbox.Gate // what is on disk is known
-	complete mailbox.Gate // every wanted file is complete, verified and durable
+	private  atomic.Bool  // accepts peers from trackers and the user only (BEP 27)
+	readers  atomic.Int32 // number of open Readers
+	checked  mailbox.Gate // open once the data on disk is checked
+	complete mailbox.Gate // open while every wanted file is complete, verified and durable
 	events   broadcaster
 	pub      publisher
-	owner    owner // the library's handle
+	owner    owner // handle of the library
 
 	// Owned by the loop.
 	swarm     *swarm.Swarm
-	web       *web    // nil before something is asked of web seeds
-	magnet    *Magnet // nil when it began with its metainfo
+	web       *web    // nil until web seeds are used
+	magnet    *Magnet // nil unless the torrent began as a magnet link
 	announces announcer.Torrent
 	sent      lastSent
-	slots     int // chosen by SetSlots before the swarm was there
-	errText   error
+	slots     int   // slots for a swarm that is created later
+	errText   error // reason of the end; nil while the torrent runs
 }
 
-// Add adds a torrent and begins to check what is on disk.
+// Add adds a torrent and starts to check the data on disk.
 func (e *Engine) Add(spec Spec) (*Torrent, error) {
 	t := e.newTorrent(&spec)
 	if err := t.checkWebSeeds(); err != nil {
@@ -192,7 +193,7 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 	return t, nil
 }
 
-// newTorrent makes a torrent of which nothing runs yet.
+// newTorrent returns a torrent that does not run yet.
 func (e *Engine) newTorrent(spec *Spec) *Torrent {
 	t := &Torrent{
 		identity: identity{
@@ -218,8 +219,8 @@ func (e *Engine) newTorrent(spec *Spec) *Torrent {
 	return t
 }
 
-// enlist puts a torrent that is ready on the list, where connections find it
-// and Close does, and lets it begin.
+// enlist adds a prepared torrent to the list, where connections and Close find it, and
+// starts the opening of its files.
 func (e *Engine) enlist(t *Torrent) error {
 	e.list.mu.Lock()
 	defer e.list.mu.Unlock()
@@ -235,26 +236,26 @@ func (e *Engine) enlist(t *Torrent) error {
 	return nil
 }
 
-// vacant reports whether a torrent can be put on the list, as far as can be said now.
+// vacant reports whether the list would accept a torrent at this moment.
 func (e *Engine) vacant(t *Torrent) bool {
 	e.list.mu.Lock()
 	defer e.list.mu.Unlock()
 	return !e.list.closed && e.list.free(t)
 }
 
-// InfoHash gives the torrent's info-hash.
+// InfoHash returns the torrent's info-hash.
 func (t *Torrent) InfoHash() [20]byte { return t.infoHash }
 
-// Info gives the torrent's info dictionary.
+// Info returns the torrent's info dictionary.
 func (t *Torrent) Info() *metainfo.Info { return t.info }
 
-// Meta gives the torrent file's content.
+// Meta returns the content of the torrent file.
 func (t *Torrent) Meta() *metainfo.Torrent { return t.spec.Meta }
 
-// PeerID gives the peer id that this torrent goes by.
+// PeerID returns our peer id in this torrent's swarm.
 func (t *Torrent) PeerID() [20]byte { return t.peerID }
 
-// connections gives what a connection of the torrent needs.
+// connections returns what all connections of the torrent share.
 func (t *Torrent) connections() *peerconn.Torrent {
 	t.links.mu.Lock()
 	defer t.links.mu.Unlock()
@@ -281,10 +282,10 @@ func (t *Torrent) connections() *peerconn.Torrent {
 	return t.links.shared
 }
 
-// accepts reports whether incoming connections are taken.
+// accepts reports whether the torrent accepts incoming connections.
 func (t *Torrent) accepts() bool { return t.links.open.Load() }
 
-// handshake gives what we say first to a peer of this torrent.
+// handshake returns our handshake for peers of this torrent.
 func (t *Torrent) handshake() wire.Handshake {
 	h := wire.Handshake{InfoHash: t.infoHash, PeerID: t.peerID}
 	h.Reserved = h.Reserved.WithExtensions().WithFast()
@@ -294,7 +295,7 @@ func (t *Torrent) handshake() wire.Handshake {
 	return h
 }
 
-// joined gives a connection with done handshakes to the loop.
+// joined hands a connection whose handshakes are complete to the loop.
 func (t *Torrent) joined(nc net.Conn, addr netip.AddrPort, dialled bool, theirs wire.Handshake) {
 	if !dialled {
 		t.e.callers.came()
@@ -305,15 +306,15 @@ func (t *Torrent) joined(nc net.Conn, addr netip.AddrPort, dialled bool, theirs 
 	}
 }
 
-// Stop stops the torrent and waits until nothing of it is left running. When
-// ctx ends first, farewells to trackers are cut short. Where torrents are remembered it
-// is remembered as stopped, and not started with the others.
+// Stop stops the torrent and returns when nothing of it is left running. If ctx ends
+// first, Stop cuts the farewells to trackers short. An engine that remembers torrents
+// remembers this one as stopped and does not start it with the others.
 func (t *Torrent) Stop(ctx context.Context) {
 	t.e.library.memory.stopped(t)
 	t.halt(ctx)
 }
 
-// halt is Stop of a torrent that the next run goes on with.
+// halt stops a torrent like Stop, but the next run starts it again.
 func (t *Torrent) halt(ctx context.Context) {
 	t.life.once.Do(func() {
 		t.life.ctx.End()
@@ -326,22 +327,22 @@ func (t *Torrent) halt(ctx context.Context) {
 		t.announces.Cut()
 		<-t.life.stopped.C()
 	}
-	t.box.Wait() // the last lines of the loop
+	t.box.Wait() // the loop still runs after it opened stopped
 }
 
-// AddPeers dials these peers of the user's besides those that are found, in this run. Before
-// the files are checked it does nothing.
+// AddPeers adds peers that the user names; the next run does not know them. Before the files
+// are checked it does nothing.
 func (t *Torrent) AddPeers(peers []netip.AddrPort) {
 	if len(peers) > 0 {
 		t.do(&found{src: peerbook.Manual, addrs: slices.Clone(peers)})
 	}
 }
 
-// FetchAnew has files fetched again that were here and are not.
-func (t *Torrent) FetchAnew() { t.do(redownload{}) }
+// RedownloadMissing fetches files again that have disappeared.
+func (t *Torrent) RedownloadMissing() { t.do(redownload{}) }
 
-// SetPriorities changes the priorities of the files, as in Spec. A file that is wanted
-// after all comes out of the part file.
+// SetPriorities changes the priorities of the files, as in Spec. The data of a file that
+// becomes wanted is moved out of the part file.
 func (t *Torrent) SetPriorities(prio []uint8) error {
 	if err := t.content.SetPriorities(prio); err != nil {
 		return err
@@ -361,10 +362,10 @@ func (t *Torrent) SetPriorities(prio []uint8) error {
 	}
 }
 
-// SetSlots changes how many peers are unchoked at once.
+// SetSlots changes the number of upload slots.
 func (t *Torrent) SetSlots(n int) { t.do(slots{n: n}) }
 
-// Wait waits until every file is complete, verified and durable.
+// Wait waits until every wanted file is complete, verified and durable.
 func (t *Torrent) Wait(ctx context.Context) error {
 	if t.complete.Passed() {
 		return t.content.NotKept()
@@ -379,7 +380,7 @@ func (t *Torrent) Wait(ctx context.Context) error {
 	}
 }
 
-// Checked waits until what is on disk is checked.
+// Checked waits until the data on disk is checked.
 func (t *Torrent) Checked(ctx context.Context) error {
 	if t.checked.Passed() {
 		return nil
@@ -394,7 +395,7 @@ func (t *Torrent) Checked(ctx context.Context) error {
 	}
 }
 
-// Err says why a stopped torrent is not complete.
+// Err returns why a torrent failed; ErrStopped when it did not fail.
 func (t *Torrent) Err() error {
 	if s := t.Stats(); s.State == Failed && s.Err != nil {
 		return s.Err
@@ -402,34 +403,34 @@ func (t *Torrent) Err() error {
 	return ErrStopped
 }
 
-// link is a connection to a peer, as the loop knows it.
+// link is the loop's record of a connection to a peer.
 type link struct {
 	conn    *peerconn.Conn
 	addr    netip.AddrPort
 	dialled bool
 	started bool
-	left    bool // it ends: only its last words are still on their way
+	left    bool // EventPeerLeft is sent; the connection may still be sending its last bytes
 }
 
-// inboxSize bounds what waits for the loop: enough that it always finds a batch
-// of work, few enough that producers feel when it falls behind.
+// inboxSize bounds the events that wait for the loop: enough that it finds a batch of
+// work, few enough that producers slow down when it falls behind.
 const inboxSize = 64
 
-// post hands an event to the loop, starting it when there is none. It waits
-// while the inbox is full. False says that the torrent has ended.
+// post hands an event to the loop, and starts the loop when the torrent is parked. It
+// waits while the inbox is full, and reports false when the torrent has ended.
 func (t *Torrent) post(ev event) bool { return t.box.Post(ev) }
 
-// do is post for an action.
+// do posts an action.
 func (t *Torrent) do(a action) bool { return t.post(event{action: a}) }
 
-// nudge hands an event to the loop, and reports false where it has ended or is behind. It
-// never waits: the loops of two torrents may nudge each other.
+// nudge hands an event to the loop, and reports false when the loop has ended or its inbox
+// is full. It never waits: the loops of two torrents may nudge each other.
 func (t *Torrent) nudge(ev event) bool { return t.box.Offer(ev) }
 
-// hint hands an event to the loop unless that would wait.
+// hint hands an event to the loop, or drops it when the inbox is full.
 func (t *Torrent) hint(ev event) { t.box.Hint(ev) }
 
-// until returns for how long to wait for a deadline.
+// until returns the time left to a deadline.
 func (e *Engine) until(deadline mono.Time) time.Duration {
 	if deadline == mono.Never {
 		return mailbox.Forever

@@ -11,10 +11,10 @@ import (
 	"shoal/internal/value/infohash"
 )
 
-// Visit starts one remembered torrent for the sake of its files, to move or rename them:
-// it fetches nothing, and the list keeps everything about it but where its files are and
-// what they are called; ending it does not stop it there. dir, when not empty, is where they are now. The error is
-// ErrUnknown, ErrDuplicate when it runs, ErrNoFolder, or one of Add.
+// Visit starts one remembered torrent only to move or rename its files. The torrent fetches
+// nothing; the catalogue takes over the folder and the names of its files and nothing else, so
+// that stopping it here does not mark it as stopped. dir, when not empty, is where the files
+// are now. The error is ErrUnknown, ErrDuplicate when the torrent runs, ErrNoFolder, or one of Add.
 func (e *Engine) Visit(h infohash.Hash, dir string) (*Torrent, error) {
 	spec, err := e.rememberedSpec(h, dir)
 	if err != nil {
@@ -26,12 +26,12 @@ func (e *Engine) Visit(h infohash.Hash, dir string) (*Torrent, error) {
 	return e.Add(spec)
 }
 
-// Note makes durable where the files of a torrent are and what they are called.
+// Note makes the folder and the names of a torrent's files durable in the catalogue.
 func (t *Torrent) Note() error { return t.e.library.memory.changed(t, true) }
 
-// ReadRemembered reads one remembered torrent and its metainfo, also while another
-// engine has the list: what that has not written yet is not seen. The error is ErrUnknown
-// when there is none.
+// ReadRemembered reads one remembered torrent and its metainfo. It works while another
+// engine has the catalogue open, but misses what that engine has not written yet. The
+// error is ErrUnknown when the torrent is not remembered.
 func ReadRemembered(stateDir string, h infohash.Hash) (Remembered, []byte, error) {
 	dir := CatalogueDir(stateDir)
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
@@ -52,8 +52,8 @@ func ReadRemembered(stateDir string, h infohash.Hash) (Remembered, []byte, error
 	return RowOf(&en), en.Metainfo, nil
 }
 
-// PeekRemembered reads all remembered torrents, as ReadRemembered does one; those that
-// can't be read are left out.
+// PeekRemembered reads all remembered torrents as ReadRemembered reads one, and leaves out
+// those that it can't read.
 func PeekRemembered(stateDir string) ([]Remembered, error) {
 	dir := CatalogueDir(stateDir)
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {

@@ -14,26 +14,26 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// maxWebSeeds bounds those of a torrent: others are not asked.
+// maxWebSeeds bounds the web seeds of a torrent; the rest are not used.
 const maxWebSeeds = 64
 
-// ErrWebSeed says that a web seed can't be used.
+// ErrWebSeed is returned for a web seed that can't be used.
 var ErrWebSeed = errors.New("web seed")
 
-// web is what a torrent has of connections to web seeds. It is owned by its loop.
+// web holds a torrent's connections to web seeds. The torrent's loop owns it.
 type web struct {
 	user    webplan.User
 	sources []webseed.Source
-	hosts   []string // of those
+	hosts   []string // hosts of sources, in lower case
 	conns   [webplan.MaxConns]*webseed.Conn
 }
 
-// add adds a web seed that came later.
+// add adds a web seed to a running torrent.
 func (w *web) add(s webseed.Source, host string) {
 	w.sources, w.hosts = append(w.sources, s), append(w.hosts, host)
 }
 
-// checkWebSeeds looks whether the web seeds that a user names can be asked.
+// checkWebSeeds checks the URLs of the web seeds that the user names.
 func (t *Torrent) checkWebSeeds() error {
 	for _, u := range t.spec.chosen.seeds() {
 		if _, err := webseed.Check(u); err != nil {
@@ -41,13 +41,13 @@ func (t *Torrent) checkWebSeeds() error {
 		}
 	}
 	if len(t.spec.chosen.seeds()) > 0 && t.info.Private {
-		// BEP 27: what takes part in a private torrent is named by it.
-		return fmt.Errorf("%w: a private torrent uses only those that it names itself", ErrWebSeed)
+		// BEP 27: only the metainfo names the participants of a private torrent.
+		return fmt.Errorf("%w: a private torrent uses only the web seeds in its metainfo", ErrWebSeed)
 	}
 	return nil
 }
 
-// webSources gives the web seeds of the torrent: first those of the user.
+// webSources returns the web seeds of the torrent, those of the user first.
 func (t *Torrent) webSources() []webseed.Source {
 	var all []webseed.Source
 	for _, u := range t.spec.chosen.seeds() {
@@ -62,18 +62,19 @@ func (t *Torrent) webSources() []webseed.Source {
 	seen, hosts := make(map[string]bool), make(map[string]int)
 	all = slices.DeleteFunc(all, func(s webseed.Source) bool {
 		host, err := webseed.Check(s.URL)
-		if err != nil || seen[s.URL] { // BEP 19: protocols that one does not know are ignored
+		if err != nil || seen[s.URL] { // BEP 19: a client ignores protocols that it does not know
 			return true
 		}
 		seen[s.URL] = true
 		host = strings.ToLower(host)
 		hosts[host]++
-		return hosts[host] > webplan.MaxOfHost // a torrent is not to turn its swarm on a host
+		return hosts[host] > webplan.MaxOfHost // a torrent must not turn its swarm against a host
 	})
 	return all[:min(len(all), maxWebSeeds)]
 }
 
-// webConfig gives what the swarm asks web seeds by; nil when there are none.
+// webConfig returns the maker of the swarm's web seed configuration; nil when there are no web
+// seeds.
 func (t *Torrent) webConfig() func() webplan.Config {
 	if t.e.cfg.NoWebSeeds || t.spec.SeedOnly ||
 		len(t.spec.chosen.seeds())+len(t.spec.Meta.URLList)+len(t.spec.Meta.HTTPSeeds) == 0 {
@@ -94,7 +95,7 @@ func (t *Torrent) webConfig() func() webplan.Config {
 	}
 }
 
-// webTorrent gives what a connection to a web seed needs.
+// webTorrent returns what a connection to a web seed needs.
 func (t *Torrent) webTorrent() *webseed.Torrent {
 	conn := t.connections()
 	wt := &webseed.Torrent{
@@ -107,7 +108,7 @@ func (t *Torrent) webTorrent() *webseed.Torrent {
 	return wt
 }
 
-// webAct performs what was decided about a web seed. Nothing here waits.
+// webAct performs a decision about a web seed. It never blocks.
 func (t *Torrent) webAct(a *webplan.Act) {
 	switch a.Kind {
 	case webplan.Ask:
@@ -132,7 +133,7 @@ func (t *Torrent) webAct(a *webplan.Act) {
 		}
 		t.e.webPlaces.change(func(p *webplan.Places) { p.Release(t.webWant(a.Seed)) })
 	case webplan.GiveUp:
-		t.tell(Event{Kind: EventWebSeed, Text: fmt.Sprintf("the web seed at %s is not asked any more: %s", t.web.hosts[a.Seed], a.Text)})
+		t.tell(Event{Kind: EventWebSeed, Text: fmt.Sprintf("stopped using the web seed at %s: %s", t.web.hosts[a.Seed], a.Text)})
 	}
 }
 
@@ -140,7 +141,7 @@ func (t *Torrent) webWant(seed int) webplan.Want {
 	return webplan.Want{User: t.web.user, Seed: seed, Host: t.web.hosts[seed]}
 }
 
-// webBatch gives what a web seed brought to the swarm.
+// webBatch hands the blocks from a web seed to the swarm.
 func (t *Torrent) webBatch(now mono.Time, b *webseed.Batch) {
 	for _, it := range b.Items {
 		t.swarm.WebBlock(now, b.Fetch, it.Ref, it.Block)
@@ -150,15 +151,15 @@ func (t *Torrent) webBatch(now mono.Time, b *webseed.Batch) {
 	}
 }
 
-// webLeave gives back every place. The loop of the torrent is at its end.
+// webLeave frees every place of the torrent, whose loop is ending.
 func (t *Torrent) webLeave() {
 	if t.web != nil {
 		t.e.webPlaces.leave(t.web.user)
 	}
 }
 
-// webPlaces has the connections to web seeds of the whole engine: webplan.Places decides who
-// gets one.
+// webPlaces shares the engine's connections to web seeds among its torrents, as
+// webplan.Places decides.
 type webPlaces struct {
 	e      *Engine
 	client *webseed.Client
@@ -167,11 +168,11 @@ type webPlaces struct {
 	p     webplan.Places
 	users map[webplan.User]*Torrent
 	last  webplan.User
-	timer *time.Timer // while somebody waits for a turn
+	timer *time.Timer // nil while no torrent waits for a turn
 	ended bool
 }
 
-// join makes a torrent known.
+// join registers a torrent.
 func (d *webPlaces) join(t *Torrent) webplan.User {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -190,8 +191,8 @@ func (d *webPlaces) leave(u webplan.User) {
 	})
 }
 
-// change does something to the places, and tells what came of it. It never waits: whoever
-// is told may be the caller.
+// change applies f to the places, and tells the torrents what follows. It never waits, since
+// one of these torrents may be the caller.
 func (d *webPlaces) change(f func(p *webplan.Places)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -199,7 +200,7 @@ func (d *webPlaces) change(f func(p *webplan.Places)) {
 	d.settle()
 }
 
-// settle tells who gets a place, and who is to give one back. The mutex is held.
+// settle tells the torrents which get a place and which must give one back. d.mu is held.
 func (d *webPlaces) settle() {
 	if d.ended {
 		return
@@ -227,7 +228,7 @@ func (d *webPlaces) tell(w webplan.Want, a action) {
 	}
 }
 
-// close ends the timer. Every torrent has left.
+// close stops the timer. Every torrent has left.
 func (d *webPlaces) close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -237,14 +238,14 @@ func (d *webPlaces) close() {
 	}
 }
 
-// refuseWeb gives back what a batch holds that nobody takes.
+// refuseWeb returns the buffers of a batch that is not handled.
 func (t *Torrent) refuseWeb(b *webseed.Batch) {
 	for _, it := range b.Items {
 		t.content.Put(it.Block)
 	}
 }
 
-// count gives how many places are taken, and how many are waited for.
+// count returns how many places are taken, and how many requests for one wait.
 func (d *webPlaces) count() (held, waiting int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
