@@ -169,7 +169,7 @@ func New(cfg Config) (*Engine, error) {
 		trackers:  &trackerclient.Client{Network: cfg.Network, UserAgent: wire.UserAgent(cfg.Version), RootCAs: cfg.RootCAs, LAN: cfg.LANTrackers},
 		dialSlots: make(chan struct{}, cfg.HalfOpen),
 		porch:     newPorch(cfg.Handshakes),
-		inboxes:   mailbox.NewInboxes[event](inboxSize),
+		inboxes:   mailbox.NewInboxes(inboxSize, event{action: wake{}}),
 		seats:     seating{crowd: crowd.New(cfg.Crowd)},
 		list:      newList(),
 	}
@@ -183,7 +183,7 @@ func New(cfg Config) (*Engine, error) {
 	e.webPlaces.e, e.webPlaces.client = e, &webseed.Client{Network: cfg.Network, UserAgent: wire.UserAgent(cfg.Version), RootCAs: cfg.RootCAs}
 	e.life.begin()
 	e.disks = content.NewShared(content.SharedConfig{
-		Pool: e.files, Log: e.log, Buffers: cfg.Buffers, Workers: cfg.Workers, KeepCached: cfg.KeepCached,
+		Pool: e.files, Log: e.log, Now: e.now, Buffers: cfg.Buffers, Workers: cfg.Workers, KeepCached: cfg.KeepCached,
 		Journals: journals.New(journals.Config{StateDir: cfg.StateDir, Log: e.log, Twin: cfg.twin()}),
 	})
 	if s := cfg.seams; s != nil {

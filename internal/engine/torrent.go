@@ -210,11 +210,11 @@ func (e *Engine) newTorrent(spec *Spec) *Torrent {
 	t.sharing.own.Store(spec.Share)
 	t.sharing.machine.Restore(spec.seeded)
 	t.content = content.New(content.Config{
-		Shared: e.disks, Host: (*host)(t), Info: t.info, InfoHash: t.infoHash, Options: spec.options(),
-		Now: e.now, Life: &t.life.ctx, Last: &t.life.byes,
+		Shared: e.disks, Host: (*host)(t), Info: t.info, Options: spec.options(),
+		Life: &t.life.ctx, Last: &t.life.byes,
 	})
 	t.announces.Init(e.announcer, (*host)(t), t.infoHash, &t.life.ctx, &t.life.byes)
-	t.box.Init(e.inboxes, event{action: wake{}}, t.loop)
+	t.box.Init(e.inboxes, t.loop)
 	t.sharing.seeded.Store(int64(spec.seeded))
 	return t
 }

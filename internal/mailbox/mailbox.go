@@ -33,11 +33,13 @@ const Forever = time.Duration(math.MaxInt64)
 // Inboxes is a pool of inboxes for boxes with a running loop.
 type Inboxes[E any] struct {
 	size int
+	wake E // what the alarm of a parked loop posts
 	pool sync.Pool
 }
 
-// NewInboxes returns inboxes for size events each. A producer that finds one full waits.
-func NewInboxes[E any](size int) *Inboxes[E] { return &Inboxes[E]{size: size} }
+// NewInboxes returns inboxes for size events each. A producer that finds one full waits. When the
+// deadline of a parked loop arrives, the loop receives the event wake.
+func NewInboxes[E any](size int, wake E) *Inboxes[E] { return &Inboxes[E]{size: size, wake: wake} }
 
 // inbox is what a loop needs while it runs.
 type inbox[E any] struct {
@@ -63,7 +65,6 @@ func (i *Inboxes[E]) put(in *inbox[E]) {
 type Box[E any] struct {
 	of   *Inboxes[E]
 	loop func() // runs until Park or End
-	wake E      // posted by the alarm of a parked loop
 
 	mu      sync.Mutex
 	in      *inbox[E]   // nil while the loop does not run
@@ -75,8 +76,8 @@ type Box[E any] struct {
 	loops   sync.WaitGroup
 }
 
-// Init sets the loop of a box. A loop that parked until a deadline then receives the event wake.
-func (b *Box[E]) Init(of *Inboxes[E], wake E, loop func()) { b.of, b.wake, b.loop = of, wake, loop }
+// Init sets the loop of a box.
+func (b *Box[E]) Init(of *Inboxes[E], loop func()) { b.of, b.loop = of, loop }
 
 // Post hands an event to the loop, and starts the loop if it does not run. It waits while the inbox
 // is full. It returns false when the box has ended.
@@ -187,7 +188,7 @@ func (b *Box[E]) Park(wait time.Duration) bool {
 	switch {
 	case wait == Forever:
 	case b.alarm == nil:
-		b.alarm = time.AfterFunc(wait, func() { b.Post(b.wake) })
+		b.alarm = time.AfterFunc(wait, func() { b.Post(b.of.wake) })
 	default:
 		b.alarm.Reset(wait)
 	}

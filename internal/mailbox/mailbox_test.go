@@ -26,7 +26,7 @@ type owner struct {
 
 func newOwner(size int) *owner {
 	o := &owner{wait: Forever}
-	o.box.Init(NewInboxes[int](size), wakeUp, o.loop)
+	o.box.Init(NewInboxes(size, wakeUp), o.loop)
 	return o
 }
 

@@ -48,7 +48,7 @@ func (e *lostError) Unwrap() error { return e.err }
 // It notes what it finds, before it makes anything that would not be found otherwise.
 func (o *opening) findPlace() (resume.FS, error) {
 	c := o.c
-	at, home, hash := c.at.Load(), c.home(), c.infoHash
+	at, home, hash := c.at.Load(), c.home(), c.info.Hash
 	state, err := c.shared.journals.For(home.abs)
 	if err != nil {
 		return nil, err
@@ -328,7 +328,7 @@ func (o *opening) finish() error {
 		c.say("complete; what is left of it where it was before has to be removed by hand: " + err.Error())
 		return nil
 	}
-	if err := resume.WriteAside(o.state, c.infoHash, resume.Aside{}); err != nil {
+	if err := resume.WriteAside(o.state, c.info.Hash, resume.Aside{}); err != nil {
 		c.shared.log.Warn("forget where unfinished files were", "torrent", c.info.Name, "err", err)
 	}
 	return nil

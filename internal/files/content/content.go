@@ -8,8 +8,6 @@ import (
 	"shoal/internal/files/resume"
 	"shoal/internal/files/storage"
 	"shoal/internal/mailbox"
-	"shoal/internal/value/infohash"
-	"shoal/internal/value/mono"
 	"shoal/metainfo"
 )
 
@@ -80,24 +78,20 @@ type Options struct {
 
 // Config is what a Content is made with.
 type Config struct {
-	Shared   *Shared
-	Host     Host // nil: there is no loop and no user
-	Info     *metainfo.Info
-	InfoHash infohash.Hash
-	Options  Options
-	Now      func() mono.Time
-	Life     *mailbox.Life // ends when the torrent stops
-	Last     *mailbox.Life // ends when the claims of a seed that stops are cut short
+	Shared  *Shared
+	Host    Host // nil: there is no loop and no user
+	Info    *metainfo.Info
+	Options Options
+	Life    *mailbox.Life // ends when the torrent stops
+	Last    *mailbox.Life // ends when the claims of a seed that stops are cut short
 }
 
 // Content is the files of one torrent.
 type Content struct {
-	shared   *Shared
-	host     Host
-	now      func() mono.Time
-	life     *mailbox.Life
-	last     *mailbox.Life
-	infoHash infohash.Hash
+	shared *Shared
+	host   Host
+	life   *mailbox.Life
+	last   *mailbox.Life
 
 	// Set before the files are opened for the first time.
 	info *metainfo.Info
@@ -126,8 +120,8 @@ type Content struct {
 // New returns the content of a torrent. Nothing of it is opened yet: Enter and Start follow.
 func New(cfg Config) *Content {
 	c := &Content{
-		shared: cfg.Shared, host: cfg.Host, now: cfg.Now, life: cfg.Life, last: cfg.Last,
-		infoHash: cfg.InfoHash, info: cfg.Info, geom: cfg.Info.Geometry(), opt: cfg.Options,
+		shared: cfg.Shared, host: cfg.Host, life: cfg.Life, last: cfg.Last,
+		info: cfg.Info, geom: cfg.Info.Geometry(), opt: cfg.Options,
 	}
 	if c.host == nil {
 		c.host = nobody{}
@@ -208,7 +202,7 @@ func (c *Content) FirstLook(dir string) error {
 }
 
 // layout returns what a journal has to know of the torrent.
-func (c *Content) layout() resume.Layout { return resume.LayoutOf(c.infoHash, c.info) }
+func (c *Content) layout() resume.Layout { return resume.LayoutOf(c.info.Hash, c.info) }
 
 // Dir returns the folder that holds the torrent's file or folder now, as the user names it. Any
 // goroutine may call it.

@@ -44,7 +44,7 @@ func (o *opening) inherit() {
 // askAll asks the journals of other folders, and returns the one whose claims hold most; nil
 // where none knows a file.
 func (o *opening) askAll() (best *heritage) {
-	for _, folder := range o.c.shared.journals.Others(o.c.at.Load().abs, o.c.infoHash) {
+	for _, folder := range o.c.shared.journals.Others(o.c.at.Load().abs, o.c.info.Hash) {
 		h := o.ask(folder)
 		if h != nil && (best == nil || cmp.Or(cmp.Compare(h.pieces, best.pieces), cmp.Compare(h.files, best.files)) > 0) {
 			best = h
@@ -91,7 +91,7 @@ func (o *opening) ask(folder string) *heritage {
 		return nil
 	}
 	defer done()
-	release, err := resume.Lock(state, c.infoHash)
+	release, err := resume.Lock(state, c.info.Hash)
 	if err != nil {
 		if !errors.Is(err, resume.ErrInUse) {
 			c.shared.log.Debug("read the journal of another folder", "torrent", c.info.Name, "err", err)
@@ -103,7 +103,7 @@ func (o *opening) ask(folder string) *heritage {
 	if err != nil || !lo.Found || lo.Damaged != "" {
 		return nil
 	}
-	note, err := resume.ReadAside(state, c.infoHash)
+	note, err := resume.ReadAside(state, c.info.Hash)
 	if err != nil {
 		note = resume.Aside{}
 	}

@@ -57,7 +57,7 @@ func (o *opening) keepSuffixes(suffixes []string) error {
 	if err != nil || state == nil {
 		return nil // then the next start searches again
 	}
-	return resume.WriteAside(state, o.c.infoHash, note)
+	return resume.WriteAside(state, o.c.info.Hash, note)
 }
 
 // addSuffix adds a suffix to those that are noted: a slash is in none.

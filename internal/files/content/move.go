@@ -74,7 +74,7 @@ func (c *Content) moveTo(ch *change, prev *opening, old, to *place, progress fun
 	ctx, cancel := context.WithCancel(ch.ctx)
 	defer cancel()
 	defer context.AfterFunc(c.life, cancel)()
-	release, err := c.shared.journals.Lock(old.abs, c.infoHash)
+	release, err := c.shared.journals.Lock(old.abs, c.info.Hash)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (c *Content) moveTo(ch *change, prev *opening, old, to *place, progress fun
 		return err
 	}
 	if a := (resume.Aside{Suffix: prev.was.Suffix}); a.Suffix != "" && old.final != to { // files have it there, too
-		if err := resume.WriteAside(state, c.infoHash, a); err != nil {
+		if err := resume.WriteAside(state, c.info.Hash, a); err != nil {
 			return err
 		}
 	}
@@ -141,7 +141,7 @@ func (c *Content) moveTo(ch *change, prev *opening, old, to *place, progress fun
 	err = c.leave(from, old.abs, files)
 	if final := old.final; err == nil && final != nil && final != to { // they do not go there any more
 		if state, serr := c.shared.journals.For(final.abs); serr == nil {
-			err = resume.WriteAside(state, c.infoHash, resume.Aside{})
+			err = resume.WriteAside(state, c.info.Hash, resume.Aside{})
 		}
 	}
 	if err != nil {
@@ -163,5 +163,5 @@ func (c *Content) leave(folder storage.FS, dir string, files []storage.Entry) er
 	if err != nil || state == nil {
 		return nil
 	}
-	return errors.Join(resume.Remove(state, c.layout()), resume.WriteAside(state, c.infoHash, resume.Aside{}))
+	return errors.Join(resume.Remove(state, c.layout()), resume.WriteAside(state, c.info.Hash, resume.Aside{}))
 }

@@ -78,7 +78,7 @@ func (c *Content) checkNames(folder storage.FS, files []storage.Entry, to Names)
 		return fmt.Errorf("rename: %w", err)
 	}
 	if err := metainfo.CheckFolded(paths); err != nil && folder != nil {
-		ask := newTaste(folder, c.infoHash)
+		ask := newTaste(folder, c.info.Hash)
 		defer ask.close()
 		if ask.folds() {
 			return fmt.Errorf("rename: %w", err)

@@ -213,7 +213,7 @@ func (c *Content) Refuse(r Report) { r.refuse(c) }
 
 // startChange closes the files and opens them again, with a change in between.
 func (c *Content) startChange(ch *change) {
-	if c.cur == nil || c.change != nil || !c.machine.Reopen(c.now()) {
+	if c.cur == nil || c.change != nil || !c.machine.Reopen(c.shared.now()) {
 		ch.done <- ErrBusy
 		return
 	}
@@ -243,7 +243,7 @@ func (c *Content) suspect(now mono.Time, err error, pieces ...uint32) {
 
 // Start begins to look at what is on disk.
 func (c *Content) Start() {
-	c.machine.Start(c.now())
+	c.machine.Start(c.shared.now())
 	c.machine.Next() // it is this
 	c.openSoon(func(leave func()) { c.reopen(nil, nil, 0, leave) })
 }

@@ -83,7 +83,7 @@ func (c *Content) oneFile(a, b string) bool {
 	case xerr == nil || yerr == nil:
 		return false
 	}
-	ask := newTaste(folder, c.infoHash)
+	ask := newTaste(folder, c.info.Hash)
 	defer ask.close()
 	return !ask.open || ask.folds()
 }

@@ -231,7 +231,7 @@ func (o *opening) nameRest(folder storage.FS, missing []int, names Names) {
 			}
 		}
 	default:
-		ask := newTaste(folder, c.infoHash)
+		ask := newTaste(folder, c.info.Hash)
 		rules.Takes = ask.name
 		rules.Fold = rules.Fold || ask.folds()
 		all := c.info.Paths(rules)

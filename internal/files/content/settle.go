@@ -132,7 +132,7 @@ func (o *opening) lock() error {
 	if o.unlock != nil || o.state == nil {
 		return nil
 	}
-	release, err := resume.Lock(o.state, o.c.infoHash)
+	release, err := resume.Lock(o.state, o.c.info.Hash)
 	o.unlock = release
 	return err
 }

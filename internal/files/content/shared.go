@@ -7,6 +7,7 @@ import (
 	"shoal/internal/files/journals"
 	"shoal/internal/files/storage"
 	"shoal/internal/mailbox"
+	"shoal/internal/value/mono"
 )
 
 const (
@@ -30,7 +31,8 @@ type SharedConfig struct {
 	Log        *slog.Logger
 	Buffers    int64 // bytes for blocks on their way, on all devices together
 	Workers    int   // disk workers of a device; 0: one a processor
-	KeepCached bool  // leave what was fetched in the system's cache of files
+	Now        func() mono.Time
+	KeepCached bool // leave what was fetched in the system's cache of files
 }
 
 // Shared is what the contents of an engine have together.
@@ -38,6 +40,7 @@ type Shared struct {
 	pool       *storage.Pool
 	journals   *journals.Store
 	log        *slog.Logger
+	now        func() mono.Time
 	keepCached bool
 
 	openings   *mailbox.Tasks // torrents to be opened and checked
@@ -51,7 +54,7 @@ type Shared struct {
 // NewShared returns what contents share.
 func NewShared(cfg SharedConfig) *Shared {
 	s := &Shared{
-		pool: cfg.Pool, journals: cfg.Journals, log: cfg.Log, keepCached: cfg.KeepCached,
+		pool: cfg.Pool, journals: cfg.Journals, log: cfg.Log, now: cfg.Now, keepCached: cfg.KeepCached,
 		openings:   mailbox.NewTasks(openingTasks, nil),
 		checkSlots: make(chan struct{}, longChecks),
 		devices:    devices{buffers: cfg.Buffers, workers: cfg.Workers},

@@ -69,7 +69,7 @@ func Verify(ctx context.Context, spec VerifySpec) (*Verified, error) {
 func standIn(stateDir string, meta *metainfo.Torrent, fileName string) *Content {
 	log := slog.New(slog.DiscardHandler)
 	s := NewShared(SharedConfig{Pool: storage.NewPool(0), Journals: journals.New(journals.Config{StateDir: stateDir, Log: log}), Log: log})
-	c := New(Config{Shared: s, Info: meta.Info, InfoHash: meta.InfoHash, Options: Options{FileName: fileName, SeedOnly: true}})
+	c := New(Config{Shared: s, Info: meta.Info, Options: Options{FileName: fileName, SeedOnly: true}})
 	c.users.lookOnly = true
 	return c
 }
