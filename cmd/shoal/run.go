@@ -12,11 +12,11 @@ import (
 	"shoal/internal/cli/ui"
 )
 
-// stopNotice is how long a clean stop may take before a person is told that a
-// second Ctrl-C ends it.
+// stopNotice is how long a clean stop may take before a line says that a second
+// Ctrl-C ends it.
 const stopNotice = 400 * time.Millisecond
 
-// run executes one command line and gives its exit code. The first signal
+// run executes one command line and returns its exit code. The first signal
 // cancels the command, which then stops cleanly; after the second, run returns
 // at once, whatever is still going on.
 func run(ctx context.Context, args []string, e ui.Env) int {
@@ -25,8 +25,8 @@ func run(ctx context.Context, args []string, e ui.Env) int {
 
 func runWith(ctx context.Context, args []string, e ui.Env, execute func(context.Context, []string, *ui.Output, ui.Env) error) int {
 	out := &ui.Output{
-		// Mistakes in the flags must be told in JSON too, so the flag is looked
-		// for before it is parsed.
+		// JSON must have mistakes in the flags too, so we look for the flag
+		// before it is parsed.
 		JSON: slices.Contains(args, "--json"),
 		Out:  e.Stdout, Errs: e.Stderr, Now: e.Now,
 	}
@@ -63,7 +63,7 @@ func runWith(ctx context.Context, args []string, e ui.Env, execute func(context.
 	}
 }
 
-// finish says how a command ended, and gives its exit code.
+// finish says how a command ended, and returns its exit code.
 func finish(ctx context.Context, out *ui.Output, err error) int {
 	defer out.End()
 	out.Clear()
@@ -81,7 +81,7 @@ func finish(ctx context.Context, out *ui.Output, err error) int {
 	case stopped:
 		f = &ui.Failure{Code: ui.ExitInterrupted, Err: context.Cause(ctx), Hint: "the same command starts again"}
 	default:
-		// Commands give a failure; what is left are the flag parser's errors.
+		// Commands return a failure; all other errors are the flag parser's.
 		f = &ui.Failure{Code: ui.ExitUsage, Err: err, Hint: "see: shoal --help"}
 	}
 	out.Failed(f)
@@ -108,8 +108,8 @@ func cancelled(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, shoal.ErrStopped) || errors.As(err, &i)
 }
 
-// onlyEnded reports whether err is no more than that a command was told to end, at whatever
-// it was, or that saying farewell took too long.
+// onlyEnded reports whether err means only that a signal ended the command, whatever it did,
+// or that the clean stop took too long.
 func onlyEnded(err error) bool {
 	var f *ui.Failure
 	return cancelled(err) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &f) && f.Code == ui.ExitInterrupted

@@ -36,9 +36,9 @@ func TestSettings(t *testing.T) {
 		{"a list", `peer = ["192.0.2.7:1", "192.0.2.8:2"]`, nil, nil, "peer 192.0.2.7:1,192.0.2.8:2 FILE"},
 		{"a list in the environment", "", map[string]string{"SHOAL_PEER": "192.0.2.7:1,192.0.2.8:2"}, nil, "peer 192.0.2.7:1,192.0.2.8:2 SHOAL_PEER"},
 		{"a bool", "no-dht = true", nil, nil, "no-dht true FILE"},
-		{"no setting", "limit-upp = 3", nil, nil, `"limit-upp" is no setting`},
-		{"none of get", "[get]\nhttp = '127.0.0.1:1'", nil, nil, `"http" is no setting of shoal get`},
-		{"of one run", "json = true", nil, nil, `"json" is no setting`},
+		{"no setting", "limit-upp = 3", nil, nil, `"limit-upp" is not a setting`},
+		{"none of get", "[get]\nhttp = '127.0.0.1:1'", nil, nil, `"http" is not a setting of shoal get`},
+		{"of one run", "json = true", nil, nil, `"json" is not a setting`},
 		{"no command", "[fetch]\ndir = '.'", nil, nil, `there is no command "fetch"`},
 		{"not TOML", "dir = '.'\nlisten 3", nil, nil, "line 2"},
 		{"a value that is none", `listen = "6881"`, nil, nil, `listen in FILE: "6881": write an IP address and a port`},
@@ -134,7 +134,7 @@ func TestExampleSettings(t *testing.T) {
 			t.Fatal(err)
 		}
 		shown, stderr, _ := command(t, "config", "show", "--config", path)
-		if set == strings.Contains(shown, "nothing is set") || strings.Contains(stderr, "there is no") || strings.Contains(stderr, "is no setting") {
+		if set == strings.Contains(shown, "nothing is set") || strings.Contains(stderr, "there is no") || strings.Contains(stderr, "is not a setting") {
 			t.Errorf("set %v: %s%s", set, shown, stderr)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 
 // streamArgs lets --stream take its value behind a blank, too: --stream GLOB is --stream=GLOB.
 // The value may be left away, and a word alone is the torrent: "get --stream film.torrent"
-// streams its largest file. parse returns the words that are no flags.
+// streams its largest file. parse returns the words that are not flags.
 func streamArgs(args []string, parse func([]string) []string) []string {
 	end := slices.Index(args, "--")
 	if end < 0 {

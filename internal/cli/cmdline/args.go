@@ -9,7 +9,7 @@ import (
 	"shoal/internal/cli/ui"
 )
 
-// AddJSON gives a command its --json flag.
+// AddJSON adds the flag --json to a command.
 func AddJSON(cmd *cobra.Command) {
 	cmd.Flags().Bool("json", false, "print JSON, one object a line (docs/json.md)")
 }

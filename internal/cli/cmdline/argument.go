@@ -59,12 +59,12 @@ func KindOf(name string) Kind {
 	case ok && len(scheme) > 1 && strings.HasPrefix(rest, "//") && strings.Trim(scheme, "abcdefghijklmnopqrstuvwxyz0123456789+-.") == "":
 		return KindOtherURL
 	case len(lower) > 30 && strings.Trim(lower, "0123456789abcdef") == "":
-		return KindHash // of the wrong length, which is told
+		return KindHash // of the wrong length: reading it says so
 	}
 	return KindFile
 }
 
-// isBrokenLink reports whether a text that is no file was meant to be a magnet link.
+// isBrokenLink reports whether a text that is not a file was meant to be a magnet link.
 func isBrokenLink(lower string) bool {
 	if rest, ok := strings.CutPrefix(lower, "magnet"); ok && strings.ContainsAny(rest[:min(len(rest), 1)], ":;?=%&") {
 		return true
@@ -72,7 +72,7 @@ func isBrokenLink(lower string) bool {
 	return strings.Contains(lower, "btih") && strings.ContainsAny(lower, ":=") || strings.HasPrefix(lower, "urn:")
 }
 
-// FilePath gives the path that a file URL names (RFC 8089).
+// FilePath returns the path that a file URL names (RFC 8089).
 func FilePath(name string) (string, bool) {
 	name = strings.Trim(name, Quotes)
 	if len(name) < len("file:") || !strings.EqualFold(name[:len("file:")], "file:") {

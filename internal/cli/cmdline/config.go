@@ -29,7 +29,7 @@ func ConfigCommand(out *ui.Output, e ui.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "Show the settings and where they come from",
-		Long: `Flags that you always give can stand in a settings file, or in the environment.
+		Long: `Flags that you always use can stand in a settings file, or in the environment.
 The command line counts before the environment, and that before the file. In the
 file, names are those of the flags:
 
@@ -77,7 +77,7 @@ set somewhere; with a COMMAND all of its settings, also those that are as shoal 
 	return cmd
 }
 
-// configurable gives the commands that have settings, as the help lists them.
+// configurable returns the commands that have settings, as the help lists them.
 func configurable(root *cobra.Command) (all []*cobra.Command) {
 	for _, c := range root.Commands() {
 		if c.Hidden || c.Name() == "help" || c.Name() == "completion" {

@@ -14,8 +14,8 @@ import (
 	"shoal/metainfo"
 )
 
-// The flags' values check themselves, so that a mistake is told as one of usage,
-// with the flag's name, before anything is done.
+// The flags' values check themselves: a mistake is a usage error with the flag's name, before
+// anything is done.
 
 // PieceLengthFlag is a size that a piece may have.
 type PieceLengthFlag struct{ SizeFlag }
@@ -164,7 +164,7 @@ func CheckHostPort(text string) error {
 	return nil
 }
 
-// AllocateFlag is how files come to be.
+// AllocateFlag is how files are created: full or sparse.
 type AllocateFlag string
 
 func (a *AllocateFlag) Type() string   { return "HOW" }

@@ -95,7 +95,7 @@ var flagGroups = []struct {
 	{"This run", []string{"wait", "stop-after", "watch", "on-complete", "quiet", "verbose", "log", "log-level", "json", "trace", "state", "help"}},
 }
 
-// groupedFlags gives the flags of a command as its help has them.
+// groupedFlags returns the flags of a command as its help shows them.
 func groupedFlags(cmd *cobra.Command) string {
 	all := cmd.LocalFlags()
 	n := 0

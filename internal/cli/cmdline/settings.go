@@ -103,7 +103,7 @@ func readSettings(root *cobra.Command, path string, named bool) (*settings, erro
 		b, err = os.ReadFile(path)
 	}
 	if !named && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || info == nil && errors.Is(err, fs.ErrPermission)) {
-		return s, nil // there is none, or HOME is not one that can be used, which is told where it matters
+		return s, nil // there is none, or HOME is not one that can be used, and commands that need one say so
 	}
 	if err != nil {
 		return nil, &ui.Failure{Code: ui.ExitUsage, Err: fmt.Errorf("read the settings: %w", err), Hint: "name another file with --config, or see: shoal config --help"}
@@ -169,7 +169,7 @@ func (s *settings) divide(cmd *cobra.Command, name string, values map[string]any
 			if name != "" {
 				of = " of shoal " + name
 			}
-			return s.wrong(path, nearest(key, settingNames(cmd, name == "")), "%q is no setting%s", key, of)
+			return s.wrong(path, nearest(key, settingNames(cmd, name == "")), "%q is not a setting%s", key, of)
 		}
 		if _, err := texts(v); err != nil {
 			return s.wrong(path, nil, "%s: %w", key, err)
@@ -178,7 +178,7 @@ func (s *settings) divide(cmd *cobra.Command, name string, values map[string]any
 	return nil
 }
 
-// findSetting gives the flag of that name of a command, or, with below, of any command
+// findSetting returns the flag of that name of a command, or, with below, of any command
 // below it.
 func findSetting(cmd *cobra.Command, name string, below bool) *pflag.Flag {
 	for _, flags := range []*pflag.FlagSet{cmd.Flags(), cmd.PersistentFlags(), cmd.Root().PersistentFlags()} {
@@ -196,7 +196,7 @@ func findSetting(cmd *cobra.Command, name string, below bool) *pflag.Flag {
 	return nil
 }
 
-// texts gives a value as what would be written on the command line; several where the
+// texts returns a value as people would write it on the command line; several texts where the
 // flag is repeated.
 func texts(v any) ([]string, error) {
 	switch v := v.(type) {
@@ -212,7 +212,7 @@ func texts(v any) ([]string, error) {
 		var all []string
 		for _, item := range v {
 			if _, nested := item.([]any); nested {
-				return nil, errors.New("a list in a list is no value of a setting")
+				return nil, errors.New("a list in a list is not a value of a setting")
 			}
 			one, err := texts(item)
 			if err != nil {
@@ -239,8 +239,8 @@ func variable(flag string) string {
 	return "SHOAL_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// apply gives the flags of a command that were not set on the command line the values
-// of the environment and of the file. It tells where each value came from.
+// apply sets the flags of a command that the command line has not set, from the environment
+// and from the file. It returns where each value came from.
 func (s *settings) apply(cmd *cobra.Command, getenv func(string) string) (map[string]origin, error) {
 	from := make(map[string]origin)
 	own := s.own[strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")]
@@ -312,8 +312,8 @@ func expandHome(path string, getenv func(string) string) string {
 	return home + rest
 }
 
-// UseSettings gives a command that is about to run its settings. Those of config read
-// them by themselves, and must help where they are wrong.
+// UseSettings sets the flags of a command that is about to run. The commands of config read
+// the settings themselves: they must help where those are wrong.
 func UseSettings(cmd *cobra.Command, e ui.Env) error {
 	if !slices.Contains(configurable(cmd.Root()), cmd) {
 		return nil

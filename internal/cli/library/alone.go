@@ -45,7 +45,7 @@ func alone(ctx context.Context, what string, k source.Known, n session.Flags) (*
 	if errors.Is(err, shoal.ErrInUse) {
 		return nil, &ui.Failure{
 			Code: ui.ExitFailed, Err: fmt.Errorf("%s: a shoal run that is up has this torrent, with the state folder %s", what, ui.Printable(state)),
-			Hint: "stop that shoal run, give this command again, and start it again; nothing was changed",
+			Hint: "stop that shoal run, run this command again, and start it again; nothing was changed",
 		}
 	}
 	if err != nil {

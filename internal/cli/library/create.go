@@ -89,7 +89,7 @@ the DHT nodes that a client knows.`,
 	f.StringVar(&o.Name, "name", "", "the `NAME` of the torrent (default that of PATH)")
 	f.StringVar(&o.Comment, "comment", "", "a `TEXT` for people")
 	f.StringVar(&o.Source, "source", "", "the `TEXT` that a tracker wants as source; it changes the info-hash")
-	f.BoolVar(&c.entropy, "entropy", false, "give the same files another info-hash each time")
+	f.BoolVar(&c.entropy, "entropy", false, "change the info-hash each time, for the same files")
 	f.BoolVar(&c.noDate, "no-date", false, "leave out when it was made (default: SOURCE_DATE_EPOCH, or now)")
 	cmdline.AddJSON(cmd)
 	cmd.RegisterFlagCompletionFunc("piece-length", cobra.FixedCompletions(
@@ -112,7 +112,7 @@ func create(ctx context.Context, out *ui.Output, o shoal.CreateOptions, c create
 	}
 	for _, p := range o.Exclude {
 		if _, err := path.Match(p, ""); err != nil {
-			return ui.UsageError("write it like *.tmp or cache/*", "%q is no pattern", p)
+			return ui.UsageError("write it like *.tmp or cache/*", "%q is not a pattern", p)
 		}
 	}
 	file, err := outputFile(&o, c.file)
@@ -206,7 +206,7 @@ func outputFile(o *shoal.CreateOptions, file string) (string, error) {
 	return file, nil
 }
 
-// dateOf gives the time that a torrent has as its date. SOURCE_DATE_EPOCH is what builds use
+// dateOf returns the date of a torrent. SOURCE_DATE_EPOCH is what builds use
 // to get the same result each time.
 func dateOf(now time.Time) (time.Time, error) {
 	text, ok := os.LookupEnv("SOURCE_DATE_EPOCH")

@@ -97,7 +97,7 @@ replaced, that another torrent has, or that lies behind a symbolic link.`,
 				return cmdline.EmptyName(cmd)
 			}
 			if len(args) == 0 {
-				return ui.UsageError("see: shoal list", "forget: no torrent; name one, or give the first digits of its info-hash")
+				return ui.UsageError("see: shoal list", "forget: no torrent; name one, or write the first digits of its info-hash")
 			}
 			return nil
 		},
@@ -209,5 +209,5 @@ func pick(all []shoal.Remembered, name string) (shoal.Remembered, error) {
 	case 1:
 		return found[0], nil
 	}
-	return shoal.Remembered{}, ui.UsageError("give more digits of its info-hash: shoal list shows them", "forget %s: that is %s", ui.Printable(name), ui.Count(len(found), "torrent"))
+	return shoal.Remembered{}, ui.UsageError("write more digits of its info-hash: shoal list shows them", "forget %s: that is %s", ui.Printable(name), ui.Count(len(found), "torrent"))
 }

@@ -28,9 +28,9 @@ func RenameCommand(out *ui.Output) *cobra.Command {
 	var c source.ChooseFlags
 	cmd := &cobra.Command{
 		Use:   "rename SOURCE FILE NAME [--dir DIR]",
-		Short: "Give a file or folder of a torrent another name",
-		Long: `Give a file of a torrent, or a folder with all that is in it, another name, and
-keep in mind that it is the same: get, seed and verify find it by that. A NAME
+		Short: "Rename a file or folder of a torrent",
+		Long: `Rename a file of a torrent, or a folder with all that is in it, and
+remember that it is the same: get, seed and verify find it by that. A NAME
 with a slash is a path below --dir; without, the folder stays. Nothing is
 written over. Broken off at any moment, each file has the one name or the other.
 

@@ -202,7 +202,7 @@ func tree(files []metainfo.File, most int) []string {
 	return lines
 }
 
-// wholeLink gives the link of a source, with all that it holds.
+// wholeLink returns the link of a source, with all that it holds.
 func wholeLink(s source.Source) *magnet.Link {
 	if s.Link != nil {
 		return s.Link

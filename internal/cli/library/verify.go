@@ -51,7 +51,7 @@ that get fetches it.
 SOURCE is a .torrent file, or a magnet link, info-hash or name of a torrent that
 shoal run remembers or whose metadata was received before.
 
-After Ctrl-C the same command goes on where it was; --again begins anew.`,
+After Ctrl-C the same command goes on where it was; --again starts over.`,
 		Example: `  shoal verify debian.torrent --dir ~/Downloads
   shoal verify b257af45fbc9f52d0e728490f2c2da9e4f66647e --dir ~/Downloads`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -62,7 +62,7 @@ After Ctrl-C the same command goes on where it was; --again begins anew.`,
 	f := cmd.Flags()
 	f.StringVarP(&n.Dir, "dir", "d", ".", "the folder `DIR` that holds the torrent's file or folder")
 	f.StringVar(&n.State, "state", "", "the folder `DIR` for what must survive a restart; none: keep nothing (default the user's state folder)")
-	f.BoolVar(&again, "again", false, "begin anew, whatever was checked before")
+	f.BoolVar(&again, "again", false, "start over, whatever was checked before")
 	cmd.MarkFlagDirname("dir")
 	cmd.MarkFlagDirname("state")
 	cmdline.Sources(cmd, 1)
@@ -100,7 +100,7 @@ func verify(ctx context.Context, out *ui.Output, name string, n session.Flags, a
 	if ui.StopSignal(ctx) != nil && r.Pieces > 0 {
 		hint := "the same command starts again"
 		if state != "" {
-			hint = fmt.Sprintf("%s of %s checked; the same command goes on from there, and with --again begins anew",
+			hint = fmt.Sprintf("%s of %s checked; the same command goes on from there, or with --again from the start",
 				ui.Grouped(int64(r.Looked)), ui.Count(r.Pieces, "piece"))
 		}
 		return &ui.Failure{Code: ui.ExitInterrupted, Err: fmt.Errorf("%s: %w", what, context.Cause(ctx)), Hint: hint}

@@ -221,7 +221,7 @@ func (f askFlags) asker() *tracker.Client {
 }
 
 // each asks all trackers, some at a time, and reports each that fails, as soon as it does. after,
-// if it is not nil, is called once that is said. It returns the number of those that answered.
+// if it is not nil, is called after that. It returns the number of those that answered.
 func (a asked) each(ctx context.Context, out *ui.Output, ask func(url string) error, after func(url string, err error)) (answered int) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -371,7 +371,7 @@ func takeBack(ctx context.Context, c *tracker.Client, url string, p tracker.Anno
 	c.Withdraw(own, url, p) // if it is lost, the tracker drops us later
 }
 
-// ports gives the ports that are announced, by family.
+// ports returns the ports to announce, by family.
 func (f askFlags) ports() (v4, v6 uint16) {
 	for _, a := range f.listen {
 		if a.Addr().Is4() && v4 == 0 {

@@ -45,12 +45,12 @@ func TrackerCommand(out *ui.Output) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tracker [SOURCE...]",
 		Short: "Be a tracker, over HTTP and UDP",
-		Long: `Be a tracker over HTTP and UDP: peers announce themselves to it and are told of each
+		Long: `Be a tracker over HTTP and UDP: peers announce themselves to it and learn of each
 other, IPv4 and IPv6 alike. With SOURCEs it serves these torrents alone: .torrent files, folders
 of them, magnet links or info-hashes; without, every torrent that is announced.
 
 A line "up" says that it answers, below its announce URLs. It keeps nothing on disk, and
-forgets who is not heard of for two intervals. It runs until Ctrl-C or SIGTERM.`,
+forgets a peer that is silent for two intervals. It runs until Ctrl-C or SIGTERM.`,
 		Example: `  shoal tracker
   shoal tracker photos.torrent --listen 192.0.2.7:6969
   shoal tracker --listen 127.0.0.1:0 --interval 1m --json`,
@@ -131,7 +131,7 @@ func trackerLine(st tracker.ServerStats) string {
 		ui.Count(int64(st.Announces), "announce"), ui.Count(int64(st.Scrapes), "scrape"), ui.Grouped(int64(st.Refused)))
 }
 
-// hashesOf gives the info-hashes of sources: .torrent files, folders of them, magnet links
+// hashesOf returns the info-hashes of sources: .torrent files, folders of them, magnet links
 // and info-hashes. It is nil for none.
 func hashesOf(out *ui.Output, names []string) ([]metainfo.Hash, error) {
 	var all []metainfo.Hash

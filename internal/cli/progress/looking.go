@@ -11,7 +11,7 @@ import (
 	"shoal/internal/cli/ui"
 )
 
-// lookingEvery is how often it is told that metadata is still being looked for, where
+// lookingEvery is how often a line or event says that the search for metadata goes on, where
 // nothing changes.
 const lookingEvery = 10 * time.Second
 
@@ -60,9 +60,9 @@ type seeker struct {
 	out      *ui.Output
 	folds    ui.Folds
 	pace     ui.Speed
-	trackers []uint32 // what was told of each
+	trackers []uint32 // sums of what was last shown of each
 	began    time.Time
-	told     lookingEvent // the last that was told
+	told     lookingEvent // the last event
 	at       time.Time    // when; zero before the first
 }
 
@@ -97,7 +97,7 @@ func (l *seeker) look(infoHash, name string, st shoal.MagnetStats) {
 	}
 	l.at = now
 	if first {
-		return // that it looks is said
+		return // a line said that it looks
 	}
 	text := []string{reached(st)}
 	for _, cause := range st.Waiting {
@@ -108,7 +108,7 @@ func (l *seeker) look(infoHash, name string, st shoal.MagnetStats) {
 	l.out.Say("still looking for the metadata: %s", strings.Join(text, "; "))
 }
 
-// reached says whom a magnet knows.
+// reached says which peers a magnet knows.
 func reached(st shoal.MagnetStats) string {
 	text := ui.Count(st.Peers, "peer") + " connected, " + ui.Addresses(st.KnownPeers) + " known"
 	if dialling := st.Contacts.Dialled - st.Contacts.Connected - st.Contacts.Refused - st.Contacts.TimedOut -

@@ -9,9 +9,8 @@ import (
 	"shoal/internal/cli/ui"
 )
 
-// A Watcher tells how torrents get on while a command waits for them. It reads
-// the torrents' snapshots at its own pace, so however fast things happen, only so
-// much is said about them.
+// A Watcher shows how torrents get on while a command waits for them. It reads the torrents'
+// snapshots at its own pace: however fast things happen, what it prints is bounded.
 type Watcher struct {
 	out      *ui.Output
 	engine   *shoal.Engine
@@ -23,7 +22,7 @@ type Watcher struct {
 	ending sync.Once
 	folds  ui.Folds
 
-	// What has been said. Owned by the ticking goroutine.
+	// What was last shown. Owned by the ticking goroutine.
 	pace     ui.Pace
 	checking bool
 	speed    ui.Speed          // of the check

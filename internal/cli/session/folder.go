@@ -13,7 +13,7 @@ import (
 )
 
 // MakeFolder makes the download folder when only its last part is missing. More
-// is not made: where the folder above is missing too, a volume may not be there.
+// is not made: where the folder above is missing too, a volume may be missing.
 func MakeFolder(out *ui.Output, what, dir string) (made bool, err error) {
 	if dir == "" {
 		return false, emptyFolder(what)

@@ -49,7 +49,7 @@ func (l *limitFlags) check() error {
 	return nil
 }
 
-// alternative gives an engine the limits that hold at other times.
+// alternative sets the limits of an engine that hold at other times.
 func (l *limitFlags) alternative(e *shoal.Engine) error {
 	if l.altWhen == "" {
 		return nil

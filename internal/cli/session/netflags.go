@@ -34,7 +34,7 @@ type Flags struct {
 	DirNamed bool       // --dir is on the command line; not a flag
 }
 
-// Add gives a command these flags.
+// Add adds these flags to a command.
 func (n *Flags) Add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVarP(&n.Dir, "dir", "d", ".", "the folder `DIR` that holds the torrent's file or folder")
@@ -43,9 +43,9 @@ func (n *Flags) Add(cmd *cobra.Command) {
 	f.Var(&n.Nodes, "dht-node", "a way into the DHT (repeat for more)")
 	f.BoolVar(&n.NoDHT, "no-dht", false, "take no part in the DHT")
 	f.BoolVar(&n.NoWeb, "no-web-seeds", false, "ask no web server for the files, whatever the torrent names")
-	f.BoolVar(&n.readOnly, "dht-read-only", false, "ask the DHT and answer nobody, where traffic is dear")
+	f.BoolVar(&n.readOnly, "dht-read-only", false, "query the DHT but do not answer (read-only node, BEP 43)")
 	f.BoolVar(&n.noLSD, "no-lsd", false, "do not look for peers on the local network")
-	f.BoolVar(&n.LSD, "lsd", false, "look for them there also when that is the loopback")
+	f.BoolVar(&n.LSD, "lsd", false, "look for peers there even on the loopback")
 	f.BoolVar(&n.keep, "keep-cached", false, "keep what was fetched in the system's cache of files, also where no peer lacks it")
 	f.Uint16Var(&n.peersMost, "max-peers", 80, "have no more than `N` connections for a torrent")
 	f.Uint16Var(&n.connectionsMost, "max-connections", 400, "have no more than `N` connections in all")
@@ -54,7 +54,7 @@ func (n *Flags) Add(cmd *cobra.Command) {
 	n.superSeed.Choices = []string{"auto", "always", "never"}
 	n.seedSlots.Choices = []string{"fastest", "round-robin", "anti-leech"}
 	f.Var(&n.superSeed, "super-seed", "show each peer only what is dealt to it: auto, always or never (default auto: a first seed that is slow)")
-	f.Var(&n.seedSlots, "seed-slots", "whom a seed serves: fastest, round-robin or anti-leech (default fastest)")
+	f.Var(&n.seedSlots, "seed-slots", "which peers a seed serves: fastest, round-robin or anti-leech (default fastest)")
 	n.AddState(cmd)
 	n.Trust.add(cmd)
 	n.limits.add(cmd)
@@ -73,7 +73,7 @@ func (n *Flags) Add(cmd *cobra.Command) {
 	}
 }
 
-// AddState gives a command the flag that says where things are kept.
+// AddState adds the flag that names the folder of state to a command.
 func (n *Flags) AddState(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&n.State, "state", "", "the folder `DIR` for what must survive a restart; none: keep nothing (default the user's state folder)")
 	cmd.MarkFlagDirname("state")

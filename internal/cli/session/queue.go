@@ -35,9 +35,9 @@ func (a *atOnceFlag) Set(text string) error {
 
 func (q *queueFlags) Add(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.Var(&q.downloads, "downloads", "fetch so many torrents at the same time; the others wait, slow ones do not count")
-	f.Var(&q.seeds, "seeds", "share so many complete torrents at the same time; those that nobody asks for do not count")
-	f.Var(&q.total, "at-once", "run so many torrents at the same time, slow ones or not")
+	f.Var(&q.downloads, "downloads", "fetch `N` torrents at a time; slow ones do not count")
+	f.Var(&q.seeds, "seeds", "share `N` complete torrents at a time; idle ones do not count")
+	f.Var(&q.total, "at-once", "run `N` torrents at a time, slow ones or not")
 }
 
 func (q *queueFlags) queue() shoal.Queue {

@@ -14,8 +14,8 @@ import (
 	"shoal/internal/cli/ui"
 )
 
-// CloseWithin bounds a clean stop: trackers are told, peers too, files closed. A
-// tracker that does not answer must not hold a person up.
+// CloseWithin bounds a clean stop: trackers and peers learn of it, files are
+// closed. A tracker that does not answer must not hold a person up.
 const CloseWithin = 5 * time.Second
 
 // A Session is an engine for the length of one command.

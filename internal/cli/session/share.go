@@ -47,7 +47,7 @@ func (s *ShareFlags) Add(cmd *cobra.Command) {
 	f.Var(&s.idle, "seed-idle", "seed until nobody has wanted anything for this long")
 }
 
-// Limits gives those that were chosen; nil for none.
+// Limits returns the limits that the user chose; nil for none.
 func (s *ShareFlags) Limits() *shoal.ShareLimits {
 	if !s.Any() {
 		return nil

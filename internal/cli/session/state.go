@@ -35,7 +35,7 @@ func defaultStateDir() (string, error) {
 	return filepath.Join(home, ".local", "state", "shoal"), nil
 }
 
-// NeedState gives the folder of state of commands that need one.
+// NeedState returns the folder of state, for commands that need one.
 func NeedState(n Flags) (string, error) {
 	state, err := n.StateDir()
 	if err != nil {

@@ -64,7 +64,7 @@ func writable(dir string) error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-// StateOrNone is OpenState for commands that can do without it: then it is said once what
+// StateOrNone is OpenState for commands that can do without it: one warning says what
 // that costs.
 func (n Flags) StateOrNone(out *ui.Output, cost string) string {
 	dir, err := n.OpenState()
@@ -76,7 +76,7 @@ func (n Flags) StateOrNone(out *ui.Output, cost string) string {
 }
 
 // Unusable reports whether err says that there is no folder of state that can be looked
-// into. Whoever needs one is told by OpenState.
+// into. OpenState says so to commands that need one.
 func Unusable(err error) bool {
 	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOTDIR)
 }

@@ -21,7 +21,7 @@ type trustFlags struct {
 	downgrade bool
 }
 
-// add gives a command all of these flags; AddFetch, those that concern a source by URL;
+// add adds all of these flags to a command; AddFetch, those that concern a source by URL;
 // AddTrackers, those that concern trackers.
 func (t *trustFlags) add(cmd *cobra.Command) {
 	t.AddFetch(cmd)
@@ -65,7 +65,7 @@ type caFlag struct {
 func (c *caFlag) Type() string   { return "FILE" }
 func (c *caFlag) String() string { return c.name }
 
-// Set reads the file: a mistake is told at once, not by a tracker that fails.
+// Set reads the file: a mistake shows at once, not when a tracker fails.
 func (c *caFlag) Set(name string) error {
 	pem, err := os.ReadFile(name)
 	if err != nil {

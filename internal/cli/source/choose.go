@@ -52,7 +52,7 @@ func (c *ChooseFlags) Selection(info *metainfo.Info) (Selection, error) {
 			prio[i] = shoal.PrioritySkip
 		}
 	}
-	// In this order: what is skipped stays so, and what comes first does where both are said.
+	// In this order: what is skipped stays so, and high comes before low where a file has both.
 	for _, step := range []struct {
 		words []string
 		to    shoal.Priority

@@ -68,7 +68,7 @@ func fetchHint(err error) string {
 	return "check the address, or get the .torrent file by other means and name its path"
 }
 
-// dataOf gives what a data URL holds (RFC 2397).
+// dataOf returns what a data URL holds (RFC 2397).
 func dataOf(text string) ([]byte, error) {
 	head, data, ok := strings.Cut(text[len("data:"):], ",")
 	if !ok {
@@ -91,7 +91,7 @@ func dataOf(text string) ([]byte, error) {
 
 type stdinKey struct{}
 
-// WithStdin gives a command its standard input.
+// WithStdin returns a context with the standard input of a command.
 func WithStdin(ctx context.Context, r io.Reader) context.Context {
 	return context.WithValue(ctx, stdinKey{}, r)
 }

@@ -83,7 +83,7 @@ func ByName(name, state string) (string, error) {
 	}
 	all, err := shoal.PeekRemembered(state)
 	if err != nil {
-		return name, nil // the file that is not there is what is told
+		return name, nil // reading it says that there is no such file
 	}
 	found := likely(all, name)
 	switch len(found) {
@@ -92,7 +92,7 @@ func ByName(name, state string) (string, error) {
 	case 1:
 		return found[0].InfoHash, nil
 	}
-	return "", ui.UsageError("give more digits of its info-hash: shoal list shows them", "%s: that is %s", ui.Printable(name), ui.Count(len(found), "torrent"))
+	return "", ui.UsageError("write more digits of its info-hash: shoal list shows them", "%s: that is %s", ui.Printable(name), ui.Count(len(found), "torrent"))
 }
 
 // likely returns the torrents that a person may mean by a name or the first digits of an

@@ -61,8 +61,8 @@ func same(name string, content []byte) bool {
 // maxDate is more than the date takes in a torrent.
 const maxDate = 64
 
-// undated gives a torrent without its date, so that the same files give the same bytes; what
-// is not a torrent is left as it is.
+// undated returns a torrent without its date, so that the same files make the same bytes. It
+// returns what is not a torrent unchanged.
 func undated(content []byte) []byte {
 	t, err := metainfo.Parse(content)
 	if err != nil {

@@ -30,7 +30,7 @@ func (p *PathFlags) Add(cmd *cobra.Command) {
 	cmd.MarkFlagDirname("incomplete-dir")
 }
 
-// Fill puts them into what a torrent is added with. A mistake is told before anything is done.
+// Fill puts them into what a torrent is added with. A mistake shows before anything is done.
 func (p *PathFlags) Fill(opt *shoal.AddOptions, info *metainfo.Info) error {
 	opt.IncompleteSuffix, opt.IncompleteDir = p.suffix, p.dir
 	if p.dir != "" {
@@ -115,8 +115,7 @@ func FindPath(files *Chooser, text string) (string, error) {
 	return "", ui.UsageError("name one of them", "%q fits %s", ui.Printable(text), ui.Count(len(found), "file"))
 }
 
-// NewPath gives the path that is meant by a new name: one without a slash is in the same
-// folder.
+// NewPath returns the path that a new name means: one without a slash is in the same folder.
 func NewPath(from, name string) string {
 	if strings.Contains(name, "/") {
 		return strings.TrimSuffix(name, "/")

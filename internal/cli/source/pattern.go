@@ -49,7 +49,7 @@ func ChooserOf(info *metainfo.Info, folded bool) *Chooser {
 	return c
 }
 
-// fold gives the form in which names are compared: with the same letters composed the same
+// fold returns the form in which names are compared: with the same letters composed the same
 // way, since no keyboard tells them apart.
 func (c *Chooser) fold(s string) string {
 	s = norm.NFC.String(s)

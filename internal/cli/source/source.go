@@ -91,7 +91,7 @@ func refusedHint(err error) string {
 	case errors.Is(err, metainfo.ErrV2Only):
 		return "ask for a v1 or a hybrid torrent of the same files"
 	}
-	return "the torrent itself is at fault; ask whoever made it for another one"
+	return "the torrent itself is at fault; ask the person who made it for another one"
 }
 
 // readFile reads what was named: a .torrent file, or a text with a magnet link.
@@ -182,7 +182,7 @@ func fromContent(name string, found shoal.Content) (Source, error) {
 	return fromLink(name, found.Links[0])
 }
 
-// contentHint says what to do about a file that is no torrent.
+// contentHint says what to do about a file that is not a torrent.
 func contentHint(err error) string {
 	var what *shoal.ContentError
 	if errors.As(err, &what) && what.Hint != "" {
@@ -204,7 +204,7 @@ func onlyFiles(name string) error {
 }
 
 // ReadAll reads files and folders of .torrent files. What cannot be used in a
-// folder is told and passed over; what was named itself must be right.
+// folder is passed over with a warning; what was named itself must be right.
 func ReadAll(out *ui.Output, names []string, read func(name string) (Source, error)) ([]Source, error) {
 	var all []Source
 	for _, name := range names {

@@ -181,12 +181,12 @@ func (d *download) run(ctx context.Context, seed bool) error {
 	return nil
 }
 
-// missing is the failure of a torrent whose files were here and are not. Whoever
-// starts a command can say at once what is to be done.
+// missing is the failure of a torrent whose files were here and are not. The user
+// who starts the command can say at once what to do.
 func (d *download) missing(s shoal.Stats) error {
 	return &ui.Failure{
 		Code: ui.ExitFailed, Err: fmt.Errorf("%s: %w", d.what(), s.Err),
-		Hint: "if they are on a volume, attach that and run it again; to have them fetched anew, add --anew",
+		Hint: "if they are on a volume, attach that and run it again; to fetch them again, add --anew",
 	}
 }
 
@@ -256,9 +256,9 @@ func (d *download) failed(ctx context.Context, err error) error {
 	}
 }
 
-// ended waits until ctx ends, which is the normal end of a seed and gives nil, or
+// ended waits until ctx ends, which is the normal end of a seed and returns nil, or
 // until no torrent is left that has not failed or been shared enough, which is a normal
-// end, too, when one was. A torrent that fails on the way is told, the others go on.
+// end, too, when one was. A torrent that fails on the way gets a warning, the others go on.
 func ended(ctx context.Context, out *ui.Output, engine *shoal.Engine, torrents ...*shoal.Torrent) error {
 	tick := time.NewTicker(ui.EventEvery)
 	defer tick.Stop()
@@ -284,7 +284,7 @@ func ended(ctx context.Context, out *ui.Output, engine *shoal.Engine, torrents .
 			if s.Err != nil {
 				err = s.Err
 			}
-			if !first && len(torrents) > 1 { // what failed before was told then
+			if !first && len(torrents) > 1 { // an earlier failure had its warning then
 				out.Warn("%s: %s", ui.Printable(t.Name()), ui.Printable(err.Error()))
 			}
 		}

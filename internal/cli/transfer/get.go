@@ -78,7 +78,7 @@ func GetCommand(out *ui.Output) *cobra.Command {
 		Long: `Get the files of a torrent from other people's clients, and verify every piece.
 SOURCE is a .torrent file, a magnet link, an info-hash, or the URL of a .torrent;
 a folder means all .torrent files in it. Several come at the same time: one that
-fails is told, the others go on, and the exit code is that of the first that failed.
+fails gets a warning, the others go on, and the exit code is that of the first that failed.
 It ends when all files are complete, verified and safe on disk. What already
 lies in the folder is checked and used, so after Ctrl-C or a crash the same
 command goes on where it was.
@@ -179,7 +179,7 @@ func get(ctx context.Context, out *ui.Output, names []string, n session.Flags, o
 	if o.metadataOnly {
 		return saveMetadata(ctx, out, src, n, o.output)
 	}
-	if src.Meta != nil { // a mistake is told before anything is made
+	if src.Meta != nil { // a mistake shows before anything is created
 		if err := o.check(src.Meta.Info); err != nil {
 			return err
 		}
@@ -216,7 +216,7 @@ func newDownload(s *session.Session, src source.Source, n session.Flags, o getFl
 	}
 }
 
-// check finds mistakes in what is said of the files of a torrent.
+// check finds mistakes in the flags that name files of a torrent.
 func (o *getFlags) check(info *metainfo.Info) error {
 	_, err := o.choose.Selection(info)
 	if err == nil && o.streams {

@@ -15,7 +15,7 @@ import (
 )
 
 // get of several sources: they share one engine and come at the same time. One that fails
-// is told, and the others go on; the exit code is that of the first that failed, in the
+// gets a warning, and the others go on; the exit code is that of the first that failed, in the
 // order of the command line.
 
 // wanted is one of several sources.

@@ -63,7 +63,7 @@ there: shoal move moves it, and --anew fetches it again.
 With --watch, .torrent files that are put into a folder are added, and .magnet
 files with links, one a line. A file that was taken is renamed to NAME.added.
 
-A line "up" says that all torrents have been looked at, and are had or fetched.`,
+A line "up" says that all torrents have been looked at, and are shared or fetched.`,
 		Example: `  shoal run debian.torrent ~/torrents/ --dir ~/Downloads
   shoal run
   shoal run --watch ~/torrents --dir ~/Downloads --on-complete "notify-send done"
@@ -323,7 +323,7 @@ func (m *lasting) interrupted(ctx context.Context) error {
 	}
 }
 
-// moved gives the payload of this run.
+// moved returns the payload of this run.
 func (m *lasting) moved() (down, up int64) {
 	for _, t := range m.torrents {
 		s := t.Stats()

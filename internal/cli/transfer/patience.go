@@ -19,7 +19,7 @@ type patience struct {
 	what  string // is attempted
 	now   func() time.Time
 	held  time.Duration // for a full disk or a missing volume
-	stall time.Duration // without any progress; 0: for ever
+	stall time.Duration // without any progress; 0 means forever
 	room  bool          // also for room on a volume that is too small from the start
 }
 
@@ -28,7 +28,7 @@ type gaveUp struct{ err error }
 
 func (g *gaveUp) Error() string { return g.err.Error() }
 
-// guard does something, and gives it up when held is not nil for too long, or progress does
+// guard calls a function, and cancels it when held is not nil for too long, or progress does
 // not change for too long.
 func (p patience) guard(ctx context.Context, sample func() (progress int64, held error), do func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)

@@ -98,7 +98,7 @@ type sharing struct {
 	others   map[string]*source.Listing // torrents that shoal run has in another folder, by info-hash
 }
 
-// begin adds the torrents. The same one twice is told and passed over.
+// begin adds the torrents. A second copy of one is passed over with a warning.
 func (sh *sharing) begin(ctx context.Context, srcs []source.Source, n session.Flags) error {
 	for i, src := range srcs {
 		srcs[i] = source.Source{} // its memory is for the next ones

@@ -67,7 +67,7 @@ func newSite(ctx context.Context, t *shoal.Torrent, addr netip.AddrPort, web web
 	}
 }
 
-// roots gives the addresses of the site that people can type: those with a name first.
+// roots returns the addresses of the site that people can type, those with a name first.
 func (s *site) roots() (all []string) {
 	hosts := slices.Clone(s.names)
 	for _, a := range httpserve.Reachable(s.addr) {
@@ -90,7 +90,7 @@ func (s *site) roots() (all []string) {
 // httpPort is the one that browsers leave away.
 const httpPort = 80
 
-// links gives the address of each file.
+// links returns the address of each file.
 func (s *site) links(root string) (out []string) {
 	for _, f := range s.t.Files() {
 		out = append(out, root+(&url.URL{Path: f.Path}).EscapedPath())

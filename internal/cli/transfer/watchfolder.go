@@ -29,8 +29,8 @@ const (
 	// watchEvery is between two looks. A file counts as written when it is the same at
 	// two of them.
 	watchEvery = 2 * time.Second
-	// unusableAfter is how long a file must stay as it is before it is told that it can't
-	// be used: until then another program may be in the middle of writing it.
+	// unusableAfter is how long a file must stay as it is before a warning says that it
+	// can't be used: until then another program may be in the middle of writing it.
 	unusableAfter = 20 * time.Second
 	// maxMagnets bounds a .magnet file, and linksInFile the lines of it.
 	maxMagnets  = 1 << 20
@@ -298,7 +298,7 @@ func (a *arrivals) add(ctx context.Context, src source.Source) error {
 }
 
 // untilEnd is ended of a run, with torrents that come meanwhile: the run with a folder that
-// is watched ends only when it is told to. again begins to tell of all torrents.
+// is watched ends only by a signal. again starts to show all torrents.
 func (a *arrivals) untilEnd(ctx context.Context, again func()) error {
 	if len(a.o.watch) == 0 {
 		return ended(ctx, a.m.Out, a.m.Engine, a.m.torrents...)
@@ -319,7 +319,7 @@ func (a *arrivals) untilEnd(ctx context.Context, again func()) error {
 		go func() {
 			defer close(over)
 			if len(list) > 0 {
-				_ = ended(round, a.m.Out, a.m.Engine, list...) // what failed was told
+				_ = ended(round, a.m.Out, a.m.Engine, list...) // what failed had its warning
 			}
 		}()
 		select {

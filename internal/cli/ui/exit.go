@@ -40,7 +40,7 @@ const ExitCodesHelp = `Exit codes of every shoal command:
   130   interrupted: by Ctrl-C, or by SIGTERM or SIGHUP while work was left to
         do
 
-Ctrl-C once stops cleanly: peers and trackers are told, files are closed.
+Ctrl-C once stops cleanly: peers and trackers learn of it, files are closed.
 Ctrl-C twice stops now. Either way nothing verified is lost, and the same
 command goes on where it was.`
 
@@ -73,8 +73,8 @@ func SourceError(hint, format string, a ...any) error {
 	return &Failure{ExitSource, fmt.Errorf(format, a...), hint}
 }
 
-// Fail gives err, which happened while doing what, the exit code and the advice
-// that its kind calls for.
+// Fail returns err, which happened while doing what, with the exit code and the advice
+// for its kind.
 func Fail(what string, err error) error {
 	var f *Failure
 	if err == nil || errors.As(err, &f) {
@@ -138,7 +138,7 @@ func Terminated(ctx context.Context) bool {
 	return sig != nil && sig != os.Interrupt
 }
 
-// services are the commands that others start and end: being told to end is a normal end for
+// services are the commands that others start and end: a signal that ends them is a normal end for
 // them, whatever they were doing. They run until then, or, as a question to the DHT and the
 // lab, for a time that nobody knows, and leave nothing half done.
 var services = []string{"run", "seed", "serve", "tracker", "dht", "lab"}

@@ -7,11 +7,11 @@ import (
 	"unicode"
 )
 
-// foldWithin is how long lines of a kind gather before they are told: what happens to many
+// foldWithin is how long lines of a kind gather before they are printed: what happens to many
 // files or torrents at once is one line with a count. Nobody notices a third of a second.
 const foldWithin = 300 * time.Millisecond
 
-// fewLines of a kind are told one by one.
+// fewLines is how many lines of a kind are printed one by one.
 const fewLines = 3
 
 // Folds gathers lines for people, so that a flood of one kind becomes one line. Safe for

@@ -11,7 +11,7 @@ import (
 	"shoal/metainfo"
 )
 
-// Size gives n bytes in the largest binary unit that keeps it above one, with
+// Size returns n bytes in the largest binary unit that keeps it above one, with
 // three figures: 999 B, 1.00 KiB, 16.0 KiB, 123 MiB.
 func Size(n int64) string {
 	if n < 1024 {
@@ -41,7 +41,7 @@ func figures(f float64) string {
 
 func Rate(bytesPerSecond float64) string { return Size(int64(bytesPerSecond)) + "/s" }
 
-// Span gives a duration as people say it: 0.4s, 42s, 3m07s, 5h02m, 3d04h.
+// Span returns a duration as people say it: 0.4s, 42s, 3m07s, 5h02m, 3d04h.
 func Span(d time.Duration) string {
 	if d < 10*time.Second && d%time.Second != 0 {
 		return fmt.Sprintf("%.1fs", max(d, 0).Seconds())
@@ -92,7 +92,7 @@ func Truncate(s string, n int, secrets bool) string {
 	return s
 }
 
-// Quoted gives a name as it can be pasted into a shell.
+// Quoted returns a name as people can paste it into a shell.
 func Quoted(name string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-./:+,@%", r)

@@ -19,10 +19,10 @@ import (
 //
 //	2026-05-04T03:02:01.987Z INFO  complete: 1.20 GiB fetched in 3m12s
 //
-// With --quiet people are told only what went wrong; with --verbose the details, which
-// then are in the log as well.
+// With --quiet only warnings and errors are printed; with --verbose the details as well, which
+// then are in the log, too.
 
-// LogFlags say how much is told, and where else.
+// LogFlags say how much is printed, and where else it goes.
 type LogFlags struct {
 	quiet, verbose bool
 	file           string
@@ -32,7 +32,7 @@ func (l *LogFlags) Add(root *cobra.Command) {
 	f := root.PersistentFlags()
 	f.BoolVarP(&l.quiet, "quiet", "q", false, "print warnings and errors alone")
 	f.BoolVarP(&l.verbose, "verbose", "v", false, "print details on the error stream")
-	f.StringVar(&l.file, "log", "", "append what is said to this `FILE`, with times and levels")
+	f.StringVar(&l.file, "log", "", "append the output to this `FILE`, with times and levels")
 	root.MarkPersistentFlagFilename("log")
 }
 

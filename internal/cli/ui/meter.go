@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// How often something is told while it goes on.
+// How often a line, event or drawing says how something gets on.
 const (
 	RedrawEvery = 200 * time.Millisecond // a terminal; more often nobody can read
 	EventEvery  = time.Second            // JSON
@@ -37,7 +37,7 @@ func (p *Pace) Due(now time.Time, done, total int64) bool {
 	case done >= total:
 		return false
 	case p.Last.IsZero():
-		p.Last = now // the start was told, too
+		p.Last = now // the start had its line
 		return false
 	case tenth > p.tenth:
 		every = lineAtMost

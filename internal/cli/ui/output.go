@@ -25,7 +25,7 @@ import (
 type Output struct {
 	JSON     bool
 	Terminal bool // standard output is one
-	Service  bool // the command runs until it is told to end
+	Service  bool // the command runs until a signal ends it
 	Now      func() time.Time
 
 	mu     sync.Mutex
@@ -39,7 +39,7 @@ type Output struct {
 	Secrets bool // passkeys are shown: a person asked for them
 
 	quiet  bool    // say prints nothing
-	record *record // what is said is kept there, too; nil for nowhere
+	record *record // keeps the lines, too; nil means nowhere
 
 	TrackerText Latest
 }
@@ -83,7 +83,7 @@ func (o *Output) Mark(line string) {
 	o.print(o.Out, line)
 }
 
-// aliveAfter is how long nothing is said of what takes its time.
+// aliveAfter is how long a slow step shows nothing.
 const aliveAfter = time.Second
 
 // Alive shows on a terminal, after a second, what is still going on and for how long,
@@ -175,8 +175,8 @@ func (o *Output) Clear() {
 	}
 }
 
-// Divert gives standard output to somebody else: what is said goes to the error stream
-// from now on, and nothing is redrawn.
+// Divert returns standard output for data. From now on lines go to the error stream, and
+// nothing is redrawn.
 func (o *Output) Divert() io.Writer {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -192,7 +192,7 @@ func (o *Output) AtEnd(f func()) {
 	o.last = append(o.last, f)
 }
 
-// End takes the area away and silences whoever is still running.
+// End takes the area away and silences what is still running.
 func (o *Output) End() {
 	o.Clear()
 	o.mu.Lock()

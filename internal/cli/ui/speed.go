@@ -37,7 +37,7 @@ func (s *Speed) rate(now time.Time) float64 {
 	return s.flow.Rate(s.mono(now))
 }
 
-// eta is how long the rest takes, once that can be said.
+// eta returns how long the rest takes, once that is known.
 func (s *Speed) eta(now time.Time, total int64) (d time.Duration, ok bool) {
 	if s.start.IsZero() || now.Sub(s.start) < time.Second || s.done >= total {
 		return 0, false

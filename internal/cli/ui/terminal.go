@@ -30,7 +30,7 @@ type screen struct {
 	area []int // printed width of each line of the area as it stands
 }
 
-// OpenScreen gives the terminal behind w, or nil when w is not one, or one that
+// OpenScreen returns the terminal behind w, or nil when w is not one, or one that
 // cannot move its cursor.
 func OpenScreen(w io.Writer, getenv func(string) string) *screen {
 	f, ok := w.(*os.File)
@@ -91,7 +91,7 @@ func (s *screen) draw(lines []string) {
 	io.WriteString(s.w, b.String())
 }
 
-// clear takes the area away and gives the cursor back.
+// clear takes the area away and shows the cursor again.
 func (s *screen) clear() {
 	if len(s.area) == 0 {
 		return
@@ -122,7 +122,7 @@ func (s *screen) home(b *strings.Builder, width int) {
 	b.WriteString("\x1b[J")
 }
 
-// clip cuts a line to width cells, not counting escape sequences, and gives the
+// clip cuts a line to width cells, not counting escape sequences, and returns the
 // cells it takes. Lines are made of characters one cell wide.
 func clip(line string, width int, off string) (string, int) {
 	n := 0

@@ -7,7 +7,7 @@ import (
 )
 
 // steerable makes a console obey escape sequences and reports whether it does.
-// Consoles since Windows 10 can, but some must be told.
+// Consoles since Windows 10 can, but some must be switched to it.
 func steerable(f *os.File) bool {
 	h := windows.Handle(f.Fd())
 	var mode uint32

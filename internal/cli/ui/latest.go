@@ -2,7 +2,7 @@ package ui
 
 import "sync"
 
-// Latest keeps what people were told of each tracker, so that the same words come once in a
+// Latest keeps the words that were last printed of each tracker, so that they come once in a
 // command: while metadata is looked for, and of the torrent that it becomes. There are as
 // many as the torrents name trackers. Safe for concurrent use.
 type Latest struct {
