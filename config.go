@@ -12,6 +12,7 @@ import (
 	"shoal/internal/decide/swarm"
 	"shoal/internal/decide/swarm/choker"
 	"shoal/metainfo"
+	"shoal/storage"
 )
 
 // Config is what an Engine is made with. The zero value is usable: every field
@@ -178,6 +179,11 @@ type AddOptions struct {
 	MetadataOnly bool
 	// Dir is the folder that holds the torrent's file or folder; default ".".
 	Dir string
+	// Storage, when set, keeps the torrent's bytes instead of files in Dir: Add calls it with the
+	// files, and closes what it returns with the torrent. All of it is checked at each start. Such
+	// a torrent is not remembered, its files can't be moved or renamed, and AddMagnet takes
+	// none. Package storage has the interface, and an implementation in memory.
+	Storage func(files []storage.Entry) (storage.Storage, error)
 	// FileName is the name of the .torrent file, where there is one: some clients call the
 	// folder of a torrent after it, and data is looked for there, too. It is no path, and
 	// nothing is made by this name.

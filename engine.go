@@ -14,7 +14,7 @@ import (
 	"shoal/internal/engine"
 	"shoal/internal/files/catalogue"
 	"shoal/internal/files/content"
-	"shoal/internal/files/storage"
+	files "shoal/internal/files/storage"
 	"shoal/internal/net/netio"
 	"shoal/internal/net/webseed"
 	"shoal/internal/value/fault"
@@ -121,7 +121,12 @@ func (e *Engine) Add(opt AddOptions) (*Torrent, error) {
 	if spec.Priorities, spec.Paths, err = opt.known(meta); err != nil {
 		return nil, err
 	}
-	t, err := e.e.Add(spec)
+	if opt.Storage != nil {
+		if spec.Storage, err = opt.Storage(files.Entries(meta.Info)); err != nil {
+			return nil, fmt.Errorf("open the storage of %s: %w", printable.Of(meta.Info.Name), err)
+		}
+	}
+	t, err := e.e.Add(spec) // which closes the storage when it fails
 	if err != nil {
 		return nil, publicError(err)
 	}
@@ -436,9 +441,9 @@ func publicError(err error) error {
 		sentinel = ErrInUse
 	case errors.Is(err, engine.ErrUnknown):
 		sentinel = ErrUnknown
-	case storage.KindOf(err) == storage.NoSpace, storage.KindOf(err) == storage.NoFiles:
+	case files.KindOf(err) == files.NoSpace, files.KindOf(err) == files.NoFiles:
 		sentinel = ErrNoSpace
-	case errors.Is(err, content.ErrNotKept), storage.KindOf(err).Then() == fault.Refuse:
+	case errors.Is(err, content.ErrNotKept), files.KindOf(err).Then() == fault.Refuse:
 		sentinel = ErrNotKept
 	case errors.Is(err, engine.ErrWebSeed), errors.Is(err, engine.ErrTracker):
 		sentinel = ErrConfig

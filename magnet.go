@@ -40,6 +40,9 @@ func (e *Engine) AddMagnet(link string, opt AddOptions) (*Magnet, error) {
 	if l.V1.IsZero() {
 		return nil, fmt.Errorf("add %s: %w", l.V2, ErrV2)
 	}
+	if opt.Storage != nil {
+		return nil, fmt.Errorf("%w: AddMagnet takes no Storage: fetch the metadata with MetadataOnly, then Add the torrent", ErrConfig)
+	}
 	spec, err := opt.spec()
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"shoal/internal/value/fault"
+	public "shoal/storage"
 )
 
 // Kind sorts failures by what can be done about them.
@@ -60,10 +61,21 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Is reports whether target is the public error of the kind.
+func (e *Error) Is(target error) bool {
+	return target == public.ErrMissing && e.Kind == Missing || target == public.ErrNoSpace && e.Kind == NoSpace
+}
+
 // KindOf returns the kind of the *Error in err's chain, or Other when it has none.
 func KindOf(err error) Kind {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Kind
+	}
+	switch { // of a storage of the caller
+	case errors.Is(err, public.ErrMissing):
+		return Missing
+	case errors.Is(err, public.ErrNoSpace):
+		return NoSpace
 	}
 	return Other
 }
