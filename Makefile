@@ -57,7 +57,7 @@ test: ## vet, and every test, under the race detector where there is more than o
 	go test -vet=all ./internal/sim ./internal/archtest
 
 words: ## print where prose needs a plainer word, by file and line
-	@go test -count=1 -v ./internal/archtest -run TestWords -args -words | grep -o '[A-Za-z][^ ]*:[0-9]*: ".*'; true
+	@go test -count=1 ./internal/archtest -run TestWords | grep -o '[A-Za-z][^ ]*:[0-9]*: ".*'; true
 
 docs: ## write the pages that are generated: the index of decisions and CHANGELOG.md
 	go test -count=1 ./internal/archtest -run 'TestDecisionIndex|TestChangelog' -update

@@ -33,8 +33,7 @@ var publicNodes = []string{
 	"router.bittorrent.com:6881",
 }
 
-// Engine serves many torrents behind one port. Its methods are safe for
-// concurrent use.
+// Engine runs many torrents behind one port. Its methods are safe for concurrent use.
 type Engine struct {
 	e     *engine.Engine
 	trace *traceWriter
@@ -42,10 +41,9 @@ type Engine struct {
 	stateDir string // that of the Config
 }
 
-// New makes an engine: its port is open when New returns, and with Config.Remember the
-// torrents of the last run are back. The error says what is wrong with the configuration
-// (ErrConfig), that another engine has the torrents (ErrInUse), or which address could
-// not be bound.
+// New starts an engine. When New returns, its port is open, and with Config.Remember the
+// torrents of the last run are back. The error is ErrConfig, ErrInUse when another engine has
+// the StateDir, or names the address that could not be bound.
 func New(cfg Config) (*Engine, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -91,23 +89,23 @@ func New(cfg Config) (*Engine, error) {
 	return e, nil
 }
 
-// Addr is the first address bound, with its real port.
+// Addr returns the first address that the engine listens on, with its real port.
 func (e *Engine) Addr() netip.AddrPort { return e.e.Addr() }
 
-// Addrs are all addresses bound, with their real ports.
+// Addrs returns all addresses that the engine listens on, with their real ports.
 func (e *Engine) Addrs() []netip.AddrPort { return e.e.Addrs() }
 
-// Reached is how many peers have connected to the engine by themselves: while it is 0, the port
-// may not be open to the world.
+// Reached returns how many peers have dialled the engine. While it is 0, a firewall or router
+// may block the port.
 func (e *Engine) Reached() int64 { return e.e.Reached() }
 
-// ExternalAddrs gives the addresses at which the world sees the engine, as far as enough others
-// agree: at most one of each family.
+// ExternalAddrs returns the addresses at which others see the engine (BEP 24, BEP 42), as far as
+// enough of them agree: at most one of each family.
 func (e *Engine) ExternalAddrs() []netip.Addr { return e.e.External() }
 
-// Add adds a torrent: what lies in its folder is checked and used, then the
-// rest is fetched. It returns at once. The error is ErrNotTorrent when the
-// metainfo cannot be honoured, saying why and where, or ErrDuplicate.
+// Add adds a torrent: the engine checks what is in its folder, and fetches the rest. Add does
+// not wait for either. The error is ErrNotTorrent, with what is wrong and where, ErrDuplicate
+// or ErrConfig.
 func (e *Engine) Add(opt AddOptions) (*Torrent, error) {
 	meta, err := parse(opt.Metainfo)
 	if err != nil {
@@ -138,7 +136,7 @@ func handle(t *engine.Torrent) *Torrent {
 	return t.Owner(func() any { return &Torrent{t: t, meta: t.Meta()} }).(*Torrent)
 }
 
-// spec gives what the engine is told, but for what the metainfo decides.
+// spec returns the options as the engine takes them, without those that need the metainfo.
 func (opt *AddOptions) spec() (engine.Spec, error) {
 	if err := opt.Limits.check(); err != nil {
 		return engine.Spec{}, err
@@ -156,7 +154,7 @@ func (opt *AddOptions) spec() (engine.Spec, error) {
 	}, nil
 }
 
-// known gives what depends on the metainfo.
+// known returns what depends on the metainfo.
 func (opt *AddOptions) known(meta *metainfo.Torrent) (prio []uint8, paths *engine.Paths, err error) {
 	if opt.Priority != nil {
 		var files []File
@@ -173,7 +171,8 @@ func (opt *AddOptions) known(meta *metainfo.Torrent) (prio []uint8, paths *engin
 	return prio, paths, err
 }
 
-// Torrent returns the torrent with an info-hash, 40 hex digits; false where the engine runs none.
+// Torrent returns the torrent with an info-hash, 40 hex digits, and reports whether the engine
+// has it.
 func (e *Engine) Torrent(infoHash string) (*Torrent, bool) {
 	h, err := parseHash(infoHash)
 	if err != nil {
@@ -186,7 +185,7 @@ func (e *Engine) Torrent(infoHash string) (*Torrent, bool) {
 	return handle(t), true
 }
 
-// Torrents gives the torrents in the order they were added.
+// Torrents returns the torrents in the order in which they were added.
 func (e *Engine) Torrents() []*Torrent {
 	var out []*Torrent
 	for _, t := range e.e.Torrents() {
@@ -195,9 +194,10 @@ func (e *Engine) Torrents() []*Torrent {
 	return out
 }
 
-// Close stops every torrent, says farewell to trackers and gives up the port.
-// When it returns, nothing of the engine is left running and no file is open.
-// When ctx ends first, the farewells are cut short.
+// Close ends every torrent, announces to trackers that we leave, and closes the port. When it
+// returns, nothing of the engine is left running and no file is open. When ctx ends, Close stops
+// waiting for trackers. The error joins what went wrong: what is remembered or Config.Trace could
+// not be written, for instance.
 func (e *Engine) Close(ctx context.Context) error {
 	err := e.e.Close(ctx)
 	if e.trace != nil {
@@ -213,53 +213,53 @@ type Torrent struct {
 	meta *metainfo.Torrent
 }
 
-// Name is the torrent's name for showing: what does something to a terminal is replaced. Where
-// it lies Path says.
+// Name returns the torrent's name for people: characters that a terminal would act on are
+// replaced. Path returns where its files are.
 func (t *Torrent) Name() string { return printable.Of(t.meta.Info.Name) }
 
-// InfoHash is the torrent's info-hash, 40 hex digits.
+// InfoHash returns the torrent's info-hash, 40 hex digits.
 func (t *Torrent) InfoHash() string { return t.meta.InfoHash.String() }
 
-// Private reports whether the torrent keeps to its trackers (BEP 27).
+// Private reports whether the torrent's peers come from its trackers only (BEP 27).
 func (t *Torrent) Private() bool { return t.meta.Info.Private }
 
-// Dir is the folder that holds the torrent's file or folder.
+// Dir returns the folder that holds the torrent's file or folder.
 func (t *Torrent) Dir() string { return t.t.Dir() }
 
-// Wait waits until every file is complete, verified and durable. The error is
-// that of ctx, ErrStopped when the torrent was stopped first, or why it failed:
-// ErrNoSpace among others.
+// Wait waits until every wanted file is complete, verified and durable. The error is that of
+// ctx, ErrStopped when the torrent ends first, or why it failed: ErrNotKept, for instance.
 func (t *Torrent) Wait(ctx context.Context) error { return publicError(t.t.Wait(ctx)) }
 
-// Move brings the files into another folder, which must exist, also on another volume,
-// while the torrent runs. What has the same name there is not written over. Meanwhile
-// nothing is fetched or served. A stop at any moment leaves the files whole in one of the
-// two places. progress, if not nil, is told the bytes moved.
+// Move moves the files to another folder, which must exist and can be on another volume. The
+// torrent stays in the engine, and fetches and serves nothing meanwhile. Files that are already
+// there are not overwritten. A stop or crash at any moment leaves each file whole in one of the
+// folders. progress, if not nil, gets the bytes moved and the bytes in all.
 func (t *Torrent) Move(ctx context.Context, dir string, progress func(done, total int64)) error {
 	return publicError(t.t.Move(ctx, dir, progress))
 }
 
-// AddPeers dials these peers besides those that are found, as AddOptions.Peers does. It is
-// for this run, and is not remembered. The torrent must be checked: see Checked.
+// AddPeers dials these peers besides those that trackers and others name, as AddOptions.Peers
+// does. It is not remembered. Before the end of the check it has no effect: see WaitChecked.
 func (t *Torrent) AddPeers(peers ...netip.AddrPort) { t.t.AddPeers(peers) }
 
-// RedownloadMissing fetches a torrent in StateMissing again, as AddOptions.Redownload does.
+// RedownloadMissing fetches a torrent again that is StateMissing, as AddOptions.Redownload does.
 func (t *Torrent) RedownloadMissing() { t.t.RedownloadMissing() }
 
-// WaitChecked waits until what lay on disk at the start is checked, and gives the
-// state of things then: also StateMissing or StateStalled, when nothing could be read.
+// WaitChecked waits until we have checked what was on disk at the start, and returns a snapshot
+// of that moment. Its State is StateMissing or StateStalled when we could read nothing. The
+// error is that of ctx, ErrStopped, or why the torrent failed.
 func (t *Torrent) WaitChecked(ctx context.Context) (Stats, error) {
 	err := t.t.Checked(ctx)
 	return t.Stats(), publicError(err)
 }
 
-// Stop stops the torrent and waits until nothing of it is left running. What
-// is verified stays on disk and is used when the torrent is added again. With
-// Config.Remember it is remembered as stopped; Engine.StartTorrent has it run again, and
-// Engine.Close stops torrents without that.
+// Stop ends the torrent, and waits until nothing of it is left running. Its files stay, and are
+// used when it is added again. With Config.Remember it stays on the list as stopped, until
+// Engine.StartTorrent; Remove takes it off the list. Engine.Close ends torrents, too, and the
+// next engine starts them again. When ctx ends, Stop stops waiting for trackers.
 func (t *Torrent) Stop(ctx context.Context) { t.t.Stop(ctx) }
 
-// Stats gives the latest snapshot. It never waits for the engine.
+// Stats returns the latest snapshot. It never blocks.
 func (t *Torrent) Stats() Stats {
 	s := t.t.Stats()
 	w := s.Swarm
@@ -316,8 +316,8 @@ func trackerStats(of *engine.Stats, s announce.TrackerStatus) TrackerStats {
 	}
 }
 
-// Progress yields snapshots, the first at once and then one each interval
-// while things change, until the torrent has stopped or ctx ends.
+// Progress yields snapshots: the first at once, then one each interval in which something
+// changed, and the last when the torrent has ended. It ends with ctx, too.
 func (t *Torrent) Progress(ctx context.Context, every time.Duration) iter.Seq[Stats] {
 	return func(yield func(Stats) bool) {
 		tick := time.NewTicker(max(every, 10*time.Millisecond))
@@ -344,9 +344,9 @@ func (t *Torrent) Progress(ctx context.Context, every time.Duration) iter.Seq[St
 	}
 }
 
-// Events yields what happens from now on, until the torrent has stopped or ctx
-// ends. A consumer that falls far behind loses the oldest events; Stats and Wait
-// never lie.
+// Events yields what happens from now on, until the torrent ends or ctx ends. A consumer that
+// falls far behind loses the oldest events, and Event.More counts them; Stats and Wait are
+// always right.
 func (t *Torrent) Events(ctx context.Context) iter.Seq[Event] {
 	all := eventsOf(ctx, engine.Subscribe(t.t))
 	return func(yield func(Event) bool) {
@@ -358,8 +358,8 @@ func (t *Torrent) Events(ctx context.Context) iter.Seq[Event] {
 	}
 }
 
-// Events yields what happens to several torrents of the engine, as Torrent.Events does
-// for one, until all of them have stopped or ctx ends.
+// Events yields what happens to several torrents of the engine, as Torrent.Events does for one,
+// until all of them have ended or ctx ends.
 func (e *Engine) Events(ctx context.Context, torrents ...*Torrent) iter.Seq2[*Torrent, Event] {
 	var inner []*engine.Torrent
 	for _, t := range torrents {
@@ -390,16 +390,16 @@ func eventsOf(ctx context.Context, sub *engine.Subscription) iter.Seq2[*Torrent,
 	}
 }
 
-// StatsTime is when the latest snapshot was made, and State what it says: to find out
-// whether there is anything new in Stats, of many torrents and often.
+// StatsTime returns the time of the latest snapshot. It costs less than Stats, for callers that
+// look at many torrents.
 func (t *Torrent) StatsTime() time.Time { at, _ := t.t.Updated(); return at }
 
-// StatsVersion goes up whenever a snapshot of a torrent is made, so that of thousands it is
-// found out at once that there is nothing new. It says nothing of torrents that are
-// Checking, which count on.
+// StatsVersion returns a number that grows with each new snapshot of any torrent: a caller that
+// shows thousands need not look at them while it stays. Progress of StateChecking does not
+// change it.
 func (e *Engine) StatsVersion() uint64 { return e.e.Changes() }
 
-// State is that of the latest snapshot.
+// State returns the state in the latest snapshot. It costs less than Stats.
 func (t *Torrent) State() State { _, s := t.t.Updated(); return states[s] }
 
 var eventKinds = map[engine.EventKind]EventKind{
@@ -411,8 +411,7 @@ var eventKinds = map[engine.EventKind]EventKind{
 	engine.EventShared: EventShared,
 }
 
-// parse reads a torrent file, and says that it is none in a way callers can
-// choose by.
+// parse parses a torrent file. The error is ErrNotTorrent.
 func parse(b []byte) (*metainfo.Torrent, error) {
 	meta, err := metainfo.Parse(b)
 	if err != nil {
@@ -421,8 +420,7 @@ func parse(b []byte) (*metainfo.Torrent, error) {
 	return meta, nil
 }
 
-// publicError gives an error of the inner packages the sentinel that callers
-// choose by.
+// publicError adds to an error of the inner packages the sentinel that callers choose by.
 func publicError(err error) error {
 	if s, ok := shortageIn(err); ok {
 		return &taggedError{ErrNoSpace, s}
@@ -455,13 +453,13 @@ func publicError(err error) error {
 	return &taggedError{sentinel, clean(err)}
 }
 
-// taggedError reads as the inner error and is found by the sentinel too.
+// taggedError has the text of the inner error, and wraps the sentinel as well.
 type taggedError struct{ sentinel, err error }
 
 func (e *taggedError) Error() string   { return e.err.Error() }
 func (e *taggedError) Unwrap() []error { return []error{e.sentinel, e.err} }
 
-// CheckWebSeed reports what is wrong with the URL of a web seed, if anything.
+// CheckWebSeed returns an error when a URL can't be that of a web seed. It is ErrConfig.
 func CheckWebSeed(url string) error {
 	if _, err := webseed.Check(url); err != nil {
 		return clean(fmt.Errorf("%w: web seed: %w", ErrConfig, err))

@@ -24,8 +24,8 @@ type Magnet struct {
 
 // AddMagnet begins to look for the metadata of a torrent named by a magnet link, and then
 // adds the torrent as Add does, with the peers that are there already. Trackers, web seeds
-// and peers in the link are used besides those in opt, as the word of a stranger: they are
-// no more trusted than those that are found. A link may choose files (BEP 53); opt.Priority goes first.
+// and peers in the link are used besides those in opt, as the word of a stranger: they get no
+// more trust than those that are found. A link may choose files (BEP 53); opt.Priority goes first.
 //
 // With Config.StateDir the metadata is kept there once Wait or Metainfo has returned it, and
 // the next AddMagnet of the same torrent asks no peer for it.
@@ -89,7 +89,7 @@ func (opt *AddOptions) choose(l *magnet.Link, meta *metainfo.Torrent) ([]uint8, 
 	return prio, paths, err
 }
 
-// selected gives the priorities that a link asks for: normal for the files that it means,
+// selected returns the priorities that a link asks for: normal for the files that it means,
 // by their index among all of the torrent.
 func selected(l *magnet.Link, files []metainfo.File) ([]uint8, error) {
 	prio := make([]uint8, len(files))
@@ -117,7 +117,7 @@ func (m *Magnet) Name() string {
 	return m.InfoHash()
 }
 
-// Wait waits until the metadata is there, and gives the torrent. With MetadataOnly that is
+// Wait waits until the metadata is there, and returns the torrent. With MetadataOnly that is
 // nil. The error is that of ctx, ErrStopped when it was stopped first, ErrNotTorrent when
 // the metadata is of a torrent that cannot be honoured, or why it could not be added.
 func (m *Magnet) Wait(ctx context.Context) (*Torrent, error) {
@@ -131,7 +131,7 @@ func (m *Magnet) Wait(ctx context.Context) (*Torrent, error) {
 	return handle(t), nil
 }
 
-// Metainfo waits as Wait does, and gives the content of a .torrent file.
+// Metainfo waits as Wait does, and returns the content of a .torrent file.
 func (m *Magnet) Metainfo(ctx context.Context) ([]byte, error) {
 	meta, _, err := m.m.Wait(ctx)
 	if err != nil {
@@ -167,7 +167,7 @@ type MagnetStats struct {
 	Waiting    []Cause // what it waits for, the nearest cause first
 }
 
-// Stats gives the latest snapshot. It never waits.
+// Stats returns the latest snapshot. It never waits.
 func (m *Magnet) Stats() MagnetStats {
 	s := m.m.Stats()
 	p := s.Metadata
@@ -187,14 +187,14 @@ func (m *Magnet) Stats() MagnetStats {
 // Stop ends it, and the torrent that came of it, and waits until nothing is left running.
 func (m *Magnet) Stop(ctx context.Context) { m.m.Stop(ctx) }
 
-// Metainfo gives the torrent as the content of a .torrent file.
+// Metainfo returns the torrent as the content of a .torrent file.
 func (t *Torrent) Metainfo() ([]byte, error) { return t.meta.Encode() }
 
-// MagnetLink gives a magnet link of the torrent: its info-hash, name, size, trackers and
+// MagnetLink returns a magnet link of the torrent: its info-hash, name, size, trackers and
 // web seeds.
 func (t *Torrent) MagnetLink() string { return LinkOf(t.meta).String() }
 
-// LinkOf gives the magnet link of a torrent.
+// LinkOf returns the magnet link of a torrent.
 func LinkOf(m *metainfo.Torrent) *magnet.Link {
 	l := &magnet.Link{V1: m.InfoHash, Name: m.Info.Title(), Length: m.Info.Length, WebSeeds: m.URLList}
 	for _, tier := range m.Trackers() {

@@ -14,7 +14,7 @@ type namer struct {
 	names []string // names of the folders; folder 0 is the torrent's root
 
 	clean func(string) string // makes a name of an element; empty when nothing is left
-	key   func(string) string // equal for names that a file system may not distinguish
+	key   func(string) string // equal for names that some file systems do not distinguish
 	max   int                 // limit of bytes of a name with a number in it
 
 	folders map[element]int32  // by the element as in the torrent

@@ -1,0 +1,83 @@
+package shoal
+
+import (
+	"net/netip"
+
+	"shoal/metainfo"
+	"shoal/storage"
+)
+
+// AddOptions says which torrent to add, and how.
+type AddOptions struct {
+	// Metainfo is the content of a .torrent file. AddMagnet ignores it.
+	Metainfo []byte
+	// OnMetadata, with AddMagnet, is called once the metadata is here, with the options that
+	// AddMagnet got. The files are known then: it may change Priority, Rename,
+	// IncompleteSuffix and IncompleteDir. An error ends the torrent. It must not block.
+	OnMetadata func(meta *metainfo.Torrent, opt *AddOptions) error
+	// MetadataOnly makes AddMagnet fetch the metadata and nothing else.
+	MetadataOnly bool
+	// Dir is the folder that holds the torrent's file or folder. Default ".".
+	Dir string
+	// Storage, when set, keeps the torrent's bytes instead of files in Dir. Add calls it with the
+	// files, and closes what it returns when the torrent ends. Such a torrent is checked in full
+	// at each start. It is not remembered, its files can't be moved or renamed, and AddMagnet
+	// takes none. Package storage has the interface, and an implementation in memory.
+	Storage func(files []storage.Entry) (storage.Storage, error)
+	// FileName is the name of the .torrent file. Some clients name the torrent's folder after
+	// it, so we look for data there, too. It is not a path, and we create nothing of this name.
+	FileName string
+	// Peers are addresses to dial besides those that trackers and others name.
+	Peers []netip.AddrPort
+	// WebSeeds are URLs of servers that have the torrent's files (BEP 19), besides those that
+	// the torrent names. A URL ends in a slash when it is of the folder that has the torrent's
+	// file or folder; without one it is of the file. The user names them, so they may be in the
+	// local network. A private torrent takes none (BEP 27).
+	WebSeeds []string
+	// SeedOnly never requests pieces from peers: what is missing stays missing.
+	SeedOnly bool
+	// Sequential requests pieces in order, for files that another program reads from their
+	// beginning while they arrive. One piece in four is still the rarest, which keeps the swarm
+	// healthy. Torrent.Open does not need it. It is not remembered.
+	Sequential bool
+	// Priority, when set, returns the priority of each file. A file with PrioritySkip is not
+	// fetched. See Torrent.SetPriorities.
+	Priority func(File) Priority
+	// Allocate reserves room for every wanted file before the first byte. Without it files are
+	// sparse, and grow as pieces arrive.
+	Allocate bool
+	// Limits are those of the torrent. The engine's limits hold as well.
+	Limits Limits
+	// Paused checks the torrent and does nothing else until Torrent.Resume.
+	Paused bool
+	// Share says when the torrent has been shared enough; nil means Config.Share.
+	Share *ShareLimits
+	// Forced runs the torrent whatever Config.Queue says. See Torrent.SetForced.
+	Forced bool
+	// Rename has other paths for files, or for folders with everything in them: from the
+	// torrent's path to the new path, as in Torrent.Rename. Files that are already there under
+	// the torrent's path are renamed.
+	Rename map[string]string
+	// IncompleteSuffix, such as ".part", ends the name of each new file until the file is
+	// complete and durable. An existing file of that name is not overwritten.
+	IncompleteSuffix string
+	// IncompleteDir is an existing folder that holds the files until all wanted files are
+	// complete and durable. Then they move to Dir, also across volumes. A torrent that
+	// already has files in Dir stays there. The next start finds the files in either
+	// folder, also without this option.
+	IncompleteDir string
+	// Overwrite allows us to overwrite files that were there before and are not the torrent's.
+	// Without it, a file that has the name of one of the torrent's and none of its pieces is
+	// kept under another name beside it. A file with several names (hard links) is copied before
+	// we write to it, so that its other names keep their bytes. See EventKept.
+	Overwrite bool
+	// NeedRoom fetches nothing while a volume has less free space than the running torrents
+	// still have to write. The torrent is StateStalled then, and Stats.Err is a *Shortage.
+	// Without it EventSpace and Stats.Short report a shortage and the download goes on, since
+	// there may be room by the time it is needed. It is not remembered.
+	NeedRoom bool
+	// Redownload fetches files again that were here and are gone. Without it a torrent that has
+	// lost all of its files is StateMissing and waits for them: their volume can be
+	// unmounted.
+	Redownload bool
+}
