@@ -3,7 +3,7 @@ package shoal
 import (
 	"fmt"
 
-	"shoal/internal/decide/schedule"
+	"shoal/internal/decide/quota"
 	"shoal/internal/engine"
 )
 
@@ -50,11 +50,11 @@ func (e *Engine) SetAltLimits(l Limits, plan string) error {
 	return nil
 }
 
-func parsePlan(plan string) ([]schedule.Span, error) {
+func parsePlan(plan string) ([]quota.Span, error) {
 	if plan == "" {
 		return nil, nil
 	}
-	spans, err := schedule.Parse(plan)
+	spans, err := quota.ParsePlan(plan)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}

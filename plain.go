@@ -3,7 +3,7 @@ package shoal
 import (
 	"os"
 
-	"shoal/internal/decide/schedule"
+	"shoal/internal/decide/quota"
 	"shoal/internal/files/storage"
 	"shoal/metainfo"
 )
@@ -26,6 +26,6 @@ func NoFilesLeft(err error) bool { return storage.KindOf(err) == storage.NoFiles
 
 // CheckPlan returns an error for a text that is not a plan, as SetAltLimits takes it.
 func CheckPlan(plan string) error {
-	_, err := schedule.Parse(plan)
+	_, err := quota.ParsePlan(plan)
 	return err
 }

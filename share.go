@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"shoal/internal/decide/share"
+	"shoal/internal/decide/quota"
 	"shoal/internal/engine"
 )
 
@@ -39,7 +39,7 @@ func (l *ShareLimits) inner() (*engine.Share, error) {
 	switch l.Then {
 	case "", SharePause:
 	case ShareRemove:
-		s.Then = share.Remove
+		s.Then = quota.Remove
 	default:
 		return nil, fmt.Errorf("%w: %q is not what can follow when a torrent was shared enough", ErrConfig, l.Then)
 	}
@@ -73,7 +73,7 @@ func (t *Torrent) SetShareLimits(l *ShareLimits) error {
 func (t *Torrent) ShareLimits() (l ShareLimits, own bool) {
 	s, own := t.t.Share()
 	l = ShareLimits{Ratio: s.Ratio, SeedTime: s.SeedTime, IdleTime: s.IdleTime, Then: SharePause}
-	if s.Then == share.Remove {
+	if s.Then == quota.Remove {
 		l.Then = ShareRemove
 	}
 	return l, own

@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"time"
 
-	"shoal/internal/decide/roster"
+	"shoal/internal/decide/peerstore"
 	"shoal/internal/net/netio"
 	"shoal/internal/net/trackerd"
 	"shoal/metainfo"
@@ -14,9 +14,9 @@ import (
 // What a ServerConfig means where it is silent.
 const (
 	DefaultPort     = 6969
-	DefaultInterval = roster.DefaultInterval
-	DefaultTorrents = roster.DefaultTorrents
-	DefaultPeers    = roster.DefaultPeers
+	DefaultInterval = peerstore.DefaultInterval
+	DefaultTorrents = peerstore.DefaultTorrents
+	DefaultPeers    = peerstore.DefaultPeers
 )
 
 // ServerConfig says where a tracker listens, and how much it keeps.
@@ -48,7 +48,7 @@ type Server struct{ s *trackerd.Server }
 func NewServer(cfg ServerConfig) (*Server, error) {
 	inner := trackerd.Config{
 		Network: netio.New(netio.PolicyFor(cfg.Listen)), Listen: cfg.Listen, Log: cfg.Log,
-		Roster: roster.Config{Interval: cfg.Interval, Torrents: cfg.Torrents, Peers: cfg.Peers, Only: cfg.Only},
+		Peers: peerstore.Config{Interval: cfg.Interval, Torrents: cfg.Torrents, Peers: cfg.Peers, Only: cfg.Only},
 	}
 	if len(cfg.Listen) > 0 {
 		return newServer(inner)

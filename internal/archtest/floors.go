@@ -55,7 +55,6 @@ var Rooms = []Room{
 	{"httpserve", Product, true},
 	{"cmd/shoal", Product, true},
 	{"internal/cli/*", Product, true},
-	{"internal/lens", Product, true},
 	{"internal/lab", Product, true},
 
 	{"internal/sim", Test, true},

@@ -1,7 +1,7 @@
 package engine
 
 import (
-	"shoal/internal/decide/external"
+	"shoal/internal/decide/extip"
 	"shoal/internal/decide/swarm"
 	"shoal/internal/decide/swarm/peerbook"
 	"shoal/internal/format/tracker"
@@ -26,7 +26,7 @@ func (h *host) Announced(o *announcer.Outcome) {
 // Heard implements announcer.Host.
 func (h *host) Heard(resp tracker.Response) {
 	t := h.torrent()
-	t.e.seenAs(external.Tracker, resp.From, resp.ExternalIP)
+	t.e.seenAs(extip.Tracker, resp.From, resp.ExternalIP)
 	if f := trackerPeers(resp.Peers); len(f.addrs) > 0 {
 		t.do(f)
 	}

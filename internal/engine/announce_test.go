@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"shoal/internal/decide/askqueue"
+	"shoal/internal/decide/announcequeue"
 	"shoal/internal/decide/swarm/announce"
 	"shoal/internal/net/announcer"
 )
@@ -138,7 +138,7 @@ func TestNobodyWaitsForCounts(t *testing.T) {
 			return compact()
 		})
 		// Seeds hold every place that is not urgent for more than six minutes.
-		for i := range 20 * askqueue.PlacesOfHost {
+		for i := range 20 * announcequeue.SlotsOfHost {
 			w.seed(e, makeContent(t, fmt.Sprint("seed ", i), 16<<10, 5000).withTracker(tr.url))
 		}
 		w.leech(e, c.withTracker(tr.url))

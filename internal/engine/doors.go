@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 
-	"shoal/internal/decide/external"
+	"shoal/internal/decide/extip"
 	"shoal/internal/format/wire"
 	"shoal/internal/net/dhtnode"
 	"shoal/internal/net/netio"
@@ -55,7 +55,7 @@ func (e *Engine) openNode() (err error) {
 		StateFile: e.cfg.DHT.StateFile, ReadOnly: e.cfg.DHT.ReadOnly,
 		Version:   wire.Code + string(nodeVersion(e.cfg.Version)),
 		Announced: e.announcedTo,
-		SeenAs:    func(by, says netip.Addr) { e.seenAs(external.DHT, by, says) },
+		SeenAs:    func(by, says netip.Addr) { e.seenAs(extip.DHT, by, says) },
 		External:  e.outsideOf,
 		Trace:     e.traceFunc(), Clock: e.now, Logger: e.log,
 	}

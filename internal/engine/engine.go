@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"shoal/internal/decide/crowd"
+	"shoal/internal/decide/quota"
 	"shoal/internal/decide/swarm"
 	"shoal/internal/decide/swarm/choker"
 	"shoal/internal/decide/swarm/peerbook"
@@ -170,7 +170,7 @@ func New(cfg Config) (*Engine, error) {
 		dialSlots: make(chan struct{}, cfg.HalfOpen),
 		porch:     newPorch(cfg.Handshakes),
 		inboxes:   mailbox.NewInboxes(inboxSize, event{action: wake{}}),
-		seats:     seating{crowd: crowd.New(cfg.Crowd)},
+		seats:     seating{conns: quota.NewConns(cfg.Crowd)},
 		list:      newList(),
 	}
 	e.share.Store(&cfg.Share)

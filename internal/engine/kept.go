@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"shoal/internal/decide/share"
+	"shoal/internal/decide/quota"
 	"shoal/internal/files/catalogue"
 )
 
@@ -55,9 +55,9 @@ func shareOf(kept *catalogue.Share) *Share {
 	if kept == nil {
 		return nil
 	}
-	s := &Share{Ratio: float64(kept.Thousandths) / 1000, SeedTime: kept.SeedTime, IdleTime: kept.IdleTime, Then: share.Act(kept.Then)}
+	s := &Share{Ratio: float64(kept.Thousandths) / 1000, SeedTime: kept.SeedTime, IdleTime: kept.IdleTime, Then: quota.Act(kept.Then)}
 	if !s.Check() {
-		s.Then = share.Pause // unknown action of a later version
+		s.Then = quota.Pause // unknown action of a later version
 	}
 	return s
 }

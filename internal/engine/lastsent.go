@@ -3,8 +3,8 @@ package engine
 import (
 	"net/netip"
 
-	"shoal/internal/decide/lineup"
-	"shoal/internal/decide/upkeep"
+	"shoal/internal/decide/filestate"
+	"shoal/internal/decide/quota"
 	"shoal/internal/value/why"
 )
 
@@ -13,23 +13,23 @@ import (
 //
 //shoal:part
 type lastSent struct {
-	outside *[]netip.Addr // swarm: our external addresses
-	mode    upkeep.Mode   // swarm: mode of the files
-	resting bool          // swarm: the torrent rests
-	restWhy why.Why       // swarm: reason of the latest change
-	want    lineup.Want   // queue: what the torrent wants
-	nearby  bool          // local network: we announce the torrent
+	outside *[]netip.Addr  // swarm: our external addresses
+	mode    filestate.Mode // swarm: mode of the files
+	resting bool           // swarm: the torrent rests
+	restWhy why.Why        // swarm: reason of the latest change
+	want    quota.Want     // queue: what the torrent wants
+	nearby  bool           // local network: we announce the torrent
 }
 
 // began notes the mode in which a new swarm begins.
-func (s *lastSent) began() { s.mode = upkeep.Run }
+func (s *lastSent) began() { s.mode = filestate.Run }
 
-func (s *lastSent) run(mode upkeep.Mode, resting bool, reason why.Why) {
+func (s *lastSent) run(mode filestate.Mode, resting bool, reason why.Why) {
 	s.mode, s.resting, s.restWhy = mode, resting, reason
 }
 
 // wants notes what the torrent wants, and reports whether that is new to the queue.
-func (s *lastSent) wants(w lineup.Want) bool {
+func (s *lastSent) wants(w quota.Want) bool {
 	news := w != s.want
 	s.want = w
 	return news

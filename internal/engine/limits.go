@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"shoal/internal/decide/schedule"
+	"shoal/internal/decide/quota"
 	"shoal/internal/net/peerconn"
 	"shoal/internal/value/ipscope"
 )
@@ -24,7 +24,7 @@ type limits struct {
 	mu     sync.Mutex
 	usual  Limits
 	other  Limits
-	when   schedule.Machine
+	when   quota.Schedule
 	timer  *time.Timer // nil without a schedule
 	closed bool
 }
@@ -43,7 +43,7 @@ func (e *Engine) SetLimits(l Limits) {
 
 // SetAlternative changes the alternative limits and the schedule by which they hold.
 // schedule.Check must accept the plan; an empty plan leaves the switch to SwitchAlternative.
-func (e *Engine) SetAlternative(l Limits, plan []schedule.Span) {
+func (e *Engine) SetAlternative(l Limits, plan []quota.Span) {
 	e.limits.chosen.mu.Lock()
 	defer e.limits.chosen.mu.Unlock()
 	e.limits.chosen.other = l

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"shoal/internal/decide/schedule"
+	"shoal/internal/decide/quota"
 )
 
 // fetched gives the bytes that each torrent has received in d.
@@ -224,7 +224,7 @@ func TestAlternativeLimits(t *testing.T) {
 		}
 		midnight := time.Now()
 		until := func(d time.Duration) { time.Sleep(time.Until(midnight.Add(d))) }
-		plan, err := schedule.Parse("sat 00:01-00:02")
+		plan, err := quota.ParsePlan("sat 00:01-00:02")
 		if err != nil {
 			t.Fatal(err)
 		}

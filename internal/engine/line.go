@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"shoal/internal/decide/lineup"
+	"shoal/internal/decide/quota"
 	"shoal/internal/mailbox"
 	"shoal/internal/value/infohash"
 	"shoal/internal/value/mono"
@@ -14,9 +14,9 @@ import (
 
 // Queue bounds how many torrents run at the same time; 0 means no bound. The others wait,
 // without peers and at no cost.
-type Queue = lineup.Config
+type Queue = quota.QueueConfig
 
-// line applies the decisions of lineup about which torrents run and which wait. Without bounds
+// line applies the decisions of quota.Queue about which torrents run and which wait. Without bounds
 // it has no machine, and every torrent runs.
 type line struct {
 	e    *Engine
@@ -24,9 +24,9 @@ type line struct {
 
 	// Held briefly, also while the mutex of Engine.list is held.
 	mu   sync.Mutex
-	m    *lineup.Machine // nil while there are no bounds
-	all  map[lineup.Key]*Torrent
-	keys lineup.Key // last key assigned
+	m    *quota.Queue // nil while there are no bounds
+	all  map[quota.Key]*Torrent
+	keys quota.Key // last key assigned
 }
 
 // decideSoon is how long a decision waits for more changes: opening 10,000 torrents one after
@@ -34,7 +34,7 @@ type line struct {
 const decideSoon = 20 * time.Millisecond
 
 func newLine(e *Engine) line {
-	return line{e: e, soon: make(chan struct{}, 1), all: make(map[lineup.Key]*Torrent)}
+	return line{e: e, soon: make(chan struct{}, 1), all: make(map[quota.Key]*Torrent)}
 }
 
 // SetQueue changes how many torrents run at the same time.
@@ -46,7 +46,7 @@ func (e *Engine) SetQueue(q Queue) {
 	defer l.mu.Unlock()
 	now := e.now()
 	if l.m == nil {
-		l.m = lineup.New(q)
+		l.m = quota.NewQueue(q)
 		all := slices.Clone(e.list.order)
 		for _, m := range e.list.magnets {
 			all = append(all, m.t)
@@ -67,7 +67,7 @@ func (e *Engine) SetQueue(q Queue) {
 // enter adds a torrent at the end of the queue. l.mu is held.
 func (l *line) enter(now mono.Time, t *Torrent) {
 	l.m.Add(now, t.run.place)
-	l.m.Want(now, t.run.place, lineup.Want(t.run.wanted.Load()))
+	l.m.Want(now, t.run.place, quota.Want(t.run.wanted.Load()))
 	l.m.Force(t.run.place, t.forced())
 }
 
@@ -104,7 +104,7 @@ func (l *line) remove(t *Torrent) {
 }
 
 // want notes what a torrent wants now.
-func (l *line) want(t *Torrent, w lineup.Want) {
+func (l *line) want(t *Torrent, w quota.Want) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	t.run.wanted.Store(uint32(w))

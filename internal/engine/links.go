@@ -4,7 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"shoal/internal/decide/crowd"
+	"shoal/internal/decide/quota"
 	"shoal/internal/decide/swarm"
 	"shoal/internal/net/peerconn"
 )
@@ -16,8 +16,8 @@ type links struct {
 	byKey    map[swarm.PeerKey]*link // nil while there are none
 	arrivals []swarm.PeerKey         // connections that joined and are not started yet
 	nextKey  swarm.PeerKey
-	share    crowd.Share // share of the engine's connections
-	open     atomic.Bool // accepts incoming connections
+	share    quota.ConnShare // share of the engine's connections
+	open     atomic.Bool     // accepts incoming connections
 
 	mu     sync.Mutex
 	shared *peerconn.Torrent // shared by all connections; nil while there are none

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"shoal/internal/decide/external"
+	"shoal/internal/decide/extip"
 	"shoal/internal/value/mono"
 	"shoal/internal/value/trace"
 	"shoal/internal/value/why"
@@ -16,12 +16,12 @@ import (
 // torrents and announces; all of them read the result without waiting.
 type outside struct {
 	mu    sync.Mutex // guards tally, held for one vote
-	tally external.Tally
+	tally extip.Tally
 	addrs atomic.Pointer[[]netip.Addr] // at most one address per family; nil while none is known
 }
 
 // seenAs counts one vote on our external address.
-func (e *Engine) seenAs(src external.Source, by, says netip.Addr) {
+func (e *Engine) seenAs(src extip.Source, by, says netip.Addr) {
 	o := &e.outside
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -80,9 +80,9 @@ func (t *Torrent) lookOutside(now mono.Time) {
 
 // vote counts a peer's vote on our external address.
 func (t *Torrent) vote(l *link, says netip.Addr) {
-	src := external.Caller
+	src := extip.Caller
 	if l.dialled {
-		src = external.Dialled
+		src = extip.Dialled
 	}
 	t.e.seenAs(src, l.addr.Addr(), says)
 }

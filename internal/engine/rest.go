@@ -1,8 +1,8 @@
 package engine
 
 import (
-	"shoal/internal/decide/lineup"
-	"shoal/internal/decide/upkeep"
+	"shoal/internal/decide/filestate"
+	"shoal/internal/decide/quota"
 	"shoal/internal/value/mono"
 	"shoal/internal/value/why"
 )
@@ -62,10 +62,10 @@ func (t *Torrent) remember() {
 func (t *Torrent) bare() bool { return t.swarm != nil && t.swarm.Bare() }
 
 // facts returns the facts that decide whether the torrent runs.
-func (t *Torrent) facts() lineup.Facts {
-	f := lineup.Facts{
+func (t *Torrent) facts() quota.Facts {
+	f := quota.Facts{
 		HashOnly: t.bare(), Paused: t.run.paused.Load(), Waits: t.run.waits.Load(), Turn: why.Why(t.run.turnWhy.Load()),
-		Ready: t.swarm != nil && t.content.State() == upkeep.Ready, SeedOnly: t.spec.SeedOnly,
+		Ready: t.swarm != nil && t.content.State() == filestate.Ready, SeedOnly: t.spec.SeedOnly,
 	}
 	f.Complete = f.Ready && t.swarm.Complete()
 	return f
@@ -80,7 +80,7 @@ func (t *Torrent) applyRunState(now mono.Time) {
 	}
 	mode := t.content.Mode()
 	if t.bare() {
-		mode = upkeep.Run // without metadata there are no files that could fail
+		mode = filestate.Run // without metadata there are no files that could fail
 	}
 	was := why.None
 	if t.sent.resting {
@@ -90,15 +90,15 @@ func (t *Torrent) applyRunState(now mono.Time) {
 	if t.swarm == nil || mode == t.sent.mode && rest == t.sent.resting {
 		return
 	}
-	out := mode == upkeep.Out
+	out := mode == filestate.Out
 	switch {
 	case out:
 		reason = why.FilesOut
-	case t.sent.mode == upkeep.Out && !rest:
+	case t.sent.mode == filestate.Out && !rest:
 		reason = why.FilesBack
 	}
 	t.swarm.SuspendFor(now, out || rest, reason)
-	t.swarm.Hold(now, mode != upkeep.Run)
+	t.swarm.Hold(now, mode != filestate.Run)
 	t.links.open.Store(!out && !rest)
 	changed := rest != t.sent.resting
 	t.sent.run(mode, rest, reason)

@@ -3,7 +3,7 @@ package engine
 import (
 	"sync/atomic"
 
-	"shoal/internal/decide/lineup"
+	"shoal/internal/decide/quota"
 )
 
 // runState decides whether a torrent runs: by the user's wish and the queue's decision. The
@@ -16,8 +16,8 @@ type runState struct {
 	force   atomic.Bool   // user: bypasses the queue
 	waits   atomic.Bool   // queue: waits for its turn
 	turnWhy atomic.Uint32 // queue: reason of the latest turn
-	wanted  atomic.Uint32 // queue: the lineup.Want that the torrent last sent
-	place   lineup.Key    // queue: key of the torrent; 0 before it is added
+	wanted  atomic.Uint32 // queue: the quota.Want that the torrent last sent
+	place   quota.Key     // queue: key of the torrent; 0 before it is added
 }
 
-func (r *runState) queuedAs(key lineup.Key) { r.place = key }
+func (r *runState) queuedAs(key quota.Key) { r.place = key }

@@ -37,7 +37,7 @@ func TestScarceConnections(t *testing.T) {
 				}
 				time.Sleep(5 * time.Second)
 				synctest.Wait()
-				if n := e.seats.crowd.Total() + seed.seats.crowd.Total(); n > 0 {
+				if n := e.seats.conns.Total() + seed.seats.conns.Total(); n > 0 {
 					t.Errorf("%d connections are left", n)
 				}
 			})
@@ -75,7 +75,7 @@ func TestFullOfNeedless(t *testing.T) {
 					}()
 				}
 				time.Sleep(time.Second)
-				if n := e.seats.crowd.Total(); n != places {
+				if n := e.seats.conns.Total(); n != places {
 					t.Fatalf("%d connections", n)
 				}
 				c := makeContent(t, "wanted", 16<<10, 100_000)

@@ -6,19 +6,18 @@ import (
 	"fmt"
 	"time"
 
-	"shoal/internal/decide/lineup"
-	"shoal/internal/decide/share"
+	"shoal/internal/decide/quota"
 	"shoal/internal/value/mono"
 	"shoal/internal/value/why"
 )
 
 // Share says when a torrent has been shared enough, and what happens then.
-type Share = share.Limits
+type Share = quota.ShareLimits
 
 // What happens when a limit is reached.
 const (
-	SharePause  = share.Pause
-	ShareRemove = share.Remove
+	SharePause  = quota.Pause
+	ShareRemove = quota.Remove
 )
 
 // SetShare changes the share limits of torrents that have none of their own.
@@ -64,7 +63,7 @@ func (t *Torrent) checkShareLimits(now mono.Time) {
 	if t.run.goesOn.Swap(false) {
 		t.sharing.machine.GoOn(now)
 	}
-	t.sharing.machine.Seeding(now, t.sent.want == lineup.Seed && !t.sent.resting)
+	t.sharing.machine.Seeding(now, t.sent.want == quota.Seed && !t.sent.resting)
 	t.sharing.seeded.Store(int64(t.sharing.machine.Seeded(now)))
 	if !limits.Any() || t.swarm == nil {
 		return
@@ -78,7 +77,7 @@ func (t *Torrent) checkShareLimits(now mono.Time) {
 	}
 	t.tell(Event{Kind: EventShared, Text: t.shared(now, reason)})
 	switch limits.Then {
-	case share.Remove:
+	case quota.Remove:
 		t.e.life.wg.Go(t.goes) // safe: Close waits for these only after all torrents have ended
 	default:
 		t.run.paused.Store(true)

@@ -3,14 +3,14 @@ package engine
 import (
 	"sync/atomic"
 
-	"shoal/internal/decide/share"
+	"shoal/internal/decide/quota"
 )
 
 // sharing holds the share limits of a torrent, and what counts towards them.
 //
 //shoal:part
 type sharing struct {
-	machine share.Machine         // owned by the loop
+	machine quota.Seeding         // owned by the loop
 	own     atomic.Pointer[Share] // the torrent's own limits; nil means the engine's
 	seeded  atomic.Int64          // time.Duration seeded in all runs
 }

@@ -7,10 +7,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"shoal/internal/decide/filestate"
 	"shoal/internal/decide/obstacle"
 	"shoal/internal/decide/swarm"
 	"shoal/internal/decide/swarm/metadata"
-	"shoal/internal/decide/upkeep"
 	"shoal/internal/value/meter"
 	"shoal/internal/value/mono"
 )
@@ -133,13 +133,13 @@ func (p *publisher) state(s *Stats) {
 		}
 	}
 	switch p.t.content.State() {
-	case upkeep.Opening:
+	case filestate.Opening:
 		s.State, s.Checked = Checking, p.t.content.Progress().Looked()
 		return
-	case upkeep.Held:
+	case filestate.Held:
 		s.State, s.Err = Held, p.t.content.Cause()
 		return
-	case upkeep.Missing:
+	case filestate.Missing:
 		s.State, s.Err = Missing, p.t.content.Cause()
 		return
 	}

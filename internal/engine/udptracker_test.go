@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"shoal/internal/decide/roster"
+	"shoal/internal/decide/peerstore"
 	"shoal/internal/net/trackerd"
 	"shoal/internal/simnet"
 )
@@ -15,7 +15,7 @@ import (
 func (w *world) ourTracker(n byte) *trackerd.Server {
 	w.t.Helper()
 	s, err := trackerd.New(trackerd.Config{
-		Network: w.net.Host(hostAddr(n), six(n)), Roster: roster.Config{Interval: 10 * time.Minute},
+		Network: w.net.Host(hostAddr(n), six(n)), Peers: peerstore.Config{Interval: 10 * time.Minute},
 		Listen: []netip.AddrPort{netip.AddrPortFrom(hostAddr(n), 6969), netip.AddrPortFrom(six(n), 6969)},
 	})
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"shoal/internal/lens"
+	"shoal/internal/format/tracefmt"
 	"shoal/internal/value/mono"
 	"shoal/internal/value/trace"
 	"shoal/internal/value/why"
@@ -91,15 +91,15 @@ func (s *Summary) facts() []fact {
 type heard struct {
 	who    string
 	record trace.Record
-	line   lens.Line // in words, from the moment of arrival: later, other peers can have the piece
-	shown  bool      // print it: each message once, from its sender, except handshakes
-	note   string    // text instead of a record
+	line   tracefmt.Line // in words, from the moment of arrival: later, other peers can have the piece
+	shown  bool          // print it: each message once, from its sender, except handshakes
+	note   string        // text instead of a record
 }
 
 // watcher collects all records, prints them in order of time, and derives the facts from them.
 type watcher struct {
 	opt   Options
-	conv  lens.Conversation
+	conv  tracefmt.Conversation
 	in    chan heard
 	done  chan struct{}
 	start time.Time
@@ -130,7 +130,7 @@ func newWatcher(opt Options, origin time.Time, kept io.Writer, name func(netip.A
 		Nodes: nodes, BitfieldsAtOnce: true, NoBitfieldOfA: true, EveryReasonIsSaid: true,
 		Bitfields: make(map[string]string), announced: make(map[string]int),
 	}
-	w.conv = lens.Conversation{Name: name, Owners: w.owners}
+	w.conv = tracefmt.Conversation{Name: name, Owners: w.owners}
 	go w.run()
 	return w
 }

@@ -4,25 +4,24 @@ import (
 	"fmt"
 	"time"
 
-	"shoal/internal/decide/lineup"
-	"shoal/internal/decide/share"
+	"shoal/internal/decide/quota"
 	"shoal/internal/value/mono"
 )
 
 // row makes nodes wait in a queue, as the torrents of one engine do.
 type row struct {
 	w     *World
-	line  *lineup.Machine
-	cfg   lineup.Config
+	line  *quota.Queue
+	cfg   quota.QueueConfig
 	nodes []*Node
 	began []*Node // in the order of their first run
 }
 
 // inLine suspends nodes and lets as many run as the queue allows, looking once a second.
-func (w *World) inLine(cfg lineup.Config, nodes ...*Node) *row {
-	r := &row{w: w, line: lineup.New(cfg), cfg: cfg, nodes: nodes}
+func (w *World) inLine(cfg quota.QueueConfig, nodes ...*Node) *row {
+	r := &row{w: w, line: quota.NewQueue(cfg), cfg: cfg, nodes: nodes}
 	for i, n := range nodes {
-		r.line.Add(w.now, lineup.Key(i))
+		r.line.Add(w.now, quota.Key(i))
 		n.Suspend(true)
 	}
 	r.look()
@@ -33,13 +32,13 @@ func (r *row) look() {
 	now := r.w.now
 	downloads, seeds := 0, 0
 	for i, n := range r.nodes {
-		want := lineup.Download
+		want := quota.Download
 		if n.swarm.Complete() {
-			want = lineup.Seed
+			want = quota.Seed
 		}
 		s := n.swarm.Stats(now)
-		r.line.Rate(now, lineup.Key(i), s.Rates.SlowDown, s.Rates.SlowUp)
-		r.line.Want(now, lineup.Key(i), want)
+		r.line.Rate(now, quota.Key(i), s.Rates.SlowDown, s.Rates.SlowUp)
+		r.line.Want(now, quota.Key(i), want)
 	}
 	for _, c := range r.line.Changes(now) {
 		n := r.nodes[c.Key]
@@ -66,8 +65,8 @@ func (r *row) look() {
 }
 
 // enough pauses a node once a share limit is reached, looking ten times a second.
-func (w *World) enough(n *Node, limits share.Limits) (reached func() bool) {
-	var m share.Machine
+func (w *World) enough(n *Node, limits quota.ShareLimits) (reached func() bool) {
+	var m quota.Seeding
 	m.SetLimits(limits)
 	m.Seeding(w.now, true)
 	done := false
@@ -95,7 +94,7 @@ var resting = []Scenario{
 			seed := w.Add(Spec{Name: "S", Have: w.Full(), Up: 200 * kb})
 			all := w.group(8, Spec{Name: "L", Up: 100 * kb})
 			introduce(append(all, seed)...)
-			r := w.inLine(lineup.Config{Downloads: 2, Seeds: 1, SlowDown: 1, SlowUp: 1}, all...)
+			r := w.inLine(quota.QueueConfig{Downloads: 2, Seeds: 1, SlowDown: 1, SlowUp: 1}, all...)
 			// They run one after another, two at a time: the seed is the bottleneck.
 			alone := time.Duration(float64(w.Geometry.Total) / (200 * kb) * float64(time.Second))
 			if err := w.Complete(8*alone*3/2 + 20*time.Second); err != nil {
@@ -116,7 +115,7 @@ var resting = []Scenario{
 			seed := w.Add(Spec{Name: "S", Have: w.Full(), Up: 300 * kb})
 			all := w.group(6, Spec{Name: "L", Up: 100 * kb})
 			introduce(append(all, seed)...)
-			reached := w.enough(seed, share.Limits{Ratio: 1.5})
+			reached := w.enough(seed, quota.ShareLimits{Ratio: 1.5})
 			if err := w.Complete(10 * time.Minute); err != nil {
 				return err
 			}

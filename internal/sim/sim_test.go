@@ -12,7 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"shoal/internal/lens"
+	"shoal/internal/format/tracefmt"
 	"shoal/internal/value/trace"
 )
 
@@ -35,7 +35,7 @@ func setup(t *testing.T) func(*World) {
 		return nil
 	}
 	return func(w *World) {
-		c := lens.Conversation{Name: func(a netip.AddrPort) string { return w.nameOf(a) }}
+		c := tracefmt.Conversation{Name: func(a netip.AddrPort) string { return w.nameOf(a) }}
 		w.Trace = func(n *Node, r trace.Record) { fmt.Println(c.Line(n.spec.Name, r)) }
 	}
 }

@@ -3,7 +3,7 @@ package swarm
 import (
 	"time"
 
-	"shoal/internal/decide/swarm/window"
+	"shoal/internal/decide/swarm/inflight"
 	"shoal/internal/value/meter"
 	"shoal/internal/value/mono"
 )
@@ -14,13 +14,13 @@ import (
 type download struct {
 	wanted    uint32   // pieces that the peer has and we lack
 	requests  requests // in flight
-	window    window.Window
+	window    inflight.Window
 	hungry    bool          // it has room, and we found nothing to request
 	snubbed   bool          // it sent nothing for snubAfter while blocks were due
 	late      requests      // withdrawn requests whose blocks may still come
 	unasked   int           // blocks that came without a request
 	lastBlock mono.Time     // time of its latest block, or of the first request after a pause
-	excused   time.Duration // total excused delay at lastBlock, see ration
+	excused   time.Duration // total excused delay at lastBlock, see Spread
 	down      meter.Meter
 }
 

@@ -4,8 +4,8 @@ import (
 	"net/netip"
 	"time"
 
+	"shoal/internal/decide/swarm/inflight"
 	"shoal/internal/decide/swarm/picker"
-	"shoal/internal/decide/swarm/window"
 	"shoal/internal/format/wire"
 	"shoal/internal/value/bitfield"
 	"shoal/internal/value/block"
@@ -52,7 +52,7 @@ func (p *peer) complete() bool { return p.theirs.have.All() }
 type request struct {
 	ref     block.Ref
 	at      mono.Time
-	excused time.Duration // total excused delay when it was sent, see ration
+	excused time.Duration // total excused delay when it was sent, see Spread
 	passed  int           // later requests that the peer answered first
 
 	// owed says that we did not send the request: the peer must still answer an earlier one
@@ -162,7 +162,7 @@ func newPeer(now mono.Time, key PeerKey, a Arrival, fresh bool, pieces uint32) *
 		},
 		theirs:   theirs{have: bitfield.New(pieces), choking: true, lastHeard: now},
 		ours:     ours{choked: true},
-		download: download{window: window.New(0)},
+		download: download{window: inflight.NewWindow(0)},
 		upload:   upload{writer: uploadWindow},
 		out:      outgoing{lastSent: now},
 	}

@@ -1,8 +1,8 @@
 package swarm
 
 import (
+	"shoal/internal/decide/swarm/inflight"
 	"shoal/internal/decide/swarm/picker"
-	"shoal/internal/decide/swarm/window"
 	"shoal/internal/format/wire"
 	"shoal/internal/value/block"
 	"shoal/internal/value/mono"
@@ -33,14 +33,14 @@ func (s *Swarm) ask(p *peer) {
 	}
 	s.tmp().choices = s.picker.Pick(s.now, p.slot, offers, room, s.paceOf(p), s.tmp().choices[:0])
 	if p.download.requests.len() == 0 && len(s.tmp().choices) > 0 {
-		p.download.progress(s.now, s.ration.Excused())
+		p.download.progress(s.now, s.spread.Excused())
 		s.due(s.now.Add(snubAfter))
 	}
 	for _, c := range s.tmp().choices {
 		if p.theirs.choking {
 			c.Why = why.Allowed
 		}
-		r := request{ref: c.Ref, at: s.now, excused: s.ration.Excused()}
+		r := request{ref: c.Ref, at: s.now, excused: s.spread.Excused()}
 		if old, owed := s.owed(p, c.Ref); owed {
 			r.at, r.owed, r.giveUp = old.at, true, old.giveUp
 			p.download.requests.push(r)
@@ -103,7 +103,7 @@ func (s *Swarm) limit(p *peer) int {
 func (s *Swarm) limitChoked(p *peer) int {
 	switch {
 	case !s.picker.Scarce(p.theirs.have):
-		return window.HardMax
+		return inflight.HardMax
 	case s.picker.HaveCount() > 0 || s.now < p.joined.Add(starvesAfter):
 		return 0
 	}
@@ -209,7 +209,7 @@ func (s *Swarm) received(p *peer, m wire.Message, b *block.Block) {
 
 	req, asked := p.download.requests.take(ref)
 	if asked {
-		p.download.progress(s.now, s.ration.Excused())
+		p.download.progress(s.now, s.spread.Excused())
 		if p.fast != nil {
 			p.fast.rejects = 0
 		}

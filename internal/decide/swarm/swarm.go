@@ -18,12 +18,11 @@ import (
 	"shoal/internal/decide/swarm/announce"
 	"shoal/internal/decide/swarm/blame"
 	"shoal/internal/decide/swarm/choker"
+	"shoal/internal/decide/swarm/inflight"
 	"shoal/internal/decide/swarm/metadata"
 	"shoal/internal/decide/swarm/peerbook"
 	"shoal/internal/decide/swarm/picker"
-	"shoal/internal/decide/swarm/ration"
 	"shoal/internal/decide/swarm/webplan"
-	"shoal/internal/decide/swarm/window"
 	"shoal/internal/value/bitfield"
 	"shoal/internal/value/block"
 	"shoal/internal/value/mono"
@@ -110,7 +109,7 @@ const (
 	maxUnasked = 64
 	// maxLate is how many withdrawn requests we remember of a peer: the most that we ever
 	// have outstanding with one.
-	maxLate = window.HardMax
+	maxLate = inflight.HardMax
 	// maxRefused is how many requests that we can't serve (the peer is choked, or we lack the
 	// piece) a peer may send between two unchokes before we drop it.
 	maxRefused = 2048
@@ -130,7 +129,7 @@ type Swarm struct {
 	picker   *picker.Picker
 	book     *peerbook.Book
 	trackers *announce.Machine
-	ration   ration.Machine // measures how late blocks are because of our own download limit
+	spread   inflight.Spread // measures how late blocks are because of our own download limit
 
 	peers   peerTable
 	dials   map[netip.AddrPort]dial // dials in flight
@@ -265,7 +264,7 @@ func (s *Swarm) Tick(now mono.Time) {
 	for p := range s.peers.all() {
 		s.tickPeer(p)
 	}
-	s.tickRation()
+	s.tickSpread()
 	s.tickFetch()
 	if s.picker.Endgame() {
 		s.freed = true // requests have become old enough to be asked of a second peer

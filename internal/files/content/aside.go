@@ -8,7 +8,7 @@ import (
 	"path"
 	"slices"
 
-	"shoal/internal/decide/upkeep"
+	"shoal/internal/decide/filestate"
 	"shoal/internal/files/resume"
 	"shoal/internal/files/storage"
 )
@@ -82,16 +82,16 @@ func (o *opening) findPlace() (resume.FS, error) {
 }
 
 // choosePlace chooses between a torrent's own folder and those for incomplete files, as
-// upkeep.Places decides.
+// filestate.Places decides.
 func (o *opening) choosePlace(home *place) (*place, error) {
 	c := o.c
 	here := &place{given: home.given, abs: home.abs, found: true}
-	folders := [...]*place{upkeep.Home: here, upkeep.Noted: nil, upkeep.Wished: nil}
+	folders := [...]*place{filestate.Home: here, filestate.Noted: nil, filestate.Wished: nil}
 	wish := ""
 	if p := c.opt.Paths; p != nil && !c.opt.SeedOnly {
 		wish = p.IncompleteDir
 	}
-	for at, dir := range [...]string{upkeep.Noted: o.was.Dir, upkeep.Wished: wish} {
+	for at, dir := range [...]string{filestate.Noted: o.was.Dir, filestate.Wished: wish} {
 		if dir == "" {
 			continue
 		}
@@ -100,11 +100,11 @@ func (o *opening) choosePlace(home *place) (*place, error) {
 			return nil, err
 		}
 	}
-	noted, wished := folders[upkeep.Noted], folders[upkeep.Wished]
+	noted, wished := folders[filestate.Noted], folders[filestate.Wished]
 	if noted != nil && noted.abs == home.abs {
 		return here, nil
 	}
-	p := upkeep.Places{
+	p := filestate.Places{
 		Noted: noted != nil, Wished: wished != nil && wished.abs != home.abs,
 		WishedHome: noted != nil && wished != nil && wished.abs == home.abs,
 		Same:       noted != nil && wished != nil && wished.abs == noted.abs,
@@ -112,12 +112,12 @@ func (o *opening) choosePlace(home *place) (*place, error) {
 	}
 	for {
 		in, ignored, ask := p.Choose()
-		if ask != upkeep.NoQuestion {
+		if ask != filestate.NoQuestion {
 			yes, err := c.answer(ask, home, noted, wished)
 			if err != nil {
 				return nil, err
 			}
-			p.Facts[ask] = upkeep.FactOf(yes)
+			p.Facts[ask] = filestate.FactOf(yes)
 			continue
 		}
 		if ignored {
@@ -125,26 +125,26 @@ func (o *opening) choosePlace(home *place) (*place, error) {
 				"unfinished files are in %s, where they were before, and none in %s: move them there, or leave out --incomplete-dir; if %s is lost, --anew fetches them again", noted.abs, wished.abs, noted.abs))
 		}
 		there := folders[in]
-		if in != upkeep.Home {
+		if in != filestate.Home {
 			there.final, there.found = here, true
 		}
 		return there, nil
 	}
 }
 
-// answer looks for what upkeep.Places asks.
-func (c *Content) answer(ask upkeep.Question, home, noted, wished *place) (yes bool, err error) {
+// answer looks for what filestate.Places asks.
+func (c *Content) answer(ask filestate.Question, home, noted, wished *place) (yes bool, err error) {
 	lay := c.layout()
 	switch ask {
-	case upkeep.HomeJournal:
+	case filestate.HomeJournal:
 		return c.shared.journals.Has(home.abs, lay)
-	case upkeep.WishedJournal:
+	case filestate.WishedJournal:
 		return c.shared.journals.Has(wished.abs, lay)
-	case upkeep.HomeFiles:
+	case filestate.HomeFiles:
 		return c.anyIn(home, lay.Files), nil
-	case upkeep.NotedFiles:
+	case filestate.NotedFiles:
 		return c.anyIn(noted, lay.Files), nil
-	case upkeep.WishedFiles:
+	case filestate.WishedFiles:
 		return c.anyIn(wished, lay.Files), nil
 	}
 	return false, nil

@@ -6,7 +6,7 @@
 // A Content belongs to a loop, that of its torrent. The loop calls its methods, and hands it
 // each Report that comes from Host.Post. Opening, checking and moving run as tasks of the
 // content; what may be called by any goroutine says so. What to do when files fail is decided
-// by upkeep, whether something fits on a volume by room; what an opening finds by names is
+// by filestate, whether something fits on a volume by room; what an opening finds by names is
 // decided by hashes.
 //
 // An opening is one opening of the files, from the look at what lies there to the next doubt.
@@ -15,7 +15,7 @@
 //
 // # Files that fail
 //
-// Failures go to upkeep.Machine, which decides (decisions 0045 and 0073):
+// Failures go to filestate.Machine, which decides (decisions 0045 and 0073):
 //
 //	a write fails (ENOSPC and others)    the disk keeps the piece in memory; Swarm.Hold: we
 //	                                     request nothing and serve what we have;

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"shoal/internal/decide/upkeep"
+	"shoal/internal/decide/filestate"
 	"shoal/internal/files/resume"
 	"shoal/internal/files/storage"
 )
@@ -137,7 +137,7 @@ func (c *Content) moveTo(ch *change, prev *opening, old, to *place, progress fun
 		return err
 	}
 	o.loaded = nil
-	s := Settled{o: o, have: have, outcome: upkeep.Fine}
+	s := Settled{o: o, have: have, outcome: filestate.Fine}
 	err = c.leave(from, old.abs, files)
 	if final := old.final; err == nil && final != nil && final != to { // they do not go there any more
 		if state, serr := c.shared.journals.For(final.abs); serr == nil {

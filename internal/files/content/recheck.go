@@ -6,7 +6,7 @@ import (
 	"slices"
 	"sync"
 
-	"shoal/internal/decide/upkeep"
+	"shoal/internal/decide/filestate"
 	"shoal/internal/files/storage"
 	"shoal/internal/value/bitfield"
 	"shoal/internal/value/plural"
@@ -133,7 +133,7 @@ func (c *Content) whatIsOpen() whatOpen {
 	switch s := c.machine.State(); {
 	case c.cur != nil:
 		return whatOpen{o: c.cur}
-	case c.cause != nil && (s == upkeep.Held || s == upkeep.Missing):
+	case c.cause != nil && (s == filestate.Held || s == filestate.Missing):
 		return whatOpen{err: c.cause}
 	}
 	return whatOpen{err: ErrBusy}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"shoal/internal/decide/upkeep"
+	"shoal/internal/decide/filestate"
 	"shoal/internal/files/disk"
 	"shoal/internal/files/resume"
 	"shoal/internal/value/bitfield"
@@ -14,17 +14,17 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// keeper is what only the loop knows of the files. Reports and the acts of the upkeep machine
+// keeper is what only the loop knows of the files. Reports and the acts of the filestate machine
 // change it, nothing else does.
 //
 //shoal:part
 type keeper struct {
-	machine upkeep.Machine
-	cur     *opening     // of the files; nil while they are being opened, and while they can't be
-	epoch   int32        // of the latest opening
-	told    upkeep.State // as Turn told it
-	failed  bool         // Turn told of a failure
-	synced  bool         // what is complete is durable
+	machine filestate.Machine
+	cur     *opening        // of the files; nil while they are being opened, and while they can't be
+	epoch   int32           // of the latest opening
+	told    filestate.State // as Turn told it
+	failed  bool            // Turn told of a failure
+	synced  bool            // what is complete is durable
 	syncing bool
 	cause   error    // of a failure
 	change  *change  // asked for, not begun
@@ -43,7 +43,7 @@ type Settled struct {
 	o       *opening
 	have    *bitfield.Bitfield
 	err     error
-	outcome upkeep.Outcome
+	outcome filestate.Outcome
 }
 
 func (s *Settled) refuse(c *Content) { c.cur = s.o } // Close closes it
@@ -56,7 +56,7 @@ func (c *Content) Settled(now mono.Time, s *Settled) (have *bitfield.Bitfield) {
 		c.settleOn(s.o.moved)
 		s.o.moved = nil
 	}
-	if s.err != nil || s.outcome == upkeep.Fine {
+	if s.err != nil || s.outcome == filestate.Fine {
 		c.cause = s.err
 	}
 	c.source.set(s.o)
@@ -255,10 +255,10 @@ func (c *Content) Tick(now mono.Time) { c.machine.Tick(now) }
 func (c *Content) Deadline() mono.Time { return c.machine.Deadline() }
 
 // State returns how the files are.
-func (c *Content) State() upkeep.State { return c.machine.State() }
+func (c *Content) State() filestate.State { return c.machine.State() }
 
 // Mode returns what may be done with the files now.
-func (c *Content) Mode() upkeep.Mode { return c.machine.Mode() }
+func (c *Content) Mode() filestate.Mode { return c.machine.Mode() }
 
 // Cause returns why the files are held or missing; nil when they are not.
 func (c *Content) Cause() error { return c.cause }
@@ -269,10 +269,10 @@ func (c *Content) FetchAgain(now mono.Time) {
 	c.machine.Hurry(now)
 }
 
-// Maintain does what the upkeep machine decided. The loop calls it after each event.
+// Maintain does what the filestate machine decided. The loop calls it after each event.
 func (c *Content) Maintain(now mono.Time) {
 	switch c.machine.Next() {
-	case upkeep.Open:
+	case filestate.Open:
 		prev, doubts := c.cur, c.doubts
 		c.cur, c.doubts = nil, nil
 		c.source.set(nil)
@@ -284,10 +284,10 @@ func (c *Content) Maintain(now mono.Time) {
 			break
 		}
 		c.openSoon(func(leave func()) { c.reopen(prev, doubts, epoch, leave) })
-	case upkeep.Settle:
+	case filestate.Settle:
 		o := c.cur
 		c.openSoon(func(leave func()) { c.settle(o, leave) })
-	case upkeep.Retry:
+	case filestate.Retry:
 		c.machine.Retried(now, c.cur.disk.Retry())
 	}
 }
@@ -311,10 +311,10 @@ func (c *Content) Turn() Turn {
 	}
 	c.told = state
 	switch {
-	case state == upkeep.Held || state == upkeep.Missing:
+	case state == filestate.Held || state == filestate.Missing:
 		c.failed = true
 		return HeldUp
-	case state == upkeep.Ready && c.failed:
+	case state == filestate.Ready && c.failed:
 		c.failed = false
 		return GoingOn
 	}

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"shoal/internal/decide/upkeep"
+	"shoal/internal/decide/filestate"
 	"shoal/internal/files/storage"
 	"shoal/internal/value/bitfield"
 	"shoal/metainfo"
@@ -49,7 +49,7 @@ func (o *opening) allOwn(have *bitfield.Bitfield) error {
 	return nil
 }
 
-// ownOf refuses a file that is one of those of a rival, as upkeep.Yields decides.
+// ownOf refuses a file that is one of those of a rival, as filestate.Yields decides.
 func (c *Content) ownOf(file int, r rivals) error {
 	if len(r.before)+len(r.after) == 0 {
 		return nil
@@ -57,7 +57,7 @@ func (c *Content) ownOf(file int, r rivals) error {
 	name := c.Path(file)
 	for n, other := range slices.Concat(r.before, r.after) {
 		i := other.fileAt(name)
-		if i >= 0 && upkeep.Yields(n < len(r.before), other.hasOf(i), c.hasOf(file)) && c.oneFile(name, other.Path(i)) {
+		if i >= 0 && filestate.Yields(n < len(r.before), other.hasOf(i), c.hasOf(file)) && c.oneFile(name, other.Path(i)) {
 			return theirs(name, other)
 		}
 	}

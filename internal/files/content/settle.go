@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"shoal/internal/decide/upkeep"
+	"shoal/internal/decide/filestate"
 	"shoal/internal/files/resume"
 	"shoal/internal/value/bitfield"
 	"shoal/internal/value/plural"
@@ -172,7 +172,7 @@ func (o *opening) giveWay(leave func()) {
 
 // notThere reports whether a torrent's files are gone altogether, so that they are waited for.
 func (c *Content) notThere(seen resume.Seen, v resume.Verdict, o *opening) bool {
-	return upkeep.Look{
+	return filestate.Look{
 		FolderGone: v.FolderGone, Missing: len(v.Missing) > 0,
 		Any:       slices.ContainsFunc(seen.Files, func(id resume.Identity) bool { return id.Exists }),
 		SamePlace: (v.FolderGone || len(v.Missing) > 0) && o.loaded.SamePlace(seen),

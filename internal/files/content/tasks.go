@@ -3,7 +3,7 @@ package content
 import (
 	"errors"
 
-	"shoal/internal/decide/upkeep"
+	"shoal/internal/decide/filestate"
 	"shoal/internal/files/resume"
 )
 
@@ -35,9 +35,9 @@ func (c *Content) reopen(prev *opening, doubts []uint32, epoch int32, leave func
 func (c *Content) openSearching(look *search, epoch int32, leave func()) {
 	o, err := c.openFiles(epoch, look)
 	if err != nil {
-		s := Settled{err: err, outcome: upkeep.Unusable}
+		s := Settled{err: err, outcome: filestate.Unusable}
 		if errors.Is(err, ErrNotThere) {
-			s.outcome = upkeep.NotThere
+			s.outcome = filestate.NotThere
 		}
 		c.host.Post(&s)
 		return
@@ -60,18 +60,18 @@ func (c *Content) settle(o *opening, leave func()) {
 	s := Settled{o: o, have: have, err: err}
 	switch {
 	case c.life.Err() != nil: // it went well, perhaps, and comes too late
-		s.outcome, s.err = upkeep.Unusable, ErrStopped
+		s.outcome, s.err = filestate.Unusable, ErrStopped
 	case errors.Is(err, ErrNotThere):
-		s.outcome = upkeep.NotThere
+		s.outcome = filestate.NotThere
 	case have == nil, errors.Is(err, resume.ErrChanged):
-		s.outcome = upkeep.Unusable // what is open knows the files as they were
+		s.outcome = filestate.Unusable // what is open knows the files as they were
 	case err != nil:
-		s.outcome = upkeep.Partly
+		s.outcome = filestate.Partly
 	default:
 		c.again.Store(false) // that was for once
 		o.loaded = nil
 	}
-	if s.outcome == upkeep.NotThere || s.outcome == upkeep.Unusable {
+	if s.outcome == filestate.NotThere || s.outcome == filestate.Unusable {
 		// A folder that is held open would be the old one forever.
 		o.close(c.life, false)
 		s.o, s.have = nil, nil

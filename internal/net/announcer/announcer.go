@@ -1,4 +1,4 @@
-// Package announcer makes the announces of an engine, in the order that askqueue decides. An
+// Package announcer makes the announces of an engine, in the order that announcequeue decides. An
 // Announcer is the one queue of an engine; each torrent has a Torrent, whose loop asks for
 // announces and takes their results.
 //
@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"shoal/internal/decide/askqueue"
+	"shoal/internal/decide/announcequeue"
 	"shoal/internal/mailbox"
 	"shoal/internal/net/trackerclient"
 	"shoal/internal/value/mono"
@@ -41,9 +41,9 @@ type Announcer struct {
 	trace  trace.Func
 
 	mu    sync.Mutex
-	queue askqueue.Queue
-	last  askqueue.ID // that was given out
-	calls map[askqueue.ID]*call
+	queue announcequeue.Queue
+	last  announcequeue.ID // that was given out
+	calls map[announcequeue.ID]*call
 
 	refusals *mailbox.Tasks
 }
@@ -52,7 +52,7 @@ type Announcer struct {
 func New(cfg Config) *Announcer {
 	return &Announcer{
 		client: cfg.Client, now: cfg.Now, trace: cfg.Trace,
-		calls: make(map[askqueue.ID]*call), refusals: mailbox.NewTasks(tellers, nil),
+		calls: make(map[announcequeue.ID]*call), refusals: mailbox.NewTasks(tellers, nil),
 	}
 }
 
@@ -68,7 +68,7 @@ func (a *Announcer) Calls() int {
 
 // call is one announce that waits or is under way.
 type call struct {
-	id      askqueue.ID
+	id      announcequeue.ID
 	group   *sync.WaitGroup // of its torrent
 	make    func() (tell func(), silent bool)
 	refuse  func(reason error)
@@ -79,9 +79,9 @@ type call struct {
 // place says which turn an announce has.
 type place struct {
 	host     string
-	class    askqueue.Class
-	after    askqueue.ID // the announce that it comes after; 0 for none
-	replaces bool        // it takes the place of that one, where that still waits
+	class    announcequeue.Class
+	after    announcequeue.ID // the announce that it comes after; 0 for none
+	replaces bool             // it takes the place of that one, where that still waits
 }
 
 // add brings an announce. Its make is called on a goroutine of its own when its turn has come,

@@ -7,7 +7,7 @@ import (
 	"net"
 	"time"
 
-	"shoal/internal/decide/askqueue"
+	"shoal/internal/decide/announcequeue"
 	"shoal/internal/decide/swarm/announce"
 	"shoal/internal/format/tracker"
 	"shoal/internal/net/trackerclient"
@@ -16,16 +16,16 @@ import (
 )
 
 // classOf returns how soon somebody feels the wait for an announce.
-func classOf(r announce.Request) askqueue.Class {
+func classOf(r announce.Request) announcequeue.Class {
 	switch {
 	case r.Event == tracker.Stopped, r.Event == tracker.Completed:
-		return askqueue.Farewell
+		return announcequeue.Farewell
 	case r.Need && r.Event == tracker.Started && r.Why != why.Retried:
-		return askqueue.New
+		return announcequeue.New
 	case r.Need:
-		return askqueue.Active
+		return announcequeue.Active
 	}
-	return askqueue.Idle
+	return announcequeue.Idle
 }
 
 // silence reports whether an announce ended without a sign of life from the tracker.

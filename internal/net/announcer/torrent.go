@@ -4,7 +4,7 @@ import (
 	"context"
 	"sync"
 
-	"shoal/internal/decide/askqueue"
+	"shoal/internal/decide/announcequeue"
 	"shoal/internal/decide/swarm/announce"
 	"shoal/internal/format/tracker"
 	"shoal/internal/mailbox"
@@ -47,7 +47,7 @@ func (t *Torrent) Wait() { t.group.Wait() }
 
 // Outcome is how an announce ended.
 type Outcome struct {
-	id     askqueue.ID
+	id     announcequeue.ID
 	event  tracker.Event
 	result announce.Result
 }

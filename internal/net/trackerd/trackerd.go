@@ -1,5 +1,5 @@
 // Package trackerd is a tracker over HTTP (BEP 3, 7, 23, 24, 48) and UDP (BEP 15, 41) for private
-// swarms, tests and the lab. Package roster decides the answers. This package moves the bytes, and
+// swarms, tests and the lab. Package peerstore decides the answers. This package moves the bytes, and
 // bounds connections, times, sizes and requests per address (decision 0082).
 //
 // Over UDP it keeps no state for a client that has not proven its address, and sends it no more
@@ -21,7 +21,7 @@ import (
 	"sync"
 	"time"
 
-	"shoal/internal/decide/roster"
+	"shoal/internal/decide/peerstore"
 	"shoal/internal/format/tracker"
 	"shoal/internal/net/netio"
 	"shoal/internal/net/serving"
@@ -48,13 +48,13 @@ const (
 type Config struct {
 	Network netio.Network
 	Listen  []netip.AddrPort // for TCP and UDP; port 0 picks one
-	Roster  roster.Config
+	Peers   peerstore.Config
 	Log     *slog.Logger // nil discards
 }
 
 // Stats counts what a tracker has done and stores.
 type Stats struct {
-	roster.Stats
+	peerstore.Stats
 	Announces uint64 // answered, over both protocols
 	Scrapes   uint64 // answered, over both protocols
 	Refused   uint64 // answered with an error
@@ -65,11 +65,11 @@ type Stats struct {
 type Server struct {
 	log   *slog.Logger
 	begun time.Time
-	key   roster.Key
+	key   peerstore.Key
 
 	mu     sync.Mutex // held for one request, and never while blocking
-	roster *roster.Roster
-	limit  roster.Limit
+	store  *peerstore.Store
+	limit  peerstore.Limit
 	stats  Stats
 	closed bool
 
@@ -88,7 +88,7 @@ func New(cfg Config) (*Server, error) {
 	var seed [16]byte
 	crand.Read(s.key[:])
 	crand.Read(seed[:])
-	s.roster = roster.New(cfg.Roster, rand.New(rand.NewPCG(binary.LittleEndian.Uint64(seed[:8]), binary.LittleEndian.Uint64(seed[8:]))))
+	s.store = peerstore.New(cfg.Peers, rand.New(rand.NewPCG(binary.LittleEndian.Uint64(seed[:8]), binary.LittleEndian.Uint64(seed[8:]))))
 	for _, at := range cfg.Listen {
 		l, pc, err := netio.ListenBoth(cfg.Network, at)
 		if err != nil {
@@ -111,7 +111,7 @@ func (s *Server) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.stats
-	st.Stats = s.roster.Stats(s.now())
+	st.Stats = s.store.Stats(s.now())
 	return st
 }
 
@@ -185,7 +185,7 @@ func (s *Server) http(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Unlock()
 	if body == nil {
-		w.Header().Set("Retry-After", fmt.Sprint(int(roster.LimitEvery/time.Second)))
+		w.Header().Set("Retry-After", fmt.Sprint(int(peerstore.LimitEvery/time.Second)))
 		http.Error(w, "too many requests from your address", http.StatusTooManyRequests)
 		return
 	}
@@ -200,7 +200,7 @@ func (s *Server) announce(now mono.Time, from netip.Addr, query string) []byte {
 	if err != nil {
 		return s.refuse(err)
 	}
-	a, err := s.roster.Announce(now, from, p)
+	a, err := s.store.Announce(now, from, p)
 	if err != nil {
 		return s.refuse(err)
 	}
@@ -218,7 +218,7 @@ func (s *Server) scrape(now mono.Time, _ netip.Addr, query string) []byte {
 	var known []infohash.Hash
 	var counts []tracker.Counts
 	for _, h := range slices.Compact(hashes) {
-		if c, ok := s.roster.Scrape(now, h); ok {
+		if c, ok := s.store.Scrape(now, h); ok {
 			known, counts = append(known, h), append(counts, c)
 		}
 	}
@@ -276,7 +276,7 @@ func (s *Server) packet(out, b []byte, from netip.Addr) []byte {
 		s.stats.Scrapes++
 		counts := make([]tracker.Counts, len(r.Hashes))
 		for i, h := range r.Hashes {
-			counts[i], _ = s.roster.Scrape(now, h)
+			counts[i], _ = s.store.Scrape(now, h)
 		}
 		return tracker.AppendUDPScraped(out, r.TID, counts)
 	}
@@ -285,10 +285,10 @@ func (s *Server) packet(out, b []byte, from netip.Addr) []byte {
 		most = maxPeers6
 	}
 	if r.Params.NumWant < 0 {
-		r.Params.NumWant = roster.DefaultWanted
+		r.Params.NumWant = peerstore.DefaultWanted
 	}
 	r.Params.NumWant = min(r.Params.NumWant, most)
-	a, err := s.roster.Announce(now, from, r.Params)
+	a, err := s.store.Announce(now, from, r.Params)
 	if err != nil {
 		s.stats.Refused++
 		return tracker.AppendUDPError(out, r.TID, err.Error())

@@ -12,7 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"shoal/internal/decide/roster"
+	"shoal/internal/decide/peerstore"
 	"shoal/internal/format/tracker"
 	"shoal/internal/net/trackerclient"
 	"shoal/internal/simnet"
@@ -33,12 +33,12 @@ type world struct {
 	s   *Server
 }
 
-func play(t *testing.T, cfg roster.Config, body func(t *testing.T, w *world)) {
+func play(t *testing.T, cfg peerstore.Config, body func(t *testing.T, w *world)) {
 	synctest.Test(t, func(t *testing.T) {
 		n := simnet.New(simnet.Options{Link: simnet.Link{Delay: 20 * time.Millisecond}})
 		n.Name("tracker.example", here4, here6)
 		s, err := New(Config{
-			Network: n.Host(here4, here6), Roster: cfg,
+			Network: n.Host(here4, here6), Peers: cfg,
 			Listen: []netip.AddrPort{netip.AddrPortFrom(here4, 6969), netip.AddrPortFrom(here6, 6969)},
 		})
 		if err != nil {
@@ -98,7 +98,7 @@ func has(r tracker.Response, want ...string) bool {
 func TestPeersMeet(t *testing.T) {
 	for _, scheme := range []string{"http", "udp"} {
 		t.Run(scheme, func(t *testing.T) {
-			play(t, roster.Config{}, func(t *testing.T, w *world) {
+			play(t, peerstore.Config{}, func(t *testing.T, w *world) {
 				url := scheme + "://tracker.example:6969/announce"
 				h := infohash.Hash{7}
 				both, four, six := w.peer("9.9.9.2", "2001:db8:2::1"), w.peer("9.9.9.3"), w.peer("2001:db8:4::1")
@@ -106,7 +106,7 @@ func TestPeersMeet(t *testing.T) {
 					defer p.Close()
 				}
 				r := both.announce(t, url, tracker.Params{InfoHash: h, Event: tracker.Started, NumWant: 10})
-				if r.Interval != roster.DefaultInterval || len(r.Peers) != 0 {
+				if r.Interval != peerstore.DefaultInterval || len(r.Peers) != 0 {
 					t.Errorf("the first got %+v", r)
 				}
 				four.announce(t, url, tracker.Params{InfoHash: h, Event: tracker.Started, Left: 5, NumWant: 10})
@@ -138,7 +138,7 @@ func TestPeersMeet(t *testing.T) {
 }
 
 func TestOnlySome(t *testing.T) {
-	play(t, roster.Config{Only: []infohash.Hash{{1}}}, func(t *testing.T, w *world) {
+	play(t, peerstore.Config{Only: []infohash.Hash{{1}}}, func(t *testing.T, w *world) {
 		p := w.peer("9.9.9.2")
 		defer p.Close()
 		for _, scheme := range []string{"http", "udp"} {
@@ -146,7 +146,7 @@ func TestOnlySome(t *testing.T) {
 			p.announce(t, url, tracker.Params{InfoHash: infohash.Hash{1}})
 			_, err := p.Announce(context.Background(), url, tracker.Params{InfoHash: infohash.Hash{2}, Port: 1}, nil)
 			var failure *tracker.FailureError
-			if !errors.As(err, &failure) || failure.Reason != roster.ErrNotServed.Error() {
+			if !errors.As(err, &failure) || failure.Reason != peerstore.ErrNotServed.Error() {
 				t.Errorf("%s: %v", scheme, err)
 			}
 		}
@@ -156,7 +156,7 @@ func TestOnlySome(t *testing.T) {
 // Over UDP, who has not shown where it is gets no more than it sent, and leaves nothing
 // behind; what is no packet gets nothing.
 func TestForgedAddresses(t *testing.T) {
-	play(t, roster.Config{}, func(t *testing.T, w *world) {
+	play(t, peerstore.Config{}, func(t *testing.T, w *world) {
 		conn, err := w.net.Host(netip.MustParseAddr("9.9.9.2")).ListenPacket(netip.MustParseAddrPort("9.9.9.2:7"))
 		if err != nil {
 			t.Fatal(err)
@@ -211,30 +211,30 @@ func TestForgedAddresses(t *testing.T) {
 
 // One that asks all the time is left without answers for a while, the others are not.
 func TestLimits(t *testing.T) {
-	play(t, roster.Config{}, func(t *testing.T, w *world) {
+	play(t, peerstore.Config{}, func(t *testing.T, w *world) {
 		p, q := w.peer("9.9.9.2"), w.peer("9.9.9.3")
 		defer p.Close()
 		defer q.Close()
-		for range roster.MaxAsked {
+		for range peerstore.MaxAsked {
 			w.s.limit.Allow(w.s.now(), p.addrs[0])
 		}
 		_, err := p.Announce(context.Background(), "http://tracker.example:6969/announce", tracker.Params{Port: 1}, nil)
 		var status *trackerclient.StatusError
-		if !errors.As(err, &status) || status.Code != 429 || status.RetryIn != roster.LimitEvery {
+		if !errors.As(err, &status) || status.Code != 429 || status.RetryIn != peerstore.LimitEvery {
 			t.Errorf("got %v", err)
 		}
 		q.announce(t, "http://tracker.example:6969/announce", tracker.Params{})
-		time.Sleep(roster.LimitEvery)
+		time.Sleep(peerstore.LimitEvery)
 		p.announce(t, "http://tracker.example:6969/announce", tracker.Params{})
 	})
 }
 
 // An answer over UDP fits into one datagram; over HTTP there may be 200 peers.
 func TestAnswersFit(t *testing.T) {
-	play(t, roster.Config{}, func(t *testing.T, w *world) {
+	play(t, peerstore.Config{}, func(t *testing.T, w *world) {
 		for i := range 300 {
 			for _, a := range []netip.Addr{netip.AddrFrom4([4]byte{11, 0, byte(i >> 8), byte(i)}), netip.AddrFrom16([16]byte{0: 0x20, 5: byte(i >> 8), 6: byte(i), 15: 1})} {
-				if _, err := w.s.roster.Announce(w.s.now(), a, tracker.Params{Port: 1, Left: 1}); err != nil {
+				if _, err := w.s.store.Announce(w.s.now(), a, tracker.Params{Port: 1, Left: 1}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -247,7 +247,7 @@ func TestAnswersFit(t *testing.T) {
 			url  string
 			want int
 		}{
-			{p, "http", roster.MaxWanted}, {p, "udp", maxPeers4}, {p6, "http", roster.MaxWanted}, {p6, "udp", maxPeers6},
+			{p, "http", peerstore.MaxWanted}, {p, "udp", maxPeers4}, {p6, "http", peerstore.MaxWanted}, {p6, "udp", maxPeers6},
 		} {
 			r := c.peer.announce(t, c.url+"://tracker.example:6969/announce", tracker.Params{NumWant: 5000, Left: 1})
 			if n := len(r.Peers); n != c.want {
@@ -260,7 +260,7 @@ func TestAnswersFit(t *testing.T) {
 // Who connects and says nothing, or never ends, is sent away; other requests are told what
 // is wrong with them.
 func TestHTTPBounds(t *testing.T) {
-	play(t, roster.Config{}, func(t *testing.T, w *world) {
+	play(t, peerstore.Config{}, func(t *testing.T, w *world) {
 		ask := func(text string, drip bool) string {
 			conn, err := w.net.Host(netip.MustParseAddr("9.9.9.2")).Dial(t.Context(), netip.AddrPortFrom(here4, 6969))
 			if err != nil {
@@ -313,7 +313,7 @@ func TestHTTPBounds(t *testing.T) {
 }
 
 func TestListenErrors(t *testing.T) {
-	play(t, roster.Config{}, func(t *testing.T, w *world) {
+	play(t, peerstore.Config{}, func(t *testing.T, w *world) {
 		if _, err := New(Config{Network: w.net.Host(here4, here6), Listen: []netip.AddrPort{netip.AddrPortFrom(here6, 0), netip.AddrPortFrom(here4, 6969)}}); err == nil {
 			t.Error("two trackers at one port")
 		}
@@ -325,7 +325,7 @@ func TestListenErrors(t *testing.T) {
 
 // Connections that say nothing keep nobody from the tracker.
 func TestSilentCrowd(t *testing.T) {
-	play(t, roster.Config{}, func(t *testing.T, w *world) {
+	play(t, peerstore.Config{}, func(t *testing.T, w *world) {
 		crowd := w.net.Host(netip.MustParseAddr("9.9.9.7"))
 		for range maxConns + 100 {
 			c, err := crowd.Dial(t.Context(), netip.AddrPortFrom(here4, 6969))
