@@ -271,8 +271,8 @@ func (t *Torrent) Stats() Stats {
 		DownRate: w.Rates.Down, UpRate: w.Rates.Up,
 		Peers: w.Peers, Seeds: w.Seeds, KnownPeers: w.Known, Unchoked: w.Unchoked, DHTNodes: s.DHT,
 		DownMean: w.Rates.Mean, LastDown: wall(s, w.Rates.LastDown), LastUp: wall(s, w.Rates.LastUp),
-		Waiting: waiting(s), Nobody: int(w.Stand.Nobody),
-		External: s.External, Contacts: contacts(w.Contacts),
+		Waiting: waiting(s), Unavailable: int(w.Stand.Nobody),
+		ExternalAddrs: s.External, Contacts: contacts(w.Contacts),
 	}
 	out.Left = w.Size - w.Verified
 	if w.WantedSize > 0 { // 0 before the swarm is there
@@ -286,7 +286,7 @@ func (t *Torrent) Stats() Stats {
 	out.WebDownloaded, out.WebRate = w.WebDownloaded, w.WebRate
 	for _, ws := range w.WebSeeds {
 		out.WebSeeds = append(out.WebSeeds, WebSeedStats{
-			URL: shown("", ws.URL), State: ws.State, Err: shown(ws.URL, ws.Err), Next: wall(s, ws.Retry), Lacks: ws.Lacks, LackErr: shown(ws.URL, t.t.Lacking(ws.Status)), Connections: ws.Conns,
+			URL: shown("", ws.URL), State: webSeedStates[ws.State], Err: shown(ws.URL, ws.Err), Next: wall(s, ws.Retry), Lacks: ws.Lacks, LackErr: shown(ws.URL, t.t.Lacking(ws.Status)), Connections: ws.Conns,
 			Downloaded: ws.Downloaded, DownRate: ws.DownRate,
 		})
 	}
@@ -309,9 +309,18 @@ var states = map[engine.State]State{
 	engine.Stopped: StateStopped, engine.Failed: StateFailed, engine.Metadata: StateMetadata, engine.Queued: StateQueued, engine.Paused: StatePaused,
 }
 
+var trackerStates = map[announce.State]TrackerState{
+	announce.Waiting: TrackerWaiting, announce.Asking: TrackerAsking, announce.Working: TrackerWorking,
+	announce.Failing: TrackerFailing, announce.GivenUp: TrackerGivenUp, announce.Unsupported: TrackerUnsupported,
+}
+
+var webSeedStates = map[string]WebSeedState{
+	"waiting": WebSeedWaiting, "working": WebSeedWorking, "failing": WebSeedFailing, "given up": WebSeedGivenUp,
+}
+
 func trackerStats(of *engine.Stats, s announce.TrackerStatus) TrackerStats {
 	return TrackerStats{
-		URL: shown("", s.URL), State: s.State.String(), Err: shown(s.URL, s.Err), Warning: shown(s.URL, s.Warning),
+		URL: shown("", s.URL), State: trackerStates[s.State], Err: shown(s.URL, s.Err), Warning: shown(s.URL, s.Warning),
 		Fails: s.Fails, Next: wall(of, s.Next), Seeds: int(s.Seeders), Leechers: int(s.Leechers),
 	}
 }

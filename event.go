@@ -15,7 +15,7 @@ const (
 	StateDownloading State = "downloading" // wanted pieces are missing
 	StateSeeding     State = "seeding"     // every wanted piece is verified; we serve others
 	StateIncomplete  State = "incomplete"  // pieces are missing and SeedOnly is set
-	StateStalled     State = "held"        // the disk fails: Stats.Err says how; we serve what we have, and retry
+	StateStalled     State = "stalled"     // the disk fails: Stats.Err says how; we serve what we have, and retry
 	StateMissing     State = "missing"     // the files were here and are gone; we look for them again
 	StateQueued      State = "queued"      // it waits for its turn: see Config.Queue
 	StatePaused      State = "paused"      // until Torrent.Resume
@@ -56,8 +56,8 @@ const (
 	EventFiles         EventKind = "files"          // Text: what another program did to the files, or what is wrong with them
 	EventKept          EventKind = "kept"           // Text, Kept: files of the user that the torrent would have overwritten
 	EventSpace         EventKind = "space"          // Text, Err: a volume has less room than the torrent has to write; Err is a *Shortage
-	EventStalled       EventKind = "held"           // the disk fails, or the files are missing: Err says how; we retry
-	EventResumed       EventKind = "goes-on"        // it has left StateStalled, StateMissing, StatePaused or StateQueued
+	EventStalled       EventKind = "stalled"        // the disk fails, or the files are missing: Err says how; we retry
+	EventResumed       EventKind = "resumed"        // it has left StateStalled, StateMissing, StatePaused or StateQueued
 	EventComplete      EventKind = "complete"       // every wanted file is complete, verified and durable
 	EventError         EventKind = "error"          // it failed: Err says why
 	EventStopped       EventKind = "stopped"        // it has left the engine

@@ -182,7 +182,7 @@ func ExampleEngine_Remembered() {
 func ExampleVerify() {
 	dir, metainfo := shared()
 	defer os.RemoveAll(dir)
-	r, err := shoal.Verify(context.Background(), metainfo, dir, nil)
+	r, err := shoal.Verify(context.Background(), shoal.VerifyOptions{Metainfo: metainfo, Dir: dir})
 	if err != nil {
 		log.Fatal(err)
 	}

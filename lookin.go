@@ -12,23 +12,19 @@ import (
 	"shoal/metainfo"
 )
 
-// InFolder is what lies of a torrent in a folder: see LookIn.
+// InFolder is what a folder has of a torrent: see LookIn.
 type InFolder struct {
-	// Dir is the absolute path of the folder that has the files: the one that was named, or
-	// the one for its unfinished files.
-	Dir string
-	// There reports whether at least one file of the torrent is there.
-	There bool
-	// Known reports whether the folder of state has a journal of the torrent in this folder.
-	Known bool
-	// Verified counts the bytes of pieces that the journal claims. Whether the files are
-	// still as they were is not looked at.
+	Dir   string // absolute path of the folder that has the files: VerifyOptions.Dir, or that of incomplete files
+	There bool   // at least one file of the torrent is there
+	Known bool   // StateDir has a journal of the torrent for this folder
+	// Verified is the number of bytes of pieces that the journal claims. LookIn does not check
+	// whether the files have changed since.
 	Verified int64
 }
 
-// LookIn looks for the files of a torrent in opt.Dir by all names that an engine finds them
-// by, and reads no byte of them. A folder that does not exist has none. Of opt it uses
-// Metainfo, Dir, FileName and StateDir (decision 0166).
+// LookIn looks for the files of a torrent in opt.Dir, by all names that an engine tries, and
+// reads none of them. A folder that does not exist has no files. LookIn uses Metainfo, Dir,
+// FileName and StateDir of opt (decision 0166).
 func LookIn(opt VerifyOptions) (InFolder, error) {
 	meta, err := parse(opt.Metainfo)
 	if err != nil {
@@ -41,8 +37,8 @@ func LookIn(opt VerifyOptions) (InFolder, error) {
 	return InFolder(in), err
 }
 
-// HasPiece reports whether at least one piece of a torrent lies in opt.Dir. It hashes what
-// lies there until one matches, and changes no file.
+// HasPiece reports whether opt.Dir has at least one piece of a torrent. It hashes what is there
+// until a piece matches, and changes no file.
 func HasPiece(ctx context.Context, opt VerifyOptions) (bool, error) {
 	meta, err := parse(opt.Metainfo)
 	if err != nil {
@@ -57,12 +53,11 @@ func HasPiece(ctx context.Context, opt VerifyOptions) (bool, error) {
 	return has, err
 }
 
-// Relocate changes where a remembered torrent's files are, in a folder of state that no
-// engine has: the next engine looks for them in dir, and everything else about the torrent
-// stays. It neither reads nor changes a file of the torrent; Torrent.Move moves them. whole
-// says that none of its unfinished files is in another folder. The error is ErrInUse while
-// an engine has the list, or ErrUnknown.
-func Relocate(ctx context.Context, stateDir, infoHash, dir string, whole bool) error {
+// RelocateRemembered changes in which folder a remembered torrent has its files, without an
+// engine: the next engine looks for them in dir. It does not read, move or change a file of the
+// torrent; Torrent.Move moves files. whole says that no incomplete file is in another folder.
+// The error is ErrInUse while an engine has the StateDir, or ErrUnknown.
+func RelocateRemembered(ctx context.Context, stateDir, infoHash, dir string, whole bool) error {
 	h, err := parseHash(infoHash)
 	if err != nil {
 		return err

@@ -53,7 +53,7 @@ func TestPadding(t *testing.T) {
 		{"", ".____padding_file/0"},
 	} {
 		torrent, dir := padded(t, c[0], c[1])
-		v, err := shoal.VerifyFiles(t.Context(), shoal.VerifyOptions{Metainfo: torrent, Dir: dir})
+		v, err := shoal.Verify(t.Context(), shoal.VerifyOptions{Metainfo: torrent, Dir: dir})
 		if err != nil || !v.Complete || len(v.Files) != 2 || v.Size != 50_000 || v.Verified != 50_000 {
 			t.Errorf("%s: verify: %+v, %v", c[1], v, err)
 		}

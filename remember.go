@@ -19,38 +19,36 @@ import (
 // Remembered is a torrent that an engine with Config.Remember keeps between runs.
 type Remembered struct {
 	InfoHash string // 40 hex digits
-	Name     string // safe for the file system and for showing
+	Name     string // printable
 	Dir      string // absolute; empty when it is not known any more
 	Size     int64  // bytes of all files
 	Added    time.Time
 
-	// Stopped torrents stay as they are until Engine.StartTorrent.
-	Stopped    bool
-	Paused     bool  // by the user
+	Stopped    bool  // it runs again with Engine.StartTorrent
+	Paused     bool  // the user paused it
 	Uploaded   int64 // payload bytes of all runs
-	Downloaded int64
+	Downloaded int64 // payload bytes of all runs
 
-	// Bytes of verified pieces, of pieces that are wanted, and what is verified of these, as
-	// ListRemembered found them in the journal; 0 in what Engine.Remembered returns, where Torrent.Stats
-	// says it.
+	// Bytes of verified pieces, of wanted pieces, and of those that are both, as ListRemembered
+	// finds them in the journal. 0 from Engine.Remembered: there Torrent.Stats has them.
 	Verified, Wanted, WantedVerified int64
 
-	// Torrent is nil while it does not run: it is stopped, has failed, or there is no engine.
+	// Torrent is nil when it does not run: it is stopped, has failed, or there is no engine.
 	Torrent *Torrent
 }
 
-// Problem tells of something that was wrong with what was remembered, when it was read.
-// It harms no other torrent.
+// Problem is something wrong with the remembered torrents, found while reading them. It does not
+// affect other torrents.
 type Problem struct {
 	InfoHash string // empty when it is not about one torrent
-	// Lost says that the torrent has to be added again. Otherwise it is there, perhaps
-	// stopped and without what was chosen, or will be once it can be read; Text says so.
+	// Lost means that the torrent must be added again. Otherwise it is there, perhaps stopped or
+	// without its options, or will be once it can be read; Text says which.
 	Lost bool
-	Text string // what is wrong, what became of it, what to do; one line, printable
-	Err  error  // what the system said, if that is the reason
+	Text string // what is wrong, what follows, and what to do; one line, printable
+	Err  error  // error of the system; nil when that is not the reason
 }
 
-// Remembered returns the torrents that come back at the next start, in their order. It is
+// Remembered returns the torrents on the list, stopped ones too, in the order of the queue. It is
 // empty without Config.Remember.
 func (e *Engine) Remembered() []Remembered {
 	var all []Remembered
@@ -71,7 +69,7 @@ func remembered(r engine.Remembered) Remembered {
 	}
 }
 
-// Problems returns what was wrong with the remembered torrents when the engine was made.
+// Problems returns what was wrong with the remembered torrents when the engine started.
 func (e *Engine) Problems() []Problem { return problems(e.e.Problems()) }
 
 func problems(inner []catalogue.Problem) []Problem {
@@ -86,9 +84,9 @@ func problems(inner []catalogue.Problem) []Problem {
 	return all
 }
 
-// StartTorrent has a torrent run again that is remembered as stopped, with what was chosen for
-// it. Its files are where they were, or in dir when that is not empty. The error is
-// ErrUnknown, ErrDuplicate when it runs, or says why it can't.
+// StartTorrent starts a remembered torrent that is stopped, with the options that it had. Its
+// files are in the folder where they were, or in dir if that is not empty. The error is
+// ErrUnknown, ErrDuplicate when it runs already, or why it can't start.
 func (e *Engine) StartTorrent(infoHash, dir string) (*Torrent, error) {
 	h, err := parseHash(infoHash)
 	if err != nil {
@@ -101,34 +99,36 @@ func (e *Engine) StartTorrent(infoHash, dir string) (*Torrent, error) {
 	return handle(t), nil
 }
 
-// RemoveOptions say what goes with a torrent that is removed.
+// RemoveOptions say what to remove with a torrent.
 type RemoveOptions struct {
-	// DeleteFiles removes the files that are the torrent's own: those that the journal in
-	// StateDir vouches for, or that hold a piece of it and nothing else. What else lies in their
-	// place stays, and so do files that another torrent has, and what is behind a symbolic
-	// link; the result lists it. Folders go when they are empty (decision 0180).
+	// DeleteFiles deletes the files that are the torrent's own: those that the journal in
+	// StateDir vouches for, or that hold pieces of it and nothing else. It keeps foreign files
+	// at the torrent's names, files that another torrent has, and what is behind a symbolic
+	// link, and lists them in the result. It removes folders that are empty then
+	// (decision 0180).
 	DeleteFiles bool
 }
 
-// RemoveResult is what became of the files of a torrent that was removed. It is empty without
+// RemoveResult is what happened to the files of a removed torrent. It is empty without
 // RemoveOptions.DeleteFiles.
 type RemoveResult struct {
 	Removed []string // absolute paths
-	Freed   int64    // bytes that these files held
+	Freed   int64    // bytes that these files took
 	Left    []LeftFile
 }
 
-// LeftFile is a file that has a torrent's name and was not removed.
+// LeftFile is a file at a torrent's name that we did not delete.
 type LeftFile struct {
 	Path string // absolute
-	Why  string // printable
-	Err  error  // from the system; nil where the file stays because it is not the torrent's alone
+	Why  string // reason, printable
+	Err  error  // error of the system; nil when the file stays because it is not the torrent's alone
 }
 
-// Remove stops a torrent, if it runs, and takes it off the list: when Remove returns nil it will
-// not come back. Its files stay, unless opt says otherwise. The error is ErrUnknown, or says
-// why it could not be made durable; with DeleteFiles also that a folder is missing
-// (fs.ErrNotExist): then the torrent has stopped, and is still on the list.
+// Remove ends a torrent, if it runs, and takes it off the list: once Remove has returned nil it
+// does not come back. Its files stay unless opt says otherwise. It works for stopped torrents,
+// too. The error is ErrUnknown, or why the list could not be written. With DeleteFiles it is
+// fs.ErrNotExist when the torrent's folder is missing, perhaps unmounted: the torrent has
+// stopped then, and is still on the list.
 func (e *Engine) Remove(ctx context.Context, infoHash string, opt RemoveOptions) (RemoveResult, error) {
 	h, err := parseHash(infoHash)
 	if err != nil {
@@ -141,7 +141,8 @@ func (e *Engine) Remove(ctx context.Context, infoHash string, opt RemoveOptions)
 	return removeResult(res), publicError(err)
 }
 
-// Remove is Engine.Remove for the torrent. Stop ends it, too, and keeps it on the list.
+// Remove ends the torrent and takes it off the list, as Engine.Remove does. Stop keeps it on the
+// list.
 func (t *Torrent) Remove(ctx context.Context, opt RemoveOptions) (RemoveResult, error) {
 	if !opt.DeleteFiles {
 		return RemoveResult{}, publicError(t.t.Engine().Remove(ctx, t.t.InfoHash()))
@@ -158,14 +159,15 @@ func removeResult(in erase.Result) RemoveResult {
 	return out
 }
 
-// Save makes durable what is known now: what is remembered, and which pieces were found in
-// the files. It waits until all torrents have looked for those, but for checks that take
-// long. Without Save it is done soon, for totals once a minute, and by Close.
+// Save makes durable what the engine knows: the list of torrents, and which pieces their files
+// have. It waits until all torrents have looked at their files, except for checks that take long.
+// The engine saves by itself, too: a change of the list soon, totals once a minute, and all of it
+// when it closes.
 func (e *Engine) Save(ctx context.Context) error { return publicError(e.e.Save(ctx)) }
 
-// ListRemembered reads what an engine with this StateDir remembers, also while there is one:
-// then it is as that has written it, totals up to a minute ago. How much of each torrent is
-// there comes from its journal, which is never far behind.
+// ListRemembered reads the torrents that an engine with this StateDir remembers. While such an
+// engine runs, the list is as the engine last wrote it: totals are up to a minute old. Verified
+// bytes come from the journals, which are more recent.
 func ListRemembered(ctx context.Context, stateDir string) ([]Remembered, []Problem, error) {
 	lo, done, err := openRemembered(stateDir)
 	if errors.Is(err, ErrInUse) {
@@ -187,9 +189,9 @@ func ListRemembered(ctx context.Context, stateDir string) ([]Remembered, []Probl
 	return all, problems(lo.Problems), done(ctx)
 }
 
-// Forget is Engine.Remove for a folder of state that no engine has: the error is
-// ErrInUse when one does, or ErrUnknown.
-func Forget(ctx context.Context, stateDir, infoHash string, opt RemoveOptions) (RemoveResult, error) {
+// RemoveRemembered is Engine.Remove without an engine. The error is ErrInUse while an engine has
+// the StateDir, or one of Engine.Remove.
+func RemoveRemembered(ctx context.Context, stateDir, infoHash string, opt RemoveOptions) (RemoveResult, error) {
 	h, err := parseHash(infoHash)
 	if err != nil {
 		return RemoveResult{}, err

@@ -45,7 +45,7 @@ func TestRemembered(t *testing.T) {
 	if all, problems, err := shoal.ListRemembered(ctx, state); len(all) != 1 || len(problems) > 0 || err != nil || all[0].Stopped || all[0].InfoHash != hash {
 		t.Errorf("a look while it runs: %+v, %v, %v", all, problems, err)
 	}
-	if _, err := shoal.Forget(ctx, state, hash, shoal.RemoveOptions{}); !errors.Is(err, shoal.ErrInUse) {
+	if _, err := shoal.RemoveRemembered(ctx, state, hash, shoal.RemoveOptions{}); !errors.Is(err, shoal.ErrInUse) {
 		t.Errorf("forget while it runs: %v", err)
 	}
 	tor.Stop(ctx)
@@ -87,10 +87,10 @@ func TestRemembered(t *testing.T) {
 	if err := e.Close(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := shoal.Forget(ctx, state, strings.Repeat("0", 40), shoal.RemoveOptions{}); !errors.Is(err, shoal.ErrUnknown) {
+	if _, err := shoal.RemoveRemembered(ctx, state, strings.Repeat("0", 40), shoal.RemoveOptions{}); !errors.Is(err, shoal.ErrUnknown) {
 		t.Errorf("forget another: %v", err)
 	}
-	if _, err := shoal.Forget(ctx, state, hash, shoal.RemoveOptions{}); err != nil {
+	if _, err := shoal.RemoveRemembered(ctx, state, hash, shoal.RemoveOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if all, _, err := shoal.ListRemembered(ctx, state); len(all) > 0 || err != nil {

@@ -154,16 +154,16 @@ func TestRemoveWaitsForVolume(t *testing.T) {
 		t.Fatal(err)
 	}
 	hash, gone := tor.InfoHash(), shoal.RemoveOptions{DeleteFiles: true}
-	if res, err := shoal.Forget(t.Context(), state, hash, gone); !errors.Is(err, fs.ErrNotExist) || len(res.Removed) > 0 {
+	if res, err := shoal.RemoveRemembered(t.Context(), state, hash, gone); !errors.Is(err, fs.ErrNotExist) || len(res.Removed) > 0 {
 		t.Errorf("%+v, %v", res, err)
 	}
 	if err := os.Rename(away, dir); err != nil {
 		t.Fatal(err)
 	}
-	if res, err := shoal.Forget(t.Context(), state, hash, gone); err != nil || len(res.Removed) != 3 {
+	if res, err := shoal.RemoveRemembered(t.Context(), state, hash, gone); err != nil || len(res.Removed) != 3 {
 		t.Errorf("%+v, %v", res, err)
 	}
-	if _, err := shoal.Forget(t.Context(), state, hash, gone); !errors.Is(err, shoal.ErrUnknown) {
+	if _, err := shoal.RemoveRemembered(t.Context(), state, hash, gone); !errors.Is(err, shoal.ErrUnknown) {
 		t.Errorf("once more: %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "album")); !errors.Is(err, fs.ErrNotExist) {

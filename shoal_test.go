@@ -131,12 +131,12 @@ func TestCreateIsDeterministic(t *testing.T) {
 	if _, err := shoal.Create(t.Context(), shoal.CreateOptions{Path: filepath.Join(dir, "missing")}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a missing path: %v", err)
 	}
-	r, err := shoal.Verify(t.Context(), first.Metainfo, filepath.Dir(dir), nil)
+	r, err := shoal.Verify(t.Context(), shoal.VerifyOptions{Metainfo: first.Metainfo, Dir: filepath.Dir(dir)})
 	if err != nil || !r.Complete {
 		t.Errorf("verified right after creation: %+v, %v", r, err)
 	}
 	os.Remove(filepath.Join(dir, "empty"))
-	if r, err = shoal.Verify(t.Context(), first.Metainfo, filepath.Dir(dir), nil); err != nil || r.Complete {
+	if r, err = shoal.Verify(t.Context(), shoal.VerifyOptions{Metainfo: first.Metainfo, Dir: filepath.Dir(dir)}); err != nil || r.Complete {
 		t.Errorf("complete although an empty file is missing: %+v, %v", r, err)
 	}
 }

@@ -102,7 +102,7 @@ func TestAnnounceNow(t *testing.T) {
 	}
 	<-heard
 	for s := range tor.Progress(ctx, time.Millisecond) {
-		if len(s.Trackers) == 1 && s.Trackers[0].State == "working" {
+		if len(s.Trackers) == 1 && s.Trackers[0].State == shoal.TrackerWorking {
 			break
 		}
 	}

@@ -19,108 +19,133 @@ type Stats struct {
 	Size             int64   // bytes of all files
 	Verified         int64   // bytes in verified pieces
 	Left             int64   // bytes that are not verified, as announced to trackers (BEP 3)
-	Unwanted         int64   // bytes in pieces of files that are left out
-	UnwantedVerified int64   // of these, verified all the same
+	Unwanted         int64   // bytes in pieces that only skipped files need
+	UnwantedVerified int64   // of these, bytes that are verified all the same
 	PieceLength      int64   // bytes
-	Pieces           int     // how many there are
-	Have             int     // how many are verified
-	Checked          int     // pieces looked at so far, while Checking
-	CheckRate        float64 // bytes a second that are hashed, while Checking
-	Hashed           int     // pieces that were in doubt when the files were last looked at, and were hashed
+	Pieces           int     // number of all pieces
+	Have             int     // number of verified pieces
+	Checked          int     // pieces looked at so far, in StateChecking
+	CheckRate        float64 // bytes hashed a second, in StateChecking
+	Hashed           int     // pieces that the latest look at the files had to hash, since they were in doubt
 	Map              []byte  // one of 'v' verified, 's' started, 'm' missing for each piece; shared, read only
 
 	Downloaded int64 // payload bytes received in this run, wasted ones included
-	Wasted     int64 // of these, received twice or in failed pieces
+	Wasted     int64 // of these, bytes received twice or in pieces that did not match
 	Uploaded   int64 // payload bytes sent in this run
 
-	// With Config.Remember those of all runs, this one included.
+	// Payload bytes of all runs, this one included, with Config.Remember.
 	TotalDownloaded, TotalUploaded int64
 
-	// Payload in bytes a second over the last four seconds. Both are 0 for a torrent that
-	// rests, and DownRate is once all that is wanted has come.
+	// Payload bytes a second over the last four seconds. Both are 0 for a torrent without peers,
+	// and DownRate is 0 once all that is wanted is here.
 	DownRate, UpRate float64
-	// DownMean is DownRate over the last half minute in which bytes came; 0 when none has
-	// come for ten seconds. See ETA.
+	// DownMean is DownRate over the last half minute in which bytes arrived; 0 when none has
+	// arrived for ten seconds. ETA uses it.
 	DownMean         float64
-	LastDown, LastUp time.Time // when the latest byte came, and went; zero before the first
+	LastDown, LastUp time.Time // time of the latest payload byte received, and sent; zero before the first
 
-	// Waiting says why nothing comes, the nearest cause first; empty while the torrent moves
-	// or has all that is wanted.
+	// Waiting says why nothing arrives, the nearest cause first. It is empty while the torrent
+	// moves, or has all that is wanted.
 	Waiting []Cause
-	Nobody  int // wanted pieces that no connected peer and no web seed has; counted while nothing comes, or web seeds are the only sources
+	// Unavailable is the number of wanted pieces that no connected peer and no web seed has. It
+	// is counted while nothing arrives, or web seeds are the only sources; else it is 0.
+	Unavailable int
 
 	Peers      int // connected
-	Seeds      int // of these, complete
+	Seeds      int // of these, peers that have every piece
 	KnownPeers int // addresses known
-	Unchoked   int // peers that we let download
-	DHTNodes   int // nodes in the engine's routing table
+	Unchoked   int // peers that we unchoke
+	DHTNodes   int // nodes in the engine's routing tables
 
-	// External is at which addresses the world sees the engine, as far as enough others
-	// agree: at most one of each family. Shared, read only.
-	External []netip.Addr
-	Trackers []TrackerStats
-	Contacts Contacts // what became of attempts to reach peers, in this run
+	// ExternalAddrs are those of Engine.ExternalAddrs. Shared, read only.
+	ExternalAddrs []netip.Addr
+	Trackers      []TrackerStats
+	Contacts      Contacts // results of attempts to reach peers, in this run
 
-	WebDownloaded int64   // of Downloaded, from web seeds
-	WebRate       float64 // of DownRate
+	WebDownloaded int64   // of Downloaded, bytes from web seeds
+	WebRate       float64 // of DownRate, bytes a second from web seeds
 	WebSeeds      []WebSeedStats
 }
 
-// Wanted is how many bytes are in pieces that are wanted: less than Size where files are left out.
+// Wanted returns how many bytes are in wanted pieces: less than Size when files are skipped.
 func (s Stats) Wanted() int64 { return s.Size - s.Unwanted }
 
-// WantedVerified is how many of the wanted bytes are verified.
+// WantedVerified returns how many of the wanted bytes are verified.
 func (s Stats) WantedVerified() int64 { return s.Verified - s.UnwantedVerified }
 
-// ETA is how long the rest takes at the rate of the last half minute in which bytes came, or,
-// while Checking, how long the check takes. ok is false while nothing can be predicted: no
-// bytes come, or no source has what is missing.
+// ETA returns how long the rest of the download takes at DownMean, or the rest of the check in
+// StateChecking. ok is false while nothing can be predicted: no bytes arrive, or no source has
+// what is missing.
 func (s Stats) ETA() (d time.Duration, ok bool) {
 	if s.State == StateChecking && s.CheckRate >= 1 {
 		return time.Duration(float64(s.Pieces-s.Checked) * float64(s.PieceLength) / s.CheckRate * float64(time.Second)), true
 	}
-	if s.State != StateDownloading || s.DownRate < 1 || s.DownMean < 1 || s.Peers == 0 && s.Nobody > 0 {
+	if s.State != StateDownloading || s.DownRate < 1 || s.DownMean < 1 || s.Peers == 0 && s.Unavailable > 0 {
 		return 0, false
 	}
 	return time.Duration(float64(s.Wanted()-s.WantedVerified()) / s.DownMean * float64(time.Second)), true
 }
 
-// Contacts counts what became of attempts to reach peers. An attempt that is still under way
-// is in Dialled alone.
+// Contacts counts attempts to reach peers, by their result. An attempt under way counts in
+// Dialled only.
 type Contacts struct {
 	Dialled   int // attempts begun
 	Connected int // of these, handshakes done
 
-	// Dialled addresses that came to nothing: Closed took the connection and closed it during
-	// the handshake, as clients do that do not share the torrent, or have no room. Failed is
-	// what is none of the others, such as another protocol.
+	// Dialled addresses that failed. Closed: the other side accepted the connection and closed
+	// it during the handshake, as clients do that do not have the torrent, or have no room.
+	// Failed: all other reasons, such as another protocol.
 	Refused, TimedOut, Unreachable, Closed, Failed int
 
 	Arrived int // peers that dialled us, handshakes done
-	Turned  int // of Connected and Arrived: sent away at once, as a duplicate, ourselves, banned, or for want of room
+	Turned  int // of Connected and Arrived, closed by us at once: duplicates, ourselves, banned peers, or no room
 }
 
-// TrackerStats is what is known of one tracker of a torrent.
+// TrackerStats is a snapshot of one tracker of a torrent.
 type TrackerStats struct {
-	URL      string    // without passkeys and passwords: see Redact
-	State    string    // "waiting", "asking", "working", "failing", "given up", "unsupported"
+	URL      string // without passkeys and passwords: see Redact
+	State    TrackerState
 	Err      string    // printable
-	Warning  string    // what the tracker wants its users to know; printable
-	Fails    int       // requests in a row that failed
-	Next     time.Time // of the next request; zero when there is none, or nobody knows
+	Warning  string    // message of the tracker to its users (BEP 3: warning message); printable
+	Fails    int       // number of failed announces in a row
+	Next     time.Time // time of the next announce; zero when none is planned
 	Seeds    int       // as the tracker says; -1 when it does not
-	Leechers int
+	Leechers int       // as the tracker says; -1 when it does not
 }
 
-// WebSeedStats is what is known of one web seed of a torrent that fetches something.
+// TrackerState is how we stand with a tracker.
+type TrackerState string
+
+// The states of a tracker.
+const (
+	TrackerWaiting     TrackerState = "waiting"     // not announced to yet
+	TrackerAsking      TrackerState = "asking"      // an announce is under way
+	TrackerWorking     TrackerState = "working"     // it answered the latest announce
+	TrackerFailing     TrackerState = "failing"     // the latest announce failed: Err; we retry at Next
+	TrackerGivenUp     TrackerState = "given-up"    // it does not want to be asked again: Err
+	TrackerUnsupported TrackerState = "unsupported" // its URL has a scheme other than http, https and udp
+)
+
+// WebSeedStats is a snapshot of one web seed of a torrent that fetches something.
 type WebSeedStats struct {
-	URL         string    // without passwords and tokens: see Redact
-	State       string    // "waiting", "working", "failing", "given up"
+	URL         string // without passwords and tokens: see Redact
+	State       WebSeedState
 	Err         string    // printable
-	Lacks       int       // files that it does not have, or has with another length
-	Next        time.Time // when it is asked again, with "failing"; else zero
-	LackErr     string    // which the last of these is, and what is wrong with it; printable
+	Lacks       int       // number of files that it does not have, or has with another length
+	Next        time.Time // time of the next request in WebSeedFailing; else zero
+	LackErr     string    // the last of the files that it lacks, and what is wrong; printable
 	Connections int
-	Downloaded  int64 // bytes of this run
-	DownRate    float64
+	Downloaded  int64   // bytes of this run
+	DownRate    float64 // bytes a second
 }
+
+// WebSeedState is how we stand with a web seed.
+type WebSeedState string
+
+// The states of a web seed.
+const (
+	WebSeedWaiting WebSeedState = "waiting"  // not asked at the moment
+	WebSeedWorking WebSeedState = "working"  // requests are under way
+	WebSeedFailing WebSeedState = "failing"  // the latest request failed: Err; we retry at Next
+	WebSeedGivenUp WebSeedState = "given-up" // it does not have the torrent's files: Err
+)

@@ -24,8 +24,8 @@ func TestETA(t *testing.T) {
 		"nothing came for long":           {with(func(s *Stats) { s.DownMean = 0 }), 0, false},
 		"held up":                         {with(func(s *Stats) { s.State = StateStalled }), 0, false},
 		"complete":                        {with(func(s *Stats) { s.State = StateSeeding }), 0, false},
-		"a peer has what nobody else has": {with(func(s *Stats) { s.Nobody = 3 }), 10 * time.Second, true},
-		"the web seed lacks a file":       {with(func(s *Stats) { s.Peers, s.Nobody = 0, 3 }), 0, false},
+		"a peer has what nobody else has": {with(func(s *Stats) { s.Unavailable = 3 }), 10 * time.Second, true},
+		"the web seed lacks a file":       {with(func(s *Stats) { s.Peers, s.Unavailable = 0, 3 }), 0, false},
 		"a check":                         {Stats{State: StateChecking, Pieces: 10, Checked: 4, PieceLength: 100, CheckRate: 200}, 3 * time.Second, true},
 		"a check that has just begun":     {Stats{State: StateChecking, Pieces: 10, PieceLength: 100}, 0, false},
 	} {

@@ -11,65 +11,59 @@ import (
 
 // FileState is what a check found of one file.
 type FileState struct {
-	Path     string // slash-separated, below the folder; safe to show
-	Size     int64  // as the torrent has it
+	Path     string // slash-separated, below VerifyResult.Dir; printable
+	Size     int64  // bytes, as the torrent has it
 	Verified int64  // bytes in pieces that match
 	Missing  bool   // there is no such file
-	Extra    int64  // bytes behind the end that the torrent says; they are kept, and not read
+	Extra    int64  // bytes beyond Size, which we keep and do not read
 }
 
 // VerifyResult is what a check found.
 type VerifyResult struct {
-	Name     string
+	Name     string // printable
 	InfoHash string // 40 hex digits
-	Dir      string // the folder that the files are in
-	Size     int64
-	Verified int64 // bytes in pieces that match
-	Pieces   int
+	Dir      string // folder that the files are in
+	Size     int64  // bytes of all files
+	Verified int64  // bytes in pieces that match
+	Pieces   int    // number of all pieces
 	Good     int    // pieces that match
-	Looked   int    // pieces that it is known of: all, unless the check was broken off
-	Hashed   int    // pieces hashed this time; the others were known
-	Map      []byte // 'v' or 'm' for each piece
+	Looked   int    // pieces whose state is known: all, unless the check was interrupted
+	Hashed   int    // pieces hashed by this check; the others were known
+	Map      []byte // 'v' verified or 'm' missing for each piece
 	Files    []FileState
 	Complete bool // every piece matches and every file exists
 
-	// Notes name what lies in the place of a file and is not a plain one, and symbolic links
-	// that can't be followed, with what to do, and under which other names files were found;
-	// printable.
+	// Notes are remarks about the files, with what to do: something that is not a plain file, a
+	// symbolic link that we can't follow, a file found by another name. Printable.
 	Notes []string
 
-	// Withdrawn is how many pieces were taken for good until now and are not: they are
-	// fetched again.
+	// Withdrawn is the number of pieces that we believed verified and that do not match. An
+	// engine fetches them again.
 	Withdrawn int
 }
 
-// VerifyOptions says what VerifyFiles checks.
+// VerifyOptions says what to check.
 type VerifyOptions struct {
 	// Metainfo is the content of a .torrent file.
 	Metainfo []byte
-	// Dir is the folder that holds the torrent's file or folder; default ".".
+	// Dir is the folder that holds the torrent's file or folder. Default ".".
 	Dir string
 	// FileName is that of AddOptions.
 	FileName string
-	// StateDir is that of the engines that get and share the torrent. With it files are
-	// found by the names that they were given, a check that is broken off goes on where it
-	// was the next time, as far as the files have not changed, and what a journal says of
-	// pieces that are wrong is put right. Empty: none of this.
+	// StateDir is the Config.StateDir of the engines that have the torrent. With it Verify finds
+	// renamed files, continues an interrupted check as far as the files have not changed, and
+	// corrects the journal where pieces do not match. Empty: none of this.
 	StateDir string
-	// Again begins a check that was broken off from the start.
+	// Again starts over when an earlier check was interrupted.
 	Again bool
-	// Progress, when set, receives how many pieces are done, one call at a time.
+	// Progress, when set, gets the number of pieces checked and of all. Its calls do not
+	// overlap.
 	Progress func(done, total int)
 }
 
-// Verify is VerifyFiles without a folder of state.
-func Verify(ctx context.Context, torrentFile []byte, dir string, progress func(done, total int)) (VerifyResult, error) {
-	return VerifyFiles(ctx, VerifyOptions{Metainfo: torrentFile, Dir: dir, Progress: progress})
-}
-
-// VerifyFiles checks what lies in a folder against a torrent, on all cores, and changes no
-// file. When ctx ends, the result is what is known up to then.
-func VerifyFiles(ctx context.Context, opt VerifyOptions) (VerifyResult, error) {
+// Verify checks what is in a folder against a torrent, without an engine, on all cores. It
+// changes no file. When ctx ends, the result has what is known up to then.
+func Verify(ctx context.Context, opt VerifyOptions) (VerifyResult, error) {
 	meta, err := parse(opt.Metainfo)
 	if err != nil {
 		return VerifyResult{}, err
@@ -89,11 +83,11 @@ func VerifyFiles(ctx context.Context, opt VerifyOptions) (VerifyResult, error) {
 	return verifyResult(meta, v), err
 }
 
-// Verify hashes the verified pieces of a torrent again, on all cores, while it is shared, and
-// looks whether other programs have changed or removed its files. What is wrong is neither
-// served nor claimed from then on, and is fetched again. When ctx ends, that holds for the
-// pieces that were looked at. progress, when set, receives how many of these pieces are done,
-// one call at a time.
+// Verify hashes the verified pieces again, on all cores, while the torrent runs, and looks
+// whether other programs have changed or removed its files. Pieces that do not match are not
+// served any more, and are fetched again. When ctx ends, that holds for the pieces checked up
+// to then. progress, when set, gets the number of pieces checked and of all; its calls do not
+// overlap.
 func (t *Torrent) Verify(ctx context.Context, progress func(done, total int)) (VerifyResult, error) {
 	v, err := t.t.Verify(ctx, progress)
 	if v == nil {

@@ -254,7 +254,7 @@ func trialsC() []trial {
 			letNobody(t, state)
 			r := take(t, who, order{source: m.file, dir: dir, state: state, wrap: nobody, give: func(at netip.AddrPort) { give(t, m, at) }})
 			e, _ := r.p.find(0, func(e event) bool {
-				return e.is("held") || e.is("files") || e.is("warning") && strings.Contains(fmt.Sprint(e["message"]), "bad.bin")
+				return e.is("stalled") || e.is("files") || e.is("warning") && strings.Contains(fmt.Sprint(e["message"]), "bad.bin")
 			})
 			switch {
 			case e != nil:

@@ -321,7 +321,7 @@ func trialsE() []trial {
 			}
 			wants(at, m, "\x13BitTorrent protocol"+string(make([]byte, 8))+string(m.hash[:])+"-XX0001-a-polite-one")
 			if within(8*time.Second, func() bool {
-				e, _ := p.find(0, func(e event) bool { return e.is("held") })
+				e, _ := p.find(0, func(e event) bool { return e.is("stalled") })
 				return e != nil && last(p)["state"] != "seeding"
 			}) {
 				return "tells"

@@ -65,7 +65,7 @@ func take(t *testing.T, who string, o order) result {
 		p = o.start(t, who, slices.Concat([]string{shoal, "get", o.source, "--dir", o.dir, "--listen", at.String(), "--json", "--no-dht", "--no-lsd", "--state", o.state}, o.more))
 		done = func() bool { e, _ := p.find(0, func(e event) bool { return e.is("complete") }); return e != nil }
 		failed = func() bool {
-			e, _ := p.find(0, func(e event) bool { return e.is("error") || e.is("held") })
+			e, _ := p.find(0, func(e event) bool { return e.is("error") || e.is("stalled") })
 			return e != nil
 		}
 	case "libtorrent":

@@ -181,7 +181,7 @@ func TestWebSeedThatLies(t *testing.T) {
 	dir, at := t.TempDir(), newAddr()
 	alone := fromWeb(t, torrent, dir)
 	alone.awaitFrom(t, 0, "web seed given up", func(e event) bool {
-		return e.is("web-seed") && e["state"] == "given up" && strings.Contains(fmt.Sprint(e["error"]), "bad data")
+		return e.is("web-seed") && e["state"] == "given-up" && strings.Contains(fmt.Sprint(e["error"]), "bad data")
 	})
 	alone.stop()
 

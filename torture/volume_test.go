@@ -24,14 +24,14 @@ func TestNoSpace(t *testing.T) {
 			mount(t, "-t", "tmpfs", "-o", fmt.Sprintf("size=%dk", kib), "tmpfs", dir)
 			defer unmount(t, "-l", dir)
 			get := run(t, "get", p.torrent, "--dir", dir, "--state", t.TempDir(), "--listen", addr(t), "--peer", source, "--ignore-free-space")
-			held := get.await("held", nil)
-			if text := held["text"].(string); held["state"] != "held" || !strings.Contains(text, "no space left") {
-				t.Errorf("held: %v", held)
+			stalled := get.await("stalled", nil)
+			if text := stalled["text"].(string); stalled["state"] != "stalled" || !strings.Contains(text, "no space left") {
+				t.Errorf("stalled: %v", stalled)
 			}
 			time.Sleep(7 * time.Second) // it tries again meanwhile, in vain
 			before := number(get.find("progress"), "have")
 			mount(t, "-o", "remount,size=40m", dir)
-			get.await("goes-on", nil)
+			get.await("resumed", nil)
 			done := get.await("complete", nil)
 			<-get.done
 			p.whole(t, dir)
@@ -91,9 +91,9 @@ func TestTooSmall(t *testing.T) {
 	told.await("finished", nil)
 
 	// It begins, and meets the bound on files.
-	held := get(files, "--ignore-free-space").await("held", nil)
-	if text := held["text"].(string); !strings.Contains(text, "df -i") || strings.Contains(text, "free some space") {
-		t.Errorf("held: %s", text)
+	stalled := get(files, "--ignore-free-space").await("stalled", nil)
+	if text := stalled["text"].(string); !strings.Contains(text, "df -i") || strings.Contains(text, "free some space") {
+		t.Errorf("stalled: %s", text)
 	}
 }
 
@@ -108,9 +108,9 @@ func TestNoSpaceForState(t *testing.T) {
 	defer unmount(t, "-l", state)
 	must(t, os.WriteFile(filepath.Join(state, "ballast"), make([]byte, 64<<10), 0o666))
 	get := run(t, "get", p.torrent, "--dir", dir, "--state", state, "--listen", addr(t), "--peer", source)
-	held := get.await("held", nil)
-	if !strings.Contains(held["text"].(string), "no space left") {
-		t.Errorf("held: %v", held)
+	stalled := get.await("stalled", nil)
+	if !strings.Contains(stalled["text"].(string), "no space left") {
+		t.Errorf("stalled: %v", stalled)
 	}
 	must(t, os.Remove(filepath.Join(state, "ballast")))
 	get.await("complete", nil)
@@ -127,9 +127,9 @@ func TestReadOnly(t *testing.T) {
 	mount(t, "-t", "tmpfs", "-o", "ro,size=40m", "tmpfs", dir)
 	defer unmount(t, "-l", dir)
 	get := run(t, "get", p.torrent, "--dir", dir, "--state", t.TempDir(), "--listen", addr(t), "--peer", source)
-	held := get.await("held", nil)
-	if !strings.Contains(held["text"].(string), "read-only") {
-		t.Errorf("held: %v", held)
+	stalled := get.await("stalled", nil)
+	if !strings.Contains(stalled["text"].(string), "read-only") {
+		t.Errorf("stalled: %v", stalled)
 	}
 	mount(t, "-o", "remount,rw", dir)
 	get.await("complete", nil)
@@ -167,9 +167,9 @@ func TestVolumeVanishes(t *testing.T) {
 
 	unmount(t, "-l", dir)
 	mounted = false
-	held := get.await("held", nil)
-	if held["state"] != "missing" {
-		t.Errorf("held: %v", held)
+	stalled := get.await("stalled", nil)
+	if stalled["state"] != "missing" {
+		t.Errorf("stalled: %v", stalled)
 	}
 	run(t, "seed", p.torrent, "--dir", p.dir, "--listen", later, "--state", "none").await("up", nil)
 	time.Sleep(7 * time.Second)
@@ -178,7 +178,7 @@ func TestVolumeVanishes(t *testing.T) {
 	}
 	mount(t, "--bind", volume, dir)
 	mounted = true
-	get.await("goes-on", nil)
+	get.await("resumed", nil)
 	done := get.await("complete", nil)
 	<-get.done
 	p.whole(t, dir)

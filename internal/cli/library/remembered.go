@@ -166,7 +166,7 @@ func forget(ctx context.Context, out *ui.Output, names []string, n session.Flags
 		chosen = append(chosen, r)
 	}
 	for _, r := range chosen {
-		gone, err := shoal.Forget(ctx, state, r.InfoHash, opt)
+		gone, err := shoal.RemoveRemembered(ctx, state, r.InfoHash, opt)
 		sayLeft(out, r.InfoHash, gone)
 		if err != nil && !errors.Is(err, shoal.ErrUnknown) { // named twice
 			return ui.Fail("forget "+ui.Printable(r.Name), err)

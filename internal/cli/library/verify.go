@@ -87,7 +87,7 @@ func verify(ctx context.Context, out *ui.Output, name string, n session.Flags, a
 	start := out.Now()
 	m := ui.NewMeter(out, "checking")
 	length := src.Meta.Info.PieceLength
-	r, err := shoal.VerifyFiles(ctx, shoal.VerifyOptions{
+	r, err := shoal.Verify(ctx, shoal.VerifyOptions{
 		Metainfo: src.Raw, FileName: src.FileName(), Dir: n.Dir, StateDir: state, Again: again,
 		Progress: func(done, total int) {
 			bytes := min(int64(done)*length, src.Meta.Info.Saved())

@@ -66,7 +66,7 @@ func shortOf(s *shoal.Shortage) *shortJSON {
 	return out
 }
 
-type heldEvent struct {
+type stalledEvent struct {
 	InfoHash string `json:"info_hash"`
 	State    string `json:"state"`
 	Text     string `json:"text"`
@@ -104,7 +104,7 @@ func (w *Watcher) event(t *shoal.Torrent, e shoal.Event) {
 		}
 		w.tell(e, "torrent", name+": "+text)
 	case shoal.EventStalled:
-		w.out.Event(string(e.Kind), heldEvent{t.InfoHash(), string(t.Stats().State), e.Text})
+		w.out.Event(string(e.Kind), stalledEvent{t.InfoHash(), string(t.Stats().State), e.Text})
 		w.tell(e, "torrent", name+" waits: "+text)
 	case shoal.EventResumed:
 		w.out.Event(string(e.Kind), filesEvent{InfoHash: t.InfoHash()})
@@ -132,30 +132,30 @@ func (w *Watcher) tell(e shoal.Event, noun, line string) {
 //
 //shoal:fields the fields are those of one JSON object that docs/json.md lists
 type progressEvent struct {
-	InfoHash   string `json:"info_hash"`
-	State      string `json:"state"`
-	Size       int64  `json:"size"`
-	Verified   int64  `json:"verified"`
-	Wanted     int64  `json:"wanted"`
-	WantedHad  int64  `json:"wanted_verified"`
-	Pieces     int    `json:"pieces"`
-	Have       int    `json:"have"`
-	Checked    int    `json:"checked"`
-	CheckRate  int64  `json:"check_rate"`
-	Downloaded int64  `json:"downloaded"`
-	Wasted     int64  `json:"wasted"`
-	Uploaded   int64  `json:"uploaded"`
-	DownRate   int64  `json:"down_rate"`
-	UpRate     int64  `json:"up_rate"`
-	DownMean   int64  `json:"down_mean"`
-	WebBytes   int64  `json:"web_downloaded"`
-	WebRate    int64  `json:"web_down_rate"`
-	Peers      int    `json:"peers"`
-	Seeds      int    `json:"seeds"`
-	KnownPeers int    `json:"known_peers"`
-	Unchoked   int    `json:"unchoked"`
-	DHTNodes   int    `json:"dht_nodes"`
-	Nobody     int    `json:"nobody"`
+	InfoHash    string `json:"info_hash"`
+	State       string `json:"state"`
+	Size        int64  `json:"size"`
+	Verified    int64  `json:"verified"`
+	Wanted      int64  `json:"wanted"`
+	WantedHad   int64  `json:"wanted_verified"`
+	Pieces      int    `json:"pieces"`
+	Have        int    `json:"have"`
+	Checked     int    `json:"checked"`
+	CheckRate   int64  `json:"check_rate"`
+	Downloaded  int64  `json:"downloaded"`
+	Wasted      int64  `json:"wasted"`
+	Uploaded    int64  `json:"uploaded"`
+	DownRate    int64  `json:"down_rate"`
+	UpRate      int64  `json:"up_rate"`
+	DownMean    int64  `json:"down_mean"`
+	WebBytes    int64  `json:"web_downloaded"`
+	WebRate     int64  `json:"web_down_rate"`
+	Peers       int    `json:"peers"`
+	Seeds       int    `json:"seeds"`
+	KnownPeers  int    `json:"known_peers"`
+	Unchoked    int    `json:"unchoked"`
+	DHTNodes    int    `json:"dht_nodes"`
+	Unavailable int    `json:"unavailable"`
 
 	External []netip.Addr    `json:"external,omitempty"`
 	ETA      *float64        `json:"eta_s"`
@@ -192,8 +192,8 @@ func progressOf(s shoal.Stats) progressEvent {
 		Pieces: s.Pieces, Have: s.Have, Checked: s.Checked, CheckRate: int64(s.CheckRate),
 		Downloaded: s.Downloaded, Wasted: s.Wasted, Uploaded: s.Uploaded,
 		DownRate: int64(s.DownRate), UpRate: int64(s.UpRate), DownMean: int64(s.DownMean), WebBytes: s.WebDownloaded, WebRate: int64(s.WebRate),
-		Peers: s.Peers, Seeds: s.Seeds, KnownPeers: s.KnownPeers, Unchoked: s.Unchoked, DHTNodes: s.DHTNodes, Nobody: s.Nobody,
-		External: s.External, LastDown: ui.Stamp(s.LastDown), LastUp: ui.Stamp(s.LastUp),
+		Peers: s.Peers, Seeds: s.Seeds, KnownPeers: s.KnownPeers, Unchoked: s.Unchoked, DHTNodes: s.DHTNodes, Unavailable: s.Unavailable,
+		External: s.ExternalAddrs, LastDown: ui.Stamp(s.LastDown), LastUp: ui.Stamp(s.LastUp),
 		Contacts: contactsOf(s.Contacts), Waiting: ui.CausesOf(s.Waiting), Short: shortOf(s.Short),
 	}
 	if d, ok := s.ETA(); ok {

@@ -87,7 +87,7 @@ no data for 12s from 1 peer
 ████████████████████████░░░░░░······························
 `},
 		{"a full disk", 60, []shoal.Stats{full}, `
-held up  40.0%  █████████▏               400 MiB of 1000 MiB
+stalled  40.0%  █████████▏               400 MiB of 1000 MiB
 write photos/one.jpg: no space left on device (free some
 space, or choose another folder); tried again in 4s
 `},
@@ -110,11 +110,11 @@ checking  12.5%  ██▊                     250 MiB of 1.95 GiB
  40.0%  ████▊         12.5 MiB/s     ETA 48s  debian
 downloading 1 torrent, 2 seeding  40.0%  12.5 MiB/s  ETA 48s  ↑ 900 KiB/s
 `},
-		{"several, held up and alone", 79, []shoal.Stats{complete, s, full, lonely}, `
+		{"several, stalled and alone", 79, []shoal.Stats{complete, s, full, lonely}, `
  40.0%  ████▊         12.5 MiB/s     ETA 48s  debian
  40.0%  ████▊         photos  write photos/one.jpg: no space left on device (f…
  40.0%  ████▊         a film with a name…  no peers: 1 address known, the next…
-downloading 2 torrents, 1 held up, 1 seeding  40.0%  12.5 MiB/s  ETA 1m36s
+downloading 2 torrents, 1 stalled, 1 seeding  40.0%  12.5 MiB/s  ETA 1m36s
 `},
 		{"several, narrow", 40, []shoal.Stats{complete, s, full, lonely}, `
  40.0%  12.5 MiB/s  debian
@@ -126,7 +126,7 @@ downloading 2 torrents, 1 held up, 1 seeding  40.0%  12.5 MiB/s  ETA 1m36s
  40.0%  ████▊         12.5 MiB/s     ETA 48s  debian
  40.0%  ████▊         photos  write photos/one.jpg: no space left on device (free some space, or choose another folder)…
  40.0%  ████▊         a film with a name that is long  no peers: 1 address known, the next is dialled in 12s, 53 DHT no…
-downloading 2 torrents, 1 held up, 1 seeding  40.0%  12.5 MiB/s  ETA 1m36s  ↑ 1.17 MiB/s  15 peers  1.00 GiB sent
+downloading 2 torrents, 1 stalled, 1 seeding  40.0%  12.5 MiB/s  ETA 1m36s  ↑ 1.17 MiB/s  15 peers  1.00 GiB sent
 `},
 		{"several seeds", 60, []shoal.Stats{complete, complete, complete}, `
 seeding 3 torrents  ↑ 900 KiB/s  15 peers  3.00 GiB sent
@@ -142,7 +142,7 @@ seeding 3 torrents  ↑ 900 KiB/s  15 peers  3.00 GiB sent
 // Our own address is told once it is known, as the documents say.
 func TestExternalIsTold(t *testing.T) {
 	for _, known := range [][]netip.Addr{nil, {netip.MustParseAddr("203.0.113.7"), netip.MustParseAddr("2001:db8::7")}} {
-		b, err := json.Marshal(progressOf(shoal.Stats{External: known}))
+		b, err := json.Marshal(progressOf(shoal.Stats{ExternalAddrs: known}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -153,7 +153,7 @@ func TestExternalIsTold(t *testing.T) {
 }
 
 // What holds a torrent up is told, and when it is over that is told, too.
-func TestHeldIsTold(t *testing.T) {
+func TestStalledIsReported(t *testing.T) {
 	var said bytes.Buffer
 	out := &ui.Output{JSON: true, Now: time.Now, Out: &said, Errs: io.Discard}
 	e, err := shoal.New(shoal.Config{Listen: netip.MustParseAddrPort("127.0.0.1:0"), DHT: shoal.DHTConfig{Off: true}})
@@ -172,8 +172,8 @@ func TestHeldIsTold(t *testing.T) {
 	w := &Watcher{out: out}
 	w.event(tor, shoal.Event{Kind: shoal.EventStalled, Text: "write files/one.bin: no space left on device"})
 	w.event(tor, shoal.Event{Kind: shoal.EventResumed})
-	held, resumed, _ := strings.Cut(said.String(), "\n")
-	if !strings.Contains(held, `"event":"held"`) || !strings.Contains(held, "no space left") || !strings.Contains(resumed, `"event":"goes-on"`) {
+	stalled, resumed, _ := strings.Cut(said.String(), "\n")
+	if !strings.Contains(stalled, `"event":"stalled"`) || !strings.Contains(stalled, "no space left") || !strings.Contains(resumed, `"event":"resumed"`) {
 		t.Errorf("told: %s", said.String())
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 // lines draws the area of a terminal: for one torrent that is not complete a bar, what it
 // does or waits for, and the map of its pieces; for several a row for each that moves or is
-// held up, and a line for all; for seeds a line.
+// stalled, and a line for all; for seeds a line.
 func lines(v view, width, height int, g ui.Glyphs, c ui.Colours) []string {
 	sum := v.sum
 	one := v.torrents == 1
@@ -32,7 +32,7 @@ func lines(v view, width, height int, g ui.Glyphs, c ui.Colours) []string {
 		}
 		return append(out, ui.PieceMap(s.Map, width, g, c))
 	case one && v.doing[shoal.StateStalled]+v.doing[shoal.StateMissing] > 0:
-		return append([]string{whole("held up", s, width, g, c)}, reasons(s, v.gives, v.now, width, height-2, g, c)...)
+		return append([]string{whole("stalled", s, width, g, c)}, reasons(s, v.gives, v.now, width, height-2, g, c)...)
 	}
 	var out []string
 	room := max(height-3, 1) // a line for all, one for the port, and one that stays free

@@ -16,15 +16,15 @@ func trackers(o *ui.Output, f *ui.Folds, infoHash string, all []shoal.TrackerSta
 	}
 	for i, t := range all {
 		h := fnv.New32a()
-		io.WriteString(h, t.URL+" "+t.State+" "+t.Err+" "+t.Warning)
+		io.WriteString(h, t.URL+" "+string(t.State)+" "+t.Err+" "+t.Warning)
 		if (*sums)[i] == h.Sum32() {
 			continue
 		}
 		(*sums)[i] = h.Sum32()
-		o.Event("tracker", trackerEvent{infoHash, t.URL, t.State, t.Err, t.Warning})
+		o.Event("tracker", trackerEvent{infoHash, t.URL, string(t.State), t.Err, t.Warning})
 		text := t.Err
-		if t.State == "unsupported" {
-			text = orElse(text, t.State)
+		if t.State == shoal.TrackerUnsupported {
+			text = orElse(text, string(t.State))
 		}
 		if text == "" && t.Warning != "" {
 			text = "it warns: " + t.Warning

@@ -52,7 +52,7 @@ type view struct {
 
 	port uint16 // where we listen, while nobody has connected; else 0
 
-	rows []row // of those that move or are held up, where there are several
+	rows []row // of those that move or are stalled, where there are several
 	more int   // others that do
 }
 
@@ -113,7 +113,7 @@ func (v *view) add(s *sight) {
 }
 
 // choose takes the torrents that have a row: those that move first, then those that are
-// held up, then those that lack something and wait, then those that are sent.
+// stalled, then those that lack something and wait, then those that are sent.
 func (w *Watcher) choose(v *view) {
 	for _, fits := range []func(t *tally) bool{
 		func(t *tally) bool { return t.state == shoal.StateDownloading && t.downRate >= 1 },
@@ -148,8 +148,8 @@ const (
 	// seedingEvery is how often a seed says in plain lines what it has sent: a log
 	// of weeks stays short.
 	seedingEvery = time.Minute
-	// heldEvery is how often a plain line says that files still fail.
-	heldEvery = time.Minute
+	// stalledEvery is how often a plain line says that files still fail.
+	stalledEvery = time.Minute
 )
 
 // line prints a plain line when one is due.
@@ -166,9 +166,9 @@ func (w *Watcher) line(v view) {
 			w.out.Say("%s", downloading(v.one, now))
 		}
 	case one && v.doing[shoal.StateStalled]+v.doing[shoal.StateMissing] > 0:
-		if now.Sub(w.pace.Last) >= heldEvery {
+		if now.Sub(w.pace.Last) >= stalledEvery {
 			if !w.pace.Last.IsZero() { // an event told it at once
-				w.out.Say("held up  %s  %s", ui.Percent(v.one.WantedVerified(), v.one.Wanted()), strings.Join(causes(v.one, v.gives, now), "; "))
+				w.out.Say("stalled  %s  %s", ui.Percent(v.one.WantedVerified(), v.one.Wanted()), strings.Join(causes(v.one, v.gives, now), "; "))
 			}
 			w.pace.Last = now
 		}
@@ -251,7 +251,7 @@ const narrow = 60
 
 // head says how many torrents do what, what matters most first.
 func (v *view) head(short bool) (doing []string) {
-	held := v.doing[shoal.StateStalled] + v.doing[shoal.StateMissing]
+	stalled := v.doing[shoal.StateStalled] + v.doing[shoal.StateMissing]
 	seeds := v.doing[shoal.StateSeeding] + v.doing[shoal.StateIncomplete]
 	for _, one := range []struct {
 		n     int
@@ -259,7 +259,7 @@ func (v *view) head(short bool) (doing []string) {
 		what  string
 	}{
 		{v.doing[shoal.StateDownloading], "downloading", "downloading"},
-		{held, "", "held up"},
+		{stalled, "", "stalled"},
 		{v.doing[shoal.StateFailed], "", "failed"},
 		{v.doing[shoal.StateChecking], "checking", "checked"},
 		{seeds, "seeding", "seeding"},

@@ -13,17 +13,17 @@ type webSeedEvent struct {
 	Lacks    int    `json:"lacks"`
 }
 
-// webSeedChanges tells a program of web seeds of which the state is new, and everyone of
-// those that fail.
+// webSeedChanges reports web seeds whose state has changed to programs, and those that fail to
+// people.
 func (w *Watcher) webSeedChanges(s shoal.Stats) {
 	for _, seed := range s.WebSeeds {
-		key, now := s.InfoHash+" web "+seed.URL, seed.State+" "+seed.Err+" "+ui.Grouped(int64(seed.Lacks))
+		key, now := s.InfoHash+" web "+seed.URL, string(seed.State)+" "+seed.Err+" "+ui.Grouped(int64(seed.Lacks))
 		if w.webSeeds[key] == now {
 			continue
 		}
 		w.webSeeds[key] = now
-		w.out.Event("web-seed", webSeedEvent{s.InfoHash, seed.URL, seed.State, orElse(seed.Err, seed.LackErr), seed.Lacks})
-		what, text := map[string]string{"failing": "fails", "given up": "is given up"}[seed.State], seed.Err
+		w.out.Event("web-seed", webSeedEvent{s.InfoHash, seed.URL, string(seed.State), orElse(seed.Err, seed.LackErr), seed.Lacks})
+		what, text := map[shoal.WebSeedState]string{shoal.WebSeedFailing: "fails", shoal.WebSeedGivenUp: "is given up"}[seed.State], seed.Err
 		if what == "" && seed.Lacks > 0 {
 			what, text = "lacks "+ui.Count(seed.Lacks, "file"), seed.LackErr
 		}

@@ -153,7 +153,7 @@ func (l *Listing) relist(ctx context.Context, out *ui.Output, n session.Flags) e
 	if err != nil {
 		return err
 	}
-	if err := shoal.Relocate(ctx, state, l.Hash, l.dir, l.NewHas); err != nil {
+	if err := shoal.RelocateRemembered(ctx, state, l.Hash, l.dir, l.NewHas); err != nil {
 		return ui.Fail("run "+l.name, err)
 	}
 	switch {

@@ -241,7 +241,7 @@ func (p *patient) Read(b []byte) (int, error) {
 			case <-tick.C:
 			}
 			st := p.t.Stats()
-			if st.Downloaded == got || n >= mostWaits && st.Nobody > 0 {
+			if st.Downloaded == got || n >= mostWaits && st.Unavailable > 0 {
 				p.cancel(errNobody)
 				return
 			}

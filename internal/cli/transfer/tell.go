@@ -14,7 +14,7 @@ const toldWithin = 75 * time.Second
 
 // tell waits until the trackers know that the torrent is complete.
 func (d *download) tell(ctx context.Context) {
-	d.torrent.AwaitTold(ctx, toldWithin, func(tr shoal.TrackerStats, next time.Time) {
+	d.torrent.WaitAnnounced(ctx, toldWithin, func(tr shoal.TrackerStats, next time.Time) {
 		wait := time.Until(next)
 		if next.IsZero() || wait > toldWithin {
 			d.Out.Say("tracker %s does not hear yet that it is complete: %s", ui.Printable(tr.URL), ui.Printable(tr.Err))

@@ -70,7 +70,7 @@ func CauseWords(c shoal.Cause, now time.Time) string {
 			return "the only peer has nothing that is missing"
 		}
 		return "none of " + n + " peers has anything that is missing"
-	case shoal.CauseNobody:
+	case shoal.CauseUnavailable:
 		if c.N == c.Of {
 			return "nobody connected has any of the missing pieces"
 		}
@@ -97,7 +97,7 @@ func CauseWords(c shoal.Cause, now time.Time) string {
 		return "tracker " + name + ": " + Printable(strings.TrimPrefix(c.Err, "announce to "+name+": ")) + retried(c, now)
 	case shoal.CauseAsking:
 		return "tracker " + host(c.URL) + " has not answered yet"
-	case shoal.CauseNoWay:
+	case shoal.CauseNoSource:
 		return "no tracker is named and there is no DHT: peers have to come by themselves, or by --peer"
 	case shoal.CauseNoNodes:
 		return "DHT: no node has answered yet"
