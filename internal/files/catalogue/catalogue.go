@@ -75,11 +75,19 @@ func (c *Catalogue) Len() int {
 	return n
 }
 
+// HasMetainfo reports whether the catalogue has the metainfo of a torrent.
+func (c *Catalogue) HasMetainfo(h infohash.Hash) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := c.rows[h]
+	return r != nil && !r.gone && !r.linkOnly
+}
+
 // Put adds a torrent at the end of the list, or replaces the metainfo, choices and state of an
 // existing one, which keeps its place. It keeps no reference to e. After an error nothing has
 // changed. The error is ErrMetainfo, ErrClosed, or that of a write, when much is pending.
 func (c *Catalogue) Put(e Entry) error {
-	if e.Torrent == nil || e.Torrent.InfoHash != e.InfoHash {
+	if !e.linkOnly() && (e.Torrent == nil || e.Torrent.InfoHash != e.InfoHash) {
 		t, err := metainfo.Parse(e.Metainfo)
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrMetainfo, err)
@@ -114,6 +122,7 @@ func (c *Catalogue) put(e *Entry) error {
 		r.State = e.State
 		c.listDirty = true
 	}
+	c.rows[e.InfoHash].linkOnly = len(e.Metainfo) == 0
 	delete(c.removed, e.InfoHash)
 	if c.fs == nil {
 		return nil
@@ -154,6 +163,9 @@ func (c *Catalogue) Update(h infohash.Hash, change func(*Choices, *State)) error
 	}
 	e.State = r.State
 	change(&e.Choices, &e.State)
+	if len(e.Metainfo) == 0 && c.fs != nil && !e.linkOnly() {
+		return fmt.Errorf("%w: it has neither metainfo nor a magnet link", ErrMetainfo)
+	}
 	return c.put(&e)
 }
 
@@ -192,7 +204,7 @@ func (c *Catalogue) Get(h infohash.Hash) (Entry, error) {
 		if e, err = c.entry(h); err != nil {
 			return Entry{}, err
 		}
-		if e.Torrent, e.Metainfo = parseMetainfo(e.Metainfo, h); e.Torrent == nil {
+		if e.Torrent, e.Metainfo = parseMetainfo(e.Metainfo, h); e.Torrent == nil && !e.linkOnly() {
 			return Entry{}, fmt.Errorf("read the entry of the torrent: %w", ErrMetainfo)
 		}
 		e.fit()

@@ -5,7 +5,8 @@
 // The folder holds
 //
 //	<info-hash>.entry    metainfo and choices of a torrent; written when it is added and
-//	                     when a choice changes
+//	                     when a choice changes. A magnet without metadata has its link
+//	                     instead of the metainfo (decision 0191)
 //	list, list.copy      order, totals, which are stopped, settings; small, so that totals of
 //	                     thousands of torrents cost one write
 //	*.new                a version that was being written at a stop; removed at the next start

@@ -15,7 +15,8 @@ import (
 // Entry is what the catalogue keeps about a torrent.
 type Entry struct {
 	InfoHash infohash.Hash
-	// Metainfo is the content of the torrent file as it came.
+	// Metainfo is the content of the torrent file as it came; nil while the metadata of a magnet is
+	// missing: then Choices has Pending.
 	Metainfo []byte
 	// Torrent is Metainfo parsed, and refers to it. Open sets it; a caller that passes it to Put
 	// saves parsing again.
@@ -45,6 +46,10 @@ type Choices struct {
 	Limits        []int64          // in bytes a second: up, down, and up and down per peer; nil means none
 	Share         *Share           // share limits; nil means the engine's
 	Seeded        time.Duration    // total of all runs, where there is a limit; whole seconds
+
+	// Pending is what waits for the metadata of a magnet; nil once it is applied. The other choices
+	// that name files by index are meaningless while it is there.
+	Pending *Pending
 
 	unknown []metainfo.Entry // fields of a newer version, sorted by key
 }
@@ -89,6 +94,10 @@ var errForm = errors.New("the choices are in an unknown form")
 // appendFields appends the choices and the state as they were at revision rev.
 func (e *Entry) appendFields(b []byte, rev uint64) []byte {
 	c := &e.Choices
+	pending := c.Pending
+	if pending == nil {
+		pending = &Pending{}
+	}
 	w := fieldWriter{Writer: bencode.NewWriter(b), unknown: c.unknown}
 	w.BeginDict()
 	if !c.Added.IsZero() {
@@ -106,6 +115,7 @@ func (e *Entry) appendFields(b []byte, rev uint64) []byte {
 		}
 		w.End()
 	}
+	pending.appendFields(&w)
 	if len(c.NoTrackers) > 0 {
 		w.key("no trackers").BeginList()
 		for _, u := range c.NoTrackers {
@@ -175,6 +185,7 @@ func (e *Entry) parseFields(b []byte) (rev uint64, err error) {
 		return 0, errForm
 	}
 	r := fieldReader{}
+	pending := Pending{}
 	for key, v := range v.Entries() {
 		switch string(key) {
 		case "added":
@@ -194,6 +205,18 @@ func (e *Entry) parseFields(b []byte) (rev uint64, err error) {
 		case "limits":
 			for v := range r.list(v) {
 				e.Limits = append(e.Limits, r.count(v))
+			}
+		case "magnet":
+			pending.Link = r.text(v)
+		case "magnet ask":
+			pending.Ask = r.int(v) != 0
+		case "magnet files":
+			for v := range r.list(v) {
+				pending.Files = append(pending.Files, FileRule{r.text(v.Index(0)), uint8(min(r.count(v.Index(1)), 255))})
+			}
+		case "magnet rename":
+			for v := range r.list(v) {
+				pending.Rename = append(pending.Rename, PathRename{r.text(v.Index(0)), r.text(v.Index(1))})
 			}
 		case "paused":
 			e.Paused = r.int(v) != 0
@@ -239,6 +262,10 @@ func (e *Entry) parseFields(b []byte) (rev uint64, err error) {
 			e.unknown = append(e.unknown, metainfo.Entry{Key: string(key), Raw: slices.Clone(v.Raw())})
 		}
 	}
+	if pending.Link != "" {
+		e.Pending = &pending
+		r.failed = r.failed || !pending.of(e.InfoHash)
+	}
 	if r.failed {
 		return 0, errForm
 	}
@@ -247,7 +274,10 @@ func (e *Entry) parseFields(b []byte) (rev uint64, err error) {
 
 // fit drops choices that do not match the torrent's files, and reports whether all matched.
 func (e *Entry) fit() bool {
-	n, ok := len(e.Torrent.Info.Files), true
+	n, ok := 0, true
+	if e.Torrent != nil {
+		n = len(e.Torrent.Info.Files)
+	}
 	if e.Priorities != nil && len(e.Priorities) != n {
 		e.Priorities, ok = nil, false
 	}

@@ -17,6 +17,8 @@ func FuzzFields(f *testing.F) {
 	f.Add([]byte("d3:dir2:/a3:revi3ee"), []byte("de"), []byte{})
 	f.Add([]byte("d5:addedi1e8:allocatei1e5:peersl14:127.0.0.1:7001e10:priorities2:ab7:renamedlli1e1:xee9:seed onlyi1e7:stoppedi1ee"), []byte("d3:revi9e8:settingsd1:a1:bee"), make([]byte, 41))
 	f.Add([]byte("d10:downloadedi-1e8:uploadedi9223372036854775807e3:newle"), []byte("d3:revi-9ee"), []byte("x"))
+	f.Add([]byte("d6:magnet60:magnet:?xt=urn:btih:"+e.InfoHash.String()+"10:magnet aski1e12:magnet filesll1:*i0eee13:magnet renamell1:a1:beee"), []byte("de"), []byte{})
+	f.Add([]byte("d6:magnet8:magnet:?e"), []byte("de"), []byte{})
 	f.Fuzz(func(t *testing.T, fields, listFields, rows []byte) {
 		fsys := fill(t, map[string][]byte{
 			fileNameOf(e): catalogue.SealEntry(fields, e.Metainfo),

@@ -44,6 +44,7 @@ type row struct {
 	removed  bool
 	unlisted bool // put after the last write of the list
 	fresh    bool // it has no entry yet
+	linkOnly bool // its entry has no metainfo
 }
 
 // list is the content of a list file.

@@ -199,7 +199,8 @@ func examine(h infohash.Hash, b []byte, err error) entry {
 		e.rev, form = e.parseFields(f.fields)
 	}
 	if damage == nil {
-		if e.Torrent, e.Metainfo = parseMetainfo(f.body, h); e.Torrent == nil {
+		e.Torrent, e.Metainfo = parseMetainfo(f.body, h)
+		if e.Torrent == nil && (len(f.body) > 0 || form != nil || !e.linkOnly()) {
 			return told(Withheld, "the file contains another torrent than its name says, or one that shoal does not support, so it is not loaded: remove the file if you do not need it", nil)
 		}
 		e.ok = true
@@ -219,7 +220,7 @@ func examine(h infohash.Hash, b []byte, err error) entry {
 	var exact bool
 	e.Torrent, e.Metainfo, exact = salvage(b, f, h)
 	known := f.fields != nil && form == nil
-	e.ok = e.Torrent != nil
+	e.ok = e.Torrent != nil || known && e.linkOnly()
 	e.repair = e.ok
 	if !known {
 		e.forget()
@@ -227,6 +228,8 @@ func examine(h infohash.Hash, b []byte, err error) entry {
 		e.fit()
 	}
 	switch {
+	case e.ok && e.Torrent == nil:
+		return told(Some, "the file is damaged; the magnet link and the choices are intact, and the metadata is fetched from peers", nil)
 	case e.ok && e.lost:
 		return told(Some, "the file is damaged; the info-hash verifies the torrent, "+trackers[exact]+", and its choices are lost, so it is stopped: say where its files are, and start it", nil)
 	case e.ok:
@@ -299,6 +302,7 @@ func (c *Catalogue) join(l *list, loaded []entry) {
 		default:
 			r.State = e.State
 		}
+		r.linkOnly = e.Torrent == nil
 		c.rows[e.InfoHash] = r
 	}
 	place := func(e *entry) int64 {

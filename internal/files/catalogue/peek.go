@@ -21,7 +21,7 @@ func ReadEntry(fsys resume.FS, h infohash.Hash) (Entry, error) {
 		return Entry{}, fmt.Errorf("%w: %v", ErrUnknown, h)
 	}
 	e := examine(h, b, err)
-	if e.Torrent == nil {
+	if e.Torrent == nil && !e.ok {
 		if e.problem != nil {
 			return Entry{}, fmt.Errorf("read the entry of the torrent %v: %s", h, e.problem)
 		}

@@ -89,6 +89,20 @@ func entry(t testing.TB, n int) catalogue.Entry {
 	}
 }
 
+// magnetEntry makes an entry of a magnet whose metadata is missing: the torrent of entry.
+func magnetEntry(t testing.TB, n int) catalogue.Entry {
+	t.Helper()
+	e := entry(t, n)
+	e.Metainfo, e.Priorities, e.Renamed = nil, nil, nil
+	e.Pending = &catalogue.Pending{
+		Link:   "magnet:?xt=urn:btih:" + e.InfoHash.String() + "&dn=some+name&tr=udp%3A%2F%2Ftracker.example%3A6969&so=1",
+		Ask:    n%2 == 0,
+		Files:  []catalogue.FileRule{{Pattern: "**"}, {Pattern: "season 1/*.mkv", Priority: 3}},
+		Rename: []catalogue.PathRename{{From: "a/b", To: "a/c"}},
+	}
+	return e
+}
+
 // limits, share and webSeeds give those of a torrent; the first three have none.
 func limits(n int) []int64 {
 	if n < 3 {
@@ -120,8 +134,8 @@ func share(n int) *catalogue.Share {
 
 // describe gives all that is known of an entry as text, to compare.
 func describe(e catalogue.Entry) string {
-	return fmt.Sprintf("%v metainfo %v dir %q seed %v allocate %v paused %v forced %v limits %v share %+v seeded %v priorities %v renamed %v suffix %q incomplete %q peers %v web seeds %v trackers %v without %v added %v state %+v",
-		e.InfoHash, infohash.Of(e.Metainfo), e.Dir, e.SeedOnly, e.Allocate, e.Paused, e.Forced, e.Limits, cmp.Or(e.Share, new(catalogue.Share)), e.Seeded, e.Priorities, e.Renamed, e.Suffix, e.IncompleteDir, e.Peers, e.WebSeeds, e.Trackers, e.NoTrackers, e.Added.UnixNano(), e.State)
+	return fmt.Sprintf("%v metainfo %v dir %q seed %v allocate %v paused %v forced %v limits %v share %+v seeded %v priorities %v renamed %v suffix %q incomplete %q peers %v web seeds %v trackers %v without %v added %v pending %+v state %+v",
+		e.InfoHash, infohash.Of(e.Metainfo), e.Dir, e.SeedOnly, e.Allocate, e.Paused, e.Forced, e.Limits, cmp.Or(e.Share, new(catalogue.Share)), e.Seeded, e.Priorities, e.Renamed, e.Suffix, e.IncompleteDir, e.Peers, e.WebSeeds, e.Trackers, e.NoTrackers, e.Added.UnixNano(), cmp.Or(e.Pending, new(catalogue.Pending)), e.State)
 }
 
 func describeAll(entries []catalogue.Entry) []string {
@@ -147,7 +161,7 @@ func openDamaged(t testing.TB, fsys resume.FS) (*catalogue.Catalogue, *catalogue
 	c, lo, err := catalogue.Open(fsys)
 	must(t, err)
 	for _, e := range lo.Entries {
-		if e.Torrent == nil || e.Torrent.InfoHash != e.InfoHash {
+		if e.Torrent == nil && e.Pending == nil || e.Torrent != nil && e.Torrent.InfoHash != e.InfoHash {
 			t.Fatalf("%v comes without its torrent", e.InfoHash)
 		}
 	}
