@@ -74,7 +74,7 @@ func TestGetWithWebSeed(t *testing.T) {
 	defer server.Close()
 	dir := t.TempDir()
 	r := start(t, "get", torrent, "--dir", dir, "--no-dht", "--listen", "127.0.0.1:0", "--web-seed", server.URL+"/lies")
-	if e := r.await("web-seed", func(e map[string]any) bool { return e["state"] == "given up" }); !strings.Contains(e["error"].(string), "bad data") {
+	if e := r.await("web-seed", func(e map[string]any) bool { return e["state"] == "given-up" }); !strings.Contains(e["error"].(string), "bad data") {
 		t.Errorf("given up: %v", e)
 	}
 	r.signals <- os.Interrupt
