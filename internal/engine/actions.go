@@ -69,7 +69,7 @@ func (t *Torrent) apply(ev event) {
 	case t.swarm == nil && (ev.kind != evAction || ev.action.bySwarm()):
 		t.refuse(ev)
 	case ev.kind == evBatch:
-		t.handleBatch(now, swarm.PeerKey(ev.batch.Key), ev.batch.Items, ev.batch.Bare)
+		t.handleBatch(now, swarm.PeerKey(ev.batch.Key), ev.batch.Items, ev.batch.NoMetadata)
 		ev.batch.Recycle()
 	case ev.kind == evSent:
 		t.swarm.Sent(now, swarm.PeerKey(ev.key), int(ev.n), ev.bytes)

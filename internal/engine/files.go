@@ -106,9 +106,9 @@ func (t *Torrent) checkedPiece(now mono.Time, r *content.Checked) {
 	case content.Hashed:
 		t.swarm.Checked(now, r.Piece, r.OK, r.Sums)
 	case content.Lost:
-		t.swarm.Unwritten(now, r.Piece)
+		t.swarm.WriteFailed(now, r.Piece)
 	case content.LeftOut:
-		t.swarm.Unwritten(now, r.Piece)
+		t.swarm.WriteFailed(now, r.Piece)
 		t.leaveOut()
 	}
 }
@@ -119,7 +119,7 @@ func (t *Torrent) filesSettled(now mono.Time, r *content.Settled) {
 	switch {
 	case have == nil:
 		t.lookedAt()
-	case t.swarm == nil, t.swarm.Bare():
+	case t.swarm == nil, t.swarm.NoMetadata():
 		t.start(now, have)
 	default:
 		t.rejoin(now, have)

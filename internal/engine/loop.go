@@ -85,11 +85,11 @@ func (t *Torrent) idle() bool {
 	return len(t.links.byKey) == 0 && (t.swarm == nil || t.swarm.Idle())
 }
 
-// handleBatch hands a peer's messages to the swarm. bare means that some were read before the geometry
+// handleBatch hands a peer's messages to the swarm. noMetadata: some were read before the geometry
 // was known: the first invalid one drops the peer, and the buffers of the rest are returned.
-func (t *Torrent) handleBatch(now mono.Time, key swarm.PeerKey, items []peerconn.Item, bare bool) {
+func (t *Torrent) handleBatch(now mono.Time, key swarm.PeerKey, items []peerconn.Item, noMetadata bool) {
 	for i, it := range items {
-		if bare && !t.stillValid(now, key, it.Message) {
+		if noMetadata && !t.stillValid(now, key, it.Message) {
 			t.putBack(items[i:])
 			return
 		}

@@ -90,7 +90,7 @@ func (e *Engine) AddMagnet(m MagnetSpec) (*Magnet, error) {
 	t.pub.init(t)
 	now := e.now()
 	cfg := t.swarmConfig()
-	cfg.Bare = true
+	cfg.NoMetadata = true
 	t.swarm = swarm.New(cfg, now, newRand())
 	t.swarm.Found(now, peerbook.Manual, spec.Peers, nil)
 	t.swarm.Found(now, peerbook.Link, m.Peers, nil)
@@ -331,7 +331,7 @@ const maxOfHost = 4
 // stillValid checks a message that was read before the metadata against it, and drops the
 // peer when the message is out of range.
 func (t *Torrent) stillValid(now mono.Time, key swarm.PeerKey, m wire.Message) bool {
-	if t.swarm.Bare() {
+	if t.swarm.NoMetadata() {
 		return true
 	}
 	err := wire.BoundsOf(t.geom, t.geom.Pieces).Check(m)

@@ -58,13 +58,13 @@ func (t *Torrent) remember() {
 	}
 }
 
-// bare reports whether only the torrent's info-hash is known.
-func (t *Torrent) bare() bool { return t.swarm != nil && t.swarm.Bare() }
+// noMetadata reports whether only the torrent's info-hash is known.
+func (t *Torrent) noMetadata() bool { return t.swarm != nil && t.swarm.NoMetadata() }
 
 // facts returns the facts that decide whether the torrent runs.
 func (t *Torrent) facts() quota.Facts {
 	f := quota.Facts{
-		HashOnly: t.bare(), Paused: t.run.paused.Load(), Waits: t.run.waits.Load(), Turn: why.Why(t.run.turnWhy.Load()),
+		HashOnly: t.noMetadata(), Paused: t.run.paused.Load(), Waits: t.run.waits.Load(), Turn: why.Why(t.run.turnWhy.Load()),
 		Ready: t.swarm != nil && t.content.State() == filestate.Ready, SeedOnly: t.spec.SeedOnly,
 	}
 	f.Complete = f.Ready && t.swarm.Complete()
@@ -79,7 +79,7 @@ func (t *Torrent) applyRunState(now mono.Time) {
 		t.e.line.want(t, w)
 	}
 	mode := t.content.Mode()
-	if t.bare() {
+	if t.noMetadata() {
 		mode = filestate.Run // without metadata there are no files that could fail
 	}
 	was := why.None

@@ -45,7 +45,7 @@ func (p *publisher) facts(now mono.Time, s *Stats) obstacle.Facts {
 			f.Retry = 0
 		}
 		return f
-	case obstacle.Fetching, obstacle.Bare:
+	case obstacle.Fetching, obstacle.NoMetadata:
 	default:
 		return f
 	}
@@ -77,7 +77,7 @@ func (p *publisher) facts(now mono.Time, s *Stats) obstacle.Facts {
 		}
 		f.WebSeeds = append(f.WebSeeds, src)
 	}
-	if f.State == obstacle.Bare {
+	if f.State == obstacle.NoMetadata {
 		m := &s.Metadata
 		f.Meta = obstacle.Meta{
 			Got: m.Got, Size: m.Size, Sources: m.Sources, TooLarge: m.TooLarge, TooLargeSize: m.TooLargeSize, Limit: m.Limit,
@@ -115,7 +115,7 @@ func stateFor(s *Stats) obstacle.State {
 	case Downloading:
 		return obstacle.Fetching
 	case Metadata:
-		return obstacle.Bare
+		return obstacle.NoMetadata
 	case Held:
 		return obstacle.Held
 	case Missing:

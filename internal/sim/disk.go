@@ -76,7 +76,7 @@ func (d *disk) check(piece uint32, p *part) {
 	delete(d.parts, piece)
 	if d.failing > 0 {
 		d.failing--
-		d.n.input(func(now mono.Time) { d.n.swarm.Unwritten(now, piece) })
+		d.n.input(func(now mono.Time) { d.n.swarm.WriteFailed(now, piece) })
 		return
 	}
 	ok := true

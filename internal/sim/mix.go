@@ -195,7 +195,7 @@ func (m *mix) trouble() {
 			case 0:
 				n.FailWrites(1 + w.faults.IntN(3))
 			case 1:
-				if n.up && !n.spec.SeedOnly && !n.swarm.Bare() {
+				if n.up && !n.spec.SeedOnly && !n.swarm.NoMetadata() {
 					n.Lose(uint32(w.faults.IntN(int(w.Geometry.Pieces))))
 				}
 			case 2:
@@ -215,7 +215,7 @@ func (m *mix) trouble() {
 
 // whim makes a user change the selection, a reader move, or files refuse writes for a while.
 func (m *mix) whim(n *Node) {
-	if n.up && n.swarm.Bare() {
+	if n.up && n.swarm.NoMetadata() {
 		return // there is nothing to select from yet
 	}
 	f, pieces := m.w.faults, m.w.Geometry.Pieces

@@ -145,7 +145,7 @@ func (n *Node) Start() {
 	}
 	cfg.Metadata = w.Metadata
 	if n.spec.Magnet {
-		cfg.Geometry, cfg.Have, cfg.Metadata, cfg.Bare = metainfo.Geometry{}, nil, nil, true
+		cfg.Geometry, cfg.Have, cfg.Metadata, cfg.NoMetadata = metainfo.Geometry{}, nil, nil, true
 	}
 	if n.spec.Tracker && w.tracker != nil {
 		cfg.Tiers = [][]string{{w.tracker.URL}}
@@ -258,7 +258,7 @@ func (n *Node) check() {
 	if err := n.swarm.CheckInvariants(); err != nil {
 		n.w.failf("%s: %w", n.spec.Name, err)
 	}
-	if n.spec.SuperSeed == swarm.SuperSeedOn || n.spec.Have != nil && n.spec.Have.All() || n.swarm.Bare() {
+	if n.spec.SuperSeed == swarm.SuperSeedOn || n.spec.Have != nil && n.spec.Have.All() || n.swarm.NoMetadata() {
 		return // a super-seed reveals pieces as it chooses
 	}
 	have := n.swarm.Stats(n.w.now).Have

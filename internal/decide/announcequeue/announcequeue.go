@@ -75,9 +75,9 @@ const (
 	LongestAway = 15 * time.Minute
 )
 
-// places is how many announces of each class run in all: 64 together, each with a socket of
+// slots is how many announces of each class run in all: 64 together, each with a socket of
 // its own over HTTP. Idle ones are by far the most numerous and the least urgent.
-var places = [classes]int{New: 20, Active: 16, Farewell: 12, Idle: 16}
+var slots = [classes]int{New: 20, Active: 16, Farewell: 12, Idle: 16}
 
 // ID names an announce. The caller chooses it, and uses it once.
 type ID uint64
@@ -93,20 +93,20 @@ type Decision struct {
 
 // Queue holds the waiting and the running announces.
 type Queue struct {
-	asks    map[ID]*ask
-	hosts   map[string]*host
-	turns   [classes]struct{ proven, others list.List } // *host values that may have a slot, in turn
-	running [classes]struct{ all, others int }
-	waiting int
-	out     []Decision
+	announces map[ID]*announce
+	hosts     map[string]*host
+	turns     [classes]struct{ proven, others list.List } // *host values that may have a slot, in turn
+	running   [classes]struct{ all, others int }
+	waiting   int
+	out       []Decision
 }
 
-// ask is one announce.
-type ask struct {
-	id    ID
-	class Class
-	host  *host
-	place *list.Element // position among those that wait for a slot; nil when it is not one of them
+// announce is one announce.
+type announce struct {
+	id     ID
+	class  Class
+	host   *host
+	inLine *list.Element // position among those that wait for a slot; nil when it is not one of them
 	chain
 	other bool // its tracker was not proven when it started
 	tries bool // its tracker was away when it started
@@ -115,7 +115,7 @@ type ask struct {
 // host is one tracker. We forget it when nothing is known of it any more.
 type host struct {
 	name    string
-	waiting [classes]list.List // *ask values
+	waiting [classes]list.List // *announce values
 	turn    [classes]turn
 	running [classes]int
 
@@ -127,8 +127,8 @@ type host struct {
 
 // turn is the position of a host in a line; nil line: none
 type turn struct {
-	line  *list.List
-	place *list.Element
+	line   *list.List
+	inLine *list.Element
 }
 
 // Add queues an announce to a tracker, named by its host and port.
@@ -143,8 +143,8 @@ func (q *Queue) Add(now mono.Time, id ID, name string, class Class) {
 		q.out = append(q.out, Decision{ID: id, Wait: max(h.until.Sub(now), 0), Why: why.SilentTracker})
 		return
 	}
-	a := &ask{id: id, class: class, host: h}
-	q.asks[id] = a
+	a := &announce{id: id, class: class, host: h}
+	q.announces[id] = a
 	q.waiting++
 	q.enter(a)
 }
@@ -154,7 +154,7 @@ func (q *Queue) host(name string) *host {
 	h := q.hosts[name]
 	if h == nil {
 		if q.hosts == nil {
-			q.hosts, q.asks = make(map[string]*host), make(map[ID]*ask)
+			q.hosts, q.announces = make(map[string]*host), make(map[ID]*announce)
 		}
 		h = &host{name: name}
 		q.hosts[name] = h
@@ -162,14 +162,14 @@ func (q *Queue) host(name string) *host {
 	return h
 }
 
-// enter makes an ask wait for a slot.
-func (q *Queue) enter(a *ask) {
-	a.place = a.host.waiting[a.class].PushBack(a)
+// enter makes an announce wait for a slot.
+func (q *Queue) enter(a *announce) {
+	a.inLine = a.host.waiting[a.class].PushBack(a)
 	q.settle(a.host)
 }
 
-// waits reports whether an ask has not started yet.
-func (a *ask) waits() bool { return a.place != nil || a.before != nil }
+// waits reports whether an announce has not started yet.
+func (a *announce) waits() bool { return a.inLine != nil || a.before != nil }
 
 // refuses reports whether this class must not try a tracker that is away.
 func (h *host) refuses(now mono.Time, class Class) bool {
@@ -180,7 +180,7 @@ func (h *host) busy() bool { return h.running != [classes]int{} }
 
 // Remove withdraws an announce that still waits, and reports whether it did.
 func (q *Queue) Remove(now mono.Time, id ID) bool {
-	a := q.asks[id]
+	a := q.announces[id]
 	if a == nil || !a.waits() {
 		return false
 	}
@@ -189,13 +189,13 @@ func (q *Queue) Remove(now mono.Time, id ID) bool {
 	return true
 }
 
-// drop removes an ask from the waiting ones.
-func (q *Queue) drop(now mono.Time, a *ask) {
-	if a.place != nil {
-		a.host.waiting[a.class].Remove(a.place)
-		a.place = nil
+// drop removes an announce from the waiting ones.
+func (q *Queue) drop(now mono.Time, a *announce) {
+	if a.inLine != nil {
+		a.host.waiting[a.class].Remove(a.inLine)
+		a.inLine = nil
 	}
-	delete(q.asks, a.id)
+	delete(q.announces, a.id)
 	q.waiting--
 	q.ended(now, a)
 }
@@ -203,12 +203,12 @@ func (q *Queue) drop(now mono.Time, a *ask) {
 // Done says that a running announce has ended; silent, that no answer at all came back in
 // time.
 func (q *Queue) Done(now mono.Time, id ID, silent bool) {
-	a := q.asks[id]
+	a := q.announces[id]
 	if a == nil || a.waits() {
 		return
 	}
 	h := a.host
-	delete(q.asks, id)
+	delete(q.announces, id)
 	q.running[a.class].all--
 	if a.other {
 		q.running[a.class].others--
@@ -234,7 +234,7 @@ func (q *Queue) Done(now mono.Time, id ID, silent bool) {
 func (q *Queue) refuse(now mono.Time, h *host) {
 	for c := range classes {
 		for e := h.waiting[c].Front(); e != nil; e = h.waiting[c].Front() {
-			a := e.Value.(*ask)
+			a := e.Value.(*announce)
 			q.drop(now, a)
 			q.out = append(q.out, Decision{ID: a.id, Wait: max(h.until.Sub(now), 0), Why: why.SilentTracker})
 		}
@@ -256,10 +256,10 @@ func (q *Queue) settle(h *host) {
 		idle = idle && h.waiting[c].Len() == 0
 		if t := &h.turn[c]; t.line != line {
 			if t.line != nil {
-				t.line.Remove(t.place)
+				t.line.Remove(t.inLine)
 			}
 			if t.line = line; line != nil {
-				t.place = line.PushBack(h)
+				t.inLine = line.PushBack(h)
 			}
 		}
 	}
@@ -273,10 +273,10 @@ func (q *Queue) settle(h *host) {
 func (q *Queue) Take(now mono.Time) []Decision {
 	for c := range classes {
 		r := &q.running[c]
-		for r.all < places[c] && q.turns[c].proven.Len() > 0 {
+		for r.all < slots[c] && q.turns[c].proven.Len() > 0 {
 			q.start(now, q.turns[c].proven.Front().Value.(*host), c)
 		}
-		for r.all < places[c] && r.others < places[c]/2 && q.turns[c].others.Len() > 0 {
+		for r.all < slots[c] && r.others < slots[c]/2 && q.turns[c].others.Len() > 0 {
 			r.others++
 			q.start(now, q.turns[c].others.Front().Value.(*host), c)
 		}
@@ -286,11 +286,11 @@ func (q *Queue) Take(now mono.Time) []Decision {
 	return out
 }
 
-// start starts the next ask of a host.
+// start starts the next announce of a host.
 func (q *Queue) start(now mono.Time, h *host, c Class) {
-	a := h.waiting[c].Front().Value.(*ask)
-	h.waiting[c].Remove(a.place)
-	a.place = nil
+	a := h.waiting[c].Front().Value.(*announce)
+	h.waiting[c].Remove(a.inLine)
+	a.inLine = nil
 	q.waiting--
 	q.running[c].all++
 	h.running[c]++
@@ -300,7 +300,7 @@ func (q *Queue) start(now mono.Time, h *host, c Class) {
 		q.refuse(now, h) // one try is enough
 	}
 	// The host goes to the end of the line.
-	h.turn[c].line.Remove(h.turn[c].place)
+	h.turn[c].line.Remove(h.turn[c].inLine)
 	h.turn[c] = turn{}
 	q.settle(h)
 }

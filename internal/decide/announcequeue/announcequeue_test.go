@@ -266,7 +266,7 @@ func TestInvariants(t *testing.T) {
 				}
 			}
 			for c, n := range total {
-				if n > places[c] {
+				if n > slots[c] {
 					t.Fatalf("seed %d: %d of %s", seed, n, c)
 				}
 			}
@@ -326,7 +326,7 @@ func TestInvariants(t *testing.T) {
 				take()
 			}
 		}
-		if q.Running() != 0 || q.Waiting() != 0 || len(q.asks) != 0 {
+		if q.Running() != 0 || q.Waiting() != 0 || len(q.announces) != 0 {
 			t.Fatalf("seed %d: %d run and %d wait at the end", seed, q.Running(), q.Waiting())
 		}
 	}

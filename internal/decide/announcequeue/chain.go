@@ -5,16 +5,16 @@ import (
 	"shoal/internal/value/why"
 )
 
-// chain links asks that run one after another (decision 0172).
+// chain links announces that run one after another (decision 0172).
 type chain struct {
-	before, behind *ask // before is nil once the ask may start
+	before, behind *announce // before is nil once the announce may start
 }
 
 // AddAfter is Add for an announce that starts after another one, unless that one is unknown
 // or has ended. With replaces the other one is refused if it still waits, and the new one
 // takes its position in the order.
 func (q *Queue) AddAfter(now mono.Time, id ID, name string, class Class, before ID, replaces bool) {
-	b := q.asks[before]
+	b := q.announces[before]
 	if b != nil && replaces && b.waits() {
 		old := b
 		b = old.before
@@ -33,14 +33,14 @@ func (q *Queue) AddAfter(now mono.Time, id ID, name string, class Class, before 
 	for b.behind != nil {
 		b = b.behind
 	}
-	a := &ask{id: id, class: class, host: q.host(name), chain: chain{before: b}}
+	a := &announce{id: id, class: class, host: q.host(name), chain: chain{before: b}}
 	b.behind = a
-	q.asks[id] = a
+	q.announces[id] = a
 	q.waiting++
 }
 
-// ended lets the next ask of a chain wait for a slot, or for the one before.
-func (q *Queue) ended(now mono.Time, a *ask) {
+// ended lets the next announce of a chain wait for a slot, or for the one before.
+func (q *Queue) ended(now mono.Time, a *announce) {
 	next, before := a.behind, a.before
 	a.chain = chain{}
 	if before != nil {

@@ -138,14 +138,14 @@ func (m *Machine) Tick(now mono.Time) {
 	m.begin()
 	m.expire(now)
 	m.store.sweep(now)
-	m.upkeep(now)
+	m.maintain(now)
 	m.run(now)
 }
 
 // Deadline returns the time of the next Tick, which may be in the past; mono.Never when only
 // a datagram or the caller can bring news.
 func (m *Machine) Deadline() mono.Time {
-	at := mono.Earliest(m.queryDeadline(), m.upkeepDeadline(), m.store.deadline())
+	at := mono.Earliest(m.queryDeadline(), m.maintainDeadline(), m.store.deadline())
 	for _, l := range m.lookups {
 		if l.hopeless() {
 			at = min(at, l.until)

@@ -14,10 +14,10 @@ import (
 // bootstrap nodes, again with growing pauses while the table has few nodes, and refresh quiet
 // buckets.
 type join struct {
-	ways   []way
-	lookup *lookup   // lookup of our own id, while it runs
-	next   mono.Time // time of the next one; Never: not needed
-	wait   time.Duration
+	bootstraps []bootstrap
+	lookup     *lookup   // lookup of our own id, while it runs
+	next       mono.Time // time of the next one; Never: not needed
+	wait       time.Duration
 
 	// We fill the table once after the first success, and refresh buckets, one lookup at a
 	// time.
@@ -26,40 +26,40 @@ type join struct {
 	refresh *lookup
 }
 
-// way is an address through which we can enter the DHT.
-type way struct {
+// bootstrap is an address through which we can enter the DHT.
+type bootstrap struct {
 	addr   netip.AddrPort
 	router bool // a public bootstrap node, which serves everybody and never enters a table
 }
 
 // AddBootstrap names a possible node: configured, or from a torrent's `nodes`. We look up our
 // own id through it, and it enters the table like any node when it answers.
-func (m *Machine) AddBootstrap(now mono.Time, addr netip.AddrPort) { m.addWay(now, addr, false) }
+func (m *Machine) AddBootstrap(now mono.Time, addr netip.AddrPort) { m.addBootstrap(now, addr, false) }
 
 // AddRouter names a public bootstrap node. We ask it while the table has few nodes, and it
 // never enters the table (BEP 5 asks not to add such nodes to routing tables).
-func (m *Machine) AddRouter(now mono.Time, addr netip.AddrPort) { m.addWay(now, addr, true) }
+func (m *Machine) AddRouter(now mono.Time, addr netip.AddrPort) { m.addBootstrap(now, addr, true) }
 
-func (m *Machine) addWay(now mono.Time, addr netip.AddrPort, router bool) {
+func (m *Machine) addBootstrap(now mono.Time, addr netip.AddrPort, router bool) {
 	m.begin()
 	addr = unmap(addr)
-	known := slices.ContainsFunc(m.join.ways, func(w way) bool { return w.addr == addr })
+	known := slices.ContainsFunc(m.join.bootstraps, func(w bootstrap) bool { return w.addr == addr })
 	if known || !m.reachable(addr) || m.own(addr) {
 		return
 	}
-	if len(m.join.ways) >= maxWays { // the oldest makes room
-		m.join.ways = slices.Delete(m.join.ways, 0, 1)
+	if len(m.join.bootstraps) >= maxBootstraps { // the oldest makes room
+		m.join.bootstraps = slices.Delete(m.join.bootstraps, 0, 1)
 	}
-	m.join.ways = append(m.join.ways, way{addr, router})
+	m.join.bootstraps = append(m.join.bootstraps, bootstrap{addr, router})
 	for _, l := range m.lookups {
 		if l.result.Answered == 0 && !l.closing && l != m.join.refresh {
-			l.way(addr)
+			l.bootstrap(addr)
 		}
 	}
 	switch usable, _ := m.table.count(now); {
 	case m.join.lookup != nil:
 		if m.join.lookup.result.Answered > 0 {
-			m.join.lookup.way(addr)
+			m.join.lookup.bootstrap(addr)
 		}
 	case usable < 2*K:
 		m.joinNow(now)
@@ -83,7 +83,7 @@ func (m *Machine) Import(now mono.Time, nodes []krpc.Node) {
 }
 
 func (j *join) router(addr netip.AddrPort) bool {
-	return slices.ContainsFunc(j.ways, func(w way) bool { return w.addr == addr && w.router })
+	return slices.ContainsFunc(j.bootstraps, func(w bootstrap) bool { return w.addr == addr && w.router })
 }
 
 // joinNow looks up our own id, unless that lookup is running.
@@ -94,10 +94,10 @@ func (m *Machine) joinNow(now mono.Time) {
 	m.join.next = mono.Never
 	l := m.newLookup(now, krpc.FindNode, m.id, why.Bootstrap)
 	m.seed(now, l)
-	if len(l.cands)+len(l.ways) == 0 {
+	if len(l.cands)+len(l.bootstraps) == 0 {
 		return
 	}
-	m.rng.Shuffle(len(l.ways), func(a, b int) { l.ways[a], l.ways[b] = l.ways[b], l.ways[a] })
+	m.rng.Shuffle(len(l.bootstraps), func(a, b int) { l.bootstraps[a], l.bootstraps[b] = l.bootstraps[b], l.bootstraps[a] })
 	m.join.lookup = l
 	m.lookups = append(m.lookups, l)
 }
@@ -140,8 +140,8 @@ func (m *Machine) joined(now mono.Time, l *lookup) {
 	}
 }
 
-// upkeep starts what is due: joining again, filling the table, refreshing a bucket.
-func (m *Machine) upkeep(now mono.Time) {
+// maintain starts what is due: joining again, filling the table, refreshing a bucket.
+func (m *Machine) maintain(now mono.Time) {
 	j := &m.join
 	if j.lookup == nil && now >= j.next {
 		m.joinNow(now)
@@ -173,8 +173,8 @@ func (m *Machine) refreshBucket(now mono.Time, i int, w why.Why) {
 	m.lookups = append(m.lookups, l)
 }
 
-// upkeepDeadline returns when upkeep has something to do.
-func (m *Machine) upkeepDeadline() mono.Time {
+// maintainDeadline returns when maintain has something to do.
+func (m *Machine) maintainDeadline() mono.Time {
 	j := &m.join
 	if j.lookup != nil {
 		return mono.Never

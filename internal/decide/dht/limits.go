@@ -51,9 +51,9 @@ const (
 
 // Maintenance.
 const (
-	// maxWays is how many addresses we keep as ways into the DHT. Torrents name theirs, and
+	// maxBootstraps is how many addresses we keep to enter the DHT by. Torrents name theirs, and
 	// we need only a few.
-	maxWays = 64
+	maxBootstraps = 64
 	// joinAgain is the first wait before we try to join again; it doubles each time, up to
 	// joinAtMost while no node answers, up to freshness while few do.
 	joinAgain  = 2 * time.Second

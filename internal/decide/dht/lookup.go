@@ -40,12 +40,12 @@ type lookup struct {
 	announce Announce
 	why      why.Why // reason of the first queries
 
-	ways   []netip.AddrPort // addresses to ask first: we do not know which nodes are there
-	tried  []netip.AddrPort // ways that we asked and that have not answered
-	cands  []candidate      // closest first
-	flying int              // asked, and neither answered, failed nor slow
-	slow   int              // slow ones still in flight
-	found  map[netip.AddrPort]struct{}
+	bootstraps []netip.AddrPort // addresses to ask first: we do not know which nodes are there
+	tried      []netip.AddrPort // bootstraps that we asked and that have not answered
+	cands      []candidate      // closest first
+	flying     int              // asked, and neither answered, failed nor slow
+	slow       int              // slow ones still in flight
+	found      map[netip.AddrPort]struct{}
 
 	closing bool // the search is over and announces are in flight
 	storing int  // announces without an answer
@@ -81,7 +81,7 @@ const (
 
 // Lookup searches peers of an info-hash, and announces us to the closest nodes if announce
 // says so. Peers come as effects while it runs, LookupDone at its end. With an empty table it
-// waits up to 30 s for a way into the DHT.
+// waits up to 30 s for a bootstrap node.
 func (m *Machine) Lookup(now mono.Time, hash krpc.ID, announce Announce) LookupID {
 	return m.look(now, krpc.GetPeers, hash, announce)
 }
@@ -176,16 +176,16 @@ func (m *Machine) seed(now mono.Time, l *lookup) {
 		l.add(krpc.Node{ID: n.id, Addr: n.addr})
 	}
 	if len(m.near) < K {
-		for _, w := range m.join.ways {
-			l.way(w.addr)
+		for _, w := range m.join.bootstraps {
+			l.bootstrap(w.addr)
 		}
 	}
 }
 
-// way adds an address whose id is unknown.
-func (l *lookup) way(addr netip.AddrPort) {
-	if !slices.Contains(l.ways, addr) && !slices.Contains(l.tried, addr) && l.find(addr) < 0 {
-		l.ways = append(l.ways, addr)
+// bootstrap adds an address whose id is unknown.
+func (l *lookup) bootstrap(addr netip.AddrPort) {
+	if !slices.Contains(l.bootstraps, addr) && !slices.Contains(l.tried, addr) && l.find(addr) < 0 {
+		l.bootstraps = append(l.bootstraps, addr)
 	}
 }
 
@@ -229,8 +229,8 @@ func (m *Machine) advance(now mono.Time, l *lookup) {
 	for l.flying < alpha && l.result.Asked < maxAsked {
 		q := query{method: l.method, target: l.target, purpose: forLookup, lookup: l}
 		w := l.why
-		if len(l.ways) > 0 {
-			q.to, l.ways = l.ways[0], l.ways[1:]
+		if len(l.bootstraps) > 0 {
+			q.to, l.bootstraps = l.bootstraps[0], l.bootstraps[1:]
 			l.tried = append(l.tried, q.to)
 			w = why.Bootstrap
 		} else if c := l.next(); c != nil {
@@ -300,7 +300,7 @@ func (l *lookup) settled() bool {
 	}
 	// Our own maintenance does not wait for slow nodes: their late answers update the table,
 	// too.
-	return l.flying == 0 && (l.slow == 0 || l.id == 0) && len(l.ways) == 0
+	return l.flying == 0 && (l.slow == 0 || l.id == 0) && len(l.bootstraps) == 0
 }
 
 // hopeless reports whether a lookup waits for no answer and continues only because nodes may
@@ -309,8 +309,8 @@ func (l *lookup) hopeless() bool {
 	return l.id != 0 && !l.closing && l.result.Answered == 0 && l.flying == 0 && l.slow == 0
 }
 
-// heard takes the end of one of the lookup's queries.
-func (m *Machine) heard(now mono.Time, q *query, o Outcome) {
+// queryEnded takes the end of one of the lookup's queries.
+func (m *Machine) queryEnded(now mono.Time, q *query, o Outcome) {
 	l := q.lookup
 	if l.over {
 		return
@@ -427,7 +427,7 @@ func (m *Machine) announce(now mono.Time, l *lookup) {
 
 // few reports whether so few nodes are in view that each that answers is among the K closest.
 func (l *lookup) few() bool {
-	n := len(l.ways)
+	n := len(l.bootstraps)
 	for i := range l.cands {
 		if l.cands[i].state != failed {
 			n++

@@ -71,7 +71,7 @@ func (m *Machine) External(now mono.Time, addr netip.Addr) {
 			return l.id == 0
 		}
 		m.lookups = slices.DeleteFunc(m.lookups, upkeep)
-		m.join = join{ways: m.join.ways, next: mono.Never}
+		m.join = join{bootstraps: m.join.bootstraps, next: mono.Never}
 		m.joinNow(now)
 	}
 	m.run(now)

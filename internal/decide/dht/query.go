@@ -113,7 +113,7 @@ func (m *Machine) replied(now mono.Time, from netip.AddrPort) {
 func (m *Machine) finish(now mono.Time, q *query, o Outcome) {
 	switch q.purpose {
 	case forLookup:
-		m.heard(now, q, o)
+		m.queryEnded(now, q, o)
 	case forAnnounce:
 		q.lookup.stored(o)
 	case forCheck:

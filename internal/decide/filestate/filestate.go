@@ -105,7 +105,7 @@ type Machine struct {
 	wait   time.Duration // time before the next try; 0 before the first failure
 	since  mono.Time     // time of the last failure
 	opened mono.Time     // time of the last Open
-	spoilt bool          // the act in progress is void: open again after it
+	void   bool          // the act in progress is void: open again after it
 }
 
 // State returns the state.
@@ -185,8 +185,8 @@ func (m *Machine) calm(now mono.Time) bool { return m.wait == 0 || now > m.since
 // Settled takes the outcome of an Open or a Settle.
 func (m *Machine) Settled(now mono.Time, o Outcome) {
 	m.acting, m.next = Nothing, Nothing
-	if m.spoilt {
-		m.spoilt = false
+	if m.void {
+		m.void = false
 		m.Spoilt(now)
 		return
 	}
@@ -205,8 +205,8 @@ func (m *Machine) Settled(now mono.Time, o Outcome) {
 	}
 }
 
-// Unwritten says that a write failed. The caller keeps the piece in memory if it can.
-func (m *Machine) Unwritten(now mono.Time) {
+// WriteFailed says that a write failed. The caller keeps the piece in memory if it can.
+func (m *Machine) WriteFailed(now mono.Time) {
 	switch {
 	case m.mode == Out || m.acting == Open || m.acting == Settle:
 		return // the act in progress checks it anyway
@@ -226,7 +226,7 @@ func (m *Machine) Written() {
 	}
 }
 
-// Retried takes how many pieces are being written again; Written and Unwritten report how
+// Retried takes how many pieces are being written again; Written and WriteFailed report how
 // that goes. When there are none, the next write will show whether the files take it.
 func (m *Machine) Retried(now mono.Time, pieces int) {
 	switch {
@@ -248,7 +248,7 @@ func (m *Machine) Spoilt(now mono.Time) {
 	case Open:
 		return // the doubt is about the earlier open files
 	case Settle:
-		m.spoilt = true
+		m.void = true
 		m.mode = Out
 		return
 	case Nothing:

@@ -62,7 +62,7 @@ func input(t *testing.T, m *Machine, now mono.Time, what string) {
 	case "not there":
 		m.Settled(now, NotThere)
 	case "unwritten":
-		m.Unwritten(now)
+		m.WriteFailed(now)
 	case "written":
 		m.Written()
 	case "retried 1":
@@ -95,7 +95,7 @@ func FuzzMachine(f *testing.F) {
 					under = Nothing
 				}
 			case 4:
-				m.Unwritten(now)
+				m.WriteFailed(now)
 			case 5:
 				m.Written()
 			case 6:

@@ -51,13 +51,13 @@ type State uint8
 
 // Values of State.
 const (
-	Other    State = iota // it is complete, wants nothing, or is checking
-	Fetching              // pieces are missing
-	Bare                  // only the info-hash is known
-	Held                  // writes fail
-	Missing               // the files are gone
-	Resting               // the user paused it
-	InLine                // it waits for its turn
+	Other      State = iota // it is complete, wants nothing, or is checking
+	Fetching                // pieces are missing
+	NoMetadata              // only the info-hash is known
+	Held                    // writes fail
+	Missing                 // the files are gone
+	Resting                 // the user paused it
+	InLine                  // it waits for its turn
 )
 
 // Facts are what Of looks at.
@@ -126,8 +126,8 @@ func Of(f *Facts) []Cause {
 		return []Cause{{Kind: Paused}}
 	case InLine:
 		return []Cause{{Kind: Queued}}
-	case Bare:
-		return f.bare()
+	case NoMetadata:
+		return f.noMetadata()
 	case Fetching:
 		if !f.Moving {
 			return f.still()
@@ -136,8 +136,8 @@ func Of(f *Facts) []Cause {
 	return nil
 }
 
-// bare returns what a magnet waits for.
-func (f *Facts) bare() (all []Cause) {
+// noMetadata returns what a magnet waits for.
+func (f *Facts) noMetadata() (all []Cause) {
 	if f.Meta.Sources == 0 && f.Meta.TooLarge > 0 {
 		all = append(all, Cause{Kind: MetadataTooLarge, N: f.Meta.TooLargeSize, Of: f.Meta.Limit})
 	} else {
@@ -151,7 +151,7 @@ func (f *Facts) bare() (all []Cause) {
 	default:
 		return all
 	}
-	return append(all, f.ways()...)
+	return append(all, f.whyNoPeers()...)
 }
 
 // still returns why nothing arrives.
@@ -185,7 +185,7 @@ func (f *Facts) still() (all []Cause) {
 		}
 	}
 	if f.Useful == 0 && (!alive || f.Nobody > 0) {
-		all = append(all, f.ways()...)
+		all = append(all, f.whyNoPeers()...)
 	}
 	return all
 }
@@ -194,8 +194,8 @@ func (f *Facts) alone() Cause {
 	return Cause{Kind: NoPeers, N: int64(f.Known), Of: int64(f.Dialling), Next: known(f.NextDial)}
 }
 
-// ways returns why no more peers come.
-func (f *Facts) ways() (all []Cause) {
+// whyNoPeers returns why no more peers come.
+func (f *Facts) whyNoPeers() (all []Cause) {
 	if n := f.Dials.Closed; n > 0 {
 		all = append(all, Cause{Kind: Closed, N: n, Of: f.Dials.Begun})
 	}

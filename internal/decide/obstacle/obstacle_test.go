@@ -71,10 +71,10 @@ func TestOf(t *testing.T) {
 		{"the web seed lacks one file, and gave the others", Facts{State: Fetching, WebSeeds: []Source{{URL: "W", Alive: true, Lacks: 1, LackErr: "c.bin: HTTP status 404"}}, Missing: 5, Nobody: 5, DHT: true, Nodes: 3, Reached: true}, "nobody 5/5, web seed lacks 1/0 W (c.bin: HTTP status 404)"},
 		{"the web seed is slow to answer", Facts{State: Fetching, WebSeeds: []Source{{URL: "W", Alive: true}}, Missing: 5}, ""},
 
-		{"a magnet nobody has", Facts{State: Bare, Port: 1, DHT: true, Trackers: []Source{down}}, "metadata, no peers, tracker A (refused) again, no nodes, unreached 1/0"},
-		{"a magnet, peers without metadata", Facts{State: Bare, Peers: 2, Reached: true, DHT: true, Nodes: 1}, "metadata, lacking 2/0"},
-		{"a magnet that comes", Facts{State: Bare, Peers: 2, Meta: Meta{Got: 4, Size: 14, Sources: 1}, DHT: true}, "metadata 4/14"},
-		{"a magnet that is too large", Facts{State: Bare, Peers: 2, Meta: Meta{TooLarge: 1, TooLargeSize: 40, Limit: 30}}, "metadata too large 40/30"},
+		{"a magnet nobody has", Facts{State: NoMetadata, Port: 1, DHT: true, Trackers: []Source{down}}, "metadata, no peers, tracker A (refused) again, no nodes, unreached 1/0"},
+		{"a magnet, peers without metadata", Facts{State: NoMetadata, Peers: 2, Reached: true, DHT: true, Nodes: 1}, "metadata, lacking 2/0"},
+		{"a magnet that comes", Facts{State: NoMetadata, Peers: 2, Meta: Meta{Got: 4, Size: 14, Sources: 1}, DHT: true}, "metadata 4/14"},
+		{"a magnet that is too large", Facts{State: NoMetadata, Peers: 2, Meta: Meta{TooLarge: 1, TooLargeSize: 40, Limit: 30}}, "metadata too large 40/30"},
 	} {
 		if got := words(Of(&c.f)); got != c.want {
 			t.Errorf("%s:\n got %s\nwant %s", c.name, got, c.want)

@@ -88,7 +88,7 @@ func (s *Swarm) deserves(p *peer) bool {
 // speaksBy returns when p has announced its pieces, if it has any. With the fast extension it
 // always announces its set (BEP 6).
 func (p *peer) speaksBy() mono.Time {
-	if p.fast != nil && p.fast.heard {
+	if p.fast != nil && p.fast.announced {
 		return p.joined
 	}
 	return p.joined.Add(speaksAfter)
@@ -115,7 +115,7 @@ func (m *masked) count(have *bitfield.Bitfield) {
 // maskFor decides whether to super-seed a peer that connects.
 func (s *Swarm) maskFor() bool {
 	d := &s.dealing
-	if s.cfg.SuperSeed == SuperSeedOff || s.bare != nil || s.picker.Missing() > 0 || d.over || s.cfg.Slots <= 0 {
+	if s.cfg.SuperSeed == SuperSeedOff || s.magnet != nil || s.picker.Missing() > 0 || d.over || s.cfg.Slots <= 0 {
 		return false
 	}
 	return s.cfg.SuperSeed == SuperSeedOn || d.first && !d.rival && s.leechers() > superCrowd && s.slow()
@@ -147,7 +147,7 @@ func (s *Swarm) slow() bool {
 // assigned. settle calls it once for a batch of inputs, as it calls deal.
 func (s *Swarm) readyDeal() {
 	d := &s.dealing
-	if !d.stale || s.bare != nil || s.picker.Missing() > 0 || d.over {
+	if !d.stale || s.magnet != nil || s.picker.Missing() > 0 || d.over {
 		return
 	}
 	leechers := s.leechers()
@@ -175,7 +175,7 @@ func (s *Swarm) readyDeal() {
 // deal reveals or suggests to peers what the dealer deals to them.
 func (s *Swarm) deal() {
 	d := &s.dealing
-	if !d.stale || s.bare != nil || s.picker.Missing() > 0 {
+	if !d.stale || s.magnet != nil || s.picker.Missing() > 0 {
 		return
 	}
 	d.stale = false
@@ -213,7 +213,7 @@ func (s *Swarm) dealTo(p *peer) {
 	d, slot := s.dealing.dealer, superseed.Peer(p.slot)
 	if p.mask == nil {
 		if p.fast == nil || p.ours.choked || !p.theirs.interested || s.now >= s.idleAt(p, movesAfter) {
-			s.due(d.Next(s.now, slot))
+			s.wakeBy(d.Next(s.now, slot))
 			return
 		}
 		for {
@@ -228,7 +228,7 @@ func (s *Swarm) dealTo(p *peer) {
 			s.say(p, wire.AppendSuggest(p.out.bytes, piece), "suggest", onPiece(why.Dealt, piece))
 		}
 	} else if s.now < p.speaksBy() {
-		s.due(p.speaksBy())
+		s.wakeBy(p.speaksBy())
 	} else if !p.ours.choked && !p.mask.lapsed {
 		for {
 			piece, ok := d.Deal(s.now, slot, p.theirs.have, p.mask.told, s.dealAhead(p))
@@ -238,7 +238,7 @@ func (s *Swarm) dealTo(p *peer) {
 			s.tell(p, piece)
 		}
 	}
-	s.due(d.Next(s.now, slot))
+	s.wakeBy(d.Next(s.now, slot))
 }
 
 func (s *Swarm) tell(p *peer, piece uint32) {
@@ -272,7 +272,7 @@ func (s *Swarm) unmask(p *peer) {
 	s.touch(p)
 	if m.unsaid < s.cfg.Geometry.Pieces {
 		s.dealing.stale = true
-		s.due(s.now.Add(havesEvery))
+		s.wakeBy(s.now.Add(havesEvery))
 		return
 	}
 	p.mask = nil

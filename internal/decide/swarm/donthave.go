@@ -12,7 +12,7 @@ func (s *Swarm) theirDontHave(p *peer, body []byte) error {
 	if err != nil {
 		return err
 	}
-	if s.bare != nil {
+	if s.magnet != nil {
 		p.theirs.early.lost(piece)
 		return nil
 	}

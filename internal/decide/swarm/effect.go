@@ -138,7 +138,7 @@ func (s *Swarm) settle() {
 	}
 	s.settleWeb()
 	if (s.pacing.on || s.wants() && s.picker.Endgame()) && !s.files.held && s.idlers() {
-		s.due(s.now.Add(lookEvery)) // blocks that others owe us may be late by then
+		s.wakeBy(s.now.Add(lookEvery)) // blocks that others owe us may be late by then
 	}
 	s.seek()
 }

@@ -44,7 +44,7 @@ func (s *Swarm) ourExtensions() wire.IDs {
 	if s.cfg.Private {
 		ids[wire.UTPex] = 0
 	}
-	if s.bare != nil || s.metaBytes() > 0 {
+	if s.magnet != nil || s.metaBytes() > 0 {
 		ids[wire.UTMetadata] = wire.OurIDs(wire.UTMetadata)[wire.UTMetadata]
 	}
 	return ids
@@ -76,7 +76,7 @@ func (s *Swarm) theirExtensions(p *peer, body []byte) {
 
 // noteExtended records a message of the extension protocol by its name.
 func (s *Swarm) noteExtended(p *peer, m wire.Message) {
-	r, what := bare(why.None), "extension handshake"
+	r, what := record(why.None), "extension handshake"
 	if m.Ext != 0 {
 		x, _ := wire.Arrived(m.Ext)
 		what = x.String()

@@ -63,10 +63,10 @@ type fast struct {
 	hinted *bitfield.Bitfield // pieces that we suggested; nil: none
 
 	// Pieces that it may request while we choke it.
-	granted []uint32
-	starts  uint32 // number of pieces at which its grants end: it can trade
-	heard   bool   // it has announced its pieces
-	credit  int    // blocks that it may still get while choked
+	granted   []uint32
+	starts    uint32 // number of pieces at which its grants end: it can trade
+	announced bool   // it has announced its pieces
+	credit    int    // blocks that it may still get while choked
 }
 
 // offers returns the pieces that we may request from p now; nil: none. While it chokes us
@@ -144,7 +144,7 @@ func (s *Swarm) sayHave(p *peer) {
 	}
 	id := wire.Bitfield
 	switch {
-	case p.fast != nil && have.All() && s.bare == nil:
+	case p.fast != nil && have.All() && s.magnet == nil:
 		id = wire.HaveAll
 	case p.fast != nil && have.None():
 		id = wire.HaveNone
@@ -155,7 +155,7 @@ func (s *Swarm) sayHave(p *peer) {
 	if id == wire.Bitfield {
 		bytes = wire.AppendBitfield(p.out.bytes, have)
 	}
-	r := bare(why.HandshakeDone)
+	r := record(why.HandshakeDone)
 	if s.tracing() {
 		r.N, r.Text = int64(have.Count()), have.String()
 	}
@@ -176,10 +176,10 @@ func (s *Swarm) theyHaveAll(p *peer, all bool) {
 // that only we have is for peers that pass it on: otherwise a seed would hand the same few
 // pieces to all peers that connect at the same time.
 func (s *Swarm) grant(p *peer) {
-	if p.fast == nil || p.fast.heard {
+	if p.fast == nil || p.fast.announced {
 		return
 	}
-	p.fast.heard = true
+	p.fast.announced = true
 	k := min(grants, int(s.cfg.Geometry.Pieces/grantShare))
 	if p.mask != nil || s.cfg.Slots <= 0 || int(p.theirs.have.Count()) >= k {
 		return
@@ -281,7 +281,7 @@ func (s *Swarm) theyReject(p *peer, ref block.Ref) {
 	if f.refused == nil {
 		f.refused, f.forgive = bitfield.New(s.cfg.Geometry.Pieces), s.now.Add(rejectPause)
 		f.willing = p.theirs.have.Clone()
-		s.due(f.forgive)
+		s.wakeBy(f.forgive)
 	}
 	f.refused.Set(ref.Piece)
 	f.willing.Clear(ref.Piece)
@@ -299,7 +299,7 @@ func (s *Swarm) theyAllow(p *peer, piece uint32) {
 	if p.theirs.have.Has(piece) {
 		f.gains(piece)
 		s.touch(p)
-		s.due(max(p.joined.Add(starvesAfter), s.now))
+		s.wakeBy(max(p.joined.Add(starvesAfter), s.now))
 	}
 }
 
@@ -323,7 +323,7 @@ func (s *Swarm) tickFast(p *peer) {
 	f := p.fast
 	if f != nil && p.theirs.choking && f.reach != nil && s.picker.HaveCount() == 0 && p.download.requests.len() == 0 {
 		if starves := p.joined.Add(starvesAfter); s.now < starves {
-			s.due(starves)
+			s.wakeBy(starves)
 		} else {
 			s.touch(p)
 		}
@@ -332,7 +332,7 @@ func (s *Swarm) tickFast(p *peer) {
 		return
 	}
 	if s.now < f.forgive {
-		s.due(f.forgive)
+		s.wakeBy(f.forgive)
 		return
 	}
 	f.pardon()

@@ -73,7 +73,7 @@ func newMonkey(t *testing.T, script []byte) *monkey {
 	}
 	seed := uint64(m.dice(256))
 	if m.dice(6) == 0 {
-		cfg.Geometry, cfg.Have, cfg.Private, cfg.Bare = metainfo.Geometry{}, nil, false, true
+		cfg.Geometry, cfg.Have, cfg.Private, cfg.NoMetadata = metainfo.Geometry{}, nil, false, true
 		cfg.InfoHash = sha1.Sum(m.meta())
 	} else {
 		cfg.Metadata = m.meta()
@@ -137,7 +137,7 @@ func (m *monkey) addr() netip.AddrPort {
 }
 
 func (m *monkey) step() {
-	if m.s.Bare() && m.dice(16) == 0 {
+	if m.s.NoMetadata() && m.dice(16) == 0 {
 		m.known()
 		return
 	}
@@ -274,7 +274,7 @@ func (m *monkey) check() {
 	delete(m.disk, piece)
 	switch how {
 	case 0:
-		m.s.Unwritten(m.now, piece)
+		m.s.WriteFailed(m.now, piece)
 	case 1:
 		m.s.Checked(m.now, piece, false, sums)
 	default:

@@ -17,7 +17,7 @@ func (s *Swarm) Hold(now mono.Time, on bool) {
 	}
 	s.files.hold(now, on)
 	if s.tracing() {
-		s.note(trace.Did, trace.Torrent, nil, onOff(on, "hold", "go on"), bare(outOrBack(on)))
+		s.note(trace.Did, trace.Torrent, nil, onOff(on, "hold", "go on"), record(outOrBack(on)))
 	}
 	for p := range s.peers.all() {
 		if !on {
@@ -33,7 +33,7 @@ func (s *Swarm) Hold(now mono.Time, on bool) {
 	}
 	s.freed = true
 	if on {
-		s.due(now.Add(kindAfter))
+		s.wakeBy(now.Add(kindAfter))
 	}
 }
 
@@ -42,7 +42,7 @@ func (s *Swarm) tickHeld() {
 	switch at := s.files.heldAt.Add(kindAfter); {
 	case !s.files.held || s.files.heldLong:
 	case s.now < at:
-		s.due(at)
+		s.wakeBy(at)
 	default:
 		s.files.peersKnow()
 		for p := range s.peers.all() {
@@ -64,7 +64,7 @@ func (s *Swarm) SuspendFor(now mono.Time, on bool, reason why.Why) {
 	}
 	s.files.suspend(on, reason)
 	if s.tracing() {
-		s.note(trace.Did, trace.Torrent, nil, onOff(on, "suspend", "resume"), bare(reason))
+		s.note(trace.Did, trace.Torrent, nil, onOff(on, "suspend", "resume"), record(reason))
 	}
 	if !on {
 		if s.started {
@@ -104,7 +104,7 @@ func (s *Swarm) Regained(now mono.Time, piece uint32) {
 		}
 		s.effect(Effect{Kind: Forget, Piece: piece})
 	}
-	s.had(piece)
+	s.completePiece(piece)
 }
 
 // takeBackPiece withdraws every request in flight to p for blocks of one piece.

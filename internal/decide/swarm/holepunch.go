@@ -13,6 +13,6 @@ func (s *Swarm) theirPunch(p *peer, body []byte) error {
 	if err != nil || m.Type != wire.PunchRendezvous || !p.theirs.ext.IDs.Speaks(wire.Holepunch) {
 		return err
 	}
-	s.say(p, wire.AppendPunch(p.out.bytes, p.theirs.ext.IDs[wire.Holepunch], wire.Punch{Type: wire.PunchError, Addr: m.Addr, Err: wire.PunchNoSupport}), wire.Holepunch.String(), bare(why.TheyAsked))
+	s.say(p, wire.AppendPunch(p.out.bytes, p.theirs.ext.IDs[wire.Holepunch], wire.Punch{Type: wire.PunchError, Addr: m.Addr, Err: wire.PunchNoSupport}), wire.Holepunch.String(), record(why.TheyAsked))
 	return nil
 }

@@ -23,7 +23,7 @@ import (
 // pieces, so it only remembers in early what peers announce about pieces. Known makes it a
 // normal swarm and keeps its connections.
 //
-//	bare: no metadata --(effect Metadata)--> bare: files are opened --(Known)--> normal
+//	no metadata --(effect Metadata)--> files are opened --(Known)--> normal
 
 // leftUnknown is what we announce to trackers as left while the size is unknown: 0 would mean
 // a seed, and trackers send no seeds to a seed.
@@ -43,25 +43,25 @@ type early struct {
 	bits  []byte
 }
 
-// Bare reports whether the metadata is still missing, or Known was not yet called.
-func (s *Swarm) Bare() bool { return s.bare != nil }
+// NoMetadata reports whether the metadata is still missing, or Known was not yet called.
+func (s *Swarm) NoMetadata() bool { return s.magnet != nil }
 
 // Metadata returns the metadata that the Metadata effect announces.
 func (s *Swarm) Metadata() []byte {
-	if s.bare == nil {
+	if s.magnet == nil {
 		return s.cfg.Metadata
 	}
-	return s.bare.raw
+	return s.magnet.raw
 }
 
 // Fetched returns how much of the metadata we have, and its size as peers claim it, for
 // display.
 func (s *Swarm) Fetched() metadata.Progress {
-	if s.bare == nil || s.bare.fetch == nil {
+	if s.magnet == nil || s.magnet.fetch == nil {
 		n := int64(len(s.Metadata()))
 		return metadata.Progress{Got: n, Size: n, Limit: cmp.Or(s.cfg.MaxMetadata, metadata.DefaultLimit)}
 	}
-	return s.bare.fetch.Progress()
+	return s.magnet.fetch.Progress()
 }
 
 // before takes a message of a peer while the metadata is unknown.
@@ -137,20 +137,20 @@ func (e *early) pieces(n uint32) (*bitfield.Bitfield, error) {
 
 // fetchFrom tells the metadata machine what a peer announces about the metadata.
 func (s *Swarm) fetchFrom(p *peer) {
-	if s.bare == nil || s.bare.fetch == nil {
+	if s.magnet == nil || s.magnet.fetch == nil {
 		return
 	}
 	if p.theirs.ext.IDs.Speaks(wire.UTMetadata) {
-		s.bare.fetch.Peer(s.now, metadata.Key(p.key), p.theirs.ext.MetaBytes)
+		s.magnet.fetch.Peer(s.now, metadata.Key(p.key), p.theirs.ext.MetaBytes)
 	} else {
-		s.bare.fetch.Gone(s.now, metadata.Key(p.key))
+		s.magnet.fetch.Gone(s.now, metadata.Key(p.key))
 	}
 	s.fetchMore()
 }
 
 // fetchMore does what the metadata machine decided.
 func (s *Swarm) fetchMore() {
-	f := s.bare.fetch
+	f := s.magnet.fetch
 	for acts := slices.Clone(f.Take()); len(acts) > 0; acts = slices.Clone(f.Take()) {
 		for _, a := range acts {
 			p := s.peers.byKey[PeerKey(a.Key)]
@@ -161,15 +161,15 @@ func (s *Swarm) fetchMore() {
 			case metadata.Ask:
 				s.sayMetadata(p, wire.Metadata{Type: wire.MetadataRequest, Piece: a.Piece}, a.Why)
 			case metadata.Ban:
-				s.shutOut(p.addr, bare(a.Why), "it sent wrong metadata")
+				s.shutOut(p.addr, record(a.Why), "it sent wrong metadata")
 			case metadata.Drop:
 				s.drop(p, a.Why, "its metadata messages make no sense")
 			}
 		}
 	}
-	s.due(f.Deadline())
+	s.wakeBy(f.Deadline())
 	if raw := f.Raw(); raw != nil {
-		s.bare.fetch, s.bare.raw = nil, raw
+		s.magnet.fetch, s.magnet.raw = nil, raw
 		if s.tracing() {
 			r := trace.Record{Piece: trace.No, Block: trace.No}
 			r.N = int64(len(raw))
@@ -181,11 +181,11 @@ func (s *Swarm) fetchMore() {
 
 // tickFetch does what is due in fetching the metadata.
 func (s *Swarm) tickFetch() {
-	if s.bare == nil || s.bare.fetch == nil {
+	if s.magnet == nil || s.magnet.fetch == nil {
 		return
 	}
-	if s.now >= s.bare.fetch.Deadline() {
-		s.bare.fetch.Tick(s.now)
+	if s.now >= s.magnet.fetch.Deadline() {
+		s.magnet.fetch.Tick(s.now)
 	}
 	s.fetchMore()
 }
@@ -231,10 +231,10 @@ type Known struct {
 // pieces that they announced count from now on.
 func (s *Swarm) Known(now mono.Time, k Known) {
 	s.now = now
-	if s.bare == nil {
+	if s.magnet == nil {
 		return
 	}
-	s.bare = nil
+	s.magnet = nil
 	s.cfg.Geometry, s.cfg.Metadata = k.Geometry, k.Metadata
 	s.picker = picker.New(picker.Config{Geometry: k.Geometry, EndgameAfter: endgameAfter}, k.Have, s.rng)
 	if k.Priorities != nil {

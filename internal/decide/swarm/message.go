@@ -32,7 +32,7 @@ func (s *Swarm) Message(now mono.Time, key PeerKey, m wire.Message, b *block.Blo
 		s.drop(p, why.Protocol, fmt.Sprintf("it sends %q without the fast extension", m.ID.String())) // BEP 6: MUST
 		return
 	}
-	if s.bare != nil && m.ID != wire.Extended && m.ID != wire.Port {
+	if s.magnet != nil && m.ID != wire.Extended && m.ID != wire.Port {
 		s.before(p, m, b)
 		return
 	}
@@ -158,7 +158,7 @@ func (s *Swarm) partIfUseless(p *peer) {
 }
 
 func (s *Swarm) noteReceived(p *peer, m wire.Message) {
-	r := bare(why.None)
+	r := record(why.None)
 	switch m.ID {
 	case wire.Have, wire.Suggest, wire.AllowedFast:
 		r = onPiece(why.None, m.Piece)

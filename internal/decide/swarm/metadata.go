@@ -18,14 +18,14 @@ func (s *Swarm) theirMetadata(p *peer, body []byte) error {
 		s.metadataRequested(p, m.Piece)
 		return nil
 	}
-	if s.bare == nil || s.bare.fetch == nil {
+	if s.magnet == nil || s.magnet.fetch == nil {
 		return nil // the message is late, or we already have the metadata
 	}
 	switch key := metadata.Key(p.key); m.Type {
 	case wire.MetadataData:
-		s.bare.fetch.Data(s.now, key, m.Piece, m.Total, m.Data)
+		s.magnet.fetch.Data(s.now, key, m.Piece, m.Total, m.Data)
 	case wire.MetadataReject:
-		s.bare.fetch.Rejected(s.now, key, m.Piece)
+		s.magnet.fetch.Rejected(s.now, key, m.Piece)
 	}
 	s.fetchMore()
 	return nil
@@ -80,11 +80,11 @@ func (s *Swarm) tickParts(p *peer) {
 			Data: raw[from:min(from+wire.MetadataPiece, int64(len(raw)))],
 		}
 		p.out.part(wire.AppendMetadata(nil, p.theirs.ext.IDs[wire.UTMetadata], m))
-		r := bare(why.TheyAsked)
+		r := record(why.TheyAsked)
 		what := metadataWords(&r, m)
 		s.say(p, p.out.bytes, what, r)
 	}
-	s.due(p.upload.parts.Deadline())
+	s.wakeBy(p.upload.parts.Deadline())
 }
 
 // PartsSent says that parts of the metadata were written to a peer.
@@ -98,7 +98,7 @@ func (s *Swarm) PartsSent(now mono.Time, key PeerKey, parts int) {
 
 // sayMetadata sends a ut_metadata message to a peer that speaks it.
 func (s *Swarm) sayMetadata(p *peer, m wire.Metadata, w why.Why) {
-	r := bare(w)
+	r := record(w)
 	what := metadataWords(&r, m)
 	s.say(p, wire.AppendMetadata(p.out.bytes, p.theirs.ext.IDs[wire.UTMetadata], m), what, r)
 }

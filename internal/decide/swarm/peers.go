@@ -76,10 +76,10 @@ func (s *Swarm) noteHandshakes(p *peer, dialled why.Why) {
 	theirs := trace.Record{Piece: trace.No, Block: trace.No, Text: wire.ClientName(p.id)}
 	if !p.dialled {
 		s.note(trace.Received, trace.Peer, p, "handshake", theirs)
-		s.note(trace.Sent, trace.Peer, p, "handshake", bare(why.TheyAsked))
+		s.note(trace.Sent, trace.Peer, p, "handshake", record(why.TheyAsked))
 		return
 	}
-	s.note(trace.Sent, trace.Peer, p, "handshake", bare(dialled))
+	s.note(trace.Sent, trace.Peer, p, "handshake", record(dialled))
 	s.note(trace.Received, trace.Peer, p, "handshake", theirs)
 }
 
@@ -140,10 +140,10 @@ func (s *Swarm) welcome(p *peer) {
 	s.picker.SetTrial(p.slot, true)
 	if s.peers.count == 1 {
 		s.slots.nextRound(s.now.Add(chokeInterval))
-		s.due(s.slots.roundAt)
+		s.wakeBy(s.slots.roundAt)
 	}
-	s.due(s.now.Add(speaksAfter))
-	s.due(s.now.Add(keepAliveAfter))
+	s.wakeBy(s.now.Add(speaksAfter))
+	s.wakeBy(s.now.Add(keepAliveAfter))
 
 	s.dealing.stale = true
 	if s.maskFor() {
@@ -157,7 +157,7 @@ func (s *Swarm) welcome(p *peer) {
 	// BEP 5: PORT follows when both sides set the DHT bit; it names the DHT of the family
 	// that carries the message (BEP 32). BEP 27: a private torrent does not use the DHT.
 	if port := s.cfg.dhtPort(p.addr); p.reserved.DHT() && port != 0 && !s.cfg.Private {
-		r := bare(why.HandshakeDone)
+		r := record(why.HandshakeDone)
 		r.N = int64(port)
 		s.say(p, wire.AppendPort(p.out.bytes, port), "port", r)
 	}
@@ -180,7 +180,7 @@ func (s *Swarm) sayExtensions(p *peer, w why.Why) {
 		UploadOnly: !s.wants() && p.mask == nil,
 		YourIP:     p.addr.Addr().Unmap(),
 	})
-	r := bare(w)
+	r := record(w)
 	r.N = ourReqq
 	s.say(p, bytes, "extension handshake", r)
 }
@@ -212,8 +212,8 @@ func (s *Swarm) drop(p *peer, w why.Why, text string) {
 func (s *Swarm) remove(p *peer) {
 	p.out.close()
 	s.peers.remove(p)
-	if s.bare != nil && s.bare.fetch != nil {
-		s.bare.fetch.Gone(s.now, metadata.Key(p.key))
+	if s.magnet != nil && s.magnet.fetch != nil {
+		s.magnet.fetch.Gone(s.now, metadata.Key(p.key))
 	}
 	if s.dealing.dealer != nil {
 		s.dealing.dealer.Leave(superseed.Peer(p.slot), p.theirs.have)
@@ -290,7 +290,7 @@ func (s *Swarm) External(now mono.Time, addr netip.Addr) {
 	*old = addr
 	if moved && s.started && s.searches() && !s.idle() && !s.search.running {
 		s.search.moved, s.search.at = true, now
-		s.due(now)
+		s.wakeBy(now)
 	}
 }
 
@@ -323,7 +323,7 @@ func (s *Swarm) PutOff(now mono.Time, addr netip.AddrPort) {
 	s.contacts.Dialled-- // the dial never started
 	s.book.PutOff(now, addr)
 	if s.tracing() {
-		s.note(trace.Did, trace.Peer, &peer{identity: identity{addr: addr}}, "dial put off", bare(why.NoRoom))
+		s.note(trace.Did, trace.Peer, &peer{identity: identity{addr: addr}}, "dial put off", record(why.NoRoom))
 	}
 }
 
@@ -334,7 +334,7 @@ func (s *Swarm) Room(now mono.Time) bool {
 	if s.stopped || s.idle() || s.full() || !s.book.Recover(now) {
 		return false
 	}
-	s.due(now)
+	s.wakeBy(now)
 	return true
 }
 
@@ -344,14 +344,14 @@ func (s *Swarm) tickPeer(p *peer) {
 		s.drop(p, why.Silent, fmt.Sprintf("nothing was heard for %v", silentAfter))
 		return
 	}
-	s.due(p.theirs.lastHeard.Add(silentAfter))
+	s.wakeBy(p.theirs.lastHeard.Add(silentAfter))
 	if s.now >= p.out.lastSent.Add(keepAliveAfter) {
 		p.out.keptAlive(s.now)
-		s.say(p, wire.AppendKeepAlive(p.out.bytes), "keep-alive", bare(why.KeepAlive))
+		s.say(p, wire.AppendKeepAlive(p.out.bytes), "keep-alive", record(why.KeepAlive))
 	}
-	s.due(p.out.lastSent.Add(keepAliveAfter))
+	s.wakeBy(p.out.lastSent.Add(keepAliveAfter))
 	if by := p.joined.Add(speaksAfter); s.now < by {
-		s.due(by) // the peer may count as vacant then
+		s.wakeBy(by) // the peer may count as vacant then
 	}
 	s.tickRequests(p)
 	s.tickFast(p)

@@ -19,7 +19,7 @@ func (s *Swarm) pexSpoken(p *peer) {
 		return
 	}
 	p.theirs.startPex(s.now)
-	s.due(p.theirs.pex.Deadline())
+	s.wakeBy(p.theirs.pex.Deadline())
 }
 
 func (s *Swarm) speaksPex(p *peer) bool { return p.theirs.ext.IDs.Speaks(wire.UTPex) && !s.cfg.Private }
@@ -31,12 +31,12 @@ func (s *Swarm) tickPex(p *peer) {
 	}
 	if s.now >= p.theirs.pex.Deadline() {
 		if m, ok := p.theirs.pex.Tell(s.now, s.mayKnow(p), s.rng); ok {
-			r := bare(why.Periodic)
+			r := record(why.Periodic)
 			r.N = int64(len(m.Added) + len(m.Dropped))
 			s.say(p, wire.AppendPex(p.out.bytes, p.theirs.ext.IDs[wire.UTPex], m), "peer exchange", r)
 		}
 	}
-	s.due(p.theirs.pex.Deadline())
+	s.wakeBy(p.theirs.pex.Deadline())
 }
 
 // mayKnow returns the peers that we may name to p: those that others can connect to, at
@@ -83,7 +83,7 @@ func (p *peer) reachedAt() netip.AddrPort {
 
 // wantsNothing reports whether a peer has everything, or announces that it wants nothing.
 func (s *Swarm) wantsNothing(p *peer) bool {
-	if s.bare != nil {
+	if s.magnet != nil {
 		return p.theirs.ext.UploadOnly || p.theirs.early != nil && p.theirs.early.all
 	}
 	return p.complete() || p.theirs.ext.UploadOnly

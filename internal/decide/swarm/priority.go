@@ -82,7 +82,7 @@ func (s *Swarm) changed(c picker.Change) {
 func (s *Swarm) reconsider() {
 	if s.goal.completes(s.Complete()) {
 		if s.tracing() {
-			s.note(trace.Did, trace.Torrent, nil, "complete", bare(why.None))
+			s.note(trace.Did, trace.Torrent, nil, "complete", record(why.None))
 		}
 		s.effect(Effect{Kind: Complete})
 	}
@@ -94,7 +94,7 @@ func (s *Swarm) reconsider() {
 		return
 	}
 	s.slots.nextRound(s.now) // the choker follows other rules from now on
-	s.due(s.now + 1)
+	s.wakeBy(s.now + 1)
 	if needs {
 		s.wake()
 	}

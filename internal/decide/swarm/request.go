@@ -31,12 +31,12 @@ func (s *Swarm) ask(p *peer) {
 		p.download.lookAgain()
 		return
 	}
-	s.tmp().choices = s.picker.Pick(s.now, p.slot, offers, room, s.paceOf(p), s.tmp().choices[:0])
-	if p.download.requests.len() == 0 && len(s.tmp().choices) > 0 {
+	s.buffers().choices = s.picker.Pick(s.now, p.slot, offers, room, s.paceOf(p), s.buffers().choices[:0])
+	if p.download.requests.len() == 0 && len(s.buffers().choices) > 0 {
 		p.download.progress(s.now, s.spread.Excused())
-		s.due(s.now.Add(snubAfter))
+		s.wakeBy(s.now.Add(snubAfter))
 	}
-	for _, c := range s.tmp().choices {
+	for _, c := range s.buffers().choices {
 		if p.theirs.choking {
 			c.Why = why.Allowed
 		}
@@ -51,8 +51,8 @@ func (s *Swarm) ask(p *peer) {
 		record.Owners = c.Owners
 		s.say(p, wire.AppendRequest(p.out.bytes, c.Ref), "request", record)
 	}
-	p.download.window.Sent(s.now, len(s.tmp().choices))
-	p.download.filled(len(s.tmp().choices) < room)
+	p.download.window.Sent(s.now, len(s.buffers().choices))
+	p.download.filled(len(s.buffers().choices) < room)
 }
 
 // owed returns the withdrawn request for a block that p must still answer, with the block or
@@ -186,7 +186,7 @@ func (s *Swarm) tickRequests(p *peer) {
 	if ok {
 		deadline = min(deadline, s.lateAt(oldest))
 	}
-	s.due(deadline)
+	s.wakeBy(deadline)
 }
 
 // overdue returns when a request counts as lost. Without the fast extension a peer whose
@@ -215,7 +215,7 @@ func (s *Swarm) received(p *peer, m wire.Message, b *block.Block) {
 		}
 		p.download.window.Got(s.now, int(ref.Length), req.at)
 		if oldest, ok := p.download.requests.oldest(); ok && oldest.passed == passedBy {
-			s.due(oldest.overdue())
+			s.wakeBy(oldest.overdue())
 		}
 		p.download.answers()
 	} else if _, late := p.download.late.take(ref); !late {
@@ -236,8 +236,8 @@ func (s *Swarm) received(p *peer, m wire.Message, b *block.Block) {
 
 	sender := p.trust.knownAs(&s.blame.senders, p.addr)
 	var got picker.Got
-	got, _, s.tmp().others = s.picker.Received(p.slot, uint32(sender), ref, s.tmp().others[:0])
-	for _, other := range s.tmp().others {
+	got, _, s.buffers().others = s.picker.Received(p.slot, uint32(sender), ref, s.buffers().others[:0])
+	for _, other := range s.buffers().others {
 		if q := s.peerAt(other); q != nil && q != p {
 			s.cancel(q, ref, why.Duplicated)
 		}
@@ -280,7 +280,7 @@ func (s *Swarm) interest(p *peer) {
 			w = why.FilesOut
 		}
 	}
-	s.say(p, wire.AppendSimple(p.out.bytes, id), id.String(), bare(w))
+	s.say(p, wire.AppendSimple(p.out.bytes, id), id.String(), record(w))
 }
 
 // recount counts the pieces that p has and we lack.
@@ -298,5 +298,5 @@ func (s *Swarm) recount(p *peer) {
 
 // useless reports whether neither side can gain anything from the other.
 func (s *Swarm) useless(p *peer) bool {
-	return s.bare == nil && (p.complete() || p.theirs.ext.UploadOnly) && !s.needs()
+	return s.magnet == nil && (p.complete() || p.theirs.ext.UploadOnly) && !s.needs()
 }

@@ -178,7 +178,7 @@ func (d *driver) do(verb string, args []string) {
 		d.check(d.number(args[0]))
 	case "unwritten":
 		clear(d.tags[d.number(args[0])])
-		d.s.Unwritten(d.now, d.number(args[0]))
+		d.s.WriteFailed(d.now, d.number(args[0]))
 	case "lost":
 		d.s.Lost(d.now, d.number(args[0]))
 	case "sent":
@@ -277,7 +277,7 @@ func (d *driver) torrent(args []string) {
 		case "metadata":
 			cfg.Metadata = testkit.Pattern(n)
 		case "magnet":
-			cfg.Bare, cfg.InfoHash = true, sha1.Sum(testkit.Pattern(n))
+			cfg.NoMetadata, cfg.InfoHash = true, sha1.Sum(testkit.Pattern(n))
 		case "seed-only":
 			cfg.SeedOnly = true
 		case "web-seeds":
@@ -289,7 +289,7 @@ func (d *driver) torrent(args []string) {
 		}
 	}
 	length := blocks * block.Size
-	if cfg.Bare {
+	if cfg.NoMetadata {
 		pieces = 0
 	}
 	d.geo = metainfo.Geometry{Total: int64(pieces) * int64(length), PieceLength: length, Pieces: pieces}
@@ -443,7 +443,7 @@ func ourID(x wire.Extension) uint8 { return wire.OurIDs(x)[x] }
 
 func (d *driver) read(b []byte) (wire.Message, error) {
 	bounds := wire.BoundsOf(d.geo, d.geo.Pieces)
-	if d.s.Bare() {
+	if d.s.NoMetadata() {
 		bounds = wire.Bounds{Pieces: metainfo.MaxPieces, NoMetadata: true}
 	}
 	m, _, err := bounds.Decode(b)

@@ -57,7 +57,7 @@ func (s *Swarm) Searched(now mono.Time, holders int) {
 		s.search.gap = 0
 	}
 	s.search.at = now.Add(wait)
-	s.due(s.search.at)
+	s.wakeBy(s.search.at)
 }
 
 // needPeers reports whether there are too few connections.
@@ -76,7 +76,7 @@ func (s *Swarm) seek() {
 	for _, r := range s.trackers.Take() {
 		s.announce(r)
 	}
-	s.due(s.trackers.Deadline())
+	s.wakeBy(s.trackers.Deadline())
 
 	if s.searches() && !s.search.running && s.now >= s.search.at {
 		s.search.running, s.search.began = true, s.now
@@ -93,12 +93,12 @@ func (s *Swarm) seek() {
 		}
 		s.search.moved, s.search.urged = false, false
 		if s.tracing() {
-			s.note(trace.Did, trace.DHT, nil, "look for peers", bare(w))
+			s.note(trace.Did, trace.DHT, nil, "look for peers", record(w))
 		}
 		s.effect(Effect{Kind: FindPeers, Why: w})
 	}
 	if !s.search.running {
-		s.due(s.search.at)
+		s.wakeBy(s.search.at)
 	}
 	s.dialMore()
 }
@@ -111,7 +111,7 @@ func (s *Swarm) dialMore() {
 		}
 		c, ok := s.book.Next(s.now)
 		if !ok {
-			s.due(s.book.Deadline())
+			s.wakeBy(s.book.Deadline())
 			return
 		}
 		if s.dials == nil {
@@ -119,7 +119,7 @@ func (s *Swarm) dialMore() {
 		}
 		s.dials[c.Addr] = dial{expectID: c.ExpectID, expects: c.HasID, why: c.Why}
 		if s.tracing() {
-			s.note(trace.Did, trace.Peer, &peer{identity: identity{addr: c.Addr}}, "dial", bare(c.Why))
+			s.note(trace.Did, trace.Peer, &peer{identity: identity{addr: c.Addr}}, "dial", record(c.Why))
 		}
 		s.contacts.Dialled++
 		s.effect(Effect{Kind: Dial, Addr: c.Addr, Why: c.Why})
@@ -163,7 +163,7 @@ func (s *Swarm) Announced(now mono.Time, r announce.Result) {
 
 // left returns the number of bytes in pieces not yet verified, wanted or not.
 func (s *Swarm) left() int64 {
-	if s.bare != nil {
+	if s.magnet != nil {
 		return leftUnknown
 	}
 	return s.missing()

@@ -102,7 +102,7 @@ func (s *Swarm) chokeRound() {
 	s.roundOfUplink()
 	s.slots.watch.stale = true
 	s.gatherChokes(takesAfter)
-	s.tmp().changes = s.slots.choker.Round(s.now, !s.wants(), s.tmp().chokes, s.tmp().changes[:0])
+	s.buffers().changes = s.slots.choker.Round(s.now, !s.wants(), s.buffers().chokes, s.buffers().changes[:0])
 	s.applyChokes()
 }
 
@@ -110,20 +110,20 @@ func (s *Swarm) chokeRound() {
 func (s *Swarm) fillSlots() {
 	s.slots.filling()
 	s.gatherChokes(movesAfter)
-	s.tmp().changes = s.slots.choker.Fill(s.now, !s.wants(), s.tmp().chokes, s.tmp().changes[:0])
+	s.buffers().changes = s.slots.choker.Fill(s.now, !s.wants(), s.buffers().chokes, s.buffers().changes[:0])
 	s.applyChokes()
 }
 
 // gatherChokes collects what the choker needs to know. takes is how long a block may take on
 // its way to a peer before the peer counts as idle.
 func (s *Swarm) gatherChokes(takes time.Duration) {
-	s.tmp().chokes = s.tmp().chokes[:0]
+	s.buffers().chokes = s.buffers().chokes[:0]
 	for p := range s.peers.all() {
 		idle := s.now >= s.idleAt(p, takes)
 		if idle {
 			s.lapse(p)
 		}
-		s.tmp().chokes = append(s.tmp().chokes, choker.Peer{
+		s.buffers().chokes = append(s.buffers().chokes, choker.Peer{
 			Key: uint64(p.key), Interested: s.wantsSlot(p), Unchoked: !p.ours.choked, Open: !p.theirs.choking, Snubbed: p.download.snubbed,
 			Fresh: p.fresh, Hoards: s.hoards(p), Down: int64(p.download.down.Rate(s.now)), Up: int64(p.upload.up.Rate(s.now)), Owes: p.owes(),
 			Idle: idle, Vain: s.now < p.upload.use.vain,
@@ -145,7 +145,7 @@ func (p *peer) owes() int64 {
 }
 
 func (s *Swarm) applyChokes() {
-	for _, c := range s.tmp().changes {
+	for _, c := range s.buffers().changes {
 		p := s.peers.byKey[PeerKey(c.Key)]
 		if p == nil || p.ours.choked != c.Unchoke {
 			continue
@@ -161,7 +161,7 @@ func (s *Swarm) applyChokes() {
 			p.ours.choke(s.now, c.Why)
 			s.useEnds(p, c.Why)
 		}
-		s.say(p, wire.AppendSimple(p.out.bytes, id), id.String(), bare(c.Why))
+		s.say(p, wire.AppendSimple(p.out.bytes, id), id.String(), record(c.Why))
 		if p.ours.choked {
 			s.clearQueue(p)
 			// BEP 3: no block follows the choke. With the fast extension we still owe the

@@ -252,7 +252,7 @@ func (s *Swarm) watchSlots() {
 	if w.stale {
 		w.stale, w.at = false, s.nextIdle()
 	}
-	s.due(w.at)
+	s.wakeBy(w.at)
 }
 
 // nextIdle returns when the next unchoked peer may become idle, if a peer waits for its slot.

@@ -71,7 +71,7 @@ func (s *Swarm) state(now mono.Time, p *peer) PeerState {
 	if addr.IsValid() {
 		st.Sources |= s.book.Sources(addr)
 	}
-	if s.bare == nil {
+	if s.magnet == nil {
 		st.Have, st.Seed = p.theirs.have.Count(), p.complete()
 	}
 	return st

@@ -15,7 +15,7 @@ func (s *Swarm) SetDownLimit(now mono.Time, limit int64, bound bool) {
 func (s *Swarm) tickSpread() {
 	if s.spread.Counts(s.peers.count) {
 		s.freed = true
-		s.due(s.now.Add(inflight.Every))
+		s.wakeBy(s.now.Add(inflight.Every))
 	}
 }
 

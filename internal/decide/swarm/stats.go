@@ -29,7 +29,7 @@ type Stats struct {
 
 	Downloaded, Wasted, Uploaded int64 // payload bytes of this run
 	Rates                        Rates
-	Stand                        Stand
+	Stand                        Sources
 
 	Peers, Seeds, Unchoked int
 	Unused                 Unused
@@ -59,13 +59,13 @@ func (s *Swarm) Stats(now mono.Time) Stats {
 		Urgent: p.Urgent, UrgentCopied: p.Copied,
 	}
 	st.Downloaded, st.Uploaded = s.Moved()
-	st.Stand = s.stand(st.Rates.Down == 0 || s.peers.count == 0)
+	st.Stand = s.sources(st.Rates.Down == 0 || s.peers.count == 0)
 	if s.web != nil {
 		st.WebDownloaded, st.WebRate, st.WebSeeds = s.web.down.Total(), s.web.down.Rate(now), s.webStats(now)
 	}
 	st.WantedSize, st.WantedVerified = s.wantedBytes()
 	for p := range s.peers.all() {
-		if p.complete() && s.bare == nil {
+		if p.complete() && s.magnet == nil {
 			st.Seeds++
 		}
 		if !p.ours.choked {

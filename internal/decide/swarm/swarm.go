@@ -41,8 +41,8 @@ type Config struct {
 	Geometry    metainfo.Geometry
 	Have        *bitfield.Bitfield // pieces verified at the start; the Swarm takes it over
 	Metadata    []byte             // the info dictionary, served to peers (BEP 9); nil: not served
-	MaxMetadata int64              // with Bare: size limit of the metadata that we fetch; 0: metadata.DefaultLimit
-	Bare        bool               // only InfoHash is known: no Geometry, Have or Metadata; see Known
+	MaxMetadata int64              // with NoMetadata: size limit of the metadata that we fetch; 0: metadata.DefaultLimit
+	NoMetadata  bool               // only InfoHash is known: no Geometry, Have or Metadata; see Known
 	Private     bool               // BEP 27: peers from trackers and the user only
 	SeedOnly    bool               // never request pieces
 	Tiers       [][]string         // tracker URLs by tier (BEP 12)
@@ -137,7 +137,7 @@ type Swarm struct {
 	blame   blaming
 	dealing dealing
 	search  search
-	bare    *magnet // nil once the metadata is known
+	magnet  *magnet // nil once the metadata is known
 	web     *web    // nil: no web seeds
 
 	files    files
@@ -148,11 +148,11 @@ type Swarm struct {
 	contacts Contacts
 
 	effects []Effect
-	scratch *scratch // nil while no peer needed it; see tmp
+	scratch *scratch // nil while no peer needed it; see buffers
 }
 
-// tmp returns the scratch buffers.
-func (s *Swarm) tmp() *scratch {
+// buffers returns the scratch buffers.
+func (s *Swarm) buffers() *scratch {
 	if s.scratch == nil {
 		s.scratch = new(scratch)
 	}
@@ -201,15 +201,15 @@ func New(cfg Config, now mono.Time, rng *rand.Rand) *Swarm {
 		next:     mono.Never,
 	}
 	s.cfg.Have = nil // the picker owns it
-	if cfg.Bare {
-		s.bare = &magnet{fetch: metadata.New(cfg.InfoHash, cfg.MaxMetadata)}
+	if cfg.NoMetadata {
+		s.magnet = &magnet{fetch: metadata.New(cfg.InfoHash, cfg.MaxMetadata)}
 	}
 	if cfg.Slots < 0 {
 		s.slots.choker.SetSlots(0)
 	}
 	missing := s.picker.Missing() > 0
 	s.goal.begins(s.Complete(), s.needs(), missing)
-	s.dealing.first = !missing && s.bare == nil
+	s.dealing.first = !missing && s.magnet == nil
 	s.search.at = mono.Never
 	return s
 }
@@ -279,7 +279,7 @@ func (s *Swarm) Tick(now mono.Time) {
 			s.chokeRound()
 			s.turnOver()
 		}
-		s.due(s.slots.roundAt)
+		s.wakeBy(s.slots.roundAt)
 	}
 	s.seek()
 }
@@ -287,22 +287,22 @@ func (s *Swarm) Tick(now mono.Time) {
 // Deadline returns the time of the next Tick; mono.Never when nothing is due.
 func (s *Swarm) Deadline() mono.Time { return s.next }
 
-// due makes sure that Tick comes at t or earlier, unless the torrent is idle.
-func (s *Swarm) due(t mono.Time) {
+// wakeBy makes sure that Tick comes at t or earlier, unless the torrent is idle.
+func (s *Swarm) wakeBy(t mono.Time) {
 	if !s.idle() {
 		s.next = min(s.next, t)
 	}
 }
 
 // Complete reports whether every piece that is not skipped is verified.
-func (s *Swarm) Complete() bool { return s.bare == nil && s.picker.Complete() }
+func (s *Swarm) Complete() bool { return s.magnet == nil && s.picker.Complete() }
 
 // Idle reports whether the torrent has no peers, no dials in flight and no fetch from a web
 // seed.
 func (s *Swarm) Idle() bool { return s.peers.count == 0 && len(s.dials) == 0 && s.web.idle() }
 
 // needs reports whether we lack a piece that we want to fetch, or the metadata.
-func (s *Swarm) needs() bool { return s.bare != nil || !s.cfg.SeedOnly && s.picker.Seeking() }
+func (s *Swarm) needs() bool { return s.magnet != nil || !s.cfg.SeedOnly && s.picker.Seeking() }
 
 // wants reports whether we request blocks at all.
 func (s *Swarm) wants() bool { return !s.idle() && s.needs() }
@@ -316,8 +316,8 @@ func (s *Swarm) note(way trace.Way, proto trace.Proto, p *peer, what string, r t
 	s.cfg.Trace(r)
 }
 
-// bare returns a record about neither a piece nor a block.
-func bare(w why.Why) trace.Record {
+// record returns a record about neither a piece nor a block.
+func record(w why.Why) trace.Record {
 	return trace.Record{Piece: trace.No, Block: trace.No, Why: w}
 }
 

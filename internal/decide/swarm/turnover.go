@@ -107,7 +107,7 @@ func (s *Swarm) worse(p, q *peer) bool {
 // needless returns the longest connected peer with which neither side can do anything at the
 // moment, of those that had time to announce their pieces and interest; nil: none.
 func (s *Swarm) needless() (first *peer) {
-	if s.bare != nil {
+	if s.magnet != nil {
 		return nil // metadata comes from peers in which we have no interest yet
 	}
 	for p := range s.peers.all() {

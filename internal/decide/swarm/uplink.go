@@ -60,7 +60,7 @@ func (s *Swarm) watchUplink() {
 		s.slots.choker.SetSlots(s.allSlots())
 		s.fillSlots()
 	}
-	s.due(u.idleAt.Add(idleUplink))
+	s.wakeBy(u.idleAt.Add(idleUplink))
 }
 
 // roundOfUplink takes back an added slot that we do not need: the uplink was never idle since

@@ -41,12 +41,12 @@ func (s *Swarm) vacant(p *peer) bool {
 		return false
 	}
 	if p.theirs.interested {
-		return s.bare == nil && (s.unused(p) || s.swallowed(p))
+		return s.magnet == nil && (s.unused(p) || s.swallowed(p))
 	}
 	if p.upload.up.Total() > 0 {
 		return false
 	}
-	if s.bare != nil {
+	if s.magnet != nil {
 		return p.theirs.early.none() && p.theirs.ext.MetaBytes == 0
 	}
 	return p.theirs.have.None()

@@ -26,8 +26,8 @@ func (s *Swarm) Checked(now mono.Time, piece uint32, ok bool, sums []blame.Sum) 
 	}
 }
 
-// Unwritten says that the disk could not write a piece: we drop all of it and fetch it again.
-func (s *Swarm) Unwritten(now mono.Time, piece uint32) {
+// WriteFailed says that the disk could not write a piece: we drop all of it and fetch it again.
+func (s *Swarm) WriteFailed(now mono.Time, piece uint32) {
 	s.now = now
 	if !s.picker.Have(piece) {
 		s.picker.Forget(piece)
@@ -42,20 +42,20 @@ func (s *Swarm) verified(piece uint32, sums []blame.Sum) {
 			s.convict(sender, piece, why.BlocksDiffer)
 		}
 	}
-	s.had(piece)
+	s.completePiece(piece)
 }
 
-// had marks a piece as ours and announces it.
-func (s *Swarm) had(piece uint32) {
+// completePiece marks a piece as ours and announces it.
+func (s *Swarm) completePiece(piece uint32) {
 	lacked := s.picker.Lacks(piece)
-	s.tmp().senders = s.tmp().senders[:0]
+	s.buffers().senders = s.buffers().senders[:0]
 	for _, id := range s.picker.Senders(piece) {
-		if sender := blame.Sender(id); sender != 0 && !slices.Contains(s.tmp().senders, sender) {
-			s.tmp().senders = append(s.tmp().senders, sender)
+		if sender := blame.Sender(id); sender != 0 && !slices.Contains(s.buffers().senders, sender) {
+			s.buffers().senders = append(s.buffers().senders, sender)
 		}
 	}
 	s.picker.Verified(piece)
-	s.prove(s.tmp().senders, true)
+	s.prove(s.buffers().senders, true)
 	if s.tracing() {
 		s.note(trace.Did, trace.Torrent, nil, "verified", onPiece(why.None, piece))
 	}
@@ -85,9 +85,9 @@ func (s *Swarm) lackedByNobody(piece uint32) bool {
 }
 
 func (s *Swarm) failed(piece uint32, sums []blame.Sum) {
-	s.tmp().senders = s.tmp().senders[:0]
+	s.buffers().senders = s.buffers().senders[:0]
 	for _, sender := range s.picker.Senders(piece) {
-		s.tmp().senders = append(s.tmp().senders, blame.Sender(sender))
+		s.buffers().senders = append(s.buffers().senders, blame.Sender(sender))
 	}
 	s.picker.Failed(piece)
 	s.freed = true
@@ -98,8 +98,8 @@ func (s *Swarm) failed(piece uint32, sums []blame.Sum) {
 	// Blocks that came while it was hashed belong to no copy.
 	s.effect(Effect{Kind: Forget, Piece: piece})
 	s.effect(Effect{Kind: PieceFailed, Piece: piece})
-	s.prove(s.tmp().senders, false)
-	if guilty := s.blame.ledger.Failed(piece, s.tmp().senders, sums); guilty != 0 {
+	s.prove(s.buffers().senders, false)
+	if guilty := s.blame.ledger.Failed(piece, s.buffers().senders, sums); guilty != 0 {
 		s.convict(guilty, piece, why.OnlySender)
 	}
 }

@@ -74,7 +74,7 @@ func (s *Swarm) settleWeb() {
 	}
 	w.plan.Tick(s.now, s.wants() && !s.files.held)
 	s.webActs()
-	s.due(w.plan.Deadline())
+	s.wakeBy(w.plan.Deadline())
 }
 
 // endWeb ends all fetches from web seeds.
@@ -97,7 +97,7 @@ func (s *Swarm) webActs() {
 }
 
 func (s *Swarm) noteAct(a webplan.Act) {
-	r := bare(a.Why)
+	r := record(a.Why)
 	r.Text = s.web.seeds[a.Seed].Host
 	way, what := trace.Did, a.Kind.String()
 	switch a.Kind {
@@ -149,8 +149,8 @@ func (s *Swarm) WebBlock(now mono.Time, fetch uint64, ref block.Ref, b *block.Bl
 		s.note(trace.Received, trace.Web, nil, "piece", r)
 	}
 	var got picker.Got
-	got, _, s.tmp().others = s.picker.Received(w.slot(conn), uint32(webSender)+uint32(seed), ref, s.tmp().others[:0])
-	for _, other := range s.tmp().others {
+	got, _, s.buffers().others = s.picker.Received(w.slot(conn), uint32(webSender)+uint32(seed), ref, s.buffers().others[:0])
+	for _, other := range s.buffers().others {
 		if q := s.peerAt(other); q != nil {
 			s.cancel(q, ref, why.Duplicated)
 		}
@@ -170,7 +170,7 @@ func (s *Swarm) WebEnded(now mono.Time, fetch uint64, r webplan.Result) {
 		return
 	}
 	if s.tracing() && r.Outcome != webplan.Done {
-		t := bare(why.None)
+		t := record(why.None)
 		t.Text = s.web.seeds[seed].Host + ": " + r.Text
 		s.note(trace.Received, trace.Web, nil, r.Outcome.String(), t)
 	}

@@ -72,5 +72,5 @@ func (s *Swarm) AddWebSeed(now mono.Time, seed webplan.Seed) {
 	s.now = now
 	s.web.seeds = append(s.web.seeds, webSeed{Seed: seed})
 	s.web.plan.Add(seed)
-	s.due(now)
+	s.wakeBy(now)
 }

@@ -105,7 +105,7 @@ func (c *Content) Checked(now mono.Time, r *Checked) Fate {
 		return LeftOut
 	}
 	c.cause = r.Err
-	c.machine.Unwritten(now)
+	c.machine.WriteFailed(now)
 	if r.Stalled {
 		return Stalled
 	}

@@ -146,7 +146,7 @@ func (g *Guard) before(first, last int, shared bool) (seen []noted, err error) {
 			id.ModTime = was.ModTime
 		}
 		if !id.same(was) {
-			return g.spoilt(i, id.differs(was))
+			return g.notAsLeft(i, id.differs(was))
 		}
 		if id.Exists && id.Inode != was.Inode {
 			g.reopen(i)
@@ -176,16 +176,16 @@ func (g *Guard) after(seen []noted) error {
 			return err
 		}
 		if n.id.Exists && (!n.id.sameFile(id, g.vol) || id.Size < n.id.Size) {
-			return g.spoilt(n.file, id.differs(n.id)+" before it was written to")
+			return g.notAsLeft(n.file, id.differs(n.id)+" before it was written to")
 		}
 		n.id = id
 	}
 	return g.j.end(seen)
 }
 
-// spoilt returns the error for a file that is not as we left it. It keeps the note about the file,
+// notAsLeft returns the error for a file that is not as we left it. It keeps the note about the file,
 // so that a later comparison puts its pieces in doubt.
-func (g *Guard) spoilt(i int, how string) error {
+func (g *Guard) notAsLeft(i int, how string) error {
 	return &storage.Error{Op: "write", Path: g.j.lay.Files[i].Path, Kind: storage.Other, Err: changed(how)}
 }
 

@@ -76,18 +76,18 @@ type call struct {
 	started bool        // guarded by Announcer.mu
 }
 
-// place says which turn an announce has.
-type place struct {
+// turn says when an announce has its turn.
+type turn struct {
 	host     string
 	class    announcequeue.Class
 	after    announcequeue.ID // the announce that it comes after; 0 for none
-	replaces bool             // it takes the place of that one, where that still waits
+	replaces bool             // it replaces that one, where that still waits
 }
 
 // add brings an announce. Its make is called on a goroutine of its own when its turn has come,
 // or its refuse with the reason why that never comes; group waits for either. When ctx ends
 // before, it is refused.
-func (a *Announcer) add(ctx context.Context, p place, w *call) {
+func (a *Announcer) add(ctx context.Context, p turn, w *call) {
 	w.group.Add(1)
 	a.mu.Lock()
 	defer a.mu.Unlock()

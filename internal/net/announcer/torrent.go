@@ -56,7 +56,7 @@ type Outcome struct {
 // torrent has said to this tracker before. One that waits is given up when the torrent stops,
 // but for "completed"; what is under way, and farewells, outlive it for a short while.
 func (t *Torrent) Announce(req announce.Request, p tracker.Params) {
-	at := place{host: trackerclient.HostOf(req.URL), class: classOf(req)}
+	at := turn{host: trackerclient.HostOf(req.URL), class: classOf(req)}
 	o := &Outcome{event: req.Event}
 	if !req.Scrape { // which says nothing
 		if before := t.said[req.URL]; before != nil {

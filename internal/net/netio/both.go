@@ -76,7 +76,7 @@ func listenAll(n Network, addrs []netip.AddrPort, packets func(i int) bool) (doo
 		}
 		l, err := n.Listen(a)
 		if err != nil {
-			return doors, fmt.Errorf("listen on %v: tcp: %w", a, bare(err))
+			return doors, fmt.Errorf("listen on %v: tcp: %w", a, withoutAddress(err))
 		}
 		doors = append(doors, Door{Streams: l})
 		if a = doors[i].Addr(); pick {
@@ -86,15 +86,15 @@ func listenAll(n Network, addrs []netip.AddrPort, packets func(i int) bool) (doo
 			continue
 		}
 		if doors[i].Packets, err = n.ListenPacket(a); err != nil {
-			return doors, fmt.Errorf("listen on %v: udp: %w", a, bare(err))
+			return doors, fmt.Errorf("listen on %v: udp: %w", a, withoutAddress(err))
 		}
 	}
 	return doors, nil
 }
 
-// bare removes what an error of the system says about the address, for callers that name it
+// withoutAddress removes what an error of the system says about the address, for callers that name it
 // themselves.
-func bare(err error) error {
+func withoutAddress(err error) error {
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Err != nil {
 		return op.Err
 	}

@@ -40,7 +40,7 @@ func TestBare(t *testing.T) {
 			}
 			var bare atomic.Bool
 			r.deliver = func(b *Batch) bool {
-				bare.Store(b.Bare)
+				bare.Store(b.NoMetadata)
 				return true
 			}
 			ours, theirs := net.Pipe()

@@ -159,9 +159,9 @@ const batchItems = 64
 type Batch struct {
 	Key   uint64
 	Items []Item
-	// Bare reports that the batch has a message from before the metadata: its piece numbers were
+	// NoMetadata reports that the batch has a message from before the metadata: its piece numbers were
 	// not checked.
-	Bare bool
+	NoMetadata bool
 
 	bodies []byte
 	home   chan *Batch
@@ -170,7 +170,7 @@ type Batch struct {
 // Recycle returns the batch to its reader. The caller has taken every Block out of it.
 func (b *Batch) Recycle() {
 	clear(b.Items)
-	b.Items, b.Bare = b.Items[:0], false
+	b.Items, b.NoMetadata = b.Items[:0], false
 	b.bodies = emptied(b.bodies)
 	b.home <- b // never blocks: there is room for every existing batch
 }

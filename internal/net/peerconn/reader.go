@@ -37,8 +37,8 @@ type reader struct {
 	// payload is how many of the bytes to pay for next go into blocks.
 	payload int
 
-	bare  bool // the latest message came before the metadata
-	quiet int  // consecutive reads of little
+	noMetadata bool // the latest message came before the metadata
+	quiet      int  // consecutive reads of little
 }
 
 func (c *Conn) readLoop() {
@@ -190,7 +190,7 @@ func (rd *reader) parse() error {
 			return nil
 		}
 		rd.r += n
-		rd.bare = bounds.NoMetadata
+		rd.noMetadata = bounds.NoMetadata
 		if m.ID != wire.Piece {
 			rd.add(m, nil)
 			continue
@@ -260,7 +260,7 @@ func (rd *reader) add(m wire.Message, b *block.Block) {
 		m.Body = rd.batch.bodies[at:len(rd.batch.bodies):len(rd.batch.bodies)]
 	}
 	rd.batch.Items = append(rd.batch.Items, Item{m, b})
-	rd.batch.Bare = rd.batch.Bare || rd.bare
+	rd.batch.NoMetadata = rd.batch.NoMetadata || rd.noMetadata
 	if len(rd.batch.Items) >= batchItems {
 		rd.deliver()
 	}

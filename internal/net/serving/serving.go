@@ -28,7 +28,7 @@ func Serve(s *http.Server, l net.Listener, places int) error {
 	}
 	handler := s.Handler
 	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if g, ok := r.Context().Value(guestKey{}).(*guest); ok && !h.asks(g) {
+		if g, ok := r.Context().Value(guestKey{}).(*guest); ok && !h.keeps(g) {
 			panic(http.ErrAbortHandler) // it has just given way, and is closed
 		}
 		handler.ServeHTTP(w, r)
@@ -118,9 +118,9 @@ func (h *house) enter(g *guest) (out *guest, ok bool) {
 	return out, ok
 }
 
-// asks records that a connection's request is complete, so that it keeps its place. It returns
+// keeps records that a connection's request is complete, so that it keeps its place. It returns
 // false if the connection has lost it.
-func (h *house) asks(g *guest) bool {
+func (h *house) keeps(g *guest) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return g.key != 0 && h.lobby.Done(g.key)

@@ -212,7 +212,7 @@ func TestClosedByMany(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !h.asks(c.(*guest)) {
+			if !h.keeps(c.(*guest)) {
 				t.Fatal("it has no place")
 			}
 			var wg sync.WaitGroup
@@ -239,7 +239,7 @@ func TestClosedByMany(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		h.asks(c.(*guest))
+		h.keeps(c.(*guest))
 		ended := make(chan error)
 		go func() {
 			_, err := h.Accept()
@@ -266,12 +266,12 @@ func TestLostWhileAsking(t *testing.T) {
 	if out, ok := h.enter(b); out != a || !ok {
 		t.Fatalf("%v gives way, in is %v", out, ok)
 	}
-	if h.asks(a) {
+	if h.keeps(a) {
 		t.Error("it keeps a place that it has lost")
 	}
 	h.answered(a)
 	h.leave(a)
-	if !h.asks(b) || h.lobby.Count() != 1 {
+	if !h.keeps(b) || h.lobby.Count() != 1 {
 		t.Error("the other has lost its place")
 	}
 	if _, ok := h.enter(a); ok {

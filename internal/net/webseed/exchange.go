@@ -145,7 +145,7 @@ func (c *Conn) connect(ctx context.Context, t target, public bool) error {
 	var ok []netip.Addr
 	for _, a := range addrs {
 		local := ipscope.Internal(a)
-		if !local || !public && (c.source.Trusted || t.bare()) {
+		if !local || !public && (c.source.Trusted || t.pathOnly()) {
 			ok = append(ok, a)
 		}
 	}

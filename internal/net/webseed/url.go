@@ -213,5 +213,5 @@ func (t target) sameOrigin(o target) bool {
 	return t.secure == o.secure && strings.EqualFold(t.host, o.host) && t.port == o.port
 }
 
-// bare reports whether a URL has only a path: no credentials, no query.
-func (t target) bare() bool { return t.user == "" && !strings.Contains(t.path, "?") }
+// pathOnly reports whether a URL has only a path: no credentials, no query.
+func (t target) pathOnly() bool { return t.user == "" && !strings.Contains(t.path, "?") }

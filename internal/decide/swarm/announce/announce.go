@@ -208,11 +208,11 @@ func (m *Machine) Done(now mono.Time, r Result) {
 		e.counted(r)
 		return
 	}
-	if !m.running || e == nil || !e.asking || e.event != r.Event {
+	if !m.running || e == nil || !e.busy || e.event != r.Event {
 		return
 	}
 	w := e.walk
-	e.asking, w.asking = false, false
+	e.busy, w.busy = false, false
 	if r.Err != "" {
 		e.failed(now, r, m.rng)
 		w.next = now
@@ -236,10 +236,10 @@ func (m *Machine) Stop(now mono.Time) []Request {
 	}
 	m.running = false
 	for _, e := range m.trackers {
-		if e.known || e.asking {
+		if e.known || e.busy {
 			m.out = append(m.out, Request{URL: e.url, Event: tracker.Stopped, TrackerID: e.trackerID, Why: why.Stopping})
 		}
-		e.asking, e.known = false, false
+		e.busy, e.known = false, false
 	}
 	return m.Take()
 }

@@ -52,7 +52,7 @@ func (m *Machine) Remove(now mono.Time, url string) (farewell []Request, ok bool
 	}
 	m.trackers = slices.DeleteFunc(m.trackers, func(o *entry) bool { return o == e })
 	m.out = slices.DeleteFunc(m.out, func(r Request) bool { return r.URL == e.url })
-	if m.running && (e.known || e.asking) {
+	if m.running && (e.known || e.busy) {
 		farewell = []Request{{URL: e.url, Event: tracker.Stopped, TrackerID: e.trackerID, Why: why.Stopping}}
 	}
 	w := e.walk
@@ -67,10 +67,10 @@ func (m *Machine) Remove(now mono.Time, url string) (farewell []Request, ok bool
 		m.walks = slices.DeleteFunc(m.walks, func(o *walk) bool { return o == w })
 		return farewell, true
 	}
-	if e.asking {
-		w.asking = false
+	if e.busy {
+		w.busy = false
 	}
-	if m.running && (e.asking || e.known) {
+	if m.running && (e.busy || e.known) {
 		w.settled, w.next = false, now // another tracker replaces it
 	}
 	return farewell, true
@@ -98,10 +98,10 @@ func (m *Machine) Urge(now mono.Time) (all []Urged) {
 }
 
 func (w *walk) urge(now mono.Time) Urged {
-	if w.asking {
+	if w.busy {
 		for _, tier := range w.tiers {
 			for _, e := range tier {
-				if e.asking {
+				if e.busy {
 					return Urged{URL: e.url, Sent: true}
 				}
 			}

@@ -48,11 +48,11 @@ func (m *Machine) Status() []TrackerStatus {
 	for i, e := range m.trackers {
 		s := e.status
 		s.URL, s.State, s.Fails, s.Next = e.url, e.state, e.fails, mono.Never
-		if e.asking {
+		if e.busy {
 			s.State = Asking
 		}
-		s.Telling = e.asking && e.event == tracker.Completed
-		s.Owed = m.running && e.refused && !e.asking && e.state != GivenUp
+		s.Telling = e.busy && e.event == tracker.Completed
+		s.Owed = m.running && e.refused && !e.busy && e.state != GivenUp
 		if w := m.asksNext(e); w != nil {
 			s.Next = max(w.due(m.need), e.notBefore)
 		}
@@ -67,7 +67,7 @@ func (m *Machine) asksNext(e *entry) *walk {
 	if !m.running || e.state == Unsupported || e.state == GivenUp {
 		return nil
 	}
-	if e.walk.asking || e.state != Failing && e.walk.tiers[0][0] != e {
+	if e.walk.busy || e.state != Failing && e.walk.tiers[0][0] != e {
 		return nil
 	}
 	return e.walk
@@ -80,8 +80,8 @@ type entry struct {
 	walk  *walk // nil: Unsupported
 
 	// The running request.
-	asking bool
-	event  tracker.Event
+	busy  bool
+	event tracker.Event
 
 	scraping bool // a scrape of its counts is running
 	noScrape bool // its scrapes have no counts either

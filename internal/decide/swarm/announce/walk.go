@@ -26,7 +26,7 @@ type walk struct {
 	tiers [][]*entry
 	round uint64 // the entries tried in this round carry its number
 
-	asking    bool      // a request is running; none other is made until it ends
+	busy      bool      // a request is running; none other is made until it ends
 	next      mono.Time // time of the next announce
 	settled   bool      // the last round ended with an answer: the wait may be cut short
 	early     mono.Time // earliest time in that case, even for more peers
@@ -37,7 +37,7 @@ type walk struct {
 // due returns when the next request must be made.
 func (w *walk) due(need bool) mono.Time {
 	switch {
-	case w.asking:
+	case w.busy:
 		return mono.Never
 	case w.settled && need:
 		return min(w.next, w.early)
@@ -84,8 +84,8 @@ func (w *walk) request(now mono.Time, e *entry, partial bool) Request {
 	if w.urged {
 		r.Why, w.urged = why.UserAsked, false
 	}
-	e.asking, e.event, e.tried = true, r.Event, w.round+1
-	w.asking = true
+	e.busy, e.event, e.tried = true, r.Event, w.round+1
+	w.busy = true
 	return r
 }
 

@@ -34,10 +34,10 @@ const (
 	// MaxTold is how many peers one message names at most, added and dropped each (BEP 11).
 	MaxTold = 50
 
-	// maxHeard is how many messages a peer may send within Interval: the next one ends the
+	// maxReceived is how many messages a peer may send within Interval: the next one ends the
 	// connection. Clients that follow BEP 11 send one, and a few more if they send the first
 	// ones early.
-	maxHeard = 6
+	maxReceived = 6
 	// maxFirst is how many peers we take from a peer's first message, and maxAdded from each
 	// later one: deployed clients send up to 100.
 	maxFirst = wire.MaxPexPeers
@@ -52,7 +52,7 @@ type Talk struct {
 	told []netip.AddrPort // peers that it knows from us
 	next mono.Time        // time of our next message at the earliest
 
-	heard [maxHeard]mono.Time // times of its latest messages; the oldest at index at
+	heard [maxReceived]mono.Time // times of its latest messages; the oldest at index at
 	at    int
 	spoke bool
 }
@@ -100,10 +100,10 @@ func (t *Talk) Tell(now mono.Time, peers []wire.PexPeer, rng *rand.Rand) (m wire
 // the connection.
 func (t *Talk) Hear(now mono.Time, m wire.Pex) ([]wire.PexPeer, error) {
 	if oldest := t.heard[t.at]; !oldest.IsZero() && now.Sub(oldest) < Interval {
-		return nil, fmt.Errorf("%w: more than %d messages within %v", ErrFlood, maxHeard, Interval)
+		return nil, fmt.Errorf("%w: more than %d messages within %v", ErrFlood, maxReceived, Interval)
 	}
 	t.heard[t.at] = now
-	t.at = (t.at + 1) % maxHeard
+	t.at = (t.at + 1) % maxReceived
 	most := maxAdded
 	if !t.spoke {
 		most = maxFirst

@@ -62,9 +62,9 @@ func (c *card) sum() uint16 { return c.owners + c.dealt }
 
 // deal is a piece that was dealt to a peer and has not appeared elsewhere.
 type deal struct {
-	piece uint32
-	at    mono.Time // time of the deal; once the peer has the piece, the time when it got it
-	had   bool
+	piece   uint32
+	at      mono.Time // time of the deal; once the peer has the piece, the time when it got it
+	arrived bool
 }
 
 // turns counts the fate of pieces that a peer was the first to have.
@@ -91,7 +91,7 @@ func (d *Dealer) Alone(alone bool) {
 	}
 	for p := range d.hands {
 		for i := len(d.hands[p]) - 1; i >= 0; i-- {
-			if d.hands[p][i].had {
+			if d.hands[p][i].arrived {
 				d.end(Peer(p), i)
 			}
 		}
@@ -128,7 +128,7 @@ func (d *Dealer) Lapse(p Peer) (ended bool) {
 		return false
 	}
 	for i := len(d.hand(p)) - 1; i >= 0; i-- {
-		if !d.hands[p][i].had {
+		if !d.hands[p][i].arrived {
 			d.end(p, i)
 			ended = true
 		}
@@ -147,12 +147,12 @@ func (d *Dealer) Have(now mono.Time, p Peer, piece uint32) {
 		switch {
 		case at < 0:
 		case Peer(q) != p || d.cards[piece].owners > 1 || d.alone:
-			if d.hands[q][at].had {
+			if d.hands[q][at].arrived {
 				d.turns[q].passed = min(d.turns[q].passed, math.MaxUint16-1) + 1
 			}
 			d.end(Peer(q), at) // it has appeared at another peer
 		default:
-			d.had(&d.hands[q][at])
+			d.hasPiece(&d.hands[q][at])
 			d.hands[q][at].at = now
 		}
 	}
@@ -209,7 +209,7 @@ func (d *Dealer) Room(now mono.Time, p Peer, most int) bool {
 func (d *Dealer) Hoards(now mono.Time, p Peer) bool {
 	kept := 0
 	for _, x := range d.hand(p) {
-		if x.had && now.Sub(x.at) >= spreads && d.cards[x.piece].owners == 1 {
+		if x.arrived && now.Sub(x.at) >= spreads && d.cards[x.piece].owners == 1 {
 			kept++
 		}
 	}
@@ -251,10 +251,10 @@ func (d *Dealer) put(now mono.Time, p Peer, piece uint32) {
 	d.count(piece, 0, 1)
 }
 
-// had says that the peer of a deal has its piece.
-func (d *Dealer) had(x *deal) {
-	if !x.had {
-		x.had = true
+// hasPiece says that the peer of a deal has its piece.
+func (d *Dealer) hasPiece(x *deal) {
+	if !x.arrived {
+		x.arrived = true
 		d.count(x.piece, 0, -1)
 	}
 }
@@ -262,7 +262,7 @@ func (d *Dealer) had(x *deal) {
 // end removes a deal from a hand.
 func (d *Dealer) end(p Peer, at int) {
 	x := &d.hands[p][at]
-	d.had(x)
+	d.hasPiece(x)
 	d.cards[x.piece].open--
 	d.hands[p] = slices.Delete(d.hands[p], at, at+1)
 }
@@ -274,7 +274,7 @@ func (d *Dealer) prune(now mono.Time, p Peer) {
 			i++
 			continue
 		}
-		if x := d.hands[p][i]; x.had && d.cards[x.piece].owners == 1 && d.turns[p].kept < math.MaxUint16 {
+		if x := d.hands[p][i]; x.arrived && d.cards[x.piece].owners == 1 && d.turns[p].kept < math.MaxUint16 {
 			d.turns[p].kept++
 		}
 		d.end(p, i)
@@ -307,7 +307,7 @@ func (d *Dealer) CheckInvariants(has iter.Seq2[Peer, *bitfield.Bitfield]) error 
 				return fmt.Errorf("piece %d is dealt to peer %d, which is not there", x.piece, p)
 			}
 			want[x.piece].open++
-			if !x.had {
+			if !x.arrived {
 				want[x.piece].dealt++
 			}
 		}

@@ -5,8 +5,8 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// Stand is how well the sources of a torrent serve it. It explains why a download stalls.
-type Stand struct {
+// Sources is how well the sources of a torrent serve it. It explains why a download stalls.
+type Sources struct {
 	Useful  int // connected peers that have a piece we want
 	Choking int // of these, those that choke us and have no request of ours
 	Asked   int // of these, those that have a request of ours
@@ -16,9 +16,9 @@ type Stand struct {
 	Nobody uint32
 }
 
-// stand looks at every peer; still says that nothing arrives, so Nobody is worth counting.
-func (s *Swarm) stand(still bool) (st Stand) {
-	if !s.wants() || s.bare != nil {
+// sources looks at every peer; still says that nothing arrives, so Nobody is worth counting.
+func (s *Swarm) sources(still bool) (st Sources) {
+	if !s.wants() || s.magnet != nil {
 		return st
 	}
 	for p := range s.peers.all() {
