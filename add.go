@@ -1,8 +1,14 @@
 package shoal
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"net/netip"
+	"path/filepath"
+	"strings"
 
+	"shoal/internal/value/printable"
 	"shoal/metainfo"
 	"shoal/storage"
 )
@@ -38,7 +44,7 @@ type AddOptions struct {
 	SeedOnly bool
 	// Sequential requests pieces in order, for files that another program reads from their
 	// beginning while they arrive. One piece in four is still the rarest, which keeps the swarm
-	// healthy. Torrent.Open does not need it. It is not remembered.
+	// healthy. Torrent.Open does not need it. Torrent.SetSequential changes it.
 	Sequential bool
 	// Priority, when set, returns the priority of each file. A file with PrioritySkip is not
 	// fetched. See Torrent.SetPriorities.
@@ -80,4 +86,39 @@ type AddOptions struct {
 	// lost all of its files is StateMissing and waits for them: their volume can be
 	// unmounted.
 	Redownload bool
+}
+
+// AddFile adds the torrent of a .torrent file, as Add does. The file can be compressed or wrapped
+// in other ways that Unwrap reads. opt.Metainfo is ignored, and opt.FileName defaults to the name
+// of the file. The error is ErrNotTorrent, ErrDuplicate, ErrConfig, or that of reading the file.
+func (e *Engine) AddFile(name string, opt AddOptions) (*Torrent, error) {
+	var err error
+	if opt.Metainfo, err = readTorrent(name); err != nil {
+		return nil, err
+	}
+	if opt.FileName == "" {
+		opt.FileName = filepath.Base(name)
+	}
+	return e.Add(opt)
+}
+
+// readTorrent reads a .torrent file, and takes the torrent out of its wrapping.
+func readTorrent(name string) ([]byte, error) {
+	f, err := OpenPlain(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, metainfo.MaxSize+1))
+	if err != nil {
+		return nil, err
+	}
+	found, err := Unwrap(b)
+	if err == nil && found.Metainfo == nil {
+		err = errors.New("it has a magnet link, for AddMagnet: " + strings.Join(found.Links, ", "))
+	}
+	if err != nil {
+		return nil, &taggedError{ErrNotTorrent, clean(fmt.Errorf("read %s: %w", printable.Of(name), err))}
+	}
+	return found.Metainfo, nil
 }

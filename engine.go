@@ -239,8 +239,15 @@ func (t *Torrent) Move(ctx context.Context, dir string, progress func(done, tota
 }
 
 // AddPeers dials these peers besides those that trackers and others name, as AddOptions.Peers
-// does. It is not remembered. Before the end of the check it has no effect: see WaitChecked.
+// does. It is not remembered.
 func (t *Torrent) AddPeers(peers ...netip.AddrPort) { t.t.AddPeers(peers) }
+
+// SetSequential sets whether new pieces are requested in order, as AddOptions.Sequential does.
+// With Config.Remember it is remembered.
+func (t *Torrent) SetSequential(on bool) { t.t.SetInOrder(on) }
+
+// Sequential reports whether new pieces are requested in order.
+func (t *Torrent) Sequential() bool { return t.t.InOrder() }
 
 // RedownloadMissing fetches a torrent again that is StateMissing, as AddOptions.Redownload does.
 func (t *Torrent) RedownloadMissing() { t.t.RedownloadMissing() }

@@ -7,27 +7,27 @@ import (
 	"shoal/internal/engine"
 )
 
-// Limits bound how fast bytes move, in bytes a second; 0 means no limit. They are kept to
-// the byte over seconds, and shared equally: an engine's among its torrents, a
-// torrent's among its peers. Small messages never wait: they are counted afterwards.
+// Limits bound how fast bytes move, in bytes a second; 0 means no limit. Over a few seconds they
+// hold to the byte. Torrents share those of the engine equally, and peers those of a torrent.
+// Small messages never wait, and count afterwards.
 type Limits struct {
 	Up   int64 // sent to all peers together
 	Down int64 // received from all peers together
-	// PeerUp and PeerDown hold for every single peer. Those of a torrent hold for its
-	// peers instead of the engine's.
+	// PeerUp and PeerDown hold for each peer. Those of a torrent replace those of the engine for
+	// its peers.
 	PeerUp, PeerDown int64
 }
 
 func (l Limits) check() error {
 	if l.Up < 0 || l.Down < 0 || l.PeerUp < 0 || l.PeerDown < 0 {
-		return fmt.Errorf("%w: a limit is negative; 0 means none", ErrConfig)
+		return fmt.Errorf("%w: a limit is negative: 0 means no limit", ErrConfig)
 	}
 	return nil
 }
 
 func (l Limits) inner() engine.Limits { return engine.Limits(l) }
 
-// SetLimits changes the limits of the whole engine, at once. The error is ErrConfig.
+// SetLimits changes the limits of the engine, at once. The error is ErrConfig.
 func (e *Engine) SetLimits(l Limits) error {
 	if err := l.check(); err != nil {
 		return err
@@ -36,8 +36,9 @@ func (e *Engine) SetLimits(l Limits) error {
 	return nil
 }
 
-// SetAltLimits sets limits that hold instead of the others at the times of a plan, in the time zone of this machine. An empty plan means: by hand only. A plan is
-// written like "mon-fri 08:00-18:30, sat,sun 23:00-06:00". The error is ErrConfig.
+// SetAltLimits sets limits that replace the others at the times of a plan, in the time zone of
+// this machine: "mon-fri 08:00-18:30, sat,sun 23:00-06:00", for instance. With an empty plan they
+// hold after UseAltLimits(true) only. The error is ErrConfig.
 func (e *Engine) SetAltLimits(l Limits, plan string) error {
 	if err := l.check(); err != nil {
 		return err
@@ -61,18 +62,17 @@ func parsePlan(plan string) ([]quota.Span, error) {
 	return spans, nil
 }
 
-// UseAltLimits has the alternative limits hold, or not, until the plan next has
-// something to say.
+// UseAltLimits turns the alternative limits on or off until the next change in the plan.
 func (e *Engine) UseAltLimits(on bool) { e.e.SwitchAlternative(on) }
 
-// Limits returns the limits that hold now, and reports whether they are the alternative ones.
+// Limits returns the limits in force, and reports whether they are the alternative ones.
 func (e *Engine) Limits() (l Limits, alternative bool) {
 	now, alternative := e.e.Limits()
 	return Limits(now), alternative
 }
 
-// SetLimits changes the limits of the torrent, at once. Those of the engine hold besides.
-// The error is ErrConfig.
+// SetLimits changes the limits of the torrent, at once. The engine's limits hold as well. The
+// error is ErrConfig.
 func (t *Torrent) SetLimits(l Limits) error {
 	if err := l.check(); err != nil {
 		return err
@@ -81,5 +81,5 @@ func (t *Torrent) SetLimits(l Limits) error {
 	return nil
 }
 
-// Limits returns the limits of the torrent; the engine's hold besides.
+// Limits returns the limits of the torrent. The engine's limits hold as well.
 func (t *Torrent) Limits() Limits { return Limits(t.t.Limits()) }

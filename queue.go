@@ -6,23 +6,23 @@ import (
 	"shoal/internal/engine"
 )
 
-// Queue bounds how many torrents run at the same time; 0 bounds nothing. Downloads come
-// before seeds, and each in the order of the engine. Those that are one too many wait,
-// Queued: they have no peers and cost nothing. Who is checked or held up, and who is slow,
-// holds no place.
+// Queue bounds how many torrents run at the same time; 0 means no bound. Downloads come before
+// seeds, and both in the order of the queue. Torrents beyond the bounds are StateQueued: they have
+// no peers and cost nothing. Torrents that are checking, stalled or slow do not count against
+// Downloads and Seeds.
 type Queue struct {
-	Downloads int // that are not slow
-	Seeds     int // that are not slow
-	Total     int // slow or not
+	Downloads int // number of downloads that are not slow
+	Seeds     int // number of seeds that are not slow
+	Total     int // number of both, slow or not
 
-	// SlowDown and SlowUp are the rates, in bytes a second, below which a torrent is slow
-	// after a minute. Default 2 KiB/s.
+	// SlowDown and SlowUp are rates in bytes a second. A torrent is slow after a minute below
+	// them. Default 2 KiB/s.
 	SlowDown, SlowUp float64
 }
 
 func (q Queue) check() error {
 	if q.Downloads < 0 || q.Seeds < 0 || q.Total < 0 || !(q.SlowDown >= 0) || !(q.SlowUp >= 0) {
-		return fmt.Errorf("%w: a bound of the queue is negative; 0 means none", ErrConfig)
+		return fmt.Errorf("%w: a bound of the queue is negative: 0 means no bound", ErrConfig)
 	}
 	return nil
 }
@@ -38,25 +38,32 @@ func (e *Engine) SetQueue(q Queue) error {
 	return nil
 }
 
-// Pause has the torrent rest until Resume: it stays in the engine, checked and remembered as
-// paused, and has no peers. Pieces that were begun are fetched again. See Stop, which ends
-// it.
+// Queue returns how many torrents run at the same time.
+func (e *Engine) Queue() Queue { return Queue(e.e.Queue()) }
+
+// Pause pauses the torrent until Resume. It stays in the engine, checked, and has no peers. With
+// Config.Remember the pause is remembered. Partly received pieces are fetched again. Stop, in
+// contrast, ends the torrent.
 func (t *Torrent) Pause() { t.t.Pause() }
 
-// Resume ends a Pause. Where as many run as Config.Queue lets, it waits for its turn.
+// Resume ends a Pause. If as many torrents run as Config.Queue allows, the torrent waits for its
+// turn.
 func (t *Torrent) Resume() { t.t.Resume() }
 
-// SetForced has the torrent run whatever Config.Queue says, without counting as one of those
-// that run. It does not end a Pause.
+// SetForced sets whether the torrent runs whatever Config.Queue says, and does not count there. It
+// does not end a Pause.
 func (t *Torrent) SetForced(on bool) { t.t.Force(on) }
 
-// QueuePosition is where the torrent stands in the order of the engine, from 0; -1 when it has
-// ended.
+// Forced reports whether the torrent runs whatever Config.Queue says.
+func (t *Torrent) Forced() bool { return t.t.Forced() }
+
+// QueuePosition returns the position in the queue, from 0; -1 when the torrent has ended.
 func (t *Torrent) QueuePosition() int { return t.t.Engine().Place(t.t) }
 
-// SetQueuePosition puts the torrent at a place in the order of the engine: 0 is the top, and beyond
-// the end means there.
-func (t *Torrent) SetQueuePosition(place int) { t.t.Engine().MoveTo(t.t, place) }
+// SetQueuePosition moves the torrent to a position in the queue: 0 is the front, and a position
+// beyond the end means the end.
+func (t *Torrent) SetQueuePosition(position int) { t.t.Engine().MoveTo(t.t, position) }
 
-// ShiftQueuePosition moves the torrent down by a number of places, up if it is negative.
-func (t *Torrent) ShiftQueuePosition(places int) { t.t.Engine().MoveBy(t.t, places) }
+// ShiftQueuePosition moves the torrent back by n positions in the queue, forward if n is
+// negative.
+func (t *Torrent) ShiftQueuePosition(n int) { t.t.Engine().MoveBy(t.t, n) }

@@ -8,28 +8,37 @@ import (
 	"shoal/internal/engine"
 )
 
-// ShareLimits say when a torrent has been shared enough: when the first of them is reached.
-// Zero is no limit.
+// ShareLimits say when a torrent has been shared enough: at the first limit that it reaches. 0
+// means no limit.
 type ShareLimits struct {
-	// Ratio is how often it is sent: the bytes sent in all runs, over those received or
-	// there, whichever are more.
+	// Ratio is how many times the torrent's data is uploaded: bytes uploaded in all runs, divided
+	// by those downloaded, or by those that we have if they are more.
 	Ratio float64
-	// SeedTime is for how long it is seeded, in all runs. Pauses and waits do not count.
+	// SeedTime is how long the torrent seeds, in all runs. Pauses and waits do not count.
 	SeedTime time.Duration
-	// IdleTime is for how long nobody has wanted anything of it, in a row.
+	// IdleTime is how long no peer has wanted anything of the torrent, without a break.
 	IdleTime time.Duration
-	// Then is what follows. Default SharePause.
+	// Then is what to do at the limit. Default SharePause.
 	Then ShareAct
 }
 
-// ShareAct is what follows when a torrent has been shared enough.
+// ShareAct is what to do with a torrent that has been shared enough.
 type ShareAct string
 
 // The acts.
 const (
-	SharePause  ShareAct = "pause"  // it rests until Torrent.Resume, and then goes on without limits
-	ShareRemove ShareAct = "remove" // it is taken out of the engine and forgotten; its files stay
+	SharePause  ShareAct = "pause"  // pause it; after Torrent.Resume it seeds until the limits change
+	ShareRemove ShareAct = "remove" // take it off the list, as Torrent.Remove does; its files stay
 )
+
+// shareLimits returns limits of the engine in their public form.
+func shareLimits(s engine.Share) ShareLimits {
+	l := ShareLimits{Ratio: s.Ratio, SeedTime: s.SeedTime, IdleTime: s.IdleTime, Then: SharePause}
+	if s.Then == quota.Remove {
+		l.Then = ShareRemove
+	}
+	return l
+}
 
 func (l *ShareLimits) inner() (*engine.Share, error) {
 	if l == nil {
@@ -41,16 +50,16 @@ func (l *ShareLimits) inner() (*engine.Share, error) {
 	case ShareRemove:
 		s.Then = quota.Remove
 	default:
-		return nil, fmt.Errorf("%w: %q is not what can follow when a torrent was shared enough", ErrConfig, l.Then)
+		return nil, fmt.Errorf("%w: ShareLimits.Then is %q: it is %q, %q or empty", ErrConfig, l.Then, SharePause, ShareRemove)
 	}
 	if !s.Check() {
-		return nil, fmt.Errorf("%w: a limit of sharing is negative or no number; 0 means none", ErrConfig)
+		return nil, fmt.Errorf("%w: a share limit is negative or not a number: 0 means no limit", ErrConfig)
 	}
 	return s, nil
 }
 
-// SetShareLimits changes when torrents that have no limits of their own have been shared
-// enough. The error is ErrConfig.
+// SetShareLimits changes the limits of torrents that have none of their own. The error is
+// ErrConfig.
 func (e *Engine) SetShareLimits(l ShareLimits) error {
 	s, err := l.inner()
 	if err == nil {
@@ -59,8 +68,11 @@ func (e *Engine) SetShareLimits(l ShareLimits) error {
 	return err
 }
 
-// SetShareLimits sets limits of the torrent's own; nil means those of the engine. The
-// error is ErrConfig.
+// ShareLimits returns the limits of torrents that have none of their own.
+func (e *Engine) ShareLimits() ShareLimits { return shareLimits(e.e.Share()) }
+
+// SetShareLimits sets limits of the torrent alone; nil means those of the engine. The error is
+// ErrConfig.
 func (t *Torrent) SetShareLimits(l *ShareLimits) error {
 	s, err := l.inner()
 	if err == nil {
@@ -69,16 +81,11 @@ func (t *Torrent) SetShareLimits(l *ShareLimits) error {
 	return err
 }
 
-// ShareLimits returns the limits of the torrent, and reports whether they are its own.
+// ShareLimits returns the limits that hold for the torrent, and reports whether they are its own.
 func (t *Torrent) ShareLimits() (l ShareLimits, own bool) {
 	s, own := t.t.Share()
-	l = ShareLimits{Ratio: s.Ratio, SeedTime: s.SeedTime, IdleTime: s.IdleTime, Then: SharePause}
-	if s.Then == quota.Remove {
-		l.Then = ShareRemove
-	}
-	return l, own
+	return shareLimits(s), own
 }
 
-// Seeded is for how long the torrent has been seeded, in all runs in which there was a limit
-// to that.
+// Seeded returns how long the torrent has seeded, in all runs that had a SeedTime.
 func (t *Torrent) Seeded() time.Duration { return t.t.Seeded() }

@@ -213,6 +213,25 @@ type found struct {
 
 func (f *found) apply(t *Torrent, now mono.Time) { t.swarm.Found(now, f.src, f.addrs, f.ids) }
 
+// namedPeers holds addresses of peers that the user names.
+type namedPeers struct {
+	always
+	addrs []netip.AddrPort
+}
+
+func (n namedPeers) apply(t *Torrent, now mono.Time) {
+	if t.swarm == nil {
+		t.spec.chosen.namePeers(n.addrs)
+		return
+	}
+	t.swarm.Found(now, peerbook.Manual, n.addrs, nil)
+}
+
+// inOrder reports that the user has changed whether pieces are requested in order.
+type inOrder struct{ toSwarm }
+
+func (inOrder) apply(t *Torrent, _ mono.Time) { t.swarm.SetInOrder(t.InOrder()) }
+
 // searched reports the end of a search in the DHT.
 type searched struct {
 	toSwarm

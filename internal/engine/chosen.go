@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -27,6 +28,23 @@ type chosen struct {
 	webSeeds   []string
 	trackers   []Tracker
 	noTrackers []string // trackers of the torrent that the user removed
+
+	early []netip.AddrPort // owned by the loop: peers that the user named before there was a swarm
+}
+
+// maxEarly is how many peers wait for the swarm. The swarm's own bound is of this order.
+const maxEarly = 1000
+
+// namePeers keeps peers that the user names before there is a swarm.
+func (c *chosen) namePeers(addrs []netip.AddrPort) {
+	c.early = append(c.early, addrs[:min(len(addrs), maxEarly-len(c.early))]...)
+}
+
+// takePeers returns the peers of namePeers, once.
+func (c *chosen) takePeers() []netip.AddrPort {
+	early := c.early
+	c.early = nil
+	return early
 }
 
 func chosenOf(s *Spec) *chosen {

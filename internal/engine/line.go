@@ -24,6 +24,7 @@ type line struct {
 
 	// Held briefly, also while the mutex of Engine.list is held.
 	mu   sync.Mutex
+	set  Queue        // bounds that the user set
 	m    *quota.Queue // nil while there are no bounds
 	all  map[quota.Key]*Torrent
 	keys quota.Key // last key assigned
@@ -45,6 +46,7 @@ func (e *Engine) SetQueue(q Queue) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := e.now()
+	l.set = q
 	if l.m == nil {
 		l.m = quota.NewQueue(q)
 		all := slices.Clone(e.list.order)
@@ -62,6 +64,13 @@ func (e *Engine) SetQueue(q Queue) {
 	}
 	l.m.SetConfig(q)
 	l.wake()
+}
+
+// Queue returns how many torrents run at the same time.
+func (e *Engine) Queue() Queue {
+	e.line.mu.Lock()
+	defer e.line.mu.Unlock()
+	return e.line.set
 }
 
 // enter adds a torrent at the end of the queue. l.mu is held.

@@ -122,6 +122,7 @@ func (t *Torrent) start(now mono.Time, have *bitfield.Bitfield) {
 			t.swarm.SetPriorities(now, prio)
 		}
 		t.swarm.Found(now, peerbook.Manual, t.spec.Peers, nil)
+		t.swarm.Found(now, peerbook.Manual, t.spec.chosen.takePeers(), nil)
 	}
 	t.limitSlots()
 	t.content.Have(have)
@@ -138,7 +139,7 @@ func (t *Torrent) start(now mono.Time, have *bitfield.Bitfield) {
 func (t *Torrent) swarmConfig() swarm.Config {
 	return swarm.Config{
 		InfoHash: t.infoHash, PeerID: t.peerID,
-		Private: t.private.Load(), SeedOnly: t.spec.SeedOnly, InOrder: t.spec.InOrder,
+		Private: t.private.Load(), SeedOnly: t.spec.SeedOnly, InOrder: t.run.inOrder.Load(),
 		SuperSeed: t.e.cfg.SuperSeed, SeedChoke: t.e.cfg.SeedChoke,
 		Tiers:  t.Trackers(),
 		Client: "shoal " + t.e.cfg.Version, Port: t.e.ownPort(false), Port6: t.e.ownPort(true),

@@ -148,7 +148,7 @@ func specOf(en *catalogue.Entry) Spec {
 		Paths: pathsOf(&en.Choices),
 		Meta:  en.Torrent, Dir: en.Dir, Peers: en.Peers, WebSeeds: en.WebSeeds, Trackers: en.Trackers, NoTrackers: en.NoTrackers, SeedOnly: en.SeedOnly,
 		Priorities: en.Priorities, Allocate: en.Allocate, Overwrite: en.Overwrite, added: en.Added,
-		Paused: en.Paused, Forced: en.Forced, Limits: limitsOf(en.Limits), Share: shareOf(en.Share), seeded: en.Seeded,
+		Paused: en.Paused, Forced: en.Forced, InOrder: en.Sequential, Limits: limitsOf(en.Limits), Share: shareOf(en.Share), seeded: en.Seeded,
 	}
 }
 
@@ -164,7 +164,7 @@ func (t *Torrent) keep(c *catalogue.Choices) {
 	c.Peers = t.spec.Peers
 	t.spec.chosen.keep(c)
 	c.Added = t.spec.added
-	c.Paused, c.Forced = t.run.paused.Load(), t.run.force.Load()
+	c.Paused, c.Forced, c.Sequential = t.run.paused.Load(), t.run.force.Load(), t.run.inOrder.Load()
 	c.Limits, c.Share, c.Seeded = t.keptLimits(), t.keptShare(), t.Seeded().Truncate(time.Second)
 }
 

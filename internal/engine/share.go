@@ -30,6 +30,9 @@ func (e *Engine) SetShare(s Share) {
 	}
 }
 
+// Share returns the share limits of torrents that have none of their own.
+func (e *Engine) Share() Share { return *e.share.Load() }
+
 // SetShare sets the torrent's own share limits; nil means those of the engine.
 func (t *Torrent) SetShare(s *Share) {
 	if s != nil {

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"shoal/internal/decide/swarm"
-	"shoal/internal/decide/swarm/peerbook"
 	"shoal/internal/files/content"
 	"shoal/internal/files/storage"
 	"shoal/internal/format/wire"
@@ -29,7 +28,7 @@ type Spec struct {
 	FileName string // name of the .torrent file: a hint in the search for existing files
 	Peers    []netip.AddrPort
 	SeedOnly bool
-	InOrder  bool // requests three of four pieces in order
+	InOrder  bool // requests three of four new pieces in order
 	// Priorities are the priorities of the files, by index: 0 skip, 1 low, 2 normal, 3 high.
 	// nil means normal for all.
 	Priorities []uint8
@@ -85,7 +84,6 @@ type spec struct {
 	Peers    []netip.AddrPort
 	added    time.Time
 	SeedOnly bool
-	InOrder  bool
 	restored bool
 	visit    bool // started by Engine.Visit: only the folder and file names are remembered
 	chosen   *chosen
@@ -94,7 +92,7 @@ type spec struct {
 func keptOf(s *Spec) spec {
 	return spec{
 		Meta: s.Meta, Peers: s.Peers,
-		added: s.added, SeedOnly: s.SeedOnly, InOrder: s.InOrder, restored: s.restored, visit: s.visit,
+		added: s.added, SeedOnly: s.SeedOnly, restored: s.restored, visit: s.visit,
 		chosen: chosenOf(s),
 	}
 }
@@ -207,6 +205,7 @@ func (e *Engine) newTorrent(spec *Spec) *Torrent {
 	t.private.Store(t.info.Private)
 	t.run.paused.Store(spec.Paused)
 	t.run.force.Store(spec.Forced)
+	t.run.inOrder.Store(spec.InOrder)
 	t.sharing.own.Store(spec.Share)
 	t.sharing.machine.Restore(spec.seeded)
 	t.content = content.New(content.Config{
@@ -330,13 +329,23 @@ func (t *Torrent) halt(ctx context.Context) {
 	t.box.Wait() // the loop still runs after it opened stopped
 }
 
-// AddPeers adds peers that the user names; the next run does not know them. Before the files
-// are checked it does nothing.
+// AddPeers adds peers that the user names; the next run does not know them.
 func (t *Torrent) AddPeers(peers []netip.AddrPort) {
 	if len(peers) > 0 {
-		t.do(&found{src: peerbook.Manual, addrs: slices.Clone(peers)})
+		t.do(namedPeers{addrs: slices.Clone(peers)})
 	}
 }
+
+// SetInOrder sets whether the torrent requests three of four new pieces in order.
+func (t *Torrent) SetInOrder(on bool) {
+	if t.run.inOrder.Swap(on) != on {
+		t.do(inOrder{})
+		t.remember()
+	}
+}
+
+// InOrder reports whether the torrent requests pieces in order.
+func (t *Torrent) InOrder() bool { return t.run.inOrder.Load() }
 
 // RedownloadMissing fetches files again that have disappeared.
 func (t *Torrent) RedownloadMissing() { t.do(redownload{}) }

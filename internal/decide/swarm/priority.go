@@ -49,6 +49,10 @@ func (s *Swarm) Urge(now mono.Time, reader uint32, from, to uint32) {
 	}
 }
 
+// SetInOrder sets whether we request three of four new pieces in order, as Config.InOrder does.
+// Started pieces stay as they are.
+func (s *Swarm) SetInOrder(on bool) { s.cfg.InOrder = on }
+
 // inOrder reports whether we request pieces from p in order. While there are leechers we do
 // not if p is a seed with pieces that no leecher has: otherwise all leechers would request
 // the same.

@@ -208,6 +208,8 @@ func (d *driver) do(verb string, args []string) {
 			prio[i] = uint8(d.number(a))
 		}
 		d.s.SetPriorities(d.now, prio)
+	case "in-order":
+		d.s.SetInOrder(args[0] == "on")
 	case "urge":
 		d.s.Urge(d.now, d.number(args[0]), d.number(args[1]), d.number(args[2]))
 	case "hold":

@@ -43,6 +43,7 @@ type Choices struct {
 	Added         time.Time        // in UTC
 	Paused        bool             // in the engine without transfer
 	Forced        bool             // runs regardless of the queue
+	Sequential    bool             // requests pieces in order
 	Limits        []int64          // in bytes a second: up, down, and up and down per peer; nil means none
 	Share         *Share           // share limits; nil means the engine's
 	Seeded        time.Duration    // total of all runs, where there is a limit; whole seconds
@@ -148,6 +149,7 @@ func (e *Entry) appendFields(b []byte, rev uint64) []byte {
 	w.count("rev", int64(rev))
 	w.flag("seed only", c.SeedOnly)
 	w.count("seeded", int64(c.Seeded/time.Second))
+	w.flag("sequential", c.Sequential)
 	if s := c.Share; s != nil {
 		w.key("share").BeginList()
 		for _, n := range [...]int64{s.Thousandths, int64(s.SeedTime / time.Second), int64(s.IdleTime / time.Second), int64(s.Then)} {
@@ -236,6 +238,8 @@ func (e *Entry) parseFields(b []byte) (rev uint64, err error) {
 			rev = uint64(r.count(v))
 		case "seed only":
 			e.SeedOnly = r.int(v) != 0
+		case "sequential":
+			e.Sequential = r.int(v) != 0
 		case "seeded":
 			e.Seeded = r.seconds(v)
 		case "share":
