@@ -197,7 +197,7 @@ func (e *Engine) Torrents() []*Torrent {
 // Close ends every torrent, announces to trackers that we leave, and closes the port. When it
 // returns, nothing of the engine is left running and no file is open. When ctx ends, Close stops
 // waiting for trackers. The error joins what went wrong: what is remembered or Config.Trace could
-// not be written, for instance.
+// not be written, for instance. Untold counts the announces that were not made in time.
 func (e *Engine) Close(ctx context.Context) error {
 	err := e.e.Close(ctx)
 	if e.trace != nil {
@@ -205,6 +205,10 @@ func (e *Engine) Close(ctx context.Context) error {
 	}
 	return err
 }
+
+// Untold returns how many announces of torrents that stopped or are complete could not be made
+// in time: at the end there are five seconds for them. It counts since the engine began.
+func (e *Engine) Untold() int { return e.e.Untold() }
 
 // Torrent is one torrent of an Engine. Its methods are safe for concurrent use. A torrent has
 // one handle, so == and map keys tell torrents apart.

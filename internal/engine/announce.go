@@ -46,3 +46,7 @@ func trackerPeers(peers []tracker.Peer) *found {
 	}
 	return f
 }
+
+// Untold returns how many announces of torrents that stopped or are complete could not be
+// made in time, since the engine began.
+func (e *Engine) Untold() int { return e.announcer.Untold() }

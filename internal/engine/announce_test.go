@@ -57,6 +57,15 @@ func TestNewTorrentDoesNotWait(t *testing.T) {
 		if n := e.announcer.Calls(); n != 0 {
 			t.Errorf("%d announces are left", n)
 		}
+		stops := 0
+		for _, q := range tr.queries() {
+			if q.Get("event") == "stopped" {
+				stops++
+			}
+		}
+		if n := e.Untold(); stops == 0 || stops+n < asked || n == 0 {
+			t.Errorf("%d farewells were made, and %d not", stops, n)
+		}
 		time.Sleep(10 * time.Second) // until the tracker has seen the ends
 	})
 }

@@ -12,6 +12,7 @@ import (
 
 	"shoal"
 	"shoal/internal/cli/ui"
+	"shoal/internal/value/plural"
 )
 
 // CloseWithin bounds a clean stop: trackers and peers learn of it, files are
@@ -85,6 +86,9 @@ func (s *Session) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), CloseWithin)
 	defer cancel()
 	err := s.Engine.Close(ctx)
+	if n := s.Engine.Untold(); n > 0 {
+		s.Out.Warn("%s that a torrent stopped or is complete did not reach its tracker in time", plural.Of(n, "announce"))
+	}
 	if terr := s.Trace.Close(); terr != nil {
 		return ui.Fail("write the trace", terr)
 	}

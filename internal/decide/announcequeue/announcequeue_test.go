@@ -17,10 +17,16 @@ import (
 //
 //	add 1 A new          announce 1 is to be made to tracker A; so are "add 2-9 A idle"
 //	add 2 A new after 1  and that when 1 has ended; "add 3 A new for 2" takes its place if it waits
+//	add 1 A idle curious, add 1 A farewell counted, add 1 A farewell completes
 //	1 ends, 1 is silent  how one ended; so do "2-9 end"
+//	1-9 end in 20ms      and how long the answer took
+//	1 fails, 1 is refused, 1 is busy
 //	remove 1             its torrent does not want it any more
 //	wait 30s
 //	state
+//	crowd 500 A          as many idle announces to A are added, and named together
+//	3 rounds in 20ms     three times: all of the crowd that are under way end
+//	2 rounds fail, 1 rounds busy
 func TestScripts(t *testing.T) {
 	golden.Run(t, "testdata/*.txt", func(t *testing.T) func(string) string {
 		s := &script{t: t, now: mono.Start}
@@ -32,6 +38,9 @@ type script struct {
 	t   *testing.T
 	q   Queue
 	now mono.Time
+
+	crowd ID   // how many it had
+	under []ID // those of the crowd that are under way
 }
 
 func (s *script) command(line string) string {
@@ -41,11 +50,14 @@ func (s *script) command(line string) string {
 	case w[0] == "add":
 		for _, id := range s.ids(w[1]) {
 			class := map[string]Class{"new": New, "active": Active, "farewell": Farewell, "idle": Idle}[w[3]]
-			if len(w) > 4 {
-				s.q.AddAfter(s.now, id, w[2], class, s.ids(w[5])[0], w[4] == "for")
-			} else {
-				s.q.Add(s.now, id, w[2], class)
+			p := Announce{Host: w[2], Class: class, Worth: Plain}
+			switch {
+			case len(w) > 5:
+				p.After, p.Replaces = s.ids(w[5])[0], w[4] == "for"
+			case len(w) > 4:
+				p.Worth = map[string]Worth{"curious": Curious, "counted": Counted, "completes": Completes}[w[4]]
 			}
+			s.q.Put(s.now, id, p)
 		}
 	case w[0] == "remove":
 		for _, id := range s.ids(w[1]) {
@@ -61,9 +73,39 @@ func (s *script) command(line string) string {
 		s.now = s.now.Add(d)
 	case w[0] == "state":
 		fmt.Fprintf(&out, "%d under way, %d wait, %d trackers are known\n", s.q.Running(), s.q.Waiting(), len(s.q.hosts))
+	case w[0] == "crowd":
+		n, err := strconv.Atoi(w[1])
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for range n {
+			s.crowd++
+			s.q.Put(s.now, s.crowd+1000, Announce{Host: w[2], Class: Idle})
+		}
+		return s.together(s.q.Take(s.now))
+	case len(w) > 2 && w[1] == "rounds":
+		n, err := strconv.Atoi(w[0])
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for range n {
+			under := s.under
+			s.under = nil
+			a := s.answer(w)
+			s.now = s.now.Add(max(a.Took, time.Millisecond))
+			for _, id := range under {
+				s.q.Done(s.now, id, a)
+			}
+			if took := s.together(s.q.Take(s.now)); took != out.String() {
+				out.Reset() // only the last one is shown
+				out.WriteString(took)
+			}
+		}
+		return out.String()
 	case len(w) > 1:
+		a := s.answer(w)
 		for _, id := range s.ids(w[0]) {
-			s.q.Done(s.now, id, w[len(w)-1] == "silent")
+			s.q.Done(s.now, id, a)
 		}
 	default:
 		s.t.Fatalf("what is %q?", line)
@@ -81,6 +123,37 @@ func (s *script) command(line string) string {
 		}
 	}
 	return out.String()
+}
+
+// answer reads how announces end.
+func (s *script) answer(w []string) Answer {
+	last := w[len(w)-1]
+	a := Answer{How: map[string]How{"silent": Silent, "fails": Failed, "fail": Failed, "refused": Refused, "busy": Busy}[last]}
+	if w[len(w)-2] == "in" {
+		var err error
+		if a.Took, err = time.ParseDuration(last); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	return a
+}
+
+// together counts what became of the crowd.
+func (s *script) together(all []Decision) string {
+	started, refused := 0, 0
+	for _, d := range all {
+		if d.Start {
+			s.under = append(s.under, d.ID)
+			started++
+		} else {
+			refused++
+		}
+	}
+	out := fmt.Sprintf("%d start\n", started)
+	if refused > 0 {
+		out += fmt.Sprintf("%d are refused\n", refused)
+	}
+	return out
 }
 
 // ids reads "3" or "3-9".
@@ -110,6 +183,8 @@ type engine struct {
 	asked map[ID]*asked
 
 	slow map[string]time.Duration // answer times; 0: never, given up after 30 s
+	how  func(ID) How             // nil: all are good
+	most int                      // most that were under way
 }
 
 type asked struct {
@@ -122,7 +197,7 @@ type asked struct {
 type end struct {
 	at     mono.Time
 	id     ID
-	silent bool
+	answer Answer
 }
 
 type ends []end
@@ -157,11 +232,16 @@ func (e *engine) take() {
 		}
 		a.started = e.now
 		if took := e.slow[a.host]; took > 0 {
-			heap.Push(&e.ends, end{e.now.Add(took), d.ID, false})
+			answer := Answer{Took: took}
+			if e.how != nil {
+				answer.How = e.how(d.ID)
+			}
+			heap.Push(&e.ends, end{e.now.Add(took), d.ID, answer})
 		} else {
-			heap.Push(&e.ends, end{e.now.Add(30 * time.Second), d.ID, true})
+			heap.Push(&e.ends, end{e.now.Add(30 * time.Second), d.ID, Answer{How: Silent}})
 		}
 	}
+	e.most = max(e.most, e.q.Running())
 }
 
 // until lets time pass up to at, or to when nothing is left under way.
@@ -169,11 +249,50 @@ func (e *engine) until(at mono.Time) {
 	for len(e.ends) > 0 && e.ends[0].at <= at {
 		x := heap.Pop(&e.ends).(end)
 		e.now = x.at
-		e.q.Done(e.now, x.id, x.silent)
+		e.q.Done(e.now, x.id, x.answer)
 		e.take()
 	}
 	if at != mono.Never {
 		e.now = at
+	}
+}
+
+// A tracker that answers within 20 ms hears from two thousand torrents within two seconds; one
+// that takes a second, or refuses every second announce, has no more under way than before there
+// was a pace.
+func TestPaceFollowsTheTracker(t *testing.T) {
+	for _, c := range []struct {
+		what     string
+		took     time.Duration
+		every    int // an announce of so many is answered with how
+		how      How
+		most     int
+		within   time.Duration
+		torrents int
+	}{
+		{"quick", 20 * time.Millisecond, 0, 0, MostOfHost, 1200 * time.Millisecond, 2000},
+		{"far away", 100 * time.Millisecond, 0, 0, MostOfHost, 18 * time.Second, 10_000},
+		{"slow", time.Second, 0, 0, SlotsOfHost, 126 * time.Second, 500},
+		{"refuses every second one", 20 * time.Millisecond, 2, Refused, SlotsOfHost, 6 * time.Second, 1000},
+		{"fails every second time", 20 * time.Millisecond, 2, Failed, SlotsOfHost, 6 * time.Second, 1000},
+		{"is busy every second time", 20 * time.Millisecond, 2, Busy, SlotsOfHost, 25 * time.Second, 1000},
+	} {
+		e := &engine{now: mono.Start, asked: map[ID]*asked{}, slow: map[string]time.Duration{"a": c.took}, how: func(id ID) How {
+			if c.every > 0 && int(id)%c.every == 0 {
+				return c.how
+			}
+			return Good
+		}}
+		for range c.torrents {
+			e.ask("a", Idle)
+		}
+		e.until(mono.Never)
+		if e.most > c.most {
+			t.Errorf("%s: %d at once, want %d", c.what, e.most, c.most)
+		}
+		if d := e.now.Sub(mono.Start); d > c.within {
+			t.Errorf("%s: all after %v, want %v", c.what, d, c.within)
+		}
 	}
 }
 
@@ -190,7 +309,7 @@ func TestTenThousandDoNotStarveANewOne(t *testing.T) {
 		seeds = append(seeds, e.ask("udp", Idle), e.ask("https", Idle))
 		gone = append(gone, e.ask("gone"+strconv.Itoa(i%60), Idle))
 	}
-	if n := e.q.Running(); n > 64 {
+	if n := e.q.Running(); n > 64+extras {
 		t.Errorf("%d announces are under way", n)
 	}
 	for _, host := range []string{"udp", "https", "other", "gone3"} {
@@ -266,12 +385,12 @@ func TestInvariants(t *testing.T) {
 				}
 			}
 			for c, n := range total {
-				if n > slots[c] {
+				if n > slots[c]+extras {
 					t.Fatalf("seed %d: %d of %s", seed, n, c)
 				}
 			}
 			for h, n := range at {
-				if n > SlotsOfHost {
+				if n > MostOfHost {
 					t.Fatalf("seed %d: %d at %s", seed, n, h)
 				}
 			}
@@ -294,7 +413,7 @@ func TestInvariants(t *testing.T) {
 				state[next], class[next], host[next] = "waiting", Class(rng.IntN(int(classes))), strconv.Itoa(rng.IntN(4))
 				if before := ID(rng.IntN(int(next)) + 1); rng.IntN(2) == 0 {
 					after[next] = before
-					q.AddAfter(now, next, host[next], class[next], before, rng.IntN(4) == 0)
+					q.Put(now, next, Announce{Host: host[next], Class: class[next], Worth: Worth(rng.IntN(int(worths))), After: before, Replaces: rng.IntN(4) == 0})
 				} else {
 					q.Add(now, next, host[next], class[next])
 				}
@@ -308,7 +427,7 @@ func TestInvariants(t *testing.T) {
 			case 4:
 				if id, ok := pick("running"); ok {
 					state[id] = "over"
-					q.Done(now, id, rng.IntN(2) == 0)
+					q.Done(now, id, Answer{How: []How{Good, Good, Good, Refused, Failed, Busy, Silent}[rng.IntN(7)], Took: time.Duration(rng.IntN(100)) * time.Millisecond})
 				}
 			default:
 				now = now.Add(time.Duration(rng.IntN(60)) * time.Second)
@@ -322,7 +441,7 @@ func TestInvariants(t *testing.T) {
 			}
 			if ok {
 				state[id] = "over"
-				q.Done(now, id, false)
+				q.Done(now, id, Answer{})
 				take()
 			}
 		}
@@ -351,7 +470,7 @@ func TestBounds(t *testing.T) {
 	for i := range ID(2 * maxHosts) {
 		many.Add(mono.Start, i, strconv.Itoa(int(i)), New)
 		many.Take(mono.Start)
-		many.Done(mono.Start, i, true)
+		many.Done(mono.Start, i, Answer{How: Silent})
 	}
 	if n := len(many.hosts); n > maxHosts+1 {
 		t.Errorf("%d trackers are remembered", n)

@@ -10,12 +10,22 @@ type chain struct {
 	before, behind *announce // before is nil once the announce may start
 }
 
-// AddAfter is Add for an announce that starts after another one, unless that one is unknown
-// or has ended. With replaces the other one is refused if it still waits, and the new one
-// takes its position in the order.
-func (q *Queue) AddAfter(now mono.Time, id ID, name string, class Class, before ID, replaces bool) {
-	b := q.announces[before]
-	if b != nil && replaces && b.waits() {
+// Announce is the place of an announce among the others.
+type Announce struct {
+	Host     string // of its tracker, with the port
+	Class    Class
+	Worth    Worth
+	After    ID   // the announce that it starts after, unless that one is unknown or has ended; 0: none
+	Replaces bool // that one is refused if it still waits, and this one takes its position
+}
+
+// Put queues an announce.
+func (q *Queue) Put(now mono.Time, id ID, p Announce) {
+	var b *announce
+	if p.After != 0 {
+		b = q.announces[p.After]
+	}
+	if b != nil && p.Replaces && b.waits() {
 		old := b
 		b = old.before
 		q.drop(now, old)
@@ -23,7 +33,7 @@ func (q *Queue) AddAfter(now mono.Time, id ID, name string, class Class, before 
 		q.out = append(q.out, Decision{ID: old.id, Replaced: true})
 	}
 	if b == nil {
-		q.Add(now, id, name, class)
+		q.add(now, &announce{id: id, class: p.Class, worth: p.Worth, host: q.host(p.Host)})
 		return
 	}
 	if q.waiting >= MaxWaiting {
@@ -33,7 +43,7 @@ func (q *Queue) AddAfter(now mono.Time, id ID, name string, class Class, before 
 	for b.behind != nil {
 		b = b.behind
 	}
-	a := &announce{id: id, class: class, host: q.host(name), chain: chain{before: b}}
+	a := &announce{id: id, class: p.Class, worth: p.Worth, host: q.host(p.Host), chain: chain{before: b}}
 	b.behind = a
 	q.announces[id] = a
 	q.waiting++

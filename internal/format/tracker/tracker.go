@@ -72,6 +72,7 @@ type Response struct {
 	Warning     string        // for the user; printable
 	Note        string        // what was odd about the reply, in our words; empty: nothing
 	From        netip.Addr    // address that answered, as the client saw it; not part of the reply
+	Took        time.Duration // from the request to the reply; not part of the reply; 0: unknown
 	ExternalIP  netip.Addr    // our address as the tracker sees it; invalid: absent
 	Seeders     int64         // complete peers; -1: absent
 	Leechers    int64         // incomplete peers; -1: absent

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"shoal/internal/decide/announcequeue"
@@ -45,6 +46,8 @@ type Announcer struct {
 	last  announcequeue.ID // that was given out
 	calls map[announcequeue.ID]*call
 
+	untold atomic.Int64 // farewells for which the time was too short
+
 	refusals *mailbox.Tasks
 }
 
@@ -66,28 +69,24 @@ func (a *Announcer) Calls() int {
 	return len(a.calls)
 }
 
+// Untold returns how many announces that a torrent stopped or is complete were not made in
+// time.
+func (a *Announcer) Untold() int { return int(a.untold.Load()) }
+
 // call is one announce that waits or is under way.
 type call struct {
 	id      announcequeue.ID
 	group   *sync.WaitGroup // of its torrent
-	make    func() (tell func(), silent bool)
+	make    func(more bool) (tell func(), a announcequeue.Answer)
 	refuse  func(reason error)
 	forget  func() bool // takes back that the end of its context ends it
 	started bool        // guarded by Announcer.mu
 }
 
-// turn says when an announce has its turn.
-type turn struct {
-	host     string
-	class    announcequeue.Class
-	after    announcequeue.ID // the announce that it comes after; 0 for none
-	replaces bool             // it replaces that one, where that still waits
-}
-
 // add brings an announce. Its make is called on a goroutine of its own when its turn has come,
 // or its refuse with the reason why that never comes; group waits for either. When ctx ends
 // before, it is refused.
-func (a *Announcer) add(ctx context.Context, p turn, w *call) {
+func (a *Announcer) add(ctx context.Context, p announcequeue.Announce, w *call) {
 	w.group.Add(1)
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -95,7 +94,7 @@ func (a *Announcer) add(ctx context.Context, p turn, w *call) {
 	w.id = a.last
 	a.calls[w.id] = w
 	w.forget = mailbox.AfterFunc(ctx, func() { a.drop(w, ctx.Err()) })
-	a.queue.AddAfter(a.now(), w.id, p.host, p.class, p.after, p.replaces)
+	a.queue.Put(a.now(), w.id, p)
 	a.take()
 }
 
@@ -105,7 +104,7 @@ func (a *Announcer) take() {
 		w := a.calls[d.ID]
 		w.started = true
 		if d.Start {
-			go a.run(w)
+			go a.run(w, d.More)
 			continue
 		}
 		delete(a.calls, d.ID)
@@ -122,13 +121,14 @@ func (a *Announcer) take() {
 }
 
 // run makes one announce. The next one may begin before the torrent has the result.
-func (a *Announcer) run(w *call) {
+// more says that others wait for the same tracker.
+func (a *Announcer) run(w *call, more bool) {
 	defer w.group.Done()
-	tell, silent := w.make()
+	tell, answer := w.make(more)
 	w.forget()
 	a.mu.Lock()
 	delete(a.calls, w.id)
-	a.queue.Done(a.now(), w.id, silent)
+	a.queue.Done(a.now(), w.id, answer)
 	a.take()
 	a.mu.Unlock()
 	tell()

@@ -41,10 +41,10 @@ func (l *log) expect(t *testing.T, want ...string) {
 func (l *log) call(name string, takes time.Duration) *call {
 	return &call{
 		group: &l.group,
-		make: func() (func(), bool) {
+		make: func(bool) (func(), announcequeue.Answer) {
 			l.add(name)
 			time.Sleep(takes)
-			return func() {}, false
+			return func() {}, announcequeue.Answer{}
 		},
 		refuse: func(reason error) { l.add(name + ": " + reason.Error()) },
 	}
@@ -61,20 +61,20 @@ func TestOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, l := announcer(), new(log)
 		first, second, third := l.call("first", time.Second), l.call("second", time.Second), l.call("third", time.Second)
-		a.add(t.Context(), turn{host: "x", class: announcequeue.New}, first)
+		a.add(t.Context(), announcequeue.Announce{Host: "x", Class: announcequeue.New}, first)
 		synctest.Wait()
-		a.add(t.Context(), turn{host: "x", class: announcequeue.Active, after: first.id}, second)
-		a.add(t.Context(), turn{host: "x", class: announcequeue.Farewell, after: second.id}, third)
+		a.add(t.Context(), announcequeue.Announce{Host: "x", Class: announcequeue.Active, After: first.id}, second)
+		a.add(t.Context(), announcequeue.Announce{Host: "x", Class: announcequeue.Farewell, After: second.id}, third)
 		l.expect(t, "first")
 		l.group.Wait()
 		l.expect(t, "first", "second", "third")
 
 		l.lines = nil
 		first, second, third = l.call("first", time.Second), l.call("second", time.Second), l.call("farewell", time.Second)
-		a.add(t.Context(), turn{host: "x", class: announcequeue.New}, first)
+		a.add(t.Context(), announcequeue.Announce{Host: "x", Class: announcequeue.New}, first)
 		synctest.Wait()
-		a.add(t.Context(), turn{host: "x", class: announcequeue.Active, after: first.id}, second)
-		a.add(t.Context(), turn{host: "x", class: announcequeue.Farewell, after: second.id, replaces: true}, third)
+		a.add(t.Context(), announcequeue.Announce{Host: "x", Class: announcequeue.Active, After: first.id}, second)
+		a.add(t.Context(), announcequeue.Announce{Host: "x", Class: announcequeue.Farewell, After: second.id, Replaces: true}, third)
 		l.expect(t, "first", "second: "+errReplaced.Error())
 		l.group.Wait()
 		if a.Close(); a.Calls() != 0 {
@@ -90,10 +90,10 @@ func TestGivenUp(t *testing.T) {
 		a, l := announcer(), new(log)
 		var life mailbox.Life
 		first, second, third := l.call("first", time.Second), l.call("second", time.Second), l.call("third", time.Second)
-		a.add(t.Context(), turn{host: "x", class: announcequeue.Idle}, first)
+		a.add(t.Context(), announcequeue.Announce{Host: "x", Class: announcequeue.Idle}, first)
 		synctest.Wait()
-		a.add(&life, turn{host: "x", class: announcequeue.Idle, after: first.id}, second)
-		a.add(t.Context(), turn{host: "x", class: announcequeue.Idle, after: second.id}, third)
+		a.add(&life, announcequeue.Announce{Host: "x", Class: announcequeue.Idle, After: first.id}, second)
+		a.add(t.Context(), announcequeue.Announce{Host: "x", Class: announcequeue.Idle, After: second.id}, third)
 		life.End()
 		l.expect(t, "first", "second: "+context.Canceled.Error())
 		l.group.Wait()
@@ -109,12 +109,15 @@ func TestRefused(t *testing.T) {
 		var reason error
 		for range announcequeue.Silences {
 			w := l.call("", 0)
-			w.make = func() (func(), bool) { time.Sleep(time.Second); return func() {}, true }
-			a.add(t.Context(), turn{host: "gone", class: announcequeue.Idle}, w)
+			w.make = func(bool) (func(), announcequeue.Answer) {
+				time.Sleep(time.Second)
+				return func() {}, announcequeue.Answer{How: announcequeue.Silent}
+			}
+			a.add(t.Context(), announcequeue.Announce{Host: "gone", Class: announcequeue.Idle}, w)
 		}
 		w := l.call("late", 0)
 		w.refuse = func(err error) { reason = err }
-		a.add(t.Context(), turn{host: "gone", class: announcequeue.Idle}, w)
+		a.add(t.Context(), announcequeue.Announce{Host: "gone", Class: announcequeue.Idle}, w)
 		l.group.Wait()
 		a.Close()
 		var refused *refusedError

@@ -28,11 +28,47 @@ func classOf(r announce.Request) announcequeue.Class {
 	return announcequeue.Idle
 }
 
+// answer returns what the queue learns from how an announce, or a scrape, ended.
+func answer(scrape bool, resp tracker.Response, err error) announcequeue.Answer {
+	how := announcequeue.Failed
+	switch _, refused := errors.AsType[*tracker.FailureError](err); {
+	case err == nil, errors.Is(err, context.Canceled): // we gave it up
+		how = announcequeue.Good
+	case silence(err):
+		how = announcequeue.Silent
+	case trackerclient.IsBusy(err):
+		how = announcequeue.Busy
+	case refused:
+		how = announcequeue.Refused
+	case scrape: // many trackers do not know scrapes
+		how = announcequeue.Good
+	}
+	return announcequeue.Answer{How: how, Took: resp.Took}
+}
+
+// worth returns which announces of a class go first.
+func (t *Torrent) worth(r announce.Request, p *tracker.Params) announcequeue.Worth {
+	switch {
+	case r.Scrape:
+		return announcequeue.Curious
+	case r.Event == tracker.Completed:
+		return announcequeue.Completes
+	case r.Event == tracker.Stopped && p.Uploaded+p.Downloaded > t.told:
+		return announcequeue.Counted
+	}
+	return announcequeue.Plain
+}
+
 // silence reports whether an announce ended without a sign of life from the tracker.
 func silence(err error) bool {
 	var late net.Error
 	return errors.Is(err, trackerclient.ErrSilent) || errors.Is(err, context.DeadlineExceeded) ||
 		errors.As(err, &late) && late.Timeout()
+}
+
+// tooLate reports whether an announce ended because the time for it was over.
+func tooLate(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
 // retryIn returns how long to leave a tracker alone that did not do what was asked.

@@ -29,6 +29,7 @@ type Torrent struct {
 	byes *mailbox.Life // ends when farewells are cut short
 
 	cut   mailbox.Life        // ends when announces under way have to
+	told  int64               // bytes that we have reported to some tracker
 	said  map[string]*Outcome // the last announce to each tracker, while it is not over; nil for none
 	group sync.WaitGroup      // announces that wait or are under way
 }
@@ -49,19 +50,20 @@ func (t *Torrent) Wait() { t.group.Wait() }
 type Outcome struct {
 	id     announcequeue.ID
 	event  tracker.Event
+	bytes  int64 // that the announce reported
 	result announce.Result
 }
 
-// Announce asks one tracker, in its turn among the announces of the engine, and after what the
+// Announce announces one tracker, in its turn among the announces of the engine, and after what the
 // torrent has said to this tracker before. One that waits is given up when the torrent stops,
 // but for "completed"; what is under way, and farewells, outlive it for a short while.
 func (t *Torrent) Announce(req announce.Request, p tracker.Params) {
-	at := turn{host: trackerclient.HostOf(req.URL), class: classOf(req)}
-	o := &Outcome{event: req.Event}
+	at := announcequeue.Announce{Host: trackerclient.HostOf(req.URL), Class: classOf(req), Worth: t.worth(req, &p)}
+	o := &Outcome{event: req.Event, bytes: p.Uploaded + p.Downloaded}
 	if !req.Scrape { // which says nothing
 		if before := t.said[req.URL]; before != nil {
-			at.after = before.id
-			at.replaces = req.Event == tracker.Stopped && before.event != tracker.Completed
+			at.After = before.id
+			at.Replaces = req.Event == tracker.Stopped && before.event != tracker.Completed
 		}
 		if t.said == nil {
 			t.said = make(map[string]*Outcome)
@@ -76,6 +78,9 @@ func (t *Torrent) Announce(req announce.Request, p tracker.Params) {
 		waits = &t.cut
 	}
 	over := func(resp tracker.Response, err error) {
+		if classOf(req) == announcequeue.Farewell && tooLate(err) {
+			t.a.untold.Add(1)
+		}
 		o.result = resultOf(req, resp, err)
 		t.host.Announced(o)
 	}
@@ -86,25 +91,25 @@ func (t *Torrent) Announce(req announce.Request, p tracker.Params) {
 			t.noteRefused(reason)
 			over(tracker.Response{Seeders: -1, Leechers: -1}, reason)
 		},
-		make: func() (tell func(), silent bool) {
+		make: func(more bool) (tell func(), a announcequeue.Answer) {
 			defer cancel()
 			ctx, done := waits, func() {}
 			if req.Event != tracker.Stopped {
 				ctx, done = t.cut.Child()
 			}
 			defer done()
-			resp, err := t.ask(ctx, req, p)
-			return func() { over(resp, err) }, silence(err)
+			resp, err := t.ask(ctx, req, p, more)
+			return func() { over(resp, err) }, answer(req.Scrape, resp, err)
 		},
 	}
 	t.a.add(waits, at, w)
 	o.id = w.id
 }
 
-// ask talks to the tracker.
-func (t *Torrent) ask(ctx context.Context, req announce.Request, p tracker.Params) (tracker.Response, error) {
+// ask talks to the tracker. more says that others wait for the same one.
+func (t *Torrent) ask(ctx context.Context, req announce.Request, p tracker.Params, more bool) (tracker.Response, error) {
 	if !req.Scrape {
-		return t.a.client.Announce(ctx, req.URL, p, t.host.Heard)
+		return t.a.client.AnnounceAmong(ctx, req.URL, p, t.host.Heard, more)
 	}
 	resp := tracker.Response{Seeders: -1, Leechers: -1}
 	all, err := t.a.client.Scrape(ctx, req.URL, []infohash.Hash{t.info})
@@ -116,6 +121,9 @@ func (t *Torrent) ask(ctx context.Context, req announce.Request, p tracker.Param
 
 // Done takes the outcome of an announce, and returns what the announce machine takes.
 func (t *Torrent) Done(o *Outcome) announce.Result {
+	if o.result.Err == "" && !o.result.Scrape {
+		t.told = max(t.told, o.bytes)
+	}
 	if t.said[o.result.URL] == o {
 		delete(t.said, o.result.URL)
 		if len(t.said) == 0 {

@@ -9,9 +9,9 @@
 // We announce to a tracker that is reachable over IPv4 and IPv6 over both at the same time (BEP 7):
 // it takes our address from the source of the announce, and returns peers of the same family.
 //
-// An exchange over HTTP is straight-line code on one connection, which is closed at its end
-// (decision 0008). It uses no environment, no proxy and no idle connections, and starts no
-// goroutine that outlives the call. Cookies last for one chain of redirects. UDP trackers share one
+// An exchange over HTTP is straight-line code on one connection (decision 0008), which is closed at
+// its end unless the caller says that others wait for the same tracker (decision 0215). It uses no
+// environment and no proxy, and starts no goroutine that outlives the call. Cookies last for one chain of redirects. UDP trackers share one
 // socket per family, opened when it is first needed; its receiver, a goroutine, ends with Close
 // (decision 0080).
 package trackerclient
@@ -65,6 +65,8 @@ type Client struct {
 	// allows: we announce to trackers there at any path. See permitted.
 	LAN []string
 
+	lines lines
+
 	mu      sync.Mutex
 	sockets map[bool]*udpSocket // sockets for UDP trackers; true for IPv6
 	closed  bool
@@ -79,6 +81,12 @@ type Client struct {
 // for an HTTP status, ErrSilent when no answer came over UDP, and ErrForbidden when the URL leads
 // to a forbidden address. RetryIn returns when the tracker wants the next announce.
 func (c *Client) Announce(ctx context.Context, announceURL string, p tracker.Params, heard func(tracker.Response)) (tracker.Response, error) {
+	return c.AnnounceAmong(ctx, announceURL, p, heard, false)
+}
+
+// AnnounceAmong is Announce for one of many announces. With more, others to the same tracker wait:
+// the connection is kept for one of them.
+func (c *Client) AnnounceAmong(ctx context.Context, announceURL string, p tracker.Params, heard func(tracker.Response), more bool) (tracker.Response, error) {
 	announceURL = tracker.CleanURL(announceURL)
 	ctx, cancel := c.deadline(ctx)
 	defer cancel()
@@ -99,7 +107,7 @@ func (c *Client) Announce(ctx context.Context, announceURL string, p tracker.Par
 		if to.udp {
 			a, err = c.announceUDP(ctx, to, w, p)
 		} else {
-			a, err = c.announceHTTP(ctx, announceURL, w, p)
+			a, err = c.announceHTTP(ctx, announceURL, w, p, more)
 		}
 		if err != nil {
 			return noResponse, err
@@ -138,6 +146,7 @@ func (c *Client) reach(ctx context.Context, url string) (to target, ways []way, 
 }
 
 func (c *Client) announceUDP(ctx context.Context, to target, w way, p tracker.Params) (tracker.Response, error) {
+	begun := time.Now()
 	r, from, err := c.askUDP(ctx, to, w, tracker.ActionAnnounce, func(conn uint64, tid uint32) []byte {
 		return tracker.AppendUDPAnnounce(nil, conn, tid, p, to.urlData())
 	})
@@ -145,24 +154,24 @@ func (c *Client) announceUDP(ctx context.Context, to target, w way, p tracker.Pa
 		return noResponse, err
 	}
 	a := r.Response(w.local.Is6())
-	a.From = from
+	a.From, a.Took = from, time.Since(begun)
 	return a, nil
 }
 
-func (c *Client) announceHTTP(ctx context.Context, announceURL string, w way, p tracker.Params) (tracker.Response, error) {
+func (c *Client) announceHTTP(ctx context.Context, announceURL string, w way, p tracker.Params, keep bool) (tracker.Response, error) {
 	full, err := tracker.URL(announceURL, p)
 	if err != nil {
 		return noResponse, &Error{Host: hostOf(announceURL), Op: "read the announce URL", Err: err}
 	}
-	body, from, err := c.fetch(ctx, full, w)
+	answer, err := c.fetch(ctx, full, w, keep)
 	if err != nil {
 		return noResponse, err
 	}
-	r, err := tracker.ParseResponse(body)
+	r, err := tracker.ParseResponse(answer.body)
 	if err != nil {
 		return noResponse, &Error{Host: hostOf(announceURL), Op: "read the reply", Err: err}
 	}
-	r.From = from
+	r.From, r.Took = answer.from, answer.took
 	return r, nil
 }
 
@@ -212,11 +221,11 @@ func (c *Client) scrape(ctx context.Context, announceURL string, hashes []infoha
 
 func (c *Client) scrapePart(ctx context.Context, to target, url string, w way, hashes []infohash.Hash) (map[infohash.Hash]tracker.Counts, error) {
 	if !to.udp {
-		body, _, err := c.fetch(ctx, tracker.ScrapeQuery(url, hashes), w)
+		answer, err := c.fetch(ctx, tracker.ScrapeQuery(url, hashes), w, false)
 		if err != nil {
 			return nil, err
 		}
-		counts, err := tracker.ParseScrape(body, hashes)
+		counts, err := tracker.ParseScrape(answer.body, hashes)
 		if err != nil {
 			return nil, &Error{Host: to.authority, Op: "read the reply", Err: err}
 		}
@@ -235,12 +244,12 @@ func (c *Client) scrapePart(ctx context.Context, to target, url string, w way, h
 	return counts, nil
 }
 
-// fetch gets a URL by one way, following redirects, and returns the body and the address that
-// answered.
-func (c *Client) fetch(ctx context.Context, rawURL string, w way) ([]byte, netip.Addr, error) {
+// fetch gets a URL by one way, following redirects. With keep it leaves the last connection for the
+// next announce.
+func (c *Client) fetch(ctx context.Context, rawURL string, w way, keep bool) (reply, error) {
 	to, err := parseTarget(rawURL)
 	if err != nil {
-		return nil, netip.Addr{}, &Error{Host: hostOf(rawURL), Op: "read the announce URL", Err: err}
+		return reply{}, &Error{Host: hostOf(rawURL), Op: "read the announce URL", Err: err}
 	}
 	public := false // an answer came from the internet
 	addrs := w.addrs
@@ -253,27 +262,27 @@ func (c *Client) fetch(ctx context.Context, rawURL string, w way) ([]byte, netip
 				}
 			}
 			if err != nil {
-				return nil, netip.Addr{}, &Error{Host: to.authority, Op: "resolve", Err: cause(ctx, err)}
+				return reply{}, &Error{Host: to.authority, Op: "resolve", Err: cause(ctx, err)}
 			}
 		}
 		addrs = c.permitted(to, addrs, public)
 		if len(addrs) == 0 {
-			return nil, netip.Addr{}, &Error{Host: to.authority, Op: "connect", Err: forbidden(to)}
+			return reply{}, &Error{Host: to.authority, Op: "connect", Err: forbidden(to)}
 		}
-		reply, err := c.get(ctx, to, addrs, jar.Cookies(to.origin()))
+		answer, err := c.get(ctx, to, addrs, jar.Cookies(to.origin()), keep)
 		if err != nil {
-			return nil, netip.Addr{}, err
+			return reply{}, err
 		}
-		if reply.location == "" {
-			return reply.body, reply.from, nil
+		if answer.location == "" {
+			return answer, nil
 		}
-		jar.SetCookies(to.origin(), reply.cookies)
-		public = public || !ipscope.Internal(reply.from)
-		if to, err = to.redirect(reply.location); err != nil {
-			return nil, netip.Addr{}, &Error{Host: reply.host, Op: "follow a redirect", Err: err}
+		jar.SetCookies(to.origin(), answer.cookies)
+		public = public || !ipscope.Internal(answer.from)
+		if to, err = to.redirect(answer.location); err != nil {
+			return reply{}, &Error{Host: answer.host, Op: "follow a redirect", Err: err}
 		}
 	}
-	return nil, netip.Addr{}, &Error{Host: to.authority, Op: "follow redirects", Err: ErrRedirects}
+	return reply{}, &Error{Host: to.authority, Op: "follow redirects", Err: ErrRedirects}
 }
 
 // resolvePeers turns peers given by name into peers with an address. It omits a name that does not
@@ -354,6 +363,24 @@ func RetryIn(err error) time.Duration {
 		return status.RetryIn
 	}
 	return 0
+}
+
+// busyError is a refusal that came with the status of a server that has too much to do.
+type busyError struct{ error }
+
+func (e busyError) Unwrap() error { return e.error }
+
+// isBusy reports whether an HTTP status asks for fewer requests.
+func isBusy(code int) bool { return code == 429 || code == 503 }
+
+// IsBusy reports whether the tracker asks with err for fewer announces.
+func IsBusy(err error) bool {
+	status, ok := errors.AsType[*StatusError](err)
+	if ok && isBusy(status.Code) {
+		return true
+	}
+	_, ok = errors.AsType[busyError](err)
+	return ok
 }
 
 // cause prefers the reason why ctx ended to an error that this caused.

@@ -114,6 +114,7 @@ func join(all []tracker.Response) tracker.Response {
 	for _, r := range all[1:] {
 		one.Interval = max(one.Interval, r.Interval)
 		one.MinInterval = max(one.MinInterval, r.MinInterval)
+		one.Took = max(one.Took, r.Took)
 		one.Seeders = max(one.Seeders, r.Seeders)
 		one.Leechers = max(one.Leechers, r.Leechers)
 		if one.TrackerID == "" {

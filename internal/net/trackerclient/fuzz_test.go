@@ -18,7 +18,7 @@ func FuzzTarget(f *testing.F) {
 		}
 		check := func(to target) {
 			c := &Client{UserAgent: "shoal"}
-			lines := strings.Split(string(c.request(to, nil)), "\r\n")
+			lines := strings.Split(string(c.request(to, nil, false)), "\r\n")
 			want := 8 // request, Host, User-Agent, Accept, Accept-Encoding, Connection, the end
 			if to.user != nil {
 				want++

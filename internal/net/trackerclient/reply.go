@@ -46,12 +46,18 @@ type reply struct {
 	cookies  []*http.Cookie // cookies that it sets
 	host     string         // host that sent it
 	from     netip.Addr     // address that answered
+	took     time.Duration  // from the request to the end of the reply
+	lasts    bool           // the connection can carry another exchange
 }
 
 // read reads a reply from the connection. It calls soon, if not nil, once when it expects little
 // more (decision 0140).
 func read(stream io.Reader, soon func()) (reply, error) {
-	in := &inbox{r: stream}
+	return (&inbox{r: stream}).reply(soon)
+}
+
+// reply reads a reply.
+func (in *inbox) reply(soon func()) (reply, error) {
 	var h head
 	for range maxInform + 1 {
 		if h = in.head(); h.code < 100 || h.code > 199 {
@@ -68,7 +74,7 @@ func read(stream io.Reader, soon func()) (reply, error) {
 	var ne net.Error
 	switch {
 	case ok:
-		return reply{body: body}, in.failure(h, body)
+		return reply{body: body, lasts: in.lasts(h)}, in.failure(h, body)
 	case errors.Is(in.err, ErrTooLong):
 		return reply{}, ErrTooLong
 	case errors.As(in.err, &ne):
@@ -83,9 +89,17 @@ func read(stream io.Reader, soon func()) (reply, error) {
 	return reply{body: body}, nil
 }
 
+// lasts reports whether the reply ended exactly where its head says, and the server keeps the
+// connection open.
+func (in *inbox) lasts(h head) bool {
+	return h.whole && h.keeps && !h.closes && !h.chunked && h.length >= 0 && len(in.all)-in.at == h.length && in.err == nil &&
+		h.code >= 200 && h.code <= 299
+}
+
 // An inbox is the bytes that have arrived on a connection.
 type inbox struct {
 	r     io.Reader
+	wait  func() // called before we wait for the rest of a reply; may be nil
 	all   []byte
 	at    int   // offset of the next bytes to parse
 	err   error // reason of the end: io.EOF, ErrTooLong, or an error of the network
@@ -100,6 +114,9 @@ func (in *inbox) more(most int) bool {
 	if len(in.all)-in.at >= most {
 		in.err = ErrTooLong
 		return false
+	}
+	if len(in.all) > 0 && in.wait != nil {
+		in.wait()
 	}
 	// Read into the spare capacity of all: single bytes of a server then need no buffer each.
 	in.all = slices.Grow(in.all, oneRead)
@@ -135,6 +152,8 @@ type head struct {
 	length   int  // -1 when absent or malformed
 	chunked  bool
 	deflate  bool // the head says that the body is deflated
+	keeps    bool // its version, HTTP/1.1, keeps connections open
+	closes   bool // it says that the server closes the connection
 	location string
 	retry    time.Duration
 	cookies  []*http.Cookie
@@ -161,7 +180,7 @@ func (in *inbox) head() head {
 		in.at = begin
 		return none
 	}
-	h := head{length: -1, code: statusCode(line)}
+	h := head{length: -1, code: statusCode(line), keeps: strings.HasPrefix(line, "HTTP/1.1 ")}
 	for {
 		if line, ok = in.line(); ok && in.at-begin > maxHeader {
 			in.err = ErrTooLong
@@ -208,6 +227,8 @@ func (h *head) field(line string) {
 		}
 	case "transfer-encoding":
 		h.chunked = h.chunked || strings.Contains(strings.ToLower(value), "chunked")
+	case "connection":
+		h.closes = h.closes || strings.Contains(strings.ToLower(value), "close")
 	case "content-encoding":
 		h.deflate = h.deflate || strings.Contains(strings.ToLower(value), "deflate")
 	case "location":
@@ -336,8 +357,16 @@ func (in *inbox) inflated(b []byte, deflate bool, layers int) ([]byte, bool) {
 // refuses does it use the wait in the head.
 func (in *inbox) failure(h head, dict []byte) error {
 	var failure *tracker.FailureError
-	if _, err := tracker.ParseResponse(dict); errors.As(err, &failure) && failure.RetryIn == 0 && h.retry > 0 {
+	if _, err := tracker.ParseResponse(dict); !errors.As(err, &failure) {
+		return nil
+	}
+	if failure.RetryIn == 0 && h.retry > 0 {
 		failure.RetryIn = h.retry
+	}
+	switch {
+	case isBusy(h.code):
+		return busyError{failure}
+	case h.retry > 0:
 		return failure
 	}
 	return nil

@@ -68,9 +68,10 @@ func (c *Client) socket(local netip.Addr) (*udpSocket, error) {
 	return s, nil
 }
 
-// Close closes the sockets of UDP trackers and waits for their receivers. Announces in progress
-// fail.
+// Close closes the sockets of UDP trackers and waits for their receivers, and closes the
+// connections that are kept. Announces in progress over UDP fail.
 func (c *Client) Close() error {
+	c.lines.close()
 	c.mu.Lock()
 	c.closed = true
 	sockets := c.sockets
