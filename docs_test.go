@@ -258,3 +258,42 @@ func TestReadmeProgram(t *testing.T) {
 		t.Errorf("downloaded %q, %v", b, err)
 	}
 }
+
+// The package comment lists tasks, and each name in the list has an example: a newcomer finds it at
+// the method. No example is longer than a screen.
+func TestTasksHaveExamples(t *testing.T) {
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := parser.ParseFile(token.NewFileSet(), "example_test.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := make(map[string]int) // of each example
+	for _, d := range tree.Decls {
+		if f, ok := d.(*ast.FuncDecl); ok && strings.HasPrefix(f.Name.Name, "Example") {
+			lines[f.Name.Name] = len(f.Body.List)
+		}
+	}
+	tasks := 0
+	for line := range strings.Lines(string(doc)) {
+		task, ok := strings.CutPrefix(line, "//   - ")
+		if !ok {
+			continue
+		}
+		tasks++
+		for _, m := range regexp.MustCompile(`\[([A-Z]\w*)\.?(\w*)\](\.\w+)?`).FindAllStringSubmatch(task, -1) {
+			name := strings.TrimSuffix("Example"+m[1]+"_"+m[2], "_")
+			if m[3] != "" { // a field
+				name += "_" + strings.ToLower(m[3][1:])
+			}
+			if n, ok := lines[name]; !ok || n > 10 {
+				t.Errorf("%s: %s is missing or long: %d statements", strings.TrimSpace(task), name, n)
+			}
+		}
+	}
+	if tasks < 25 {
+		t.Errorf("doc.go lists %d tasks", tasks)
+	}
+}

@@ -188,3 +188,14 @@ func TestTraceHasReasons(t *testing.T) {
 		}
 	}
 }
+
+// shared makes a folder with a file and its torrent.
+func shared() (dir string, metainfo []byte) {
+	dir, err := os.MkdirTemp("", "shoal-example-")
+	check(err)
+	path := filepath.Join(dir, "hello.txt")
+	check(os.WriteFile(path, []byte("hello, swarm\n"), 0o666))
+	made, err := shoal.Create(context.Background(), shoal.CreateOptions{Path: path})
+	check(err)
+	return dir, made.Metainfo
+}
