@@ -22,7 +22,7 @@ RACE ?=
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: help build install uninstall test words docs sim golden fuzz bench fmt lint interop field torture cross cover clean
+.PHONY: help build install uninstall test race words docs sim golden fuzz bench fmt lint interop field torture cross cover clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,16 +45,19 @@ uninstall: ## remove what make install has put there
 		"$(DESTDIR)$(PREFIX)/share/bash-completion/completions/shoal" \
 		"$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_shoal" "$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/shoal.fish"
 
-# Vet runs inside of go test, on what is compiled for the race detector: on its own it
-# compiles everything a second time, a fifth of the whole. Three packages are tested at a
-# time on two cores, because the tests that use real sockets mostly wait.
-# A simulated world is one goroutine, and ten times slower under the race detector. Forty
-# random scenarios, two worlds at a time, show under it whether worlds share anything; all
-# two hundred and the great crowds are played without it.
-test: ## vet, and every test, under the race detector where there is more than one goroutine
-	go test -race -vet=all -p 3 $$(go list ./... | grep -v -e '/internal/sim$$' -e '/internal/archtest$$')
-	go test -race -vet=all -run '^TestSeeds$$' ./internal/sim -seeds=40
-	go test -vet=all ./internal/sim ./internal/archtest
+# The packages of these folders are pure: archtest refuses a goroutine in them, so the race
+# detector has nothing to watch there, and costs ten times the time. A simulated world is one
+# goroutine as well; forty random scenarios, two worlds at a time, show under the detector
+# whether worlds share anything. `make lint` runs vet, and it would compile everything again here.
+# Three packages are tested at a time on two cores, because tests with real sockets mostly wait.
+PURE := ^shoal/(internal/(decide|format|sim|archtest|golden)|bencode|magnet|metainfo)(/|$$)
+test: ## every test, under the race detector where there is more than one goroutine
+	go test -race -vet=off -p 3 $$(go list ./... | grep -v -E '$(PURE)')
+	go test -race -vet=off -run '^TestSeeds$$' ./internal/sim -seeds=40
+	go test -vet=off -p 3 $$(go list ./... | grep -E '$(PURE)')
+
+race: ## the tests of the pure packages under the race detector, too
+	go test -race -vet=off -p 3 $$(go list ./... | grep -E '$(PURE)' | grep -v -e /archtest$$ -e /sim$$)
 
 words: ## print where prose needs a plainer word, by file and line
 	@go test -count=1 ./internal/archtest -run TestWords | grep -o '[A-Za-z][^ ]*:[0-9]*: ".*'; true
