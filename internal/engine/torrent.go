@@ -268,6 +268,7 @@ func (t *Torrent) connections() *peerconn.Torrent {
 			Unreadable: func(ref block.Ref, err error) { t.content.ReportUnreadable(ref.Piece, err) },
 			Closed:     func(key uint64, err error) { t.do(disconnected{key: key, err: err}) },
 			Group:      &t.life.conns,
+			Now:        t.e.now,
 			Up:         t.e.limits.up.Group(), Down: t.e.limits.down.Group(),
 		}
 		bounds := wire.BoundsOf(t.geom, t.geom.Pieces)

@@ -78,6 +78,9 @@ type Out struct {
 	Parts   [][]byte    // whole messages that the rate limit may delay; the receiver owns them
 	Uploads []block.Ref // blocks to send; valid during the call
 
+	// Patient says that whatever the peer sends now may be read at the next beat.
+	Patient bool
+
 	// TakeBack says that earlier blocks which are not yet written must not follow Bytes: the
 	// writer drops them first, and Unsent reports how many.
 	TakeBack bool
@@ -89,7 +92,7 @@ type Out struct {
 func (s *Swarm) Flush(f func(PeerKey, Out)) {
 	s.settle()
 	for _, p := range s.peers.dirty {
-		if out, ok := p.out.flush(s.now); ok {
+		if out, ok := p.out.flush(s.now, s.patient(p)); ok {
 			f(p.key, out)
 		}
 		p.out.flushed()

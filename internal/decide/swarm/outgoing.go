@@ -16,6 +16,7 @@ type outgoing struct {
 	takeBack bool        // the writer drops what it has before it sends bytes
 	dirty    bool        // the peer is on the list of peers to flush
 	gone     bool        // the connection has ended
+	patient  bool        // the reader may wait for beats, as we said last
 	lastSent mono.Time
 }
 
@@ -36,14 +37,19 @@ func (s *Swarm) touch(p *peer) {
 	}
 }
 
-// flush returns what to send now, and whether there is anything. It is valid until flushed.
-func (o *outgoing) flush(now mono.Time) (out Out, any bool) {
+// flush returns what to send now, and whether there is anything to say. It is valid until flushed.
+func (o *outgoing) flush(now mono.Time, patient bool) (out Out, any bool) {
 	o.dirty = false
-	if o.gone || len(o.bytes) == 0 && len(o.parts) == 0 && len(o.blocks) == 0 {
+	if o.gone {
 		return Out{}, false
 	}
-	o.lastSent = now
-	return Out{Bytes: o.bytes, Parts: o.parts, Uploads: o.blocks, TakeBack: o.takeBack}, true
+	if len(o.bytes) == 0 && len(o.parts) == 0 && len(o.blocks) == 0 {
+		changed := patient != o.patient
+		o.patient = patient
+		return Out{Patient: patient}, changed
+	}
+	o.lastSent, o.patient = now, patient
+	return Out{Bytes: o.bytes, Parts: o.parts, Uploads: o.blocks, TakeBack: o.takeBack, Patient: patient}, true
 }
 
 // flushed empties the buffers and keeps their memory.

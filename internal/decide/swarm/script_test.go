@@ -1,6 +1,7 @@
 package swarm
 
 import (
+	"cmp"
 	"crypto/sha1"
 	"encoding/binary"
 	"fmt"
@@ -237,6 +238,9 @@ func (d *driver) do(verb string, args []string) {
 		return
 	case "peers":
 		d.peers()
+		return
+	case "patience":
+		d.patience()
 		return
 	default:
 		d.t.Fatalf("unknown verb %q", verb)
@@ -691,6 +695,18 @@ func (d *driver) effect(e Effect) {
 }
 
 // state tells how things are with each peer.
+// patience prints which connections may be read at beats.
+func (d *driver) patience() {
+	var names []string
+	for p := range d.s.peers.all() {
+		if p.out.patient {
+			names = append(names, d.names[p.key])
+		}
+	}
+	slices.Sort(names)
+	d.say("patient: %s", cmp.Or(strings.Join(names, " "), "none"))
+}
+
 func (d *driver) state() {
 	st := d.s.Stats(d.now)
 	d.say("have %s, %d requests, %d bytes wasted", d.s.picker.Bitfield(), st.Requests, st.Wasted)

@@ -19,14 +19,14 @@ const aheadBlocks = 15
 // It takes blocks for the guess only while there is something to read, and only free ones: a
 // connection that waits for its peer holds none (decision 0041).
 type ahead struct {
-	rd    *reader
-	readv readv
+	rd *reader
 
 	spare []*block.Block // taken, not used yet
 	heads [aheadBlocks][wire.PieceHeader]byte
 	vec   [2*aheadBlocks + 1][]byte
 	begun int // bytes of the first header that an earlier call read
-	last  int // bytes of the latest call
+	room  int // bytes that the latest call could have read
+	last  int // bytes that the next call may find, by what the latest ones did
 	quiet int // consecutive calls that read little
 	most  int // number of blocks that a call can read within the limits
 	on    bool
@@ -36,17 +36,10 @@ type ahead struct {
 	releaseFunc func()
 }
 
-func newAhead(rd *reader, rv readv) *ahead {
-	a := &ahead{rd: rd, readv: rv}
+func newAhead(rd *reader) *ahead {
+	a := &ahead{rd: rd}
 	a.prepareFunc, a.releaseFunc = a.prepare, a.release
 	return a
-}
-
-// readv is a vectored read from a socket. It calls prepare when there may be something to read, and
-// fills the returned buffers with one call. When there was nothing to read it calls idle, and
-// prepare again later.
-type readv interface {
-	read(prepare func() [][]byte, idle func()) (int, error)
 }
 
 // flows starts the guessing: one call read much.
@@ -85,6 +78,10 @@ func (a *ahead) prepare() [][]byte {
 		// No buffer is free. Read the header alone.
 		vec = append(vec, a.heads[0][a.begun:])
 	}
+	a.room = 0
+	for _, b := range vec {
+		a.room += len(b)
+	}
 	return vec
 }
 
@@ -119,9 +116,12 @@ func (a *ahead) read(quantum int) (int, error) {
 	}
 	a.begun = copy(a.heads[0][:], rd.buf[rd.r:rd.w])
 	rd.r, rd.w = 0, 0
-	n, err := a.readv.read(a.prepareFunc, a.releaseFunc)
+	n, err := rd.receive(a.prepareFunc, a.releaseFunc)
 	clear(a.vec[:])
-	a.last = n
+	a.last = max(n, a.last/2)
+	if n == a.room {
+		a.last = 2 * n // there is more
+	}
 	if n >= block.Size {
 		a.quiet = 0
 	} else if a.quiet++; a.quiet > quietReads {

@@ -4,11 +4,15 @@ import (
 	"net"
 	"os"
 	"syscall"
+	"time"
 	"unsafe"
+
+	"shoal/internal/value/block"
+	"shoal/internal/value/mono"
 )
 
-// newReadv returns the vectored read of a TCP socket; nil for other streams.
-func newReadv(nc net.Conn) readv {
+// newSocket returns a TCP socket as a source; nil for other streams.
+func newSocket(nc net.Conn) source {
 	tcp, ok := nc.(*net.TCPConn)
 	if !ok {
 		return nil
@@ -17,54 +21,139 @@ func newReadv(nc net.Conn) readv {
 	if err != nil {
 		return nil
 	}
-	s := &socket{rc: rc}
+	s := &socket{tcp: tcp, rc: rc, mark: 1, fits: leastMark}
 	s.try = s.attempt
 	return s
 }
 
-// socket reads with readv(2). Its fields belong to the call in progress, so that a call allocates
-// nothing.
+// The low-water mark of a socket whose reader waits for a beat: more than came before the last one,
+// within these bounds. The least is half of the window that Linux starts with; more than ahead reads
+// with one call needs no waiting for.
+const (
+	leastMark = 32 << 10
+	mostMark  = aheadBlocks * block.Size
+)
+
+// socket reads with readv(2), and tells the kernel by SO_RCVLOWAT when to wake it. Its fields belong
+// to the call in progress, so that a call allocates nothing.
+//
+// Go registers sockets with edge-triggered epoll. Linux reports an edge when bytes arrive and the
+// mark is reached, when the mark is lowered below what is there, at the end of the stream, on errors,
+// and when the window is used up before the mark is reached. Thus a mark can delay a reader only as
+// long as the peer is able to send and does not.
 type socket struct {
+	tcp *net.TCPConn
 	rc  syscall.RawConn
 	try func(fd uintptr) bool
 	iov [2*aheadBlocks + 1]syscall.Iovec
 
+	mark  int       // low-water mark of the socket
+	room  int       // greatest mark so far that the window is twice as large as
+	beat  mono.Time // deadline of the socket; 0 when it has none
+	came  int       // bytes since the beat before it
+	fits  int       // low-water mark while the reader waits for a beat
+	empty bool      // the latest read took everything that was there
+
+	wait    wait
 	prepare func() [][]byte
 	idle    func()
 	n       int
 	err     error
 }
 
-func (s *socket) read(prepare func() [][]byte, idle func()) (int, error) {
-	s.prepare, s.idle, s.n, s.err = prepare, idle, 0, nil
+func (s *socket) read(prepare func() [][]byte, idle func(), w wait) (int, error) {
+	s.prepare, s.idle, s.n, s.err, s.wait = prepare, idle, 0, nil, w
+	if err := s.deadline(w); err != nil {
+		return 0, err
+	}
 	if err := s.rc.Read(s.try); err != nil {
 		return s.n, err
 	}
 	return s.n, eof(s.n, s.err)
 }
 
-// attempt is called when the socket may be readable; it returns false to wait until it is.
+// deadline sets the deadline of the socket, if it is another one.
+func (s *socket) deadline(w wait) error {
+	if s.beat == w.beat {
+		return nil
+	}
+	if fits := min(3*s.came/2, mostMark) / leastMark * leastMark; fits > s.fits || fits < s.fits/2 {
+		s.fits = max(fits, leastMark)
+	}
+	s.beat, s.came = w.beat, 0
+	if w.beat == 0 {
+		return s.tcp.SetReadDeadline(time.Time{})
+	}
+	return s.tcp.SetReadDeadline(time.Now().Add(w.until))
+}
+
+// attempt is called when the socket may be readable; it returns false to wait until it is. The mark
+// is set before the last look at the socket: what arrived earlier is then read, whatever the mark.
 func (s *socket) attempt(fd uintptr) bool {
+	set := s.empty && s.setMark(fd)
+	for {
+		switch n, err := s.readv(fd); {
+		case err != syscall.EAGAIN:
+			s.n = n
+			s.came += n
+			if err != nil {
+				s.err = os.NewSyscallError("readv", err)
+			}
+			return true
+		case !set && s.setMark(fd):
+			set = true
+		default:
+			s.empty = true
+			s.idle()
+			return false
+		}
+	}
+}
+
+// readv reads what is there.
+func (s *socket) readv(fd uintptr) (int, error) {
 	bufs := s.prepare()
+	room := 0
 	for i, b := range bufs {
 		s.iov[i].Base = unsafe.SliceData(b)
 		s.iov[i].SetLen(len(b))
+		room += len(b)
 	}
+	defer clear(s.iov[:])
 	for {
 		n, _, errno := syscall.Syscall(syscall.SYS_READV, fd, uintptr(unsafe.Pointer(&s.iov)), uintptr(len(bufs)))
 		switch errno {
 		case 0:
-			s.n = int(n)
+			s.empty = int(n) < room
+			return int(n), nil
 		case syscall.EINTR:
 			continue
-		case syscall.EAGAIN:
-			clear(s.iov[:])
-			s.idle()
-			return false
-		default:
-			s.err = os.NewSyscallError("readv", errno)
 		}
-		clear(s.iov[:])
-		return true
+		return 0, errno
 	}
+}
+
+// setMark sets the low-water mark that the wait calls for, and reports whether it changed. A kernel
+// that refuses wakes the reader more often than needed.
+func (s *socket) setMark(fd uintptr) bool {
+	mark := s.wait.low
+	if mark == 0 {
+		mark = s.fits
+	}
+	if mark == s.mark {
+		return false
+	}
+	s.mark = mark
+	if s.wait.low == 0 && mark > s.room {
+		// Linux makes the buffer large enough for a mark. Twice the mark leaves the peer a window to
+		// send into while the reader wakes up.
+		s.room = mark
+		setLowWater(fd, 2*mark)
+	}
+	setLowWater(fd, mark)
+	return true
+}
+
+func setLowWater(fd uintptr, n int) {
+	_ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVLOWAT, n)
 }

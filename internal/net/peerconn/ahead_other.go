@@ -4,5 +4,6 @@ package peerconn
 
 import "net"
 
-// newReadv returns nil: this system has no vectored read that does not allocate.
-func newReadv(net.Conn) readv { return nil }
+// newSocket returns nil: this system has no vectored read that does not allocate, and no low-water
+// mark that wakes a reader when it is lowered.
+func newSocket(net.Conn) source { return nil }

@@ -29,6 +29,7 @@ import (
 	"shoal/internal/format/wire"
 	"shoal/internal/net/throttle"
 	"shoal/internal/value/block"
+	"shoal/internal/value/mono"
 )
 
 // Buffers provides blocks from a bounded budget. The reader waits for one while the disk is behind,
@@ -72,6 +73,10 @@ type Torrent struct {
 	// Deliver.
 	Closed func(key uint64, err error)
 
+	// Now is the clock of the engine, whose beats the readers of patient connections follow; nil
+	// means that no connection is patient.
+	Now func() mono.Time
+
 	// Group counts the goroutines of the torrent's connections; their parent waits for it.
 	Group *sync.WaitGroup
 
@@ -92,6 +97,8 @@ type Conn struct {
 	end  sync.Once
 	err  error // reason of the end; set before done is closed
 
+	patient atomic.Bool // see Patient
+
 	up   throttle.Turn // turn of the writer
 	down throttle.Turn // turn of the reader
 
@@ -109,6 +116,10 @@ func New(key uint64, nc net.Conn, t *Torrent) *Conn {
 
 // Exempt exempts this connection from the rate limits. Call it before Start.
 func (c *Conn) Exempt() { c.up, c.down = throttle.Turn{}, throttle.Turn{} }
+
+// Patient says whether everything that the peer may send can wait for the next beat. The reader
+// follows it from its next wait on, a beat later at most.
+func (c *Conn) Patient(yes bool) { c.patient.Store(yes && c.t.Now != nil) }
 
 // Start starts reading and writing. Call it at most once.
 func (c *Conn) Start() {

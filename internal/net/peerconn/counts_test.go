@@ -17,7 +17,7 @@ type tape struct {
 	placed map[*byte]bool // where whole blocks were read to
 }
 
-func (s *tape) read(prepare func() [][]byte, _ func()) (n int, err error) {
+func (s *tape) read(prepare func() [][]byte, _ func(), _ wait) (n int, err error) {
 	s.reads++
 	for _, b := range prepare() {
 		k := copy(b, s.stream[s.at:])
@@ -55,7 +55,7 @@ func TestCountsPerBlock(t *testing.T) {
 		}
 		c := New(7, newScript(false), r.tor)
 		rd := newReader(c)
-		rd.ahead = newAhead(rd, s)
+		rd.src, rd.ahead = s, newAhead(rd)
 		rd.ahead.flows()
 		rd.ahead.last = aheadBlocks * block.Size // it has been flowing
 		for {

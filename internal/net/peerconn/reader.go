@@ -25,7 +25,12 @@ type reader struct {
 	r, w int // buf[r:w] is not parsed yet
 
 	small []byte // buf while little arrives
+	src   source
 	ahead *ahead // nil where there is no vectored read
+
+	one     [1][]byte       // the single buffer of a read
+	oneFunc func() [][]byte // returns it; made once
+	empty   int             // beats in a row at which nothing had arrived
 
 	batch *Batch
 	home  chan *Batch
@@ -57,13 +62,16 @@ func (c *Conn) readLoop() {
 }
 
 func newReader(c *Conn) *reader {
-	rd := &reader{c: c, small: make([]byte, smallBuffer), home: make(chan *Batch, batches)}
+	rd := &reader{c: c, small: make([]byte, smallBuffer), home: make(chan *Batch, batches), empty: emptyBeats}
 	rd.buf = rd.small
+	rd.oneFunc = func() [][]byte { return rd.one[:] }
 	for range batches {
 		rd.home <- &Batch{Key: c.key, home: rd.home}
 	}
-	if rv := newReadv(c.nc); rv != nil {
-		rd.ahead = newAhead(rd, rv)
+	if rd.src = newSocket(c.nc); rd.src != nil {
+		rd.ahead = newAhead(rd)
+	} else {
+		rd.src = &streamSource{c: c}
 	}
 	return rd
 }
@@ -100,7 +108,7 @@ func (rd *reader) read() (int, error) {
 	}
 	if rd.cur != nil && rd.r == rd.w && len(rd.buf) == smallBuffer {
 		rest := cut(rd.cur.Data[rd.filled:], quantum)
-		n, err := rd.c.nc.Read(rest)
+		n, err := rd.receiveOne(rest)
 		rd.filled += n
 		rd.payload += n
 		if n == len(rest) && n >= block.Size/2 && rd.ahead != nil {
@@ -108,7 +116,7 @@ func (rd *reader) read() (int, error) {
 		}
 		return n, err
 	}
-	n, err := rd.c.nc.Read(cut(rd.buf[rd.w:], quantum))
+	n, err := rd.receiveOne(cut(rd.buf[rd.w:], quantum))
 	rd.w += n
 	return n, err
 }

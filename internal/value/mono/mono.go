@@ -20,6 +20,14 @@ const Never Time = math.MaxInt64
 // beginning" differ.
 const Start Time = Time(time.Second)
 
+// Beat is the time between two beats: instants, the same for everything that has one clock, at which
+// work that can wait is done together. What waits for a beat wakes the machine once, however many
+// connections and limits it serves (decision 0200).
+const Beat = 50 * time.Millisecond
+
+// NextBeat returns the first beat after t.
+func (t Time) NextBeat() Time { return t.Add(Beat - time.Duration(t)%Beat) }
+
 // Add returns the time d later. Never stays Never, and a sum beyond it is Never.
 func (t Time) Add(d time.Duration) Time {
 	if t == Never || d > 0 && t > Never-Time(d) {

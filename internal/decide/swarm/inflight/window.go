@@ -169,6 +169,13 @@ func (w *Window) Expect() (wait, block time.Duration) {
 	return w.leastDelay + time.Duration(w.outstanding)*block, block
 }
 
+// Lasts reports whether blocks will come for d beyond the least delay, at the known rate, without
+// another request. It is false in slow start, when each block should bring a request at once.
+func (w *Window) Lasts(d time.Duration) bool {
+	wait, block := w.Expect()
+	return w.steady && block > 0 && wait >= 2*w.leastDelay+d
+}
+
 // Within returns how many requests would be answered within d at the known rate, if the first
 // block takes the least delay seen; at least Min. It is 0 while the rate is unknown, and in
 // slow start, when the limit holds the rate down.
