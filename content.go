@@ -17,34 +17,35 @@ import (
 	"shoal/metainfo"
 )
 
-// Content is what a file or a URL holds: a torrent or magnet links.
+// Content is what a file or a URL has: a torrent, or magnet links.
 type Content struct {
-	Metainfo []byte   // a torrent file, out of its wrapping; nil when there is none
+	Metainfo []byte   // content of a .torrent file, unwrapped; nil when there is none
 	Links    []string // magnet links, when there is no torrent
 }
 
-// A ContentError says what a file is that holds neither a torrent nor a magnet link. It is
-// an ErrNotTorrent.
+// A ContentError is returned for data with neither a torrent nor a magnet link. It is an
+// ErrNotTorrent.
 type ContentError struct {
-	What string // such as "a web page"
-	Hint string // what to do about it; may be empty
+	What string // what the data is, such as "a web page"
+	Hint string // what to do; can be empty
 }
 
-// Error names what it is.
+// Error says what the data is.
 func (e *ContentError) Error() string { return e.What + ", not a torrent" }
 
 // Is reports whether target is ErrNotTorrent.
 func (e *ContentError) Is(target error) bool { return target == ErrNotTorrent }
 
-// ErrDowngrade is returned for a redirect from https to http that FetchOptions do not allow.
+// ErrDowngrade is returned for a redirect from https to http without FetchOptions.Downgrade.
 var ErrDowngrade = fetch.ErrDowngrade
 
-// ErrLogin is returned for a URL that wants a login.
+// ErrLogin is returned for a URL that requires a login.
 var ErrLogin = fetch.ErrLogin
 
-// Unwrap tells what the bytes of a file are, and takes the torrent out of what is around it:
-// gzip, zlib, a zip archive with one torrent, blanks, a byte order mark. A text may hold
-// magnet links and info-hashes. What inflates to more than a torrent may have is refused.
+// Unwrap finds the torrent in the bytes of a file, which can be compressed (gzip, zlib, a zip
+// archive with one torrent) or begin with blanks or a byte order mark. In a text it finds magnet
+// links and info-hashes. The error is a *ContentError, or says that the data is damaged or that
+// the torrent is too large.
 func Unwrap(b []byte) (Content, error) {
 	c, err := unwrap.Read(b, metainfo.MaxSize)
 	switch {
@@ -65,21 +66,21 @@ func Unwrap(b []byte) (Content, error) {
 	return Content{}, &ContentError{c.What, c.Hint}
 }
 
-// FetchOptions are how Fetch gets what it gets.
+// FetchOptions are the options of Fetch.
 type FetchOptions struct {
-	// From are addresses as in Config.Listen. A particular one is also where connections
-	// come from, and one of the loopback keeps them there.
+	// From are local addresses as in Config.Listen: a particular address is the source of
+	// connections, and a loopback address keeps them on the loopback.
 	From []netip.AddrPort
-	// RootCAs are the authorities whose certificates are trusted; nil means those of the
-	// system.
+	// RootCAs are the authorities that we trust; nil means those of the system.
 	RootCAs *x509.CertPool
-	// Downgrade allows redirects from https to http: what is fetched is then whatever
-	// somebody on the way makes of it. A .torrent file has nothing that vouches for it.
+	// Downgrade allows redirects from https to http. Anybody on the path can replace the torrent
+	// then: a .torrent file has no signature.
 	Downgrade bool
 }
 
-// Fetch gets a torrent from a web server, or a magnet link that the server redirects to.
-// Sizes, times and redirects are bounded.
+// Fetch downloads a torrent from a web server (http, https), or returns the magnet link that the
+// server redirects to. Sizes, times and redirects are bounded. The error is that of ctx,
+// ErrNotTorrent, ErrDowngrade, ErrLogin, or that of the network.
 func Fetch(ctx context.Context, url string, o FetchOptions) (Content, error) {
 	c := fetch.Client{Network: netio.New(netio.PolicyFor(o.From)), UserAgent: wire.UserAgent(Version), RootCAs: o.RootCAs, Downgrade: o.Downgrade}
 	at := "fetch " + printable.Of(url)
@@ -88,7 +89,7 @@ func Fetch(ctx context.Context, url string, o FetchOptions) (Content, error) {
 		return Content{Links: []string{got.Link}}, nil
 	}
 	if err != nil {
-		// A server that is wrong about the length has still sent all of it.
+		// A server that sends a wrong length can still have sent the whole torrent.
 		if found, uerr := Unwrap(got.Body); uerr == nil && whole(found.Metainfo) {
 			return found, nil
 		}
@@ -109,7 +110,7 @@ func whole(torrent []byte) bool {
 	return err == nil
 }
 
-// FetchTorrent is Fetch for a URL that leads to a .torrent file and to nothing else.
+// FetchTorrent is Fetch for a URL that must lead to a .torrent file.
 func FetchTorrent(ctx context.Context, url string, from ...netip.AddrPort) ([]byte, error) {
 	found, err := Fetch(ctx, url, FetchOptions{From: from})
 	if err == nil && found.Metainfo == nil {

@@ -17,75 +17,76 @@ import (
 	"shoal/metainfo"
 )
 
-// CreateOptions says what torrent is made.
+// CreateOptions says which torrent to create.
 type CreateOptions struct {
-	// Path is the file, or the folder with the files, that is shared.
+	// Path is the file, or the folder of the files, to share.
 	Path string
-	// PieceLength is a power of two from 16 KiB to 512 MiB, in bytes. Default: by the size.
+	// PieceLength is a power of two from 16 KiB to 512 MiB, in bytes. The default depends on the
+	// size.
 	PieceLength int64
-	// Trackers are announce URLs, each a tier of its own.
+	// Trackers are announce URLs, each in a tier of its own (BEP 12).
 	Trackers []string
 	// WebSeeds are URLs of servers that have the files (BEP 19): see AddOptions.WebSeeds.
 	WebSeeds []string
-	// Nodes are DHT nodes, "host:port", for a torrent without trackers.
+	// Nodes are DHT nodes, "host:port", for a torrent without trackers (BEP 5).
 	Nodes []string
-	// Private keeps the torrent to the peers its trackers give (BEP 27).
+	// Private limits the torrent to peers that its trackers name (BEP 27).
 	Private bool
+	// Comment is a text for people.
 	Comment string
-	// Name is the name of the torrent; default: that of the file or folder at Path. Who gets
-	// the torrent finds it under this name.
+	// Name is the name of the torrent, which downloaders see as its file or folder. Default: the
+	// name of the file or folder at Path.
 	Name string
-	// Source is kept with the files (key source), as some trackers want it: the info-hash is
-	// another one then.
+	// Source is the key "source" of the info dictionary, which some trackers require. It changes
+	// the info-hash.
 	Source string
-	// Entropy is kept with the files (key entropy) and means nothing, so that the same files
-	// have another info-hash. See NewEntropy.
+	// Entropy is the key "entropy" of the info dictionary. It has no meaning, and changes the
+	// info-hash. See NewEntropy.
 	Entropy string
-	// Date is the time at which the torrent was made; zero: the torrent does not say.
+	// Date is the creation date in the torrent; zero means none.
 	Date time.Time
-	// FollowLinks takes what symbolic links in the folder lead to. Without it they are left
-	// out, with a warning. Path itself may always be a link.
+	// FollowLinks includes the targets of symbolic links in the folder. Without it links are
+	// left out, with a warning. Path itself can be a link in any case.
 	FollowLinks bool
-	// IncludeJunk keeps files that systems make for themselves, such as .DS_Store, Thumbs.db
-	// and desktop.ini. Without it they are left out, with a warning.
+	// IncludeJunk includes files that systems create for themselves, such as .DS_Store,
+	// Thumbs.db and desktop.ini. Without it they are left out, with a warning.
 	IncludeJunk bool
 	// RawNames keeps names that are not UTF-8 as they are. Without it they are a problem.
 	RawNames bool
-	// Output is where the caller will write the torrent: a file there is left out of it.
+	// Output is where the caller will write the torrent: a file there is left out.
 	Output string
-	// Exclude leaves out files and folders whose name, or path below Path, fits one of
-	// these patterns, as path.Match has them.
+	// Exclude leaves out files and folders whose name, or path below Path, matches one of these
+	// patterns of path.Match.
 	Exclude []string
-	// CreatedBy is the name of the program; default: shoal and its version.
+	// CreatedBy is the name of the program. Default: shoal and its version.
 	CreatedBy string
-	// Progress, when set, receives how many bytes are hashed. Several goroutines call
-	// it, one at a time.
+	// Progress, when set, gets the number of bytes hashed and of all bytes. Several goroutines
+	// call it; the calls do not overlap.
 	Progress func(done, total int64)
 }
 
 // Created is a new torrent.
 type Created struct {
-	Metainfo    []byte // the content of the .torrent file
+	Metainfo    []byte // content of the .torrent file
 	Name        string
-	InfoHash    string // 40 hex digits
-	Files       int
-	Size        int64
-	PieceLength int64
-	Pieces      int
+	InfoHash    string   // 40 hex digits
+	Files       int      // number of files
+	Size        int64    // bytes of all files
+	PieceLength int64    // bytes
+	Pieces      int      // number of pieces
 	Warnings    []string // what was left out, and why; printable
 }
 
-// NewEntropy returns a value for CreateOptions.Entropy that nobody else has.
+// NewEntropy returns a random value for CreateOptions.Entropy.
 func NewEntropy() string {
 	var b [16]byte
 	rand.Read(b[:]) // it never fails
 	return hex.EncodeToString(b[:])
 }
 
-// Create makes a torrent of a file or folder. It hashes on all cores. The same files and
-// options make the same torrent. If files can't be part of it, the error is a
-// *ProblemsError that lists them all; what is left out, or has another name on other
-// systems, is a warning.
+// Create creates a torrent of a file or folder. It hashes on all cores. The same files and options
+// create the same torrent. When files can't be in a torrent, the error is a *ProblemsError that
+// lists them. Files that are left out, or that other systems must rename, are warnings.
 func Create(ctx context.Context, opt CreateOptions) (Created, error) {
 	made, err := create(ctx, &opt)
 	if err != nil {
@@ -102,7 +103,7 @@ func create(ctx context.Context, opt *CreateOptions) (Created, error) {
 	name := opt.Name
 	if name == "" {
 		if name = filepath.Base(path); filepath.Dir(path) == path {
-			return Created{}, errors.New("it is the root of a file system, which has no name: name the torrent with --name")
+			return Created{}, errors.New("the root of a file system has no name: name the torrent with --name")
 		}
 	}
 	found, err := find(ctx, path, opt)
@@ -201,7 +202,7 @@ func hashFiles(ctx context.Context, at map[string]string, draft *metainfo.Draft,
 	}
 	for i := range after {
 		if !after[i].ModTime.Equal(before[i].ModTime) || after[i].Size != entries[i].Length {
-			return nil, fmt.Errorf("%s was changed while it was read: try again when nobody writes to it", printable.Of(entries[i].Path))
+			return nil, fmt.Errorf("%s changed while it was read: try again when no program writes to it", printable.Of(entries[i].Path))
 		}
 	}
 	return hashes, nil

@@ -18,21 +18,21 @@ import (
 	"shoal/metainfo"
 )
 
-// ProblemsError is what Create returns when files or folders can't be in a torrent as they
-// are. It has all of them, so that one try is enough to learn what to do.
+// ProblemsError is returned by Create when files or folders can't be in a torrent as they are. It
+// lists all of them, so that one call is enough to know what to do.
 type ProblemsError struct {
 	Problems []string // each names a file or folder and says what to do; printable
-	More     int      // further ones, beyond the first MaxProblems
+	More     int      // number of problems beyond the first MaxProblems
 }
 
-// MaxProblems bounds the list of a ProblemsError.
+// MaxProblems is the most problems in the list of a ProblemsError.
 const MaxProblems = 1000
 
 func (e *ProblemsError) Error() string {
 	if len(e.Problems) == 1 {
 		return e.Problems[0]
 	}
-	return fmt.Sprintf("%d files or folders can't be in it as they are; the first: %s", len(e.Problems)+e.More, e.Problems[0])
+	return fmt.Sprintf("%d files or folders can't be in a torrent as they are; the first: %s", len(e.Problems)+e.More, e.Problems[0])
 }
 
 // maxVisited bounds what is looked at in a folder. Links to folders can make a few files

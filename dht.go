@@ -15,7 +15,7 @@ import (
 	"shoal/internal/net/netio"
 )
 
-// DHT is a node of the DHT (BEP 5) without torrents, for looking around.
+// DHT is a node of the DHT (BEP 5) without torrents, for queries.
 type DHT struct {
 	node    *dhtnode.Node
 	network netio.Network
@@ -24,7 +24,7 @@ type DHT struct {
 	trace   *traceWriter
 }
 
-// DHTNode is a node that another one told of.
+// DHTNode is a node that another node named.
 type DHTNode struct {
 	ID   string // 40 hex digits
 	Addr netip.AddrPort
@@ -37,8 +37,8 @@ type PingResult struct {
 	RTT  time.Duration
 }
 
-// OpenDHT starts a node. Of cfg it uses Listen and ListenAlso, by default a free port of
-// each family that the machine has, DHT, Trace and Log.
+// OpenDHT starts a node. It uses Listen, ListenAlso, DHT, Trace and Log of cfg. The default of
+// Listen is a free port of each family that the machine has. The node answers no queries (BEP 43).
 func OpenDHT(cfg Config) (*DHT, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func OpenDHT(cfg Config) (*DHT, error) {
 	nc := dhtnode.Config{
 		Conn: conns[0], Network: d.network, Bootstrap: cfg.DHT.Nodes,
 		StateFile: cfg.DHT.StateFile, Logger: cfg.Log,
-		// It will be gone in a moment: others need not remember it (BEP 43).
+		// The node will be gone soon: others need not put it into their tables (BEP 43).
 		ReadOnly: true,
 	}
 	if len(conns) > 1 {
@@ -97,10 +97,10 @@ func (d *DHT) listen(chosen []netip.AddrPort) ([]netio.PacketConn, error) {
 	return ofFamilies(func(all []netip.Addr) ([]netio.PacketConn, error) { return open(withPort(all, 0)) })
 }
 
-// Addr is the address bound, with its real port.
+// Addr returns the address that the node listens on, with its real port.
 func (d *DHT) Addr() netip.AddrPort { return d.node.LocalAddr() }
 
-// Close ends the node and waits until nothing of it is left running.
+// Close ends the node, and waits until nothing of it is left running.
 func (d *DHT) Close() error {
 	err := d.node.Close()
 	if d.trace != nil {
@@ -109,7 +109,7 @@ func (d *DHT) Close() error {
 	return err
 }
 
-// Ping asks the node at hostport whether it is there.
+// Ping sends a ping to the node at hostport, and waits for the answer.
 func (d *DHT) Ping(ctx context.Context, hostport string) (PingResult, error) {
 	addr, err := d.resolve(ctx, hostport)
 	if err != nil {
@@ -122,7 +122,8 @@ func (d *DHT) Ping(ctx context.Context, hostport string) (PingResult, error) {
 	return PingResult{ID: a.ID.String(), Addr: addr, RTT: a.Took}, nil
 }
 
-// FindNode returns the nodes closest to target, 40 hex digits, closest first.
+// FindNode looks up the nodes closest to target, an id of 40 hex digits, and returns them, the
+// closest first.
 func (d *DHT) FindNode(ctx context.Context, target string) ([]DHTNode, error) {
 	id, err := parseID(target)
 	if err != nil {
@@ -139,7 +140,7 @@ func (d *DHT) FindNode(ctx context.Context, target string) ([]DHTNode, error) {
 	return out, nil
 }
 
-// GetPeers returns the peers that the DHT knows for an info-hash, 40 hex digits.
+// GetPeers looks up the peers that announced an info-hash, 40 hex digits, in the DHT.
 func (d *DHT) GetPeers(ctx context.Context, infoHash string) ([]netip.AddrPort, error) {
 	id, err := parseID(infoHash)
 	if err != nil {
@@ -169,7 +170,7 @@ func (d *DHT) resolve(ctx context.Context, hostport string) (netip.AddrPort, err
 			return netip.AddrPortFrom(a, uint16(port)), nil
 		}
 	}
-	return netip.AddrPort{}, fmt.Errorf("%s has no address of a family that is listened on", host)
+	return netip.AddrPort{}, fmt.Errorf("%s has no address of a family that the node listens on", host)
 }
 
 func parseID(s string) (id [20]byte, err error) {

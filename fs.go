@@ -13,10 +13,10 @@ import (
 	"shoal/internal/engine"
 )
 
-// FS returns the torrent's files as a file system to read, complete or not: a read waits for
-// the bytes that it needs, and these are fetched first. It serves
-// http.FileServerFS, which answers requests for ranges. Reads end with ctx. Files have the
-// names that they have at the moment; one that is open stays so when it is renamed.
+// FS returns the torrent's files as a read-only file system, complete or not. A read makes the
+// torrent fetch the bytes that it needs first, and waits for them, as Reader does. With
+// http.FileServerFS it serves ranges, too. The end of ctx ends its reads. Files have their current
+// names; an open file stays open when it is renamed.
 func (t *Torrent) FS(ctx context.Context) fs.FS { return &torrentFS{t: t, ctx: ctx} }
 
 type torrentFS struct {
@@ -24,8 +24,8 @@ type torrentFS struct {
 	ctx context.Context
 
 	mu    sync.Mutex
-	nodes map[string]*node // by path; nil before first used
-	named *engine.Names    // when they were made
+	nodes map[string]*node // by path; nil before the first use
+	named *engine.Names    // names that nodes has
 }
 
 // tree returns the files and folders by their paths.
@@ -126,7 +126,7 @@ func (f *torrentFS) find(op, name string) (*node, error) {
 	return n, nil
 }
 
-// openFile is a file that was opened in an FS.
+// openFile is an open file of an FS.
 type openFile struct {
 	*Reader
 	node *node
@@ -134,7 +134,7 @@ type openFile struct {
 
 func (f *openFile) Stat() (fs.FileInfo, error) { return f.node, nil }
 
-// openFolder is a folder that was opened in an FS.
+// openFolder is an open folder of an FS.
 type openFolder struct {
 	node *node
 	at   int

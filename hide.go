@@ -8,10 +8,9 @@ import (
 	"shoal/internal/value/redact"
 )
 
-// Redact hides what identifies an account in text that people see: passkeys, user names,
-// passwords and tokens in URLs, wherever in the text they stand. Everything that this
-// package says has been through it: Stats, events, errors and the log. Not the trace, and
-// not what a torrent file holds: metainfo and Torrent.Metainfo have it as it is.
+// Redact hides what identifies an account in a text for people: passkeys, user names, passwords
+// and tokens in URLs, anywhere in the text. Stats, events, errors and the log of this package are
+// redacted already. The trace, package metainfo and Torrent.Metainfo are not.
 func Redact(text string) string { return redact.Text(text) }
 
 // shown makes the words of a server, and errors about it, safe to show.

@@ -31,8 +31,8 @@ func keptPath(stateDir string, h infohash.Hash) string {
 	return filepath.Join(keptDir(stateDir), h.String()+".torrent")
 }
 
-// KeepMetainfo keeps a .torrent file in a folder of state, so that its info-hash or a magnet
-// link is enough to name it: see KeptMetainfo. What is kept is bounded, and the oldest goes.
+// KeepMetainfo keeps a .torrent file in a StateDir, for KeptMetainfo and AddMagnet. At most a
+// thousand files and 256 MiB are kept; the oldest go first.
 func KeepMetainfo(stateDir string, raw []byte) error {
 	meta, err := parse(raw)
 	if err != nil {
@@ -95,9 +95,9 @@ func dropOldest(dir, but string) {
 	}
 }
 
-// KeptMetainfo returns the .torrent file of a torrent whose metadata was received before, or
-// that is remembered (see Config.Remember), from a folder of state. The error is ErrUnknown
-// when there is none.
+// KeptMetainfo returns the .torrent file of a torrent from a StateDir: one that is remembered
+// (Config.Remember), that KeepMetainfo kept, or whose metadata peers sent. The error is
+// ErrUnknown.
 func KeptMetainfo(stateDir, infoHash string) ([]byte, error) {
 	h, err := parseHash(infoHash)
 	if err != nil {

@@ -1,21 +1,21 @@
 package shoal
 
-// MemoryStats is the memory that an engine has taken for the bytes of torrents, and where
-// it is. All sizes are in bytes.
+// MemoryStats says how much memory an engine uses for the data of torrents. All sizes are in
+// bytes.
 type MemoryStats struct {
-	Limit   int64 // what block buffers may take together: Config.BufferBytes
-	Buffers int64 // block buffers taken from the system, and kept
-	InUse   int64 // of those, that hold a block on its way
-	Stalled int64 // of those, that hold what could not be written yet
-	Checks  int64 // buffers of checks, and kept
+	Limit   int64 // limit of Buffers: Config.BufferBytes
+	Buffers int64 // block buffers allocated
+	InUse   int64 // of Buffers, those that have a block on its way to or from disk
+	Stalled int64 // of Buffers, those that have a block that could not be written yet
+	Checks  int64 // buffers of checks
 	Spares  int64 // upload buffers, in use or kept for the next peer
 
-	OpenFiles int // of torrents
-	Devices   int // that torrents are on; each has its part of the block buffers
+	OpenFiles int // number of open files of torrents
+	Devices   int // number of devices that torrents are on; each has a part of the block buffers
 }
 
-// Memory returns the current figures. More than Limit is taken only when a device hangs with
-// all its buffers in use, and a torrent on another one comes then.
+// Memory returns the memory in use now. Buffers is above Limit only when a device hangs with all
+// of its buffers in use, and a torrent on another device is added.
 func (e *Engine) Memory() MemoryStats {
 	d := e.e.DiskStats()
 	s := MemoryStats{Limit: d.Limit, Buffers: d.Allocated, Spares: d.Spares, OpenFiles: d.OpenFiles, Devices: len(d.Devices)}

@@ -11,19 +11,17 @@ import (
 	"strings"
 )
 
-// Ports that an engine draws its own from. Many private trackers refuse 6881 to 6889, which
-// providers slowed down once, so the port is one of the private range (RFC 6335: 49152 to
-// 65535); above those that Linux takes for outgoing connections, or one of these would
-// have it every now and then.
+// Range of the port that OwnPort chooses. Many private trackers refuse 6881 to 6889, which
+// providers used to slow down, so the port is in the private range (RFC 6335: 49152 to 65535). It
+// is above the ports that Linux uses for outgoing connections, which would take it now and then.
 const (
 	firstPort = 61000
 	lastPort  = 65535
 )
 
-// OwnPort returns the port at which an Engine listens when Config.Listen is not set: it is
-// drawn once, and kept in the folder of state, so that a router's rule for it works. Where
-// there is no such folder, or nothing can be kept in it, it is another one each time.
-// Decision 0142 says why.
+// OwnPort returns the port on which an Engine listens when Config.Listen is not set. It is random
+// at first and kept in StateDir, so that a router's rule for it stays right. Without a StateDir,
+// or when it can't be written, each call returns another port (decision 0142).
 func OwnPort(stateDir string) uint16 {
 	if stateDir == "" {
 		return drawPort()

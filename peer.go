@@ -17,33 +17,33 @@ type Peer struct {
 	Addr     netip.AddrPort // the other end of the connection
 	Client   string         // name and version, as the peer claims them; printable, may be empty
 	ID       [20]byte       // peer id
-	Sources  []PeerSource   // that named its address; empty when it was forgotten since
+	Sources  []PeerSource   // sources of its address; empty when we have forgotten them since
 	Incoming bool           // it dialled us
 
 	Choking    bool // it chokes us
 	Interested bool // it wants pieces from us
 	UploadOnly bool // it wants nothing from anybody (BEP 21)
-	Snubbed    bool // it does not choke us, and sends nothing of what we requested
+	Snubbed    bool // it does not choke us, and does not answer our requests
 
 	Choked      bool   // we choke it
 	Interesting bool   // we want pieces from it
 	Optimistic  bool   // we unchoke it to learn how fast it sends (BEP 3)
-	Reason      string // of our latest choke or unchoke, in words; empty before the first
+	Reason      string // reason of our latest choke or unchoke, in words; empty before the first
 
-	Requests int     // our requests that it has not answered
-	Waiting  int     // its requests that we have not answered
-	DownRate float64 // bytes a second that it sends us, over some seconds
-	UpRate   float64 // bytes a second that we send it
+	Requests int     // number of our requests that it has not answered
+	Waiting  int     // number of its requests that we have not answered
+	DownRate float64 // payload bytes a second that it sends us, over some seconds
+	UpRate   float64 // payload bytes a second that we send it
 
 	// Payload bytes of this connection.
 	Downloaded, Uploaded int64
 
-	Progress  float64   // part of the torrent's pieces that it has, 0 to 1; 0 while we lack the metadata
-	Connected time.Time // when its handshake was done
-	LastHeard time.Time // when it last sent a message
+	Progress  float64   // part of the torrent's pieces that it has, from 0 to 1; 0 while we lack the metadata
+	Connected time.Time // time of its handshake
+	LastHeard time.Time // time of its latest message
 }
 
-// PeerSource is a way by which the address of a peer came to us.
+// PeerSource says how we learned the address of a peer.
 type PeerSource string
 
 // The sources.
@@ -70,9 +70,8 @@ var peerSources = []struct {
 	{peerbook.Link, PeerFromLink},
 }
 
-// Peers returns the peers that are connected now; none while the torrent rests, and after it has
-// stopped. Each call makes the list; it costs nothing while nobody calls. Stats.Peers is their
-// number.
+// Peers returns the connected peers. There are none while the torrent is paused or queued, and
+// after it has ended. Each call makes the list; for their number alone use Stats.Peers.
 func (t *Torrent) Peers() []Peer {
 	all := t.t.Peers()
 	out := make([]Peer, 0, len(all.All))

@@ -6,22 +6,22 @@ import (
 	"shoal/internal/decide/room"
 )
 
-// Shortage is why a torrent does not fit on a volume. As an error it is ErrNoSpace as well; find
-// it with errors.As.
+// Shortage says why a torrent does not fit on a volume. It is an error, found with errors.As, and
+// is ErrNoSpace too.
 type Shortage struct {
 	Dir    string // folder on the volume
 	Need   int64  // bytes that the torrent still has to write there
 	Others int64  // bytes that the other running torrents of the engine still have to write there
 	Free   int64  // bytes that the volume has left for this user
 
-	// Files is how many files it has to make where the file system takes only FreeFiles more,
-	// whatever room it has for bytes; 0 and 0 otherwise.
+	// Files is how many files the torrent has to create where the file system takes FreeFiles
+	// more. Both are 0 when there is room for the files.
 	Files, FreeFiles int64
 
 	text string
 }
 
-// Error says both sizes.
+// Error has both sizes.
 func (s *Shortage) Error() string { return s.text }
 
 // shortage returns the public form; nil for nil.

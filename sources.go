@@ -10,36 +10,37 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// AddTracker adds an announce URL (http, https, udp) to a tier, counted from 0; a tier that does
-// not exist yet becomes the last one (BEP 12). A tracker that the torrent has stays as it is.
-// With Config.Remember it is remembered. The error is ErrConfig or ErrStopped.
+// AddTracker adds an announce URL (http, https, udp) to a tier, counted from 0; a tier beyond the
+// last becomes a new last one (BEP 12). It changes nothing when the torrent has the tracker. With
+// Config.Remember it is remembered. The error is ErrConfig or ErrStopped.
 func (t *Torrent) AddTracker(url string, tier int) error {
 	return publicError(t.t.AddTracker(url, tier))
 }
 
-// RemoveTracker removes a tracker, also one that the torrent file names, and tells the tracker
-// that we leave. It reports false where the torrent does not have it. With Config.Remember it
-// is remembered. Stats.Trackers have URLs without their secrets; here the whole URL is needed.
+// RemoveTracker removes a tracker, also one that the torrent file names, and announces to it that
+// we leave. It reports whether the torrent had the tracker. With Config.Remember it is
+// remembered. Stats.Trackers have URLs without secrets; RemoveTracker needs the whole URL.
 func (t *Torrent) RemoveTracker(url string) bool { return t.t.RemoveTracker(url) }
 
-// AddWebSeed adds the URL of a server that has the torrent's files, as AddOptions.WebSeeds does,
-// while the torrent runs. One that it has stays as it is. With Config.Remember it is
-// remembered. The error is ErrConfig, also for a private torrent (BEP 27), or ErrStopped.
+// AddWebSeed adds the URL of a server that has the torrent's files (BEP 19), as
+// AddOptions.WebSeeds does. It changes nothing when the torrent has the web seed. With
+// Config.Remember it is remembered. The error is ErrStopped, or ErrConfig, also for a private
+// torrent (BEP 27).
 func (t *Torrent) AddWebSeed(url string) error { return publicError(t.t.AddWebSeed(url)) }
 
-// Announced is what became of an announce that the user asked for.
+// Announced is the result of Torrent.Announce for one tracker or the DHT.
 type Announced struct {
 	Tracker string    // URL without secrets; empty for the DHT
-	DHT     bool      // a search of the DHT, which announces us there
-	Sent    bool      // it is on its way
-	Next    time.Time // where it is not: when it is allowed; zero: the tracker does not want to be asked again
+	DHT     bool      // the announce is a lookup in the DHT, which announces us there
+	Sent    bool      // the announce is on its way
+	Next    time.Time // when not Sent: time from which the tracker allows it; zero means never
 }
 
-// Announce announces now, to one tracker of each tier and in the DHT, as far as their rules allow:
-// the least interval that a tracker named, a minute where it named none, and the time for which
-// it does not want to be asked (BEP 31). Our own wait after a failure does not count. It does
-// not wait for answers; Stats.Trackers has them. The error is ErrStopped, also while the torrent
-// is paused or queued.
+// Announce announces now to one tracker of each tier and in the DHT, as far as they allow: not
+// within the min interval of a tracker, or a minute when it named none, and not while it wants
+// no announces (BEP 31). Our own wait after a failure does not count. Announce does not wait for
+// answers; Stats.Trackers has them. The error is that of ctx, or ErrStopped, also while the
+// torrent is paused or queued.
 func (t *Torrent) Announce(ctx context.Context) ([]Announced, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

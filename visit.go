@@ -8,10 +8,10 @@ import (
 	"shoal/internal/value/printable"
 )
 
-// Visit starts one remembered torrent of an engine with Config.AtRest, to move or rename
-// its files: it fetches nothing, and of what is remembered only where its files are and
-// what they are called can change. The files are in dir when that is not empty. The
-// error is ErrUnknown, ErrDuplicate when it runs, or says why it can't.
+// Visit opens one remembered torrent of an engine with Config.AtRest, to move or rename its files:
+// it fetches nothing, and only the folder and names of its files are remembered afterwards. Its
+// files are in dir if that is not empty. The error is ErrUnknown, ErrDuplicate when it runs, or
+// why it can't be opened.
 func (e *Engine) Visit(infoHash, dir string) (*Torrent, error) {
 	h, err := parseHash(infoHash)
 	if err != nil {
@@ -24,9 +24,9 @@ func (e *Engine) Visit(infoHash, dir string) (*Torrent, error) {
 	return handle(t), nil
 }
 
-// SavePaths makes durable where the files of a remembered torrent are, and what they are
-// called. Move and Rename do it themselves; SavePaths is for a torrent that was started in
-// another folder than it had. It must be checked first: see Checked.
+// SavePaths makes the folder and names of a remembered torrent's files durable. Move and Rename do
+// so themselves; SavePaths is for a torrent that was started in another folder than before. Call
+// WaitChecked first.
 func (t *Torrent) SavePaths(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -34,9 +34,8 @@ func (t *Torrent) SavePaths(ctx context.Context) error {
 	return publicError(t.t.Note())
 }
 
-// ReadRemembered reads one torrent that is remembered in a folder of state, and its
-// .torrent file, also while an engine has the list: what that has not written yet is not
-// seen. The error is ErrUnknown when there is none.
+// ReadRemembered reads one torrent that is remembered in a StateDir, and its .torrent file. While
+// an engine runs, it reads what the engine last wrote. The error is ErrUnknown.
 func ReadRemembered(stateDir, infoHash string) (Remembered, []byte, error) {
 	h, err := parseHash(infoHash)
 	if err != nil {
@@ -44,14 +43,14 @@ func ReadRemembered(stateDir, infoHash string) (Remembered, []byte, error) {
 	}
 	r, raw, err := engine.ReadRemembered(stateDir, h)
 	if err != nil {
-		return Remembered{}, nil, fmt.Errorf("read what is remembered of %s: %w", printable.Of(infoHash), publicError(err))
+		return Remembered{}, nil, fmt.Errorf("read the remembered torrent %s: %w", printable.Of(infoHash), publicError(err))
 	}
 	return remembered(r), raw, nil
 }
 
-// PeekRemembered reads the torrents that are remembered in a folder of state, also while
-// an engine has the list: in the order of their info-hashes, without what is not written
-// yet or can't be read.
+// PeekRemembered reads the torrents that are remembered in a StateDir, in the order of their
+// info-hashes. It is faster than ListRemembered: it reads no journal, and leaves out torrents that
+// it can't read.
 func PeekRemembered(stateDir string) ([]Remembered, error) {
 	rows, err := engine.PeekRemembered(stateDir)
 	var all []Remembered
