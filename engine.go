@@ -57,7 +57,7 @@ func New(cfg Config) (*Engine, error) {
 		Listen:  cfg.Listen, ListenAlso: cfg.ListenAlso,
 		Slots: cfg.Slots, MaxPeers: cfg.MaxPeers, Crowd: cfg.MaxConnections, MaxMetadata: cfg.MaxMetadata,
 		Buffers: cfg.BufferBytes, Workers: cfg.Workers,
-		Share: *shared, Queue: cfg.Queue.inner(), Limits: cfg.Limits.inner(), LocalExempt: cfg.LocalUnlimited,
+		ShareLimits: *shared, Queue: cfg.Queue.inner(), Limits: cfg.Limits.inner(), LocalExempt: cfg.LocalUnlimited,
 		StateDir: cfg.StateDir, Remember: cfg.Remember, AtRest: cfg.AtRest, KeepCached: cfg.KeepCached, NoWebSeeds: cfg.NoWebSeeds,
 		SuperSeed: superSeeds[cfg.SuperSeed], SeedChoke: seedChokings[cfg.SeedChoking],
 		RootCAs: cfg.RootCAs, LANTrackers: cfg.LANTrackers,
@@ -150,7 +150,7 @@ func (opt *AddOptions) spec() (engine.Spec, error) {
 	}
 	return engine.Spec{
 		Dir: opt.Dir, FileName: opt.FileName, Peers: opt.Peers, WebSeeds: opt.WebSeeds, SeedOnly: opt.SeedOnly, InOrder: opt.Sequential, Redownload: opt.Redownload, Allocate: opt.Allocate, Overwrite: opt.Overwrite, NeedRoom: opt.NeedRoom,
-		Limits: opt.Limits.inner(), Paused: opt.Paused, Forced: opt.Forced, Share: shared,
+		Limits: opt.Limits.inner(), Paused: opt.Paused, Forced: opt.Forced, ShareLimits: shared,
 	}, nil
 }
 

@@ -63,7 +63,7 @@ func parsePlan(plan string) ([]quota.Span, error) {
 }
 
 // UseAltLimits turns the alternative limits on or off until the next change in the plan.
-func (e *Engine) UseAltLimits(on bool) { e.e.SwitchAlternative(on) }
+func (e *Engine) UseAltLimits(on bool) { e.e.UseAltLimits(on) }
 
 // Limits returns the limits in force, and reports whether they are the alternative ones.
 func (e *Engine) Limits() (l Limits, alternative bool) {

@@ -58,12 +58,12 @@ func (t *Torrent) SetForced(on bool) { t.t.Force(on) }
 func (t *Torrent) Forced() bool { return t.t.Forced() }
 
 // QueuePosition returns the position in the queue, from 0; -1 when the torrent has ended.
-func (t *Torrent) QueuePosition() int { return t.t.Engine().Place(t.t) }
+func (t *Torrent) QueuePosition() int { return t.t.Engine().QueuePosition(t.t) }
 
 // SetQueuePosition moves the torrent to a position in the queue: 0 is the front, and a position
 // beyond the end means the end.
-func (t *Torrent) SetQueuePosition(position int) { t.t.Engine().MoveTo(t.t, position) }
+func (t *Torrent) SetQueuePosition(position int) { t.t.Engine().SetQueuePosition(t.t, position) }
 
 // ShiftQueuePosition moves the torrent back by n positions in the queue, forward if n is
 // negative.
-func (t *Torrent) ShiftQueuePosition(n int) { t.t.Engine().MoveBy(t.t, n) }
+func (t *Torrent) ShiftQueuePosition(n int) { t.t.Engine().ShiftQueuePosition(t.t, n) }

@@ -32,7 +32,7 @@ const (
 )
 
 // shareLimits returns limits of the engine in their public form.
-func shareLimits(s engine.Share) ShareLimits {
+func shareLimits(s engine.ShareLimits) ShareLimits {
 	l := ShareLimits{Ratio: s.Ratio, SeedTime: s.SeedTime, IdleTime: s.IdleTime, Then: SharePause}
 	if s.Then == quota.Remove {
 		l.Then = ShareRemove
@@ -40,11 +40,11 @@ func shareLimits(s engine.Share) ShareLimits {
 	return l
 }
 
-func (l *ShareLimits) inner() (*engine.Share, error) {
+func (l *ShareLimits) inner() (*engine.ShareLimits, error) {
 	if l == nil {
 		return nil, nil
 	}
-	s := &engine.Share{Ratio: l.Ratio, SeedTime: l.SeedTime, IdleTime: l.IdleTime}
+	s := &engine.ShareLimits{Ratio: l.Ratio, SeedTime: l.SeedTime, IdleTime: l.IdleTime}
 	switch l.Then {
 	case "", SharePause:
 	case ShareRemove:
@@ -63,27 +63,27 @@ func (l *ShareLimits) inner() (*engine.Share, error) {
 func (e *Engine) SetShareLimits(l ShareLimits) error {
 	s, err := l.inner()
 	if err == nil {
-		e.e.SetShare(*s)
+		e.e.SetShareLimits(*s)
 	}
 	return err
 }
 
 // ShareLimits returns the limits of torrents that have none of their own.
-func (e *Engine) ShareLimits() ShareLimits { return shareLimits(e.e.Share()) }
+func (e *Engine) ShareLimits() ShareLimits { return shareLimits(e.e.ShareLimits()) }
 
 // SetShareLimits sets limits of the torrent alone; nil means those of the engine. The error is
 // ErrConfig.
 func (t *Torrent) SetShareLimits(l *ShareLimits) error {
 	s, err := l.inner()
 	if err == nil {
-		t.t.SetShare(s)
+		t.t.SetShareLimits(s)
 	}
 	return err
 }
 
 // ShareLimits returns the limits that hold for the torrent, and reports whether they are its own.
 func (t *Torrent) ShareLimits() (l ShareLimits, own bool) {
-	s, own := t.t.Share()
+	s, own := t.t.ShareLimits()
 	return shareLimits(s), own
 }
 

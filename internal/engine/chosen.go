@@ -149,7 +149,7 @@ func (t *Torrent) AddTracker(url string, tier int) error {
 		err = fmt.Errorf("%w %s: the torrent has the maximum of %d already", ErrTracker, url, announce.MaxTrackers)
 	}
 	if err == nil {
-		err = t.e.library.memory.changed(t, false)
+		err = t.e.library.librarian.changed(t, false)
 	}
 	return err
 }
@@ -169,7 +169,7 @@ func (t *Torrent) RemoveTracker(url string) bool {
 		}
 	})
 	if err == nil && found {
-		_ = t.e.library.memory.changed(t, false) // the next change writes it again
+		_ = t.e.library.librarian.changed(t, false) // the next change writes it again
 	}
 	return found
 }
@@ -199,7 +199,7 @@ func (t *Torrent) AddWebSeed(url string) error {
 		err = fmt.Errorf("%w %s: the torrent has the maximum of %d already", ErrWebSeed, url, maxWebSeeds)
 	}
 	if err == nil {
-		err = t.e.library.memory.changed(t, false)
+		err = t.e.library.librarian.changed(t, false)
 	}
 	return err
 }

@@ -88,7 +88,7 @@
 //     of a torrent whose turn changed is woken.
 //  3. Swarm.SuspendFor ends or begins everything; connections are refused or accepted; the
 //     loop parks.
-//  4. share.Machine says whether the torrent was shared enough; then it is paused or removed.
+//  4. quota.Seeding says whether the torrent has seeded enough; then it is paused or removed.
 //
 // # From a magnet link to its files
 //

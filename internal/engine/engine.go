@@ -62,7 +62,7 @@ type Config struct {
 
 	RootCAs     *x509.CertPool // certificates trusted for trackers and web seeds; nil means the system's
 	LANTrackers []string       // trackers allowed on the local network, see trackerclient.Client
-	Share       Share          // share limits of torrents without their own
+	ShareLimits ShareLimits    // share limits of torrents without their own
 
 	Limits      Limits // limits of the whole engine
 	LocalExempt bool   // exempts peers of this machine and its own network from limits
@@ -122,16 +122,16 @@ type Engine struct {
 	log    *slog.Logger
 	origin time.Time
 
-	doors     []netio.Door
-	node      *dhtnode.Node // nil without a DHT
-	local     *lsdnode.Node // nil without local service discovery
-	files     *storage.Pool
-	spares    *peerconn.Spares
-	trackers  *trackerclient.Client
-	webPlaces webPlaces // slots for connections to web seeds
-	limits    allLimits
-	line      line
-	share     atomic.Pointer[Share]
+	listeners   []netio.Endpoint
+	node        *dhtnode.Node // nil without a DHT
+	local       *lsdnode.Node // nil without local service discovery
+	files       *storage.Pool
+	spares      *peerconn.Spares
+	trackers    *trackerclient.Client
+	webPlaces   webPlaces // slots for connections to web seeds
+	limits      allLimits
+	queue       queue
+	shareLimits atomic.Pointer[ShareLimits]
 
 	dialSlots chan struct{} // half-open connections
 	porch     porch         // incoming handshakes
@@ -173,8 +173,8 @@ func New(cfg Config) (*Engine, error) {
 		seats:     seating{conns: quota.NewConns(cfg.Crowd)},
 		list:      newList(),
 	}
-	e.share.Store(&cfg.Share)
-	e.line = newLine(e)
+	e.shareLimits.Store(&cfg.ShareLimits)
+	e.queue = newQueue(e)
 	if cfg.Queue != (Queue{}) {
 		e.SetQueue(cfg.Queue)
 	}
@@ -192,38 +192,38 @@ func New(cfg Config) (*Engine, error) {
 	var lo *catalogue.Loaded
 	if cfg.Remember {
 		var err error
-		if lo, err = e.openMemory(); err != nil {
+		if lo, err = e.openLibrary(); err != nil {
 			e.life.cancel()
 			return nil, err
 		}
 	}
-	if err := e.open(); err != nil {
+	if err := e.listen(); err != nil {
 		e.life.cancel()
-		if e.library.memory != nil {
+		if e.library.librarian != nil {
 			err = errors.Join(err, e.library.close(context.Background()))
 		}
 		return nil, err
 	}
 	e.announcer = announcer.New(announcer.Config{Client: e.trackers, Now: e.now, Trace: e.traceFunc()})
 	e.trackers.Local = e.families()
-	if e.library.memory != nil {
-		e.library.memory.restore(lo.Entries)
-		e.life.wg.Go(func() { e.library.memory.run(e.life.ctx) })
+	if e.library.librarian != nil {
+		e.library.librarian.restore(lo.Entries)
+		e.life.wg.Go(func() { e.library.librarian.run(e.life.ctx) })
 	}
-	for _, d := range e.doors {
+	for _, d := range e.listeners {
 		e.life.wg.Go(func() { e.acceptLoop(d.Streams) })
 	}
 	e.life.wg.Go(func() { e.disks.Watch(e.life.ctx, e.contents) })
 	if j := e.disks.Journals(); j.Kept() {
 		e.life.wg.Go(func() { j.SweepSoon(e.life.ctx, e.inUse) })
 	}
-	e.life.wg.Go(func() { e.line.run(e.life.ctx) })
+	e.life.wg.Go(func() { e.queue.run(e.life.ctx) })
 	return e, nil
 }
 
 // inUse reports whether a torrent runs in this engine or is remembered.
 func (e *Engine) inUse(h infohash.Hash) bool {
-	return e.lookup(h) != nil || e.library.memory.knows(h)
+	return e.lookup(h) != nil || e.library.librarian.knows(h)
 }
 
 // seams let tests replace the file system.
@@ -336,7 +336,7 @@ func (e *Engine) Close(ctx context.Context) error {
 	e.life.cancel()
 	e.closeLimits()
 	var err error
-	for _, d := range e.doors {
+	for _, d := range e.listeners {
 		err = errors.Join(err, d.Streams.Close())
 	}
 	e.life.wg.Wait()
@@ -348,7 +348,7 @@ func (e *Engine) Close(ctx context.Context) error {
 	err = errors.Join(err, e.trackers.Close())
 	e.webPlaces.close()
 	e.disks.Close()
-	if e.library.memory != nil {
+	if e.library.librarian != nil {
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWrite)
 		defer cancel()
 		err = errors.Join(err, e.library.close(last))

@@ -23,8 +23,8 @@ func (e *Engine) Erase(ctx context.Context, h infohash.Hash) (erase.Result, erro
 	case t != nil:
 		t.Stop(ctx)
 		spec = t.eraseSpec()
-	case e.library.memory.knows(h):
-		en, err := e.library.memory.cat.Get(h)
+	case e.library.librarian.knows(h):
+		en, err := e.library.librarian.cat.Get(h)
 		if err != nil {
 			return erase.Result{}, fmt.Errorf("remove %s: %w", h, err)
 		}
@@ -88,14 +88,14 @@ func (e *Engine) othersThan(h infohash.Hash) (others []erase.Other) {
 			others = append(others, otherOf(&s)...)
 		}
 	}
-	if e.library.memory == nil {
+	if e.library.librarian == nil {
 		return others
 	}
-	for _, k := range e.library.memory.cat.Order() {
+	for _, k := range e.library.librarian.cat.Order() {
 		if seen[k] {
 			continue
 		}
-		if en, err := e.library.memory.cat.Get(k); err == nil && en.Dir != "" {
+		if en, err := e.library.librarian.cat.Get(k); err == nil && en.Dir != "" {
 			s := eraseSpecOf(&en)
 			others = append(others, otherOf(&s)...)
 		}

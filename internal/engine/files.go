@@ -59,7 +59,7 @@ func (h *host) Rivals(match func(*content.Content) bool) (before, after []*conte
 // Remember implements content.Host.
 func (h *host) Remember(durably bool) error {
 	t := h.torrent()
-	return t.e.library.memory.changed(t, durably)
+	return t.e.library.librarian.changed(t, durably)
 }
 
 // Standing implements content.Host.

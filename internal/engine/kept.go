@@ -37,12 +37,12 @@ func limitsOf(kept []int64) (l Limits) {
 	return l
 }
 
-func (t *Torrent) keptShare() *catalogue.Share {
+func (t *Torrent) keptShare() *catalogue.ShareLimits {
 	s := t.sharing.own.Load()
 	if s == nil {
 		return nil
 	}
-	return &catalogue.Share{
+	return &catalogue.ShareLimits{
 		Thousandths: int64(math.Round(min(s.Ratio, maxRatio) * 1000)),
 		SeedTime:    s.SeedTime.Truncate(time.Second), IdleTime: s.IdleTime.Truncate(time.Second), Then: uint8(s.Then),
 	}
@@ -51,11 +51,11 @@ func (t *Torrent) keptShare() *catalogue.Share {
 // maxRatio bounds the stored ratio, so that its thousandths fit an int64.
 const maxRatio = 1e9
 
-func shareOf(kept *catalogue.Share) *Share {
+func shareOf(kept *catalogue.ShareLimits) *ShareLimits {
 	if kept == nil {
 		return nil
 	}
-	s := &Share{Ratio: float64(kept.Thousandths) / 1000, SeedTime: kept.SeedTime, IdleTime: kept.IdleTime, Then: quota.Act(kept.Then)}
+	s := &ShareLimits{Ratio: float64(kept.Thousandths) / 1000, SeedTime: kept.SeedTime, IdleTime: kept.IdleTime, Then: quota.Act(kept.Then)}
 	if !s.Check() {
 		s.Then = quota.Pause // unknown action of a later version
 	}

@@ -6,8 +6,10 @@ import "context"
 //
 //shoal:part
 type library struct {
-	memory *memory                     // nil without Config.Remember
-	close  func(context.Context) error // closes the catalogue; nil without Config.Remember
+	librarian *librarian                  // nil without Config.Remember
+	close     func(context.Context) error // closes the catalogue; nil without Config.Remember
 }
 
-func (l *library) opened(m *memory, close func(context.Context) error) { l.memory, l.close = m, close }
+func (l *library) opened(m *librarian, close func(context.Context) error) {
+	l.librarian, l.close = m, close
+}

@@ -42,7 +42,7 @@ func (e *Engine) SetLimits(l Limits) {
 }
 
 // SetAlternative changes the alternative limits and the schedule by which they hold.
-// schedule.Check must accept the plan; an empty plan leaves the switch to SwitchAlternative.
+// schedule.Check must accept the plan; an empty plan leaves the switch to UseAltLimits.
 func (e *Engine) SetAlternative(l Limits, plan []quota.Span) {
 	e.limits.chosen.mu.Lock()
 	defer e.limits.chosen.mu.Unlock()
@@ -51,8 +51,8 @@ func (e *Engine) SetAlternative(l Limits, plan []quota.Span) {
 	e.applyLimits()
 }
 
-// SwitchAlternative turns the alternative limits on or off until the next scheduled change.
-func (e *Engine) SwitchAlternative(on bool) {
+// UseAltLimits turns the alternative limits on or off until the next scheduled change.
+func (e *Engine) UseAltLimits(on bool) {
 	e.limits.chosen.mu.Lock()
 	defer e.limits.chosen.mu.Unlock()
 	e.limits.chosen.when.Switch(on)
@@ -146,7 +146,7 @@ func (t *Torrent) limitSlots() {
 	defer t.links.mu.Unlock()
 	if t.links.shared != nil {
 		t.swarm.SetUpLimit(t.links.shared.Up.Ceiling())
-		limit, waits := t.links.shared.Down.Share()
+		limit, waits := t.links.shared.Down.Expect()
 		t.swarm.SetDownLimit(t.e.now(), limit, waits)
 		return
 	}

@@ -13,11 +13,11 @@ import (
 //
 //shoal:part
 type links struct {
-	byKey    map[swarm.PeerKey]*link // nil while there are none
-	arrivals []swarm.PeerKey         // connections that joined and are not started yet
-	nextKey  swarm.PeerKey
-	share    quota.ConnShare // share of the engine's connections
-	open     atomic.Bool     // accepts incoming connections
+	byKey     map[swarm.PeerKey]*link // nil while there are none
+	arrivals  []swarm.PeerKey         // connections that joined and are not started yet
+	nextKey   swarm.PeerKey
+	seat      quota.ConnShare // share of the engine's connections
+	accepting atomic.Bool     // accepts incoming connections
 
 	mu     sync.Mutex
 	shared *peerconn.Torrent // shared by all connections; nil while there are none

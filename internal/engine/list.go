@@ -55,19 +55,19 @@ func (l *list) remove(t *Torrent) bool {
 	return true
 }
 
-// move moves t to a place, and returns that place and the torrent behind it; ok is false
+// move moves t to a position, and returns that position and the torrent behind it; ok is false
 // when t is not in the order.
-func (l *list) move(t *Torrent, to func(at int) int) (place int, behind *Torrent, ok bool) {
+func (l *list) move(t *Torrent, to func(at int) int) (position int, behind *Torrent, ok bool) {
 	at := slices.Index(l.order, t)
 	if at < 0 {
 		return 0, nil, false
 	}
-	place = min(max(to(at), 0), len(l.order)-1)
-	l.order = slices.Insert(slices.Delete(l.order, at, at+1), place, t)
-	if place+1 < len(l.order) {
-		behind = l.order[place+1]
+	position = min(max(to(at), 0), len(l.order)-1)
+	l.order = slices.Insert(slices.Delete(l.order, at, at+1), position, t)
+	if position+1 < len(l.order) {
+		behind = l.order[position+1]
 	}
-	return place, behind, true
+	return position, behind, true
 }
 
 func (l *list) addMagnet(m *Magnet) { l.magnets = append(l.magnets, m) }

@@ -19,7 +19,7 @@ func (e *Engine) openLocal() {
 		return
 	}
 	cfg := lsdnode.Config{Network: m, Found: e.foundNearby, Trace: e.traceFunc(), Clock: e.now, Logger: e.log}
-	for _, d := range e.doors {
+	for _, d := range e.listeners {
 		port := &cfg.Port
 		if d.Addr().Addr().Is6() {
 			port = &cfg.Port6
@@ -52,7 +52,7 @@ func (t *Torrent) updateLSD() {
 	if t.e.local == nil {
 		return
 	}
-	nearby := t.swarm != nil && t.links.open.Load() && !t.private.Load()
+	nearby := t.swarm != nil && t.links.accepting.Load() && !t.private.Load()
 	if !t.sent.nearbyIs(nearby) {
 		return
 	}

@@ -30,7 +30,7 @@ func (t *Torrent) loop() {
 			t.shutdown()
 			return
 		}
-		if deadline = t.deadline(); !t.idle() || !t.pub.quiet() {
+		if deadline = t.deadline(); !t.onlyPublishes() || !t.pub.quiet() {
 			continue
 		}
 		t.links.release()
@@ -61,7 +61,7 @@ func (t *Torrent) act(now mono.Time) {
 
 // deadline returns when the loop has to act next, and publishes a snapshot if one is due.
 func (t *Torrent) deadline() mono.Time {
-	next := min(t.content.Deadline(), t.sharing.machine.Deadline(), t.pub.publish(t.e.now(), t.idle()))
+	next := min(t.content.Deadline(), t.sharing.machine.Deadline(), t.pub.publish(t.e.now(), t.onlyPublishes()))
 	if t.swarm != nil {
 		next = min(next, t.swarm.Deadline())
 	}
@@ -80,8 +80,8 @@ func (t *Torrent) tick(now mono.Time) {
 // ending reports whether the torrent must shut down.
 func (t *Torrent) ending() bool { return t.errText != nil }
 
-// idle reports whether only the publishing of a snapshot keeps the loop running.
-func (t *Torrent) idle() bool {
+// onlyPublishes reports whether only the publishing of a snapshot keeps the loop running.
+func (t *Torrent) onlyPublishes() bool {
 	return len(t.links.byKey) == 0 && (t.swarm == nil || t.swarm.Idle())
 }
 
@@ -128,7 +128,7 @@ func (t *Torrent) start(now mono.Time, have *bitfield.Bitfield) {
 	t.content.Have(have)
 	t.sent.began()
 	t.applyRunState(now)
-	t.links.open.Store(!t.sent.resting)
+	t.links.accepting.Store(!t.sent.resting)
 	t.lookedAt()
 	if !began {
 		t.swarm.Start(now)
@@ -301,7 +301,7 @@ func (t *Torrent) findPeers(ctx context.Context) {
 // shutdown ends everything that the torrent has running, in the order of doc.go: each step
 // needs the one before. Then the torrent leaves the engine.
 func (t *Torrent) shutdown() {
-	t.links.open.Store(false)
+	t.links.accepting.Store(false)
 	t.updateLSD()
 	t.life.ctx.End()
 	last := time.AfterFunc(announcer.Farewell, t.announces.Cut)
@@ -325,7 +325,7 @@ func (t *Torrent) shutdown() {
 	if err := t.content.Close(); err != nil && errors.Is(t.errText, ErrStopped) {
 		t.e.log.Warn("cannot close the files of a stopped torrent", "torrent", t.info.Name, "err", err)
 	}
-	t.e.library.memory.ended(t)
+	t.e.library.librarian.ended(t)
 	t.e.forget(t)
 	t.e.unseat(t)
 	t.pub.end(t.errText)
@@ -344,6 +344,6 @@ func (t *Torrent) shutdown() {
 func (e *Engine) forget(t *Torrent) {
 	e.list.mu.Lock()
 	defer e.list.mu.Unlock()
-	e.line.remove(t)
+	e.queue.remove(t)
 	e.list.remove(t)
 }

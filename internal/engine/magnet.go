@@ -143,7 +143,7 @@ func (e *Engine) enlistMagnet(m *Magnet) error {
 		return fmt.Errorf("%w: %s", ErrDuplicate, m.t.infoHash)
 	}
 	e.list.addMagnet(m)
-	e.line.add(m.t)
+	e.queue.add(m.t)
 	e.list.mu.Unlock()
 	m.t.do(begin{})
 	return nil
@@ -286,7 +286,7 @@ type looked struct {
 func (l looked) apply(t *Torrent, _ mono.Time) {
 	m, err := t.magnet, l.err
 	if err == nil {
-		err = t.e.library.memory.add(t, nil)
+		err = t.e.library.librarian.add(t, nil)
 	}
 	if err != nil {
 		t.fail(err)

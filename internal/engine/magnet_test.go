@@ -415,7 +415,7 @@ func TestMagnetOfARememberedTorrent(t *testing.T) {
 		tor := add(t, r.e, r.spec(c))
 		wait(t, tor)
 		tor.Stop(t.Context())
-		r.e.SetShare(Share{SeedTime: time.Hour})
+		r.e.SetShareLimits(ShareLimits{SeedTime: time.Hour})
 		before := r.one("one")
 
 		m, _ := w.magnet(r.e, c, MagnetSpec{})

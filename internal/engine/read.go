@@ -34,7 +34,7 @@ func (t *Torrent) NewReader(ahead, end int64) *Reader {
 	r.ahead.Store(ahead)
 	r.end.Store(min(end, t.geom.Total))
 	t.readers.Add(1)
-	t.e.line.force(t)
+	t.e.queue.force(t)
 	return r
 }
 
@@ -45,7 +45,7 @@ func (r *Reader) SetAhead(n int64) { r.ahead.Store(max(n, 0)) }
 func (r *Reader) Close() error {
 	if r.done.CompareAndSwap(false, true) {
 		r.t.readers.Add(-1)
-		r.t.e.line.force(r.t)
+		r.t.e.queue.force(r.t)
 	}
 	r.t.do(urge{reader: r.key})
 	return nil

@@ -37,12 +37,12 @@ type Remembered struct {
 	Torrent *Torrent // nil while it does not run
 }
 
-// memory keeps an engine's torrents between runs: it owns the catalogue and the goroutine that
-// writes it. A nil memory forgets everything.
+// librarian keeps an engine's torrents between runs: it owns the catalogue and the goroutine that
+// writes it. A nil librarian forgets everything.
 //
 // Additions, stops and choices are written soon, many in one write; totals once per totalsAge;
 // everything by Save, and when the engine closes (decision 0063).
-type memory struct {
+type librarian struct {
 	e        *Engine
 	cat      *catalogue.Catalogue
 	problems []catalogue.Problem
@@ -101,13 +101,13 @@ func PeekCatalogue(stateDir string) (*catalogue.Loaded, error) {
 	return lo, nil
 }
 
-// openMemory opens the catalogue. The caller restores its torrents later.
-func (e *Engine) openMemory() (*catalogue.Loaded, error) {
+// openLibrary opens the catalogue. The caller restores its torrents later.
+func (e *Engine) openLibrary() (*catalogue.Loaded, error) {
 	cat, lo, close, err := OpenCatalogue(e.cfg.StateDir)
 	if err != nil {
 		return nil, err
 	}
-	e.library.opened(&memory{
+	e.library.opened(&librarian{
 		e: e, cat: cat, problems: lo.Problems,
 		soon: make(chan struct{}, 1), away: make(map[infohash.Hash]Remembered),
 	}, close)
@@ -116,7 +116,7 @@ func (e *Engine) openMemory() (*catalogue.Loaded, error) {
 
 // restore starts the torrents of earlier runs in their order, without those that are
 // stopped. A torrent that can't be started becomes a problem and stays remembered.
-func (m *memory) restore(entries []catalogue.Entry) {
+func (m *librarian) restore(entries []catalogue.Entry) {
 	for i := range entries {
 		en := &entries[i]
 		if en.Stopped || m.e.cfg.AtRest {
@@ -136,7 +136,7 @@ func (m *memory) restore(entries []catalogue.Entry) {
 }
 
 // rest notes a remembered torrent that does not run.
-func (m *memory) rest(en *catalogue.Entry) {
+func (m *librarian) rest(en *catalogue.Entry) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.away[en.InfoHash] = RowOf(en)
@@ -148,7 +148,7 @@ func specOf(en *catalogue.Entry) Spec {
 		Paths: pathsOf(&en.Choices),
 		Meta:  en.Torrent, Dir: en.Dir, Peers: en.Peers, WebSeeds: en.WebSeeds, Trackers: en.Trackers, NoTrackers: en.NoTrackers, SeedOnly: en.SeedOnly,
 		Priorities: en.Priorities, Allocate: en.Allocate, Overwrite: en.Overwrite, added: en.Added,
-		Paused: en.Paused, Forced: en.Forced, InOrder: en.Sequential, Limits: limitsOf(en.Limits), Share: shareOf(en.Share), seeded: en.Seeded,
+		Paused: en.Paused, Forced: en.Forced, InOrder: en.Sequential, Limits: limitsOf(en.Limits), ShareLimits: shareOf(en.ShareLimits), seeded: en.Seeded,
 	}
 }
 
@@ -165,7 +165,7 @@ func (t *Torrent) keep(c *catalogue.Choices) {
 	t.spec.chosen.keep(c)
 	c.Added = t.spec.added
 	c.Paused, c.Forced, c.Sequential = t.run.paused.Load(), t.run.force.Load(), t.run.inOrder.Load()
-	c.Limits, c.Share, c.Seeded = t.keptLimits(), t.keptShare(), t.Seeded().Truncate(time.Second)
+	c.Limits, c.ShareLimits, c.Seeded = t.keptLimits(), t.keptShare(), t.Seeded().Truncate(time.Second)
 }
 
 // RowOf returns the description of a remembered torrent that does not run.
@@ -187,17 +187,17 @@ func (t *Torrent) row() Remembered {
 // remembers reports whether the catalogue has a torrent. It never has one with a storage of the
 // caller, and it has a magnet's only once that is on the list: an entry with the same hash may
 // be of an earlier run.
-func (m *memory) remembers(t *Torrent) bool {
+func (m *librarian) remembers(t *Torrent) bool {
 	return m.takes(t) && (t.magnet == nil || t.magnet.remembered.Load())
 }
 
 // takes reports whether add remembers a torrent.
-func (m *memory) takes(t *Torrent) bool {
+func (m *librarian) takes(t *Torrent) bool {
 	return m != nil && t.content.InFolder()
 }
 
 // add adds a torrent to the list of the engine, and remembers it.
-func (m *memory) add(t *Torrent, raw []byte) error {
+func (m *librarian) add(t *Torrent, raw []byte) error {
 	if !m.takes(t) {
 		return m.listing(t)
 	}
@@ -231,11 +231,11 @@ func (m *memory) add(t *Torrent, raw []byte) error {
 }
 
 // listing is add for a torrent that is not remembered.
-func (m *memory) listing(t *Torrent) error { return t.e.enlist(t) }
+func (m *librarian) listing(t *Torrent) error { return t.e.enlist(t) }
 
 // put adds a torrent to the catalogue. raw is its metainfo; nil means that put encodes it,
 // unless the torrent is known. m.mu is held.
-func (m *memory) put(t *Torrent, raw []byte, known bool) error {
+func (m *librarian) put(t *Torrent, raw []byte, known bool) error {
 	defer m.write()
 	h := t.infoHash
 	if raw == nil && known {
@@ -258,7 +258,7 @@ func (m *memory) put(t *Torrent, raw []byte, known bool) error {
 
 // changed stores the user's current choices for a torrent. With durably they are on disk when
 // changed returns, else soon.
-func (m *memory) changed(t *Torrent, durably bool) error {
+func (m *librarian) changed(t *Torrent, durably bool) error {
 	if !m.remembers(t) {
 		return nil
 	}
@@ -279,7 +279,7 @@ func (m *memory) changed(t *Torrent, durably bool) error {
 }
 
 // stopped remembers that a user stops a torrent.
-func (m *memory) stopped(t *Torrent) {
+func (m *librarian) stopped(t *Torrent) {
 	if !m.remembers(t) || t.spec.visit {
 		return
 	}
@@ -297,7 +297,7 @@ func (m *memory) stopped(t *Torrent) {
 }
 
 // ended stores the totals of a torrent that sends and receives nothing any more.
-func (m *memory) ended(t *Torrent) {
+func (m *librarian) ended(t *Torrent) {
 	if !m.remembers(t) {
 		return
 	}
@@ -317,7 +317,7 @@ func (m *memory) ended(t *Torrent) {
 }
 
 // note stores the totals of a torrent's run. m.mu is held.
-func (m *memory) note(t *Torrent, run Totals) {
+func (m *librarian) note(t *Torrent, run Totals) {
 	if !t.totals.news(run) {
 		return
 	}
@@ -329,7 +329,7 @@ func (m *memory) note(t *Torrent, run Totals) {
 }
 
 // noteAll stores the totals of all running torrents.
-func (m *memory) noteAll() {
+func (m *librarian) noteAll() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, t := range m.e.Torrents() {
@@ -340,7 +340,7 @@ func (m *memory) noteAll() {
 }
 
 // write makes run write the changes soon.
-func (m *memory) write() {
+func (m *librarian) write() {
 	select {
 	case m.soon <- struct{}{}:
 	default:
@@ -351,12 +351,12 @@ func (m *memory) write() {
 // the whole list, so the age grows with the number of torrents: 2 s below 333 of them, a
 // minute from 10,000 on. While we only send payload, totalsLatest holds: a seed must not
 // keep a disk busy.
-func (m *memory) totalsAge() time.Duration {
+func (m *librarian) totalsAge() time.Duration {
 	return min(max(time.Duration(m.cat.Len())*totalsEach, totalsSoonest), totalsLatest)
 }
 
 // receiving reports whether we have received payload since the totals were last stored.
-func (m *memory) receiving() bool {
+func (m *librarian) receiving() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, t := range m.e.Torrents() {
@@ -368,7 +368,7 @@ func (m *memory) receiving() bool {
 }
 
 // run writes the catalogue until ctx ends.
-func (m *memory) run(ctx context.Context) {
+func (m *librarian) run(ctx context.Context) {
 	due := mailbox.NewAlarm(m.totalsAge())
 	defer due.Stop()
 	failing := false
@@ -411,11 +411,11 @@ func (e *Engine) Save(ctx context.Context) error {
 	if err := e.disks.Idle(ctx); err != nil {
 		return err
 	}
-	if e.library.memory == nil {
+	if e.library.librarian == nil {
 		return nil
 	}
-	e.library.memory.noteAll()
-	err := e.library.memory.cat.Flush(ctx)
+	e.library.librarian.noteAll()
+	err := e.library.librarian.cat.Flush(ctx)
 	if errors.Is(err, catalogue.ErrClosed) {
 		err = ErrClosed
 	}
@@ -424,15 +424,15 @@ func (e *Engine) Save(ctx context.Context) error {
 
 // Problems returns what was wrong with the catalogue at the start.
 func (e *Engine) Problems() []catalogue.Problem {
-	if e.library.memory == nil {
+	if e.library.librarian == nil {
 		return nil
 	}
-	return e.library.memory.problems
+	return e.library.librarian.problems
 }
 
 // Remembered returns the remembered torrents in their order.
 func (e *Engine) Remembered() []Remembered {
-	m := e.library.memory
+	m := e.library.librarian
 	if m == nil {
 		return nil
 	}
@@ -473,10 +473,10 @@ func (e *Engine) Start(h infohash.Hash, dir string) (*Torrent, error) {
 
 // rememberedSpec returns the Spec to start a remembered torrent with.
 func (e *Engine) rememberedSpec(h infohash.Hash, dir string) (Spec, error) {
-	if e.library.memory == nil {
+	if e.library.librarian == nil {
 		return Spec{}, ErrUnknown
 	}
-	en, err := e.library.memory.cat.Get(h)
+	en, err := e.library.librarian.cat.Get(h)
 	switch {
 	case errors.Is(err, catalogue.ErrUnknown):
 		return Spec{}, fmt.Errorf("%w: %s", ErrUnknown, h)
@@ -495,7 +495,7 @@ func (e *Engine) rememberedSpec(h infohash.Hash, dir string) (Spec, error) {
 // Remove stops a torrent and removes it durably from the catalogue, with its journal. The
 // files stay. The error is ErrUnknown, or why the removal could not be made durable.
 func (e *Engine) Remove(ctx context.Context, h infohash.Hash) error {
-	t, m := e.lookup(h), e.library.memory
+	t, m := e.lookup(h), e.library.librarian
 	if !m.knows(h) {
 		if t == nil {
 			return fmt.Errorf("%w: %s", ErrUnknown, h)
@@ -529,7 +529,7 @@ func (e *Engine) Remove(ctx context.Context, h infohash.Hash) error {
 	return nil
 }
 
-func (m *memory) knows(h infohash.Hash) bool {
+func (m *librarian) knows(h infohash.Hash) bool {
 	if m == nil {
 		return false
 	}

@@ -39,7 +39,7 @@ func (t *Torrent) Paused() bool { return t.run.paused.Load() }
 // not count there. Force does not end a Pause.
 func (t *Torrent) Force(on bool) {
 	if t.run.force.Swap(on) != on {
-		t.e.line.force(t)
+		t.e.queue.force(t)
 		t.remember()
 	}
 }
@@ -53,7 +53,7 @@ func (t *Torrent) Forced() bool { return t.run.force.Load() }
 
 // remember stores the user's choices for the torrent in the catalogue, which is written soon.
 func (t *Torrent) remember() {
-	if err := t.e.library.memory.changed(t, false); err != nil {
+	if err := t.e.library.librarian.changed(t, false); err != nil {
 		t.e.log.Warn("cannot save the settings of a torrent; the next start may use the old ones", "torrent", t.info.Name, "err", err)
 	}
 }
@@ -76,7 +76,7 @@ func (t *Torrent) facts() quota.Facts {
 func (t *Torrent) applyRunState(now mono.Time) {
 	facts := t.facts()
 	if w := facts.Want(); t.sent.wants(w) {
-		t.e.line.want(t, w)
+		t.e.queue.want(t, w)
 	}
 	mode := t.content.Mode()
 	if t.noMetadata() {
@@ -99,7 +99,7 @@ func (t *Torrent) applyRunState(now mono.Time) {
 	}
 	t.swarm.SuspendFor(now, out || rest, reason)
 	t.swarm.Hold(now, mode != filestate.Run)
-	t.links.open.Store(!out && !rest)
+	t.links.accepting.Store(!out && !rest)
 	changed := rest != t.sent.resting
 	t.sent.run(mode, rest, reason)
 	if !changed {

@@ -11,14 +11,14 @@ import (
 //
 //shoal:part
 type runState struct {
-	paused  atomic.Bool   // user: paused
-	goesOn  atomic.Bool   // user: ended a pause, and share does not know yet
-	force   atomic.Bool   // user: bypasses the queue
-	inOrder atomic.Bool   // user: requests pieces in order
-	waits   atomic.Bool   // queue: waits for its turn
-	turnWhy atomic.Uint32 // queue: reason of the latest turn
-	wanted  atomic.Uint32 // queue: the quota.Want that the torrent last sent
-	place   quota.Key     // queue: key of the torrent; 0 before it is added
+	paused   atomic.Bool   // user: paused
+	goesOn   atomic.Bool   // user: ended a pause, and sharing does not know yet
+	force    atomic.Bool   // user: bypasses the queue
+	inOrder  atomic.Bool   // user: requests pieces in order
+	waits    atomic.Bool   // queue: waits for its turn
+	turnWhy  atomic.Uint32 // queue: reason of the latest turn
+	wanted   atomic.Uint32 // queue: the quota.Want that the torrent last sent
+	queueKey quota.Key     // queue: key of the torrent; 0 before it is added
 }
 
-func (r *runState) queuedAs(key quota.Key) { r.place = key }
+func (r *runState) queuedAs(key quota.Key) { r.queueKey = key }

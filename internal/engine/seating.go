@@ -32,17 +32,17 @@ type seating struct {
 func (e *Engine) mayAdmit(t *Torrent) bool {
 	e.seats.mu.Lock()
 	defer e.seats.mu.Unlock()
-	ok, _ := e.seats.conns.Admits(&t.links.share)
+	ok, _ := e.seats.conns.Admits(&t.links.seat)
 	return ok
 }
 
 // lineUp queues a torrent that put off a dial until there is room.
 func (t *Torrent) lineUp() {
 	t.e.seats.mu.Lock()
-	t.links.share.Owner = t
-	ok, _ := t.e.seats.conns.Admits(&t.links.share)
+	t.links.seat.Owner = t
+	ok, _ := t.e.seats.conns.Admits(&t.links.seat)
 	if !ok {
-		t.e.seats.conns.Wait(&t.links.share)
+		t.e.seats.conns.Wait(&t.links.seat)
 	}
 	t.e.seats.mu.Unlock()
 	if ok { // a connection ended meanwhile
@@ -55,7 +55,7 @@ func (e *Engine) awaits(t *Torrent) bool {
 	var late <-chan time.Time
 	for {
 		e.seats.mu.Lock()
-		ok, _ := e.seats.conns.Admits(&t.links.share)
+		ok, _ := e.seats.conns.Admits(&t.links.seat)
 		if !ok && e.seats.left == nil {
 			e.seats.left = make(chan struct{})
 		}
@@ -85,7 +85,7 @@ func (e *Engine) awaits(t *Torrent) bool {
 // connection, admits asks that torrent to give one up.
 func (e *Engine) admits(t *Torrent) bool {
 	e.seats.mu.Lock()
-	ok, from := e.seats.conns.Admits(&t.links.share)
+	ok, from := e.seats.conns.Admits(&t.links.seat)
 	var other *Torrent
 	if from != nil {
 		from.Spare = false // one at a time: the torrent reports its next spare connection
@@ -102,16 +102,16 @@ func (e *Engine) admits(t *Torrent) bool {
 func (e *Engine) entered(t *Torrent) {
 	e.seats.mu.Lock()
 	defer e.seats.mu.Unlock()
-	t.links.share.Owner = t
-	e.seats.conns.Enter(&t.links.share)
+	t.links.seat.Owner = t
+	e.seats.conns.Enter(&t.links.seat)
 }
 
 // idles notes whether a torrent has an idle connection, which only holds a place, and a spare
 // one, which is useless at the moment.
 func (e *Engine) idles(t *Torrent, idle, spare bool) {
 	e.seats.mu.Lock()
-	news := spare && !t.links.share.Spare
-	t.links.share.Idle, t.links.share.Spare = idle, spare
+	news := spare && !t.links.seat.Spare
+	t.links.seat.Vacant, t.links.seat.Spare = idle, spare
 	e.seats.mu.Unlock()
 	if news {
 		e.roomFor()
@@ -149,7 +149,7 @@ func (t *Torrent) hasRoom() {
 // unseat removes a torrent that ends from those that wait, and passes unused room on.
 func (e *Engine) unseat(t *Torrent) {
 	e.seats.mu.Lock()
-	e.seats.conns.Forget(&t.links.share)
+	e.seats.conns.Forget(&t.links.seat)
 	e.seats.mu.Unlock()
 	e.roomFor()
 }
@@ -157,7 +157,7 @@ func (e *Engine) unseat(t *Torrent) {
 func (t *Torrent) unlink(key swarm.PeerKey) {
 	t.links.remove(key)
 	t.e.seats.mu.Lock()
-	t.e.seats.conns.Leave(&t.links.share)
+	t.e.seats.conns.Leave(&t.links.seat)
 	t.e.seats.mu.Unlock()
 	t.e.roomFor()
 }

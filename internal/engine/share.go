@@ -11,8 +11,8 @@ import (
 	"shoal/internal/value/why"
 )
 
-// Share says when a torrent has been shared enough, and what happens then.
-type Share = quota.ShareLimits
+// ShareLimits says when a torrent has been shared enough, and what happens then.
+type ShareLimits = quota.ShareLimits
 
 // What happens when a limit is reached.
 const (
@@ -20,9 +20,9 @@ const (
 	ShareRemove = quota.Remove
 )
 
-// SetShare changes the share limits of torrents that have none of their own.
-func (e *Engine) SetShare(s Share) {
-	e.share.Store(&s)
+// SetShareLimits changes the share limits of torrents that have none of their own.
+func (e *Engine) SetShareLimits(s ShareLimits) {
+	e.shareLimits.Store(&s)
 	for _, t := range e.Torrents() {
 		if t.sharing.own.Load() == nil {
 			t.do(wake{})
@@ -30,11 +30,11 @@ func (e *Engine) SetShare(s Share) {
 	}
 }
 
-// Share returns the share limits of torrents that have none of their own.
-func (e *Engine) Share() Share { return *e.share.Load() }
+// ShareLimits returns the share limits of torrents that have none of their own.
+func (e *Engine) ShareLimits() ShareLimits { return *e.shareLimits.Load() }
 
-// SetShare sets the torrent's own share limits; nil means those of the engine.
-func (t *Torrent) SetShare(s *Share) {
+// SetShareLimits sets the torrent's own share limits; nil means those of the engine.
+func (t *Torrent) SetShareLimits(s *ShareLimits) {
 	if s != nil {
 		own := *s
 		s = &own
@@ -44,15 +44,15 @@ func (t *Torrent) SetShare(s *Share) {
 	t.remember()
 }
 
-// Share returns the share limits of the torrent, and whether they are its own.
-func (t *Torrent) Share() (s Share, own bool) {
+// ShareLimits returns the share limits of the torrent, and whether they are its own.
+func (t *Torrent) ShareLimits() (s ShareLimits, own bool) {
 	if s := t.sharing.own.Load(); s != nil {
 		return *s, true
 	}
-	if s := t.e.share.Load(); s != nil {
+	if s := t.e.shareLimits.Load(); s != nil {
 		return *s, false
 	}
-	return Share{}, false
+	return ShareLimits{}, false
 }
 
 // Seeded returns how long the torrent has seeded in all runs, as of the latest snapshot
@@ -61,7 +61,7 @@ func (t *Torrent) Seeded() time.Duration { return time.Duration(t.sharing.seeded
 
 // checkShareLimits pauses or removes the torrent when it has reached a share limit.
 func (t *Torrent) checkShareLimits(now mono.Time) {
-	limits, _ := t.Share()
+	limits, _ := t.ShareLimits()
 	t.sharing.machine.SetLimits(limits)
 	if t.run.goesOn.Swap(false) {
 		t.sharing.machine.GoOn(now)

@@ -14,7 +14,7 @@ import (
 func TestShareRatio(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		c := makeContent(t, "shared", 64*kib, 1<<20)
-		e := w.engine(1, Config{Share: Share{Ratio: 2.1}, Limits: Limits{Up: 256 * kib}})
+		e := w.engine(1, Config{ShareLimits: ShareLimits{Ratio: 2.1}, Limits: Limits{Up: 256 * kib}})
 		s := w.seed(e, c)
 		events := watch(t, s)
 		for n := range byte(3) {
@@ -41,7 +41,7 @@ func TestShareRatio(t *testing.T) {
 			t.Errorf("told %v", told)
 		}
 		// Other limits hold again.
-		s.SetShare(&Share{Ratio: 3})
+		s.SetShareLimits(&ShareLimits{Ratio: 3})
 		time.Sleep(3 * time.Second)
 		if st := s.Stats(); st.State != Paused {
 			t.Errorf("with a limit of its own: %v", st.State)
@@ -56,8 +56,8 @@ func TestShareTime(t *testing.T) {
 		long := w.seed(e, makeContent(t, "long", 16*kib, 1000))
 		idle := w.seed(e, makeContent(t, "idle", 16*kib, 1000))
 		free := w.seed(e, makeContent(t, "free", 16*kib, 1000))
-		long.SetShare(&Share{SeedTime: 10 * time.Hour})
-		idle.SetShare(&Share{IdleTime: time.Hour})
+		long.SetShareLimits(&ShareLimits{SeedTime: 10 * time.Hour})
+		idle.SetShareLimits(&ShareLimits{IdleTime: time.Hour})
 		time.Sleep(30 * time.Minute)
 		if n := awake(e); n != 0 {
 			t.Errorf("%d of three idle torrents are awake", n)
@@ -71,7 +71,7 @@ func TestShareTime(t *testing.T) {
 		expect(t, "after nine hours of seeding", states(long, idle, free), Seeding, Paused, Seeding)
 		time.Sleep(time.Hour)
 		expect(t, "after ten", states(long, idle, free), Paused, Paused, Seeding)
-		e.SetShare(Share{SeedTime: time.Hour})
+		e.SetShareLimits(ShareLimits{SeedTime: time.Hour})
 		synctest.Wait()
 		expect(t, "with a limit for all", states(long, idle, free), Paused, Paused, Paused)
 	})
@@ -87,14 +87,14 @@ func TestShareRemoves(t *testing.T) {
 			w.seed(r.seed, c)
 			wait(t, add(t, r.e, r.spec(c)))
 		}
-		own := Share{Ratio: 1.25, SeedTime: 3 * time.Hour, Then: ShareRemove}
-		r.one("goes 0").Torrent.SetShare(&own)
+		own := ShareLimits{Ratio: 1.25, SeedTime: 3 * time.Hour, Then: ShareRemove}
+		r.one("goes 0").Torrent.SetShareLimits(&own)
 		r.one("goes 1").Torrent.SetLimits(Limits{Up: 1000, PeerDown: 5})
 		time.Sleep(2 * time.Hour)
 		r.again()
 		time.Sleep(time.Minute)
 		tor := r.one("goes 0").Torrent
-		if s, isOwn := tor.Share(); s != own || !isOwn {
+		if s, isOwn := tor.ShareLimits(); s != own || !isOwn {
 			t.Errorf("its limits came back as %+v, its own: %v", s, isOwn)
 		}
 		if d := tor.Seeded().Round(time.Minute); d < 2*time.Hour || d > 2*time.Hour+2*time.Minute {

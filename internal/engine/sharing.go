@@ -10,7 +10,7 @@ import (
 //
 //shoal:part
 type sharing struct {
-	machine quota.Seeding         // owned by the loop
-	own     atomic.Pointer[Share] // the torrent's own limits; nil means the engine's
-	seeded  atomic.Int64          // time.Duration seeded in all runs
+	machine quota.Seeding               // owned by the loop
+	own     atomic.Pointer[ShareLimits] // the torrent's own limits; nil means the engine's
+	seeded  atomic.Int64                // time.Duration seeded in all runs
 }

@@ -178,11 +178,11 @@ func (p *publisher) end(err error) {
 // broadcaster sends events to the subscriptions. A listener that falls behind loses the
 // oldest events, since the loop does not wait for it.
 type broadcaster struct {
-	mu     sync.Mutex
-	subs   []*Subscription
-	heard  bool    // there has been a subscription
-	early  []Event // events of the files before the first subscription
-	closed bool
+	mu         sync.Mutex
+	subs       []*Subscription
+	subscribed bool    // there has been a subscription
+	early      []Event // events of the files before the first subscription
+	closed     bool
 }
 
 // earlyEvents bounds the early events: a check reports much the same for many files.
@@ -218,7 +218,7 @@ func (b *broadcaster) add(s *Subscription) {
 	for _, e := range b.early {
 		s.send(e)
 	}
-	b.early, b.heard = nil, true
+	b.early, b.subscribed = nil, true
 	if b.closed {
 		s.ended()
 		return
@@ -240,7 +240,7 @@ func (s *Subscription) Close() {
 // kind counts those that follow.
 func (b *broadcaster) keep(e Event) {
 	switch {
-	case b.heard:
+	case b.subscribed:
 	case len(b.early) < earlyEvents:
 		b.early = append(b.early, e)
 	default:

@@ -54,7 +54,7 @@ func TestSweep(t *testing.T) {
 			l.Stop(t.Context())
 		default:
 			l.Stop(t.Context())
-			if err := e.library.memory.cat.Remove(all[i].meta.InfoHash); err != nil {
+			if err := e.library.librarian.cat.Remove(all[i].meta.InfoHash); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -31,12 +31,12 @@ type Spec struct {
 	InOrder  bool // requests three of four new pieces in order
 	// Priorities are the priorities of the files, by index: 0 skip, 1 low, 2 normal, 3 high.
 	// nil means normal for all.
-	Priorities []uint8
-	Limits     Limits        // limits of the torrent, besides the engine's
-	Paused     bool          // rests until Resume
-	Forced     bool          // bypasses the queue
-	Share      *Share        // share limits; nil means the engine's
-	seeded     time.Duration // time seeded in earlier runs
+	Priorities  []uint8
+	Limits      Limits        // limits of the torrent, besides the engine's
+	Paused      bool          // rests until Resume
+	Forced      bool          // bypasses the queue
+	ShareLimits *ShareLimits  // share limits; nil means the engine's
+	seeded      time.Duration // time seeded in earlier runs
 	// WebSeeds are URLs of web seeds (BEP 19) besides those of the torrent. Since the user
 	// names them, they can be hosts of the local network.
 	WebSeeds []string
@@ -176,7 +176,7 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 		return nil, ErrClosed
 	}
 	t.pub.init(t)
-	if err := e.library.memory.add(t, spec.Raw); err != nil {
+	if err := e.library.librarian.add(t, spec.Raw); err != nil {
 		t.content.Leave()
 		if spec.Storage != nil {
 			spec.Storage.Close()
@@ -206,7 +206,7 @@ func (e *Engine) newTorrent(spec *Spec) *Torrent {
 	t.run.paused.Store(spec.Paused)
 	t.run.force.Store(spec.Forced)
 	t.run.inOrder.Store(spec.InOrder)
-	t.sharing.own.Store(spec.Share)
+	t.sharing.own.Store(spec.ShareLimits)
 	t.sharing.machine.Restore(spec.seeded)
 	t.content = content.New(content.Config{
 		Shared: e.disks, Host: (*host)(t), Info: t.info, Options: spec.options(),
@@ -230,7 +230,7 @@ func (e *Engine) enlist(t *Torrent) error {
 		return fmt.Errorf("%w: %s", ErrDuplicate, t.infoHash)
 	}
 	e.list.add(t)
-	e.line.add(t)
+	e.queue.add(t)
 	t.content.Start()
 	return nil
 }
@@ -283,7 +283,7 @@ func (t *Torrent) connections() *peerconn.Torrent {
 }
 
 // accepts reports whether the torrent accepts incoming connections.
-func (t *Torrent) accepts() bool { return t.links.open.Load() }
+func (t *Torrent) accepts() bool { return t.links.accepting.Load() }
 
 // handshake returns our handshake for peers of this torrent.
 func (t *Torrent) handshake() wire.Handshake {
@@ -310,7 +310,7 @@ func (t *Torrent) joined(nc net.Conn, addr netip.AddrPort, dialled bool, theirs 
 // first, Stop cuts the farewells to trackers short. An engine that remembers torrents
 // remembers this one as stopped and does not start it with the others.
 func (t *Torrent) Stop(ctx context.Context) {
-	t.e.library.memory.stopped(t)
+	t.e.library.librarian.stopped(t)
 	t.halt(ctx)
 }
 
@@ -357,7 +357,7 @@ func (t *Torrent) SetPriorities(prio []uint8) error {
 	if err := t.content.SetPriorities(prio); err != nil {
 		return err
 	}
-	if err := t.e.library.memory.changed(t, false); err != nil {
+	if err := t.e.library.librarian.changed(t, false); err != nil {
 		return err
 	}
 	heard := make(chan struct{})

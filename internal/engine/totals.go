@@ -1,7 +1,7 @@
 package engine
 
 // totals holds the payload of earlier runs, and the payload of this run that the catalogue has.
-// The mutex of memory guards it.
+// The mutex of librarian guards it.
 //
 //shoal:part
 type totals struct {

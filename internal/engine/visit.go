@@ -22,12 +22,12 @@ func (e *Engine) Visit(h infohash.Hash, dir string) (*Torrent, error) {
 	}
 	spec.restored, spec.visit = true, true
 	spec.SeedOnly, spec.Paused, spec.Forced = true, false, true
-	spec.Peers, spec.WebSeeds, spec.Trackers, spec.NoTrackers, spec.Limits, spec.Share = nil, nil, nil, nil, Limits{}, nil
+	spec.Peers, spec.WebSeeds, spec.Trackers, spec.NoTrackers, spec.Limits, spec.ShareLimits = nil, nil, nil, nil, Limits{}, nil
 	return e.Add(spec)
 }
 
 // Note makes the folder and the names of a torrent's files durable in the catalogue.
-func (t *Torrent) Note() error { return t.e.library.memory.changed(t, true) }
+func (t *Torrent) Note() error { return t.e.library.librarian.changed(t, true) }
 
 // ReadRemembered reads one remembered torrent and its metainfo. It works while another
 // engine has the catalogue open, but misses what that engine has not written yet. The

@@ -112,9 +112,9 @@ func (t *Torrent) webTorrent() *webseed.Torrent {
 func (t *Torrent) webAct(a *webplan.Act) {
 	switch a.Kind {
 	case webplan.Ask:
-		t.e.webPlaces.change(func(p *webplan.Places) { p.Ask(t.webWant(a.Seed)) })
+		t.e.webPlaces.change(func(p *webplan.Slots) { p.Ask(t.webWant(a.Seed)) })
 	case webplan.Unask:
-		t.e.webPlaces.change(func(p *webplan.Places) { p.Unask(t.webWant(a.Seed)) })
+		t.e.webPlaces.change(func(p *webplan.Slots) { p.Unask(t.webWant(a.Seed)) })
 	case webplan.Fetch:
 		c := t.web.conns[a.Conn]
 		if c == nil {
@@ -131,7 +131,7 @@ func (t *Torrent) webAct(a *webplan.Act) {
 			c.Close()
 			t.web.conns[a.Conn] = nil
 		}
-		t.e.webPlaces.change(func(p *webplan.Places) { p.Release(t.webWant(a.Seed)) })
+		t.e.webPlaces.change(func(p *webplan.Slots) { p.Release(t.webWant(a.Seed)) })
 	case webplan.GiveUp:
 		t.tell(Event{Kind: EventWebSeed, Text: fmt.Sprintf("stopped using the web seed at %s: %s", t.web.hosts[a.Seed], a.Text)})
 	}
@@ -165,7 +165,7 @@ type webPlaces struct {
 	client *webseed.Client
 
 	mu    sync.Mutex
-	p     webplan.Places
+	p     webplan.Slots
 	users map[webplan.User]*Torrent
 	last  webplan.User
 	timer *time.Timer // nil while no torrent waits for a turn
@@ -185,7 +185,7 @@ func (d *webPlaces) join(t *Torrent) webplan.User {
 }
 
 func (d *webPlaces) leave(u webplan.User) {
-	d.change(func(p *webplan.Places) {
+	d.change(func(p *webplan.Slots) {
 		p.Leave(u)
 		delete(d.users, u)
 	})
@@ -193,7 +193,7 @@ func (d *webPlaces) leave(u webplan.User) {
 
 // change applies f to the places, and tells the torrents what follows. It never waits, since
 // one of these torrents may be the caller.
-func (d *webPlaces) change(f func(p *webplan.Places)) {
+func (d *webPlaces) change(f func(p *webplan.Slots)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	f(&d.p)
@@ -218,7 +218,7 @@ func (d *webPlaces) settle() {
 		d.timer = nil
 	}
 	if again != mono.Never {
-		d.timer = time.AfterFunc(again.Sub(now), func() { d.change(func(*webplan.Places) {}) })
+		d.timer = time.AfterFunc(again.Sub(now), func() { d.change(func(*webplan.Slots) {}) })
 	}
 }
 

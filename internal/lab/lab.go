@@ -226,7 +226,7 @@ func (l *lab) startNodes() error {
 		}
 		who := fmt.Sprintf("N%d", i+1)
 		l.called(pc.LocalAddr(), who)
-		cfg := dhtnode.Config{Conn: pc, Network: network, Clock: l.now, Trace: l.watcher.hear(who)}
+		cfg := dhtnode.Config{Conn: pc, Network: network, Clock: l.now, Trace: l.watcher.traceOf(who)}
 		if i > 0 {
 			cfg.Bootstrap = []string{l.nodes[i-1].LocalAddr().String()}
 		}
@@ -270,7 +270,7 @@ func (l *lab) startPeer(who string, via int, has []byte) error {
 		Network: &road{Network: netio.New(netio.Policy{LoopbackOnly: true}), who: who, lab: l},
 		Listen:  netip.MustParseAddrPort("127.0.0.1:0"),
 		DHT:     &engine.DHTConfig{Nodes: ways},
-		Version: "lab", Origin: l.origin, Trace: l.watcher.hear(who),
+		Version: "lab", Origin: l.origin, Trace: l.watcher.traceOf(who),
 	}
 	if who != "A" {
 		cfg.Slots = engine.NoSlots

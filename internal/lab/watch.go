@@ -87,8 +87,8 @@ func (s *Summary) facts() []fact {
 	}
 }
 
-// heard is a record and its source.
-type heard struct {
+// entry is a record and its source.
+type entry struct {
 	who    string
 	record trace.Record
 	line   tracefmt.Line // in words, from the moment of arrival: later, other peers can have the piece
@@ -100,7 +100,7 @@ type heard struct {
 type watcher struct {
 	opt   Options
 	conv  tracefmt.Conversation
-	in    chan heard
+	in    chan entry
 	done  chan struct{}
 	start time.Time
 	kept  io.Writer // nil: do not keep the trace
@@ -119,7 +119,7 @@ const inOrder = 40 * time.Millisecond
 
 func newWatcher(opt Options, origin time.Time, kept io.Writer, name func(netip.AddrPort) string) *watcher {
 	w := &watcher{
-		opt: opt, kept: kept, in: make(chan heard, 4096), done: make(chan struct{}), start: origin,
+		opt: opt, kept: kept, in: make(chan entry, 4096), done: make(chan struct{}), start: origin,
 		changed: make(chan struct{}),
 		has:     make(map[string]map[string][]byte),
 		spoke:   make(map[[2]string]int),
@@ -135,15 +135,15 @@ func newWatcher(opt Options, origin time.Time, kept io.Writer, name func(netip.A
 	return w
 }
 
-// hear returns the trace function of one participant.
-func (w *watcher) hear(who string) trace.Func {
-	return func(r trace.Record) { w.in <- heard{who: who, record: r} }
+// traceOf returns the trace function of one participant.
+func (w *watcher) traceOf(who string) trace.Func {
+	return func(r trace.Record) { w.in <- entry{who: who, record: r} }
 }
 
 // say adds a line of the lab itself.
 func (w *watcher) say(format string, args ...any) {
 	at := mono.Start.Add(time.Since(w.start))
-	w.in <- heard{note: fmt.Sprintf(format, args...), record: trace.Record{At: at}}
+	w.in <- entry{note: fmt.Sprintf(format, args...), record: trace.Record{At: at}}
 }
 
 // begin describes the torrent.
@@ -181,11 +181,11 @@ func (w *watcher) await(ctx context.Context, what string, holds func(*Summary) b
 // a younger one.
 func (w *watcher) run() {
 	defer close(w.done)
-	var waiting []heard
+	var waiting []entry
 	tick := time.NewTicker(inOrder)
 	defer tick.Stop()
 	flush := func(before float64) {
-		slices.SortStableFunc(waiting, func(a, b heard) int {
+		slices.SortStableFunc(waiting, func(a, b entry) int {
 			switch {
 			case a.record.At < b.record.At:
 				return -1
@@ -227,7 +227,7 @@ func (w *watcher) run() {
 
 // keep writes a record to the trace for --keep: the same JSON lines as a run's --trace, with the
 // participant that recorded it.
-func (w *watcher) keep(h heard) {
+func (w *watcher) keep(h entry) {
 	if w.kept == nil {
 		return
 	}
@@ -268,7 +268,7 @@ func (w *watcher) finish(brokenOff bool) *Summary {
 }
 
 // take derives facts from one record.
-func (w *watcher) take(h heard) {
+func (w *watcher) take(h entry) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	r, s := h.record, &w.sum
@@ -436,7 +436,7 @@ func (w *watcher) once(who string, r trace.Record) (trace.Record, bool) {
 
 // print prints a record as its sender saw it: a message that both sides saw appears once. Of the
 // DHT it shows what concerns A, and announces of the others.
-func (w *watcher) print(h heard) {
+func (w *watcher) print(h entry) {
 	r := h.record
 	if w.opt.JSON {
 		w.printJSON(h)
@@ -454,7 +454,7 @@ func (w *watcher) print(h heard) {
 
 // worthSaying selects the interesting part of the DHT: A's queries and their answers, and announces
 // of the others. It omits pings of new nodes.
-func (w *watcher) worthSaying(h heard) bool {
+func (w *watcher) worthSaying(h entry) bool {
 	r := h.record
 	if r.Way == trace.Did {
 		return h.who == "A" && r.What == "look for peers"
@@ -466,7 +466,7 @@ func (w *watcher) worthSaying(h heard) bool {
 	return h.who == "A" || toA || r.What == "announce_peer"
 }
 
-func (w *watcher) printJSON(h heard) {
+func (w *watcher) printJSON(h entry) {
 	if !h.shown {
 		return
 	}
@@ -485,7 +485,7 @@ func (w *watcher) printJSON(h heard) {
 	}
 }
 
-func (w *watcher) printNote(h heard) {
+func (w *watcher) printNote(h entry) {
 	seconds, note := h.record.At.Seconds(), h.note
 	if w.opt.JSON {
 		b, err := json.Marshal(struct {

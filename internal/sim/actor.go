@@ -43,7 +43,7 @@ func (w *World) Cast(a *Actor) *Actor {
 	for i := 8; i < 20; i++ {
 		a.id[i] = byte(w.faults.IntN(256))
 	}
-	w.doors[a.addr] = a
+	w.listeners[a.addr] = a
 	w.actors = append(w.actors, a)
 	return a
 }
@@ -64,7 +64,7 @@ func (a *Actor) Visit(n *Node, again time.Duration) {
 
 // Leave removes the actor from the world.
 func (a *Actor) Leave() {
-	delete(a.w.doors, a.addr)
+	delete(a.w.listeners, a.addr)
 	for _, e := range a.ends {
 		e.close()
 	}

@@ -82,7 +82,7 @@ type end struct {
 // dial connects a party to an address. done receives the end after the handshakes, or nil and the
 // error; the party's arrived is not called for it.
 func (w *World) dial(from party, to netip.AddrPort, done func(e *end, h wire.Handshake, problem string)) {
-	target := w.doors[to]
+	target := w.listeners[to]
 	if target == nil {
 		// Nobody was ever there, or the host vanished.
 		w.after(dialTimeout, func() { done(nil, wire.Handshake{}, "no answer") })
@@ -94,7 +94,7 @@ func (w *World) dial(from party, to netip.AddrPort, done func(e *end, h wire.Han
 		return
 	}
 	w.after(2*delay, func() {
-		if w.doors[to] != target {
+		if w.listeners[to] != target {
 			done(nil, wire.Handshake{}, "refused")
 			return
 		}

@@ -11,8 +11,8 @@ import (
 
 const mib = 1 << 20
 
-// crowd is a flash crowd: leechers that arrive together, and one seed.
-type crowd struct {
+// flashCrowd is a flash crowd: leechers that arrive together, and one seed.
+type flashCrowd struct {
 	leechers int
 	up       int64 // rate of each leecher, in bytes a second
 	seedUp   int64
@@ -24,7 +24,7 @@ type crowd struct {
 }
 
 // gather creates the crowd; everybody knows everybody.
-func (c crowd) gather(w *World) (seed *Node, all []*Node) {
+func (c flashCrowd) gather(w *World) (seed *Node, all []*Node) {
 	w.Every = 5000
 	s := c.seed
 	s.Name, s.Have, s.Up, s.UpKnown, s.Lag = "S", w.Full(), c.seedUp, true, c.lag
@@ -43,7 +43,7 @@ func (c crowd) gather(w *World) (seed *Node, all []*Node) {
 
 // bound is the least time in which everybody can complete: the seed must send everything once, and
 // the missing bytes of all must pass some uplink.
-func (c crowd) bound(w *World) time.Duration {
+func (c flashCrowd) bound(w *World) time.Duration {
 	f, n := float64(w.Geometry.Total), float64(c.leechers)
 	s := max(f/float64(c.seedUp), n*f/(float64(c.seedUp)+n*float64(c.up)))
 	return time.Duration(s * float64(time.Second))
@@ -51,7 +51,7 @@ func (c crowd) bound(w *World) time.Duration {
 
 // finish runs until every leecher is complete, and fails when that takes longer than most times the
 // bound.
-func (c crowd) finish(w *World, all []*Node, most float64) error {
+func (c flashCrowd) finish(w *World, all []*Node, most float64) error {
 	bound := c.bound(w)
 	complete := func() bool {
 		return !slices.ContainsFunc(all, func(n *Node) bool { return n.up && n.honest() && !n.swarm.Complete() })
@@ -85,7 +85,7 @@ func spread(all []*Node, owners int) bool {
 
 // copiesUntilSpread runs until two leechers have each piece, and returns how many copies the seed
 // has sent by then.
-func (c crowd) copiesUntilSpread(w *World, seed *Node, all []*Node) (float64, error) {
+func (c flashCrowd) copiesUntilSpread(w *World, seed *Node, all []*Node) (float64, error) {
 	err := w.Run(10*c.bound(w), func() bool { return seed.blocks > 0 && spread(all, 2) })
 	return seed.copies(), err
 }
@@ -96,7 +96,7 @@ var economy = []Scenario{
 		Name: "flash-crowd", Story: "Twenty arrive together at a seed of twice their uplink: all finish within 1.10 of the bound.",
 		Pieces: 256, Blocks: 16,
 		Play: func(w *World) error {
-			c := crowd{leechers: 20, up: 2 * mib, seedUp: 4 * mib, lag: time.Millisecond}
+			c := flashCrowd{leechers: 20, up: 2 * mib, seedUp: 4 * mib, lag: time.Millisecond}
 			_, all := c.gather(w)
 			return c.finish(w, all, 1.10)
 		},
@@ -105,7 +105,7 @@ var economy = []Scenario{
 		Name: "flash-crowd-far", Story: "The same, with a tenth of a second between any two.",
 		Pieces: 256, Blocks: 16,
 		Play: func(w *World) error {
-			c := crowd{leechers: 20, up: 2 * mib, seedUp: 4 * mib, lag: 25 * time.Millisecond}
+			c := flashCrowd{leechers: 20, up: 2 * mib, seedUp: 4 * mib, lag: 25 * time.Millisecond}
 			_, all := c.gather(w)
 			return c.finish(w, all, 1.15)
 		},
@@ -114,7 +114,7 @@ var economy = []Scenario{
 		Name: "forty", Story: "Forty leechers and one seed finish within 1.15 of the bound.",
 		Pieces: 128, Blocks: 16,
 		Play: func(w *World) error {
-			c := crowd{leechers: 40, up: mib, seedUp: 4 * mib, lag: 10 * time.Millisecond}
+			c := flashCrowd{leechers: 40, up: mib, seedUp: 4 * mib, lag: 10 * time.Millisecond}
 			_, all := c.gather(w)
 			return c.finish(w, all, 1.15)
 		},
@@ -123,7 +123,7 @@ var economy = []Scenario{
 		Name: "slow-first-seed", Story: "Forty leechers and a first seed from which a copy takes longest: it leaves it once, by itself.",
 		Pieces: 256, Blocks: 16,
 		Play: func(w *World) error {
-			c := crowd{leechers: 40, up: mib, seedUp: mib, lag: 10 * time.Millisecond}
+			c := flashCrowd{leechers: 40, up: mib, seedUp: mib, lag: 10 * time.Millisecond}
 			_, all := c.gather(w)
 			return c.finish(w, all, 1.15)
 		},
@@ -132,7 +132,7 @@ var economy = []Scenario{
 		Name: "super-seeding", Story: "A super-seed sends at most 1.1 copies before every piece is at two leechers.",
 		Pieces: 128, Blocks: 16,
 		Play: func(w *World) error {
-			c := crowd{leechers: 30, up: mib, seedUp: 2 * mib, lag: 10 * time.Millisecond}
+			c := flashCrowd{leechers: 30, up: mib, seedUp: 2 * mib, lag: 10 * time.Millisecond}
 			c.seed.SuperSeed = swarm.SuperSeedOn
 			seed, all := c.gather(w)
 			copies, err := c.copiesUntilSpread(w, seed, all)
@@ -149,7 +149,7 @@ var economy = []Scenario{
 		Name: "super-seeding-plain", Story: "The same where nobody speaks the fast extension, so that nothing can be refused.",
 		Pieces: 128, Blocks: 16,
 		Play: func(w *World) error {
-			c := crowd{leechers: 30, up: mib, seedUp: 2 * mib, lag: 10 * time.Millisecond}
+			c := flashCrowd{leechers: 30, up: mib, seedUp: 2 * mib, lag: 10 * time.Millisecond}
 			c.seed.SuperSeed, c.seed.NoFast, c.peer.NoFast = swarm.SuperSeedOn, true, true
 			seed, all := c.gather(w)
 			copies, err := c.copiesUntilSpread(w, seed, all)
@@ -177,7 +177,7 @@ var economy = []Scenario{
 		Name: "in-order", Story: "Twenty that all fetch in order finish within 1.20 of the bound, and soon have the beginning.",
 		Pieces: 128, Blocks: 16,
 		Play: func(w *World) error {
-			c := crowd{leechers: 20, up: mib, seedUp: 2 * mib, lag: 10 * time.Millisecond}
+			c := flashCrowd{leechers: 20, up: mib, seedUp: 2 * mib, lag: 10 * time.Millisecond}
 			c.peer.InOrder = true
 			_, all := c.gather(w)
 			if err := w.Run(c.bound(w)/2, nil); err != nil {
@@ -205,7 +205,7 @@ var economy = []Scenario{
 		Name: "reconnecting", Story: "A free-rider that comes back every few seconds gets no more optimistic unchokes than one that stays.",
 		Pieces: 128, Blocks: 16,
 		Play: func(w *World) error {
-			c := crowd{leechers: 16, up: mib / 8, seedUp: mib / 4, lag: 10 * time.Millisecond}
+			c := flashCrowd{leechers: 16, up: mib / 8, seedUp: mib / 4, lag: 10 * time.Millisecond}
 			c.alter = func(i int, s *Spec) { s.Selfish = i < 4 }
 			seed, all := c.gather(w)
 			everybody := append(slices.Clone(all), seed)
@@ -253,7 +253,7 @@ func liars(name, story string, full bool) Scenario {
 	return Scenario{
 		Name: name, Story: story, Pieces: 128, Blocks: 16,
 		Play: func(w *World) error {
-			c := crowd{leechers: 40, up: mib, seedUp: 4 * mib, lag: 10 * time.Millisecond}
+			c := flashCrowd{leechers: 40, up: mib, seedUp: 4 * mib, lag: 10 * time.Millisecond}
 			c.alter = func(i int, s *Spec) {
 				if i%10 >= 3 {
 					return

@@ -11,7 +11,7 @@ import (
 // twentieth, on the average of four crowds.
 func TestFreeRiders(t *testing.T) {
 	t.Parallel()
-	c := crowd{leechers: 40, up: mib, seedUp: 4 * mib, lag: 10 * time.Millisecond}
+	c := flashCrowd{leechers: 40, up: mib, seedUp: 4 * mib, lag: 10 * time.Millisecond}
 	// play gives the mean time in which the fair finish, and how much of the torrent the
 	// free-riders and the fair have when half of these have finished.
 	play := func(seed uint64, selfish bool) (mean, riders, fair float64) {

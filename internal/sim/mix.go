@@ -25,21 +25,21 @@ func Mix(seed uint64) Scenario {
 	return Scenario{
 		Name: "mix", Story: "whatever the seed brings",
 		Pieces: pieces, Blocks: min(blocks, 240/pieces+1),
-		Play: func(w *World) error { return (&mix{w: w, web: newWebMix(w), learn: newLearnMix(w)}).play() },
+		Play: func(w *World) error { return (&mix{w: w, web: newWebMix(w), magnets: newLearnMix(w)}).play() },
 	}
 }
 
 // mix is a random scenario in progress.
 type mix struct {
-	w      *World
-	honest []*Node
-	bad    []*Node
-	actors []*Actor
-	others int // number of peers that are not honest
-	way    int // how peers find each other
-	web    *webMix
-	learn  *learnMix
-	over   bool
+	w       *World
+	honest  []*Node
+	bad     []*Node
+	actors  []*Actor
+	others  int // number of peers that are not honest
+	way     int // how peers find each other
+	web     *webMix
+	magnets *learnMix
+	over    bool
 }
 
 // How peers find each other.
@@ -47,7 +47,7 @@ const (
 	byHand = iota
 	byTracker
 	byDHT
-	ways
+	meetings
 )
 
 func (m *mix) dice(n int) int { return m.w.chance.IntN(n) }
@@ -99,7 +99,7 @@ func (m *mix) spec(name string) Spec {
 // people creates all peers.
 func (m *mix) people() {
 	w := m.w
-	m.way = m.dice(ways)
+	m.way = m.dice(meetings)
 	misfits, actors := max(0, m.dice(6)-2), max(0, m.dice(5)-2)
 	m.others = misfits + actors
 	if m.way == byTracker {
@@ -110,7 +110,7 @@ func (m *mix) people() {
 		if m.dice(2) == 0 {
 			s.Have = w.Some(m.dice(60))
 		}
-		s.Magnet = m.learn.begins(s)
+		s.Magnet = m.magnets.begins(s)
 		m.honest = append(m.honest, w.Add(s))
 	}
 	if m.dice(4) > 0 {
@@ -159,7 +159,7 @@ func (m *mix) misfit(name string) Spec {
 	case 4:
 		s.Have, s.Selfish = nil, true
 	}
-	s.Spoils = m.learn.spoils()
+	s.Spoils = m.magnets.spoils()
 	return s
 }
 

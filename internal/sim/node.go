@@ -150,7 +150,7 @@ func (n *Node) Start() {
 	if n.spec.Tracker && w.tracker != nil {
 		cfg.Tiers = [][]string{{w.tracker.URL}}
 	}
-	w.doors[n.addr] = n
+	w.listeners[n.addr] = n
 	if n.spec.DHT {
 		cfg.DHTPort = n.addr.Port()
 		n.startDHT()
@@ -198,7 +198,7 @@ func (n *Node) down() {
 	n.due = mono.Never
 	n.dht.stopped()
 	n.disk.close()
-	delete(n.w.doors, n.addr)
+	delete(n.w.listeners, n.addr)
 	delete(n.w.sockets, n.addr)
 }
 
@@ -476,7 +476,7 @@ func (n *Node) take(e *end, m wire.Message, tag uint64) {
 		b = &t.Block
 		n.buffer++
 	}
-	e.watch.heard(m)
+	e.watch.received(m)
 	n.swarm.Message(n.w.now, e.key, m, b)
 }
 

@@ -7,8 +7,8 @@ import (
 	"shoal/internal/value/why"
 )
 
-// places is about the connections of a full torrent.
-var places = []Scenario{
+// fullTorrents is about the connections of a full torrent.
+var fullTorrents = []Scenario{
 	{
 		Name: "full-house", Story: "Twelve that shook hands, have nothing and ask for nothing hold all places: the only seed gets in, whether it comes or is dialled.",
 		Pieces: 12, Blocks: 4,

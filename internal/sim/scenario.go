@@ -672,7 +672,7 @@ func with(make func() *Actor) Scenario {
 
 // All is the library, with a case for every actor.
 func All() []Scenario {
-	all := slices.Concat(Scenarios, wanted, economy, resting, webScenarios, learning, places, idle())
+	all := slices.Concat(Scenarios, wanted, economy, resting, webScenarios, learning, fullTorrents, idle())
 	for _, make := range cast {
 		all = append(all, with(make))
 	}

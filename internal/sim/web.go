@@ -48,7 +48,7 @@ type webFetch struct {
 
 // webNode is a node's state for web seeds.
 type webNode struct {
-	places  webplan.Places
+	slots   webplan.Slots
 	fetches [webplan.MaxConns]*webFetch
 	gaveUp  map[*webServer]why.Why
 }
@@ -74,10 +74,10 @@ func (n *Node) webAct(a *webplan.Act) {
 	want := webplan.Want{User: 1, Seed: a.Seed, Host: server.Name}
 	switch a.Kind {
 	case webplan.Ask:
-		n.web.places.Ask(want)
+		n.web.slots.Ask(want)
 		n.settlePlaces()
 	case webplan.Unask:
-		n.web.places.Unask(want)
+		n.web.slots.Unask(want)
 		n.settlePlaces()
 	case webplan.Fetch:
 		if f := n.web.fetches[a.Conn]; f != nil && !f.over {
@@ -97,7 +97,7 @@ func (n *Node) webAct(a *webplan.Act) {
 			n.w.failf("%s: a connection is closed that is fetching", n.spec.Name)
 		}
 		n.web.fetches[a.Conn] = nil
-		n.web.places.Release(want)
+		n.web.slots.Release(want)
 		n.settlePlaces()
 	case webplan.GiveUp:
 		n.web.gaveUp[server] = a.Why
@@ -108,7 +108,7 @@ func (n *Node) webAct(a *webplan.Act) {
 func (n *Node) settlePlaces() {
 	life := n.life
 	for {
-		want, ok := n.web.places.Grant(n.w.now)
+		want, ok := n.web.slots.Grant(n.w.now)
 		if !ok {
 			return
 		}

@@ -52,8 +52,8 @@ func newWitness(n *Node, e *end) *witness {
 	}
 }
 
-// heard handles a message of theirs, before the swarm does.
-func (x *witness) heard(m wire.Message) {
+// received handles a message of theirs, before the swarm does.
+func (x *witness) received(m wire.Message) {
 	switch m.ID {
 	case wire.Choke:
 		x.unchokedUs = false

@@ -88,7 +88,7 @@ func TestWitness(t *testing.T) {
 			x := newWitness(n, &end{})
 			x.fast = strings.HasPrefix(c.name, "fast")
 			for _, m := range c.heard {
-				x.heard(m)
+				x.received(m)
 			}
 			err := x.wrote(swarm.Out{Bytes: c.says, Uploads: c.sends})
 			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {

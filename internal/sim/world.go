@@ -49,10 +49,10 @@ type World struct {
 	nodes  []*Node
 	actors []*Actor
 
-	doors   map[netip.AddrPort]party // parties that accept connections, by address
-	sockets map[netip.AddrPort]*Node // DHT nodes, by address
-	hosts   int
-	ports   int // ports of connections, assigned to diallers
+	listeners map[netip.AddrPort]party // parties that accept connections, by address
+	sockets   map[netip.AddrPort]*Node // DHT nodes, by address
+	hosts     int
+	ports     int // ports of connections, assigned to diallers
 
 	// The network as a whole.
 	island  map[netip.Addr]bool // hosts on the far side of a partition
@@ -79,10 +79,10 @@ func New(seed uint64, pieces, blocks uint32) *World {
 	}
 	w := &World{
 		Seed: seed, Geometry: g, bounds: wire.BoundsOf(g, g.Pieces), now: mono.Start, hash: fnvOffset, Every: 1,
-		net:    rand.New(rand.NewPCG(seed, streamNet)),
-		faults: rand.New(rand.NewPCG(seed, streamFaults)),
-		chance: rand.New(rand.NewPCG(seed, streamScenario)),
-		doors:  make(map[netip.AddrPort]party), sockets: make(map[netip.AddrPort]*Node),
+		net:       rand.New(rand.NewPCG(seed, streamNet)),
+		faults:    rand.New(rand.NewPCG(seed, streamFaults)),
+		chance:    rand.New(rand.NewPCG(seed, streamScenario)),
+		listeners: make(map[netip.AddrPort]party), sockets: make(map[netip.AddrPort]*Node),
 		island: make(map[netip.Addr]bool),
 	}
 	for i := range w.InfoHash {

@@ -46,9 +46,9 @@ type view struct {
 	gives    time.Time   // when the command gives it up; zero: never
 	checks   []string    // how fast a check is, and how long it takes
 
-	wanted, had int64   // of those that are or were fetched in this run
-	rest        int64   // that those still lack
-	mean        float64 // at which it comes
+	wanted, verified int64   // of those that are or were fetched in this run
+	rest             int64   // that those still lack
+	mean             float64 // at which it comes
 
 	port uint16 // where we listen, while nobody has connected; else 0
 
@@ -104,7 +104,7 @@ func (v *view) add(s *sight) {
 	v.sum.DHTNodes = max(v.sum.DHTNodes, int(s.dhtNodes))
 	if s.fetches {
 		v.wanted += s.size - s.left
-		v.had += s.verified - s.leftHad
+		v.verified += s.verified - s.leftHad
 	}
 	if s.state == shoal.StateDownloading || s.state == shoal.StateQueued && s.fetches {
 		v.rest += s.size - s.left - s.verified + s.leftHad
@@ -173,7 +173,7 @@ func (w *Watcher) line(v view) {
 			w.pace.Last = now
 		}
 	case v.doing[shoal.StateDownloading] > 0:
-		if w.pace.Due(now, v.had, v.wanted) {
+		if w.pace.Due(now, v.verified, v.wanted) {
 			w.out.Say("%s", several(v, 0, ui.Blocks))
 		}
 	case sum.Uploaded > w.uploaded && now.Sub(w.pace.Last) >= seedingEvery:
@@ -233,7 +233,7 @@ func traffic(s shoal.Stats, g ui.Glyphs) string {
 func several(v view, width int, g ui.Glyphs) string {
 	var parts []string
 	if v.doing[shoal.StateDownloading] > 0 {
-		parts = append(parts, ui.Percent(v.had, v.wanted), ui.Rate(v.sum.DownRate))
+		parts = append(parts, ui.Percent(v.verified, v.wanted), ui.Rate(v.sum.DownRate))
 		if v.rest > 0 && v.mean >= 1 && v.sum.DownRate >= 1 {
 			parts = append(parts, "ETA "+ui.ETA(time.Duration(float64(v.rest)/v.mean*float64(time.Second))))
 		}

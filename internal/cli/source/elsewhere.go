@@ -18,7 +18,7 @@ import (
 type placing struct {
 	named  bool // the user names the new folder, and does not only leave it to the default
 	itself bool // the user names the torrent, and not a folder of torrents
-	anew   bool // the user wants it fetched again
+	again  bool // the user wants it fetched again
 	OldHas bool // pieces of it lie in the old folder
 	NewHas bool // pieces of it lie in the new folder
 }
@@ -41,11 +41,11 @@ func (p placing) decide() decision {
 		return inOld
 	case p.NewHas:
 		return inNew
-	case p.anew && p.OldHas:
+	case p.again && p.OldHas:
 		return newAgain
 	case p.OldHas:
 		return oldHasIt
-	case p.itself || p.anew:
+	case p.itself || p.again:
 		return inNew
 	}
 	return oldIsGone
@@ -183,7 +183,7 @@ func Placed(ctx context.Context, out *ui.Output, src Source, n session.Flags) (d
 
 // RelistAll is relist of all torrents that are named. unused reports whether none of them
 // goes into the new folder.
-func RelistAll(ctx context.Context, out *ui.Output, srcs []Source, n session.Flags, anew bool) (unused bool, err error) {
+func RelistAll(ctx context.Context, out *ui.Output, srcs []Source, n session.Flags, again bool) (unused bool, err error) {
 	if !n.DirNamed {
 		return false, nil
 	}
@@ -196,7 +196,7 @@ func RelistAll(ctx context.Context, out *ui.Output, srcs []Source, n session.Fla
 		if l == nil {
 			continue
 		}
-		l.anew = anew
+		l.again = again
 		if err := l.relist(ctx, out, n); err != nil {
 			return false, err
 		}

@@ -25,7 +25,7 @@ type download struct {
 	*session.Session
 	src       source.Source
 	dir       string
-	anew      bool
+	again     bool
 	allocate  bool
 	overwrite bool
 	noRoom    bool // it begins although there is too little room
@@ -58,7 +58,7 @@ func (d *download) begin(ctx context.Context, n session.Flags) error {
 		awaitFolder(ctx, d.Out, d.dir, d.patience)
 	}
 	l, err := source.LookElsewhere(ctx, d.Out, d.src, d.dir, n)
-	if err == nil && l != nil && l.OldHas && !l.NewHas && !d.anew {
+	if err == nil && l != nil && l.OldHas && !l.NewHas && !d.again {
 		verb, _, _ := strings.Cut(d.patience.what, " ")
 		err = l.Elsewhere(verb)
 	}
@@ -70,7 +70,7 @@ func (d *download) begin(ctx context.Context, n session.Flags) error {
 		return err
 	}
 	t, err := d.add(ctx, n, shoal.AddOptions{
-		Metainfo: d.src.Raw, FileName: d.src.FileName(), Dir: d.dir, Peers: n.Peers, WebSeeds: d.webSeeds, Redownload: d.anew, Allocate: d.allocate, Overwrite: d.overwrite, NeedRoom: !d.noRoom, Share: d.share.Limits(), Sequential: d.sequential,
+		Metainfo: d.src.Raw, FileName: d.src.FileName(), Dir: d.dir, Peers: n.Peers, WebSeeds: d.webSeeds, Redownload: d.again, Allocate: d.allocate, Overwrite: d.overwrite, NeedRoom: !d.noRoom, Share: d.share.Limits(), Sequential: d.sequential,
 	})
 	if err != nil {
 		if made { // for nothing: it is removed if nothing is in it

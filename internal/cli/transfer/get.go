@@ -117,7 +117,7 @@ loopback (--listen 127.0.0.1:0) keeps all traffic on this machine.`,
 	n.Add(cmd)
 	cmd.Flags().BoolVar(&o.seed, "seed", false, "go on as a seed when complete, until Ctrl-C")
 	o.share.Add(cmd)
-	cmd.Flags().BoolVar(&o.anew, "anew", false, source.AnewHelp)
+	cmd.Flags().BoolVar(&o.again, "anew", false, source.AnewHelp)
 	cmd.Flags().BoolVar(&o.overwrite, "overwrite", false, "write over files that are there and are not the torrent's")
 	cmd.Flags().BoolVar(&o.noRoom, "ignore-free-space", false, "begin although the disk has too little room for all of it")
 	cmd.Flags().BoolVar(&o.sequential, "sequential", false, "fetch from the beginning to the end, three pieces of four")
@@ -142,7 +142,7 @@ loopback (--listen 127.0.0.1:0) keeps all traffic on this machine.`,
 type getFlags struct {
 	seed      bool
 	share     session.ShareFlags
-	anew      bool
+	again     bool
 	allocate  cmdline.AllocateFlag
 	overwrite bool
 	noRoom    bool
@@ -210,7 +210,7 @@ func get(ctx context.Context, out *ui.Output, names []string, n session.Flags, o
 // newDownload makes ready to get one torrent as the flags say.
 func newDownload(s *session.Session, src source.Source, n session.Flags, o getFlags, start time.Time) *download {
 	return &download{
-		Session: s, src: src, dir: n.Dir, start: start, pattern: o.stream, anew: o.anew, sequential: o.sequential,
+		Session: s, src: src, dir: n.Dir, start: start, pattern: o.stream, again: o.again, sequential: o.sequential,
 		allocate: o.allocate == "full", overwrite: o.overwrite, noRoom: o.noRoom, choose: o.choose, paths: o.paths, webSeeds: o.webSeeds, share: o.share,
 		patience: patience{"get " + src.Name(), s.Out.Now, time.Duration(o.wait), time.Duration(o.stopAfter), o.waitNamed}, waits: o.waitNamed,
 	}

@@ -128,11 +128,11 @@ func splitWords(text string) (words []string, err error) {
 
 // hooks runs the programs of one command.
 type hooks struct {
-	out    *ui.Output
-	words  []string
-	ctx    context.Context
-	places chan struct{}
-	wg     sync.WaitGroup
+	out   *ui.Output
+	words []string
+	ctx   context.Context
+	slots chan struct{}
+	wg    sync.WaitGroup
 }
 
 // newHooks returns nil, which does nothing, without a program. ctx ends programs that run.
@@ -140,7 +140,7 @@ func newHooks(ctx context.Context, out *ui.Output, words hookFlag) *hooks {
 	if len(words) == 0 {
 		return nil
 	}
-	return &hooks{out: out, words: words, ctx: ctx, places: make(chan struct{}, hooksAtOnce)}
+	return &hooks{out: out, words: words, ctx: ctx, slots: make(chan struct{}, hooksAtOnce)}
 }
 
 // complete runs the program for a torrent, when there is a place.
@@ -150,11 +150,11 @@ func (h *hooks) complete(t *shoal.Torrent) {
 	}
 	h.wg.Go(func() {
 		select {
-		case h.places <- struct{}{}:
+		case h.slots <- struct{}{}:
 		case <-h.ctx.Done():
 			return
 		}
-		defer func() { <-h.places }()
+		defer func() { <-h.slots }()
 		h.run(t)
 	})
 }

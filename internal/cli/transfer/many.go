@@ -79,7 +79,7 @@ A line "up" says that all torrents have been looked at, and are shared or fetche
 	cmd.Flags().Var(&o.allocate, "allocate", "full: reserve room for all files before the first byte; sparse: take what comes")
 	o.watch.add(cmd)
 	o.onComplete.add(cmd)
-	cmd.Flags().BoolVar(&o.anew, "anew", false, source.AnewHelp)
+	cmd.Flags().BoolVar(&o.again, "anew", false, source.AnewHelp)
 	cmd.Flags().BoolVar(&o.overwrite, "overwrite", false, "write over files that are there and are not the torrent's")
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if slices.Contains(args, "") {
@@ -97,7 +97,7 @@ type runFlags struct {
 	share     session.ShareFlags
 	allocate  cmdline.AllocateFlag
 	overwrite bool
-	anew      bool
+	again     bool
 
 	watch      foldersFlag
 	watchEvery time.Duration // 0: as usual; not a flag
@@ -118,7 +118,7 @@ func runMany(ctx context.Context, out *ui.Output, names []string, n session.Flag
 		if err != nil {
 			return err
 		}
-		unused, err := source.RelistAll(ctx, out, srcs, n, o.anew)
+		unused, err := source.RelistAll(ctx, out, srcs, n, o.again)
 		if err != nil {
 			return err
 		}
@@ -203,7 +203,7 @@ func (m *lasting) begin(ctx context.Context, srcs []source.Source, n session.Fla
 func (m *lasting) take(ctx context.Context, src *source.Source, n session.Flags, o runFlags) (t *shoal.Torrent, err error) {
 	if err = m.wake(source.InfoHash(*src), n.Dir); err == nil {
 		t, err = addTorrent(ctx, m.Session, "run", src, shoal.AddOptions{
-			Metainfo: src.Raw, FileName: src.FileName(), Dir: n.Dir, Peers: n.Peers, Share: o.share.Limits(), Allocate: o.allocate == "full", Overwrite: o.overwrite, Redownload: o.anew,
+			Metainfo: src.Raw, FileName: src.FileName(), Dir: n.Dir, Peers: n.Peers, Share: o.share.Limits(), Allocate: o.allocate == "full", Overwrite: o.overwrite, Redownload: o.again,
 		})
 	}
 	switch {
@@ -246,7 +246,7 @@ func (m *lasting) goOn(src *source.Source, n session.Flags, o runFlags) error {
 			continue
 		}
 		t.AddPeers(n.Peers...) // of one that comes later; at the start they are not checked yet
-		if o.anew {
+		if o.again {
 			t.RedownloadMissing()
 		}
 		if o.share.Any() {

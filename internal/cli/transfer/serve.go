@@ -53,7 +53,7 @@ page from elsewhere could otherwise read what is here once its name leads to us.
 	c.Add(cmd)
 	cmd.Flags().Var(&web.at, "http", "address to serve the files at; others than your own machine's let others in")
 	cmd.Flags().Var(&web.names, "http-name", "answer also under this name (repeat for more)")
-	cmd.Flags().BoolVar(&web.anew, "anew", false, source.AnewHelp)
+	cmd.Flags().BoolVar(&web.again, "anew", false, source.AnewHelp)
 	cmd.Flags().DurationVar(&web.wait, "http-wait", time.Minute, "how `LONG` a request waits for data before it fails")
 	cmdline.Sources(cmd, 1)
 	cmdline.AddJSON(cmd)
@@ -82,7 +82,7 @@ func serve(ctx context.Context, out *ui.Output, name string, n session.Flags, c 
 	if err != nil {
 		return err
 	}
-	d := &download{Session: s, src: src, dir: n.Dir, anew: web.anew, start: start, choose: c, patience: patience{"serve " + src.Name(), out.Now, 10 * time.Minute, 0, false}}
+	d := &download{Session: s, src: src, dir: n.Dir, again: web.again, start: start, choose: c, patience: patience{"serve " + src.Name(), out.Now, 10 * time.Minute, 0, false}}
 	if err = d.begin(ctx, n); err == nil {
 		err = d.serve(ctx, web)
 	}

@@ -24,7 +24,7 @@ import (
 
 // webFlags are where and how files are served.
 type webFlags struct {
-	anew  bool
+	again bool
 	at    cmdline.ListenFlag
 	names namesFlag
 	wait  time.Duration

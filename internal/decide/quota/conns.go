@@ -21,9 +21,9 @@ import "slices"
 type ConnShare struct {
 	// Owner is for the caller.
 	Owner any
-	// Idle says that one of its connections only holds a place, and goes when another peer
+	// Vacant says that one of its connections only holds a seat, and goes when another peer
 	// comes.
-	Idle bool
+	Vacant bool
 	// Spare says that one of its connections is of no use at the moment: it goes when a
 	// torrent without any needs it.
 	Spare bool
@@ -65,7 +65,7 @@ func (c *Conns) Admits(s *ConnShare) (ok bool, from *ConnShare) {
 	}
 	part := max(1, c.limit/torrents)
 	if s.n >= part {
-		if s.Idle && s.n > 0 {
+		if s.Vacant && s.n > 0 {
 			return true, s
 		}
 		return false, nil

@@ -50,7 +50,7 @@ func TestConns(t *testing.T) {
 			}
 			switch w[1] {
 			case "idles":
-				s.Idle = w[2] == "yes"
+				s.Vacant = w[2] == "yes"
 				return ""
 			case "spares":
 				s.Spare = w[2] == "one"

@@ -93,7 +93,7 @@ type entry struct {
 // Queue is the queue of one engine.
 type Queue struct {
 	cfg     QueueConfig
-	line    []*entry // entries in the user's order
+	order   []*entry // entries in the user's order
 	byKey   map[Key]*entry
 	stale   bool // something has happened since the last look
 	next    mono.Time
@@ -128,7 +128,7 @@ func (m *Queue) Add(now mono.Time, k Key) {
 	if m.byKey[k] == nil {
 		e := &entry{key: k, since: now}
 		m.byKey[k] = e
-		m.line = append(m.line, e)
+		m.order = append(m.order, e)
 	}
 }
 
@@ -143,7 +143,7 @@ func (m *Queue) Runs(now mono.Time, k Key) {
 func (m *Queue) Remove(k Key) {
 	if e := m.byKey[k]; e != nil {
 		delete(m.byKey, k)
-		m.line = slices.DeleteFunc(m.line, func(x *entry) bool { return x == e })
+		m.order = slices.DeleteFunc(m.order, func(x *entry) bool { return x == e })
 		m.stale = true
 	}
 }
@@ -165,30 +165,30 @@ func (m *Queue) Force(k Key, on bool) {
 	}
 }
 
-// Place returns the position of a torrent, from 0; -1 when it is not in the queue.
-func (m *Queue) Place(k Key) int {
-	return slices.IndexFunc(m.line, func(e *entry) bool { return e.key == k })
+// Position returns the position of a torrent, from 0; -1 when it is not in the queue.
+func (m *Queue) Position(k Key) int {
+	return slices.IndexFunc(m.order, func(e *entry) bool { return e.key == k })
 }
 
 // Len returns how many torrents are in the queue.
-func (m *Queue) Len() int { return len(m.line) }
+func (m *Queue) Len() int { return len(m.order) }
 
 // Move moves a torrent to a position, from 0; a position beyond the end means the end.
 func (m *Queue) Move(k Key, to int) {
-	at := m.Place(k)
+	at := m.Position(k)
 	if at < 0 {
 		return
 	}
-	e := m.line[at]
-	m.line = slices.Delete(m.line, at, at+1)
-	m.line = slices.Insert(m.line, min(max(to, 0), len(m.line)), e)
+	e := m.order[at]
+	m.order = slices.Delete(m.order, at, at+1)
+	m.order = slices.Insert(m.order, min(max(to, 0), len(m.order)), e)
 	e.behind = 0 // the user decides its position
 	m.stale = true
 }
 
 // Running yields the torrents whose rates are needed when Deadline has come.
 func (m *Queue) Running(yield func(Key) bool) {
-	for _, e := range m.line {
+	for _, e := range m.order {
 		if e.run && !yield(e.key) {
 			return
 		}
@@ -220,7 +220,7 @@ func (m *Queue) Changes(now mono.Time) []Change {
 	if m.look(now) && m.yield(now) {
 		m.look(now)
 	}
-	for _, e := range m.line {
+	for _, e := range m.order {
 		m.settle(now, e)
 	}
 	return m.changes
@@ -236,16 +236,16 @@ func (e *entry) slow(now mono.Time) bool {
 func (m *Queue) look(now mono.Time) (short bool) {
 	m.next = mono.Never
 	m.back = m.back[:0]
-	left := places{most: m.cfg}
+	left := slots{most: m.cfg}
 	for _, want := range [3]Want{Metadata, Download, Seed} {
-		for _, e := range m.line {
+		for _, e := range m.order {
 			switch {
 			case e.want != want:
 			case e.behind > 0 && (!e.run || e.slow(now)):
 				m.back = append(m.back, e)
 			default:
 				e.behind = 0
-				short = m.place(now, &left, e) || short
+				short = m.assign(now, &left, e) || short
 			}
 		}
 	}
@@ -254,21 +254,21 @@ func (m *Queue) look(now mono.Time) (short bool) {
 		return cmp.Or(cmp.Compare(a.want, b.want), cmp.Compare(a.behind, b.behind))
 	})
 	for _, e := range m.back {
-		short = m.place(now, &left, e) || short
+		short = m.assign(now, &left, e) || short
 	}
 	return short
 }
 
-// places counts the slots in use.
-type places struct {
+// slots counts the slots in use.
+type slots struct {
 	most                    QueueConfig
 	downloads, seeds, total int
 	metadata                int
 }
 
-// place assigns a slot to a torrent, if there is one. It reports whether it waits for a slot
+// assign assigns a slot to a torrent, if there is one. It reports whether it waits for a slot
 // that a slow torrent may hold.
-func (m *Queue) place(now mono.Time, p *places, e *entry) (short bool) {
+func (m *Queue) assign(now mono.Time, p *slots, e *entry) (short bool) {
 	most, taken := p.most.Downloads, &p.downloads
 	if e.want == Seed {
 		most, taken = p.most.Seeds, &p.seeds
@@ -301,7 +301,7 @@ func (m *Queue) place(now mono.Time, p *places, e *entry) (short bool) {
 // yield makes the torrents yield that were slow and have had their turn. It reports whether
 // there are any.
 func (m *Queue) yield(now mono.Time) (any bool) {
-	for _, e := range m.line {
+	for _, e := range m.order {
 		if e.want >= Download && !e.force && e.behind == 0 && e.slow(now) && now >= e.since.Add(turn) {
 			m.yields++
 			e.behind, any = m.yields, true

@@ -124,11 +124,11 @@ func FuzzQueue(f *testing.F) {
 
 func check(t *testing.T, m *Queue, now mono.Time, runs map[Key]bool) {
 	t.Helper()
-	if len(m.line) != len(m.byKey) {
-		t.Fatalf("%d in the line, %d known", len(m.line), len(m.byKey))
+	if len(m.order) != len(m.byKey) {
+		t.Fatalf("%d in the line, %d known", len(m.order), len(m.byKey))
 	}
 	count := func(ok func(*entry) bool) (n int) {
-		for _, e := range m.line {
+		for _, e := range m.order {
 			if e.run && !e.force && ok(e) {
 				n++
 			}
@@ -142,7 +142,7 @@ func check(t *testing.T, m *Queue, now mono.Time, runs map[Key]bool) {
 	if over(total, m.cfg.Total) || over(downloads, m.cfg.Downloads) || over(seeds, m.cfg.Seeds) {
 		t.Fatalf("%d run, %d downloads and %d seeds of them not slow, under %+v", total, downloads, seeds, m.cfg)
 	}
-	for _, e := range m.line {
+	for _, e := range m.order {
 		if e.run != runs[e.key] {
 			t.Fatalf("%c runs: %v, as was told: %v", rune(e.key), e.run, runs[e.key])
 		}

@@ -76,10 +76,10 @@ type Node struct {
 // Limit returns the allowed bytes a second; 0: no limit.
 func (n *Node) Limit() int64 { return n.limit }
 
-// Share returns the rate that a node with claims can expect under its own limit and that of
+// Expect returns the rate that a node with claims can expect under its own limit and that of
 // its parent, which the waiting children share; 0: no limit. waits tells whether a leaf at or
 // below it waits now.
-func (n *Node) Share() (limit int64, waits bool) {
+func (n *Node) Expect() (limit int64, waits bool) {
 	limit, waits = n.limit, len(n.waiting) > 0 || n.claim > 0
 	if p := n.parent; p != nil && p.limit > 0 {
 		sharers := int64(len(p.waiting))

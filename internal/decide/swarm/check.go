@@ -67,7 +67,7 @@ func (s *Swarm) CheckInvariants() error {
 		return fmt.Errorf("%d dials at once, at most %d", len(s.dials), s.cfg.HalfOpen)
 	case unchoked > s.slots.choker.Room():
 		return fmt.Errorf("%d unchoked, room for %d", unchoked, s.slots.choker.Room())
-	case s.idle() && (count > 0 || s.Deadline() != mono.Never):
+	case s.inactive() && (count > 0 || s.Deadline() != mono.Never):
 		return fmt.Errorf("suspended or stopped, with %d peers and a deadline at %v", count, s.Deadline())
 	case s.goal.completed != s.Complete() || s.goal.seeking != s.needs():
 		return fmt.Errorf("complete is %v, reported %v; wanting is %v, reported %v",

@@ -114,7 +114,7 @@ func (s *Swarm) Flush(f func(PeerKey, Out)) {
 
 // settle does what is due once for a batch of inputs.
 func (s *Swarm) settle() {
-	if s.idle() {
+	if s.inactive() {
 		return
 	}
 	s.readyDeal()

@@ -76,7 +76,7 @@ func (s *Swarm) rates(now mono.Time) (r Rates) {
 	if s.wants() {
 		r.Down, r.Mean = f.down.Rate(now), f.down.Mean(now)
 	}
-	if !s.idle() {
+	if !s.inactive() {
 		r.Up = f.up.Rate(now)
 	}
 	return r

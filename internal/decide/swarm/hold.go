@@ -121,8 +121,8 @@ func (s *Swarm) takeBackPiece(p *peer, piece uint32) {
 	}
 }
 
-// idle reports whether the swarm is stopped or suspended: it has nothing to do.
-func (s *Swarm) idle() bool { return s.stopped || s.files.suspended }
+// inactive reports whether the swarm is stopped or suspended: it has nothing to do.
+func (s *Swarm) inactive() bool { return s.stopped || s.files.suspended }
 
 func outOrBack(out bool) why.Why {
 	if out {

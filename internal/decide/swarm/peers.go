@@ -288,7 +288,7 @@ func (s *Swarm) External(now mono.Time, addr netip.Addr) {
 	}
 	moved := old.IsValid() && *old != addr
 	*old = addr
-	if moved && s.started && s.searches() && !s.idle() && !s.search.running {
+	if moved && s.started && s.searches() && !s.inactive() && !s.search.running {
 		s.search.moved, s.search.at = true, now
 		s.wakeBy(now)
 	}
@@ -331,7 +331,7 @@ func (s *Swarm) PutOff(now mono.Time, addr netip.AddrPort) {
 // a peer for it.
 func (s *Swarm) Room(now mono.Time) bool {
 	s.now = now
-	if s.stopped || s.idle() || s.full() || !s.book.Recover(now) {
+	if s.stopped || s.inactive() || s.full() || !s.book.Recover(now) {
 		return false
 	}
 	s.wakeBy(now)

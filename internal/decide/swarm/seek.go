@@ -45,7 +45,7 @@ func (s *Swarm) searches() bool { return (s.cfg.DHTPort != 0 || s.cfg.DHTPort6 !
 func (s *Swarm) Searched(now mono.Time, holders int) {
 	s.now = now
 	s.search.running = false
-	if s.idle() || !s.searches() { // its metadata may have made it private meanwhile
+	if s.inactive() || !s.searches() { // its metadata may have made it private meanwhile
 		return
 	}
 	s.search.done++
@@ -67,7 +67,7 @@ func (s *Swarm) needPeers() bool {
 
 // seek looks for peers and dials known addresses.
 func (s *Swarm) seek() {
-	if s.idle() || !s.started {
+	if s.inactive() || !s.started {
 		return
 	}
 	s.trackers.NeedPeers(s.now, s.needPeers())

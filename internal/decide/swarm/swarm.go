@@ -258,7 +258,7 @@ func (s *Swarm) Stop(now mono.Time) {
 func (s *Swarm) Tick(now mono.Time) {
 	s.now = now
 	s.next = mono.Never
-	if s.idle() || !s.started {
+	if s.inactive() || !s.started {
 		return
 	}
 	for p := range s.peers.all() {
@@ -289,7 +289,7 @@ func (s *Swarm) Deadline() mono.Time { return s.next }
 
 // wakeBy makes sure that Tick comes at t or earlier, unless the torrent is idle.
 func (s *Swarm) wakeBy(t mono.Time) {
-	if !s.idle() {
+	if !s.inactive() {
 		s.next = min(s.next, t)
 	}
 }
@@ -305,7 +305,7 @@ func (s *Swarm) Idle() bool { return s.peers.count == 0 && len(s.dials) == 0 && 
 func (s *Swarm) needs() bool { return s.magnet != nil || !s.cfg.SeedOnly && s.picker.Seeking() }
 
 // wants reports whether we request blocks at all.
-func (s *Swarm) wants() bool { return !s.idle() && s.needs() }
+func (s *Swarm) wants() bool { return !s.inactive() && s.needs() }
 
 // note records one line in the trace.
 func (s *Swarm) note(way trace.Way, proto trace.Proto, p *peer, what string, r trace.Record) {

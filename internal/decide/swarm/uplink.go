@@ -35,7 +35,7 @@ func (s *Swarm) allSlots() int {
 // watchUplink adds a slot when the uplink idles and others wait.
 func (s *Swarm) watchUplink() {
 	u := &s.slots.uplink
-	if s.slots.upLimit <= 0 || s.cfg.Slots <= 0 || s.idle() || s.peers.count == 0 {
+	if s.slots.upLimit <= 0 || s.cfg.Slots <= 0 || s.inactive() || s.peers.count == 0 {
 		return
 	}
 	waits := false

@@ -136,7 +136,7 @@ func (s *Swarm) WebBlock(now mono.Time, fetch uint64, ref block.Ref, b *block.Bl
 	s.cameDown(size)
 	w := s.web
 	conn, seed, ok := w.plan.Fetching(fetch)
-	if !ok || s.files.held || s.idle() {
+	if !ok || s.files.held || s.inactive() {
 		s.waste(b, size) // the fetch ended while the block was on its way
 		return
 	}

@@ -43,7 +43,7 @@ type AnnouncedNow struct {
 // false while the torrent does not run.
 func (s *Swarm) AnnounceNow(now mono.Time) (a AnnouncedNow, ok bool) {
 	s.now = now
-	if s.idle() || !s.started {
+	if s.inactive() || !s.started {
 		return a, false
 	}
 	a.Trackers = s.trackers.Urge(now)

@@ -45,7 +45,7 @@ type Choices struct {
 	Forced        bool             // runs regardless of the queue
 	Sequential    bool             // requests pieces in order
 	Limits        []int64          // in bytes a second: up, down, and up and down per peer; nil means none
-	Share         *Share           // share limits; nil means the engine's
+	ShareLimits   *ShareLimits     // share limits; nil means the engine's
 	Seeded        time.Duration    // total of all runs, where there is a limit; whole seconds
 
 	// Pending is what waits for the metadata of a magnet; nil once it is applied. The other choices
@@ -55,8 +55,8 @@ type Choices struct {
 	unknown []metainfo.Entry // fields of a newer version, sorted by key
 }
 
-// Share has the share limits of a torrent; 0 means no limit.
-type Share struct {
+// ShareLimits has the share limits of a torrent; 0 means no limit.
+type ShareLimits struct {
 	Thousandths int64         // uploaded, in thousandths of the torrent's size
 	SeedTime    time.Duration // whole seconds
 	IdleTime    time.Duration // whole seconds
@@ -150,7 +150,7 @@ func (e *Entry) appendFields(b []byte, rev uint64) []byte {
 	w.flag("seed only", c.SeedOnly)
 	w.count("seeded", int64(c.Seeded/time.Second))
 	w.flag("sequential", c.Sequential)
-	if s := c.Share; s != nil {
+	if s := c.ShareLimits; s != nil {
 		w.key("share").BeginList()
 		for _, n := range [...]int64{s.Thousandths, int64(s.SeedTime / time.Second), int64(s.IdleTime / time.Second), int64(s.Then)} {
 			w.Int(n)
@@ -243,7 +243,7 @@ func (e *Entry) parseFields(b []byte) (rev uint64, err error) {
 		case "seeded":
 			e.Seeded = r.seconds(v)
 		case "share":
-			e.Share = &Share{r.count(v.Index(0)), r.seconds(v.Index(1)), r.seconds(v.Index(2)), uint8(min(r.count(v.Index(3)), 255))}
+			e.ShareLimits = &ShareLimits{r.count(v.Index(0)), r.seconds(v.Index(1)), r.seconds(v.Index(2)), uint8(min(r.count(v.Index(3)), 255))}
 		case "stopped":
 			e.Stopped = r.int(v) != 0
 		case "suffix":

@@ -77,7 +77,7 @@ func entry(t testing.TB, n int) catalogue.Entry {
 		InfoHash: meta.InfoHash, Metainfo: b,
 		Choices: catalogue.Choices{
 			Dir: fmt.Sprintf("/files/%d", n), SeedOnly: n%2 == 1, Allocate: n%3 == 1, Paused: n%5 == 3, Forced: n%7 == 4, Sequential: n%7 == 5,
-			Limits: limits(n), Share: share(n), Seeded: time.Duration(n/3) * time.Second,
+			Limits: limits(n), ShareLimits: share(n), Seeded: time.Duration(n/3) * time.Second,
 			Priorities: []uint8{uint8(n % 4), 2},
 			Renamed:    []catalogue.Rename{{File: 1, Path: "another/name"}},
 			Suffix:     ".part", IncompleteDir: "/incomplete",
@@ -125,17 +125,17 @@ func webSeeds(n int) []string {
 	return []string{"http://mirror.example/a/", fmt.Sprintf("https://mirror.example/%d/", n)}
 }
 
-func share(n int) *catalogue.Share {
+func share(n int) *catalogue.ShareLimits {
 	if n < 3 {
 		return nil
 	}
-	return &catalogue.Share{Thousandths: int64(n) * 100, SeedTime: time.Duration(n) * time.Hour, IdleTime: time.Minute, Then: uint8(n % 2)}
+	return &catalogue.ShareLimits{Thousandths: int64(n) * 100, SeedTime: time.Duration(n) * time.Hour, IdleTime: time.Minute, Then: uint8(n % 2)}
 }
 
 // describe gives all that is known of an entry as text, to compare.
 func describe(e catalogue.Entry) string {
 	return fmt.Sprintf("%v metainfo %v dir %q seed %v allocate %v paused %v forced %v sequential %v limits %v share %+v seeded %v priorities %v renamed %v suffix %q incomplete %q peers %v web seeds %v trackers %v without %v added %v pending %+v state %+v",
-		e.InfoHash, infohash.Of(e.Metainfo), e.Dir, e.SeedOnly, e.Allocate, e.Paused, e.Forced, e.Sequential, e.Limits, cmp.Or(e.Share, new(catalogue.Share)), e.Seeded, e.Priorities, e.Renamed, e.Suffix, e.IncompleteDir, e.Peers, e.WebSeeds, e.Trackers, e.NoTrackers, e.Added.UnixNano(), cmp.Or(e.Pending, new(catalogue.Pending)), e.State)
+		e.InfoHash, infohash.Of(e.Metainfo), e.Dir, e.SeedOnly, e.Allocate, e.Paused, e.Forced, e.Sequential, e.Limits, cmp.Or(e.ShareLimits, new(catalogue.ShareLimits)), e.Seeded, e.Priorities, e.Renamed, e.Suffix, e.IncompleteDir, e.Peers, e.WebSeeds, e.Trackers, e.NoTrackers, e.Added.UnixNano(), cmp.Or(e.Pending, new(catalogue.Pending)), e.State)
 }
 
 func describeAll(entries []catalogue.Entry) []string {

@@ -24,8 +24,8 @@ type incomplete struct {
 
 var noIncomplete = new(incomplete)
 
-func newOpening(c *Content, epoch int32) *opening {
-	return &opening{c: c, epoch: epoch, incomplete: noIncomplete}
+func newSession(c *Content, epoch int32) *session {
+	return &session{c: c, epoch: epoch, incomplete: noIncomplete}
 }
 
 // suffix returns the suffix of files that are not complete.
@@ -46,7 +46,7 @@ func (e *lostError) Unwrap() error { return e.err }
 // It is the torrent's own when there is a journal for that, or files that nobody knows of;
 // else the one of which it is noted, or wished, that files are in until all are complete.
 // It notes what it finds, before it makes anything that would not be found otherwise.
-func (o *opening) findPlace() (resume.FS, error) {
+func (o *session) findPlace() (resume.FS, error) {
 	c := o.c
 	at, home, hash := c.at.Load(), c.home(), c.info.Hash
 	state, err := c.shared.journals.For(home.abs)
@@ -83,7 +83,7 @@ func (o *opening) findPlace() (resume.FS, error) {
 
 // choosePlace chooses between a torrent's own folder and those for incomplete files, as
 // filestate.Places decides.
-func (o *opening) choosePlace(home *place) (*place, error) {
+func (o *session) choosePlace(home *place) (*place, error) {
 	c := o.c
 	here := &place{given: home.given, abs: home.abs, found: true}
 	folders := [...]*place{filestate.Home: here, filestate.Noted: nil, filestate.Wished: nil}
@@ -183,7 +183,7 @@ func (c *Content) anyIn(at *place, files []storage.Entry) bool {
 // finding returns the folder with files in it found by their names also where they have a
 // suffix: the one that is wished, and the one that was before. also are more names that
 // files may have, or get.
-func (o *opening) finding(folder storage.FS, also Names) storage.FS {
+func (o *session) finding(folder storage.FS, also Names) storage.FS {
 	c := o.c
 	layers := o.search.layers()
 	if o.was.Suffix == "" && c.suffix() == "" && layers == nil {
@@ -262,7 +262,7 @@ func (o *opening) finding(folder storage.FS, also Names) storage.FS {
 }
 
 // onDisk returns the files by the names that they have on disk.
-func (o *opening) onDisk() []storage.Entry {
+func (o *session) onDisk() []storage.Entry {
 	files := slices.Clone(o.lay.Files)
 	for i := range files {
 		for _, u := range o.unfinished {
@@ -274,7 +274,7 @@ func (o *opening) onDisk() []storage.Entry {
 
 // reveal takes the suffix off files that are complete and durable. One whose name is taken keeps
 // the suffix, and the user learns of it; it is shared all the same.
-func (o *opening) reveal() error {
+func (o *session) reveal() error {
 	var dirs []string
 	for _, u := range o.unfinished {
 		for _, name := range u.Hidden() {
@@ -310,7 +310,7 @@ func (o *opening) reveal() error {
 
 // finish is for when everything is complete and durable: files get their names, and where
 // none is anywhere else nothing is noted of that any more.
-func (o *opening) finish() error {
+func (o *session) finish() error {
 	if err := o.reveal(); err != nil {
 		return err
 	}
@@ -373,7 +373,7 @@ func (c *Content) goHome() bool {
 	ch := newChange(c.life)
 	stay := &place{given: at.given, abs: at.abs, found: true}
 	do := c.mover(ch, at.final, stay, nil)
-	ch.do = func(prev *opening, epoch int32, leave func()) {
+	ch.do = func(prev *session, epoch int32, leave func()) {
 		do(prev, epoch, leave)
 		if err := <-ch.done; err != nil && c.life.Err() == nil {
 			c.say(err.Error())

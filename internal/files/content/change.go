@@ -13,7 +13,7 @@ type change struct {
 	ctx  context.Context
 	done chan error // of capacity one
 	// do closes what was open before, does it, and opens the files. It is a task.
-	do func(prev *opening, epoch int32, leave func())
+	do func(prev *session, epoch int32, leave func())
 }
 
 // changeFiles has a change made, and waits for it.

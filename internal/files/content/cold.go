@@ -40,7 +40,7 @@ func (c *cold) take(pieces []uint32) (out []uint32) {
 }
 
 // uncache gives up the cached bytes of those pieces that are cold.
-func (o *opening) uncache(durable []uint32) {
+func (o *session) uncache(durable []uint32) {
 	pieces := o.cold.take(durable)
 	g := o.c.geom
 	for i := 0; i < len(pieces); {

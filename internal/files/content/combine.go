@@ -19,7 +19,7 @@ const (
 // several small files in it is right only when all of them are. One wrong file would make its
 // neighbours look wrong, too.
 type combining struct {
-	o          *opening
+	o          *session
 	raw, view  storage.FS // the folder, and how the files that are there are called in it
 	candidates map[int][]candidate
 	missing    map[int]bool
@@ -37,7 +37,7 @@ type part struct {
 
 // combine proves the files that lie in pieces with other small ones, as far as some
 // combination of the candidates fits (decision 0127).
-func (o *opening) combine(raw, view storage.FS, candidates map[int][]candidate, missing []int) {
+func (o *session) combine(raw, view storage.FS, candidates map[int][]candidate, missing []int) {
 	c := &combining{o: o, raw: raw, view: view, candidates: candidates, missing: map[int]bool{}, left: mostCombinedBytes}
 	for _, i := range missing {
 		c.missing[i] = true

@@ -88,7 +88,7 @@ func (s *Shared) useDevice(key uint64) *Device {
 			budget: b, key: key,
 			disk: disk.New(disk.Config{Workers: d.workers, Budget: b, Counters: d.counters}),
 		}
-		d.share(d.buffers)
+		d.split(d.buffers)
 	}
 	d.all[key].users++
 	return d.all[key]
@@ -103,8 +103,8 @@ func (d *devices) first() uint64 {
 	return slices.Min(keys)
 }
 
-// share sets the part of the buffers that every device has. d.mu is held.
-func (d *devices) share(bytes int64) {
+// split sets the part of the buffers that every device has. d.mu is held.
+func (d *devices) split(bytes int64) {
 	for _, one := range d.all {
 		one.disk.Resize(bytes / int64(len(d.all)))
 	}
@@ -120,7 +120,7 @@ func (s *Shared) leaveDevice(one *Device) {
 		delete(d.all, one.key)
 		d.gone = append(slices.DeleteFunc(d.gone, func(g *Device) bool { return g.budget.InUse() == 0 }), one)
 		if len(d.all) > 0 {
-			d.share(d.buffers)
+			d.split(d.buffers)
 		}
 	}
 	d.mu.Unlock()
@@ -168,7 +168,7 @@ func (s *Shared) DiskStats() (devices []disk.Stats, allocated int64) {
 
 // onDevice returns the device that an opening of a torrent's files is on. It is the torrent's,
 // or another one of which the opening is a user then.
-func (o *opening) onDevice() *Device {
+func (o *session) onDevice() *Device {
 	c := o.c
 	if c.opt.Storage != nil || c.opt.Open != nil || c.opt.Device != 0 {
 		return c.device

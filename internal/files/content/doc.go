@@ -9,7 +9,7 @@
 // by filestate, whether something fits on a volume by room; what an opening finds by names is
 // decided by hashes.
 //
-// An opening is one opening of the files, from the look at what lies there to the next doubt.
+// A session is one opening of the files, from the look at what lies there to the next doubt.
 // A search finds files under other names than the torrent's. What all torrents of an engine
 // have together is a Shared: open files, journals, devices, and the turns of tasks.
 //

@@ -16,7 +16,7 @@ import (
 
 // inherit looks for journals of other folders that know the files which lie in this one, when
 // this one has none. The one whose claims hold most is taken.
-func (o *opening) inherit() {
+func (o *session) inherit() {
 	c := o.c
 	if o.search == nil || o.state == nil || o.loaded.Found || c.opt.Open != nil {
 		return // without a search the files are known, or are a copy that is to be checked
@@ -43,7 +43,7 @@ func (o *opening) inherit() {
 
 // askAll asks the journals of other folders, and returns the one whose claims hold most; nil
 // where none knows a file.
-func (o *opening) askAll() (best *heritage) {
+func (o *session) askAll() (best *heritage) {
 	for _, folder := range o.c.shared.journals.Others(o.c.at.Load().abs, o.c.info.Hash) {
 		h := o.ask(folder)
 		if h != nil && (best == nil || cmp.Or(cmp.Compare(h.pieces, best.pieces), cmp.Compare(h.files, best.files)) > 0) {
@@ -55,7 +55,7 @@ func (o *opening) askAll() (best *heritage) {
 
 // vouch asks the journals of other folders about files that are not as our own notes them: the
 // volume may have been elsewhere, and back.
-func (o *opening) vouch(v *resume.Verdict, seen resume.Seen) {
+func (o *session) vouch(v *resume.Verdict, seen resume.Seen) {
 	if o.search == nil || o.state == nil || !o.loaded.Found || o.loaded.Damaged != "" || len(v.Changed) == 0 || o.c.opt.Open != nil {
 		return
 	}
@@ -84,7 +84,7 @@ func (h *heritage) suffix(noted string) string {
 // ask compares the files with the journal in one folder of state. It returns nil when that
 // knows none of them, can't be read, or is being written: a torrent that another process gets
 // in that folder.
-func (o *opening) ask(folder string) *heritage {
+func (o *session) ask(folder string) *heritage {
 	c := o.c
 	state, done, err := c.shared.journals.OpenOther(folder)
 	if err != nil {
@@ -108,7 +108,7 @@ func (o *opening) ask(folder string) *heritage {
 		note = resume.Aside{}
 	}
 	h := &heritage{loaded: lo, suffixes: suffixesOf(note.Suffix)}
-	there := newOpening(c, 0)
+	there := newSession(c, 0)
 	there.journal, there.loaded, there.lay = journal, lo, journal.Layout()
 	there.incomplete = &incomplete{was: resume.Aside{Suffix: h.suffix(o.was.Suffix)}}
 	pending := journal.Pending()

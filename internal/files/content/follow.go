@@ -129,7 +129,7 @@ func (u *userFiles) tell(c *Content, notes []string) {
 }
 
 // allNames are the names that files of the torrent may have on disk, or get.
-func (o *opening) allNames(also ...Names) []string {
+func (o *session) allNames(also ...Names) []string {
 	var names []string
 	add := func(name string) {
 		names = append(names, name)

@@ -29,7 +29,7 @@ var errFirst = fmt.Errorf("it was there before, and is looked at first: %w", res
 // name of one of the torrent's that has nothing of it is set aside, and of one with several
 // names (hard links) the torrent gets a copy. have is what was found, and seen how; seen is
 // changed with the files.
-func (o *opening) keepUsers(ctx context.Context, seen *resume.Seen, changed []int, have *bitfield.Bitfield) error {
+func (o *session) keepUsers(ctx context.Context, seen *resume.Seen, changed []int, have *bitfield.Bitfield) error {
 	c := o.c
 	if c.opt.Overwrite {
 		return nil
@@ -78,7 +78,7 @@ type outcome struct {
 
 // keepUser is keepUsers for one file that is there and is not complete. foreign says that it
 // has nothing of the torrent, as far as that is known. Nil: there is nothing to do.
-func (o *opening) keepUser(ctx context.Context, i int, foreign bool, have *bitfield.Bitfield) (*outcome, error) {
+func (o *session) keepUser(ctx context.Context, i int, foreign bool, have *bitfield.Bitfield) (*outcome, error) {
 	name, fsys := o.lay.Files[i].Path, o.files.Folder()
 	info, err := fsys.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -121,7 +121,7 @@ func (o *opening) keepUser(ctx context.Context, i int, foreign bool, have *bitfi
 
 // isWritten reports whether the torrent writes to a file: not when it is skipped, unless a
 // piece that is missing reaches into one that is wanted.
-func (o *opening) isWritten(i int, have *bitfield.Bitfield) bool {
+func (o *session) isWritten(i int, have *bitfield.Bitfield) bool {
 	c := o.c
 	if !o.files.Skipped(i) {
 		return true
@@ -137,7 +137,7 @@ func (o *opening) isWritten(i int, have *bitfield.Bitfield) bool {
 }
 
 // lookAt sees how a file lies on disk now.
-func (o *opening) lookAt(i int) (resume.Identity, error) {
+func (o *session) lookAt(i int) (resume.Identity, error) {
 	files := make([]storage.Entry, 1)
 	files[0] = o.lay.Files[i]
 	seen, err := resume.Look(o.files.Folder(), files)
@@ -227,7 +227,7 @@ func (u *userFiles) lookAgain() {
 }
 
 // anyWaits reports whether a file that was left as it is would be written to now.
-func (u *userFiles) anyWaits(o *opening, have *bitfield.Bitfield) bool {
+func (u *userFiles) anyWaits(o *session, have *bitfield.Bitfield) bool {
 	u.mu.Lock()
 	var files []int
 	for i := range u.waiting {
@@ -261,7 +261,7 @@ func (u *userFiles) kept(c *Content, kept []Kept) {
 
 // sameAsKept removes what was set aside and turns out to be what the torrent has: a small file
 // can be right although no piece of its own could tell.
-func (o *opening) sameAsKept(ctx context.Context) {
+func (o *session) sameAsKept(ctx context.Context) {
 	u := &o.c.users
 	u.mu.Lock()
 	asides := u.setAside

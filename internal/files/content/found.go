@@ -16,7 +16,7 @@ import (
 )
 
 // accept takes the supposed names for the torrent's, and tells of them.
-func (o *opening) accept() error {
+func (o *session) accept() error {
 	s, c := o.search, o.c
 	if s == nil || len(s.names) == 0 {
 		return nil
@@ -34,7 +34,7 @@ func (o *opening) accept() error {
 
 // keepSuffixes notes what is behind the names of files that were found, so that the next start
 // finds them by it.
-func (o *opening) keepSuffixes(suffixes []string) error {
+func (o *session) keepSuffixes(suffixes []string) error {
 	if o.incomplete == noIncomplete {
 		o.incomplete = new(incomplete)
 	}
@@ -80,7 +80,7 @@ func suffixesOf(noted string) []string {
 
 // makesWay removes what has the name of a complete file if nothing is lost by it: it is empty
 // or zeros, as clients reserve room with, has no other name, and is no other torrent's.
-func (o *opening) makesWay(i int, name string) bool {
+func (o *session) makesWay(i int, name string) bool {
 	c, folder := o.c, o.plainFolder()
 	m, ok := folder.(storage.Mover)
 	if !ok || c.opt.SeedOnly {
@@ -97,7 +97,7 @@ func (o *opening) makesWay(i int, name string) bool {
 
 // plainFolder is the folder without suffixes of unfinished files: there a name is that of one
 // file.
-func (o *opening) plainFolder() storage.FS {
+func (o *session) plainFolder() storage.FS {
 	folder := o.files.Folder()
 	for {
 		u, ok := folder.(*storage.Unfinished)
@@ -110,7 +110,7 @@ func (o *opening) plainFolder() storage.FS {
 
 // keepsAside renames a file of the user that has the name of a complete file, as keepUsers does
 // before anything is written (decision 0132). With Overwrite it removes the file.
-func (o *opening) keepsAside(i int, name string) bool {
+func (o *session) keepsAside(i int, name string) bool {
 	c, folder := o.c, o.plainFolder()
 	m, ok := folder.(storage.Mover)
 	if !ok || c.opt.SeedOnly {

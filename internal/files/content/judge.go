@@ -36,7 +36,7 @@ func (s *search) before(l *resume.Layout, seen resume.Seen, have, doubt *bitfiel
 
 // judge decides about what was found, by the pieces that fit: a file without one is not the
 // torrent's. With one that is not, the error is errSearchAgain.
-func (o *opening) judge(seen resume.Seen, have, looked *bitfield.Bitfield) error {
+func (o *session) judge(seen resume.Seen, have, looked *bitfield.Bitfield) error {
 	s := o.search
 	if s == nil {
 		return nil
@@ -70,7 +70,7 @@ func (o *opening) judge(seen resume.Seen, have, looked *bitfield.Bitfield) error
 // doubt notes the files for which others lie there that may be better: those at their own
 // names that have nothing of the torrent, and those that have a part of it where another is as
 // long as the file is. It reports whether there are some.
-func (o *opening) doubt(seen resume.Seen, have *bitfield.Bitfield) bool {
+func (o *session) doubt(seen resume.Seen, have *bitfield.Bitfield) bool {
 	s, c := o.search, o.c
 	if s.rounds >= mostSearches {
 		return false
@@ -129,7 +129,7 @@ func (o *opening) doubt(seen resume.Seen, have *bitfield.Bitfield) bool {
 
 // inside returns how many of the pieces that lie in a file as a whole are in a set, of how
 // many.
-func (o *opening) inside(i int, have *bitfield.Bitfield) (good, all int) {
+func (o *session) inside(i int, have *bitfield.Bitfield) (good, all int) {
 	f, size := &o.c.info.Files[i], int64(o.c.geom.PieceLength)
 	for p := (f.Offset + size - 1) / size; (p+1)*size <= f.Offset+f.Length; p++ {
 		if all++; have.Has(uint32(p)) {
@@ -140,7 +140,7 @@ func (o *opening) inside(i int, have *bitfield.Bitfield) (good, all int) {
 }
 
 // fits reports whether a file that was found is the torrent's.
-func (o *opening) fits(i int, have *bitfield.Bitfield) bool {
+func (o *session) fits(i int, have *bitfield.Bitfield) bool {
 	f, size := &o.c.info.Files[i], int64(o.c.geom.PieceLength)
 	for p := f.Offset / size; p*size < f.Offset+f.Length; p++ {
 		if have.Has(uint32(p)) {

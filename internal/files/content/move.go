@@ -44,9 +44,9 @@ func (c *Content) Move(ctx context.Context, dir string, progress func(done, tota
 
 // mover is the change that brings the files to a folder. After an error they are back, at
 // the place as it is then; nil for as it was.
-func (c *Content) mover(ch *change, to, back *place, progress func(done, total int64)) func(*opening, int32, func()) {
+func (c *Content) mover(ch *change, to, back *place, progress func(done, total int64)) func(*session, int32, func()) {
 	to.found = true
-	return func(prev *opening, epoch int32, leave func()) {
+	return func(prev *session, epoch int32, leave func()) {
 		leave()
 		old := c.at.Load()
 		err := prev.close(c.life, true)
@@ -69,7 +69,7 @@ func (c *Content) mover(ch *change, to, back *place, progress func(done, total i
 
 // moveTo moves the files and opens them in the new folder. After an error they are where
 // they were.
-func (c *Content) moveTo(ch *change, prev *opening, old, to *place, progress func(done, total int64), epoch int32) error {
+func (c *Content) moveTo(ch *change, prev *session, old, to *place, progress func(done, total int64), epoch int32) error {
 	lay, files := c.layout(), prev.onDisk()
 	ctx, cancel := context.WithCancel(ch.ctx)
 	defer cancel()

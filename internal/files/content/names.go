@@ -115,7 +115,7 @@ func (c *Content) Rename(ctx context.Context, to Names) error {
 		return errors.New("rename: its files are not in a folder")
 	}
 	return c.changeFiles(ctx, func(ch *change) {
-		ch.do = func(prev *opening, epoch int32, leave func()) {
+		ch.do = func(prev *session, epoch int32, leave func()) {
 			prev.giveWay(leave)
 			err := prev.close(c.life, true)
 			if err == nil {
@@ -129,7 +129,7 @@ func (c *Content) Rename(ctx context.Context, to Names) error {
 
 // rename renames files that nobody has open.
 func (c *Content) rename(ctx context.Context, to Names) error {
-	o := newOpening(c, 0)
+	o := newSession(c, 0)
 	if err := o.openJournal(); err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func (c *Content) rename(ctx context.Context, to Names) error {
 }
 
 // rename changes paths of files. Nothing of them is open.
-func (o *opening) rename(ctx context.Context, folder storage.FS, to Names) error {
+func (o *session) rename(ctx context.Context, folder storage.FS, to Names) error {
 	if err := o.lock(); err != nil {
 		return err
 	}
@@ -167,7 +167,7 @@ func (o *opening) rename(ctx context.Context, folder storage.FS, to Names) error
 }
 
 // named takes the names that files have from the journal.
-func (o *opening) named() {
+func (o *session) named() {
 	o.lay = o.journal.Layout()
 	if names := o.journal.Names(); names == nil {
 		o.c.named.Store(nil)
@@ -176,8 +176,8 @@ func (o *opening) named() {
 	}
 }
 
-// open opens the folder, and lays the torrent out in it.
-func (o *opening) open() (*storage.Files, error) {
+// openStorage opens the folder, and lays the torrent out in it.
+func (o *session) openStorage() (*storage.Files, error) {
 	c := o.c
 	if c.opt.Open != nil {
 		return c.opt.Open()
@@ -206,7 +206,7 @@ func (o *opening) open() (*storage.Files, error) {
 }
 
 // giveNames ends what a stop has left of a renaming, and does what is wished.
-func (o *opening) giveNames(folder storage.FS) error {
+func (o *session) giveNames(folder storage.FS) error {
 	c := o.c
 	if o.loaded.Renaming {
 		if err := o.lock(); err != nil {

@@ -95,7 +95,7 @@ func (c *Content) Prioritise(now mono.Time) {
 }
 
 // moveOut has files that are wanted come out of the part file.
-func (o *opening) moveOut(ctx context.Context) error {
+func (o *session) moveOut(ctx context.Context) error {
 	if o.guard == nil {
 		return nil
 	}

@@ -67,8 +67,8 @@ func (c *Content) Verify(ctx context.Context, progress func(done, total int)) (*
 	return out, err
 }
 
-// hash hashes pieces of an opening, and returns those that are wrong.
-func (c *Content) hash(ctx context.Context, o *opening, todo *bitfield.Bitfield, out *Verified, progress func(done, total int)) (wrong []uint32, err error) {
+// hash hashes pieces of a session, and returns those that are wrong.
+func (c *Content) hash(ctx context.Context, o *session, todo *bitfield.Bitfield, out *Verified, progress func(done, total int)) (wrong []uint32, err error) {
 	done := c.shared.longCheck(ctx, int64(todo.Count())*int64(c.geom.PieceLength), func() {})
 	defer done()
 	total := int(todo.Count())
@@ -117,13 +117,13 @@ func (c *Content) filesOf(pieces []uint32) string {
 	return text
 }
 
-// whatOpen is the opening that is current, or why there is none.
+// whatOpen is the session that is current, or why there is none.
 type whatOpen struct {
-	o   *opening
+	o   *session
 	err error
 }
 
-// question asks the loop which opening is current.
+// question asks the loop which session is current.
 type question struct{ answer chan whatOpen }
 
 func (*question) refuse(*Content) {}
@@ -139,8 +139,8 @@ func (c *Content) whatIsOpen() whatOpen {
 	return whatOpen{err: ErrBusy}
 }
 
-// opened returns the opening that is current.
-func (c *Content) opened() (*opening, error) {
+// opened returns the session that is current.
+func (c *Content) opened() (*session, error) {
 	q := &question{make(chan whatOpen, 1)}
 	if !c.host.Post(q) {
 		return nil, ErrStopped
@@ -156,7 +156,7 @@ func (c *Content) opened() (*opening, error) {
 // openAgain opens the files again, with pieces that are in doubt whatever they look like.
 func (c *Content) openAgain(ctx context.Context, doubts []uint32) error {
 	return c.changeFiles(ctx, func(ch *change) {
-		ch.do = func(prev *opening, epoch int32, leave func()) {
+		ch.do = func(prev *session, epoch int32, leave func()) {
 			c.reopen(prev, doubts, epoch, leave)
 			ch.done <- nil
 		}

@@ -110,7 +110,7 @@ func (r *refusals) err() error {
 // leftOut leaves out the files that an error of the file system is about, if it is one that
 // concerns these files alone, and others are wanted. It reports whether it did; else the
 // torrent waits.
-func (c *Content) leftOut(o *opening, err error) bool {
+func (c *Content) leftOut(o *session, err error) bool {
 	e, ok := errors.AsType[*storage.Error](err)
 	if !ok || o == nil || o.files == nil || e.Kind.Then() != fault.Refuse || c.opt.SeedOnly {
 		return false
@@ -137,7 +137,7 @@ func (c *Content) leftOut(o *opening, err error) bool {
 // concerned returns the wanted files that a failure is about: the one of that name, or those in
 // the folder of that name. Where a new file can't be made for lack of a right, it is the folder
 // that does not allow it, so no other new file in it will be.
-func (c *Content) concerned(o *opening, e *storage.Error) (files []int) {
+func (c *Content) concerned(o *session, e *storage.Error) (files []int) {
 	there := func(name string) bool {
 		_, err := o.files.Folder().Lstat(name)
 		return !errors.Is(err, fs.ErrNotExist)
@@ -194,7 +194,7 @@ func (c *Content) keeps(file int) bool {
 }
 
 // keeping does something with all files, again without those that are refused on the way.
-func (o *opening) keeping(do func() error) error {
+func (o *session) keeping(do func() error) error {
 	for {
 		if err := do(); err == nil || !o.c.leftOut(o, err) {
 			return err
@@ -204,7 +204,7 @@ func (o *opening) keeping(do func() error) error {
 
 // adoptKept claims what was found, but for pieces of files that turn out not to be kept: some
 // are written once more for it.
-func (o *opening) adoptKept(ctx context.Context, seen resume.Seen, have *bitfield.Bitfield) error {
+func (o *session) adoptKept(ctx context.Context, seen resume.Seen, have *bitfield.Bitfield) error {
 	for {
 		err := o.adopt(ctx, seen, have)
 		if err == nil || !o.c.leftOut(o, err) {

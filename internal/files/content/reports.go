@@ -20,7 +20,7 @@ import (
 //shoal:part
 type keeper struct {
 	machine filestate.Machine
-	cur     *opening        // of the files; nil while they are being opened, and while they can't be
+	cur     *session        // of the files; nil while they are being opened, and while they can't be
 	epoch   int32           // of the latest opening
 	told    filestate.State // as Turn told it
 	failed  bool            // Turn told of a failure
@@ -40,7 +40,7 @@ type Report interface {
 
 // Settled is the outcome of an opening, or of another look at what is open.
 type Settled struct {
-	o       *opening
+	o       *session
 	have    *bitfield.Bitfield
 	err     error
 	outcome filestate.Outcome
@@ -166,11 +166,11 @@ func (c *Content) Incomplete() { c.synced = false }
 
 // doubt says that the files are not as they were left.
 type doubt struct {
-	epoch int32 // of the opening that it is about, or anyOpening
+	epoch int32 // of the session that it is about, or anyOpening
 	err   error
 }
 
-// anyOpening is the number of whichever opening is current.
+// anyOpening is the number of whichever session is current.
 const anyOpening = -1
 
 func (*doubt) refuse(*Content) {}

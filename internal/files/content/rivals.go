@@ -19,7 +19,7 @@ import (
 // It is asked once for each file that is opened to be written to, so nothing is kept for it.
 // What is written again as it was read does no harm.
 // Decision 0052 says why.
-func (o *opening) ownFile(file int) error {
+func (o *session) ownFile(file int) error {
 	if o.rewriting.Load() {
 		return nil
 	}
@@ -32,7 +32,7 @@ func (o *opening) ownFile(file int) error {
 
 // allOwn is ownFile of all files that are still to be written to: what can't be written is
 // not fetched.
-func (o *opening) allOwn(have *bitfield.Bitfield) error {
+func (o *session) allOwn(have *bitfield.Bitfield) error {
 	c, last, r := o.c, "", rivals{}
 	for i := range c.info.Files {
 		f := &c.info.Files[i]

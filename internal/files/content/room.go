@@ -44,7 +44,7 @@ type demand struct {
 // enoughRoom compares what is to be written with what the volumes have, before the first byte.
 // It is an error when the torrent is to wait then; else the user learns of it, since there may be
 // room when it is needed.
-func (o *opening) enoughRoom(ctx context.Context, seen resume.Seen, changed []int, have *bitfield.Bitfield) error {
+func (o *session) enoughRoom(ctx context.Context, seen resume.Seen, changed []int, have *bitfield.Bitfield) error {
 	c := o.c
 	p := o.planOf(ctx, seen, changed, have, false)
 	short := c.shared.rooms.enter(c, p)
@@ -178,7 +178,7 @@ func volumeOf(s storage.Space) room.Volume {
 // planner counts what a torrent has to write.
 type planner struct {
 	*plan
-	o       *opening
+	o       *session
 	folders map[string]where // by path
 	made    map[string]bool  // folders that are counted as new
 	spaces  map[uint64]bool  // volumes that were asked; false: they do not tell
@@ -193,7 +193,7 @@ type where struct {
 // planOf counts what is to be written, with one call to the file system for each file that is
 // there in part, for each folder, and for each volume. Where exact is false the contents of
 // files that seem to be the user's are not looked at.
-func (o *opening) planOf(ctx context.Context, seen resume.Seen, changed []int, have *bitfield.Bitfield, exact bool) *plan {
+func (o *session) planOf(ctx context.Context, seen resume.Seen, changed []int, have *bitfield.Bitfield, exact bool) *plan {
 	c := o.c
 	pl := planner{&plan{on: make(map[uint64]*demand)}, o, make(map[string]where), make(map[string]bool), make(map[uint64]bool)}
 	foreign := make(map[int]bool, len(changed))

@@ -68,7 +68,7 @@ func newSearch() *search {
 
 // find looks for files that are not where they should be, and has the journal call them as
 // they are called. Nothing is made but a folder for a moment, to ask the file system.
-func (o *opening) find(folder storage.FS) error {
+func (o *session) find(folder storage.FS) error {
 	s := o.search
 	if s == nil {
 		return nil
@@ -115,7 +115,7 @@ func (o *opening) find(folder storage.FS) error {
 
 // notFound returns the files that are not where they should be, and the paths of those that
 // are. A journal that knows a file as it is called need not be asked twice.
-func (o *opening) notFound(view storage.FS) (missing []int, there map[string]bool) {
+func (o *session) notFound(view storage.FS) (missing []int, there map[string]bool) {
 	c, s := o.c, o.search
 	known := o.loaded.Found && o.loaded.Damaged == ""
 	there = map[string]bool{}
@@ -206,7 +206,7 @@ func (s *search) choose(folder storage.FS, candidates map[int][]candidate, missi
 
 // nameRest names files that are not there: in the folder that others of the same
 // folder were found in, and such as the file system takes.
-func (o *opening) nameRest(folder storage.FS, missing []int, names Names) {
+func (o *session) nameRest(folder storage.FS, missing []int, names Names) {
 	c, s := o.c, o.search
 	paths := map[int][]string{}
 	odd, fits := false, true
@@ -260,7 +260,7 @@ func (o *opening) nameRest(folder storage.FS, missing []int, names Names) {
 }
 
 // foldersOf returns the folders on disk that most files of each folder of the torrent lie in.
-func (o *opening) foldersOf(found Names, missing []int) map[string]string {
+func (o *session) foldersOf(found Names, missing []int) map[string]string {
 	if len(found) == 0 {
 		return nil
 	}

@@ -14,7 +14,7 @@ import (
 // settle finds out what we have. The pieces it returns can be served, also when the
 // error says that some could not be read, or not be claimed; it returns none with
 // ErrNotThere. It may be called again after an error.
-func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield, error) {
+func (o *session) settle(ctx context.Context, leave func()) (*bitfield.Bitfield, error) {
 	c := o.c
 	count := func(piece uint32, ok bool) { c.progress.checked(&c.geom, piece, ok) }
 	if o.guard == nil {
@@ -118,7 +118,7 @@ func (o *opening) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 }
 
 // adopt claims what was found. It may write what was read once more.
-func (o *opening) adopt(ctx context.Context, seen resume.Seen, have *bitfield.Bitfield) error {
+func (o *session) adopt(ctx context.Context, seen resume.Seen, have *bitfield.Bitfield) error {
 	o.rewriting.Store(true)
 	defer func() {
 		o.rewriting.Store(false)
@@ -128,7 +128,7 @@ func (o *opening) adopt(ctx context.Context, seen resume.Seen, have *bitfield.Bi
 }
 
 // lock makes sure that nobody else writes the torrent here. What is complete needs none.
-func (o *opening) lock() error {
+func (o *session) lock() error {
 	if o.unlock != nil || o.state == nil {
 		return nil
 	}
@@ -139,7 +139,7 @@ func (o *opening) lock() error {
 
 // adoptLater claims what a seed was found to have. It writes nothing, so that can
 // wait for its turn; where nothing new was found there is nothing to write.
-func (o *opening) adoptLater(seen resume.Seen, have *bitfield.Bitfield, found bool) {
+func (o *session) adoptLater(seen resume.Seen, have *bitfield.Bitfield, found bool) {
 	o.seen, o.found = resume.Seen{}, nil
 	// Stopping does not cut it short at once: it would be done again at each start.
 	adopt := func(func()) {
@@ -162,16 +162,16 @@ func (o *opening) adoptLater(seen resume.Seen, have *bitfield.Bitfield, found bo
 	})
 }
 
-// giveWay leaves the place of a task to others before it closes the opening, when that waits
+// giveWay leaves the place of a task to others before it closes the session, when that waits
 // for claims: their turn comes after all tasks that open files.
-func (o *opening) giveWay(leave func()) {
+func (o *session) giveWay(leave func()) {
 	if o.claiming.Load() {
 		leave()
 	}
 }
 
 // notThere reports whether a torrent's files are gone altogether, so that they are waited for.
-func (c *Content) notThere(seen resume.Seen, v resume.Verdict, o *opening) bool {
+func (c *Content) notThere(seen resume.Seen, v resume.Verdict, o *session) bool {
 	return filestate.Look{
 		FolderGone: v.FolderGone, Missing: len(v.Missing) > 0,
 		Any:       slices.ContainsFunc(seen.Files, func(id resume.Identity) bool { return id.Exists }),
@@ -182,7 +182,7 @@ func (c *Content) notThere(seen resume.Seen, v resume.Verdict, o *opening) bool 
 
 // tellChanges says which files are not as they were left, and in what. It does not say who did
 // it: after a kill, or on an odd file system, that is not known.
-func (c *Content) tellChanges(o *opening, v resume.Verdict) {
+func (c *Content) tellChanges(o *session, v resume.Verdict) {
 	if !o.loaded.Found {
 		return
 	}
@@ -200,7 +200,7 @@ func (c *Content) tellChanges(o *opening, v resume.Verdict) {
 
 // tellLonger says which files that are hashed now are longer than the torrent says: what is
 // behind the end is somebody's, and stays.
-func (c *Content) tellLonger(o *opening, seen resume.Seen, v resume.Verdict) {
+func (c *Content) tellLonger(o *session, seen resume.Seen, v resume.Verdict) {
 	for i := range c.info.Files {
 		more := seen.Files[i].Size - c.info.Files[i].Length
 		if more <= 0 || c.info.Files[i].Pad || o.loaded.Found && !slices.Contains(v.Changed, i) {

@@ -10,13 +10,13 @@ import (
 	"shoal/internal/value/block"
 )
 
-// source is what connections read from: the disk of the opening that is current.
+// source is what connections read from: the disk of the session that is current.
 type source struct {
 	cur  atomic.Pointer[disk.Torrent]
-	open atomic.Pointer[opening] // for Shared.Watch
+	open atomic.Pointer[session] // for Shared.Watch
 }
 
-func (s *source) set(o *opening) {
+func (s *source) set(o *session) {
 	s.open.Store(o)
 	if o == nil {
 		s.cur.Store(nil)

@@ -17,7 +17,7 @@ func (c *Content) openSoon(task func(leave func())) {
 }
 
 // reopen closes what was open, and opens the files again. It is a task.
-func (c *Content) reopen(prev *opening, doubts []uint32, epoch int32, leave func()) {
+func (c *Content) reopen(prev *session, doubts []uint32, epoch int32, leave func()) {
 	if prev != nil {
 		if len(doubts) > 0 {
 			prev.distrust(doubts...)
@@ -46,7 +46,7 @@ func (c *Content) openSearching(look *search, epoch int32, leave func()) {
 }
 
 // settle looks at what is open and checks what is in doubt. It is a task.
-func (c *Content) settle(o *opening, leave func()) {
+func (c *Content) settle(o *session, leave func()) {
 	ctx, done := c.life.Child()
 	defer done()
 	have, err := o.settle(ctx, leave)

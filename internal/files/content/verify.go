@@ -77,13 +77,13 @@ func standIn(stateDir string, meta *metainfo.Torrent, fileName string) *Content 
 // verify is a round of a check: it begins again where files that were found are not the
 // torrent's.
 func (c *Content) verify(ctx context.Context, spec *VerifySpec, look *search) (*Verified, error) {
-	o := newOpening(c, 0)
+	o := newSession(c, 0)
 	o.search = look
 	if err := o.openJournal(); err != nil {
 		return nil, err
 	}
 	var err error
-	o.files, err = o.open()
+	o.files, err = o.openStorage()
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func (c *Content) verify(ctx context.Context, spec *VerifySpec, look *search) (*
 // verifying is a check of files that no torrent has open (decision 0051).
 type verifying struct {
 	spec *VerifySpec
-	o    *opening
+	o    *session
 	kept resume.FS // of what earlier checks have found; nil when nothing is kept
 }
 

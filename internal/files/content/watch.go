@@ -54,7 +54,7 @@ func (s *Shared) Watch(ctx context.Context, all func() []*Content) {
 // from number at on. It returns the number that is next.
 func (s *Shared) lookAtFiles(contents []*Content, gone []string, at int) int {
 	open := s.pool.Open()
-	var rest []*opening
+	var rest []*session
 	files := 0
 	for _, c := range contents {
 		o := c.source.open.Load()
@@ -91,7 +91,7 @@ func (s *Shared) lookAtFiles(contents []*Content, gone []string, at int) int {
 
 // look looks at files of an opening by their names, and tells its torrent when some are not as
 // shoal left them. It compares them with the journal then.
-func (o *opening) look(files []int) {
+func (o *session) look(files []int) {
 	var first string
 	more := 0
 	for _, i := range files {

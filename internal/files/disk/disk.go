@@ -39,8 +39,8 @@ type Disk struct {
 	wake    sync.Cond  // signals that work is there
 	idle    int        // workers that wait for wake and have not been woken
 	closed  bool
-	ready   queue // pieces ready for a worker, oldest first
-	resting queue // pieces that hold buffers and have no worker
+	ready   pieces // pieces ready for a worker, oldest first
+	resting pieces // pieces that hold buffers and have no worker
 	stats   Stats
 }
 

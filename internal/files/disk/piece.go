@@ -57,9 +57,9 @@ type piece struct {
 
 	successor *piece // begun after this one was forgotten; waits for it
 
-	q          *queue // queue that it is in
-	prev, next *piece // neighbours in that queue
-	chain      *piece // next in Torrent.table or Torrent.spare
+	q          *pieces // queue that it is in
+	prev, next *piece  // neighbours in that queue
+	chain      *piece  // next in Torrent.table or Torrent.spare
 }
 
 // add adds a block that is absent.
@@ -177,14 +177,14 @@ func (t *Torrent) remove(p *piece) {
 	*at, p.chain = p.chain, nil
 }
 
-// queue is a list of pieces; a piece is in at most one. It is written out for speed
+// pieces is a list of pieces; a piece is in at most one. It is written out for speed
 // (decision 0177).
-type queue struct {
+type pieces struct {
 	first, last *piece
 	n           int
 }
 
-func (q *queue) push(p *piece) {
+func (q *pieces) push(p *piece) {
 	p.q, p.prev, p.next = q, q.last, nil
 	if q.last == nil {
 		q.first = p
@@ -195,7 +195,7 @@ func (q *queue) push(p *piece) {
 	q.n++
 }
 
-func (q *queue) remove(p *piece) {
+func (q *pieces) remove(p *piece) {
 	if p.prev == nil {
 		q.first = p.next
 	} else {
@@ -210,7 +210,7 @@ func (q *queue) remove(p *piece) {
 	q.n--
 }
 
-func (q *queue) pop() *piece {
+func (q *pieces) pop() *piece {
 	p := q.first
 	if p != nil {
 		q.remove(p)
@@ -220,7 +220,7 @@ func (q *queue) pop() *piece {
 
 // fullest returns the piece that holds the most buffers, the first of equals. With broken false it
 // ignores torrents whose writes fail. The queue is never longer than the budget has buffers.
-func (q *queue) fullest(broken bool) (best *piece) {
+func (q *pieces) fullest(broken bool) (best *piece) {
 	for p := q.first; p != nil; p = p.next {
 		if (broken || p.t.broken == nil) && (best == nil || p.held > best.held) {
 			best = p

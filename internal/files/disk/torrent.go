@@ -47,8 +47,8 @@ type Torrent struct {
 	spares  int
 	busy    int        // number of workers, reads, checks and syncs in progress
 	writing bool       // a worker writes finished pieces
-	toWrite queue      // pieces that it writes next
-	stalled queue      // pieces that could not be written
+	toWrite pieces     // pieces that it writes next
+	stalled pieces     // pieces that could not be written
 	kept    uint32     // number of blocks in stalled
 	broken  error      // why the last write failed; nothing is written until Retry
 	goesOn  func()     // see OnGoesOn; set before the first Store
@@ -110,7 +110,7 @@ func (t *Torrent) Store(ref block.Ref, b *block.Block, sums bool) {
 		d.stats.Stalled++
 		if !t.room(0, 0) { // drop it, or let it wait for its blocks like others
 			t.unstall(p)
-			d.queue(p)
+			d.enqueue(p)
 		}
 	case p.phase == resting:
 		d.settle(p)
@@ -118,8 +118,8 @@ func (t *Torrent) Store(ref block.Ref, b *block.Block, sums bool) {
 	d.mu.Unlock()
 }
 
-// queue hands a worker a piece that is in no queue. The caller holds the disk's lock.
-func (d *Disk) queue(p *piece) {
+// enqueue hands a worker a piece that is in no queue. The caller holds the disk's lock.
+func (d *Disk) enqueue(p *piece) {
 	p.phase = queued
 	d.ready.push(p)
 	d.wakeOne()
@@ -138,7 +138,7 @@ func (d *Disk) settle(p *piece) {
 		if p.q != nil {
 			d.resting.remove(p)
 		}
-		d.queue(p)
+		d.enqueue(p)
 		return
 	case p.q == nil && p.held > 0:
 		d.resting.push(p)
@@ -193,7 +193,7 @@ func (t *Torrent) Retry() (pieces int) {
 	for p := t.stalled.first; p != nil; p = t.stalled.first {
 		t.unstall(p)
 		p.again, p.relieve = !p.verified, !p.verified
-		d.queue(p)
+		d.enqueue(p)
 	}
 	return pieces
 }

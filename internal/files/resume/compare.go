@@ -136,7 +136,7 @@ func (lo *Loaded) ours(i int, is Identity, v Volume) bool {
 		return safe.sameFile(is, v) && is.Size >= safe.Size && is.ModTime >= safe.ModTime &&
 			is.ModTime <= lo.boot.Start.UnixNano()
 	}
-	w := st.open
+	w := st.writing
 	if w.n == 0 || w.off >= e.Offset+e.Length || w.off+w.n <= e.Offset {
 		return false
 	}

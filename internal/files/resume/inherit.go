@@ -25,7 +25,7 @@ func (lo *Loaded) Holds(now Seen) (files, pieces int) {
 func (lo *Loaded) elsewhere(now Seen) (st *state, fits []bool, doubt *bitfield.Bitfield) {
 	l := lo.lay
 	st = lo.st.clone()
-	st.clean, st.open = true, write{}
+	st.clean, st.writing = true, write{}
 	was := *lo
 	was.st, was.same = st, true
 	v := was.Compare(now)

@@ -24,11 +24,11 @@ type state struct {
 	dir    string   // folder of the files
 	folder Identity // identity of dir
 
-	have  *bitfield.Bitfield // claimed: verified, and durable
-	doubt *bitfield.Bitfield // may have been written and not claimed; nil for none
-	files []Identity         // identities as last noted
-	safe  []Identity         // identities before the last commit synced them; can alias files
-	open  write              // write in progress; length 0 when there is none
+	have    *bitfield.Bitfield // claimed: verified, and durable
+	doubt   *bitfield.Bitfield // may have been written and not claimed; nil for none
+	files   []Identity         // identities as last noted
+	safe    []Identity         // identities before the last commit synced them; can alias files
+	writing write              // write in progress; length 0 when there is none
 
 	names naming // names of files that differ from the torrent's; nil for none
 
@@ -97,7 +97,7 @@ func (s *state) appendSnapshot(b []byte, l *Layout) []byte {
 		return on
 	}
 	set(flagClean, s.clean)
-	doubt, open := set(flagDoubt, s.anyDoubt()), set(flagOpen, s.open.n > 0)
+	doubt, open := set(flagDoubt, s.anyDoubt()), set(flagOpen, s.writing.n > 0)
 	differ := set(flagSafe, !sameAll(s.files, s.safe))
 	set(flagPart, l.Part)
 	named := set(flagNames, len(s.names) > 0)
@@ -114,7 +114,7 @@ func (s *state) appendSnapshot(b []byte, l *Layout) []byte {
 		b = s.doubt.AppendWire(b)
 	}
 	if open {
-		b = s.open.append(b)
+		b = s.writing.append(b)
 	}
 	b = appendFiles(b, l, s.files)
 	if differ {
@@ -178,7 +178,7 @@ func parseSnapshot(payload []byte, l *Layout) (*state, error) {
 		s.doubt = in.bitfield(l)
 	}
 	if flags&flagOpen != 0 {
-		s.open = in.write(l)
+		s.writing = in.write(l)
 	}
 	whole := *l
 	if v == firstVersion && l.Part {
@@ -226,7 +226,7 @@ func (in *input) files(l *Layout, ids []Identity) {
 
 // begin records the start of a write. The pieces that it touches are no longer claimed.
 func (s *state) begin(w write, l *Layout) {
-	s.clean, s.open = false, w
+	s.clean, s.writing = false, w
 	for p, last := l.pieces(w.off, w.n); p < last; p++ {
 		s.have.Clear(p)
 		s.setDoubt(p)
@@ -255,7 +255,7 @@ func (s *state) apply(r record, l *Layout) bool {
 		}
 	case kindEnd:
 		in.identities(l, s.files)
-		s.open = write{}
+		s.writing = write{}
 	case kindCommit:
 		var pieces []uint32
 		for n := in.uint(uint64(l.Geometry.Pieces)); n > 0 && !in.failed; n-- {

@@ -30,11 +30,11 @@ func (j *Journal) begin(off, n int64) (waited bool, err error) {
 		j.file.renew = true
 		err := j.writeVersion()
 		// The sync may have taken a while, and the time tells our write from other programs'.
-		j.st.open.at = j.cfg.Now().UnixNano()
+		j.st.writing.at = j.cfg.Now().UnixNano()
 		if err != nil {
 			return false, err
 		}
-		return true, j.append(kindBegin, j.st.open.append)
+		return true, j.append(kindBegin, j.st.writing.append)
 	}
 	if err := j.append(kindBegin, w.append); err != nil {
 		return false, err
@@ -51,8 +51,8 @@ func (j *Journal) begin(off, n int64) (waited bool, err error) {
 		}
 	}
 	j.file.synced = j.file.end
-	j.st.open.at = j.cfg.Now().UnixNano()
-	return true, j.append(kindBegin, j.st.open.append)
+	j.st.writing.at = j.cfg.Now().UnixNano()
+	return true, j.append(kindBegin, j.st.writing.append)
 }
 
 // noted is a file and its attributes.
@@ -76,7 +76,7 @@ func (j *Journal) end(seen []noted) error {
 		}
 	}
 	j.idMu.Unlock()
-	j.st.open, j.st.clean = write{}, false
+	j.st.writing, j.st.clean = write{}, false
 	return j.append(kindEnd, func(b []byte) []byte { return appendChanged(b, files, j.st.files) })
 }
 

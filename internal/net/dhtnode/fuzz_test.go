@@ -42,7 +42,7 @@ func FuzzParseWay(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
-		w, err := parseWay(in)
+		w, err := parseBootstrap(in)
 		if err != nil {
 			return
 		}
@@ -50,7 +50,7 @@ func FuzzParseWay(f *testing.F) {
 			t.Fatalf("%q is %+v", in, w)
 		}
 		if a, err := netip.ParseAddr(w.host); err == nil {
-			again, err := parseWay(net.JoinHostPort(a.String(), strconv.Itoa(int(w.port))))
+			again, err := parseBootstrap(net.JoinHostPort(a.String(), strconv.Itoa(int(w.port))))
 			if err != nil || again.port != w.port {
 				t.Fatalf("%q is %+v, then %+v, %v", in, w, again, err)
 			}

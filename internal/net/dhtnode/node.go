@@ -92,8 +92,8 @@ type Node struct {
 	sides []*side // one for each family, that of Config.Conn first
 
 	packets chan packet
-	wishes  chan func(now mono.Time)
-	chores  chan way
+	calls   chan func(now mono.Time)
+	names   chan bootstrap
 
 	stop    context.CancelFunc
 	stopped <-chan struct{} // Close was called
@@ -141,7 +141,7 @@ func New(cfg Config) (*Node, error) {
 	}
 	for _, list := range [][]string{cfg.Bootstrap, cfg.Fallback} {
 		for _, name := range list {
-			if _, err := parseWay(name); err != nil {
+			if _, err := parseBootstrap(name); err != nil {
 				return nil, fmt.Errorf("make a DHT node: %w", err)
 			}
 		}
@@ -151,7 +151,7 @@ func New(cfg Config) (*Node, error) {
 	n := &Node{
 		cfg: cfg, log: cfg.Logger,
 		packets: make(chan packet, packetsWaiting),
-		wishes:  make(chan func(mono.Time), wishesWaiting), chores: make(chan way, maxWays),
+		calls:   make(chan func(mono.Time), wishesWaiting), names: make(chan bootstrap, maxNames),
 		ended: make(chan struct{}),
 	}
 	n.saved = n.load()
@@ -175,7 +175,7 @@ func New(cfg Config) (*Node, error) {
 	for _, s := range n.sides {
 		n.group.Go(func() { n.receive(s) })
 	}
-	n.group.Go(func() { n.doChores(ctx) })
+	n.group.Go(func() { n.slowTasks(ctx) })
 	for _, name := range cfg.Bootstrap {
 		n.AddBootstrap(name)
 	}
@@ -292,7 +292,7 @@ func (n *Node) loop(ctx context.Context) {
 			now = n.cfg.Clock()
 			p.side.machine.Packet(now, p.from, p.room[:p.n])
 			p.side.free <- p.room // never blocks: free has room for every buffer
-		case wish := <-n.wishes:
+		case wish := <-n.calls:
 			now = n.cfg.Clock()
 			wish(now)
 		case <-timer.C:
@@ -421,7 +421,7 @@ func (n *Node) receive(s *side) {
 // do makes the loop call wish. It waits while the loop is far behind.
 func (n *Node) do(ctx context.Context, wish func(now mono.Time)) error {
 	select {
-	case n.wishes <- wish:
+	case n.calls <- wish:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -434,7 +434,7 @@ func (n *Node) do(ctx context.Context, wish func(now mono.Time)) error {
 // loop is far behind, the hint is lost.
 func (n *Node) Told(addr netip.AddrPort) {
 	select {
-	case n.wishes <- func(now mono.Time) { n.sideOf(addr).machine.Told(now, addr) }:
+	case n.calls <- func(now mono.Time) { n.sideOf(addr).machine.Told(now, addr) }:
 	default:
 	}
 }

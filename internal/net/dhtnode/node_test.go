@@ -311,12 +311,12 @@ func TestNames(t *testing.T) {
 
 func TestParseWay(t *testing.T) {
 	for _, good := range []string{"router.example:6881", "127.0.0.1:1", "[2001:db8::1]:6881"} {
-		if w, err := parseWay(good); err != nil || w.port == 0 || strings.ContainsAny(w.host, "[]") {
+		if w, err := parseBootstrap(good); err != nil || w.port == 0 || strings.ContainsAny(w.host, "[]") {
 			t.Errorf("%s: %+v, %v", good, w, err)
 		}
 	}
 	for _, bad := range []string{"", "host", ":1", "host:0", "host:65536", "host:x", "2001:db8::1:1", "[::1:1", "host:-1"} {
-		if _, err := parseWay(bad); err == nil {
+		if _, err := parseBootstrap(bad); err == nil {
 			t.Errorf("%q passed", bad)
 		}
 	}

@@ -71,7 +71,7 @@ func (c *Client) Get(ctx context.Context, raw string, most int64) (Got, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	way := &way{network: c.Network}
+	way := &transport{network: c.Network}
 	transport := &http.Transport{
 		DialContext: way.dial, DisableKeepAlives: true, DisableCompression: true,
 		TLSHandshakeTimeout: headTime, ResponseHeaderTimeout: headTime, MaxResponseHeaderBytes: maxHead,
@@ -169,14 +169,14 @@ func (c *Client) follow(u *url.URL, location string) (*url.URL, error) {
 	return to, nil
 }
 
-// way is the path of redirects of one Get.
-type way struct {
+// transport is the path of redirects of one Get.
+type transport struct {
 	network netio.Network
 	public  bool // the path contains an address on the internet
 }
 
 // dial connects to the first address of a host that answers.
-func (w *way) dial(ctx context.Context, _, hostPort string) (net.Conn, error) {
+func (w *transport) dial(ctx context.Context, _, hostPort string) (net.Conn, error) {
 	host, text, err := net.SplitHostPort(hostPort)
 	if err != nil {
 		return nil, err

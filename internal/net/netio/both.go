@@ -12,17 +12,17 @@ import (
 // system picks are mostly free elsewhere, too.
 const portTries = 16
 
-// A Door is an address where we accept streams, and datagrams if wanted.
-type Door struct {
+// A Endpoint is an address where we accept streams, and datagrams if wanted.
+type Endpoint struct {
 	Streams net.Listener
 	Packets PacketConn // nil when datagrams are not wanted here
 }
 
 // Addr is the address bound, with its real port.
-func (d Door) Addr() netip.AddrPort { return AddrPort(d.Streams.Addr()) }
+func (d Endpoint) Addr() netip.AddrPort { return AddrPort(d.Streams.Addr()) }
 
 // Close closes the sockets.
-func (d Door) Close() error {
+func (d Endpoint) Close() error {
 	err := d.Streams.Close()
 	if d.Packets != nil {
 		err = errors.Join(err, d.Packets.Close())
@@ -43,7 +43,7 @@ func ListenBoth(n Network, addr netip.AddrPort) (net.Listener, PacketConn, error
 // ListenAll listens on several addresses: for streams on all of them, for datagrams where packets
 // returns true. For port 0 it picks one that is free in both protocols, the same for all of these
 // addresses, so that an engine has one port to announce.
-func ListenAll(n Network, addrs []netip.AddrPort, packets func(i int) bool) ([]Door, error) {
+func ListenAll(n Network, addrs []netip.AddrPort, packets func(i int) bool) ([]Endpoint, error) {
 	picks := false
 	for _, a := range addrs {
 		picks = picks || a.Port() == 0
@@ -59,7 +59,7 @@ func ListenAll(n Network, addrs []netip.AddrPort, packets func(i int) bool) ([]D
 	}
 }
 
-func listenAll(n Network, addrs []netip.AddrPort, packets func(i int) bool) (doors []Door, err error) {
+func listenAll(n Network, addrs []netip.AddrPort, packets func(i int) bool) (doors []Endpoint, err error) {
 	defer func() {
 		if err != nil {
 			for _, d := range doors {
@@ -78,7 +78,7 @@ func listenAll(n Network, addrs []netip.AddrPort, packets func(i int) bool) (doo
 		if err != nil {
 			return doors, fmt.Errorf("listen on %v: tcp: %w", a, withoutAddress(err))
 		}
-		doors = append(doors, Door{Streams: l})
+		doors = append(doors, Endpoint{Streams: l})
 		if a = doors[i].Addr(); pick {
 			port = a.Port()
 		}

@@ -122,12 +122,12 @@ func (g *Group) Ceiling() int64 {
 	return all
 }
 
-// Share returns what the torrent can expect while others share the limit, 0 for no limit, and
+// Expect returns what the torrent can expect while others share the limit, 0 for no limit, and
 // whether one of its peers waits now.
-func (g *Group) Share() (limit int64, waits bool) {
+func (g *Group) Expect() (limit int64, waits bool) {
 	g.l.mu.Lock()
 	defer g.l.mu.Unlock()
-	return g.node.Share()
+	return g.node.Expect()
 }
 
 // peer returns the limit of a single peer.

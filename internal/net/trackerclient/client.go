@@ -97,7 +97,7 @@ func (c *Client) AnnounceAmong(ctx context.Context, announceURL string, p tracke
 	if heard == nil {
 		heard = func(tracker.Response) {}
 	}
-	return byEach(ctx, ways, func(ctx context.Context, w way) (tracker.Response, error) {
+	return byEach(ctx, ways, func(ctx context.Context, w family) (tracker.Response, error) {
 		var a tracker.Response
 		var err error
 		p := p
@@ -129,13 +129,13 @@ func (c *Client) deadline(ctx context.Context) (context.Context, context.CancelF
 }
 
 // reach parses a tracker's URL and finds the ways to the tracker.
-func (c *Client) reach(ctx context.Context, url string) (to target, ways []way, err error) {
+func (c *Client) reach(ctx context.Context, url string) (to target, ways []family, err error) {
 	if to, err = parseAny(url); err != nil {
 		return to, nil, &Error{Host: hostOf(url), Op: "read the announce URL", Err: err}
 	}
 	addrs, err := c.Network.Resolve(ctx, to.host)
 	if err == nil {
-		if ways = c.ways(addrs); len(ways) == 0 {
+		if ways = c.families(addrs); len(ways) == 0 {
 			err = ErrFamily
 		}
 	}
@@ -145,7 +145,7 @@ func (c *Client) reach(ctx context.Context, url string) (to target, ways []way, 
 	return to, ways, nil
 }
 
-func (c *Client) announceUDP(ctx context.Context, to target, w way, p tracker.Params) (tracker.Response, error) {
+func (c *Client) announceUDP(ctx context.Context, to target, w family, p tracker.Params) (tracker.Response, error) {
 	begun := time.Now()
 	r, from, err := c.askUDP(ctx, to, w, tracker.ActionAnnounce, func(conn uint64, tid uint32) []byte {
 		return tracker.AppendUDPAnnounce(nil, conn, tid, p, to.urlData())
@@ -158,7 +158,7 @@ func (c *Client) announceUDP(ctx context.Context, to target, w way, p tracker.Pa
 	return a, nil
 }
 
-func (c *Client) announceHTTP(ctx context.Context, announceURL string, w way, p tracker.Params, keep bool) (tracker.Response, error) {
+func (c *Client) announceHTTP(ctx context.Context, announceURL string, w family, p tracker.Params, keep bool) (tracker.Response, error) {
 	full, err := tracker.URL(announceURL, p)
 	if err != nil {
 		return noResponse, &Error{Host: hostOf(announceURL), Op: "read the announce URL", Err: err}
@@ -219,7 +219,7 @@ func (c *Client) scrape(ctx context.Context, announceURL string, hashes []infoha
 	return counts, nil
 }
 
-func (c *Client) scrapePart(ctx context.Context, to target, url string, w way, hashes []infohash.Hash) (map[infohash.Hash]tracker.Counts, error) {
+func (c *Client) scrapePart(ctx context.Context, to target, url string, w family, hashes []infohash.Hash) (map[infohash.Hash]tracker.Counts, error) {
 	if !to.udp {
 		answer, err := c.fetch(ctx, tracker.ScrapeQuery(url, hashes), w, false)
 		if err != nil {
@@ -246,7 +246,7 @@ func (c *Client) scrapePart(ctx context.Context, to target, url string, w way, h
 
 // fetch gets a URL by one way, following redirects. With keep it leaves the last connection for the
 // next announce.
-func (c *Client) fetch(ctx context.Context, rawURL string, w way, keep bool) (reply, error) {
+func (c *Client) fetch(ctx context.Context, rawURL string, w family, keep bool) (reply, error) {
 	to, err := parseTarget(rawURL)
 	if err != nil {
 		return reply{}, &Error{Host: hostOf(rawURL), Op: "read the announce URL", Err: err}

@@ -14,15 +14,15 @@ import (
 // everything must not delay the peers of the first answer.
 const grace = 5 * time.Second
 
-// A way is one family to reach a tracker by (BEP 7): our source address, and the tracker's
+// A family is one family to reach a tracker by (BEP 7): our source address, and the tracker's
 // addresses.
-type way struct {
+type family struct {
 	local netip.Addr
 	addrs []netip.Addr
 }
 
 // keep returns those of addrs that have this way's family.
-func (w way) keep(addrs []netip.Addr) []netip.Addr {
+func (w family) keep(addrs []netip.Addr) []netip.Addr {
 	var same []netip.Addr
 	for _, a := range addrs {
 		if a = a.Unmap(); a.Is4() == w.local.Is4() {
@@ -32,25 +32,25 @@ func (w way) keep(addrs []netip.Addr) []netip.Addr {
 	return same
 }
 
-// ways returns the families to announce over: those that we listen on. A tracker that has none of
+// families returns the families to announce over: those that we listen on. A tracker that has none of
 // them gets an announce over the one it has, where the system can choose our source address: its
 // answer still has peers.
-func (c *Client) ways(addrs []netip.Addr) []way {
+func (c *Client) families(addrs []netip.Addr) []family {
 	local := c.Local
 	if len(local) == 0 {
 		local = []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()}
 	}
-	var all []way
+	var all []family
 	free := true
 	for _, l := range local {
-		w := way{local: l.Unmap()}
+		w := family{local: l.Unmap()}
 		if w.addrs = w.keep(addrs); len(w.addrs) > 0 {
 			all = append(all, w)
 		}
 		free = free && l.IsUnspecified()
 	}
 	if len(all) == 0 && free && len(addrs) > 0 {
-		w := way{local: netip.IPv4Unspecified()}
+		w := family{local: netip.IPv4Unspecified()}
 		if addrs[0].Unmap().Is6() {
 			w.local = netip.IPv6Unspecified()
 		}
@@ -62,7 +62,7 @@ func (c *Client) ways(addrs []netip.Addr) []way {
 
 // byEach calls ask for every way at the same time. It calls heard with each answer at once, and
 // returns the combined answer, or an error when all ways failed.
-func byEach(ctx context.Context, ways []way, ask func(context.Context, way) (tracker.Response, error), heard func(tracker.Response)) (tracker.Response, error) {
+func byEach(ctx context.Context, ways []family, ask func(context.Context, family) (tracker.Response, error), heard func(tracker.Response)) (tracker.Response, error) {
 	if len(ways) == 1 {
 		a, err := ask(ctx, ways[0])
 		if err == nil {

@@ -209,7 +209,7 @@ func stale(err error) bool {
 
 // askUDP talks to the addresses of a tracker: the first, and beside it the next whenever those
 // before have failed or been silent for headStart. The first answer counts, also a refusal.
-func (c *Client) askUDP(ctx context.Context, to target, w way, want tracker.Action, packet func(conn uint64, tid uint32) []byte) (tracker.UDPReply, netip.Addr, error) {
+func (c *Client) askUDP(ctx context.Context, to target, w family, want tracker.Action, packet func(conn uint64, tid uint32) []byte) (tracker.UDPReply, netip.Addr, error) {
 	fail := func(op string, err error) (tracker.UDPReply, netip.Addr, error) {
 		return tracker.UDPReply{}, netip.Addr{}, &Error{Host: to.authority, Op: op, Err: cause(ctx, err)}
 	}

@@ -33,7 +33,7 @@ func (c *Choker) Round(now mono.Time, seeding bool, peers []Peer, dst []Change) 
 // of them than slots.
 func (c *Choker) Fill(now mono.Time, seeding bool, peers []Peer, dst []Change) []Change {
 	t := count(now, peers)
-	room := c.open(t, seeding)
+	room := c.slotsFor(t, seeding)
 	if t.busy+t.content <= room && (t.waiting == 0 || t.busy >= c.slots && (t.untried == 0 || t.busy == room)) {
 		return dst // nothing can change: the cheap and common case
 	}

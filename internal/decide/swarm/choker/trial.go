@@ -98,9 +98,9 @@ func (p *Peer) vain() bool { return p.Vain && !p.earns() }
 // unused reports whether a peer does not use its slot, or did not use its last one.
 func (p *Peer) unused() bool { return p.Idle || !p.Unchoked && p.vain() }
 
-// open adds slots for waiting peers that were not tried, and returns how many peers we may
+// slotsFor adds slots for waiting peers that were not tried, and returns how many peers we may
 // unchoke now.
-func (c *Choker) open(t tally, seeding bool) int {
+func (c *Choker) slotsFor(t tally, seeding bool) int {
 	if c.slots == 0 {
 		c.trials.extra = 0
 		return 0

@@ -53,9 +53,9 @@ const (
 	// queueTime is how long requests should wait at the peer.
 	queueTime = time.Second
 
-	// memory is how far back the rate looks, roughly: old bytes and old time
-	// weigh less by the factor memory/(memory+t) after a time t.
-	memory = 3 * time.Second
+	// horizon is how far back the rate looks, roughly: old bytes and old time
+	// weigh less by the factor horizon/(horizon+t) after a time t.
+	horizon = 3 * time.Second
 )
 
 // Window is the request window of one peer. The zero value is ready to use.
@@ -248,8 +248,8 @@ func (w *Window) follow(delay time.Duration) {
 func (w *Window) pass(now mono.Time) {
 	dt := max(now.Sub(w.last), 0)
 	if w.outstanding > 0 && dt > 0 {
-		w.bytes = scale(w.bytes, int64(memory), int64(memory+dt))
-		w.spent = time.Duration(scale(int64(w.spent), int64(memory), int64(memory+dt))) + dt
+		w.bytes = scale(w.bytes, int64(horizon), int64(horizon+dt))
+		w.spent = time.Duration(scale(int64(w.spent), int64(horizon), int64(horizon+dt))) + dt
 	}
 	w.last = max(w.last, now)
 }

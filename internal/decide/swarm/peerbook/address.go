@@ -88,7 +88,7 @@ func (b *Book) SeenRecently(now mono.Time, addr netip.AddrPort) bool {
 	return ok && now.Sub(at) < seenFor
 }
 
-// keyOf returns the key under which bans and memory store an address.
+// keyOf returns the key under which bans and recent store an address.
 func keyOf(addr netip.AddrPort) netip.AddrPort {
 	ip := addr.Addr()
 	switch {
@@ -102,9 +102,9 @@ func keyOf(addr netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(ip, 0)
 }
 
-// memory is a bounded set of addresses with the time of their last put. It forgets the oldest
+// recent is a bounded set of addresses with the time of their last put. It forgets the oldest
 // first.
-type memory struct {
+type recent struct {
 	most  int
 	at    map[netip.AddrPort]mono.Time
 	order []remembered // oldest first; an address put again is here twice
@@ -115,7 +115,7 @@ type remembered struct {
 	at  mono.Time
 }
 
-func (m *memory) put(now mono.Time, key netip.AddrPort) {
+func (m *recent) put(now mono.Time, key netip.AddrPort) {
 	if m.at == nil {
 		m.at = make(map[netip.AddrPort]mono.Time)
 	}

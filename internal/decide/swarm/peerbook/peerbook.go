@@ -87,9 +87,9 @@ type Book struct {
 
 	external []netip.AddrPort // our address as others see it, one for each family
 	self     []netip.AddrPort // addresses that proved to be our own
-	bans     memory
-	seen     memory
-	rested   memory // time when a dial or connection ended, also of addresses evicted since
+	bans     recent
+	seen     recent
+	rested   recent // time when a dial or connection ended, also of addresses evicted since
 }
 
 type state uint8
@@ -124,7 +124,7 @@ func New(cfg Config, rng *rand.Rand) *Book {
 	}
 	return &Book{
 		cfg: cfg, rng: rng, deadline: mono.Never,
-		bans: memory{most: maxBans}, seen: memory{most: maxSeen}, rested: memory{most: maxRested},
+		bans: recent{most: maxBans}, seen: recent{most: maxSeen}, rested: recent{most: maxRested},
 	}
 }
 
@@ -292,7 +292,7 @@ func (b *Book) CheckInvariants() error {
 	if got := b.Deadline(); got != first {
 		return fmt.Errorf("peerbook: deadline %v, the earliest is %v", got, first)
 	}
-	for _, m := range []*memory{&b.bans, &b.seen, &b.rested} {
+	for _, m := range []*recent{&b.bans, &b.seen, &b.rested} {
 		if len(m.order) > m.most || len(m.at) > len(m.order) {
 			return fmt.Errorf("peerbook: %d remembered, %d in order, of at most %d", len(m.at), len(m.order), m.most)
 		}

@@ -52,9 +52,9 @@ type Talk struct {
 	told []netip.AddrPort // peers that it knows from us
 	next mono.Time        // time of our next message at the earliest
 
-	heard [maxReceived]mono.Time // times of its latest messages; the oldest at index at
-	at    int
-	spoke bool
+	received [maxReceived]mono.Time // times of its latest messages; the oldest at index at
+	at       int
+	spoke    bool
 }
 
 // New starts an exchange.
@@ -99,10 +99,10 @@ func (t *Talk) Tell(now mono.Time, peers []wire.PexPeer, rng *rand.Rand) (m wire
 // Hear takes a message and returns those of its peers that count. On ErrFlood the caller ends
 // the connection.
 func (t *Talk) Hear(now mono.Time, m wire.Pex) ([]wire.PexPeer, error) {
-	if oldest := t.heard[t.at]; !oldest.IsZero() && now.Sub(oldest) < Interval {
+	if oldest := t.received[t.at]; !oldest.IsZero() && now.Sub(oldest) < Interval {
 		return nil, fmt.Errorf("%w: more than %d messages within %v", ErrFlood, maxReceived, Interval)
 	}
-	t.heard[t.at] = now
+	t.received[t.at] = now
 	t.at = (t.at + 1) % maxReceived
 	most := maxAdded
 	if !t.spoke {

@@ -29,7 +29,7 @@ type Machine struct {
 	acts []Act
 }
 
-// conn is a connection that Places granted.
+// conn is a connection that Slots granted.
 type conn struct {
 	seed  int
 	since mono.Time // start of its latest fetch
@@ -131,7 +131,7 @@ func (m *Machine) Tick(now mono.Time, wants bool) {
 	m.ask()
 }
 
-// ask asks Places for connections, for seeds in use first.
+// ask asks Slots for connections, for seeds in use first.
 func (m *Machine) ask() {
 	total, used := 0, 0
 	for _, s := range m.seeds {
@@ -205,7 +205,7 @@ func (m *Machine) hasWork(i int) bool {
 	return true
 }
 
-// Placed says that Places granted a connection to a seed.
+// Placed says that Slots granted a connection to a seed.
 func (m *Machine) Placed(now mono.Time, seed int) {
 	m.now = now
 	s := m.seeds[seed]
@@ -276,7 +276,7 @@ func (m *Machine) begin(i int) {
 	m.act(a)
 }
 
-// close ends the fetch of a connection, and returns the connection to Places.
+// close ends the fetch of a connection, and returns the connection to Slots.
 func (m *Machine) close(i int, w why.Why) {
 	c := m.conns[i]
 	if c == nil {

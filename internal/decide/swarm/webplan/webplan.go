@@ -20,14 +20,14 @@
 // It never requests a block that is requested from a peer: endgame is for peers. A run is as
 // long as the connection transfers in runTime at its rate, within bounds.
 //
-// The swarm of one torrent owns a Machine. Places is the machine of a whole engine: it
+// The swarm of one torrent owns a Machine. Slots is the machine of a whole engine: it
 // divides the connections among torrents and hosts (decisions 0100 and 0102).
 //
 // # A web seed brings a run
 //
 //  1. Swarm.settleWeb (internal/decide/swarm/web.go), with every flush: while the torrent wants
 //     something, Machine.Tick asks for a connection (effect Web, act Ask). The engine grants
-//     one through Places, and Swarm.WebPlaced reports it.
+//     one through Slots, and Swarm.WebPlaced reports it.
 //  2. Machine.plan chooses a run, and picker.Claim counts its blocks as requested; act Fetch,
 //     with the parts of files that the run lies in. webseed.Conn requests each part, over one
 //     connection.
@@ -145,11 +145,11 @@ type Kind uint8
 
 // Values of Kind.
 const (
-	Ask    Kind = iota // ask Places for a connection to Seed; Placed follows
+	Ask    Kind = iota // ask Slots for a connection to Seed; Placed follows
 	Unask              // withdraw an Ask for Seed
 	Fetch              // fetch Segments over Conn as ID; blocks as they come, then Ended
 	Stop               // end the fetch ID of Conn at once; blocks that still come do not count
-	Close              // close Conn, and return the connection to Places
+	Close              // close Conn, and return the connection to Slots
 	GiveUp             // give up Seed for good; Text says why
 )
 

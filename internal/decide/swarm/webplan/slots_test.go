@@ -15,7 +15,7 @@ import (
 // of the word the host of a seed.
 func TestPlacesScripts(t *testing.T) {
 	golden.Run(t, "testdata/places/*.txt", func(t *testing.T) func(string) string {
-		var p Places
+		var p Slots
 		return func(line string) string {
 			words := strings.Fields(line)
 			d, err := time.ParseDuration(words[0])
@@ -75,7 +75,7 @@ func TestPlacesScripts(t *testing.T) {
 func TestPlacesBounds(t *testing.T) {
 	for seed := range uint64(30) {
 		rng := rand.New(rand.NewPCG(seed, 7))
-		var p Places
+		var p Slots
 		now := mono.Start
 		wants := make(map[Want]int)
 		var order []Want
@@ -126,7 +126,7 @@ func TestPlacesBounds(t *testing.T) {
 			for _, n := range wants {
 				sum += n
 			}
-			if total > MaxPlaces || sum != total+len(p.waiting) {
+			if total > MaxSlots || sum != total+len(p.waiting) {
 				t.Fatalf("seed %d, step %d: %d places, %d wait, %d are wanted", seed, step, total, len(p.waiting), sum)
 			}
 		}

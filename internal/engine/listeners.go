@@ -10,15 +10,15 @@ import (
 	"shoal/internal/net/netio"
 )
 
-// maxDoors bounds the addresses that we listen on: a machine has a few.
-const maxDoors = 16
+// maxListeners bounds the addresses that we listen on: a machine has a few.
+const maxListeners = 16
 
-// open listens for TCP on every address, and with a DHT for UDP on the first address of
+// listen listens for TCP on every address, and with a DHT for UDP on the first address of
 // each family (BEP 32: a node has one address in each).
-func (e *Engine) open() error {
+func (e *Engine) listen() error {
 	addrs := append([]netip.AddrPort{e.cfg.Listen}, e.cfg.ListenAlso...)
-	if len(addrs) > maxDoors {
-		return fmt.Errorf("listen on %d addresses: the maximum is %d", len(addrs), maxDoors)
+	if len(addrs) > maxListeners {
+		return fmt.Errorf("listen on %d addresses: the maximum is %d", len(addrs), maxListeners)
 	}
 	doors, err := netio.ListenAll(e.cfg.Network, addrs, func(i int) bool {
 		return e.cfg.DHT != nil && firstOfFamily(addrs, i)
@@ -26,7 +26,7 @@ func (e *Engine) open() error {
 	if err != nil {
 		return err
 	}
-	e.doors = doors
+	e.listeners = doors
 	if e.cfg.DHT != nil {
 		if err := e.openNode(); err != nil {
 			for _, d := range doors {
@@ -59,7 +59,7 @@ func (e *Engine) openNode() (err error) {
 		External:  e.outsideOf,
 		Trace:     e.traceFunc(), Clock: e.now, Logger: e.log,
 	}
-	for _, d := range e.doors {
+	for _, d := range e.listeners {
 		switch {
 		case d.Packets == nil:
 		case cfg.Conn == nil:
@@ -75,11 +75,11 @@ func (e *Engine) openNode() (err error) {
 }
 
 // Addr returns the first address that we listen on, with its real port.
-func (e *Engine) Addr() netip.AddrPort { return e.doors[0].Addr() }
+func (e *Engine) Addr() netip.AddrPort { return e.listeners[0].Addr() }
 
 // Addrs returns all addresses that we listen on, with their real ports.
 func (e *Engine) Addrs() (addrs []netip.AddrPort) {
-	for _, d := range e.doors {
+	for _, d := range e.listeners {
 		addrs = append(addrs, d.Addr())
 	}
 	return addrs
@@ -99,7 +99,7 @@ func (e *Engine) families() (first []netip.Addr) {
 // ownPort returns the port at which peers of a family reach us: the port of our first address
 // in it; 0 when we do not listen in that family.
 func (e *Engine) ownPort(v6 bool) uint16 {
-	for _, d := range e.doors {
+	for _, d := range e.listeners {
 		if a := d.Addr(); a.Addr().Is6() == v6 {
 			return a.Port()
 		}
@@ -118,7 +118,7 @@ func (e *Engine) port(v6 bool) uint16 {
 
 // dhtPort returns the port of our DHT node in a family; 0 when it is not in that DHT.
 func (e *Engine) dhtPort(v6 bool) uint16 {
-	for _, d := range e.doors {
+	for _, d := range e.listeners {
 		if d.Packets != nil && d.Addr().Addr().Is6() == v6 {
 			return d.Addr().Port()
 		}

@@ -9,13 +9,13 @@ import (
 
 // Bounds on the connections to web seeds of a whole engine.
 const (
-	MaxPlaces = 32 // of all torrents together
+	MaxSlots  = 32 // of all torrents together
 	MaxOfHost = 4  // to one host: many a server treats more as an attack
 	// turn is how long a connection is safe from others that wait for it.
 	turn = 30 * time.Second
 )
 
-// User is a torrent in Places: any number that identifies it.
+// User is a torrent in Slots: any number that identifies it.
 type User uint64
 
 // Want is a connection to a seed that a torrent asks for.
@@ -25,14 +25,14 @@ type Want struct {
 	Host string // host and port of the seed
 }
 
-// Places divides the connections to web seeds among the torrents of an engine. A connection
+// Slots divides the connections to web seeds among the torrents of an engine. A connection
 // goes to the torrent that has the fewest, then to the one that has waited longest. Each
-// waiting torrent gets a turn: Places revokes the oldest connection that it could use, one at
+// waiting torrent gets a turn: Slots revokes the oldest connection that it could use, one at
 // a time, from a torrent that has more than it would have, or whose turn is over.
 //
-// Places is not safe for concurrent use. It keeps one entry for each connection asked for;
+// Slots is not safe for concurrent use. It keeps one entry for each connection asked for;
 // each torrent has at most MaxConns (decision 0102).
-type Places struct {
+type Slots struct {
 	held    []holding
 	waiting []Want // in order of asking
 	users   map[User]int
@@ -46,11 +46,11 @@ type holding struct {
 }
 
 // Ask asks for a connection. Grant and Revoke return what comes of it.
-func (p *Places) Ask(w Want) { p.waiting = append(p.waiting, w) }
+func (p *Slots) Ask(w Want) { p.waiting = append(p.waiting, w) }
 
 // Unask withdraws an Ask. If the connection was granted at the same moment, Unask
 // releases it.
-func (p *Places) Unask(w Want) {
+func (p *Slots) Unask(w Want) {
 	if i := slices.Index(p.waiting, w); i >= 0 {
 		p.waiting = slices.Delete(p.waiting, i, i+1)
 		return
@@ -58,8 +58,8 @@ func (p *Places) Unask(w Want) {
 	p.Release(w)
 }
 
-// Release returns a connection to Places; first one that was revoked.
-func (p *Places) Release(w Want) {
+// Release returns a connection to Slots; first one that was revoked.
+func (p *Slots) Release(w Want) {
 	at := -1
 	for i, h := range p.held {
 		if h.Want == w && (at < 0 || h.asked && !p.held[at].asked) {
@@ -73,7 +73,7 @@ func (p *Places) Release(w Want) {
 }
 
 // Leave gives back all connections of a torrent.
-func (p *Places) Leave(u User) {
+func (p *Slots) Leave(u User) {
 	p.waiting = slices.DeleteFunc(p.waiting, func(w Want) bool { return w.User == u })
 	p.held = slices.DeleteFunc(p.held, func(h holding) bool {
 		if h.User == u {
@@ -83,7 +83,7 @@ func (p *Places) Leave(u User) {
 	})
 }
 
-func (p *Places) count(w Want, n int) {
+func (p *Slots) count(w Want, n int) {
 	if p.users == nil {
 		p.users, p.hosts = make(map[User]int), make(map[string]int)
 	}
@@ -96,10 +96,10 @@ func (p *Places) count(w Want, n int) {
 }
 
 // Grant returns the next torrent that gets a connection now; false when there is none.
-func (p *Places) Grant(now mono.Time) (Want, bool) {
+func (p *Slots) Grant(now mono.Time) (Want, bool) {
 	best := -1
 	for i, w := range p.waiting {
-		if len(p.held) >= MaxPlaces {
+		if len(p.held) >= MaxSlots {
 			break
 		}
 		if p.hosts[w.Host] < MaxOfHost && (best < 0 || p.users[w.User] < p.users[p.waiting[best].User]) {
@@ -118,12 +118,12 @@ func (p *Places) Grant(now mono.Time) (Want, bool) {
 
 // Revoke returns the next connection to give back, and when to call again; mono.Never while
 // none waits. The caller calls it when Grant returns false.
-func (p *Places) Revoke(now mono.Time) (Want, bool, mono.Time) {
+func (p *Slots) Revoke(now mono.Time) (Want, bool, mono.Time) {
 	again := mono.Never
 	if slices.ContainsFunc(p.held, func(h holding) bool { return h.asked }) {
 		return Want{}, false, again // one is coming back: first see which torrent gets it
 	}
-	for _, w := range p.waiting[:min(len(p.waiting), 2*MaxPlaces)] {
+	for _, w := range p.waiting[:min(len(p.waiting), 2*MaxSlots)] {
 		oldest := -1
 		for i, h := range p.held {
 			if h.User == w.User || p.hosts[w.Host] >= MaxOfHost && h.Host != w.Host {
@@ -148,4 +148,4 @@ func (p *Places) Revoke(now mono.Time) (Want, bool, mono.Time) {
 }
 
 // Count returns how many connections are granted, and how many are waited for.
-func (p *Places) Count() (held, waiting int) { return len(p.held), len(p.waiting) }
+func (p *Slots) Count() (held, waiting int) { return len(p.held), len(p.waiting) }

@@ -13,10 +13,10 @@ import (
 	"shoal/internal/value/bitfield"
 )
 
-// opening is one opening of a torrent's files: from the look at what lies there to
+// session is one opening of a torrent's files: from the look at what lies there to
 // the next doubt, or the end. The task that opens it has it first; then the loop,
 // which gives it to the task that opens the next one, and that one closes it.
-type opening struct {
+type session struct {
 	c     *Content
 	epoch int32 // which one it is: what one that is gone reports does not count
 	store storage.Storage
@@ -56,8 +56,8 @@ var ErrNotThere = errors.New("the files were here and are not: is a volume not m
 // not there, the error is ErrNotThere.
 // Data that lies there under other names is found with a search; without one the names are
 // those that are known.
-func (c *Content) openFiles(epoch int32, s *search) (*opening, error) {
-	o := newOpening(c, epoch)
+func (c *Content) openFiles(epoch int32, s *search) (*session, error) {
+	o := newSession(c, epoch)
 	o.search = s
 	if c.opt.Storage != nil {
 		o.store = c.opt.Storage
@@ -68,7 +68,7 @@ func (c *Content) openFiles(epoch int32, s *search) (*opening, error) {
 		return nil, err
 	}
 	var err error
-	if o.files, err = o.open(); err != nil {
+	if o.files, err = o.openStorage(); err != nil {
 		if o.unlock != nil {
 			o.unlock()
 		}
@@ -89,7 +89,7 @@ func (c *Content) openFiles(epoch int32, s *search) (*opening, error) {
 }
 
 // openDisk has the workers of the torrent's device hash and write for it.
-func (o *opening) openDisk() {
+func (o *session) openDisk() {
 	c := o.c
 	o.disk = o.onDevice().disk.Open(o.store, c.geom, c.info.PieceHash, func(r disk.Result) {
 		c.host.Post(&Checked{o.epoch, r})
@@ -101,7 +101,7 @@ func (o *opening) openDisk() {
 // share files: what was claimed before holds as far as the files are as they were then. That
 // one is there and can't be read is a reason: it may know files by other names, or in
 // another folder, and they would be fetched again.
-func (o *opening) openJournal() error {
+func (o *session) openJournal() error {
 	c := o.c
 	state, err := o.findPlace()
 	if errors.As(err, new(*lostError)) {
@@ -129,7 +129,7 @@ func (o *opening) openJournal() error {
 }
 
 // claimed takes the outcome of a group of pieces from the committer.
-func (o *opening) claimed(r resume.Report) {
+func (o *session) claimed(r resume.Report) {
 	switch {
 	case r.Err == nil:
 		if err := o.reveal(); err != nil {
@@ -148,7 +148,7 @@ func (o *opening) claimed(r resume.Report) {
 
 // close closes the files. In order, everything that is verified is claimed
 // first; nothing writes any more.
-func (o *opening) close(ctx context.Context, inOrder bool) error {
+func (o *session) close(ctx context.Context, inOrder bool) error {
 	o.disk.Close()
 	o.adopting.Wait()
 	if o.moved != nil {
@@ -172,7 +172,7 @@ func (o *opening) close(ctx context.Context, inOrder bool) error {
 }
 
 // distrust takes claims back, before what is open is closed to be checked.
-func (o *opening) distrust(pieces ...uint32) {
+func (o *session) distrust(pieces ...uint32) {
 	if o.journal == nil {
 		return
 	}
@@ -182,7 +182,7 @@ func (o *opening) distrust(pieces ...uint32) {
 }
 
 // sync makes durable what is complete, and has it claimed.
-func (o *opening) sync(ctx context.Context) error {
+func (o *session) sync(ctx context.Context) error {
 	if o.committer == nil {
 		return o.disk.Sync(ctx)
 	}

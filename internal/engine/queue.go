@@ -16,9 +16,9 @@ import (
 // without peers and at no cost.
 type Queue = quota.QueueConfig
 
-// line applies the decisions of quota.Queue about which torrents run and which wait. Without bounds
+// queue applies the decisions of quota.Queue about which torrents run and which wait. Without bounds
 // it has no machine, and every torrent runs.
-type line struct {
+type queue struct {
 	e    *Engine
 	soon chan struct{} // wakes run to decide; capacity 1
 
@@ -34,186 +34,190 @@ type line struct {
 // another must not cost 10,000 decisions.
 const decideSoon = 20 * time.Millisecond
 
-func newLine(e *Engine) line {
-	return line{e: e, soon: make(chan struct{}, 1), all: make(map[quota.Key]*Torrent)}
+func newQueue(e *Engine) queue {
+	return queue{e: e, soon: make(chan struct{}, 1), all: make(map[quota.Key]*Torrent)}
 }
 
 // SetQueue changes how many torrents run at the same time.
-func (e *Engine) SetQueue(q Queue) {
-	l := &e.line
+func (e *Engine) SetQueue(limits Queue) {
+	q := &e.queue
 	e.list.mu.Lock()
 	defer e.list.mu.Unlock()
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	now := e.now()
-	l.set = q
-	if l.m == nil {
-		l.m = quota.NewQueue(q)
+	q.set = limits
+	if q.m == nil {
+		q.m = quota.NewQueue(limits)
 		all := slices.Clone(e.list.order)
 		for _, m := range e.list.magnets {
 			all = append(all, m.t)
 		}
 		for _, t := range all {
-			l.enter(now, t)
+			q.enter(now, t)
 			if t.run.paused.Load() {
 				t.run.waits.Store(true) // after Resume it waits for its turn
 			} else {
-				l.m.Runs(now, t.run.place)
+				q.m.Runs(now, t.run.queueKey)
 			}
 		}
 	}
-	l.m.SetConfig(q)
-	l.wake()
+	q.m.SetConfig(limits)
+	q.wake()
 }
 
 // Queue returns how many torrents run at the same time.
 func (e *Engine) Queue() Queue {
-	e.line.mu.Lock()
-	defer e.line.mu.Unlock()
-	return e.line.set
+	e.queue.mu.Lock()
+	defer e.queue.mu.Unlock()
+	return e.queue.set
 }
 
-// enter adds a torrent at the end of the queue. l.mu is held.
-func (l *line) enter(now mono.Time, t *Torrent) {
-	l.m.Add(now, t.run.place)
-	l.m.Want(now, t.run.place, quota.Want(t.run.wanted.Load()))
-	l.m.Force(t.run.place, t.forced())
+// enter adds a torrent at the end of the queue. q.mu is held.
+func (q *queue) enter(now mono.Time, t *Torrent) {
+	q.m.Add(now, t.run.queueKey)
+	q.m.Want(now, t.run.queueKey, quota.Want(t.run.wanted.Load()))
+	q.m.Force(t.run.queueKey, t.forced())
 }
 
 // add adds a new torrent at the end of the queue. With bounds the torrent waits until it has
 // reported what it wants. A magnet's torrent, which is in the queue already, moves to the end.
-func (l *line) add(t *Torrent) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if t.run.place != 0 {
-		if l.m != nil {
-			l.m.Move(t.run.place, l.m.Len())
+func (q *queue) add(t *Torrent) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if t.run.queueKey != 0 {
+		if q.m != nil {
+			q.m.Move(t.run.queueKey, q.m.Len())
 		}
 		return
 	}
-	l.keys++
-	t.run.queuedAs(l.keys)
-	l.all[t.run.place] = t
-	if l.m != nil {
-		if l.m.Bounded() {
+	q.keys++
+	t.run.queuedAs(q.keys)
+	q.all[t.run.queueKey] = t
+	if q.m != nil {
+		if q.m.Bounded() {
 			t.run.waits.Store(true)
 		}
-		l.enter(l.e.now(), t)
+		q.enter(q.e.now(), t)
 	}
 }
 
-func (l *line) remove(t *Torrent) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.all, t.run.place)
-	if l.m != nil {
-		l.m.Remove(t.run.place)
-		l.wake()
+func (q *queue) remove(t *Torrent) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	delete(q.all, t.run.queueKey)
+	if q.m != nil {
+		q.m.Remove(t.run.queueKey)
+		q.wake()
 	}
 }
 
 // want notes what a torrent wants now.
-func (l *line) want(t *Torrent, w quota.Want) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (q *queue) want(t *Torrent, w quota.Want) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	t.run.wanted.Store(uint32(w))
-	if l.m != nil {
-		l.m.Want(l.e.now(), t.run.place, w)
-		l.wake()
+	if q.m != nil {
+		q.m.Want(q.e.now(), t.run.queueKey, w)
+		q.wake()
 	}
 }
 
 // force notes whether a torrent bypasses the queue now.
-func (l *line) force(t *Torrent) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.m != nil {
-		l.m.Force(t.run.place, t.forced())
-		l.wake()
+func (q *queue) force(t *Torrent) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.m != nil {
+		q.m.Force(t.run.queueKey, t.forced())
+		q.wake()
 	}
 }
 
-func (l *line) wake() {
+func (q *queue) wake() {
 	select {
-	case l.soon <- struct{}{}:
+	case q.soon <- struct{}{}:
 	default:
 	}
 }
 
 // run makes decisions and wakes the torrents concerned, until ctx ends.
-func (l *line) run(ctx context.Context) {
+func (q *queue) run(ctx context.Context) {
 	due := mailbox.NewAlarm(time.Hour)
 	defer due.Stop()
 	for {
 		select {
-		case <-l.soon:
+		case <-q.soon:
 			due.Within(decideSoon)
 			continue
 		case <-due.C():
 		case <-ctx.Done():
 			return
 		}
-		changed, next := l.decide()
+		changed, next := q.decide()
 		for _, t := range changed {
 			t.do(wake{})
 		}
 		if next == mono.Never {
-			next = l.e.now().Add(time.Hour)
+			next = q.e.now().Add(time.Hour)
 		}
-		due.Set(max(next.Sub(l.e.now()), 0))
+		due.Set(max(next.Sub(q.e.now()), 0))
 	}
 }
 
 // decide returns the torrents whose turn has changed, and when to decide next.
-func (l *line) decide() (changed []*Torrent, next mono.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.m == nil {
+func (q *queue) decide() (changed []*Torrent, next mono.Time) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.m == nil {
 		return nil, mono.Never
 	}
-	now := l.e.now()
-	if l.m.Deadline() <= now {
-		for k := range l.m.Running {
-			s := &l.all[k].pub.latest.Load().Swarm
-			l.m.Rate(now, k, s.Rates.SlowDown, s.Rates.SlowUp)
+	now := q.e.now()
+	if q.m.Deadline() <= now {
+		for k := range q.m.Running {
+			s := &q.all[k].pub.latest.Load().Swarm
+			q.m.Rate(now, k, s.Rates.SlowDown, s.Rates.SlowUp)
 		}
 	}
-	for _, c := range l.m.Changes(now) {
-		t := l.all[c.Key]
+	for _, c := range q.m.Changes(now) {
+		t := q.all[c.Key]
 		t.run.turnWhy.Store(uint32(c.Why))
 		t.run.waits.Store(!c.Run)
 		changed = append(changed, t)
 	}
-	if !l.m.Bounded() {
-		l.m = nil
-		for _, t := range l.all {
+	if !q.m.Bounded() {
+		q.m = nil
+		for _, t := range q.all {
 			if t.run.waits.Swap(false) {
 				changed = append(changed, t)
 			}
 		}
 		return changed, mono.Never
 	}
-	return changed, l.m.Deadline()
+	return changed, q.m.Deadline()
 }
 
-// Place returns the position of a torrent in the queue, from 0; -1 when it has ended.
-func (e *Engine) Place(t *Torrent) int {
+// QueuePosition returns the position of a torrent in the queue, from 0; -1 when it has ended.
+func (e *Engine) QueuePosition(t *Torrent) int {
 	e.list.mu.Lock()
 	defer e.list.mu.Unlock()
 	return slices.Index(e.list.order, t)
 }
 
-// MoveTo moves a torrent to a position in the queue, counted from 0; a position beyond the end
+// SetQueuePosition moves a torrent to a position in the queue, counted from 0; a position beyond the end
 // means the end. When the queue is full, torrents nearer to its front run first.
-func (e *Engine) MoveTo(t *Torrent, place int) { e.move(t, func(int) int { return place }) }
+func (e *Engine) SetQueuePosition(t *Torrent, position int) {
+	e.move(t, func(int) int { return position })
+}
 
-// MoveBy moves a torrent down by this many places, or up when places is negative.
-func (e *Engine) MoveBy(t *Torrent, places int) { e.move(t, func(at int) int { return at + places }) }
+// ShiftQueuePosition moves a torrent down by this many places, or up when places is negative.
+func (e *Engine) ShiftQueuePosition(t *Torrent, places int) {
+	e.move(t, func(at int) int { return at + places })
+}
 
 func (e *Engine) move(t *Torrent, to func(at int) int) {
 	behind, moved := e.reorder(t, to)
-	if moved && e.library.memory.remembers(t) {
-		e.library.memory.move(t, behind)
+	if moved && e.library.librarian.remembers(t) {
+		e.library.librarian.move(t, behind)
 	}
 }
 
@@ -222,25 +226,25 @@ func (e *Engine) move(t *Torrent, to func(at int) int) {
 func (e *Engine) reorder(t *Torrent, to func(at int) int) (behind *Torrent, moved bool) {
 	e.list.mu.Lock()
 	defer e.list.mu.Unlock()
-	place, behind, moved := e.list.move(t, to)
+	position, behind, moved := e.list.move(t, to)
 	if moved {
-		e.line.move(t, place)
+		e.queue.move(t, position)
 	}
 	return behind, moved
 }
 
-func (l *line) move(t *Torrent, place int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.m != nil {
-		l.m.Move(t.run.place, place)
-		l.wake()
+func (q *queue) move(t *Torrent, position int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.m != nil {
+		q.m.Move(t.run.queueKey, position)
+		q.wake()
 	}
 }
 
-// move moves a torrent in the catalogue to the place before behind, or to the end when behind is
+// move moves a torrent in the catalogue to the position before behind, or to the end when behind is
 // nil. Torrents that do not run keep their places among the others.
-func (m *memory) move(t, behind *Torrent) {
+func (m *librarian) move(t, behind *Torrent) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	order := m.cat.Order()

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// maxWays is how many names wait to be resolved; a torrent can name many.
-	maxWays = 256
+	// maxNames is how many names wait to be resolved; a torrent can name many.
+	maxNames = 256
 	// resolveTimeout bounds one lookup of a name.
 	resolveTimeout = 20 * time.Second
 	// retryFirst is the pause before the second attempt to resolve a name; it doubles each time up
@@ -26,8 +26,8 @@ const (
 	saveEvery = 5 * time.Minute
 )
 
-// way is a bootstrap node that is still a name.
-type way struct {
+// bootstrap is a bootstrap node that is still a name.
+type bootstrap struct {
 	host   string
 	port   uint16
 	router bool // one of Fallback
@@ -35,43 +35,43 @@ type way struct {
 	at     time.Time // time of the next attempt
 }
 
-// parseWay parses "host:port"; an IPv6 address stands in brackets.
-func parseWay(s string) (way, error) {
+// parseBootstrap parses "host:port"; an IPv6 address stands in brackets.
+func parseBootstrap(s string) (bootstrap, error) {
 	i := strings.LastIndexByte(s, ':')
 	if i <= 0 {
-		return way{}, fmt.Errorf("DHT node %q: write it as host:port", s)
+		return bootstrap{}, fmt.Errorf("DHT node %q: write it as host:port", s)
 	}
 	port, err := strconv.ParseUint(s[i+1:], 10, 16)
 	if err != nil || port == 0 {
-		return way{}, fmt.Errorf("DHT node %q: the port is not a number from 1 to 65535", s)
+		return bootstrap{}, fmt.Errorf("DHT node %q: the port is not a number from 1 to 65535", s)
 	}
 	host := s[:i]
 	if inner, ok := strings.CutPrefix(host, "["); ok {
 		if host, ok = strings.CutSuffix(inner, "]"); !ok {
-			return way{}, fmt.Errorf("DHT node %q: unbalanced bracket", s)
+			return bootstrap{}, fmt.Errorf("DHT node %q: unbalanced bracket", s)
 		}
 	} else if strings.Contains(host, ":") {
-		return way{}, fmt.Errorf("DHT node %q: write the IPv6 address in brackets", s)
+		return bootstrap{}, fmt.Errorf("DHT node %q: write the IPv6 address in brackets", s)
 	}
 	if host == "" { // a resolver treats an empty name as this machine
-		return way{}, fmt.Errorf("DHT node %q: the host is missing", s)
+		return bootstrap{}, fmt.Errorf("DHT node %q: the host is missing", s)
 	}
-	return way{host: host, port: uint16(port)}, nil
+	return bootstrap{host: host, port: uint16(port)}, nil
 }
 
 // AddBootstrap adds a node that may answer, as "host:port", for instance from a torrent's `nodes`.
 // It logs and ignores malformed text, since torrents come from anywhere. It uses an address at
 // once, and resolves a name first, again when that fails.
 func (n *Node) AddBootstrap(hostport string) {
-	w, err := parseWay(hostport)
+	w, err := parseBootstrap(hostport)
 	if err != nil {
 		n.log.Info("DHT node left out", "err", err)
 		return
 	}
-	n.addWay(w)
+	n.addName(w)
 }
 
-func (n *Node) addWay(w way) {
+func (n *Node) addName(w bootstrap) {
 	if a, err := netip.ParseAddr(w.host); err == nil {
 		n.enter(w, []netip.Addr{a})
 		return
@@ -81,7 +81,7 @@ func (n *Node) addWay(w way) {
 		return
 	}
 	select {
-	case n.chores <- w:
+	case n.names <- w:
 	case <-n.stopped:
 	default:
 		n.log.Info("DHT node left out: too many names wait", "host", w.host)
@@ -90,12 +90,12 @@ func (n *Node) addWay(w way) {
 
 // AddNode is AddBootstrap for an address.
 func (n *Node) AddNode(addr netip.AddrPort) {
-	n.enter(way{port: addr.Port()}, []netip.Addr{addr.Addr()})
+	n.enter(bootstrap{port: addr.Port()}, []netip.Addr{addr.Addr()})
 }
 
 // enter passes the addresses of a bootstrap node to the machines. Each ignores those of the other
 // family.
-func (n *Node) enter(w way, addrs []netip.Addr) {
+func (n *Node) enter(w bootstrap, addrs []netip.Addr) {
 	n.do(context.Background(), func(now mono.Time) {
 		for _, a := range addrs {
 			p := netip.AddrPortFrom(a, w.port)
@@ -108,9 +108,9 @@ func (n *Node) enter(w way, addrs []netip.Addr) {
 	})
 }
 
-// doChores does the slow tasks, one at a time: resolving names, and saving the table.
-func (n *Node) doChores(ctx context.Context) {
-	var names []way
+// slowTasks does the slow tasks, one at a time: resolving names, and saving the table.
+func (n *Node) slowTasks(ctx context.Context) {
+	var names []bootstrap
 	fallback := time.Now().Add(fallbackAfter)
 	save := time.Now().Add(saveEvery)
 	for {
@@ -125,8 +125,8 @@ func (n *Node) doChores(ctx context.Context) {
 		}
 		timer := time.NewTimer(time.Until(next))
 		select {
-		case w := <-n.chores:
-			if len(names) < maxWays {
+		case w := <-n.names:
+			if len(names) < maxNames {
 				names = append(names, w)
 			}
 		case <-timer.C:
@@ -159,7 +159,7 @@ func (n *Node) doChores(ctx context.Context) {
 
 // resolve resolves a name and passes its addresses to the machines. It returns false when the name
 // must be tried again.
-func (n *Node) resolve(ctx context.Context, w *way) bool {
+func (n *Node) resolve(ctx context.Context, w *bootstrap) bool {
 	limited, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
 	addrs, err := n.cfg.Network.Resolve(limited, w.host)
@@ -179,9 +179,9 @@ func (n *Node) useFallback() {
 	n.cfg.Fallback = nil
 	n.log.Info("no DHT node found yet: asking public nodes", "nodes", len(names))
 	for _, name := range names {
-		if w, err := parseWay(name); err == nil {
+		if w, err := parseBootstrap(name); err == nil {
 			w.router = true
-			n.addWay(w)
+			n.addName(w)
 		}
 	}
 }

@@ -61,7 +61,7 @@ func TestDownloadsWaitInLine(t *testing.T) {
 		}
 
 		// The last is moved to the top: the second, which was last to run, waits.
-		e.MoveTo(all[3], 0)
+		e.SetQueuePosition(all[3], 0)
 		time.Sleep(2 * time.Second)
 		expect(t, "the last moved to the top", states(all...), Downloading, Queued, Queued, Downloading)
 		// Forced ones run besides; paused ones give their place away.
@@ -201,12 +201,12 @@ func TestRestsAreRemembered(t *testing.T) {
 		}
 		r.one("two").Torrent.Pause()
 		r.one("three").Torrent.Force(true)
-		r.e.MoveTo(r.one("four").Torrent, 0)
-		r.e.MoveBy(r.one("one").Torrent, 1)
+		r.e.SetQueuePosition(r.one("four").Torrent, 0)
+		r.e.ShiftQueuePosition(r.one("one").Torrent, 1)
 		r.expect("moved", "four", "two", "one", "three")
 		// One that is stopped keeps its place among those that run.
 		r.one("one").Torrent.Stop(t.Context())
-		r.e.MoveTo(r.one("three").Torrent, 0)
+		r.e.SetQueuePosition(r.one("three").Torrent, 0)
 		r.again()
 		r.expect("after a start", "three", "four", "two", "-one")
 		time.Sleep(time.Minute)
@@ -313,7 +313,7 @@ func TestTroublesHoldNoPlace(t *testing.T) {
 		// A check takes its time.
 		c := makeContent(t, "checked", 64*kib, 1<<20)
 		checked := add(t, e, Spec{Meta: c.meta, Storage: hooked(c.on(t, c.memory(t)), func() error { time.Sleep(time.Second); return nil }, nil)})
-		e.MoveTo(checked, 0)
+		e.SetQueuePosition(checked, 0)
 		time.Sleep(3 * time.Second)
 		expect(t, "while one is checked", states(checked, second), Checking, Downloading)
 		e.SetLimits(Limits{})
