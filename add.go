@@ -26,9 +26,10 @@ type AddOptions struct {
 	// Dir is the folder that holds the torrent's file or folder. Default ".".
 	Dir string
 	// Storage, when set, keeps the torrent's bytes instead of files in Dir. Add calls it with the
-	// files, and closes what it returns when the torrent ends. Such a torrent is checked in full
-	// at each start. It is not remembered, its files can't be moved or renamed, and AddMagnet
-	// takes none. Package storage has the interface, and an implementation in memory.
+	// files, AddMagnet once the metadata is here; then it must not block. The engine closes what it
+	// returns when the torrent ends. Such a torrent is checked in full at each start. It is not
+	// remembered, and its files can't be moved or renamed. Package storage has the interface, and
+	// an implementation in memory.
 	Storage func(files []storage.Entry) (storage.Storage, error)
 	// FileName is the name of the .torrent file. Some clients name the torrent's folder after
 	// it, so we look for data there, too. It is not a path, and we create nothing of this name.

@@ -120,8 +120,8 @@ func (e *Engine) Add(opt AddOptions) (*Torrent, error) {
 		return nil, err
 	}
 	if opt.Storage != nil {
-		if spec.Storage, err = opt.Storage(files.Entries(meta.Info)); err != nil {
-			return nil, fmt.Errorf("open the storage of %s: %w", printable.Of(meta.Info.Name), err)
+		if spec.Storage, err = opt.openStorage(meta.Info); err != nil {
+			return nil, err
 		}
 	}
 	t, err := e.e.Add(spec) // which closes the storage when it fails

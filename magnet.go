@@ -40,12 +40,13 @@ func (e *Engine) AddMagnet(link string, opt AddOptions) (*Magnet, error) {
 	if l.V1.IsZero() {
 		return nil, fmt.Errorf("add %s: %w", l.V2, ErrV2)
 	}
-	if opt.Storage != nil {
-		return nil, fmt.Errorf("%w: AddMagnet takes no Storage: fetch the metadata with MetadataOnly, then Add the torrent", ErrConfig)
-	}
 	spec, err := opt.spec()
 	if err != nil {
 		return nil, err
+	}
+	late := &lateStorage{}
+	if opt.Storage != nil {
+		spec.Storage = late
 	}
 	var peers []netip.AddrPort
 	var hosts []string
@@ -64,7 +65,7 @@ func (e *Engine) AddMagnet(link string, opt AddOptions) (*Magnet, error) {
 		Meta:     known,
 		InfoHash: l.V1, V2: l.V2, Trackers: l.Trackers, WebSeeds: l.WebSeeds, Peers: peers, Hosts: hosts,
 		Spec: spec, Only: opt.MetadataOnly,
-		Choose: func(meta *metainfo.Torrent) ([]uint8, *engine.Paths, error) { return opt.choose(l, meta) },
+		Choose: func(meta *metainfo.Torrent) ([]uint8, *engine.Paths, error) { return opt.choose(l, meta, late) },
 	})
 	if err != nil {
 		return nil, publicError(err)
@@ -72,8 +73,8 @@ func (e *Engine) AddMagnet(link string, opt AddOptions) (*Magnet, error) {
 	return &Magnet{m: m, link: l, stateDir: e.stateDir, known: known != nil}, nil
 }
 
-// choose decides what depends on the metadata.
-func (opt *AddOptions) choose(l *magnet.Link, meta *metainfo.Torrent) ([]uint8, *engine.Paths, error) {
+// choose decides what depends on the metadata, and opens the caller's storage.
+func (opt *AddOptions) choose(l *magnet.Link, meta *metainfo.Torrent, late *lateStorage) ([]uint8, *engine.Paths, error) {
 	if opt.MetadataOnly {
 		return nil, nil, nil
 	}
@@ -85,6 +86,9 @@ func (opt *AddOptions) choose(l *magnet.Link, meta *metainfo.Torrent) ([]uint8, 
 	prio, paths, err := opt.known(meta)
 	if prio == nil && len(l.Select) > 0 && err == nil {
 		prio, err = selected(l, meta.Info.Files)
+	}
+	if opt.Storage != nil && err == nil {
+		late.Storage, err = opt.openStorage(meta.Info)
 	}
 	return prio, paths, err
 }

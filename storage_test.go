@@ -70,9 +70,69 @@ func TestOwnStorage(t *testing.T) {
 	}}); !errors.Is(err, os.ErrPermission) {
 		t.Errorf("a storage that can't be opened: %v", err)
 	}
-	if _, err := third.AddMagnet(tor.MagnetLink(), shoal.AddOptions{Storage: func([]storage.Entry) (storage.Storage, error) {
-		return mine, nil
-	}}); !errors.Is(err, shoal.ErrConfig) {
-		t.Errorf("a magnet: %v", err)
+}
+
+// A magnet opens the storage once it knows the files. The storage is closed with the torrent, and
+// what can't be opened ends the torrent with the error.
+func TestMagnetWithOwnStorage(t *testing.T) {
+	ctx := t.Context()
+	dir, metainfo := album(t)
+	seeder, leecher := removeEngine(t, "", false), removeEngine(t, t.TempDir(), true)
+	seed, err := seeder.Add(shoal.AddOptions{Metainfo: metainfo, Dir: dir})
+	if err != nil {
+		t.Fatal(err)
 	}
+	if err := seed.Wait(ctx); err != nil {
+		t.Fatal(err)
+	}
+	link, peers := seed.MagnetLink(), []netip.AddrPort{seeder.Addr()}
+
+	refused, err := leecher.AddMagnet(link, shoal.AddOptions{Peers: peers, Storage: func([]storage.Entry) (storage.Storage, error) {
+		return nil, os.ErrPermission
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := refused.Wait(ctx); !errors.Is(err, os.ErrPermission) {
+		t.Errorf("a storage that can't be opened: %v", err)
+	}
+	refused.Stop(ctx)
+
+	var mine *storage.Memory
+	m, err := leecher.AddMagnet(link, shoal.AddOptions{Peers: peers, Storage: func(files []storage.Entry) (storage.Storage, error) {
+		mine = storage.NewMemory(files)
+		return mine, nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(leecher.Remembered()) != 0 {
+		t.Error("the magnet is remembered")
+	}
+	tor, err := m.Wait(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tor.Wait(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if states, err := mine.State(); err != nil || len(states) != 3 || !states[2].Readable() {
+		t.Errorf("%+v, %v", states, err)
+	}
+	if len(leecher.Remembered()) != 0 {
+		t.Error("the torrent is remembered")
+	}
+	tor.Stop(ctx)
+	if _, err := mine.State(); !errors.Is(err, storage.ErrClosed) {
+		t.Errorf("after the end: %v", err)
+	}
+
+	idle, err := leecher.AddMagnet(link, shoal.AddOptions{Storage: func([]storage.Entry) (storage.Storage, error) {
+		t.Error("opened without metadata")
+		return nil, os.ErrPermission
+	}, MetadataOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	idle.Stop(ctx)
 }
