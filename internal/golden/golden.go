@@ -3,7 +3,8 @@
 // with # are prose. Run compares the answers with those of a new run. go test -update writes the
 // new answers, and reviewers read the difference like any other change.
 //
-// It is for tests only.
+// In every script the command help lists the commands of its driver. README.md has the forms that
+// drivers share. It is for tests only.
 package golden
 
 import (
@@ -23,6 +24,7 @@ const indent = "    "
 // a function that takes one command and returns zero or more lines.
 func Run(t *testing.T, pattern string, start func(t *testing.T) func(command string) string) {
 	t.Helper()
+	d := caller()
 	names, err := filepath.Glob(pattern)
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +39,13 @@ func Run(t *testing.T, pattern string, start func(t *testing.T) func(command str
 				t.Fatal(err)
 			}
 			want := strings.ReplaceAll(string(file), "\r\n", "\n")
-			got := Play(want, start(t))
+			machine := start(t)
+			got := Play(want, func(command string) string {
+				if command == helpVerb {
+					return d.help()
+				}
+				return machine(command)
+			})
 			if got == want {
 				return
 			}

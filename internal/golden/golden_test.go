@@ -31,3 +31,32 @@ func TestFirstDifferenceNamesTheCommand(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// help shows the comment of the driver and the words of its switches, each once.
+func TestDescribe(t *testing.T) {
+	src := `package x
+
+// TestScripts plays the scripts. Peers are letters.
+func TestScripts(t *testing.T) {
+	switch w {
+	case "wait", "add":
+	}
+}
+
+func more() {
+	switch w {
+	case "add", "":
+	case other:
+	}
+}
+`
+	want := "TestScripts plays the scripts. Peers are letters.\nwords: add, wait\n"
+	if got := describe([]byte(src), "TestScripts"); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if d := caller2(); d.name != "TestDescribe" || d.file != "golden_test.go" {
+		t.Errorf("the caller is %v", d)
+	}
+}
+
+func caller2() driver { return caller() }

@@ -5,5 +5,6 @@
 //   - seeding.go: when a torrent has seeded enough (Seeding);
 //   - schedule.go: when the alternative limits apply (Schedule).
 //
-// Rates are granted elsewhere: internal/decide/rate shares out bytes. No BEP covers any of this.
+// Rates are granted elsewhere: internal/decide/rate shares out bytes. No BEP covers any of this
+// (decision 0197).
 package quota
