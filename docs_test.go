@@ -199,15 +199,14 @@ func walk(t *testing.T, suffix string, visit func(path string, text []byte)) {
 	}
 }
 
-// download gets a torrent into a folder and tells how it gets on. It is the
-// program that the README shows.
-func download(ctx context.Context, config shoal.Config, torrentFile []byte, dir string) error {
+// download downloads a torrent to a folder and shows its progress. It is the program in the README.
+func download(ctx context.Context, config shoal.Config, file, dir string) error {
 	engine, err := shoal.New(config)
 	if err != nil {
 		return err
 	}
 	defer engine.Close(context.Background())
-	t, err := engine.Add(shoal.AddOptions{Metainfo: torrentFile, Dir: dir})
+	t, err := engine.AddFile(file, shoal.AddOptions{Dir: dir})
 	if err != nil {
 		return err
 	}
@@ -248,10 +247,12 @@ func TestReadmeProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	to := t.TempDir()
+	file := filepath.Join(from, "hello.torrent")
+	check(os.WriteFile(file, metainfo, 0o666))
 	config := shoal.Config{Listen: anyPort, DHT: shoal.DHTConfig{Nodes: []string{seeder.Addr().String()}}}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	if err := download(ctx, config, metainfo, to); err != nil {
+	if err := download(ctx, config, file, to); err != nil {
 		t.Fatal(err)
 	}
 	if b, err := os.ReadFile(filepath.Join(to, "hello.txt")); err != nil || string(b) != "hello, swarm\n" {
