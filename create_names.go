@@ -7,6 +7,8 @@ import (
 	"shoal/metainfo"
 )
 
+// This file decides which names Create leaves out. It reads no folder: create_find.go does.
+
 // junk are files and folders that systems make for themselves beside those of the user. In
 // lower case, since Windows writes some in several forms.
 var junk = map[string]bool{

@@ -10,6 +10,9 @@ import (
 	"shoal/internal/net/netio"
 )
 
+// This file turns Config into addresses to listen on. The engine opens them
+// (internal/engine/listeners.go).
+
 // both are all addresses of the families that a machine may have.
 var both = []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()}
 

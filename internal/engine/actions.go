@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"errors"
 	"net"
 	"net/netip"
 
@@ -9,7 +8,6 @@ import (
 	"shoal/internal/decide/swarm/peerbook"
 	"shoal/internal/files/content"
 	"shoal/internal/net/announcer"
-	"shoal/internal/net/netio"
 	"shoal/internal/net/peerconn"
 	"shoal/internal/net/webseed"
 	"shoal/internal/value/mono"
@@ -185,23 +183,6 @@ type vacancy struct{}
 func (vacancy) bySwarm() bool                 { return true }
 func (vacancy) apply(t *Torrent, _ mono.Time) { t.hasRoom() }
 func (vacancy) drop(t *Torrent)               { t.e.roomFor() }
-
-// failure reports an address that we could not connect to, and why.
-type failure struct {
-	toSwarm
-	addr netip.AddrPort
-	err  error
-}
-
-func (f *failure) apply(t *Torrent, now mono.Time) {
-	if errors.Is(f.err, errNoRoom) {
-		t.swarm.PutOff(now, f.addr)
-		t.lineUp()
-		return
-	}
-	t.swarm.DialFailed(now, f.addr, f.fault(), netio.Plain(f.err).Error())
-	t.e.roomFor() // for another torrent
-}
 
 // found holds addresses of peers.
 type found struct {
