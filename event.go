@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// State is what a torrent is doing.
+// State is what a torrent is doing. Choices and states of this package are strings, whose values
+// the command prints with --json (decision 0194).
 type State string
 
 // The states, in the order in which a download passes them.
