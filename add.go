@@ -21,7 +21,8 @@ type AddOptions struct {
 	// AddMagnet got. The files are known then: it may change Priority, Rename,
 	// IncompleteSuffix and IncompleteDir. An error ends the torrent. It must not block.
 	OnMetadata func(meta *metainfo.Torrent, opt *AddOptions) error
-	// MetadataOnly makes AddMagnet fetch the metadata and nothing else.
+	// MetadataOnly makes AddMagnet fetch the metadata and nothing else: the torrent stops when it
+	// is here, Wait waits for that alone, and it is not remembered.
 	MetadataOnly bool
 	// Dir is the folder that holds the torrent's file or folder. Default ".".
 	Dir string
@@ -50,12 +51,21 @@ type AddOptions struct {
 	// Priority, when set, returns the priority of each file. A file with PrioritySkip is not
 	// fetched. See Torrent.SetPriorities.
 	Priority func(File) Priority
+	// Files set priorities by patterns; of several that match a file the last one counts, and
+	// a file that none matches is normal. Priority goes first. For "only these": skip
+	// everything, {"**", PrioritySkip}, and then name what is wanted.
+	//
+	// Of a magnet they are remembered until its metadata is here. Priority and OnMetadata can't
+	// be: if the metadata arrives after a restart, the torrent is StatePaused before anything
+	// is fetched, so that the program can choose with Torrent.SetPriorities and Resume.
+	Files []FileRule
 	// Allocate reserves room for every wanted file before the first byte. Without it files are
 	// sparse, and grow as pieces arrive.
 	Allocate bool
 	// Limits are those of the torrent. The engine's limits hold as well.
 	Limits Limits
-	// Paused checks the torrent and does nothing else until Torrent.Resume.
+	// Paused checks the torrent and does nothing else until Torrent.Resume. A magnet gets its
+	// metadata first, so that its user can see what it is.
 	Paused bool
 	// Share says when the torrent has been shared enough; nil means Config.Share.
 	Share *ShareLimits

@@ -23,7 +23,7 @@
 //   - start an engine: [New]
 //   - add a torrent: [Engine.AddFile], [Engine.Add]
 //   - add a magnet link: [Engine.AddMagnet]
-//   - wait for its metadata: [Magnet.Wait]
+//   - wait for its metadata: [Torrent.WaitMetadata]
 //   - find a torrent by its info-hash: [Engine.Torrent]
 //   - wait until it is complete: [Torrent.Wait]
 //   - show progress: [Torrent.Progress]

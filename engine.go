@@ -18,6 +18,7 @@ import (
 	"shoal/internal/net/netio"
 	"shoal/internal/net/webseed"
 	"shoal/internal/value/fault"
+	"shoal/internal/value/infohash"
 	"shoal/internal/value/printable"
 	"shoal/metainfo"
 )
@@ -70,6 +71,10 @@ func New(cfg Config) (*Engine, error) {
 			ec.DHT.PublicNodes = publicNodes
 		}
 	}
+	ec.Magnets.Choose = applyPending
+	if cfg.StateDir != "" {
+		ec.Magnets.Learned = func(meta *metainfo.Torrent) { keepReceived(cfg.StateDir, meta) }
+	}
 	e := &Engine{stateDir: cfg.StateDir}
 	if cfg.Trace != nil {
 		e.trace = newTraceWriter(cfg.Trace)
@@ -105,7 +110,8 @@ func (e *Engine) ExternalAddrs() []netip.Addr { return e.e.External() }
 
 // Add adds a torrent: the engine checks what is in its folder, and fetches the rest. Add does
 // not wait for either. The error is ErrNotTorrent, with what is wrong and where, ErrDuplicate
-// or ErrConfig.
+// or ErrConfig. A magnet of the torrent that still waits for its metadata takes it from here, with
+// the trackers and web seeds, and keeps what was chosen for it; the error is ErrDuplicate then, too.
 func (e *Engine) Add(opt AddOptions) (*Torrent, error) {
 	meta, err := parse(opt.Metainfo)
 	if err != nil {
@@ -133,7 +139,7 @@ func (e *Engine) Add(opt AddOptions) (*Torrent, error) {
 
 // handle returns the Torrent of a torrent of the engine, always the same one.
 func handle(t *engine.Torrent) *Torrent {
-	return t.Owner(func() any { return &Torrent{t: t, meta: t.Meta()} }).(*Torrent)
+	return t.Owner(func() any { return &Torrent{t: t} }).(*Torrent)
 }
 
 // spec returns the options as the engine takes them, without those that need the metainfo.
@@ -164,6 +170,11 @@ func (opt *AddOptions) known(meta *metainfo.Torrent) (prio []uint8, paths *engin
 			}
 		}
 		if prio, err = choices(files, meta.Info.Files, opt.Priority); err != nil {
+			return nil, nil, err
+		}
+	}
+	if prio == nil {
+		if prio, err = ruled(opt.Files, meta.Info.Files); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -213,31 +224,37 @@ func (e *Engine) Untold() int { return e.e.Untold() }
 // Torrent is one torrent of an Engine. Its methods are safe for concurrent use. A torrent has
 // one handle, so == and map keys tell torrents apart.
 type Torrent struct {
-	t    *engine.Torrent
-	meta *metainfo.Torrent
+	t *engine.Torrent
 }
 
+// meta returns the torrent file; of a magnet without metadata what its link says.
+func (t *Torrent) meta() *metainfo.Torrent { return t.t.Meta() }
+
 // Name returns the torrent's name for people: characters that a terminal would act on are
-// replaced. Path returns where its files are.
-func (t *Torrent) Name() string { return printable.Of(t.meta.Info.Name) }
+// replaced. Path returns where its files are. Without metadata it is what the magnet link calls
+// the torrent, or the info-hash.
+func (t *Torrent) Name() string { return printable.Of(t.meta().Info.Name) }
 
 // InfoHash returns the torrent's info-hash, 40 hex digits.
-func (t *Torrent) InfoHash() string { return t.meta.InfoHash.String() }
+func (t *Torrent) InfoHash() string { return infohash.Hash(t.t.InfoHash()).String() }
 
-// Private reports whether the torrent's peers come from its trackers only (BEP 27).
-func (t *Torrent) Private() bool { return t.meta.Info.Private }
+// Private reports whether the torrent's peers come from its trackers only (BEP 27); false while the
+// metadata is missing.
+func (t *Torrent) Private() bool { return t.meta().Info.Private }
 
-// Dir returns the folder that holds the torrent's file or folder.
+// Dir returns the folder that holds the torrent's file or folder, or will hold it.
 func (t *Torrent) Dir() string { return t.t.Dir() }
 
-// Wait waits until every wanted file is complete, verified and durable. The error is that of
-// ctx, ErrStopped when the torrent ends first, or why it failed: ErrNotKept, for instance.
+// Wait waits until every wanted file is complete, verified and durable; of a magnet it waits for
+// the metadata first. The error is that of ctx, ErrStopped when the torrent ends first, or why it
+// failed: ErrNotKept, for instance.
 func (t *Torrent) Wait(ctx context.Context) error { return publicError(t.t.Wait(ctx)) }
 
 // Move moves the files to another folder, which must exist and can be on another volume. The
 // torrent stays in the engine, and fetches and serves nothing meanwhile. Files that are already
 // there are not overwritten. A stop or crash at any moment leaves each file whole in one of the
-// folders. progress, if not nil, gets the bytes moved and the bytes in all.
+// folders. progress, if not nil, gets the bytes moved and the bytes in all. The error is
+// ErrNoMetadata while the metadata is missing.
 func (t *Torrent) Move(ctx context.Context, dir string, progress func(done, total int64)) error {
 	return publicError(t.t.Move(ctx, dir, progress))
 }
@@ -256,8 +273,8 @@ func (t *Torrent) Sequential() bool { return t.t.InOrder() }
 // RedownloadMissing fetches a torrent again that is StateMissing, as AddOptions.Redownload does.
 func (t *Torrent) RedownloadMissing() { t.t.RedownloadMissing() }
 
-// WaitChecked waits until we have checked what was on disk at the start, and returns a snapshot
-// of that moment. Its State is StateMissing or StateStalled when we could read nothing. The
+// WaitChecked waits until we have checked what was on disk at the start (of a magnet it waits for
+// the metadata first), and returns a snapshot of that moment. Its State is StateMissing or StateStalled when we could read nothing. The
 // error is that of ctx, ErrStopped, or why the torrent failed.
 func (t *Torrent) WaitChecked(ctx context.Context) (Stats, error) {
 	err := t.t.Checked(ctx)
@@ -276,7 +293,7 @@ func (t *Torrent) Stats() Stats {
 	w := s.Swarm
 	out := Stats{
 		At: s.At, Name: t.Name(), InfoHash: t.InfoHash(), State: states[s.State], Err: publicError(s.Err),
-		Size: w.Size, Verified: w.Verified, PieceLength: t.meta.Info.PieceLength,
+		Size: w.Size, Verified: w.Verified, PieceLength: t.meta().Info.PieceLength,
 		Pieces: int(w.Pieces), Have: int(w.Have), Checked: s.Checked, CheckRate: s.CheckRate, Hashed: s.Hashed, Map: s.Map,
 		Downloaded: w.Downloaded, Wasted: w.Wasted, Uploaded: w.Uploaded,
 		DownRate: w.Rates.Down, UpRate: w.Rates.Up,
@@ -300,6 +317,11 @@ func (t *Torrent) Stats() Stats {
 			URL: shown("", ws.URL), State: webSeedStates[ws.State], Err: shown(ws.URL, ws.Err), Next: wall(s, ws.Retry), Lacks: ws.Lacks, LackErr: shown(ws.URL, t.t.Lacking(ws.Status)), Connections: ws.Conns,
 			Downloaded: ws.Downloaded, DownRate: ws.DownRate,
 		})
+	}
+	if p := s.Metadata; t.t.Link() != "" {
+		out.Metadata = MetadataStats{
+			Have: p.Got, Size: p.Size, Sources: p.Sources, Limit: p.Limit, TooLarge: p.TooLarge, TooLargeSize: p.TooLargeSize,
+		}
 	}
 	for _, tr := range w.Trackers {
 		out.Trackers = append(out.Trackers, trackerStats(s, tr))
@@ -423,7 +445,7 @@ func (e *Engine) StatsVersion() uint64 { return e.e.Changes() }
 func (t *Torrent) State() State { _, s := t.t.Updated(); return states[s] }
 
 var eventKinds = map[engine.EventKind]EventKind{
-	engine.EventChecked: EventChecked, engine.EventPeerJoined: EventPeerJoined, engine.EventPeerLeft: EventPeerLeft,
+	engine.EventChecked: EventChecked, engine.EventMetadata: EventMetadata, engine.EventPeerJoined: EventPeerJoined, engine.EventPeerLeft: EventPeerLeft,
 	engine.EventPieceVerified: EventPieceVerified, engine.EventPieceFailed: EventPieceFailed,
 	engine.EventBanned: EventBanned, engine.EventWebSeed: EventWebSeed, engine.EventFiles: EventFiles, engine.EventKept: EventKept, engine.EventSpace: EventSpace, engine.EventHeld: EventStalled,
 	engine.EventGoesOn: EventResumed, engine.EventComplete: EventComplete, engine.EventError: EventError,
@@ -453,6 +475,8 @@ func publicError(err error) error {
 		sentinel = ErrStopped
 	case errors.Is(err, engine.ErrDuplicate):
 		sentinel = ErrDuplicate
+	case errors.Is(err, engine.ErrNoMetadata):
+		sentinel = ErrNoMetadata
 	case errors.Is(err, engine.ErrMetadata):
 		sentinel = ErrNotTorrent
 	case errors.Is(err, catalogue.ErrInUse):

@@ -22,6 +22,9 @@ var (
 	ErrInUse = errors.New("in use")
 	// ErrUnknown is returned when there is no such torrent.
 	ErrUnknown = errors.New("no such torrent")
+	// ErrNoMetadata is returned for what needs the metadata of a magnet while it is missing: see
+	// Torrent.WaitMetadata.
+	ErrNoMetadata = errors.New("no metadata yet")
 	// ErrPath is returned for a path that is not valid on every file system, or that another
 	// file of the torrent has.
 	ErrPath = errors.New("not a path that a torrent's file can have")

@@ -47,6 +47,7 @@ type EventKind string
 
 // The kinds. More may come: ignore those that you do not know.
 const (
+	EventMetadata      EventKind = "metadata"       // the metadata of a magnet is here; its files are known, and checked next
 	EventChecked       EventKind = "checked"        // we have read what was on disk
 	EventPeerJoined    EventKind = "peer-joined"    // connected, handshake done
 	EventPeerLeft      EventKind = "peer-left"      // disconnected; Text says why

@@ -64,21 +64,19 @@ func ExampleEngine_AddFile() {
 func ExampleEngine_AddMagnet() {
 	p := newPair()
 	defer p.Close()
-	m, err := p.Engine.AddMagnet(p.Link, shoal.AddOptions{Dir: p.Dir})
+	t, err := p.Engine.AddMagnet(p.Link, shoal.AddOptions{Dir: p.Dir})
 	check(err)
-	t, err := m.Wait(ctx) // until the metadata is here
-	check(err)
-	fmt.Println(t.Name(), t.Wait(ctx))
-	// Output: album <nil>
+	check(t.Wait(ctx)) // for the metadata, and then for the files
+	fmt.Println(t.Name())
+	// Output: album
 }
 
-func ExampleMagnet_Wait() {
+func ExampleTorrent_WaitMetadata() {
 	p := newPair()
 	defer p.Close()
-	m, err := p.Engine.AddMagnet(p.Link, shoal.AddOptions{Dir: p.Dir})
+	t, err := p.Engine.AddMagnet(p.Link, shoal.AddOptions{Dir: p.Dir})
 	check(err)
-	t, err := m.Wait(ctx)
-	check(err)
+	check(t.WaitMetadata(ctx))
 	fmt.Println(len(t.Files()), "files")
 	// Output: 2 files
 }

@@ -37,12 +37,13 @@ type File struct {
 	Priority Priority
 }
 
-// Files returns the files in the order of the torrent.
+// Files returns the files in the order of the torrent; none while the metadata is missing.
 func (t *Torrent) Files() []File {
 	var out []File
-	g := t.meta.Info.Geometry()
+	info := t.meta().Info
+	g := info.Geometry()
 	size := int64(g.PieceLength)
-	for i, f := range t.meta.Info.Files {
+	for i, f := range info.Files {
 		if f.Pad {
 			continue
 		}
@@ -60,8 +61,8 @@ func (t *Torrent) Files() []File {
 }
 
 // SetPriority sets the priority of a file, or of all files in a folder, by its path as Files
-// returns it. The error is fs.ErrNotExist when the torrent has no such file or folder, or
-// ErrConfig.
+// returns it. The error is fs.ErrNotExist when the torrent has no such file or folder,
+// ErrConfig, or ErrNoMetadata while the metadata is missing.
 func (t *Torrent) SetPriority(path string, p Priority) error {
 	found := false
 	err := t.SetPriorities(func(f File) Priority {
@@ -79,9 +80,13 @@ func (t *Torrent) SetPriority(path string, p Priority) error {
 
 // SetPriorities sets the priority of each file to what choose returns for it. A file that is
 // skipped from the start is not created: bytes of it that belong to wanted pieces are kept in a
-// part file (PartName) until the file is wanted. The error is ErrConfig.
+// part file (PartName) until the file is wanted. The error is ErrConfig, or ErrNoMetadata while the
+// metadata is missing: AddOptions.Files needs none.
 func (t *Torrent) SetPriorities(choose func(File) Priority) error {
-	prio, err := choices(t.Files(), t.meta.Info.Files, choose)
+	if err := t.needMetadata("choose files"); err != nil {
+		return err
+	}
+	prio, err := choices(t.Files(), t.meta().Info.Files, choose)
 	if err != nil {
 		return err
 	}
@@ -93,8 +98,11 @@ func (t *Torrent) SetPriorities(choose func(File) Priority) error {
 // a path below Dir. No existing file is overwritten, and nothing is hashed or fetched for it.
 // Peers are disconnected, and dialled again. A stop or crash at any moment leaves each file under
 // one of its names, and the next start finds it. The error is ErrPath when to is not a valid
-// path, or that of another file of the torrent.
+// path, or that of another file of the torrent, and ErrNoMetadata while the metadata is missing.
 func (t *Torrent) Rename(ctx context.Context, from, to string) error {
+	if err := t.needMetadata("rename files"); err != nil {
+		return err
+	}
 	paths := map[int]string{}
 	for i, p := range t.filePaths() {
 		paths[i] = p
@@ -158,7 +166,8 @@ func (opt *AddOptions) pathsOf(info *metainfo.Info) (*engine.Paths, error) {
 	return p, nil
 }
 
-// Path returns where the torrent is on disk: its file, or the folder that has all of its files.
+// Path returns where the torrent is on disk: its file, or the folder that has all of its files; Dir
+// while the metadata is missing.
 func (t *Torrent) Path() string {
 	top := ""
 	for p := range t.paths() {
@@ -176,7 +185,7 @@ func (t *Torrent) Path() string {
 // filePaths yields the paths of the files, by index in the torrent, without pad files.
 func (t *Torrent) filePaths() iter.Seq2[int, string] {
 	return func(yield func(int, string) bool) {
-		for i, f := range t.meta.Info.Files {
+		for i, f := range t.meta().Info.Files {
 			if !f.Pad && !yield(i, t.t.Path(i)) {
 				return
 			}

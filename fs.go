@@ -11,12 +11,13 @@ import (
 	"time"
 
 	"shoal/internal/engine"
+	"shoal/metainfo"
 )
 
 // FS returns the torrent's files as a read-only file system, complete or not. A read makes the
 // torrent fetch the bytes that it needs first, and waits for them, as Reader does. With
 // http.FileServerFS it serves ranges, too. The end of ctx ends its reads. Files have their current
-// names; an open file stays open when it is renamed.
+// names; an open file stays open when it is renamed. There are none while the metadata is missing.
 func (t *Torrent) FS(ctx context.Context) fs.FS { return &torrentFS{t: t, ctx: ctx} }
 
 type torrentFS struct {
@@ -26,23 +27,25 @@ type torrentFS struct {
 	mu    sync.Mutex
 	nodes map[string]*node // by path; nil before the first use
 	named *engine.Names    // names that nodes has
+	meta  *metainfo.Torrent
 }
 
 // tree returns the files and folders by their paths.
 func (f *torrentFS) tree() map[string]*node {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if named := f.t.t.Named(); f.nodes == nil || named != f.named {
-		f.named = named
+	if named := f.t.t.Named(); f.nodes == nil || named != f.named || f.t.meta() != f.meta {
+		f.named, f.meta = named, f.t.meta()
 		f.nodes = f.t.tree()
 	}
 	return f.nodes
 }
 
 func (t *Torrent) tree() map[string]*node {
-	when := t.meta.CreationDate
+	meta := t.meta()
+	when := meta.CreationDate
 	nodes := map[string]*node{".": {name: ".", folder: true, when: when}}
-	for i, file := range t.meta.Info.Files {
+	for i, file := range meta.Info.Files {
 		if file.Pad {
 			continue
 		}

@@ -103,7 +103,7 @@ func KeptMetainfo(stateDir, infoHash string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, raw, err := ReadRemembered(stateDir, infoHash); err == nil {
+	if _, raw, err := ReadRemembered(stateDir, infoHash); err == nil && raw != nil {
 		return raw, nil
 	}
 	t, err := keptTorrent(stateDir, h)
@@ -135,12 +135,9 @@ func keptTorrent(stateDir string, h infohash.Hash) (*metainfo.Torrent, error) {
 	return t, nil
 }
 
-// keep keeps the metadata. It can be received again, so that a failure harms nobody.
-func (m *Magnet) keep(meta *metainfo.Torrent) {
-	if m.stateDir == "" || m.known || meta == nil {
-		return
-	}
+// keepReceived keeps metadata that peers sent. They can send it again, so a failure does no harm.
+func keepReceived(stateDir string, meta *metainfo.Torrent) {
 	if raw, err := meta.Encode(); err == nil {
-		_ = keepRaw(m.stateDir, meta.InfoHash, raw)
+		_ = keepRaw(stateDir, meta.InfoHash, raw)
 	}
 }

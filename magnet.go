@@ -3,36 +3,27 @@ package shoal
 import (
 	"context"
 	"fmt"
-	"net/netip"
 
 	"shoal/internal/engine"
-	"shoal/internal/value/printable"
+	"shoal/internal/files/storage"
 	"shoal/magnet"
 	"shoal/metainfo"
 )
 
-// A Magnet is a torrent of which nothing is known but its info-hash and where its peers may
-// be, until its metadata has come from them (BEP 9). Its methods are safe for concurrent
-// use.
-type Magnet struct {
-	m    *engine.Magnet
-	link *magnet.Link
-
-	stateDir string // keeps the metadata; empty: it is not kept
-	known    bool   // the metadata was kept before
-}
-
-// AddMagnet begins to look for the metadata of a torrent named by a magnet link, and then
-// adds the torrent as Add does, with the peers that are there already. Trackers, web seeds
-// and peers in the link are used besides those in opt, as the word of a stranger: they get no
-// more trust than those that are found. A link may choose files (BEP 53); opt.Priority goes first.
+// AddMagnet adds the torrent of a magnet link or of a bare info-hash. Its peers send the metadata
+// (BEP 9), and then it is a torrent as Add adds it, with the peers that are connected already.
+// Trackers, web seeds and peers in the link are used besides those in opt, but trusted no more
+// than those that we find. A link may choose files (BEP 53); opt.Priority and opt.Files go first.
 //
-// With Config.StateDir the metadata is kept there once Wait or Metainfo has returned it, and
-// the next AddMagnet of the same torrent asks no peer for it.
+// It returns at once. The torrent is in Engine.Torrents from then on, with its handle, in
+// StateMetadata; it can be paused, stopped, queued and removed, and with Config.Remember the next
+// start looks on for its metadata. EventMetadata tells that the metadata is here, and
+// Torrent.WaitMetadata waits for that. Until then methods that need it return ErrNoMetadata, or
+// nothing where they return no error.
 //
-// It returns at once. The error is that of magnet.Parse, ErrV2 or ErrDuplicate. What has
-// no metadata yet is in no list of torrents, and is not remembered.
-func (e *Engine) AddMagnet(link string, opt AddOptions) (*Magnet, error) {
+// With Config.StateDir we keep the metadata, and the next AddMagnet of the torrent asks no
+// peer for it. The error is that of magnet.Parse, ErrV2, ErrDuplicate or ErrConfig.
+func (e *Engine) AddMagnet(link string, opt AddOptions) (*Torrent, error) {
 	l, err := magnet.Parse(link)
 	if err != nil {
 		return nil, clean(err)
@@ -40,44 +31,82 @@ func (e *Engine) AddMagnet(link string, opt AddOptions) (*Magnet, error) {
 	if l.V1.IsZero() {
 		return nil, fmt.Errorf("add %s: %w", l.V2, ErrV2)
 	}
-	spec, err := opt.spec()
-	if err != nil {
+	m := engine.MagnetOf(l)
+	if m.Spec, err = opt.spec(); err != nil {
+		return nil, err
+	}
+	if err := opt.pending(&m, link); err != nil {
 		return nil, err
 	}
 	late := &lateStorage{}
 	if opt.Storage != nil {
-		spec.Storage = late
+		m.Spec.Storage = late
 	}
-	var peers []netip.AddrPort
-	var hosts []string
-	for _, p := range l.Peers {
-		if a, err := netip.ParseAddrPort(p); err == nil {
-			peers = append(peers, a)
-		} else {
-			hosts = append(hosts, p)
-		}
+	if opt.Priority != nil || opt.OnMetadata != nil || opt.Storage != nil {
+		m.Pending.Ask = true
+		m.Choose = func(meta *metainfo.Torrent) ([]uint8, *engine.Paths, error) { return opt.choose(l, meta, late) }
 	}
-	var known *metainfo.Torrent
 	if e.stateDir != "" {
-		known, _ = keptTorrent(e.stateDir, l.V1)
+		m.Meta, _ = keptTorrent(e.stateDir, l.V1)
 	}
-	m, err := e.e.AddMagnet(engine.MagnetSpec{
-		Meta:     known,
-		InfoHash: l.V1, V2: l.V2, Trackers: l.Trackers, WebSeeds: l.WebSeeds, Peers: peers, Hosts: hosts,
-		Spec: spec, Only: opt.MetadataOnly,
-		Choose: func(meta *metainfo.Torrent) ([]uint8, *engine.Paths, error) { return opt.choose(l, meta, late) },
-	})
+	t, err := e.e.AddMagnet(m)
 	if err != nil {
 		return nil, publicError(err)
 	}
-	return &Magnet{m: m, link: l, stateDir: e.stateDir, known: known != nil}, nil
+	return handle(t), nil
+}
+
+// pending sets what has to wait for the metadata.
+func (opt *AddOptions) pending(m *engine.MagnetSpec, link string) error {
+	m.Only, m.Pending.Link = opt.MetadataOnly, link
+	for _, r := range opt.Files {
+		p, err := r.check()
+		if err != nil {
+			return err
+		}
+		m.Pending.Files = append(m.Pending.Files, engine.FileRule{Pattern: r.Pattern, Priority: p})
+	}
+	for _, from := range sortedKeys(opt.Rename) {
+		m.Pending.Rename = append(m.Pending.Rename, engine.PathRename{From: from, To: opt.Rename[from]})
+	}
+	if opt.IncompleteSuffix != "" {
+		if err := storage.CheckSuffix(opt.IncompleteSuffix); err != nil {
+			return fmt.Errorf("%w: %w", ErrConfig, err)
+		}
+	}
+	if opt.IncompleteSuffix != "" || opt.IncompleteDir != "" {
+		m.Spec.Paths = &engine.Paths{Suffix: opt.IncompleteSuffix, IncompleteDir: opt.IncompleteDir}
+	}
+	return nil
+}
+
+// applyPending is engine.MagnetHooks.Choose.
+func applyPending(p *engine.Pending, paths *engine.Paths, meta *metainfo.Torrent) ([]uint8, *engine.Paths, error) {
+	l, err := magnet.Parse(p.Link)
+	if err != nil {
+		return nil, nil, err
+	}
+	opt := AddOptions{}
+	for _, r := range p.Files {
+		if int(r.Priority) >= len(priorities) {
+			r.Priority = 2 // a later version's
+		}
+		opt.Files = append(opt.Files, FileRule{Pattern: r.Pattern, Priority: priorities[r.Priority]})
+	}
+	for _, r := range p.Rename {
+		if opt.Rename == nil {
+			opt.Rename = map[string]string{}
+		}
+		opt.Rename[r.From] = r.To
+	}
+	if paths != nil {
+		opt.IncompleteSuffix, opt.IncompleteDir = paths.Suffix, paths.IncompleteDir
+	}
+	return opt.choose(l, meta, nil)
 }
 
 // choose decides what depends on the metadata, and opens the caller's storage.
 func (opt *AddOptions) choose(l *magnet.Link, meta *metainfo.Torrent, late *lateStorage) ([]uint8, *engine.Paths, error) {
-	if opt.MetadataOnly {
-		return nil, nil, nil
-	}
 	if opt.OnMetadata != nil {
 		if err := opt.OnMetadata(meta, opt); err != nil {
 			return nil, nil, err
@@ -109,94 +138,41 @@ func selected(l *magnet.Link, files []metainfo.File) ([]uint8, error) {
 	return prio, nil
 }
 
-// InfoHash is the torrent's info-hash, 40 hex digits.
-func (m *Magnet) InfoHash() string { return m.link.V1.String() }
+// HasMetadata reports whether we have the metadata. Only a torrent of AddMagnet can be without.
+func (t *Torrent) HasMetadata() bool { return t.t.HasMetadata() }
 
-// Name is what the link calls the torrent, safe for showing; the info-hash when it calls it
-// nothing.
-func (m *Magnet) Name() string {
-	if m.link.Name != "" {
-		return printable.Of(m.link.Name)
-	}
-	return m.InfoHash()
+// WaitMetadata waits until we have the metadata; a torrent of Add has it at once. The error is
+// that of ctx, ErrStopped when the torrent stops first, ErrNotTorrent for metadata that we can't
+// use, or what went wrong with its files.
+func (t *Torrent) WaitMetadata(ctx context.Context) error {
+	return publicError(t.t.WaitMetadata(ctx))
 }
 
-// Wait waits until the metadata is there, and returns the torrent. With MetadataOnly that is
-// nil. The error is that of ctx, ErrStopped when it was stopped first, ErrNotTorrent when
-// the metadata is of a torrent that cannot be honoured, or why it could not be added.
-func (m *Magnet) Wait(ctx context.Context) (*Torrent, error) {
-	meta, t, err := m.m.Wait(ctx)
-	if err == nil {
-		m.keep(meta)
+// needMetadata returns ErrNoMetadata while the metadata is missing.
+func (t *Torrent) needMetadata(what string) error {
+	if t.HasMetadata() {
+		return nil
 	}
-	if err != nil || t == nil {
-		return nil, publicError(err)
-	}
-	return handle(t), nil
+	return fmt.Errorf("%s of %s: %w", what, t.Name(), ErrNoMetadata)
 }
 
-// Metainfo waits as Wait does, and returns the content of a .torrent file.
-func (m *Magnet) Metainfo(ctx context.Context) ([]byte, error) {
-	meta, _, err := m.m.Wait(ctx)
-	if err != nil {
-		return nil, publicError(err)
+// Metainfo returns the torrent as the content of a .torrent file. The error is ErrNoMetadata
+// until the metadata of a magnet is here.
+func (t *Torrent) Metainfo() ([]byte, error) {
+	if err := t.needMetadata("write the torrent file"); err != nil {
+		return nil, err
 	}
-	m.keep(meta)
-	return meta.Encode()
+	return t.meta().Encode()
 }
-
-// MetadataStats says how far the metadata has come. Only peers say how large it is, and
-// nothing shows whether that is true before its hash is right.
-type MetadataStats struct {
-	Have, Size int64 // bytes that have come, and that there are, of the size that has come farthest; 0 while no peer says a size
-
-	Sources int   // connected peers that say a size within the limit
-	Limit   int64 // the largest that is fetched: Config.MaxMetadata
-
-	// Peers that say a size beyond the limit, and the smallest such size. Where Sources is
-	// 0 and TooLarge is not, a larger Config.MaxMetadata may help.
-	TooLarge     int
-	TooLargeSize int64
-}
-
-// MagnetStats is a snapshot of a Magnet.
-type MagnetStats struct {
-	Got, Size  int64 // bytes of the metadata, as far as peers are to be believed; as in Metadata
-	Metadata   MetadataStats
-	Peers      int // connected
-	Contacts   Contacts
-	KnownPeers int
-	Trackers   []TrackerStats
-	DHTNodes   int
-	Waiting    []Cause // what it waits for, the nearest cause first
-}
-
-// Stats returns the latest snapshot. It never waits.
-func (m *Magnet) Stats() MagnetStats {
-	s := m.m.Stats()
-	p := s.Metadata
-	out := MagnetStats{
-		Got: p.Got, Size: p.Size, Peers: s.Swarm.Peers, KnownPeers: s.Swarm.Known, DHTNodes: s.DHT,
-		Contacts: contacts(s.Swarm.Contacts), Waiting: waiting(s),
-		Metadata: MetadataStats{
-			Have: p.Got, Size: p.Size, Sources: p.Sources, Limit: p.Limit, TooLarge: p.TooLarge, TooLargeSize: p.TooLargeSize,
-		},
-	}
-	for _, tr := range s.Swarm.Trackers {
-		out.Trackers = append(out.Trackers, trackerStats(s, tr))
-	}
-	return out
-}
-
-// Stop ends it, and the torrent that came of it, and waits until nothing is left running.
-func (m *Magnet) Stop(ctx context.Context) { m.m.Stop(ctx) }
-
-// Metainfo returns the torrent as the content of a .torrent file.
-func (t *Torrent) Metainfo() ([]byte, error) { return t.meta.Encode() }
 
 // MagnetLink returns a magnet link of the torrent: its info-hash, name, size, trackers and
-// web seeds.
-func (t *Torrent) MagnetLink() string { return LinkOf(t.meta).String() }
+// web seeds. Without metadata it is the link that AddMagnet got.
+func (t *Torrent) MagnetLink() string {
+	if l, err := magnet.Parse(t.t.Link()); err == nil && !t.HasMetadata() {
+		return l.String()
+	}
+	return LinkOf(t.meta()).String()
+}
 
 // LinkOf returns the magnet link of a torrent.
 func LinkOf(m *metainfo.Torrent) *magnet.Link {

@@ -59,15 +59,18 @@ func TestMagnetLinks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, err := only.Metainfo(ctx)
+	if err := only.WaitMetadata(ctx); err != nil {
+		t.Fatal(err)
+	}
+	file, err := only.Metainfo()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if m, err := metainfo.Parse(file); err != nil || m.InfoHash != l.V1 {
 		t.Errorf("another torrent: %v", err)
 	}
-	if tor, err := only.Wait(ctx); tor != nil || err != nil {
-		t.Errorf("a torrent although only its metadata was wanted: %v, %v", tor, err)
+	if err := only.Wait(ctx); err != nil || len(only.Files()) != 2 {
+		t.Errorf("only its metadata was wanted: %v, %v", only.Files(), err)
 	}
 	if only.Name() != "two" || only.InfoHash() != seed.InfoHash() {
 		t.Errorf("%s, %s", only.Name(), only.InfoHash())
@@ -76,14 +79,10 @@ func TestMagnetLinks(t *testing.T) {
 
 	to := t.TempDir()
 	asked := false
-	m, err := e.AddMagnet(l.String(), shoal.AddOptions{Dir: to, OnMetadata: func(meta *metainfo.Torrent, _ *shoal.AddOptions) error {
+	tor, err := e.AddMagnet(l.String(), shoal.AddOptions{Dir: to, OnMetadata: func(meta *metainfo.Torrent, _ *shoal.AddOptions) error {
 		asked = meta.InfoHash == l.V1
 		return nil
 	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	tor, err := m.Wait(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,16 +95,16 @@ func TestMagnetLinks(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(to, "two", "a")); err == nil {
 		t.Error("a file is there that the link does not choose")
 	}
-	if s := m.Stats(); s.Size == 0 || s.Got != s.Size {
+	if s := tor.Stats().Metadata; s.Size == 0 || s.Have != s.Size {
 		t.Errorf("%+v", s)
 	}
 	tor.Stop(ctx)
 
 	l.Select = []magnet.Range{{First: 7, Last: 9}}
-	if m, err = e.AddMagnet(l.String(), shoal.AddOptions{Dir: to}); err != nil {
+	if tor, err = e.AddMagnet(l.String(), shoal.AddOptions{Dir: to}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.Wait(ctx); !errors.Is(err, shoal.ErrConfig) {
+	if err := tor.WaitMetadata(ctx); !errors.Is(err, shoal.ErrConfig) {
 		t.Errorf("files that are not there: %v", err)
 	}
 	for link, want := range map[string]error{

@@ -5,7 +5,7 @@ import "shoal/metainfo"
 // withoutPads takes padding out of the amounts: it is part of pieces, and nobody has it on
 // disk or asks for it.
 func (t *Torrent) withoutPads(s *Stats) {
-	info := t.meta.Info
+	info := t.meta().Info
 	if info.Saved() == info.Length || s.Size == 0 {
 		return
 	}
@@ -33,8 +33,8 @@ func (t *Torrent) withoutPads(s *Stats) {
 
 // padWanted reports whether a file that ends in the piece in which padding begins is wanted.
 func (t *Torrent) padWanted(pad int) bool {
-	files := t.meta.Info.Files
-	start := files[pad].Offset - files[pad].Offset%t.meta.Info.PieceLength
+	files := t.meta().Info.Files
+	start := files[pad].Offset - files[pad].Offset%t.meta().Info.PieceLength
 	for i := pad - 1; i >= 0 && files[i].Offset+files[i].Length > start; i-- {
 		if !files[i].Pad && priorities[t.t.Priority(i)] != PrioritySkip {
 			return true

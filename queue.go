@@ -42,8 +42,8 @@ func (e *Engine) SetQueue(q Queue) error {
 func (e *Engine) Queue() Queue { return Queue(e.e.Queue()) }
 
 // Pause pauses the torrent until Resume. It stays in the engine, checked, and has no peers. With
-// Config.Remember the pause is remembered. Partly received pieces are fetched again. Stop, in
-// contrast, ends the torrent.
+// Config.Remember the pause is remembered. Partly received pieces are fetched again. A magnet
+// stops looking for its metadata. Stop, in contrast, ends the torrent.
 func (t *Torrent) Pause() { t.t.Pause() }
 
 // Resume ends a Pause. If as many torrents run as Config.Queue allows, the torrent waits for its

@@ -28,8 +28,11 @@ type Reader struct {
 const readAhead = 8 << 20
 
 // Open opens a file by its path, as Files returns it. The end of ctx ends its reads. The error is
-// fs.ErrNotExist.
+// fs.ErrNotExist, or ErrNoMetadata while the metadata is missing.
 func (t *Torrent) Open(ctx context.Context, path string) (*Reader, error) {
+	if err := t.needMetadata("open " + path); err != nil {
+		return nil, err
+	}
 	for i, p := range t.filePaths() {
 		if p == path {
 			return t.openFile(ctx, i), nil
@@ -39,8 +42,8 @@ func (t *Torrent) Open(ctx context.Context, path string) (*Reader, error) {
 }
 
 func (t *Torrent) openFile(ctx context.Context, i int) *Reader {
-	f := &t.meta.Info.Files[i]
-	ahead := max(readAhead, 2*t.meta.Info.PieceLength)
+	f := &t.meta().Info.Files[i]
+	ahead := max(readAhead, 2*t.meta().Info.PieceLength)
 	return &Reader{
 		r: t.t.NewReader(ahead, f.Offset+f.Length), ctx: ctx, start: f.Offset, length: f.Length,
 	}

@@ -35,6 +35,8 @@ type Remembered struct {
 
 	// Torrent is nil when it does not run: it is stopped, has failed, or there is no engine.
 	Torrent *Torrent
+
+	HasMetadata bool // false for a magnet whose metadata is not here yet: see Engine.AddMagnet
 }
 
 // Problem is something wrong with the remembered torrents, found while reading them. It does not
@@ -65,7 +67,7 @@ func (e *Engine) Remembered() []Remembered {
 func remembered(r engine.Remembered) Remembered {
 	return Remembered{
 		InfoHash: r.InfoHash.String(), Name: printable.Of(r.Name), Dir: r.Dir, Size: r.Size, Added: r.Added,
-		Stopped: r.Stopped, Uploaded: r.Uploaded, Downloaded: r.Downloaded,
+		Stopped: r.Stopped, Uploaded: r.Uploaded, Downloaded: r.Downloaded, HasMetadata: r.HasMetadata,
 	}
 }
 

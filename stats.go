@@ -60,7 +60,8 @@ type Stats struct {
 	// ExternalAddrs are those of Engine.ExternalAddrs. Shared, read only.
 	ExternalAddrs []netip.Addr
 	Trackers      []TrackerStats
-	Contacts      Contacts // results of attempts to reach peers, in this run
+	Metadata      MetadataStats // of a magnet; zero otherwise
+	Contacts      Contacts      // results of attempts to reach peers, in this run
 
 	WebDownloaded int64   // of Downloaded, bytes from web seeds
 	WebRate       float64 // of DownRate, bytes a second from web seeds
@@ -84,6 +85,20 @@ func (s Stats) ETA() (d time.Duration, ok bool) {
 		return 0, false
 	}
 	return time.Duration(float64(s.Wanted()-s.WantedVerified()) / s.DownMean * float64(time.Second)), true
+}
+
+// MetadataStats says how much of a magnet's metadata is here. Only peers say how large it is, and
+// nothing proves that before the hash is right.
+type MetadataStats struct {
+	Have, Size int64 // bytes that have come, and that there are, of the size that has come farthest; 0 while no peer says a size
+
+	Sources int   // connected peers that say a size within the limit
+	Limit   int64 // the largest that is fetched: Config.MaxMetadata
+
+	// Peers that say a size beyond the limit, and the smallest such size. Where Sources is
+	// 0 and TooLarge is not, a larger Config.MaxMetadata may help.
+	TooLarge     int
+	TooLargeSize int64
 }
 
 // Contacts counts attempts to reach peers, by their result. An attempt under way counts in

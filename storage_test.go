@@ -93,13 +93,13 @@ func TestMagnetWithOwnStorage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := refused.Wait(ctx); !errors.Is(err, os.ErrPermission) {
+	if err := refused.WaitMetadata(ctx); !errors.Is(err, os.ErrPermission) {
 		t.Errorf("a storage that can't be opened: %v", err)
 	}
 	refused.Stop(ctx)
 
 	var mine *storage.Memory
-	m, err := leecher.AddMagnet(link, shoal.AddOptions{Peers: peers, Storage: func(files []storage.Entry) (storage.Storage, error) {
+	tor, err := leecher.AddMagnet(link, shoal.AddOptions{Peers: peers, Storage: func(files []storage.Entry) (storage.Storage, error) {
 		mine = storage.NewMemory(files)
 		return mine, nil
 	}})
@@ -108,10 +108,6 @@ func TestMagnetWithOwnStorage(t *testing.T) {
 	}
 	if len(leecher.Remembered()) != 0 {
 		t.Error("the magnet is remembered")
-	}
-	tor, err := m.Wait(ctx)
-	if err != nil {
-		t.Fatal(err)
 	}
 	if err := tor.Wait(ctx); err != nil {
 		t.Fatal(err)

@@ -87,13 +87,13 @@ func Verify(ctx context.Context, opt VerifyOptions) (VerifyResult, error) {
 // whether other programs have changed or removed its files. Pieces that do not match are not
 // served any more, and are fetched again. When ctx ends, that holds for the pieces checked up
 // to then. progress, when set, gets the number of pieces checked and of all; its calls do not
-// overlap.
+// overlap. The error is ErrNoMetadata while the metadata is missing.
 func (t *Torrent) Verify(ctx context.Context, progress func(done, total int)) (VerifyResult, error) {
 	v, err := t.t.Verify(ctx, progress)
 	if v == nil {
 		return VerifyResult{}, publicError(err)
 	}
-	return verifyResult(t.meta, v), publicError(err)
+	return verifyResult(t.meta(), v), publicError(err)
 }
 
 func verifyResult(meta *metainfo.Torrent, v *content.Verified) VerifyResult {

@@ -10,8 +10,8 @@ import (
 
 // Visit opens one remembered torrent of an engine with Config.AtRest, to move or rename its files:
 // it fetches nothing, and only the folder and names of its files are remembered afterwards. Its
-// files are in dir if that is not empty. The error is ErrUnknown, ErrDuplicate when it runs, or
-// why it can't be opened.
+// files are in dir if that is not empty. The error is ErrUnknown, ErrDuplicate when it runs,
+// ErrNoMetadata, or why it can't be opened.
 func (e *Engine) Visit(infoHash, dir string) (*Torrent, error) {
 	h, err := parseHash(infoHash)
 	if err != nil {
@@ -35,7 +35,8 @@ func (t *Torrent) SavePaths(ctx context.Context) error {
 }
 
 // ReadRemembered reads one torrent that is remembered in a StateDir, and its .torrent file. While
-// an engine runs, it reads what the engine last wrote. The error is ErrUnknown.
+// an engine runs, it reads what the engine last wrote. The error is ErrUnknown. The .torrent file of
+// a magnet without metadata is nil.
 func ReadRemembered(stateDir, infoHash string) (Remembered, []byte, error) {
 	h, err := parseHash(infoHash)
 	if err != nil {

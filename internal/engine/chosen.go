@@ -125,7 +125,7 @@ func (c *chosen) tiers(all [][]string) (tiers [][]string) {
 var ErrTracker = fmt.Errorf("tracker")
 
 // Trackers returns the tiers of announce URLs that the torrent uses.
-func (t *Torrent) Trackers() [][]string { return t.spec.chosen.tiers(t.spec.Meta.Trackers()) }
+func (t *Torrent) Trackers() [][]string { return t.spec.chosen.tiers(t.Meta().Trackers()) }
 
 // AddTracker adds a tracker to a tier, counted from 0. A tier beyond the last becomes a new last
 // one. A tracker that the torrent has already stays in its tier.
@@ -206,6 +206,9 @@ func (t *Torrent) AddWebSeed(url string) error {
 
 // askWebSeed starts requests to a web seed that was added while the torrent runs.
 func (t *Torrent) askWebSeed(now mono.Time, s webseed.Source, host string) {
+	if t.swarm.NoMetadata() {
+		return // they begin with the metadata
+	}
 	if !t.swarm.HasWeb() {
 		if cfg := t.webConfig(); cfg != nil {
 			t.swarm.SetWeb(cfg)

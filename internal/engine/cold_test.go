@@ -52,10 +52,10 @@ func TestColdPiecesAreUncached(t *testing.T) {
 				wait(t, l)
 				synctest.Wait()
 				got := e.files.Counters().Snapshot().Uncached
-				switch all := l.geom.Total; {
+				switch all := l.geom().Total; {
 				case !c.cold && got != 0:
 					t.Errorf("%d bytes were given up", got)
-				case c.cold && (got > all || got < all-int64(l.geom.PieceLength)-100):
+				case c.cold && (got > all || got < all-int64(l.geom().PieceLength)-100):
 					t.Errorf("%d bytes of %d were given up", got, all)
 				}
 			})

@@ -92,15 +92,18 @@
 //
 // # From a magnet link to its files
 //
-//  1. Engine.AddMagnet makes a Torrent with a swarm without metadata (decision 0088). It
-//     dials, announces and searches like any other. Its connections do not check piece
-//     numbers (wire.Bounds.NoMetadata).
+//  1. Engine.AddMagnet makes a Torrent with a swarm without metadata (decision 0088), and puts
+//     it on the list and, with its link, in the catalogue (decision 0191). It dials,
+//     announces and searches like any other. Its connections do not check piece numbers
+//     (wire.Bounds.NoMetadata).
 //  2. The swarm keeps what peers say about their pieces. Extension handshakes tell
 //     metadata.Machine which peers have metadata of which claimed size. It requests
 //     parts, bans liars, and in the end emits effect Metadata.
 //  3. The metadata is parsed only now that its hash is right. If it is private,
-//     Swarm.Private drops the peers that no tracker named. The files are chosen, and
+//     Swarm.Private drops the peers that no tracker named. The files are chosen,
+//     identity.learned shows the metadata to other goroutines, and
 //     peerconn.Torrent.SetBounds makes connections check piece numbers.
-//  4. The files are opened as above. At the end of that Torrent.start calls Swarm.Known:
+//  4. The catalogue gets the metadata with the choices in the form for known files, and then
+//     the files are opened as above. At the end of that Torrent.start calls Swarm.Known:
 //     what peers said counts now, and the same connections carry requests.
 package engine

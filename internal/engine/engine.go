@@ -76,6 +76,8 @@ type Config struct {
 	// AtRest, with Remember, starts none of the remembered torrents; Start and Visit start them.
 	AtRest bool
 
+	Magnets MagnetHooks
+
 	Version string // version such as "0.1.0"; part of the client name and the peer id
 
 	// Origin is the instant that traces count from; default: the start of the
@@ -269,7 +271,7 @@ func withDefaults(cfg Config) Config {
 // the torrent is ours, the peer saves us a search. announcedTo must not wait: a hint that
 // finds the loop busy is lost.
 func (e *Engine) announcedTo(infoHash [20]byte, peer netip.AddrPort) {
-	if t := e.reach(infoHash); t != nil && t.accepts() && !t.private.Load() {
+	if t := e.lookup(infoHash); t != nil && t.accepts() && !t.private.Load() {
 		t.hint(event{action: &found{src: peerbook.DHT, addrs: []netip.AddrPort{peer}}})
 	}
 }

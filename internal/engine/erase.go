@@ -53,16 +53,19 @@ func (e *Engine) Erase(ctx context.Context, h infohash.Hash) (erase.Result, erro
 }
 
 // eraseSpec returns where the files of a stopped torrent are; Dir is empty when the torrent has
-// a storage of the caller.
+// a storage of the caller, or no metadata and so no files.
 func (t *Torrent) eraseSpec() erase.Spec {
-	if !t.content.InFolder() {
+	if !t.content.InFolder() || !t.metadata.Passed() {
 		return erase.Spec{}
 	}
 	w := t.content.Where()
-	return erase.Spec{Meta: t.spec.Meta, Dir: w.Dir, IncompleteDir: w.IncompleteDir, Suffix: w.Suffix, Names: w.Named}
+	return erase.Spec{Meta: t.Meta(), Dir: w.Dir, IncompleteDir: w.IncompleteDir, Suffix: w.Suffix, Names: w.Named}
 }
 
 func eraseSpecOf(en *catalogue.Entry) erase.Spec {
+	if en.Torrent == nil || en.Pending != nil {
+		return erase.Spec{}
+	}
 	return erase.Spec{
 		Meta: en.Torrent, Dir: en.Dir, IncompleteDir: en.IncompleteDir, Suffix: en.Suffix, Names: namesOf(&en.Choices),
 	}
@@ -95,9 +98,10 @@ func (e *Engine) othersThan(h infohash.Hash) (others []erase.Other) {
 		if seen[k] {
 			continue
 		}
-		if en, err := e.library.librarian.cat.Get(k); err == nil && en.Dir != "" {
-			s := eraseSpecOf(&en)
-			others = append(others, otherOf(&s)...)
+		if en, err := e.library.librarian.cat.Get(k); err == nil {
+			if s := eraseSpecOf(&en); s.Dir != "" {
+				others = append(others, otherOf(&s)...)
+			}
 		}
 	}
 	return others

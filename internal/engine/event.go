@@ -23,7 +23,8 @@ type EventKind uint8
 
 // The kinds.
 const (
-	EventChecked EventKind = iota
+	EventChecked  EventKind = iota
+	EventMetadata           // the metadata of a magnet is here, and its files are being checked
 	EventPeerJoined
 	EventPeerLeft
 	EventPieceVerified

@@ -46,6 +46,7 @@ func (h *host) Rivals(match func(*content.Content) bool) (before, after []*conte
 		switch {
 		case other == t:
 			later = true
+		case !other.known.Load().full: // it has no files yet
 		case !match(other.content):
 		case later:
 			after = append(after, other.content)
@@ -76,10 +77,12 @@ func (h *host) Standing() content.Standing {
 	return out
 }
 
-// contents returns the contents of all torrents.
+// contents returns the contents of all torrents that have files.
 func (e *Engine) contents() (all []*content.Content) {
 	for _, t := range e.Torrents() {
-		all = append(all, t.content)
+		if t.metadata.Passed() {
+			all = append(all, t.content)
+		}
 	}
 	return all
 }
@@ -253,13 +256,24 @@ func (t *Torrent) Short() *room.Shortage { return t.content.Short() }
 
 // Move is content.Content.Move.
 func (t *Torrent) Move(ctx context.Context, dir string, progress func(done, total int64)) error {
+	if !t.metadata.Passed() {
+		return t.errNoMetadata("move the files")
+	}
 	return t.content.Move(ctx, dir, progress)
 }
 
 // Rename is content.Content.Rename.
-func (t *Torrent) Rename(ctx context.Context, to Names) error { return t.content.Rename(ctx, to) }
+func (t *Torrent) Rename(ctx context.Context, to Names) error {
+	if !t.metadata.Passed() {
+		return t.errNoMetadata("rename files")
+	}
+	return t.content.Rename(ctx, to)
+}
 
 // Verify is content.Content.Verify.
 func (t *Torrent) Verify(ctx context.Context, progress func(done, total int)) (*content.Verified, error) {
+	if !t.metadata.Passed() {
+		return nil, t.errNoMetadata("verify the files")
+	}
 	return t.content.Verify(ctx, progress)
 }

@@ -47,7 +47,7 @@ func (e *Engine) handshake(nc net.Conn, key lobby.Key) {
 	stop := context.AfterFunc(e.life.ctx, func() { nc.Close() })
 	var t *Torrent
 	theirs, err := peerconn.Accept(nc, func(infoHash [20]byte) (wire.Handshake, bool) {
-		if t = e.reach(infoHash); t == nil || !t.accepts() {
+		if t = e.lookup(infoHash); t == nil || !t.accepts() {
 			return wire.Handshake{}, false
 		}
 		e.porch.named(e.now(), key)

@@ -3,42 +3,34 @@ package engine
 import (
 	"slices"
 	"sync"
-
-	"shoal/internal/value/infohash"
 )
 
 // list holds the torrents of an engine. Its mutex guards all fields.
 //
 //shoal:part
 type list struct {
-	mu      sync.Mutex
-	byHash  map[[20]byte]*Torrent
-	order   []*Torrent
-	magnets []*Magnet // magnets whose torrents are not in order yet
-	closed  bool
-	done    chan struct{} // closed when nothing is left running
+	mu     sync.Mutex
+	byHash map[[20]byte]*Torrent
+	order  []*Torrent
+	closed bool
+	done   chan struct{} // closed when nothing is left running
 }
 
 func newList() list {
 	return list{byHash: make(map[[20]byte]*Torrent), done: make(chan struct{})}
 }
 
-// close makes the list refuse new torrents. It returns the torrents on the list, those of
-// magnets included, and whether the list was closed before.
+// close makes the list refuse new torrents. It returns the torrents on the list, and whether the
+// list was closed before.
 func (l *list) close() (torrents []*Torrent, again bool) {
 	again, l.closed = l.closed, true
-	torrents = slices.Clone(l.order)
-	for _, m := range l.magnets {
-		torrents = append(torrents, m.t)
-	}
-	return torrents, again
+	return slices.Clone(l.order), again
 }
 
-// add appends a torrent to the order, and removes the magnet by which it began.
+// add appends a torrent to the order.
 func (l *list) add(t *Torrent) {
 	l.byHash[t.infoHash] = t
 	l.order = append(l.order, t)
-	l.dropMagnet(t.magnet)
 }
 
 // remove removes t, and reports whether t was in the order.
@@ -46,7 +38,6 @@ func (l *list) remove(t *Torrent) bool {
 	if l.byHash[t.infoHash] == t {
 		delete(l.byHash, t.infoHash)
 	}
-	l.dropMagnet(t.magnet)
 	i := slices.Index(l.order, t)
 	if i < 0 {
 		return false
@@ -70,20 +61,5 @@ func (l *list) move(t *Torrent, to func(at int) int) (position int, behind *Torr
 	return position, behind, true
 }
 
-func (l *list) addMagnet(m *Magnet) { l.magnets = append(l.magnets, m) }
-
-// dropMagnet removes a magnet whose torrent is in the order now, or has ended. A nil magnet
-// is allowed and not on the list.
-func (l *list) dropMagnet(m *Magnet) {
-	l.magnets = slices.DeleteFunc(l.magnets, func(x *Magnet) bool { return x == m })
-}
-
 // free reports whether no other torrent has the info-hash of t.
-func (l *list) free(t *Torrent) bool {
-	return l.byHash[t.infoHash] == nil && l.onlyMagnet(t.magnet, t.infoHash)
-}
-
-// onlyMagnet reports whether no magnet but m looks for a torrent.
-func (l *list) onlyMagnet(m *Magnet, h infohash.Hash) bool {
-	return !slices.ContainsFunc(l.magnets, func(x *Magnet) bool { return x != m && x.t.infoHash == h })
-}
+func (l *list) free(t *Torrent) bool { return l.byHash[t.infoHash] == nil }

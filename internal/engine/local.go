@@ -41,7 +41,7 @@ func (e *Engine) closeLocal() error {
 // foundNearby is called for each peer found on the local network. It must not wait: a hint
 // that finds the loop busy is lost, and the peer announces again in five minutes.
 func (e *Engine) foundNearby(infoHash [20]byte, peer netip.AddrPort) {
-	if t := e.reach(infoHash); t != nil && t.accepts() && !t.private.Load() {
+	if t := e.lookup(infoHash); t != nil && t.accepts() && !t.private.Load() {
 		t.hint(event{action: &found{src: peerbook.LSD, addrs: []netip.AddrPort{peer}}})
 	}
 }

@@ -112,11 +112,11 @@ func (t *Torrent) start(now mono.Time, have *bitfield.Bitfield) {
 	began := t.swarm != nil
 	if began { // from a magnet link
 		t.swarm.Known(now, swarm.Known{
-			Geometry: t.geom, Have: have, Metadata: t.info.Raw, Priorities: t.content.PiecePriorities(), Web: t.webConfig(),
+			Geometry: t.geom(), Have: have, Metadata: t.Info().Raw, Priorities: t.content.PiecePriorities(), Web: t.webConfig(),
 		})
 	} else {
 		cfg := t.swarmConfig()
-		cfg.Geometry, cfg.Have, cfg.Metadata, cfg.Web = t.geom, have, t.info.Raw, t.webConfig()
+		cfg.Geometry, cfg.Have, cfg.Metadata, cfg.Web = t.geom(), have, t.Info().Raw, t.webConfig()
 		t.swarm = swarm.New(cfg, now, newRand())
 		if prio := t.content.PiecePriorities(); prio != nil {
 			t.swarm.SetPriorities(now, prio)
@@ -281,7 +281,7 @@ func (t *Torrent) dial(addr netip.AddrPort) {
 func (t *Torrent) seek() {
 	ctx, cancel := t.life.ctx.Child()
 	if t.magnet != nil {
-		t.magnet.unseek = cancel
+		t.magnet.seeks(cancel)
 	}
 	t.life.tasks.Go(func() {
 		defer cancel()
@@ -323,7 +323,7 @@ func (t *Torrent) shutdown() {
 	t.announces.Wait()
 	t.webLeave()
 	if err := t.content.Close(); err != nil && errors.Is(t.errText, ErrStopped) {
-		t.e.log.Warn("cannot close the files of a stopped torrent", "torrent", t.info.Name, "err", err)
+		t.e.log.Warn("cannot close the files of a stopped torrent", "torrent", t.Info().Name, "err", err)
 	}
 	t.e.library.librarian.ended(t)
 	t.e.forget(t)

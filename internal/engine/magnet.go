@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,34 +15,23 @@ import (
 
 	"shoal/internal/decide/swarm"
 	"shoal/internal/decide/swarm/peerbook"
+	"shoal/internal/files/catalogue"
 	"shoal/internal/format/wire"
 	"shoal/internal/value/infohash"
 	"shoal/internal/value/mono"
+	"shoal/magnet"
 	"shoal/metainfo"
 )
 
-// A Magnet is a torrent of which we know only the info-hash until peers send its metadata
-// (BEP 9). Its torrent has peers, trackers and lookups like any other, but no files, and it
-// is not on the list of torrents. With the metadata it becomes an ordinary torrent and keeps
-// its peers.
-type Magnet struct {
-	t    *Torrent
-	spec MagnetSpec
-
-	ready chan struct{} // closed when we have the metadata and the torrent is on the list
-	meta  *metainfo.Torrent
-
-	remembered atomic.Bool // set once the torrent is on the list of an engine that remembers
-
-	// Owned by the loop.
-	listed bool
-	unseek func() // ends the latest search in the DHT; nil before the first
-}
+// A magnet is a torrent of which we know only the info-hash until peers send its metadata
+// (BEP 9). It has peers, trackers and lookups like any other, but no files. With the metadata
+// it becomes an ordinary torrent and keeps its peers (decisions 0088, 0191).
 
 // MagnetSpec says which torrent to find, and how to add it.
 type MagnetSpec struct {
 	InfoHash [20]byte
 	V2       infohash.HashV2 // v2 hash of a hybrid torrent, which the metadata must match too; zero if not in the link
+	Name     string          // what the link calls it; may be empty
 	Trackers []string
 	WebSeeds []string
 	Peers    []netip.AddrPort // peers that the link names; those of the user are in Spec
@@ -54,33 +44,199 @@ type MagnetSpec struct {
 	Meta *metainfo.Torrent
 
 	// Spec says how to add the torrent. Its Meta comes from the metadata, its Priorities and
-	// Paths from Choose.
+	// Paths from Choose. Of Paths only the suffix and the folder of incomplete files count before.
 	Spec Spec
-	// Choose returns what depends on the metadata; nil means the defaults. It must not wait:
+	// Choose returns what depends on the metadata; nil means MagnetHooks.Choose. It must not wait:
 	// the torrent's loop calls it.
 	Choose func(*metainfo.Torrent) (priorities []uint8, paths *Paths, err error)
-	// Only fetches the metadata and nothing else.
+	// Pending is what the catalogue keeps until the metadata is there. An empty Link means one
+	// made of the fields above. Ask says that Choose can't be remembered: after a restart
+	// the torrent is paused when its metadata comes.
+	Pending Pending
+	// Only fetches the metadata, and then stops. Such a magnet is not remembered.
 	Only bool
 }
+
+// MagnetHooks are functions of the caller for all magnets.
+type MagnetHooks struct {
+	// Choose returns what Pending says about the files of a magnet, now that they are known; paths
+	// are those of its Spec. The torrent's loop calls it, so it must not wait. nil means that all
+	// files are wanted.
+	Choose func(p *Pending, paths *Paths, meta *metainfo.Torrent) (priorities []uint8, named *Paths, err error)
+	// Learned, when set, is called with metadata that peers sent. It may wait.
+	Learned func(*metainfo.Torrent)
+}
+
+// What the catalogue keeps of a magnet until its metadata is there.
+type (
+	Pending    = catalogue.Pending
+	FileRule   = catalogue.FileRule
+	PathRename = catalogue.PathRename
+)
 
 // ErrMetadata is returned when the metadata matches the info-hash but can't be used.
 var ErrMetadata = errors.New("its metadata can't be used")
 
-// AddMagnet starts to search for the metadata of a torrent.
-func (e *Engine) AddMagnet(m MagnetSpec) (*Magnet, error) {
-	spec := m.Spec
-	spec.Meta = &metainfo.Torrent{
-		Info: &metainfo.Info{Name: infohash.Hash(m.InfoHash).String()}, InfoHash: m.InfoHash,
-		AnnounceList: tiersOf(m.Trackers), URLList: m.WebSeeds,
+// ErrNoMetadata is returned for what needs metadata that peers have not sent yet.
+var ErrNoMetadata = errors.New("no metadata yet")
+
+func (t *Torrent) errNoMetadata(what string) error {
+	return fmt.Errorf("%s of %s: %w", what, t.Info().Name, ErrNoMetadata)
+}
+
+// MagnetOf returns the MagnetSpec of a link.
+func MagnetOf(l *magnet.Link) MagnetSpec {
+	m := MagnetSpec{InfoHash: l.V1, V2: l.V2, Name: l.Name, Trackers: l.Trackers, WebSeeds: l.WebSeeds}
+	for _, p := range l.Peers {
+		if a, err := netip.ParseAddrPort(p); err == nil {
+			m.Peers = append(m.Peers, a)
+		} else {
+			m.Hosts = append(m.Hosts, p)
+		}
+	}
+	return m
+}
+
+// magnetOf returns the MagnetSpec of a remembered magnet, without its Spec.
+func magnetOf(en *catalogue.Entry) (MagnetSpec, error) {
+	l, err := magnet.Parse(en.Pending.Link)
+	if err != nil {
+		return MagnetSpec{}, err
+	}
+	m := MagnetOf(l)
+	m.Pending, m.Meta = *en.Pending, en.Torrent
+	return m, nil
+}
+
+// nameOf returns the name of a remembered torrent; of a magnet what its link calls it.
+func nameOf(en *catalogue.Entry) string {
+	if en.Torrent != nil {
+		return en.Torrent.Info.Name
+	}
+	name := ""
+	if l, err := magnet.Parse(en.Pending.Link); err == nil {
+		name = l.Name
+	}
+	return cmp.Or(name, en.InfoHash.String())
+}
+
+// link returns the text of the link.
+func (m *MagnetSpec) link() string {
+	l := magnet.Link{V1: m.InfoHash, V2: m.V2, Name: m.Name, Trackers: m.Trackers, WebSeeds: m.WebSeeds, Peers: m.Hosts}
+	for _, p := range m.Peers {
+		l.Peers = append(l.Peers, p.String())
+	}
+	return cmp.Or(m.Pending.Link, l.String())
+}
+
+// meta returns what the link says of the torrent.
+func (m *MagnetSpec) meta() *metainfo.Torrent {
+	meta := &metainfo.Torrent{
+		Info: &metainfo.Info{Name: cmp.Or(m.Name, infohash.Hash(m.InfoHash).String())}, InfoHash: m.InfoHash, URLList: m.WebSeeds,
+	}
+	for _, u := range m.Trackers { // a link does not say which of them share their peers
+		meta.AnnounceList = append(meta.AnnounceList, []string{u})
 	}
 	if m.Meta != nil {
-		m.addKnown(spec.Meta)
+		full := joined(meta, m.Meta)
+		meta.AnnounceList, meta.URLList = full.AnnounceList, full.URLList
 	}
-	if _, err := os.Stat(spec.Dir); err != nil && !m.Only {
+	return meta
+}
+
+// joined returns the torrent of a file with the trackers and web seeds of its link besides; those
+// of a private torrent with trackers are its own alone.
+func joined(link, file *metainfo.Torrent) *metainfo.Torrent {
+	t := *file
+	tiers := file.Trackers()
+	if file.Info.Private && len(tiers) > 0 {
+		t.AnnounceList = tiers
+		return &t
+	}
+	known := slices.Concat(link.AnnounceList...)
+	t.AnnounceList, t.URLList = slices.Clone(link.AnnounceList), slices.Clone(link.URLList)
+	for _, tier := range tiers {
+		tier = slices.DeleteFunc(slices.Clone(tier), func(u string) bool { return slices.Contains(known, u) })
+		if len(tier) > 0 {
+			t.AnnounceList = append(t.AnnounceList, tier)
+		}
+	}
+	for _, u := range file.URLList {
+		if !slices.Contains(t.URLList, u) {
+			t.URLList = append(t.URLList, u)
+		}
+	}
+	return &t
+}
+
+// magnetLink is how a torrent began that is found by a link.
+//
+//shoal:part
+type magnetLink struct {
+	spec    MagnetSpec // never changes
+	pending bool       // the catalogue has spec.Pending; guarded by the mutex of librarian
+	unseek  func()     // ends the latest search in the DHT; nil before the first; owned by the loop
+
+	// rests makes a pause hold at once. Without it a torrent that was added paused gets its
+	// metadata first, so that its user can see what it is.
+	rests atomic.Bool
+}
+
+func newMagnetLink(m MagnetSpec) *magnetLink {
+	m.Pending.Link = m.link()
+	l := &magnetLink{spec: m, pending: true}
+	l.rests.Store(m.Pending.Rest)
+	return l
+}
+
+// waits reports whether the choices wait for the metadata. The mutex of librarian is held.
+func (m *magnetLink) waits() bool { return m != nil && m.pending }
+
+// only reports whether only the metadata is wanted.
+func (m *magnetLink) only() bool { return m != nil && m.spec.Only }
+
+// applied notes that the choices are those of an ordinary torrent now.
+func (m *magnetLink) applied() { m.pending = false }
+
+// pauses notes that the user has paused the torrent.
+func (m *magnetLink) pauses() {
+	if m != nil {
+		m.rests.Store(true)
+	}
+}
+
+func (m *magnetLink) seeks(cancel func()) { m.unseek = cancel }
+
+// keep stores the choices that wait.
+func (m *magnetLink) keep(t *Torrent, c *catalogue.Choices) {
+	s, pending := &m.spec.Spec, m.spec.Pending
+	pending.Rest = m.rests.Load()
+	c.Dir, c.SeedOnly, c.Allocate, c.Overwrite = t.content.Abs(), s.SeedOnly, s.Allocate, s.Overwrite
+	c.Suffix, c.IncompleteDir, c.Renamed, c.Priorities, c.Pending = "", "", nil, nil, &pending
+	if s.Paths != nil {
+		c.Suffix, c.IncompleteDir = s.Paths.Suffix, s.Paths.IncompleteDir
+	}
+}
+
+// AddMagnet adds a torrent, and starts to search for its metadata.
+func (e *Engine) AddMagnet(m MagnetSpec) (*Torrent, error) {
+	if m.Meta == nil && e.library.librarian.hasMetainfo(m.InfoHash) {
+		if en, err := e.library.librarian.cat.Get(m.InfoHash); err == nil {
+			m.Meta = en.Torrent
+		}
+	}
+	spec := m.Spec
+	spec.Meta = m.meta()
+	spec.patient = e.library.librarian != nil
+	if _, err := os.Stat(spec.Dir); err != nil && !m.Only && !spec.restored {
 		return nil, fmt.Errorf("open the folder for downloads: %w", err)
 	}
 	t := e.newTorrent(&spec)
-	t.magnet = &Magnet{t: t, spec: m, ready: make(chan struct{})}
+	t.learned(spec.Meta, false)
+	t.magnet = newMagnetLink(m)
+	if err := t.checkWebSeeds(); err != nil {
+		return nil, err
+	}
 	if err := t.content.Locate(spec.Dir); err != nil {
 		return nil, err
 	}
@@ -94,206 +250,200 @@ func (e *Engine) AddMagnet(m MagnetSpec) (*Magnet, error) {
 	t.swarm = swarm.New(cfg, now, newRand())
 	t.swarm.Found(now, peerbook.Manual, spec.Peers, nil)
 	t.swarm.Found(now, peerbook.Link, m.Peers, nil)
-	if err := e.enlistMagnet(t.magnet); err != nil {
+	if err := e.library.librarian.add(t, nil); err != nil {
 		t.content.Leave()
 		return nil, err
 	}
-	return t.magnet, nil
+	t.do(begin{})
+	return t, nil
 }
 
-// addKnown adds the trackers and web seeds of m.Meta to those of the link.
-func (m *MagnetSpec) addKnown(meta *metainfo.Torrent) {
-	tiers := m.Meta.Trackers()
-	if m.Meta.Info.Private && len(tiers) > 0 {
-		meta.AnnounceList, meta.URLList = tiers, m.Meta.URLList
-		return
+// Link returns the magnet link by which the torrent began; "" when there was none.
+func (t *Torrent) Link() string {
+	if t.magnet == nil {
+		return ""
 	}
-	for _, tier := range tiers {
-		tier = slices.DeleteFunc(slices.Clone(tier), func(u string) bool { return slices.Contains(m.Trackers, u) })
-		if len(tier) > 0 {
-			meta.AnnounceList = append(meta.AnnounceList, tier)
-		}
-	}
-	meta.URLList = slices.Clone(meta.URLList)
-	for _, u := range m.Meta.URLList {
-		if !slices.Contains(meta.URLList, u) {
-			meta.URLList = append(meta.URLList, u)
-		}
-	}
-}
-
-// tiersOf puts every tracker in a tier of its own: a link does not say which of them share
-// their peers.
-func tiersOf(trackers []string) (tiers [][]string) {
-	for _, u := range trackers {
-		tiers = append(tiers, []string{u})
-	}
-	return tiers
-}
-
-// enlistMagnet adds a magnet to the list, where connections and Close find it, and starts it.
-func (e *Engine) enlistMagnet(m *Magnet) error {
-	e.list.mu.Lock()
-	switch {
-	case e.list.closed:
-		e.list.mu.Unlock()
-		return ErrClosed
-	case !e.list.free(m.t):
-		e.list.mu.Unlock()
-		return fmt.Errorf("%w: %s", ErrDuplicate, m.t.infoHash)
-	}
-	e.list.addMagnet(m)
-	e.queue.add(m.t)
-	e.list.mu.Unlock()
-	m.t.do(begin{})
-	return nil
-}
-
-// reach returns the torrent, listed or a magnet's, with an info-hash; nil when there is none.
-func (e *Engine) reach(infoHash [20]byte) *Torrent {
-	e.list.mu.Lock()
-	defer e.list.mu.Unlock()
-	if t := e.list.byHash[infoHash]; t != nil {
-		return t
-	}
-	for _, m := range e.list.magnets {
-		if m.t.infoHash == infoHash {
-			return m.t
-		}
-	}
-	return nil
-}
-
-// InfoHash returns the info-hash.
-func (m *Magnet) InfoHash() [20]byte { return m.t.infoHash }
-
-// Stats returns the latest snapshot. It never waits.
-func (m *Magnet) Stats() *Stats { return m.t.Stats() }
-
-// Subscribe starts to listen to the torrent.
-func (m *Magnet) Subscribe() *Subscription { return m.t.Subscribe() }
-
-// Stop ends the magnet and the torrent that it became.
-func (m *Magnet) Stop(ctx context.Context) { m.t.halt(ctx) }
-
-// Wait waits for the metadata, and returns it and the torrent; the torrent is nil with
-// MagnetSpec.Only. The error is that of ctx, ErrStopped, ErrMetadata, or why the torrent
-// could not be added.
-func (m *Magnet) Wait(ctx context.Context) (*metainfo.Torrent, *Torrent, error) {
-	select {
-	case <-m.ready:
-		if m.spec.Only {
-			return m.meta, nil, nil
-		}
-		return m.meta, m.t, nil
-	case <-m.t.life.stopped.C():
-		return nil, nil, m.t.Err()
-	case <-ctx.Done():
-		return nil, nil, ctx.Err()
-	}
-}
-
-// metadataCame reports that we have the metadata.
-type metadataCame struct{ always }
-
-func (metadataCame) apply(t *Torrent, now mono.Time) {
-	m := t.magnet
-	if t.ending() || m.meta != nil {
-		return // a peer sent metadata that we had already
-	}
-	raw := t.swarm.Metadata()
-	if m.spec.Meta != nil {
-		raw = m.spec.Meta.Info.Raw
-	}
-	if err := t.become(raw); err != nil {
-		t.fail(fmt.Errorf("%s: %w", t.infoHash, err))
-		return
-	}
-	if t.info.Private {
-		t.private.Store(true)
-		if m.unseek != nil {
-			m.unseek() // the search would end with an announcement in the DHT
-		}
-		t.swarm.Private(now)
-	}
-	if m.spec.Only {
-		close(m.ready)
-		return
-	}
-	t.life.tasks.Go(func() {
-		err := t.content.FirstLook(t.content.Dir())
-		t.do(looked{err: err})
-	})
-}
-
-// become parses the metadata and adopts its info, with the chosen paths and priorities.
-func (t *Torrent) become(raw []byte) error {
-	info, err := metainfo.ParseInfo(raw)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrMetadata, err)
-	}
-	if v2 := t.magnet.spec.V2; !v2.IsZero() && infohash.OfV2(raw) != v2 {
-		return fmt.Errorf("%w: it does not match the v2 info-hash of the link", ErrMetadata)
-	}
-	old := t.spec.Meta
-	meta := &metainfo.Torrent{
-		Info: info, InfoHash: info.Hash, AnnounceList: old.AnnounceList, URLList: old.URLList, Warnings: info.Warnings,
-	}
-	if info.Private {
-		// BEP 27: a link can't add sources to a private torrent.
-		meta.URLList = nil
-		t.spec.chosen.noWebSeeds()
-	}
-	var prio []uint8
-	var paths *Paths
-	if choose := t.magnet.spec.Choose; choose != nil {
-		if prio, paths, err = choose(meta); err != nil {
-			return err
-		}
-	}
-	t.learned(meta)
-	t.links.mu.Lock()
-	defer t.links.mu.Unlock()
-	if t.links.shared != nil {
-		t.links.shared.SetBounds(wire.BoundsOf(t.geom, t.geom.Pieces))
-	}
-	t.magnet.meta = meta
-	return t.content.Learn(info, paths, prio)
+	return t.magnet.spec.Pending.Link
 }
 
 // begin starts the torrent of a magnet.
 type begin struct{ always }
 
 func (begin) apply(t *Torrent, now mono.Time) {
-	m := t.magnet
+	m := &t.magnet.spec
 	t.applyRunState(now)
 	t.swarm.Start(now)
-	if len(m.spec.Hosts) > 0 {
+	if len(m.Hosts) > 0 {
 		t.life.tasks.Go(t.resolveHosts)
 	}
-	if m.spec.Meta != nil {
-		metadataCame{}.apply(t, now)
+	if m.Meta != nil {
+		t.takeMetadata(now, joined(t.Meta(), m.Meta), false)
 	}
 }
 
-// looked reports the first look at the folder, and its error. Without one the torrent is added
-// to the list, and its files are opened like any other's.
+// metadataCame reports that peers have sent the metadata.
+type metadataCame struct{ always }
+
+func (metadataCame) apply(t *Torrent, now mono.Time) {
+	if t.ending() || t.known.Load().full {
+		return // we had it already
+	}
+	info, err := metainfo.ParseInfo(t.swarm.Metadata())
+	if err != nil {
+		t.fail(fmt.Errorf("%s: %w: %w", t.infoHash, ErrMetadata, err))
+		return
+	}
+	link := t.Meta()
+	meta := &metainfo.Torrent{
+		Info: info, InfoHash: info.Hash, AnnounceList: link.AnnounceList, URLList: link.URLList, Warnings: info.Warnings,
+	}
+	if info.Private {
+		meta.URLList = nil // BEP 27: a link can't add sources to a private torrent
+	}
+	t.takeMetadata(now, meta, true)
+}
+
+// adopted hands the metadata of a torrent that is added to its magnet, if that waits for it, and
+// returns ErrDuplicate then.
+func (e *Engine) adopted(s *Spec) error {
+	t := e.lookup(s.Meta.InfoHash)
+	if t == nil || t.known.Load().full || !t.do(adopt{meta: s.Meta}) {
+		return nil
+	}
+	if s.Storage != nil {
+		s.Storage.Close()
+	}
+	return fmt.Errorf("%w: the magnet of %s waited for its metadata, and takes it from here", ErrDuplicate, t.infoHash)
+}
+
+// adopt takes the metadata from a torrent file.
+type adopt struct {
+	always
+	meta *metainfo.Torrent
+}
+
+func (a adopt) apply(t *Torrent, now mono.Time) {
+	if t.ending() || t.known.Load().full {
+		return
+	}
+	if t.e.node != nil && !a.meta.Info.Private {
+		for _, n := range a.meta.Nodes {
+			t.e.node.AddBootstrap(n)
+		}
+	}
+	t.takeMetadata(now, joined(t.Meta(), a.meta), false)
+}
+
+// takeMetadata makes the magnet an ordinary torrent, with the chosen paths and priorities.
+// received says that peers sent the metadata.
+func (t *Torrent) takeMetadata(now mono.Time, meta *metainfo.Torrent, received bool) {
+	if err := t.adoptMetadata(now, meta); err != nil {
+		t.fail(fmt.Errorf("%s: %w", t.infoHash, err))
+		return
+	}
+	if meta.Info.Private {
+		t.private.Store(true)
+		if t.magnet.unseek != nil {
+			t.magnet.unseek() // the search would end with an announcement in the DHT
+		}
+		t.swarm.Private(now)
+	}
+	t.life.tasks.Go(func() {
+		if received && t.e.cfg.Magnets.Learned != nil {
+			t.e.cfg.Magnets.Learned(meta)
+		}
+		var err error
+		if !t.magnet.only() {
+			err = t.content.FirstLook(t.content.Dir())
+		}
+		t.do(looked{err: err})
+	})
+}
+
+// adoptMetadata checks the metadata, and sets what we know.
+func (t *Torrent) adoptMetadata(now mono.Time, meta *metainfo.Torrent) (err error) {
+	m := &t.magnet.spec
+	if !m.V2.IsZero() && infohash.OfV2(meta.Info.Raw) != m.V2 {
+		return fmt.Errorf("%w: it does not match the v2 info-hash of the link", ErrMetadata)
+	}
+	if meta.Info.Private {
+		t.spec.chosen.noWebSeeds() // BEP 27
+	}
+	var prio []uint8
+	paths := m.Spec.Paths
+	switch {
+	case m.Only:
+	case m.Choose != nil:
+		prio, paths, err = m.Choose(meta)
+	case t.e.cfg.Magnets.Choose != nil:
+		prio, paths, err = t.e.cfg.Magnets.Choose(&m.Pending, m.Spec.Paths, meta)
+	}
+	if err == nil {
+		err = t.content.Learn(meta.Info, paths, prio)
+	}
+	if err != nil {
+		return err
+	}
+	had := t.Trackers()
+	t.links.mu.Lock()
+	t.learned(meta, true) // from here on other goroutines look at the files
+	if t.links.shared != nil {
+		t.links.shared.SetBounds(wire.BoundsOf(t.geom(), t.geom().Pieces))
+	}
+	t.links.mu.Unlock()
+	t.changeTrackers(now, slices.Concat(had...))
+	return nil
+}
+
+// changeTrackers tells the swarm which trackers there are now. had are those that it has.
+func (t *Torrent) changeTrackers(now mono.Time, had []string) {
+	tiers := t.Trackers()
+	all := slices.Concat(tiers...)
+	for _, u := range had {
+		if !slices.Contains(all, u) {
+			t.swarm.RemoveTracker(now, u)
+		}
+	}
+	for i, tier := range tiers {
+		for _, u := range tier {
+			if !slices.Contains(had, u) {
+				t.swarm.AddTracker(now, u, i)
+			}
+		}
+	}
+}
+
+// looked reports the first look at the folder, and its error. Without one the choices are
+// stored, and the files are opened like those of any other torrent.
 type looked struct {
 	always
 	err error
 }
 
-func (l looked) apply(t *Torrent, _ mono.Time) {
-	m, err := t.magnet, l.err
+func (l looked) apply(t *Torrent, now mono.Time) {
+	if t.ending() {
+		return
+	}
+	m, err := &t.magnet.spec, l.err
+	if m.Pending.Ask && m.Choose == nil {
+		t.run.paused.Store(true) // nobody has chosen its files
+	}
 	if err == nil {
-		err = t.e.library.librarian.add(t, nil)
+		err = t.e.library.librarian.learned(t)
 	}
 	if err != nil {
 		t.fail(err)
 		return
 	}
-	m.listed = true
-	close(m.ready)
+	t.metadata.Open()
+	if m.Only {
+		t.complete.Open()
+		t.fail(ErrStopped)
+	} else {
+		t.content.Start()
+	}
+	t.pub.publishNow(now) // a listener may look at the snapshot when the event arrives
+	t.tell(Event{Kind: EventMetadata})
 }
 
 // resolveTime bounds the look-up of one host of a link.
@@ -334,7 +484,7 @@ func (t *Torrent) stillValid(now mono.Time, key swarm.PeerKey, m wire.Message) b
 	if t.swarm.NoMetadata() {
 		return true
 	}
-	err := wire.BoundsOf(t.geom, t.geom.Pieces).Check(m)
+	err := wire.BoundsOf(t.geom(), t.geom().Pieces).Check(m)
 	if err != nil {
 		t.part(key, err)
 		t.swarm.Left(now, key, err.Error())

@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -29,7 +28,7 @@ import (
 )
 
 // magnet begins with an info-hash, in a folder of its own.
-func (w *world) magnet(e *Engine, c payload, m MagnetSpec) (*Magnet, string) {
+func (w *world) magnet(e *Engine, c payload, m MagnetSpec) (*Torrent, string) {
 	w.t.Helper()
 	dir := w.t.TempDir()
 	m.InfoHash, m.Spec.Dir = c.meta.InfoHash, dir
@@ -41,15 +40,14 @@ func (w *world) magnet(e *Engine, c payload, m MagnetSpec) (*Magnet, string) {
 }
 
 // known waits for the torrent behind a magnet.
-func known(t *testing.T, m *Magnet) *Torrent {
+func known(t *testing.T, m *Torrent) *Torrent {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
-	_, tor, err := m.Wait(ctx)
-	if err != nil {
+	if err := m.WaitMetadata(ctx); err != nil {
 		t.Fatalf("%v; %+v", err, m.Stats())
 	}
-	return tor
+	return m
 }
 
 // onDisk fails the test unless a folder has the content.
@@ -79,12 +77,12 @@ func TestMagnet(t *testing.T) {
 		if s := m.Stats(); s.State != Metadata {
 			t.Errorf("state %v", s.State)
 		}
-		if n := len(e.Torrents()); n != 0 {
-			t.Errorf("%d torrents are on the list", n)
+		if got := e.Torrents(); len(got) != 1 || got[0] != m || m.HasMetadata() {
+			t.Errorf("on the list before the metadata: %v; it has the metadata: %v", got, m.HasMetadata())
 		}
 		tor := known(t, m)
-		if got := e.Torrents(); len(got) != 1 || got[0] != tor || len(magnetsOf(e)) != 0 {
-			t.Errorf("%d torrents and %d magnets are on the list", len(got), len(magnetsOf(e)))
+		if got := e.Torrents(); len(got) != 1 || got[0] != tor || !m.HasMetadata() {
+			t.Errorf("on the list after the metadata: %v; it has the metadata: %v", got, m.HasMetadata())
 		}
 		if string(tor.Info().Raw) != string(c.meta.Info.Raw) {
 			t.Error("another metadata")
@@ -198,13 +196,12 @@ func TestMagnetAmongLiars(t *testing.T) {
 		e := w.engine(2, Config{Trace: log.add})
 		m, _ := w.magnet(e, c, MagnetSpec{Peers: peers, Only: true})
 		time.Sleep(time.Minute)
-		m.t.do(&found{src: 1, addrs: []netip.AddrPort{at(1)}})
+		m.do(&found{src: 1, addrs: []netip.AddrPort{at(1)}})
 		w.seed(w.engine(1, Config{}), c)
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Minute)
 		defer cancel()
-		meta, tor, err := m.Wait(ctx)
-		if err != nil || tor != nil || string(meta.Info.Raw) != string(raw) {
-			t.Fatalf("%v, %v", tor, err)
+		if err := m.WaitMetadata(ctx); err != nil || string(m.Info().Raw) != string(raw) {
+			t.Fatal(err)
 		}
 		for _, liar := range peers[:2] {
 			if log.count("ban", liar, why.None) == 0 {
@@ -240,8 +237,8 @@ func TestMagnetTurnsOutPrivate(t *testing.T) {
 		if !incoming.hs.Reserved.DHT() {
 			t.Error("the handshake promises no DHT node while nothing is known")
 		}
-		m.t.do(&found{src: 2, addrs: []netip.AddrPort{tracked}})
-		m.t.do(&found{src: 4, addrs: []netip.AddrPort{foreign}})
+		m.do(&found{src: 2, addrs: []netip.AddrPort{tracked}})
+		m.do(&found{src: 4, addrs: []netip.AddrPort{foreign}})
 		tor := known(t, m)
 		incoming.ended()
 		// The lookup that was begun when nothing was known does not go on: a node that is
@@ -279,9 +276,6 @@ func TestMagnetThatFails(t *testing.T) {
 		if _, err := e.AddMagnet(MagnetSpec{InfoHash: c.meta.InfoHash, Spec: Spec{Dir: dir}}); !errors.Is(err, ErrDuplicate) {
 			t.Errorf("a second magnet: %v", err)
 		}
-		if _, err := e.Add(Spec{Meta: c.meta, Dir: dir}); !errors.Is(err, ErrDuplicate) {
-			t.Errorf("a torrent beside it: %v", err)
-		}
 		if _, err := e.AddMagnet(MagnetSpec{InfoHash: [20]byte{1}, Spec: Spec{Dir: dir + "/none"}}); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("no folder: %v", err)
 		}
@@ -289,11 +283,11 @@ func TestMagnetThatFails(t *testing.T) {
 			time.Sleep(time.Second)
 			m.Stop(context.Background())
 		}()
-		if _, _, err := m.Wait(t.Context()); !errors.Is(err, ErrStopped) {
+		if err := m.WaitMetadata(t.Context()); !errors.Is(err, ErrStopped) {
 			t.Errorf("stopped: %v", err)
 		}
-		if n := len(magnetsOf(e)); n != 0 {
-			t.Errorf("%d magnets are on the list", n)
+		if n := len(e.Torrents()); n != 0 {
+			t.Errorf("%d torrents are on the list", n)
 		}
 		w.add(e, c, dir) // the place is free again
 
@@ -301,13 +295,13 @@ func TestMagnetThatFails(t *testing.T) {
 		bad := payload{meta: &metainfo.Torrent{InfoHash: sha1.Sum(raw)}}
 		at11 := w.server(11, sha1.Sum(raw), int64(len(raw)), func(uint32) []byte { return raw })
 		m, _ = w.magnet(e, bad, MagnetSpec{Peers: []netip.AddrPort{at11}})
-		if _, _, err := m.Wait(t.Context()); !errors.Is(err, ErrMetadata) {
+		if err := m.WaitMetadata(t.Context()); !errors.Is(err, ErrMetadata) {
 			t.Errorf("no torrent: %v", err)
 		}
 		m, _ = w.magnet(e, payload{meta: &metainfo.Torrent{InfoHash: [20]byte{2}}}, MagnetSpec{V2: infohash.HashV2{1}})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if _, _, err := m.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		if err := m.WaitMetadata(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("nobody has it: %v", err)
 		}
 	})
@@ -359,8 +353,8 @@ func TestMagnetIsRemembered(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := len(r.e.Remembered()); n != 0 {
-			t.Errorf("%d torrents are remembered before anything is known", n)
+		if x := r.one(infohash.Hash(c.meta.InfoHash).String()); x.HasMetadata || x.Torrent != m || x.Dir != r.dir {
+			t.Errorf("before the metadata it is remembered as %+v", x)
 		}
 		waitFor(t, known(t, m), 5*time.Minute)
 		r.again()
@@ -404,9 +398,9 @@ func TestAddressesOfALink(t *testing.T) {
 	})
 }
 
-// What is remembered of a stopped torrent is its own: a magnet link to the same that comes
-// and goes before its metadata is there changes nothing of it, nor does a torrent that can't
-// be added since the link has it.
+// A link to a torrent that is remembered as stopped starts that torrent, as its file does: the
+// catalogue has the metadata, so no peer is asked, and the totals go on. A link of which only
+// the metadata is wanted changes nothing of it.
 func TestMagnetOfARememberedTorrent(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		r := w.rememberer()
@@ -415,28 +409,34 @@ func TestMagnetOfARememberedTorrent(t *testing.T) {
 		tor := add(t, r.e, r.spec(c))
 		wait(t, tor)
 		tor.Stop(t.Context())
-		r.e.SetShareLimits(ShareLimits{SeedTime: time.Hour})
 		before := r.one("one")
 
-		m, _ := w.magnet(r.e, c, MagnetSpec{})
-		m.t.SetLimits(Limits{Up: 1000})
-		m.t.Pause()
-		if _, err := r.e.Add(Spec{Meta: c.meta, Dir: t.TempDir()}); !errors.Is(err, ErrDuplicate) {
-			t.Errorf("add what a link has: %v", err)
-		}
-		m.Stop(t.Context())
-		r.expect("after the link", "-one")
-		if got := r.one("one"); got != before {
-			t.Errorf("after the link: %+v\nbefore it: %+v", got, before)
-		}
-		r.again()
-		r.expect("in the next run", "-one")
-		tor, err := r.e.Start(before.InfoHash, "")
+		only, err := r.e.AddMagnet(MagnetSpec{InfoHash: c.meta.InfoHash, Only: true, Spec: Spec{Dir: t.TempDir()}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if tor.Dir() != r.dir || tor.Paused() || tor.Limits() != (Limits{}) {
-			t.Errorf("it comes back in %s with %+v, paused is %v", tor.Dir(), tor.Limits(), tor.Paused())
+		only.SetLimits(Limits{Up: 1000})
+		only.Pause()
+		only.Stop(t.Context())
+		r.expect("after a look at the metadata", "-one")
+		if got := r.one("one"); got != before {
+			t.Errorf("after a look at the metadata: %+v\nbefore it: %+v", got, before)
+		}
+
+		m, err := r.e.AddMagnet(MagnetSpec{InfoHash: c.meta.InfoHash, Spec: Spec{Dir: r.dir}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.SetLimits(Limits{Up: 1000})
+		waitFor(t, known(t, m), time.Minute)
+		r.again()
+		r.expect("in the next run", "one")
+		got := r.one("one")
+		if got.Downloaded != before.Downloaded || !got.Added.Equal(before.Added) || got.Torrent.Limits().Up != 1000 {
+			t.Errorf("it comes back as %+v with %+v", got, got.Torrent.Limits())
+		}
+		if s := checkedNow(t, got.Torrent); s.Swarm.Downloaded != 0 || s.Hashed != 0 {
+			t.Errorf("%d bytes are fetched again, %d pieces hashed", s.Swarm.Downloaded, s.Hashed)
 		}
 	})
 }
@@ -448,12 +448,13 @@ func TestNonsenseBeforeTheGeometryCostsNoBuffer(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	disks := content.NewShared(content.SharedConfig{Pool: storage.NewPool(0), Journals: journals.New(journals.Config{Log: log}), Log: log, Buffers: 1 << 20})
 	defer disks.Close()
-	tor := &Torrent{identity: identity{geom: c.meta.Info.Geometry()}, content: content.New(content.Config{Shared: disks, Info: c.meta.Info})}
+	tor := &Torrent{content: content.New(content.Config{Shared: disks, Info: c.meta.Info})}
+	tor.learned(c.meta, true)
 	if err := tor.content.Locate(t.TempDir()); err != nil || !tor.content.Enter() {
 		t.Fatalf("it has no device: %v", err)
 	}
 	defer tor.content.Leave()
-	tor.swarm = swarm.New(swarm.Config{Geometry: tor.geom}, mono.Start, newRand())
+	tor.swarm = swarm.New(swarm.Config{Geometry: tor.geom()}, mono.Start, newRand())
 	b := tor.content.Buffers().TryGet()
 	tor.handleBatch(mono.Start, 1, []peerconn.Item{
 		{Message: wire.Message{ID: wire.Have, Piece: 1 << 19}},
@@ -473,10 +474,7 @@ func TestKnownMetadataComesToo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, tor, err := m.Wait(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		tor := known(t, m)
 		synctest.Wait()
 		tor.connections() // made now, it knows the geometry
 		tor.do(metadataCame{})
@@ -485,11 +483,4 @@ func TestKnownMetadataComesToo(t *testing.T) {
 			t.Error(tor.Err())
 		}
 	})
-}
-
-// magnetsOf returns the magnets without metadata.
-func magnetsOf(e *Engine) []*Magnet {
-	e.list.mu.Lock()
-	defer e.list.mu.Unlock()
-	return slices.Clone(e.list.magnets)
 }

@@ -54,7 +54,7 @@ func TestLargeMetadata(t *testing.T) {
 		e := w.engine(2, Config{})
 		began := time.Now()
 		m, _ := w.magnet(e, c, MagnetSpec{Peers: []netip.AddrPort{at(1)}, Only: true})
-		if _, _, err := m.Wait(t.Context()); err != nil {
+		if err := m.WaitMetadata(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		// Sixteen parts a round trip of 10 ms; at 320 KiB/s it would take 14 s.
@@ -81,7 +81,7 @@ func TestMetadataUnderALimit(t *testing.T) {
 		e := w.engine(2, Config{})
 		began := time.Now()
 		m, _ := w.magnet(e, c, MagnetSpec{Peers: []netip.AddrPort{at(1)}, Only: true})
-		if _, _, err := m.Wait(t.Context()); err != nil {
+		if err := m.WaitMetadata(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		due := time.Duration(size) * time.Second / limit

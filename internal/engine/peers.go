@@ -18,7 +18,7 @@ type Peers struct {
 // Peers returns the connected peers. It waits for the loop of the torrent.
 func (t *Torrent) Peers() (out Peers) {
 	_ = t.call(func(now mono.Time) {
-		out.At, out.Now, out.Pieces = time.Now(), now, t.geom.Pieces
+		out.At, out.Now, out.Pieces = time.Now(), now, t.geom().Pieces
 		if t.swarm != nil {
 			out.All = t.swarm.Peers(now)
 		}

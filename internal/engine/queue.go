@@ -49,11 +49,7 @@ func (e *Engine) SetQueue(limits Queue) {
 	q.set = limits
 	if q.m == nil {
 		q.m = quota.NewQueue(limits)
-		all := slices.Clone(e.list.order)
-		for _, m := range e.list.magnets {
-			all = append(all, m.t)
-		}
-		for _, t := range all {
+		for _, t := range e.list.order {
 			q.enter(now, t)
 			if t.run.paused.Load() {
 				t.run.waits.Store(true) // after Resume it waits for its turn
@@ -81,16 +77,10 @@ func (q *queue) enter(now mono.Time, t *Torrent) {
 }
 
 // add adds a new torrent at the end of the queue. With bounds the torrent waits until it has
-// reported what it wants. A magnet's torrent, which is in the queue already, moves to the end.
+// reported what it wants.
 func (q *queue) add(t *Torrent) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if t.run.queueKey != 0 {
-		if q.m != nil {
-			q.m.Move(t.run.queueKey, q.m.Len())
-		}
-		return
-	}
 	q.keys++
 	t.run.queuedAs(q.keys)
 	q.all[t.run.queueKey] = t

@@ -231,7 +231,7 @@ func TestMagnetsInLine(t *testing.T) {
 		first := makeContent(t, "first", 64*kib, 1<<20)
 		w.seed(seed, first)
 		running, _ := w.leech(e, first, seed.Addr())
-		var lost []*Magnet // nobody has these
+		var lost []*Torrent // nobody has these
 		for i := range 16 {
 			m, _ := w.magnet(e, makeContent(t, fmt.Sprintf("lost %d", i), 16*kib, 1000), MagnetSpec{})
 			lost = append(lost, m)

@@ -32,7 +32,7 @@ type Reader struct {
 func (t *Torrent) NewReader(ahead, end int64) *Reader {
 	r := &Reader{t: t, key: readerKeys.Add(1)}
 	r.ahead.Store(ahead)
-	r.end.Store(min(end, t.geom.Total))
+	r.end.Store(min(end, t.geom().Total))
 	t.readers.Add(1)
 	t.e.queue.force(t)
 	return r
@@ -54,7 +54,7 @@ func (r *Reader) Close() error {
 // ReadAt reads like io.ReaderAt, from byte off of the torrent. It waits until we have the
 // pieces, ctx ends, or the torrent ends.
 func (r *Reader) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
-	g := r.t.geom
+	g := r.t.geom()
 	if off < 0 || off >= g.Total {
 		return 0, io.EOF
 	}
@@ -95,7 +95,7 @@ func (r *Reader) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 // wait waits for one piece, and makes it and those behind it urgent.
 func (r *Reader) wait(ctx context.Context, piece uint32) error {
 	t := r.t
-	size := int64(t.geom.PieceLength)
+	size := int64(t.geom().PieceLength)
 	to := piece + 1
 	if last := min(int64(piece)*size+size+r.ahead.Load(), r.end.Load()); last > 0 {
 		to = max(to, uint32((last+size-1)/size))
@@ -117,7 +117,7 @@ func (r *Reader) wait(ctx context.Context, piece uint32) error {
 			return nil
 		}
 		if s := t.Stats(); s.State == Incomplete || s.State == Paused {
-			return fmt.Errorf("piece %d of %s: %w", piece, t.info.Name, ErrNotComing)
+			return fmt.Errorf("piece %d of %s: %w", piece, t.Info().Name, ErrNotComing)
 		}
 		select {
 		case <-news:

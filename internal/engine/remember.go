@@ -35,6 +35,8 @@ type Remembered struct {
 	Downloaded int64
 
 	Torrent *Torrent // nil while it does not run
+
+	HasMetadata bool // false for a magnet whose metadata has not come yet
 }
 
 // librarian keeps an engine's torrents between runs: it owns the catalogue and the goroutine that
@@ -123,13 +125,11 @@ func (m *librarian) restore(entries []catalogue.Entry) {
 			m.rest(en)
 			continue
 		}
-		spec := specOf(en)
-		spec.restored = true
-		if _, err := m.e.Add(spec); err != nil {
+		if _, err := m.e.addAgain(en, true); err != nil {
 			m.rest(en)
 			m.problems = append(m.problems, catalogue.Problem{
 				Loss: catalogue.Withheld, File: en.InfoHash.String(), InfoHash: en.InfoHash,
-				Text: "the torrent " + en.Torrent.Info.Name + " can't be started", Err: err,
+				Text: "the torrent " + nameOf(en) + " can't be started", Err: err,
 			})
 		}
 	}
@@ -152,15 +152,35 @@ func specOf(en *catalogue.Entry) Spec {
 	}
 }
 
-// keep stores the user's choices for a torrent in c, from which specOf restores them.
-func (t *Torrent) keep(c *catalogue.Choices) {
-	t.keepPaths(c)
-	if t.spec.visit {
-		return
+// addAgain starts a remembered torrent. restored means that the catalogue needs no change.
+func (e *Engine) addAgain(en *catalogue.Entry, restored bool) (*Torrent, error) {
+	spec := specOf(en)
+	spec.restored = restored
+	if en.Pending == nil {
+		return e.Add(spec)
 	}
-	o := t.content.Options()
-	c.SeedOnly, c.Allocate, c.Overwrite = o.SeedOnly, o.Allocate, o.Overwrite
-	c.Priorities = t.content.Priorities()
+	m, err := magnetOf(en)
+	if err != nil {
+		return nil, err
+	}
+	m.Spec = spec
+	return e.AddMagnet(m)
+}
+
+// keep stores the user's choices for a torrent in c, from which specOf restores them. The mutex
+// of librarian is held.
+func (t *Torrent) keep(c *catalogue.Choices) {
+	if t.magnet.waits() {
+		t.magnet.keep(t, c)
+	} else {
+		t.keepPaths(c)
+		if t.spec.visit {
+			return
+		}
+		o := t.content.Options()
+		c.SeedOnly, c.Allocate, c.Overwrite = o.SeedOnly, o.Allocate, o.Overwrite
+		c.Priorities, c.Pending = t.content.Priorities(), nil
+	}
 	c.Peers = t.spec.Peers
 	t.spec.chosen.keep(c)
 	c.Added = t.spec.added
@@ -170,36 +190,35 @@ func (t *Torrent) keep(c *catalogue.Choices) {
 
 // RowOf returns the description of a remembered torrent that does not run.
 func RowOf(en *catalogue.Entry) Remembered {
-	return Remembered{
+	r := Remembered{
 		Stopped: en.Stopped, Uploaded: en.Uploaded, Downloaded: en.Downloaded,
-		InfoHash: en.InfoHash, Name: en.Torrent.Info.Name, Dir: en.Dir, Size: en.Torrent.Info.Saved(), Added: en.Added,
+		InfoHash: en.InfoHash, Name: nameOf(en), Dir: en.Dir, Added: en.Added, HasMetadata: en.Torrent != nil,
 	}
+	if en.Torrent != nil {
+		r.Size = en.Torrent.Info.Saved()
+	}
+	return r
 }
 
 // row returns the description of a running torrent.
 func (t *Torrent) row() Remembered {
 	return Remembered{
-		InfoHash: t.infoHash, Name: t.info.Name, Dir: t.content.Abs(),
-		Size: t.info.Saved(), Added: t.spec.added,
+		InfoHash: t.infoHash, Name: t.Info().Name, Dir: t.content.Abs(),
+		Size: t.Info().Saved(), Added: t.spec.added, HasMetadata: t.HasMetadata(),
 	}
 }
 
 // remembers reports whether the catalogue has a torrent. It never has one with a storage of the
-// caller, and it has a magnet's only once that is on the list: an entry with the same hash may
-// be of an earlier run.
+// caller, or one of which only the metadata is wanted: an entry with the same hash is of an
+// earlier run.
 func (m *librarian) remembers(t *Torrent) bool {
-	return m.takes(t) && (t.magnet == nil || t.magnet.remembered.Load())
-}
-
-// takes reports whether add remembers a torrent.
-func (m *librarian) takes(t *Torrent) bool {
-	return m != nil && t.content.InFolder()
+	return m != nil && t.content.InFolder() && !t.magnet.only()
 }
 
 // add adds a torrent to the list of the engine, and remembers it.
 func (m *librarian) add(t *Torrent, raw []byte) error {
-	if !m.takes(t) {
-		return m.listing(t)
+	if !m.remembers(t) {
+		return t.e.enlist(t)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -214,7 +233,7 @@ func (m *librarian) add(t *Torrent, raw []byte) error {
 	}
 	if !t.spec.restored && m.e.vacant(t) {
 		if err := m.put(t, raw, known); err != nil {
-			return fmt.Errorf("write %s to the catalogue: %w", t.info.Name, err)
+			return fmt.Errorf("write %s to the catalogue: %w", t.Info().Name, err)
 		}
 	}
 	if err := m.e.enlist(t); err != nil {
@@ -224,30 +243,52 @@ func (m *librarian) add(t *Torrent, raw []byte) error {
 		return err
 	}
 	delete(m.away, h)
-	if t.magnet != nil {
-		t.magnet.remembered.Store(true)
+	return nil
+}
+
+// learned stores the metadata of a magnet, whose choices are applied now.
+func (m *librarian) learned(t *Torrent) error {
+	if !m.remembers(t) {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t.magnet.applied()
+	s, ok := m.cat.State(t.infoHash)
+	if !ok {
+		return nil // it was removed meanwhile
+	}
+	defer m.write()
+	en := catalogue.Entry{InfoHash: t.infoHash, Torrent: t.Meta(), State: s}
+	var err error
+	if en.Metainfo, err = t.Meta().Encode(); err == nil {
+		t.keep(&en.Choices)
+		err = m.cat.Put(en)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s to the catalogue: %w", t.Info().Name, err)
 	}
 	return nil
 }
 
-// listing is add for a torrent that is not remembered.
-func (m *librarian) listing(t *Torrent) error { return t.e.enlist(t) }
-
 // put adds a torrent to the catalogue. raw is its metainfo; nil means that put encodes it,
-// unless the torrent is known. m.mu is held.
+// unless the catalogue has it. m.mu is held.
 func (m *librarian) put(t *Torrent, raw []byte, known bool) error {
 	defer m.write()
 	h := t.infoHash
-	if raw == nil && known {
+	if raw == nil && known && (t.magnet.waits() || m.cat.HasMetainfo(h)) {
 		return m.cat.Update(h, func(c *catalogue.Choices, s *catalogue.State) {
 			t.keep(c)
 			s.Stopped = false
 		})
 	}
-	en := catalogue.Entry{InfoHash: h, Metainfo: raw, Torrent: t.spec.Meta}
-	if en.Metainfo == nil {
+	en := catalogue.Entry{InfoHash: h, Metainfo: raw, Torrent: t.Meta()}
+	if t.magnet.waits() {
+		en.Torrent = t.magnet.spec.Meta // nil until peers send it
+	}
+	if en.Metainfo == nil && en.Torrent != nil {
 		var err error
-		if en.Metainfo, err = t.spec.Meta.Encode(); err != nil {
+		if en.Metainfo, err = en.Torrent.Encode(); err != nil {
 			return err
 		}
 	}
@@ -273,7 +314,7 @@ func (m *librarian) changed(t *Torrent, durably bool) error {
 	}
 	m.write()
 	if err != nil {
-		return fmt.Errorf("save the settings of %s: %w", t.info.Name, err)
+		return fmt.Errorf("save the settings of %s: %w", t.Info().Name, err)
 	}
 	return nil
 }
@@ -464,32 +505,31 @@ func (e *Engine) Remembered() []Remembered {
 // in dir when that is not empty. The error is ErrUnknown, ErrDuplicate when the torrent
 // runs, ErrNoFolder, or one of Add.
 func (e *Engine) Start(h infohash.Hash, dir string) (*Torrent, error) {
-	spec, err := e.rememberedSpec(h, dir)
+	en, err := e.rememberedEntry(h, dir)
 	if err != nil {
 		return nil, err
 	}
-	return e.Add(spec)
+	return e.addAgain(&en, false)
 }
 
-// rememberedSpec returns the Spec to start a remembered torrent with.
-func (e *Engine) rememberedSpec(h infohash.Hash, dir string) (Spec, error) {
+// rememberedEntry returns what the catalogue has of a torrent, with the folder to start it in.
+func (e *Engine) rememberedEntry(h infohash.Hash, dir string) (en catalogue.Entry, err error) {
 	if e.library.librarian == nil {
-		return Spec{}, ErrUnknown
+		return en, ErrUnknown
 	}
-	en, err := e.library.librarian.cat.Get(h)
+	en, err = e.library.librarian.cat.Get(h)
 	switch {
 	case errors.Is(err, catalogue.ErrUnknown):
-		return Spec{}, fmt.Errorf("%w: %s", ErrUnknown, h)
+		return en, fmt.Errorf("%w: %s", ErrUnknown, h)
 	case errors.Is(err, catalogue.ErrClosed):
-		return Spec{}, ErrClosed
+		return en, ErrClosed
 	case err != nil:
-		return Spec{}, err
+		return en, err
 	}
-	spec := specOf(&en)
-	if spec.Dir = cmp.Or(dir, en.Dir); spec.Dir == "" {
-		return Spec{}, fmt.Errorf("start %s: %w", en.Torrent.Info.Name, ErrNoFolder)
+	if en.Dir = cmp.Or(dir, en.Dir); en.Dir == "" {
+		return en, fmt.Errorf("start %s: %w", nameOf(&en), ErrNoFolder)
 	}
-	return spec, nil
+	return en, nil
 }
 
 // Remove stops a torrent and removes it durably from the catalogue, with its journal. The
@@ -528,6 +568,9 @@ func (e *Engine) Remove(ctx context.Context, h infohash.Hash) error {
 	}
 	return nil
 }
+
+// hasMetainfo reports whether the catalogue has the metainfo of a torrent.
+func (m *librarian) hasMetainfo(h infohash.Hash) bool { return m != nil && m.cat.HasMetainfo(h) }
 
 func (m *librarian) knows(h infohash.Hash) bool {
 	if m == nil {

@@ -418,7 +418,7 @@ func TestRememberFromEverywhere(t *testing.T) {
 		r.again()
 		r.expect("after a start", was...)
 		for _, l := range r.e.Torrents() {
-			r.one(l.info.Name)
+			r.one(l.Info().Name)
 		}
 	})
 }

@@ -15,8 +15,12 @@ import (
 // Engine returns the engine of the torrent.
 func (t *Torrent) Engine() *Engine { return t.e }
 
-// Pause makes the torrent rest until Resume. Partly received pieces are fetched again.
-func (t *Torrent) Pause() { t.setPaused(true) }
+// Pause makes the torrent rest until Resume. Partly received pieces are fetched again. A magnet
+// without metadata stops looking for it.
+func (t *Torrent) Pause() {
+	t.magnet.pauses()
+	t.setPaused(true)
+}
 
 // Resume ends a Pause. The torrent waits in the queue if the queue is full. If it has
 // reached a share limit already, it seeds without limits until they are changed.
@@ -26,7 +30,7 @@ func (t *Torrent) Resume() {
 }
 
 func (t *Torrent) setPaused(on bool) {
-	if t.run.paused.Swap(on) != on {
+	if t.run.paused.Swap(on) != on || !t.metadata.Passed() {
 		t.do(wake{})
 		t.remember()
 	}
@@ -54,8 +58,13 @@ func (t *Torrent) Forced() bool { return t.run.force.Load() }
 // remember stores the user's choices for the torrent in the catalogue, which is written soon.
 func (t *Torrent) remember() {
 	if err := t.e.library.librarian.changed(t, false); err != nil {
-		t.e.log.Warn("cannot save the settings of a torrent; the next start may use the old ones", "torrent", t.info.Name, "err", err)
+		t.e.log.Warn("cannot save the settings of a torrent; the next start may use the old ones", "torrent", t.Info().Name, "err", err)
 	}
+}
+
+// pausedNow reports whether a pause holds.
+func (t *Torrent) pausedNow() bool {
+	return t.run.paused.Load() && (t.metadata.Passed() || t.magnet.rests.Load())
 }
 
 // noMetadata reports whether only the torrent's info-hash is known.
@@ -64,7 +73,7 @@ func (t *Torrent) noMetadata() bool { return t.swarm != nil && t.swarm.NoMetadat
 // facts returns the facts that decide whether the torrent runs.
 func (t *Torrent) facts() quota.Facts {
 	f := quota.Facts{
-		HashOnly: t.noMetadata(), Paused: t.run.paused.Load(), Waits: t.run.waits.Load(), Turn: why.Why(t.run.turnWhy.Load()),
+		HashOnly: t.noMetadata(), Paused: t.pausedNow(), Waits: t.run.waits.Load(), Turn: why.Why(t.run.turnWhy.Load()),
 		Ready: t.swarm != nil && t.content.State() == filestate.Ready, SeedOnly: t.spec.SeedOnly,
 	}
 	f.Complete = f.Ready && t.swarm.Complete()
@@ -110,7 +119,7 @@ func (t *Torrent) applyRunState(now mono.Time) {
 	switch {
 	case !rest:
 		t.tell(Event{Kind: EventGoesOn})
-	case t.run.paused.Load():
+	case t.pausedNow():
 		t.tell(Event{Kind: EventPaused})
 	default:
 		t.tell(Event{Kind: EventQueued})

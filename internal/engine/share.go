@@ -104,6 +104,6 @@ func (t *Torrent) shared(now mono.Time, reason why.Why) string {
 func (t *Torrent) goes() {
 	err := t.e.Remove(t.e.life.ctx, t.infoHash)
 	if err != nil && !errors.Is(err, context.Canceled) {
-		t.e.log.Warn("cannot remove a torrent that reached its share limit; remove it by hand", "torrent", t.info.Name, "err", err)
+		t.e.log.Warn("cannot remove a torrent that reached its share limit; remove it by hand", "torrent", t.Info().Name, "err", err)
 	}
 }

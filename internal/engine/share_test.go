@@ -115,7 +115,7 @@ func TestShareRemoves(t *testing.T) {
 
 func torrentNames(e *Engine) (names []string) {
 	for _, t := range e.Torrents() {
-		names = append(names, t.info.Name)
+		names = append(names, t.Info().Name)
 	}
 	return names
 }

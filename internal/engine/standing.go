@@ -89,10 +89,10 @@ func (p *publisher) facts(now mono.Time, s *Stats) obstacle.Facts {
 // Lacking returns what is wrong with the last file that a web seed serves wrongly or not at
 // all; empty while the seed serves all that we request.
 func (t *Torrent) Lacking(s webplan.Status) string {
-	if s.Lacks == 0 || s.Lacked < 0 || s.Lacked >= len(t.info.Files) || !t.info.MultiFile {
+	if s.Lacks == 0 || s.Lacked < 0 || s.Lacked >= len(t.Info().Files) || !t.Info().MultiFile {
 		return s.LackErr
 	}
-	return strings.Join(t.info.Files[s.Lacked].Path, "/") + ": " + s.LackErr
+	return strings.Join(t.Info().Files[s.Lacked].Path, "/") + ": " + s.LackErr
 }
 
 func trackerSource(s *announce.TrackerStatus) obstacle.Source {

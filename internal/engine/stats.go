@@ -39,7 +39,7 @@ func (t *Torrent) Stats() *Stats {
 	if p := t.content.Progress(); s.State == Checking && p.Looked() != s.Checked {
 		fresh := *s
 		fresh.Checked = p.Looked()
-		fresh.CheckRate = p.Rate(t.geom.PieceLength)
+		fresh.CheckRate = p.Rate(t.geom().PieceLength)
 		fresh.Swarm.Have, fresh.Swarm.Verified = p.Found()
 		return &fresh
 	}
@@ -65,16 +65,19 @@ func (p *publisher) init(t *Torrent) {
 	p.t = t
 	p.latest.Store(&Stats{
 		At: time.Now(), State: p.t.firstState(),
-		Swarm: swarm.Stats{Size: t.geom.Total, Pieces: t.geom.Pieces},
+		Swarm: swarm.Stats{Size: t.geom().Total, Pieces: t.geom().Pieces},
 	})
 }
 
 // firstState returns the state of a new torrent.
 func (t *Torrent) firstState() State {
-	if t.magnet != nil {
-		return Metadata
+	switch {
+	case t.metadata.Passed():
+		return Checking
+	case t.pausedNow():
+		return Paused
 	}
-	return Checking
+	return Metadata
 }
 
 // publish makes a snapshot when one is due, and returns when the next one is due.
@@ -98,9 +101,9 @@ func (p *publisher) keep(s *Stats) {
 
 func (p *publisher) publishNow(now mono.Time) {
 	p.cadence.Made(now, false)
-	s := &Stats{At: time.Now(), Now: now, Checked: int(p.t.geom.Pieces), Hashed: p.t.content.Progress().Doubt()}
+	s := &Stats{At: time.Now(), Now: now, Checked: int(p.t.geom().Pieces), Hashed: p.t.content.Progress().Doubt()}
 	if p.t.swarm == nil {
-		s.Swarm = swarm.Stats{Size: p.t.geom.Total, Pieces: p.t.geom.Pieces}
+		s.Swarm = swarm.Stats{Size: p.t.geom().Total, Pieces: p.t.geom().Pieces}
 		p.state(s)
 		p.causes(now, s)
 		p.keep(s)
@@ -113,8 +116,11 @@ func (p *publisher) publishNow(now mono.Time) {
 		s.External = *addrs
 	}
 	s.Swarm = p.t.swarm.Stats(now)
+	if g := p.t.geom(); p.t.swarm.NoMetadata() { // it learns them when the files are checked
+		s.Swarm.Size, s.Swarm.Pieces = g.Total, g.Pieces
+	}
 	p.t.e.idles(p.t, s.Swarm.Unused.Vacant > 0, s.Swarm.Unused.Spare)
-	s.Map = p.t.swarm.AppendMap(make([]byte, 0, p.t.geom.Pieces))
+	s.Map = p.t.swarm.AppendMap(make([]byte, 0, p.t.geom().Pieces))
 	p.state(s)
 	p.causes(now, s)
 	p.cadence.Made(now, s.Swarm.Rates.Flowing())
@@ -123,14 +129,18 @@ func (p *publisher) publishNow(now mono.Time) {
 
 // state sets the state of a snapshot.
 func (p *publisher) state(s *Stats) {
-	if m := p.t.magnet; m != nil {
+	if p.t.magnet != nil {
 		s.Metadata = p.t.swarm.Fetched()
-		if !m.listed {
-			if s.State = Metadata; p.t.run.waits.Load() {
-				s.State = Queued
-			}
-			return
+	}
+	if !p.t.metadata.Passed() {
+		s.Checked = 0
+		switch s.State = Metadata; {
+		case p.t.pausedNow():
+			s.State = Paused
+		case p.t.run.waits.Load():
+			s.State = Queued
 		}
+		return
 	}
 	switch p.t.content.State() {
 	case filestate.Opening:

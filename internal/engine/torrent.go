@@ -75,12 +75,12 @@ type Spec struct {
 	added    time.Time // time when the torrent was first added
 	restored bool      // torrent of an earlier run; the catalogue has it already
 	visit    bool      // started by Engine.Visit
+	patient  bool      // waits for a folder that is not there
 }
 
 // spec is the part of a Spec that never changes. What can change is elsewhere in the Torrent,
 // and the options of the files are in its content.
 type spec struct {
-	Meta     *metainfo.Torrent
 	Peers    []netip.AddrPort
 	added    time.Time
 	SeedOnly bool
@@ -91,7 +91,7 @@ type spec struct {
 
 func keptOf(s *Spec) spec {
 	return spec{
-		Meta: s.Meta, Peers: s.Peers,
+		Peers: s.Peers,
 		added: s.added, SeedOnly: s.SeedOnly, restored: s.restored, visit: s.visit,
 		chosen: chosenOf(s),
 	}
@@ -101,7 +101,7 @@ func keptOf(s *Spec) spec {
 func (s *Spec) options() content.Options {
 	return content.Options{
 		FileName: s.FileName, SeedOnly: s.SeedOnly, Allocate: s.Allocate, Overwrite: s.Overwrite, NeedRoom: s.NeedRoom,
-		Anew: s.Redownload, Restored: s.restored, Paths: s.Paths, Storage: s.Storage, Device: s.Device, Open: s.Open,
+		Anew: s.Redownload, Restored: s.restored || s.patient, Paths: s.Paths, Storage: s.Storage, Device: s.Device, Open: s.Open,
 	}
 }
 
@@ -136,6 +136,7 @@ type Torrent struct {
 	totals  totals
 	sharing sharing
 
+	metadata mailbox.Gate // open once the metadata is known; of a magnet, once the files are being opened
 	private  atomic.Bool  // accepts peers from trackers and the user only (BEP 27)
 	readers  atomic.Int32 // number of open Readers
 	checked  mailbox.Gate // open once the data on disk is checked
@@ -146,17 +147,22 @@ type Torrent struct {
 
 	// Owned by the loop.
 	swarm     *swarm.Swarm
-	web       *web    // nil until web seeds are used
-	magnet    *Magnet // nil unless the torrent began as a magnet link
+	web       *web        // nil until web seeds are used
+	magnet    *magnetLink // nil unless the torrent began as a magnet link
 	announces announcer.Torrent
 	sent      lastSent
 	slots     int   // slots for a swarm that is created later
 	errText   error // reason of the end; nil while the torrent runs
 }
 
-// Add adds a torrent and starts to check the data on disk.
+// Add adds a torrent and starts to check the data on disk. If its magnet still waits for the
+// metadata, Add hands that over; the error is ErrDuplicate all the same (decision 0192).
 func (e *Engine) Add(spec Spec) (*Torrent, error) {
+	if err := e.adopted(&spec); err != nil {
+		return nil, err
+	}
 	t := e.newTorrent(&spec)
+	t.metadata.Open()
 	if err := t.checkWebSeeds(); err != nil {
 		return nil, err
 	}
@@ -183,7 +189,7 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 		}
 		return nil, err
 	}
-	if e.node != nil && !t.info.Private {
+	if e.node != nil && !t.Info().Private {
 		for _, n := range spec.Meta.Nodes {
 			e.node.AddBootstrap(n)
 		}
@@ -195,21 +201,22 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 func (e *Engine) newTorrent(spec *Spec) *Torrent {
 	t := &Torrent{
 		identity: identity{
-			spec: keptOf(spec), info: spec.Meta.Info, geom: spec.Meta.Info.Geometry(), infoHash: spec.Meta.InfoHash,
+			spec: keptOf(spec), infoHash: spec.Meta.InfoHash,
 			peerID: newPeerID(e.cfg.Version), key: randomKey(),
 		},
 		e:     e,
 		slots: e.cfg.Slots,
 	}
+	t.learned(spec.Meta, true)
 	t.links.limit(spec.Limits)
-	t.private.Store(t.info.Private)
+	t.private.Store(t.Info().Private)
 	t.run.paused.Store(spec.Paused)
 	t.run.force.Store(spec.Forced)
 	t.run.inOrder.Store(spec.InOrder)
 	t.sharing.own.Store(spec.ShareLimits)
 	t.sharing.machine.Restore(spec.seeded)
 	t.content = content.New(content.Config{
-		Shared: e.disks, Host: (*host)(t), Info: t.info, Options: spec.options(),
+		Shared: e.disks, Host: (*host)(t), Info: t.Info(), Options: spec.options(),
 		Life: &t.life.ctx, Last: &t.life.byes,
 	})
 	t.announces.Init(e.announcer, (*host)(t), t.infoHash, &t.life.ctx, &t.life.byes)
@@ -219,7 +226,7 @@ func (e *Engine) newTorrent(spec *Spec) *Torrent {
 }
 
 // enlist adds a prepared torrent to the list, where connections and Close find it, and
-// starts the opening of its files.
+// starts the opening of its files, if they are known.
 func (e *Engine) enlist(t *Torrent) error {
 	e.list.mu.Lock()
 	defer e.list.mu.Unlock()
@@ -231,7 +238,9 @@ func (e *Engine) enlist(t *Torrent) error {
 	}
 	e.list.add(t)
 	e.queue.add(t)
-	t.content.Start()
+	if t.magnet == nil {
+		t.content.Start()
+	}
 	return nil
 }
 
@@ -241,18 +250,6 @@ func (e *Engine) vacant(t *Torrent) bool {
 	defer e.list.mu.Unlock()
 	return !e.list.closed && e.list.free(t)
 }
-
-// InfoHash returns the torrent's info-hash.
-func (t *Torrent) InfoHash() [20]byte { return t.infoHash }
-
-// Info returns the torrent's info dictionary.
-func (t *Torrent) Info() *metainfo.Info { return t.info }
-
-// Meta returns the content of the torrent file.
-func (t *Torrent) Meta() *metainfo.Torrent { return t.spec.Meta }
-
-// PeerID returns our peer id in this torrent's swarm.
-func (t *Torrent) PeerID() [20]byte { return t.peerID }
 
 // connections returns what all connections of the torrent share.
 func (t *Torrent) connections() *peerconn.Torrent {
@@ -271,8 +268,8 @@ func (t *Torrent) connections() *peerconn.Torrent {
 			Now:        t.e.now,
 			Up:         t.e.limits.up.Group(), Down: t.e.limits.down.Group(),
 		}
-		bounds := wire.BoundsOf(t.geom, t.geom.Pieces)
-		if t.magnet != nil && t.magnet.meta == nil {
+		bounds := wire.BoundsOf(t.geom(), t.geom().Pieces)
+		if !t.known.Load().full {
 			bounds = wire.Bounds{Pieces: metainfo.MaxPieces, NoMetadata: true}
 		}
 		shared.SetBounds(bounds)
@@ -354,6 +351,9 @@ func (t *Torrent) RedownloadMissing() { t.do(redownload{}) }
 // SetPriorities changes the priorities of the files, as in Spec. The data of a file that
 // becomes wanted is moved out of the part file.
 func (t *Torrent) SetPriorities(prio []uint8) error {
+	if !t.metadata.Passed() {
+		return t.errNoMetadata("choose files")
+	}
 	if err := t.content.SetPriorities(prio); err != nil {
 		return err
 	}
@@ -389,6 +389,24 @@ func (t *Torrent) Wait(ctx context.Context) error {
 		return ctx.Err()
 	}
 }
+
+// WaitMetadata waits until we have the metadata of a magnet.
+func (t *Torrent) WaitMetadata(ctx context.Context) error {
+	if t.metadata.Passed() {
+		return nil
+	}
+	select {
+	case <-t.metadata.C():
+		return nil
+	case <-t.life.stopped.C():
+		return t.Err()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// HasMetadata reports whether we have the metadata. A magnet begins without.
+func (t *Torrent) HasMetadata() bool { return t.metadata.Passed() }
 
 // Checked waits until the data on disk is checked.
 func (t *Torrent) Checked(ctx context.Context) error {

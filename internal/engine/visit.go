@@ -16,10 +16,14 @@ import (
 // that stopping it here does not mark it as stopped. dir, when not empty, is where the files
 // are now. The error is ErrUnknown, ErrDuplicate when the torrent runs, ErrNoFolder, or one of Add.
 func (e *Engine) Visit(h infohash.Hash, dir string) (*Torrent, error) {
-	spec, err := e.rememberedSpec(h, dir)
+	en, err := e.rememberedEntry(h, dir)
 	if err != nil {
 		return nil, err
 	}
+	if en.Pending != nil {
+		return nil, fmt.Errorf("start %s: %w", nameOf(&en), ErrNoMetadata)
+	}
+	spec := specOf(&en)
 	spec.restored, spec.visit = true, true
 	spec.SeedOnly, spec.Paused, spec.Forced = true, false, true
 	spec.Peers, spec.WebSeeds, spec.Trackers, spec.NoTrackers, spec.Limits, spec.ShareLimits = nil, nil, nil, nil, Limits{}, nil

@@ -40,7 +40,7 @@ func (t *Torrent) checkWebSeeds() error {
 			return fmt.Errorf("%w %s: %w", ErrWebSeed, u, err)
 		}
 	}
-	if len(t.spec.chosen.seeds()) > 0 && t.info.Private {
+	if len(t.spec.chosen.seeds()) > 0 && t.Info().Private {
 		// BEP 27: only the metainfo names the participants of a private torrent.
 		return fmt.Errorf("%w: a private torrent uses only the web seeds in its metainfo", ErrWebSeed)
 	}
@@ -53,10 +53,10 @@ func (t *Torrent) webSources() []webseed.Source {
 	for _, u := range t.spec.chosen.seeds() {
 		all = append(all, webseed.Source{URL: u, Trusted: true})
 	}
-	for _, u := range t.spec.Meta.URLList {
+	for _, u := range t.Meta().URLList {
 		all = append(all, webseed.Source{URL: u})
 	}
-	for _, u := range t.spec.Meta.HTTPSeeds {
+	for _, u := range t.Meta().HTTPSeeds {
 		all = append(all, webseed.Source{URL: u, Pieces: true})
 	}
 	seen, hosts := make(map[string]bool), make(map[string]int)
@@ -77,18 +77,18 @@ func (t *Torrent) webSources() []webseed.Source {
 // seeds.
 func (t *Torrent) webConfig() func() webplan.Config {
 	if t.e.cfg.NoWebSeeds || t.spec.SeedOnly ||
-		len(t.spec.chosen.seeds())+len(t.spec.Meta.URLList)+len(t.spec.Meta.HTTPSeeds) == 0 {
+		len(t.spec.chosen.seeds())+len(t.Meta().URLList)+len(t.Meta().HTTPSeeds) == 0 {
 		return nil
 	}
 	return func() webplan.Config {
-		cfg := webplan.Config{Geometry: t.geom, Single: !t.info.MultiFile}
+		cfg := webplan.Config{Geometry: t.geom(), Single: !t.Info().MultiFile}
 		t.web = &web{user: t.e.webPlaces.join(t), sources: t.webSources()}
 		for _, s := range t.web.sources {
 			host, _ := webseed.Check(s.URL)
 			t.web.hosts = append(t.web.hosts, strings.ToLower(host))
 			cfg.Seeds = append(cfg.Seeds, webplan.Seed{URL: s.URL, Host: host, Pieces: s.Pieces})
 		}
-		for _, f := range t.info.Files {
+		for _, f := range t.Info().Files {
 			cfg.Files = append(cfg.Files, webplan.File{Offset: f.Offset, Length: f.Length, Pad: f.Pad})
 		}
 		return cfg
@@ -99,7 +99,7 @@ func (t *Torrent) webConfig() func() webplan.Config {
 func (t *Torrent) webTorrent() *webseed.Torrent {
 	conn := t.connections()
 	wt := &webseed.Torrent{
-		Info: t.info, InfoHash: t.infoHash, Buffers: conn.Buffers, Down: conn.Down, Group: &t.life.conns,
+		Info: t.Info(), InfoHash: t.infoHash, Buffers: conn.Buffers, Down: conn.Down, Group: &t.life.conns,
 		Deliver: func(b *webseed.Batch) bool { return t.do(webBatch{b}) },
 	}
 	if t.e.cfg.LocalExempt {

@@ -29,6 +29,7 @@ type rememberedEvent struct {
 	WantedHad  int64     `json:"wanted_verified"`
 	Downloaded int64     `json:"downloaded"`
 	Uploaded   int64     `json:"uploaded"`
+	Metadata   bool      `json:"has_metadata"` // false: a magnet whose metadata is missing
 }
 
 type listedEvent struct {
@@ -62,6 +63,7 @@ func ListCommand(out *ui.Output) *cobra.Command {
 		Short: "List the torrents that shoal run goes on with",
 		Long: `List the torrents that shoal run goes on with, in their order, one a line: how it
 is, how much of it is there, its size, the ratio of all runs, its name and info-hash.
+A magnet link whose metadata no peer has sent yet is there, too, in the state metadata.
 It can be asked while shoal run is up; what was sent is up to a minute old then.
 --json has the folders, too.`,
 		Example: `  shoal list
@@ -139,7 +141,7 @@ func list(ctx context.Context, out *ui.Output, n session.Flags) error {
 			sum.Stopped++
 		}
 		out.Event("remembered", rememberedEvent{
-			r.InfoHash, r.Name, r.Size, r.Dir, r.Added, r.Stopped, r.Paused, r.Verified, r.Wanted, r.WantedVerified, r.Downloaded, r.Uploaded,
+			r.InfoHash, r.Name, r.Size, r.Dir, r.Added, r.Stopped, r.Paused, r.Verified, r.Wanted, r.WantedVerified, r.Downloaded, r.Uploaded, r.HasMetadata,
 		})
 	}
 	for _, line := range ui.Table(all, out.Cells()) {
@@ -171,9 +173,12 @@ func forget(ctx context.Context, out *ui.Output, names []string, n session.Flags
 		if err != nil && !errors.Is(err, shoal.ErrUnknown) { // named twice
 			return ui.Fail("forget "+ui.Printable(r.Name), err)
 		}
-		if opt.DeleteFiles {
+		switch {
+		case !r.HasMetadata:
+			out.Say("forgot %s; it had no files yet", ui.Printable(r.Name))
+		case opt.DeleteFiles:
 			out.Say("forgot %s; removed %s, %s", ui.Printable(r.Name), ui.Count(len(gone.Removed), "file"), ui.Size(gone.Freed))
-		} else {
+		default:
 			out.Say("forgot %s; its files are in %s", ui.Printable(r.Name), ui.Printable(r.Dir))
 		}
 		out.Event("forgotten", forgottenEvent{r.InfoHash, r.Name, r.Dir, len(gone.Removed), gone.Freed})

@@ -112,6 +112,10 @@ func (w *Watcher) event(t *shoal.Torrent, e shoal.Event) {
 	case shoal.EventShared:
 		w.out.Event(string(e.Kind), filesEvent{InfoHash: t.InfoHash(), Text: e.Text})
 		w.tell(e, "torrent", name+": "+text)
+	case shoal.EventMetadata:
+		if w.Learned != nil {
+			w.Learned(t)
+		}
 	case shoal.EventComplete:
 		if w.Finished != nil && t.Stats().Downloaded > 0 {
 			w.Finished(t)

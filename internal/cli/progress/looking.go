@@ -27,13 +27,18 @@ type lookingEvent struct {
 	Waiting    []ui.CauseEvent `json:"waiting,omitempty"`
 }
 
+func lookingOf(infoHash, name string, st shoal.Stats) lookingEvent {
+	return lookingEvent{
+		infoHash, name, st.Peers, st.KnownPeers, st.DHTNodes, st.Metadata.Have, st.Metadata.Size, contactsOf(st.Contacts), ui.CausesOf(st.Waiting),
+	}
+}
+
 // Learn waits until a link has become a torrent, and tells how it goes.
-func Learn(ctx context.Context, s *session.Session, m *shoal.Magnet) error {
-	s.Out.Say("looking for the metadata of %s", ui.Printable(m.Name()))
+func Learn(ctx context.Context, s *session.Session, t *shoal.Torrent) error {
+	s.Out.Say("looking for the metadata of %s", ui.Printable(t.Name()))
 	ended := make(chan error, 1)
 	go func() {
-		_, err := m.Wait(ctx)
-		ended <- err
+		ended <- t.WaitMetadata(ctx)
 	}()
 	every := ui.EventEvery
 	if s.Out.Live() {
@@ -46,7 +51,7 @@ func Learn(ctx context.Context, s *session.Session, m *shoal.Magnet) error {
 	l.folds.Now, l.folds.Say = s.Out.Now, func(line string) { s.Out.Say("%s", line) }
 	defer l.folds.Flush(true)
 	for {
-		l.look(m.InfoHash(), m.Name(), m.Stats())
+		l.look(t.InfoHash(), t.Name(), t.Stats())
 		select {
 		case err := <-ended:
 			return err
@@ -68,24 +73,22 @@ type seeker struct {
 
 // look tells what is new in a snapshot: a program of each change, and at the latest after a
 // while that the search goes on.
-func (l *seeker) look(infoHash, name string, st shoal.MagnetStats) {
+func (l *seeker) look(infoHash, name string, st shoal.Stats) {
 	now := l.out.Now()
 	trackers(l.out, &l.folds, infoHash, st.Trackers, &l.trackers, true)
 	l.folds.Flush(false)
 	if l.out.Live() {
-		l.pace.At(now, st.Got)
+		l.pace.At(now, st.Metadata.Have)
 		if now.Sub(l.began) >= ui.RedrawEvery {
 			l.out.Draw(func(width, height int, g ui.Glyphs, c ui.Colours) []string {
-				return looking(st, l.pace.Words(now, st.Size), now, width, height, g, c)
+				return looking(st, l.pace.Words(now, st.Metadata.Size), now, width, height, g, c)
 			})
 		}
 		return
 	}
 	first, due := l.at.IsZero(), now.Sub(l.at) >= lookingEvery
 	if l.out.JSON {
-		e := lookingEvent{
-			infoHash, name, st.Peers, st.KnownPeers, st.DHTNodes, st.Got, st.Size, contactsOf(st.Contacts), ui.CausesOf(st.Waiting),
-		}
+		e := lookingOf(infoHash, name, st)
 		if first || due || !reflect.DeepEqual(e, l.told) {
 			l.told, l.at = e, now
 			l.out.Event("looking", e)
@@ -109,7 +112,7 @@ func (l *seeker) look(infoHash, name string, st shoal.MagnetStats) {
 }
 
 // reached says which peers a magnet knows.
-func reached(st shoal.MagnetStats) string {
+func reached(st shoal.Stats) string {
 	text := ui.Count(st.Peers, "peer") + " connected, " + ui.Addresses(st.KnownPeers) + " known"
 	if dialling := st.Contacts.Dialled - st.Contacts.Connected - st.Contacts.Refused - st.Contacts.TimedOut -
 		st.Contacts.Unreachable - st.Contacts.Closed - st.Contacts.Failed; dialling > 0 {
@@ -122,11 +125,11 @@ func reached(st shoal.MagnetStats) string {
 }
 
 // looking draws the area of a terminal while metadata is looked for.
-func looking(st shoal.MagnetStats, speed []string, now time.Time, width, height int, g ui.Glyphs, c ui.Colours) []string {
+func looking(st shoal.Stats, speed []string, now time.Time, width, height int, g ui.Glyphs, c ui.Colours) []string {
 	out := []string{ui.Shorten(reached(st), width, g)}
-	if st.Size > 0 {
-		tail := ui.Fit(append([]string{ui.Size(st.Got) + " of " + ui.Size(st.Size)}, speed...), width-17)
-		out = append([]string{ui.BarLine("metadata", st.Got, st.Size, tail, width, g, c)}, out...)
+	if st.Metadata.Size > 0 {
+		tail := ui.Fit(append([]string{ui.Size(st.Metadata.Have) + " of " + ui.Size(st.Metadata.Size)}, speed...), width-17)
+		out = append([]string{ui.BarLine("metadata", st.Metadata.Have, st.Metadata.Size, tail, width, g, c)}, out...)
 	}
 	most := min(max(height-len(out)-1, 1), maxReasons)
 	colour := c.Busy

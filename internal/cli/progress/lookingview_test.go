@@ -14,12 +14,12 @@ import (
 // While metadata is looked for the screen says what has come and who was asked.
 func TestLooking(t *testing.T) {
 	then := time.Date(2026, 5, 4, 3, 2, 1, 987654321, time.UTC)
-	st := shoal.MagnetStats{
-		Got: 4404019, Size: 14 << 20, Peers: 3, KnownPeers: 12, DHTNodes: 40,
+	st := shoal.Stats{
+		Metadata: shoal.MetadataStats{Have: 4404019, Size: 14 << 20}, Peers: 3, KnownPeers: 12, DHTNodes: 40,
 		Contacts: shoal.Contacts{Dialled: 9, Connected: 3, Closed: 4},
 		Waiting:  []shoal.Cause{{Kind: shoal.CauseMetadata, N: 4404019, Of: 14 << 20}},
 	}
-	none := shoal.MagnetStats{KnownPeers: 1, Waiting: []shoal.Cause{
+	none := shoal.Stats{KnownPeers: 1, Waiting: []shoal.Cause{
 		{Kind: shoal.CauseMetadata},
 		{Kind: shoal.CauseNoPeers, N: 1},
 		{Kind: shoal.CauseClosed, N: 4, Of: 4},
@@ -27,7 +27,7 @@ func TestLooking(t *testing.T) {
 		{Kind: shoal.CauseNoNodes},
 	}}
 	for _, c := range []struct {
-		st    shoal.MagnetStats
+		st    shoal.Stats
 		width int
 		want  string
 	}{
@@ -60,7 +60,7 @@ func TestLookingLines(t *testing.T) {
 		l := seeker{out: out, began: now}
 		l.folds.Now, l.folds.Say = out.Now, func(line string) { out.Say("%s", line) }
 		failing := shoal.TrackerStats{URL: "http://tracker.example/announce?passkey=0123456789abcdef0123456789abcdef", State: "failing", Err: "go away"}
-		st := shoal.MagnetStats{Waiting: []shoal.Cause{{Kind: shoal.CauseMetadata}, {Kind: shoal.CauseNoPeers}}}
+		st := shoal.Stats{Waiting: []shoal.Cause{{Kind: shoal.CauseMetadata}, {Kind: shoal.CauseNoPeers}}}
 		for i := range 13 {
 			if i == 2 {
 				st.Trackers = append(st.Trackers, failing)

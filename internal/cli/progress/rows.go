@@ -23,6 +23,8 @@ func lines(v view, width, height int, g ui.Glyphs, c ui.Colours) []string {
 			out = append(out, ui.PieceMap(s.Map, width, g, c))
 		}
 		return out
+	case one && v.doing[shoal.StateMetadata] > 0:
+		return looking(s, nil, v.now, width, height, g, c)
 	case one && v.doing[shoal.StateDownloading] > 0:
 		out := []string{whole("downloading", s, width, g, c)}
 		if len(s.Waiting) > 0 {
@@ -98,16 +100,21 @@ const (
 // for, and its name.
 func (r row) draw(now time.Time, width int, g ui.Glyphs, c ui.Colours) string {
 	s := r.Stats
-	head := ui.Pad(ui.Percent(s.WantedVerified(), s.Wanted()), 6)
+	had, wanted := s.WantedVerified(), s.Wanted()
+	if s.State == shoal.StateMetadata {
+		had, wanted = s.Metadata.Have, max(s.Metadata.Size, 1)
+	}
+	head := ui.Pad(ui.Percent(had, wanted), 6)
 	n := ui.Runes(head)
 	if width >= wide {
-		head += "  " + ui.Bar(s.WantedVerified(), s.Wanted(), rowBar, g, c)
+		head += "  " + ui.Bar(had, wanted, rowBar, g, c)
 		n += 2 + rowBar
 	}
 	name := ui.Printable(s.Name)
-	if s.State == shoal.StateStalled || s.State == shoal.StateMissing || s.State == shoal.StateDownloading && len(s.Waiting) > 0 {
+	waits := s.State == shoal.StateMetadata || s.State == shoal.StateDownloading && len(s.Waiting) > 0
+	if s.State == shoal.StateStalled || s.State == shoal.StateMissing || waits {
 		colour := c.Busy
-		if s.State != shoal.StateDownloading {
+		if !waits {
 			colour = c.Bad
 		}
 		room := width - n - 2

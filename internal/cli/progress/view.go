@@ -113,12 +113,14 @@ func (v *view) add(s *sight) {
 }
 
 // choose takes the torrents that have a row: those that move first, then those that are
-// stalled, then those that lack something and wait, then those that are sent.
+// stalled, then those that lack something and wait, then those without metadata, then those that
+// are sent.
 func (w *Watcher) choose(v *view) {
 	for _, fits := range []func(t *tally) bool{
 		func(t *tally) bool { return t.state == shoal.StateDownloading && t.downRate >= 1 },
 		func(t *tally) bool { return t.state == shoal.StateStalled || t.state == shoal.StateMissing },
 		func(t *tally) bool { return t.state == shoal.StateDownloading && t.downRate < 1 },
+		func(t *tally) bool { return t.state == shoal.StateMetadata },
 		func(t *tally) bool { return t.state == shoal.StateSeeding && t.upRate >= 1 },
 	} {
 		for i := range w.last {
@@ -259,6 +261,7 @@ func (v *view) head(short bool) (doing []string) {
 		what  string
 	}{
 		{v.doing[shoal.StateDownloading], "downloading", "downloading"},
+		{v.doing[shoal.StateMetadata], "", "without metadata"},
 		{stalled, "", "stalled"},
 		{v.doing[shoal.StateFailed], "", "failed"},
 		{v.doing[shoal.StateChecking], "checking", "checked"},

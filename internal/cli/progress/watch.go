@@ -36,6 +36,7 @@ type Watcher struct {
 
 // Options says what a watcher tells besides.
 type Options struct {
+	Learned  func(t *shoal.Torrent) // of magnets whose metadata has come; nil: the caller does not want to know
 	Finished func(t *shoal.Torrent) // of those that were fetched; nil: the caller tells that itself
 	Patience time.Duration          // with files that fail, before the command gives up; 0: it does not
 }
@@ -152,7 +153,10 @@ func (w *Watcher) look(i int) {
 	}
 	trackers(w.out, &w.folds, s.InfoHash, s.Trackers, &was.trackers, len(w.torrents) == 1)
 	w.webSeedChanges(s)
-	if w.out.JSON {
+	switch {
+	case w.out.JSON && s.State == shoal.StateMetadata:
+		w.out.Event("looking", lookingOf(s.InfoHash, s.Name, s))
+	case w.out.JSON:
 		e := progressOf(s)
 		if at, ok := w.givesUp(s); ok {
 			e.GivesUp = ui.Stamp(at)

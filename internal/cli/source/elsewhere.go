@@ -76,6 +76,9 @@ func LookElsewhere(ctx context.Context, out *ui.Output, src Source, dir string, 
 		return nil, nil
 	}
 	l := &Listing{Hash: r.InfoHash, name: ui.Printable(r.Name), old: r.Dir, dir: dir, placing: placing{named: n.DirNamed, itself: !src.within}}
+	if raw == nil {
+		return l, nil // a magnet without metadata, which has no files anywhere
+	}
 	look := func(dir string) (shoal.VerifyOptions, shoal.InFolder, error) {
 		opt := shoal.VerifyOptions{Metainfo: raw, FileName: src.FileName(), Dir: dir, StateDir: state}
 		in, err := shoal.LookIn(opt)

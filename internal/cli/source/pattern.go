@@ -11,6 +11,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"shoal/internal/cli/ui"
+	"shoal/internal/value/pathglob"
 	"shoal/metainfo"
 )
 
@@ -147,7 +148,7 @@ func (c *Chooser) forms(i int) []string {
 }
 
 // BelowTop returns a path below the torrent's folder; empty for a single file.
-func BelowTop(p string) string { _, below, _ := strings.Cut(p, "/"); return below }
+func BelowTop(p string) string { return pathglob.Below(p) }
 
 // isNumbers reports whether a word is a list of numbers and ranges: 3,5-7,9-
 func isNumbers(word string) bool {
@@ -185,59 +186,13 @@ func (c *Chooser) numbers(word string) (found []int, err error) {
 // folder, their name, or a folder that they are in.
 func (c *Chooser) globbed(pattern string) (found []int, err error) {
 	pattern = c.fold(strings.TrimSuffix(pattern, "/"))
-	for seg := range strings.SplitSeq(pattern, "/") {
-		if _, err := path.Match(seg, ""); err != nil {
-			return nil, err
-		}
+	if err := pathglob.Check(pattern); err != nil {
+		return nil, err
 	}
 	for i := range c.Files {
-		if slices.ContainsFunc(c.forms(i), func(p string) bool { return globFits(pattern, p) }) {
+		if slices.ContainsFunc(c.forms(i), func(p string) bool { return pathglob.Fits(pattern, p) }) {
 			found = append(found, i)
 		}
 	}
 	return found, nil
-}
-
-func globFits(pattern, file string) bool {
-	below := BelowTop(file)
-	if glob(pattern, file) || below != "" && glob(pattern, below) || glob(pattern, path.Base(file)) {
-		return true
-	}
-	for dir := path.Dir(below); below != "" && dir != "." && dir != "/"; dir = path.Dir(dir) {
-		if glob(pattern, dir) {
-			return true
-		}
-	}
-	return false
-}
-
-// glob reports whether a pattern fits a path: ** as a segment fits any number of segments,
-// none included; the others are those of path.Match.
-func glob(pattern, p string) bool {
-	return globSegments(strings.Split(pattern, "/"), strings.Split(p, "/"))
-}
-
-func globSegments(pattern, p []string) bool {
-	// reach[j]: what was looked at of the pattern fits p[:j]. The work is bounded by the
-	// product of both lengths, whatever the pattern.
-	reach := make([]bool, len(p)+1)
-	reach[0] = true
-	for _, seg := range pattern {
-		next := make([]bool, len(p)+1)
-		if seg == "**" {
-			on := false
-			for j := range reach {
-				on = on || reach[j]
-				next[j] = on
-			}
-		} else {
-			for j := range p {
-				if ok, _ := path.Match(seg, p[j]); ok && reach[j] {
-					next[j+1] = true
-				}
-			}
-		}
-		reach = next
-	}
-	return reach[len(p)]
 }

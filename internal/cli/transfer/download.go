@@ -113,7 +113,7 @@ func (d *download) add(ctx context.Context, n session.Flags, opt shoal.AddOption
 		return d.Engine.Add(opt)
 	}
 	opt.OnMetadata = known
-	m, err := d.Engine.AddMagnet(d.src.Link.String(), opt)
+	t, err := d.Engine.AddMagnet(d.src.Link.String(), opt)
 	if err != nil {
 		return nil, err
 	}
@@ -122,11 +122,11 @@ func (d *download) add(ctx context.Context, n session.Flags, opt shoal.AddOption
 	}
 	p := d.patience
 	p.held = max(p.held, p.stall)
-	err = p.guard(ctx, func() (int64, error) { return m.Stats().Got, nil }, func(ctx context.Context) error { return progress.Learn(ctx, d.Session, m) })
+	err = p.guard(ctx, func() (int64, error) { return t.Stats().Metadata.Have, nil }, func(ctx context.Context) error { return progress.Learn(ctx, d.Session, t) })
 	if err != nil {
 		return nil, unlearned(ctx, d.what(), err)
 	}
-	return m.Wait(ctx)
+	return t, nil
 }
 
 // run waits for the torrent, and goes on as a seed when asked to.

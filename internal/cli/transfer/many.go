@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,6 +25,7 @@ type runningEvent struct {
 	Torrents int    `json:"torrents"`
 	Complete int    `json:"complete"`
 	Stopped  int    `json:"stopped"`
+	Metadata int    `json:"metadata"` // magnets whose metadata is missing
 }
 
 type finishedEvent struct {
@@ -52,7 +54,8 @@ SOURCE means all .torrent files in it. --dir is where the files of these go.
 What was added is remembered with all that was chosen for it: the next shoal run
 goes on with it, from wherever it starts, with or without more torrents. Only
 what is in doubt is checked. shoal list shows what is remembered; shoal forget
-takes a torrent off the list and leaves its files. One shoal run at a time
+takes a torrent off the list and leaves its files. A magnet link is on the list from
+the start, also while no peer has its metadata. One shoal run at a time
 remembers in a folder of state (--state). A torrent that was shared enough
 (--ratio) stays on the list, paused; named again, it goes on.
 
@@ -134,7 +137,7 @@ func runMany(ctx context.Context, out *ui.Output, names []string, n session.Flag
 		return err
 	}
 	out.Stamps = true // what happens stays as a line with its time
-	m := &lasting{Session: s, hooks: newHooks(ctx, out, o.onComplete)}
+	m := &lasting{Session: s, known: make(map[*shoal.Torrent]bool), hooks: newHooks(ctx, out, o.onComplete)}
 	if err = m.begin(ctx, srcs, n, o); err == nil {
 		err = m.run(ctx, &arrivals{m, n, o, make(chan *shoal.Torrent)})
 	}
@@ -157,6 +160,32 @@ type lasting struct {
 	stopped  int      // remembered, and not to be run
 	again    []string // info-hashes of torrents that were named, and remembered before
 	hooks    *hooks
+
+	mu    sync.Mutex
+	known map[*shoal.Torrent]bool // those of which an event has told what they are
+}
+
+// learned tells what a torrent is, once.
+func (m *lasting) learned(t *shoal.Torrent) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !t.HasMetadata() || m.known[t] {
+		return
+	}
+	m.known[t] = true
+	if m.Out.JSON { // of thousands this is work
+		s := t.Stats()
+		m.Out.Event("torrent", torrentOf(t, s.Size, s.Pieces, s.PieceLength))
+	}
+}
+
+// added says that a torrent was added.
+func (m *lasting) added(t *shoal.Torrent, src source.Source) {
+	if src.Meta != nil {
+		m.Out.Say("added %s  %s", src.Name(), ui.Size(src.Meta.Info.Saved()))
+		return
+	}
+	m.Out.Say("added %s; its metadata is looked for", ui.Printable(t.Name()))
 }
 
 // begin adds what was named to what is remembered.
@@ -176,7 +205,7 @@ func (m *lasting) begin(ctx context.Context, srcs []source.Source, n session.Fla
 			m.again = append(m.again, source.InfoHash(src))
 			continue
 		}
-		m.Out.Say("added %s  %s", src.Name(), ui.Size(src.Meta.Info.Saved()))
+		m.added(t, src)
 	}
 	for _, r := range m.Engine.Remembered() {
 		t := r.Torrent
@@ -185,9 +214,7 @@ func (m *lasting) begin(ctx context.Context, srcs []source.Source, n session.Fla
 			continue
 		}
 		m.torrents = append(m.torrents, t)
-		if s := t.Stats(); m.Out.JSON {
-			m.Out.Event("torrent", torrentOf(t, s.Size, s.Pieces, s.PieceLength))
-		}
+		m.learned(t)
 	}
 	if was > 0 {
 		m.Out.Say("going on with %s", ui.Count(was, "torrent"))
@@ -202,7 +229,7 @@ func (m *lasting) begin(ctx context.Context, srcs []source.Source, n session.Fla
 // chosen for it; t is nil then.
 func (m *lasting) take(ctx context.Context, src *source.Source, n session.Flags, o runFlags) (t *shoal.Torrent, err error) {
 	if err = m.wake(source.InfoHash(*src), n.Dir); err == nil {
-		t, err = addTorrent(ctx, m.Session, "run", src, shoal.AddOptions{
+		t, err = m.addNew(src, shoal.AddOptions{
 			Metainfo: src.Raw, FileName: src.FileName(), Dir: n.Dir, Peers: n.Peers, Share: o.share.Limits(), Allocate: o.allocate == "full", Overwrite: o.overwrite, Redownload: o.again,
 		})
 	}
@@ -214,6 +241,14 @@ func (m *lasting) take(ctx context.Context, src *source.Source, n session.Flags,
 		return nil, err
 	}
 	return t, nil
+}
+
+// addNew adds a torrent, and does not wait for the metadata of a magnet.
+func (m *lasting) addNew(src *source.Source, opt shoal.AddOptions) (*shoal.Torrent, error) {
+	if src.Link == nil {
+		return m.Engine.Add(opt)
+	}
+	return m.Engine.AddMagnet(src.Link.String(), opt)
 }
 
 // wake starts a torrent that is remembered and does not run yet, in the folder that the list
@@ -238,12 +273,17 @@ func (m *lasting) wake(hash, dir string) error {
 }
 
 // goOn resumes a torrent that is named again, should it be paused, and shares it as the
-// flags of this run say.
+// flags of this run say. A magnet takes its metadata from a file that is named.
 func (m *lasting) goOn(src *source.Source, n session.Flags, o runFlags) error {
 	hash := source.InfoHash(*src)
 	for _, t := range m.Engine.Torrents() {
 		if t.InfoHash() != hash {
 			continue
+		}
+		if src.Raw != nil && !t.HasMetadata() {
+			if _, err := m.Engine.Add(shoal.AddOptions{Metainfo: src.Raw, Dir: n.Dir}); err != nil && !errors.Is(err, shoal.ErrDuplicate) {
+				return err
+			}
 		}
 		t.AddPeers(n.Peers...) // of one that comes later; at the start they are not checked yet
 		if o.again {
@@ -261,7 +301,10 @@ func (m *lasting) goOn(src *source.Source, n session.Flags, o runFlags) error {
 
 // run looks at all torrents, says what they have, and gets and shares them until the end.
 func (m *lasting) run(ctx context.Context, later *arrivals) error {
-	what := progress.Options{Finished: func(t *shoal.Torrent) {
+	what := progress.Options{Learned: func(t *shoal.Torrent) {
+		m.Out.Say("the metadata of %s is here: %s in %s", ui.Printable(t.Name()), ui.Size(t.Stats().Size), ui.Count(len(t.Files()), "file"))
+		m.learned(t)
+	}, Finished: func(t *shoal.Torrent) {
 		m.Out.Say("complete: %s, saved as %s", ui.Printable(t.Name()), ui.Printable(t.Path()))
 		m.Out.Event("finished", finishedEvent{t.InfoHash(), t.Name(), t.Stats().Wanted(), t.Path()})
 		m.hooks.complete(t)
@@ -270,6 +313,10 @@ func (m *lasting) run(ctx context.Context, later *arrivals) error {
 	defer func() { w.Stop() }()
 	up := runningEvent{Addr: m.Engine.Addr().String(), Torrents: len(m.torrents), Stopped: m.stopped}
 	for _, t := range m.torrents {
+		if m.learned(t); !t.HasMetadata() {
+			up.Metadata++
+			continue // peers may send it in a minute, or never
+		}
 		s, err := t.WaitChecked(ctx)
 		if ui.StopSignal(ctx) != nil {
 			if ui.Terminated(ctx) {
@@ -294,6 +341,9 @@ func (m *lasting) run(ctx context.Context, later *arrivals) error {
 		m.Out.Warn("%s", ui.Printable(ui.Fail("remember the torrents", err).Error()))
 	}
 	m.Out.Say("%s at %s, %s of them complete", ui.Count(up.Torrents, "torrent"), up.Addr, ui.Grouped(int64(up.Complete)))
+	if up.Metadata > 0 {
+		m.Out.Say("%s without metadata", ui.Count(up.Metadata, "torrent"))
+	}
 	if m.stopped > 0 {
 		m.Out.Say("%s stopped", ui.Count(m.stopped, "torrent"))
 	}

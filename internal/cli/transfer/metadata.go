@@ -64,13 +64,13 @@ func saveMetadata(ctx context.Context, out *ui.Output, src source.Source, n sess
 // metadataOf fetches the metadata of a link and nothing else.
 func metadataOf(ctx context.Context, s *session.Session, src source.Source, n session.Flags) ([]byte, error) {
 	what := "get the metadata of " + src.Name()
-	m, err := s.Engine.AddMagnet(src.Link.String(), shoal.AddOptions{Peers: n.Peers, MetadataOnly: true})
+	t, err := s.Engine.AddMagnet(src.Link.String(), shoal.AddOptions{Peers: n.Peers, MetadataOnly: true})
 	if err != nil {
 		return nil, ui.Fail(what, err)
 	}
-	if err := progress.Learn(ctx, s, m); err != nil {
+	if err := progress.Learn(ctx, s, t); err != nil {
 		return nil, unlearned(ctx, what, err)
 	}
-	raw, err := m.Metainfo(ctx)
+	raw, err := t.Metainfo()
 	return raw, ui.Fail(what, err)
 }

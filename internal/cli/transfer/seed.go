@@ -109,7 +109,7 @@ func (sh *sharing) begin(ctx context.Context, srcs []source.Source, n session.Fl
 		if l != nil {
 			sh.others[l.Hash] = l
 		}
-		t, err := addTorrent(ctx, sh.Session, "seed", &src, shoal.AddOptions{Metainfo: src.Raw, FileName: src.FileName(), Dir: dir, Peers: n.Peers, SeedOnly: true, Share: sh.share.Limits()})
+		t, err := addKnown(ctx, sh.Session, "seed", &src, shoal.AddOptions{Metainfo: src.Raw, FileName: src.FileName(), Dir: dir, Peers: n.Peers, SeedOnly: true, Share: sh.share.Limits()})
 		if errors.Is(err, shoal.ErrDuplicate) {
 			sh.Out.Warn("passed over: %s is the same torrent as one named before", ui.Printable(src.Path))
 			continue
@@ -124,8 +124,8 @@ func (sh *sharing) begin(ctx context.Context, srcs []source.Source, n session.Fl
 	return nil
 }
 
-// addTorrent adds a torrent, once its metadata is there.
-func addTorrent(ctx context.Context, s *session.Session, what string, src *source.Source, opt shoal.AddOptions) (*shoal.Torrent, error) {
+// addKnown adds a torrent, and returns when its metadata is there.
+func addKnown(ctx context.Context, s *session.Session, what string, src *source.Source, opt shoal.AddOptions) (*shoal.Torrent, error) {
 	if src.Link == nil {
 		return s.Engine.Add(opt)
 	}
@@ -133,14 +133,14 @@ func addTorrent(ctx context.Context, s *session.Session, what string, src *sourc
 		src.Meta = meta
 		return nil
 	}
-	m, err := s.Engine.AddMagnet(src.Link.String(), opt)
+	t, err := s.Engine.AddMagnet(src.Link.String(), opt)
 	if err != nil {
 		return nil, err
 	}
-	if err := progress.Learn(ctx, s, m); err != nil {
-		return nil, unlearned(ctx, what+" "+m.Name(), err)
+	if err := progress.Learn(ctx, s, t); err != nil {
+		return nil, unlearned(ctx, what+" "+t.Name(), err)
 	}
-	return m.Wait(ctx)
+	return t, nil
 }
 
 // run checks all torrents, says what they have, and shares them until the end.

@@ -289,7 +289,7 @@ func (a *arrivals) add(ctx context.Context, src source.Source) error {
 	if err := a.m.Engine.Save(ctx); err != nil {
 		return err
 	}
-	a.m.Out.Say("added %s  %s", src.Name(), ui.Size(src.Meta.Info.Length))
+	a.m.added(t, src)
 	select {
 	case a.new <- t:
 	case <-ctx.Done():
@@ -327,9 +327,8 @@ func (a *arrivals) untilEnd(ctx context.Context, again func()) error {
 			cancel()
 			<-over
 			a.m.torrents = append(a.m.torrents, t)
-			s := t.Stats()
-			a.m.Out.Event("torrent", torrentOf(t, s.Size, s.Pieces, s.PieceLength))
 			again()
+			a.m.learned(t)
 		case <-ctx.Done():
 			cancel()
 			<-over

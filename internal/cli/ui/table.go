@@ -13,6 +13,8 @@ func standing(r shoal.Remembered) string {
 		return "stopped"
 	case r.Paused:
 		return "paused"
+	case !r.HasMetadata:
+		return "metadata"
 	case r.WantedVerified >= r.Wanted:
 		return "complete"
 	}
@@ -60,7 +62,11 @@ func Table(all []shoal.Remembered, width int) (lines []string) {
 		if width > 0 {
 			name = fill(Shorten(name, room, Blocks), room)
 		}
-		lines = append(lines, fmt.Sprintf("%-10s  %6s  %8s  %5s  %s  %s", standing(r), Percent(r.WantedVerified, r.Wanted), Size(r.Size),
+		done, size := Percent(r.WantedVerified, r.Wanted), Size(r.Size)
+		if !r.HasMetadata { // nobody knows yet
+			done, size = "-", "-"
+		}
+		lines = append(lines, fmt.Sprintf("%-10s  %6s  %8s  %5s  %s  %s", standing(r), done, size,
 			ratio(r.Uploaded, r.Size), name, r.InfoHash[:digits]))
 	}
 	return lines

@@ -11,10 +11,11 @@ import (
 func TestTable(t *testing.T) {
 	const hash = "0123456789abcdef0123456789abcdef01234567"
 	all := []shoal.Remembered{
-		{InfoHash: hash, Name: "debian-13.1.0-amd64-netinst.iso", Size: 800 << 20, Verified: 119 << 20, Wanted: 800 << 20, WantedVerified: 119 << 20},
-		{InfoHash: hash, Name: "photos", Size: 3 << 20, Verified: 3 << 20, Wanted: 3 << 20, WantedVerified: 3 << 20, Uploaded: 7 << 20},
-		{InfoHash: hash, Name: "a \x1b[31mname", Size: 1000, Wanted: 1000, Paused: true},
-		{InfoHash: hash, Name: "nothing", Stopped: true},
+		{InfoHash: hash, Name: "debian-13.1.0-amd64-netinst.iso", HasMetadata: true, Size: 800 << 20, Verified: 119 << 20, Wanted: 800 << 20, WantedVerified: 119 << 20},
+		{InfoHash: hash, Name: "photos", HasMetadata: true, Size: 3 << 20, Verified: 3 << 20, Wanted: 3 << 20, WantedVerified: 3 << 20, Uploaded: 7 << 20},
+		{InfoHash: hash, Name: "a \x1b[31mname", HasMetadata: true, Size: 1000, Wanted: 1000, Paused: true},
+		{InfoHash: hash, Name: "nothing", HasMetadata: true, Stopped: true},
+		{InfoHash: hash, Name: "from a link"},
 	}
 	for _, c := range []struct {
 		width int
@@ -25,6 +26,7 @@ unfinished   14.8%   800 MiB   0.00  debian-13.1.0-amd64-netinst.iso  0123456789
 complete    100.0%  3.00 MiB   2.33  photos  0123456789abcdef0123456789abcdef01234567
 paused        0.0%    1000 B   0.00  a �[31mname  0123456789abcdef0123456789abcdef01234567
 stopped     100.0%       0 B      -  nothing  0123456789abcdef0123456789abcdef01234567
+metadata         -         -      -  from a link  0123456789abcdef0123456789abcdef01234567
 `},
 		{79, `
 state         done      size  ratio  name                          info-hash
@@ -32,6 +34,7 @@ unfinished   14.8%   800 MiB   0.00  debian-13.1.0-amd64-netinst…  0123456789a
 complete    100.0%  3.00 MiB   2.33  photos                        0123456789ab
 paused        0.0%    1000 B   0.00  a �[31mname                   0123456789ab
 stopped     100.0%       0 B      -  nothing                       0123456789ab
+metadata         -         -      -  from a link                   0123456789ab
 `},
 		{120, `
 state         done      size  ratio  name                             info-hash
@@ -39,6 +42,7 @@ unfinished   14.8%   800 MiB   0.00  debian-13.1.0-amd64-netinst.iso  0123456789
 complete    100.0%  3.00 MiB   2.33  photos                           0123456789abcdef0123456789abcdef01234567
 paused        0.0%    1000 B   0.00  a �[31mname                      0123456789abcdef0123456789abcdef01234567
 stopped     100.0%       0 B      -  nothing                          0123456789abcdef0123456789abcdef01234567
+metadata         -         -      -  from a link                      0123456789abcdef0123456789abcdef01234567
 `},
 	} {
 		got := "\n" + strings.Join(Table(all, c.width), "\n") + "\n"

@@ -13,14 +13,14 @@ type Facts struct {
 	Turn     why.Why // reason of its latest turn
 }
 
-// Want returns what the torrent would do if it could. A paused torrent still
-// fetches its metadata, so that its user can see what it is, and rests then.
+// Want returns what the torrent would do if it could. A paused torrent does not fetch its
+// metadata either: it has no peers.
 func (f Facts) Want() Want {
 	switch {
-	case f.HashOnly:
-		return Metadata
 	case f.Paused:
 		return Paused
+	case f.HashOnly:
+		return Metadata
 	case !f.Ready:
 		return Nothing
 	case f.SeedOnly || f.Complete:
@@ -33,7 +33,7 @@ func (f Facts) Want() Want {
 // the reason of the current rest; why.None: it runs.
 func (f Facts) Rests(was why.Why) (bool, why.Why) {
 	switch {
-	case f.Paused && !f.HashOnly:
+	case f.Paused:
 		return true, why.Paused
 	case f.Waits:
 		return true, why.LineFull

@@ -15,7 +15,7 @@ func TestFacts(t *testing.T) {
 		why   why.Why
 	}{
 		"only its info-hash is known":      {Facts{HashOnly: true}, why.None, Metadata, false, why.Unpaused},
-		"paused without metadata":          {Facts{HashOnly: true, Paused: true}, why.None, Metadata, false, why.Unpaused},
+		"paused without metadata":          {Facts{HashOnly: true, Paused: true}, why.None, Paused, true, why.Paused},
 		"without metadata, others first":   {Facts{HashOnly: true, Waits: true}, why.None, Metadata, true, why.LineFull},
 		"paused":                           {Facts{Paused: true, Ready: true}, why.None, Paused, true, why.Paused},
 		"paused while it waits":            {Facts{Paused: true, Waits: true}, why.LineFull, Paused, true, why.Paused},

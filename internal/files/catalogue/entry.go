@@ -220,6 +220,8 @@ func (e *Entry) parseFields(b []byte) (rev uint64, err error) {
 			for v := range r.list(v) {
 				pending.Rename = append(pending.Rename, PathRename{r.text(v.Index(0)), r.text(v.Index(1))})
 			}
+		case "magnet rest":
+			pending.Rest = r.int(v) != 0
 		case "paused":
 			e.Paused = r.int(v) != 0
 		case "peers":

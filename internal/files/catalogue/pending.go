@@ -9,6 +9,7 @@ import (
 type Pending struct {
 	Link   string // magnet link as the user gave it
 	Ask    bool   // a program chooses the files, and has to be asked again
+	Rest   bool   // paused, the metadata is not fetched either
 	Files  []FileRule
 	Rename []PathRename
 }
@@ -52,6 +53,7 @@ func (p *Pending) appendFields(w *fieldWriter) {
 		}
 		w.End()
 	}
+	w.flag("magnet rest", p.Rest)
 }
 
 // linkOnly reports whether the entry is that of a magnet without metadata.

@@ -95,8 +95,8 @@ func magnetEntry(t testing.TB, n int) catalogue.Entry {
 	e := entry(t, n)
 	e.Metainfo, e.Priorities, e.Renamed = nil, nil, nil
 	e.Pending = &catalogue.Pending{
-		Link:   "magnet:?xt=urn:btih:" + e.InfoHash.String() + "&dn=some+name&tr=udp%3A%2F%2Ftracker.example%3A6969&so=1",
-		Ask:    n%2 == 0,
+		Link: "magnet:?xt=urn:btih:" + e.InfoHash.String() + "&dn=some+name&tr=udp%3A%2F%2Ftracker.example%3A6969&so=1",
+		Ask:  n%2 == 0, Rest: n%4 == 0,
 		Files:  []catalogue.FileRule{{Pattern: "**"}, {Pattern: "season 1/*.mkv", Priority: 3}},
 		Rename: []catalogue.PathRename{{From: "a/b", To: "a/c"}},
 	}

@@ -18,6 +18,9 @@ type Had struct {
 // Claimed says how much of a remembered torrent is there, as its journal has it: another
 // engine may be at work with it. Whether the files are still as they were is not looked at.
 func Claimed(stateDir string, en *catalogue.Entry) Had {
+	if en.Torrent == nil {
+		return Had{} // a magnet without metadata
+	}
 	g := en.Torrent.Info.Geometry()
 	have := bitfield.New(g.Pieces)
 	known := false
