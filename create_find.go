@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"unicode/utf8"
 
+	"shoal/internal/files/storage"
 	"shoal/internal/value/printable"
 	"shoal/metainfo"
 )
@@ -291,9 +292,5 @@ func excluded(patterns []string, rel string) bool {
 
 // readable reports, by an error, that a plain file can't be read.
 func readable(path string) error {
-	file, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return file.Close()
+	return storage.Readable(path)
 }

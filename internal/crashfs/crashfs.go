@@ -16,7 +16,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -49,7 +51,7 @@ type FS struct {
 // Call is one call to the file system.
 type Call struct {
 	N    int    // counted from 1 after the last crash
-	Op   string // open, create, mkdir, lstat, syncdir, rename, link, remove, list, read, write, stat, sync
+	Op   string // open, create, mkdir, lstat, syncdir, rename, link, remove, list, read, write, stat, sync, syncall
 	Name string
 }
 
@@ -338,6 +340,47 @@ func (d *Folder) SyncDir(name string) error {
 	}
 	n.syncNames()
 	return nil
+}
+
+// Group implements storage.Grouper.
+func (d *Folder) Group() (storage.Group, error) { return group{d}, nil }
+
+// group syncs everything.
+type group struct{ d *Folder }
+
+// Sync implements storage.Group. When it fails, all that was not durable is marked clean, and is
+// not on the device; new names can be durable or not.
+func (g group) Sync() error {
+	err := g.d.begin("syncall", ".")
+	defer g.d.fs.mu.Unlock()
+	if err != nil && g.d.fs.stopped(g.d.epoch) {
+		return err
+	}
+	g.d.fs.root.all(func(n *node) {
+		switch {
+		case n.folder && err == nil:
+			n.syncNames()
+		case !n.folder && err == nil:
+			n.sync()
+		case !n.folder:
+			n.dirty = nil
+		}
+	})
+	return err
+}
+
+// Holds implements storage.Group: there is one volume.
+func (g group) Holds(fs.FileInfo) bool { return true }
+
+// Close implements storage.Group.
+func (g group) Close() error { return nil }
+
+// all calls do with a node and those below it, in a fixed order.
+func (n *node) all(do func(*node)) {
+	do(n)
+	for _, name := range slices.Sorted(maps.Keys(n.names)) {
+		n.names[name].all(do)
+	}
 }
 
 // syncNames makes all changes of a folder's names durable, with the other folders that they moved

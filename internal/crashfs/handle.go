@@ -93,7 +93,12 @@ func (h *handle) Sync() error {
 		}
 		return err
 	}
-	// This sync does not write what an earlier one failed to write.
+	n.sync()
+	return nil
+}
+
+// sync makes a file's data durable. It does not write what an earlier sync failed to write.
+func (n *node) sync() {
 	for _, w := range n.dirty {
 		n.durable = overlay(n.durable, w.off, w.data)
 	}
@@ -101,7 +106,6 @@ func (h *handle) Sync() error {
 		n.durable = append(n.durable, make([]byte, len(n.data)-len(n.durable))...)
 	}
 	n.dirty, n.wasTime = nil, n.modified
-	return nil
 }
 
 func (f *FS) stopped(epoch int) bool { return f.stop > 0 && f.calls >= f.stop || epoch != f.epoch }

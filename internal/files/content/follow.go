@@ -72,6 +72,22 @@ func (l *looking) Lstat(name string) (fs.FileInfo, error) {
 	return nil, fmt.Errorf("%w: %s", fs.ErrNotExist, name)
 }
 
+// LookAll implements storage.LooksAtAll.
+func (l *looking) LookAll(n int, name func(int) string, each func(int, storage.Look, error)) {
+	storage.LookAll(l.FS, n, name, func(i int, at storage.Look, err error) {
+		if errors.Is(err, storage.ErrUnsafe) || err == nil && !at.Plain {
+			info, err := l.Lstat(name(i)) // it is noted
+			at := storage.Look{Info: info}
+			if err == nil {
+				at.Size, at.ModTime, at.Folder = info.Size(), info.ModTime().UnixNano(), info.IsDir()
+			}
+			each(i, at, err)
+			return
+		}
+		each(i, at, err)
+	})
+}
+
 // Rename implements storage.Mover: a check ends a renaming that was broken off.
 func (l *looking) Rename(from, to string) error {
 	if m, ok := l.FS.(storage.Mover); ok {

@@ -73,7 +73,7 @@ func (c *Content) hash(ctx context.Context, o *session, todo *bitfield.Bitfield,
 	defer done()
 	total := int(todo.Count())
 	var mu sync.Mutex
-	_, err = o.disk.CheckPieces(ctx, todo, func(p uint32, ok bool) {
+	_, err = o.disk.CheckPieces(ctx, todo, nil, func(p uint32, ok bool) {
 		mu.Lock()
 		defer mu.Unlock()
 		out.Hashed++

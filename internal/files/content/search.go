@@ -117,46 +117,87 @@ func (o *session) find(folder storage.FS) error {
 // are. A journal that knows a file as it is called need not be asked twice.
 func (o *session) notFound(view storage.FS) (missing []int, there map[string]bool) {
 	c, s := o.c, o.search
-	known := o.loaded.Found && o.loaded.Damaged == ""
-	there = map[string]bool{}
-	first := map[string]fs.FileInfo{} // of files whose names may be one name
-	for i := range c.info.Files {
+	numbers := make([]uint64, 0, len(c.info.Files)) // of files whose names may be one name
+	var seen resume.Seen
+	early := false
+	if len(o.unfinished) == 0 { // else a look can rename a file
+		var err error
+		if seen, err = resume.Look(view, o.lay.Files); err == nil {
+			o.early, early = &seen, true
+		}
+	}
+	storage.LookAll(view, len(c.info.Files), func(i int) string {
 		f := &c.info.Files[i]
-		if f.Pad || f.Length == 0 {
+		if f.Pad || f.Length == 0 || o.noted(i) {
+			return ""
+		}
+		if early && seen.Files[i].Exists && seen.Files[i].Size >= 0 && (!s.wrong[i] || s.own[i]) {
+			numbers = append(numbers, seen.Files[i].Inode)
+			return ""
+		}
+		return o.lay.Files[i].Path
+	}, func(i int, at storage.Look, err error) {
+		switch {
+		case err == nil && !at.Folder && (!s.wrong[i] || s.own[i]):
+			numbers = append(numbers, at.Number())
+			return
+		case err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission):
+			s.refused[i] = "" // the name itself
+		}
+		missing = append(missing, i) // a folder of that name may hold it
+	})
+	slices.Sort(numbers)
+	if len(slices.Compact(numbers)) < len(numbers) { // hard links, or names that are one
+		missing = append(missing, o.folded(view, missing)...)
+		slices.Sort(missing)
+	}
+	if len(missing) == 0 {
+		return nil, nil
+	}
+	o.early = nil // the files may get other names
+	there = map[string]bool{}
+	for i, gone := 0, missing; i < len(c.info.Files); i++ {
+		if f := &c.info.Files[i]; len(gone) > 0 && gone[0] == i {
+			gone = gone[1:]
+		} else if !f.Pad && f.Length > 0 {
+			there[o.lay.Files[i].Path] = true
+		}
+	}
+	return missing, there
+}
+
+// noted reports whether the journal knows a file by the torrent's name of it.
+func (o *session) noted(i int) bool {
+	f := &o.c.info.Files[i]
+	return o.loaded.Found && o.loaded.Damaged == "" && o.loaded.Noted(i) && slices.Equal(f.Path, f.SafePath)
+}
+
+// folded returns the files that a file system reaches by the name of another one, as one that
+// does not tell upper case from lower. missing are not looked at.
+func (o *session) folded(view storage.FS, missing []int) (out []int) {
+	first := map[string]fs.FileInfo{}
+	for i := range o.c.info.Files {
+		if len(missing) > 0 && missing[0] == i {
+			missing = missing[1:]
+			continue
+		}
+		if f := &o.c.info.Files[i]; f.Pad || f.Length == 0 || o.noted(i) {
 			continue
 		}
 		name := o.lay.Files[i].Path
-		odd := !slices.Equal(f.Path, f.SafePath)
-		if known && o.loaded.Noted(i) && !odd {
-			there[name] = true
-			continue
-		}
-		info, err := view.Lstat(name)
-		if err == nil && s.wrong[i] && !s.own[i] {
-			missing = append(missing, i)
-			continue
-		}
-		if err == nil && info.IsDir() { // the folder of that name may hold it
-			missing = append(missing, i)
-			continue
-		}
-		if err != nil {
-			if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
-				s.refused[i] = "" // the name itself
-			}
-			missing = append(missing, i)
-			continue
-		}
 		key := metainfo.PathKey(name)
+		info, err := view.Lstat(name)
+		if err != nil {
+			continue
+		}
 		if other := first[key]; other != nil && storage.SameFile(info, other) {
-			s.fold = true
-			missing = append(missing, i)
+			o.search.fold = true
+			out = append(out, i)
 			continue
 		}
 		first[key] = info
-		there[name] = true
 	}
-	return missing, there
+	return out
 }
 
 // choose takes the likeliest candidate for each file, none for two: a name that is one file's

@@ -40,6 +40,8 @@ type session struct {
 	moved  *Device // a device that is not the torrent's yet; nil for none
 	unlock func()  // the torrent is ours to write; nil while it is not
 
+	early *resume.Seen // what the search saw, until the first look after it; nil for nothing
+
 	// What was found by a settle that did not go through to the end.
 	seen  resume.Seen
 	found *bitfield.Bitfield

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"shoal/internal/decide/filestate"
 	"shoal/internal/files/resume"
+	"shoal/internal/files/storage"
 	"shoal/internal/value/bitfield"
 	"shoal/internal/value/plural"
 )
@@ -27,7 +29,7 @@ func (o *session) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 		}
 		return have, err
 	}
-	seen, err := resume.Look(o.files.Folder(), o.lay.Files)
+	seen, err := o.lookFirst()
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +56,7 @@ func (o *session) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 	var found *bitfield.Bitfield
 	if !v.Doubt.None() {
 		done := c.shared.longCheck(ctx, int64(v.Doubt.Count())*int64(c.geom.PieceLength), leave)
-		found, err = o.disk.CheckPieces(ctx, v.Doubt, count)
+		found, err = o.disk.CheckPieces(ctx, v.Doubt, o.states(seen), count)
 		done()
 		for p := range found.Pieces() {
 			have.Set(p)
@@ -115,6 +117,30 @@ func (o *session) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 		o.seen, o.found = resume.Seen{}, nil
 	}
 	return have, err
+}
+
+// lookFirst looks at the files, unless the search has just done so.
+func (o *session) lookFirst() (resume.Seen, error) {
+	if seen := o.early; seen != nil {
+		o.early = nil
+		return *seen, nil
+	}
+	return resume.Look(o.files.Folder(), o.lay.Files)
+}
+
+// states is what is on disk of the files with bytes, as they were seen.
+func (o *session) states(seen resume.Seen) []storage.FileState {
+	inPart := o.lay.Part && seen.Files[len(seen.Files)-1].Exists
+	states := make([]storage.FileState, len(o.c.info.Files))
+	for i := range states {
+		is, s := seen.Files[i], &states[i]
+		s.Entry = o.lay.Files[i]
+		if s.Exists = is.Exists && is.Size >= 0; s.Exists {
+			s.Size, s.ModTime = is.Size, time.Unix(0, is.ModTime)
+		}
+		s.InPart = inPart && !s.Exists && !s.Pad
+	}
+	return states
 }
 
 // adopt claims what was found. It may write what was read once more.

@@ -101,7 +101,7 @@ type verifying struct {
 
 func (v *verifying) run(ctx context.Context) (*Verified, error) {
 	o, c := v.o, v.o.c
-	seen, err := resume.Look(o.files.Folder(), o.lay.Files)
+	seen, err := o.lookFirst()
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func (v *verifying) run(ctx context.Context) (*Verified, error) {
 	doubt := missingOf(out.Looked)
 	o.search.before(&o.lay, seen, out.Good, doubt)
 	out.Looked = missingOf(doubt)
-	if err := v.hash(ctx, out); err != nil && ctx.Err() == nil {
+	if err := v.hash(ctx, seen, out); err != nil && ctx.Err() == nil {
 		return nil, err
 	}
 	out.Hashed += o.search.hashed
@@ -137,7 +137,7 @@ func (v *verifying) run(ctx context.Context) (*Verified, error) {
 			out.Paths[i] = o.lay.Files[i].Path
 		}
 	}
-	if out.States, err = o.files.State(); err != nil {
+	if out.States, err = v.states(seen, out.Good.All()); err != nil {
 		return nil, err
 	}
 	out.Notes = c.users.notes()
@@ -155,8 +155,27 @@ func (v *verifying) run(ctx context.Context) (*Verified, error) {
 	return out, v.forget()
 }
 
+// states returns how the files lie on disk. When all is good it looks at empty files alone: of the
+// others every byte was read.
+func (v *verifying) states(seen resume.Seen, good bool) ([]storage.FileState, error) {
+	if !good {
+		return v.o.files.State()
+	}
+	states := v.o.states(seen)
+	for i := range states {
+		if s := &states[i]; s.Length == 0 && !s.Pad {
+			info, err := v.o.files.Folder().Lstat(s.Path)
+			if err != nil || !info.Mode().IsRegular() {
+				return v.o.files.State()
+			}
+			s.Exists, s.Size, s.ModTime = true, info.Size(), info.ModTime()
+		}
+	}
+	return states, nil
+}
+
 // hash looks at the pieces that are not known.
-func (v *verifying) hash(ctx context.Context, out *Verified) error {
+func (v *verifying) hash(ctx context.Context, seen resume.Seen, out *Verified) error {
 	c := v.o.c
 	d := disk.New(disk.Config{Budget: disk.NewBudget(verifyBuffers)})
 	defer d.Close()
@@ -167,7 +186,7 @@ func (v *verifying) hash(ctx context.Context, out *Verified) error {
 	if v.spec.Progress != nil && told > 0 {
 		v.spec.Progress(told, int(c.geom.Pieces))
 	}
-	_, err := dt.CheckPieces(ctx, todo, func(p uint32, ok bool) {
+	_, err := dt.CheckPieces(ctx, todo, v.o.states(seen), func(p uint32, ok bool) {
 		out.Hashed++
 		out.Looked.Set(p)
 		if ok {

@@ -620,7 +620,7 @@ func TestCheck(t *testing.T) {
 		some := bitfield.New(c.geom.Pieces)
 		some.Set(0)
 		some.Set(c.geom.Pieces - 1)
-		have, err = r.torrent.CheckPieces(t.Context(), some, nil)
+		have, err = r.torrent.CheckPieces(t.Context(), some, nil, nil)
 		must(t, err)
 		if want := some.Count() - btoi(bad.Has(0)) - btoi(c.geom.Pieces > 1 && bad.Has(c.geom.Pieces-1)); have.Count() != want {
 			t.Errorf("check of the first and last piece found %v, want %d", have, want)

@@ -188,19 +188,22 @@ func (s *scan) ended() bool {
 // first such error with the result, which is still valid. When ctx ends, the result has the pieces
 // found up to then. Check can see a piece half written if it is being stored at the same time.
 func (t *Torrent) Check(ctx context.Context, progress func(piece uint32, ok bool)) (*bitfield.Bitfield, error) {
-	return t.CheckPieces(ctx, nil, progress)
+	return t.CheckPieces(ctx, nil, nil, progress)
 }
 
 // CheckPieces is Check for some of the pieces; nil means all. The result has none of the others.
-func (t *Torrent) CheckPieces(ctx context.Context, pieces *bitfield.Bitfield, progress func(piece uint32, ok bool)) (*bitfield.Bitfield, error) {
+// states is what was seen of the files just now; nil makes CheckPieces look at them.
+func (t *Torrent) CheckPieces(ctx context.Context, pieces *bitfield.Bitfield, states []storage.FileState, progress func(piece uint32, ok bool)) (*bitfield.Bitfield, error) {
 	found := bitfield.New(t.geom.Pieces)
 	if err := t.enter(); err != nil {
 		return found, err
 	}
 	defer t.leave()
-	states, err := t.st.State()
-	if err != nil {
-		return found, err
+	if states == nil {
+		var err error
+		if states, err = t.st.State(); err != nil {
+			return found, err
+		}
 	}
 	if progress == nil {
 		progress = func(uint32, bool) {}
@@ -228,7 +231,7 @@ func (t *Torrent) CheckPieces(ctx context.Context, pieces *bitfield.Bitfield, pr
 			progress(p, false)
 		}
 	}
-	err = s.run(ctx, t.ending(), t.d.scanners)
+	err := s.run(ctx, t.ending(), t.d.scanners)
 	if err == nil {
 		err = first
 	}

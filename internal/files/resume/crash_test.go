@@ -14,7 +14,14 @@ import (
 // as had then verifies; what was reported durable is still had, and not hashed
 // again; and the download goes on to its end, which outlives another loss of
 // power.
-func TestCrashAtEveryCall(t *testing.T) {
+func TestCrashAtEveryCall(t *testing.T) { crashAtEveryCall(t, func(*world) {}) }
+
+// The same where files are closed before they are durable, and many become so at once.
+func TestCrashAtEveryCallInGroups(t *testing.T) {
+	crashAtEveryCall(t, func(w *world) { w.openFiles, w.groupFrom = 2, 1 })
+}
+
+func crashAtEveryCall(t *testing.T, set func(*world)) {
 	for _, mode := range crashfs.Modes() {
 		t.Run(mode.String(), func(t *testing.T) {
 			t.Parallel()
@@ -28,11 +35,15 @@ func TestCrashAtEveryCall(t *testing.T) {
 				for seed := range seeds {
 					w := newWorld()
 					w.slow(100 * time.Millisecond)
+					set(w)
 					w.fs.StopAt(n)
 					err := w.run()
 					stopped = w.fs.Stopped()
 					if !stopped && err != nil {
 						t.Fatalf("without a stop: %v", err)
+					}
+					if !stopped && w.groupFrom > 0 && w.groups == 0 {
+						t.Error("nothing was made durable in a group")
 					}
 					w.afterStop(t, fmt.Sprintf("stopped at call %d, seed %d", n, seed), mode, seed)
 				}
@@ -51,7 +62,10 @@ func TestCrashAtEveryCall(t *testing.T) {
 func (w *world) slow(d time.Duration) {
 	w.openFiles = 8
 	w.fs.FailWhen(func(c crashfs.Call) error {
-		if c.Op == "sync" {
+		if c.Op == "syncall" {
+			w.groups++
+		}
+		if c.Op == "sync" || c.Op == "syncall" {
 			w.at = w.at.Add(d)
 		}
 		return nil

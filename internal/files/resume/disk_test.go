@@ -53,11 +53,11 @@ func (d *download) run(t *testing.T) {
 		func(r disk.Result) { results <- r })
 	defer tor.Close()
 	d.fromDoubt = v.Doubt
-	have, err := tor.CheckPieces(ctx, v.Doubt, nil)
+	have, err := tor.CheckPieces(ctx, v.Doubt, nil, nil)
 	if d.stopped(t, err) {
 		return
 	}
-	if wrong, err := tor.CheckPieces(ctx, v.Trusted, nil); err == nil && wrong.Count() != v.Trusted.Count() {
+	if wrong, err := tor.CheckPieces(ctx, v.Trusted, nil, nil); err == nil && wrong.Count() != v.Trusted.Count() {
 		t.Errorf("%v are reported as had, %v verify", list(v.Trusted), list(wrong))
 	}
 	for i := range v.Trusted.Pieces() {

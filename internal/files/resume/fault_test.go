@@ -45,7 +45,15 @@ var faults = []syscall.Errno{syscall.ENOSPC, syscall.EIO, syscall.EROFS, syscall
 // sync, whose data the system takes for clean. What keeps failing spoils nothing:
 // whatever stop comes next, what is reported as had verifies and what was reported
 // durable is had, and when the failures end the download does too.
-func TestFailAtEveryCall(t *testing.T) {
+func TestFailAtEveryCall(t *testing.T) { failAtEveryCall(t, faults, func(*world) {}) }
+
+// The same where many files become durable at once: what the system could not write of a file that
+// is closed by then puts the whole group in doubt.
+func TestFailAtEveryCallInGroups(t *testing.T) {
+	failAtEveryCall(t, faults[:2], func(w *world) { w.groupFrom = 1 })
+}
+
+func failAtEveryCall(t *testing.T, faults []syscall.Errno, set func(*world)) {
 	for _, errno := range faults {
 		for _, once := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%v, once %v", errno, once), func(t *testing.T) {
@@ -58,6 +66,7 @@ func TestFailAtEveryCall(t *testing.T) {
 					failed := false
 					for _, mode := range []crashfs.Mode{crashfs.Lost, []crashfs.Mode{crashfs.Kill, crashfs.Torn}[n%2]} {
 						w := newWorld()
+						set(w)
 						failed = false
 						w.fs.FailWhen(func(c crashfs.Call) error {
 							if c.N == n || c.N > n && !once {

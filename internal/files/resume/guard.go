@@ -133,11 +133,8 @@ func (g *Guard) WriteV(bufs [][]byte, off int64) error {
 // instead: the user can skip a file at any moment.
 func (g *Guard) before(first, last int, shared bool) (seen []noted, err error) {
 	absent := shared
-	look := func(i int) error {
-		if !kept(&g.j.lay.Files[i]) {
-			return nil
-		}
-		id, err := look(g.fs, g.j.lay.Files[i].Path)
+	one := func(i int, at storage.Look, err error) error {
+		id, err := identityNamed(g.j.lay.Files[i].Path, &at, err)
 		if err != nil {
 			return err
 		}
@@ -155,30 +152,49 @@ func (g *Guard) before(first, last int, shared bool) (seen []noted, err error) {
 		seen = append(seen, noted{i, id})
 		return nil
 	}
-	for i := first; i < last; i++ {
-		if err := look(i); err != nil {
-			return nil, err
-		}
+	err = g.lookAll(first, last, one)
+	if part := g.j.lay.part(); err == nil && part >= 0 && absent {
+		err = g.lookAll(part, part+1, one)
 	}
-	if part := g.j.lay.part(); part >= 0 && absent {
-		return seen, look(part)
+	if err != nil {
+		return nil, err
 	}
 	return seen, nil
+}
+
+// lookAll looks at the files from first to before last, and calls do until it returns an error.
+func (g *Guard) lookAll(first, last int, do func(i int, at storage.Look, err error) error) (failed error) {
+	storage.LookAll(g.fs, last-first, func(k int) string {
+		if failed != nil || !kept(&g.j.lay.Files[first+k]) {
+			return ""
+		}
+		return g.j.lay.Files[first+k].Path
+	}, func(k int, at storage.Look, err error) { failed = do(first+k, at, err) })
+	return failed
 }
 
 // after notes how the files look after a write, successful or not. A file that was replaced
 // meanwhile is not the one that we wrote to, and no write makes a file shorter.
 func (g *Guard) after(seen []noted) error {
-	for k := range seen {
-		n := &seen[k]
-		id, err := look(g.fs, g.j.lay.Files[n.file].Path)
-		if err != nil {
-			return err
+	var failed error
+	storage.LookAll(g.fs, len(seen), func(k int) string {
+		if failed != nil {
+			return ""
 		}
-		if n.id.Exists && (!n.id.sameFile(id, g.vol) || id.Size < n.id.Size) {
-			return g.notAsLeft(n.file, id.differs(n.id)+" before it was written to")
+		return g.j.lay.Files[seen[k].file].Path
+	}, func(k int, at storage.Look, err error) {
+		n := &seen[k]
+		id, err := identityNamed(g.j.lay.Files[n.file].Path, &at, err)
+		switch {
+		case err != nil:
+			failed = err
+		case n.id.Exists && (!n.id.sameFile(id, g.vol) || id.Size < n.id.Size):
+			failed = g.notAsLeft(n.file, id.differs(n.id)+" before it was written to")
 		}
 		n.id = id
+	})
+	if failed != nil {
+		return failed
 	}
 	return g.j.end(seen)
 }

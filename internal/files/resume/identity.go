@@ -79,15 +79,37 @@ func Look(fsys storage.FS, files []storage.Entry) (Seen, error) {
 	}
 	folder.Size, folder.ModTime = 0, 0
 	s := Seen{Folder: folder, Files: make([]Identity, len(files))}
-	for i := range files {
-		if !kept(&files[i]) {
-			continue
+	var failed error
+	storage.LookAll(fsys, len(files), func(i int) string {
+		if failed != nil || !kept(&files[i]) {
+			return ""
 		}
-		if s.Files[i], err = look(fsys, files[i].Path); err != nil {
-			return Seen{}, err
-		}
+		return files[i].Path
+	}, func(i int, at storage.Look, err error) {
+		s.Files[i], failed = identityNamed(files[i].Path, &at, err)
+	})
+	if failed != nil {
+		return Seen{}, failed
 	}
 	return s, nil
+}
+
+// identityNamed returns the identity of a file that was looked at with others.
+func identityNamed(name string, at *storage.Look, err error) (Identity, error) {
+	if errors.Is(err, fs.ErrNotExist) || err != nil && nameless(storage.Fail("look up", name, err)) {
+		return Identity{}, nil
+	}
+	if err != nil {
+		return Identity{}, storage.Fail("look up", name, err)
+	}
+	if at.Info != nil {
+		return identityFrom(at.Info), nil
+	}
+	id := Identity{Exists: true, Device: at.Device, Inode: at.Inode, Size: at.Size, ModTime: at.ModTime}
+	if !at.Plain {
+		id.Size = -1
+	}
+	return id, nil
 }
 
 func look(fsys storage.FS, name string) (Identity, error) {

@@ -61,8 +61,9 @@ type Journal struct {
 	handle  storage.Handle // nil when the file is not open
 	syncing storage.Handle // in use by a Commit, which closes it if it is no longer handle
 	adopted bool
-	called  bool  // Call has set names that are not written yet
-	changed []int // files noted since the last commit
+	called  bool               // Call has set names that are not written yet
+	changed []int              // files noted since the last commit
+	marked  *bitfield.Bitfield // the same as a set; nil for none
 	buf     []byte
 
 	// Pieces that are verified and not yet claimed. readyMu is only held briefly, so that Verified
@@ -158,7 +159,7 @@ func (j *Journal) adopt(ctx context.Context, data storage.FS, seen Seen, have *b
 	}
 	old := j.st
 	j.idMu.Lock()
-	j.st, j.changed, j.adopted = st, nil, true
+	j.st, j.changed, j.marked, j.adopted = st, nil, nil, true
 	j.idMu.Unlock()
 	switch {
 	case j.called:
@@ -276,7 +277,7 @@ func (j *Journal) vouch(ctx context.Context, sync func(context.Context) error) e
 func (j *Journal) takeChanged() (changed []int, safe []Identity) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	changed, j.changed = j.changed, nil
+	changed, j.changed, j.marked = j.changed, nil, nil
 	safe = make([]Identity, len(changed))
 	for k, i := range changed {
 		safe[k] = j.st.files[i]

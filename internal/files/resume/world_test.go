@@ -35,6 +35,8 @@ type world struct {
 	lostPower bool // since the last Adopt
 
 	openFiles int // at once
+	groupFrom int // storage.Config.GroupFrom
+	groups    int // calls of syncall
 
 	skip  []bool       // files that are not wanted; with a part file only
 	given resume.Names // by the caller, for when the journal is damaged
@@ -124,7 +126,7 @@ func (p *process) start() error {
 	}
 	seen.Volume = p.vol
 	p.verdict = p.lo.Compare(seen)
-	p.st, err = storage.New(p.entries(), storage.Config{FS: p.dataDir, Pool: storage.NewPool(p.openFiles)})
+	p.st, err = storage.New(p.entries(), storage.Config{FS: p.dataDir, Pool: storage.NewPool(p.openFiles), GroupFrom: p.groupFrom})
 	if err != nil {
 		return err
 	}

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 
 	"shoal/internal/files/storage"
+	"shoal/internal/value/bitfield"
 )
 
 // begin notes the start of a write; do not write before it returns nil. It first withdraws,
@@ -96,7 +96,10 @@ func (j *Journal) notedOf(i int) Identity {
 
 // note makes the next commit record the identity of file i. The caller holds j.mu.
 func (j *Journal) note(i int) {
-	if !slices.Contains(j.changed, i) {
+	if j.marked == nil {
+		j.marked = bitfield.New(uint32(len(j.lay.Files)))
+	}
+	if j.marked.Set(uint32(i)) {
 		j.changed = append(j.changed, i)
 	}
 }

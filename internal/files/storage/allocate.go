@@ -25,6 +25,7 @@ func (f *Files) Allocate(ctx context.Context, i int) error {
 	if e.Pad || e.Length == 0 {
 		return nil
 	}
+	g := f.group()
 	o, err := f.pool.acquire(f, i, Create)
 	if err != nil {
 		return err
@@ -49,7 +50,7 @@ func (f *Files) Allocate(ctx context.Context, i int) error {
 		}
 	}
 	if err == nil {
-		f.wrote(o.slot, 0, 0)
+		f.wrote(o.slot, g, 0, 0)
 	}
 	return tooLong(fail("allocate", e.Path, err), e.Length)
 }

@@ -8,7 +8,7 @@ import (
 // Allocate implements Allocator.
 func (h *handle) Allocate(n int64) error {
 	for {
-		err := syscall.Fallocate(int(h.fd), 0, 0, n)
+		err := syscall.Fallocate(int(h.fd.Load()), 0, 0, n)
 		switch {
 		case errors.Is(err, syscall.EINTR):
 			continue

@@ -7,10 +7,10 @@ import (
 	"io"
 	"io/fs"
 	"path"
-	"slices"
 	"sort"
 	"strings"
 	"sync"
+	"time"
 
 	"shoal/internal/value/fault"
 )
@@ -24,6 +24,10 @@ const writeBehind = 16 << 20
 type Config struct {
 	FS   FS    // folder for the files; the caller closes it
 	Pool *Pool // pool of open files, shared by all storages of an engine
+
+	// GroupFrom is the number of files from which on the storage makes files durable in Groups,
+	// however few at a time; 0 for where that is worth it. It is for tests.
+	GroupFrom int
 }
 
 // Files is a Storage of plain files in a folder, laid out as the torrent says.
@@ -39,11 +43,16 @@ type Files struct {
 	mine    func(entry int) error           // reports why a file must not be written to; nil allows all
 
 	// Guarded by pool.mu.
-	slots  []*slot          // by entry; nil until first used
-	unsync []int            // entries written to since they were last clean
-	names  []string         // folders with new names that are not yet synced
-	ids    map[fileID]int32 // entries written to, by identity on disk
+	slots  []*slot             // by entry; nil until first used, and again when nothing is to be known of it
+	unsync []int               // entries written to since they were last clean
+	names  map[string]struct{} // folders with new names that are not yet synced
+	ids    map[fileID]int32    // entries written to, by identity on disk
 	closed bool
+
+	grouped    Group // covers the writes of the slots that name it; nil for none
+	ungrouped  bool  // the folder has none
+	groupFrom  int   // number of files from which on a Group is used
+	groupLeast int   // and of those that it syncs
 
 	syncing chan struct{} // holds a token while a Sync runs; the first Sync makes it
 }
@@ -57,6 +66,8 @@ type slot struct {
 	written, synced uint64 // number of writes that returned, and how many of those are synced
 	failed          error  // error of a failed sync: the content of the file is unknown
 	listed          bool   // in Files.unsync
+	group           Group  // covers all unsynced writes; nil for none
+	away            bool   // it may be on another volume than the folder
 
 	behind, from, to int64 // bytes written since the last start of write-back, and their range
 }
@@ -66,7 +77,10 @@ func (s *slot) dirty() bool { return s.written > s.synced }
 // New lays a torrent out in a folder. The entries are in the order of the torrent's bytes, without
 // gaps; their paths are safe and distinct. New does not open or create anything.
 func New(entries []Entry, c Config) (*Files, error) {
-	f := &Files{fs: c.FS, pool: c.Pool, entries: entries}
+	f := &Files{fs: c.FS, pool: c.Pool, entries: entries, groupFrom: groupFiles, groupLeast: groupLeast}
+	if c.GroupFrom > 0 {
+		f.groupFrom, f.groupLeast = c.GroupFrom, 1
+	}
 	for _, e := range entries {
 		if e.Offset != f.size || e.Length < 0 {
 			return nil, fmt.Errorf("storage: file %q starts at %d; the files before it end at %d", e.Path, e.Offset, f.size)
@@ -264,6 +278,7 @@ func (f *Files) writeFile(i int, bufs [][]byte, off, n int64) (int64, error) {
 	if f.entries[i].Pad {
 		return n, nil
 	}
+	g := f.group() // before the write, so that it covers it
 	o, off, err := f.where(i, Create, off, n)
 	if err != nil {
 		return 0, err
@@ -280,7 +295,7 @@ func (f *Files) writeFile(i int, bufs [][]byte, off, n int64) (int64, error) {
 	f.pool.counters.writes.Add(1)
 	f.pool.counters.writtenBytes.Add(int64(got))
 	if got > 0 {
-		if from, n := f.wrote(o.slot, off, int64(got)); n > 0 {
+		if from, n := f.wrote(o.slot, g, off, int64(got)); n > 0 {
 			o.StartWrite(from, n)
 			f.pool.counters.hints.Add(1)
 		}
@@ -293,12 +308,24 @@ func (f *Files) writeFile(i int, bufs [][]byte, off, n int64) (int64, error) {
 }
 
 // wrote records a write. It returns the range to start writing back now; a length of 0 means none.
-func (f *Files) wrote(s *slot, off, n int64) (from, length int64) {
+func (f *Files) wrote(s *slot, g Group, off, n int64) (from, length int64) {
 	f.pool.mu.Lock()
 	defer f.pool.mu.Unlock()
+	if now := f.slots[s.entry]; now == nil {
+		f.slots[s.entry] = s // it was closed and forgotten, but for this write
+	} else {
+		s = now
+	}
 	if !s.listed {
 		f.unsync = append(f.unsync, s.entry)
 		s.listed = true
+	}
+	if clean := !s.dirty(); s.away {
+		s.group = nil
+	} else if clean {
+		s.group = g
+	} else if s.group != g {
+		s.group = nil
 	}
 	s.written++
 	if s.behind == 0 {
@@ -380,9 +407,15 @@ func (f *Files) mkdirs(dir string) error {
 func (f *Files) named(dir string) {
 	f.pool.mu.Lock()
 	defer f.pool.mu.Unlock()
-	if !slices.Contains(f.names, dir) {
-		f.names = append(f.names, dir)
+	f.name(dir)
+}
+
+// name is named for a caller that holds pool.mu.
+func (f *Files) name(dir string) {
+	if f.names == nil {
+		f.names = make(map[string]struct{})
 	}
+	f.names[dir] = struct{}{}
 }
 
 // CheckWrites makes every open for writing call check first; an error of check refuses the write
@@ -400,13 +433,9 @@ func (f *Files) claim(i int, h Handle) error {
 	if len(f.entries) == 1 {
 		return nil
 	}
-	info, err := h.Stat()
-	if err != nil {
+	id, links, ok, err := identityOf(h)
+	if err != nil || !ok {
 		return err
-	}
-	id, links, ok := identify(info)
-	if !ok {
-		return nil
 	}
 	if links > 1 { // rare: compare with every entry
 		for j := range f.entries {
@@ -432,6 +461,32 @@ func (f *Files) claim(i int, h Handle) error {
 	}
 	f.ids[id] = int32(i)
 	return nil
+}
+
+// away reports whether a file that is opened for writing may be on another volume than the folder.
+func (f *Files) away(h Handle) bool {
+	f.pool.mu.Lock()
+	g, none := f.grouped, f.ungrouped || len(f.entries) < f.groupFrom
+	f.pool.mu.Unlock()
+	if g == nil {
+		return !none // a Group may begin while the file is open
+	}
+	info, err := h.Stat()
+	return err != nil || !g.Holds(info)
+}
+
+// identityOf is identify for an open file.
+func identityOf(h Handle) (id fileID, links uint64, ok bool, err error) {
+	if own, is := h.(interface{ identity() (fileID, uint64, bool) }); is {
+		if id, links, ok = own.identity(); ok {
+			return id, links, ok, nil
+		}
+	}
+	info, err := h.Stat()
+	if err == nil {
+		id, links, ok = identify(info)
+	}
+	return id, links, ok, err
 }
 
 // differs returns an error when entry j, another entry than i, is also the file id. It looks the
@@ -481,27 +536,33 @@ func (f *Files) Prepare(ctx context.Context) error {
 func (f *Files) State() ([]FileState, error) {
 	states := make([]FileState, len(f.entries))
 	hasPart := f.hasPart()
-	for i, e := range f.entries {
-		states[i].Entry = e
-		if e.Pad {
-			continue
+	var failed error
+	LookAll(f.fs, len(f.entries), func(i int) string {
+		states[i].Entry = f.entries[i]
+		if f.entries[i].Pad || failed != nil {
+			return ""
 		}
-		info, err := f.fs.Lstat(e.Path)
+		return f.entries[i].Path
+	}, func(i int, at Look, err error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			states[i].InPart = hasPart
-			continue
+			return
 		}
-		if err == nil && !info.Mode().IsRegular() {
+		if err == nil && !at.Plain {
 			err = ErrUnsafe
 		}
-		if err = fail("look up", e.Path, err); KindOf(err).Then() == fault.Refuse {
+		if err = fail("look up", f.entries[i].Path, err); KindOf(err).Then() == fault.Refuse {
 			states[i].Err, states[i].InPart = err, hasPart // the other files are still usable
-			continue
+			return
 		}
 		if err != nil {
-			return nil, err
+			failed = err
+			return
 		}
-		states[i].Exists, states[i].Size, states[i].ModTime = true, info.Size(), info.ModTime()
+		states[i].Exists, states[i].Size, states[i].ModTime = true, at.Size, time.Unix(0, at.ModTime)
+	})
+	if failed != nil {
+		return nil, failed
 	}
 	return states, nil
 }

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -26,30 +27,65 @@ const sfrWrite = 2
 
 // handle is an open file with vectored positional reads and writes.
 type handle struct {
-	file *os.File
-	fd   uintptr // valid while file is open
+	fd   atomic.Int32 // -1 after Close
+	file *os.File     // where package os opened it; nil otherwise: it would offer a plain file to the poller
+
+	// As it was when it was opened; links is 0 where that is not known.
+	id    fileID
+	links uint64
 }
 
-func newHandle(f *os.File) Handle { return &handle{f, f.Fd()} }
+func newHandle(f *os.File) Handle {
+	h := &handle{file: f}
+	h.fd.Store(int32(f.Fd()))
+	return h
+}
+
+// identity is identify for an open file, as it was when it was opened.
+func (h *handle) identity() (fileID, uint64, bool) { return h.id, h.links, h.links > 0 }
 
 func (h *handle) ReadV(bufs [][]byte, off int64) (int, error) {
-	return vectored(syscall.SYS_PREADV, h.fd, bufs, maxIOV, off, io.EOF)
+	return vectored(syscall.SYS_PREADV, uintptr(h.fd.Load()), bufs, maxIOV, off, io.EOF)
 }
 
 func (h *handle) WriteV(bufs [][]byte, off int64) (int, error) {
-	return vectored(syscall.SYS_PWRITEV, h.fd, bufs, writeIOV, off, io.ErrShortWrite)
+	return vectored(syscall.SYS_PWRITEV, uintptr(h.fd.Load()), bufs, writeIOV, off, io.ErrShortWrite)
 }
 
-func (h *handle) Stat() (fs.FileInfo, error) { return h.file.Stat() }
-func (h *handle) Sync() error                { return h.file.Sync() }
-func (h *handle) Close() error               { return h.file.Close() }
+func (h *handle) Stat() (fs.FileInfo, error) {
+	st := &statInfo{}
+	if err := unix.Fstat(int(h.fd.Load()), st.unix()); err != nil {
+		return nil, os.NewSyscallError("fstat", err)
+	}
+	return st, nil
+}
+
+func (h *handle) Sync() error {
+	for {
+		if err := unix.Fsync(int(h.fd.Load())); err != unix.EINTR {
+			return os.NewSyscallError("fsync", err)
+		}
+	}
+}
+
+// Close closes the file, once: the system soon returns the number to another one.
+func (h *handle) Close() error {
+	fd := h.fd.Swap(-1)
+	switch {
+	case fd < 0:
+		return fs.ErrClosed
+	case h.file != nil:
+		return h.file.Close()
+	}
+	return os.NewSyscallError("close", unix.Close(int(fd)))
+}
 
 func (h *handle) StartWrite(off, n int64) {
-	_ = syscall.SyncFileRange(int(h.fd), off, n, sfrWrite) // a hint: a failure costs nothing
+	_ = syscall.SyncFileRange(int(h.fd.Load()), off, n, sfrWrite) // a hint: a failure costs nothing
 }
 
 func (h *handle) Uncache(off, n int64) {
-	_ = unix.Fadvise(int(h.fd), off, n, unix.FADV_DONTNEED) // a hint: a failure costs nothing
+	_ = unix.Fadvise(int(h.fd.Load()), off, n, unix.FADV_DONTNEED) // a hint: a failure costs nothing
 }
 
 // iovecs keep the vectors of finished calls for later ones.

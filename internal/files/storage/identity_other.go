@@ -17,3 +17,5 @@ func DeviceOf(fs.FileInfo) (uint64, bool) { return 0, false }
 // blocksOf is for systems that do not report it: their files have no holes unless a program asks
 // for them.
 func blocksOf(fs.FileInfo) (int64, bool) { return 0, false }
+
+func numberOf(fs.FileInfo) uint64 { return 0 }

@@ -34,3 +34,8 @@ func blocksOf(info fs.FileInfo) (int64, bool) {
 	}
 	return int64(st.Blocks) * 512, true
 }
+
+func numberOf(info fs.FileInfo) uint64 {
+	id, _, _ := identify(info)
+	return id.inode
+}

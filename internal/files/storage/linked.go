@@ -266,7 +266,7 @@ func (f *following) follow(name, text string, info fs.FileInfo) error {
 		same = l.file
 	}
 	now, err := l.fs.Lstat(same)
-	if err != nil || !os.SameFile(now, behind) {
+	if err != nil || !sameInfo(now, behind) {
 		l.fs.Close()
 		return fmt.Errorf("%w: it %s, and its target was replaced while it was opened: start the torrent again", ErrUnsafe, says)
 	}

@@ -30,20 +30,38 @@ type Lister interface {
 
 // List implements Lister.
 func (f folder) List(name string, most int) ([]fs.DirEntry, bool, error) {
-	dir, err := f.root.Open(name)
-	if err != nil {
-		return nil, false, refused(err)
+	dir, ok := f.openList(name)
+	if !ok {
+		var err error
+		if dir, err = f.root.Open(name); err != nil {
+			return nil, false, refused(err)
+		}
 	}
 	defer dir.Close()
 	list, err := dir.ReadDir(most + 1)
 	if err == io.EOF {
 		err = nil
 	}
+	for i := range list {
+		if ok {
+			list[i] = entryBelow{list[i], f, path.Join(name, list[i].Name())}
+		}
+	}
 	if len(list) > most {
 		return list[:most], true, err
 	}
 	return list, false, err
 }
+
+// entryBelow is an entry whose properties are looked up when they are wanted, below the folder.
+type entryBelow struct {
+	fs.DirEntry
+	in   folder
+	name string
+}
+
+// Info implements fs.DirEntry.
+func (e entryBelow) Info() (fs.FileInfo, error) { return e.in.Lstat(e.name) }
 
 // List implements Lister.
 func (f *sharedFolder) List(name string, most int) ([]fs.DirEntry, bool, error) {

@@ -25,19 +25,19 @@ func (l Listed) Open(name string, mode Mode) (Handle, error) {
 	if !seen.Mode().IsRegular() {
 		return nil, fmt.Errorf("%w but a %s", ErrUnsafe, noun(seen.Mode()))
 	}
-	file, err := os.OpenFile(l[name], os.O_RDONLY|nonblock, 0)
+	h, err := openListed(l[name])
 	if err != nil {
 		return nil, err
 	}
-	opened, err := file.Stat()
-	if err == nil && !os.SameFile(seen, opened) {
+	opened, err := h.Stat()
+	if err == nil && !sameInfo(seen, opened) {
 		err = fmt.Errorf("%w: another file replaced it while it was opened", ErrUnsafe)
 	}
 	if err != nil {
-		file.Close()
+		h.Close()
 		return nil, err
 	}
-	return newHandle(file), nil
+	return h, nil
 }
 
 // Lstat implements FS. It describes the target of a link.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"time"
 )
 
@@ -69,7 +68,7 @@ func (f *onUse) with(do func(fsys FS) error) error {
 	}
 	defer fsys.Close()
 	now, err := fsys.Lstat(".")
-	if err == nil && !os.SameFile(f.was, now) {
+	if err == nil && !sameInfo(f.was, now) {
 		err = fmt.Errorf("%w: %s is another folder than when the torrent was opened: start it again to use that", ErrUnsafe, f.dir)
 	}
 	if err != nil {

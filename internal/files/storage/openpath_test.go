@@ -17,6 +17,12 @@ func entered() int {
 	return paths.entered
 }
 
+// byRoot makes the test use openPaths, as systems do that have no openat2.
+func byRoot(t *testing.T) {
+	was := walks.Swap(false)
+	t.Cleanup(func() { walks.Store(was) })
+}
+
 // tree makes folders with files in them, and returns the files' names in order.
 func tree(t *testing.T, dir string, folders, files int) (names []string) {
 	t.Helper()
@@ -59,6 +65,7 @@ func openAll(t *testing.T, f FS, names []string) {
 
 // A folder is opened once for all files in it, whatever is done to them.
 func TestFoldersOpenedOnce(t *testing.T) {
+	byRoot(t)
 	dir := t.TempDir()
 	names := tree(t, dir, 20, 50)
 	f, err := OpenFolder(dir)
@@ -83,6 +90,7 @@ func TestFoldersOpenedOnce(t *testing.T) {
 // What many use at the same time is bounded once it is idle, and nothing is kept in a folder that
 // was closed meanwhile.
 func TestOpenPathsBounded(t *testing.T) {
+	byRoot(t)
 	dir := t.TempDir()
 	names := tree(t, dir, 30, 1)
 	f, err := OpenFolder(dir)
@@ -115,6 +123,7 @@ func TestOpenPathsBounded(t *testing.T) {
 
 // A folder on the way that was replaced is seen at the next use, whatever took its place.
 func TestOpenPathIsWhereTheNameLeads(t *testing.T) {
+	byRoot(t)
 	for what, replace := range map[string]struct {
 		do   func(dir, out string) error
 		want error // nil: the new file is opened

@@ -10,7 +10,10 @@ import (
 )
 
 // folder is an FS over a folder of the operating system.
-type folder struct{ root PatientRoot }
+type folder struct {
+	root PatientRoot
+	at   *anchor
+}
 
 // OpenFolder opens the folder at path, which must exist. The path itself can contain links; no name
 // below it leads out of it. Any number of storages can share the folder.
@@ -19,13 +22,19 @@ func OpenFolder(path string) (FS, error) {
 	if err != nil {
 		return nil, fail("open", path, err)
 	}
-	return folder{PatientRoot{root}}, nil
+	return folder{PatientRoot{root}, &anchor{root: root}}, nil
 }
 
 // Open looks before it opens, so that it never touches a link, a pipe or a device, and compares
 // afterwards, so that it notices a swap in between. os.Root follows links in the parent folders as
 // long as they stay inside. It walks them only where no openPath holds the parent open.
 func (f folder) Open(name string, mode Mode) (Handle, error) {
+	if h, err, ok := f.openQuick(name, mode); ok {
+		if mode == Create {
+			err = f.made(name, err)
+		}
+		return h, err
+	}
 	h, err := near(f.root, name, func(in PatientRoot, name string) (Handle, error) { return openIn(in, name, mode) })
 	if mode == Create {
 		return h, f.made(name, err)
@@ -103,7 +112,11 @@ func refused(err error) error {
 }
 
 // sameInfo reports whether two are the same file, where the system can tell.
-func sameInfo(a, b fs.FileInfo) bool { return os.SameFile(a, b) }
+func sameInfo(a, b fs.FileInfo) bool {
+	x, _, ok := identify(a)
+	y, _, also := identify(b)
+	return ok && also && x == y || os.SameFile(a, b)
+}
 
 func (f folder) Mkdir(name string) error { return f.made(name, f.root.Mkdir(name, 0o777)) }
 
@@ -113,6 +126,9 @@ func (f folder) made(name string, err error) error {
 }
 
 func (f folder) Lstat(name string) (fs.FileInfo, error) {
+	if info, err, ok := f.lookQuick(name); ok {
+		return info, err
+	}
 	info, err := near(f.root, name, PatientRoot.Lstat)
 	return info, refused(err)
 }
@@ -206,6 +222,7 @@ func (f folder) Replace(from, to string) error { return refused(f.root.Rename(fr
 func (f folder) Remove(name string) error { return refused(f.root.Remove(name)) }
 
 func (f folder) Close() error {
+	f.at.leave()
 	err := f.root.Close()
 	paths.leave(f.root.Root)
 	return err

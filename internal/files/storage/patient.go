@@ -22,6 +22,7 @@ type PatientRoot struct{ *os.Root }
 func Patiently(do func() error) error {
 	err := do()
 	for wait, waited := handleTry, time.Duration(0); err != nil && waited < handleWait && classify("open", err) == TooManyFiles; wait = min(2*wait, 40*handleTry) {
+		leaveAnchors()
 		paths.leave(nil) // close the folders that are open only to save the next walk
 		time.Sleep(wait)
 		waited += wait

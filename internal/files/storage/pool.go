@@ -94,8 +94,13 @@ func (p *Pool) acquire(f *Files, i int, mode Mode) (*openFile, error) {
 		p.mu.Unlock()
 		discard(old)
 		h, writable, err := f.open(i, mode)
+		away := err == nil && writable && f.away(h)
 		p.mu.Lock()
 		if err == nil {
+			if now, err := f.slot(i); err == nil {
+				s = now // the slot of before may be forgotten
+			}
+			s.away = s.away || away
 			return p.install(s, &openFile{Handle: h, slot: s, writable: writable, users: 1})
 		}
 		// The system's limit is lower than ours: close an idle file and try again.
@@ -136,7 +141,7 @@ func (p *Pool) place() (old *openFile, ok bool) {
 func (p *Pool) victim() *openFile {
 	var old *openFile
 	for o := p.idle.first(); o != nil; o = p.idle.after(o) {
-		if !o.slot.dirty() {
+		if !o.slot.dirty() || o.slot.files.covers(o.slot) {
 			old = o
 			break
 		}
@@ -147,6 +152,7 @@ func (p *Pool) victim() *openFile {
 	if old != nil {
 		p.idle.remove(old)
 		old.slot.open = nil
+		old.slot.files.forget(old.slot.entry)
 	}
 	return old
 }
@@ -157,7 +163,13 @@ func discard(o *openFile) {
 	if o == nil {
 		return
 	}
-	_ = o.slot.files.syncFile(o) // an error stays in the slot, for the next Sync
+	f := o.slot.files
+	f.pool.mu.Lock()
+	covered := f.covers(o.slot)
+	f.pool.mu.Unlock()
+	if !covered { // a Group hears of what fails later
+		_ = f.syncFile(o) // an error stays in the slot, for the next Sync
+	}
 	o.Close()
 }
 
@@ -241,6 +253,7 @@ func (p *Pool) close(f *Files) bool {
 		s.open = nil
 		p.retire(o)
 	}
+	f.leaveGroup()
 	return true
 }
 

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"maps"
 	"slices"
 )
 
@@ -21,10 +22,13 @@ func (f *Files) Sync(ctx context.Context) error {
 		return ctx.Err()
 	}
 	f.pool.mu.Lock()
-	files, folders := slices.Clone(f.unsync), slices.Clone(f.names)
+	files, folders := slices.Clone(f.unsync), slices.Sorted(maps.Keys(f.names))
 	f.pool.mu.Unlock()
 
-	err := f.syncFiles(ctx, files)
+	files, folders, err := f.syncGroup(ctx, files, folders)
+	if err == nil {
+		err = f.syncFiles(ctx, files)
+	}
 	f.settle()
 	if err != nil {
 		return err
@@ -72,15 +76,28 @@ func (f *Files) syncFile(o *openFile) error {
 	return nil
 }
 
+// forget drops the slot of a file when it says nothing: it is closed, and clean. The caller holds
+// pool.mu.
+func (f *Files) forget(i int) {
+	if s := f.slotIfAny(i); s != nil && s.open == nil && !s.dirty() && !s.listed && s.failed == nil {
+		f.slots[i] = nil
+	}
+}
+
 // settle drops the files that have become clean from the list.
 func (f *Files) settle() {
 	f.pool.mu.Lock()
 	defer f.pool.mu.Unlock()
 	f.unsync = slices.DeleteFunc(f.unsync, func(i int) bool {
 		s := f.slots[i]
-		s.listed = s.dirty()
+		if s.listed = s.dirty(); !s.listed {
+			f.forget(i)
+		}
 		return !s.listed
 	})
+	if len(f.unsync) == 0 && len(f.names) == 0 {
+		f.leaveGroup()
+	}
 }
 
 // syncNames makes new names durable, folder by folder.
@@ -91,7 +108,7 @@ func (f *Files) syncNames(ctx context.Context, folders []string) error {
 		}
 		// Remove it from the list first: a name that appears now is synced below, or listed again.
 		f.pool.mu.Lock()
-		f.names = slices.DeleteFunc(f.names, func(d string) bool { return d == dir })
+		delete(f.names, dir)
 		f.pool.mu.Unlock()
 		f.pool.counters.syncs.Add(1)
 		if err := f.fs.SyncDir(dir); err != nil {

@@ -112,7 +112,7 @@ func (f *sharedFolder) stillThere() bool {
 		return false
 	}
 	open, err := f.FS.Lstat(".")
-	return err == nil && os.SameFile(now, open)
+	return err == nil && sameInfo(now, open)
 }
 
 // Replaced returns the paths of the folders in use that no longer lead to them.

@@ -1,0 +1,364 @@
+package storage
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// beneath makes the kernel do the walk of an os.Root in one call: no name leads out of the folder,
+// and no link is followed. Where there is a link the call fails, and the os.Root walks.
+const beneath = unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS
+
+// longestPath bounds the names that one call takes (PATH_MAX with its zero byte).
+const longestPath = 4095
+
+func init() { walks.Store(true) }
+
+// An anchor is the handle on a folder that calls name files from. It is opened when it is needed,
+// and a bound on all anchors closes the one used least recently: a process can have thousands of
+// folders, and other things need handles, too (decision 0210).
+type anchor struct {
+	root *os.Root
+
+	// Guarded by anchors.mu.
+	file  *os.File // nil while it is not open
+	users int
+	gone  bool // the root is closed
+}
+
+// anchors are those that are open, by last use, the latest at the end.
+var anchors struct {
+	mu   sync.Mutex
+	open []*anchor
+}
+
+// take returns the descriptor of the folder, for a caller that calls put afterwards.
+func (a *anchor) take() (fd int, ok bool) {
+	anchors.mu.Lock()
+	defer anchors.mu.Unlock()
+	if a.gone {
+		return -1, false
+	}
+	if a.file == nil {
+		file, err := a.root.Open(".")
+		if err != nil {
+			return -1, false
+		}
+		a.file = file
+		anchors.open = append(anchors.open, a)
+		if len(anchors.open) > mostStops {
+			closeAnchors(len(anchors.open) - mostStops)
+		}
+	} else if last := len(anchors.open) - 1; anchors.open[last] != a {
+		at := slices.Index(anchors.open, a)
+		copy(anchors.open[at:], anchors.open[at+1:])
+		anchors.open[last] = a
+	}
+	a.users++
+	return int(a.file.Fd()), true
+}
+
+func (a *anchor) put() {
+	anchors.mu.Lock()
+	defer anchors.mu.Unlock()
+	if a.users--; a.users == 0 && a.gone {
+		a.close()
+	}
+}
+
+// leave closes the handle for good, after its last use.
+func (a *anchor) leave() {
+	anchors.mu.Lock()
+	defer anchors.mu.Unlock()
+	if a.gone = true; a.users == 0 {
+		a.close()
+	}
+}
+
+// close closes the handle. The caller holds anchors.mu.
+func (a *anchor) close() {
+	if a.file == nil {
+		return
+	}
+	a.file.Close()
+	a.file = nil
+	anchors.open = slices.DeleteFunc(anchors.open, func(b *anchor) bool { return a == b })
+}
+
+// closeAnchors closes up to n handles that nobody uses now. The caller holds anchors.mu.
+func closeAnchors(n int) {
+	for _, a := range slices.Clone(anchors.open) {
+		if n > 0 && a.users == 0 {
+			a.close()
+			n--
+		}
+	}
+}
+
+// leaveAnchors closes all that nobody uses now.
+func leaveAnchors() {
+	anchors.mu.Lock()
+	defer anchors.mu.Unlock()
+	closeAnchors(len(anchors.open))
+}
+
+// openAt opens a name below a folder with one call. It returns false where the os.Root has to walk:
+// it finds out what is wrong.
+func openAt2(dir int, name string, flags int, mode uint32) (fd int, err error, ok bool) {
+	how := unix.OpenHow{Flags: uint64(flags | unix.O_CLOEXEC | unix.O_NOFOLLOW), Mode: uint64(mode), Resolve: beneath}
+	for {
+		fd, err = unix.Openat2(dir, name, &how)
+		switch err {
+		case nil:
+			return fd, nil, true
+		case unix.EINTR, unix.EAGAIN: // EAGAIN: a folder on the way was renamed just then
+			continue
+		case unix.ENOSYS:
+			walks.Store(false)
+		case unix.ENOENT, unix.EEXIST, unix.EACCES, unix.EROFS, unix.ENOSPC, unix.EIO, unix.ESTALE:
+			return -1, &fs.PathError{Op: "openat", Path: name, Err: err}, true
+		}
+		return -1, nil, false
+	}
+}
+
+// quick reports whether a name is one for a single call.
+func quick(name string) bool {
+	return walks.Load() && len(name) < longestPath && ValidPath(name)
+}
+
+// openQuick is Open with few calls: it looks, opens and compares, and the kernel walks. It returns
+// false where the os.Root has to walk.
+func (f folder) openQuick(name string, mode Mode) (h Handle, err error, ok bool) {
+	if !quick(name) {
+		return nil, nil, false
+	}
+	dir, ok := f.at.take()
+	if !ok {
+		return nil, nil, false
+	}
+	defer f.at.put()
+	if mode == Create {
+		fd, err, ok := openAt2(dir, name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_LARGEFILE, 0o666)
+		if !ok || err != nil {
+			return nil, err, ok
+		}
+		h := &handle{}
+		h.fd.Store(int32(fd))
+		return h, nil, true
+	}
+	// The look can pass a link on the way. That does no harm: the open does not, so that what it
+	// opens would be another file.
+	var seen, opened unix.Stat_t
+	err = unix.Fstatat(dir, name, &seen, unix.AT_SYMLINK_NOFOLLOW)
+	if err == unix.ENOENT && mode == Write { // who creates it then learns of a link on the way
+		return nil, &fs.PathError{Op: "statat", Path: name, Err: err}, true
+	}
+	looked := err == nil
+	if looked && seen.Mode&unix.S_IFMT != unix.S_IFREG {
+		return nil, nil, false
+	}
+	flags := unix.O_RDONLY | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_LARGEFILE
+	if mode == Write {
+		flags = unix.O_RDWR | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_LARGEFILE
+	}
+	fd, err, ok := openAt2(dir, name, flags, 0)
+	if !ok || err != nil {
+		return nil, err, ok
+	}
+	if err := unix.Fstat(fd, &opened); err != nil || !looked || opened.Dev != seen.Dev || opened.Ino != seen.Ino {
+		unix.Close(fd)
+		return nil, nil, false // it changed just now
+	}
+	q := &handle{}
+	q.fd.Store(int32(fd))
+	q.id, q.links = fileID{uint64(opened.Dev), opened.Ino}, uint64(opened.Nlink)
+	return q, nil, true
+}
+
+// lookQuick is Lstat with few calls. It returns false where the os.Root has to walk.
+func (f folder) lookQuick(name string) (info fs.FileInfo, err error, ok bool) {
+	if !quick(name) {
+		return nil, nil, false
+	}
+	dir, ok := f.at.take()
+	if !ok {
+		return nil, nil, false
+	}
+	defer f.at.put()
+	st := &statInfo{name: name[strings.LastIndexByte(name, '/')+1:]}
+	if len(st.name) == len(name) {
+		err := unix.Fstatat(dir, name, st.unix(), unix.AT_SYMLINK_NOFOLLOW)
+		if err == unix.ENOENT {
+			return nil, &fs.PathError{Op: "statat", Path: name, Err: err}, true
+		}
+		return st, nil, err == nil
+	}
+	fd, err, ok := openAt2(dir, name, unix.O_PATH, 0)
+	if !ok || err != nil {
+		return nil, err, ok
+	}
+	defer unix.Close(fd)
+	return st, nil, unix.Fstat(fd, st.unix()) == nil
+}
+
+// LookAll implements LooksAtAll. It keeps each folder open for the files in it that follow one
+// another.
+func (f folder) LookAll(n int, name func(int) string, each func(int, Look, error)) {
+	dir, ok := -1, false
+	if walks.Load() {
+		if dir, ok = f.at.take(); ok {
+			defer f.at.put()
+		}
+	}
+	in, path, gone := -1, "", false // gone: the folder in path is not there
+	leave := func() {
+		if in >= 0 && in != dir {
+			unix.Close(in)
+		}
+		in = -1
+	}
+	defer leave()
+	for i := range n {
+		at := name(i)
+		if at == "" {
+			continue
+		}
+		cut := strings.LastIndexByte(at, '/') + 1
+		if ok && (in < 0 && !gone || at[:cut] != path) {
+			if leave(); quick(at) {
+				path, gone = at[:cut], false
+				if in = dir; cut > 0 {
+					var err error
+					in, err, _ = openAt2(dir, at[:cut-1], unix.O_PATH|unix.O_DIRECTORY, 0)
+					gone = errors.Is(err, unix.ENOENT)
+				}
+			}
+		}
+		if gone && at[:cut] == path {
+			each(i, Look{}, fs.ErrNotExist)
+			continue
+		}
+		var st unix.Stat_t
+		if in >= 0 && ValidPath(at[cut:]) {
+			switch unix.Fstatat(in, at[cut:], &st, unix.AT_SYMLINK_NOFOLLOW) {
+			case nil:
+				each(i, lookOf(&st), nil)
+				continue
+			case unix.ENOENT:
+				each(i, Look{}, fs.ErrNotExist)
+				continue
+			}
+		}
+		info, err := f.Lstat(at)
+		each(i, lookFrom(info, err), err)
+	}
+}
+
+func lookOf(st *unix.Stat_t) Look {
+	return Look{
+		Stamp: Stamp{Device: uint64(st.Dev), Inode: st.Ino, Size: st.Size, ModTime: st.Mtim.Nano()},
+		Plain: st.Mode&unix.S_IFMT == unix.S_IFREG, Folder: st.Mode&unix.S_IFMT == unix.S_IFDIR,
+	}
+}
+
+// statInfo is a fs.FileInfo of what was looked up without an os.File.
+type statInfo struct {
+	name string
+	st   syscall.Stat_t
+}
+
+// The two packages describe the same structure of the kernel.
+var _ [unsafe.Sizeof(syscall.Stat_t{})]byte = [unsafe.Sizeof(unix.Stat_t{})]byte{}
+
+func (s *statInfo) unix() *unix.Stat_t { return (*unix.Stat_t)(unsafe.Pointer(&s.st)) }
+
+func (s *statInfo) Name() string { return s.name }
+func (s *statInfo) Size() int64  { return s.st.Size }
+func (s *statInfo) IsDir() bool  { return s.Mode().IsDir() }
+func (s *statInfo) Sys() any     { return &s.st }
+
+// Mode implements fs.FileInfo, as package os does.
+func (s *statInfo) Mode() fs.FileMode {
+	mode := fs.FileMode(s.st.Mode & 0o777)
+	switch s.st.Mode & unix.S_IFMT {
+	case unix.S_IFBLK:
+		mode |= fs.ModeDevice
+	case unix.S_IFCHR:
+		mode |= fs.ModeDevice | fs.ModeCharDevice
+	case unix.S_IFDIR:
+		mode |= fs.ModeDir
+	case unix.S_IFIFO:
+		mode |= fs.ModeNamedPipe
+	case unix.S_IFLNK:
+		mode |= fs.ModeSymlink
+	case unix.S_IFSOCK:
+		mode |= fs.ModeSocket
+	}
+	for _, m := range [...]struct {
+		bit uint32
+		is  fs.FileMode
+	}{{unix.S_ISGID, fs.ModeSetgid}, {unix.S_ISUID, fs.ModeSetuid}, {unix.S_ISVTX, fs.ModeSticky}} {
+		if s.st.Mode&m.bit != 0 {
+			mode |= m.is
+		}
+	}
+	return mode
+}
+
+// ModTime implements fs.FileInfo.
+func (s *statInfo) ModTime() time.Time { return time.Unix(s.st.Mtim.Unix()) }
+
+// openListed opens a plain file of the user's by its path, without offering it to the poller.
+func openListed(path string) (*handle, error) {
+	for {
+		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC|unix.O_LARGEFILE, 0)
+		switch err {
+		case nil:
+			h := &handle{}
+			h.fd.Store(int32(fd))
+			return h, nil
+		case unix.EINTR:
+			continue
+		}
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+}
+
+// Readable returns why a file can't be read; nil when it can.
+func Readable(path string) error {
+	if unix.Faccessat(unix.AT_FDCWD, path, unix.R_OK, unix.AT_EACCESS) == nil {
+		return nil
+	}
+	file, err := os.Open(path) // for the error of package os, and where the call above is not there
+	if err != nil {
+		return err
+	}
+	return file.Close()
+}
+
+// openList opens a folder to list it. A folder that an os.Root opens looks at every name in it.
+func (f folder) openList(name string) (*os.File, bool) {
+	if name != "." && !quick(name) {
+		return nil, false
+	}
+	dir, ok := f.at.take()
+	if !ok {
+		return nil, false
+	}
+	defer f.at.put()
+	fd, err, ok := openAt2(dir, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
+	if err != nil || !ok {
+		return nil, false
+	}
+	return os.NewFile(uintptr(fd), name), true
+}
