@@ -61,7 +61,7 @@ func (t *Torrent) act(now mono.Time) {
 
 // deadline returns when the loop has to act next, and publishes a snapshot if one is due.
 func (t *Torrent) deadline() mono.Time {
-	next := min(t.content.Deadline(), t.sharing.machine.Deadline(), t.pub.publish(t.e.now(), t.onlyPublishes()))
+	next := min(t.content.Deadline(), t.sharing.machine.Deadline(), t.pub.publish(t.e.now(), t.onlyPublishes())).OnBeat()
 	if t.swarm != nil {
 		next = min(next, t.swarm.Deadline())
 	}

@@ -12,6 +12,10 @@
 // one that has had least since it began to wait (start-time fair queueing). Torrents share
 // the engine equally, and peers their torrent, whatever the sizes of their claims.
 //
+// Claims that wait are granted at beats (mono.Beat), all of them together, so that a limit wakes
+// the machine twenty times a second at most, however many connections wait (decision 0201). A claim
+// that nobody has to wait for is granted at once.
+//
 // Small messages never wait: they are charged after they went. At most half of a limit pays
 // for them, so they cannot starve payload either.
 //
@@ -24,6 +28,7 @@ import (
 	"math/bits"
 	"time"
 
+	"shoal/internal/value/block"
 	"shoal/internal/value/mono"
 )
 
@@ -34,19 +39,19 @@ const (
 	// late is how much accumulates while a leaf waits: how late Grant may be called on a busy
 	// machine without loss.
 	late = 250 * time.Millisecond
-	// grain is the least time between two rounds of grants: it bounds the work when claims
-	// are small and limits high.
-	grain = time.Millisecond
-	// quantum is how much of a limit one claim should ask for: as smooth as possible without
-	// waking any reader or writer more often than this.
-	quantum = time.Second / 128
+	// grace is how far behind the others a node may be and still catch up, in bytes: what they had
+	// while it was away with a grant.
+	grace = block.Size
 
-	// grace is how many quanta others may have had while a node is away with a grant before
-	// that costs it a turn: a connection that claims again sooner keeps its position.
-	grace = 4
-
+	// usual is how much of a limit one claim takes while that is less than usualBlocks. Below a
+	// block a claim takes a part of one: a reader that waits for its turn sees nothing else that
+	// the peer says.
+	usual        = 100 * time.Millisecond
+	usualBlocks  = 3
+	mostBlocks   = 15
 	leastQuantum = 512
-	mostQuantum  = 256 << 10
+	// mostCredit bounds what is granted to a leaf in advance, and with it the work of Grant.
+	mostCredit = 2 * mostBlocks * block.Size
 	// mostLimit bounds a limit: a terabyte a second is no limit in practice.
 	mostLimit = 1 << 40
 )
@@ -71,6 +76,8 @@ type Node struct {
 	turn    int64   // position of the child that came last: newcomers start there
 	waiting []*Node // children that wait, or have a waiting node below
 	claim   int64   // claim of a waiting leaf; else 0
+	credit  int64   // bytes that a leaf may claim at once until the next beat
+	granted bool    // Grant has granted its claim, and grants more in advance
 }
 
 // Limit returns the allowed bytes a second; 0: no limit.
@@ -96,8 +103,8 @@ func (n *Node) Expect() (limit int64, waits bool) {
 // Tree is the buckets of one direction.
 type Tree struct {
 	root    Node
-	granted []*Node // grants to return next
-	told    []*Node // grants returned last; their memory is used again
+	granted []*Node // grants returned last; the memory is used again
+	ahead   []*Node // leaves with a credit
 }
 
 // Root returns the engine's node.
@@ -107,34 +114,84 @@ func (t *Tree) Root() *Node { return &t.root }
 // Cancel if it may wait.
 func (t *Tree) Add(parent *Node) *Node { return &Node{parent: parent} }
 
-// SetLimit sets a limit; 0 lifts it. Saved and owed bytes are dropped. Grants may be due
-// after it.
+// SetLimit sets a limit; 0 lifts it. Grants may be due after it. A limit that replaces another takes
+// over its debt, as far as it pays it soon: otherwise each change would give something away.
 func (t *Tree) SetLimit(now mono.Time, n *Node, limit int64) {
-	n.limit = min(max(limit, 0), mostLimit)
-	n.tokens, n.owed, n.rest, n.at = 0, 0, 0, now
+	limit = min(max(limit, 0), mostLimit)
+	if limit == n.limit && limit > 0 {
+		return
+	}
+	t.refund()
+	n.fill(now)
+	n.tokens = max(n.tokens, -whole(limit, late))
+	n.tokens, n.owed = min(n.tokens, whole(limit, idle)), min(n.owed, limit)
+	if n.limit == 0 || limit == 0 {
+		n.tokens, n.owed = 0, 0
+	}
+	n.limit, n.rest, n.at = limit, 0, now
 }
 
-// Quantum returns how many bytes to claim at once under a limit; 0 without one. Claims may
+// Quantum returns how many bytes a leaf should claim at once, 0 without a limit: its share until the
+// next beat, since it gets one grant at a beat. From one block up these are whole blocks. Claims may
 // have any size.
-func Quantum(limit int64) int64 {
-	if limit <= 0 {
+func (t *Tree) Quantum(leaf *Node) int64 { return quantum(leaf.lowest(), leaf.share()) }
+
+// quantum is Quantum for the lowest limit and the share of it.
+func quantum(limit, share int64) int64 {
+	if limit == 0 {
 		return 0
 	}
-	return min(max(whole(limit, quantum), leastQuantum), mostQuantum)
+	if n := whole(limit, usual); n < block.Size {
+		return max(n, leastQuantum)
+	}
+	beat := (whole(share, mono.Beat) + block.Size - 1) / block.Size
+	return max(min(max(beat, min(whole(share, usual)/block.Size, usualBlocks)), mostBlocks), 1) * block.Size
+}
+
+// lowest returns the lowest limit from n up; 0 without any.
+func (n *Node) lowest() int64 {
+	var lowest int64
+	for x := n; x != nil; x = x.parent {
+		if x.limit > 0 && (lowest == 0 || x.limit < lowest) {
+			lowest = x.limit
+		}
+	}
+	return lowest
+}
+
+// share returns the part of the limits from n up that n can expect; 0 without any limit.
+func (n *Node) share() int64 {
+	share := n.limit
+	if p := n.parent; p != nil {
+		sharers := int64(len(p.waiting))
+		if len(n.waiting) == 0 && n.claim == 0 {
+			sharers++
+		}
+		if part := p.share(); part > 0 && (share == 0 || part/sharers < share) {
+			share = max(part/sharers, 1)
+		}
+	}
+	return share
 }
 
 // Claim asks for n bytes for a leaf that does not wait. It reports whether they may pass at
 // once; else the leaf waits until Grant returns it, or Cancel.
 func (t *Tree) Claim(now mono.Time, leaf *Node, n int64) bool {
-	if n <= 0 {
+	if n <= leaf.credit {
+		leaf.credit -= max(n, 0)
 		return true
 	}
 	for x := leaf; x != nil; x = x.parent {
 		x.fill(now) // until now perhaps no leaf waited
 	}
+	atOnce := t.root.next(now) == nil // else others come first, at the next beat
 	leaf.claim = n
 	t.wait(leaf)
-	t.grant(now, leaf)
+	if atOnce && t.root.next(now) == leaf {
+		leaf.claim = 0
+		leaf.move(n)
+		leaf.leave()
+	}
 	return leaf.claim == 0
 }
 
@@ -159,11 +216,49 @@ func (t *Tree) Cancel(leaf *Node) {
 
 // Grant returns the leaves whose claims may pass by now, in their order. The slice is valid
 // until the next call.
+//
+// It also grants in advance what these leaves can claim until the next beat, as if each claimed
+// the same again and again in its turn: so all have equal shares without a wake-up for each claim.
 func (t *Tree) Grant(now mono.Time) []*Node {
-	t.grant(now, nil)
-	granted := t.granted
-	t.granted, t.told = t.told[:0], granted
-	return granted
+	t.refund()
+	t.granted = t.granted[:0]
+	for len(t.root.waiting) > 0 {
+		leaf := t.root.next(now)
+		if leaf == nil {
+			break
+		}
+		n := leaf.claim
+		if leaf.move(n); leaf.granted {
+			leaf.credit += n
+		} else {
+			leaf.granted = true
+			t.granted = append(t.granted, leaf)
+		}
+		if leaf.credit+n > mostCredit || leaf.lowest() == 0 {
+			leaf.claim = 0
+			leaf.leave()
+		}
+	}
+	for _, leaf := range t.granted {
+		leaf.granted = false
+		if leaf.credit > 0 {
+			t.ahead = append(t.ahead, leaf)
+		}
+		if leaf.claim > 0 {
+			leaf.claim = 0
+			leaf.leave()
+		}
+	}
+	return t.granted
+}
+
+// refund takes back what was granted in advance and not claimed.
+func (t *Tree) refund() {
+	for i, leaf := range t.ahead {
+		leaf.move(-leaf.credit)
+		leaf.credit, t.ahead[i] = 0, nil
+	}
+	t.ahead = t.ahead[:0]
 }
 
 // Waiting yields the waiting leaves at or below a node. Meanwhile the caller may change their
@@ -184,39 +279,29 @@ func (n *Node) each(yield func(*Node) bool) bool {
 	return true
 }
 
-// Deadline returns when to call Grant next; mono.Never while no leaf waits.
+// Deadline returns when to call Grant next, which is a beat; mono.Never while no leaf waits.
 func (t *Tree) Deadline(now mono.Time) mono.Time {
 	at := t.root.ready(now)
 	if at == mono.Never {
 		return at
 	}
-	return max(at, now.Add(grain))
+	return max(at, now+1).OnBeat()
 }
 
-// grant makes the grants that are possible. It does not list asking, whose Claim returns the
-// result.
-func (t *Tree) grant(now mono.Time, asking *Node) {
-	for len(t.root.waiting) > 0 {
-		leaf := t.root.next(now)
-		if leaf == nil {
-			return
+// move counts n bytes of a leaf; below zero it takes them back.
+func (n *Node) move(bytes int64) {
+	for x := n; x != nil; x = x.parent {
+		if x.limit > 0 {
+			x.tokens -= bytes
 		}
-		n := leaf.claim
-		leaf.claim = 0
-		for x := leaf; x != nil; x = x.parent {
-			if x.limit > 0 {
-				x.tokens -= n
-			}
-			if p := x.parent; p != nil {
-				// A node that its own limit held back has fallen behind the others. It does
-				// not catch up.
+		if p := x.parent; p != nil {
+			// A node that its own limit held back has fallen behind the others. It does not
+			// catch up with more than its grace.
+			x.stands = max(x.stands, p.turn-grace)
+			if bytes > 0 {
 				p.turn = max(p.turn, x.stands)
-				x.stands = p.turn + n
 			}
-		}
-		leaf.leave()
-		if leaf != asking {
-			t.granted = append(t.granted, leaf)
+			x.stands += bytes
 		}
 	}
 }
@@ -225,24 +310,12 @@ func (t *Tree) grant(now mono.Time, asking *Node) {
 func (t *Tree) wait(leaf *Node) {
 	for x := leaf; x.parent != nil; x = x.parent {
 		p := x.parent
-		x.stands = max(x.stands, p.turn-grace*p.quantum())
+		x.stands = max(x.stands, p.turn-grace)
 		p.waiting = append(p.waiting, x)
 		if len(p.waiting) > 1 {
 			return
 		}
 	}
-}
-
-// quantum returns the Quantum of the lowest limit from n up; 0 without any limit, when there
-// is nothing to share.
-func (n *Node) quantum() int64 {
-	var lowest int64
-	for x := n; x != nil; x = x.parent {
-		if x.limit > 0 && (lowest == 0 || x.limit < lowest) {
-			lowest = x.limit
-		}
-	}
-	return Quantum(lowest)
 }
 
 // leave removes a node from the waiting ones, and its parents if no leaf below them waits.
@@ -258,7 +331,7 @@ func (n *Node) leave() {
 		if len(p.waiting) > 0 {
 			return
 		}
-		p.waiting = nil
+		p.waiting = p.waiting[:0]
 	}
 }
 

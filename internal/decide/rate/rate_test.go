@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"shoal/internal/golden"
+	"shoal/internal/value/block"
 	"shoal/internal/value/mono"
 )
 
@@ -125,10 +126,6 @@ func (c *crowd) ask(t testing.TB) {
 				again = true
 			}
 		}
-		for _, n := range c.tree.Grant(c.now) {
-			c.got(n.Owner.(int))
-			again = true
-		}
 		if rounds > 100_000 {
 			t.Fatal("what is granted has no end")
 		}
@@ -150,6 +147,9 @@ func (c *crowd) run(t testing.TB, d time.Duration, late func() time.Duration) {
 			return
 		}
 		c.now = next
+		for _, n := range c.tree.Grant(c.now) {
+			c.got(n.Owner.(int))
+		}
 		c.ask(t)
 	}
 }
@@ -164,7 +164,7 @@ func TestAnyTwoSeconds(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		limit := int64(1) << (11 + rng.IntN(17)) // 2 KiB/s to 256 MiB/s
 		limit += rng.Int64N(limit)
-		most := Quantum(limit)
+		most := quantum(limit, limit)
 		c := &crowd{now: mono.Start, sizes: func(int) int64 { return 1 + rng.Int64N(most) }}
 		if rng.IntN(3) == 0 {
 			c.sizes = func(int) int64 { return most }
@@ -195,7 +195,7 @@ func TestAnyTwoSeconds(t *testing.T) {
 			if sum > allowed {
 				t.Fatalf("seed %d: %d bytes in two seconds under a limit of %d", seed, sum, limit)
 			}
-			if all[from].at.Add(window) < c.now && sum < least-most {
+			if all[from].at.Add(window) < c.now && sum < least-most-whole(limit, mono.Beat) {
 				t.Fatalf("seed %d: only %d bytes in two seconds under a limit of %d", seed, sum, limit)
 			}
 			sum -= all[from].n
@@ -235,7 +235,8 @@ func TestEqualShares(t *testing.T) {
 // What a limit of its own keeps one from using goes to the others.
 func TestTorrentsThenPeers(t *testing.T) {
 	const limit, seconds = 1 << 20, 20
-	c := &crowd{now: mono.Start, sizes: func(int) int64 { return 8 << 10 }}
+	c := &crowd{now: mono.Start}
+	c.sizes = func(i int) int64 { return c.tree.Quantum(c.peers[i]) }
 	c.tree.SetLimit(c.now, c.tree.Root(), limit)
 	var torrents [3]*Node
 	for i := range torrents {
@@ -249,7 +250,7 @@ func TestTorrentsThenPeers(t *testing.T) {
 	c.tree.SetLimit(c.now, slow, 32<<10)
 	c.run(t, seconds*time.Second, onTime)
 	about := func(what string, had, want int64) {
-		if d := had - want; d < -24<<10 || d > 24<<10 {
+		if d := had - want; d < -3*block.Size || d > 3*block.Size { // a claim or two
 			t.Errorf("%s had %d bytes, want %d", what, had, want)
 		}
 	}
@@ -266,6 +267,45 @@ func TestTorrentsThenPeers(t *testing.T) {
 	c.run(t, seconds*time.Second, onTime)
 	about("the peer that was slow", c.had[10]-before[10], limit/3*seconds)
 	about("the only peer of the first torrent, then", c.had[0]-before[0], limit/3*seconds)
+}
+
+// One grant at a beat is enough for every share: nobody is woken more often, however many claims it
+// makes in between.
+func TestOneGrantAtABeat(t *testing.T) {
+	c := &crowd{now: mono.Start}
+	c.sizes = func(i int) int64 { return c.tree.Quantum(c.peers[i]) }
+	c.tree.SetLimit(c.now, c.tree.Root(), 500_000)
+	for range 2 {
+		torrent := c.tree.Add(c.tree.Root())
+		for range 5 {
+			c.add(torrent)
+		}
+	}
+	const beats = 20 * 20
+	woken := 0
+	c.ask(t)
+	for range beats {
+		c.now = c.now.NextBeat()
+		for _, n := range c.tree.Grant(c.now) {
+			c.got(n.Owner.(int))
+			woken++
+		}
+		c.ask(t)
+	}
+	var sum, squares float64
+	for _, had := range c.had {
+		sum += float64(had)
+		squares += float64(had) * float64(had)
+	}
+	if d := sum/20/500_000 - 1; d < -0.01 || d > 0.01 {
+		t.Errorf("%.0f bytes a second under a limit of 500,000", sum/20)
+	}
+	if jain := sum * sum / squares / float64(len(c.had)); jain < 0.995 {
+		t.Errorf("shares have a Jain index of %.3f", jain)
+	}
+	if perBlock := float64(woken) / (sum / block.Size); perBlock > 1.01 {
+		t.Errorf("%.2f wake-ups for a block", perBlock)
+	}
 }
 
 // What a torrent may expect is its part of what those share that wait.

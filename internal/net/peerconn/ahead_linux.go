@@ -22,7 +22,7 @@ func newSocket(nc net.Conn) source {
 		return nil
 	}
 	s := &socket{tcp: tcp, rc: rc, mark: 1, fits: leastMark}
-	s.try = s.attempt
+	s.try, s.mum = s.attempt, s.silence
 	return s
 }
 
@@ -45,6 +45,7 @@ type socket struct {
 	tcp *net.TCPConn
 	rc  syscall.RawConn
 	try func(fd uintptr) bool
+	mum func(fd uintptr)
 	iov [2*aheadBlocks + 1]syscall.Iovec
 
 	mark  int       // low-water mark of the socket
@@ -156,4 +157,18 @@ func (s *socket) setMark(fd uintptr) bool {
 
 func setLowWater(fd uintptr, n int) {
 	_ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVLOWAT, n)
+}
+
+// quiet raises the mark to three eighths of the buffer. The kernel counts half as window, and a larger
+// mark would make the buffer grow each time. Otherwise each packet that arrives while the reader waits for its turn under a limit wakes
+// the runtime's poller.
+func (s *socket) quiet() { _ = s.rc.Control(s.mum) }
+
+func (s *socket) silence(fd uintptr) {
+	s.empty = false // by then there is something to read
+	size, err := syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF)
+	if mark := max(size/8*3, leastMark); err == nil && mark != s.mark {
+		s.mark = mark
+		setLowWater(fd, mark)
+	}
 }

@@ -63,22 +63,31 @@ func cut(room []byte, quantum int) []byte {
 func guesses(quantum int) bool { return quantum == 0 || quantum >= 2*block.Size }
 
 // pay waits, after a read of n bytes, until the limit allows that many. The reader reads nothing
-// meanwhile, so the peer's window fills. Only payload waits. pay returns false when the connection
-// has ended (decision 0096).
+// meanwhile, so the peer's window fills. Only payload waits, and it is paid for a block at a time
+// where the limit allows a block in a tenth of a second. pay returns false when the connection has
+// ended (decisions 0096 and 0201).
 func (rd *reader) pay(n int) bool {
-	payload := rd.payload
-	rd.payload = 0
+	fresh := rd.payload - rd.unpaid
 	down := &rd.c.down
-	if down.Quantum() == 0 {
+	quantum := down.Quantum()
+	if quantum == 0 {
+		rd.payload, rd.unpaid = 0, 0
 		return true
 	}
-	down.Charge(n - payload)
+	down.Charge(n - fresh)
+	if rd.cur != nil && rd.payload < quantum {
+		rd.unpaid = rd.payload // the rest of the block comes first
+		return true
+	}
+	payload := rd.payload
+	rd.payload, rd.unpaid = 0, 0
 	if payload == 0 || down.Ask(payload) {
 		return true
 	}
 	if rd.ahead != nil {
 		rd.ahead.release()
 	}
+	rd.src.quiet()
 	select {
 	case <-down.C():
 		return true

@@ -39,8 +39,9 @@ type reader struct {
 	piece  wire.Message
 	cur    *block.Block
 	filled int
-	// payload is how many of the bytes to pay for next go into blocks.
-	payload int
+	// payload is how many of the bytes to pay for next go into blocks; unpaid of them came with
+	// earlier reads.
+	payload, unpaid int
 
 	noMetadata bool // the latest message came before the metadata
 	quiet      int  // consecutive reads of little

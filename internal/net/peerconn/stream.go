@@ -52,3 +52,5 @@ func (s *streamSource) pause(d time.Duration) bool {
 		return false
 	}
 }
+
+func (s *streamSource) quiet() {}

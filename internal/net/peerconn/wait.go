@@ -29,6 +29,9 @@ type source interface {
 	// waits it calls idle; it calls prepare again afterwards. It returns os.ErrDeadlineExceeded when
 	// the time of w came first.
 	read(prepare func() [][]byte, idle func(), w wait) (int, error)
+	// quiet says that the reader does something else until it reads again: what arrives need not
+	// wake anything.
+	quiet()
 }
 
 // wait is what a reader waits for.

@@ -6,14 +6,16 @@
 // there is one mutex, held briefly, and one timer, armed while a claim waits. A Limiter has no
 // goroutine.
 //
+// Turns come at beats (mono.Beat), those of all connections together (decision 0201).
+//
 // # Bytes under a limit
 //
 //  1. A peer's writer with blocks to send asks its Turn for a smooth amount (writer.turn in
 //     internal/net/peerconn/pace.go). If granted at once, they leave with the control bytes.
 //     Otherwise the control bytes leave alone, and the writer waits for its turn, its end or
 //     more control bytes, which again do not wait.
-//  2. A reader reads a smooth amount, hands it over, and waits until the payload in it was
-//     due (reader.pay). The peer's TCP window fills meanwhile.
+//  2. A reader reads a smooth amount, a block or more, hands it over, and waits until the payload
+//     in it was due (reader.pay). The peer's TCP window fills meanwhile.
 //  3. rate.Tree says whose turn it is; the Limiter wakes connections, on each claim and when
 //     its timer fires (decision 0096).
 package throttle
@@ -31,8 +33,8 @@ import (
 type Limiter struct {
 	now func() mono.Time
 
-	quantum atomic.Int64 // quantum of the engine's limit; 0 means no limit
-	each    atomic.Int64 // limit of each peer; 0 means no limit
+	all  atomic.Int64 // limit of the engine; 0 means no limit
+	each atomic.Int64 // limit of each peer; 0 means no limit
 
 	mu     sync.Mutex
 	tree   rate.Tree
@@ -50,7 +52,7 @@ func (l *Limiter) Close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
-	l.quantum.Store(0)
+	l.all.Store(0)
 	l.each.Store(0)
 	now := l.now()
 	l.tree.SetLimit(now, l.tree.Root(), 0)
@@ -67,7 +69,7 @@ func (l *Limiter) SetLimit(all, each int64) {
 	}
 	now := l.now()
 	l.tree.SetLimit(now, l.tree.Root(), all)
-	l.quantum.Store(rate.Quantum(all))
+	l.all.Store(all)
 	l.each.Store(each)
 	l.fit(now, l.tree.Root())
 	l.settle(now)
@@ -82,10 +84,10 @@ func (l *Limiter) Limit() int64 {
 
 // Group is the part of a torrent.
 type Group struct {
-	l       *Limiter
-	node    *rate.Node
-	quantum atomic.Int64 // quantum of the torrent's limit
-	each    atomic.Int64 // limit of each of its peers; 0 means the engine's
+	l    *Limiter
+	node *rate.Node
+	all  atomic.Int64 // limit of the torrent; 0 means no limit
+	each atomic.Int64 // limit of each of its peers; 0 means the engine's
 }
 
 // Group returns a new group for a torrent. It need not be released.
@@ -104,7 +106,7 @@ func (g *Group) SetLimit(all, each int64) {
 	}
 	now := g.l.now()
 	g.l.tree.SetLimit(now, g.node, all)
-	g.quantum.Store(rate.Quantum(all))
+	g.all.Store(all)
 	g.each.Store(each)
 	g.l.fit(now, g.node)
 	g.l.settle(now)
@@ -170,16 +172,15 @@ func (g *Group) Turn() Turn { return Turn{g: g} }
 
 // Quantum returns how many bytes to move at once for a smooth flow; 0 without a limit.
 func (t *Turn) Quantum() int {
-	if t.g == nil {
+	if t.g == nil || t.g.l.all.Load() == 0 && t.g.all.Load() == 0 && t.g.peer() == 0 {
 		return 0
 	}
-	lowest := t.g.l.quantum.Load()
-	for _, q := range [2]int64{t.g.quantum.Load(), rate.Quantum(t.g.peer())} {
-		if q > 0 && (lowest == 0 || q < lowest) {
-			lowest = q
-		}
-	}
-	return int(lowest)
+	l := t.g.l
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t.join()
+	t.seat.fit(l.now())
+	return int(l.tree.Quantum(t.seat.node))
 }
 
 // Ask reports whether n bytes may pass at once; otherwise C signals when they may. Until then only
@@ -195,7 +196,9 @@ func (t *Turn) Ask(n int) bool {
 	t.join()
 	t.seat.fit(now)
 	ok := l.tree.Claim(now, t.seat.node, int64(n))
-	l.settle(now)
+	if !ok {
+		l.arm(now)
+	}
 	return ok
 }
 
@@ -251,12 +254,16 @@ func (t *Turn) join() {
 	}
 }
 
-// settle wakes the connections whose turn it is and arms the timer for the next. The caller holds
-// l.mu.
+// settle wakes the connections whose turn it is. The caller holds l.mu.
 func (l *Limiter) settle(now mono.Time) {
 	for _, n := range l.tree.Grant(now) {
 		n.Owner.(*seat).c <- struct{}{} // never blocks: a seat has one claim at a time
 	}
+	l.arm(now)
+}
+
+// arm sets the timer for the next beat at which a turn can come. The caller holds l.mu.
+func (l *Limiter) arm(now mono.Time) {
 	due := l.tree.Deadline(now)
 	switch {
 	case due == mono.Never:

@@ -28,6 +28,14 @@ const Beat = 50 * time.Millisecond
 // NextBeat returns the first beat after t.
 func (t Time) NextBeat() Time { return t.Add(Beat - time.Duration(t)%Beat) }
 
+// OnBeat returns the first beat that is not before t, for deadlines that can wait for it.
+func (t Time) OnBeat() Time {
+	if t == Never {
+		return t
+	}
+	return (t - 1).NextBeat()
+}
+
 // Add returns the time d later. Never stays Never, and a sum beyond it is Never.
 func (t Time) Add(d time.Duration) Time {
 	if t == Never || d > 0 && t > Never-Time(d) {

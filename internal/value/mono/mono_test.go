@@ -54,3 +54,18 @@ func TestEarliest(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestBeats(t *testing.T) {
+	const ms = Time(time.Millisecond)
+	for _, c := range []struct{ t, next, on Time }{
+		{Start, Start + 50*ms, Start},
+		{Start + 1, Start + 50*ms, Start + 50*ms},
+		{Start + 49*ms, Start + 50*ms, Start + 50*ms},
+		{Start + 50*ms, Start + 100*ms, Start + 50*ms},
+		{Never, Never, Never},
+	} {
+		if next, on := c.t.NextBeat(), c.t.OnBeat(); next != c.next || on != c.on {
+			t.Errorf("the beats after %d are %d and %d, want %d and %d", c.t, next, on, c.next, c.on)
+		}
+	}
+}
