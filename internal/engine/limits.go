@@ -42,7 +42,7 @@ func (e *Engine) SetLimits(l Limits) {
 }
 
 // SetAlternative changes the alternative limits and the schedule by which they hold.
-// schedule.Check must accept the plan; an empty plan leaves the switch to UseAltLimits.
+// quota.CheckPlan must accept the plan; an empty plan leaves the switch to UseAltLimits.
 func (e *Engine) SetAlternative(l Limits, plan []quota.Span) {
 	e.limits.chosen.mu.Lock()
 	defer e.limits.chosen.mu.Unlock()

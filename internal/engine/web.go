@@ -159,7 +159,7 @@ func (t *Torrent) webLeave() {
 }
 
 // webPlaces shares the engine's connections to web seeds among its torrents, as
-// webplan.Places decides.
+// webplan.Slots decides.
 type webPlaces struct {
 	e      *Engine
 	client *webseed.Client

@@ -365,10 +365,10 @@ func (r *Store) Scrape(now mono.Time, h infohash.Hash) (tracker.Counts, bool) {
 	return t.counts(), true
 }
 
-// Stats is how much a roster stores.
+// Stats is how much a Store holds.
 type Stats struct{ Torrents, Peers int }
 
-// Stats returns how much the roster stores now.
+// Stats returns how much the Store holds now.
 func (r *Store) Stats(now mono.Time) Stats {
 	r.expire(now)
 	return Stats{len(r.torrents), r.peers}

@@ -43,7 +43,7 @@ type Conns struct {
 	line   []*ConnShare // torrents that wait for room, each once, so never more than torrents
 }
 
-// NewConns returns a crowd that may have limit connections.
+// NewConns returns a Conns that may have limit connections.
 func NewConns(limit int) *Conns { return &Conns{limit: limit} }
 
 // Total returns the number of connections.

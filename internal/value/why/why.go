@@ -9,7 +9,7 @@
 // the message is appended, which happens only while a trace is on: otherwise it costs one nil
 // check. The owner of the machine calls trace.Func. With --trace the root package appends
 // JSON lines to a buffer that a goroutine writes (docs/trace.md). internal/lab collects the
-// records of all its engines and nodes, orders them by time, and lens.Conversation puts them
+// records of all its engines and nodes, orders them by time, and tracefmt.Conversation puts them
 // into words. Nothing downstream adds a reason.
 package why
 
