@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"shoal/internal/engine"
 	"shoal/internal/value/printable"
 	"shoal/metainfo"
 	"shoal/storage"
@@ -132,4 +133,82 @@ func readTorrent(name string) ([]byte, error) {
 		return nil, &taggedError{ErrNotTorrent, clean(fmt.Errorf("read %s: %w", printable.Of(name), err))}
 	}
 	return found.Metainfo, nil
+}
+
+// Add adds a torrent: the engine checks what is in its folder, and fetches the rest. Add does
+// not wait for either. The error is ErrNotTorrent, with what is wrong and where, ErrDuplicate
+// or ErrConfig. A magnet of the torrent that still waits for its metadata takes it from here, with
+// the trackers and web seeds, and keeps what was chosen for it; the error is ErrDuplicate then, too.
+func (e *Engine) Add(opt AddOptions) (*Torrent, error) {
+	meta, err := parse(opt.Metainfo)
+	if err != nil {
+		return nil, err
+	}
+	spec, err := opt.spec()
+	if err != nil {
+		return nil, err
+	}
+	spec.Meta, spec.Raw = meta, opt.Metainfo
+	if spec.Priorities, spec.Paths, err = opt.known(meta); err != nil {
+		return nil, err
+	}
+	if opt.Storage != nil {
+		if spec.Storage, err = opt.openStorage(meta.Info); err != nil {
+			return nil, err
+		}
+	}
+	t, err := e.e.Add(spec) // which closes the storage when it fails
+	if err != nil {
+		return nil, publicError(err)
+	}
+	return handle(t), nil
+}
+
+// spec returns the options as the engine takes them, without those that need the metainfo.
+func (opt *AddOptions) spec() (engine.Spec, error) {
+	if err := opt.Limits.check(); err != nil {
+		return engine.Spec{}, err
+	}
+	shared, err := opt.Share.inner()
+	if err != nil {
+		return engine.Spec{}, err
+	}
+	if opt.Dir == "" {
+		opt.Dir = "."
+	}
+	return engine.Spec{
+		Dir: opt.Dir, FileName: opt.FileName, Peers: opt.Peers, WebSeeds: opt.WebSeeds, SeedOnly: opt.SeedOnly, InOrder: opt.Sequential, Redownload: opt.Redownload, Allocate: opt.Allocate, Overwrite: opt.Overwrite, NeedRoom: opt.NeedRoom,
+		Limits: opt.Limits.inner(), Paused: opt.Paused, Forced: opt.Forced, ShareLimits: shared,
+	}, nil
+}
+
+// known returns what depends on the metainfo.
+func (opt *AddOptions) known(meta *metainfo.Torrent) (prio []uint8, paths *engine.Paths, err error) {
+	if opt.Priority != nil {
+		var files []File
+		for _, f := range meta.Info.Files {
+			if !f.Pad {
+				files = append(files, File{Path: strings.Join(f.Path, "/"), Length: f.Length, Priority: PriorityNormal})
+			}
+		}
+		if prio, err = choices(files, meta.Info.Files, opt.Priority); err != nil {
+			return nil, nil, err
+		}
+	}
+	if prio == nil {
+		if prio, err = ruled(opt.Files, meta.Info.Files); err != nil {
+			return nil, nil, err
+		}
+	}
+	paths, err = opt.pathsOf(meta.Info)
+	return prio, paths, err
+}
+
+// parse parses a torrent file. The error is ErrNotTorrent.
+func parse(b []byte) (*metainfo.Torrent, error) {
+	meta, err := metainfo.Parse(b)
+	if err != nil {
+		return nil, clean(fmt.Errorf("%w: %w", ErrNotTorrent, err))
+	}
+	return meta, nil
 }

@@ -1,6 +1,15 @@
 package shoal
 
-import "errors"
+import (
+	"errors"
+
+	"shoal/internal/engine"
+	"shoal/internal/files/catalogue"
+	"shoal/internal/files/content"
+	files "shoal/internal/files/storage"
+	"shoal/internal/value/fault"
+	"shoal/metainfo"
+)
 
 // Errors that callers choose by. Errors of this package wrap them: use errors.Is.
 var (
@@ -33,3 +42,44 @@ var (
 	// ErrV2 is returned for a magnet link that names a torrent of BitTorrent v2 only (BEP 52).
 	ErrV2 = errors.New("a torrent of BitTorrent v2 alone, which is not supported yet")
 )
+
+// publicError adds to an error of the inner packages the sentinel that callers choose by.
+func publicError(err error) error {
+	if s, ok := shortageIn(err); ok {
+		return &taggedError{ErrNoSpace, s}
+	}
+	var sentinel error
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, engine.ErrStopped), errors.Is(err, engine.ErrClosed):
+		sentinel = ErrStopped
+	case errors.Is(err, engine.ErrDuplicate):
+		sentinel = ErrDuplicate
+	case errors.Is(err, engine.ErrNoMetadata):
+		sentinel = ErrNoMetadata
+	case errors.Is(err, engine.ErrMetadata):
+		sentinel = ErrNotTorrent
+	case errors.Is(err, catalogue.ErrInUse):
+		sentinel = ErrInUse
+	case errors.Is(err, engine.ErrUnknown):
+		sentinel = ErrUnknown
+	case files.KindOf(err) == files.NoSpace, files.KindOf(err) == files.NoFiles:
+		sentinel = ErrNoSpace
+	case errors.Is(err, content.ErrNotKept), files.KindOf(err).Then() == fault.Refuse:
+		sentinel = ErrNotKept
+	case errors.Is(err, engine.ErrWebSeed), errors.Is(err, engine.ErrTracker):
+		sentinel = ErrConfig
+	case errors.Is(err, metainfo.ErrPath):
+		sentinel = ErrPath
+	default:
+		return clean(err)
+	}
+	return &taggedError{sentinel, clean(err)}
+}
+
+// taggedError has the text of the inner error, and wraps the sentinel as well.
+type taggedError struct{ sentinel, err error }
+
+func (e *taggedError) Error() string   { return e.err.Error() }
+func (e *taggedError) Unwrap() []error { return []error{e.sentinel, e.err} }

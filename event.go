@@ -1,8 +1,12 @@
 package shoal
 
 import (
+	"context"
+	"iter"
 	"net/netip"
 	"time"
+
+	"shoal/internal/engine"
 )
 
 // State is what a torrent is doing. Choices and states of this package are strings, whose values
@@ -67,3 +71,64 @@ const (
 	EventShared        EventKind = "shared"         // Text: which share limit it reached; it is paused, or removed
 	EventQueued        EventKind = "queued"         // others come first; it has no peers any more
 )
+
+var states = map[engine.State]State{
+	engine.Checking: StateChecking, engine.Downloading: StateDownloading, engine.Seeding: StateSeeding,
+	engine.Incomplete: StateIncomplete, engine.Held: StateStalled, engine.Missing: StateMissing,
+	engine.Stopped: StateStopped, engine.Failed: StateFailed, engine.Metadata: StateMetadata, engine.Queued: StateQueued, engine.Paused: StatePaused,
+}
+
+// Events yields what happens from now on, until the torrent ends or ctx ends. A consumer that
+// falls far behind loses the oldest events, and Event.More counts them; Stats and Wait are
+// always right.
+func (t *Torrent) Events(ctx context.Context) iter.Seq[Event] {
+	all := eventsOf(ctx, engine.Subscribe(t.t))
+	return func(yield func(Event) bool) {
+		for _, e := range all {
+			if !yield(e) {
+				return
+			}
+		}
+	}
+}
+
+// Events yields what happens to several torrents of the engine, as Torrent.Events does for one,
+// until all of them have ended or ctx ends.
+func (e *Engine) Events(ctx context.Context, torrents ...*Torrent) iter.Seq2[*Torrent, Event] {
+	var inner []*engine.Torrent
+	for _, t := range torrents {
+		inner = append(inner, t.t)
+	}
+	return eventsOf(ctx, engine.Subscribe(inner...))
+}
+
+func eventsOf(ctx context.Context, sub *engine.Subscription) iter.Seq2[*Torrent, Event] {
+	return func(yield func(*Torrent, Event) bool) {
+		defer sub.Close()
+		for {
+			select {
+			case e, ok := <-sub.C:
+				if !ok {
+					return
+				}
+				if !yield(handle(e.Torrent), Event{
+					At: e.At, Kind: eventKinds[e.Kind], Piece: e.Piece, Peer: e.Peer,
+					More: e.More, Text: shown("", e.Text), Err: publicError(e.Err), Kept: usersFiles(e.Kept),
+				}) {
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+var eventKinds = map[engine.EventKind]EventKind{
+	engine.EventChecked: EventChecked, engine.EventMetadata: EventMetadata, engine.EventPeerJoined: EventPeerJoined, engine.EventPeerLeft: EventPeerLeft,
+	engine.EventPieceVerified: EventPieceVerified, engine.EventPieceFailed: EventPieceFailed,
+	engine.EventBanned: EventBanned, engine.EventWebSeed: EventWebSeed, engine.EventFiles: EventFiles, engine.EventKept: EventKept, engine.EventSpace: EventSpace, engine.EventHeld: EventStalled,
+	engine.EventGoesOn: EventResumed, engine.EventComplete: EventComplete, engine.EventError: EventError,
+	engine.EventStopped: EventStopped, engine.EventPaused: EventPaused, engine.EventQueued: EventQueued,
+	engine.EventShared: EventShared,
+}

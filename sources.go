@@ -7,6 +7,7 @@ import (
 
 	"shoal/internal/decide/swarm/announce"
 	"shoal/internal/engine"
+	"shoal/internal/net/webseed"
 	"shoal/internal/value/mono"
 )
 
@@ -70,4 +71,12 @@ func announced(s *engine.Stats, u announce.Urged) Announced {
 		out.Next = wall(s, u.Next)
 	}
 	return out
+}
+
+// CheckWebSeed returns an error when a URL can't be that of a web seed. It is ErrConfig.
+func CheckWebSeed(url string) error {
+	if _, err := webseed.Check(url); err != nil {
+		return clean(fmt.Errorf("%w: web seed: %w", ErrConfig, err))
+	}
+	return nil
 }

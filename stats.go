@@ -1,8 +1,14 @@
 package shoal
 
 import (
+	"context"
+	"iter"
 	"net/netip"
 	"time"
+
+	"shoal/internal/decide/swarm"
+	"shoal/internal/decide/swarm/announce"
+	"shoal/internal/engine"
 )
 
 // Stats is an immutable snapshot of a torrent, made at most four times a second.
@@ -164,3 +170,105 @@ const (
 	WebSeedFailing WebSeedState = "failing"  // the latest request failed: Err; we retry at Next
 	WebSeedGivenUp WebSeedState = "given-up" // it does not have the torrent's files: Err
 )
+
+// Stats returns the latest snapshot. It never blocks.
+func (t *Torrent) Stats() Stats {
+	s := t.t.Stats()
+	w := s.Swarm
+	out := Stats{
+		At: s.At, Name: t.Name(), InfoHash: t.InfoHash(), State: states[s.State], Err: publicError(s.Err),
+		Size: w.Size, Verified: w.Verified, PieceLength: t.meta().Info.PieceLength,
+		Pieces: int(w.Pieces), Have: int(w.Have), Checked: s.Checked, CheckRate: s.CheckRate, Hashed: s.Hashed, Map: s.Map,
+		Downloaded: w.Downloaded, Wasted: w.Wasted, Uploaded: w.Uploaded,
+		DownRate: w.Rates.Down, UpRate: w.Rates.Up,
+		Peers: w.Peers, Seeds: w.Seeds, KnownPeers: w.Known, Unchoked: w.Unchoked, DHTNodes: s.DHT,
+		DownMean: w.Rates.Mean, LastDown: wall(s, w.Rates.LastDown), LastUp: wall(s, w.Rates.LastUp),
+		Waiting: waiting(s), Unavailable: int(w.Stand.Nobody),
+		ExternalAddrs: s.External, Contacts: contacts(w.Contacts),
+	}
+	out.Left = w.Size - w.Verified
+	if w.WantedSize > 0 { // 0 before the swarm is there
+		out.Unwanted = w.Size - w.WantedSize
+		out.UnwantedVerified = w.Verified - w.WantedVerified
+	}
+	out.Short = shortage(t.t.Short())
+	t.withoutPads(&out)
+	before := t.t.Before()
+	out.TotalDownloaded, out.TotalUploaded = before.Downloaded+w.Downloaded, before.Uploaded+w.Uploaded
+	out.WebDownloaded, out.WebRate = w.WebDownloaded, w.WebRate
+	for _, ws := range w.WebSeeds {
+		out.WebSeeds = append(out.WebSeeds, WebSeedStats{
+			URL: shown("", ws.URL), State: webSeedStates[ws.State], Err: shown(ws.URL, ws.Err), Next: wall(s, ws.Retry), Lacks: ws.Lacks, LackErr: shown(ws.URL, t.t.Lacking(ws.Status)), Connections: ws.Conns,
+			Downloaded: ws.Downloaded, DownRate: ws.DownRate,
+		})
+	}
+	if p := s.Metadata; t.t.Link() != "" {
+		out.Metadata = MetadataStats{
+			Have: p.Got, Size: p.Size, Sources: p.Sources, Limit: p.Limit, TooLarge: p.TooLarge, TooLargeSize: p.TooLargeSize,
+		}
+	}
+	for _, tr := range w.Trackers {
+		out.Trackers = append(out.Trackers, trackerStats(s, tr))
+	}
+	return out
+}
+
+func contacts(c swarm.Contacts) Contacts {
+	return Contacts{
+		Dialled: c.Dialled, Connected: c.Connected, Refused: c.Refused, TimedOut: c.TimedOut,
+		Unreachable: c.Unreachable, Closed: c.Closed, Failed: c.Other, Arrived: c.Arrived, Turned: c.Turned,
+	}
+}
+
+var trackerStates = map[announce.State]TrackerState{
+	announce.Waiting: TrackerWaiting, announce.Asking: TrackerAsking, announce.Working: TrackerWorking,
+	announce.Failing: TrackerFailing, announce.GivenUp: TrackerGivenUp, announce.Unsupported: TrackerUnsupported,
+}
+
+var webSeedStates = map[string]WebSeedState{
+	"waiting": WebSeedWaiting, "working": WebSeedWorking, "failing": WebSeedFailing, "given up": WebSeedGivenUp,
+}
+
+func trackerStats(of *engine.Stats, s announce.TrackerStatus) TrackerStats {
+	return TrackerStats{
+		URL: shown("", s.URL), State: trackerStates[s.State], Err: shown(s.URL, s.Err), Warning: shown(s.URL, s.Warning),
+		Fails: s.Fails, Next: wall(of, s.Next), Seeds: int(s.Seeders), Leechers: int(s.Leechers),
+	}
+}
+
+// Progress yields snapshots: the first at once, then one each interval in which something
+// changed, and the last when the torrent has ended. It ends with ctx, too.
+func (t *Torrent) Progress(ctx context.Context, every time.Duration) iter.Seq[Stats] {
+	return func(yield func(Stats) bool) {
+		tick := time.NewTicker(max(every, 10*time.Millisecond))
+		defer tick.Stop()
+		var last time.Time
+		var checked int
+		for {
+			s := t.Stats()
+			if s.At != last || s.Checked != checked {
+				last, checked = s.At, s.Checked
+				if !yield(s) {
+					return
+				}
+			}
+			if s.State == StateStopped || s.State == StateFailed {
+				return
+			}
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// StatsTime returns the time of the latest snapshot. It costs less than Stats, for callers that
+// look at many torrents.
+func (t *Torrent) StatsTime() time.Time { at, _ := t.t.Updated(); return at }
+
+// StatsVersion returns a number that grows with each new snapshot of any torrent: a caller that
+// shows thousands need not look at them while it stays. Progress of StateChecking does not
+// change it.
+func (e *Engine) StatsVersion() uint64 { return e.e.Changes() }
