@@ -213,7 +213,7 @@ func (t *Torrent) parted(l *link, reason error) {
 // send queues what the swarm wrote for a peer on its connection.
 func (t *Torrent) send(key swarm.PeerKey, out swarm.Out) {
 	if l := t.links.byKey[key]; l != nil {
-		l.conn.Patient(out.Patient)
+		l.conn.Patient(out.Patience)
 		l.conn.Put(peerconn.Sending{Control: out.Bytes, Parts: out.Parts, Uploads: out.Uploads, TakeBack: out.TakeBack})
 	}
 }

@@ -78,8 +78,8 @@ type Out struct {
 	Parts   [][]byte    // whole messages that the rate limit may delay; the receiver owns them
 	Uploads []block.Ref // blocks to send; valid during the call
 
-	// Patient says that whatever the peer sends now may be read at the next beat.
-	Patient bool
+	// Patience is for how many beats whatever the peer sends now can wait; 0: read it at once.
+	Patience int
 
 	// TakeBack says that earlier blocks which are not yet written must not follow Bytes: the
 	// writer drops them first, and Unsent reports how many.
@@ -92,7 +92,7 @@ type Out struct {
 func (s *Swarm) Flush(f func(PeerKey, Out)) {
 	s.settle()
 	for _, p := range s.peers.dirty {
-		if out, ok := p.out.flush(s.now, s.patient(p)); ok {
+		if out, ok := p.out.flush(s.now, s.patience(p)); ok {
 			f(p.key, out)
 		}
 		p.out.flushed()

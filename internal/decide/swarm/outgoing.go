@@ -16,7 +16,7 @@ type outgoing struct {
 	takeBack bool        // the writer drops what it has before it sends bytes
 	dirty    bool        // the peer is on the list of peers to flush
 	gone     bool        // the connection has ended
-	patient  bool        // the reader may wait for beats, as we said last
+	patience int         // beats that the reader may wait, as we said last
 	lastSent mono.Time
 }
 
@@ -38,18 +38,18 @@ func (s *Swarm) touch(p *peer) {
 }
 
 // flush returns what to send now, and whether there is anything to say. It is valid until flushed.
-func (o *outgoing) flush(now mono.Time, patient bool) (out Out, any bool) {
+func (o *outgoing) flush(now mono.Time, patience int) (out Out, any bool) {
 	o.dirty = false
 	if o.gone {
 		return Out{}, false
 	}
 	if len(o.bytes) == 0 && len(o.parts) == 0 && len(o.blocks) == 0 {
-		changed := patient != o.patient
-		o.patient = patient
-		return Out{Patient: patient}, changed
+		changed := patience != o.patience
+		o.patience = patience
+		return Out{Patience: patience}, changed
 	}
-	o.lastSent, o.patient = now, patient
-	return Out{Bytes: o.bytes, Parts: o.parts, Uploads: o.blocks, TakeBack: o.takeBack, Patient: patient}, true
+	o.lastSent, o.patience = now, patience
+	return Out{Bytes: o.bytes, Parts: o.parts, Uploads: o.blocks, TakeBack: o.takeBack, Patience: patience}, true
 }
 
 // flushed empties the buffers and keeps their memory.

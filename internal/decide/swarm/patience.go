@@ -7,25 +7,32 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// patience is for how long there must be enough to do before a connection may be read by beats: a
+// chatterBeats is how long what a peer sends can wait that chokes us and owes us nothing. A hundred
+// such peers that send ten HAVEs a second each would otherwise wake the machine for each of them.
+const chatterBeats = 4
+
+// lasting is for how long there must be enough to do before a connection may be read by beats: a
 // beat until our reader looks, a beat until what follows from it is read at the other end, and twice
 // that to be sure.
-const patience = 4 * mono.Beat
+const lasting = 4 * mono.Beat
 
-// patient reports whether everything that p may send now can wait for the next beat: no block that
-// we wait for, no request that it would wait for, and no piece that we have been waiting for to ask
-// for. HAVE can wait, and so can an unchoke of a peer that sends HAVE all the time; the unchoke of a
+// patience returns for how many beats everything that p may send now can wait: no block that
+// wait for, no request that it would wait for, and no piece that we have been waiting for to ask for.
+// HAVE can wait, and so can an unchoke of a peer that sends HAVE all the time; the unchoke of a
 // silent peer is read at once all the same (decision 0200).
-func (s *Swarm) patient(p *peer) bool {
+func (s *Swarm) patience(p *peer) int {
 	switch {
-	case s.magnet != nil:
-		return false
-	case !p.ours.choked && p.theirs.interested && !p.upload.lasts(s.now, patience):
-		return false
+	case s.magnet != nil, !p.ours.choked && p.theirs.interested && !p.upload.lasts(s.now, lasting):
+		return 0
 	case p.download.requests.len() > 0:
-		return !s.pacing.on && !s.picker.Endgame() && p.download.window.Lasts(patience)
+		if s.pacing.on || s.picker.Endgame() || !p.download.window.Lasts(lasting) {
+			return 0
+		}
+		return 1
+	case p.theirs.choking, !s.wants():
+		return chatterBeats
 	}
-	return p.theirs.choking || !s.wants()
+	return 0
 }
 
 // lasts reports whether the peer has requested so much that the writer is busy for d.

@@ -695,12 +695,12 @@ func (d *driver) effect(e Effect) {
 }
 
 // state tells how things are with each peer.
-// patience prints which connections may be read at beats.
+// patience prints for how many beats what comes on a connection can wait.
 func (d *driver) patience() {
 	var names []string
 	for p := range d.s.peers.all() {
-		if p.out.patient {
-			names = append(names, d.names[p.key])
+		if n := p.out.patience; n > 0 {
+			names = append(names, fmt.Sprintf("%s %d", d.names[p.key], n))
 		}
 	}
 	slices.Sort(names)

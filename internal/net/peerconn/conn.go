@@ -97,7 +97,7 @@ type Conn struct {
 	end  sync.Once
 	err  error // reason of the end; set before done is closed
 
-	patient atomic.Bool // see Patient
+	patience atomic.Int32 // see Patient
 
 	up   throttle.Turn // turn of the writer
 	down throttle.Turn // turn of the reader
@@ -117,9 +117,13 @@ func New(key uint64, nc net.Conn, t *Torrent) *Conn {
 // Exempt exempts this connection from the rate limits. Call it before Start.
 func (c *Conn) Exempt() { c.up, c.down = throttle.Turn{}, throttle.Turn{} }
 
-// Patient says whether everything that the peer may send can wait for the next beat. The reader
-// follows it from its next wait on, a beat later at most.
-func (c *Conn) Patient(yes bool) { c.patient.Store(yes && c.t.Now != nil) }
+// Patient says for how many beats everything that the peer may send can wait; 0 means that it cannot.
+// The reader follows it from its next wait on.
+func (c *Conn) Patient(beats int) {
+	if c.t.Now != nil {
+		c.patience.Store(int32(beats))
+	}
+}
 
 // Start starts reading and writing. Call it at most once.
 func (c *Conn) Start() {

@@ -13,8 +13,8 @@ import (
 // worth waking up for (decision 0200):
 //
 //   - in the middle of a block, until the rest of the block is there;
-//   - while everything that the peer may send can wait (Conn.Patient), until the next beat, or until
-//     the socket's buffer is a quarter full;
+//   - while everything that the peer may send can wait (Conn.Patient), for a beat or a
+//     few, or until the socket's buffer is a quarter full;
 //   - otherwise until anything is there.
 //
 // The end of the stream and errors wake it at once.
@@ -43,10 +43,11 @@ type wait struct {
 
 // waits returns what the reader waits for now.
 func (rd *reader) waits() wait {
+	beats := int(rd.c.patience.Load())
 	switch {
-	case rd.empty < emptyBeats && rd.c.patient.Load():
+	case beats > 0 && rd.empty < emptyBeats:
 		now := rd.c.t.Now()
-		beat := now.NextBeat()
+		beat := now.NextBeats(beats)
 		return wait{until: beat.Sub(now), beat: beat}
 	case rd.cur != nil && rd.r == rd.w:
 		return wait{low: len(rd.cur.Data) - rd.filled}

@@ -29,7 +29,7 @@ func TestEndInTheMiddleOfABlock(t *testing.T) {
 				r := clocked(newRig(t, g, 4))
 				near, far := tcp(t)
 				c := New(7, near, r.tor)
-				c.Patient(patient)
+				c.Patient(map[bool]int{true: 1}[patient])
 				c.Start()
 				stream := piece(wire.AppendSimple(nil, wire.Unchoke), g, g.Block(0, 0))
 				for _, p := range split(stream[:5*packet], packet) {
@@ -62,7 +62,7 @@ func TestSmallReceiveBuffer(t *testing.T) {
 				t.Fatal(err)
 			}
 			c := New(7, near, r.tor)
-			c.Patient(patient)
+			c.Patient(map[bool]int{true: 1}[patient])
 			c.Start()
 			var stream []byte
 			for i := range blocks {
@@ -131,7 +131,7 @@ func TestBeatEndsTheWait(t *testing.T) {
 	r := clocked(newRig(t, g, 4))
 	near, far := tcp(t)
 	c := New(7, near, r.tor)
-	c.Patient(true)
+	c.Patient(1)
 	came := make(chan bool, 8)
 	r.deliver = func(*Batch) bool { came <- true; return true }
 	c.Start()

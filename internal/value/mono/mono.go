@@ -28,6 +28,12 @@ const Beat = 50 * time.Millisecond
 // NextBeat returns the first beat after t.
 func (t Time) NextBeat() Time { return t.Add(Beat - time.Duration(t)%Beat) }
 
+// NextBeats returns the first n-th beat after t: what waits for longer meets at fewer beats.
+func (t Time) NextBeats(n int) Time {
+	span := time.Duration(n) * Beat
+	return t.Add(span - time.Duration(t)%span)
+}
+
 // OnBeat returns the first beat that is not before t, for deadlines that can wait for it.
 func (t Time) OnBeat() Time {
 	if t == Never {
