@@ -9,6 +9,9 @@ import (
 	"shoal/internal/decide/swarm"
 )
 
+// This file applies the limit of connections of an engine, as quota.Conns decides. Handshakes
+// that are in progress have places of their own (porch.go).
+
 // errNoRoom is returned when the engine has reached its limit of connections.
 var errNoRoom = errors.New("the engine has reached its limit of connections")
 

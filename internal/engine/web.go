@@ -14,6 +14,9 @@ import (
 	"shoal/internal/value/mono"
 )
 
+// This file performs what the swarm decides about web seeds, and shares the engine's connections
+// to them. Package webseed fetches.
+
 // maxWebSeeds bounds the web seeds of a torrent; the rest are not used.
 const maxWebSeeds = 64
 

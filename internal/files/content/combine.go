@@ -6,6 +6,9 @@ import (
 	"shoal/internal/files/storage"
 )
 
+// This file finds out which files of a search belong together, when one piece has several small
+// files in it. It only reads: search.go names the files.
+
 // Bounds on trying combinations of files: for one piece, and in bytes for all.
 const (
 	mostCombined      = 256

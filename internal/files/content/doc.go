@@ -1,17 +1,17 @@
-// Package content is what lies on disk of a torrent: it opens the files, finds and names them,
-// checks what is in doubt, claims what is verified, and moves, renames and verifies them while
-// the torrent runs or when nobody runs it. It knows no peer and no swarm; what it asks of the
-// world is a Host (decision 0171).
+// Package content manages the files of one torrent on disk. It opens, finds and names them,
+// checks what is in doubt, claims verified pieces, and moves, renames and verifies files, whether
+// the torrent runs or not. It knows no peer and no swarm; it reaches the rest of the engine
+// through a Host only (decision 0171).
 //
-// A Content belongs to a loop, that of its torrent. The loop calls its methods, and hands it
-// each Report that comes from Host.Post. Opening, checking and moving run as tasks of the
-// content; what may be called by any goroutine says so. What to do when files fail is decided
-// by filestate, whether something fits on a volume by room; what an opening finds by names is
-// decided by hashes.
+// The loop of the torrent owns its Content. The loop calls the methods, and hands over each
+// Report that comes from Host.Post. Opening, checking and moving run as tasks of the content. A
+// method that any goroutine may call says so. Package filestate decides what happens when files
+// fail, and package room whether the torrent fits on its volumes. Hashes decide whether a file
+// found by its name is the torrent's.
 //
-// A session is one opening of the files, from the look at what lies there to the next doubt.
-// A search finds files under other names than the torrent's. What all torrents of an engine
-// have together is a Shared: open files, journals, devices, and the turns of tasks.
+// A session is one opening of the files: it lasts until they are closed, or in doubt again. A
+// search finds files under other names than the torrent's. The torrents of an engine have one
+// Shared together: open files, journals, devices, and the queue of tasks.
 //
 // # Files that fail
 //

@@ -9,6 +9,8 @@ import (
 	"shoal/metainfo"
 )
 
+// This file looks for the files of a torrent that nobody runs, and changes nothing.
+
 // InFolder is what lies of a torrent in a download folder.
 type InFolder struct {
 	Dir      string // absolute path of the folder, or of the one that has its unfinished files

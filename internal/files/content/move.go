@@ -11,6 +11,8 @@ import (
 	"shoal/internal/files/storage"
 )
 
+// This file moves the files of a torrent to another folder, between two sessions.
+
 // place is a folder, as the user names it and from the root.
 type place struct {
 	given, abs string

@@ -12,6 +12,9 @@ import (
 	"shoal/internal/value/plural"
 )
 
+// This file verifies a torrent that runs; verify.go verifies one that does not. It reads the open
+// session from any goroutine, and reports what is wrong to the loop.
+
 // Verify hashes again what the torrent has, on all cores, while it is shared, and looks
 // whether other programs have changed or removed files. What is wrong is not served or
 // claimed any more when it returns, and is fetched again. When ctx ends, that is so for

@@ -11,9 +11,9 @@
 //
 // An exchange over HTTP is straight-line code on one connection (decision 0008), which is closed at
 // its end unless the caller says that others wait for the same tracker (decision 0215). It uses no
-// environment and no proxy, and starts no goroutine that outlives the call. Cookies last for one chain of redirects. UDP trackers share one
-// socket per family, opened when it is first needed; its receiver, a goroutine, ends with Close
-// (decision 0080).
+// environment and no proxy, and starts no goroutine that outlives the call. Cookies last for one
+// chain of redirects. UDP trackers share one socket per family, opened when it is first needed; its
+// receiver, a goroutine, ends with Close (decision 0080).
 package trackerclient
 
 import (
