@@ -64,8 +64,8 @@ set somewhere; with a COMMAND all of its settings, also those that are as shoal 
 	AddJSON(show)
 	example := &cobra.Command{
 		Use:     "example",
-		Short:   "Print a settings file with everything that may stand in it",
-		Long:    `Print a settings file with everything that may stand in it, each line with what it does, and none in effect.`,
+		Short:   "Print a settings file with every setting",
+		Long:    `Print a settings file with every setting, each line with what it does, and none in effect.`,
 		Example: `  shoal config example`,
 		Args:    NoWords,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -60,8 +60,8 @@ func ListCommand(out *ui.Output) *cobra.Command {
 	var n session.Flags
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List the torrents that shoal run goes on with",
-		Long: `List the torrents that shoal run goes on with, in their order, one a line: how it
+		Short: "List the torrents that shoal run resumes",
+		Long: `List the torrents that shoal run resumes, in their order, one a line: how it
 is, how much of it is there, its size, the ratio of all runs, its name and info-hash.
 A magnet link whose metadata no peer has sent yet is there, too, in the state metadata.
 It can be asked while shoal run is up; what was sent is up to a minute old then.
@@ -83,7 +83,7 @@ func ForgetCommand(out *ui.Output) *cobra.Command {
 	var deleteFiles bool
 	cmd := &cobra.Command{
 		Use:   "forget TORRENT...",
-		Short: "Take torrents off the list of shoal run, and leave their files",
+		Short: "Remove torrents from the list of shoal run, and keep their files",
 		Long: `Take torrents off the list of shoal run. Their files stay as they are. A TORRENT is
 its name, its info-hash, or the first digits of that, six at least. Either all are
 found and forgotten, or none is. It is for when no shoal run is up.

@@ -35,7 +35,7 @@ func (l *limitFlags) add(cmd *cobra.Command) {
 	f.Var(&l.altWhen, "alt-limit-at", `at these times other limits hold, such as "mon-fri 08:00-18:00, sat 10-12"`)
 	f.Var(&l.altUp, "alt-limit-up", "send no more than this a second then (default: no limit)")
 	f.Var(&l.altDown, "alt-limit-down", "receive no more than this a second then (default: no limit)")
-	f.BoolVar(&l.local, "local-unlimited", false, "limits do not hold for peers of this machine and its own network")
+	f.BoolVar(&l.local, "local-unlimited", false, "exempt peers on this machine and its network from limits")
 }
 
 func (l *limitFlags) limits() shoal.Limits {

@@ -42,9 +42,9 @@ func (r *ratioFlag) Set(text string) error {
 
 func (s *ShareFlags) Add(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.Var(&s.ratio, "ratio", "seed until as much was sent as this many times what is there")
+	f.Var(&s.ratio, "ratio", "stop seeding at this upload ratio")
 	f.Var(&s.time, "seed-time", "seed for this long, in all runs together, such as 36h or 2d")
-	f.Var(&s.idle, "seed-idle", "seed until nobody has wanted anything for this long")
+	f.Var(&s.idle, "seed-idle", "stop seeding after sending nothing for this long")
 }
 
 // Limits returns the limits that the user chose; nil for none.

@@ -24,7 +24,7 @@ type PathFlags struct {
 
 func (p *PathFlags) Add(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringArrayVar(&p.Rename, "rename", nil, "call a file or folder otherwise: `OLD=NEW`, as with shoal rename (repeat for more)")
+	f.StringArrayVar(&p.Rename, "rename", nil, "rename a file or folder: `OLD=NEW`, as in shoal rename (repeat for more)")
 	f.StringVar(&p.suffix, "incomplete-suffix", "", "call files NAME plus this `SUFFIX`, such as .part, until they are complete")
 	f.StringVar(&p.dir, "incomplete-dir", "", "keep the files in this folder `DIR` until all are complete, then move them to --dir")
 	cmd.MarkFlagDirname("incomplete-dir")

@@ -47,7 +47,7 @@ func RunCommand(out *ui.Output) *cobra.Command {
 	var o runFlags
 	cmd := &cobra.Command{
 		Use:   "run [SOURCE...] [--dir DIR]",
-		Short: "Get and share many torrents, and go on with them at the next run",
+		Short: "Get and share many torrents, and resume them at the next run",
 		Long: `Get the files of torrents, and share them, until Ctrl-C or SIGTERM. A folder as a
 SOURCE means all .torrent files in it. --dir is where the files of these go.
 

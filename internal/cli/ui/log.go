@@ -30,7 +30,7 @@ type LogFlags struct {
 
 func (l *LogFlags) Add(root *cobra.Command) {
 	f := root.PersistentFlags()
-	f.BoolVarP(&l.quiet, "quiet", "q", false, "print warnings and errors alone")
+	f.BoolVarP(&l.quiet, "quiet", "q", false, "print only warnings and errors")
 	f.BoolVarP(&l.verbose, "verbose", "v", false, "print details on the error stream")
 	f.StringVar(&l.file, "log", "", "append the output to this `FILE`, with times and levels")
 	root.MarkPersistentFlagFilename("log")
