@@ -178,7 +178,7 @@ func (opt *AddOptions) spec() (engine.Spec, error) {
 	}
 	return engine.Spec{
 		Dir: opt.Dir, FileName: opt.FileName, Peers: opt.Peers, WebSeeds: opt.WebSeeds, SeedOnly: opt.SeedOnly, InOrder: opt.Sequential, Redownload: opt.Redownload, Allocate: opt.Allocate, Overwrite: opt.Overwrite, NeedRoom: opt.NeedRoom,
-		Limits: opt.Limits.inner(), Paused: opt.Paused, Forced: opt.Forced, ShareLimits: shared,
+		Limits: opt.Limits.inner(false), Paused: opt.Paused, Forced: opt.Forced, ShareLimits: shared,
 	}, nil
 }
 

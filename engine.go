@@ -45,7 +45,7 @@ func New(cfg Config) (*Engine, error) {
 		Listen:  cfg.Listen, ListenAlso: cfg.ListenAlso,
 		Slots: cfg.Slots, MaxPeers: cfg.MaxPeers, Crowd: cfg.MaxConnections, MaxMetadata: cfg.MaxMetadata,
 		Buffers: cfg.BufferBytes, Workers: cfg.Workers,
-		ShareLimits: *shared, Queue: cfg.Queue.inner(), Limits: cfg.Limits.inner(), LocalExempt: cfg.LocalUnlimited,
+		ShareLimits: *shared, Queue: cfg.Queue.inner(), Limits: cfg.Limits.inner(true), LocalExempt: cfg.LocalUnlimited,
 		StateDir: cfg.StateDir, Remember: cfg.Remember, AtRest: cfg.AtRest, KeepCached: cfg.KeepCached, NoWebSeeds: cfg.NoWebSeeds,
 		SuperSeed: superSeeds[cfg.SuperSeed], SeedChoke: seedChokings[cfg.SeedChoking],
 		RootCAs: cfg.RootCAs, LANTrackers: cfg.LANTrackers,

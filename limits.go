@@ -7,7 +7,19 @@ import (
 	"shoal/internal/engine"
 )
 
-// Limits bound how fast bytes move, in bytes a second; 0 means no limit. Over a few seconds they
+// The upload limits of an engine that are not rates. As text they are "auto" and "none".
+const (
+	// LimitAuto holds what is sent to peers on the internet just below what the line takes, so
+	// that its queue stays short and others at home can use it. The engine learns that rate from
+	// the round-trip times; it lets go where a delay is not its own, and never holds what goes to
+	// this machine and its local network. See Stats.Uplink.
+	LimitAuto int64 = 0
+	// LimitNone is no limit at all.
+	LimitNone int64 = -1
+)
+
+// Limits bound how fast bytes move, in bytes a second. LimitNone means no limit, and 0 as well,
+// except in Up of an engine, where it means LimitAuto. Over a few seconds they
 // hold to the byte. Torrents share those of the engine equally, and peers those of a torrent.
 // Small messages never wait, and count afterwards.
 type Limits struct {
@@ -19,20 +31,26 @@ type Limits struct {
 }
 
 func (l Limits) check() error {
-	if l.Up < 0 || l.Down < 0 || l.PeerUp < 0 || l.PeerDown < 0 {
-		return fmt.Errorf("%w: a limit is negative: 0 means no limit", ErrConfig)
+	if min(l.Up, l.Down, l.PeerUp, l.PeerDown) < LimitNone {
+		return fmt.Errorf("%w: a limit is negative: LimitNone means no limit", ErrConfig)
 	}
 	return nil
 }
 
-func (l Limits) inner() engine.Limits { return engine.Limits(l) }
+// inner returns the limits of a torrent, or of an engine.
+func (l Limits) inner(engines bool) engine.Limits {
+	return engine.Limits{
+		Up: max(l.Up, 0), Down: max(l.Down, 0), PeerUp: max(l.PeerUp, 0), PeerDown: max(l.PeerDown, 0),
+		Auto: engines && l.Up == LimitAuto,
+	}
+}
 
 // SetLimits changes the limits of the engine, at once. The error is ErrConfig.
 func (e *Engine) SetLimits(l Limits) error {
 	if err := l.check(); err != nil {
 		return err
 	}
-	e.e.SetLimits(l.inner())
+	e.e.SetLimits(l.inner(true))
 	return nil
 }
 
@@ -47,7 +65,7 @@ func (e *Engine) SetAltLimits(l Limits, plan string) error {
 	if err != nil {
 		return err
 	}
-	e.e.SetAlternative(l.inner(), spans)
+	e.e.SetAlternative(l.inner(true), spans)
 	return nil
 }
 
@@ -68,7 +86,11 @@ func (e *Engine) UseAltLimits(on bool) { e.e.UseAltLimits(on) }
 // Limits returns the limits in force, and reports whether they are the alternative ones.
 func (e *Engine) Limits() (l Limits, alternative bool) {
 	now, alternative := e.e.Limits()
-	return Limits(now), alternative
+	l = outer(now)
+	if l.Up == 0 && !now.Auto {
+		l.Up = LimitNone
+	}
+	return l, alternative
 }
 
 // SetLimits changes the limits of the torrent, at once. The engine's limits hold as well. The
@@ -77,9 +99,13 @@ func (t *Torrent) SetLimits(l Limits) error {
 	if err := l.check(); err != nil {
 		return err
 	}
-	t.t.SetLimits(l.inner())
+	t.t.SetLimits(l.inner(false))
 	return nil
 }
 
 // Limits returns the limits of the torrent. The engine's limits hold as well.
-func (t *Torrent) Limits() Limits { return Limits(t.t.Limits()) }
+func (t *Torrent) Limits() Limits { return outer(t.t.Limits()) }
+
+func outer(l engine.Limits) Limits {
+	return Limits{Up: l.Up, Down: l.Down, PeerUp: l.PeerUp, PeerDown: l.PeerDown}
+}

@@ -11,7 +11,7 @@ import (
 // A negative limit is refused where it is given; any other can be changed at any time.
 func TestLimitsAreChecked(t *testing.T) {
 	listen := netip.MustParseAddrPort("127.0.0.1:0")
-	cfg := shoal.Config{Listen: listen, DHT: shoal.DHTConfig{Off: true}, Limits: shoal.Limits{Up: -1}}
+	cfg := shoal.Config{Listen: listen, DHT: shoal.DHTConfig{Off: true}, Limits: shoal.Limits{Up: -2}}
 	if _, err := shoal.New(cfg); !errors.Is(err, shoal.ErrConfig) {
 		t.Errorf("New: %v", err)
 	}
@@ -21,7 +21,7 @@ func TestLimitsAreChecked(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.Close(t.Context())
-	if err := e.SetLimits(shoal.Limits{PeerDown: -1}); !errors.Is(err, shoal.ErrConfig) {
+	if err := e.SetLimits(shoal.Limits{PeerDown: -2}); !errors.Is(err, shoal.ErrConfig) {
 		t.Errorf("SetLimits: %v", err)
 	}
 	if err := e.SetLimits(shoal.Limits{}); err != nil {
@@ -35,6 +35,19 @@ func TestLimitsAreChecked(t *testing.T) {
 	}
 	if l, alt := e.Limits(); l.Up != 5 || !alt {
 		t.Errorf("limits %+v, alternative %v", l, alt)
+	}
+	if err := e.SetLimits(shoal.Limits{Up: shoal.LimitNone}); err != nil {
+		t.Error(err)
+	}
+	e.UseAltLimits(false)
+	if l, _ := e.Limits(); l.Up != shoal.LimitNone || e.Uplink().State != shoal.UplinkOff {
+		t.Errorf("limits %+v, uplink %+v", l, e.Uplink())
+	}
+	if err := e.SetLimits(shoal.Limits{}); err != nil {
+		t.Error(err)
+	}
+	if l, _ := e.Limits(); l.Up != shoal.LimitAuto || e.Uplink().State != shoal.UplinkIdle {
+		t.Errorf("limits %+v, uplink %+v", l, e.Uplink())
 	}
 	e.UseAltLimits(false)
 	if l, alt := e.Limits(); l.Up != 0 || alt {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"shoal/internal/net/throttle"
+	"shoal/internal/net/uplink"
 	"shoal/internal/value/mono"
 )
 
@@ -12,8 +13,10 @@ type allLimits struct {
 	up     *throttle.Limiter
 	down   *throttle.Limiter
 	chosen limits
+	watch  *uplink.Watch // of the line that we send over
 }
 
 func (l *allLimits) init(now func() mono.Time) {
 	l.up, l.down = throttle.NewLimiter(now), throttle.NewLimiter(now)
+	l.watch = uplink.New(now, l.up.SetLine)
 }

@@ -1,18 +1,23 @@
 package engine
 
 import (
+	"net"
 	"net/netip"
 	"sync"
 	"time"
 
 	"shoal/internal/decide/quota"
 	"shoal/internal/net/peerconn"
+	"shoal/internal/net/uplink"
 	"shoal/internal/value/ipscope"
 )
 
 // Limits bound transfer rates, in bytes per second; 0 means no limit.
 type Limits struct {
 	Up, Down int64 // limits of all peers together
+	// Auto holds what we send to the internet just below what the line takes. Of a torrent it
+	// says nothing.
+	Auto bool
 	// PeerUp and PeerDown limit every single peer. For the peers of a torrent that has them
 	// they replace the engine's.
 	PeerUp, PeerDown int64
@@ -66,6 +71,9 @@ func (e *Engine) Limits() (l Limits, alternative bool) {
 	return e.limits.chosen.now(), e.limits.chosen.when.On()
 }
 
+// Uplink returns what is known of the line that the engine sends over.
+func (e *Engine) Uplink() uplink.Status { return e.limits.watch.Status() }
+
 func (l *limits) now() Limits {
 	if l.when.On() {
 		return l.other
@@ -82,6 +90,7 @@ func (e *Engine) applyLimits() {
 	}
 	now := l.now()
 	e.limits.up.SetLimit(now.Up, now.PeerUp)
+	e.limits.watch.Turn(now.Auto)
 	e.limits.down.SetLimit(now.Down, now.PeerDown)
 	if l.timer != nil {
 		l.timer.Stop()
@@ -112,6 +121,7 @@ func (e *Engine) closeLimits() {
 	if e.limits.chosen.timer != nil {
 		e.limits.chosen.timer.Stop()
 	}
+	e.limits.watch.Close()
 	e.limits.up.Close()
 	e.limits.down.Close()
 }
@@ -163,9 +173,12 @@ func lower(a, b int64) int64 {
 	return a
 }
 
-// limit exempts a new connection from the limits if its address is local and exempt.
-func (t *Torrent) limit(c *peerconn.Conn, addr netip.Addr) {
+// limit exempts a new connection from the limits if its address is local and exempt. Others are
+// watched for what they send.
+func (t *Torrent) limit(c *peerconn.Conn, nc net.Conn, addr netip.Addr) {
 	if t.e.cfg.LocalExempt && ipscope.Own(addr) {
 		c.Exempt()
+		return
 	}
+	c.Watch(t.e.limits.watch.Link(nc, addr))
 }

@@ -163,7 +163,7 @@ func (t *Torrent) arrive(now mono.Time, a *arrival) {
 	key, conn := t.links.add(&link{addr: a.Addr, dialled: a.Dialled}, func(key swarm.PeerKey) *peerconn.Conn {
 		return peerconn.New(uint64(key), a.nc, t.connections())
 	})
-	t.limit(conn, a.Addr.Addr())
+	t.limit(conn, a.nc, a.Addr.Addr())
 	t.e.entered(t)
 	t.swarm.Joined(now, key, a.Arrival)
 }

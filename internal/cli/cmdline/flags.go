@@ -40,6 +40,52 @@ func (r *RateFlag) Set(text string) error {
 	return r.SizeFlag.Set(strings.TrimSuffix(strings.TrimSuffix(text, "/s"), "/S"))
 }
 
+// UpRateFlag is a RateFlag, "auto" or "none". 0 means none, too.
+type UpRateFlag struct {
+	rate int64
+	set  bool
+}
+
+// NewUpRate returns a flag with a value as in shoal.Limits.
+func NewUpRate(rate int64) UpRateFlag { return UpRateFlag{rate: rate, set: rate != shoal.LimitAuto} }
+
+func (r *UpRateFlag) Type() string { return "RATE" }
+
+func (r *UpRateFlag) String() string {
+	switch r.rate {
+	case shoal.LimitAuto:
+		return "auto"
+	case shoal.LimitNone:
+		return "none"
+	}
+	return strconv.FormatInt(r.rate, 10)
+}
+
+func (r *UpRateFlag) Set(text string) error {
+	switch strings.ToLower(strings.TrimSpace(text)) {
+	case "auto":
+		r.rate = shoal.LimitAuto
+	case "none":
+		r.rate = shoal.LimitNone
+	default:
+		var size RateFlag
+		if err := size.Set(text); err != nil {
+			return fmt.Errorf("%w; or write auto or none", err)
+		}
+		if r.rate = int64(size.SizeFlag); r.rate == 0 {
+			r.rate = shoal.LimitNone
+		}
+	}
+	r.set = true
+	return nil
+}
+
+// Rate returns the value as in shoal.Limits.
+func (r *UpRateFlag) Rate() int64 { return r.rate }
+
+// IsSet reports whether the flag was given.
+func (r *UpRateFlag) IsSet() bool { return r.set }
+
 // ListenFlag is an address to listen on. An empty host means all IPv4 addresses.
 type ListenFlag struct{ netip.AddrPort }
 

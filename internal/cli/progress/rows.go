@@ -30,7 +30,7 @@ func lines(v view, width, height int, g ui.Glyphs, c ui.Colours) []string {
 		if len(s.Waiting) > 0 {
 			out = append(out, reasons(s, v.gives, v.now, width, height-3, g, c)...)
 		} else {
-			out = append(out, traffic(s, g))
+			out = append(out, strings.TrimSpace(traffic(s, g)+"  "+v.uplink))
 		}
 		return append(out, ui.PieceMap(s.Map, width, g, c))
 	case one && v.doing[shoal.StateStalled]+v.doing[shoal.StateMissing] > 0:

@@ -50,6 +50,8 @@ type view struct {
 	rest             int64   // that those still lack
 	mean             float64 // at which it comes
 
+	uplink string // what is done about the queue of the line; empty for nothing
+
 	port uint16 // where we listen, while nobody has connected; else 0
 
 	rows []row // of those that move or are stalled, where there are several
@@ -75,6 +77,7 @@ func (w *Watcher) view(now time.Time) view {
 		w.speed.At(now, checkedBytes(v.sum))
 		v.checks = w.speed.Words(now, v.sum.Size)
 	}
+	v.uplink = uplinkText(w.engine.Uplink())
 	if w.engine.Reached() == 0 {
 		v.port = w.engine.Addr().Port()
 	}
@@ -241,6 +244,9 @@ func several(v view, width int, g ui.Glyphs) string {
 		}
 	}
 	parts = append(parts, g.Up+" "+ui.Rate(v.sum.UpRate), ui.Count(v.sum.Peers, "peer"), ui.Size(v.sum.Uploaded)+" sent")
+	if v.uplink != "" {
+		parts = append(parts, v.uplink)
+	}
 	head := v.head(width > 0 && width < narrow)
 	for width > 0 && len(head) > 1 && ui.Runes(strings.Join(head, ", "))+2+ui.Runes(ui.Fit(parts[:min(len(parts), 2)], 0)) > width {
 		head = head[:len(head)-1]

@@ -31,6 +31,8 @@ type Watcher struct {
 	changed  uint64            // of the engine, at the last look
 	webSeeds map[string]string // how each is, by torrent and URL
 	uploaded int64
+	sends    shoal.Uplink // in the latest event
+	sentAt   time.Time    // time of that
 	drawn    time.Time
 }
 
@@ -104,6 +106,9 @@ type sight struct {
 
 func (w *Watcher) tick() {
 	w.folds.Flush(false)
+	if w.out.JSON {
+		w.uplink(w.out.Now())
+	}
 	// Of thousands hardly any has changed, and most of the time none.
 	changed := w.engine.StatsVersion()
 	news, checking := changed != w.changed, false

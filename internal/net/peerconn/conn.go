@@ -28,6 +28,7 @@ import (
 
 	"shoal/internal/format/wire"
 	"shoal/internal/net/throttle"
+	"shoal/internal/net/uplink"
 	"shoal/internal/value/block"
 	"shoal/internal/value/mono"
 )
@@ -101,6 +102,7 @@ type Conn struct {
 
 	up   throttle.Turn // turn of the writer
 	down throttle.Turn // turn of the reader
+	link *uplink.Link  // what watches the line; nil for none
 
 	started bool // Start was called; owned by the caller of Start and Finish
 }
@@ -123,6 +125,12 @@ func (c *Conn) Patient(beats int) {
 	if c.t.Now != nil {
 		c.patience.Store(int32(beats))
 	}
+}
+
+// Watch lets a link know what this connection sends. Call it before Start.
+func (c *Conn) Watch(l *uplink.Link) {
+	c.link = l
+	c.up.Near(l.Near())
 }
 
 // Start starts reading and writing. Call it at most once.

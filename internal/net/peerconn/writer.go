@@ -173,6 +173,7 @@ func (w *writer) send(p *pending, n int) error {
 		for _, r := range refs[:n] {
 			total += int(r.Length)
 		}
+		w.c.link.Sent(total)
 		w.c.t.Sent(w.c.key, n, int64(total))
 	}
 	return nil

@@ -33,8 +33,9 @@ import (
 type Limiter struct {
 	now func() mono.Time
 
-	all  atomic.Int64 // limit of the engine; 0 means no limit
+	all  atomic.Int64 // limit of all connections; 0 means no limit
 	each atomic.Int64 // limit of each peer; 0 means no limit
+	far  atomic.Bool  // all is the limit of the line: it does not hold nearby
 
 	mu     sync.Mutex
 	tree   rate.Tree
@@ -42,6 +43,8 @@ type Limiter struct {
 	armed  bool        // the timer runs
 	due    mono.Time   // time at which it fires
 	closed bool
+	set    int64 // limit of the engine
+	line   int64 // limit of the line
 }
 
 // NewLimiter returns a limiter without limits.
@@ -68,18 +71,44 @@ func (l *Limiter) SetLimit(all, each int64) {
 		return
 	}
 	now := l.now()
-	l.tree.SetLimit(now, l.tree.Root(), all)
-	l.all.Store(all)
+	l.set = all
+	l.tree.SetLimit(now, l.tree.Root(), l.lowest())
 	l.each.Store(each)
 	l.fit(now, l.tree.Root())
 	l.settle(now)
+}
+
+// SetLine sets a limit for all connections but those to machines nearby: what the line to the
+// internet takes. It may change many times a second. 0 means none.
+func (l *Limiter) SetLine(limit int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return
+	}
+	now := l.now()
+	l.line = limit
+	l.tree.SetLimit(now, l.tree.Root(), l.lowest())
+	l.settle(now)
+}
+
+// lowest returns the limit of the root, and keeps what follows from it. The caller holds l.mu.
+func (l *Limiter) lowest() int64 {
+	limit := l.set
+	far := l.line > 0 && (limit == 0 || l.line < limit)
+	if far {
+		limit = l.line
+	}
+	l.far.Store(far)
+	l.all.Store(limit)
+	return limit
 }
 
 // Limit returns the limit of the engine.
 func (l *Limiter) Limit() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.tree.Root().Limit()
+	return l.set
 }
 
 // Group is the part of a torrent.
@@ -117,7 +146,7 @@ func (g *Group) SetLimit(all, each int64) {
 func (g *Group) Ceiling() int64 {
 	g.l.mu.Lock()
 	defer g.l.mu.Unlock()
-	all, own := g.l.tree.Root().Limit(), g.node.Limit()
+	all, own := g.l.set, g.node.Limit()
 	if all == 0 || own > 0 && own < all {
 		return own
 	}
@@ -164,15 +193,19 @@ func (s *seat) fit(now mono.Time) {
 // costs nothing before the first claim under a limit.
 type Turn struct {
 	g    *Group
-	seat *seat // nil before the first claim
+	seat *seat        // nil before the first claim
+	near *atomic.Bool // whether the connection leads to a machine nearby; nil: no
 }
+
+// Near tells whether the connection leads to a machine nearby. Another goroutine may change that.
+func (t *Turn) Near(near *atomic.Bool) { t.near = near }
 
 // Turn returns a turn in the group; a nil group has no limits.
 func (g *Group) Turn() Turn { return Turn{g: g} }
 
 // Quantum returns how many bytes to move at once for a smooth flow; 0 without a limit.
 func (t *Turn) Quantum() int {
-	if t.g == nil || t.g.l.all.Load() == 0 && t.g.all.Load() == 0 && t.g.peer() == 0 {
+	if t.g == nil || t.g.all.Load() == 0 && t.g.peer() == 0 && (t.g.l.all.Load() == 0 || t.isNear() && t.g.l.far.Load()) {
 		return 0
 	}
 	l := t.g.l
@@ -182,6 +215,8 @@ func (t *Turn) Quantum() int {
 	t.seat.fit(l.now())
 	return int(l.tree.Quantum(t.seat.node))
 }
+
+func (t *Turn) isNear() bool { return t.near != nil && t.near.Load() }
 
 // Ask reports whether n bytes may pass at once; otherwise C signals when they may. Until then only
 // Leave may be called.

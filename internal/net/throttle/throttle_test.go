@@ -194,3 +194,57 @@ func TestCeiling(t *testing.T) {
 		}
 	}
 }
+
+// The limit of the line holds for connections to far machines, and not for those nearby; it changes
+// many times a second without a loss. A lower limit of the engine holds for all.
+func TestLineHoldsWhatIsFar(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLimiter(clock())
+		g := l.Group()
+		var wg sync.WaitGroup
+		l.SetLine(100_000)
+		all := takers(&wg, g, 3, 16_000)
+		for i := range 100 {
+			time.Sleep(100 * time.Millisecond)
+			l.SetLine(100_000 + int64(i%2))
+		}
+		if total, _ := passed(all, 0); total != 0 {
+			t.Fatal(total)
+		}
+		had := int64(0)
+		for _, k := range all {
+			had += k.had.Load()
+		}
+		if had < 980_000 || had > 1_060_000 {
+			t.Errorf("%d bytes in 10 s at 100 kB/s", had)
+		}
+
+		var near atomic.Bool
+		turn := g.Turn()
+		turn.Near(&near)
+		if turn.Quantum() == 0 {
+			t.Error("no limit before it is known where it leads")
+		}
+		near.Store(true)
+		if turn.Quantum() != 0 {
+			t.Error("the line's limit holds nearby")
+		}
+		if l.Limit() != 0 || g.Ceiling() != 0 {
+			t.Errorf("the line counts as a limit of the user: %d, %d", l.Limit(), g.Ceiling())
+		}
+		l.SetLimit(50_000, 0)
+		if turn.Quantum() == 0 {
+			t.Error("the engine's limit does not hold nearby")
+		}
+		l.SetLine(0)
+		l.SetLimit(0, 0)
+		if turn.Quantum() != 0 {
+			t.Error("a limit is left")
+		}
+		l.Close()
+		for _, k := range all {
+			close(k.done)
+		}
+		wg.Wait()
+	})
+}
