@@ -84,9 +84,9 @@ type Node struct {
 func (n *Node) Limit() int64 { return n.limit }
 
 // Expect returns the rate that a node with claims can expect under its own limit and that of
-// its parent, which the waiting children share; 0: no limit. waits tells whether a leaf at or
-// below it waits now.
-func (n *Node) Expect() (limit int64, waits bool) {
+// its parent, which the waiting children share; 0: no limit. waits tells whether a limit
+// holds a leaf at or below it back now: a leaf that waits for the next beat only does not count.
+func (n *Node) Expect(now mono.Time) (limit int64, waits bool) {
 	limit, waits = n.limit, len(n.waiting) > 0 || n.claim > 0
 	if p := n.parent; p != nil && p.limit > 0 {
 		sharers := int64(len(p.waiting))
@@ -97,7 +97,17 @@ func (n *Node) Expect() (limit int64, waits bool) {
 			limit = part
 		}
 	}
-	return limit, waits
+	return limit, waits && n.held(now)
+}
+
+// held reports whether a bucket from n up is empty, or those of all that wait below n are.
+func (n *Node) held(now mono.Time) bool {
+	for x := n.parent; x != nil; x = x.parent {
+		if x.fill(now); x.limit > 0 && x.tokens <= 0 {
+			return true
+		}
+	}
+	return n.next(now) == nil
 }
 
 // Tree is the buckets of one direction.

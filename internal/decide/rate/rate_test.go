@@ -315,7 +315,7 @@ func TestShare(t *testing.T) {
 	a, b := tree.Add(tree.Root()), tree.Add(tree.Root())
 	is := func(n *Node, limit int64, waits bool) {
 		t.Helper()
-		if l, w := n.Expect(); l != limit || w != waits {
+		if l, w := n.Expect(now); l != limit || w != waits {
 			t.Errorf("may expect %d, waits: %v; want %d and %v", l, w, limit, waits)
 		}
 	}

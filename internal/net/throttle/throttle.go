@@ -158,7 +158,7 @@ func (g *Group) Ceiling() int64 {
 func (g *Group) Expect() (limit int64, waits bool) {
 	g.l.mu.Lock()
 	defer g.l.mu.Unlock()
-	return g.node.Expect()
+	return g.node.Expect(g.l.now())
 }
 
 // peer returns the limit of a single peer.
