@@ -39,6 +39,10 @@ const (
 	// late is how much accumulates while a leaf waits: how late Grant may be called on a busy
 	// machine without loss.
 	late = 250 * time.Millisecond
+	// lately is for how long a limit does not count as the one that holds data back after it has
+	// not been used up.
+	lately = 2 * time.Second
+
 	// grace is how far behind the others a node may be and still catch up, in bytes: what they had
 	// while it was away with a grant.
 	grace = block.Size
@@ -69,6 +73,7 @@ type Node struct {
 	owed   int64 // bytes of small messages, not yet subtracted
 	rest   uint64
 	at     mono.Time // time when tokens were last added
+	lostAt mono.Time // time when it last was too full to add any
 
 	// Fair shares. A node's position among its parent's children is what it has had; the
 	// lowest position comes next.
@@ -100,14 +105,15 @@ func (n *Node) Expect(now mono.Time) (limit int64, waits bool) {
 	return limit, waits && n.held(now)
 }
 
-// held reports whether a bucket from n up is empty, or those of all that wait below n are.
+// held reports whether no bucket from n up has lost anything lately: a leaf that waits does so because of
+// a limit, and not just for a beat.
 func (n *Node) held(now mono.Time) bool {
-	for x := n.parent; x != nil; x = x.parent {
-		if x.fill(now); x.limit > 0 && x.tokens <= 0 {
-			return true
+	for x := n; x != nil; x = x.parent {
+		if x.fill(now); x.lostAt > 0 && now < x.lostAt.Add(lately) {
+			return false
 		}
 	}
-	return n.next(now) == nil
+	return true
 }
 
 // Tree is the buckets of one direction.
@@ -400,7 +406,7 @@ func (n *Node) fill(now mono.Time) {
 	lo, carry := bits.Add64(lo, n.rest, 0)
 	n.at = now
 	if hi += carry; hi >= uint64(time.Second) {
-		n.tokens, n.owed, n.rest = most, 0, 0 // longer than any debt can last
+		n.tokens, n.owed, n.rest, n.lostAt = most, 0, 0, now // longer than any debt can last
 		return
 	}
 	q, rest := bits.Div64(hi, lo, uint64(time.Second))
@@ -409,7 +415,9 @@ func (n *Node) fill(now mono.Time) {
 	paid := min(n.owed, (add+1)/2)
 	n.owed -= paid
 	// A grant may need a single byte: every bucket has room for it.
-	n.tokens = min(n.tokens+add-paid, max(most, 1))
+	if n.tokens += add - paid; n.tokens > max(most, 1) {
+		n.tokens, n.lostAt = max(most, 1), now
+	}
 }
 
 // whole returns the bytes that a limit allows in d.
