@@ -191,6 +191,7 @@ func TestWakeupsOfChatter(t *testing.T) {
 			l.add(wire.AppendHave(nil, 0))
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		early := 0
 		for at := range when {
 			if at%mono.Time(4*mono.Beat) != 0 {
