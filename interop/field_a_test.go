@@ -18,8 +18,8 @@ import (
 )
 
 const wordsA = `A folder has the files of a torrent where some client put them, whole, and a seed stands by. The client is to find
-them, and to fetch nothing. *X is stopped half-way* is real: X fetches half of a torrent, ends on a signal (shoal is killed), and
-the client of the column goes on in the same folder.`
+them, and to fetch nothing. *X is stopped half-way* is real: X fetches half of a torrent, ends on a signal (shoal is
+killed), and the client of the column goes on in the same folder.`
 
 // rawly is where a client leaves files that takes every name as it is.
 func rawly(folder, path string) string { return filepath.Join(folder, path) }

@@ -15,9 +15,10 @@ import (
 	"time"
 )
 
-const wordsB = `A torrent is complete, and the client has ended. Then something happens to the files that leaves their bytes as
-they are, and the client starts again with the state that it kept. *Trusts* is it when it reads less than half of the files (shoal says how many pieces
-it hashed, of Transmission the kernel counts what it reads), *accuses* when it says that another program changed them.`
+const wordsB = `A torrent is complete, and the client has ended. Then something happens to the files that leaves their bytes as they
+are, and the client starts again with the state that it kept. *Trusts* is it when it reads less than half of the files
+(shoal says how many pieces it hashed, of Transmission the kernel counts what it reads), *accuses* when it says that
+another program changed them.`
 
 // mounted makes a folder a file system of its own for the rest of the test.
 func mounted(t *testing.T, dir, kind string, options ...string) {

@@ -19,9 +19,9 @@ import (
 )
 
 const wordsD = `What is checked by a hash, or is a complete dictionary, counts, whatever is around it. *tracker:* a server answers an
-announce with these bytes and names one peer; accepted is it when the client goes there. *UDP tracker:* the same, in packets; 60 s of
-silence are cut to 20. *torrent:* a torrent file is read, *URL:* it is
-fetched, *link:* a link is read as it was pasted; accepted is it when the client has the right info-hash.`
+announce with these bytes and names one peer; accepted is it when the client goes there. *UDP tracker:* the same, in
+packets; 60 s of silence are cut to 20. *torrent:* a torrent file is read, *URL:* it is fetched, *link:* a link is
+read as it was pasted; accepted is it when the client has the right info-hash.`
 
 // read has a client read a source, and gives the info-hash that it found, if any. How, is
 // what each of them has for it.

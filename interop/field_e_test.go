@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-const wordsE = `What shoal knows, it tells: people on standard error, programs with ` + "`--json`" + `. *Tells* is it when it says the
-thing, and says it in time; *keeps quiet* when it does not, or says what is no longer so. The others are asked where they have
-a way to be asked.`
+const wordsE = `What shoal knows, it tells: people on standard error, programs with ` + "`--json`" + `. *Tells* is it when it says the thing,
+and says it in time; *keeps quiet* when it does not, or says what is no longer so. The others are asked where they
+have a way to be asked.`
 
 // last is the last report of progress of a run of shoal.
 func last(p *process) event {

@@ -74,7 +74,7 @@ var chapters = []chapter{
 	{"B", "What identifies a file survives a remount", wordsB, trialsB},
 	{"C", "Each disk error is itself", wordsC, trialsC},
 	{"D", "Tolerant wrapping", wordsD, trialsD},
-	{"E", "What is known is told", wordsE, trialsE},
+	{"E", "What the client knows, it says", wordsE, trialsE},
 	{"F", "Ways out for what is the user's own", wordsF, trialsF},
 	{"G", "Private trackers' practice", wordsG, trialsG},
 	{"H", "Being a program among others", wordsH, trialsH},
