@@ -125,6 +125,8 @@ func TestArrivedByTheBuffer(t *testing.T) {
 		w, _ := newWatch(t)
 		c := &wire{path: netio.Path{RTT: 50 * time.Millisecond, Acked: -1, Held: 30_000}}
 		l := w.Link(c, far)
+		l.Sent(50_000)
+		time.Sleep(uplink.Every / 2) // so that nothing is sent at the instant of a look
 		for range 30 {
 			l.Sent(50_000)
 			time.Sleep(uplink.Every)
