@@ -36,11 +36,12 @@ const (
 )
 
 func (o *owner) loop() {
-	wait, end := o.step(func() { o.runs++ })
+	wait, _ := o.step(func() { o.runs++ })
 	for {
 		if !o.box.Next(wait, o.apply) {
 			o.step(func() { o.late++ })
 		}
+		var end bool
 		if wait, end = o.step(func() {}); end {
 			o.box.End(func(n int) { o.left = append(o.left, n) })
 			return

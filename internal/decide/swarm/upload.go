@@ -70,6 +70,3 @@ func (v *upload) sent(now mono.Time, blocks int, bytes int64) {
 
 // unsent notes blocks that the writer dropped.
 func (v *upload) unsent(blocks int) { v.flight -= blocks }
-
-// nothing reports whether no block waits and none is on its way.
-func (v *upload) nothing() bool { return v.flight == 0 && v.queue.len() == 0 }
