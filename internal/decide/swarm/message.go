@@ -44,6 +44,7 @@ func (s *Swarm) Message(now mono.Time, key PeerKey, m wire.Message, b *block.Blo
 		s.requested(p, m.Ref())
 	case wire.Have:
 		s.theyHave(p, m.Piece)
+		s.touch(p) // a peer that chatters and is no longer new is read by beats
 	case wire.Bitfield:
 		s.theirBitfield(p, m.Body)
 	case wire.Choke:

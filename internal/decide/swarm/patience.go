@@ -16,13 +16,17 @@ const chatterBeats = 4
 // that to be sure.
 const lasting = 4 * mono.Beat
 
-// patience returns for how many beats everything that p may send now can wait: no block that
+// newcomer is how long a peer is new. What it says first (its pieces, and an unchoke) comes one
+// message after the other, and the first block waits for all of them.
+const newcomer = 2 * time.Second
+
+// patience returns for how many beats everything that p may send now can wait: no block that we
 // wait for, no request that it would wait for, and no piece that we have been waiting for to ask for.
 // HAVE can wait, and so can an unchoke of a peer that sends HAVE all the time; the unchoke of a
 // silent peer is read at once all the same (decision 0200).
 func (s *Swarm) patience(p *peer) int {
 	switch {
-	case s.magnet != nil, !p.ours.choked && p.theirs.interested && !p.upload.lasts(s.now, lasting):
+	case s.magnet != nil, s.now.Sub(p.joined) < newcomer, !p.ours.choked && p.theirs.interested && !p.upload.lasts(s.now, lasting):
 		return 0
 	case p.download.requests.len() > 0:
 		if s.pacing.on || s.picker.Endgame() || !p.download.window.Lasts(lasting) {
