@@ -315,6 +315,11 @@ func (l *Link) String() string {
 		}
 		param("so", strings.Join(so, ","))
 	}
+	// Parse takes these two at the end for the text around a pasted link.
+	switch last := len(b) - 1; b[last] {
+	case '.', '_':
+		return fmt.Sprintf("%s%%%02X", b[:last], b[last])
+	}
 	return string(b)
 }
 
