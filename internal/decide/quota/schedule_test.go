@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	_ "time/tzdata" // a machine need not have time zones
 
 	"shoal/internal/golden"
 )
@@ -98,7 +99,7 @@ func TestCheck(t *testing.T) {
 func TestSummerTime(t *testing.T) {
 	zone, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
-		t.Skip("this machine knows no time zones")
+		t.Fatal(err)
 	}
 	plan, err := ParsePlan("02:30-04:00")
 	if err != nil {

@@ -1,7 +1,7 @@
 package wire
 
 import (
-	. "broken/bencode"         // want floors: dot import
+	. "broken/bencode"                      // want floors: dot import
 	_ "broken/internal/decide/swarm/picker" // want floors: of the higher floor decisions
 
 	_ "crypto/rand" // want purity: as a *rand.Rand
