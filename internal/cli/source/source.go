@@ -87,7 +87,7 @@ func Parse(name string, raw []byte) (Source, error) {
 func refusedHint(err error) string {
 	switch {
 	case errors.Is(err, bencode.ErrSyntax):
-		return "this is no .torrent file, or a damaged one; get it again from where it came from"
+		return "this is not a .torrent file, or a damaged one; get it again from where it came from"
 	case errors.Is(err, metainfo.ErrV2Only):
 		return "ask for a v1 or a hybrid torrent of the same files"
 	}
