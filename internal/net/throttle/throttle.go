@@ -35,7 +35,7 @@ type Limiter struct {
 
 	all  atomic.Int64 // limit of all connections; 0 means no limit
 	each atomic.Int64 // limit of each peer; 0 means no limit
-	far  atomic.Bool  // all is the limit of the line: it does not hold nearby
+	far  atomic.Bool  // only the line limits all: it does not hold nearby
 
 	mu     sync.Mutex
 	tree   rate.Tree
@@ -78,8 +78,10 @@ func (l *Limiter) SetLimit(all, each int64) {
 	l.settle(now)
 }
 
-// SetLine sets a limit for all connections but those to machines nearby: what the line to the
-// internet takes. It may change many times a second. 0 means none.
+// SetLine sets what the line to the internet takes as a limit, 0 for none. It may change many times
+// a second. Connections to machines nearby are free of it while the engine has no limit. With one,
+// the lower of the two holds for all: a tree has one limit for the whole, and a connection that
+// passed it by would not count against the engine's.
 func (l *Limiter) SetLine(limit int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -95,11 +97,10 @@ func (l *Limiter) SetLine(limit int64) {
 // lowest returns the limit of the root, and keeps what follows from it. The caller holds l.mu.
 func (l *Limiter) lowest() int64 {
 	limit := l.set
-	far := l.line > 0 && (limit == 0 || l.line < limit)
-	if far {
+	if l.line > 0 && (limit == 0 || l.line < limit) {
 		limit = l.line
 	}
-	l.far.Store(far)
+	l.far.Store(l.line > 0 && l.set == 0)
 	l.all.Store(limit)
 	return limit
 }

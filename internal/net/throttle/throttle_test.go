@@ -248,3 +248,28 @@ func TestLineHoldsWhatIsFar(t *testing.T) {
 		wg.Wait()
 	})
 }
+
+// A user's limit holds nearby whatever the line takes. Where the line takes less, nearby obeys the line.
+func TestLimitHoldsNearby(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLimiter(clock())
+		defer l.Close()
+		var near atomic.Bool
+		near.Store(true)
+		turn := l.Group().Turn()
+		turn.Near(&near)
+		for _, c := range []struct {
+			line, set int64
+			holds     bool
+		}{
+			{0, 0, false}, {100_000, 0, false}, {0, 500_000, true},
+			{500_000, 100_000, true}, {100_000, 500_000, true},
+		} {
+			l.SetLine(c.line)
+			l.SetLimit(c.set, 0)
+			if got := turn.Quantum() > 0; got != c.holds {
+				t.Errorf("line %d, limit %d: a limit nearby: %v, want %v", c.line, c.set, got, c.holds)
+			}
+		}
+	})
+}
