@@ -2,8 +2,8 @@
 // internal/decide/uplink decides. It is the shell of that machine.
 //
 // A Watch costs nothing while nothing is sent: it has no goroutine, and its timer runs only while
-// connections send or a limit holds. Connections to this machine are not watched, and those to a
-// machine nearby neither count nor obey the limit.
+// connections send or a limit holds. Connections to this machine are not watched, and like those to a
+// machine nearby they neither count nor obey the limit.
 package uplink
 
 import (
@@ -32,13 +32,13 @@ type Watch struct {
 	set func(rate int64)
 
 	blind atomic.Bool // the system tells nothing of a connection
+	on    atomic.Bool // set under mu; read without it on each write
 
 	mu      sync.Mutex
 	machine uplink.Machine
 	links   map[*Link]struct{} // those that have sent lately
 	last    uint64             // id that was given out
 	samples []uplink.Sample
-	on      bool
 	closed  bool
 	armed   bool
 	timer   *time.Timer
@@ -55,10 +55,13 @@ func New(now func() mono.Time, set func(rate int64)) *Watch {
 func (w *Watch) Turn(on bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.on == on {
+	if w.on.Swap(on) == on {
 		return
 	}
-	w.on = on
+	for l := range w.links {
+		l.lives.Store(false)
+	}
+	clear(w.links)
 	w.machine = uplink.Machine{}
 	w.status = uplink.Status{}
 	w.set(0)
@@ -86,12 +89,12 @@ type Status struct {
 func (w *Watch) Status() Status {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return Status{Status: w.status, On: w.on, Blind: w.blind.Load()}
+	return Status{Status: w.status, On: w.on.Load(), Blind: w.blind.Load()}
 }
 
-// Link is one connection. A nil Link is one that is not watched.
+// Link is one connection. A nil Link is one that the system tells nothing of.
 type Link struct {
-	w     *Watch
+	w     *Watch // nil for a connection to this machine
 	id    uint64
 	route netio.Route
 	least time.Duration // of its round-trip times
@@ -104,8 +107,13 @@ type Link struct {
 
 // Link returns the link of a connection to a peer.
 func (w *Watch) Link(c net.Conn, to netip.Addr) *Link {
-	if w == nil || to.Unmap().IsLoopback() {
+	if w == nil {
 		return nil
+	}
+	if to.Unmap().IsLoopback() {
+		l := new(Link)
+		l.near.Store(true)
+		return l
 	}
 	r, ok := netio.RouteOf(c)
 	if !ok {
@@ -118,7 +126,7 @@ func (w *Watch) Link(c net.Conn, to netip.Addr) *Link {
 	return &Link{w: w, id: w.last, route: r}
 }
 
-// Near tells whether the connection leads to a machine nearby; nil: always.
+// Near tells whether the connection leads to a machine nearby; nil: it is not known to.
 func (l *Link) Near() *atomic.Bool {
 	if l == nil {
 		return nil
@@ -128,7 +136,7 @@ func (l *Link) Near() *atomic.Bool {
 
 // Sent says that n bytes of blocks were sent.
 func (l *Link) Sent(n int) {
-	if l == nil {
+	if l == nil || l.w == nil {
 		return
 	}
 	l.wrote.Add(int64(n))
@@ -137,9 +145,12 @@ func (l *Link) Sent(n int) {
 		return
 	}
 	w := l.w
+	if !w.on.Load() {
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.on || w.closed {
+	if !w.on.Load() || w.closed {
 		return
 	}
 	l.lives.Store(true)
@@ -150,7 +161,7 @@ func (l *Link) Sent(n int) {
 
 // arm starts the timer where there is something to watch. The caller holds w.mu.
 func (w *Watch) arm() {
-	if w.armed || !w.on || w.closed || len(w.links) == 0 && !w.machine.Busy() {
+	if w.armed || !w.on.Load() || w.closed || len(w.links) == 0 && !w.machine.Busy() {
 		return
 	}
 	w.armed = true
@@ -166,7 +177,7 @@ func (w *Watch) tick() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.armed = false
-	if w.closed || !w.on {
+	if w.closed || !w.on.Load() {
 		return
 	}
 	now := w.now()

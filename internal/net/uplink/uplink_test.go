@@ -88,8 +88,17 @@ func TestLimitComesAndGoes(t *testing.T) {
 func TestNearIsNotWatched(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, limits := newWatch(t)
-		if w.Link(new(wire), netip.MustParseAddr("127.0.0.1")) != nil || w.Link(new(wire), netip.MustParseAddr("::1")) != nil {
-			t.Error("the loopback is watched")
+		for _, a := range []string{"127.0.0.1", "::1", "::ffff:127.0.0.1"} {
+			l := w.Link(new(wire), netip.MustParseAddr(a))
+			if near := l.Near(); near == nil || !near.Load() {
+				t.Errorf("%s is not known to be near", a)
+			}
+			l.Sent(1000)
+			w.mu.Lock()
+			if len(w.links) > 0 || w.armed {
+				t.Errorf("%s is watched", a)
+			}
+			w.mu.Unlock()
 		}
 		c := &wire{path: netio.Path{Least: time.Millisecond, RTT: time.Millisecond}}
 		l := w.Link(c, far)
@@ -147,6 +156,33 @@ func TestOff(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		if s := w.Status(); s.On || len(*limits) != 2 || w.armed {
 			t.Errorf("%+v %v", s, *limits)
+		}
+	})
+}
+
+// Off, what is sent waits for no lock that all connections share; what sent before is forgotten, and
+// is watched again once the watch is on.
+func TestOffTakesNoLock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, _ := newWatch(t)
+		l := w.Link(&wire{path: netio.Path{Least: 40 * time.Millisecond, RTT: 40 * time.Millisecond}}, far)
+		watched := func() int {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return len(w.links)
+		}
+		if l.Sent(1000); watched() != 1 {
+			t.Error("not watched")
+		}
+		if w.Turn(false); watched() != 0 {
+			t.Error("watched while off")
+		}
+		w.mu.Lock()
+		l.Sent(1000) // would wait for ever
+		w.mu.Unlock()
+		w.Turn(true)
+		if l.Sent(1000); watched() != 1 {
+			t.Error("not watched again")
 		}
 	})
 }
