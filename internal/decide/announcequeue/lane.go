@@ -19,7 +19,7 @@ const (
 // equal ones in order of arrival.
 type lane struct{ by [worths]list.List } // *announce values
 
-// first returns the ask whose turn it is; nil if none waits.
+// first returns the announce whose turn it is; nil if none waits.
 func (l *lane) first() *announce {
 	for w := worths; w > 0; w-- {
 		if e := l.by[w-1].Front(); e != nil {

@@ -160,8 +160,8 @@ func setLowWater(fd uintptr, n int) {
 }
 
 // quiet raises the mark to three eighths of the buffer. The kernel counts half as window, and a larger
-// mark would make the buffer grow each time. Otherwise each packet that arrives while the reader waits for its turn under a limit wakes
-// the runtime's poller.
+// mark would make the buffer grow each time. Otherwise each packet that arrives while the reader waits
+// for its turn under a limit wakes the runtime's poller.
 func (s *socket) quiet() { _ = s.rc.Control(s.mum) }
 
 func (s *socket) silence(fd uintptr) {

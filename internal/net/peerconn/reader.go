@@ -30,6 +30,7 @@ type reader struct {
 
 	one     [1][]byte       // the single buffer of a read
 	oneFunc func() [][]byte // returns it; made once
+	idle    func()          // gives back what a reader that waits may not hold
 	empty   int             // beats in a row at which nothing had arrived
 
 	batch *Batch
@@ -71,8 +72,10 @@ func newReader(c *Conn) *reader {
 	}
 	if rd.src = newSocket(c.nc); rd.src != nil {
 		rd.ahead = newAhead(rd)
+		rd.idle = rd.ahead.releaseFunc
 	} else {
 		rd.src = &streamSource{c: c}
+		rd.idle = nothing
 	}
 	return rd
 }

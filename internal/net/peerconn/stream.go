@@ -7,8 +7,9 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// streamSource is a source without a low-water mark: other systems, encrypted streams. While its reader
-// waits for a beat, it does not look at the stream, so that packets gather in the system's buffer.
+// streamSource is a source without a low-water mark: other systems, and streams that are no sockets.
+// While its reader waits for a beat, it does not look at the stream, so that packets gather in the
+// system's buffer.
 // It looks at once while a stream could fill that buffer.
 type streamSource struct {
 	c     *Conn

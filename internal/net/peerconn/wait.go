@@ -55,8 +55,8 @@ func (rd *reader) waits() wait {
 	return wait{low: 1}
 }
 
-// receive reads by one call of the source. It returns 0 and no error when nothing came for a while
-// and the reader has to decide again how to wait.
+// receive reads by one call of the source: one that brings something, or fails. Where only the time to
+// wait has passed, it decides again how to wait, and calls once more.
 func (rd *reader) receive(prepare func() [][]byte, idle func()) (int, error) {
 	for {
 		w := rd.waits()
@@ -72,7 +72,7 @@ func (rd *reader) receive(prepare func() [][]byte, idle func()) (int, error) {
 // receiveOne reads into one buffer.
 func (rd *reader) receiveOne(b []byte) (int, error) {
 	rd.one[0] = b
-	n, err := rd.receive(rd.oneFunc, nothing)
+	n, err := rd.receive(rd.oneFunc, rd.idle)
 	rd.one[0] = nil
 	return n, err
 }

@@ -2,6 +2,7 @@ package peerconn
 
 import (
 	"fmt"
+	"io"
 	"runtime"
 	"strings"
 	"testing"
@@ -143,4 +144,61 @@ func TestBeatEndsTheWait(t *testing.T) {
 	}
 	far.Close()
 	r.end()
+}
+
+// pausing is a socket on which a stream comes a part at a time. Before each part it finds nothing, as
+// a reader does that then sleeps.
+type pausing struct {
+	parts  [][]byte
+	asleep func()
+}
+
+func (s *pausing) read(prepare func() [][]byte, idle func(), _ wait) (n int, err error) {
+	prepare()
+	idle()
+	s.asleep()
+	if len(s.parts) == 0 {
+		return 0, io.EOF
+	}
+	rest := s.parts[0]
+	for _, b := range prepare() {
+		k := copy(b, rest)
+		n, rest = n+k, rest[k:]
+	}
+	if s.parts[0] = rest; len(rest) == 0 {
+		s.parts = s.parts[1:]
+	}
+	return n, nil
+}
+
+func (s *pausing) quiet() {}
+
+// A reader that has guessed at more blocks holds none while it sleeps in the middle of a message:
+// else each stranger could keep 15 of the buffers that all share.
+func TestSleeperHoldsNoGuesses(t *testing.T) {
+	g := geometry(30 * block.Size)
+	r := newRig(t, g, 64)
+	near, _ := tcp(t)
+	defer near.Close()
+	rd := newReader(New(7, near, r.tor))
+	var burst []byte
+	for p := range g.Pieces {
+		burst = piece(piece(burst, g, g.Block(p, 0)), g, g.Block(p, 1))
+	}
+	said := wire.AppendExtended(nil, 1, make([]byte, 1000))
+	src := &pausing{parts: [][]byte{burst, said[:20], said[20:]}}
+	src.asleep = func() {
+		if n := r.budget.InUse(); n != 0 && rd.cur == nil {
+			t.Errorf("it sleeps and holds %d buffers, %d parts are to come", n, len(src.parts))
+		}
+	}
+	rd.src = src
+	rd.ahead.flows()
+	if err := rd.run(); err == nil {
+		t.Error("it has not ended")
+	}
+	rd.ahead.release()
+	if len(r.items) != 31 {
+		t.Errorf("%d messages, want 30 blocks and what was said", len(r.items))
+	}
 }

@@ -262,8 +262,11 @@ func TestLimitHoldsNearby(t *testing.T) {
 			line, set int64
 			holds     bool
 		}{
-			{0, 0, false}, {100_000, 0, false}, {0, 500_000, true},
-			{500_000, 100_000, true}, {100_000, 500_000, true},
+			{0, 0, false},
+			{100_000, 0, false},
+			{0, 500_000, true},
+			{500_000, 100_000, true},
+			{100_000, 500_000, true},
 		} {
 			l.SetLine(c.line)
 			l.SetLimit(c.set, 0)
