@@ -56,6 +56,10 @@ const (
 	leastQuantum = 512
 	// mostCredit bounds what is granted to a leaf in advance, and with it the work of Grant.
 	mostCredit = 2 * mostBlocks * block.Size
+	// growth is the part of what a leaf already has in advance that it gets at least as the next. A peer
+	// can make claims of a few bytes, and 80 grants then suffice for mostCredit; whole quanta would be
+	// fewer, and less exact where the limit is low.
+	growth = 8
 	// mostLimit bounds a limit: a terabyte a second is no limit in practice.
 	mostLimit = 1 << 40
 )
@@ -234,26 +238,12 @@ func (t *Tree) Cancel(leaf *Node) {
 // until the next call.
 //
 // It also grants in advance what these leaves can claim until the next beat, as if each claimed
-// the same again and again in its turn: so all have equal shares without a wake-up for each claim.
+// the same again and again in its turn, and a part more where its claims are small: so all have equal
+// shares without a wake-up for each claim, and with little work.
 func (t *Tree) Grant(now mono.Time) []*Node {
 	t.refund()
 	t.granted = t.granted[:0]
-	for len(t.root.waiting) > 0 {
-		leaf := t.root.next(now)
-		if leaf == nil {
-			break
-		}
-		n := leaf.claim
-		if leaf.move(n); leaf.granted {
-			leaf.credit += n
-		} else {
-			leaf.granted = true
-			t.granted = append(t.granted, leaf)
-		}
-		if leaf.credit+n > mostCredit || leaf.lowest() == 0 {
-			leaf.claim = 0
-			leaf.leave()
-		}
+	for t.step(now) {
 	}
 	for _, leaf := range t.granted {
 		leaf.granted = false
@@ -266,6 +256,31 @@ func (t *Tree) Grant(now mono.Time) []*Node {
 		}
 	}
 	return t.granted
+}
+
+// step makes one grant, if there is one to make: of a claim, or in advance.
+func (t *Tree) step(now mono.Time) bool {
+	if len(t.root.waiting) == 0 {
+		return false
+	}
+	leaf := t.root.next(now)
+	if leaf == nil {
+		return false
+	}
+	n := leaf.claim
+	if leaf.granted {
+		n = max(n, leaf.credit/growth)
+		leaf.credit += n
+	} else {
+		leaf.granted = true
+		t.granted = append(t.granted, leaf)
+	}
+	leaf.move(n)
+	if leaf.credit+n > mostCredit || leaf.lowest() == 0 {
+		leaf.claim = 0
+		leaf.leave()
+	}
+	return true
 }
 
 // refund takes back what was granted in advance and not claimed.

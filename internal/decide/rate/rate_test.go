@@ -445,3 +445,33 @@ func BenchmarkGrant(b *testing.B) {
 
 // waits reports whether the node itself has a claim that was not granted.
 func (n *Node) waits() bool { return n.claim > 0 }
+
+// Peers choose the sizes of their claims, and those of a few bytes cost little more work at a beat than
+// others: the grants in advance grow.
+func TestSmallClaimsAreLittleWork(t *testing.T) {
+	for _, limit := range []int64{16 << 10, 1 << 20, 100 << 20, 10 << 30} {
+		for _, peers := range []int{1, 20} {
+			var tree Tree
+			now := mono.Start
+			tree.SetLimit(now, tree.Root(), limit)
+			torrent := tree.Add(tree.Root())
+			all := make([]*Node, peers)
+			for i := range all {
+				all[i] = tree.Add(torrent)
+			}
+			const claim = 14 // the message of a block of one byte
+			for _, leaf := range all {
+				for tree.Claim(now, leaf, claim) {
+				}
+			}
+			now = now.Add(mono.Beat)
+			steps := 0
+			for tree.step(now) {
+				steps++
+			}
+			if most := 80 * peers; steps < peers || steps > most {
+				t.Errorf("%d peers under a limit of %d: %d steps, want %d at most", peers, limit, steps, most)
+			}
+		}
+	}
+}

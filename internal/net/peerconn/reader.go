@@ -30,7 +30,7 @@ type reader struct {
 
 	one     [1][]byte       // the single buffer of a read
 	oneFunc func() [][]byte // returns it; made once
-	idle    func()          // gives back what a reader that waits may not hold
+	idle    func()          // gives back what a reader that waits must not hold
 	empty   int             // beats in a row at which nothing had arrived
 
 	batch *Batch

@@ -7,7 +7,7 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// streamSource is a source without a low-water mark: other systems, and streams that are no sockets.
+// streamSource is a source without a low-water mark: other systems, and streams other than TCP.
 // While its reader waits for a beat, it does not look at the stream, so that packets gather in the
 // system's buffer.
 // It looks at once while a stream could fill that buffer.
