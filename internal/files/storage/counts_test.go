@@ -11,13 +11,28 @@ import (
 type counting struct {
 	FS
 	opens, looks atomic.Int64
+	syncs        atomic.Int64 // of single files
 	groups       int
 	failed       error // of the next group
 }
 
+type countedHandle struct {
+	Handle
+	of *counting
+}
+
+func (h countedHandle) Sync() error {
+	h.of.syncs.Add(1)
+	return h.Handle.Sync()
+}
+
 func (c *counting) Open(name string, mode Mode) (Handle, error) {
 	c.opens.Add(1)
-	return c.FS.Open(name, mode)
+	h, err := c.FS.Open(name, mode)
+	if err != nil {
+		return nil, err
+	}
+	return countedHandle{h, c}, nil
 }
 
 func (c *counting) Lstat(name string) (fs.FileInfo, error) {
@@ -94,6 +109,33 @@ func TestFewOpensOfManyFiles(t *testing.T) {
 	}
 	if kept > 8 {
 		t.Errorf("%d files are remembered of which 8 can be open", kept)
+	}
+}
+
+// A group flushes the device only where one file is synced on its own, too, also when none that it
+// covers is open any more (decision 0211). A file that is gone does not count.
+func TestGroupOfClosedFiles(t *testing.T) {
+	f, c := many(t)
+	if err := f.WriteV([][]byte{make([]byte, f.size)}, 0); err != nil {
+		t.Fatal(err)
+	}
+	for i := range f.entries {
+		f.Reopen(i)
+	}
+	if n := f.pool.OpenFiles(); n != 0 {
+		t.Fatalf("%d files are open", n)
+	}
+	if err := c.FS.(Mover).Remove(f.entries[999].Path); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Sync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if c.groups != 1 || c.syncs.Load() != 1 {
+		t.Errorf("%d syncs of everything and %d of one file; want one of each", c.groups, c.syncs.Load())
+	}
+	if len(f.unsync) > 0 {
+		t.Errorf("%d files are still not durable", len(f.unsync))
 	}
 }
 

@@ -77,6 +77,7 @@ func (f *Files) syncGroup(ctx context.Context, files []int, folders []string) (r
 	f.pool.mu.Lock()
 	g := f.grouped
 	upTo := make(map[int]uint64)
+	var covered []int // the keys of upTo, in order
 	closed, flushes := false, false
 	for _, i := range files {
 		if s := f.slots[i]; f.covers(s) && s.failed == nil && s.dirty() {
@@ -87,6 +88,7 @@ func (f *Files) syncGroup(ctx context.Context, files []int, folders []string) (r
 				continue
 			}
 			upTo[i] = s.written
+			covered = append(covered, i)
 			closed = closed || s.open == nil
 		}
 	}
@@ -116,6 +118,9 @@ func (f *Files) syncGroup(ctx context.Context, files []int, folders []string) (r
 	f.pool.mu.Unlock()
 	f.pool.counters.syncs.Add(1)
 	err = fail("sync", ".", g.Sync())
+	if err == nil && !flushes {
+		err = f.syncOne(covered)
+	}
 	f.pool.mu.Lock()
 	defer f.pool.mu.Unlock()
 	for i, n := range upTo {
@@ -135,6 +140,22 @@ func (f *Files) syncGroup(ctx context.Context, files []int, folders []string) (r
 	}
 	rest = slices.DeleteFunc(slices.Clone(files), func(i int) bool { _, done := upTo[i]; return done })
 	return rest, others, nil
+}
+
+// syncOne syncs the last of the files that is still there, none of which is open: that flushes the
+// cache of the device for all of them.
+func (f *Files) syncOne(files []int) error {
+	for _, i := range slices.Backward(files) {
+		o, err := f.pool.acquire(f, i, Write)
+		if err == nil {
+			err = f.syncFile(o)
+			f.pool.release(o)
+		}
+		if KindOf(err) != Missing { // a file that is gone has nothing to claim
+			return err
+		}
+	}
+	return nil
 }
 
 // groupOf is Group of a folder that another one wraps.
