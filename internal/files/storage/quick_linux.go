@@ -111,17 +111,26 @@ func leaveAnchors() {
 	closeAnchors(len(anchors.open))
 }
 
-// openAt opens a name below a folder with one call. It returns false where the os.Root has to walk:
-// it finds out what is wrong.
+// mostAgain is how often openAt2 tries again. A folder on the way that was renamed just then is
+// there at the next try. Another program that has a lease on the file (Samba, NFS) can keep it for
+// much longer: the os.Root waits for that in the kernel.
+const mostAgain = 8
+
+// openAt2 opens a name below a folder with one call. It returns false where the os.Root has to
+// walk: it finds out what is wrong.
 func openAt2(dir int, name string, flags int, mode uint32) (fd int, err error, ok bool) {
 	how := unix.OpenHow{Flags: uint64(flags | unix.O_CLOEXEC | unix.O_NOFOLLOW), Mode: uint64(mode), Resolve: beneath}
-	for {
+	for again := 0; ; {
 		fd, err = unix.Openat2(dir, name, &how)
 		switch err {
 		case nil:
 			return fd, nil, true
-		case unix.EINTR, unix.EAGAIN: // EAGAIN: a folder on the way was renamed just then
+		case unix.EINTR:
 			continue
+		case unix.EAGAIN:
+			if again++; again <= mostAgain {
+				continue
+			}
 		case unix.ENOSYS:
 			walks.Store(false)
 		case unix.ENOENT, unix.EEXIST, unix.EACCES, unix.EROFS, unix.ENOSPC, unix.EIO, unix.ESTALE:
@@ -356,7 +365,7 @@ func (f folder) openList(name string) (*os.File, bool) {
 		return nil, false
 	}
 	defer f.at.put()
-	fd, err, ok := openAt2(dir, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
+	fd, err, ok := openAt2(dir, name, unix.O_RDONLY|unix.O_DIRECTORY, 0) // with O_NONBLOCK os.NewFile offers it to the poller
 	if err != nil || !ok {
 		return nil, false
 	}
