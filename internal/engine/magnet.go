@@ -144,8 +144,9 @@ func (m *MagnetSpec) meta() *metainfo.Torrent {
 	return meta
 }
 
-// joined returns the torrent of a file with the trackers and web seeds of its link besides; those
-// of a private torrent with trackers are its own alone.
+// joined returns the torrent of a file with the trackers and web seeds of its link besides. A link
+// can't add sources to a private torrent (BEP 27): it has its own web seeds alone, and its own
+// trackers if it names any.
 func joined(link, file *metainfo.Torrent) *metainfo.Torrent {
 	t := *file
 	tiers := file.Trackers()
@@ -154,13 +155,17 @@ func joined(link, file *metainfo.Torrent) *metainfo.Torrent {
 		return &t
 	}
 	known := slices.Concat(link.AnnounceList...)
-	t.AnnounceList, t.URLList = slices.Clone(link.AnnounceList), slices.Clone(link.URLList)
+	t.AnnounceList = slices.Clone(link.AnnounceList)
 	for _, tier := range tiers {
 		tier = slices.DeleteFunc(slices.Clone(tier), func(u string) bool { return slices.Contains(known, u) })
 		if len(tier) > 0 {
 			t.AnnounceList = append(t.AnnounceList, tier)
 		}
 	}
+	if file.Info.Private {
+		return &t
+	}
+	t.URLList = slices.Clone(link.URLList)
 	for _, u := range file.URLList {
 		if !slices.Contains(t.URLList, u) {
 			t.URLList = append(t.URLList, u)
@@ -231,8 +236,7 @@ func (e *Engine) AddMagnet(m MagnetSpec) (*Torrent, error) {
 	if _, err := os.Stat(spec.Dir); err != nil && !m.Only && !spec.restored {
 		return nil, fmt.Errorf("open the folder for downloads: %w", err)
 	}
-	t := e.newTorrent(&spec)
-	t.learned(spec.Meta, false)
+	t := e.newTorrent(&spec, false)
 	t.magnet = newMagnetLink(m)
 	if err := t.checkWebSeeds(); err != nil {
 		return nil, err
@@ -293,21 +297,23 @@ func (metadataCame) apply(t *Torrent, now mono.Time) {
 		t.fail(fmt.Errorf("%s: %w: %w", t.infoHash, ErrMetadata, err))
 		return
 	}
-	link := t.Meta()
-	meta := &metainfo.Torrent{
-		Info: info, InfoHash: info.Hash, AnnounceList: link.AnnounceList, URLList: link.URLList, Warnings: info.Warnings,
-	}
-	if info.Private {
-		meta.URLList = nil // BEP 27: a link can't add sources to a private torrent
-	}
-	t.takeMetadata(now, meta, true)
+	meta := &metainfo.Torrent{Info: info, InfoHash: info.Hash, Warnings: info.Warnings}
+	t.takeMetadata(now, joined(t.Meta(), meta), true)
 }
 
 // adopted hands the metadata of a torrent that is added to its magnet, if that waits for it, and
-// returns ErrDuplicate then.
+// returns ErrDuplicate then. A magnet that wants only the metadata ends with it: adopted waits for
+// that, and the torrent is added.
 func (e *Engine) adopted(s *Spec) error {
 	t := e.lookup(s.Meta.InfoHash)
-	if t == nil || t.known.Load().full || !t.do(adopt{meta: s.Meta}) {
+	switch {
+	case t == nil:
+		return nil
+	case t.magnet.only():
+		t.do(adopt{meta: s.Meta})
+		<-t.life.stopped.C()
+		return nil
+	case t.known.Load().full || !t.do(adopt{meta: s.Meta}):
 		return nil
 	}
 	if s.Storage != nil {

@@ -285,6 +285,53 @@ func TestMagnetTakesTheFile(t *testing.T) {
 	})
 }
 
+// A magnet that wants only the metadata takes it from a torrent that is added, and ends. The torrent
+// is added for good, also when the magnet has its metadata already.
+func TestAddAfterMetadataOnly(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		r := w.rememberer()
+		c := makeContent(t, "only", 16<<10, 100_000)
+		w.seed(r.seed, c)
+		for _, when := range []string{"before its metadata", "at its metadata"} {
+			only, err := r.e.AddMagnet(MagnetSpec{InfoHash: c.meta.InfoHash, Only: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if when == "at its metadata" {
+				only.AddPeers([]netip.AddrPort{r.seed.Addr()})
+				known(t, only)
+			}
+			tor, err := r.e.Add(r.spec(c))
+			if err != nil {
+				t.Fatalf("%s: %v", when, err)
+			}
+			if !only.HasMetadata() {
+				t.Errorf("%s: the magnet did not take it", when)
+			}
+			waitFor(t, tor, time.Minute)
+			r.expect(when, "only")
+			if err := r.e.Remove(t.Context(), c.meta.InfoHash); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+// A link adds no web seeds to a private torrent, with trackers or without (BEP 27).
+func TestLinkOfAPrivateTorrent(t *testing.T) {
+	c := makeContent(t, "private", 16<<10, 1000).private(t)
+	link := &metainfo.Torrent{AnnounceList: [][]string{{"http://10.0.0.77:1/a"}}, URLList: []string{"http://10.0.0.99/x/"}}
+	file := *c.meta
+	file.URLList = []string{"http://10.0.0.98/y/"}
+	if got := joined(link, &file); !slices.Equal(got.URLList, file.URLList) || len(got.Trackers()) != 1 {
+		t.Errorf("without trackers: %v, %v", got.URLList, got.Trackers())
+	}
+	file.Announce = "http://10.0.0.79:1/c"
+	if got := joined(link, &file); !slices.Equal(got.URLList, file.URLList) || len(got.Trackers()) != 1 || got.Trackers()[0][0] != file.Announce {
+		t.Errorf("with a tracker: %v, %v", got.URLList, got.Trackers())
+	}
+}
+
 // The choice of a function is gone after a restart. Then the torrent is paused before it touches
 // a file, so that nothing comes that nobody wanted.
 func TestMagnetWhoseChoiceIsLost(t *testing.T) {

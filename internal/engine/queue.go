@@ -51,7 +51,7 @@ func (e *Engine) SetQueue(limits Queue) {
 		q.m = quota.NewQueue(limits)
 		for _, t := range e.list.order {
 			q.enter(now, t)
-			if t.run.paused.Load() {
+			if t.pausedNow() {
 				t.run.waits.Store(true) // after Resume it waits for its turn
 			} else {
 				q.m.Runs(now, t.run.queueKey)

@@ -281,6 +281,23 @@ func TestMagnetAddedPaused(t *testing.T) {
 	})
 }
 
+// A magnet that was added paused looks for its metadata, and goes on with that when bounds are set.
+func TestBoundsSetWhileAPausedMagnetLooks(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		e := w.engine(1, Config{})
+		m, _ := w.magnet(e, makeContent(t, "paused", 16*kib, 1000), MagnetSpec{Spec: Spec{Paused: true}})
+		rests, _ := w.magnet(e, makeContent(t, "rests", 16*kib, 1000), MagnetSpec{})
+		rests.Pause()
+		time.Sleep(time.Second)
+		e.SetQueue(Queue{Downloads: 1})
+		if m.run.waits.Load() || !rests.run.waits.Load() {
+			t.Errorf("the magnet that looks waits: %v; the one that rests: %v", m.run.waits.Load(), rests.run.waits.Load())
+		}
+		m.Stop(t.Context())
+		rests.Stop(t.Context())
+	})
+}
+
 // A torrent whose files take nothing keeps nobody waiting, and has its place again when they
 // do; one that is being checked has none yet, and one that was stopped none any more.
 func TestTroublesHoldNoPlace(t *testing.T) {

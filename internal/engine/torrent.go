@@ -156,12 +156,13 @@ type Torrent struct {
 }
 
 // Add adds a torrent and starts to check the data on disk. If its magnet still waits for the
-// metadata, Add hands that over; the error is ErrDuplicate all the same (decision 0192).
+// metadata, Add hands that over; the error is ErrDuplicate all the same (decision 0192). Of a magnet
+// that wants only the metadata, Add waits for the end.
 func (e *Engine) Add(spec Spec) (*Torrent, error) {
 	if err := e.adopted(&spec); err != nil {
 		return nil, err
 	}
-	t := e.newTorrent(&spec)
+	t := e.newTorrent(&spec, true)
 	t.metadata.Open()
 	if err := t.checkWebSeeds(); err != nil {
 		return nil, err
@@ -197,8 +198,8 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 	return t, nil
 }
 
-// newTorrent returns a torrent that does not run yet.
-func (e *Engine) newTorrent(spec *Spec) *Torrent {
+// newTorrent returns a torrent that does not run yet. full says that spec.Meta has the metadata.
+func (e *Engine) newTorrent(spec *Spec, full bool) *Torrent {
 	t := &Torrent{
 		identity: identity{
 			spec: keptOf(spec), infoHash: spec.Meta.InfoHash,
@@ -207,7 +208,7 @@ func (e *Engine) newTorrent(spec *Spec) *Torrent {
 		e:     e,
 		slots: e.cfg.Slots,
 	}
-	t.learned(spec.Meta, true)
+	t.learned(spec.Meta, full)
 	t.links.limit(spec.Limits)
 	t.private.Store(t.Info().Private)
 	t.run.paused.Store(spec.Paused)
