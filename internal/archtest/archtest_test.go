@@ -1,6 +1,7 @@
 package archtest
 
 import (
+	"path"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -58,10 +59,10 @@ func TestPartsAreAssignedInTheirFile(t *testing.T) {
 var limits = []Limit{
 	{"internal/engine", "Torrent", 26},
 	{"internal/engine", "Engine", 26},
-	{"internal/decide/swarm", "Swarm", 47},
-	{"internal/decide/swarm", "peer", 53},
-	{"internal/decide/swarm/picker", "Picker", 8},
-	{"internal/decide/swarm/picker", "progress", 8},
+	{"internal/decide/swarm", "Swarm", 26},
+	{"internal/decide/swarm", "peer", 12},
+	{"internal/decide/swarm/picker", "Picker", 6},
+	{"internal/decide/swarm/picker", "progress", 7},
 	{"internal/sim", "Node", 24},
 }
 
@@ -86,5 +87,26 @@ func none(t *testing.T, found []Finding) {
 	t.Helper()
 	for _, f := range found {
 		t.Error(f)
+	}
+}
+
+// TestNoLevelHasManyDoors holds that a reader who looks for something chooses among few folders
+// (decision 0197).
+func TestNoLevelHasManyDoors(t *testing.T) {
+	const most = 15
+	below := map[string]map[string]bool{}
+	for _, p := range module(t).Packages {
+		for dir := p.Dir; dir != "."; dir = path.Dir(dir) {
+			up := path.Dir(dir)
+			if below[up] == nil {
+				below[up] = map[string]bool{}
+			}
+			below[up][path.Base(dir)] = true
+		}
+	}
+	for dir, doors := range below {
+		if len(doors) > most {
+			t.Errorf("%s has %d folders, at most %d: join what is one subject", dir, len(doors), most)
+		}
 	}
 }
