@@ -358,12 +358,24 @@ func (t *Torrent) takeMetadata(now mono.Time, meta *metainfo.Torrent, received b
 		if received && t.e.cfg.Magnets.Learned != nil {
 			t.e.cfg.Magnets.Learned(meta)
 		}
-		var err error
-		if !t.magnet.only() {
-			err = t.content.FirstLook(t.content.Dir())
-		}
-		t.do(looked{err: err})
+		t.do(looked{err: t.firstLook()})
 	})
+}
+
+// firstLook looks at the folder and then stores the choices. It is a task, since both wait for
+// the disk.
+func (t *Torrent) firstLook() error {
+	m := &t.magnet.spec
+	if m.Only {
+		return nil
+	}
+	if err := t.content.FirstLook(t.content.Dir()); err != nil {
+		return err
+	}
+	if m.Pending.Ask && m.Choose == nil {
+		t.run.paused.Store(true) // no one has chosen its files
+	}
+	return t.e.library.librarian.learned(t)
 }
 
 // adoptMetadata checks the metadata, and sets what we know.
@@ -419,8 +431,8 @@ func (t *Torrent) changeTrackers(now mono.Time, had []string) {
 	}
 }
 
-// looked reports the first look at the folder, and its error. Without one the choices are
-// stored, and the files are opened like those of any other torrent.
+// looked reports the end of firstLook, and its error. Without one the files are opened like those
+// of any other torrent.
 type looked struct {
 	always
 	err error
@@ -430,19 +442,12 @@ func (l looked) apply(t *Torrent, now mono.Time) {
 	if t.ending() {
 		return
 	}
-	m, err := &t.magnet.spec, l.err
-	if m.Pending.Ask && m.Choose == nil {
-		t.run.paused.Store(true) // nobody has chosen its files
-	}
-	if err == nil {
-		err = t.e.library.librarian.learned(t)
-	}
-	if err != nil {
-		t.fail(err)
+	if l.err != nil {
+		t.fail(l.err)
 		return
 	}
 	t.metadata.Open()
-	if m.Only {
+	if t.magnet.only() {
 		t.complete.Open()
 		t.fail(ErrStopped)
 	} else {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -359,6 +360,51 @@ func TestMagnetWhoseChoiceIsLost(t *testing.T) {
 		m.Resume()
 		waitFor(t, m, 2*time.Minute)
 	})
+}
+
+// The catalogue writes the metadata to the disk, so the loop does not wait for it.
+func TestLoopDoesNotWriteMetadata(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		r := w.rememberer()
+		c := makeContent(t, "slow disk", 16<<10, 100_000)
+		r.close()
+		r.host++
+		writing := make(chan *librarian)
+		r.e = r.engine(r.host, Config{StateDir: r.state, Remember: true, Magnets: MagnetHooks{Learned: func(*metainfo.Torrent) {
+			m := r.e.library.librarian
+			m.mu.Lock() // as a slow write of another torrent does
+			writing <- m
+		}}})
+		m, err := r.e.AddMagnet(MagnetSpec{InfoHash: c.meta.InfoHash, Spec: Spec{Dir: r.dir, Peers: []netip.AddrPort{r.seed.Addr()}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.seed(r.seed, c)
+		lib := <-writing
+		waits := ""
+		for waits == "" {
+			runtime.Gosched()
+			waits = goroutineIn("(*librarian).learned(")
+		}
+		if strings.Contains(waits, "(*Torrent).loop(") {
+			t.Errorf("the loop waits for the catalogue:\n%s", waits)
+		}
+		lib.mu.Unlock()
+		waitFor(t, m, time.Minute)
+		r.again()
+		checkedNow(t, r.one("slow disk").Torrent)
+	})
+}
+
+// goroutineIn returns the stack of a goroutine that is in a function; empty when none is.
+func goroutineIn(function string) string {
+	buf := make([]byte, 1<<20)
+	for stack := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+		if strings.Contains(stack, function) {
+			return stack
+		}
+	}
+	return ""
 }
 
 // copyState copies the state folder as a kill at this moment leaves it.
