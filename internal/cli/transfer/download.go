@@ -124,9 +124,21 @@ func (d *download) add(ctx context.Context, n session.Flags, opt shoal.AddOption
 	p.held = max(p.held, p.stall)
 	err = p.guard(ctx, func() (int64, error) { return t.Stats().Metadata.Have, nil }, func(ctx context.Context) error { return progress.Learn(ctx, d.Session, t) })
 	if err != nil {
+		giveUp(ctx, t)
 		return nil, unlearned(ctx, d.what(), err)
 	}
 	return t, nil
+}
+
+// giveUp stops a torrent that has failed, since get of several sources goes on with the others.
+// After a signal the end of the session stops all of them together.
+func giveUp(ctx context.Context, t *shoal.Torrent) {
+	if ui.StopSignal(ctx) != nil {
+		return
+	}
+	own, cancel := context.WithTimeout(context.WithoutCancel(ctx), session.CloseWithin)
+	defer cancel()
+	t.Stop(own)
 }
 
 // run waits for the torrent, and goes on as a seed when asked to.

@@ -237,6 +237,7 @@ func (g *gathering) await(ctx context.Context, w *wanted) {
 	if err != nil {
 		if ui.StopSignal(ctx) == nil {
 			g.note(w, w.failed(ctx, err))
+			giveUp(ctx, w.torrent)
 		} else {
 			g.mu.Lock()
 			w.err = err
