@@ -25,7 +25,7 @@ type Remembered struct {
 	Added    time.Time
 
 	Stopped    bool  // it runs again with Engine.StartTorrent
-	Paused     bool  // the user paused it
+	Paused     bool  // by the user or a share limit, until Torrent.Resume
 	Uploaded   int64 // payload bytes of all runs
 	Downloaded int64 // payload bytes of all runs
 
@@ -67,7 +67,7 @@ func (e *Engine) Remembered() []Remembered {
 func remembered(r engine.Remembered) Remembered {
 	return Remembered{
 		InfoHash: r.InfoHash.String(), Name: printable.Of(r.Name), Dir: r.Dir, Size: r.Size, Added: r.Added,
-		Stopped: r.Stopped, Uploaded: r.Uploaded, Downloaded: r.Downloaded, HasMetadata: r.HasMetadata,
+		Stopped: r.Stopped, Paused: r.Paused, Uploaded: r.Uploaded, Downloaded: r.Downloaded, HasMetadata: r.HasMetadata,
 	}
 }
 
@@ -185,7 +185,7 @@ func ListRemembered(ctx context.Context, stateDir string) ([]Remembered, []Probl
 		en := &lo.Entries[i]
 		r := remembered(engine.RowOf(en))
 		h := content.Claimed(stateDir, en)
-		r.Paused, r.Verified, r.Wanted, r.WantedVerified = en.Paused, h.Verified, h.Wanted, h.WantedVerified
+		r.Verified, r.Wanted, r.WantedVerified = h.Verified, h.Wanted, h.WantedVerified
 		all = append(all, r)
 	}
 	return all, problems(lo.Problems), done(ctx)

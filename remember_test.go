@@ -103,3 +103,50 @@ func TestRemembered(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A pause shows wherever a remembered torrent does: while it runs, once it is stopped, after a
+// restart, and without an engine.
+func TestRememberedPause(t *testing.T) {
+	ctx := t.Context()
+	dir, metainfo := shared()
+	defer os.RemoveAll(dir)
+	cfg := shoal.Config{Listen: anyPort, DHT: shoal.DHTConfig{Off: true}, StateDir: t.TempDir(), Remember: true}
+	e, err := shoal.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tor, err := e.Add(shoal.AddOptions{Metainfo: metainfo, Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect := func(when string, paused bool, all []shoal.Remembered) {
+		t.Helper()
+		if len(all) != 1 || all[0].Paused != paused {
+			t.Errorf("%s: %+v", when, all)
+		}
+	}
+	expect("before", false, e.Remembered())
+	tor.Pause()
+	expect("paused", true, e.Remembered())
+	tor.Stop(ctx)
+	expect("stopped", true, e.Remembered())
+	if err := e.Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+	all, _, err := shoal.ListRemembered(ctx, cfg.StateDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect("without an engine", true, all)
+	if e, err = shoal.New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close(ctx)
+	expect("after a restart", true, e.Remembered())
+	if tor, err = e.StartTorrent(all[0].InfoHash, ""); err != nil {
+		t.Fatal(err)
+	}
+	expect("started", true, e.Remembered())
+	tor.Resume()
+	expect("resumed", false, e.Remembered())
+}

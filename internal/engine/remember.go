@@ -31,6 +31,7 @@ type Remembered struct {
 	Added    time.Time
 
 	Stopped    bool  // stopped by the user: not started with the others
+	Paused     bool  // paused by the user
 	Uploaded   int64 // payload bytes of all runs
 	Downloaded int64
 
@@ -191,7 +192,7 @@ func (t *Torrent) keep(c *catalogue.Choices) {
 // RowOf returns the description of a remembered torrent that does not run.
 func RowOf(en *catalogue.Entry) Remembered {
 	r := Remembered{
-		Stopped: en.Stopped, Uploaded: en.Uploaded, Downloaded: en.Downloaded,
+		Stopped: en.Stopped, Paused: en.Paused, Uploaded: en.Uploaded, Downloaded: en.Downloaded,
 		InfoHash: en.InfoHash, Name: nameOf(en), Dir: en.Dir, Added: en.Added, HasMetadata: en.Torrent != nil,
 	}
 	if en.Torrent != nil {
@@ -204,7 +205,7 @@ func RowOf(en *catalogue.Entry) Remembered {
 func (t *Torrent) row() Remembered {
 	return Remembered{
 		InfoHash: t.infoHash, Name: t.Info().Name, Dir: t.content.Abs(),
-		Size: t.Info().Saved(), Added: t.spec.added, HasMetadata: t.HasMetadata(),
+		Size: t.Info().Saved(), Added: t.spec.added, Paused: t.Paused(), HasMetadata: t.HasMetadata(),
 	}
 }
 
