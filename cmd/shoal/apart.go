@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"shoal/magnet"
 )
 
@@ -11,11 +13,26 @@ import (
 var betweenLinks = regexp.MustCompile(`(?i)[\s,;|]+magnet:\?`)
 
 // apart takes links apart that were pasted as one argument, with a comma, a blank or a new line
-// between them: each is a source. An argument of which a part is something else stays as it is.
-func apart(args []string) []string {
+// between them: each is a source. An argument of which a part is something else stays as it is, and
+// so does the value of a flag. Flags stand behind the name of the command.
+func apart(root *cobra.Command, args []string) []string {
 	var out []string
-	for _, arg := range args {
-		out = append(out, linksIn(arg)...)
+	cmd, flags := root, true
+	for at := 0; at < len(args); at++ {
+		arg := args[at]
+		if !flags || len(arg) < 2 || arg[0] != '-' {
+			if next := child(cmd, arg); next != nil {
+				cmd = next
+			}
+			out = append(out, linksIn(arg)...)
+			continue
+		}
+		out = append(out, arg)
+		flags = arg != "--"
+		if f, own := flagOf(cmd, arg); f != nil && !own && f.NoOptDefVal == "" && at+1 < len(args) {
+			at++
+			out = append(out, args[at])
+		}
 	}
 	return out
 }

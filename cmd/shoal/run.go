@@ -91,7 +91,7 @@ func finish(ctx context.Context, out *ui.Output, err error) int {
 // execute parses the command line and does what it says.
 func execute(ctx context.Context, args []string, out *ui.Output, e ui.Env) error {
 	root := rootCommand(out, e)
-	args = streamArgs(apart(flagsFirst(root, args)), wordsOf)
+	args = streamArgs(apart(root, flagsFirst(root, args)), wordsOf)
 	root.SetArgs(args)
 	root.SetOut(e.Stdout)
 	root.SetErr(e.Stderr)
