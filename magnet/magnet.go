@@ -112,9 +112,15 @@ func (l *Link) add(key, value string) error {
 	text := strings.TrimSpace(unescape(value))
 	switch key {
 	case "xt":
-		return l.topic(text)
+		topic, name, _ := strings.Cut(text, "|") // lists append the name to it
+		if err := l.topic(topic); err != nil {
+			return err
+		}
+		if l.Name == "" && !(l.V1.IsZero() && l.V2.IsZero()) {
+			l.Name = cutName(strings.Trim(name, wrapping))
+		}
 	case "dn":
-		l.Name = strings.TrimSpace(cut(strings.TrimSpace(unescape(strings.ReplaceAll(value, "+", " "))), MaxName))
+		l.Name = cutName(unescape(strings.ReplaceAll(value, "+", " ")))
 	case "xl":
 		if n, err := strconv.ParseInt(text, 10, 64); err == nil && n > 0 {
 			l.Length = n
@@ -140,16 +146,6 @@ func (l *Link) add(key, value string) error {
 // topic reads an exact topic: one of the two hashes, or something that is not for us.
 func (l *Link) topic(text string) error {
 	const v1, v2 = "urn:btih:", "urn:btmh:"
-	if hash, name, ok := strings.Cut(text, "|"); ok { // lists append the name to it
-		if name = strings.Trim(name, wrapping); l.Name == "" && name != "" {
-			defer func() {
-				if l.Name == "" && (!l.V1.IsZero() || !l.V2.IsZero()) {
-					l.Name = name
-				}
-			}()
-		}
-		text = hash
-	}
 	text = strings.TrimRight(strings.ReplaceAll(text, " ", ""), wrapping+"/?")
 	switch lower := strings.ToLower(text); {
 	case len(lower) == 40 || len(lower) == 32: // the hash alone
@@ -251,6 +247,9 @@ func isHostPort(s string) bool {
 		return !(r == '.' || r == '-' || r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z')
 	})
 }
+
+// cutName returns a name without blanks at its ends, and of at most MaxName bytes.
+func cutName(s string) string { return strings.TrimSpace(cut(strings.TrimSpace(s), MaxName)) }
 
 // cut shortens s to at most n bytes.
 func cut(s string, n int) string { return s[:min(len(s), n)] }

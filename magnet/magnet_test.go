@@ -126,8 +126,10 @@ func TestBounds(t *testing.T) {
 	if len(l.Trackers) != MaxTrackers || len(l.WebSeeds) != MaxWebSeeds || len(l.Peers) != MaxPeers || len(l.Select) != MaxRanges {
 		t.Errorf("%d trackers, %d web seeds, %d peers, %d ranges", len(l.Trackers), len(l.WebSeeds), len(l.Peers), len(l.Select))
 	}
-	if l, _ = Parse(scheme + "xt=urn:btih:" + hash + "&dn=" + strings.Repeat("x", 2*MaxName)); len(l.Name) != MaxName {
-		t.Errorf("a name of %d bytes", len(l.Name))
+	for _, before := range []string{"&dn=", "|", "%7C"} {
+		if l, _ = Parse(scheme + "xt=urn:btih:" + hash + before + strings.Repeat("x", 2*MaxName)); len(l.Name) != MaxName {
+			t.Errorf("a name of %d bytes behind %s", len(l.Name), before)
+		}
 	}
 }
 
