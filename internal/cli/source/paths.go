@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -75,8 +74,10 @@ func splitRename(files *Chooser, text string) (from, to string, err error) {
 func FindPath(files *Chooser, text string) (string, error) {
 	word := files.fold(strings.TrimSuffix(text, "/"))
 	var all []string // and the folders
+	seen := make(map[string]bool)
 	for _, f := range files.Files {
-		for p := f.Path; p != "." && !slices.Contains(all, p); p = path.Dir(p) {
+		for p := f.Path; p != "." && !seen[p]; p = path.Dir(p) {
+			seen[p] = true
 			all = append(all, p)
 		}
 	}

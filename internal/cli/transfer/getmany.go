@@ -44,7 +44,7 @@ func getMany(ctx context.Context, out *ui.Output, names []string, n session.Flag
 	case len(o.paths.Rename) > 0:
 		return ui.UsageError("shoal rename does it later", "--rename is for one source, not for %d", len(names))
 	}
-	g := &gathering{out: out}
+	g := &gathering{out: out, named: make(map[string]bool)}
 	for _, name := range names {
 		g.read(ctx, name, n, o)
 		if ui.StopSignal(ctx) != nil {
@@ -72,6 +72,7 @@ func getMany(ctx context.Context, out *ui.Output, names []string, n session.Flag
 type gathering struct {
 	out   *ui.Output
 	all   []*wanted
+	named map[string]bool // info-hashes of all
 	hooks *hooks
 
 	mu   sync.Mutex
@@ -86,21 +87,16 @@ func (g *gathering) read(ctx context.Context, name string, n session.Flags, o ge
 		return
 	}
 	for _, src := range srcs {
-		w := &wanted{name: src.Path, download: &download{src: src}}
-		if src.Meta != nil {
-			err = o.check(src.Meta.Info)
-		}
-		for _, other := range g.all {
-			if other.download != nil && source.InfoHash(other.src) == source.InfoHash(src) {
-				g.out.Warn("passed over: %s is the same torrent as one named before", source.Brief(src.Path))
-				w = nil
-				break
-			}
-		}
-		if w == nil {
+		hash := source.InfoHash(src)
+		if g.named[hash] {
+			g.out.Warn("passed over: %s is the same torrent as one named before", source.Brief(src.Path))
 			continue
 		}
-		w.err = err
+		g.named[hash] = true
+		w := &wanted{name: src.Path, download: &download{src: src}}
+		if src.Meta != nil {
+			w.err = o.check(src.Meta.Info)
+		}
 		g.all = append(g.all, w)
 	}
 }

@@ -137,7 +137,7 @@ func runMany(ctx context.Context, out *ui.Output, names []string, n session.Flag
 		return err
 	}
 	out.Stamps = true // what happens stays as a line with its time
-	m := &lasting{Session: s, known: make(map[*shoal.Torrent]bool), hooks: newHooks(ctx, out, o.onComplete)}
+	m := &lasting{Session: s, again: make(map[string]bool), known: make(map[*shoal.Torrent]bool), hooks: newHooks(ctx, out, o.onComplete)}
 	if err = m.begin(ctx, srcs, n, o); err == nil {
 		err = m.run(ctx, &arrivals{m, n, o, make(chan *shoal.Torrent)})
 	}
@@ -157,8 +157,8 @@ func runMany(ctx context.Context, out *ui.Output, names []string, n session.Flag
 type lasting struct {
 	*session.Session
 	torrents []*shoal.Torrent
-	stopped  int      // remembered, and not to be run
-	again    []string // info-hashes of torrents that were named, and remembered before
+	stopped  int             // remembered, and not to be run
+	again    map[string]bool // info-hashes of torrents that were named, and remembered before
 	hooks    *hooks
 
 	mu    sync.Mutex
@@ -194,15 +194,15 @@ func (m *lasting) begin(ctx context.Context, srcs []source.Source, n session.Fla
 		m.Out.Event("problem", session.ProblemEvent{InfoHash: p.InfoHash, Lost: p.Lost, Text: p.Text})
 		m.Out.Note("shoal: " + ui.Printable(p.Text))
 	}
-	was := len(m.Engine.Torrents())
+	was, away := len(m.Engine.Torrents()), m.away()
 	for i, src := range srcs {
 		srcs[i] = source.Source{} // its memory is for the next ones
-		t, err := m.take(ctx, &src, n, o)
+		t, err := m.take(&src, n, o, away)
 		if err != nil {
 			return ui.Fail("run "+src.Name(), err)
 		}
 		if t == nil {
-			m.again = append(m.again, source.InfoHash(src))
+			m.again[source.InfoHash(src)] = true
 			continue
 		}
 		m.added(t, src)
@@ -226,9 +226,9 @@ func (m *lasting) begin(ctx context.Context, srcs []source.Source, n session.Fla
 }
 
 // take adds a torrent that is named. One that is remembered goes on instead, with what was
-// chosen for it; t is nil then.
-func (m *lasting) take(ctx context.Context, src *source.Source, n session.Flags, o runFlags) (t *shoal.Torrent, err error) {
-	if err = m.wake(source.InfoHash(*src), n.Dir); err == nil {
+// chosen for it; t is nil then. away is m.away.
+func (m *lasting) take(src *source.Source, n session.Flags, o runFlags, away map[string]string) (t *shoal.Torrent, err error) {
+	if err = m.wake(source.InfoHash(*src), n.Dir, away); err == nil {
 		t, err = m.addNew(src, shoal.AddOptions{
 			Metainfo: src.Raw, FileName: src.FileName(), Dir: n.Dir, Peers: n.Peers, Share: o.share.Limits(), Allocate: o.allocate == "full", Overwrite: o.overwrite, Redownload: o.again,
 		})
@@ -251,51 +251,59 @@ func (m *lasting) addNew(src *source.Source, opt shoal.AddOptions) (*shoal.Torre
 	return m.Engine.AddMagnet(src.Link.String(), opt)
 }
 
+// away returns the folders of the torrents that are remembered and do not run, by info-hash. A
+// folder that is not known is empty.
+func (m *lasting) away() map[string]string {
+	dirs := make(map[string]string)
+	for _, r := range m.Engine.Remembered() {
+		if r.Torrent == nil {
+			dirs[r.InfoHash] = r.Dir
+		}
+	}
+	return dirs
+}
+
 // wake starts a torrent that is remembered and does not run yet, in the folder that the list
 // has, or in dir when that is not known. ErrDuplicate says that there is nothing to add.
-func (m *lasting) wake(hash, dir string) error {
-	for _, r := range m.Engine.Remembered() {
-		if r.InfoHash != hash {
-			continue
-		}
-		if r.Torrent != nil {
-			return shoal.ErrDuplicate
-		}
-		if r.Dir != "" {
-			dir = ""
-		}
-		if _, err := m.Engine.StartTorrent(hash, dir); err != nil {
-			return err
-		}
+func (m *lasting) wake(hash, dir string, away map[string]string) error {
+	if _, runs := m.Engine.Torrent(hash); runs {
 		return shoal.ErrDuplicate
 	}
-	return nil
+	at, known := away[hash]
+	if !known {
+		return nil
+	}
+	if at != "" {
+		dir = ""
+	}
+	if _, err := m.Engine.StartTorrent(hash, dir); err != nil {
+		return err
+	}
+	return shoal.ErrDuplicate
 }
 
 // goOn resumes a torrent that is named again, should it be paused, and shares it as the
 // flags of this run say. A magnet takes its metadata from a file that is named.
 func (m *lasting) goOn(src *source.Source, n session.Flags, o runFlags) error {
-	hash := source.InfoHash(*src)
-	for _, t := range m.Engine.Torrents() {
-		if t.InfoHash() != hash {
-			continue
-		}
-		if src.Raw != nil && !t.HasMetadata() {
-			if _, err := m.Engine.Add(shoal.AddOptions{Metainfo: src.Raw, Dir: n.Dir}); err != nil && !errors.Is(err, shoal.ErrDuplicate) {
-				return err
-			}
-		}
-		t.AddPeers(n.Peers...) // of one that comes later; at the start they are not checked yet
-		if o.again {
-			t.RedownloadMissing()
-		}
-		if o.share.Any() {
-			if err := t.SetShareLimits(o.share.Limits()); err != nil {
-				return err
-			}
-		}
-		t.Resume()
+	t, ok := m.Engine.Torrent(source.InfoHash(*src))
+	if !ok {
+		return nil // it has ended since
 	}
+	if src.Raw != nil && !t.HasMetadata() {
+		if _, err := m.Engine.Add(shoal.AddOptions{Metainfo: src.Raw, Dir: n.Dir}); err != nil && !errors.Is(err, shoal.ErrDuplicate) {
+			return err
+		}
+	}
+	t.AddPeers(n.Peers...) // of one that comes later; at the start they are not checked yet
+	if o.again {
+		t.RedownloadMissing()
+	}
+	if o.share.Any() {
+		if err := t.SetShareLimits(o.share.Limits()); err != nil {
+			return err
+		}
+	}
+	t.Resume()
 	return nil
 }
 
@@ -328,7 +336,7 @@ func (m *lasting) run(ctx context.Context, later *arrivals) error {
 			m.Out.Warn("%s", ui.Printable(ui.Fail("run "+t.Name(), err).Error()))
 			continue
 		}
-		if slices.Contains(m.again, t.InfoHash()) {
+		if m.again[t.InfoHash()] {
 			t.AddPeers(later.n.Peers...)
 		}
 		m.Out.Event("checked", checkedOf(s))

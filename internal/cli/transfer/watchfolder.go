@@ -282,7 +282,7 @@ type arrivals struct {
 
 // add adds one, and returns when it is remembered durably.
 func (a *arrivals) add(ctx context.Context, src source.Source) error {
-	t, err := a.m.take(ctx, &src, a.n, a.o)
+	t, err := a.m.take(&src, a.n, a.o, a.m.away())
 	if err != nil || t == nil {
 		return err
 	}
