@@ -130,8 +130,8 @@ type TrackerStats struct {
 	Warning  string    // message of the tracker to its users (BEP 3: warning message); printable
 	Fails    int       // number of failed announces in a row
 	Next     time.Time // time of the next announce; zero when none is planned
-	Seeds    int       // as the tracker says; -1 when it does not
-	Leechers int       // as the tracker says; -1 when it does not
+	Seeds    int       // as the tracker says in its replies; -1 when it does not
+	Leechers int       // likewise; only torrents that want pieces scrape for what a reply lacks
 }
 
 // TrackerState is how we stand with a tracker.

@@ -33,9 +33,10 @@ func (q query) n(key string) int64 {
 
 // httpTracker is an HTTP tracker on the network of a world.
 type httpTracker struct {
-	url string
-	mu  sync.Mutex
-	all []query
+	url     string
+	mu      sync.Mutex
+	all     []query
+	scrapes int
 }
 
 // tracker starts a tracker on host n. answer gives the body of a reply; an empty
@@ -51,6 +52,9 @@ func (w *world) tracker(n byte, answer func(query) string) *httpTracker {
 	stop := make(chan struct{})
 	srv := &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/scrape") {
+			tr.mu.Lock()
+			tr.scrapes++
+			tr.mu.Unlock()
 			http.NotFound(rw, r)
 			return
 		}
@@ -157,6 +161,30 @@ func TestAnnounces(t *testing.T) {
 		// A torrent that was complete at its start never tells of a completion.
 		check(s,
 			step{"started", 0, 0, 0, 0}, step{"", size, 0, 0, 0}, step{"stopped", size, 0, 0, 0})
+	})
+}
+
+// Replies without counts make a torrent scrape for them while it wants pieces. A seed does
+// nothing with them: it makes one request, where it would make two.
+func TestSeedDoesNotScrape(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		tr := w.tracker(200, func(query) string { return compact() })
+		scrapes := func() int {
+			tr.mu.Lock()
+			defer tr.mu.Unlock()
+			return tr.scrapes
+		}
+		c := makeContent(t, "counted", 16<<10, 100_000).withTracker(tr.url)
+		w.seed(w.engine(1, Config{}), c)
+		time.Sleep(time.Minute)
+		if n := len(tr.queries()); n != 1 || scrapes() != 0 {
+			t.Errorf("a seed announced %d times and scraped %d times", n, scrapes())
+		}
+		w.leech(w.engine(2, Config{}), c)
+		time.Sleep(time.Minute)
+		if n := len(tr.queries()); n != 2 || scrapes() != 1 {
+			t.Errorf("with a leecher %d announces and %d scrapes", n, scrapes())
+		}
 	})
 }
 

@@ -71,6 +71,7 @@ func (s *Swarm) seek() {
 		return
 	}
 	s.trackers.NeedPeers(s.now, s.needPeers())
+	s.trackers.Seeking(s.needs())
 	s.trackers.Partial(!s.needs() && s.picker.Missing() > 0)
 	s.trackers.Tick(s.now)
 	for _, r := range s.trackers.Take() {

@@ -102,6 +102,7 @@ type Machine struct {
 	private  bool
 	running  bool
 	need     bool
+	seeking  bool // the torrent wants pieces
 	partial  bool
 	complete bool // Completed was called
 	out      []Request
@@ -109,7 +110,7 @@ type Machine struct {
 
 // New returns a machine that does nothing until Start. It takes over cfg.Tiers.
 func New(cfg Config, rng *rand.Rand) *Machine {
-	m := &Machine{rng: rng, need: true, private: cfg.Private}
+	m := &Machine{rng: rng, need: true, seeking: true, private: cfg.Private}
 	for _, urls := range cfg.Tiers {
 		var tier []*entry
 		for _, url := range urls {
@@ -170,6 +171,11 @@ func (m *Machine) Completed(now mono.Time) {
 // announces come as early as the trackers allow.
 func (m *Machine) NeedPeers(now mono.Time, need bool) { m.need = need }
 
+// Seeking sets whether the torrent wants pieces; true until the first call. Only then does the
+// machine scrape for counts that an announce lacked: a seed does nothing with them, and with
+// thousands of seeds the tracker would get twice as many requests (decision 0218).
+func (m *Machine) Seeking(seeking bool) { m.seeking = seeking }
+
 // Partial sets whether the torrent is a partial seed: it lacks pieces and wants none of them.
 // Every announce says so (BEP 21).
 func (m *Machine) Partial(partial bool) { m.partial = partial }
@@ -220,7 +226,7 @@ func (m *Machine) Done(now mono.Time, r Result) {
 	}
 	e.answered(now, r)
 	w.answered(now, e, r, m.rng)
-	if e.scrapes() {
+	if m.seeking && e.scrapes() {
 		e.scraping = true
 		m.out = append(m.out, Request{URL: e.url, Scrape: true, Why: why.CountsUnknown})
 	}

@@ -16,7 +16,7 @@ import (
 // The scripts speak of trackers by letters. The commands:
 //
 //	public A B | C     a torrent with these tiers; private likewise
-//	start, complete, stop, need, enough, partial, whole
+//	start, complete, stop, need, enough, seeking, seeding, partial, whole
 //	wait 30m           time passes; what falls due in it is shown
 //	A answers [interval=30m] [min=5m] [id=x] [peers=7] [seeders=2] [counts=no]
 //	A counts seeders=2   the answer to a scrape; "A counts" alone: it tells nothing
@@ -55,6 +55,8 @@ func (s *script) command(line string) string {
 		s.m.Completed(s.now)
 	case "need", "enough":
 		s.m.NeedPeers(s.now, words[0] == "need")
+	case "seeking", "seeding":
+		s.m.Seeking(words[0] == "seeking")
 	case "partial", "whole":
 		s.m.Partial(words[0] == "partial")
 	case "stop":
