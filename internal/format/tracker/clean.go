@@ -16,7 +16,10 @@ import (
 // A host in another alphabet can look like a different one. Its ASCII form is the one that we
 // contact and show.
 func CleanURL(raw string) string {
-	s := unbroken.Replace(raw)
+	s := raw
+	if strings.ContainsAny(s, "\t\r\n\ufeff") {
+		s = unbroken.Replace(s)
+	}
 	s = strings.Trim(s, " \u00a0\"'<>`\u201c\u201d\u2018\u2019")
 	scheme, rest, ok := strings.Cut(s, ":")
 	switch strings.ToLower(scheme) {

@@ -31,9 +31,15 @@ var byteOrderMark = []byte("\xef\xbb\xbf")
 // Blanks, a byte order mark, and the warnings or the page of a script may precede it. Without
 // a dictionary, dict is the body without leading blanks (decision 0140).
 func Find(body []byte) (dict []byte, ok bool) {
+	dict, _, err := find(body)
+	return dict, err == nil
+}
+
+// find is Find with the dictionary as a value. err is why there is none at the start of dict.
+func find(body []byte) (dict []byte, v bencode.Value, err error) {
 	plain := trimFront(body)
-	if _, err := dictionary(plain); err == nil {
-		return plain, true
+	if v, err = dictionary(plain); err == nil {
+		return plain, v, nil
 	}
 	rest := plain[:min(len(plain), maxPreface)]
 	for range maxTries {
@@ -44,11 +50,11 @@ func Find(body []byte) (dict []byte, ok bool) {
 		at := len(rest) - i // counted from the end, where plain was cut
 		from := plain[min(len(plain), maxPreface)-at:]
 		if v, err := dictionary(from); err == nil && isAnswer(v) {
-			return from, true
+			return from, v, nil
 		}
 		rest = rest[i+1:]
 	}
-	return plain, false
+	return plain, v, err
 }
 
 // Begins reports whether a body begins with a complete dictionary: what follows does not
@@ -121,8 +127,7 @@ func parse(b []byte) (bencode.Value, error) {
 	if len(b) > MaxBody {
 		return bencode.Value{}, ErrTooLong
 	}
-	dict, _ := Find(b)
-	d, err := dictionary(dict)
+	dict, d, err := find(b)
 	switch {
 	case err != nil && isPage(dict):
 		return d, &pageError{err}

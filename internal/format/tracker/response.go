@@ -57,6 +57,9 @@ func number(v bencode.Value) (int64, bool) {
 		text = strings.TrimSpace(string(v.Raw()[1 : len(v.Raw())-1]))
 	}
 	whole, _, _ := strings.Cut(text, ".")
+	if whole == "" { // mostly because the key is absent
+		return 0, false
+	}
 	n, err := strconv.ParseInt(whole, 10, 64)
 	return n, err == nil || errors.Is(err, strconv.ErrRange)
 }

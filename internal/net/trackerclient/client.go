@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/http"
 	"net/http/cookiejar"
 	"net/netip"
 	"os"
@@ -253,7 +254,8 @@ func (c *Client) fetch(ctx context.Context, rawURL string, w family, keep bool) 
 	}
 	public := false // an answer came from the internet
 	addrs := w.addrs
-	jar, _ := cookiejar.New(&cookiejar.Options{PublicSuffixList: publicsuffix.List}) // some servers redirect until the client sends their cookie
+	var jar *cookiejar.Jar // some servers redirect until the client sends their cookie
+	var cookies []*http.Cookie
 	for hop := range maxRedirects + 1 {
 		if hop > 0 {
 			if addrs, err = c.Network.Resolve(ctx, to.host); err == nil {
@@ -269,18 +271,22 @@ func (c *Client) fetch(ctx context.Context, rawURL string, w family, keep bool) 
 		if len(addrs) == 0 {
 			return reply{}, &Error{Host: to.authority, Op: "connect", Err: forbidden(to)}
 		}
-		answer, err := c.get(ctx, to, addrs, jar.Cookies(to.origin()), keep)
+		answer, err := c.get(ctx, to, addrs, cookies, keep)
 		if err != nil {
 			return reply{}, err
 		}
 		if answer.location == "" {
 			return answer, nil
 		}
+		if jar == nil {
+			jar, _ = cookiejar.New(&cookiejar.Options{PublicSuffixList: publicsuffix.List})
+		}
 		jar.SetCookies(to.origin(), answer.cookies)
 		public = public || !ipscope.Internal(answer.from)
 		if to, err = to.redirect(answer.location); err != nil {
 			return reply{}, &Error{Host: answer.host, Op: "follow a redirect", Err: err}
 		}
+		cookies = jar.Cookies(to.origin())
 	}
 	return reply{}, &Error{Host: to.authority, Op: "follow redirects", Err: ErrRedirects}
 }
@@ -288,6 +294,9 @@ func (c *Client) fetch(ctx context.Context, rawURL string, w family, keep bool) 
 // resolvePeers turns peers given by name into peers with an address. It omits a name that does not
 // resolve in time.
 func (c *Client) resolvePeers(ctx context.Context, peers []tracker.Peer) []tracker.Peer {
+	if !slices.ContainsFunc(peers, func(p tracker.Peer) bool { return p.Host != "" }) {
+		return peers
+	}
 	ctx, cancel := context.WithTimeout(ctx, namesTimeout)
 	defer cancel()
 	resolved := peers[:0]

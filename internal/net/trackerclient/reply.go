@@ -26,7 +26,8 @@ import (
 
 const (
 	maxHeader  = 64 << 10            // bytes of a reply before its body
-	oneRead    = 16 << 10            // bytes per read
+	firstRead  = 2 << 10             // bytes of the first read: most replies fit into it
+	oneRead    = 16 << 10            // bytes per read, at most
 	maxWire    = 2 * tracker.MaxBody // bytes of a body with its chunk heads, before inflating
 	maxInform  = 5                   // informational replies (1xx) before the real one
 	maxLayers  = 3                   // nested compressions
@@ -119,9 +120,11 @@ func (in *inbox) more(most int) bool {
 		in.wait()
 	}
 	// Read into the spare capacity of all: single bytes of a server then need no buffer each.
-	in.all = slices.Grow(in.all, oneRead)
 	end := len(in.all)
-	n, err := in.r.Read(in.all[end : end+min(oneRead, most-(end-in.at))])
+	if cap(in.all)-end < firstRead/2 {
+		in.all = slices.Grow(in.all, min(max(end, firstRead), oneRead))
+	}
+	n, err := in.r.Read(in.all[end : end+min(oneRead, cap(in.all)-end, most-(end-in.at))])
 	in.all = in.all[:end+n]
 	if in.err = err; errors.Is(err, io.ErrUnexpectedEOF) {
 		in.err = io.EOF // TLS closed without its close alert
@@ -209,7 +212,10 @@ func isStatus(line string) bool {
 // statusCode returns the first word of three digits, or 0.
 func statusCode(line string) int {
 	for word := range strings.FieldsSeq(line) {
-		if n, err := strconv.Atoi(word); err == nil && len(word) == 3 {
+		if len(word) != 3 {
+			continue
+		}
+		if n, err := strconv.Atoi(word); err == nil {
 			return n
 		}
 	}
@@ -356,6 +362,9 @@ func (in *inbox) inflated(b []byte, deflate bool, layers int) ([]byte, bool) {
 // failure handles a dictionary that came with a status other than success: only when the tracker
 // refuses does it use the wait in the head.
 func (in *inbox) failure(h head, dict []byte) error {
+	if h.retry == 0 && !isBusy(h.code) {
+		return nil // the caller reads it
+	}
 	var failure *tracker.FailureError
 	if _, err := tracker.ParseResponse(dict); !errors.As(err, &failure) {
 		return nil

@@ -96,6 +96,9 @@ func checkHost(host string) error {
 
 // escapeHigh percent-encodes bytes beyond ASCII; a request line can't contain them unencoded.
 func escapeHigh(s string) string {
+	if strings.IndexFunc(s, func(r rune) bool { return r >= 0x80 }) < 0 {
+		return s
+	}
 	var b strings.Builder
 	for i := range len(s) {
 		if s[i] < 0x80 {
