@@ -23,11 +23,7 @@ const offered = 500
 
 // stateOf is the folder of state that a command line names, or the usual one.
 func stateOf(cmd *cobra.Command) string {
-	var n session.Flags
-	if f := cmd.Flag("state"); f != nil {
-		n.State = f.Value.String()
-	}
-	dir, _ := n.StateDir()
+	dir, _ := session.Flags{State: stateFlag(cmd)}.StateDir()
 	return dir
 }
 
@@ -110,6 +106,7 @@ func completeFilesOf(cmd *cobra.Command, name, typed string) ([]string, cobra.Sh
 	return names, none
 }
 
+// stateFlag returns the value of --state; empty when it was not given.
 func stateFlag(cmd *cobra.Command) string {
 	if f := cmd.Flag("state"); f != nil {
 		return f.Value.String()

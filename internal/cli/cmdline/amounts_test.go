@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"shoal"
 	"shoal/internal/cli/ui"
 )
 
@@ -116,4 +117,26 @@ func FuzzListen(f *testing.F) {
 			t.Fatalf("%q is %v, then %v, %v", in, a, again, err)
 		}
 	})
+}
+
+func TestUpRate(t *testing.T) {
+	for text, want := range map[string]int64{
+		"auto": shoal.LimitAuto, " None": shoal.LimitNone, "0": shoal.LimitNone, "512KiB": 512 << 10, "1.5M/s": 3 << 19, ".5K": 512,
+	} {
+		var r UpRateFlag
+		if err := r.Set(text); err != nil || r.Rate() != want || !r.IsSet() {
+			t.Errorf("%q: %d, %v, %v", text, r.Rate(), r.IsSet(), err)
+		}
+	}
+	for text, want := range map[string]string{
+		"autoo": `"autoo" is not a rate; write auto, none, or a number like 512KiB or 1.5M`,
+		"":      `"" is not a rate; write auto, none, or a number like 512KiB or 1.5M`,
+		"-1":    `"-1" is not a rate; write auto, none, or a number like 512KiB or 1.5M`,
+		"3X":    `"3X" has an unknown unit; use KiB, MiB, GiB, TiB or none`,
+	} {
+		var r UpRateFlag
+		if err := r.Set(text); err == nil || err.Error() != want || r.IsSet() {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
 }

@@ -68,9 +68,12 @@ func (r *UpRateFlag) Set(text string) error {
 	case "none":
 		r.rate = shoal.LimitNone
 	default:
+		if rest := strings.TrimSpace(text); rest == "" || !strings.Contains("0123456789.", rest[:1]) {
+			return fmt.Errorf("%q is not a rate; write auto, none, or a number like 512KiB or 1.5M", text)
+		}
 		var size RateFlag
 		if err := size.Set(text); err != nil {
-			return fmt.Errorf("%w; or write auto or none", err)
+			return err
 		}
 		if r.rate = int64(size.SizeFlag); r.rate == 0 {
 			r.rate = shoal.LimitNone

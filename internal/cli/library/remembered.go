@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -122,10 +121,7 @@ func remembered(ctx context.Context, out *ui.Output, what string, n session.Flag
 	if session.Unusable(err) {
 		_, err = n.OpenState()
 	}
-	for _, p := range problems {
-		out.Event("problem", session.ProblemEvent{InfoHash: p.InfoHash, Lost: p.Lost, Text: p.Text})
-		out.Note("shoal: " + ui.Printable(p.Text))
-	}
+	session.TellProblems(out, problems)
 	return all, state, ui.Fail(what, err)
 }
 
@@ -201,13 +197,7 @@ func sayLeft(out *ui.Output, infoHash string, gone shoal.RemoveResult) {
 
 // pick finds the one torrent that a person means.
 func pick(all []shoal.Remembered, name string) (shoal.Remembered, error) {
-	var found []shoal.Remembered
-	prefix := strings.ToLower(name)
-	for _, r := range all {
-		if r.Name == name || len(prefix) >= source.ShortestPrefix && strings.HasPrefix(r.InfoHash, prefix) {
-			found = append(found, r)
-		}
-	}
+	found := source.Likely(all, name)
 	switch len(found) {
 	case 0:
 		return shoal.Remembered{}, ui.SourceError("shoal list shows what there is", "forget %s: no such torrent is remembered", ui.Printable(name))

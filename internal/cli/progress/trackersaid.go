@@ -1,6 +1,7 @@
 package progress
 
 import (
+	"cmp"
 	"hash/fnv"
 	"io"
 
@@ -24,7 +25,7 @@ func trackers(o *ui.Output, f *ui.Folds, infoHash string, all []shoal.TrackerSta
 		o.Event("tracker", trackerEvent{infoHash, t.URL, string(t.State), t.Err, t.Warning})
 		text := t.Err
 		if t.State == shoal.TrackerUnsupported {
-			text = orElse(text, string(t.State))
+			text = cmp.Or(text, string(t.State))
 		}
 		if text == "" && t.Warning != "" {
 			text = "it warns: " + t.Warning

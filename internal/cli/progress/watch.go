@@ -177,10 +177,3 @@ func (w *Options) givesUp(s shoal.Stats) (time.Time, bool) {
 	}
 	return s.Waiting[0].Since.Add(w.Patience), true
 }
-
-func orElse(s, other string) string {
-	if s != "" {
-		return s
-	}
-	return other
-}

@@ -1,6 +1,7 @@
 package progress
 
 import (
+	"cmp"
 	"shoal"
 	"shoal/internal/cli/ui"
 )
@@ -22,7 +23,7 @@ func (w *Watcher) webSeedChanges(s shoal.Stats) {
 			continue
 		}
 		w.webSeeds[key] = now
-		w.out.Event("web-seed", webSeedEvent{s.InfoHash, seed.URL, string(seed.State), orElse(seed.Err, seed.LackErr), seed.Lacks})
+		w.out.Event("web-seed", webSeedEvent{s.InfoHash, seed.URL, string(seed.State), cmp.Or(seed.Err, seed.LackErr), seed.Lacks})
 		what, text := map[shoal.WebSeedState]string{shoal.WebSeedFailing: "fails", shoal.WebSeedGivenUp: "is given up"}[seed.State], seed.Err
 		if what == "" && seed.Lacks > 0 {
 			what, text = "lacks "+ui.Count(seed.Lacks, "file"), seed.LackErr

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"shoal"
 	"shoal/internal/cli/ui"
 )
 
@@ -48,8 +49,16 @@ func NeedState(n Flags) (string, error) {
 	return state, nil
 }
 
-type ProblemEvent struct {
+type problemEvent struct {
 	InfoHash string `json:"info_hash"`
 	Lost     bool   `json:"lost"`
 	Text     string `json:"text"`
+}
+
+// TellProblems prints what is wrong with the remembered torrents.
+func TellProblems(out *ui.Output, problems []shoal.Problem) {
+	for _, p := range problems {
+		out.Event("problem", problemEvent{InfoHash: p.InfoHash, Lost: p.Lost, Text: p.Text})
+		out.Note("shoal: " + ui.Printable(p.Text))
+	}
 }

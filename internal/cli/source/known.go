@@ -85,7 +85,7 @@ func ByName(name, state string) (string, error) {
 	if err != nil {
 		return name, nil // reading it says that there is no such file
 	}
-	found := likely(all, name)
+	found := Likely(all, name)
 	switch len(found) {
 	case 0:
 		return name, nil
@@ -95,12 +95,12 @@ func ByName(name, state string) (string, error) {
 	return "", ui.UsageError("write more digits of its info-hash: shoal list shows them", "%s: that is %s", ui.Printable(name), ui.Count(len(found), "torrent"))
 }
 
-// likely returns the torrents that a person may mean by a name or the first digits of an
+// Likely returns the torrents that a person may mean by a name or the first digits of an
 // info-hash.
-func likely(all []shoal.Remembered, name string) (found []shoal.Remembered) {
+func Likely(all []shoal.Remembered, name string) (found []shoal.Remembered) {
 	prefix := strings.ToLower(name)
 	for _, r := range all {
-		if r.Name == name || len(prefix) >= ShortestPrefix && strings.HasPrefix(r.InfoHash, prefix) {
+		if r.Name == name || len(prefix) >= shortestPrefix && strings.HasPrefix(r.InfoHash, prefix) {
 			found = append(found, r)
 		}
 	}
@@ -149,5 +149,5 @@ func (k Known) Place(dir string, named bool) (string, bool) {
 	return dir, sameFolder(dir, k.Listed.Dir)
 }
 
-// ShortestPrefix of an info-hash names a torrent: shorter ones are typing mistakes.
-const ShortestPrefix = 6
+// shortestPrefix of an info-hash names a torrent: shorter ones are typing mistakes.
+const shortestPrefix = 6

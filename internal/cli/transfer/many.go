@@ -190,10 +190,7 @@ func (m *lasting) added(t *shoal.Torrent, src source.Source) {
 
 // begin adds what was named to what is remembered.
 func (m *lasting) begin(ctx context.Context, srcs []source.Source, n session.Flags, o runFlags) error {
-	for _, p := range m.Engine.Problems() {
-		m.Out.Event("problem", session.ProblemEvent{InfoHash: p.InfoHash, Lost: p.Lost, Text: p.Text})
-		m.Out.Note("shoal: " + ui.Printable(p.Text))
-	}
+	session.TellProblems(m.Out, m.Engine.Problems())
 	was, away := len(m.Engine.Torrents()), m.away()
 	for i, src := range srcs {
 		srcs[i] = source.Source{} // its memory is for the next ones

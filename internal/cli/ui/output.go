@@ -60,11 +60,11 @@ func (o *Output) Cells() int {
 
 // Say prints a line for people.
 func (o *Output) Say(format string, a ...any) {
-	o.record.line(slog.LevelInfo, fmt.Sprintf(format, a...))
+	line := fmt.Sprintf(format, a...)
+	o.record.line(slog.LevelInfo, line)
 	if o.JSON || o.quiet {
 		return
 	}
-	line := fmt.Sprintf(format, a...)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.Stamps {

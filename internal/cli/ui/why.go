@@ -36,7 +36,7 @@ func Stamp(t time.Time) string {
 	return t.UTC().Format("2006-01-02T15:04:05.000Z")
 }
 
-// CauseWords puts a cause into words for people, in a few of them where brief.
+// CauseWords returns a cause in words for people.
 func CauseWords(c shoal.Cause, now time.Time) string {
 	n := Grouped(c.N)
 	switch c.Kind {
