@@ -44,8 +44,8 @@ func (t *Torrent) WaitAnnounced(ctx context.Context, within time.Duration, refus
 				wait = wait || !next.IsZero() && next.Before(begun.Add(within))
 			}
 		}
-		// The snapshot can be older than what was done last.
-		wait = wait || knows && t.downloaded() && time.Since(begun) < announcedBegins
+		// The snapshot can be older than what was done last. Without a download there is no news.
+		wait = wait || knows && s.Swarm.Downloaded > 0 && time.Since(begun) < announcedBegins
 		if !wait || time.Since(begun) > within+announcedAnswer {
 			return left
 		}
@@ -56,6 +56,3 @@ func (t *Torrent) WaitAnnounced(ctx context.Context, within time.Duration, refus
 		}
 	}
 }
-
-// downloaded reports whether something came in this run: only then is there news.
-func (t *Torrent) downloaded() bool { return t.Stats().Downloaded > 0 }

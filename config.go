@@ -76,7 +76,8 @@ type Config struct {
 	Queue Queue
 	// Share says when a torrent has been shared enough. Default: never.
 	Share ShareLimits
-	// Limits bound how fast the engine moves bytes. Default: no limit.
+	// Limits bound how fast the engine moves bytes. Default: LimitAuto for Up, no limit for the
+	// others.
 	Limits Limits
 	// LocalUnlimited exempts peers on this machine and its networks from Limits: loopback,
 	// private and link-local addresses.

@@ -49,19 +49,23 @@ func ruled(rules []FileRule, all []metainfo.File) ([]uint8, error) {
 	if len(rules) == 0 {
 		return nil, nil
 	}
+	set := make([]uint8, len(rules)) // by each rule
+	for i, r := range rules {
+		var err error
+		if set[i], err = r.check(); err != nil {
+			return nil, err
+		}
+	}
 	prio, wanted := make([]uint8, len(all)), false
 	for i := range all {
 		if all[i].Pad {
 			continue
 		}
 		prio[i] = 2
-		for _, r := range rules {
-			p, err := r.check()
-			if err != nil {
-				return nil, err
-			}
-			if r.matches(strings.Join(all[i].Path, "/")) {
-				prio[i] = p
+		name := strings.Join(all[i].Path, "/")
+		for k, r := range rules {
+			if r.matches(name) {
+				prio[i] = set[k]
 			}
 		}
 		wanted = wanted || prio[i] > 0

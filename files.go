@@ -41,20 +41,17 @@ type File struct {
 func (t *Torrent) Files() []File {
 	var out []File
 	info := t.meta().Info
-	g := info.Geometry()
-	size := int64(g.PieceLength)
-	for i, f := range info.Files {
+	for i := range info.Files {
+		f := &info.Files[i]
 		if f.Pad {
 			continue
 		}
 		file := File{Path: t.t.Path(i), Length: f.Length, Priority: priorities[t.t.Priority(i)]}
-		for at := f.Offset; at < f.Offset+f.Length; {
-			next := min((at/size+1)*size, f.Offset+f.Length)
-			if t.t.Has(uint32(at / size)) {
-				file.Verified += next - at
+		eachPart(info, f, func(piece, n int64) {
+			if t.t.Has(uint32(piece)) {
+				file.Verified += n
 			}
-			at = next
-		}
+		})
 		out = append(out, file)
 	}
 	return out

@@ -12,16 +12,16 @@ const (
 	// LimitAuto holds what is sent to peers on the internet just below what the line takes, so
 	// that its queue stays short and others at home can use it. The engine learns that rate from
 	// the round-trip times; it lets go where a delay is not its own, and never holds what goes to
-	// this machine and its local network. See Stats.Uplink.
+	// this machine and its local network. See Engine.Uplink.
 	LimitAuto int64 = 0
 	// LimitNone is no limit at all.
 	LimitNone int64 = -1
 )
 
 // Limits bound how fast bytes move, in bytes a second. LimitNone means no limit, and 0 as well,
-// except in Up of an engine, where it means LimitAuto. Over a few seconds they
-// hold to the byte. Torrents share those of the engine equally, and peers those of a torrent.
-// Small messages never wait, and count afterwards.
+// except in Up of an engine, where it means LimitAuto. Over a few seconds they hold to the byte.
+// Torrents share those of the engine equally, and peers those of a torrent. Small messages never
+// wait, and count afterwards.
 type Limits struct {
 	Up   int64 // sent to all peers together
 	Down int64 // received from all peers together

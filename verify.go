@@ -112,7 +112,8 @@ func verifyResult(meta *metainfo.Torrent, v *content.Verified) VerifyResult {
 			r.Map[i] = 'v'
 		}
 	}
-	for i, f := range meta.Info.Files {
+	for i := range meta.Info.Files {
+		f := &meta.Info.Files[i]
 		if f.Pad {
 			continue
 		}
@@ -121,15 +122,12 @@ func verifyResult(meta *metainfo.Torrent, v *content.Verified) VerifyResult {
 			fs.Missing = !v.States[i].Exists
 			fs.Extra = max(v.States[i].Size-f.Length, 0)
 		}
-		for off := f.Offset; off < f.Offset+f.Length; {
-			piece := uint32(off / int64(geom.PieceLength))
-			end := min(geom.Offset(piece, 0)+int64(geom.PieceSize(piece)), f.Offset+f.Length)
-			if v.Good.Has(piece) {
-				fs.Verified += end - off
-				r.Verified += end - off
+		eachPart(meta.Info, f, func(piece, n int64) {
+			if v.Good.Has(uint32(piece)) {
+				fs.Verified += n
+				r.Verified += n
 			}
-			off = end
-		}
+		})
 		r.Complete = r.Complete && !fs.Missing
 		r.Files = append(r.Files, fs)
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // Memory keeps the bytes of a torrent in memory, for tests and for torrents that nobody needs
-// after the program ends. Bytes that were never written take no memory.
+// after the program ends. A file takes memory up to the last byte that was written to it.
 type Memory struct {
 	entries []Entry
 	size    int64
