@@ -2,6 +2,7 @@ package progress
 
 import (
 	"cmp"
+
 	"shoal"
 	"shoal/internal/cli/ui"
 )
