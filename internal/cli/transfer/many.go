@@ -130,7 +130,7 @@ func runMany(ctx context.Context, out *ui.Output, names []string, n session.Flag
 		}
 	}
 	start := out.Now()
-	debug.SetGCPercent(manyGC) // nobody knows yet how many are remembered
+	debug.SetGCPercent(startGC) // nobody knows yet how many are remembered
 	n.Remember = true
 	s, err := session.Open(out, n)
 	if err != nil {

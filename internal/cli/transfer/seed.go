@@ -69,7 +69,7 @@ func seed(ctx context.Context, out *ui.Output, names []string, n session.Flags, 
 	}
 	start := out.Now()
 	if len(srcs) > few {
-		debug.SetGCPercent(manyGC) // what is between the torrents stays there
+		debug.SetGCPercent(startGC) // what is between the torrents stays there
 	}
 	s, err := session.Open(out, n)
 	if err != nil {
