@@ -8,7 +8,7 @@ type Worth uint8
 
 // Values of Worth, the least first.
 const (
-	Curious Worth = iota // it asks for counts, and tells nothing
+	Curious Worth = iota // a scrape, which tells the tracker nothing
 	Plain
 	Counted   // it reports bytes that the tracker has not heard of
 	Completes // it says that a torrent is complete

@@ -34,13 +34,13 @@ const (
 	mostMark  = aheadBlocks * block.Size
 )
 
-// socket reads with readv(2), and tells the kernel by SO_RCVLOWAT when to wake it. Its fields belong
-// to the call in progress, so that a call allocates nothing.
+// socket reads with readv(2), and tells the kernel by SO_RCVLOWAT when to wake it. Its fields
+// belong to the call in progress, so that a call allocates nothing.
 //
 // Go registers sockets with edge-triggered epoll. Linux reports an edge when bytes arrive and the
-// mark is reached, when the mark is lowered below what is there, at the end of the stream, on errors,
-// and when the window is used up before the mark is reached. Thus a mark can delay a reader only as
-// long as the peer is able to send and does not.
+// mark is reached, when the mark is lowered below what is there, at the end of the stream, on
+// errors, and when the window is used up before the mark is reached. A mark can delay a reader
+// only as long as the peer is able to send and does not.
 type socket struct {
 	tcp *net.TCPConn
 	rc  syscall.RawConn
@@ -134,8 +134,8 @@ func (s *socket) readv(fd uintptr) (int, error) {
 	}
 }
 
-// setMark sets the low-water mark that the wait calls for, and reports whether it changed. A kernel
-// that refuses wakes the reader more often than needed.
+// setMark sets the low-water mark that the wait calls for, and reports whether it changed. A
+// kernel that refuses wakes the reader more often than needed.
 func (s *socket) setMark(fd uintptr) bool {
 	mark := s.wait.low
 	if mark == 0 {
@@ -146,8 +146,8 @@ func (s *socket) setMark(fd uintptr) bool {
 	}
 	s.mark = mark
 	if s.wait.low == 0 && mark > s.room {
-		// Linux makes the buffer large enough for a mark. Twice the mark leaves the peer a window to
-		// send into while the reader wakes up.
+		// Linux makes the buffer large enough for a mark. Twice the mark leaves the peer a window
+		// to send into while the reader wakes up.
 		s.room = mark
 		setLowWater(fd, 2*mark)
 	}

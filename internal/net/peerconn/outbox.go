@@ -25,8 +25,8 @@ func (c *Conn) Send(control []byte, uploads []block.Ref) {
 	c.Put(Sending{Control: control, Uploads: uploads})
 }
 
-// Put appends to the outbox, unless there is nothing to send. It never blocks. It closes the connection
-// of a peer that lets more than maxPending bytes pile up.
+// Put appends to the outbox, unless there is nothing to send. It never blocks. It closes the
+// connection of a peer that lets more than maxPending bytes pile up.
 func (c *Conn) Put(s Sending) {
 	if len(s.Control) == 0 && len(s.Parts) == 0 && len(s.Uploads) == 0 && !s.TakeBack {
 		return

@@ -138,8 +138,8 @@ func (f *flow) send() {
 
 func direct(c *net.TCPConn) net.Conn { return c }
 
-// plain is a stream that is no TCP socket to look at, so that it is read and written
-// the ordinary way, which is that of encrypted and tunnelled ones.
+// plain hides that a stream is a TCP socket, so that it is read and written the way of other
+// systems, and of streams other than TCP.
 type plain struct {
 	net.Conn
 	reads atomic.Int64

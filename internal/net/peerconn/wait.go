@@ -55,8 +55,8 @@ func (rd *reader) waits() wait {
 	return wait{low: 1}
 }
 
-// receive reads by one call of the source: one that brings something, or fails. Where only the time to
-// wait has passed, it decides again how to wait, and calls once more.
+// receive calls the source until a call brings something or fails. Where only the time to wait has
+// passed, it decides again how to wait before the next call.
 func (rd *reader) receive(prepare func() [][]byte, idle func()) (int, error) {
 	for {
 		w := rd.waits()
