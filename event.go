@@ -74,7 +74,7 @@ const (
 
 var states = map[engine.State]State{
 	engine.Checking: StateChecking, engine.Downloading: StateDownloading, engine.Seeding: StateSeeding,
-	engine.Incomplete: StateIncomplete, engine.Held: StateStalled, engine.Missing: StateMissing,
+	engine.Incomplete: StateIncomplete, engine.Stalled: StateStalled, engine.Missing: StateMissing,
 	engine.Stopped: StateStopped, engine.Failed: StateFailed, engine.Metadata: StateMetadata, engine.Queued: StateQueued, engine.Paused: StatePaused,
 }
 
@@ -127,8 +127,8 @@ func eventsOf(ctx context.Context, sub *engine.Subscription) iter.Seq2[*Torrent,
 var eventKinds = map[engine.EventKind]EventKind{
 	engine.EventChecked: EventChecked, engine.EventMetadata: EventMetadata, engine.EventPeerJoined: EventPeerJoined, engine.EventPeerLeft: EventPeerLeft,
 	engine.EventPieceVerified: EventPieceVerified, engine.EventPieceFailed: EventPieceFailed,
-	engine.EventBanned: EventBanned, engine.EventWebSeed: EventWebSeed, engine.EventFiles: EventFiles, engine.EventKept: EventKept, engine.EventSpace: EventSpace, engine.EventHeld: EventStalled,
-	engine.EventGoesOn: EventResumed, engine.EventComplete: EventComplete, engine.EventError: EventError,
+	engine.EventBanned: EventBanned, engine.EventWebSeed: EventWebSeed, engine.EventFiles: EventFiles, engine.EventKept: EventKept, engine.EventSpace: EventSpace, engine.EventStalled: EventStalled,
+	engine.EventResumed: EventResumed, engine.EventComplete: EventComplete, engine.EventError: EventError,
 	engine.EventStopped: EventStopped, engine.EventPaused: EventPaused, engine.EventQueued: EventQueued,
 	engine.EventShared: EventShared,
 }

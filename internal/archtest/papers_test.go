@@ -74,16 +74,17 @@ func TestCitations(t *testing.T) {
 }
 
 func TestRetiredWords(t *testing.T) {
-	words := RetiredWords("| kept | of another table |\n\n## Retired identifiers\n\n| identifier | use instead |\n|---|---|\n| `anew` | again |\n| asks, ways | announces |\n")
-	if len(words) != 3 || !words["anew"] || !words["asks"] || !words["ways"] {
+	words := RetiredWords("| kept | of another table |\n\n## Retired identifiers\n\n| identifier | use instead |\n|---|---|\n| `anew` | again |\n| asks, ways | announces |\n| GoesOn | Resumed |\n")
+	if len(words) != 4 || !words["anew"] || !words["asks"] || !words["ways"] {
 		t.Fatalf("words %v", words)
 	}
 	m := moduleOf(t, map[string]string{
-		"ways/a.go": "package ways\n\ntype anew struct{ asks, fine int }\n\nfunc (anew) ways(asks int) { anew := 1; _ = anew }\n",
+		"ways/a.go": "package ways\n\ntype anew struct{ asks, fine int }\n\nfunc (anew) ways(asks int) { anew := 1; _ = anew }\n" +
+			"\nconst (\n\tEventGoesOn = 1\n\tgoesOnNow = 1\n\tGoesOnly = 1\n\tforgoesOn = 1\n\tasksNext = 1\n)\n",
 	})
 	counts, _ := Retired(m, words)
-	if counts["anew"] != 1 || counts["asks"] != 1 || counts["ways"] != 2 {
-		t.Errorf("counts %v: types, fields, methods and packages count, local names do not", counts)
+	if counts["anew"] != 1 || counts["asks"] != 1 || counts["ways"] != 2 || counts["GoesOn"] != 2 {
+		t.Errorf("counts %v: types, fields, methods, packages and compounds count, local names do not", counts)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"unicode"
 )
 
 var retiredRow = regexp.MustCompile("(?m)^\\| `?([A-Za-z]+(?:, [A-Za-z]+)*)`? \\|")
@@ -23,15 +24,18 @@ func RetiredWords(glossary string) map[string]bool {
 }
 
 // Retired counts, by word, the packages, functions, methods, types, fields, constants and variables
-// of production code with a retired name. It ignores local names: their few lines say what they
-// mean.
+// of production code with a retired name, or one that contains a retired name of several words:
+// GoesOn in EventGoesOn. A single word may be part of another name. It ignores local names: their few
+// lines say what they mean.
 func Retired(m *Module, words map[string]bool) (counts map[string]int, found []Finding) {
 	counts = map[string]int{}
 	for _, p := range m.Packages {
 		note := func(file, name string, line int) {
-			if words[name] {
-				counts[name]++
-				found = append(found, Finding{file, line, name + " is retired: docs/glossary.md says what to use"})
+			for w := range words { // order does not show: findings are counted and printed by word
+				if name == w || severalWords(w) && containsName(name, w) {
+					counts[w]++
+					found = append(found, Finding{file, line, w + " is retired, in " + name + ": docs/glossary.md says what to use"})
+				}
 			}
 		}
 		note(p.Dir, path.Base(p.Dir), 0)
@@ -68,4 +72,21 @@ func Retired(m *Module, words map[string]bool) (counts map[string]int, found []F
 		}
 	}
 	return counts, found
+}
+
+// severalWords reports whether a name such as GoesOn has several words.
+func severalWords(name string) bool { return strings.IndexFunc(name[1:], unicode.IsUpper) >= 0 }
+
+// containsName reports whether a name begins with another one, or has it in it as whole words, with
+// a capital letter or without.
+func containsName(name, part string) bool {
+	upper := strings.ToUpper(part[:1]) + part[1:]
+	for at := range name {
+		rest, ok := strings.CutPrefix(strings.ToUpper(name[at:at+1])+name[at+1:], upper)
+		begins := at == 0 || unicode.IsUpper(rune(name[at]))
+		if ok && begins && (rest == "" || !unicode.IsLower(rune(rest[0]))) {
+			return true
+		}
+	}
+	return false
 }

@@ -250,8 +250,8 @@ func (p *node) move(from, to string, n *node) {
 	p.moves = append(p.moves, move{from: from, to: to, node: n})
 }
 
-// moveTo moves a file to a name in another folder.
-func (p *node) moveTo(q *node, from, to string, n *node) {
+// moveNode moves a file to a name in another folder.
+func (p *node) moveNode(q *node, from, to string, n *node) {
 	f := &fate{}
 	delete(p.names, from)
 	q.names[to] = n
@@ -416,7 +416,7 @@ func (d *Folder) Rename(from, to string) error {
 		return fmt.Errorf("rename %s: %w", from, fs.ErrNotExist)
 	}
 	if p != q {
-		p.moveTo(q, path.Base(from), path.Base(to), n)
+		p.moveNode(q, path.Base(from), path.Base(to), n)
 		return nil
 	}
 	p.move(path.Base(from), path.Base(to), n)

@@ -83,7 +83,7 @@
 // # The queue, and pauses
 //
 //  1. The torrent reports what it wants when that changes: to download, to seed, or
-//     nothing while it is checked or held.
+//     nothing while it is checked or stalled.
 //  2. quota.Queue decides, with the rates of running torrents, which ones run; the loop
 //     of a torrent whose turn changed is woken.
 //  3. Swarm.SuspendFor ends or begins everything; connections are refused or accepted; the

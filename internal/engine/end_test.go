@@ -167,11 +167,11 @@ func TestNoSpace(t *testing.T) {
 		time.Sleep(time.Minute)
 		synctest.Wait() // what is due at this very moment is done
 		s := l.Stats()
-		if s.State != Held || storage.KindOf(s.Err) != storage.NoSpace || s.Swarm.Have > 7 {
+		if s.State != Stalled || storage.KindOf(s.Err) != storage.NoSpace || s.Swarm.Have > 7 {
 			t.Errorf("state %+v", s)
 		}
-		got := kinds(events(), EventHeld, EventComplete, EventError)
-		if len(got) != 1 || got[0].Kind != EventHeld || storage.KindOf(got[0].Err) != storage.NoSpace || !errors.Is(got[0].Err, syscall.ENOSPC) {
+		got := kinds(events(), EventStalled, EventComplete, EventError)
+		if len(got) != 1 || got[0].Kind != EventStalled || storage.KindOf(got[0].Err) != storage.NoSpace || !errors.Is(got[0].Err, syscall.ENOSPC) {
 			t.Errorf("events %+v", got)
 		}
 		if n := len(kinds(events(), EventPieceVerified)); n != int(s.Swarm.Have) {
@@ -198,7 +198,7 @@ func TestNoSpace(t *testing.T) {
 		if s := l.Stats(); s.Swarm.Wasted > int64(s.Swarm.Size)/4 || s.State != Seeding || s.Err != nil {
 			t.Errorf("at the end: %+v", s)
 		}
-		if got := kinds(events(), EventHeld, EventGoesOn, EventComplete); len(got) != 3 || got[1].Kind != EventGoesOn {
+		if got := kinds(events(), EventStalled, EventResumed, EventComplete); len(got) != 3 || got[1].Kind != EventResumed {
 			t.Errorf("events %+v", got)
 		}
 	})
@@ -245,13 +245,13 @@ func TestCheckFails(t *testing.T) {
 			t.Errorf("checked: %v", err)
 		}
 		synctest.Wait()
-		if s := l.Stats(); s.State != Held || !errors.Is(s.Err, bad) {
+		if s := l.Stats(); s.State != Stalled || !errors.Is(s.Err, bad) {
 			t.Errorf("state %+v", s)
 		}
 		mended.Store(true)
 		wait(t, l)
 		synctest.Wait()
-		if all := kinds(events(), EventChecked, EventHeld, EventGoesOn, EventComplete, EventError); len(all) != 4 {
+		if all := kinds(events(), EventChecked, EventStalled, EventResumed, EventComplete, EventError); len(all) != 4 {
 			t.Errorf("events %+v", all)
 		}
 	})
@@ -280,7 +280,7 @@ func TestReadFailsWhileServing(t *testing.T) {
 		wait(t, y)
 		good.in(t, fsys)
 		time.Sleep(10 * time.Second)
-		if st := s.Stats(); st.State != Held || storage.KindOf(st.Err) != storage.IO || !strings.Contains(st.Err.Error(), "bad/part/a") {
+		if st := s.Stats(); st.State != Stalled || storage.KindOf(st.Err) != storage.IO || !strings.Contains(st.Err.Error(), "bad/part/a") {
 			t.Errorf("the torrent that cannot be read: %v, %v", st.State, st.Err)
 		}
 		if st := other.Stats(); st.State != Seeding {

@@ -34,8 +34,8 @@ const (
 	EventFiles   // another program changed the files, or they are damaged; Text says how
 	EventKept    // Kept and Text name files of the user that the torrent did not overwrite
 	EventSpace   // the volumes have too little free space; Err is a *room.Shortage
-	EventHeld    // writes fail, or the files are missing; retried automatically; Err says why
-	EventGoesOn  // left Held, Missing, Paused or Queued
+	EventStalled // writes fail, or the files are missing; retried automatically; Err says why
+	EventResumed // left Stalled, Missing, Paused or Queued
 	EventComplete
 	EventError
 	EventStopped

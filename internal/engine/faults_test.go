@@ -53,7 +53,7 @@ func TestEveryKindOfFailure(t *testing.T) {
 				wait(t, o)
 				time.Sleep(40 * time.Second) // after a sync that failed everything is looked at first
 				s := l.Stats()
-				if s.State != Held || storage.KindOf(s.Err) != kind || !strings.Contains(s.Err.Error(), words) {
+				if s.State != Stalled || storage.KindOf(s.Err) != kind || !strings.Contains(s.Err.Error(), words) {
 					t.Fatalf("while it fails: %v, %v (want %v)", s.State, s.Err, kind)
 				}
 				if errno != syscall.EMFILE { // then nothing can be read either

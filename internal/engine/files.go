@@ -189,9 +189,9 @@ func (t *Torrent) maintain(now mono.Time) {
 	switch turn {
 	case content.HeldUp:
 		cause := t.content.Cause()
-		t.tell(Event{Kind: EventHeld, Err: cause, Text: cause.Error()})
+		t.tell(Event{Kind: EventStalled, Err: cause, Text: cause.Error()})
 	case content.GoingOn:
-		t.tell(Event{Kind: EventGoesOn})
+		t.tell(Event{Kind: EventResumed})
 		t.content.TryRefused(now)
 		t.maintain(now)
 	}

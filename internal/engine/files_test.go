@@ -163,7 +163,7 @@ func TestFolderIsGone(t *testing.T) {
 					t.Errorf("when it is back: %+v", s)
 				}
 				synctest.Wait()
-				if got := kinds(events(), EventHeld, EventGoesOn); len(got) != 2 {
+				if got := kinds(events(), EventStalled, EventResumed); len(got) != 2 {
 					t.Errorf("told: %+v", got)
 				}
 			})
@@ -275,7 +275,7 @@ func TestTwoAtOnce(t *testing.T) {
 		first, l := k.run(1, func(s *Spec) { s.Peers = nil })
 		checkedNow(t, l)
 		_, second := k.run(2, nil)
-		if s := checkedNow(t, second); s.State != Held || !errors.Is(s.Err, resume.ErrInUse) {
+		if s := checkedNow(t, second); s.State != Stalled || !errors.Is(s.Err, resume.ErrInUse) {
 			t.Errorf("the second: %+v", s)
 		}
 		if err := first.Close(t.Context()); err != nil {

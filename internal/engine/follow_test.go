@@ -126,7 +126,7 @@ func TestLinksThatLeadNowhere(t *testing.T) {
 			t.Errorf("with a dangling link: %+v", s)
 		}
 		told := ""
-		for _, e := range kinds(events(), EventFiles, EventHeld) {
+		for _, e := range kinds(events(), EventFiles, EventStalled) {
 			told += e.Text + "\n"
 		}
 		if !strings.Contains(told, "out is not there: mount its volume, or remove the link") {
@@ -162,7 +162,7 @@ func TestLinksThatLeadNowhere(t *testing.T) {
 		_, _ = l.Verify(t.Context(), nil)
 		time.Sleep(time.Minute)
 		told = ""
-		for _, e := range kinds(events(), EventFiles, EventHeld) {
+		for _, e := range kinds(events(), EventFiles, EventStalled) {
 			told += e.Text + "\n"
 		}
 		if !strings.Contains(told, "start the torrent again") {

@@ -210,7 +210,7 @@ func TestTorrentsThatDifferInCase(t *testing.T) {
 			wait(t, x)
 			y := add(t, e, Spec{Meta: b.meta, Dir: dir, Peers: peers})
 			if s := checkedNow(t, y); fold {
-				if s.State != Held || storage.KindOf(s.Err) != storage.Unsafe {
+				if s.State != Stalled || storage.KindOf(s.Err) != storage.Unsafe {
 					t.Errorf("the second: %+v", s)
 				}
 				a.same(t, dir)

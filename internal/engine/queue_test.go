@@ -148,7 +148,7 @@ func TestPause(t *testing.T) {
 		if n := len(kinds(events(), EventPaused)); n != 1 {
 			t.Errorf("told of %d pauses", n)
 		}
-		if n := len(kinds(events(), EventGoesOn)); n != 1 {
+		if n := len(kinds(events(), EventResumed)); n != 1 {
 			t.Errorf("told %d times that it goes on", n)
 		}
 
@@ -319,7 +319,7 @@ func TestTroublesHoldNoPlace(t *testing.T) {
 		})
 		second := leech("fine", nil, nil)
 		time.Sleep(2 * time.Second)
-		expect(t, "one takes nothing", states(first, second), Held, Downloading)
+		expect(t, "one takes nothing", states(first, second), Stalled, Downloading)
 		full.Store(false)
 		time.Sleep(10 * time.Second)
 		expect(t, "it has room again", states(first, second), Downloading, Queued)

@@ -61,7 +61,7 @@ func TestOneFileNotKept(t *testing.T) {
 					if ev.Kind == EventFiles && strings.HasPrefix(ev.Text, name+" is left out, the other files are fetched: ") {
 						told++
 					}
-					if ev.Kind == EventHeld {
+					if ev.Kind == EventStalled {
 						t.Errorf("held: %s", ev.Text)
 					}
 				}
@@ -130,7 +130,7 @@ func TestNoFileKept(t *testing.T) {
 		})
 		_, l := k.start(nil)
 		time.Sleep(20 * time.Second)
-		if s := l.Stats(); s.State != Held || storage.KindOf(s.Err) != storage.NoPermission {
+		if s := l.Stats(); s.State != Stalled || storage.KindOf(s.Err) != storage.NoPermission {
 			t.Errorf("%v, %v", s.State, s.Err)
 		}
 		k.fs.FailWhen(nil)

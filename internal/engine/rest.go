@@ -25,7 +25,7 @@ func (t *Torrent) Pause() {
 // Resume ends a Pause. The torrent waits in the queue if the queue is full. If it has
 // reached a share limit already, it seeds without limits until they are changed.
 func (t *Torrent) Resume() {
-	t.run.goesOn.Store(true)
+	t.run.resumed.Store(true)
 	t.setPaused(false)
 }
 
@@ -118,7 +118,7 @@ func (t *Torrent) applyRunState(now mono.Time) {
 	t.content.Nudge()     // open Readers must look: the torrent may have stopped fetching
 	switch {
 	case !rest:
-		t.tell(Event{Kind: EventGoesOn})
+		t.tell(Event{Kind: EventResumed})
 	case t.pausedNow():
 		t.tell(Event{Kind: EventPaused})
 	default:

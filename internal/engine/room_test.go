@@ -40,7 +40,7 @@ func TestTooLittleRoom(t *testing.T) {
 		time.Sleep(time.Minute)
 		s := l.Stats()
 		var short *room.Shortage
-		if s.State != Held || !errors.As(s.Err, &short) || short.Need != 100_000 || short.Free != 99_999 || short.Others != 0 || short.Dir != "/home" {
+		if s.State != Stalled || !errors.As(s.Err, &short) || short.Need != 100_000 || short.Free != 99_999 || short.Others != 0 || short.Dir != "/home" {
 			t.Fatalf("%v: %v, %+v", s.State, s.Err, short)
 		}
 		if got := k.list("home"); len(got) > 0 || s.Swarm.Downloaded > 0 {

@@ -12,7 +12,7 @@ import (
 //shoal:part
 type runState struct {
 	paused   atomic.Bool   // user: paused
-	goesOn   atomic.Bool   // user: ended a pause, and sharing does not know yet
+	resumed  atomic.Bool   // user: ended a pause, and sharing does not know yet
 	force    atomic.Bool   // user: bypasses the queue
 	inOrder  atomic.Bool   // user: requests pieces in order
 	waits    atomic.Bool   // queue: waits for its turn

@@ -63,8 +63,8 @@ func (t *Torrent) Seeded() time.Duration { return time.Duration(t.sharing.seeded
 func (t *Torrent) checkShareLimits(now mono.Time) {
 	limits, _ := t.ShareLimits()
 	t.sharing.machine.SetLimits(limits)
-	if t.run.goesOn.Swap(false) {
-		t.sharing.machine.GoOn(now)
+	if t.run.resumed.Swap(false) {
+		t.sharing.machine.Resumed(now)
 	}
 	t.sharing.machine.Seeding(now, t.sent.want == quota.Seed && !t.sent.resting)
 	t.sharing.seeded.Store(int64(t.sharing.machine.Seeded(now)))

@@ -27,7 +27,7 @@ func TestFilesShared(t *testing.T) {
 		e := w.engine(1, Config{StateDir: state})
 		x := add(t, e, Spec{Meta: a.meta, Dir: dir, Peers: peers})
 		y := add(t, e, Spec{Meta: b.meta, Dir: dir, Peers: peers})
-		if s := checkedNow(t, y); s.State != Held || storage.KindOf(s.Err) != storage.Unsafe {
+		if s := checkedNow(t, y); s.State != Stalled || storage.KindOf(s.Err) != storage.Unsafe {
 			t.Errorf("the second: %+v", s)
 		}
 		wait(t, x)
@@ -77,7 +77,7 @@ func TestFilesInConflict(t *testing.T) {
 		x := add(t, e, Spec{Meta: a.meta, Dir: dir, Paths: &Paths{Rename: Names{0: "same"}}, Peers: peers})
 		checkedNow(t, x)
 		time.Sleep(30 * time.Second)
-		if s := x.Stats(); s.State != Held || s.Swarm.Downloaded > 0 || storage.KindOf(s.Err) != storage.Unsafe {
+		if s := x.Stats(); s.State != Stalled || s.Swarm.Downloaded > 0 || storage.KindOf(s.Err) != storage.Unsafe {
 			t.Errorf("the second: %+v", s)
 		}
 		y.Stop(t.Context())
@@ -86,7 +86,7 @@ func TestFilesInConflict(t *testing.T) {
 		y = add(t, e, Spec{Meta: b.meta, Dir: dir, Paths: same, Peers: peers})
 		time.Sleep(10 * time.Minute)
 		s := y.Stats()
-		if s.State != Held || storage.KindOf(s.Err) != storage.Unsafe || s.Swarm.Downloaded > 0 {
+		if s.State != Stalled || storage.KindOf(s.Err) != storage.Unsafe || s.Swarm.Downloaded > 0 {
 			t.Errorf("who came later: %+v", s)
 		}
 		if got, err := os.ReadFile(filepath.Join(dir, "same")); err != nil || !bytes.Equal(got, a.data) {

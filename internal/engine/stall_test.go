@@ -33,7 +33,7 @@ func TestLargePieceGoesOn(t *testing.T) {
 		sub := l.Subscribe()
 		var held time.Time
 		for ev := range sub.C {
-			if ev.Kind == EventHeld {
+			if ev.Kind == EventStalled {
 				held = time.Now()
 				break
 			}
@@ -41,7 +41,7 @@ func TestLargePieceGoesOn(t *testing.T) {
 		time.Sleep(7 * time.Second) // the first try has failed, the second comes after ten more
 		full.Store(false)
 		for ev := range sub.C {
-			if ev.Kind == EventGoesOn {
+			if ev.Kind == EventResumed {
 				break
 			}
 		}

@@ -37,7 +37,7 @@ func (p *publisher) facts(now mono.Time, s *Stats) obstacle.Facts {
 	t, w := p.t, &s.Swarm
 	f := obstacle.Facts{State: stateFor(s)}
 	switch f.State {
-	case obstacle.Held, obstacle.Missing:
+	case obstacle.Stalled, obstacle.Missing:
 		if s.Err != nil {
 			f.Err = s.Err.Error()
 		}
@@ -116,8 +116,8 @@ func stateFor(s *Stats) obstacle.State {
 		return obstacle.Fetching
 	case Metadata:
 		return obstacle.NoMetadata
-	case Held:
-		return obstacle.Held
+	case Stalled:
+		return obstacle.Stalled
 	case Missing:
 		return obstacle.Missing
 	case Paused:

@@ -20,7 +20,7 @@ type Stats struct {
 	At        time.Time
 	Now       mono.Time // the same instant on the clock of causes and rates
 	State     State
-	Err       error   // cause of Failed, Held and Missing; else nil
+	Err       error   // cause of Failed, Stalled and Missing; else nil
 	Checked   int     // number of pieces checked so far
 	CheckRate float64 // bytes hashed per second while Checking
 	Hashed    int     // number of pieces in doubt at the last opening
@@ -146,8 +146,8 @@ func (p *publisher) state(s *Stats) {
 	case filestate.Opening:
 		s.State, s.Checked = Checking, p.t.content.Progress().Looked()
 		return
-	case filestate.Held:
-		s.State, s.Err = Held, p.t.content.Cause()
+	case filestate.Stalled:
+		s.State, s.Err = Stalled, p.t.content.Cause()
 		return
 	case filestate.Missing:
 		s.State, s.Err = Missing, p.t.content.Cause()
@@ -295,7 +295,7 @@ func (t *Torrent) tell(e Event) {
 	defer b.mu.Unlock()
 	e.At, e.Torrent = time.Now(), t
 	switch e.Kind {
-	case EventFiles, EventKept, EventSpace, EventHeld, EventGoesOn:
+	case EventFiles, EventKept, EventSpace, EventStalled, EventResumed:
 		b.keep(e)
 	}
 	for _, s := range b.subs {

@@ -114,7 +114,7 @@ const (
 	Downloading
 	Seeding
 	Incomplete // pieces are missing, and we request none
-	Held       // writes fail, or files are partly unreadable: Err says why; we serve what we have
+	Stalled    // writes fail, or files are partly unreadable: Err says why; we serve what we have
 	Missing    // the files have disappeared
 	Queued     // waits for its turn in the queue
 	Paused     // paused by the user

@@ -27,11 +27,11 @@ type State uint8
 const (
 	Opening State = iota // being opened, examined, and hashed where in doubt
 	Ready
-	Held    // writes fail, or part of the data is unreadable
+	Stalled // writes fail, or part of the data is unreadable
 	Missing // they were there and are gone: most likely a volume that is not mounted
 )
 
-var stateNames = [...]string{"opening", "ready", "held", "missing"}
+var stateNames = [...]string{"opening", "ready", "stalled", "missing"}
 
 // String returns the state's name as golden scripts print it.
 func (s State) String() string { return stateNames[s] }
@@ -194,10 +194,10 @@ func (m *Machine) Settled(now mono.Time, o Outcome) {
 	case Fine:
 		m.state, m.mode = Ready, Run
 	case Partly:
-		m.state, m.mode = Held, Serve
+		m.state, m.mode = Stalled, Serve
 		m.later(now, Settle)
 	case Unusable:
-		m.state, m.mode = Held, Out
+		m.state, m.mode = Stalled, Out
 		m.later(now, Open)
 	case NotThere:
 		m.state, m.mode = Missing, Out
@@ -210,17 +210,17 @@ func (m *Machine) WriteFailed(now mono.Time) {
 	switch {
 	case m.mode == Out || m.acting == Open || m.acting == Settle:
 		return // the act in progress checks it anyway
-	case m.state == Held && m.acting == Nothing && !m.trying:
+	case m.state == Stalled && m.acting == Nothing && !m.trying:
 		return // a try is due already
 	}
 	m.acting, m.trying = Nothing, false
-	m.state, m.mode = Held, Serve
+	m.state, m.mode = Stalled, Serve
 	m.later(now, Retry)
 }
 
 // Written says that a write succeeded.
 func (m *Machine) Written() {
-	if m.state == Held && (m.next == Retry || m.acting == Retry) {
+	if m.state == Stalled && (m.next == Retry || m.acting == Retry) {
 		m.acting, m.next, m.trying = Nothing, Nothing, false
 		m.state, m.mode = Ready, Run
 	}
@@ -263,6 +263,6 @@ func (m *Machine) Spoilt(now mono.Time) {
 		m.act(now, Open)
 		return
 	}
-	m.state = Held
+	m.state = Stalled
 	m.later(now, Open)
 }

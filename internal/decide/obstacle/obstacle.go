@@ -54,7 +54,7 @@ const (
 	Other      State = iota // it is complete, wants nothing, or is checking
 	Fetching                // pieces are missing
 	NoMetadata              // only the info-hash is known
-	Held                    // writes fail
+	Stalled                 // writes fail
 	Missing                 // the files are gone
 	Resting                 // the user paused it
 	InLine                  // it waits for its turn
@@ -63,8 +63,8 @@ const (
 // Facts are what Of looks at.
 type Facts struct {
 	State State
-	Err   string    // with Held and Missing
-	Retry mono.Time // time of the next try with Held and Missing
+	Err   string    // with Stalled and Missing
+	Retry mono.Time // time of the next try with Stalled and Missing
 
 	Moving   bool      // payload came in the last seconds
 	LastData mono.Time // time of the latest payload; zero: none yet
@@ -118,7 +118,7 @@ type Meta struct {
 // Of returns what a torrent waits for.
 func Of(f *Facts) []Cause {
 	switch f.State {
-	case Held:
+	case Stalled:
 		return []Cause{{Kind: Files, Err: f.Err, Next: f.Retry}}
 	case Missing:
 		return []Cause{{Kind: FilesGone, Err: f.Err, Next: f.Retry}}

@@ -48,7 +48,7 @@ func TestOf(t *testing.T) {
 	}{
 		{"complete", Facts{State: Other}, ""},
 		{"moving", Facts{State: Fetching, Moving: true, Peers: 3, Useful: 1, Asked: 1, WebSeeds: []Source{gone}}, ""},
-		{"a full disk", Facts{State: Held, Err: "no space", Retry: later}, "files (no space) again"},
+		{"a full disk", Facts{State: Stalled, Err: "no space", Retry: later}, "files (no space) again"},
 		{"an unmounted volume", Facts{State: Missing, Err: "not there", Retry: later}, "files gone (not there) again"},
 		{"paused", Facts{State: Resting}, "paused"},
 		{"in line", Facts{State: InLine}, "queued"},

@@ -112,9 +112,9 @@ func (m *Seeding) look(now mono.Time) {
 	}
 }
 
-// GoOn says that the user resumed the torrent. If a limit is reached already, the torrent
+// Resumed says that the user resumed the torrent. If a limit is reached already, the torrent
 // seeds without limits until new ones are set.
-func (m *Seeding) GoOn(now mono.Time) {
+func (m *Seeding) Resumed(now mono.Time) {
 	if m.ratio() || m.time(now) {
 		m.waived = true
 	}

@@ -65,7 +65,7 @@ func TestSeeding(t *testing.T) {
 				}
 				m.Totals(now, n[0], n[1], n[2])
 			case "goes":
-				m.GoOn(now)
+				m.Resumed(now)
 			case "wait":
 			default:
 				t.Fatalf("no command %q", command)
@@ -105,7 +105,7 @@ func FuzzSeeding(f *testing.F) {
 				m.SetLimits(ShareLimits{IdleTime: time.Duration(n) * time.Minute})
 				told = false
 			case 5:
-				m.GoOn(now)
+				m.Resumed(now)
 				told = false
 			case 6:
 				now = now.Add(time.Duration(n) * time.Minute)

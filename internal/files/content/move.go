@@ -53,7 +53,7 @@ func (c *Content) mover(ch *change, to, back *place, progress func(done, total i
 		old := c.at.Load()
 		err := prev.close(c.life, true)
 		if err == nil {
-			err = c.moveTo(ch, prev, old, to, progress, epoch)
+			err = c.moveFiles(ch, prev, old, to, progress, epoch)
 		}
 		if err != nil {
 			if back == nil {
@@ -69,9 +69,9 @@ func (c *Content) mover(ch *change, to, back *place, progress func(done, total i
 	}
 }
 
-// moveTo moves the files and opens them in the new folder. After an error they are where
+// moveFiles moves the files and opens them in the new folder. After an error they are where
 // they were.
-func (c *Content) moveTo(ch *change, prev *session, old, to *place, progress func(done, total int64), epoch int32) error {
+func (c *Content) moveFiles(ch *change, prev *session, old, to *place, progress func(done, total int64), epoch int32) error {
 	lay, files := c.layout(), prev.onDisk()
 	ctx, cancel := context.WithCancel(ch.ctx)
 	defer cancel()

@@ -136,7 +136,7 @@ func (c *Content) whatIsOpen() whatOpen {
 	switch s := c.machine.State(); {
 	case c.cur != nil:
 		return whatOpen{o: c.cur}
-	case c.cause != nil && (s == filestate.Held || s == filestate.Missing):
+	case c.cause != nil && (s == filestate.Stalled || s == filestate.Missing):
 		return whatOpen{err: c.cause}
 	}
 	return whatOpen{err: ErrBusy}

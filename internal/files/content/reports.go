@@ -311,7 +311,7 @@ func (c *Content) Turn() Turn {
 	}
 	c.told = state
 	switch {
-	case state == filestate.Held || state == filestate.Missing:
+	case state == filestate.Stalled || state == filestate.Missing:
 		c.failed = true
 		return HeldUp
 	case state == filestate.Ready && c.failed:

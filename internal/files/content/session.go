@@ -96,7 +96,7 @@ func (o *session) openDisk() {
 	o.disk = o.onDevice().disk.Open(o.store, c.geom, c.info.PieceHash, func(r disk.Result) {
 		c.host.Post(&Checked{o.epoch, r})
 	})
-	o.disk.OnGoesOn(func() { c.host.Post(&wrote{o.epoch}) })
+	o.disk.OnResumed(func() { c.host.Post(&wrote{o.epoch}) })
 }
 
 // openJournal reads the journal. Where none can be kept that is no reason not to get and

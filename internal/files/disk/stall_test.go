@@ -23,7 +23,7 @@ var noSpace = &storage.Error{Op: "write", Path: "payload", Kind: storage.NoSpace
 type holder struct {
 	*rig
 	held    bool
-	goesOn  int // calls of OnGoesOn
+	resumed int // calls of OnResumed
 	told    []disk.Result
 	sent    map[block.Ref]int
 	done    map[uint32]bool
@@ -34,7 +34,7 @@ type holder struct {
 
 func newHolder(t *testing.T, c *content, buffers int, st storage.Storage) *holder {
 	h := &holder{rig: newRig(t, c, buffers, st), sent: make(map[block.Ref]int), done: make(map[uint32]bool)}
-	h.torrent.OnGoesOn(func() { h.goesOn++; h.held = false }) // nobody else runs then
+	h.torrent.OnResumed(func() { h.resumed++; h.held = false }) // nobody else runs then
 	return h
 }
 
@@ -277,12 +277,12 @@ func TestUnfinishedPieceIsKept(t *testing.T) {
 		}
 		full = false
 		h.retry()
-		if s := h.disk.Stats(); h.goesOn != 1 || s.Stalled != 0 || s.Written != 30*block.Size {
-			t.Fatalf("%d calls, %+v", h.goesOn, s)
+		if s := h.disk.Stats(); h.resumed != 1 || s.Stalled != 0 || s.Written != 30*block.Size {
+			t.Fatalf("%d calls, %+v", h.resumed, s)
 		}
 		h.send(c.blocks(0)[30:], nil)
 		h.settle()
-		if !h.done[0] || h.goesOn != 1 {
+		if !h.done[0] || h.resumed != 1 {
 			t.Fatalf("told %+v", h.told)
 		}
 
@@ -301,7 +301,7 @@ func TestUnfinishedPieceIsKept(t *testing.T) {
 		h.retry()
 		h.send(c.blocks(1), nil)
 		h.settle()
-		if !h.done[1] || h.goesOn != 1 {
+		if !h.done[1] || h.resumed != 1 {
 			t.Errorf("told %+v", h.told)
 		}
 		h.complete(nil)

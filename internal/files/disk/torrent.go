@@ -51,7 +51,7 @@ type Torrent struct {
 	stalled pieces     // pieces that could not be written
 	kept    uint32     // number of blocks in stalled
 	broken  error      // why the last write failed; nothing is written until Retry
-	goesOn  func()     // see OnGoesOn; set before the first Store
+	resumed func()     // see OnResumed; set before the first Store
 	quiet   *sync.Cond // signals that busy is zero; nil while nobody waits for it
 	closed  bool
 }
@@ -125,10 +125,10 @@ func (d *Disk) enqueue(p *piece) {
 	d.wakeOne()
 }
 
-// OnGoesOn sets f, which is called when a Retry has written what it kept of an incomplete piece: no
+// OnResumed sets f, which is called when a Retry has written what it kept of an incomplete piece: no
 // Result reports that. Like report, f is called by workers and can block. Set it before the first
 // Store.
-func (t *Torrent) OnGoesOn(f func()) { t.goesOn = f }
+func (t *Torrent) OnResumed(f func()) { t.resumed = f }
 
 // settle puts a piece without a worker into the right queue: ready, or waiting for blocks. The
 // caller holds the disk's lock.
@@ -182,7 +182,7 @@ func (t *Torrent) forget(p *piece) {
 // Retry writes the stalled pieces again, and returns their number. After a failed write the torrent
 // writes nothing until Retry, so that a full disk sees one write per attempt. Pieces that become
 // complete meanwhile stall too, or fail when too many are kept already. Each complete piece ends in
-// another Result. For an incomplete one, OnGoesOn reports that it was written, and a Result that it
+// another Result. For an incomplete one, OnResumed reports that it was written, and a Result that it
 // was not.
 func (t *Torrent) Retry() (pieces int) {
 	d := t.d

@@ -68,9 +68,9 @@ func (w *worker) early(p *piece, to uint32) bool {
 		t.broken = breaks(err)
 	}
 	if err == nil {
-		if p.again && !p.forgotten && t.goesOn != nil {
+		if p.again && !p.forgotten && t.resumed != nil {
 			w.d.mu.Unlock()
-			t.goesOn()
+			t.resumed()
 			w.d.mu.Lock()
 		}
 		p.again = false
