@@ -86,21 +86,30 @@ func (l *Linked) LookAll(n int, name func(int) string, each func(int, Look, erro
 }
 
 // LookAll implements LooksAtAll. A file that is not yet known by one of its names is looked at
-// alone.
+// alone, those between such files together.
 func (u *Unfinished) LookAll(n int, name func(int) string, each func(int, Look, error)) {
-	LookAll(u.FS, n, func(i int) string {
-		at := name(i)
-		if at == "" {
-			return ""
+	on := make([]string, 0, min(n, mostTogether))
+	for i := 0; i < n; {
+		first, alone := i, ""
+		for on = on[:0]; i < n && alone == "" && len(on) < mostTogether; i++ {
+			at := name(i)
+			if at != "" {
+				u.mu.RLock()
+				is, known := u.known(at)
+				u.mu.RUnlock()
+				if at = is; !known {
+					at, alone = "", is
+				}
+			}
+			on = append(on, at)
 		}
-		u.mu.RLock()
-		on, known := u.known(at)
-		u.mu.RUnlock()
-		if !known {
-			info, err := u.Lstat(at)
-			each(i, lookFrom(info, err), err)
-			return ""
+		LookAll(u.FS, len(on), func(k int) string { return on[k] }, func(k int, at Look, err error) { each(first+k, at, err) })
+		if alone != "" {
+			info, err := u.Lstat(alone)
+			each(i-1, lookFrom(info, err), err)
 		}
-		return on
-	}, each)
+	}
 }
+
+// mostTogether bounds the names of an Unfinished that are passed on together, and so their memory.
+const mostTogether = 4096

@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"errors"
 	"io/fs"
 	"os"
 	"slices"
@@ -218,66 +217,6 @@ func (f folder) lookQuick(name string) (info fs.FileInfo, err error, ok bool) {
 	}
 	defer unix.Close(fd)
 	return st, nil, unix.Fstat(fd, st.unix()) == nil
-}
-
-// LookAll implements LooksAtAll. It keeps each folder open for the files in it that follow one
-// another.
-func (f folder) LookAll(n int, name func(int) string, each func(int, Look, error)) {
-	dir, ok := -1, false
-	if walks.Load() {
-		if dir, ok = f.at.take(); ok {
-			defer f.at.put()
-		}
-	}
-	in, path, gone := -1, "", false // gone: the folder in path is not there
-	leave := func() {
-		if in >= 0 && in != dir {
-			unix.Close(in)
-		}
-		in = -1
-	}
-	defer leave()
-	for i := range n {
-		at := name(i)
-		if at == "" {
-			continue
-		}
-		cut := strings.LastIndexByte(at, '/') + 1
-		if ok && (in < 0 && !gone || at[:cut] != path) {
-			if leave(); quick(at) {
-				path, gone = at[:cut], false
-				if in = dir; cut > 0 {
-					var err error
-					in, err, _ = openAt2(dir, at[:cut-1], unix.O_PATH|unix.O_DIRECTORY, 0)
-					gone = errors.Is(err, unix.ENOENT)
-				}
-			}
-		}
-		if gone && at[:cut] == path {
-			each(i, Look{}, fs.ErrNotExist)
-			continue
-		}
-		var st unix.Stat_t
-		if in >= 0 && ValidPath(at[cut:]) {
-			switch unix.Fstatat(in, at[cut:], &st, unix.AT_SYMLINK_NOFOLLOW) {
-			case nil:
-				each(i, lookOf(&st), nil)
-				continue
-			case unix.ENOENT:
-				each(i, Look{}, fs.ErrNotExist)
-				continue
-			}
-		}
-		info, err := f.Lstat(at)
-		each(i, lookFrom(info, err), err)
-	}
-}
-
-func lookOf(st *unix.Stat_t) Look {
-	return Look{
-		Stamp: Stamp{Device: uint64(st.Dev), Inode: st.Ino, Size: st.Size, ModTime: st.Mtim.Nano()},
-		Plain: st.Mode&unix.S_IFMT == unix.S_IFREG, Folder: st.Mode&unix.S_IFMT == unix.S_IFDIR,
-	}
 }
 
 // statInfo is a fs.FileInfo of what was looked up without an os.File.
