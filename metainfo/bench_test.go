@@ -17,6 +17,31 @@ func manyFolders(n int) []byte {
 	return []byte(b.String())
 }
 
+// manyFiles is an info dictionary with n files, a hundred in each folder.
+func manyFiles(n int) []byte {
+	var b strings.Builder
+	b.WriteString("d5:filesl")
+	for i := range n {
+		fmt.Fprintf(&b, "d6:lengthi1e4:pathl7:%07d11:f%06d.bine e", i/100, i)
+	}
+	fmt.Fprintf(&b, "e4:name1:n12:piece lengthi16777216e6:pieces20:%se", hash1)
+	return []byte(strings.ReplaceAll(b.String(), "e e", "ee"))
+}
+
+// A file costs no allocation of its own.
+func TestParseAllocatesLittle(t *testing.T) {
+	const n = 10_000
+	in := manyFiles(n)
+	allocs := testing.AllocsPerRun(1, func() {
+		if _, err := ParseInfo(in); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if allocs > n/10 {
+		t.Errorf("%v allocations for %d files, want fewer than a tenth of that", allocs, n)
+	}
+}
+
 // Twice the folders cost twice the work: allocations stand for it.
 func TestParseIsLinear(t *testing.T) {
 	work := func(n int) float64 {
@@ -36,6 +61,17 @@ func TestParseIsLinear(t *testing.T) {
 
 func BenchmarkParseFolders(b *testing.B) {
 	in := manyFolders(100_000)
+	b.SetBytes(int64(len(in)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := ParseInfo(in); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkParseFiles(b *testing.B) {
+	in := manyFiles(100_000)
 	b.SetBytes(int64(len(in)))
 	b.ReportAllocs()
 	for b.Loop() {

@@ -25,7 +25,7 @@ func (p *infoParser) fileList(list bencode.Value) *Error {
 	}
 	l := &fileLister{
 		infoParser: p,
-		namer:      newNamer(p.SafeName, SafeName, foldKey),
+		namer:      newNamer(p.SafeName, SafeName, foldKey).room(count),
 		text:       string(list.Raw()),
 		base:       list.Offset(),
 	}
@@ -47,6 +47,9 @@ type fileLister struct {
 	// The raw paths are parts of one copy of the whole list, which begins at byte base.
 	text string
 	base int
+
+	room []string // for the elements of paths: an allocation of its own for each costs more
+	safe []string // the safe path being made
 
 	rewritten bool // a safe path has other elements than the torrent
 	links     int  // symbolic links, for a warning
@@ -105,14 +108,33 @@ func (l *fileLister) add(v bencode.Value) *Error {
 	}
 	if !f.Pad {
 		texts := l.texts(f.RawPath[1:])
-		f.SafePath = l.namer.path(make([]string, 0, len(f.RawPath)), texts)
-		l.rewritten = l.rewritten || !slices.Equal(f.SafePath[1:], texts)
+		l.safe = l.namer.path(l.safe[:0], texts)
+		l.rewritten = l.rewritten || !slices.Equal(l.safe[1:], texts)
+		if f.SafePath = f.RawPath; !slices.Equal(l.safe, f.RawPath) {
+			f.SafePath = slices.Clone(l.safe)
+		}
 		if hasAttr(v, "l") {
 			l.links++
 		}
 	}
+	if f.Pad {
+		l.padding += n
+	}
 	l.Files = append(l.Files, f)
 	return nil
+}
+
+// roomFor is the number of elements of paths that are allocated together.
+const roomFor = 4096
+
+// elements returns an empty slice with room for the n elements of a path.
+func (l *fileLister) elements(n int) []string {
+	if n > len(l.room) {
+		l.room = make([]string, max(n, min(roomFor, n*(cap(l.Files)-len(l.Files)))))
+	}
+	out := l.room[:0:n]
+	l.room = l.room[n:]
+	return out
 }
 
 // rawPath reads the elements of a path, and puts the torrent's name first.
@@ -129,7 +151,7 @@ func (l *fileLister) rawPath(in, v bencode.Value, name string) ([]string, *Error
 		e.Err = ErrTooLarge
 		return nil, e
 	}
-	raw := append(make([]string, 0, n+1), l.RawName)
+	raw := append(l.elements(n+1), l.RawName)
 	for elem := range v.Items() {
 		if elem.Kind() != bencode.String {
 			return nil, wrongKind(v, elem, l.field(fmt.Sprintf("%s[%d]", name, len(raw)-1)), bencode.String)

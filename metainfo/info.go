@@ -25,6 +25,7 @@ type Info struct {
 	Warnings []string
 
 	pieces  []byte // SHA-1 of each piece, end to end
+	padding int64  // bytes of all pad files
 	charset string // label of the character set of names that are not UTF-8
 }
 
@@ -56,15 +57,7 @@ func (i *Info) Geometry() Geometry {
 }
 
 // Saved returns the bytes in all saved files: Length without padding.
-func (i *Info) Saved() int64 {
-	n := i.Length
-	for k := range i.Files {
-		if i.Files[k].Pad {
-			n -= i.Files[k].Length
-		}
-	}
-	return n
-}
+func (i *Info) Saved() int64 { return i.Length - i.padding }
 
 // NumPieces returns the number of pieces; 0 when all files are empty.
 func (i *Info) NumPieces() uint32 { return uint32(len(i.pieces) / sha1.Size) }

@@ -88,7 +88,7 @@ func (i *Info) Paths(r Rules) [][]string {
 	if r.Fold || rewriteAll {
 		key = foldKey
 	}
-	n := newNamer(root, r.fit, key)
+	n := newNamer(root, r.fit, key).room(len(i.Files))
 	if r.Takes != nil {
 		n.max = smallName
 	}

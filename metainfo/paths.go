@@ -21,6 +21,14 @@ type namer struct {
 	taken   map[element]int32  // by key: the folder or file that has the name
 	moved   map[element]int32  // by key: folders whose name a file has taken
 	last    map[element]uint32 // by key of a numbered name: latest number
+
+	way []stride // to the folder of the latest file
+}
+
+// stride is a step to a folder, and its number.
+type stride struct {
+	to element
+	at int32
 }
 
 // element is a name within a folder.
@@ -46,16 +54,32 @@ func newNamer(root string, clean, key func(string) string) *namer {
 	}
 }
 
+// room makes room for the names of files, so that the largest table does not grow.
+func (n *namer) room(files int) *namer {
+	n.taken = make(map[element]int32, files)
+	return n
+}
+
 // path appends the path of a file to dst: the root, and a name for each element. raw has at
 // least one element.
 func (n *namer) path(dst, raw []string) []string {
 	at := int32(0)
 	dst = append(dst, n.names[at])
-	for _, elem := range raw[:len(raw)-1] {
-		at = n.folder(at, elem)
+	for depth, elem := range raw[:len(raw)-1] {
+		at = n.step(depth, element{at, elem})
 		dst = append(dst, n.names[at])
 	}
 	return append(dst, n.file(at, raw[len(raw)-1]))
+}
+
+// step returns a folder at a depth: most often the same one as for the file before.
+func (n *namer) step(depth int, to element) int32 {
+	if depth < len(n.way) && n.way[depth].to == to {
+		return n.way[depth].at
+	}
+	at := n.folder(to.folder, to.name)
+	n.way = append(n.way[:depth], stride{to, at})
+	return at
 }
 
 func (n *namer) folder(in int32, raw string) int32 {
