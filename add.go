@@ -18,6 +18,10 @@ import (
 type AddOptions struct {
 	// Metainfo is the content of a .torrent file. AddMagnet ignores it.
 	Metainfo []byte
+	// Parsed is what metainfo.Parse returned for Metainfo, from a caller that has it: to parse a
+	// torrent of many files again takes longer than to look at them. It must not be changed
+	// afterwards. nil means that Add parses.
+	Parsed *metainfo.Torrent
 	// OnMetadata, with AddMagnet, is called once the metadata is here, with the options that
 	// AddMagnet got. The files are known then: it may change Priority, Rename,
 	// IncompleteSuffix and IncompleteDir. An error ends the torrent. It must not block.
@@ -108,6 +112,7 @@ func (e *Engine) AddFile(name string, opt AddOptions) (*Torrent, error) {
 	if opt.Metainfo, err = readTorrent(name); err != nil {
 		return nil, err
 	}
+	opt.Parsed = nil
 	if opt.FileName == "" {
 		opt.FileName = filepath.Base(name)
 	}
@@ -140,7 +145,7 @@ func readTorrent(name string) ([]byte, error) {
 // or ErrConfig. A magnet of the torrent that still waits for its metadata takes it from here, with
 // the trackers and web seeds, and keeps what was chosen for it; the error is ErrDuplicate then, too.
 func (e *Engine) Add(opt AddOptions) (*Torrent, error) {
-	meta, err := parse(opt.Metainfo)
+	meta, err := parsed(opt.Parsed, opt.Metainfo)
 	if err != nil {
 		return nil, err
 	}
@@ -202,6 +207,14 @@ func (opt *AddOptions) known(meta *metainfo.Torrent) (prio []uint8, paths *engin
 	}
 	paths, err = opt.pathsOf(meta.Info)
 	return prio, paths, err
+}
+
+// parsed returns a torrent that the caller has parsed, or parses it.
+func parsed(meta *metainfo.Torrent, b []byte) (*metainfo.Torrent, error) {
+	if meta != nil {
+		return meta, nil
+	}
+	return parse(b)
 }
 
 // parse parses a torrent file. The error is ErrNotTorrent.

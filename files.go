@@ -39,8 +39,8 @@ type File struct {
 
 // Files returns the files in the order of the torrent; none while the metadata is missing.
 func (t *Torrent) Files() []File {
-	var out []File
 	info := t.meta().Info
+	out := make([]File, 0, len(info.Files))
 	for i := range info.Files {
 		f := &info.Files[i]
 		if f.Pad {
@@ -55,6 +55,29 @@ func (t *Torrent) Files() []File {
 		out = append(out, file)
 	}
 	return out
+}
+
+// FileTotals are the files of a torrent in numbers.
+type FileTotals struct {
+	Files  int   // number of files
+	Wanted int   // of these, the ones without PrioritySkip
+	Bytes  int64 // of the wanted files
+}
+
+// FileTotals counts the files, for less than Files costs; none while the metadata is missing.
+func (t *Torrent) FileTotals() (n FileTotals) {
+	files := t.meta().Info.Files
+	for i := range files {
+		if files[i].Pad {
+			continue
+		}
+		n.Files++
+		if priorities[t.t.Priority(i)] != PrioritySkip {
+			n.Wanted++
+			n.Bytes += files[i].Length
+		}
+	}
+	return n
 }
 
 // SetPriority sets the priority of a file, or of all files in a folder, by its path as Files

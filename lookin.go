@@ -26,7 +26,7 @@ type InFolder struct {
 // reads none of them. A folder that does not exist has no files. LookIn uses Metainfo, Dir,
 // FileName and StateDir of opt (decision 0166).
 func LookIn(opt VerifyOptions) (InFolder, error) {
-	meta, err := parse(opt.Metainfo)
+	meta, err := parsed(opt.Parsed, opt.Metainfo)
 	if err != nil {
 		return InFolder{}, err
 	}
@@ -40,7 +40,7 @@ func LookIn(opt VerifyOptions) (InFolder, error) {
 // HasPiece reports whether opt.Dir has at least one piece of a torrent. It hashes what is there
 // until a piece matches, and changes no file.
 func HasPiece(ctx context.Context, opt VerifyOptions) (bool, error) {
-	meta, err := parse(opt.Metainfo)
+	meta, err := parsed(opt.Parsed, opt.Metainfo)
 	if err != nil {
 		return false, err
 	}

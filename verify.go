@@ -46,6 +46,8 @@ type VerifyResult struct {
 type VerifyOptions struct {
 	// Metainfo is the content of a .torrent file.
 	Metainfo []byte
+	// Parsed is that of AddOptions.
+	Parsed *metainfo.Torrent
 	// Dir is the folder that holds the torrent's file or folder. Default ".".
 	Dir string
 	// FileName is that of AddOptions.
@@ -64,7 +66,7 @@ type VerifyOptions struct {
 // Verify checks what is in a folder against a torrent, without an engine, on all cores. It
 // changes no file. When ctx ends, the result has what is known up to then.
 func Verify(ctx context.Context, opt VerifyOptions) (VerifyResult, error) {
-	meta, err := parse(opt.Metainfo)
+	meta, err := parsed(opt.Parsed, opt.Metainfo)
 	if err != nil {
 		return VerifyResult{}, err
 	}
@@ -112,6 +114,7 @@ func verifyResult(meta *metainfo.Torrent, v *content.Verified) VerifyResult {
 			r.Map[i] = 'v'
 		}
 	}
+	r.Files = make([]FileState, 0, len(meta.Info.Files))
 	for i := range meta.Info.Files {
 		f := &meta.Info.Files[i]
 		if f.Pad {

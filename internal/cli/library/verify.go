@@ -86,14 +86,12 @@ func verify(ctx context.Context, out *ui.Output, name string, n session.Flags, a
 	state := n.StateOrNone(out, "nothing is kept for the next check")
 	start := out.Now()
 	m := ui.NewMeter(out, "checking")
-	length := src.Meta.Info.PieceLength
+	length, size := src.Meta.Info.PieceLength, src.Meta.Info.Saved()
 	r, err := shoal.Verify(ctx, shoal.VerifyOptions{
-		Metainfo: src.Raw, FileName: src.FileName(), Dir: n.Dir, StateDir: state, Again: again,
+		Metainfo: src.Raw, Parsed: src.Meta, FileName: src.FileName(), Dir: n.Dir, StateDir: state, Again: again,
 		Progress: func(done, total int) {
-			bytes := min(int64(done)*length, src.Meta.Info.Saved())
-			m.Show(bytes, src.Meta.Info.Saved(), func() {
-				out.Event("progress", m.Fields(bytes, src.Meta.Info.Saved()))
-			})
+			bytes := min(int64(done)*length, size)
+			m.Show(bytes, size, func() { out.Event("progress", m.Fields(bytes, size)) })
 		},
 	})
 	out.Clear()

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -156,7 +157,14 @@ func webAddress(name string) string {
 
 // readBounded reads no more than a torrent file may have.
 func readBounded(r io.Reader) ([]byte, error) {
-	raw, err := io.ReadAll(io.LimitReader(r, metainfo.MaxSize+1))
+	var b bytes.Buffer
+	if f, ok := r.(*os.File); ok {
+		if st, err := f.Stat(); err == nil && st.Mode().IsRegular() { // what grows is copied again and again
+			b.Grow(int(min(st.Size(), metainfo.MaxSize)) + bytes.MinRead)
+		}
+	}
+	_, err := b.ReadFrom(io.LimitReader(r, metainfo.MaxSize+1))
+	raw := b.Bytes()
 	if err == nil && len(raw) > metainfo.MaxSize {
 		err = fmt.Errorf("over %s, which no torrent file is", ui.Size(metainfo.MaxSize))
 	}
@@ -175,7 +183,11 @@ func fromBytes(name string, raw []byte) (Source, error) {
 func fromContent(name string, found shoal.Content) (Source, error) {
 	switch {
 	case found.Metainfo != nil:
-		return Parse(name, slices.Clone(found.Metainfo)) // no larger than it is: it is kept
+		raw := found.Metainfo
+		if cap(raw)-len(raw) > len(raw)/8 {
+			raw = slices.Clone(raw) // no larger than it is: it is kept
+		}
+		return Parse(name, raw)
 	case len(found.Links) > 1:
 		return Source{}, ui.UsageError("name them one at a time", "%s holds %s", ui.Printable(name), ui.Count(len(found.Links), "magnet link"))
 	}

@@ -70,7 +70,7 @@ func (d *download) begin(ctx context.Context, n session.Flags) error {
 		return err
 	}
 	t, err := d.add(ctx, n, shoal.AddOptions{
-		Metainfo: d.src.Raw, FileName: d.src.FileName(), Dir: d.dir, Peers: n.Peers, WebSeeds: d.webSeeds, Redownload: d.again, Allocate: d.allocate, Overwrite: d.overwrite, NeedRoom: !d.noRoom, Share: d.share.Limits(), Sequential: d.sequential,
+		Metainfo: d.src.Raw, Parsed: d.src.Meta, FileName: d.src.FileName(), Dir: d.dir, Peers: n.Peers, WebSeeds: d.webSeeds, Redownload: d.again, Allocate: d.allocate, Overwrite: d.overwrite, NeedRoom: !d.noRoom, Share: d.share.Limits(), Sequential: d.sequential,
 	})
 	if err != nil {
 		if made { // for nothing: it is removed if nothing is in it

@@ -30,18 +30,11 @@ type torrentEvent struct {
 
 // torrentOf tells what a torrent is, and what is wanted of it.
 func torrentOf(t *shoal.Torrent, size int64, pieces int, pieceLength int64) torrentEvent {
-	files := t.Files()
-	e := torrentEvent{
-		InfoHash: t.InfoHash(), Name: t.Name(), Size: size, Files: len(files), Pieces: pieces, PieceLength: pieceLength,
-		Private: t.Private(), Dir: t.Dir(),
+	n := t.FileTotals()
+	return torrentEvent{
+		InfoHash: t.InfoHash(), Name: t.Name(), Size: size, Files: n.Files, Pieces: pieces, PieceLength: pieceLength,
+		Private: t.Private(), Dir: t.Dir(), WantedFiles: n.Wanted, Wanted: n.Bytes,
 	}
-	for _, f := range files {
-		if f.Priority != shoal.PrioritySkip {
-			e.WantedFiles++
-			e.Wanted += f.Length
-		}
-	}
-	return e
 }
 
 type checkedEvent struct {

@@ -227,7 +227,7 @@ func (m *lasting) begin(ctx context.Context, srcs []source.Source, n session.Fla
 func (m *lasting) take(src *source.Source, n session.Flags, o runFlags, away map[string]string) (t *shoal.Torrent, err error) {
 	if err = m.wake(source.InfoHash(*src), n.Dir, away); err == nil {
 		t, err = m.addNew(src, shoal.AddOptions{
-			Metainfo: src.Raw, FileName: src.FileName(), Dir: n.Dir, Peers: n.Peers, Share: o.share.Limits(), Allocate: o.allocate == "full", Overwrite: o.overwrite, Redownload: o.again,
+			Metainfo: src.Raw, Parsed: src.Meta, FileName: src.FileName(), Dir: n.Dir, Peers: n.Peers, Share: o.share.Limits(), Allocate: o.allocate == "full", Overwrite: o.overwrite, Redownload: o.again,
 		})
 	}
 	switch {

@@ -109,7 +109,7 @@ func (sh *sharing) begin(ctx context.Context, srcs []source.Source, n session.Fl
 		if l != nil {
 			sh.others[l.Hash] = l
 		}
-		t, err := addKnown(ctx, sh.Session, "seed", &src, shoal.AddOptions{Metainfo: src.Raw, FileName: src.FileName(), Dir: dir, Peers: n.Peers, SeedOnly: true, Share: sh.share.Limits()})
+		t, err := addKnown(ctx, sh.Session, "seed", &src, shoal.AddOptions{Metainfo: src.Raw, Parsed: src.Meta, FileName: src.FileName(), Dir: dir, Peers: n.Peers, SeedOnly: true, Share: sh.share.Limits()})
 		if errors.Is(err, shoal.ErrDuplicate) {
 			sh.Out.Warn("passed over: %s is the same torrent as one named before", ui.Printable(src.Path))
 			continue
