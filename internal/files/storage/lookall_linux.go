@@ -117,4 +117,3 @@ func lookOf(st *unix.Stat_t) Look {
 		Plain: st.Mode&unix.S_IFMT == unix.S_IFREG, Folder: st.Mode&unix.S_IFMT == unix.S_IFDIR,
 	}
 }
-
