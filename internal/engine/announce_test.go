@@ -70,6 +70,49 @@ func TestNewTorrentDoesNotWait(t *testing.T) {
 	})
 }
 
+// On exit there may be no time for all farewells. Those with bytes that the tracker has not heard of
+// go first, and Untold counts the ones that were not made.
+func TestFarewellsWorthMostGoFirst(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		e, other := w.engine(1, Config{}), w.engine(2, Config{})
+		tr := w.tracker(200, func(q query) string {
+			time.Sleep(time.Second)
+			return compact(e.Addr())
+		})
+		const seeds = 60
+		var shared payload
+		for i := range seeds {
+			shared = makeContent(t, fmt.Sprintf("seed %d", i), 16<<10, 50_000).withTracker(tr.url)
+			w.seed(e, shared)
+		}
+		time.Sleep(30 * time.Second) // four at a time
+		l, _ := w.leech(other, shared)
+		wait(t, l)
+		hash := l.InfoHash()
+		if err := e.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		stops, counted := 0, 0
+		for _, q := range tr.queries() {
+			if q.Get("event") != "stopped" {
+				continue
+			}
+			if stops++; q.Get("info_hash") == string(hash[:]) && q.n("uploaded") > 0 {
+				counted = stops
+			}
+		}
+		// Four may be under way before the one with bytes is asked for.
+		if counted == 0 || counted > 2*announcequeue.SlotsOfHost {
+			t.Errorf("of %d farewells the one with bytes was number %d", stops, counted)
+		}
+		// One that is under way when the time is over reaches the tracker, and counts as not made.
+		if n := e.Untold(); n == 0 || stops+n < seeds || n > seeds-stops+announcequeue.SlotsOfHost {
+			t.Errorf("%d of %d farewells reached the tracker, and %d were not made", stops, seeds, n)
+		}
+		time.Sleep(10 * time.Second) // until the tracker has seen the ends
+	})
+}
+
 // Of a tracker that answers nobody only a few torrents learn that the hard way; the
 // others are told so, and it is tried again later.
 func TestTrackerThatIsAway(t *testing.T) {

@@ -240,9 +240,12 @@ func (q *Queue) Done(now mono.Time, id ID, how Answer) {
 		q.running[a.class].others--
 	}
 	h.running[a.class]--
-	h.proven = !silent
+	if how.How != GivenUp {
+		h.proven = !silent
+	}
 	h.pace.answered(now, a.began, how)
 	switch {
+	case how.How == GivenUp:
 	case !silent:
 		h.silent, h.away, h.until = 0, 0, 0
 	case h.away > 0 && !a.tries: // it started before; we already know that the tracker is away

@@ -20,7 +20,7 @@ import (
 //	add 1 A idle curious, add 1 A farewell counted, add 1 A farewell completes
 //	1 ends, 1 is silent  how one ended; so do "2-9 end"
 //	1-9 end in 20ms      and how long the answer took
-//	1 fails, 1 is refused, 1 is busy
+//	1 fails, 1 is refused, 1 is busy, 1 is cancelled
 //	remove 1             its torrent does not want it any more
 //	wait 30s
 //	state
@@ -128,7 +128,7 @@ func (s *script) command(line string) string {
 // answer reads how announces end.
 func (s *script) answer(w []string) Answer {
 	last := w[len(w)-1]
-	a := Answer{How: map[string]How{"silent": Silent, "fails": Failed, "fail": Failed, "refused": Refused, "busy": Busy}[last]}
+	a := Answer{How: map[string]How{"silent": Silent, "fails": Failed, "fail": Failed, "refused": Refused, "busy": Busy, "cancelled": GivenUp}[last]}
 	if w[len(w)-2] == "in" {
 		var err error
 		if a.Took, err = time.ParseDuration(last); err != nil {
@@ -427,7 +427,7 @@ func TestInvariants(t *testing.T) {
 			case 4:
 				if id, ok := pick("running"); ok {
 					state[id] = "over"
-					q.Done(now, id, Answer{How: []How{Good, Good, Good, Refused, Failed, Busy, Silent}[rng.IntN(7)], Took: time.Duration(rng.IntN(100)) * time.Millisecond})
+					q.Done(now, id, Answer{How: []How{Good, Good, Good, Refused, Failed, Busy, Silent, GivenUp}[rng.IntN(8)], Took: time.Duration(rng.IntN(100)) * time.Millisecond})
 				}
 			default:
 				now = now.Add(time.Duration(rng.IntN(60)) * time.Second)

@@ -37,6 +37,7 @@ const (
 	Failed             // it broke the connection, or sent an error
 	Busy               // it asked for fewer announces: HTTP status 429 or 503
 	Silent             // no answer at all came back in time
+	GivenUp            // we ended it, so it says nothing about the tracker
 )
 
 // Answer is how an announce ended.
@@ -70,6 +71,9 @@ func (p *pace) most() int {
 
 // answered takes the answer to an announce that began at some time.
 func (p *pace) answered(now, began mono.Time, a Answer) {
+	if a.How == GivenUp {
+		return
+	}
 	p.last = now
 	if a.How == Good && a.Took > 0 && (p.best == 0 || a.Took < p.best) {
 		p.best = a.Took

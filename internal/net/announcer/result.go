@@ -32,8 +32,10 @@ func classOf(r announce.Request) announcequeue.Class {
 func answer(scrape bool, resp tracker.Response, err error) announcequeue.Answer {
 	how := announcequeue.Failed
 	switch _, refused := errors.AsType[*tracker.FailureError](err); {
-	case err == nil, errors.Is(err, context.Canceled): // we gave it up
+	case err == nil:
 		how = announcequeue.Good
+	case errors.Is(err, context.Canceled):
+		how = announcequeue.GivenUp
 	case silence(err):
 		how = announcequeue.Silent
 	case trackerclient.IsBusy(err):

@@ -99,7 +99,13 @@ func (t *Torrent) Announce(req announce.Request, p tracker.Params) {
 			}
 			defer done()
 			resp, err := t.ask(ctx, req, p, more)
-			return func() { over(resp, err) }, answer(req.Scrape, resp, err)
+			a = answer(req.Scrape, resp, err)
+			if err != nil && ctx.Err() != nil {
+				// The tracker had less time than it may take. Were it held to be away, the queue
+				// would refuse the farewells of others, and nothing would count them.
+				a.How = announcequeue.GivenUp
+			}
+			return func() { over(resp, err) }, a
 		},
 	}
 	t.a.add(waits, at, w)
