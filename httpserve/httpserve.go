@@ -30,8 +30,8 @@ func (l *Listener) Addr() netip.AddrPort { return netio.AddrPort(l.l.Addr()) }
 // Close closes the port. Serve closes it, too.
 func (l *Listener) Close() error { return l.l.Close() }
 
-// Serve answers with s over at most maxConns connections at a time, until s is closed. It sets
-// the ConnState and the ConnContext of s.
+// Serve answers with s over at most maxConns connections at a time, until s is closed. It
+// wraps the Handler of s, and sets its ConnState and ConnContext.
 func (l *Listener) Serve(s *http.Server, maxConns int) error {
 	return serving.Serve(s, l.l, maxConns)
 }

@@ -38,3 +38,26 @@ func TestListenAndServe(t *testing.T) {
 	}
 	http.DefaultClient.CloseIdleConnections()
 }
+
+// A server without a handler answers with http.DefaultServeMux, as it does without this package.
+func TestServeWithoutHandler(t *testing.T) {
+	l, err := httpserve.Listen(netip.MustParseAddrPort("127.0.0.1:0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := new(http.Server)
+	ended := make(chan error, 1)
+	go func() { ended <- l.Serve(s, 2) }()
+	r, err := http.Get("http://" + l.Addr().String() + "/") //nolint:noctx
+	if err != nil || r.StatusCode != http.StatusNotFound {
+		t.Errorf("%v, %v", r, err)
+	}
+	if err == nil {
+		r.Body.Close()
+	}
+	s.Close()
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		t.Error(err)
+	}
+	http.DefaultClient.CloseIdleConnections()
+}

@@ -19,7 +19,8 @@ import (
 )
 
 // Serve runs a server on a listener, with at most this many connections at a time, until the server
-// is closed. It sets the server's ConnState and ConnContext. While all connections are being
+// is closed. It wraps the server's Handler (nil means http.DefaultServeMux, as for http.Server), and
+// sets its ConnState and ConnContext. While all connections are being
 // answered, the next one waits, and later ones wait in the system's queue.
 func Serve(s *http.Server, l net.Listener, places int) error {
 	h := &house{
@@ -27,6 +28,9 @@ func Serve(s *http.Server, l net.Listener, places int) error {
 		room: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
 	handler := s.Handler
+	if handler == nil {
+		handler = http.DefaultServeMux
+	}
 	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if g, ok := r.Context().Value(guestKey{}).(*guest); ok && !h.keeps(g) {
 			panic(http.ErrAbortHandler) // it has just given way, and is closed
