@@ -94,7 +94,7 @@ func (d *DHT) listen(chosen []netip.AddrPort) ([]netio.PacketConn, error) {
 	if len(chosen) > 0 {
 		return open(chosen)
 	}
-	return ofFamilies(func(all []netip.Addr) ([]netio.PacketConn, error) { return open(withPort(all, 0)) })
+	return netio.OfFamilies(func(all []netip.Addr) ([]netio.PacketConn, error) { return open(netio.WithPort(all, 0)) })
 }
 
 // Addr returns the address that the node listens on, with its real port.

@@ -2,7 +2,6 @@ package shoal
 
 import (
 	"errors"
-	"net"
 	"net/netip"
 	"syscall"
 
@@ -12,13 +11,6 @@ import (
 
 // This file turns Config into addresses to listen on. The engine opens them
 // (internal/engine/listeners.go).
-
-// both are all addresses of the families that a machine may have.
-var both = []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()}
-
-// families are those that are tried where nothing was chosen: both, or the one that the
-// machine has.
-var families = [][]netip.Addr{both, both[:1], both[1:]}
 
 // listenByDefault makes an engine that listens on all addresses: at its own port, so that a
 // router's rule for it works, or at another when that one is taken.
@@ -30,8 +22,8 @@ func listenByDefault(ec engine.Config, own uint16) (*engine.Engine, error) {
 			own.StateFile = ""
 			ec.DHT = &own
 		}
-		e, err := ofFamilies(func(all []netip.Addr) (*engine.Engine, error) {
-			addrs := withPort(all, port)
+		e, err := netio.OfFamilies(func(all []netip.Addr) (*engine.Engine, error) {
+			addrs := netio.WithPort(all, port)
 			ec.Listen, ec.ListenAlso = addrs[0], addrs[1:]
 			return engine.New(ec)
 		})
@@ -40,33 +32,6 @@ func listenByDefault(ec engine.Config, own uint16) (*engine.Engine, error) {
 		}
 	}
 	return nil, nil // not reached
-}
-
-// ofFamilies opens something on both families, or on the one that the machine has. The
-// error is that of both.
-func ofFamilies[T any](open func([]netip.Addr) (T, error)) (T, error) {
-	var first error
-	for _, all := range families {
-		opened, err := open(all)
-		if err == nil {
-			return opened, nil
-		}
-		if first == nil {
-			first = err
-		}
-		if errors.Is(err, syscall.EADDRINUSE) || !errors.As(err, new(*net.OpError)) {
-			break // it is not for want of a family
-		}
-	}
-	var none T
-	return none, first
-}
-
-func withPort(all []netip.Addr, port uint16) (addrs []netip.AddrPort) {
-	for _, a := range all {
-		addrs = append(addrs, netip.AddrPortFrom(a, port))
-	}
-	return addrs
 }
 
 // listen returns the addresses chosen; none if all are to be tried.

@@ -53,15 +53,10 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 	if len(cfg.Listen) > 0 {
 		return newServer(inner)
 	}
-	inner.Listen = []netip.AddrPort{
-		netip.AddrPortFrom(netip.IPv4Unspecified(), DefaultPort), netip.AddrPortFrom(netip.IPv6Unspecified(), DefaultPort),
-	}
-	s, err := newServer(inner)
-	if err != nil {
-		inner.Listen = inner.Listen[:1]
+	return netio.OfFamilies(func(all []netip.Addr) (*Server, error) {
+		inner.Listen = netio.WithPort(all, DefaultPort)
 		return newServer(inner)
-	}
-	return s, nil
+	})
 }
 
 func newServer(cfg trackerd.Config) (*Server, error) {
