@@ -64,7 +64,7 @@ func WatchAll(out *ui.Output, engine *shoal.Engine, what Options, torrents []*sh
 	})
 	w.wg.Go(func() {
 		every := ui.EventEvery
-		if !out.JSON {
+		if out.Live() {
 			every = ui.RedrawEvery
 		}
 		tick := time.NewTicker(every)

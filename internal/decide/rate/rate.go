@@ -12,9 +12,9 @@
 // one that has had least since it began to wait (start-time fair queueing). Torrents share
 // the engine equally, and peers their torrent, whatever the sizes of their claims.
 //
-// Claims that wait are granted at beats (mono.Beat), all of them together, so that a limit wakes
-// the machine twenty times a second at most, however many connections wait (decision 0201). A claim
-// that nobody has to wait for is granted at once.
+// Claims that wait are granted at every second beat (mono.Beat), all of them together, so that a limit
+// wakes the machine ten times a second at most, however many connections wait (decision 0201). A tree
+// may be told to grant at every beat. A claim that nobody has to wait for is granted at once.
 //
 // Small messages never wait: they are charged after they went. At most half of a limit pays
 // for them, so they cannot starve payload either.
@@ -123,8 +123,21 @@ func (n *Node) held(now mono.Time) bool {
 // Tree is the buckets of one direction.
 type Tree struct {
 	root    Node
+	often   bool    // grants come at every beat
 	granted []*Node // grants returned last; the memory is used again
 	ahead   []*Node // leaves with a credit
+}
+
+// Often makes grants come at every beat, or at every second one. Twice as often costs twice the
+// wake-ups, and what leaves at once is half as long a queue for whoever shares the line.
+func (t *Tree) Often(yes bool) { t.often = yes }
+
+// beats returns at every which beat grants come.
+func (t *Tree) beats() int {
+	if t.often {
+		return 1
+	}
+	return 2
 }
 
 // Root returns the engine's node.
@@ -154,17 +167,17 @@ func (t *Tree) SetLimit(now mono.Time, n *Node, limit int64) {
 // Quantum returns how many bytes a leaf should claim at once, 0 without a limit: its share until the
 // next beat, since it gets one grant at a beat. From one block up these are whole blocks. Claims may
 // have any size.
-func (t *Tree) Quantum(leaf *Node) int64 { return quantum(leaf.lowest(), leaf.share()) }
+func (t *Tree) Quantum(leaf *Node) int64 { return t.quantum(leaf.lowest(), leaf.share()) }
 
 // quantum is Quantum for the lowest limit and the share of it.
-func quantum(limit, share int64) int64 {
+func (t *Tree) quantum(limit, share int64) int64 {
 	if limit == 0 {
 		return 0
 	}
 	if n := whole(limit, usual); n < block.Size {
 		return max(n, leastQuantum)
 	}
-	beat := (whole(share, mono.Beat) + block.Size - 1) / block.Size
+	beat := (whole(share, time.Duration(t.beats())*mono.Beat) + block.Size - 1) / block.Size
 	return max(min(max(beat, min(whole(share, usual)/block.Size, usualBlocks)), mostBlocks), 1) * block.Size
 }
 
@@ -316,7 +329,7 @@ func (t *Tree) Deadline(now mono.Time) mono.Time {
 	if at == mono.Never {
 		return at
 	}
-	return max(at, now+1).OnBeat()
+	return max(at-1, now).NextBeats(t.beats())
 }
 
 // move counts n bytes of a leaf; below zero it takes them back.

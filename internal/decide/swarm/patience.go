@@ -39,8 +39,10 @@ func (s *Swarm) patience(p *peer) int {
 	return 0
 }
 
-// lasts reports whether the peer has requested so much that the writer is busy for d.
+// lasts reports whether the peer has requested so much that the writer is busy for d. The rate is known
+// where more waits than the writer gets at once, and for a peer that has been found to be slow.
 func (v *upload) lasts(now mono.Time, d time.Duration) bool {
 	n := v.queue.len() + v.flight
-	return n > v.writer && float64(n)*block.Size >= v.up.Rate(now)*d.Seconds()
+	known := n > v.writer || n > 0 && v.writer == leastUploads
+	return known && float64(n)*block.Size >= v.up.Rate(now)*d.Seconds()
 }

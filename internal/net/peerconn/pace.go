@@ -4,10 +4,11 @@ import "shoal/internal/value/block"
 
 // turn waits until size bytes, a part or some blocks, may be sent. The control bytes of p do not
 // wait: they go with the others when those go at once, else before them. Control bytes that arrive
-// meanwhile go at once, too. turn returns false when blocks were taken back while it waited.
-func (w *writer) turn(p *pending, size int) (granted bool, err error) {
+// meanwhile go at once, too. quantum is the turn's; 0 without a limit. turn returns false when blocks were
+// taken back while it waited.
+func (w *writer) turn(p *pending, size, quantum int) (granted bool, err error) {
 	up := &w.c.up
-	if up.Quantum() == 0 {
+	if quantum == 0 {
 		return true, nil
 	}
 	up.Charge(len(p.control))

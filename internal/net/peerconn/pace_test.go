@@ -70,7 +70,7 @@ func (p *paced) arrivals(began time.Time, n int, other func(wire.ID, time.Durati
 // given.
 func TestPacedUpload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const limit, claim = 1 << 20, 4 // blocks until the next beat
+		const limit, claim = 1 << 20, 7 // blocks until the next beat but one
 		p := newPaced(t, limit, 0)
 		began := time.Now()
 		p.conn.Send(wire.AppendSimple(nil, wire.Unchoke), p.refs[:32])
@@ -79,7 +79,7 @@ func TestPacedUpload(t *testing.T) {
 		at := p.arrivals(began, 32, func(_ wire.ID, d time.Duration) { small = append(small, d) })
 		for i, d := range at {
 			due := time.Duration(i*(block.Size+wire.PieceHeader)) * time.Second / limit
-			if d < due-claim*block.Size*time.Second/limit || d > due+mono.Beat+5*time.Millisecond || d%mono.Beat != 0 {
+			if d < due-claim*block.Size*time.Second/limit || d > due+2*mono.Beat+5*time.Millisecond || d%(2*mono.Beat) != 0 {
 				t.Errorf("block %d went out after %v, was due after %v", i, d, due)
 			}
 		}
@@ -121,7 +121,7 @@ func TestPacedDownload(t *testing.T) {
 				}
 			}
 			took, due := time.Since(began), time.Duration(len(stream))*time.Second/time.Duration(limit)
-			if took < due-due/50-120*time.Millisecond || took > due+due/50+mono.Beat {
+			if took < due-due/50-120*time.Millisecond || took > due+due/50+2*mono.Beat {
 				t.Errorf("%d bytes took %v, want %v", len(stream), took, due)
 			}
 			p.far.Close()

@@ -74,9 +74,10 @@ func (w *writer) step(p *pending) error {
 		p.uploads = nil
 		return nil
 	}
-	switch quantum := w.c.up.Quantum(); {
+	quantum := w.c.up.Quantum()
+	switch {
 	case len(p.parts) > 0:
-		if granted, err := w.turn(p, len(p.parts[0])); err != nil || !granted {
+		if granted, err := w.turn(p, len(p.parts[0]), quantum); err != nil || !granted {
 			return err
 		}
 		if err := w.sendPart(p); err != nil {
@@ -91,7 +92,7 @@ func (w *writer) step(p *pending) error {
 		for _, r := range p.uploads[:n] {
 			size += wire.PieceHeader + int(r.Length)
 		}
-		if granted, err := w.turn(p, size); err != nil || !granted {
+		if granted, err := w.turn(p, size, quantum); err != nil || !granted {
 			return err
 		}
 		return w.send(p, n)

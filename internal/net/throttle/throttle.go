@@ -6,7 +6,8 @@
 // there is one mutex, held briefly, and one timer, armed while a claim waits. A Limiter has no
 // goroutine.
 //
-// Turns come at beats (mono.Beat), those of all connections together (decision 0201).
+// Turns come at beats (mono.Beat), those of all connections together: at every second beat, and at
+// every one where the line is the limit (decision 0201).
 //
 // # Bytes under a limit
 //
@@ -91,7 +92,11 @@ func (l *Limiter) SetLine(limit int64) {
 	now := l.now()
 	l.line = limit
 	l.tree.SetLimit(now, l.tree.Root(), l.lowest())
-	l.settle(now)
+	if limit == 0 {
+		l.settle(now)
+		return
+	}
+	l.arm(now) // it changes too often to wake who waits each time
 }
 
 // lowest returns the limit of the root, and keeps what follows from it. The caller holds l.mu.
@@ -100,6 +105,8 @@ func (l *Limiter) lowest() int64 {
 	if l.line > 0 && (limit == 0 || l.line < limit) {
 		limit = l.line
 	}
+	// A modem queues what leaves at once, and the line's limit is there to keep its queue short.
+	l.tree.Often(limit > 0 && limit == l.line)
 	l.far.Store(l.line > 0 && l.set == 0)
 	l.all.Store(limit)
 	return limit

@@ -92,7 +92,7 @@ func TestLimit(t *testing.T) {
 
 		b.SetLimit(3000, 0)
 		total, each = passed(all, 10*time.Second)
-		about(t, "all, where one torrent is limited", total, 1_000_000, 200)
+		about(t, "all, where one torrent is limited", total, 1_000_000, 1000)
 		about(t, "the limited torrent", each[1]+each[2]+each[3], 30_000, 100)
 
 		l.SetLimit(0, 2000)
