@@ -12,6 +12,9 @@
 // that are delayed little: a peer whose own line is full delays one connection only. The delay
 // of one is its round-trip time minus the least that the system has seen.
 //
+// What is left of it while we hardly send is not ours: peers acknowledge over uplinks that are as full
+// as ours. So whenever we send little, the delay that stays is noted, and subtracted from then on.
+//
 // # States
 //
 //	Free --delay high--> Drain --delay low--> Hold --delay high, or the rate fell--> Drain
@@ -66,6 +69,13 @@ const (
 	soonDip  = 5 * time.Second
 	dipFor   = 400 * time.Millisecond
 
+	// askDip is the time between two dips while the delay makes the rate fall: is it still ours?
+	askDip = 4 * time.Second
+	// foreignFor is how long the delay that we did not cause is believed, and mostForeign the most of it:
+	// where others delay us by more, a low rate of ours does not help them.
+	foreignFor  = 2 * dipEvery
+	mostForeign = 200 * time.Millisecond
+
 	// firstYield is how long Yield lasts; it doubles up to longestYield each time.
 	firstYield   = 10 * time.Second
 	longestYield = 4 * time.Minute
@@ -115,27 +125,32 @@ type Machine struct {
 
 	// What was measured.
 	flows   map[uint64]*flow
-	turns   uint64 // number of Ticks
-	arrived int64  // bytes that have arrived in all
-	marks   []mark // the latest ones of arrived
-	delay   time.Duration
-	excess  mono.Time // time since which the delay is high; 0: it is not
+	turns   uint64        // number of Ticks
+	arrived int64         // bytes that have arrived in all
+	marks   []mark        // the latest ones of arrived
+	delay   time.Duration // of the line: what of total is ours
+	total   time.Duration
+	foreign time.Duration // what is not ours
+	excess  mono.Time     // time since which the delay is high; 0: it is not
 	delays  []time.Duration
 
 	// Drain.
 	began  mono.Time     // time when the present try began
 	before time.Duration // the backlog then
+	first  time.Duration // the most of total since Drain began
+	fell   mono.Time     // time when low last fell
 	tries  int           // how many have had no effect, and the present one
 
 	// Hold.
-	line   float64   // what the line takes, in bytes a second
-	peak   float64   // the most since Hold began
-	gain   float64   // how fast the rate may rise
-	needed mono.Time // time when the limit last held something up
-	worked mono.Time // time when Drain first had an effect
-	dip    mono.Time // end of the present dip; 0: none
-	dipped mono.Time // end of the last one
-	fresh  bool      // a connection is new since then
+	line   float64       // what the line takes, in bytes a second
+	peak   float64       // the most since Hold began
+	gain   float64       // how fast the rate may rise
+	needed mono.Time     // time when the limit last held something up
+	worked mono.Time     // time when Drain first had an effect
+	dip    mono.Time     // end of the present dip; 0: none
+	dipped mono.Time     // end of the last one
+	low    time.Duration // the least of total in Drain, in the present dip, and shortly after the last one
+	fresh  bool          // a connection is new since then
 
 	// Yield.
 	until mono.Time
@@ -240,10 +255,11 @@ func (m *Machine) measure(now mono.Time, all []Sample) (queued int64) {
 		}
 	}
 	slices.Sort(m.delays)
-	m.delay = 0
+	m.total = 0
 	if n := len(m.delays); n > 0 {
-		m.delay = m.delays[(n-1)/3]
+		m.total = m.delays[(n-1)/3]
 	}
+	m.delay = max(m.total-m.foreign, 0)
 	m.marks = append(m.marks, mark{now, m.arrived})
 	for len(m.marks) > 2 && now.Sub(m.marks[1].at) >= window {
 		m.marks = slices.Delete(m.marks, 0, 1)
@@ -294,7 +310,8 @@ func (m *Machine) set(rate float64) {
 
 // drain begins to send much less than arrives.
 func (m *Machine) drain(now mono.Time, arrives float64, queued int64) {
-	m.line, m.tries = 0, 1
+	m.line, m.tries, m.first = 0, 1, m.total
+	m.low, m.fell = m.total, now
 	m.enter(now, Drain, max(cut*arrives, floor))
 	m.try(now, arrives, queued)
 }
@@ -309,23 +326,22 @@ func (m *Machine) drains(now mono.Time, queued int64) {
 	arrives := m.arrives(now, window/2)
 	backlog := m.backlog(queued, arrives)
 	took := now.Sub(m.began)
+	m.first = max(m.first, m.total)
 	if took >= window { // the line's rate is what arrives while there is a queue
 		m.line = max(m.line, m.arrives(now, window))
+		m.set(max(float64(m.rate), cut*m.line)) // at first little had arrived for long
+	}
+	if m.total < m.low-m.low/10 {
+		m.low, m.fell = m.total, now
 	}
 	if backlog <= m.target() && now.Sub(m.since) >= 2*Every {
-		if m.worked == 0 {
-			m.worked = now
-		}
-		if m.line == 0 {
-			m.line = float64(m.rate) / cut
-		}
-		m.line = max(m.line, float64(m.rate))
-		m.peak, m.gain, m.needed, m.dipped = m.line, leastGain, now, now
-		m.enter(now, Hold, m.line)
+		m.holds(now, min(m.foreign, m.total))
 		return
 	}
 	early := window + m.lag(arrives)
 	switch {
+	case m.first-m.total >= max(high, m.first/2) && m.total <= mostForeign && backlog-m.delay < m.target() && now.Sub(m.fell) >= window:
+		m.holds(now, m.notOurs(m.total)) // most of it was ours, and no more of it goes
 	case took < early: // what we see is older
 		m.before = max(m.before, backlog)
 	case took < early+m.before/2+window:
@@ -339,6 +355,21 @@ func (m *Machine) drains(now mono.Time, queued int64) {
 	default:
 		m.letGo(now)
 	}
+}
+
+// holds begins Hold after a Drain that had an effect. foreign is the delay that stayed.
+func (m *Machine) holds(now mono.Time, foreign time.Duration) {
+	if m.worked == 0 {
+		m.worked = now
+	}
+	if m.line == 0 {
+		m.line = float64(m.rate) / cut
+	}
+	m.line = max(m.line, float64(m.rate))
+	m.foreign, m.delay = foreign, max(m.total-foreign, 0)
+	m.peak, m.gain, m.needed = m.line, leastGain, now
+	m.dipped, m.dip, m.low = now, 0, m.total
+	m.enter(now, Hold, m.line)
 }
 
 // lag is how far the delays may be behind: by the time of some packets of each connection.
@@ -430,13 +461,29 @@ func (m *Machine) hold(now mono.Time, arrives float64, queued int64, isHigh bool
 	m.set(m.line * max(f, 0.5))
 }
 
-// dips reports whether the rate is low for a moment.
+// notOurs returns what of a delay that stays while we send little is not ours: all but the time of half
+// a block, since what we send then are blocks, too.
+func (m *Machine) notOurs(d time.Duration) time.Duration {
+	return min(max(d-(m.target()-leastDelay), 0), mostForeign)
+}
+
+// dips reports whether the rate is low for a moment. What the delay is by then, or an instant later, is
+// not ours.
 func (m *Machine) dips(now mono.Time) bool {
-	switch wait := now.Sub(m.dipped); {
-	case m.dip > 0 && (now >= m.dip || m.delay < m.target()/6):
+	wait := now.Sub(m.dipped)
+	if m.dip > 0 || m.dipped > 0 && wait <= window {
+		m.low = min(m.low, m.total)
+	}
+	switch {
+	case m.dip > 0 && (now >= m.dip || m.total < m.target()/6):
 		m.dip, m.dipped, m.fresh = 0, now, false
-	case m.dip == 0 && m.delay > m.target()/2 && (wait >= dipEvery || m.fresh && wait >= soonDip):
-		m.dip = now.Add(dipFor)
+	case m.dip > 0:
+	case wait <= window && m.notOurs(m.low) < m.foreign, wait > window && wait <= window+Every:
+		m.foreign = m.notOurs(m.low)
+	case m.delay > m.target()/2 && (wait >= dipEvery || (m.fresh || m.line < 0.85*m.peak) && wait >= askDip):
+		m.dip, m.low = now.Add(dipFor), m.total
+	case wait >= foreignFor:
+		m.foreign = 0
 	}
 	return m.dip > 0
 }

@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -89,6 +90,29 @@ func TestBusyDownlink(t *testing.T) {
 	l.back = 0
 	l.run(longestYield)
 	l.expect(t, "afterwards", 10*time.Second, 75*ms, 9)
+}
+
+// The peers acknowledge over uplinks that are as busy as ours, and wavers: what is not ours does not
+// make us slow.
+func TestBusyUplinksOfPeers(t *testing.T) {
+	for _, c := range []struct {
+		mbit       float64
+		back, more time.Duration
+	}{{5, 40 * ms, 0}, {5, 50 * ms, 20 * ms}, {10, 90 * ms, 30 * ms}, {2, 60 * ms, 0}} {
+		l := newLine(c.mbit, 30*ms, 40*ms, 50*ms, 60*ms, 80*ms, 100*ms, 110*ms, 120*ms)
+		busy := func(d time.Duration) {
+			for i := range int(d / (100 * ms)) {
+				l.back = c.back + time.Duration(float64(c.more)*math.Sin(float64(i)/7))
+				l.run(100 * ms)
+			}
+		}
+		busy(15 * time.Second)
+		l.samples, l.got = nil, 0
+		busy(30 * time.Second)
+		if delay, mbit := median(l.samples), l.got*8/1e6/30; delay > 75*ms || mbit < 0.85*c.mbit {
+			t.Errorf("%+v: %v and %.2f Mbit/s; %v", c, delay, mbit, l.m.Status(l.now))
+		}
+	}
 }
 
 // A peer whose own line is full delays itself alone: the others are not held up.
