@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"shoal/internal/engine"
+	"shoal/internal/mailbox"
 	"shoal/internal/net/netio"
 	"shoal/metainfo"
 )
@@ -49,7 +50,7 @@ func New(cfg Config) (*Engine, error) {
 		StateDir: cfg.StateDir, Remember: cfg.Remember, AtRest: cfg.AtRest, KeepCached: cfg.KeepCached, NoWebSeeds: cfg.NoWebSeeds,
 		SuperSeed: superSeeds[cfg.SuperSeed], SeedChoke: seedChokings[cfg.SeedChoking],
 		RootCAs: cfg.RootCAs, LANTrackers: cfg.LANTrackers,
-		Version: Version, Log: hidden(cfg.Log),
+		Version: Version, Log: hidden(cfg.Log), Bell: mailbox.SystemBell,
 	}
 	ec.LSD = cfg.LSD == LSDAlways || cfg.LSD == LSDAuto && !netio.PolicyFor(cfg.listen()).LoopbackOnly
 	if !cfg.DHT.Off {

@@ -1,9 +1,9 @@
 package engine
 
 import (
+	"shoal/internal/mailbox"
 	"shoal/internal/net/throttle"
 	"shoal/internal/net/uplink"
-	"shoal/internal/value/mono"
 )
 
 // allLimits limits the transfer rates of all torrents of an engine together.
@@ -16,7 +16,7 @@ type allLimits struct {
 	watch  *uplink.Watch // of the line that we send over
 }
 
-func (l *allLimits) init(now func() mono.Time) {
-	l.up, l.down = throttle.NewLimiter(now), throttle.NewLimiter(now)
-	l.watch = uplink.New(now, l.up.SetLine)
+func (l *allLimits) init(beats *mailbox.Beats) {
+	l.up, l.down = throttle.NewLimiter(beats), throttle.NewLimiter(beats)
+	l.watch = uplink.New(beats, l.up.SetLine)
 }

@@ -78,6 +78,10 @@ type Config struct {
 
 	Magnets MagnetHooks
 
+	// Bell returns what wakes the engine at beats: default mailbox.TimerBell. A SystemBell wakes fewer
+	// threads; a test with a clock of its own cannot have one.
+	Bell func() mailbox.Bell
+
 	Version string // version such as "0.1.0"; part of the client name and the peer id
 
 	// Origin is the instant that traces count from; default: the start of the
@@ -180,10 +184,10 @@ func New(cfg Config) (*Engine, error) {
 	if cfg.Queue != (Queue{}) {
 		e.SetQueue(cfg.Queue)
 	}
-	e.limits.init(e.now)
+	e.life.begin(e.now, cfg.Bell)
+	e.limits.init(e.life.beats)
 	e.SetLimits(cfg.Limits)
 	e.webPlaces.e, e.webPlaces.client = e, &webseed.Client{Network: cfg.Network, UserAgent: wire.UserAgent(cfg.Version), RootCAs: cfg.RootCAs}
-	e.life.begin()
 	e.disks = content.NewShared(content.SharedConfig{
 		Pool: e.files, Log: e.log, Now: e.now, Buffers: cfg.Buffers, Workers: cfg.Workers, KeepCached: cfg.KeepCached,
 		Journals: journals.New(journals.Config{StateDir: cfg.StateDir, Log: e.log, Twin: cfg.twin()}),
@@ -195,12 +199,12 @@ func New(cfg Config) (*Engine, error) {
 	if cfg.Remember {
 		var err error
 		if lo, err = e.openLibrary(); err != nil {
-			e.life.cancel()
+			e.life.abandon()
 			return nil, err
 		}
 	}
 	if err := e.listen(); err != nil {
-		e.life.cancel()
+		e.life.abandon()
 		if e.library.librarian != nil {
 			err = errors.Join(err, e.library.close(context.Background()))
 		}
@@ -257,6 +261,9 @@ func withDefaults(cfg Config) Config {
 	}
 	if cfg.Buffers == 0 {
 		cfg.Buffers = defaultBuffers
+	}
+	if cfg.Bell == nil {
+		cfg.Bell = mailbox.TimerBell
 	}
 	if cfg.Origin.IsZero() {
 		cfg.Origin = time.Now()
@@ -349,6 +356,7 @@ func (e *Engine) Close(ctx context.Context) error {
 	e.announcer.Close()
 	err = errors.Join(err, e.trackers.Close())
 	e.webPlaces.close()
+	e.life.beats.Close()
 	e.disks.Close()
 	if e.library.librarian != nil {
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWrite)

@@ -266,7 +266,7 @@ func (t *Torrent) connections() *peerconn.Torrent {
 			Unreadable: func(ref block.Ref, err error) { t.content.ReportUnreadable(ref.Piece, err) },
 			Closed:     func(key uint64, err error) { t.do(disconnected{key: key, err: err}) },
 			Group:      &t.life.conns,
-			Now:        t.e.now,
+			Beats:      t.e.life.beats,
 			Up:         t.e.limits.up.Group(), Down: t.e.limits.down.Group(),
 		}
 		bounds := wire.BoundsOf(t.geom(), t.geom().Pieces)

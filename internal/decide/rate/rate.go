@@ -13,8 +13,8 @@
 // the engine equally, and peers their torrent, whatever the sizes of their claims.
 //
 // Claims that wait are granted at every second beat (mono.Beat), all of them together, so that a limit
-// wakes the machine ten times a second at most, however many connections wait (decision 0201). A tree
-// may be told to grant at every beat. A claim that nobody has to wait for is granted at once.
+// wakes the machine ten times a second at most, however many connections wait (decision 0201). Often
+// makes a tree grant at every beat. A claim that nobody has to wait for is granted at once.
 //
 // Small messages never wait: they are charged after they went. At most half of a limit pays
 // for them, so they cannot starve payload either.
@@ -129,7 +129,7 @@ type Tree struct {
 }
 
 // Often makes grants come at every beat, or at every second one. Twice as often costs twice the
-// wake-ups, and what leaves at once is half as long a queue for whoever shares the line.
+// wake-ups, and what leaves at once is half as long a queue on the line.
 func (t *Tree) Often(yes bool) { t.often = yes }
 
 // beats returns at every which beat grants come.

@@ -1,18 +1,20 @@
 package peerconn
 
 import (
+	"errors"
 	"net"
 	"os"
 	"syscall"
 	"time"
 	"unsafe"
 
+	"shoal/internal/mailbox"
 	"shoal/internal/value/block"
 	"shoal/internal/value/mono"
 )
 
 // newSocket returns a TCP socket as a source; nil for other streams.
-func newSocket(nc net.Conn) source {
+func newSocket(nc net.Conn, beats *mailbox.Beats) source {
 	tcp, ok := nc.(*net.TCPConn)
 	if !ok {
 		return nil
@@ -21,7 +23,8 @@ func newSocket(nc net.Conn) source {
 	if err != nil {
 		return nil
 	}
-	s := &socket{tcp: tcp, rc: rc, mark: 1, fits: leastMark}
+	s := &socket{tcp: tcp, rc: rc, beats: beats, mark: 1, fits: leastMark}
+	s.alarm = mailbox.NewWaiter(func() { _ = tcp.SetReadDeadline(past) })
 	s.try, s.mum = s.attempt, s.silence
 	return s
 }
@@ -48,9 +51,13 @@ type socket struct {
 	mum func(fd uintptr)
 	iov [2*aheadBlocks + 1]syscall.Iovec
 
+	beats *mailbox.Beats
+	alarm mailbox.Waiter // ends the wait at a beat, by a deadline in the past
+	late  bool           // the deadline is in the past
+
 	mark  int       // low-water mark of the socket
 	room  int       // greatest mark so far that the window is twice as large as
-	beat  mono.Time // deadline of the socket; 0 when it has none
+	beat  mono.Time // beat for which the alarm is set; 0 when it is not
 	came  int       // bytes since the beat before it
 	fits  int       // low-water mark while the reader waits for a beat
 	empty bool      // the latest read took everything that was there
@@ -64,17 +71,29 @@ type socket struct {
 
 func (s *socket) read(prepare func() [][]byte, idle func(), w wait) (int, error) {
 	s.prepare, s.idle, s.n, s.err, s.wait = prepare, idle, 0, nil, w
-	if err := s.deadline(w); err != nil {
-		return 0, err
+	for {
+		if err := s.arm(w); err != nil {
+			return 0, err
+		}
+		err := s.rc.Read(s.try)
+		if err == nil {
+			return s.n, eof(s.n, s.err)
+		}
+		if s.late = errors.Is(err, os.ErrDeadlineExceeded); !s.late || w.beat != 0 && s.beats.Now() >= w.beat {
+			return s.n, err
+		}
+		// The alarm of an earlier wait came late.
 	}
-	if err := s.rc.Read(s.try); err != nil {
-		return s.n, err
-	}
-	return s.n, eof(s.n, s.err)
 }
 
-// deadline sets the deadline of the socket, if it is another one.
-func (s *socket) deadline(w wait) error {
+// arm makes the wait end at its beat, if it has one.
+func (s *socket) arm(w wait) error {
+	if s.late {
+		s.late, s.beat = false, 0
+		if err := s.tcp.SetReadDeadline(time.Time{}); err != nil {
+			return err
+		}
+	}
 	if s.beat == w.beat {
 		return nil
 	}
@@ -83,9 +102,11 @@ func (s *socket) deadline(w wait) error {
 	}
 	s.beat, s.came = w.beat, 0
 	if w.beat == 0 {
-		return s.tcp.SetReadDeadline(time.Time{})
+		s.beats.Clear(&s.alarm)
+	} else {
+		s.beats.Set(&s.alarm, w.beat)
 	}
-	return s.tcp.SetReadDeadline(time.Now().Add(w.until))
+	return nil
 }
 
 // attempt is called when the socket may be readable; it returns false to wait until it is. The mark

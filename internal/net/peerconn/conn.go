@@ -27,10 +27,10 @@ import (
 	"time"
 
 	"shoal/internal/format/wire"
+	"shoal/internal/mailbox"
 	"shoal/internal/net/throttle"
 	"shoal/internal/net/uplink"
 	"shoal/internal/value/block"
-	"shoal/internal/value/mono"
 )
 
 // Buffers provides blocks from a bounded budget. The reader waits for one while the disk is behind,
@@ -74,9 +74,9 @@ type Torrent struct {
 	// Deliver.
 	Closed func(key uint64, err error)
 
-	// Now is the clock of the engine, whose beats the readers of patient connections follow; nil
-	// means that no connection is patient.
-	Now func() mono.Time
+	// Beats are those of the engine, at which patient connections are read; nil means that no
+	// connection is patient.
+	Beats *mailbox.Beats
 
 	// Group counts the goroutines of the torrent's connections; their parent waits for it.
 	Group *sync.WaitGroup
@@ -122,7 +122,7 @@ func (c *Conn) Exempt() { c.up, c.down = throttle.Turn{}, throttle.Turn{} }
 // Patient says for how many beats everything that the peer may send can wait; 0 means that it cannot.
 // The reader follows it from its next wait on.
 func (c *Conn) Patient(beats int) {
-	if c.t.Now != nil {
+	if c.t.Beats != nil {
 		c.patience.Store(int32(beats))
 	}
 }

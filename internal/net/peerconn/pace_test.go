@@ -30,8 +30,8 @@ func newPaced(t *testing.T, up, down int64) *paced {
 	g := geometry(64 * block.Size)
 	p := &paced{rig: newRig(t, g, 64)}
 	origin := time.Now()
-	now := func() mono.Time { return mono.Start.Add(time.Since(origin)) }
-	p.up, p.down = throttle.NewLimiter(now), throttle.NewLimiter(now)
+	beats := beatsOf(t, func() mono.Time { return mono.Start.Add(time.Since(origin)) })
+	p.up, p.down = throttle.NewLimiter(beats), throttle.NewLimiter(beats)
 	p.up.SetLimit(up, 0)
 	p.down.SetLimit(down, 0)
 	p.tor.Up, p.tor.Down = p.up.Group(), p.down.Group()
@@ -200,7 +200,7 @@ func TestLimitsWhileItFlows(t *testing.T) {
 	g := geometry(64 * block.Size)
 	r := newRig(t, g, 64)
 	var ticks atomic.Int64 // a clock on which every claim is due at once
-	down := throttle.NewLimiter(func() mono.Time { return mono.Start.Add(time.Duration(ticks.Add(1)) * time.Second) })
+	down := throttle.NewLimiter(beatsOf(t, func() mono.Time { return mono.Start.Add(time.Duration(ticks.Add(1)) * time.Second) }))
 	r.tor.Down = down.Group()
 	var stream []byte
 	for i := range g.Pieces {

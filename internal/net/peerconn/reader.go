@@ -70,11 +70,11 @@ func newReader(c *Conn) *reader {
 	for range batches {
 		rd.home <- &Batch{Key: c.key, home: rd.home}
 	}
-	if rd.src = newSocket(c.nc); rd.src != nil {
+	if rd.src = newSocket(c.nc, c.t.Beats); rd.src != nil {
 		rd.ahead = newAhead(rd)
 		rd.idle = rd.ahead.releaseFunc
 	} else {
-		rd.src = &streamSource{c: c}
+		rd.src = newStream(c)
 		rd.idle = nothing
 	}
 	return rd

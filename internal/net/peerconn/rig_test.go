@@ -15,7 +15,9 @@ import (
 
 	"shoal/internal/files/disk"
 	"shoal/internal/format/wire"
+	"shoal/internal/mailbox"
 	"shoal/internal/value/block"
+	"shoal/internal/value/mono"
 	"shoal/metainfo"
 )
 
@@ -264,4 +266,11 @@ func tcp(t testing.TB) (near, far *net.TCPConn) {
 		in.Close()
 	})
 	return in, out
+}
+
+// beatsOf returns beats of a clock for one test.
+func beatsOf(tb testing.TB, now func() mono.Time) *mailbox.Beats {
+	b := mailbox.NewBeats(now, nil)
+	tb.Cleanup(b.Close)
+	return b
 }

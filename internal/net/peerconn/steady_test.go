@@ -64,7 +64,7 @@ func newFlow(tb testing.TB, near func(*net.TCPConn) net.Conn, deliver func(*Batc
 	}
 	in, out := tcp(tb)
 	f.far = out
-	free := throttle.NewLimiter(func() mono.Time { tb.Error("a clock was read where there is no limit"); return 0 })
+	free := throttle.NewLimiter(beatsOf(tb, func() mono.Time { tb.Error("a clock was read where there is no limit"); return 0 }))
 	tor := &Torrent{
 		Buffers: f.budget, Source: f, Spare: new(Spares), Group: &f.group,
 		Up: free.Group(), Down: free.Group(),

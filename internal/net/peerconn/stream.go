@@ -2,8 +2,8 @@ package peerconn
 
 import (
 	"net"
-	"time"
 
+	"shoal/internal/mailbox"
 	"shoal/internal/value/mono"
 )
 
@@ -13,8 +13,9 @@ import (
 // It looks at once while a stream could fill that buffer.
 type streamSource struct {
 	c     *Conn
-	timer *time.Timer // nil before the first beat
-	empty bool        // the latest read took everything that was there, as far as we know
+	alarm mailbox.Waiter
+	rung  chan struct{} // capacity 1: it is the beat, or was one
+	empty bool          // the latest read took everything that was there, as far as we know
 
 	beat      mono.Time // the beat that follows
 	came, was int       // bytes since the beat before it, and in the time between the two before
@@ -24,11 +25,22 @@ type streamSource struct {
 // least window that systems start with, 64 KiB.
 const streamMost = 32 << 10
 
+func newStream(c *Conn) *streamSource {
+	s := &streamSource{c: c, rung: make(chan struct{}, 1)}
+	s.alarm = mailbox.NewWaiter(func() {
+		select {
+		case s.rung <- struct{}{}:
+		default:
+		}
+	})
+	return s
+}
+
 func (s *streamSource) read(prepare func() [][]byte, _ func(), w wait) (int, error) {
 	if w.beat != s.beat {
 		s.beat, s.came, s.was = w.beat, 0, s.came
 	}
-	if w.until > 0 && s.empty && s.came < streamMost && s.was < streamMost && !s.pause(w.until) {
+	if w.beat > 0 && s.empty && s.came < streamMost && s.was < streamMost && !s.pause(w.beat) {
 		return 0, net.ErrClosed
 	}
 	b := prepare()[0]
@@ -38,20 +50,18 @@ func (s *streamSource) read(prepare func() [][]byte, _ func(), w wait) (int, err
 	return n, err
 }
 
-// pause waits; it returns false when the connection has ended.
-func (s *streamSource) pause(d time.Duration) bool {
-	if s.timer == nil {
-		s.timer = time.NewTimer(d)
-	} else {
-		s.timer.Reset(d)
+// pause waits until a beat; it returns false when the connection has ended.
+func (s *streamSource) pause(beat mono.Time) bool {
+	for beats := s.c.t.Beats; beats.Now() < beat; { // an alarm of an earlier wait may come late
+		beats.Set(&s.alarm, beat)
+		select {
+		case <-s.rung:
+		case <-s.c.done:
+			beats.Clear(&s.alarm)
+			return false
+		}
 	}
-	select {
-	case <-s.timer.C:
-		return true
-	case <-s.c.done:
-		s.timer.Stop()
-		return false
-	}
+	return true
 }
 
 func (s *streamSource) quiet() {}

@@ -3,7 +3,6 @@ package peerconn
 import (
 	"errors"
 	"os"
-	"time"
 
 	"shoal/internal/value/mono"
 )
@@ -27,7 +26,7 @@ const emptyBeats = 32
 type source interface {
 	// read waits as w says, calls prepare, and fills the returned buffers with one call. Before it
 	// waits it calls idle; it calls prepare again afterwards. It returns os.ErrDeadlineExceeded when
-	// the time of w came first.
+	// the beat of w came first.
 	read(prepare func() [][]byte, idle func(), w wait) (int, error)
 	// quiet says that the reader does something else until it reads again: what arrives need not
 	// wake anything.
@@ -36,9 +35,8 @@ type source interface {
 
 // wait is what a reader waits for.
 type wait struct {
-	low   int           // bytes that must be there; 0 means a good part of the buffer, with until
-	until time.Duration // how long to wait at most; 0 means without an end
-	beat  mono.Time     // when that is; 0 with until
+	low  int       // bytes that must be there; 0 means a good part of the buffer, with a beat
+	beat mono.Time // beat at which the wait ends; 0 means without an end
 }
 
 // waits returns what the reader waits for now.
@@ -46,9 +44,7 @@ func (rd *reader) waits() wait {
 	beats := int(rd.c.patience.Load())
 	switch {
 	case beats > 0 && rd.empty < emptyBeats:
-		now := rd.c.t.Now()
-		beat := now.NextBeats(beats)
-		return wait{until: beat.Sub(now), beat: beat}
+		return wait{beat: rd.c.t.Beats.Now().NextBeats(beats)}
 	case rd.cur != nil && rd.r == rd.w:
 		return wait{low: len(rd.cur.Data) - rd.filled}
 	}
@@ -61,7 +57,7 @@ func (rd *reader) receive(prepare func() [][]byte, idle func()) (int, error) {
 	for {
 		w := rd.waits()
 		n, err := rd.src.read(prepare, idle, w)
-		if n > 0 || err == nil || w.until == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		if n > 0 || err == nil || w.beat == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 			rd.empty = 0
 			return n, err
 		}

@@ -14,9 +14,9 @@ import (
 )
 
 // clocked gives a rig the real clock.
-func clocked(r *rig) *rig {
+func clocked(t *testing.T, r *rig) *rig {
 	start := time.Now()
-	r.tor.Now = func() mono.Time { return mono.Start.Add(time.Since(start)) }
+	r.tor.Beats = beatsOf(t, func() mono.Time { return mono.Start.Add(time.Since(start)) })
 	return r
 }
 
@@ -27,7 +27,7 @@ func TestEndInTheMiddleOfABlock(t *testing.T) {
 		for _, dies := range []bool{false, true} {
 			t.Run(fmt.Sprintf("patient %v, dies %v", patient, dies), func(t *testing.T) {
 				g := geometry(2 * block.Size)
-				r := clocked(newRig(t, g, 4))
+				r := clocked(t, newRig(t, g, 4))
 				near, far := tcp(t)
 				c := New(7, near, r.tor)
 				c.Patient(map[bool]int{true: 1}[patient])
@@ -57,7 +57,7 @@ func TestSmallReceiveBuffer(t *testing.T) {
 		t.Run(fmt.Sprintf("patient %v", patient), func(t *testing.T) {
 			const blocks = 4
 			g := geometry(blocks * block.Size)
-			r := clocked(newRig(t, g, blocks))
+			r := clocked(t, newRig(t, g, blocks))
 			near, far := tcp(t)
 			if err := near.SetReadBuffer(8 << 10); err != nil {
 				t.Fatal(err)
@@ -129,7 +129,7 @@ func TestSleepsPerBlock(t *testing.T) {
 // At a beat the reader reads what is there, however little.
 func TestBeatEndsTheWait(t *testing.T) {
 	g := geometry(2 * block.Size)
-	r := clocked(newRig(t, g, 4))
+	r := clocked(t, newRig(t, g, 4))
 	near, far := tcp(t)
 	c := New(7, near, r.tor)
 	c.Patient(1)

@@ -24,6 +24,7 @@ type line struct {
 	arrived chan struct{} // an edge
 	wakeups int           // the reader slept and was woken
 	reads   int           // calls of the system
+	now     func() mono.Time
 }
 
 func newLine() *line { return &line{arrived: make(chan struct{}, 1), mark: 1} }
@@ -66,8 +67,8 @@ func (l *line) edge() {
 
 func (l *line) read(prepare func() [][]byte, idle func(), w wait) (n int, err error) {
 	var late <-chan time.Time
-	if w.until > 0 {
-		late = time.After(w.until)
+	if w.beat > 0 {
+		late = time.After(w.beat.Sub(l.now()))
 	}
 	for {
 		l.mu.Lock()
@@ -107,10 +108,11 @@ func newLineRig(t *testing.T, blocks int) *lineRig {
 	g := geometry(int64(blocks) * block.Size)
 	r := newRig(t, g, 64)
 	start := time.Now()
-	r.tor.Now = func() mono.Time { return mono.Start.Add(time.Since(start)) }
+	r.tor.Beats = beatsOf(t, func() mono.Time { return mono.Start.Add(time.Since(start)) })
 	l := &lineRig{rig: r, line: newLine(), conn: New(7, newScript(true), r.tor)}
 	r.group.Add(1)
 	rd := newReader(l.conn)
+	l.now = r.tor.Beats.Now
 	rd.src = l.line
 	rd.ahead = newAhead(rd)
 	go func() {
@@ -183,7 +185,7 @@ func TestWakeupsOfChatter(t *testing.T) {
 		l.conn.Patient(4)
 		when := make(map[mono.Time]bool)
 		l.deliver = func(*Batch) bool {
-			when[l.tor.Now()] = true
+			when[l.tor.Beats.Now()] = true
 			return true
 		}
 		for range 100 {

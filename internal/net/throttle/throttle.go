@@ -3,8 +3,8 @@
 // torrent, a Turn that of one connection.
 //
 // Without a limit nothing waits, counts or locks: a look at two atomics suffices. With a limit
-// there is one mutex, held briefly, and one timer, armed while a claim waits. A Limiter has no
-// goroutine.
+// there is one mutex, held briefly, and the engine's beats wake it while a claim waits. A Limiter
+// has no goroutine.
 //
 // Turns come at beats (mono.Beat), those of all connections together: at every second beat, and at
 // every one where the line is the limit (decision 0201).
@@ -17,22 +17,22 @@
 //     more control bytes, which again do not wait.
 //  2. A reader reads a smooth amount, a block or more, hands it over, and waits until the payload
 //     in it was due (reader.pay). The peer's TCP window fills meanwhile.
-//  3. rate.Tree says whose turn it is; the Limiter wakes connections, on each claim and when
-//     its timer fires (decision 0096).
+//  3. rate.Tree says whose turn it is; the Limiter wakes connections, on each claim and at
+//     beats (decisions 0096 and 0201).
 package throttle
 
 import (
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"shoal/internal/decide/rate"
+	"shoal/internal/mailbox"
 	"shoal/internal/value/mono"
 )
 
 // Limiter is one direction of an engine.
 type Limiter struct {
-	now func() mono.Time
+	beats *mailbox.Beats
 
 	all  atomic.Int64 // limit of all connections; 0 means no limit
 	each atomic.Int64 // limit of each peer; 0 means no limit
@@ -40,16 +40,19 @@ type Limiter struct {
 
 	mu     sync.Mutex
 	tree   rate.Tree
-	timer  *time.Timer // nil before the first claim that waited
-	armed  bool        // the timer runs
-	due    mono.Time   // time at which it fires
+	alarm  mailbox.Waiter
+	due    mono.Time // time for which the alarm is set; Never when it is not
 	closed bool
 	set    int64 // limit of the engine
 	line   int64 // limit of the line
 }
 
-// NewLimiter returns a limiter without limits.
-func NewLimiter(now func() mono.Time) *Limiter { return &Limiter{now: now} }
+// NewLimiter returns a limiter without limits, whose turns come at these beats.
+func NewLimiter(beats *mailbox.Beats) *Limiter {
+	l := &Limiter{beats: beats, due: mono.Never}
+	l.alarm = mailbox.NewWaiter(l.fire)
+	return l
+}
 
 // Close grants all claims from now on.
 func (l *Limiter) Close() {
@@ -58,7 +61,7 @@ func (l *Limiter) Close() {
 	l.closed = true
 	l.all.Store(0)
 	l.each.Store(0)
-	now := l.now()
+	now := l.beats.Now()
 	l.tree.SetLimit(now, l.tree.Root(), 0)
 	l.settle(now)
 }
@@ -71,7 +74,7 @@ func (l *Limiter) SetLimit(all, each int64) {
 	if l.closed {
 		return
 	}
-	now := l.now()
+	now := l.beats.Now()
 	l.set = all
 	l.tree.SetLimit(now, l.tree.Root(), l.lowest())
 	l.each.Store(each)
@@ -89,14 +92,14 @@ func (l *Limiter) SetLine(limit int64) {
 	if l.closed {
 		return
 	}
-	now := l.now()
+	now := l.beats.Now()
 	l.line = limit
 	l.tree.SetLimit(now, l.tree.Root(), l.lowest())
 	if limit == 0 {
 		l.settle(now)
 		return
 	}
-	l.arm(now) // it changes too often to wake who waits each time
+	l.arm(now) // it changes too often to wake all that wait each time
 }
 
 // lowest returns the limit of the root, and keeps what follows from it. The caller holds l.mu.
@@ -141,7 +144,7 @@ func (g *Group) SetLimit(all, each int64) {
 	if g.l.closed {
 		return
 	}
-	now := g.l.now()
+	now := g.l.beats.Now()
 	g.l.tree.SetLimit(now, g.node, all)
 	g.all.Store(all)
 	g.each.Store(each)
@@ -166,7 +169,7 @@ func (g *Group) Ceiling() int64 {
 func (g *Group) Expect() (limit int64, waits bool) {
 	g.l.mu.Lock()
 	defer g.l.mu.Unlock()
-	return g.node.Expect(g.l.now())
+	return g.node.Expect(g.l.beats.Now())
 }
 
 // peer returns the limit of a single peer.
@@ -220,7 +223,7 @@ func (t *Turn) Quantum() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	t.join()
-	t.seat.fit(l.now())
+	t.seat.fit(l.beats.Now())
 	return int(l.tree.Quantum(t.seat.node))
 }
 
@@ -233,7 +236,7 @@ func (t *Turn) Ask(n int) bool {
 		return true
 	}
 	l := t.g.l
-	now := l.now()
+	now := l.beats.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	t.join()
@@ -305,27 +308,23 @@ func (l *Limiter) settle(now mono.Time) {
 	l.arm(now)
 }
 
-// arm sets the timer for the next beat at which a turn can come. The caller holds l.mu.
+// arm sets the alarm for the next beat at which a turn can come. The caller holds l.mu.
 func (l *Limiter) arm(now mono.Time) {
 	due := l.tree.Deadline(now)
-	switch {
-	case due == mono.Never:
-		if l.armed {
-			l.timer.Stop()
-			l.armed = false
-		}
-	case l.timer == nil:
-		l.timer = time.AfterFunc(due.Sub(now), l.fire)
-		l.due, l.armed = due, true
-	case !l.armed || due < l.due || now >= l.due:
-		l.timer.Reset(due.Sub(now)) // reuse the timer: a new one for each claim would be garbage
-		l.due, l.armed = due, true
+	if due == l.due {
+		return
 	}
+	if l.due = due; due == mono.Never {
+		l.beats.Clear(&l.alarm)
+		return
+	}
+	l.beats.Set(&l.alarm, due)
 }
 
-// fire is called by the timer.
+// fire is called at the beat.
 func (l *Limiter) fire() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.settle(l.now())
+	l.due = mono.Never
+	l.settle(l.beats.Now())
 }

@@ -9,15 +9,23 @@ import (
 
 	"go.uber.org/goleak"
 
+	"shoal/internal/mailbox"
 	"shoal/internal/value/mono"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// beatsOf returns beats of a clock for one test.
+func beatsOf(t *testing.T, now func() mono.Time) *mailbox.Beats {
+	b := mailbox.NewBeats(now, nil)
+	t.Cleanup(b.Close)
+	return b
+}
+
 // clock gives a limiter's time inside a bubble.
-func clock() func() mono.Time {
+func clock(t *testing.T) *mailbox.Beats {
 	origin := time.Now()
-	return func() mono.Time { return mono.Start.Add(time.Since(origin)) }
+	return beatsOf(t, func() mono.Time { return mono.Start.Add(time.Since(origin)) })
 }
 
 // taker is a connection that always wants more.
@@ -74,7 +82,7 @@ func about(t *testing.T, what string, got, want, by int64) {
 // A limit is kept to one claim over seconds, and changes at once for those that wait.
 func TestLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := NewLimiter(clock())
+		l := NewLimiter(clock(t))
 		l.SetLimit(1000, 0)
 		var wg sync.WaitGroup
 		a, b := l.Group(), l.Group()
@@ -108,8 +116,8 @@ func TestLimit(t *testing.T) {
 		l.SetLimit(0, 0)
 		b.SetLimit(0, 0)
 		wg.Wait()
-		if l.armed {
-			t.Error("a timer is armed, and nobody waits")
+		if l.due != mono.Never {
+			t.Error("an alarm is set, and nobody waits")
 		}
 	})
 }
@@ -117,7 +125,7 @@ func TestLimit(t *testing.T) {
 // A low limit is paid for however long it takes, and whoever leaves takes nobody's turn.
 func TestDebt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := NewLimiter(clock())
+		l := NewLimiter(clock(t))
 		l.SetLimit(1024, 0)
 		g := l.Group()
 		first, second, third := g.Turn(), g.Turn(), g.Turn()
@@ -143,7 +151,7 @@ func TestDebt(t *testing.T) {
 
 // Without a limit nothing is claimed: no clock, no lock, no memory.
 func TestNoLimit(t *testing.T) {
-	l := NewLimiter(func() mono.Time { t.Error("the clock was read"); return 0 })
+	l := NewLimiter(beatsOf(t, func() mono.Time { t.Error("the clock was read"); return 0 }))
 	turn := l.Group().Turn()
 	var none Turn
 	if n := testing.AllocsPerRun(10, func() {
@@ -160,10 +168,10 @@ func TestNoLimit(t *testing.T) {
 
 // Claims under a limit allocate nothing once a connection has its place.
 func TestClaimsAllocateNothing(t *testing.T) {
-	// In a bubble the timer can't fire while claims are counted.
+	// In a bubble no bell can ring while claims are counted.
 	synctest.Test(t, func(t *testing.T) {
 		now := mono.Start
-		l := NewLimiter(func() mono.Time { now = now.Add(time.Second); return now })
+		l := NewLimiter(beatsOf(t, func() mono.Time { now = now.Add(time.Second); return now }))
 		defer l.Close()
 		l.SetLimit(1<<20, 1<<19)
 		turn := l.Group().Turn()
@@ -182,7 +190,7 @@ func TestClaimsAllocateNothing(t *testing.T) {
 
 // What a torrent may have is what is lower of its own limit and that of the whole.
 func TestCeiling(t *testing.T) {
-	l := NewLimiter(clock())
+	l := NewLimiter(clock(t))
 	g := l.Group()
 	for _, c := range []struct{ all, own, want int64 }{
 		{0, 0, 0}, {100, 0, 100}, {0, 50, 50}, {100, 50, 50}, {50, 100, 50}, {100, 0, 100},
@@ -199,7 +207,7 @@ func TestCeiling(t *testing.T) {
 // many times a second without a loss. A lower limit of the engine holds for all.
 func TestLineHoldsWhatIsFar(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := NewLimiter(clock())
+		l := NewLimiter(clock(t))
 		g := l.Group()
 		var wg sync.WaitGroup
 		l.SetLine(100_000)
@@ -252,7 +260,7 @@ func TestLineHoldsWhatIsFar(t *testing.T) {
 // A user's limit holds nearby whatever the line takes. Where the line takes less, nearby obeys the line.
 func TestLimitHoldsNearby(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := NewLimiter(clock())
+		l := NewLimiter(clock(t))
 		defer l.Close()
 		var near atomic.Bool
 		near.Store(true)

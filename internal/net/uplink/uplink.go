@@ -1,7 +1,7 @@
 // Package uplink watches the connections that an engine sends on, and sets the limit that
 // internal/decide/uplink decides. It is the shell of that machine.
 //
-// A Watch costs nothing while nothing is sent: it has no goroutine, and its timer runs only while
+// A Watch costs nothing while nothing is sent: it has no goroutine, and waits for beats only while
 // connections send or a limit holds. Connections to this machine are not watched, and like those to a
 // machine nearby they neither count nor obey the limit.
 package uplink
@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"shoal/internal/decide/uplink"
+	"shoal/internal/mailbox"
 	"shoal/internal/net/netio"
 	"shoal/internal/value/mono"
 )
@@ -28,8 +29,8 @@ const (
 
 // Watch samples connections and sets the limit.
 type Watch struct {
-	now func() mono.Time
-	set func(rate int64)
+	beats *mailbox.Beats
+	set   func(rate int64)
 
 	blind atomic.Bool // the system tells nothing of a connection
 	on    atomic.Bool // set under mu; read without it on each write
@@ -41,14 +42,16 @@ type Watch struct {
 	samples []uplink.Sample
 	closed  bool
 	armed   bool
-	timer   *time.Timer
+	alarm   mailbox.Waiter
 	status  uplink.Status
 }
 
-// New returns a watch that is off. set is called with each new limit in bytes a second, 0 for
+// New returns a watch that is off, and looks at every other of these beats when it is on. set is called with each new limit in bytes a second, 0 for
 // none; it must not call the watch.
-func New(now func() mono.Time, set func(rate int64)) *Watch {
-	return &Watch{now: now, set: set, links: make(map[*Link]struct{})}
+func New(beats *mailbox.Beats, set func(rate int64)) *Watch {
+	w := &Watch{beats: beats, set: set, links: make(map[*Link]struct{})}
+	w.alarm = mailbox.NewWaiter(w.tick)
+	return w
 }
 
 // Turn turns the watch on or off. Off, there is no limit.
@@ -73,9 +76,7 @@ func (w *Watch) Close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.closed = true
-	if w.timer != nil {
-		w.timer.Stop()
-	}
+	w.beats.Clear(&w.alarm)
 }
 
 // Status is what the watch measures and does.
@@ -154,22 +155,18 @@ func (l *Link) Sent(n int) {
 		return
 	}
 	l.lives.Store(true)
-	l.until = w.now().Add(restAfter)
+	l.until = w.beats.Now().Add(restAfter)
 	w.links[l] = struct{}{}
 	w.arm()
 }
 
-// arm starts the timer where there is something to watch. The caller holds w.mu.
+// arm waits for a beat where there is something to watch. The caller holds w.mu.
 func (w *Watch) arm() {
 	if w.armed || !w.on.Load() || w.closed || len(w.links) == 0 && !w.machine.Busy() {
 		return
 	}
 	w.armed = true
-	if w.timer == nil {
-		w.timer = time.AfterFunc(uplink.Every, w.tick)
-		return
-	}
-	w.timer.Reset(uplink.Every)
+	w.beats.Set(&w.alarm, w.beats.Now().NextBeats(int(uplink.Every/mono.Beat)))
 }
 
 // tick takes a sample of each link.
@@ -180,7 +177,7 @@ func (w *Watch) tick() {
 	if w.closed || !w.on.Load() {
 		return
 	}
-	now := w.now()
+	now := w.beats.Now()
 	w.samples = w.samples[:0]
 	for l := range w.links { // the machine sorts what it computes
 		w.sample(now, l)

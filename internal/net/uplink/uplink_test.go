@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"shoal/internal/decide/uplink"
+	"shoal/internal/mailbox"
 	"shoal/internal/net/netio"
 	"shoal/internal/value/mono"
 )
@@ -40,7 +41,9 @@ func (w *wire) moves(bytes int64, delay time.Duration) {
 func newWatch(t *testing.T) (*Watch, *[]int64) {
 	began := time.Now()
 	limits := new([]int64)
-	w := New(func() mono.Time { return mono.Start.Add(time.Since(began)) }, func(rate int64) { *limits = append(*limits, rate) })
+	beats := mailbox.NewBeats(func() mono.Time { return mono.Start.Add(time.Since(began)) }, nil)
+	t.Cleanup(beats.Close)
+	w := New(beats, func(rate int64) { *limits = append(*limits, rate) })
 	t.Cleanup(w.Close)
 	w.Turn(true)
 	return w, limits

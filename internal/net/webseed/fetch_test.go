@@ -17,6 +17,7 @@ import (
 
 	"shoal/internal/decide/swarm/webplan"
 	"shoal/internal/files/disk"
+	"shoal/internal/mailbox"
 	"shoal/internal/net/throttle"
 	"shoal/internal/simnet"
 	"shoal/internal/value/block"
@@ -34,6 +35,7 @@ type bench struct {
 	client *Client
 	budget *disk.Budget
 	group  sync.WaitGroup
+	beats  *mailbox.Beats
 	limit  *throttle.Limiter
 	got    chan *Batch
 	conns  int // that servers accepted
@@ -60,7 +62,9 @@ func play(t *testing.T, sizes []int64, f func(b *bench)) {
 		b := &bench{t: t, net: simnet.New(simnet.Options{}), got: make(chan *Batch, 64), budget: disk.NewBudget(64 * block.Size)}
 		b.net.Name("w", server)
 		start := time.Now()
-		b.limit = throttle.NewLimiter(func() mono.Time { return mono.Start.Add(time.Since(start)) })
+		b.beats = mailbox.NewBeats(func() mono.Time { return mono.Start.Add(time.Since(start)) }, nil)
+		defer b.beats.Close()
+		b.limit = throttle.NewLimiter(b.beats)
 		b.torrent(sizes)
 		b.client = &Client{Network: b.net.Host(us), UserAgent: "shoal/0\r\nX: y"}
 		b.source = Source{URL: "http://w/"}
@@ -438,6 +442,8 @@ func TestSilence(t *testing.T) {
 			play(t, []int64{300_000}, func(b *bench) {
 				b.serve(server, 80, h)
 				start := time.Now()
+				b.beats = mailbox.NewBeats(func() mono.Time { return mono.Start.Add(time.Since(start)) }, nil)
+				defer b.beats.Close()
 				_, end := b.fetch(b.act(1, 0, 2))
 				if took := time.Since(start); end.Outcome != webplan.Broken || took > time.Minute {
 					t.Errorf("%+v after %v", end, took)
@@ -493,6 +499,8 @@ func TestWaits(t *testing.T) {
 		b.serve(server, 80, b.files())
 		b.limit.SetLimit(10_000, 0)
 		start := time.Now()
+		b.beats = mailbox.NewBeats(func() mono.Time { return mono.Start.Add(time.Since(start)) }, nil)
+		defer b.beats.Close()
 		b.good(b.act(0, 0, 19))
 		if took := time.Since(start); took < 25*time.Second || took > 35*time.Second {
 			t.Errorf("300,000 bytes at 10,000 a second took %v", took)
