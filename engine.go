@@ -50,7 +50,7 @@ func New(cfg Config) (*Engine, error) {
 		StateDir: cfg.StateDir, Remember: cfg.Remember, AtRest: cfg.AtRest, KeepCached: cfg.KeepCached, NoWebSeeds: cfg.NoWebSeeds,
 		SuperSeed: superSeeds[cfg.SuperSeed], SeedChoke: seedChokings[cfg.SeedChoking],
 		RootCAs: cfg.RootCAs, LANTrackers: cfg.LANTrackers,
-		Version: Version, Log: hidden(cfg.Log), Bell: mailbox.SystemBell,
+		Version: Version, Log: hidden(cfg.Log), Clock: engine.Clock{Bell: mailbox.SystemBell},
 	}
 	ec.LSD = cfg.LSD == LSDAlways || cfg.LSD == LSDAuto && !netio.PolicyFor(cfg.listen()).LoopbackOnly
 	if !cfg.DHT.Off {

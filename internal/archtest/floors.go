@@ -46,7 +46,7 @@ var Rooms = []Room{
 	{"internal/files/storage", Shell, true}, // its seam is the public storage
 	{"internal/net/*", Shell, true},
 	{"internal/net/netio", Shell, false},
-	{"internal/net/throttle", Shell, false},
+	{"internal/net/throttle", Shell, true}, // its turns come at beats
 	{"internal/mailbox", Shell, false},
 	{"internal/engine", Shell, true},
 

@@ -78,17 +78,11 @@ type Config struct {
 
 	Magnets MagnetHooks
 
-	// Bell returns what wakes the engine at beats: default mailbox.TimerBell. A SystemBell wakes fewer
-	// threads; a test with a clock of its own cannot have one.
-	Bell func() mailbox.Bell
-
 	Version string // version such as "0.1.0"; part of the client name and the peer id
 
-	// Origin is the instant that traces count from; default: the start of the
-	// engine. Engines that share it have comparable traces.
-	Origin time.Time
-	Trace  trace.Func   // called from several goroutines, but never concurrently
-	Log    *slog.Logger // nil discards the log
+	Clock Clock
+	Trace trace.Func   // called from several goroutines, but never concurrently
+	Log   *slog.Logger // nil discards the log
 
 	seams *seams // nil outside tests
 }
@@ -169,7 +163,7 @@ func New(cfg Config) (*Engine, error) {
 	cfg = withDefaults(cfg)
 	openFiles := cfg.fit(storage.HandleLimit())
 	e := &Engine{
-		cfg: cfg, log: cfg.Log, origin: cfg.Origin,
+		cfg: cfg, log: cfg.Log, origin: cfg.Clock.Origin,
 		files:     storage.NewPool(openFiles),
 		spares:    new(peerconn.Spares),
 		trackers:  &trackerclient.Client{Network: cfg.Network, UserAgent: wire.UserAgent(cfg.Version), RootCAs: cfg.RootCAs, LAN: cfg.LANTrackers},
@@ -184,7 +178,7 @@ func New(cfg Config) (*Engine, error) {
 	if cfg.Queue != (Queue{}) {
 		e.SetQueue(cfg.Queue)
 	}
-	e.life.begin(e.now, cfg.Bell)
+	e.life.begin(e.now, cfg.Clock.Bell)
 	e.limits.init(e.life.beats)
 	e.SetLimits(cfg.Limits)
 	e.webPlaces.e, e.webPlaces.client = e, &webseed.Client{Network: cfg.Network, UserAgent: wire.UserAgent(cfg.Version), RootCAs: cfg.RootCAs}
@@ -262,11 +256,11 @@ func withDefaults(cfg Config) Config {
 	if cfg.Buffers == 0 {
 		cfg.Buffers = defaultBuffers
 	}
-	if cfg.Bell == nil {
-		cfg.Bell = mailbox.TimerBell
+	if cfg.Clock.Bell == nil {
+		cfg.Clock.Bell = mailbox.TimerBell
 	}
-	if cfg.Origin.IsZero() {
-		cfg.Origin = time.Now()
+	if cfg.Clock.Origin.IsZero() {
+		cfg.Clock.Origin = time.Now()
 	}
 	if cfg.Version == "" {
 		cfg.Version = "0.0.0"

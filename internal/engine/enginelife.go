@@ -3,10 +3,21 @@ package engine
 import (
 	"context"
 	"sync"
+	"time"
 
 	"shoal/internal/mailbox"
 	"shoal/internal/value/mono"
 )
+
+// Clock is the time of an engine.
+type Clock struct {
+	// Origin is the instant that traces count from; default: the start of the engine. Engines that
+	// share it have comparable traces.
+	Origin time.Time
+	// Bell returns what wakes the engine at beats; default: mailbox.TimerBell. A SystemBell wakes fewer
+	// threads; a test with a clock of its own cannot have one.
+	Bell func() mailbox.Bell
+}
 
 // engineLife is the lifetime of an engine, and the goroutines that Close waits for.
 //

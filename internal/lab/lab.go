@@ -270,7 +270,7 @@ func (l *lab) startPeer(who string, via int, has []byte) error {
 		Network: &road{Network: netio.New(netio.Policy{LoopbackOnly: true}), who: who, lab: l},
 		Listen:  netip.MustParseAddrPort("127.0.0.1:0"),
 		DHT:     &engine.DHTConfig{Nodes: ways},
-		Version: "lab", Origin: l.origin, Trace: l.watcher.traceOf(who),
+		Version: "lab", Clock: engine.Clock{Origin: l.origin}, Trace: l.watcher.traceOf(who),
 	}
 	if who != "A" {
 		cfg.Slots = engine.NoSlots
