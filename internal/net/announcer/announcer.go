@@ -3,7 +3,7 @@
 // announces and takes their results.
 //
 // An announce that waits has no goroutine: ten thousand torrents may wait. One that is under
-// way has one, which the torrent waits for. The Announcer has one mutex, held for a few lines.
+// way has one, which the torrent waits for, and which makes the next announce when it is over. The Announcer has one mutex, held for a few lines.
 package announcer
 
 import (
@@ -95,16 +95,21 @@ func (a *Announcer) add(ctx context.Context, p announcequeue.Announce, w *call) 
 	a.calls[w.id] = w
 	w.forget = mailbox.AfterFunc(ctx, func() { a.drop(w, ctx.Err()) })
 	a.queue.Put(a.now(), w.id, p)
-	a.take()
+	a.take(nil)
 }
 
-// take does what the queue decided. a.mu is held.
-func (a *Announcer) take() {
+// take does what the queue decided. a.mu is held. The first announce to make goes to next, if that is
+// not nil, and each other one gets a goroutine.
+func (a *Announcer) take(next *turn) {
 	for _, d := range a.queue.Take(a.now()) {
 		w := a.calls[d.ID]
 		w.started = true
-		if d.Start {
-			go a.run(w, d.More)
+		switch {
+		case d.Start && next != nil && next.call == nil:
+			*next = turn{w, d.More}
+			continue
+		case d.Start:
+			go a.run(turn{w, d.More})
 			continue
 		}
 		delete(a.calls, d.ID)
@@ -120,18 +125,34 @@ func (a *Announcer) take() {
 	}
 }
 
-// run makes one announce. The next one may begin before the torrent has the result.
-// more says that others wait for the same tracker.
-func (a *Announcer) run(w *call, more bool) {
+// turn is an announce that is to be made now.
+type turn struct {
+	call *call
+	more bool // others wait for the same tracker
+}
+
+// run makes an announce, and the ones whose turn comes when it is over: a goroutine for each would
+// grow its stack every time.
+func (a *Announcer) run(t turn) {
+	for t.call != nil {
+		t = a.runOne(t)
+	}
+}
+
+// runOne makes one announce, and returns the next one; none if call is nil. The torrent has the result
+// by then, which can take a moment: its loop waits for nobody.
+func (a *Announcer) runOne(t turn) (next turn) {
+	w := t.call
 	defer w.group.Done()
-	tell, answer := w.make(more)
+	tell, answer := w.make(t.more)
 	w.forget()
 	a.mu.Lock()
 	delete(a.calls, w.id)
 	a.queue.Done(a.now(), w.id, answer)
-	a.take()
+	a.take(&next)
 	a.mu.Unlock()
 	tell()
+	return next
 }
 
 // drop refuses an announce that waits and that nobody wants any more.
@@ -144,7 +165,7 @@ func (a *Announcer) drop(w *call, reason error) {
 	w.started = true
 	a.queue.Remove(a.now(), w.id)
 	delete(a.calls, w.id)
-	a.take()
+	a.take(nil)
 	a.mu.Unlock()
 	defer w.group.Done()
 	w.refuse(reason)

@@ -3,7 +3,9 @@ package announcer
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -99,6 +101,34 @@ func TestGivenUp(t *testing.T) {
 		l.group.Wait()
 		l.expect(t, "first", "second: "+context.Canceled.Error(), "third")
 		a.Close()
+	})
+}
+
+// Thousands of announces use as many goroutines as run at the same time: each new one would grow its
+// stack again.
+func TestGoroutinesAreReused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, l := announcer(), new(log)
+		var mu sync.Mutex
+		used := make(map[string]bool)
+		const calls = 400
+		for range calls {
+			w := l.call("", 0)
+			w.make = func(bool) (func(), announcequeue.Answer) {
+				var b [64]byte
+				id, _, _ := strings.Cut(string(b[:runtime.Stack(b[:], false)]), "[")
+				mu.Lock()
+				used[id] = true
+				mu.Unlock()
+				time.Sleep(time.Second) // slow: the pace stays at four
+				return func() {}, announcequeue.Answer{Took: time.Second}
+			}
+			a.add(t.Context(), announcequeue.Announce{Host: "x", Class: announcequeue.Idle}, w)
+		}
+		l.group.Wait()
+		if a.Close(); len(used) > announcequeue.SlotsOfHost {
+			t.Errorf("%d announces used %d goroutines, and %d ran at once", calls, len(used), announcequeue.SlotsOfHost)
+		}
 	})
 }
 
