@@ -124,7 +124,7 @@ func create(ctx context.Context, opt *CreateOptions) (Created, error) {
 		warnings = append(warnings, fmt.Sprintf("the torrent is called %s and what it was made of %s: to seed that, rename it",
 			printable.Of(name), printable.Of(base)))
 	}
-	hashes, err := hashFiles(ctx, found.sources(name), draft, opt.Progress)
+	hashes, err := hashFiles(ctx, found, draft, opt.Progress)
 	if err != nil {
 		return Created{}, err
 	}
@@ -149,30 +149,25 @@ func create(ctx context.Context, opt *CreateOptions) (Created, error) {
 	}, nil
 }
 
-// sources returns the paths of the files in the operating system, by their paths in the torrent.
-func (f *finder) sources(name string) map[string]string {
-	at := make(map[string]string, len(f.files))
-	for i, file := range f.files {
-		at[strings.Join(append([]string{name}, file.Path...), "/")] = f.at[i]
-	}
-	return at
-}
-
-// hashFiles returns the piece hashes of the files of a draft. at has their paths in the
-// operating system.
-func hashFiles(ctx context.Context, at map[string]string, draft *metainfo.Draft, progress func(done, total int64)) ([]byte, error) {
+// hashFiles returns the piece hashes of the files of a draft, which are those that were found, in
+// the same order.
+func hashFiles(ctx context.Context, found *finder, draft *metainfo.Draft, progress func(done, total int64)) ([]byte, error) {
 	pool := storage.NewPool(0)
-	var entries []storage.Entry
-	listed := make(storage.Listed, len(at))
+	files := draft.Files()
+	entries := make([]storage.Entry, 0, len(files))
+	listed := make(storage.Listed, len(files))
 	var off int64
-	for _, f := range draft.Files() {
-		path := strings.Join(append([]string{draft.Name()}, f.Path...), "/")
+	for i, f := range files {
+		name := draft.Name()
+		if len(f.Path) > 0 {
+			name += "/" + strings.Join(f.Path, "/")
+		}
 		// The storage takes no names that are not UTF-8; these are for messages alone.
-		name := strings.ToValidUTF8(path, "\uFFFD")
+		name = strings.ToValidUTF8(name, "\uFFFD")
 		for listed[name] != "" {
 			name += "?"
 		}
-		listed[name] = at[path]
+		listed[name] = found.at[i]
 		entries = append(entries, storage.Entry{Path: name, Length: f.Length, Offset: off})
 		off += f.Length
 	}
@@ -182,10 +177,6 @@ func hashFiles(ctx context.Context, at map[string]string, draft *metainfo.Draft,
 	}
 	defer st.Close()
 	geom := draft.Geometry()
-	before, err := st.State()
-	if err != nil {
-		return nil, err
-	}
 	var done atomic.Int64
 	hashes, err := disk.HashSpan(ctx, st, geom, func(piece uint32) {
 		n := done.Add(int64(geom.PieceSize(piece)))
@@ -196,14 +187,14 @@ func hashFiles(ctx context.Context, at map[string]string, draft *metainfo.Draft,
 	if err != nil {
 		return nil, err
 	}
-	after, err := st.State()
-	if err != nil {
-		return nil, err
-	}
-	for i := range after {
-		if !after[i].ModTime.Equal(before[i].ModTime) || after[i].Size != entries[i].Length {
-			return nil, fmt.Errorf("%s changed while it was read: try again when no program writes to it", printable.Of(entries[i].Path))
+	changed := ""
+	storage.LookAll(listed, len(entries), func(i int) string { return entries[i].Path }, func(i int, at storage.Look, err error) {
+		if changed == "" && (err != nil || at.ModTime != found.times[i] || at.Size != entries[i].Length) {
+			changed = entries[i].Path
 		}
+	})
+	if changed != "" {
+		return nil, fmt.Errorf("%s changed while it was read: try again when no program writes to it", printable.Of(changed))
 	}
 	return hashes, nil
 }

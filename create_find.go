@@ -9,6 +9,7 @@ import (
 	"os"
 	pathpkg "path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -49,6 +50,7 @@ type finder struct {
 
 	files   []metainfo.NewFile
 	at      []string // path of each file in the operating system
+	times   []int64  // time of change of each file as it was found, in nanoseconds since 1970
 	visited int
 
 	problems ProblemsError
@@ -98,10 +100,10 @@ func find(ctx context.Context, path string, opt *CreateOptions) (*finder, error)
 		if !st.Mode().IsRegular() {
 			return nil, errors.New("not a plain file or a folder")
 		}
-		if err := readable(path); err != nil {
+		if err := readable(path, st); err != nil {
 			return nil, err
 		}
-		f.files, f.at = []metainfo.NewFile{{Length: st.Size()}}, []string{path}
+		f.add(nil, path, st)
 		return f, nil
 	}
 	if opt.Output != "" {
@@ -228,17 +230,24 @@ func (f *finder) entry(dir string, rel []string, d fs.DirEntry, above []fs.FileI
 	case !info.Mode().IsRegular():
 		f.special.add(path)
 	default:
-		if err := readable(at); err != nil {
+		if err := readable(at, info); err != nil {
 			f.unreadable(path, err)
 			return nil
 		}
 		if incomplete(d.Name()) {
 			f.partial.add(path)
 		}
-		f.files = append(f.files, metainfo.NewFile{Path: rel, Length: info.Size()})
-		f.at = append(f.at, at)
+		f.add(rel, at, info)
 	}
 	return nil
+}
+
+// add adds a file to the list, which the order of the walk sorts as a draft does: by the elements of
+// the paths, as bytes.
+func (f *finder) add(rel []string, at string, info fs.FileInfo) {
+	f.files = append(f.files, metainfo.NewFile{Path: rel, Length: info.Size()})
+	f.at = append(f.at, at)
+	f.times = append(f.times, info.ModTime().UnixNano())
 }
 
 // without reports whether a file or folder is left out by its name.
@@ -290,7 +299,12 @@ func excluded(patterns []string, rel string) bool {
 	return false
 }
 
-// readable reports, by an error, that a plain file can't be read.
-func readable(path string) error {
+// readable reports, by an error, that a plain file can't be read: before the others are hashed,
+// which can take hours. What everybody may read needs no call for that, except on Windows, where
+// another program can keep it to itself.
+func readable(path string, info fs.FileInfo) error {
+	if runtime.GOOS != "windows" && info.Mode()&0o444 == 0o444 {
+		return nil
+	}
 	return storage.Readable(path)
 }

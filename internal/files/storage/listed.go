@@ -18,19 +18,27 @@ func (l Listed) Open(name string, mode Mode) (Handle, error) {
 	if mode != Read {
 		return nil, errors.ErrUnsupported
 	}
-	seen, err := l.Lstat(name)
+	path, ok := l[name]
+	if !ok {
+		return nil, l.unlisted(name)
+	}
+	seen, err := lookListed(path)
 	if err != nil {
 		return nil, err
 	}
-	if !seen.Mode().IsRegular() {
-		return nil, fmt.Errorf("%w but a %s", ErrUnsafe, noun(seen.Mode()))
+	if !seen.Plain {
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, err
+		}
+		return nil, NotPlain(info)
 	}
-	h, err := openListed(l[name])
+	h, err := openListed(path)
 	if err != nil {
 		return nil, err
 	}
-	opened, err := h.Stat()
-	if err == nil && !sameInfo(seen, opened) {
+	same, err := seen.opens(h)
+	if err == nil && !same {
 		err = fmt.Errorf("%w: another file replaced it while it was opened", ErrUnsafe)
 	}
 	if err != nil {
@@ -44,9 +52,27 @@ func (l Listed) Open(name string, mode Mode) (Handle, error) {
 func (l Listed) Lstat(name string) (fs.FileInfo, error) {
 	path, ok := l[name]
 	if !ok {
-		return nil, fmt.Errorf("look up %s: %w", name, fs.ErrNotExist)
+		return nil, l.unlisted(name)
 	}
 	return os.Stat(path)
+}
+
+func (Listed) unlisted(name string) error {
+	return fmt.Errorf("look up %s: %w", name, fs.ErrNotExist)
+}
+
+// LookAll implements LooksAtAll, on all cores.
+func (l Listed) LookAll(n int, name func(int) string, each func(int, Look, error)) {
+	lookInWindows(n, name, each, func(window []looked) {
+		for k := range window {
+			at := &window[k]
+			if path, ok := l[at.name]; ok {
+				at.at, at.err = lookListed(path)
+			} else {
+				at.err = l.unlisted(at.name)
+			}
+		}
+	})
 }
 
 // Mkdir implements FS.

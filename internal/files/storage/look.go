@@ -30,6 +30,16 @@ func (l *Look) Number() uint64 {
 	return numberOf(l.Info)
 }
 
+// opens reports whether an open file is the one that was looked at.
+func (l *Look) opens(h Handle) (bool, error) {
+	if s, ok := h.(Stamper); ok && l.Info == nil {
+		st, err := s.Stamp()
+		return st.Device == l.Device && st.Inode == l.Inode, err
+	}
+	opened, err := h.Stat()
+	return err == nil && sameInfo(l.Info, opened), err
+}
+
 // LooksAtAll is an FS that looks at many files at once for less than one look at each costs.
 type LooksAtAll interface {
 	// LookAll calls each for every i below n whose name is not empty, in order, with what Lstat

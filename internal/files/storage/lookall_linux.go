@@ -3,20 +3,9 @@ package storage
 import (
 	"errors"
 	"io/fs"
-	"runtime"
 	"strings"
-	"sync"
 
 	"golang.org/x/sys/unix"
-)
-
-const (
-	// lookWindow is the number of names that are looked at before their results are passed on. It
-	// bounds the memory of a look at any number of files, and is large beside the cost of starting
-	// goroutines.
-	lookWindow = 2048
-	// leastApart is the number of names from which on a second core is worth its goroutine.
-	leastApart = 256
 )
 
 // LookAll implements LooksAtAll. It keeps each folder open for the files in it that follow one
@@ -29,41 +18,7 @@ func (f folder) LookAll(n int, name func(int) string, each func(int, Look, error
 			dir = fd
 		}
 	}
-	window := make([]looked, 0, min(n, lookWindow))
-	for i := 0; i < n; {
-		for window = window[:0]; i < n && len(window) < lookWindow; i++ {
-			if at := name(i); at != "" {
-				window = append(window, looked{index: i, name: at})
-			}
-		}
-		f.lookApart(dir, window)
-		for k := range window {
-			each(window[k].index, window[k].at, window[k].err)
-		}
-	}
-}
-
-// looked is a name, and what a look at it has found.
-type looked struct {
-	index int
-	name  string
-	at    Look
-	err   error
-}
-
-// lookApart looks at names on all cores, each at names that follow one another.
-func (f folder) lookApart(dir int, window []looked) {
-	cores := min(runtime.GOMAXPROCS(0), (len(window)+leastApart-1)/leastApart)
-	if cores < 2 {
-		f.lookAt(dir, window)
-		return
-	}
-	var wg sync.WaitGroup
-	for k := 1; k < cores; k++ {
-		wg.Go(func() { f.lookAt(dir, window[len(window)*k/cores:len(window)*(k+1)/cores]) })
-	}
-	f.lookAt(dir, window[:len(window)/cores])
-	wg.Wait()
+	lookInWindows(n, name, each, func(window []looked) { f.lookAt(dir, window) })
 }
 
 // lookAt looks at names in turn. dir is the descriptor of the folder; -1 where the os.Root has to

@@ -266,6 +266,18 @@ func (s *statInfo) Mode() fs.FileMode {
 // ModTime implements fs.FileInfo.
 func (s *statInfo) ModTime() time.Time { return time.Unix(s.st.Mtim.Unix()) }
 
+// lookListed looks at a file of the user's by its path, where links lead.
+func lookListed(path string) (Look, error) {
+	var st unix.Stat_t
+	switch err := unix.Fstatat(unix.AT_FDCWD, path, &st, 0); err {
+	case nil:
+		return lookOf(&st), nil
+	default:
+		info, err := os.Stat(path) // for the error of package os
+		return lookFrom(info, err), err
+	}
+}
+
 // openListed opens a plain file of the user's by its path, without offering it to the poller.
 func openListed(path string) (*handle, error) {
 	for {
