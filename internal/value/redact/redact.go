@@ -71,6 +71,9 @@ func text(s string, depth int) string {
 // Of returns text from or about the server at address, without secrets: the secrets of its
 // URL are hidden even where the text repeats them alone ("passkey 0123 is unknown").
 func Of(address, text string) string {
+	if text == "" { // mostly: a tracker without an error; its URL need not be searched
+		return ""
+	}
 	text = Text(text)
 	for _, secret := range Secrets(address) {
 		text = strings.ReplaceAll(text, secret, Mask)
