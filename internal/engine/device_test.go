@@ -94,8 +94,14 @@ func TestMoveTakesTheDevice(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
-		if s := e.DiskStats(); len(s.Devices) != 1 || l.content.Device() != other.content.Device() || l.content.Device().Users() != 2 {
-			t.Errorf("%d devices, %d users", len(s.Devices), l.content.Device().Users())
+		if s := e.DiskStats(); len(s.Devices) != 1 || l.content.Device() != other.content.Device() {
+			t.Errorf("%d devices", len(s.Devices))
+		}
+		for left, tor := range []*Torrent{other, l} {
+			tor.Stop(t.Context())
+			if s := e.DiskStats(); len(s.Devices) != 1-left {
+				t.Errorf("%d devices, %d torrents have left", len(s.Devices), left+1)
+			}
 		}
 	})
 }

@@ -89,7 +89,8 @@ func TestPortsOfTheFamily(t *testing.T) {
 				case wire.Port:
 					told["dht"] = m.Port
 				case wire.Extended:
-					if x, err := wire.ParseExtensions(m.Body); err == nil && x.Port != 0 {
+					var x wire.Extensions
+					if err := x.Update(m.Body); err == nil && x.Port != 0 {
 						told["p"] = x.Port
 					}
 				}

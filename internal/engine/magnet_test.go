@@ -244,7 +244,7 @@ func TestMagnetTurnsOutPrivate(t *testing.T) {
 		// The lookup that was begun when nothing was known does not go on: a node that is
 		// found now does not hear of the torrent.
 		w.engine(5, Config{DHT: &DHTConfig{}})
-		e.Node().AddNode(at(5))
+		e.Node().AddBootstrap(at(5).String())
 		time.Sleep(20 * time.Minute)
 		if log.count("find_node", at(5), why.None) == 0 || log.count("get_peers", at(5), why.None) > 0 {
 			t.Error("a node of the DHT is not asked for nodes, or is for peers of a private torrent")

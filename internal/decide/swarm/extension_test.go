@@ -17,8 +17,8 @@ import (
 const theirAll = "d1:md11:lt_donthavei107e11:upload_onlyi108e12:ut_holepunchi109e11:ut_metadatai110e6:ut_pexi111eee"
 
 var theirIDs = func() wire.IDs {
-	e, err := wire.ParseExtensions([]byte(theirAll))
-	if err != nil {
+	var e wire.Extensions
+	if err := e.Update([]byte(theirAll)); err != nil {
 		panic(err)
 	}
 	return e.IDs

@@ -2,6 +2,7 @@ package swarm
 
 import (
 	"crypto/sha1"
+	"encoding/binary"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -335,9 +336,9 @@ func (m *monkey) extension(id uint8) []byte {
 	var b []byte
 	switch x, _ := wire.Arrived(id); x {
 	case wire.DontHave:
-		b = wire.AppendDontHave(nil, id, m.piece())
+		b = wire.AppendExtended(nil, id, binary.BigEndian.AppendUint32(nil, m.piece()))
 	case wire.UploadOnly:
-		b = wire.AppendUploadOnly(nil, id, m.dice(2) == 0)
+		b = wire.AppendExtended(nil, id, []byte{byte(m.dice(2))})
 	case wire.Holepunch:
 		b = wire.AppendPunch(nil, id, wire.Punch{Addr: m.addr()})
 	case wire.UTPex:

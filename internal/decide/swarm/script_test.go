@@ -398,9 +398,9 @@ func (d *driver) recv(name, what string, args []string) bool {
 	case "extended":
 		b = wire.AppendExtended(nil, 0, []byte(args[0]))
 	case "lt_donthave":
-		b = wire.AppendDontHave(nil, ourID(wire.DontHave), n())
+		b = wire.AppendExtended(nil, ourID(wire.DontHave), binary.BigEndian.AppendUint32(nil, n()))
 	case "upload_only":
-		b = wire.AppendUploadOnly(nil, ourID(wire.UploadOnly), args[0] == "yes")
+		b = wire.AppendExtended(nil, ourID(wire.UploadOnly), []byte{map[string]byte{"yes": 1}[args[0]]})
 	case "ut_holepunch":
 		b = wire.AppendPunch(nil, ourID(wire.Holepunch), wire.Punch{Addr: addrOf(args[0])})
 	case "metadata":
@@ -647,8 +647,8 @@ func (d *driver) words(m wire.Message) string {
 		if m.Ext != 0 {
 			return d.extensionWords(m)
 		}
-		e, err := wire.ParseExtensions(m.Body)
-		if err != nil {
+		var e wire.Extensions
+		if err := e.Update(m.Body); err != nil {
 			d.t.Error(err)
 		}
 		text := "extension handshake"

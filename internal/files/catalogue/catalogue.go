@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 
@@ -313,25 +312,4 @@ func (c *Catalogue) row(h infohash.Hash) (*row, error) {
 		return r, nil
 	}
 	return nil, ErrUnknown
-}
-
-// Settings returns a copy of the engine's settings.
-func (c *Catalogue) Settings() Settings {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return maps.Clone(c.settings)
-}
-
-// SetSettings replaces all of the engine's settings.
-func (c *Catalogue) SetSettings(s Settings) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return ErrClosed
-	}
-	if !maps.Equal(c.settings, s) {
-		c.settings = maps.Clone(s)
-		c.listDirty = true
-	}
-	return nil
 }

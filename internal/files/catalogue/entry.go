@@ -86,8 +86,8 @@ type State struct {
 	Downloaded int64
 }
 
-// Settings are the engine's settings, under names that it chooses. It keeps settings that it does
-// not know.
+// Settings are the engine's settings, under names that it chooses. It has none yet, and keeps those
+// that a later version has written.
 type Settings map[string]string
 
 var errForm = errors.New("the choices are in an unknown form")

@@ -191,9 +191,6 @@ func (c *Content) Device() *Device { return c.device }
 // Key returns the number of the device.
 func (d *Device) Key() uint64 { return d.key }
 
-// Users returns how many torrents are on the device. The loops of all must rest.
-func (d *Device) Users() int { return d.users }
-
 // Budget returns the buffers of the device.
 func (d *Device) Budget() *disk.Budget { return d.budget }
 

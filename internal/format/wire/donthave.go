@@ -13,9 +13,3 @@ func ParseDontHave(body []byte) (piece uint32, err error) {
 	}
 	return binary.BigEndian.Uint32(body), nil
 }
-
-// AppendDontHave appends an lt_donthave message. id is the one that the receiver announced.
-func AppendDontHave(b []byte, id uint8, piece uint32) []byte {
-	b = append(b, 0, 0, 0, 6, byte(Extended), id)
-	return binary.BigEndian.AppendUint32(b, piece)
-}

@@ -79,17 +79,10 @@ const maxClient = 64
 // maxReqq bounds reqq: far more than we ever request.
 const maxReqq = 1 << 16
 
-// ParseExtensions reads the dictionary of an extension handshake. Bytes after
-// the dictionary are ignored, as deployed clients do.
-func ParseExtensions(body []byte) (Extensions, error) {
-	var e Extensions
-	err := e.Update(body)
-	return e, err
-}
-
-// Update reads a further extension handshake of the same peer. It adds to the earlier ones
-// (BEP 10): keys that are absent or unusable change nothing, and the id 0 switches an
-// extension off. A dictionary that does not parse changes nothing either, and is an error.
+// Update reads the dictionary of an extension handshake. A further one of the same peer adds to
+// the earlier ones (BEP 10): keys that are absent or unusable change nothing, and the id 0 switches
+// an extension off. A dictionary that does not parse changes nothing either, and is an error. Bytes
+// after the dictionary are ignored, as deployed clients do.
 func (e *Extensions) Update(body []byte) error {
 	v, _, err := bencode.Options{Lenient: true, MaxDepth: 8, MaxTokens: 1024}.ParsePrefix(body)
 	if err != nil {

@@ -58,7 +58,7 @@ func FuzzHandshake(f *testing.F) {
 // we can say ourselves comes back the same.
 func FuzzExtensions(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
-		e, err := ParseExtensions(body)
+		e, err := parseExtensions(body)
 		if err != nil {
 			if e != (Extensions{}) {
 				t.Fatalf("%v, and %+v", err, e)
@@ -73,7 +73,7 @@ func FuzzExtensions(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again, err := ParseExtensions(m.Body); err != nil || again != ours {
+		if again, err := parseExtensions(m.Body); err != nil || again != ours {
 			t.Fatalf("written %+v, read again %+v: %v", ours, again, err)
 		}
 	})

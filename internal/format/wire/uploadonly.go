@@ -10,13 +10,3 @@ func ParseUploadOnly(body []byte) (bool, error) {
 	}
 	return body[0] != 0, nil
 }
-
-// AppendUploadOnly appends the message form of BEP 21. id is the one that the
-// receiver announced.
-func AppendUploadOnly(b []byte, id uint8, only bool) []byte {
-	b = append(b, 0, 0, 0, 3, byte(Extended), id)
-	if only {
-		return append(b, 1)
-	}
-	return append(b, 0)
-}

@@ -139,7 +139,7 @@ func TestExtensions(t *testing.T) {
 	if s := string(m.Body); !strings.HasPrefix(s, "d1:mde1:pi6881e4:reqqi512e11:upload_onlyi1e1:v") {
 		t.Errorf("%q", s)
 	}
-	got, err := ParseExtensions(append(m.Body, "bytes after it"...))
+	got, err := parseExtensions(append(m.Body, "bytes after it"...))
 	if err != nil || got != want {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -159,7 +159,7 @@ func TestExtensions(t *testing.T) {
 		{"d6:yourip16:\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff\xc0\x00\x02\x07e", Extensions{YourIP: want.YourIP}},
 		{"d1:v100:" + strings.Repeat("x", 100) + "e", Extensions{Client: strings.Repeat("x", maxClient)}},
 	} {
-		if got, err := ParseExtensions([]byte(c.body)); err != nil || got != c.want {
+		if got, err := parseExtensions([]byte(c.body)); err != nil || got != c.want {
 			t.Errorf("%s: %+v, %v", c.body, got, err)
 		}
 	}

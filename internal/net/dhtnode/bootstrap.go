@@ -88,11 +88,6 @@ func (n *Node) addName(w bootstrap) {
 	}
 }
 
-// AddNode is AddBootstrap for an address.
-func (n *Node) AddNode(addr netip.AddrPort) {
-	n.enter(bootstrap{port: addr.Port()}, []netip.Addr{addr.Addr()})
-}
-
 // enter passes the addresses of a bootstrap node to the machines. Each ignores those of the other
 // family.
 func (n *Node) enter(w bootstrap, addrs []netip.Addr) {

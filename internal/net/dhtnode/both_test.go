@@ -58,7 +58,7 @@ func TestBothFamilies(t *testing.T) {
 		w := newWorld(t)
 		first := w.both(Config{})
 		four, six := w.node(Config{Bootstrap: []string{"10.0.0.1:6881"}}), w.six()
-		six.AddNode(netip.MustParseAddrPort("[fd00::1]:6881"))
+		six.AddBootstrap("[fd00::1]:6881")
 		time.Sleep(10 * time.Second)
 		second := w.both(Config{Bootstrap: []string{"10.0.0.2:6881"}}) // knows IPv4 alone
 		time.Sleep(10 * time.Second)
@@ -109,7 +109,7 @@ func TestTheOtherDHTIsEmpty(t *testing.T) {
 		if _, err := n.Search(t.Context(), hash, dht.Announce{}, nil); err == nil || time.Since(started) < 20*time.Second {
 			t.Errorf("alone: %v after %v", err, time.Since(started))
 		}
-		n.AddNode(w.node(Config{}).LocalAddr())
+		n.AddBootstrap(w.node(Config{}).LocalAddr().String())
 		time.Sleep(time.Second)
 		started = time.Now()
 		f, err := n.Search(t.Context(), hash, dht.Announce{Enabled: true, Port: 7000}, nil)

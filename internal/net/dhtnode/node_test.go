@@ -68,7 +68,7 @@ func (w *world) populate(count int) {
 	for range count {
 		n := w.node(Config{})
 		if n != w.nodes[0] {
-			n.AddNode(w.nodes[0].LocalAddr())
+			n.AddBootstrap(w.nodes[0].LocalAddr().String())
 		}
 	}
 }
@@ -333,7 +333,7 @@ func TestState(t *testing.T) {
 		w := newWorld(t)
 		w.populate(5)
 		n := w.node(Config{StateFile: file})
-		n.AddNode(w.nodes[0].LocalAddr())
+		n.AddBootstrap(w.nodes[0].LocalAddr().String())
 		time.Sleep(5*time.Minute + time.Second) // saved on the way
 		if s, err := readState(file); err != nil || s.id != n.ID() || len(s.nodes) != 5 {
 			t.Errorf("%d nodes, %v", len(s.nodes), err)
