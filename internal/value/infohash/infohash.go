@@ -61,11 +61,6 @@ func (h HashV2) String() string { return hex.EncodeToString(h[:]) }
 // IsZero reports whether h is the zero value, which stands for no hash.
 func (h HashV2) IsZero() bool { return h == HashV2{} }
 
-// Truncated returns the first twenty bytes, which stand for a v2 hash in handshakes, to
-// trackers and in the DHT (BEP 52). They do not identify a torrent: compare the whole hash
-// when it is known.
-func (h HashV2) Truncated() Hash { return Hash(h[:len(Hash{})]) }
-
 func parseHex(dst []byte, s string) error {
 	if len(s) != 2*len(dst) {
 		return fmt.Errorf("parse info-hash: %d characters, want %d", len(s), 2*len(dst))
