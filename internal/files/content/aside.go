@@ -13,13 +13,13 @@ import (
 	"shoal/internal/files/storage"
 )
 
-// incomplete are what an opening knows of files that are not complete. Most have none, and share
-// one, which is never changed.
+// incomplete is what an opening knows about incomplete files. Most openings have none, and share one
+// value, which never changes.
 type incomplete struct {
 	was        resume.Aside          // what was noted
 	unfinished []*storage.Unfinished // finds files that have a suffix
 	entries    map[string]int        // the files by their paths
-	taken      []string              // files whose names others have, as the user knows
+	taken      []string              // files whose names are taken by others, as the user knows already
 }
 
 var noIncomplete = new(incomplete)
@@ -28,7 +28,7 @@ func newSession(c *Content, epoch int32) *session {
 	return &session{c: c, epoch: epoch, incomplete: noIncomplete}
 }
 
-// suffix returns the suffix of files that are not complete.
+// suffix returns the suffix of incomplete files.
 func (c *Content) suffix() string {
 	if c.opt.Paths == nil || c.opt.SeedOnly {
 		return ""
@@ -36,16 +36,16 @@ func (c *Content) suffix() string {
 	return c.opt.Paths.Suffix
 }
 
-// lostError says that it can't be found out, or noted, where the files are.
+// lostError means that we can't find out, or can't note, where the files are.
 type lostError struct{ err error }
 
 func (e *lostError) Error() string { return e.err.Error() }
 func (e *lostError) Unwrap() error { return e.err }
 
-// findPlace finds out which folder the files are in, and returns the folder of its journals.
-// It is the torrent's own when there is a journal for that, or files that nobody knows of;
-// else the one of which it is noted, or wished, that files are in until all are complete.
-// It notes what it finds, before it makes anything that would not be found otherwise.
+// findPlace finds out which folder the files are in, and returns the folder of its journals. It is the
+// torrent's own folder when that has a journal, or files that no journal knows; otherwise it is the
+// folder for incomplete files that was noted, or that the user chose. findPlace notes what it finds
+// before anything is created that we could not find again.
 func (o *session) findPlace() (resume.FS, error) {
 	c := o.c
 	at, home, hash := c.at.Load(), c.home(), c.info.Hash
@@ -81,7 +81,7 @@ func (o *session) findPlace() (resume.FS, error) {
 	return c.shared.journals.For(at.abs)
 }
 
-// choosePlace chooses between a torrent's own folder and those for incomplete files, as
+// choosePlace chooses between the torrent's own folder and those for incomplete files, as
 // filestate.Places decides.
 func (o *session) choosePlace(home *place) (*place, error) {
 	c := o.c
@@ -132,7 +132,7 @@ func (o *session) choosePlace(home *place) (*place, error) {
 	}
 }
 
-// answer looks for what filestate.Places asks.
+// answer looks up what filestate.Places asks for.
 func (c *Content) answer(ask filestate.Question, home, noted, wished *place) (yes bool, err error) {
 	lay := c.layout()
 	switch ask {
@@ -151,7 +151,7 @@ func (c *Content) answer(ask filestate.Question, home, noted, wished *place) (ye
 }
 
 // anyIn reports whether one of the files is in a folder, under the name that it should have or
-// one that another client gave it. One that can't be looked at has none.
+// one that another client chose. A folder that we can't look at counts as empty.
 func (c *Content) anyIn(at *place, files []storage.Entry) bool {
 	names := pathsOn(files)
 	if s := c.suffix(); s != "" {
@@ -180,9 +180,9 @@ func (c *Content) anyIn(at *place, files []storage.Entry) bool {
 	return len(findFiles(folder, c.info, c.opt.FileName, all)) > 0
 }
 
-// finding returns the folder with files in it found by their names also where they have a
-// suffix: the one that is wished, and the one that was before. also are more names that
-// files may have, or get.
+// finding returns a view of folder in which files are found by their names even when they have a
+// suffix: the one that the user chose, or the one from before. also holds further names that files
+// have or are about to get.
 func (o *session) finding(folder storage.FS, also Names) storage.FS {
 	c := o.c
 	layers := o.search.layers()
@@ -242,7 +242,7 @@ func (o *session) finding(folder storage.FS, also Names) storage.FS {
 		})
 		folder, o.unfinished = u, append(o.unfinished, u)
 	}
-	for _, suffix := range slices.Sorted(maps.Keys(layers)) { // of other clients
+	for _, suffix := range slices.Sorted(maps.Keys(layers)) { // suffixes of other clients
 		var theirs []storage.Entry
 		for _, i := range layers[suffix] {
 			theirs = append(theirs, files[i])
@@ -272,8 +272,8 @@ func (o *session) onDisk() []storage.Entry {
 	return files
 }
 
-// reveal takes the suffix off files that are complete and durable. One whose name is taken keeps
-// the suffix, and the user learns of it; it is shared all the same.
+// reveal removes the suffix from files that are complete and durable. A file whose name is taken
+// keeps the suffix. The user learns of it, and we share the file all the same.
 func (o *session) reveal() error {
 	var dirs []string
 	for _, u := range o.unfinished {
@@ -308,8 +308,8 @@ func (o *session) reveal() error {
 	return nil
 }
 
-// finish is for when everything is complete and durable: files get their names, and where
-// none is anywhere else nothing is noted of that any more.
+// finish is called when everything is complete and durable: files get their final names, and when
+// none is in another folder any more, the note about that is removed.
 func (o *session) finish() error {
 	if err := o.reveal(); err != nil {
 		return err
@@ -335,7 +335,7 @@ func (o *session) finish() error {
 }
 
 // leftBehind removes what a stop in the middle of the last move has left in the folder for
-// unfinished files: those that nobody has changed since they were ours.
+// incomplete files, unless somebody has changed it since.
 func (c *Content) leftBehind(dir string) error {
 	if dir == "" || dir == c.at.Load().abs {
 		return nil
@@ -363,8 +363,8 @@ func (c *Content) leftBehind(dir string) error {
 	return c.leave(folder, dir, ours)
 }
 
-// goHome has files that are complete, in the folder for those that are not, moved to where
-// they belong. It reports whether it has begun: the torrent is complete once they are there.
+// goHome starts to move complete files out of the folder for incomplete ones to where they belong.
+// It reports whether it has started a move: the torrent is complete once that has ended.
 func (c *Content) goHome() bool {
 	at := c.at.Load()
 	if at.final == nil || c.opt.SeedOnly || c.opt.Open != nil {
@@ -383,7 +383,7 @@ func (c *Content) goHome() bool {
 	return true
 }
 
-// home returns the folder that the files belong in.
+// home returns the folder in which the files belong.
 func (c *Content) home() *place {
 	at := c.at.Load()
 	if at.final != nil {

@@ -5,18 +5,18 @@ import (
 	"errors"
 )
 
-// ErrBusy says that the files are being opened, checked or moved at the moment.
+// ErrBusy is returned while the files are being opened, checked or moved.
 var ErrBusy = errors.New("the files are being checked or moved: try again later")
 
-// change is something to do with the files for which they are closed, and opened again.
+// change is something that needs the files closed, and opened again afterwards.
 type change struct {
 	ctx  context.Context
-	done chan error // of capacity one
-	// do closes what was open before, does it, and opens the files. It is a task.
+	done chan error // capacity 1
+	// do closes the files, makes the change, and opens the files. It is a task.
 	do func(prev *session, epoch int32, leave func())
 }
 
-// changeFiles has a change made, and waits for it.
+// changeFiles makes a change and waits for it.
 func (c *Content) changeFiles(ctx context.Context, make func(*change)) error {
 	ch := newChange(ctx)
 	make(ch)

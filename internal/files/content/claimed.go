@@ -7,16 +7,16 @@ import (
 	"shoal/metainfo"
 )
 
-// Had says how much of a torrent is there, in bytes of its pieces.
+// Had says how much of a torrent we have, in bytes of its pieces.
 type Had struct {
 	Verified               int64 // of all pieces
-	Wanted, WantedVerified int64 // of those that are not left out, and what is verified of them
+	Wanted, WantedVerified int64 // of the wanted pieces, and of those of them that are verified
 	Pieces, VerifiedPieces int
 	Known                  bool // there is a journal
 }
 
-// Claimed says how much of a remembered torrent is there, as its journal has it: another
-// engine may be at work with it. Whether the files are still as they were is not looked at.
+// Claimed returns how much of a remembered torrent we have according to its journal, which another
+// engine may be writing. It does not check whether the files are still as the journal says.
 func Claimed(stateDir string, en *catalogue.Entry) Had {
 	if en.Torrent == nil {
 		return Had{} // a magnet without metadata
@@ -32,7 +32,7 @@ func Claimed(stateDir string, en *catalogue.Entry) Had {
 	return h
 }
 
-// hadOf adds up pieces; prio are their priorities, nil where all are wanted.
+// hadOf adds up pieces. prio holds their priorities; nil means that all are wanted.
 func hadOf(g metainfo.Geometry, have *bitfield.Bitfield, prio []uint8) (h Had) {
 	h.Pieces, h.VerifiedPieces = int(g.Pieces), int(have.Count())
 	for p := range g.Pieces {
@@ -51,8 +51,8 @@ func hadOf(g metainfo.Geometry, have *bitfield.Bitfield, prio []uint8) (h Had) {
 	return h
 }
 
-// priorityOfPieces returns the priority of every piece by those of the files; nil, where
-// all are wanted, for nil.
+// priorityOfPieces returns the priority of each piece from those of the files. It returns nil for
+// nil, which means that all are wanted.
 func priorityOfPieces(info *metainfo.Info, prio []uint8) []uint8 {
 	if len(prio) != len(info.Files) {
 		return nil

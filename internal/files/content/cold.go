@@ -5,12 +5,12 @@ import (
 	"sync"
 )
 
-// cold holds verified pieces that nobody is expected to read soon: every connected peer
-// has them, and no reader is open. Once such a piece is durable its memory in the
-// system's cache is worth more to the next piece (decision 0053).
+// cold holds verified pieces that nobody will read soon: every connected peer has them, and no reader
+// is open. Once such a piece is durable, its memory in the system's cache is worth more to the next
+// piece (decision 0053).
 type cold struct {
 	mu     sync.Mutex
-	pieces map[uint32]struct{} // verified, not durable yet: a group of the committer's, or two
+	pieces map[uint32]struct{} // verified and not durable yet: one group of the committer, or two
 }
 
 func (c *cold) add(piece uint32) {
@@ -22,7 +22,7 @@ func (c *cold) add(piece uint32) {
 	c.pieces[piece] = struct{}{}
 }
 
-// take returns those of the pieces that are cold, in order, and forgets them.
+// take removes the cold ones of these pieces and returns them in order.
 func (c *cold) take(pieces []uint32) (out []uint32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -39,7 +39,7 @@ func (c *cold) take(pieces []uint32) (out []uint32) {
 	return out
 }
 
-// uncache gives up the cached bytes of those pieces that are cold.
+// uncache drops the cached bytes of those of the pieces that are cold.
 func (o *session) uncache(durable []uint32) {
 	pieces := o.cold.take(durable)
 	g := o.c.geom

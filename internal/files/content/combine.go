@@ -6,47 +6,47 @@ import (
 	"shoal/internal/files/storage"
 )
 
-// This file finds out which files of a search belong together, when one piece has several small
-// files in it. It only reads: search.go names the files.
+// This file finds out which files of a search belong together when one piece contains several small
+// files. It only reads; search.go names the files.
 
-// Bounds on trying combinations of files: for one piece, and in bytes for all.
+// Bounds on trying combinations of files, for one piece and in all.
 const (
 	mostCombined      = 256
 	mostCombinedBytes = 256 << 20
-	mostSets          = 8        // names that are compared for one of the torrent's
+	mostSets          = 8        // names on disk that are compared for one file of the torrent
 	mostParts         = 4096     // files in one piece
-	openCosts         = 16 << 10 // a file that is opened counts for as many bytes
+	openCosts         = 16 << 10 // opening a file counts as reading this many bytes
 )
 
-// A combination of files on disk is tried where no file tells by itself: a piece that has
-// several small files in it is right only when all of them are. One wrong file would make its
-// neighbours look wrong, too.
+// A combination of files on disk is tried where no file proves itself: a piece that contains several
+// small files is right only when all of them are. One wrong file makes its neighbours look wrong,
+// too.
 type combining struct {
 	o          *session
-	raw, view  storage.FS // the folder, and how the files that are there are called in it
+	raw, view  storage.FS // the folder, and the names of its files
 	candidates map[int][]candidate
 	missing    map[int]bool
 	left       int // bytes that may still be hashed
 }
 
-// part is what a piece has of one file.
+// part is the part of one file in a piece.
 type part struct {
 	file    int
 	off     int64
 	into    []byte
 	options []candidate
-	read    int // which of them is in into; -1 for none
+	read    int // which of the options is in into; -1 for none
 }
 
-// combine proves the files that lie in pieces with other small ones, as far as some
-// combination of the candidates fits (decision 0127).
+// combine proves files that share pieces with other small files, as far as some combination of the
+// candidates fits (decision 0127).
 func (o *session) combine(raw, view storage.FS, candidates map[int][]candidate, missing []int) {
 	c := &combining{o: o, raw: raw, view: view, candidates: candidates, missing: map[int]bool{}, left: mostCombinedBytes}
 	for _, i := range missing {
 		c.missing[i] = true
 	}
 	g := o.c.geom
-	next := 0 // first file that may reach into the piece
+	next := 0 // first file that can reach into the piece
 	files := o.c.info.Files
 	for p := range g.Pieces {
 		start, end := int64(p)*int64(g.PieceLength), int64(p)*int64(g.PieceLength)+int64(g.PieceSize(p))
@@ -66,14 +66,14 @@ func (o *session) combine(raw, view storage.FS, candidates map[int][]candidate, 
 	}
 }
 
-// hasWhole reports whether a piece lies in a file as a whole.
+// hasWhole reports whether a file contains a piece completely.
 func (c *combining) hasWhole(i int) bool {
 	f, size := &c.o.c.info.Files[i], int64(c.o.c.geom.PieceLength)
 	first := (f.Offset + size - 1) / size * size
 	return first+size <= f.Offset+f.Length
 }
 
-// count returns how many files on disk one of the torrent's may be.
+// count returns how many files on disk can be one of the torrent's files.
 func (c *combining) count(i int) int {
 	s := c.o.search
 	if _, proven := s.proven[i]; proven || s.own[i] || !c.missing[i] {
@@ -86,7 +86,7 @@ func (c *combining) count(i int) int {
 	return n
 }
 
-// options returns these files. One without a path is where the torrent has it.
+// options returns those files. One without a path is where the torrent expects it.
 func (c *combining) options(i int) []candidate {
 	s := c.o.search
 	if p, proven := s.proven[i]; proven {
@@ -96,7 +96,7 @@ func (c *combining) options(i int) []candidate {
 		return []candidate{{}}
 	}
 	var out []candidate
-	if s.wrong[i] { // wrong as far as is known, but that may be the neighbours' fault
+	if s.wrong[i] { // it looked wrong, but its neighbours may be the cause
 		out = append(out, candidate{})
 	}
 	for _, o := range c.candidates[i] {
@@ -107,8 +107,7 @@ func (c *combining) options(i int) []candidate {
 	return out
 }
 
-// piece tries combinations for one piece, all of them or only the likeliest. What fits is
-// proven.
+// piece tries combinations for one piece: all, or only the likeliest. It proves the files that fit.
 func (c *combining) piece(p uint32, next int, start, end int64, all bool) {
 	buf := make([]byte, end-start)
 	var parts []part
@@ -126,12 +125,12 @@ func (c *combining) piece(p uint32, next int, start, end int64, all bool) {
 			}
 		}
 		if len(pt.options) == 0 || len(parts) == mostParts {
-			return // it is not there, and the piece can't be known
+			return // the part is missing, so the piece can't be checked
 		}
 		parts = append(parts, pt)
 	}
-	at := make([]int, len(parts)) // which option of each
-	// Two sets of the files are the likeliest: one client's and another's.
+	at := make([]int, len(parts)) // index of the option of each part
+	// Two combinations are the likeliest: the names of one client, and those of the other.
 	for n := 0; n < mostSets; n++ {
 		more := false
 		for k := range parts {
@@ -163,8 +162,8 @@ func (c *combining) piece(p uint32, next int, start, end int64, all bool) {
 	}
 }
 
-// try tries one combination: fits reports whether it is right, and on whether there is room
-// for more.
+// try tries one combination. fits reports whether it is right; on reports whether the budget allows
+// more.
 func (c *combining) try(p uint32, buf []byte, parts []part, at []int) (fits, on bool) {
 	ok := c.fill(parts, at)
 	c.left -= len(buf)
@@ -175,8 +174,8 @@ func (c *combining) try(p uint32, buf []byte, parts []part, at []int) (fits, on 
 	return false, c.left > 0 && c.o.c.life.Err() == nil
 }
 
-// fill reads the parts of a piece that are not read yet, and reports whether all could be read
-// and no file is two of the torrent's.
+// fill reads the parts of a piece that are not read yet. It reports whether it could read all, and
+// no file stands for two of the torrent's.
 func (c *combining) fill(parts []part, at []int) bool {
 	used := make(map[string]bool, len(parts))
 	for k := range parts {
@@ -210,7 +209,7 @@ func (c *combining) fill(parts []part, at []int) bool {
 	return true
 }
 
-// prove takes the files of a combination for the torrent's.
+// prove records that the files of a combination are the torrent's.
 func (c *combining) prove(parts []part, at []int) {
 	s := c.o.search
 	for k, p := range parts {

@@ -11,10 +11,10 @@ import (
 	"shoal/metainfo"
 )
 
-// ErrStopped says that the torrent has stopped.
+// ErrStopped is returned when the torrent has stopped.
 var ErrStopped = errors.New("stopped")
 
-// Host is what a content asks of the world.
+// Host is what a Content needs from the rest of the engine.
 type Host interface {
 	// Post hands a report to the loop that owns the content. It may wait, and returns false
 	// when the loop has ended.
@@ -24,18 +24,18 @@ type Host interface {
 	// Rivals returns the contents for which match returns true: those that come before this
 	// one in the list of torrents, and those that come after it.
 	Rivals(match func(*Content) bool) (before, after []*Content)
-	// Remember writes down where the files are and what they are called; durably before it
-	// returns, or soon.
+	// Remember stores where the files are and what they are called: durably before it returns, or
+	// soon.
 	Remember(durably bool) error
-	// Standing says how far the torrent is.
+	// Standing returns how far the torrent is.
 	Standing() Standing
 }
 
-// Standing is how far a torrent is, as its latest snapshot has it.
+// Standing is how far a torrent is, according to its latest snapshot.
 type Standing struct {
 	Left  int64 // bytes of wanted pieces that are missing; -1 while that is not known
 	Rests bool  // it writes nothing at the moment
-	Over  bool  // it writes nothing any more: it is complete, or has ended
+	Over  bool  // it never writes again: it is complete, or has ended
 }
 
 // Event is something that a user may want to know.
@@ -46,44 +46,44 @@ type Event struct {
 	Kept []Kept // with KeptFiles
 }
 
-// EventKind says what an Event is about.
+// EventKind is the subject of an Event.
 type EventKind uint8
 
-// The kinds.
+// Values of EventKind.
 const (
 	Changed   EventKind = iota // what somebody else did to the files, or what is wrong with them
-	KeptFiles                  // files of the user that the torrent would have written over
-	Space                      // the volumes have less room than the torrent has to write
+	KeptFiles                  // files of the user that the torrent would have overwritten
+	Space                      // the volumes have less room than the torrent needs
 )
 
 // Options say how the files of a torrent are treated.
 type Options struct {
-	FileName  string // of the .torrent file, a hint: see findFiles
-	SeedOnly  bool   // nothing is fetched
-	Allocate  bool   // room is reserved for every file that is wanted before the first byte
-	Overwrite bool   // files of the user are written over that lie where the torrent's go
-	NeedRoom  bool   // the torrent waits while its volumes have less room than it has to write
-	Anew      bool   // files that were here and are not are fetched again
-	Restored  bool   // an earlier run has added it: it waits for a folder that is not there
-	// Paths says how files are called, and where they lie until they are complete; nil
-	// for as the torrent says.
+	FileName  string // name of the .torrent file: a hint, see findFiles
+	SeedOnly  bool   // download nothing
+	Allocate  bool   // reserve room for every wanted file before the first byte
+	Overwrite bool   // overwrite files of the user that lie at the paths of the torrent's files
+	NeedRoom  bool   // wait while the volumes have less room than the torrent needs
+	Anew      bool   // download files again that have disappeared
+	Restored  bool   // added by an earlier run: wait for a missing folder
+	// Paths holds the names of renamed files, and the place of incomplete ones; nil means the
+	// torrent's own names.
 	Paths *Paths
 	// Storage, when set, is used instead of files in a folder. It is closed with the content.
 	Storage storage.Storage
-	// Device tells storages apart that are on different devices. Zero: that of the folder.
+	// Device identifies the device of the storage; 0 means the device of the folder.
 	Device uint64
 	// Open, when set, opens the files instead of storage.OpenTorrent.
 	Open func() (*storage.Files, error)
 }
 
-// Config is what a Content is made with.
+// Config is what New needs.
 type Config struct {
 	Shared  *Shared
-	Host    Host // nil: there is no loop and no user
+	Host    Host // nil means that there is no loop and no user
 	Info    *metainfo.Info
 	Options Options
 	Life    *mailbox.Life // ends when the torrent stops
-	Last    *mailbox.Life // ends when the claims of a seed that stops are cut short
+	Last    *mailbox.Life // ends when the last claims of a stopping seed are cut short
 }
 
 // Content is the files of one torrent.
@@ -98,26 +98,26 @@ type Content struct {
 	geom metainfo.Geometry
 	opt  Options
 
-	refused  refusals // files that can't be kept
+	refused  refusals // files that the file system refuses
 	at       atomic.Pointer[place]
-	users    userFiles               // files that are the user's
-	named    atomic.Pointer[Names]   // files that have not the torrent's names; nil for none
-	renames  atomic.Pointer[Names]   // what files are to be called at the next opening; nil for as they are
-	prio     atomic.Pointer[[]uint8] // of the files; nil for normal
+	users    userFiles               // files that belong to the user
+	named    atomic.Pointer[Names]   // files whose names are not the torrent's; nil means none
+	renames  atomic.Pointer[Names]   // names that files get at the next opening; nil means that they keep theirs
+	prio     atomic.Pointer[[]uint8] // priorities of the files; nil means normal
 	source   source                  // what connections read from
-	verified verified                // pieces, for readers
-	again    atomic.Bool             // files that are gone are fetched again
-	buffers  Buffers                 // of the device
-	progress Progress                // of a check
+	verified verified                // verified pieces, for readers
+	again    atomic.Bool             // download files again that have disappeared
+	buffers  Buffers                 // buffers of the device
+	progress Progress                // progress of a check
 	tasks    sync.WaitGroup          // openings, syncs, moves
-	over     mailbox.Gate            // nothing is left running
+	over     mailbox.Gate            // open once nothing is left running
 
 	// Owned by the loop.
 	device *Device
 	keeper
 }
 
-// New returns the content of a torrent. Nothing of it is opened yet: Enter and Start follow.
+// New returns the content of a torrent. It opens nothing: Enter and Start follow.
 func New(cfg Config) *Content {
 	c := &Content{
 		shared: cfg.Shared, host: cfg.Host, life: cfg.Life, last: cfg.Last,
@@ -133,7 +133,7 @@ func New(cfg Config) *Content {
 	return c
 }
 
-// nobody is the host of files that no torrent has.
+// nobody is the host of files that belong to no torrent.
 type nobody struct{}
 
 func (nobody) Post(Report) bool                                      { return false }
@@ -142,7 +142,7 @@ func (nobody) Rivals(func(*Content) bool) (before, after []*Content) { return ni
 func (nobody) Remember(bool) error                                   { return nil }
 func (nobody) Standing() Standing                                    { return Standing{Left: -1} }
 
-// Learn says what the torrent is, when it began with its info-hash.
+// Learn sets what the torrent is, when it began with its info-hash.
 func (c *Content) Learn(info *metainfo.Info, paths *Paths, prio []uint8) error {
 	c.info, c.geom, c.opt.Paths = info, info.Geometry(), paths
 	if err := c.SetPriorities(prio); err != nil {
@@ -154,13 +154,13 @@ func (c *Content) Learn(info *metainfo.Info, paths *Paths, prio []uint8) error {
 // Options returns how the files are treated.
 func (c *Content) Options() Options { return c.opt }
 
-// InFolder reports whether the files are in a folder, and not of the caller's making.
+// InFolder reports whether the files are in a folder, and not in a storage of the caller.
 func (c *Content) InFolder() bool { return c.opt.Storage == nil && c.opt.Open == nil }
 
 // say tells the user something about the files. Any goroutine may call it.
 func (c *Content) say(text string) { c.host.Say(Event{Kind: Changed, Text: text}) }
 
-// Locate says in which folder the files belong, without a look at it.
+// Locate sets the folder in which the files belong, without looking at it.
 func (c *Content) Locate(dir string) error {
 	at, err := newPlace(dir)
 	if err != nil {
@@ -170,16 +170,16 @@ func (c *Content) Locate(dir string) error {
 	return nil
 }
 
-// FirstLook makes sure that a new torrent has a place for its files, so that its user learns
-// at once what is wrong with it. A folder that is not there may be a volume that is not
-// mounted: then a journal that knows it makes the torrent wait.
+// FirstLook checks that a new torrent has a place for its files, so that its user learns at once what
+// is wrong with it. A missing folder can be a volume that is not mounted: if a journal knows the
+// torrent there, it waits.
 func (c *Content) FirstLook(dir string) error {
 	if err := c.Locate(dir); err != nil {
 		return err
 	}
 	at := c.at.Load()
 	if c.opt.Storage != nil || c.opt.Restored {
-		return nil // the next look tells, and waits for what is not there
+		return nil // the opening reports what is missing, and waits for it
 	}
 	if c.opt.Open != nil {
 		files, err := c.opt.Open()
@@ -201,25 +201,25 @@ func (c *Content) FirstLook(dir string) error {
 	return nil
 }
 
-// layout returns what a journal has to know of the torrent.
+// layout returns what a journal needs to know about the torrent.
 func (c *Content) layout() resume.Layout { return resume.LayoutOf(c.info.Hash, c.info) }
 
-// Dir returns the folder that holds the torrent's file or folder now, as the user names it. Any
+// Dir returns the folder that holds the torrent's file or folder now, as the user wrote it. Any
 // goroutine may call it.
 func (c *Content) Dir() string { return c.at.Load().given }
 
-// Abs returns the same folder from the root.
+// Abs returns the same folder as an absolute path.
 func (c *Content) Abs() string { return c.at.Load().abs }
 
-// Home returns the folder that the files belong in once they are complete, from the root.
+// Home returns the folder, as an absolute path, in which the files belong once they are complete.
 func (c *Content) Home() string { return c.home().abs }
 
-// Where says where files are and what they are called, as it is remembered.
+// Where says where files are and what they are called, as the catalogue remembers it.
 type Where struct {
-	Dir           string // where they belong, from the root
-	IncompleteDir string // where they are until all are complete; empty for Dir
-	Suffix        string // of files that are not complete
-	Named         Names  // files that have not the torrent's names
+	Dir           string // where the files belong, absolute
+	IncompleteDir string // where the files are until all are complete; empty means Dir
+	Suffix        string // suffix of incomplete files
+	Named         Names  // files whose names are not the torrent's
 }
 
 // Where returns where the files are now. Any goroutine may call it.

@@ -11,34 +11,34 @@ import (
 	"shoal/internal/value/block"
 )
 
-// Device is what the torrents on one device share: buffers, and the workers that hash
-// and write. A device that is slow, or hangs, has its own torrents wait for buffers, which
-// their peers feel through the sockets; torrents elsewhere do not notice.
+// Device is what the torrents on one device share: buffers, and the workers that hash and write. When
+// a device is slow or hangs, its torrents wait for buffers, and their peers wait at the sockets.
+// Torrents on other devices do not notice.
 type Device struct {
 	disk   *disk.Disk
 	budget *disk.Budget
 	key    uint64
-	users  int // torrents; guarded by devices.mu
+	users  int // number of torrents; guarded by devices.mu
 }
 
-// MaxDevices bounds the devices with buffers and workers of their own. What is on further
-// ones shares with the first.
+// MaxDevices bounds the devices with their own buffers and workers. Further devices share those of
+// the first one.
 const MaxDevices = 8
 
-// devices are those that torrents are on now. They have equal parts of the buffers. When
-// one more comes, the others give up what is out beyond their new part as it comes back:
-// so the buffers are never more than the sum of what each had when it came, 1 + 1/2 + 1/3
-// and so on, 2.7 times for eight of which each hangs before the next one comes. Otherwise
-// they are what SharedConfig.Buffers says (decision 0046).
+// devices are the devices that torrents are on now. They have equal parts of the buffers. When one
+// more comes, the others give up what exceeds their new part as it comes back. So the buffers never
+// exceed the sum of the parts that each device had when it came, 1 + 1/2 + 1/3 and so on: 2.7 times
+// SharedConfig.Buffers for eight devices, when each hangs before the next one comes. Otherwise they
+// take what SharedConfig.Buffers says (decision 0046).
 type devices struct {
-	buffers  int64 // bytes, of all together
-	workers  int   // of each
+	buffers  int64 // bytes for all devices together
+	workers  int   // workers of each device
 	counters *storage.Counters
 
 	mu     sync.Mutex
 	mem    disk.Blocks
 	all    map[uint64]*Device
-	gone   []*Device // that have buffers out
+	gone   []*Device // devices without torrents that still have buffers out
 	closed bool
 }
 
@@ -50,7 +50,7 @@ func DeviceAt(dir string) (key uint64) {
 	return key
 }
 
-// Enter makes the content a user of the device that its folder is on, or that of its options;
+// Enter makes the content a user of the device of its folder, or of the one in its options. It returns
 // false when the engine is closed. Leave or Close ends that.
 func (c *Content) Enter() bool {
 	key := c.opt.Device
@@ -65,10 +65,10 @@ func (c *Content) Enter() bool {
 	return true
 }
 
-// Leave is Close of a content that was never started.
+// Leave is Close for a content that was never started.
 func (c *Content) Leave() { c.shared.leaveDevice(c.device) }
 
-// useDevice returns a device, with one more user.
+// useDevice returns a device and counts one more user of it.
 func (s *Shared) useDevice(key uint64) *Device {
 	d := &s.devices
 	d.mu.Lock()
@@ -94,7 +94,7 @@ func (s *Shared) useDevice(key uint64) *Device {
 	return d.all[key]
 }
 
-// first returns the one with the lowest number. d.mu is held.
+// first returns the device with the lowest number. d.mu is held.
 func (d *devices) first() uint64 {
 	var keys []uint64
 	for key := range d.all {
@@ -103,14 +103,14 @@ func (d *devices) first() uint64 {
 	return slices.Min(keys)
 }
 
-// split sets the part of the buffers that every device has. d.mu is held.
+// split sets each device's part of the buffers. d.mu is held.
 func (d *devices) split(bytes int64) {
 	for _, one := range d.all {
 		one.disk.Resize(bytes / int64(len(d.all)))
 	}
 }
 
-// leaveDevice has a device one user less. After the last its workers end.
+// leaveDevice counts one user less of a device. When none is left its workers end.
 func (s *Shared) leaveDevice(one *Device) {
 	d := &s.devices
 	d.mu.Lock()
@@ -125,7 +125,7 @@ func (s *Shared) leaveDevice(one *Device) {
 	}
 	d.mu.Unlock()
 	if last {
-		one.disk.Close() // nobody is left to wait for
+		one.disk.Close() // nobody waits for it any more
 		one.budget.Retire()
 	}
 }
@@ -154,8 +154,8 @@ func (s *Shared) BuffersInUse() (n int) {
 	return n
 }
 
-// DiskStats returns the figures of the devices that torrents are on now, and the bytes taken
-// from the system for block buffers, of all devices together.
+// DiskStats returns the figures of the devices that torrents are on now, and the bytes taken from the
+// system for block buffers of all devices together.
 func (s *Shared) DiskStats() (devices []disk.Stats, allocated int64) {
 	d := &s.devices
 	d.mu.Lock()
@@ -166,8 +166,8 @@ func (s *Shared) DiskStats() (devices []disk.Stats, allocated int64) {
 	return devices, d.mem.Allocated()
 }
 
-// onDevice returns the device that an opening of a torrent's files is on. It is the torrent's,
-// or another one of which the opening is a user then.
+// onDevice returns the device of an opening of the torrent's files. It is the device of the torrent,
+// or another one, of which the opening becomes a user.
 func (o *session) onDevice() *Device {
 	c := o.c
 	if c.opt.Storage != nil || c.opt.Open != nil || c.opt.Device != 0 {
@@ -178,7 +178,7 @@ func (o *session) onDevice() *Device {
 		return c.device
 	}
 	if d == c.device {
-		c.shared.leaveDevice(d) // it was one already
+		c.shared.leaveDevice(d) // the torrent is a user already
 		return d
 	}
 	o.moved = d
@@ -194,26 +194,26 @@ func (d *Device) Key() uint64 { return d.key }
 // Budget returns the buffers of the device.
 func (d *Device) Budget() *disk.Budget { return d.budget }
 
-// Buffers are those of the device that a torrent is on, for its connections. One that began
-// with its info-hash has some before it is known where its files are.
+// Buffers are the buffers of the device that a torrent is on, for its connections. A magnet needs some
+// before we know where its files go.
 type Buffers struct{ of atomic.Pointer[disk.Budget] }
 
-// Buffers returns the buffers of the device that the files are on, wherever that is. Any
-// goroutine may use them.
+// Buffers returns the buffers of the device that the files are on, whichever that is. Any goroutine
+// may use them.
 func (c *Content) Buffers() *Buffers { return &c.buffers }
 
-// TryGet implements peerconn.Buffers, as do the others.
+// TryGet implements peerconn.Buffers, as the other methods do.
 func (b *Buffers) TryGet() *block.Block { return b.of.Load().TryGet() }
 
-// Get waits where the torrent is now. A connection that waits is closed before the torrent
-// leaves the device.
+// Get waits for a buffer of the torrent's present device. A connection that waits is closed before the
+// torrent leaves the device.
 func (b *Buffers) Get(done <-chan struct{}) *block.Block { return b.of.Load().Get(done) }
 
-// Put returns a block to where it came from.
+// Put returns a block to the device that it came from.
 func (b *Buffers) Put(blk *block.Block) { b.of.Load().Put(blk) }
 
-// settleOn makes the content use the device that its files are on now. What its connections
-// have on the way goes back where it came from.
+// settleOn makes the content use the device that its files are on now. Blocks that its connections
+// still hold go back to the old one.
 func (c *Content) settleOn(d *Device) {
 	if d == nil || d == c.device {
 		return

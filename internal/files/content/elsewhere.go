@@ -8,18 +8,18 @@ import (
 	"shoal/internal/files/resume"
 )
 
-// Journals go by the path of the download folder. A volume that is mounted in another place,
-// or a folder that is renamed, copied or restored, has another path and no journal. Then the
-// journals that other folders have of the same torrent are asked: a file whose size and time
-// are as one of them notes is trusted as it would be there (decision 0139). Those journals are
-// read only, and stay.
+// Journals are found by the path of the download folder. A volume mounted at another place, or a
+// folder that is renamed, copied or restored, has another path and so no journal. Then we look at the
+// journals that other folders have of the same torrent: a file whose size and time match the note in
+// one of them is trusted as it would be there (decision 0139). We only read those journals; they
+// stay.
 
-// inherit looks for journals of other folders that know the files which lie in this one, when
-// this one has none. The one whose claims hold most is taken.
+// inherit looks for journals of other folders that know the files in this one, when this one has none.
+// It takes the one with the most valid claims.
 func (o *session) inherit() {
 	c := o.c
 	if o.search == nil || o.state == nil || o.loaded.Found || c.opt.Open != nil {
-		return // without a search the files are known, or are a copy that is to be checked
+		return // without a search the files are known, or are a copy that must be checked
 	}
 	best := o.askAll()
 	if best == nil {
@@ -34,15 +34,15 @@ func (o *session) inherit() {
 	if len(best.suffixes) == 0 {
 		return
 	}
-	if c.users.lookOnly { // nothing is noted
+	if c.users.lookOnly { // a check notes nothing
 		o.incomplete = &incomplete{was: resume.Aside{Suffix: best.suffix(o.was.Suffix)}}
 	} else if err := o.keepSuffixes(best.suffixes); err != nil {
 		c.shared.log.Warn("note the suffix of unfinished files", "torrent", c.info.Name, "err", err)
 	}
 }
 
-// askAll asks the journals of other folders, and returns the one whose claims hold most; nil
-// where none knows a file.
+// askAll looks at the journals of other folders, and returns the one with the most valid claims; nil
+// when none knows a file.
 func (o *session) askAll() (best *heritage) {
 	for _, folder := range o.c.shared.journals.Others(o.c.at.Load().abs, o.c.info.Hash) {
 		h := o.ask(folder)
@@ -53,8 +53,8 @@ func (o *session) askAll() (best *heritage) {
 	return best
 }
 
-// vouch asks the journals of other folders about files that are not as our own notes them: the
-// volume may have been elsewhere, and back.
+// vouch looks in the journals of other folders for files that differ from the note in our own: the
+// volume may have been elsewhere, and come back.
 func (o *session) vouch(v *resume.Verdict, seen resume.Seen) {
 	if o.search == nil || o.state == nil || !o.loaded.Found || o.loaded.Damaged != "" || len(v.Changed) == 0 || o.c.opt.Open != nil {
 		return
@@ -64,16 +64,16 @@ func (o *session) vouch(v *resume.Verdict, seen resume.Seen) {
 	}
 }
 
-// heritage is what the journal of another folder says of the files in this one.
+// heritage is what the journal of another folder says about the files in this one.
 type heritage struct {
 	loaded        *resume.Loaded
-	names         Names // of files that do not have the torrent's
+	names         Names // names of files that differ from the torrent's
 	seen          resume.Seen
-	files, pieces int // what of it holds
+	files, pieces int // numbers of files and pieces whose claims hold
 	suffixes      []string
 }
 
-// suffix adds the suffixes to those that are noted.
+// suffix adds the suffixes to the noted names.
 func (h *heritage) suffix(noted string) string {
 	for _, s := range h.suffixes {
 		noted = addSuffix(noted, s)
@@ -81,8 +81,8 @@ func (h *heritage) suffix(noted string) string {
 	return noted
 }
 
-// ask compares the files with the journal in one folder of state. It returns nil when that
-// knows none of them, can't be read, or is being written: a torrent that another process gets
+// ask compares the files with the journal in one folder of state. It returns nil when that journal
+// knows none of them, can't be read, or is being written by another process that downloads the torrent
 // in that folder.
 func (o *session) ask(folder string) *heritage {
 	c := o.c
@@ -117,7 +117,7 @@ func (o *session) ask(folder string) *heritage {
 		return nil
 	}
 	defer data.Close()
-	for i, was := range pending { // a stop came while they were renamed
+	for i, was := range pending { // a stop came during the renaming
 		view := there.finding(data, pending)
 		if _, err := view.Lstat(there.lay.Files[i].Path); err == nil {
 			continue

@@ -13,56 +13,56 @@ import (
 	"shoal/metainfo"
 )
 
-// Bounds on a search, so that it costs no more than looking at the folders once.
+// Bounds on a search, so that it costs no more than listing the folders once.
 const (
-	mostListed  = 200_000   // names looked at in one folder
-	mostNames   = 2_000_000 // names looked at in all
-	mostFolders = 4         // folders on disk for one of the torrent's
+	mostListed  = 200_000   // names that we look at in one folder
+	mostNames   = 2_000_000 // names that we look at in all
+	mostFolders = 4         // folders on disk that can stand for one of the torrent's
 )
 
 // candidate is a file on disk that may be one of the torrent's.
 type candidate struct {
-	path   string // below the folder, as it lies on disk
-	suffix string // at its end, of a client that has not completed it
+	path   string // path below the folder, as on disk
+	suffix string // suffix that another client put on the incomplete file
 	rank   int    // 0 for the likeliest
 	size   int64
 }
 
-// finder looks for files of a torrent that lie in a folder under other names than the torrent's,
-// as other clients leave them. It lists each folder once, follows no link out, and opens
-// nothing: whether a file is the torrent's the hashes say.
+// finder looks for the torrent's files under other names, as other clients leave them. It lists each
+// folder once, follows no link that leads out, and opens nothing: hashes decide later whether a file is
+// the torrent's.
 type finder struct {
 	folder storage.FS
 	lister storage.Lister
 	info   *metainfo.Info
 	lists  map[string]*listed
-	left   int // names that may still be looked at
+	left   int // names that we may still look at
 	found  map[int][]candidate
 }
 
-// listed is what lies in one folder.
+// listed holds the entries of one folder.
 type listed struct {
 	index   *spelling.Listing
 	folders map[string]bool
-	links   map[string]bool // where to, the folder's FS knows, which refuses what leads out
+	links   map[string]bool // links; the folder's FS knows their targets, and refuses those that lead out
 }
 
-// spot is a folder on disk where names of the torrent's may be, and how likely that is.
+// spot is a folder on disk that may hold files of the torrent, and how likely that is.
 type spot struct {
 	dir  string
 	rank int
 }
 
-// wanted is a name of the torrent's, with those of the files in it that are looked for.
+// wanted is a name in the torrent, with the names of the files in it that we look for.
 type wanted struct {
 	name   spelling.Name
 	file   int // -1 for a folder
 	within []*wanted
 }
 
-// findFiles returns what may be the files of a torrent, by file, the likeliest first. fileName
-// is the name of the .torrent file, after which some clients call the torrent's folder; empty
-// for not known. It returns nil where the folder can't be listed.
+// findFiles returns files on disk that may be the torrent's, by file, the likeliest first. fileName is
+// the name of the .torrent file, which some clients use for the torrent's folder; empty when it is not
+// known. findFiles returns nil when the folder can't be listed.
 func findFiles(folder storage.FS, info *metainfo.Info, fileName string, files []int) map[int][]candidate {
 	lister, ok := folder.(storage.Lister)
 	if !ok || len(files) == 0 {
@@ -75,7 +75,7 @@ func findFiles(folder storage.FS, info *metainfo.Info, fileName string, files []
 	}
 	root := f.tree(files)
 	called := f.called(fileName)
-	if root.file >= 0 { // the torrent is one file: it may lie in a folder of its name
+	if root.file >= 0 { // a single file can lie in a folder of its own name
 		places := []spot{{".", 0}}
 		stem := root.name
 		stem.Raw = strings.TrimSuffix(stem.Raw, path.Ext(stem.Raw))
@@ -86,9 +86,9 @@ func findFiles(folder storage.FS, info *metainfo.Info, fileName string, files []
 		places = append(places, called...)
 		f.walk(&wanted{within: []*wanted{root}}, places)
 	} else {
-		// And those of a torrent of many may lie in the folder itself.
+		// The files of a torrent with many files can lie in the folder itself.
 		places := append(f.folders(spot{".", 0}, root.name), called...)
-		for _, p := range places { // a folder that was unpacked, or chosen, once too often
+		for _, p := range places { // a folder that was unpacked into a folder, or that the user chose one level too deep
 			places = append(places, f.folders(spot{p.dir, p.rank + 20}, root.name)...)
 		}
 		f.walk(root, append(places, spot{".", 100}))
@@ -99,8 +99,8 @@ func findFiles(folder storage.FS, info *metainfo.Info, fileName string, files []
 	return f.found
 }
 
-// called returns the folders on disk that are called after the .torrent file, with and without
-// what browsers and clients put behind its name: "x (1).torrent", "x.torrent.added".
+// called returns the folders on disk that have the name of the .torrent file, with and without what
+// browsers and clients append to it: "x (1).torrent", "x.torrent.added".
 func (f *finder) called(fileName string) (out []spot) {
 	if strings.ContainsAny(fileName, "/\x00") {
 		return nil
@@ -120,10 +120,10 @@ func (f *finder) called(fileName string) (out []spot) {
 	return out
 }
 
-// copied is what browsers put behind the name of a file that is there already.
+// copied matches what browsers append to the name of a file that exists already.
 var copied = regexp.MustCompile(`[ _]?\([0-9]{1,3}\)$`)
 
-// tree arranges the names of the files that are looked for.
+// tree arranges the names of the files that we look for.
 func (f *finder) tree(files []int) *wanted {
 	others := f.info.OtherNames()
 	name := func(raw, kept, safe, other string) spelling.Name {
@@ -167,7 +167,7 @@ func (f *finder) tree(files []int) *wanted {
 	return root
 }
 
-// walk looks for what is in a folder of the torrent's in folders on disk.
+// walk looks in folders on disk for the entries of a folder of the torrent.
 func (f *finder) walk(w *wanted, places []spot) {
 	for _, c := range w.within {
 		if c.file < 0 {
@@ -223,7 +223,7 @@ func (f *finder) files(w *wanted, in spot) {
 		if err != nil || !info.Mode().IsRegular() {
 			continue
 		}
-		// What is longer than the file in the torrent is something else.
+		// A file longer than the torrent's is something else.
 		if c.size = info.Size(); c.size == 0 || c.size > f.info.Files[w.file].Length {
 			continue
 		}
@@ -234,14 +234,14 @@ func (f *finder) files(w *wanted, in spot) {
 	}
 }
 
-// follow follows a link that the user has put there, if the folder has such (storage.Linked).
+// follow follows a link of the user, if the folder supports that (storage.Linked).
 func (f *finder) follow(name string) {
 	if l, ok := f.folder.(interface{ Follow(name string) }); ok {
 		l.Follow(name)
 	}
 }
 
-// list lists a folder, once; nil where that is not possible.
+// list lists a folder once; nil when that is impossible.
 func (f *finder) list(dir string) *listed {
 	if l, known := f.lists[dir]; known {
 		return l

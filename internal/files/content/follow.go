@@ -12,29 +12,29 @@ import (
 	"shoal/internal/files/storage"
 )
 
-// userFiles is what a torrent knows of files that are the user's: links that lead to them, and
-// files that had the names of the torrent's.
+// userFiles is what a torrent knows about files of the user: links, and files that had names of the
+// torrent's files.
 type userFiles struct {
 	links storage.KnownLinks
 
 	mu   sync.Mutex
-	told map[string]bool // what the user knows of links, so that nothing is repeated
+	told map[string]bool // what the user knows about links, so that nothing is repeated
 
-	setAside map[int]string // by file of the torrent: where that of the user is now
-	waiting  map[int]bool   // files of the user that are to be kept before they are written to: with nothing of the torrent or not
+	setAside map[int]string // where the user's file is now, by file of the torrent
+	waiting  map[int]bool   // files of the user to keep before we write to them; true means that they hold nothing of the torrent
 
-	lookOnly bool // nothing is written: what is not a plain file counts as missing
+	lookOnly bool // write nothing: what is not a plain file counts as missing
 }
 
-// notes returns what the user knows, in order.
+// notes returns the notes for the user, in order.
 func (u *userFiles) notes() []string {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return slices.Sorted(maps.Keys(u.told))
 }
 
-// follow opens the folder of a place, with the symbolic links followed that the user has put
-// on the way to files of these names (decision 0131). The user learns what can't be followed.
+// follow opens the folder of a place and follows the symbolic links that the user has put on the way
+// to files with these names (decision 0131). It tells the user which ones it can't follow.
 func (c *Content) follow(at *place, names []string) (storage.FS, error) {
 	folder, err := c.shared.pool.Folder(at.given)
 	if err != nil {
@@ -48,7 +48,7 @@ func (c *Content) follow(at *place, names []string) (storage.FS, error) {
 	return fsys, nil
 }
 
-// looking is a folder for a check: one thing that is not a plain file is named, counts as
+// looking is a folder during a check: something that is not a plain file is reported, counts as
 // missing, and does not end the check of the others.
 type looking struct {
 	storage.FS
@@ -76,7 +76,7 @@ func (l *looking) Lstat(name string) (fs.FileInfo, error) {
 func (l *looking) LookAll(n int, name func(int) string, each func(int, storage.Look, error)) {
 	storage.LookAll(l.FS, n, name, func(i int, at storage.Look, err error) {
 		if errors.Is(err, storage.ErrUnsafe) || err == nil && !at.Plain {
-			info, err := l.Lstat(name(i)) // it is noted
+			info, err := l.Lstat(name(i)) // that notes it
 			at := storage.Look{Info: info}
 			if err == nil {
 				at.Size, at.ModTime, at.Folder = info.Size(), info.ModTime().UnixNano(), info.IsDir()
@@ -88,7 +88,7 @@ func (l *looking) LookAll(n int, name func(int) string, each func(int, storage.L
 	})
 }
 
-// Rename implements storage.Mover: a check ends a renaming that was broken off.
+// Rename implements storage.Mover: a check completes an interrupted renaming.
 func (l *looking) Rename(from, to string) error {
 	if m, ok := l.FS.(storage.Mover); ok {
 		return m.Rename(from, to)
@@ -104,13 +104,13 @@ func (l *looking) Remove(name string) error {
 	return errors.ErrUnsupported
 }
 
-// note keeps something for the notes.
+// note adds a note for the user.
 func (u *userFiles) note(text string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for said := range u.told {
 		if name, _, _ := strings.Cut(text, ":"); strings.HasPrefix(said, name+" ") {
-			return // the notes say more of it
+			return // the notes say more about it
 		}
 	}
 	if u.told == nil {
@@ -119,7 +119,7 @@ func (u *userFiles) note(text string) {
 	u.told[text] = true
 }
 
-// tell says of links what was not said yet, in one line.
+// tell reports, in one line, what the user does not know yet about links.
 func (u *userFiles) tell(c *Content, notes []string) {
 	u.mu.Lock()
 	var news []string
@@ -144,7 +144,7 @@ func (u *userFiles) tell(c *Content, notes []string) {
 	c.say(text)
 }
 
-// allNames are the names that files of the torrent may have on disk, or get.
+// allNames are the names that files of the torrent have on disk or may get.
 func (o *session) allNames(also ...Names) []string {
 	var names []string
 	add := func(name string) {
@@ -168,7 +168,7 @@ func (o *session) allNames(also ...Names) []string {
 	return names
 }
 
-// pathsOn are the paths of files.
+// pathsOn returns the paths of files.
 func pathsOn(files []storage.Entry) []string {
 	var names []string
 	for i := range files {

@@ -15,20 +15,20 @@ import (
 	"shoal/metainfo"
 )
 
-// Kept is what became of a file of the user that a torrent would have written over.
+// Kept says what happened to a file of the user that the torrent would have overwritten.
 type Kept struct {
-	Path string // of the torrent's file
-	As   string // path under which the file of the user is now; empty: under its other names (hard links)
+	Path string // path of the torrent's file
+	As   string // path of the user's file now; empty: it still has its other names (hard links)
 }
 
-// errFirst is why a file is looked at before it is written to. The opening that says so is
-// opened again, and keeps the file then.
+// errFirst means that we must look at a file before writing to it. The opening that returns errFirst
+// is repeated, and then keeps the file.
 var errFirst = fmt.Errorf("it was there before, and is looked at first: %w", resume.ErrChanged)
 
-// keepUsers brings files of the user to safety before anything is written: a file with the
-// name of one of the torrent's that has nothing of it is set aside, and of one with several
-// names (hard links) the torrent gets a copy. have is what was found, and seen how; seen is
-// changed with the files.
+// keepUsers protects files of the user before anything is written. A file at the name of one of the
+// torrent's that holds nothing of the torrent is set aside; for a file with several names (hard links)
+// the torrent gets a copy. have and seen are what was found, and how; keepUsers updates seen with
+// the files.
 func (o *session) keepUsers(ctx context.Context, seen *resume.Seen, changed []int, have *bitfield.Bitfield) error {
 	c := o.c
 	if c.opt.Overwrite {
@@ -46,7 +46,7 @@ func (o *session) keepUsers(ctx context.Context, seen *resume.Seen, changed []in
 			last, others = top, c.rivals(top)
 		}
 		if c.ownOf(i, others) != nil {
-			continue // another torrent has it: nothing is written, and the user learns of it
+			continue // another torrent has it: nothing is written, and the user knows
 		}
 		var k *outcome
 		if k, err = o.keepUser(ctx, i, slices.Contains(changed, i) && !o.loaded.PerhapsOurs(is) && !c.anyOf(i, have), have); err != nil {
@@ -56,7 +56,7 @@ func (o *session) keepUsers(ctx context.Context, seen *resume.Seen, changed []in
 		case k == nil:
 			continue
 		case k.left:
-			// It is not noted as ours, so that it is still the user's when it is wanted.
+			// It is not noted as ours, so that it still counts as the user's when it is wanted.
 			seen.Files[i] = resume.Identity{}
 			continue
 		}
@@ -70,14 +70,14 @@ func (o *session) keepUsers(ctx context.Context, seen *resume.Seen, changed []in
 	return err
 }
 
-// outcome is what became of a file.
+// outcome says what happened to a file.
 type outcome struct {
 	Kept
-	left bool // it is the user's, and as it was: nothing is written to it yet
+	left bool // it is the user's and unchanged: nothing is written to it yet
 }
 
-// keepUser is keepUsers for one file that is there and is not complete. foreign says that it
-// has nothing of the torrent, as far as that is known. Nil: there is nothing to do.
+// keepUser is keepUsers for one file that exists and is not complete. foreign says that it holds
+// nothing of the torrent, as far as we know. It returns nil when there is nothing to do.
 func (o *session) keepUser(ctx context.Context, i int, foreign bool, have *bitfield.Bitfield) (*outcome, error) {
 	name, fsys := o.lay.Files[i].Path, o.files.Folder()
 	info, err := fsys.Lstat(name)
@@ -96,7 +96,7 @@ func (o *session) keepUser(ctx context.Context, i int, foreign bool, have *bitfi
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		foreign = err != nil || !zeros // what can't be read is somebody's all the same
+		foreign = err != nil || !zeros // a file that can't be read still belongs to somebody
 	}
 	if !foreign && !linked {
 		return nil, nil
@@ -119,8 +119,8 @@ func (o *session) keepUser(ctx context.Context, i int, foreign bool, have *bitfi
 	return &outcome{Kept: Kept{Path: name, As: as}}, nil
 }
 
-// isWritten reports whether the torrent writes to a file: not when it is skipped, unless a
-// piece that is missing reaches into one that is wanted.
+// isWritten reports whether the torrent writes to a file. It does not write to a skipped file, unless
+// a missing piece of a wanted file reaches into it.
 func (o *session) isWritten(i int, have *bitfield.Bitfield) bool {
 	c := o.c
 	if !o.files.Skipped(i) {
@@ -136,7 +136,7 @@ func (o *session) isWritten(i int, have *bitfield.Bitfield) bool {
 	return false
 }
 
-// lookAt sees how a file lies on disk now.
+// lookAt looks at a file as it is on disk now.
 func (o *session) lookAt(i int) (resume.Identity, error) {
 	files := make([]storage.Entry, 1)
 	files[0] = o.lay.Files[i]
@@ -147,8 +147,8 @@ func (o *session) lookAt(i int) (resume.Identity, error) {
 	return seen.Files[0], nil
 }
 
-// needs reports whether a path is one that a file of the torrent has, or a folder of it, on
-// some file system.
+// needs reports whether a path is that of a file of the torrent, or of a folder of it, on some file
+// system.
 func (c *Content) needs(name string) bool {
 	key := metainfo.PathKey(name)
 	for i := range c.info.Files {
@@ -170,7 +170,7 @@ func (c *Content) anyOf(file int, have *bitfield.Bitfield) bool {
 	return false
 }
 
-// noteAside notes that a file of the user was set noteAside.
+// noteAside notes that a file of the user was set aside.
 func (u *userFiles) noteAside(file int, as string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -181,8 +181,8 @@ func (u *userFiles) noteAside(file int, as string) {
 	delete(u.waiting, file)
 }
 
-// wasSetAside reports whether what had the name of a file was set aside: then the torrent's
-// own is not missing.
+// wasSetAside reports whether the file at a name was set aside: then the torrent's own file is not
+// missing.
 func (u *userFiles) wasSetAside(file int) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -190,7 +190,7 @@ func (u *userFiles) wasSetAside(file int) bool {
 	return ok
 }
 
-// later notes a file of the user that is left as it is, since nothing is written to it yet.
+// later notes a file of the user that stays as it is, since nothing is written to it yet.
 func (u *userFiles) later(file int, foreign bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -200,7 +200,7 @@ func (u *userFiles) later(file int, foreign bool) {
 	u.waiting[file] = foreign
 }
 
-// hide takes those of them that have nothing of the torrent out of what was seen.
+// hide removes those of them that hold nothing of the torrent from what was seen.
 func (u *userFiles) hide(seen *resume.Seen) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -211,7 +211,7 @@ func (u *userFiles) hide(seen *resume.Seen) {
 	}
 }
 
-// waits reports whether a file has to be looked at before it is written to.
+// waits reports whether we must look at a file before writing to it.
 func (u *userFiles) waits(file int) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -219,14 +219,14 @@ func (u *userFiles) waits(file int) bool {
 	return ok
 }
 
-// lookAgain forgets what was left as it is, before the files are looked at again.
+// lookAgain forgets which files were left as they are, before we look at the files again.
 func (u *userFiles) lookAgain() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.waiting = nil
 }
 
-// anyWaits reports whether a file that was left as it is would be written to now.
+// anyWaits reports whether we would write now to a file that was left as it is.
 func (u *userFiles) anyWaits(o *session, have *bitfield.Bitfield) bool {
 	u.mu.Lock()
 	var files []int
@@ -237,7 +237,7 @@ func (u *userFiles) anyWaits(o *session, have *bitfield.Bitfield) bool {
 	return slices.ContainsFunc(files, func(i int) bool { return o.isWritten(i, have) })
 }
 
-// kept tells what was kept, in one line however much it is.
+// kept reports which files were kept, in one line whatever their number.
 func (u *userFiles) kept(c *Content, kept []Kept) {
 	if len(kept) == 0 {
 		return
@@ -259,8 +259,8 @@ func (u *userFiles) kept(c *Content, kept []Kept) {
 	c.host.Say(Event{Kind: KeptFiles, Text: text, Kept: kept})
 }
 
-// sameAsKept removes what was set aside and turns out to be what the torrent has: a small file
-// can be right although no piece of its own could tell.
+// sameAsKept removes a file that was set aside if it turns out to equal the torrent's: a small file can
+// be right although no piece of its own could show that.
 func (o *session) sameAsKept(ctx context.Context) {
 	u := &o.c.users
 	u.mu.Lock()

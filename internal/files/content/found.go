@@ -15,7 +15,7 @@ import (
 	"shoal/metainfo"
 )
 
-// accept takes the supposed names for the torrent's, and tells of them.
+// accept makes the supposed names those of the torrent's files, and tells the user.
 func (o *session) accept() error {
 	s, c := o.search, o.c
 	if s == nil || len(s.names) == 0 {
@@ -32,8 +32,8 @@ func (o *session) accept() error {
 	return c.host.Remember(false)
 }
 
-// keepSuffixes notes what is behind the names of files that were found, so that the next start
-// finds them by it.
+// keepSuffixes notes the suffixes of the files that were found, so that the next start finds the files
+// by them.
 func (o *session) keepSuffixes(suffixes []string) error {
 	if o.incomplete == noIncomplete {
 		o.incomplete = new(incomplete)
@@ -60,7 +60,7 @@ func (o *session) keepSuffixes(suffixes []string) error {
 	return resume.WriteAside(state, o.c.info.Hash, note)
 }
 
-// addSuffix adds a suffix to those that are noted: a slash is in none.
+// addSuffix adds a suffix to the noted ones, separated by a slash: no suffix contains one.
 func addSuffix(noted, suffix string) string {
 	list := suffixesOf(noted)
 	if slices.Contains(list, suffix) {
@@ -78,8 +78,8 @@ func suffixesOf(noted string) []string {
 	return strings.Split(noted, "/")
 }
 
-// makesWay removes what has the name of a complete file if nothing is lost by it: it is empty
-// or zeros, as clients reserve room with, has no other name, and is no other torrent's.
+// makesWay removes a file at the name of a complete one if nothing is lost by that: it is empty or all
+// zeros, as clients reserve room, has no other name, and does not belong to another torrent.
 func (o *session) makesWay(i int, name string) bool {
 	c, folder := o.c, o.plainFolder()
 	m, ok := folder.(storage.Mover)
@@ -95,7 +95,7 @@ func (o *session) makesWay(i int, name string) bool {
 	return err == nil && zeros && m.Remove(name) == nil
 }
 
-// plainFolder is the folder without suffixes of unfinished files: there a name is that of one
+// plainFolder is the folder without the suffixes of incomplete files: there each name stands for one
 // file.
 func (o *session) plainFolder() storage.FS {
 	folder := o.files.Folder()
@@ -108,8 +108,8 @@ func (o *session) plainFolder() storage.FS {
 	}
 }
 
-// keepsAside renames a file of the user that has the name of a complete file, as keepUsers does
-// before anything is written (decision 0132). With Overwrite it removes the file.
+// keepsAside renames a file of the user that has the name of a complete file, as keepUsers does before
+// anything is written (decision 0132). With Overwrite it removes the file.
 func (o *session) keepsAside(i int, name string) bool {
 	c, folder := o.c, o.plainFolder()
 	m, ok := folder.(storage.Mover)
@@ -119,10 +119,10 @@ func (o *session) keepsAside(i int, name string) bool {
 	top, _, _ := strings.Cut(name, "/")
 	info, err := folder.Lstat(name)
 	if err != nil || !info.Mode().IsRegular() || c.ownOf(i, c.rivals(top)) != nil {
-		return false // another torrent's, or not a file: it stays, and is named
+		return false // another torrent's, or not a file: it stays, and the user learns of it
 	}
 	if is, err := os.Lstat(filepath.Join(c.at.Load().abs, filepath.FromSlash(name))); err == nil && !is.Mode().IsRegular() {
-		return false // a link that is followed
+		return false // a link that we follow
 	}
 	if c.opt.Overwrite {
 		return m.Remove(name) == nil
@@ -137,7 +137,7 @@ func (o *session) keepsAside(i int, name string) bool {
 	return true
 }
 
-// tellFound says under which names data was found, and which names are not possible.
+// tellFound tells the user under which names data was found, and which names are impossible.
 func (c *Content) tellFound(s *search) {
 	if text := c.foundText(s); text != "" {
 		c.say(text)

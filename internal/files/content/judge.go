@@ -7,8 +7,8 @@ import (
 	"shoal/internal/value/bitfield"
 )
 
-// before puts what earlier rounds have found into have, and takes what they have hashed out
-// of doubt, as far as the files are the same.
+// before adds to have what earlier rounds have found, and removes what they have hashed from the doubt,
+// as far as the files are the same.
 func (s *search) before(l *resume.Layout, seen resume.Seen, have, doubt *bitfield.Bitfield) {
 	if s == nil || s.looked == nil {
 		return
@@ -34,8 +34,8 @@ func (s *search) before(l *resume.Layout, seen resume.Seen, have, doubt *bitfiel
 	}
 }
 
-// judge decides about what was found, by the pieces that fit: a file without one is not the
-// torrent's. With one that is not, the error is errSearchAgain.
+// judge decides about the found files by the pieces that fit: a file without one is not the torrent's.
+// If there is such a file, the error is errSearchAgain.
 func (o *session) judge(seen resume.Seen, have, looked *bitfield.Bitfield) error {
 	s := o.search
 	if s == nil {
@@ -50,7 +50,7 @@ func (o *session) judge(seen resume.Seen, have, looked *bitfield.Bitfield) error
 		case !o.fits(i, have) || other && good <= best.good:
 			s.rejected[pairing{i, c.path}], again = true, true
 			delete(s.proven, i)
-			if other && best.path != "" { // else it is the one at the file's own name
+			if other && best.path != "" { // otherwise best is the file at its own name
 				s.proven[i] = best.candidate
 			}
 		default:
@@ -67,9 +67,9 @@ func (o *session) judge(seen resume.Seen, have, looked *bitfield.Bitfield) error
 	return errSearchAgain
 }
 
-// doubt notes the files for which others lie there that may be better: those at their own
-// names that have nothing of the torrent, and those that have a part of it where another is as
-// long as the file is. It reports whether there are some.
+// doubt notes the files for which there are others that may be better: files at their own names that
+// hold nothing of the torrent, and files that hold a part of it while another one has the full length.
+// It reports whether there are any.
 func (o *session) doubt(seen resume.Seen, have *bitfield.Bitfield) bool {
 	s, c := o.search, o.c
 	if s.rounds >= mostSearches {
@@ -127,8 +127,8 @@ func (o *session) doubt(seen resume.Seen, have *bitfield.Bitfield) bool {
 	return any
 }
 
-// inside returns how many of the pieces that lie in a file as a whole are in a set, of how
-// many.
+// inside returns how many of the pieces that a file contains completely are in a set, and how many
+// there are.
 func (o *session) inside(i int, have *bitfield.Bitfield) (good, all int) {
 	f, size := &o.c.info.Files[i], int64(o.c.geom.PieceLength)
 	for p := (f.Offset + size - 1) / size; (p+1)*size <= f.Offset+f.Length; p++ {

@@ -9,19 +9,18 @@ import (
 	"shoal/metainfo"
 )
 
-// This file looks for the files of a torrent that nobody runs, and changes nothing.
+// This file looks for the files of a torrent that does not run, and changes nothing.
 
-// InFolder is what lies of a torrent in a download folder.
+// InFolder says what a download folder holds of a torrent.
 type InFolder struct {
-	Dir      string // absolute path of the folder, or of the one that has its unfinished files
+	Dir      string // absolute path of the folder, or of the one with the incomplete files
 	There    bool   // at least one file is there
 	Known    bool   // there is a journal
 	Verified int64  // bytes of pieces that the journal claims
 }
 
-// LookIn looks for the files of a torrent in a folder, and reads no byte of them: by their
-// names, those that the user gave them, and those that other clients give. A folder that is
-// not there has none.
+// LookIn looks for the files of a torrent in a folder without reading any of them: by their own names,
+// by those that the user gave them, and by those that other clients use. A missing folder holds none.
 func LookIn(stateDir string, meta *metainfo.Torrent, fileName, dir string) (InFolder, error) {
 	at, err := newPlace(dir)
 	if err != nil {
@@ -51,8 +50,8 @@ func LookIn(stateDir string, meta *metainfo.Torrent, fileName, dir string) (InFo
 	return out, nil
 }
 
-// HasPiece reports whether at least one piece of a torrent lies in a folder. It hashes until
-// it has found one.
+// HasPiece reports whether a folder holds at least one piece of a torrent. It hashes until it has found
+// one.
 func HasPiece(ctx context.Context, spec VerifySpec) (bool, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -13,11 +13,11 @@ import (
 
 // This file moves the files of a torrent to another folder, between two sessions.
 
-// place is a folder, as the user names it and from the root.
+// place is a folder, as the user wrote it and as an absolute path.
 type place struct {
 	given, abs string
-	final      *place // where the files belong once all are complete; nil: here
-	found      bool   // it is known that they are here, and not where unfinished ones are
+	final      *place // where the files belong once all are complete; nil means here
+	found      bool   // we know that the files are here, and not in the folder for incomplete ones
 }
 
 func newPlace(dir string) (*place, error) {
@@ -28,11 +28,10 @@ func newPlace(dir string) (*place, error) {
 	return &place{given: dir, abs: abs}, nil
 }
 
-// Move brings the files into another folder, which must exist, also on another volume;
-// they stay there when they are complete. What has the same name there is not written
-// over. While it lasts nothing is fetched or served. The files are first in both places,
-// looked at in the new one, and removed from the old one only then: a stop at any moment
-// leaves them whole in one of the two.
+// Move moves the files into another folder, which must exist and can be on another volume. They stay
+// there when they are complete. Files with the same names there are not overwritten. Nothing is fetched
+// or served during the move. The files are first copied, then checked in the new folder, and only then
+// removed from the old one: a stop at any moment leaves them whole in one of the two.
 func (c *Content) Move(ctx context.Context, dir string, progress func(done, total int64)) error {
 	if c.opt.Storage != nil || c.opt.Open != nil {
 		return errors.New("move: its files are not in a folder")
@@ -44,8 +43,8 @@ func (c *Content) Move(ctx context.Context, dir string, progress func(done, tota
 	return c.changeFiles(ctx, func(ch *change) { ch.do = c.mover(ch, to, nil, progress) })
 }
 
-// mover is the change that brings the files to a folder. After an error they are back, at
-// the place as it is then; nil for as it was.
+// mover returns the work of a change that moves the files to a folder. After an error they are in
+// back; nil means where they were.
 func (c *Content) mover(ch *change, to, back *place, progress func(done, total int64)) func(*session, int32, func()) {
 	to.found = true
 	return func(prev *session, epoch int32, leave func()) {
@@ -85,7 +84,7 @@ func (c *Content) moveFiles(ch *change, prev *session, old, to *place, progress 
 	if err != nil {
 		return err
 	}
-	if a := (resume.Aside{Suffix: prev.was.Suffix}); a.Suffix != "" && old.final != to { // files have it there, too
+	if a := (resume.Aside{Suffix: prev.was.Suffix}); a.Suffix != "" && old.final != to { // the files have the suffix there, too
 		if err := resume.WriteAside(state, c.info.Hash, a); err != nil {
 			return err
 		}
@@ -113,21 +112,21 @@ func (c *Content) moveFiles(ch *change, prev *session, old, to *place, progress 
 	o, err := c.openFiles(epoch, nil)
 	if err == nil && o.state == nil && c.shared.journals.Kept() {
 		o.close(c.life, false)
-		err = errors.New("no journal can be kept of the new place") // and nobody would know of it
+		err = errors.New("no journal can be kept of the new place") // and the next start would not find the files
 	}
 	if err != nil {
 		moved.Undo()
 		return err
 	}
 	if moved.Linked {
-		o.loaded = before // the same files under other names: what was claimed holds
+		o.loaded = before // the same files under other names: the claims hold
 	}
 	have, err := o.settle(c.life, func() {})
 	if err == nil && have.Count() < before.Have.Count() {
 		err = errors.New("some pieces that were right are wrong in the new place: check the health of that disk")
 	}
 	if err == nil {
-		o.adopting.Wait() // the new place is claimed, and remembered, before the old one goes
+		o.adopting.Wait() // the new place is claimed and remembered before the old one is removed
 		err = c.host.Remember(true)
 	}
 	if err != nil {
@@ -141,7 +140,7 @@ func (c *Content) moveFiles(ch *change, prev *session, old, to *place, progress 
 	o.loaded = nil
 	s := Settled{o: o, have: have, outcome: filestate.Fine}
 	err = c.leave(from, old.abs, files)
-	if final := old.final; err == nil && final != nil && final != to { // they do not go there any more
+	if final := old.final; err == nil && final != nil && final != to { // the files do not go there any more
 		if state, serr := c.shared.journals.For(final.abs); serr == nil {
 			err = resume.WriteAside(state, c.info.Hash, resume.Aside{})
 		}
@@ -156,7 +155,7 @@ func (c *Content) moveFiles(ch *change, prev *session, old, to *place, progress 
 	return nil
 }
 
-// leave removes the files from a folder that they have left, and what was known of them there.
+// leave removes the files, and what we noted about them, from a folder that they have left.
 func (c *Content) leave(folder storage.FS, dir string, files []storage.Entry) error {
 	if err := storage.RemoveFiles(folder, files); err != nil {
 		return err

@@ -14,23 +14,22 @@ import (
 // Names are paths of files, by index: slash-separated, below the folder.
 type Names = resume.Names
 
-// Paths says how a torrent's files are called, and where they lie.
+// Paths says what a torrent's files are called, and where they are.
 type Paths struct {
-	// Named are files that have not the torrent's paths, as was known before. A journal
-	// knows better; this is for when there is none, or it is damaged.
+	// Named holds the paths of renamed files, from the catalogue. The journal knows better; Named is used
+	// when there is none, or it is damaged.
 	Named Names
-	// Rename are paths that files are to get now, whatever they are called.
+	// Rename holds paths that files get now, whatever they are called.
 	Rename Names
-	// Suffix is behind the names of files until they are complete; empty
-	// for none.
+	// Suffix is appended to the names of incomplete files; empty means none.
 	Suffix string
-	// IncompleteDir holds the files until all that are wanted are complete; then they are
-	// moved to Dir. Empty: they are in Dir from the start. Files that are in Dir when the
-	// torrent is first added stay there.
+	// IncompleteDir holds the files until all wanted ones are complete; then they are moved to Dir. Empty
+	// means that they are in Dir from the start. Files that are in Dir when the torrent is first added stay
+	// there.
 	IncompleteDir string
 }
 
-// CheckPaths takes the paths of the options, and refuses what can't be.
+// CheckPaths sets the paths of the options, and refuses impossible ones.
 func (c *Content) CheckPaths() error {
 	p := c.opt.Paths
 	if p == nil {
@@ -55,8 +54,8 @@ func (c *Content) CheckPaths() error {
 	return nil
 }
 
-// checkNames refuses paths that the torrent's files can't have beside those of the others. With
-// a folder, its file system says whether names that differ only in case are two.
+// checkNames refuses paths that collide with those of other files of the torrent. With a folder, its
+// file system decides whether names that differ only in case are two.
 func (c *Content) checkNames(folder storage.FS, files []storage.Entry, to Names) error {
 	if len(to) == 0 {
 		return nil
@@ -87,7 +86,7 @@ func (c *Content) checkNames(folder storage.FS, files []storage.Entry, to Names)
 	return nil
 }
 
-// names returns the paths of files that have not the torrent's.
+// names returns the paths of files that differ from the torrent's.
 func (c *Content) names() Names {
 	if n := c.named.Load(); n != nil {
 		return *n
@@ -95,7 +94,7 @@ func (c *Content) names() Names {
 	return nil
 }
 
-// Path returns the path of a file below the folder, without a suffix for unfinished ones.
+// Path returns the path of a file below the folder, without the suffix of an incomplete one.
 func (c *Content) Path(file int) string {
 	if name, ok := c.names()[file]; ok {
 		return name
@@ -103,13 +102,13 @@ func (c *Content) Path(file int) string {
 	return path.Join(c.info.Files[file].Path...)
 }
 
-// Named returns the paths of files that have not the torrent's, not to be changed; nil for
-// none. Who has it can see by the pointer whether it is still so.
+// Named returns the paths of files that differ from the torrent's; nil means none. The caller must not
+// change it. The pointer changes with the paths.
 func (c *Content) Named() *Names { return c.named.Load() }
 
-// Rename changes paths of files, and folders with them, while the torrent runs. Nothing
-// is written over. A stop at any moment leaves each file under the one name or the other,
-// known. Peers are dropped, and may come back; nothing is hashed or fetched for it.
+// Rename changes paths of files, and of folders with them, while the torrent runs. It overwrites
+// nothing. A stop at any moment leaves each file under one of its two names, and we know which. Peers
+// are dropped, and may come back; nothing is hashed or fetched for it.
 func (c *Content) Rename(ctx context.Context, to Names) error {
 	if c.opt.Storage != nil || c.opt.Open != nil {
 		return errors.New("rename: its files are not in a folder")
@@ -127,7 +126,7 @@ func (c *Content) Rename(ctx context.Context, to Names) error {
 	})
 }
 
-// rename renames files that nobody has open.
+// rename renames files that are not open.
 func (c *Content) rename(ctx context.Context, to Names) error {
 	o := newSession(c, 0)
 	if err := o.openJournal(); err != nil {
@@ -153,7 +152,7 @@ func (c *Content) rename(ctx context.Context, to Names) error {
 	return o.rename(ctx, folder, to)
 }
 
-// rename changes paths of files. Nothing of them is open.
+// rename changes paths of files. None of them is open.
 func (o *session) rename(ctx context.Context, folder storage.FS, to Names) error {
 	if err := o.lock(); err != nil {
 		return err
@@ -166,7 +165,7 @@ func (o *session) rename(ctx context.Context, folder storage.FS, to Names) error
 	return err
 }
 
-// named takes the names that files have from the journal.
+// named sets the names that files have according to the journal.
 func (o *session) named() {
 	o.lay = o.journal.Layout()
 	if names := o.journal.Names(); names == nil {
@@ -176,7 +175,7 @@ func (o *session) named() {
 	}
 }
 
-// openStorage opens the folder, and lays the torrent out in it.
+// openStorage opens the folder, and the torrent's files in it.
 func (o *session) openStorage() (*storage.Files, error) {
 	c := o.c
 	if c.opt.Open != nil {
@@ -205,7 +204,7 @@ func (o *session) openStorage() (*storage.Files, error) {
 	return storage.OpenIn(o.finding(folder, nil), files, c.info, c.shared.pool)
 }
 
-// giveNames ends what a stop has left of a renaming, and does what is wished.
+// giveNames completes a renaming that a stop has interrupted, and makes the one that the user wants.
 func (o *session) giveNames(folder storage.FS) error {
 	c := o.c
 	if o.loaded.Renaming {
@@ -235,6 +234,6 @@ func (o *session) giveNames(folder storage.FS) error {
 			return err
 		}
 	}
-	c.renames.Store(nil) // that was for once
+	c.renames.Store(nil) // they count once
 	return nil
 }

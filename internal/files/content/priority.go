@@ -9,8 +9,8 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// SetPriorities changes the priorities of the files, and refuses what does not fit the torrent;
-// nil leaves them as they are. Any goroutine may call it; the loop calls Prioritise then.
+// SetPriorities changes the priorities of the files, and refuses what does not fit the torrent; nil
+// leaves them as they are. Any goroutine may call it; the loop calls Prioritise afterwards.
 func (c *Content) SetPriorities(prio []uint8) error {
 	if prio != nil && len(prio) != len(c.info.Files) {
 		return fmt.Errorf("%d priorities for %d files", len(prio), len(c.info.Files))
@@ -27,7 +27,7 @@ func (c *Content) SetPriorities(prio []uint8) error {
 	return nil
 }
 
-// Priorities returns those of the files; nil for normal.
+// Priorities returns the priorities of the files; nil means normal.
 func (c *Content) Priorities() []uint8 {
 	if p := c.prio.Load(); p != nil {
 		return *p
@@ -43,7 +43,7 @@ func (c *Content) Priority(file int) uint8 {
 	return picker.Normal
 }
 
-// skipped returns which files are not wanted; nil when all are.
+// skipped returns which files are skipped; nil when none is.
 func (c *Content) skipped() []bool {
 	if c.Priorities() == nil && c.refused.none() {
 		return nil
@@ -55,8 +55,8 @@ func (c *Content) skipped() []bool {
 	return out
 }
 
-// PiecePriorities returns for each piece the highest priority of the files it is part of; nil
-// when all are normal.
+// PiecePriorities returns for each piece the highest priority of the files that it is part of; nil when
+// all are normal.
 func (c *Content) PiecePriorities() []uint8 {
 	if c.Priorities() == nil && c.refused.none() {
 		return nil
@@ -76,8 +76,8 @@ func (c *Content) PiecePriorities() []uint8 {
 	return out
 }
 
-// Prioritise does what new priorities mean for the files: one that is wanted after all comes out
-// of the part file.
+// Prioritise applies new priorities to the files: the data of a file that becomes wanted is moved out of
+// the part file.
 func (c *Content) Prioritise(now mono.Time) {
 	o := c.cur
 	if o == nil || o.files == nil {
@@ -85,7 +85,7 @@ func (c *Content) Prioritise(now mono.Time) {
 	}
 	o.files.Skip(c.skipped())
 	if c.users.anyWaits(o, c.verified.clone()) {
-		c.machine.Spoilt(now) // it is opened again, and files of the user are kept first
+		c.machine.Spoilt(now) // it is opened again, which first keeps files of the user
 	}
 	c.tasks.Go(func() {
 		if err := o.moveOut(c.life); err != nil && c.life.Err() == nil {
@@ -94,7 +94,7 @@ func (c *Content) Prioritise(now mono.Time) {
 	})
 }
 
-// moveOut has files that are wanted come out of the part file.
+// moveOut moves the data of files that are wanted out of the part file.
 func (o *session) moveOut(ctx context.Context) error {
 	if o.guard == nil {
 		return nil

@@ -12,14 +12,14 @@ import (
 type Progress struct {
 	looked, found, bytes atomic.Int64
 	doubt                atomic.Int64 // of the latest check
-	began, known         atomic.Int64 // when it began, and pieces that were known then
+	began, known         atomic.Int64 // when the latest check began, and the number of pieces known then
 }
 
-// Progress returns how far the latest check is.
+// Progress returns the progress of the latest check.
 func (c *Content) Progress() *Progress { return &c.progress }
 
-// begin begins to count a check of the pieces in doubt; the others are known.
-// Nil means all.
+// begin starts the count for a check of the pieces in doubt; the others are known. nil means that all
+// are in doubt.
 func (p *Progress) begin(pieces uint32, doubt *bitfield.Bitfield) {
 	p.found.Store(0)
 	p.bytes.Store(0)
@@ -33,7 +33,7 @@ func (p *Progress) begin(pieces uint32, doubt *bitfield.Bitfield) {
 	p.doubt.Store(int64(pieces) - known)
 }
 
-// checked counts one piece looked at; disk workers call it.
+// checked counts one checked piece. Disk workers call it.
 func (p *Progress) checked(g *metainfo.Geometry, piece uint32, ok bool) {
 	if ok {
 		p.found.Add(1)
@@ -42,10 +42,10 @@ func (p *Progress) checked(g *metainfo.Geometry, piece uint32, ok bool) {
 	p.looked.Add(1)
 }
 
-// Looked returns how many pieces are known or were looked at.
+// Looked returns how many pieces are known or checked.
 func (p *Progress) Looked() int { return int(p.looked.Load()) }
 
-// Found returns how many pieces that were in doubt match, and their bytes.
+// Found returns how many of the pieces in doubt match, and their bytes.
 func (p *Progress) Found() (pieces uint32, bytes int64) {
 	return uint32(p.found.Load()), p.bytes.Load()
 }

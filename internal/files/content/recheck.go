@@ -12,14 +12,13 @@ import (
 	"shoal/internal/value/plural"
 )
 
-// This file verifies a torrent that runs; verify.go verifies one that does not. It reads the open
+// This file verifies a running torrent; verify.go verifies one that does not run. It reads the open
 // session from any goroutine, and reports what is wrong to the loop.
 
-// Verify hashes again what the torrent has, on all cores, while it is shared, and looks
-// whether other programs have changed or removed files. What is wrong is not served or
-// claimed any more when it returns, and is fetched again. When ctx ends, that is so for
-// what was looked at. progress, if not nil, learns how many of the pieces that it had are done;
-// one call at a time.
+// Verify hashes the torrent's pieces again, on all cores, while it is shared, and looks whether other
+// programs have changed or removed files. When Verify returns, nothing wrong is served or claimed any
+// more, and it is fetched again. When ctx ends, that holds for what was checked. progress, if not nil,
+// is called with the number of pieces done, one call at a time.
 func (c *Content) Verify(ctx context.Context, progress func(done, total int)) (*Verified, error) {
 	o, err := c.opened()
 	if err != nil {
@@ -38,7 +37,7 @@ func (c *Content) Verify(ctx context.Context, progress func(done, total int)) (*
 			return out, err
 		}
 		if len(changed)+len(missing) > 0 {
-			// They are compared with what was noted, and hashed, as at a start.
+			// They are compared with the notes, and hashed, as at a start.
 			if err := c.openAgain(ctx, nil); err != nil {
 				return out, err
 			}
@@ -50,14 +49,14 @@ func (c *Content) Verify(ctx context.Context, progress func(done, total int)) (*
 	todo := c.verified.clone()
 	for p := range todo.Len() {
 		if !todo.Has(p) {
-			out.Looked.Set(p) // it is known not to be there
+			out.Looked.Set(p) // we know that it is missing
 		}
 	}
 	wrong, err := c.hash(ctx, o, todo, out, progress)
 	if len(wrong) > 0 {
 		out.Withdrawn = len(wrong)
 		c.say(fmt.Sprintf("pieces that do not match any more, and are fetched again: %s, in %s", plural.Group(len(wrong)), c.filesOf(wrong)))
-		// Whatever ends the check: what is wrong is not served.
+		// Whatever ends the check, what is wrong is not served.
 		if rerr := c.openAgain(context.WithoutCancel(ctx), wrong); err == nil {
 			err = rerr
 		}
@@ -70,7 +69,7 @@ func (c *Content) Verify(ctx context.Context, progress func(done, total int)) (*
 	return out, err
 }
 
-// hash hashes pieces of a session, and returns those that are wrong.
+// hash hashes pieces of a session, and returns the wrong ones.
 func (c *Content) hash(ctx context.Context, o *session, todo *bitfield.Bitfield, out *Verified, progress func(done, total int)) (wrong []uint32, err error) {
 	done := c.shared.longCheck(ctx, int64(todo.Count())*int64(c.geom.PieceLength), func() {})
 	defer done()
@@ -83,7 +82,7 @@ func (c *Content) hash(ctx context.Context, o *session, todo *bitfield.Bitfield,
 		out.Looked.Set(p)
 		if ok {
 			out.Good.Set(p)
-		} else if c.verified.has(p) { // else it was lost meanwhile, and that is known
+		} else if c.verified.has(p) { // otherwise it was lost meanwhile, and that is known
 			wrong = append(wrong, p)
 		}
 		if progress != nil {
@@ -94,7 +93,7 @@ func (c *Content) hash(ctx context.Context, o *session, todo *bitfield.Bitfield,
 	return wrong, err
 }
 
-// filesOf names the files that pieces are of, as far as a line holds them.
+// filesOf names the files that contain pieces, as many as fit on a line.
 func (c *Content) filesOf(pieces []uint32) string {
 	const shown = 3
 	text, n := "", 0
@@ -120,7 +119,7 @@ func (c *Content) filesOf(pieces []uint32) string {
 	return text
 }
 
-// whatOpen is the session that is current, or why there is none.
+// whatOpen is the current session, or why there is none.
 type whatOpen struct {
 	o   *session
 	err error
@@ -131,7 +130,7 @@ type question struct{ answer chan whatOpen }
 
 func (*question) refuse(*Content) {}
 
-// whatIsOpen answers it.
+// whatIsOpen answers a question.
 func (c *Content) whatIsOpen() whatOpen {
 	switch s := c.machine.State(); {
 	case c.cur != nil:
@@ -142,7 +141,7 @@ func (c *Content) whatIsOpen() whatOpen {
 	return whatOpen{err: ErrBusy}
 }
 
-// opened returns the session that is current.
+// opened returns the current session.
 func (c *Content) opened() (*session, error) {
 	q := &question{make(chan whatOpen, 1)}
 	if !c.host.Post(q) {
@@ -156,7 +155,7 @@ func (c *Content) opened() (*session, error) {
 	}
 }
 
-// openAgain opens the files again, with pieces that are in doubt whatever they look like.
+// openAgain opens the files again, with pieces in doubt whatever the files look like.
 func (c *Content) openAgain(ctx context.Context, doubts []uint32) error {
 	return c.changeFiles(ctx, func(ch *change) {
 		ch.do = func(prev *session, epoch int32, leave func()) {
@@ -166,7 +165,7 @@ func (c *Content) openAgain(ctx context.Context, doubts []uint32) error {
 	})
 }
 
-// states looks up the files, unless something has failed.
+// states looks up the states of the files, unless something has failed.
 func (c *Content) states(err error) ([]storage.FileState, error) {
 	if err != nil {
 		return nil, err
@@ -178,7 +177,7 @@ func (c *Content) states(err error) ([]storage.FileState, error) {
 	return o.files.State()
 }
 
-// clone returns a copy of the set; an empty one when it is not known what is on disk.
+// clone returns a copy of the set; an empty one while we do not know what is on disk.
 func (h *verified) clone() *bitfield.Bitfield {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -19,34 +19,34 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// refusals are the files of a torrent that its file system does not keep: a name that it does
-// not take, a length that it does not hold, a folder that lies where the file has to be.
-// They are left out as if they were skipped, so that the other files are fetched.
+// refusals are the files of a torrent that its file system refuses: it does not take the name or the
+// length, or a folder lies where the file has to be. They are left out as if they were skipped, so that
+// the other files are fetched.
 type refusals struct {
 	mu    sync.Mutex
 	files map[int]error
-	told  map[int]bool // the user knows
-	fresh bool         // the swarm does not know yet
+	told  map[int]bool // files of which the user knows
+	fresh bool         // the swarm does not know of the latest change
 }
 
-// ErrNotKept is in the chain of what Wait returns where files could not be kept.
+// ErrNotKept is in the chain of what Wait returns when the file system refused files.
 var ErrNotKept = errors.New("not kept")
 
-// refused reports whether a file is not kept.
+// refused reports whether a file is refused.
 func (r *refusals) refused(file int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.files[file] != nil
 }
 
-// none reports whether every file is kept.
+// none reports whether no file is refused.
 func (r *refusals) none() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.files) == 0
 }
 
-// forget makes every file be tried again.
+// forget lets every file be tried again.
 func (r *refusals) forget() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -54,7 +54,7 @@ func (r *refusals) forget() {
 	clear(r.files)
 }
 
-// news reports, once, that the files to be left out are others than before.
+// news reports, once, that other files than before are left out.
 func (r *refusals) news() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -63,7 +63,7 @@ func (r *refusals) news() bool {
 	return fresh
 }
 
-// knows reports whether the file of that name is not kept.
+// knows reports whether the file of that name is refused.
 func (r *refusals) knows(files []storage.Entry, name string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -75,7 +75,7 @@ func (r *refusals) knows(files []storage.Entry, name string) bool {
 	return false
 }
 
-// add notes files, and returns those that the user does not know of.
+// add notes files, and returns those of which the user does not know.
 func (r *refusals) add(files []int, err error) (untold []int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -93,7 +93,7 @@ func (r *refusals) add(files []int, err error) (untold []int) {
 	return untold
 }
 
-// err is why a torrent whose other files are complete is not; nil when it is.
+// err returns why a torrent whose other files are complete is not; nil when it is.
 func (r *refusals) err() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -107,16 +107,15 @@ func (r *refusals) err() error {
 	return fmt.Errorf("%w: %d files; the others are complete: %w", ErrNotKept, len(r.files), r.files[first])
 }
 
-// leftOut leaves out the files that an error of the file system is about, if it is one that
-// concerns these files alone, and others are wanted. It reports whether it did; else the
-// torrent waits.
+// leftOut leaves out the files that an error of the file system is about, if the error concerns these
+// files alone and others are wanted. It reports whether it did; otherwise the torrent waits.
 func (c *Content) leftOut(o *session, err error) bool {
 	e, ok := errors.AsType[*storage.Error](err)
 	if !ok || o == nil || o.files == nil || e.Kind.Then() != fault.Refuse || c.opt.SeedOnly {
 		return false
 	}
 	if c.refused.knows(o.lay.Files, e.Path) {
-		return true // of a write that was under way when it was left out
+		return true // of a write that was under way when the file was left out
 	}
 	files := c.concerned(o, e)
 	if len(files) == 0 || !c.othersWanted(files) {
@@ -134,9 +133,9 @@ func (c *Content) leftOut(o *session, err error) bool {
 	return true
 }
 
-// concerned returns the wanted files that a failure is about: the one of that name, or those in
-// the folder of that name. Where a new file can't be made for lack of a right, it is the folder
-// that does not allow it, so no other new file in it will be.
+// concerned returns the wanted files that a failure is about: the one of that name, or those in the
+// folder of that name. Where we lack the right to create a new file, it is the folder that does not
+// allow it, so no other new file in it can be created.
 func (c *Content) concerned(o *session, e *storage.Error) (files []int) {
 	there := func(name string) bool {
 		_, err := o.files.Folder().Lstat(name)
@@ -164,13 +163,13 @@ func (c *Content) concerned(o *session, e *storage.Error) (files []int) {
 	return files
 }
 
-// takesFiles reports whether a new file can be made in a folder, by making one.
+// takesFiles reports whether a new file can be created in a folder, by creating one.
 func takesFiles(folder storage.FS, dir string) bool {
 	mover, ok := folder.(storage.Mover)
 	if !ok {
 		return false
 	}
-	name := path.Join(dir, "."+randomName()+".shoal-new") // no file of a torrent has the suffix
+	name := path.Join(dir, "."+randomName()+".shoal-new") // no file of a torrent has this suffix
 	h, err := folder.Open(name, storage.Create)
 	if err != nil {
 		return false
@@ -188,12 +187,12 @@ func (c *Content) othersWanted(files []int) bool {
 	return false
 }
 
-// keeps reports whether a file is wanted, and kept.
+// keeps reports whether a file is wanted and not refused.
 func (c *Content) keeps(file int) bool {
 	return c.Priority(file) != picker.Skip && !c.refused.refused(file)
 }
 
-// keeping does something with all files, again without those that are refused on the way.
+// keeping does something with all files, and repeats it without those that are refused on the way.
 func (o *session) keeping(do func() error) error {
 	for {
 		if err := do(); err == nil || !o.c.leftOut(o, err) {
@@ -202,8 +201,8 @@ func (o *session) keeping(do func() error) error {
 	}
 }
 
-// adoptKept claims what was found, but for pieces of files that turn out not to be kept: some
-// are written once more for it.
+// adoptKept claims what was found, except for pieces of files that turn out to be refused: some of
+// these are written once more.
 func (o *session) adoptKept(ctx context.Context, seen resume.Seen, have *bitfield.Bitfield) error {
 	for {
 		err := o.adopt(ctx, seen, have)
@@ -222,7 +221,7 @@ func (o *session) adoptKept(ctx context.Context, seen resume.Seen, have *bitfiel
 	}
 }
 
-// giveUp takes the pieces of files that are not kept out of a set.
+// giveUp removes the pieces of refused files from a set.
 func (r *refusals) giveUp(c *Content, have *bitfield.Bitfield) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -235,17 +234,17 @@ func (r *refusals) giveUp(c *Content, have *bitfield.Bitfield) {
 	}
 }
 
-// Unkept reports, once, whether the files that are left out have changed: then other pieces are
-// wanted than before.
+// Unkept reports, once, whether the files that are left out have changed: then other pieces are wanted
+// than before.
 func (c *Content) Unkept() bool { return c.refused.news() }
 
-// NotKept returns why a torrent whose other files are complete is not; nil when it is. Any
-// goroutine may call it.
+// NotKept returns why a torrent whose other files are complete is not; nil when it is. Any goroutine may
+// call it.
 func (c *Content) NotKept() error { return c.refused.err() }
 
-// TryRefused opens the files again after a failure that held everything up and is over, when
-// files were left out: without it they would stay so until the next start, although the same
-// missing right may have been the reason.
+// TryRefused opens the files again when a failure that held everything up is over and files were left
+// out. Otherwise they would stay out until the next start, although the same missing right may have been
+// the reason.
 func (c *Content) TryRefused(now mono.Time) {
 	if !c.refused.none() {
 		c.machine.Spoilt(now)

@@ -14,27 +14,27 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// keeper is what only the loop knows of the files. Reports and the acts of the filestate machine
-// change it, nothing else does.
+// keeper is what only the loop knows about the files. Reports and the acts of the filestate machine
+// change it; nothing else does.
 //
 //shoal:part
 type keeper struct {
 	machine filestate.Machine
-	cur     *session        // of the files; nil while they are being opened, and while they can't be
-	epoch   int32           // of the latest opening
-	told    filestate.State // as Turn told it
-	failed  bool            // Turn told of a failure
+	cur     *session        // current session; nil while the files are being opened, or can't be
+	epoch   int32           // number of the latest opening
+	told    filestate.State // state that Turn has reported
+	failed  bool            // Turn has reported a failure
 	synced  bool            // what is complete is durable
 	syncing bool
-	cause   error    // of a failure
-	change  *change  // asked for, not begun
-	doubts  []uint32 // pieces to be hashed at the next opening, whatever the journal says
+	cause   error    // cause of a failure
+	change  *change  // requested and not begun
+	doubts  []uint32 // pieces to hash at the next opening, whatever the journal says
 }
 
-// Report is what a task, or another goroutine, tells the loop. The loop gives Checked, Settled
-// and Synced to the methods of these names, and the others to Done.
+// Report is what a task or another goroutine reports to the loop. The loop passes Checked, Settled and
+// Synced to the methods of these names, and the others to Done.
 type Report interface {
-	// refuse gives back what the report holds, when its loop has ended.
+	// refuse releases what the report holds when its loop has ended.
 	refuse(c *Content)
 }
 
@@ -48,8 +48,8 @@ type Settled struct {
 
 func (s *Settled) refuse(c *Content) { c.cur = s.o } // Close closes it
 
-// Settled takes the outcome of an opening. It returns the pieces that are there; nil when none
-// can be read, or the files are opened again.
+// Settled applies the outcome of an opening. It returns the pieces that we have; nil when none can be
+// read, or the files are opened again.
 func (c *Content) Settled(now mono.Time, s *Settled) (have *bitfield.Bitfield) {
 	c.cur = s.o
 	if s.o != nil && s.o.moved != nil {
@@ -64,7 +64,7 @@ func (c *Content) Settled(now mono.Time, s *Settled) (have *bitfield.Bitfield) {
 	return s.have
 }
 
-// Checked is the outcome of a piece that was stored.
+// Checked is the outcome of storing a piece.
 type Checked struct {
 	epoch int32
 	disk.Result
@@ -72,19 +72,19 @@ type Checked struct {
 
 func (*Checked) refuse(*Content) {}
 
-// Fate is what became of a piece that was stored.
+// Fate says what happened to a piece that was stored.
 type Fate uint8
 
-// The fates.
+// Values of Fate.
 const (
 	Hashed  Fate = iota // Checked.OK says whether it matches
-	Lost                // it was not written: it is missing
-	LeftOut             // it was not written, and its file is left out: Unkept reports that
-	Stalled             // it could not be written, and is written again
+	Lost                // not written: the piece is missing
+	LeftOut             // not written, and its file is left out: Unkept reports that
+	Stalled             // the write failed, and is repeated
 )
 
-// Checked takes the outcome of a piece. What an opening tells that is gone does not count: the
-// piece was looked at since.
+// Checked applies the outcome of a piece. An outcome from an earlier session does not count: the piece
+// was checked since.
 func (c *Content) Checked(now mono.Time, r *Checked) Fate {
 	switch {
 	case r.epoch != c.epoch:
@@ -120,7 +120,7 @@ type Synced struct {
 
 func (*Synced) refuse(*Content) {}
 
-// Sync makes durable what is complete. Synced tells how that went.
+// Sync makes durable what is complete. Synced reports the outcome.
 func (c *Content) Sync() {
 	if c.syncing || c.synced || c.cur == nil {
 		return
@@ -134,20 +134,20 @@ func (c *Content) Sync() {
 	})
 }
 
-// Synced takes the outcome of Sync. It reports whether everything is durable and where it
-// belongs. complete says that all wanted pieces are there. An error ends the torrent.
+// Synced applies the outcome of Sync. It reports whether everything is durable and where it belongs.
+// complete says that we have all wanted pieces. An error ends the torrent.
 func (c *Content) Synced(now mono.Time, r *Synced, complete bool) (durable bool, err error) {
 	c.syncing = false
 	switch {
 	case r.epoch != c.epoch || c.cur == nil:
-		// It is looked at again, and synced after that.
+		// The files are checked again, and synced after that.
 		if c.cur != nil && complete {
 			c.Sync()
 		}
 	case errors.Is(r.err, context.Canceled), errors.As(r.err, new(*resume.SyncError)):
-		// The end, or told of by the committer.
+		// The torrent ends, or the committer reports the failure.
 	case r.err != nil && c.opt.Storage != nil:
-		// Its syncs fail from now on, and it can't be opened again.
+		// The syncs of this session fail from now on, and the files can't be opened again.
 		return false, fmt.Errorf("make the download durable: %w", r.err)
 	case r.err != nil:
 		c.suspect(now, fmt.Errorf("make the download durable: %w", r.err))
@@ -161,26 +161,26 @@ func (c *Content) Synced(now mono.Time, r *Synced, complete bool) (durable bool,
 	return false, nil
 }
 
-// Incomplete says that wanted pieces are missing again.
+// Incomplete notes that wanted pieces are missing again.
 func (c *Content) Incomplete() { c.synced = false }
 
-// doubt says that the files are not as they were left.
+// doubt reports that the files are not as we left them.
 type doubt struct {
-	epoch int32 // of the session that it is about, or anyOpening
+	epoch int32 // number of the session that it is about, or anyOpening
 	err   error
 }
 
-// anyOpening is the number of whichever session is current.
+// anyOpening stands for the current session, whichever that is.
 const anyOpening = -1
 
 func (*doubt) refuse(*Content) {}
 
-// wrote says that what was kept of a piece that is not whole is written.
+// wrote reports that what was kept of an incomplete piece is written.
 type wrote struct{ epoch int32 }
 
 func (*wrote) refuse(*Content) {}
 
-// unreadable says that a piece could not be read.
+// unreadable reports that a piece could not be read.
 type unreadable struct {
 	piece uint32
 	err   error
@@ -188,7 +188,7 @@ type unreadable struct {
 
 func (*unreadable) refuse(*Content) {}
 
-// Done takes a report that is for the content alone.
+// Done applies a report that concerns the content alone.
 func (c *Content) Done(now mono.Time, r Report) {
 	switch r := r.(type) {
 	case *doubt:
@@ -208,10 +208,10 @@ func (c *Content) Done(now mono.Time, r Report) {
 	}
 }
 
-// Refuse gives back what a report holds, when the loop has ended.
+// Refuse releases what a report holds, when the loop has ended.
 func (c *Content) Refuse(r Report) { r.refuse(c) }
 
-// startChange closes the files and opens them again, with a change in between.
+// startChange closes the files, makes a change, and opens them again.
 func (c *Content) startChange(ch *change) {
 	if c.cur == nil || c.change != nil || !c.machine.Reopen(c.shared.now()) {
 		ch.done <- ErrBusy
@@ -220,8 +220,8 @@ func (c *Content) startChange(ch *change) {
 	c.change = ch
 }
 
-// Unreadable takes a read that failed. What was changed is found by how the files look; where
-// the device failed, the piece is read again.
+// Unreadable handles a failed read. A changed file shows by its looks; when the device failed, the piece
+// is read again.
 func (c *Content) Unreadable(now mono.Time, piece uint32, err error) {
 	switch {
 	case errors.Is(err, disk.ErrClosed):
@@ -232,8 +232,7 @@ func (c *Content) Unreadable(now mono.Time, piece uint32, err error) {
 	}
 }
 
-// suspect says that what the files hold is in doubt, the pieces given whatever the files look
-// like.
+// suspect puts in doubt what the files hold; the given pieces are hashed whatever the files look like.
 func (c *Content) suspect(now mono.Time, err error, pieces ...uint32) {
 	c.doubts = append(c.doubts, pieces...)
 	c.cause = err
@@ -244,26 +243,26 @@ func (c *Content) suspect(now mono.Time, err error, pieces ...uint32) {
 // Start begins to look at what is on disk.
 func (c *Content) Start() {
 	c.machine.Start(c.shared.now())
-	c.machine.Next() // it is this
+	c.machine.Next() // the opening is what it decides first
 	c.openSoon(func(leave func()) { c.reopen(nil, nil, 0, leave) })
 }
 
 // Tick does what is due.
 func (c *Content) Tick(now mono.Time) { c.machine.Tick(now) }
 
-// Deadline returns when Tick is wanted; mono.Never when nothing is due.
+// Deadline returns when to call Tick; mono.Never when nothing is due.
 func (c *Content) Deadline() mono.Time { return c.machine.Deadline() }
 
-// State returns how the files are.
+// State returns the state of the files.
 func (c *Content) State() filestate.State { return c.machine.State() }
 
 // Mode returns what may be done with the files now.
 func (c *Content) Mode() filestate.Mode { return c.machine.Mode() }
 
-// Cause returns why the files are held or missing; nil when they are not.
+// Cause returns why the files are stalled or missing; nil when they are neither.
 func (c *Content) Cause() error { return c.cause }
 
-// FetchAgain fetches files again that were here and are not.
+// FetchAgain makes the torrent fetch files again that have disappeared.
 func (c *Content) FetchAgain(now mono.Time) {
 	c.again.Store(true)
 	c.machine.Hurry(now)
@@ -292,18 +291,18 @@ func (c *Content) Maintain(now mono.Time) {
 	}
 }
 
-// A Turn is a change of how the files are.
+// A Turn is a change of the state of the files.
 type Turn uint8
 
-// The turns.
+// Values of Turn.
 const (
 	Same    Turn = iota
-	Other        // the state is another one
-	HeldUp       // they fail, or are gone: Cause says why
-	GoingOn      // a failure that HeldUp told of is over
+	Other        // another state
+	HeldUp       // the files fail, or are missing: Cause says why
+	GoingOn      // a failure that HeldUp reported is over
 )
 
-// Turn returns what has changed since it was called last.
+// Turn returns what has changed since its last call.
 func (c *Content) Turn() Turn {
 	state := c.machine.State()
 	if state == c.told {
@@ -321,8 +320,8 @@ func (c *Content) Turn() Turn {
 	return Other
 }
 
-// Store hashes a block, and writes its piece when that is whole. It never waits; Checked tells
-// how it went.
+// Store hashes a block, and writes its piece when that is whole. It never waits; Checked reports the
+// outcome.
 func (c *Content) Store(ref block.Ref, b *block.Block, sums bool) {
 	if c.cur == nil {
 		c.Put(b)
@@ -331,29 +330,29 @@ func (c *Content) Store(ref block.Ref, b *block.Block, sums bool) {
 	c.cur.disk.Store(ref, b, sums)
 }
 
-// Put gives back a block that nobody needs.
+// Put returns the buffer of a block that nobody needs.
 func (c *Content) Put(b *block.Block) { c.device.budget.Put(b) }
 
-// Forget drops what is kept of a piece that is not whole.
+// Forget drops what is kept of an incomplete piece.
 func (c *Content) Forget(piece uint32) {
 	if c.cur != nil {
 		c.cur.disk.Forget(piece)
 	}
 }
 
-// Cold says that nobody is expected to read a verified piece soon.
+// Cold says that nobody will read a verified piece soon.
 func (c *Content) Cold(piece uint32) {
 	if c.cur != nil {
 		c.cur.cold.add(piece)
 	}
 }
 
-// lastClaims bounds what stopping waits for the disk: what is not claimed by then
-// is checked at the next start.
+// lastClaims bounds how long stopping waits for the disk: what is not claimed by then is checked at the
+// next start.
 const lastClaims = 30 * time.Second
 
-// Close waits for the tasks, claims what is verified, and closes the files and leaves the device.
-// Nobody uses them any more, and the life of the torrent has ended.
+// Close waits for the tasks, claims what is verified, closes the files and leaves the device. Nobody
+// uses them any more, and the life of the torrent has ended.
 func (c *Content) Close() error {
 	c.tasks.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), lastClaims)

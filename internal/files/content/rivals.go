@@ -11,14 +11,13 @@ import (
 	"shoal/metainfo"
 )
 
-// ownFile refuses a file that another torrent of the engine has, too: in the same folder and
-// by the same name. What is in it is theirs when they were first, or have something of it
-// and we have not; then it is not written over. What they have got we find when we look
-// at it the next time; if that is ours as well, nothing is left to be written.
+// ownFile refuses a file that another torrent of the engine also has: in the same folder, by the same
+// name. Its content belongs to the torrent that was there first, or that has something of it while we
+// have nothing; then we do not overwrite it. What the others have fetched we find at our next check; if
+// that is ours as well, nothing is left to write.
 //
-// It is asked once for each file that is opened to be written to, so nothing is kept for it.
-// What is written again as it was read does no harm.
-// Decision 0052 says why.
+// It is called once for each file that is opened for writing, so it keeps nothing. Rewriting unchanged
+// bytes is harmless (decision 0052).
 func (o *session) ownFile(file int) error {
 	if o.rewriting.Load() {
 		return nil
@@ -30,8 +29,8 @@ func (o *session) ownFile(file int) error {
 	return o.c.ownOf(file, o.c.rivals(top))
 }
 
-// allOwn is ownFile of all files that are still to be written to: what can't be written is
-// not fetched.
+// allOwn is ownFile for all files that we still have to write to: what we can't write we do not
+// fetch.
 func (o *session) allOwn(have *bitfield.Bitfield) error {
 	c, last, r := o.c, "", rivals{}
 	for i := range c.info.Files {
@@ -49,7 +48,7 @@ func (o *session) allOwn(have *bitfield.Bitfield) error {
 	return nil
 }
 
-// ownOf refuses a file that is one of those of a rival, as filestate.Yields decides.
+// ownOf refuses a file that a rival also has, as filestate.Yields decides.
 func (c *Content) ownOf(file int, r rivals) error {
 	if len(r.before)+len(r.after) == 0 {
 		return nil
@@ -64,8 +63,8 @@ func (c *Content) ownOf(file int, r rivals) error {
 	return nil
 }
 
-// oneFile reports whether two paths in the torrent's folder, which some file system takes for
-// one, are one there.
+// oneFile reports whether two paths in the torrent's folder, which some file system takes for one, are
+// one there.
 func (c *Content) oneFile(a, b string) bool {
 	if a == b {
 		return true
@@ -92,8 +91,8 @@ func theirs(name string, other *Content) error {
 	return fmt.Errorf("%s is a file of the torrent %s, too, which has it", name, other.info.Name)
 }
 
-// rivals are the torrents in the same folder that may have a file or folder of one name:
-// those that were added before this one, and those that came later.
+// rivals returns the torrents in the same folder that may share a name of a file or folder with this
+// one: those that were added before it, and those added later.
 type rivals struct{ before, after []*Content }
 
 func (c *Content) rivals(top string) (r rivals) {
@@ -106,7 +105,7 @@ func (c *Content) rivals(top string) (r rivals) {
 	return r
 }
 
-// fileAt returns the number of the file that has a path on some file system; -1 for none.
+// fileAt returns the index of the file with a path on some file system; -1 for none.
 func (c *Content) fileAt(name string) int {
 	key := metainfo.PathKey(name)
 	for i := range c.info.Files {

@@ -15,41 +15,41 @@ import (
 	"shoal/internal/value/bitfield"
 )
 
-// rooms knows how much the torrents of an engine still have to write, by volume. A torrent is in
-// it from the first look at its files until it is complete or gone. See decision 0137.
+// rooms knows how much the torrents of an engine still have to write, by volume. A torrent is in it from
+// the first look at its files until it is complete or has ended (decision 0137).
 type rooms struct {
 	mu    sync.Mutex
 	plans map[*Content]*plan
 }
 
-// plan is what a torrent has to write, as of when its files were last looked at.
+// plan is what a torrent has to write, as of the last look at its files.
 type plan struct {
 	on    map[uint64]*demand // by volume
 	left  int64              // bytes of wanted pieces that were missing then
-	waits bool               // it writes nothing, for want of room
+	waits bool               // it writes nothing because room is short
 	short *room.Shortage     // nil: it fits
-	// foreign says that a file of the user may have to be kept, which is not known exactly.
+	// foreign says that we may have to keep a file of the user; the plan does not know exactly.
 	foreign bool
 }
 
 // demand is what a torrent has to write on one volume.
 type demand struct {
-	dir          string // the folder there, for people
+	dir          string // the folder on that volume, for messages
 	bytes, files int64
-	later        int64 // of bytes, what is moved there when all is complete
+	later        int64 // of bytes, the part that is moved there when everything is complete
 	space        room.Volume
-	look         func() (storage.Space, bool) // asks again
+	look         func() (storage.Space, bool) // asks the volume again
 }
 
-// enoughRoom compares what is to be written with what the volumes have, before the first byte.
-// It is an error when the torrent is to wait then; else the user learns of it, since there may be
-// room when it is needed.
+// enoughRoom compares what has to be written with the free space of the volumes, before the first byte.
+// It returns an error when the torrent has to wait for room; otherwise it only tells the user, since
+// there may be room when it is needed.
 func (o *session) enoughRoom(ctx context.Context, seen resume.Seen, changed []int, have *bitfield.Bitfield) error {
 	c := o.c
 	p := o.planOf(ctx, seen, changed, have, false)
 	short := c.shared.rooms.enter(c, p)
 	if short != nil && p.foreign {
-		// What holds only zeros is written over: other clients reserve room in this way.
+		// A file of zeros only is overwritten: other clients reserve room in this way.
 		short = c.shared.rooms.enter(c, o.planOf(ctx, seen, changed, have, true))
 	}
 	switch {
@@ -63,7 +63,7 @@ func (o *session) enoughRoom(ctx context.Context, seen resume.Seen, changed []in
 	return nil
 }
 
-// Short returns why the torrent does not fit on its volumes; nil when it does, or nobody knows.
+// Short returns why the torrent does not fit on its volumes; nil when it fits, or we do not know.
 func (c *Content) Short() *room.Shortage {
 	r := &c.shared.rooms
 	r.mu.Lock()
@@ -74,7 +74,7 @@ func (c *Content) Short() *room.Shortage {
 	return nil
 }
 
-// enter notes the plan of a torrent, and returns why there is too little room for it.
+// enter notes the plan of a torrent, and returns the shortage if there is too little room for it.
 func (r *rooms) enter(c *Content, p *plan) *room.Shortage {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -87,14 +87,14 @@ func (r *rooms) enter(c *Content, p *plan) *room.Shortage {
 	return p.short
 }
 
-// leave forgets a torrent: everything that it needs is reserved.
+// leave forgets a torrent: it has written, or reserved, everything that it needs.
 func (r *rooms) leave(c *Content) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.plans, c)
 }
 
-// judge looks at every volume of a plan. r.mu is held.
+// judge looks at each volume of a plan. r.mu is held.
 func (r *rooms) judge(c *Content, p *plan) *room.Shortage {
 	rest := c.restOf(p)
 	for volume, d := range p.on {
@@ -112,26 +112,26 @@ func (r *rooms) judge(c *Content, p *plan) *room.Shortage {
 	return nil
 }
 
-// restOf returns how much has been written since a plan was made: in bytes of verified pieces. A
-// torrent that writes nothing any more has written everything.
+// restOf returns what is written since a plan was made, in bytes of verified pieces. A torrent that is
+// over has written everything.
 func (c *Content) restOf(p *plan) (written int64) {
 	s := c.host.Standing()
 	switch {
 	case s.Rests || s.Over:
 		return p.left
-	case s.Left < 0: // its swarm is not there yet
+	case s.Left < 0: // there is no swarm yet
 		return 0
 	}
 	return min(max(p.left-s.Left, 0), p.left)
 }
 
-// after returns what a demand still is when this much has been written.
+// after returns what is left of a demand when this much is written.
 func (d *demand) after(written int64) int64 {
 	return max(d.bytes-d.later-written, 0) + d.later
 }
 
-// look asks the volumes again about torrents that did not fit: the user may have made room. It
-// forgets those that are complete or gone.
+// look asks the volumes again about torrents that did not fit: the user may have made room. It forgets
+// torrents that are complete or have ended.
 func (r *rooms) look() {
 	type asked struct {
 		p *plan
@@ -144,13 +144,13 @@ func (r *rooms) look() {
 			delete(r.plans, c)
 			continue
 		}
-		if p.short != nil && !p.waits { // one that waits looks by itself
+		if p.short != nil && !p.waits { // a torrent that waits looks by itself
 			again = append(again, asked{p, make(map[uint64]room.Volume)})
 		}
 	}
 	r.mu.Unlock()
 	for _, a := range again {
-		for volume, d := range a.p.on { // never changed once it is entered, but for space
+		for volume, d := range a.p.on { // only the space in an entered plan changes
 			if s, ok := d.look(); ok {
 				a.d[volume] = volumeOf(s)
 			}
@@ -165,7 +165,7 @@ func (r *rooms) look() {
 		}
 		for volume, space := range again[i].d {
 			p.on[volume].space = space
-			p.on[volume].files = 0 // some are made by now
+			p.on[volume].files = 0 // some exist by now
 		}
 		p.short = r.judge(c, p)
 	}
@@ -187,12 +187,12 @@ type planner struct {
 // where is the volume of a folder.
 type where struct {
 	volume uint64
-	there  bool // the folder is; else it is made where the one above is
+	there  bool // the folder exists; otherwise it is created on the volume of its parent
 }
 
-// planOf counts what is to be written, with one call to the file system for each file that is
-// there in part, for each folder, and for each volume. Where exact is false the contents of
-// files that seem to be the user's are not looked at.
+// planOf counts what has to be written, with one call to the file system for each incomplete file that
+// exists, for each folder and for each volume. Without exact it does not read files that seem to be the
+// user's.
 func (o *session) planOf(ctx context.Context, seen resume.Seen, changed []int, have *bitfield.Bitfield, exact bool) *plan {
 	c := o.c
 	pl := planner{&plan{on: make(map[uint64]*demand)}, o, make(map[string]where), make(map[string]bool), make(map[uint64]bool)}
@@ -263,7 +263,7 @@ func (c *Content) missingOf(file int, prio []uint8, have *bitfield.Bitfield) (n 
 	return n
 }
 
-// add counts bytes for a file. volume is that of a file that is there, where the system tells.
+// add counts bytes of a file. volume is the volume of an existing file, if the system tells.
 func (p *planner) add(name string, volume uint64, bytes, files int64) {
 	if bytes == 0 && files == 0 {
 		return
@@ -284,7 +284,7 @@ func (p *planner) add(name string, volume uint64, bytes, files int64) {
 	p.count(volume, dir, look, bytes, files)
 }
 
-// addHome counts what is moved to another volume when all is complete.
+// addHome counts what is moved to another volume when everything is complete.
 func (p *planner) addHome(home *place, bytes int64) {
 	pool := p.o.c.shared.pool
 	look := func() (storage.Space, bool) {
@@ -304,7 +304,7 @@ func (p *planner) addHome(home *place, bytes int64) {
 	}
 }
 
-// count adds to what is demanded of a volume, if it tells what it has.
+// count adds to the demand on a volume, if the volume tells its free space.
 func (p *planner) count(volume uint64, dir string, look func() (storage.Space, bool), bytes, files int64) bool {
 	tells, asked := p.spaces[volume]
 	if !asked {

@@ -16,47 +16,46 @@ import (
 	"shoal/metainfo"
 )
 
-// errSearchAgain says that files which were found have no piece that fits: the files are to be
-// opened again without them.
+// errSearchAgain means that files which were found have no piece that fits: the files must be opened
+// again without them.
 var errSearchAgain = errors.New("files that looked like the torrent's are not")
 
-// mostSearches bounds how often a search begins again: each time it takes the next candidate
-// for the files that did not match.
+// mostSearches bounds the rounds of a search: each round takes the next candidate for the files that
+// did not match.
 const mostSearches = 4
 
-// search is the finding of a torrent's data under other names than it would have, before
-// anything is fetched, and the choice of names for what is not there. Its names are only
-// supposed until the hashes have decided; until then nothing is written. It goes from one
-// opening to the next while there are files to try.
+// search finds a torrent's data under other names than it should have, before anything is fetched, and
+// chooses names for missing files. Its names are guesses until the hashes decide; until then nothing is
+// written. It passes from one opening to the next while there are candidates to try.
 type search struct {
 	rounds   int
 	rejected map[pairing]bool  // files on disk without a piece that fits
-	proven   map[int]candidate // files with one, of the rounds before
-	wrong    map[int]bool      // files without one that lie at their own names: others may be right
-	best     map[int]rated     // files that have a part, while others are tried
-	own      map[int]bool      // files of these that are right where they lie, with their neighbours
+	proven   map[int]candidate // files with such a piece, from earlier rounds
+	wrong    map[int]bool      // files without one at their own names: others may be right
+	best     map[int]rated     // files that hold a part, while others are tried
+	own      map[int]bool      // those of these files that are right where they are, together with their neighbours
 
-	// Of this round.
+	// Fields of this round.
 	found   map[int]candidate // by file
-	refused map[int]string    // files whose names the file system does not take, with these
-	names   Names             // all that are supposed
-	fold    bool              // two of the torrent's names reach one file
+	refused map[int]string    // files whose names the file system refuses, with these
+	names   Names             // all guessed names
+	fold    bool              // two names of the torrent reach one file
 
-	// What was hashed in the rounds before.
+	// Results of hashing in earlier rounds.
 	seen   resume.Seen
 	looked *bitfield.Bitfield // nil before the second round
 	good   *bitfield.Bitfield
-	hashed int // pieces
+	hashed int // number of pieces
 }
 
-// pairing is a file of the torrent with one on disk.
+// pairing is a file of the torrent and one on disk.
 type pairing struct {
 	file int
 	path string
 }
 
-// rated is a candidate with how many of a file's pieces it has. Without a path it is what has
-// the file's own name.
+// rated is a candidate, and how many of the file's pieces it holds. Without a path it is the file at
+// the torrent's own name.
 type rated struct {
 	candidate
 	good int
@@ -66,8 +65,8 @@ func newSearch() *search {
 	return &search{rejected: map[pairing]bool{}, proven: map[int]candidate{}, wrong: map[int]bool{}, best: map[int]rated{}, own: map[int]bool{}}
 }
 
-// find looks for files that are not where they should be, and has the journal call them as
-// they are called. Nothing is made but a folder for a moment, to ask the file system.
+// find looks for files that are not where they should be, and makes the journal use the names that they
+// have. It creates nothing but a short-lived folder, to ask the file system about names.
 func (o *session) find(folder storage.FS) error {
 	s := o.search
 	if s == nil {
@@ -75,7 +74,7 @@ func (o *session) find(folder storage.FS) error {
 	}
 	s.rounds++
 	if l, ok := folder.(*looking); ok {
-		folder = l.FS // what is odd there is noted later
+		folder = l.FS // oddities there are noted later
 	}
 	s.found, s.refused, s.names = map[int]candidate{}, map[int]string{}, Names{}
 	view := o.finding(folder, nil)
@@ -89,10 +88,10 @@ func (o *session) find(folder storage.FS) error {
 		o.combine(folder, view, candidates, missing)
 	}
 	for i := range s.wrong {
-		there[o.lay.Files[i].Path] = true // it is no other file's
+		there[o.lay.Files[i].Path] = true // it does not stand for another file
 	}
 	s.choose(folder, candidates, missing, there, func(i int) string { return o.lay.Files[i].Path })
-	missing = slices.DeleteFunc(missing, func(i int) bool { // they lie where they should
+	missing = slices.DeleteFunc(missing, func(i int) bool { // they are where they should be
 		_, found := s.found[i]
 		return s.wrong[i] && !found
 	})
@@ -102,7 +101,7 @@ func (o *session) find(folder storage.FS) error {
 	}
 	found := maps.Clone(names)
 	o.nameRest(folder, missing, names)
-	if err := o.journal.Call(names); err != nil { // two would get one name
+	if err := o.journal.Call(names); err != nil { // two files would get one name
 		names, s.refused = found, map[int]string{}
 		if o.journal.Call(names) != nil {
 			names, s.found = Names{}, map[int]candidate{}
@@ -113,14 +112,14 @@ func (o *session) find(folder storage.FS) error {
 	return nil
 }
 
-// notFound returns the files that are not where they should be, and the paths of those that
-// are. A journal that knows a file as it is called need not be asked twice.
+// notFound returns the files that are not where they should be, and the paths of those that are. When a
+// journal knows a file by its name, we need not look twice.
 func (o *session) notFound(view storage.FS) (missing []int, there map[string]bool) {
 	c, s := o.c, o.search
-	numbers := make([]uint64, 0, len(c.info.Files)) // of files whose names may be one name
+	numbers := make([]uint64, 0, len(c.info.Files)) // numbers of files whose names may be the same
 	var seen resume.Seen
 	early := false
-	if len(o.unfinished) == 0 { // else a look can rename a file
+	if len(o.unfinished) == 0 { // otherwise a look can rename a file
 		var err error
 		if seen, err = resume.Look(view, o.lay.Files); err == nil {
 			o.early, early = &seen, true
@@ -144,10 +143,10 @@ func (o *session) notFound(view storage.FS) (missing []int, there map[string]boo
 		case err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission):
 			s.refused[i] = "" // the name itself
 		}
-		missing = append(missing, i) // a folder of that name may hold it
+		missing = append(missing, i) // a folder of that name may contain it
 	})
 	slices.Sort(numbers)
-	if len(slices.Compact(numbers)) < len(numbers) { // hard links, or names that are one
+	if len(slices.Compact(numbers)) < len(numbers) { // hard links, or two names for one file
 		missing = append(missing, o.folded(view, missing)...)
 		slices.Sort(missing)
 	}
@@ -166,14 +165,14 @@ func (o *session) notFound(view storage.FS) (missing []int, there map[string]boo
 	return missing, there
 }
 
-// noted reports whether the journal knows a file by the torrent's name of it.
+// noted reports whether the journal knows a file by the torrent's name.
 func (o *session) noted(i int) bool {
 	f := &o.c.info.Files[i]
 	return o.loaded.Found && o.loaded.Damaged == "" && o.loaded.Noted(i) && slices.Equal(f.Path, f.SafePath)
 }
 
-// folded returns the files that a file system reaches by the name of another one, as one that
-// does not tell upper case from lower. missing are not looked at.
+// folded returns the files that a file system reaches by the name of another one, for instance because
+// it ignores case. It does not look at missing ones.
 func (o *session) folded(view storage.FS, missing []int) (out []int) {
 	first := map[string]fs.FileInfo{}
 	for i := range o.c.info.Files {
@@ -200,8 +199,8 @@ func (o *session) folded(view storage.FS, missing []int) (out []int) {
 	return out
 }
 
-// choose takes the likeliest candidate for each file, none for two: a name that is one file's
-// as it stands is not given to another.
+// choose takes the likeliest candidate for each file, and none for two files: a name that is the exact
+// name of one file goes to no other.
 func (s *search) choose(folder storage.FS, candidates map[int][]candidate, missing []int, there map[string]bool, own func(file int) string) {
 	for i := range s.proven {
 		if s.wrong[i] {
@@ -225,8 +224,8 @@ func (s *search) choose(folder storage.FS, candidates map[int][]candidate, missi
 		}
 	}
 	slices.SortStableFunc(pairs, func(a, b pair) int { return cmp.Compare(a.rank, b.rank) })
-	// What a wrong file had is free for another one when it is found elsewhere itself, so those
-	// that find nothing are asked once more.
+	// The candidate of a wrong file becomes free when the file is found elsewhere, so files that have found
+	// nothing get another chance.
 	for _, p := range slices.Concat(pairs, pairs) {
 		stem := strings.TrimSuffix(p.path, p.suffix)
 		if _, has := s.found[p.file]; has || s.rejected[pairing{p.file, p.path}] || there[p.path] || there[stem] && !s.rejected[pairing{p.file, stem}] {
@@ -234,7 +233,7 @@ func (s *search) choose(folder storage.FS, candidates map[int][]candidate, missi
 		}
 		if p.suffix != "" && !s.rejected[pairing{p.file, stem}] {
 			if info, err := folder.Lstat(stem); err == nil && info.Mode().IsRegular() {
-				continue // that is the file; this is what is left of a try
+				continue // this is the file itself; the candidate is what an attempt has left
 			}
 		}
 		if s.wrong[p.file] {
@@ -245,15 +244,15 @@ func (s *search) choose(folder storage.FS, candidates map[int][]candidate, missi
 	}
 }
 
-// nameRest names files that are not there: in the folder that others of the same
-// folder were found in, and such as the file system takes.
+// nameRest names missing files: in the folder in which others of the same folder were found, with a name
+// that the file system takes.
 func (o *session) nameRest(folder storage.FS, missing []int, names Names) {
 	c, s := o.c, o.search
 	paths := map[int][]string{}
 	odd, fits := false, true
 	for _, i := range missing {
 		if _, found := names[i]; found || o.lay.Files[i].Path != path.Join(c.info.Files[i].Path...) {
-			continue // or somebody chose its name
+			continue // the file exists, or somebody chose its name
 		}
 		paths[i] = c.info.Files[i].Path
 		for _, e := range paths[i] {
@@ -265,7 +264,7 @@ func (o *session) nameRest(folder storage.FS, missing []int, names Names) {
 	rules := metainfo.Rules{Fold: s.fold}
 	switch {
 	case len(paths) == 0 || !odd && fits:
-	case c.opt.SeedOnly: // nothing is made here, not even to ask
+	case c.opt.SeedOnly: // nothing is created here, not even to ask
 		for i := range paths {
 			if _, refused := s.refused[i]; refused || s.fold {
 				paths[i] = c.info.Files[i].SafePath
@@ -300,7 +299,7 @@ func (o *session) nameRest(folder storage.FS, missing []int, names Names) {
 	}
 }
 
-// foldersOf returns the folders on disk that most files of each folder of the torrent lie in.
+// foldersOf returns, for each folder of the torrent, the folder on disk with most of its files.
 func (o *session) foldersOf(found Names, missing []int) map[string]string {
 	if len(found) == 0 {
 		return nil
@@ -340,7 +339,7 @@ func (o *session) foldersOf(found Names, missing []int) map[string]string {
 	return best
 }
 
-// layers returns the suffixes of files that were found and are not complete, with the files.
+// layers returns the suffixes of incomplete files that were found, with the files.
 func (s *search) layers() map[string][]int {
 	if s == nil {
 		return nil
@@ -357,7 +356,7 @@ func (s *search) layers() map[string][]int {
 	return out
 }
 
-// supposes reports whether a file was found with a suffix behind its name.
+// supposes reports whether a file was found under its name with a suffix.
 func (s *search) supposes(file int, suffix string) bool {
 	if s == nil {
 		return false

@@ -13,16 +13,16 @@ import (
 	"shoal/internal/value/bitfield"
 )
 
-// session is one opening of a torrent's files: from the look at what lies there to
-// the next doubt, or the end. The task that opens it has it first; then the loop,
-// which gives it to the task that opens the next one, and that one closes it.
+// session is one opening of a torrent's files: from the look at what is on disk to the next doubt, or
+// the end. The task that opens it owns it first; then the loop, which passes it to the task that opens
+// the next session and closes this one.
 type session struct {
 	c     *Content
-	epoch int32 // which one it is: what one that is gone reports does not count
+	epoch int32 // number of the session: reports of an earlier one do not count
 	store storage.Storage
 	disk  *disk.Torrent
 
-	// Nil with a storage of the caller's.
+	// Nil with a storage of the caller.
 	files *storage.Files
 	*incomplete
 	search    *search // nil when files are where they are known to be
@@ -33,31 +33,29 @@ type session struct {
 	guard     *resume.Guard
 	committer *resume.Committer
 
-	cold cold // pieces that nobody is expected to read soon
+	cold cold // pieces that nobody will read soon
 
 	rewriting atomic.Bool // what was read is written once more, to be adopted
 
-	moved  *Device // a device that is not the torrent's yet; nil for none
-	unlock func()  // the torrent is ours to write; nil while it is not
+	moved  *Device // device that is not the torrent's yet; nil for none
+	unlock func()  // releases the lock on writing the torrent; nil while we do not have it
 
 	early *resume.Seen // what the search saw, until the first look after it; nil for nothing
 
-	// What was found by a settle that did not go through to the end.
+	// Results of a settle that did not reach its end.
 	seen  resume.Seen
 	found *bitfield.Bitfield
 
-	adopting sync.WaitGroup // of a seed: what was found is claimed in its turn
-	claiming atomic.Bool    // that is still to be done
+	adopting sync.WaitGroup // claims of what a seed was found to have
+	claiming atomic.Bool    // such claims are still to be made
 }
 
-// ErrNotThere is why a torrent whose files were there waits instead of fetching them again.
+// ErrNotThere is why a torrent whose files have disappeared waits instead of fetching them again.
 var ErrNotThere = errors.New("the files were here and are not: is a volume not mounted? bring it back, or have them fetched again")
 
-// openFiles opens the files under the names that they should have. Nothing is
-// looked at otherwise, and nothing created. Where there is a journal of a folder that is
-// not there, the error is ErrNotThere.
-// Data that lies there under other names is found with a search; without one the names are
-// those that are known.
+// openFiles opens the files under the names that they should have. It looks at nothing else, and
+// creates nothing. When the folder is missing and there is a journal of it, the error is ErrNotThere.
+// A search finds data under other names; without a search the names are those that are known.
 func (c *Content) openFiles(epoch int32, s *search) (*session, error) {
 	o := newSession(c, epoch)
 	o.search = s
@@ -80,7 +78,7 @@ func (c *Content) openFiles(epoch int32, s *search) (*session, error) {
 		return nil, err
 	}
 	c.users.links.Seal(c.at.Load().abs, true)
-	c.refused.forget() // something may have been done about them
+	c.refused.forget() // the user may have removed the cause
 	o.files.Skip(c.skipped())
 	o.files.CheckWrites(o.ownFile)
 	o.guard = resume.NewGuard(o.files, o.files.Folder(), o.journal, resume.VolumeAt(c.at.Load().abs))
@@ -90,7 +88,7 @@ func (c *Content) openFiles(epoch int32, s *search) (*session, error) {
 	return o, nil
 }
 
-// openDisk has the workers of the torrent's device hash and write for it.
+// openDisk makes the workers of the torrent's device hash and write for it.
 func (o *session) openDisk() {
 	c := o.c
 	o.disk = o.onDevice().disk.Open(o.store, c.geom, c.info.PieceHash, func(r disk.Result) {
@@ -99,10 +97,9 @@ func (o *session) openDisk() {
 	o.disk.OnResumed(func() { c.host.Post(&wrote{o.epoch}) })
 }
 
-// openJournal reads the journal. Where none can be kept that is no reason not to get and
-// share files: what was claimed before holds as far as the files are as they were then. That
-// one is there and can't be read is a reason: it may know files by other names, or in
-// another folder, and they would be fetched again.
+// openJournal reads the journal. When none can be kept we fetch and share files all the same: earlier
+// claims hold as far as the files are as they were then. A journal that exists and can't be read is an
+// error: it may know files by other names or in another folder, and they would be fetched again.
 func (o *session) openJournal() error {
 	c := o.c
 	state, err := o.findPlace()
@@ -121,7 +118,7 @@ func (o *session) openJournal() error {
 	if err != nil {
 		c.say("no journal is kept, so the next start checks everything: " + err.Error())
 		o.state = nil
-		o.journal, o.loaded, _ = resume.Open(nil, lay, cfg) // in memory: it can't fail
+		o.journal, o.loaded, _ = resume.Open(nil, lay, cfg) // a journal in memory can't fail
 	}
 	o.lay = o.journal.Layout()
 	if o.loaded.Found {
@@ -130,7 +127,7 @@ func (o *session) openJournal() error {
 	return nil
 }
 
-// claimed takes the outcome of a group of pieces from the committer.
+// claimed takes the result of a group of pieces from the committer.
 func (o *session) claimed(r resume.Report) {
 	switch {
 	case r.Err == nil:
@@ -143,13 +140,13 @@ func (o *session) claimed(r resume.Report) {
 	case errors.As(r.Err, new(*resume.SyncError)):
 		o.c.host.Post(&doubt{o.epoch, r.Err})
 	default:
-		// What is not claimed now will be; until then a stop costs a check.
+		// What is not claimed now is claimed later; until then a stop costs a check.
 		o.c.shared.log.Warn("claim pieces", "torrent", o.c.info.Name, "err", r.Err)
 	}
 }
 
-// close closes the files. In order, everything that is verified is claimed
-// first; nothing writes any more.
+// close closes the files. With inOrder it first claims everything that is verified; nothing writes any
+// more.
 func (o *session) close(ctx context.Context, inOrder bool) error {
 	o.disk.Close()
 	o.adopting.Wait()
@@ -173,7 +170,7 @@ func (o *session) close(ctx context.Context, inOrder bool) error {
 	return errors.Join(err, o.store.Close())
 }
 
-// distrust takes claims back, before what is open is closed to be checked.
+// distrust withdraws claims before the session is closed for a check.
 func (o *session) distrust(pieces ...uint32) {
 	if o.journal == nil {
 		return
@@ -183,19 +180,19 @@ func (o *session) distrust(pieces ...uint32) {
 	}
 }
 
-// sync makes durable what is complete, and has it claimed.
+// sync makes durable what is complete, and claims it.
 func (o *session) sync(ctx context.Context) error {
 	if o.committer == nil {
 		return o.disk.Sync(ctx)
 	}
-	// A small file may lie in the part file whole, and nothing more be written to it.
+	// A small file may be completely in the part file, and get no further write.
 	if err := o.moveOut(ctx); err != nil {
 		return err
 	}
 	for i := range o.c.info.Files {
 		if !o.c.opt.SeedOnly && o.c.info.Files[i].Executable && !o.files.Skipped(i) {
-			// Its bytes are right all the same: a file that is read-only, or another user's, is
-			// not worth a word at each start.
+			// Its bytes are right all the same: a read-only file, or one of another user, is not worth a message at
+			// each start.
 			if err := o.files.MakeExecutable(i); err != nil {
 				o.c.shared.log.Debug("make executable", "torrent", o.c.info.Name, "err", err)
 			}
@@ -206,8 +203,8 @@ func (o *session) sync(ctx context.Context) error {
 		return o.finish()
 	}
 	if err != nil && ctx.Err() == nil && !errors.As(err, new(*resume.SyncError)) {
-		// The data is safe. That the journal could not be written costs a check
-		// at the next start; the committer reports it.
+		// The data is safe. The failed write of the journal costs a check at the next start; the committer
+		// reports it.
 		return nil
 	}
 	return err

@@ -13,9 +13,9 @@ import (
 	"shoal/internal/value/plural"
 )
 
-// settle finds out what we have. The pieces it returns can be served, also when the
-// error says that some could not be read, or not be claimed; it returns none with
-// ErrNotThere. It may be called again after an error.
+// settle finds out what we have. The pieces that it returns can be served even when the error says that
+// some could not be read or claimed; with ErrNotThere it returns none. It may be called again after an
+// error.
 func (o *session) settle(ctx context.Context, leave func()) (*bitfield.Bitfield, error) {
 	c := o.c
 	count := func(piece uint32, ok bool) { c.progress.checked(&c.geom, piece, ok) }
@@ -42,7 +42,7 @@ func (o *session) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 	}
 	have := v.Trusted.Clone()
 	if o.found != nil && seen.Same(o.seen) {
-		for p := range o.found.Pieces() { // as of the last time
+		for p := range o.found.Pieces() { // found the last time
 			have.Set(p)
 			v.Doubt.Clear(p)
 		}
@@ -77,7 +77,7 @@ func (o *session) settle(ctx context.Context, leave func()) (*bitfield.Bitfield,
 		o.adoptLater(seen, have, found != nil)
 		return have, nil
 	}
-	if !have.All() { // ten thousand locks make each other slow
+	if !have.All() { // a complete torrent needs no lock, and 10,000 of them are slow to take
 		if err = o.lock(); err != nil {
 			return have, err
 		}
@@ -128,7 +128,7 @@ func (o *session) lookFirst() (resume.Seen, error) {
 	return resume.Look(o.files.Folder(), o.lay.Files)
 }
 
-// states is what is on disk of the files with bytes, as they were seen.
+// states returns the states of the files with bytes, as they were seen.
 func (o *session) states(seen resume.Seen) []storage.FileState {
 	inPart := o.lay.Part && seen.Files[len(seen.Files)-1].Exists
 	states := make([]storage.FileState, len(o.c.info.Files))
@@ -148,12 +148,12 @@ func (o *session) adopt(ctx context.Context, seen resume.Seen, have *bitfield.Bi
 	o.rewriting.Store(true)
 	defer func() {
 		o.rewriting.Store(false)
-		o.files.Release() // they were opened without being asked for
+		o.files.Release() // we opened them only for this
 	}()
 	return o.guard.Adopt(ctx, seen, have)
 }
 
-// lock makes sure that nobody else writes the torrent here. What is complete needs none.
+// lock makes sure that nobody else writes the torrent here. A complete torrent needs no lock.
 func (o *session) lock() error {
 	if o.unlock != nil || o.state == nil {
 		return nil
@@ -163,11 +163,11 @@ func (o *session) lock() error {
 	return err
 }
 
-// adoptLater claims what a seed was found to have. It writes nothing, so that can
-// wait for its turn; where nothing new was found there is nothing to write.
+// adoptLater claims what a seed was found to have. It writes no data, so it can wait for its turn; when
+// nothing new was found there is nothing to claim.
 func (o *session) adoptLater(seen resume.Seen, have *bitfield.Bitfield, found bool) {
 	o.seen, o.found = resume.Seen{}, nil
-	// Stopping does not cut it short at once: it would be done again at each start.
+	// Stopping does not cut it short at once: each start would have to repeat it.
 	adopt := func(func()) {
 		ctx, done := o.c.last.Child()
 		defer done()
@@ -188,15 +188,15 @@ func (o *session) adoptLater(seen resume.Seen, have *bitfield.Bitfield, found bo
 	})
 }
 
-// giveWay leaves the place of a task to others before it closes the session, when that waits
-// for claims: their turn comes after all tasks that open files.
+// giveWay frees the place of a task before it closes the session, when that waits for claims: their
+// turn comes after all tasks that open files.
 func (o *session) giveWay(leave func()) {
 	if o.claiming.Load() {
 		leave()
 	}
 }
 
-// notThere reports whether a torrent's files are gone altogether, so that they are waited for.
+// notThere reports whether all files of a torrent have disappeared, so that it waits for them.
 func (c *Content) notThere(seen resume.Seen, v resume.Verdict, o *session) bool {
 	return filestate.Look{
 		FolderGone: v.FolderGone, Missing: len(v.Missing) > 0,
@@ -206,8 +206,8 @@ func (c *Content) notThere(seen resume.Seen, v resume.Verdict, o *session) bool 
 	}.NotThere()
 }
 
-// tellChanges says which files are not as they were left, and in what. It does not say who did
-// it: after a kill, or on an odd file system, that is not known.
+// tellChanges says which files are not as we left them, and how they differ. It does not say who did it:
+// after a kill, or on an odd file system, we do not know.
 func (c *Content) tellChanges(o *session, v resume.Verdict) {
 	if !o.loaded.Found {
 		return
@@ -224,8 +224,8 @@ func (c *Content) tellChanges(o *session, v resume.Verdict) {
 	}
 }
 
-// tellLonger says which files that are hashed now are longer than the torrent says: what is
-// behind the end is somebody's, and stays.
+// tellLonger says which files that are hashed now are longer than the torrent says: what follows the end
+// belongs to somebody, and stays.
 func (c *Content) tellLonger(o *session, seen resume.Seen, v resume.Verdict) {
 	for i := range c.info.Files {
 		more := seen.Files[i].Size - c.info.Files[i].Length

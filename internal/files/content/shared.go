@@ -11,31 +11,31 @@ import (
 )
 
 const (
-	// openingTasks is how many torrents are looked at at once.
+	// openingTasks is how many torrents are opened and checked at the same time.
 	openingTasks = 8
-	// claimingTasks is how many seeds have their pieces claimed at once: file systems
-	// make what several sync at the same time durable together.
+	// claimingTasks is how many seeds claim their pieces at the same time: a file system makes durable
+	// together what several sync at once.
 	claimingTasks = 8
-	// A check of more than longBytes leaves its place to others, and takes one of the few for
-	// long ones: so a torrent that has nothing to check does not wait for one that has, and a
-	// disk with moving parts is not asked for many places at once.
+	// A check of more than longBytes leaves its place to others, and takes one of the few for long checks.
+	// So a torrent with nothing to check does not wait for a long check, and a disk with moving parts does
+	// not seek between many places.
 	longBytes = 16 << 20
-	// longChecks is how many long checks run at once. Each hashes on all cores.
+	// longChecks is how many long checks run at the same time. Each hashes on all cores.
 	longChecks = 2
 )
 
-// SharedConfig is what a Shared is made with.
+// SharedConfig is what NewShared needs.
 type SharedConfig struct {
 	Pool       *storage.Pool
 	Journals   *journals.Store
 	Log        *slog.Logger
 	Buffers    int64 // bytes for blocks on their way, on all devices together
-	Workers    int   // disk workers of a device; 0: one a processor
+	Workers    int   // disk workers of a device; 0 means one a processor
 	Now        func() mono.Time
 	KeepCached bool // leave what was fetched in the system's cache of files
 }
 
-// Shared is what the contents of an engine have together.
+// Shared is what the contents of an engine share.
 type Shared struct {
 	pool       *storage.Pool
 	journals   *journals.Store
@@ -43,15 +43,15 @@ type Shared struct {
 	now        func() mono.Time
 	keepCached bool
 
-	openings   *mailbox.Tasks // torrents to be opened and checked
-	adoptions  *mailbox.Tasks // seeds whose pieces are to be claimed
-	checkSlots chan struct{}  // long checks
+	openings   *mailbox.Tasks // opens and checks torrents
+	adoptions  *mailbox.Tasks // claims pieces of seeds
+	checkSlots chan struct{}  // places of long checks
 
 	devices devices
 	rooms   rooms
 }
 
-// NewShared returns what contents share.
+// NewShared returns a Shared without contents.
 func NewShared(cfg SharedConfig) *Shared {
 	s := &Shared{
 		pool: cfg.Pool, journals: cfg.Journals, log: cfg.Log, now: cfg.Now, keepCached: cfg.KeepCached,
@@ -64,10 +64,10 @@ func NewShared(cfg SharedConfig) *Shared {
 	return s
 }
 
-// Journals returns where journals are kept.
+// Journals returns the place of the journals.
 func (s *Shared) Journals() *journals.Store { return s.journals }
 
-// Idle waits until all files are opened and all claims of seeds are made so far, or ctx ends.
+// Idle waits until all files are opened and all claims of seeds are made, or ctx ends.
 func (s *Shared) Idle(ctx context.Context) error {
 	if err := s.openings.Idle(ctx); err != nil {
 		return err
@@ -82,7 +82,7 @@ func (s *Shared) Close() {
 	s.closeDevices()
 }
 
-// longCheck waits for the turn of a check of a number of bytes. The caller calls done at its end.
+// longCheck waits for the turn of a check of this many bytes. The caller calls done at its end.
 func (s *Shared) longCheck(ctx context.Context, bytes int64, leave func()) (done func()) {
 	if bytes < longBytes {
 		return func() {}

@@ -10,7 +10,7 @@ import (
 	"shoal/internal/value/block"
 )
 
-// source is what connections read from: the disk of the session that is current.
+// source is what connections read from: the disk of the current session.
 type source struct {
 	cur  atomic.Pointer[disk.Torrent]
 	open atomic.Pointer[session] // for Shared.Watch
@@ -25,7 +25,7 @@ func (s *source) set(o *session) {
 	}
 }
 
-// Read reads blocks that are there, for peers. Any goroutine may call it.
+// Read reads blocks that we have, for peers. Any goroutine may call it.
 func (c *Content) Read(refs []block.Ref, dst []byte) error { return c.source.read(refs, dst) }
 
 func (s *source) read(refs []block.Ref, dst []byte) error {
@@ -36,14 +36,14 @@ func (s *source) read(refs []block.Ref, dst []byte) error {
 	return d.Read(refs, dst)
 }
 
-// verified is the set of pieces that are verified, for readers of any goroutine.
+// verified is the set of verified pieces, for readers. Any goroutine may use it.
 type verified struct {
 	mu     sync.Mutex
-	pieces *bitfield.Bitfield // nil until it is known what is on disk
+	pieces *bitfield.Bitfield // nil until we know what is on disk
 	news   chan struct{}      // closed at the next change; nil while nobody waits
 }
 
-// changed returns a channel that is closed when something has changed.
+// changed returns a channel that is closed at the next change.
 func (h *verified) changed() <-chan struct{} {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -53,7 +53,7 @@ func (h *verified) changed() <-chan struct{} {
 	return h.news
 }
 
-// tell wakes readers that wait. h.mu is held.
+// tell wakes the readers that wait. h.mu is held.
 func (h *verified) tell() {
 	if h.news != nil {
 		close(h.news)
@@ -61,7 +61,7 @@ func (h *verified) tell() {
 	}
 }
 
-// nudge wakes readers that wait: other things than pieces have changed.
+// nudge wakes the readers that wait: something other than the pieces has changed.
 func (h *verified) nudge() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -88,15 +88,14 @@ func (h *verified) has(piece uint32) bool {
 	return h.pieces != nil && h.pieces.Has(piece)
 }
 
-// known reports whether it was ever known what is on disk.
+// known reports whether we have known what is on disk.
 func (h *verified) known() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.pieces != nil
 }
 
-// ReadAt reads bytes that are there. Where that fails the loop learns of it. Any goroutine may
-// call it.
+// ReadAt reads bytes that we have, and reports a failure to the loop. Any goroutine may call it.
 func (c *Content) ReadAt(p []byte, off int64) (int, error) {
 	d := c.source.cur.Load()
 	if d == nil {
@@ -110,16 +109,16 @@ func (c *Content) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
-// ReportUnreadable says that a piece could not be read. Any goroutine may call it.
+// ReportUnreadable reports that a piece could not be read. Any goroutine may call it.
 func (c *Content) ReportUnreadable(piece uint32, err error) { c.host.Post(&unreadable{piece, err}) }
 
 // News returns a channel that is closed when pieces have come or gone, or Nudge was called.
 func (c *Content) News() <-chan struct{} { return c.verified.changed() }
 
-// Nudge wakes readers that wait for News: other things than pieces have changed.
+// Nudge wakes the readers that wait for News: something other than the pieces has changed.
 func (c *Content) Nudge() { c.verified.nudge() }
 
-// Have says which pieces readers may read: those that Settled returned.
+// Have sets which pieces readers may read: those that Settled returned.
 func (c *Content) Have(have *bitfield.Bitfield) { c.verified.set(have) }
 
 // Has reports whether a piece is verified and its files can be read now.

@@ -16,7 +16,7 @@ func (c *Content) openSoon(task func(leave func())) {
 	})
 }
 
-// reopen closes what was open, and opens the files again. It is a task.
+// reopen closes the session and opens the files again. It is a task.
 func (c *Content) reopen(prev *session, doubts []uint32, epoch int32, leave func()) {
 	if prev != nil {
 		if len(doubts) > 0 {
@@ -30,8 +30,7 @@ func (c *Content) reopen(prev *session, doubts []uint32, epoch int32, leave func
 	c.openSearching(newSearch(), epoch, leave)
 }
 
-// openSearching opens the files. It begins again where some that were found are not the
-// torrent's.
+// openSearching opens the files. It repeats that when some of the found files are not the torrent's.
 func (c *Content) openSearching(look *search, epoch int32, leave func()) {
 	o, err := c.openFiles(epoch, look)
 	if err != nil {
@@ -45,7 +44,7 @@ func (c *Content) openSearching(look *search, epoch int32, leave func()) {
 	c.settle(o, leave)
 }
 
-// settle looks at what is open and checks what is in doubt. It is a task.
+// settle looks at the open files and checks what is in doubt. It is a task.
 func (c *Content) settle(o *session, leave func()) {
 	ctx, done := c.life.Child()
 	defer done()
@@ -59,20 +58,20 @@ func (c *Content) settle(o *session, leave func()) {
 	}
 	s := Settled{o: o, have: have, err: err}
 	switch {
-	case c.life.Err() != nil: // it went well, perhaps, and comes too late
+	case c.life.Err() != nil: // it may have gone well, but too late
 		s.outcome, s.err = filestate.Unusable, ErrStopped
 	case errors.Is(err, ErrNotThere):
 		s.outcome = filestate.NotThere
 	case have == nil, errors.Is(err, resume.ErrChanged):
-		s.outcome = filestate.Unusable // what is open knows the files as they were
+		s.outcome = filestate.Unusable // the session knows the files as they were
 	case err != nil:
 		s.outcome = filestate.Partly
 	default:
-		c.again.Store(false) // that was for once
+		c.again.Store(false) // it counts once
 		o.loaded = nil
 	}
 	if s.outcome == filestate.NotThere || s.outcome == filestate.Unusable {
-		// A folder that is held open would be the old one forever.
+		// A folder that stays open would be the old one forever.
 		o.close(c.life, false)
 		s.o, s.have = nil, nil
 	}

@@ -10,28 +10,28 @@ import (
 	"shoal/metainfo"
 )
 
-// A taste is what is known of the names that a folder's file system takes. It asks by making
-// empty files in a folder of its own and removing them: no other answer is sure, since file
-// systems are mounted with options, and over networks. Only torrents with names that some file
-// system refuses make it ask, and only what is in doubt.
+// A taste is what we know about the names that a folder's file system takes. It asks by creating empty
+// files in a folder of its own and removing them: no other answer is sure, since file systems are
+// mounted with options, and over networks. It asks only for torrents with names that some file system
+// refuses, and only what is in doubt.
 //
-// The folder is one that the taste has made itself, under a name that was free: a folder that
-// was there could be a link to another file system, or hold files of the user. What others
-// put into it meanwhile is neither believed nor removed.
+// The taste has created that folder itself, under a free name: an existing folder could be a link to
+// another file system, or hold files of the user. It neither believes nor removes what others put into
+// the folder meanwhile.
 type taste struct {
 	folder storage.FS
 	mover  storage.Mover
 	lister storage.Lister
 	dir    string
-	open   bool // we made dir, and it takes files
+	open   bool // we created dir, and it takes files
 	takes  map[string]bool
 }
 
-// mostDoubts bounds the names that are tried; what is in doubt beyond that is rewritten.
+// mostDoubts bounds the names that are tried; further names in doubt are rewritten.
 const mostDoubts = 256
 
-// probeNames is how many names for a probe are tried. Each is random, so the second is
-// needed only where the file system lies.
+// probeNames is how many names for a probe are tried. Each is random, so the second is needed only when
+// the file system lies.
 const probeNames = 4
 
 func newTaste(folder storage.FS, infoHash [20]byte) *taste {
@@ -51,27 +51,27 @@ func newTaste(folder storage.FS, infoHash [20]byte) *taste {
 			t.open = t.try("probe")
 			return t
 		case !errors.Is(err, fs.ErrExist):
-			return t // nothing can be made here, and the first write says why
+			return t // nothing can be created here, and the first write says why
 		}
 	}
 	return t
 }
 
-// close removes the folder that newTaste made. One that others put something into stays.
+// close removes the folder that newTaste created, unless others have put something into it.
 func (t *taste) close() {
 	if t.dir != "" {
 		_ = t.mover.Remove(t.dir)
 	}
 }
 
-// A probe is an empty file that a taste has made.
+// A probe is an empty file that a taste has created.
 type probe struct {
 	at   string
 	info fs.FileInfo
 }
 
-// make makes an empty file. Where the name is there already, somebody else has made it: that
-// shows nothing.
+// make creates an empty file. When the name exists already somebody else has created it, and that shows
+// nothing.
 func (t *taste) make(name string) (*probe, error) {
 	p := &probe{at: t.dir + "/" + name}
 	h, err := t.folder.Open(p.at, storage.Create)
@@ -82,7 +82,7 @@ func (t *taste) make(name string) (*probe, error) {
 	return p, errors.Join(err, h.Close())
 }
 
-// remove removes a file that the taste has made, by the name that it got, and nothing else.
+// remove removes a file that the taste has created, by the name that it got, and nothing else.
 func (t *taste) remove(p *probe) {
 	if p == nil {
 		return
@@ -99,20 +99,20 @@ func (t *taste) remove(p *probe) {
 	}
 }
 
-// is reports whether what was looked up is the file that was made.
+// is reports whether a look-up found the file that the taste has created.
 func (p *probe) is(info fs.FileInfo, err error) bool {
 	return err == nil && p.info != nil && info.Mode().IsRegular() && info.Size() == 0 && storage.SameFile(info, p.info)
 }
 
-// try makes a file, looks whether it has its name, and removes it.
+// try creates a file, looks whether it has its name, and removes it.
 func (t *taste) try(name string) bool {
 	p, err := t.make(name)
 	defer t.remove(p)
 	return err == nil && t.listed(name)
 }
 
-// listed reports whether the folder lists a file by exactly this name: some file systems drop
-// dots at the end, or put other characters in place of some.
+// listed reports whether the folder lists a file by exactly this name: some file systems drop final dots,
+// or replace characters.
 func (t *taste) listed(name string) bool {
 	list, _, err := t.lister.List(t.dir, 100)
 	if err != nil {
@@ -156,15 +156,14 @@ func (t *taste) aliases() bool {
 	return t.reaches("short names are made of this.txt", metainfo.ShortName)
 }
 
-// folds reports whether names that differ only in case, or in the composition of accents, are
-// one.
+// folds reports whether names that differ only in case, or in the composition of accents, are one name.
 func (t *taste) folds() bool {
 	return t.open && (t.reaches("Case", "cASE") || t.reaches("e\u0301", "\u00e9"))
 }
 
-// reaches reports whether a file is found by another name than its own. What has the other
-// name need not look like the file: some file systems number a file at each look, and to keep
-// two names apart for nothing is safe.
+// reaches reports whether a file is found by a name other than its own. What has the other name need not
+// look like the file: some file systems number a file at each look, and keeping two names apart without
+// need is safe.
 func (t *taste) reaches(name, other string) bool {
 	p, err := t.make(name)
 	defer t.remove(p)
@@ -175,7 +174,7 @@ func (t *taste) reaches(name, other string) bool {
 	return err == nil
 }
 
-// randomName makes a part of a file name that nobody else uses.
+// randomName returns a part of a file name that nobody else uses.
 func randomName() string {
 	var b [8]byte
 	rand.Read(b[:])

@@ -10,9 +10,9 @@ import (
 	"shoal/metainfo"
 )
 
-// twinsOf returns, for each file that has the name of an earlier one or of a folder by what
-// clients make of names, how many these are. libtorrent writes a number into the name of such
-// a file: "a.1.txt" beside "a.txt", and also beside "A.TXT" and a folder "a.txt".
+// twinsOf returns, for each file, how many earlier files or folders have the same name once clients have
+// rewritten it. libtorrent writes a number into the name of such a file: "a.1.txt" beside "a.txt", and
+// also beside "A.TXT" and a folder "a.txt".
 func twinsOf(info *metainfo.Info) map[int]int {
 	out := map[int]int{}
 	keys, folders, seen := make([]string, len(info.Files)), map[string]bool{}, map[string]int{}
@@ -48,8 +48,8 @@ func twinsOf(info *metainfo.Info) map[int]int {
 	return out
 }
 
-// numbered returns the names that libtorrent writes for a file with n twins before it, the
-// likeliest first. It counts on while a name is another file's.
+// numbered returns the names that libtorrent writes for a file with n twins before it, the likeliest
+// first. It counts on while a name belongs to another file.
 func numbered(name string, n int) (out []string) {
 	ext := path.Ext(name)
 	stem := strings.TrimSuffix(name, ext)

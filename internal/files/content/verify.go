@@ -20,35 +20,35 @@ import (
 type VerifySpec struct {
 	Meta *metainfo.Torrent
 	Dir  string // holds the torrent's file or folder
-	// FileName is that of Spec.
+	// FileName is as in Options.
 	FileName string
-	// StateDir is where journals are kept. With it files are found by the names that a user
-	// gave them, what was hashed before a check was broken off is not hashed again, and claims
-	// of pieces that are wrong are taken back. Empty: none of this.
+	// StateDir is the folder of the journals. With it we find files by the names that the user gave them, do
+	// not hash again what an interrupted check has hashed, and withdraw claims of wrong pieces. Empty means
+	// none of this.
 	StateDir string
-	// Again has everything hashed, whatever an earlier check has found.
+	// Again hashes everything, whatever an earlier check has found.
 	Again bool
-	// Progress learns how many pieces are done, those of an earlier check included; one
-	// call at a time. May be nil.
+	// Progress is called with the number of pieces done, those of an earlier check included; one call at a
+	// time. It may be nil.
 	Progress func(done, total int)
 
-	found func() // called for a piece that matches; nil for nothing
+	found func() // called for a piece that matches; may be nil
 }
 
-// Verified is what a check found.
+// Verified is the result of a check.
 type Verified struct {
 	Good      *bitfield.Bitfield // pieces that match
-	Looked    *bitfield.Bitfield // pieces that it is known of; all, unless it was broken off
-	Hashed    int                // pieces hashed this time
-	Withdrawn int                // claims that were taken back
-	Dir       string             // where the files are
-	Paths     []string           // of the files below it, by index; empty for pads
+	Looked    *bitfield.Bitfield // pieces checked; all of them unless the check was interrupted
+	Hashed    int                // number of pieces hashed this time
+	Withdrawn int                // number of claims withdrawn
+	Dir       string             // folder of the files
+	Paths     []string           // paths of the files below it, by index; empty for pads
 	States    []storage.FileState
-	Notes     []string // what is not a plain file, links that are not followed, and what was found under other names
+	Notes     []string // files that are not plain, links that are not followed, and data found under other names
 }
 
-// Verify checks what lies in a folder against a torrent, on all cores. It changes no file.
-// When ctx ends the result is what is known up to then, and kept for the next time.
+// Verify checks the content of a folder against a torrent, on all cores. It changes no file. When ctx
+// ends the result is what is known until then, and kept for the next check.
 func Verify(ctx context.Context, spec VerifySpec) (*Verified, error) {
 	at, err := newPlace(spec.Dir)
 	if err != nil {
@@ -65,7 +65,7 @@ func Verify(ctx context.Context, spec VerifySpec) (*Verified, error) {
 	}
 }
 
-// standIn returns the content of a torrent that nobody runs. It only looks.
+// standIn returns the content of a torrent that does not run. It only looks.
 func standIn(stateDir string, meta *metainfo.Torrent, fileName string) *Content {
 	log := slog.New(slog.DiscardHandler)
 	s := NewShared(SharedConfig{Pool: storage.NewPool(0), Journals: journals.New(journals.Config{StateDir: stateDir, Log: log}), Log: log})
@@ -74,8 +74,7 @@ func standIn(stateDir string, meta *metainfo.Torrent, fileName string) *Content 
 	return c
 }
 
-// verify is a round of a check: it begins again where files that were found are not the
-// torrent's.
+// verify is a round of a check, which is repeated when files that were found are not the torrent's.
 func (c *Content) verify(ctx context.Context, spec *VerifySpec, look *search) (*Verified, error) {
 	o := newSession(c, 0)
 	o.search = look
@@ -92,11 +91,11 @@ func (c *Content) verify(ctx context.Context, spec *VerifySpec, look *search) (*
 	return v.run(ctx)
 }
 
-// verifying is a check of files that no torrent has open (decision 0051).
+// verifying is a check of files that no running torrent has open (decision 0051).
 type verifying struct {
 	spec *VerifySpec
 	o    *session
-	kept resume.FS // of what earlier checks have found; nil when nothing is kept
+	kept resume.FS // results of earlier checks; nil when nothing is kept
 }
 
 func (v *verifying) run(ctx context.Context) (*Verified, error) {
@@ -144,7 +143,7 @@ func (v *verifying) run(ctx context.Context) (*Verified, error) {
 	if text := c.foundText(o.search); text != "" {
 		out.Notes = append(out.Notes, text)
 	}
-	// Broken off or not: what was found is noted.
+	// The results are noted even when the check was interrupted.
 	later := context.WithoutCancel(ctx)
 	if err := v.correct(out); err != nil {
 		return out, err
@@ -155,8 +154,8 @@ func (v *verifying) run(ctx context.Context) (*Verified, error) {
 	return out, v.forget()
 }
 
-// states returns how the files lie on disk. When all is good it looks at empty files alone: of the
-// others every byte was read.
+// states returns the states of the files. When everything is good it looks at empty files only: it has
+// read every byte of the others.
 func (v *verifying) states(seen resume.Seen, good bool) ([]storage.FileState, error) {
 	if !good {
 		return v.o.files.State()
@@ -174,7 +173,7 @@ func (v *verifying) states(seen resume.Seen, good bool) ([]storage.FileState, er
 	return states, nil
 }
 
-// hash looks at the pieces that are not known.
+// hash hashes the pieces that are not known.
 func (v *verifying) hash(ctx context.Context, seen resume.Seen, out *Verified) error {
 	c := v.o.c
 	d := disk.New(disk.Config{Budget: disk.NewBudget(verifyBuffers)})
@@ -216,9 +215,9 @@ func missingOf(set *bitfield.Bitfield) *bitfield.Bitfield {
 	return out
 }
 
-// earlier tells what an earlier check has found that still holds; nil for nothing. It is
-// kept in a journal like those of downloads, of its own, since what was only looked at is
-// nothing to go by for a download.
+// earlier returns what an earlier check has found and still holds; nil for nothing. It is kept in a
+// journal like that of a download, but a separate one: a download can't rely on what a check only
+// looked at.
 func (v *verifying) earlier(seen resume.Seen) (before *resume.Verdict, done func(), err error) {
 	done = func() {}
 	if v.spec.StateDir == "" {
@@ -226,7 +225,7 @@ func (v *verifying) earlier(seen resume.Seen) (before *resume.Verdict, done func
 	}
 	path := filepath.Join(v.spec.StateDir, "checks", journals.Name(v.o.c.at.Load().abs))
 	if err := os.MkdirAll(path, 0o700); err != nil {
-		return nil, done, nil // then nothing is kept, and everything hashed
+		return nil, done, nil // then nothing is kept, and everything is hashed
 	}
 	fsys, err := resume.OpenFolder(path)
 	if err != nil {
@@ -234,7 +233,7 @@ func (v *verifying) earlier(seen resume.Seen) (before *resume.Verdict, done func
 	}
 	v.kept, done = fsys, func() {
 		fsys.Close()
-		os.Remove(path) // unless there is something in it
+		os.Remove(path) // this fails when there is something in it
 	}
 	if v.spec.Again {
 		return nil, done, v.forget()
@@ -251,7 +250,7 @@ func (v *verifying) config() resume.Config {
 	return resume.Config{Dir: v.o.c.at.Load().abs, Boot: v.o.c.shared.journals.Boot()}
 }
 
-// keep notes what was found, for the next time.
+// keep notes the results for the next check.
 func (v *verifying) keep(ctx context.Context, seen resume.Seen, good *bitfield.Bitfield) error {
 	if v.kept == nil {
 		return nil
@@ -267,7 +266,7 @@ func (v *verifying) keep(ctx context.Context, seen resume.Seen, good *bitfield.B
 	return nil
 }
 
-// forget gives up what earlier checks have found.
+// forget drops the results of earlier checks.
 func (v *verifying) forget() error {
 	if v.kept == nil {
 		return nil
@@ -275,7 +274,7 @@ func (v *verifying) forget() error {
 	return resume.Remove(v.kept, v.o.lay)
 }
 
-// correct takes back the claims of pieces that are wrong, so that they are fetched again.
+// correct withdraws the claims of wrong pieces, so that they are fetched again.
 func (v *verifying) correct(out *Verified) error {
 	var wrong []uint32
 	for p := range v.o.loaded.Have.Pieces() {

@@ -10,14 +10,13 @@ import (
 	"shoal/internal/value/plural"
 )
 
-// watchEvery is between two looks at the download folders and files. A look costs one system
-// call for each folder, whatever lies in it, and one for each file that is open: the pool
-// bounds these.
+// watchEvery is the time between two looks at the download folders and files. A look costs one system
+// call for each folder, whatever it contains, and one for each open file: the pool bounds these.
 const watchEvery = 5 * time.Second
 
-// Files that are not open are looked at in turn, walkStep at a time, where the engine has few:
-// the system keeps what it knows of these in memory. To look at the files of a hundred thousand
-// would keep disks awake that could sleep; of these a read finds out.
+// Files that are not open are looked at in turn, walkStep at a time, if the engine has few: the system
+// keeps these in memory. Looking at a hundred thousand files would keep disks awake that could sleep;
+// with that many, a read finds the change.
 const (
 	fewFiles = 1024
 	walkStep = 256
@@ -25,9 +24,9 @@ const (
 
 var errReplaced = errors.New("the folder is not the one it was: was its volume detached?")
 
-// Watch notices download folders that are gone, or have others in their place, and files that
-// are removed, replaced or edited: what is open leads to the old ones, and would be filled, or
-// shared, unseen. It looks at the contents that all returns until ctx ends.
+// Watch notices download folders that disappear or are replaced, and files that are removed, replaced
+// or edited: open descriptors lead to the old ones, and we would fill or share those unnoticed. It looks
+// at the contents that all returns until ctx ends.
 func (s *Shared) Watch(ctx context.Context, all func() []*Content) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
@@ -50,8 +49,8 @@ func (s *Shared) Watch(ctx context.Context, all func() []*Content) {
 	}
 }
 
-// lookAtFiles looks at the files that are open, and where there are few at some of the others,
-// from number at on. It returns the number that is next.
+// lookAtFiles looks at the open files and, if there are few files, at some of the others from index at
+// on. It returns the index to go on at.
 func (s *Shared) lookAtFiles(contents []*Content, gone []string, at int) int {
 	open := s.pool.Open()
 	var rest []*session
@@ -89,8 +88,8 @@ func (s *Shared) lookAtFiles(contents []*Content, gone []string, at int) int {
 	return end
 }
 
-// look looks at files of an opening by their names, and tells its torrent when some are not as
-// shoal left them. It compares them with the journal then.
+// look looks at files of a session by their names, and tells the torrent when some are not as shoal left
+// them. It compares them with the journal then.
 func (o *session) look(files []int) {
 	var first string
 	more := 0
