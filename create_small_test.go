@@ -40,7 +40,7 @@ func TestSmallFilesAreCheap(t *testing.T) {
 		made, err = Create(t.Context(), CreateOptions{Path: filepath.Join(dir, "top")})
 		return err
 	})
-	perFile("verify", 14, func() error {
+	perFile("verify", 8, func() error {
 		r, err := Verify(t.Context(), VerifyOptions{Metainfo: made.Metainfo, Dir: dir})
 		if err == nil && !r.Complete {
 			err = fmt.Errorf("%d of %d pieces", r.Good, r.Pieces)

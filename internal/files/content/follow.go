@@ -146,7 +146,7 @@ func (u *userFiles) tell(c *Content, notes []string) {
 
 // allNames are the names that files of the torrent have on disk or may get.
 func (o *session) allNames(also ...Names) []string {
-	var names []string
+	names := make([]string, 0, len(o.lay.Files))
 	add := func(name string) {
 		names = append(names, name)
 		for _, s := range []string{o.was.Suffix, o.c.suffix()} {

@@ -51,7 +51,7 @@ func (f folder) Group() (Group, error) {
 		err = unix.Fstat(int(dir.Fd()), &st)
 	}
 	if err == nil {
-		switch of.Type {
+		switch uint32(of.Type) {
 		case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC:
 			return &volumeGroup{dir: dir, dev: uint64(st.Dev)}, nil
 		}

@@ -110,14 +110,83 @@ func FollowLinks(folder FS, pool *Pool, dir string, names []string, known *Known
 	}
 	l := &Linked{FS: folder, pool: pool, dir: dir, known: known}
 	f := &following{Linked: l, folders: map[string]bool{".": true}, names: make(map[string]int), linkless: make(map[string]bool)}
+	f.count(names)
+	f.listFolders()
+	last, none := "", false
 	for _, name := range names {
-		f.names[path.Dir(name)]++
-	}
-	for _, name := range names {
-		f.look(name)
+		if dir := dirOf(name); dir != last {
+			last, none = dir, f.linkless[dir]
+		}
+		if !none {
+			f.look(name)
+		}
 	}
 	return l, f.notes
 }
+
+// dirOf is path.Dir for a clean name.
+func dirOf(name string) string {
+	if at := strings.LastIndexByte(name, '/'); at >= 0 {
+		return name[:at]
+	}
+	return "."
+}
+
+// count counts the names in each folder.
+func (f *following) count(names []string) {
+	last, n := "", 0
+	for _, name := range names {
+		if dir := dirOf(name); dir != last {
+			f.names[last] += n
+			last, n = dir, 0
+		}
+		n++
+	}
+	f.names[last] += n
+}
+
+// A linkLister lists a folder for symbolic links alone, for less than List costs.
+type linkLister interface {
+	// linkless reports whether a folder has at most most names, none of them a link, and whether
+	// no link is on the way to it. Where it can't tell it returns false.
+	linkless(name string, most int) bool
+}
+
+// listFolders lists the folders with many of the names, on all cores. There is nothing to follow in
+// a folder without links that no link leads to, and on the way to it.
+func (f *following) listFolders() {
+	fsys := f.FS
+	if s, ok := fsys.(*sharedFolder); ok {
+		fsys = s.FS
+	}
+	l, ok := fsys.(linkLister)
+	if !ok {
+		return
+	}
+	var dirs []string
+	for dir, n := range f.names {
+		if n >= worthListing {
+			dirs = append(dirs, dir)
+		}
+	}
+	none := make([]bool, len(dirs))
+	onCores(len(dirs), leastListed, func(from, to int) {
+		for i := from; i < to; i++ {
+			none[i] = l.linkless(dirs[i], 4*f.names[dirs[i]])
+		}
+	})
+	for i, dir := range dirs {
+		if !none[i] {
+			continue
+		}
+		for f.linkless[dir] = true; !f.folders[dir]; dir = dirOf(dir) {
+			f.folders[dir] = true
+		}
+	}
+}
+
+// leastListed is the number of folders from which on a second core is worth its goroutine.
+const leastListed = 8
 
 // linkPlace is a folder of the operating system, where symbolic links can lie.
 type linkPlace interface {
@@ -164,7 +233,7 @@ func (f *following) look(name string) {
 			return
 		}
 	}
-	if !f.hasNoLinks(path.Dir(name)) {
+	if !f.hasNoLinks(dirOf(name)) {
 		f.one(name)
 	}
 }

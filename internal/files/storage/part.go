@@ -71,13 +71,17 @@ func (f *Files) UsePart(name string, pieceLength int64) {
 // PartOf returns the part file of a torrent as an entry after all others; false when the torrent
 // needs none.
 func PartOf(entries []Entry, info *metainfo.Info) (Entry, bool) {
-	if len(entries) < 2 {
+	if len(entries) < 2 || info.PieceLength <= 0 {
 		return Entry{}, false
 	}
 	last := entries[len(entries)-1]
 	f := &Files{entries: entries, size: last.Offset + last.Length}
-	f.UsePart(PartName(info), info.PieceLength)
-	return f.PartEntry()
+	e := Entry{Path: PartName(info), Offset: f.size}
+	for i := range entries {
+		head, tail := f.fragments(i, info.PieceLength)
+		e.Length += head + entries[i].Length - tail
+	}
+	return e, e.Length > 0
 }
 
 // PartEntry returns the part file as an entry after all others; false when the torrent needs none.

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"encoding/binary"
 	"io/fs"
 	"os"
 	"slices"
@@ -305,6 +306,55 @@ func Readable(path string) error {
 	}
 	return file.Close()
 }
+
+// linkless implements linkLister.
+func (f folder) linkless(name string, most int) bool {
+	if name != "." && !quick(name) {
+		return false
+	}
+	dir, ok := f.at.take()
+	if !ok {
+		return false
+	}
+	defer f.at.put()
+	fd, err, ok := openAt2(dir, name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err != nil || !ok {
+		return false
+	}
+	defer unix.Close(fd)
+	buf := listBuffers.Get().(*[listBuffer]byte)
+	defer listBuffers.Put(buf)
+	for n := 0; n <= most+2; { // "." and ".." count here
+		got, err := unix.Getdents(fd, buf[:])
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return false
+		case got == 0:
+			return true
+		}
+		for at := 0; at < got; n++ {
+			size, kind := int(binary.NativeEndian.Uint16(buf[at+int(direntSize):])), buf[at+int(direntType)]
+			if kind == unix.DT_LNK || kind == unix.DT_UNKNOWN || size == 0 {
+				return false
+			}
+			at += size
+		}
+	}
+	return false
+}
+
+// Where the kernel has the size and the type of an entry.
+const (
+	direntSize = unsafe.Offsetof(unix.Dirent{}.Reclen)
+	direntType = unsafe.Offsetof(unix.Dirent{}.Type)
+)
+
+// listBuffer is the size of the memory in bytes that the names of a folder are read into at a time.
+const listBuffer = 32 << 10
+
+var listBuffers = sync.Pool{New: func() any { return new([listBuffer]byte) }}
 
 // openList opens a folder to list it. A folder that an os.Root opens looks at every name in it.
 func (f folder) openList(name string) (*os.File, bool) {

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"fmt"
 	"os"
 	"testing"
 
@@ -30,5 +31,50 @@ func TestLeasedFile(t *testing.T) {
 	fd, err, ok := openAt2(int(at.Fd()), "f", unix.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil || ok {
 		t.Errorf("openAt2 of a leased file: %d, %v, %v; want false", fd, err, ok)
+	}
+}
+
+// A folder with a link in it, or behind one, is not one without links.
+func TestFolderWithoutLinks(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"plain/in", "linked"} {
+		if err := os.MkdirAll(dir+"/"+name, 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 2000 {
+		if err := os.WriteFile(fmt.Sprintf("%s/plain/in/a-name-that-fills-the-buffer-%04d", dir, i), nil, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for at, to := range map[string]string{"linked/x": "../plain/in/f0", "way": "plain"} {
+		if err := os.Symlink(to, dir+"/"+at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	folder, err := OpenFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	l := folder.(linkLister)
+	for _, c := range []struct {
+		name string
+		most int
+		want bool
+	}{
+		{"plain/in", 2000, true},
+		{"plain/in", 1000, false},
+		{"plain", 10, true},
+		{"linked", 10, false},
+		{"way", 10, false},
+		{"way/in", 2000, false},
+		{"nothing", 10, false},
+		{".", 10, false},
+		{"../x", 10, false},
+	} {
+		if got := l.linkless(c.name, c.most); got != c.want {
+			t.Errorf("linkless(%q, %d) = %v, want %v", c.name, c.most, got, c.want)
+		}
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path"
+	"strings"
 	"time"
 
 	"shoal/metainfo"
@@ -13,9 +13,24 @@ import (
 
 // Entries lays out the files of a torrent in the order of its info dictionary.
 func Entries(info *metainfo.Info) []Entry {
-	entries := make([]Entry, len(info.Files))
-	for i, f := range info.Files {
-		entries[i] = Entry{Path: path.Join(f.Path...), Length: f.Length, Offset: f.Offset, Pad: f.Pad}
+	entries := make([]Entry, len(info.Files), len(info.Files)+1) // one more for a part file
+	n := 0
+	for i := range info.Files {
+		for _, elem := range info.Files[i].Path {
+			n += len(elem) + 1
+		}
+	}
+	var all strings.Builder // the paths are parts of one string: an allocation for each costs more
+	all.Grow(n)
+	for i := range info.Files {
+		f, start := &info.Files[i], all.Len()
+		for k, elem := range f.Path {
+			if k > 0 {
+				all.WriteByte('/')
+			}
+			all.WriteString(elem)
+		}
+		entries[i] = Entry{Path: all.String()[start:], Length: f.Length, Offset: f.Offset, Pad: f.Pad}
 	}
 	return entries
 }
