@@ -217,6 +217,38 @@ func filledUp(t *testing.T, who string) string {
 	return "refuses"
 }
 
+// fiftyTorrents is fifty torrents at once, each with a seed of its own, in fewer descriptors than
+// there are torrents: files, connections and journals have to take turns.
+func fiftyTorrents(t *testing.T, who string) string {
+	var all []*made
+	var more []string
+	for i := range 50 {
+		b := many(4)
+		b.name = fmt.Sprintf("torrent %d", i)
+		m := b.build(t)
+		if all = append(all, m); i > 0 {
+			more = append(more, m.file)
+		}
+	}
+	r := take(t, who, order{
+		source: all[0].file, dir: folderOf(t), wrap: few(48), more: more, limit: 40 * time.Second,
+		give: func(at netip.AddrPort) {
+			for _, m := range all {
+				give(t, m, at)
+			}
+		},
+	})
+	switch {
+	case r.crashed:
+		return "crashes"
+	case r.done:
+		return "accepts"
+	case r.ended:
+		return "refuses"
+	}
+	return "hangs"
+}
+
 func trialsC() []trial {
 	folderThere := instead(func(t *testing.T, name string) {
 		if err := os.MkdirAll(filepath.Join(name, "within"), 0o755); err != nil {
@@ -268,6 +300,7 @@ func trialsC() []trial {
 		{name: "48 descriptors, 200 files", want: "accepts", why: "few descriptors slow things down, and nothing else", run: disk{b: many(200), wrap: few(48), prepare: func(*testing.T, string) {}, limit: 20 * time.Second}.run},
 		{name: "128 descriptors, 200 files", want: "accepts", why: "the same", run: disk{b: many(200), wrap: few(128), prepare: func(*testing.T, string) {}, limit: 20 * time.Second}.run},
 		{name: "24 descriptors, 200 files", want: "accepts", why: "the same", run: disk{b: many(200), wrap: few(24), prepare: func(*testing.T, string) {}, limit: 20 * time.Second}.run},
+		{name: "48 descriptors, 50 torrents", want: "accepts", why: "the same", serial: true, others: []string{}, run: fiftyTorrents},
 		{name: "48 descriptors, and 60 peers at a seed", want: "lets in", why: "who comes is still served", serial: true, run: func(t *testing.T, who string) string {
 			return crowdAt(t, who, few(48), 60, handshaken)
 		}},
