@@ -11,10 +11,13 @@ import (
 // such peers that send ten HAVEs a second each would otherwise wake the machine for each of them.
 const chatterBeats = 4
 
-// lasting is for how long there must be enough to do before a connection may be read by beats: a
-// beat until our reader looks, a beat until what follows from it is read at the other end, and twice
-// that to be sure.
-const lasting = 4 * mono.Beat
+// A connection on which blocks flow is read at beats while there is enough to do for four times as long:
+// a beat until our reader looks, a beat until what follows from it is read at the other end, and twice
+// that to be sure. flowBeats is the most, since a CANCEL waits, too.
+const (
+	lasting   = 4
+	flowBeats = 2
+)
 
 // newcomer is how long a peer is new. What it says first (its pieces, and an unchoke) comes one
 // message after the other, and the first block waits for all of them.
@@ -22,19 +25,34 @@ const newcomer = 2 * time.Second
 
 // patience returns for how many beats everything that p may send now can wait: no block that we
 // wait for, no request that it would wait for, and no piece that we have been waiting for to ask for.
-// HAVE can wait, and so can an unchoke of a peer that sends HAVE all the time; the unchoke of a
-// silent peer is read at once all the same (decision 0200).
+// HAVE and CANCEL can wait, and so can an unchoke of a peer that sends HAVE all the time; the unchoke
+// of a silent peer is read at once all the same (decision 0200).
 func (s *Swarm) patience(p *peer) int {
-	switch {
-	case s.magnet != nil, s.now.Sub(p.joined) < newcomer, !p.ours.choked && p.theirs.interested && !p.upload.lasts(s.now, lasting):
+	if s.magnet != nil || s.now.Sub(p.joined) < newcomer {
 		return 0
+	}
+	up := chatterBeats
+	if !p.ours.choked && p.theirs.interested {
+		up = beatsIn(func(d time.Duration) bool { return p.upload.lasts(s.now, d) })
+	}
+	switch {
 	case p.download.requests.len() > 0:
-		if s.pacing.on || s.picker.Endgame() || !p.download.window.Lasts(lasting) {
+		if s.pacing.on || s.picker.Endgame() {
 			return 0
 		}
-		return 1
+		return min(up, beatsIn(p.download.window.Lasts))
 	case p.theirs.choking, !s.wants():
-		return chatterBeats
+		return up
+	}
+	return 0
+}
+
+// beatsIn returns for how many beats a flow of blocks can wait that lasts so long.
+func beatsIn(lasts func(time.Duration) bool) int {
+	for n := flowBeats; n > 0; n-- {
+		if lasts(time.Duration(n) * lasting * mono.Beat) {
+			return n
+		}
 	}
 	return 0
 }
