@@ -10,6 +10,7 @@ import (
 // under LimitAuto.
 type Uplink struct {
 	State UplinkState
+	Why   string        // why it is in that state, in words; empty at the start
 	Limit int64         // what all peers on the internet get together, in bytes a second; 0: no limit
 	Rate  int64         // bytes a second that arrive at peers, over the last half second
 	Delay time.Duration // how long packets wait in the queue of the line, as far as round-trip times tell
@@ -32,7 +33,7 @@ const (
 // Uplink returns the state of the line that the engine sends over.
 func (e *Engine) Uplink() Uplink {
 	s := e.e.Uplink()
-	u := Uplink{State: UplinkFree, Limit: s.Rate, Rate: s.Sent, Delay: s.Delay}
+	u := Uplink{State: UplinkFree, Why: s.Why.Words(), Limit: s.Rate, Rate: s.Sent, Delay: s.Delay}
 	switch {
 	case !s.On:
 		u.State = UplinkOff

@@ -13,6 +13,7 @@ const uplinkEvery = 5 * time.Second
 // uplinkEvent is the JSON line of the uplink.
 type uplinkEvent struct {
 	State   string  `json:"state"`
+	Why     string  `json:"why,omitempty"`
 	Limit   int64   `json:"limit"`
 	Rate    int64   `json:"rate"`
 	DelayMS float64 `json:"delay_ms"`
@@ -26,7 +27,7 @@ func (w *Watcher) uplink(now time.Time) {
 		return
 	}
 	w.sends, w.sentAt = u, now
-	w.out.Event("uplink", uplinkEvent{string(u.State), u.Limit, u.Rate, float64(u.Delay.Microseconds()) / 1000})
+	w.out.Event("uplink", uplinkEvent{string(u.State), u.Why, u.Limit, u.Rate, float64(u.Delay.Microseconds()) / 1000})
 }
 
 // uplinkText says what is done about the line's queue; empty where nothing is.

@@ -38,6 +38,7 @@ import (
 	"time"
 
 	"shoal/internal/value/mono"
+	"shoal/internal/value/why"
 )
 
 // Every is how often Tick should be called while we send.
@@ -120,6 +121,7 @@ func (s State) String() string { return [...]string{"free", "drain", "hold", "yi
 // Machine decides the rate. The zero value is ready.
 type Machine struct {
 	state State
+	why   why.Why   // why it is in that state
 	since mono.Time // time when the state began
 	rate  int64     // limit; 0: none
 
@@ -180,6 +182,7 @@ func (m *Machine) Rate() int64 { return m.rate }
 // Status is what a Machine measures and does.
 type Status struct {
 	State  State
+	Why    why.Why       // why it is in that state; None at the start
 	Rate   int64         // limit in bytes a second; 0: none
 	Sent   int64         // bytes a second that arrive at the peers
 	Delay  time.Duration // of the line
@@ -188,7 +191,7 @@ type Status struct {
 
 // Status returns the present status.
 func (m *Machine) Status(now mono.Time) Status {
-	return Status{State: m.state, Rate: m.rate, Sent: int64(m.arrives(now, window)), Delay: m.delay, Active: len(m.delays) > 0}
+	return Status{State: m.state, Why: m.why, Rate: m.rate, Sent: int64(m.arrives(now, window)), Delay: m.delay, Active: len(m.delays) > 0}
 }
 
 // Busy reports whether it has something to decide: a connection is busy, or there is a limit.
@@ -207,7 +210,7 @@ func (m *Machine) Tick(now mono.Time, all []Sample) {
 	switch m.state {
 	case Free:
 		if isHigh && arrives >= least {
-			m.drain(now, arrives, queued)
+			m.drain(now, arrives, queued, why.UplinkQueues)
 		}
 	case Drain:
 		m.drains(now, queued)
@@ -218,7 +221,7 @@ func (m *Machine) Tick(now mono.Time, all []Sample) {
 			m.calm = now
 		}
 		if now >= m.until || now.Sub(m.calm) >= 2*window {
-			m.enter(now, Free, 0)
+			m.enter(now, Free, 0, why.UplinkCalm)
 		}
 	}
 }
@@ -297,8 +300,8 @@ func (m *Machine) arrives(now mono.Time, while time.Duration) float64 {
 	return 0
 }
 
-func (m *Machine) enter(now mono.Time, s State, rate float64) {
-	m.state, m.since = s, now
+func (m *Machine) enter(now mono.Time, s State, rate float64, because why.Why) {
+	m.state, m.why, m.since = s, because, now
 	m.set(rate)
 }
 
@@ -309,10 +312,10 @@ func (m *Machine) set(rate float64) {
 }
 
 // drain begins to send much less than arrives.
-func (m *Machine) drain(now mono.Time, arrives float64, queued int64) {
+func (m *Machine) drain(now mono.Time, arrives float64, queued int64, because why.Why) {
 	m.line, m.tries, m.first = 0, 1, m.total
 	m.low, m.fell = m.total, now
-	m.enter(now, Drain, max(cut*arrives, floor))
+	m.enter(now, Drain, max(cut*arrives, floor), because)
 	m.try(now, arrives, queued)
 }
 
@@ -369,7 +372,7 @@ func (m *Machine) holds(now mono.Time, foreign time.Duration) {
 	m.foreign, m.delay = foreign, max(m.total-foreign, 0)
 	m.peak, m.gain, m.needed = m.line, leastGain, now
 	m.dipped, m.dip, m.low = now, 0, m.total
-	m.enter(now, Hold, m.line)
+	m.enter(now, Hold, m.line, why.UplinkOurs)
 }
 
 // lag is how far the delays may be behind: by the time of some packets of each connection.
@@ -397,7 +400,7 @@ func (m *Machine) letGo(now mono.Time) {
 	m.worked = 0
 	m.yield = min(max(2*m.yield, firstYield), longestYield)
 	m.until, m.calm = now.Add(m.yield), now
-	m.enter(now, Yield, 0)
+	m.enter(now, Yield, 0, why.UplinkTheirs)
 }
 
 // backlog is how long the line needs for what waits in its queue and in the system.
@@ -426,10 +429,10 @@ func (m *Machine) hold(now mono.Time, arrives float64, queued int64, isHigh bool
 	switch {
 	case now.Sub(m.needed) >= unneeded:
 		m.worked = 0
-		m.enter(now, Free, 0)
+		m.enter(now, Free, 0, why.UplinkUnused)
 		return
 	case isHigh:
-		m.drain(now, arrives, queued)
+		m.drain(now, arrives, queued, why.UplinkQueues)
 		return
 	case !binding: // it tells nothing about the line
 		m.gain = leastGain
@@ -440,7 +443,7 @@ func (m *Machine) hold(now mono.Time, arrives float64, queued int64, isHigh bool
 		m.line = max(m.line, arrives)
 	}
 	if m.line < 0.6*m.peak { // is it the line, or do others take it?
-		m.drain(now, arrives, queued)
+		m.drain(now, arrives, queued, why.UplinkSlower)
 		return
 	}
 	m.peak = max(m.peak, m.line)

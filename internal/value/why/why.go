@@ -136,6 +136,14 @@ const (
 	Voted // enough others agree
 	Moved // others still have the old one
 
+	// Rate of the uplink.
+	UplinkQueues // what is sent waits: we send less, to see whether the wait goes
+	UplinkSlower // less arrives than before: is the line slower, or do others use it?
+	UplinkOurs   // the wait went when we sent less
+	UplinkTheirs // the wait stays although we send little
+	UplinkCalm   // nothing waits any more
+	UplinkUnused // the limit has held nothing up for a while
+
 	// Web seeds.
 	WebOne     // a connection to a web seed
 	WebMore    // one more, to see whether it pays
@@ -250,6 +258,12 @@ var texts = [count]struct{ name, words string }{
 	FitsAddress:        {"fits-address", "its id fits its address"},
 	Voted:              {"voted", "enough others agree"},
 	Moved:              {"moved", "our address has changed, and others still have the old one"},
+	UplinkQueues:       {"uplink-queues", "what we send waits: does the wait go when we send less?"},
+	UplinkSlower:       {"uplink-slower", "less arrives than before: is the line slower, or do others use it?"},
+	UplinkOurs:         {"uplink-ours", "the wait went when we sent less: it was ours"},
+	UplinkTheirs:       {"uplink-theirs", "the wait stays although we send little: others cause it"},
+	UplinkCalm:         {"uplink-calm", "nothing waits any more"},
+	UplinkUnused:       {"uplink-unused", "the limit has held nothing up for a while"},
 	WebOne:             {"web-one", "a web seed has something that we want"},
 	WebMore:            {"web-more", "one more connection, to see whether it pays"},
 	WebFewer:           {"web-fewer", "one connection less: it did not pay"},
