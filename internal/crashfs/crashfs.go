@@ -370,7 +370,7 @@ func (g group) Sync() error {
 }
 
 // Holds implements storage.Group: there is one volume.
-func (g group) Holds(fs.FileInfo) bool { return true }
+func (g group) Holds(storage.Look) bool { return true }
 
 // Close implements storage.Group.
 func (g group) Close() error { return nil }

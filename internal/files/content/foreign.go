@@ -61,7 +61,7 @@ func (o *session) keepUsers(ctx context.Context, seen *resume.Seen, changed []in
 			continue
 		}
 		kept = append(kept, k.Kept)
-		o.files.Forget(i)
+		o.files.Reopen(i)
 		if seen.Files[i], err = o.lookAt(i); err != nil {
 			break
 		}

@@ -3,6 +3,9 @@ package storage
 import (
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 )
@@ -13,7 +16,8 @@ type counting struct {
 	opens, looks atomic.Int64
 	syncs        atomic.Int64 // of single files
 	groups       int
-	failed       error // of the next group
+	folders      []string // that were synced
+	failed       error    // of the next group
 }
 
 type countedHandle struct {
@@ -44,13 +48,18 @@ func (c *counting) LookAll(n int, name func(int) string, each func(int, Look, er
 	LookAll(c.FS, n, name, each)
 }
 
+func (c *counting) SyncDir(name string) error {
+	c.folders = append(c.folders, name)
+	return c.FS.SyncDir(name)
+}
+
 func (c *counting) Group() (Group, error) { return countedGroup{c}, nil }
 
 type countedGroup struct{ *counting }
 
-func (g countedGroup) Sync() error            { g.groups++; return g.failed }
-func (g countedGroup) Holds(fs.FileInfo) bool { return true }
-func (g countedGroup) Close() error           { return nil }
+func (g countedGroup) Sync() error     { g.groups++; return g.failed }
+func (g countedGroup) Holds(Look) bool { return true }
+func (g countedGroup) Close() error    { return nil }
 
 // many lays 1,000 small files out in 20 folders, of which at most eight are open at once.
 func many(t *testing.T) (*Files, *counting) {
@@ -152,5 +161,45 @@ func TestGroupFails(t *testing.T) {
 			t.Fatal("Sync returns nil after a group that failed")
 		}
 		c.failed = nil
+	}
+}
+
+// A group covers a folder by its own volume. A link can lead to another volume, so what it leads to
+// is synced on its own.
+func TestGroupWithLinkToFolder(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "elsewhere"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("elsewhere", filepath.Join(dir, "link")); err != nil {
+		t.Skip(err)
+	}
+	folder, err := OpenFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	var entries []Entry
+	for i := range 100 {
+		in := "plain"
+		if i%2 == 1 {
+			in = "link"
+		}
+		entries = append(entries, Entry{Path: fmt.Sprintf("%s/f%02d", in, i), Length: 1, Offset: int64(i)})
+	}
+	c := &counting{FS: folder}
+	f, err := New(entries, Config{FS: c, Pool: NewPool(8)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.WriteV([][]byte{make([]byte, 100)}, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Sync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if c.groups != 1 || !slices.Equal(c.folders, []string{"link"}) {
+		t.Errorf("%d syncs of everything, and of the folders %q; want one, and of the link", c.groups, c.folders)
 	}
 }

@@ -472,7 +472,7 @@ func (f *Files) away(h Handle) bool {
 		return !none // a Group may begin while the file is open
 	}
 	info, err := h.Stat()
-	return err != nil || !g.Holds(info)
+	return err != nil || !g.Holds(lookFrom(info, nil))
 }
 
 // identityOf is identify for an open file.

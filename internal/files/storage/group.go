@@ -3,7 +3,6 @@ package storage
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"slices"
 )
 
@@ -28,8 +27,8 @@ type Group interface {
 	// system could not write something that was written since the Group began, whether or not the
 	// file is still open, and whosever file it is.
 	Sync() error
-	// Holds reports whether a file or folder is on the volume.
-	Holds(info fs.FileInfo) bool
+	// Holds reports whether a file or folder that was looked at is on the volume.
+	Holds(at Look) bool
 	Close() error
 }
 
@@ -99,13 +98,9 @@ func (f *Files) syncGroup(ctx context.Context, files []int, folders []string) (r
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
-	// A folder below this one can be on another volume.
+	// A folder below this one can be on another volume, and a link lead to one.
 	LookAll(f.fs, len(folders), func(i int) string { return folders[i] }, func(i int, at Look, err error) {
-		info := at.Info
-		if info == nil && err == nil {
-			info, err = f.fs.Lstat(folders[i])
-		}
-		if err != nil || !g.Holds(info) {
+		if err != nil || !at.Folder || !g.Holds(at) {
 			others = append(others, folders[i])
 		}
 	})

@@ -80,8 +80,11 @@ func (g *volumeGroup) Sync() error {
 }
 
 // Holds implements Group.
-func (g *volumeGroup) Holds(info fs.FileInfo) bool {
-	id, _, ok := identify(info)
+func (g *volumeGroup) Holds(at Look) bool {
+	if at.Info == nil {
+		return at.Device == g.dev
+	}
+	id, _, ok := identify(at.Info)
 	return ok && id.device == g.dev
 }
 

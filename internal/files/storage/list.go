@@ -30,7 +30,7 @@ type Lister interface {
 
 // List implements Lister.
 func (f folder) List(name string, most int) ([]fs.DirEntry, bool, error) {
-	dir, ok := f.openList(name)
+	dir, ok := f.openDir(name)
 	if !ok {
 		var err error
 		if dir, err = f.root.Open(name); err != nil {

@@ -137,9 +137,12 @@ func (f folder) SyncDir(name string) error {
 	if !syncsFolders {
 		return nil
 	}
-	dir, err := f.root.Open(name)
-	if err != nil {
-		return refused(err)
+	dir, ok := f.openDir(name)
+	if !ok {
+		var err error
+		if dir, err = f.root.Open(name); err != nil {
+			return refused(err)
+		}
 	}
 	return errors.Join(dir.Sync(), dir.Close())
 }

@@ -320,9 +320,8 @@ func (f *Files) PartIsDone() bool {
 func (f *Files) RemovePart() error {
 	f.pool.mu.Lock()
 	if s := f.slotIfAny(len(f.entries)); s != nil {
-		if o := s.open; o != nil {
-			s.open = nil
-			f.pool.retire(o)
+		if s.open != nil {
+			f.pool.drop(s)
 		}
 		s.synced = s.written
 	}

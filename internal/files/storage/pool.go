@@ -193,6 +193,13 @@ func (p *Pool) install(s *slot, o *openFile) (*openFile, error) {
 	return o, nil
 }
 
+// drop closes the open file of a slot after its last use.
+func (p *Pool) drop(s *slot) {
+	o := s.open
+	s.open = nil
+	p.retire(o)
+}
+
 // retire makes the last user close a file, or closes it now when it has no user.
 func (p *Pool) retire(o *openFile) {
 	o.retired = true
@@ -249,16 +256,14 @@ func (p *Pool) close(f *Files) bool {
 		if s == nil || s.open == nil {
 			continue
 		}
-		o := s.open
-		s.open = nil
-		p.retire(o)
+		p.drop(s)
 	}
 	f.leaveGroup()
 	return true
 }
 
 // Release closes the files that are open for writing, so that the next write opens and claims them
-// again. It syncs what was written first.
+// again. Files with writes that are not synced stay open.
 func (f *Files) Release() {
 	f.pool.mu.Lock()
 	defer f.pool.mu.Unlock()
@@ -266,33 +271,18 @@ func (f *Files) Release() {
 		if s == nil || s.open == nil || !s.open.writable || s.dirty() {
 			continue
 		}
-		o := s.open
-		s.open = nil
-		f.pool.retire(o)
+		f.pool.drop(s)
 	}
 }
 
 // Reopen closes file i after its last use, so that the next use opens whatever its name leads to
-// then. It syncs what was written first.
+// then: another file has the name now, or soon will. Writes that are not synced stay so; the next
+// Sync opens what has the name then.
 func (f *Files) Reopen(i int) {
 	f.pool.mu.Lock()
 	defer f.pool.mu.Unlock()
 	if s := f.slotIfAny(i); s != nil && s.open != nil {
-		o := s.open
-		s.open = nil
-		f.pool.retire(o)
-	}
-}
-
-// Forget closes file i if it is open, because another file has its name now or soon will. Nothing
-// was written to it.
-func (f *Files) Forget(i int) {
-	f.pool.mu.Lock()
-	defer f.pool.mu.Unlock()
-	if s := f.slotIfAny(i); s != nil && s.open != nil {
-		o := s.open
-		s.open = nil
-		f.pool.retire(o)
+		f.pool.drop(s)
 	}
 }
 

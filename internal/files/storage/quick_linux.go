@@ -45,20 +45,10 @@ var anchors struct {
 func (a *anchor) take() (fd int, ok bool) {
 	anchors.mu.Lock()
 	defer anchors.mu.Unlock()
-	if a.gone {
+	if a.file == nil && !a.gone && !a.open() || a.gone {
 		return -1, false
 	}
-	if a.file == nil {
-		file, err := a.root.Open(".")
-		if err != nil {
-			return -1, false
-		}
-		a.file = file
-		anchors.open = append(anchors.open, a)
-		if len(anchors.open) > mostStops {
-			closeAnchors(len(anchors.open) - mostStops)
-		}
-	} else if last := len(anchors.open) - 1; anchors.open[last] != a {
+	if last := len(anchors.open) - 1; anchors.open[last] != a {
 		at := slices.Index(anchors.open, a)
 		copy(anchors.open[at:], anchors.open[at+1:])
 		anchors.open[last] = a
@@ -67,48 +57,89 @@ func (a *anchor) take() (fd int, ok bool) {
 	return int(a.file.Fd()), true
 }
 
+// open opens the handle, unless another caller does so meanwhile. The caller holds anchors.mu, which
+// open gives up: a folder on a slow volume must not keep the callers of all others waiting.
+func (a *anchor) open() bool {
+	anchors.mu.Unlock()
+	file, err := a.root.Open(".")
+	anchors.mu.Lock()
+	var over []*os.File
+	switch {
+	case err != nil:
+		return a.file != nil
+	case a.gone || a.file != nil:
+		over = append(over, file)
+	default:
+		a.file = file
+		anchors.open = append(anchors.open, a)
+		a.users++ // so that it is not one of those that are closed
+		over = idleAnchors(len(anchors.open) - mostStops)
+		a.users--
+	}
+	anchors.mu.Unlock()
+	closeAll(over)
+	anchors.mu.Lock()
+	return a.file != nil
+}
+
 func (a *anchor) put() {
 	anchors.mu.Lock()
-	defer anchors.mu.Unlock()
-	if a.users--; a.users == 0 && a.gone {
-		a.close()
-	}
+	a.users--
+	over := a.unused()
+	anchors.mu.Unlock()
+	closeAll(over)
 }
 
 // leave closes the handle for good, after its last use.
 func (a *anchor) leave() {
 	anchors.mu.Lock()
-	defer anchors.mu.Unlock()
-	if a.gone = true; a.users == 0 {
-		a.close()
-	}
+	a.gone = true
+	over := a.unused()
+	anchors.mu.Unlock()
+	closeAll(over)
 }
 
-// close closes the handle. The caller holds anchors.mu.
-func (a *anchor) close() {
-	if a.file == nil {
-		return
+// unused returns the handle where nobody uses it and nobody will. The caller holds anchors.mu, and
+// closes the handle without it.
+func (a *anchor) unused() []*os.File {
+	if a.users > 0 || !a.gone || a.file == nil {
+		return nil
 	}
-	a.file.Close()
+	return []*os.File{a.detach()}
+}
+
+// detach takes the handle from the open ones. The caller holds anchors.mu, and closes the handle
+// without it.
+func (a *anchor) detach() *os.File {
+	file := a.file
 	a.file = nil
 	anchors.open = slices.DeleteFunc(anchors.open, func(b *anchor) bool { return a == b })
+	return file
 }
 
-// closeAnchors closes up to n handles that nobody uses now. The caller holds anchors.mu.
-func closeAnchors(n int) {
+// idleAnchors detaches up to n handles that nobody uses now, the ones used least recently. The
+// caller holds anchors.mu.
+func idleAnchors(n int) (idle []*os.File) {
 	for _, a := range slices.Clone(anchors.open) {
-		if n > 0 && a.users == 0 {
-			a.close()
-			n--
+		if len(idle) < n && a.users == 0 {
+			idle = append(idle, a.detach())
 		}
 	}
+	return idle
 }
 
 // leaveAnchors closes all that nobody uses now.
 func leaveAnchors() {
 	anchors.mu.Lock()
-	defer anchors.mu.Unlock()
-	closeAnchors(len(anchors.open))
+	idle := idleAnchors(len(anchors.open))
+	anchors.mu.Unlock()
+	closeAll(idle)
+}
+
+func closeAll(files []*os.File) {
+	for _, file := range files {
+		file.Close()
+	}
 }
 
 // mostAgain is how often openAt2 tries again. A folder on the way that was renamed just then is
@@ -116,8 +147,9 @@ func leaveAnchors() {
 // much longer: the os.Root waits for that in the kernel.
 const mostAgain = 8
 
-// openAt2 opens a name below a folder with one call. It returns false where the os.Root has to
-// walk: it finds out what is wrong.
+// openAt2 opens a name below a folder with one call. With ok the result is final: a descriptor, or
+// the error that a walk would end with, too. Without ok the os.Root has to walk: it follows links
+// inside the folder, waits for leases, and says what is wrong.
 func openAt2(dir int, name string, flags int, mode uint32) (fd int, err error, ok bool) {
 	how := unix.OpenHow{Flags: uint64(flags | unix.O_CLOEXEC | unix.O_NOFOLLOW), Mode: uint64(mode), Resolve: beneath}
 	for again := 0; ; {
@@ -356,8 +388,9 @@ const listBuffer = 32 << 10
 
 var listBuffers = sync.Pool{New: func() any { return new([listBuffer]byte) }}
 
-// openList opens a folder to list it. A folder that an os.Root opens looks at every name in it.
-func (f folder) openList(name string) (*os.File, bool) {
+// openDir opens a folder to list or to sync it. One that an os.Root opens is looked at by each name
+// in it when it is listed.
+func (f folder) openDir(name string) (*os.File, bool) {
 	if name != "." && !quick(name) {
 		return nil, false
 	}

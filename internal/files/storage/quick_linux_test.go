@@ -1,8 +1,11 @@
 package storage
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -76,5 +79,44 @@ func TestFolderWithoutLinks(t *testing.T) {
 		if got := l.linkless(c.name, c.most); got != c.want {
 			t.Errorf("linkless(%q, %d) = %v, want %v", c.name, c.most, got, c.want)
 		}
+	}
+}
+
+// Many goroutines share handles on more folders than stay open, some of which are closed meanwhile.
+func TestManyAnchors(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(dir+"/f", []byte("x"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 3 * mostStops {
+		root, err := OpenFolder(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := root.(folder).at
+		for range 4 {
+			wg.Go(func() {
+				for range 50 {
+					if _, err := root.Lstat("f"); err != nil && !errors.Is(err, os.ErrClosed) {
+						t.Error(err)
+					}
+				}
+				root.Close()
+			})
+		}
+		defer func() {
+			anchors.mu.Lock()
+			defer anchors.mu.Unlock()
+			if at.file != nil || at.users != 0 || slices.Contains(anchors.open, at) {
+				t.Errorf("the handle of a closed folder is open, with %d users", at.users)
+			}
+		}()
+	}
+	wg.Wait()
+	anchors.mu.Lock()
+	defer anchors.mu.Unlock()
+	if len(anchors.open) > mostStops {
+		t.Errorf("%d handles are open, want at most %d", len(anchors.open), mostStops)
 	}
 }

@@ -41,4 +41,4 @@ func Readable(path string) error {
 	return file.Close()
 }
 
-func (folder) openList(string) (*os.File, bool) { return nil, false }
+func (folder) openDir(string) (*os.File, bool) { return nil, false }
