@@ -65,7 +65,7 @@ type Spec struct {
 	// Device identifies the device of the storage: a slow device delays its own torrents
 	// only. 0 means the device of Dir.
 	Device uint64
-	// Open, when set, opens the files instead of storage.OpenTorrent.
+	// Open, when set, opens the files instead of storage.OpenIn.
 	Open func() (*storage.Files, error)
 
 	// Raw is the torrent file that Meta was read from. Add writes it to the catalogue and

@@ -46,9 +46,6 @@ type UpRateFlag struct {
 	set  bool
 }
 
-// NewUpRate returns a flag with a value as in shoal.Limits.
-func NewUpRate(rate int64) UpRateFlag { return UpRateFlag{rate: rate, set: rate != shoal.LimitAuto} }
-
 func (r *UpRateFlag) Type() string { return "RATE" }
 
 func (r *UpRateFlag) String() string {

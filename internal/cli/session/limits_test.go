@@ -39,9 +39,9 @@ func TestLimitFlags(t *testing.T) {
 	if err := get.ParseFlags([]string{"--alt-limit-at", "8 to 18"}); err == nil {
 		t.Error("a plan that is none was taken")
 	}
-	l := limitFlags{up: cmdline.NewUpRate(5), down: cmdline.RateFlag{SizeFlag: 6}}
-	if got := l.limits(); got != (shoal.Limits{Up: 5, Down: 6}) {
-		t.Errorf("limits %+v", got)
+	l := limitFlags{down: cmdline.RateFlag{SizeFlag: 6}}
+	if err := l.up.Set("5"); err != nil || l.limits() != (shoal.Limits{Up: 5, Down: 6}) {
+		t.Errorf("limits %+v, %v", l.limits(), err)
 	}
 	for text, want := range map[string]int64{"auto": shoal.LimitAuto, "None": shoal.LimitNone, "0": shoal.LimitNone, "2K": 2048} {
 		var l limitFlags

@@ -72,7 +72,7 @@ type Options struct {
 	Storage storage.Storage
 	// Device identifies the device of the storage; 0 means the device of the folder.
 	Device uint64
-	// Open, when set, opens the files instead of storage.OpenTorrent.
+	// Open, when set, opens the files instead of storage.OpenIn.
 	Open func() (*storage.Files, error)
 }
 

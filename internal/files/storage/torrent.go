@@ -41,18 +41,8 @@ func PartName(info *metainfo.Info) string {
 	return "." + hex.EncodeToString(info.Hash[:]) + ".shoal-part"
 }
 
-// OpenTorrent opens the storage of a torrent in the folder dir. The folder must exist: a missing
-// one may be an unmounted volume. All torrents of a pool in the same folder share one handle on it.
-func OpenTorrent(dir string, info *metainfo.Info, pool *Pool) (*Files, error) {
-	folder, err := pool.Folder(dir)
-	if err != nil {
-		return nil, err
-	}
-	return OpenIn(folder, Entries(info), info, pool)
-}
-
-// OpenIn is OpenTorrent for a folder that is open already, with entries whose paths can differ from
-// the torrent's. The folder is closed with the storage, and when OpenIn fails.
+// OpenIn opens the storage of a torrent in a folder. The paths of entries can differ from the
+// torrent's. The folder is closed with the storage, and when OpenIn fails.
 func OpenIn(folder FS, entries []Entry, info *metainfo.Info, pool *Pool) (*Files, error) {
 	f, err := New(entries, Config{FS: folder, Pool: pool})
 	if err != nil {

@@ -11,6 +11,15 @@ import (
 	"shoal/metainfo"
 )
 
+// openTorrent opens the storage of a torrent in a folder of the pool.
+func openTorrent(dir string, info *metainfo.Info, pool *storage.Pool) (*storage.Files, error) {
+	folder, err := pool.Folder(dir)
+	if err != nil {
+		return nil, err
+	}
+	return storage.OpenIn(folder, storage.Entries(info), info, pool)
+}
+
 // Torrents of one folder share a handle on it, until the last one is closed.
 func TestOpenTorrent(t *testing.T) {
 	dir := t.TempDir()
@@ -25,7 +34,7 @@ func TestOpenTorrent(t *testing.T) {
 	for i := range stores {
 		wg.Go(func() {
 			var err error
-			if stores[i], err = storage.OpenTorrent(dir, info, pool); err != nil {
+			if stores[i], err = openTorrent(dir, info, pool); err != nil {
 				t.Error(err)
 			}
 		})
@@ -48,11 +57,11 @@ func TestOpenTorrent(t *testing.T) {
 	if n := pool.OpenFiles(); n != 0 {
 		t.Errorf("%d files open", n)
 	}
-	if _, err := storage.OpenTorrent(filepath.Join(dir, "none"), info, pool); storage.KindOf(err) != storage.Missing {
+	if _, err := openTorrent(filepath.Join(dir, "none"), info, pool); storage.KindOf(err) != storage.Missing {
 		t.Errorf("a folder that is not there: %v, want kind missing", err)
 	}
 	info.Files[0].Path = []string{"..", "a"}
-	if _, err := storage.OpenTorrent(dir, info, pool); err == nil {
+	if _, err := openTorrent(dir, info, pool); err == nil {
 		t.Error("a path out of the folder was accepted")
 	}
 }
