@@ -19,8 +19,8 @@ type AddOptions struct {
 	// Metainfo is the content of a .torrent file. AddMagnet ignores it.
 	Metainfo []byte
 	// Parsed is what metainfo.Parse returned for Metainfo, from a caller that has it: to parse a
-	// torrent of many files again takes longer than to look at them. It must not be changed
-	// afterwards. nil means that Add parses.
+	// torrent of many files again takes as long as to look at them (decision 0212). The caller must
+	// not change it afterwards. nil means that Add parses.
 	Parsed *metainfo.Torrent
 	// OnMetadata, with AddMagnet, is called once the metadata is here, with the options that
 	// AddMagnet got. The files are known then: it may change Priority, Rename,

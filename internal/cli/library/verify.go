@@ -146,14 +146,18 @@ func report(out *ui.Output, r shoal.VerifyResult, dir string) {
 		Name: r.Name, InfoHash: r.InfoHash, Dir: dir, Size: r.Size, VerifiedBytes: r.Verified,
 		Pieces: r.Pieces, Have: r.Good, Hashed: r.Hashed, Complete: r.Complete, Files: []fileState{},
 	}
-	for i, f := range r.Files {
-		e.Files = append(e.Files, fileState{f.Path, f.Size, f.Verified, f.Missing, f.Extra})
+	for i, f := range r.Files[:min(len(r.Files), shownFiles+1)] {
 		if i == shownFiles {
 			out.Say("and %s; --json lists all", ui.Count(len(r.Files)-shownFiles, "more file"))
+			break
 		}
-		if i < shownFiles {
-			out.Say("%s  %10s  %s%s", verdict(f), ui.Size(f.Size), ui.Printable(filepath.ToSlash(f.Path)), extra(f))
-		}
+		out.Say("%s  %10s  %s%s", verdict(f), ui.Size(f.Size), ui.Printable(filepath.ToSlash(f.Path)), extra(f))
+	}
+	if !out.JSON {
+		return
+	}
+	for _, f := range r.Files {
+		e.Files = append(e.Files, fileState{f.Path, f.Size, f.Verified, f.Missing, f.Extra})
 	}
 	out.Event("verified", e)
 }

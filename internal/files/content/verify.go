@@ -96,6 +96,8 @@ type verifying struct {
 	spec *VerifySpec
 	o    *session
 	kept resume.FS // results of earlier checks; nil when nothing is kept
+
+	before []storage.FileState // how the files lay before they were read
 }
 
 func (v *verifying) run(ctx context.Context) (*Verified, error) {
@@ -130,13 +132,13 @@ func (v *verifying) run(ctx context.Context) (*Verified, error) {
 			return nil, err
 		}
 	}
+	out.Paths = make([]string, len(c.info.Files))
 	for i := range c.info.Files {
-		out.Paths = append(out.Paths, "")
 		if !c.info.Files[i].Pad {
 			out.Paths[i] = o.lay.Files[i].Path
 		}
 	}
-	if out.States, err = v.states(seen, out.Good.All()); err != nil {
+	if out.States, err = v.states(out.Good.All()); err != nil {
 		return nil, err
 	}
 	out.Notes = c.users.notes()
@@ -156,11 +158,11 @@ func (v *verifying) run(ctx context.Context) (*Verified, error) {
 
 // states returns the states of the files. When everything is good it looks at empty files only: it has
 // read every byte of the others.
-func (v *verifying) states(seen resume.Seen, good bool) ([]storage.FileState, error) {
+func (v *verifying) states(good bool) ([]storage.FileState, error) {
 	if !good {
 		return v.o.files.State()
 	}
-	states := v.o.states(seen)
+	states := v.before
 	for i := range states {
 		if s := &states[i]; s.Length == 0 && !s.Pad {
 			info, err := v.o.files.Folder().Lstat(s.Path)
@@ -185,7 +187,8 @@ func (v *verifying) hash(ctx context.Context, seen resume.Seen, out *Verified) e
 	if v.spec.Progress != nil && told > 0 {
 		v.spec.Progress(told, int(c.geom.Pieces))
 	}
-	_, err := dt.CheckPieces(ctx, todo, v.o.states(seen), func(p uint32, ok bool) {
+	v.before = v.o.states(seen)
+	_, err := dt.CheckPieces(ctx, todo, v.before, func(p uint32, ok bool) {
 		out.Hashed++
 		out.Looked.Set(p)
 		if ok {
