@@ -15,6 +15,8 @@ HASHES ?=
 TIME ?= 30s
 SIZE ?= 256
 ROUNDS ?= 200
+REPS ?= 3
+ONLY ?=
 RACE ?=
 
 .DEFAULT_GOAL := help
@@ -22,7 +24,7 @@ RACE ?=
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: help build install uninstall test race words docs sim golden fuzz bench fmt lint interop field torture cross cover clean
+.PHONY: help build install uninstall test race words docs sim golden fuzz bench fmt lint interop field pace torture cross cover clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -99,6 +101,9 @@ interop: ## download from and seed to other people's clients; needs Linux and ro
 
 field: ## give every case of docs/field.md to every client and write that page; as interop, some minutes more
 	go test -tags interop -count=1 -v -timeout 25m -exec "$(CURDIR)/interop/alone" -run '^TestField$$' -parallel 8 ./interop -args -field
+
+pace: ## measure shoal and libtorrent at every pace, and write that into docs/performance.md; REPS=3 ONLY=limits,chatter,files,trackers
+	go test -tags interop -count=1 -v -timeout 90m -exec "$(CURDIR)/interop/alone" -run '^TestPace$$' ./interop -args -pace -write -pace-reps=$(REPS) -pace-only=$(ONLY)
 
 torture: ## kill the command, fill its disk, take its volume away; needs Linux and root; ROUNDS=200 kills
 	go test -tags torture -count=1 -v -timeout 40m -exec "$(CURDIR)/torture/alone" ./torture -args -rounds=$(ROUNDS)

@@ -18,7 +18,7 @@ import (
 var (
 	fieldAll   = flag.Bool("field", false, "give the cases of the field to the other clients, too, and rewrite docs/field.md")
 	fieldShow  = flag.Bool("show", false, "show what the clients print in the cases of the field")
-	fieldWrite = flag.Bool("write", false, "rewrite docs/field.md and the list of shoal's known flaws, and record nothing of the others")
+	fieldWrite = flag.Bool("write", false, "rewrite docs/field.md and the list of shoal's known flaws, and record nothing of the others; with -pace, docs/performance.md")
 )
 
 // A trial is one case of what people bring: a row of docs/field.md.
