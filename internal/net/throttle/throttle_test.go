@@ -284,3 +284,51 @@ func TestLimitHoldsNearby(t *testing.T) {
 		}
 	})
 }
+
+// countingBell counts how often it rings.
+type countingBell struct {
+	mailbox.Bell
+	rings atomic.Int64
+}
+
+func (b *countingBell) Wait() bool {
+	ok := b.Bell.Wait()
+	b.rings.Add(1)
+	return ok
+}
+
+// However many connections wait for their turn, in both directions, they wake the machine ten times a
+// second; twenty times where the line is the limit.
+func TestRingsUnderALimit(t *testing.T) {
+	for _, line := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			bell := &countingBell{Bell: mailbox.TimerBell()}
+			origin := time.Now()
+			beats := mailbox.NewBeats(func() mono.Time { return mono.Start.Add(time.Since(origin)) }, bell)
+			defer beats.Close()
+			up, down := NewLimiter(beats), NewLimiter(beats)
+			defer up.Close()
+			defer down.Close()
+			want := int64(100)
+			if line {
+				up.SetLine(500_000)
+				want = 200
+			} else {
+				up.SetLimit(500_000, 0)
+			}
+			down.SetLimit(800_000, 100_000)
+			var wg sync.WaitGroup
+			all := append(takers(&wg, up.Group(), 20, 16<<10), takers(&wg, down.Group(), 20, 16<<10)...)
+			time.Sleep(time.Second)
+			before := bell.rings.Load()
+			passed(all, 10*time.Second)
+			if n := bell.rings.Load() - before; n > want+1 {
+				t.Errorf("the line is the limit: %v; the bell rang %d times in ten seconds, want %d", line, n, want)
+			}
+			for _, k := range all {
+				close(k.done)
+			}
+			wg.Wait()
+		})
+	}
+}
