@@ -264,7 +264,7 @@ func (m *Machine) measure(now mono.Time, all []Sample) (queued int64) {
 	}
 	m.delay = max(m.total-m.foreign, 0)
 	m.marks = append(m.marks, mark{now, m.arrived})
-	for len(m.marks) > 2 && now.Sub(m.marks[1].at) >= window {
+	for len(m.marks) > 2 && now.Sub(m.marks[1].at) >= 2*window {
 		m.marks = slices.Delete(m.marks, 0, 1)
 	}
 	return queued
@@ -330,8 +330,10 @@ func (m *Machine) drains(now mono.Time, queued int64) {
 	backlog := m.backlog(queued, arrives)
 	took := now.Sub(m.began)
 	m.first = max(m.first, m.total)
-	if took >= window { // the line's rate is what arrives while there is a queue
-		m.line = max(m.line, m.arrives(now, window))
+	// The line's rate is what arrives while there is a queue. After a loss the system reports at once what
+	// arrived for a while, so we look back for longer.
+	if took >= 2*window {
+		m.line = max(m.line, m.arrives(now, 2*window))
 		m.set(max(float64(m.rate), cut*m.line)) // at first little had arrived for long
 	}
 	if m.total < m.low-m.low/10 {
