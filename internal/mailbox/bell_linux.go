@@ -2,7 +2,9 @@ package mailbox
 
 import (
 	"os"
+	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,27 +19,36 @@ func SystemBell() Bell {
 	if err != nil {
 		return TimerBell()
 	}
-	t := &timerfd{file: os.NewFile(uintptr(fd), "timerfd")}
-	if err := t.file.SetReadDeadline(time.Time{}); err != nil { // the poller does not take it
-		t.file.Close()
+	file := os.NewFile(uintptr(fd), "timerfd")
+	rc, err := file.SyscallConn()
+	if err != nil || file.SetReadDeadline(time.Time{}) != nil { // the poller does not take it
+		file.Close()
 		return TimerBell()
 	}
-	return t
+	return &timerfd{file, rc}
 }
 
-type timerfd struct{ file *os.File }
+type timerfd struct {
+	file *os.File
+	rc   syscall.RawConn
+}
+
+// The file never blocks. So its calls do not tell the runtime that they might, which would wake the
+// monitor after all (decision 0205).
 
 func (t *timerfd) Set(d time.Duration) {
 	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(max(d, 1)))} // zero would stop it
-	if rc, err := t.file.SyscallConn(); err == nil {
-		_ = rc.Control(func(fd uintptr) { _ = unix.TimerfdSettime(int(fd), 0, &spec, nil) })
-	}
+	_ = t.rc.Control(func(fd uintptr) {
+		_, _, _ = unix.RawSyscall6(unix.SYS_TIMERFD_SETTIME, fd, 0, uintptr(unsafe.Pointer(&spec)), 0, 0, 0)
+	})
 }
 
 func (t *timerfd) Wait() bool {
-	var times [8]byte // how often it has rung: once
-	_, err := t.file.Read(times[:])
-	return err == nil
+	return t.rc.Read(func(fd uintptr) bool {
+		var times [8]byte // how often it has rung: once
+		n, _, _ := unix.RawSyscall(unix.SYS_READ, fd, uintptr(unsafe.Pointer(&times)), uintptr(len(times)))
+		return int(n) == len(times)
+	}) == nil
 }
 
 func (t *timerfd) Close() { t.file.Close() }

@@ -13,7 +13,8 @@ const chatterBeats = 4
 
 // A connection on which blocks flow is read at beats while there is enough to do for four times as long:
 // a beat until our reader looks, a beat until what follows from it is read at the other end, and twice
-// that to be sure. flowBeats is the most, since a CANCEL waits, too.
+// that to be sure. flowBeats is the most while blocks come to us: other peers wait for the pieces in
+// them. What a peer says that only takes blocks can wait as long as chatter.
 const (
 	lasting   = 4
 	flowBeats = 2
@@ -33,23 +34,23 @@ func (s *Swarm) patience(p *peer) int {
 	}
 	up := chatterBeats
 	if !p.ours.choked && p.theirs.interested {
-		up = beatsIn(func(d time.Duration) bool { return p.upload.lasts(s.now, d) })
+		up = beatsIn(chatterBeats, func(d time.Duration) bool { return p.upload.lasts(s.now, d) })
 	}
 	switch {
 	case p.download.requests.len() > 0:
 		if s.pacing.on || s.picker.Endgame() {
 			return 0
 		}
-		return min(up, beatsIn(p.download.window.Lasts))
+		return min(up, beatsIn(flowBeats, p.download.window.Lasts))
 	case p.theirs.choking, !s.wants():
 		return up
 	}
 	return 0
 }
 
-// beatsIn returns for how many beats a flow of blocks can wait that lasts so long.
-func beatsIn(lasts func(time.Duration) bool) int {
-	for n := flowBeats; n > 0; n-- {
+// beatsIn returns for how many beats, at most so many, a flow of blocks can wait.
+func beatsIn(most int, lasts func(time.Duration) bool) int {
+	for n := most; n > 0; n-- {
 		if lasts(time.Duration(n) * lasting * mono.Beat) {
 			return n
 		}

@@ -25,11 +25,12 @@ type writer struct {
 	payload []byte
 	vec     [2*burst + 1][]byte
 	bufs    net.Buffers // a field, so that passing it does not allocate
+	sink    *sink       // nil where net.Buffers writes
 }
 
 func (c *Conn) writeLoop() {
 	defer c.t.Group.Done()
-	w := &writer{c: c}
+	w := &writer{c: c, sink: newSink(c.nc)}
 	for {
 		select {
 		case <-c.out.wake:
@@ -105,6 +106,14 @@ func (w *writer) step(p *pending) error {
 	return nil
 }
 
+// write writes what is in bufs with as few calls as possible, and consumes it.
+func (w *writer) write() (int64, error) {
+	if w.sink != nil {
+		return w.sink.write(&w.bufs)
+	}
+	return w.bufs.WriteTo(w.c.nc)
+}
+
 // unsent reports blocks that were taken back.
 func (w *writer) unsent(blocks int) {
 	if blocks > 0 {
@@ -120,7 +129,7 @@ func (w *writer) sendPart(p *pending) error {
 		if _, err := w.c.deadline(false); err != nil {
 			return gone(err)
 		}
-		if _, err := w.bufs.WriteTo(w.c.nc); err != nil && !w.wasInterrupted(err) {
+		if _, err := w.write(); err != nil && !w.wasInterrupted(err) {
 			return gone(err)
 		}
 	}
@@ -158,7 +167,7 @@ func (w *writer) send(p *pending, n int) error {
 		return gone(err)
 	}
 	w.bufs = vec
-	wrote, err := w.bufs.WriteTo(w.c.nc)
+	wrote, err := w.write()
 	clear(vec)
 	if err != nil {
 		if !w.wasInterrupted(err) {
