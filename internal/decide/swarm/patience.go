@@ -48,7 +48,7 @@ func (s *Swarm) patience(p *peer) int {
 	return 0
 }
 
-// beatsIn returns for how many beats, at most so many, a flow of blocks can wait.
+// beatsIn returns for how many beats a flow of blocks can wait: at most this many.
 func beatsIn(most int, lasts func(time.Duration) bool) int {
 	for n := most; n > 0; n-- {
 		if lasts(time.Duration(n) * lasting * mono.Beat) {
