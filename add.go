@@ -1,6 +1,7 @@
 package shoal
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -20,7 +21,7 @@ type AddOptions struct {
 	Metainfo []byte
 	// Parsed is what metainfo.Parse returned for Metainfo, from a caller that has it: to parse a
 	// torrent of many files again takes as long as to look at them (decision 0212). The caller must
-	// not change it afterwards. nil means that Add parses.
+	// not change it afterwards. nil means that Add parses; another torrent is refused.
 	Parsed *metainfo.Torrent
 	// OnMetadata, with AddMagnet, is called once the metadata is here, with the options that
 	// AddMagnet got. The files are known then: it may change Priority, Rename,
@@ -209,12 +210,16 @@ func (opt *AddOptions) known(meta *metainfo.Torrent) (prio []uint8, paths *engin
 	return prio, paths, err
 }
 
-// parsed returns a torrent that the caller has parsed, or parses it.
+// parsed returns a torrent that the caller has parsed, or parses it. The error is ErrNotTorrent, or
+// ErrConfig where the two differ.
 func parsed(meta *metainfo.Torrent, b []byte) (*metainfo.Torrent, error) {
-	if meta != nil {
-		return meta, nil
+	switch {
+	case meta == nil:
+		return parse(b)
+	case !bytes.Contains(b, meta.Info.Raw):
+		return nil, fmt.Errorf("%w: Parsed is not what Metainfo contains", ErrConfig)
 	}
-	return parse(b)
+	return meta, nil
 }
 
 // parse parses a torrent file. The error is ErrNotTorrent.

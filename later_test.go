@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"shoal"
+	"shoal/metainfo"
 )
 
 // seeded starts an engine that seeds the album.
@@ -144,6 +145,32 @@ func TestAddFile(t *testing.T) {
 	}
 	if err := tor.Wait(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// A torrent that the caller has parsed is taken, unless it is another one.
+func TestAddParsed(t *testing.T) {
+	dir, raw := album(t)
+	mine, err := metainfo.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := *mine
+	other.Info = new(metainfo.Info)
+	*other.Info = *mine.Info
+	other.Info.Raw = bytes.Replace(mine.Info.Raw, []byte("album"), []byte("other"), 1)
+	e := removeEngine(t, "", false)
+	for _, c := range []struct {
+		metainfo []byte
+		parsed   *metainfo.Torrent
+		want     error
+	}{{raw, &other, shoal.ErrConfig}, {nil, mine, shoal.ErrConfig}, {raw, mine, nil}} {
+		if _, err := shoal.Verify(t.Context(), shoal.VerifyOptions{Metainfo: c.metainfo, Parsed: c.parsed, Dir: dir}); !errors.Is(err, c.want) {
+			t.Errorf("verify: %v, want %v", err, c.want)
+		}
+		if _, err := e.Add(shoal.AddOptions{Metainfo: c.metainfo, Parsed: c.parsed, Dir: dir}); !errors.Is(err, c.want) {
+			t.Errorf("add: %v, want %v", err, c.want)
+		}
 	}
 }
 
