@@ -42,7 +42,7 @@ func TestMistyped(t *testing.T) {
 		{"\"max-pers\" = 3\n", "line 1:", "did you mean max-peers?"},
 		{"get.onyl = 'x'\n", "line 1:", "did you mean only?"},
 		{"[get]\n\nwait = \"soon\"\n", "(line 3)", "write a time"},
-		{"limit-up = 'fast'\n", "(line 1)", "not a size"},
+		{"limit-up = 'fast'\n", "(line 1)", "not a rate"},
 	} {
 		path := filepath.Join(t.TempDir(), "config.toml")
 		if err := os.WriteFile(path, []byte(c.file), 0o600); err != nil {
