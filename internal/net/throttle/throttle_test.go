@@ -170,8 +170,8 @@ func TestNoLimit(t *testing.T) {
 func TestClaimsAllocateNothing(t *testing.T) {
 	// In a bubble no bell can ring while claims are counted.
 	synctest.Test(t, func(t *testing.T) {
-		now := mono.Start
-		l := NewLimiter(beatsOf(t, func() mono.Time { now = now.Add(time.Second); return now }))
+		var seconds atomic.Int64 // each look at the clock is a second later
+		l := NewLimiter(beatsOf(t, func() mono.Time { return mono.Start.Add(time.Duration(seconds.Add(1)) * time.Second) }))
 		defer l.Close()
 		l.SetLimit(1<<20, 1<<19)
 		turn := l.Group().Turn()

@@ -40,7 +40,7 @@ func (r *run) do() error {
 		return r.pieces()
 	}
 	if !r.act.Resume {
-		c.stream = stream{}
+		c.leave()
 	}
 	for _, s := range r.act.Segments {
 		r.file = s.File
@@ -173,7 +173,7 @@ func (r *run) stream(s webplan.Segment) error {
 	c := r.c
 	length := c.t.Info.Files[s.File].Length
 	if st := &c.stream; st.body == nil || st.file != s.File || st.at+s.Skip != s.Offset {
-		c.stream = stream{}
+		c.leave()
 		if s.Skip != s.Offset {
 			// The answer to continue is gone.
 			return fail(webplan.Broken, "the server closed the connection")
@@ -200,6 +200,14 @@ func (r *run) stream(s webplan.Segment) error {
 		c.hangUp()
 	}
 	return nil
+}
+
+// leave ends the open answer. What is left of it would be taken for the answer to the next request, so
+// the connection ends with it.
+func (c *Conn) leave() {
+	if c.stream.body != nil {
+		c.hangUp()
+	}
 }
 
 // skip discards bytes. They count against the rate limits like others.
