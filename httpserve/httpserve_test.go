@@ -22,21 +22,7 @@ func TestListenAndServe(t *testing.T) {
 	if last := all[len(all)-1]; last != netip.MustParseAddrPort("127.0.0.1:80") {
 		t.Errorf("reachable at %v", all)
 	}
-	s := &http.Server{Handler: http.NotFoundHandler()}
-	ended := make(chan error, 1)
-	go func() { ended <- l.Serve(s, 2) }()
-	r, err := http.Get("http://" + l.Addr().String() + "/") //nolint:noctx
-	if err != nil || r.StatusCode != http.StatusNotFound {
-		t.Errorf("%v, %v", r, err)
-	}
-	if err == nil {
-		r.Body.Close()
-	}
-	s.Close()
-	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
-		t.Error(err)
-	}
-	http.DefaultClient.CloseIdleConnections()
+	answers(t, l, http.NotFoundHandler())
 }
 
 // A server without a handler answers with http.DefaultServeMux, as it does without this package.
@@ -45,7 +31,13 @@ func TestServeWithoutHandler(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := new(http.Server)
+	answers(t, l, nil)
+}
+
+// answers serves a handler that answers 404, until the server is closed.
+func answers(t *testing.T, l *httpserve.Listener, h http.Handler) {
+	t.Helper()
+	s := &http.Server{Handler: h}
 	ended := make(chan error, 1)
 	go func() { ended <- l.Serve(s, 2) }()
 	r, err := http.Get("http://" + l.Addr().String() + "/") //nolint:noctx

@@ -338,16 +338,7 @@ func startPaceTracker(t *testing.T, torrents int) *paceTracker {
 	}
 	tr := &paceTracker{all: make(chan struct{}), seen: make(map[string]bool), missing: torrents}
 	tr.url = fmt.Sprintf("http://%s/announce", l.Addr())
-	server := &http.Server{Handler: tr}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		server.Serve(l)
-	}()
-	t.Cleanup(func() {
-		server.Close()
-		<-ended
-	})
+	serve(t, l, tr)
 	return tr
 }
 

@@ -41,7 +41,13 @@ func startTracker(t *testing.T) *tracker {
 		t.Fatal(err)
 	}
 	tr := &tracker{url: fmt.Sprintf("http://%s/announce?passkey=a%%20b", l.Addr())}
-	server := &http.Server{Handler: tr}
+	serve(t, l, tr)
+	return tr
+}
+
+// serve answers the requests to a listener until the test ends.
+func serve(t *testing.T, l net.Listener, h http.Handler) {
+	server := &http.Server{Handler: h}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -51,7 +57,6 @@ func startTracker(t *testing.T) *tracker {
 		server.Close()
 		<-ended
 	})
-	return tr
 }
 
 func (tr *tracker) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -63,7 +63,7 @@ func (m *Schedule) On() bool { return m.on }
 // Switch turns them on or off until the next scheduled change.
 func (m *Schedule) Switch(on bool) { m.on = on }
 
-// SetPlan sets the plan, which must pass Check. The plan's choice for now applies at once; an
+// SetPlan sets the plan, which must pass Check. What it says for this moment applies at once; an
 // empty plan changes nothing.
 func (m *Schedule) SetPlan(now time.Time, plan []Span) {
 	m.plan = slices.Clone(plan)

@@ -64,14 +64,12 @@ const (
 	// window is over how long we measure what arrives.
 	window = 500 * time.Millisecond
 
-	// dipEvery is the time between two dips, soonDip after a connection that is new, and dipFor
-	// how long one lasts at most.
+	// dipEvery is the time between two dips, and dipFor how long one lasts at most. askDip is that time
+	// after a connection that is new, and while the delay makes the rate fall: is it still ours?
 	dipEvery = 30 * time.Second
-	soonDip  = 5 * time.Second
+	askDip   = 4 * time.Second
 	dipFor   = 400 * time.Millisecond
 
-	// askDip is the time between two dips while the delay makes the rate fall: is it still ours?
-	askDip = 4 * time.Second
 	// foreignFor is how long the delay that we did not cause is believed, and mostForeign the most of it:
 	// where others delay us by more, a low rate of ours does not help them.
 	foreignFor  = 2 * dipEvery

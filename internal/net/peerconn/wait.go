@@ -39,7 +39,7 @@ type wait struct {
 	beat mono.Time // beat at which the wait ends; 0 means without an end
 }
 
-// waits returns what the reader waits for now.
+// waits returns what the next read waits for.
 func (rd *reader) waits() wait {
 	beats := int(rd.c.patience.Load())
 	switch {
