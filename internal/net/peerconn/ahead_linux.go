@@ -13,14 +13,20 @@ import (
 	"shoal/internal/value/mono"
 )
 
-// newSocket returns a TCP socket as a source; nil for other streams.
-func newSocket(nc net.Conn, beats *mailbox.Beats) source {
+// raw returns a TCP socket for calls of the system; false for other streams.
+func raw(nc net.Conn) (*net.TCPConn, syscall.RawConn, bool) {
 	tcp, ok := nc.(*net.TCPConn)
 	if !ok {
-		return nil
+		return nil, nil, false
 	}
 	rc, err := tcp.SyscallConn()
-	if err != nil {
+	return tcp, rc, err == nil
+}
+
+// newSocket returns a TCP socket as a source; nil for other streams.
+func newSocket(nc net.Conn, beats *mailbox.Beats) source {
+	tcp, rc, ok := raw(nc)
+	if !ok {
 		return nil
 	}
 	s := &socket{tcp: tcp, rc: rc, beats: beats, mark: 1, fits: leastMark}

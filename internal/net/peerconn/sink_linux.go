@@ -9,12 +9,8 @@ import (
 
 // newSink returns a TCP socket as a sink; nil for other streams.
 func newSink(nc net.Conn) *sink {
-	tcp, ok := nc.(*net.TCPConn)
+	_, rc, ok := raw(nc)
 	if !ok {
-		return nil
-	}
-	rc, err := tcp.SyscallConn()
-	if err != nil {
 		return nil
 	}
 	s := &sink{rc: rc}
